@@ -1,0 +1,227 @@
+//! Carts: which products a user is about to buy, and how many. Prices are not kept
+//! here; a price shown is the product's price now.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, ids::{CartId, OrderId, ProductId, UserId}, inventory::StockLine};
+
+/// The most units of one product in a cart.
+pub const QUANTITY_MAX: u32 = 999;
+/// The most products in a cart.
+pub const LINES_MAX: usize = 100;
+/// How many past checkouts a cart remembers, so that one is not taken out of it twice.
+const CHECKOUTS_KEPT: usize = 8;
+
+/// A user's cart, as stored. It stays when it is emptied, so that its version only grows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cart {
+    /// Id.
+    pub id: CartId,
+    /// Whose.
+    pub user: UserId,
+    /// One line a product, in the order they were first added.
+    pub lines: Vec<StockLine>,
+    /// The last orders whose quantities were taken out.
+    pub checkouts: Vec<OrderId>,
+    /// When last changed.
+    pub updated_at: Timestamp,
+    /// Counts writes; an order names the version it was made from.
+    pub version: u64,
+}
+
+/// What a user asked of her cart and cannot have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CartError {
+    /// The product is not in the cart.
+    #[error("this product is not in the cart")]
+    NotInCart,
+    /// There is less stock than the line would have.
+    #[error("only {available} of this product can be bought now")]
+    InsufficientStock {
+        /// What can be bought now.
+        available: i64,
+    },
+    /// The line would have more than [`QUANTITY_MAX`].
+    #[error("a cart has at most 999 of one product")]
+    QuantityTooLarge,
+    /// There would be more than [`LINES_MAX`] lines.
+    #[error("a cart has at most 100 different products")]
+    TooManyLines,
+}
+
+impl Cart {
+    /// A cart with nothing in it, never stored yet.
+    #[must_use]
+    pub fn empty(id: CartId, user: UserId, now: Timestamp) -> Self {
+        Self { id, user, lines: vec![], checkouts: vec![], updated_at: now, version: 0 }
+    }
+
+    /// How many of `product` are in the cart.
+    #[must_use]
+    pub fn quantity_of(&self, product: ProductId) -> u32 {
+        self.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
+    }
+
+    /// Adds `quantity` to what is there, given that `available` can be bought now.
+    ///
+    /// # Errors
+    /// Every [`CartError`] but `NotInCart`; the cart is then as it was.
+    pub fn add(&mut self, product: ProductId, quantity: u32, available: i64, now: Timestamp) -> Result<(), CartError> {
+        let wanted = self.quantity_of(product).saturating_add(quantity);
+        check(wanted, available)?;
+        match self.lines.iter().position(|line| line.product == product) {
+            Some(at) => self.lines[at].quantity = wanted,
+            None if self.lines.len() >= LINES_MAX => return Err(CartError::TooManyLines),
+            None => self.lines.push(StockLine { product, quantity: wanted }),
+        }
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Sets a line's quantity, given that `available` can be bought now.
+    ///
+    /// # Errors
+    /// [`CartError::NotInCart`], `InsufficientStock` or `QuantityTooLarge`.
+    pub fn set(&mut self, product: ProductId, quantity: u32, available: i64, now: Timestamp) -> Result<(), CartError> {
+        let line = self.lines.iter_mut().find(|line| line.product == product).ok_or(CartError::NotInCart)?;
+        check(quantity, available)?;
+        line.quantity = quantity;
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Takes a line out.
+    ///
+    /// # Errors
+    /// [`CartError::NotInCart`].
+    pub fn remove(&mut self, product: ProductId, now: Timestamp) -> Result<(), CartError> {
+        let before = self.lines.len();
+        self.lines.retain(|line| line.product != product);
+        if self.lines.len() == before {
+            return Err(CartError::NotInCart);
+        }
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Takes everything out.
+    pub fn clear(&mut self, now: Timestamp) {
+        self.lines.clear();
+        self.updated_at = now;
+    }
+
+    /// Takes out what `order` bought, once for each order: what was added since stays.
+    /// Returns whether anything changed.
+    pub fn check_out(&mut self, order: OrderId, bought: &[StockLine], now: Timestamp) -> bool {
+        if self.checkouts.contains(&order) {
+            return false;
+        }
+        for line in &mut self.lines {
+            let taken = bought.iter().filter(|bought| bought.product == line.product).map(|bought| bought.quantity);
+            line.quantity = line.quantity.saturating_sub(taken.sum());
+        }
+        self.lines.retain(|line| line.quantity > 0);
+        if self.checkouts.len() >= CHECKOUTS_KEPT {
+            self.checkouts.remove(0);
+        }
+        self.checkouts.push(order);
+        self.updated_at = now;
+        true
+    }
+}
+
+fn check(wanted: u32, available: i64) -> Result<(), CartError> {
+    if i64::from(wanted) > available {
+        return Err(CartError::InsufficientStock { available });
+    }
+    if wanted > QUANTITY_MAX {
+        return Err(CartError::QuantityTooLarge);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Act {
+        Add(usize, u32, i64),
+        Set(usize, u32, i64),
+        Remove(usize),
+        Clear,
+        CheckOut { again: bool },
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0..4_usize, 1..1100_u32, 0..1200_i64).prop_map(|(p, q, a)| Act::Add(p, q, a)),
+            (0..4_usize, 1..1100_u32, 0..1200_i64).prop_map(|(p, q, a)| Act::Set(p, q, a)),
+            (0..4_usize).prop_map(Act::Remove),
+            Just(Act::Clear),
+            any::<bool>().prop_map(|again| Act::CheckOut { again }),
+        ]
+    }
+
+    proptest! {
+        /// Against a map from product to quantity.
+        #[test]
+        fn a_cart_is_a_map_with_bounds(acts in proptest::collection::vec(act(), 1..120)) {
+            let now = Timestamp::UNIX_EPOCH;
+            let products: Vec<_> = (0..4).map(|_| ProductId::generate()).collect();
+            let mut cart = Cart::empty(CartId::generate(), UserId::generate(), now);
+            let mut model: BTreeMap<ProductId, u32> = BTreeMap::new();
+            let mut last_order = OrderId::generate();
+            for act in acts {
+                match act {
+                    Act::Add(p, q, available) => {
+                        let wanted = model.get(&products[p]).unwrap_or(&0) + q;
+                        let fits = i64::from(wanted) <= available && wanted <= QUANTITY_MAX;
+                        prop_assert_eq!(cart.add(products[p], q, available, now).is_ok(), fits);
+                        if fits { model.insert(products[p], wanted); }
+                    }
+                    Act::Set(p, q, available) => {
+                        let fits = model.contains_key(&products[p]) && i64::from(q) <= available && q <= QUANTITY_MAX;
+                        prop_assert_eq!(cart.set(products[p], q, available, now).is_ok(), fits);
+                        if fits { model.insert(products[p], q); }
+                    }
+                    Act::Remove(p) => {
+                        prop_assert_eq!(cart.remove(products[p], now).is_ok(), model.remove(&products[p]).is_some());
+                    }
+                    Act::Clear => { cart.clear(now); model.clear(); }
+                    Act::CheckOut { again: true } => {
+                        let known = cart.checkouts.contains(&last_order);
+                        let lines = cart.lines.clone();
+                        if known { prop_assert!(!cart.check_out(last_order, &lines, now)); }
+                    }
+                    Act::CheckOut { again: false } => {
+                        last_order = OrderId::generate();
+                        let lines = cart.lines.clone();
+                        prop_assert!(cart.check_out(last_order, &lines, now));
+                        model.clear();
+                    }
+                }
+                let seen: BTreeMap<_, _> = cart.lines.iter().map(|line| (line.product, line.quantity)).collect();
+                prop_assert_eq!(&seen, &model);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_added_after_the_order_was_made_stays() {
+        let (now, product) = (Timestamp::UNIX_EPOCH, ProductId::generate());
+        let mut cart = Cart::empty(CartId::generate(), UserId::generate(), now);
+        cart.add(product, 2, 10, now).unwrap();
+        let bought = cart.lines.clone();
+        cart.add(product, 3, 10, now).unwrap();
+        let order = OrderId::generate();
+        assert!(cart.check_out(order, &bought, now));
+        assert!(!cart.check_out(order, &bought, now));
+        assert_eq!(cart.quantity_of(product), 3);
+    }
+}

@@ -1,0 +1,196 @@
+//! Stock and reservations.
+//!
+//! **Invariant:** `0 <= reserved <= on_hand`, and available + reserved + sold = received,
+//! after every operation, allowed or refused.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, ids::{OrderId, ProductId}, product::STOCK_MAX};
+
+/// A product's stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StockLevel {
+    /// Of which product.
+    pub product: ProductId,
+    /// Units in the house, reserved ones included.
+    pub on_hand: i64,
+    /// Units promised to orders that are not paid yet.
+    pub reserved: i64,
+    /// Units committed to paid orders and not returned.
+    pub sold: i64,
+    /// Counts changes; a snapshot with a lower one is older.
+    pub version: u64,
+}
+
+impl StockLevel {
+    /// A product of which there is nothing yet.
+    #[must_use]
+    pub const fn empty(product: ProductId) -> Self {
+        Self { product, on_hand: 0, reserved: 0, sold: 0, version: 0 }
+    }
+
+    /// What can be bought now.
+    #[must_use]
+    pub const fn available(&self) -> i64 {
+        self.on_hand - self.reserved
+    }
+
+    /// Takes `quantity` for an order, if that much is available.
+    #[must_use]
+    pub fn reserve(&self, quantity: u32) -> Option<Self> {
+        let quantity = i64::from(quantity);
+        (self.available() >= quantity).then(|| self.with(self.on_hand, self.reserved + quantity, self.sold))
+    }
+
+    /// Gives a reserved `quantity` back.
+    #[must_use]
+    pub fn release(&self, quantity: u32) -> Self {
+        self.with(self.on_hand, self.reserved - i64::from(quantity), self.sold)
+    }
+
+    /// A reserved `quantity` is sold.
+    #[must_use]
+    pub fn commit(&self, quantity: u32) -> Self {
+        let quantity = i64::from(quantity);
+        self.with(self.on_hand - quantity, self.reserved - quantity, self.sold + quantity)
+    }
+
+    /// A sold `quantity` comes back.
+    #[must_use]
+    pub fn restock(&self, quantity: u32) -> Self {
+        let quantity = i64::from(quantity);
+        self.with(self.on_hand + quantity, self.reserved, self.sold - quantity)
+    }
+
+    /// Sets what is available; on hand becomes that plus what is reserved. `available` is
+    /// at most [`STOCK_MAX`].
+    #[must_use]
+    pub fn set_available(&self, available: u32) -> Self {
+        let available = i64::from(available.min(STOCK_MAX));
+        self.with(available + self.reserved, self.reserved, self.sold)
+    }
+
+    fn with(&self, on_hand: i64, reserved: i64, sold: i64) -> Self {
+        Self { product: self.product, on_hand, reserved, sold, version: self.version + 1 }
+    }
+}
+
+/// Some units of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StockLine {
+    /// Which product.
+    pub product: ProductId,
+    /// How many, 1 or more.
+    pub quantity: u32,
+}
+
+/// Where a reservation stands. It only moves to the right, but for
+/// [`ReservationState::Released`] to `Committed`, when money came late and the stock was
+/// there to be taken again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReservationState {
+    /// Units are kept for the order.
+    Held,
+    /// Units are sold to the order.
+    Committed,
+    /// Units were given back, or came back.
+    Released,
+}
+
+/// The units that one order holds, all or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reservation {
+    /// For which order; also the reservation's id.
+    pub order: OrderId,
+    /// One line a product.
+    pub lines: Vec<StockLine>,
+    /// Where it stands.
+    pub state: ReservationState,
+    /// When held units go back by themselves.
+    pub expires_at: Timestamp,
+}
+
+/// An item of which there is not enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortage {
+    /// Which product.
+    pub product: ProductId,
+    /// How many were asked for.
+    pub requested: u32,
+    /// How many there are.
+    pub available: i64,
+}
+
+/// Why stock was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StockError {
+    /// These items fell short; nothing was taken.
+    #[error("not enough stock")]
+    Short(Vec<Shortage>),
+    /// This order's reservation was released before.
+    #[error("this order's reservation was released")]
+    Released,
+    /// No reservation is known for this order.
+    #[error("there is no reservation for this order")]
+    NoReservation,
+    /// No stock is kept under this product.
+    #[error("there is no such product")]
+    NoSuchProduct,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone, Copy)]
+    enum Act {
+        Set(u32),
+        Reserve(u32),
+        Release,
+        Commit,
+        Restock,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0..50_u32).prop_map(Act::Set),
+            (1..20_u32).prop_map(Act::Reserve),
+            Just(Act::Release),
+            Just(Act::Commit),
+            Just(Act::Restock),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn stock_is_never_below_zero_and_always_adds_up(acts in proptest::collection::vec(act(), 1..200)) {
+            let mut stock = StockLevel::empty(ProductId::generate());
+            let (mut received, mut held, mut sold) = (0_i64, vec![], vec![]);
+            for act in acts {
+                stock = match act {
+                    Act::Set(n) => {
+                        received += i64::from(n) - stock.available();
+                        stock.set_available(n)
+                    }
+                    Act::Reserve(n) => match stock.reserve(n) {
+                        Some(next) => { held.push(n); next }
+                        None => { prop_assert!(stock.available() < i64::from(n)); stock }
+                    },
+                    Act::Release => held.pop().map_or(stock, |n| stock.release(n)),
+                    Act::Commit => held.pop().map_or(stock, |n| { sold.push(n); stock.commit(n) }),
+                    Act::Restock => sold.pop().map_or(stock, |n| stock.restock(n)),
+                };
+                prop_assert!(0 <= stock.reserved && stock.reserved <= stock.on_hand);
+                prop_assert_eq!(stock.available() + stock.reserved + stock.sold, received);
+                prop_assert_eq!(stock.reserved, held.iter().map(|n| i64::from(*n)).sum::<i64>());
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The rules of the marketplace as plain functions and types.
+//!
+//! Owns what a cart, an order, a reservation or a payment may do. Everything here is
+//! a value in and a value out.
+//!
+//! **Invariant:** no async, no I/O, no clock and no actix in this room. Whoever calls
+//! passes the time and the new ids in.
+
+pub mod cart;
+pub mod event;
+pub mod ids;
+pub mod inventory;
+pub mod money;
+pub mod order;
+pub mod payment;
+pub mod product;
+pub mod text;
+pub mod user;
+
+/// A point in time, UTC.
+pub type Timestamp = jiff::Timestamp;

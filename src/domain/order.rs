@@ -1,0 +1,348 @@
+//! Orders and the saga that takes one from a cart to goods or money back.
+//!
+//! **Invariant:** an order is `CONFIRMED` only after its stock was committed, and
+//! `CANCELLED` always has [`SagaStep::ReleaseStock`] behind it or before it. The steps
+//! still to do are kept in the order itself, so that any process can finish them.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Timestamp,
+    ids::{OrderId, PaymentId, ProductId, UserId},
+    inventory::StockLine,
+    money::{Money, MoneyError},
+    user::PostalAddress,
+};
+
+mod transitions;
+pub use transitions::{Expiry, LateMoney};
+
+/// Where an order stands: `PENDING` → `CONFIRMED` → `SHIPPED` → `DELIVERED`, and
+/// `PENDING`/`CONFIRMED` → `CANCELLED`. Money that came late can take an order that
+/// was cancelled as expired to `CONFIRMED`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum OrderStatus {
+    /// Stock is held, money is awaited.
+    Pending,
+    /// Paid, stock committed.
+    Confirmed,
+    /// Every line is on its way.
+    Shipped,
+    /// Every line has arrived.
+    Delivered,
+    /// Ended without goods; stock and money are given back.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// Every status, in the order of the arrows.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Cancelled];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Confirmed => "CONFIRMED",
+            Self::Shipped => "SHIPPED",
+            Self::Delivered => "DELIVERED",
+            Self::Cancelled => "CANCELLED",
+        }
+    }
+
+    /// The status of a word on the wire.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether its units count as sold.
+    #[must_use]
+    pub const fn is_sale(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Shipped | Self::Delivered)
+    }
+}
+
+/// How far a line is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Shipment {
+    /// With the seller.
+    #[default]
+    Waiting,
+    /// With the carrier.
+    Shipped,
+    /// With the buyer.
+    Delivered,
+}
+
+/// One line of an order. Title and price are those at the moment of ordering.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderItem {
+    /// What was bought.
+    pub product: ProductId,
+    /// Its title then.
+    pub title: String,
+    /// From whom.
+    pub seller: UserId,
+    /// How many.
+    pub quantity: u32,
+    /// Of one unit.
+    pub price: Money,
+    /// How far it is.
+    #[serde(default)]
+    pub shipment: Shipment,
+    /// The carrier's number, once shipped with one.
+    #[serde(default)]
+    pub tracking_number: Option<String>,
+}
+
+/// A moment in an order's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// The status it came to.
+    pub status: OrderStatus,
+    /// When.
+    pub at: Timestamp,
+    /// Why, where there is something to say.
+    pub reason: Option<String>,
+}
+
+/// Why an order ended without goods; decides what happens to money that comes late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CancelCause {
+    /// The buyer's own wish: late money is always refunded.
+    Buyer,
+    /// The payment window ended: late money takes the stock again if it is there.
+    Expired,
+}
+
+/// A step of the saga that is still to be done. Each may be repeated harmlessly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SagaStep {
+    /// Take the ordered quantities out of the cart.
+    EmptyCart,
+    /// Wait for the money, or for the window's end.
+    AwaitPayment,
+    /// Give the stock back.
+    ReleaseStock,
+    /// Give the money back.
+    Refund,
+}
+
+/// What is left to do for an order, and when to look next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Saga {
+    /// Steps in the order in which they are to be done.
+    pub todo: Vec<SagaStep>,
+    /// Failed tries of the first step; the pause before the next try grows with it.
+    pub attempts: u32,
+    /// When to look at it next, `None` when nothing is left to do.
+    pub due_at: Option<Timestamp>,
+}
+
+/// The payment that paid an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPayment {
+    /// The payment.
+    pub id: PaymentId,
+    /// The gateway's id of the captured payment.
+    pub payment_id: String,
+    /// When it was applied to the order.
+    pub at: Timestamp,
+}
+
+/// An order, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// Id; the reservation is kept under it too.
+    pub id: OrderId,
+    /// Who buys.
+    pub user: UserId,
+    /// At least one.
+    pub items: Vec<OrderItem>,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Price × quantity of all lines.
+    pub subtotal: Money,
+    /// On the subtotal.
+    pub tax: Money,
+    /// Flat.
+    pub shipping: Money,
+    /// The three together; what the payment is over.
+    pub total: Money,
+    /// Where to; may be set later, but before shipping.
+    pub shipping_address: Option<PostalAddress>,
+    /// The payment that confirmed it.
+    pub payment: Option<OrderPayment>,
+    /// From the oldest to the newest.
+    pub timeline: Vec<TimelineEntry>,
+    /// Why it was cancelled, once it is.
+    pub cancel_cause: Option<CancelCause>,
+    /// The version of the cart it was made from: one cart version makes one order.
+    pub cart_version: u64,
+    /// The end of the payment window.
+    pub expires_at: Timestamp,
+    /// What is left to do.
+    pub saga: Saga,
+    /// When made.
+    pub created_at: Timestamp,
+    /// When last changed.
+    pub updated_at: Timestamp,
+    /// Counts writes.
+    pub version: u64,
+}
+
+/// What a cart's buyer cannot have, or an order's state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// Nothing to order.
+    #[error("the cart is empty")]
+    EmptyCart,
+    /// An order is in one currency.
+    #[error("an order has one currency; order the others apart")]
+    MixedCurrencies,
+    /// Beyond what the marketplace deals in.
+    #[error("the total is too large for one order")]
+    TooLarge,
+    /// The state does not allow it.
+    #[error("an order that is {} cannot be {action}", .status.as_str())]
+    WrongState {
+        /// The order's status.
+        status: OrderStatus,
+        /// What was asked, as a participle: "cancelled", "shipped".
+        action: &'static str,
+    },
+    /// Goods need somewhere to go.
+    #[error("the order has no shipping address")]
+    NoAddress,
+    /// The caller sells nothing in this order.
+    #[error("the order has no line of this seller")]
+    NotASeller,
+}
+
+/// Tax and shipping, from the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pricing {
+    /// Tax in hundredths of a percent.
+    pub tax_basis_points: u32,
+    /// Flat shipping in minor units of the order's currency.
+    pub shipping_minor: i64,
+}
+
+/// Subtotal, tax, shipping and total of some lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Price × quantity.
+    pub subtotal: Money,
+    /// Rounded half up on the subtotal.
+    pub tax: Money,
+    /// Flat.
+    pub shipping: Money,
+    /// The sum.
+    pub total: Money,
+}
+
+/// The largest total in minor units; JSON numbers carry it exactly.
+const TOTAL_MAX_MINOR: i64 = 100_000_000_000_000;
+
+impl Pricing {
+    /// The totals of an order over `items`.
+    ///
+    /// # Errors
+    /// [`OrderError::EmptyCart`] for none, `MixedCurrencies`, `TooLarge`.
+    pub fn totals(&self, items: &[OrderItem]) -> Result<Totals, OrderError> {
+        let lines: Result<Vec<Money>, MoneyError> = items.iter().map(|item| item.price.times(item.quantity)).collect();
+        let subtotal = Money::sum(lines?)?.ok_or(OrderError::EmptyCart)?;
+        let tax = subtotal.percent_half_up(self.tax_basis_points)?;
+        let shipping = Money::new(self.shipping_minor, subtotal.currency());
+        let total = subtotal.checked_add(tax)?.checked_add(shipping)?;
+        if total.minor() > TOTAL_MAX_MINOR {
+            return Err(OrderError::TooLarge);
+        }
+        Ok(Totals { subtotal, tax, shipping, total })
+    }
+}
+
+impl From<MoneyError> for OrderError {
+    fn from(error: MoneyError) -> Self {
+        match error {
+            MoneyError::CurrencyMismatch => Self::MixedCurrencies,
+            MoneyError::TooLarge | MoneyError::NotANumber | MoneyError::TooManyDecimals => Self::TooLarge,
+        }
+    }
+}
+
+/// What a new order is made of.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    /// Its id, under which the stock is already held.
+    pub id: OrderId,
+    /// Who buys.
+    pub user: UserId,
+    /// The lines.
+    pub items: Vec<OrderItem>,
+    /// Where to.
+    pub shipping_address: Option<PostalAddress>,
+    /// The version of the cart it is made from.
+    pub cart_version: u64,
+    /// How long the buyer has to pay.
+    pub window: SignedDuration,
+}
+
+/// How long after placing the cart is looked at again, should the process have died
+/// between the order and the cart.
+const CART_CHECK_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+impl Order {
+    /// A `PENDING` order whose stock is held.
+    ///
+    /// # Errors
+    /// Those of [`Pricing::totals`].
+    pub fn place(new: NewOrder, pricing: &Pricing, now: Timestamp) -> Result<Self, OrderError> {
+        let totals = pricing.totals(&new.items)?;
+        let expires_at = now.saturating_add(new.window).unwrap_or(Timestamp::MAX);
+        let cart_check = now.saturating_add(CART_CHECK_AFTER).unwrap_or(Timestamp::MAX);
+        let todo = vec![SagaStep::EmptyCart, SagaStep::AwaitPayment];
+        Ok(Self {
+            id: new.id,
+            user: new.user,
+            items: new.items,
+            status: OrderStatus::Pending,
+            subtotal: totals.subtotal,
+            tax: totals.tax,
+            shipping: totals.shipping,
+            total: totals.total,
+            shipping_address: new.shipping_address,
+            payment: None,
+            timeline: vec![TimelineEntry { status: OrderStatus::Pending, at: now, reason: None }],
+            cancel_cause: None,
+            cart_version: new.cart_version,
+            expires_at,
+            saga: Saga { todo, attempts: 0, due_at: Some(expires_at.min(cart_check)) },
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        })
+    }
+
+    /// What the order takes from stock, one line a product.
+    #[must_use]
+    pub fn stock_lines(&self) -> Vec<StockLine> {
+        self.items.iter().map(|item| StockLine { product: item.product, quantity: item.quantity }).collect()
+    }
+
+    /// Whether `seller` sells something in it.
+    #[must_use]
+    pub fn has_seller(&self, seller: UserId) -> bool {
+        self.items.iter().any(|item| item.seller == seller)
+    }
+}

@@ -1,0 +1,204 @@
+//! The arrows between an order's states.
+
+use jiff::SignedDuration;
+
+use super::{
+    CancelCause, Order, OrderError, OrderItem, OrderPayment, OrderStatus, Saga, SagaStep, Shipment, TimelineEntry,
+};
+use crate::domain::{Timestamp, ids::{PaymentId, UserId}, user::PostalAddress};
+
+/// What money that has arrived means for an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LateMoney {
+    /// The order awaits it: commit the stock, then confirm.
+    Awaited,
+    /// This very payment confirmed the order before.
+    Applied,
+    /// The order expired: take the stock again if it is there, else refund.
+    Late,
+    /// It is not wanted (the buyer cancelled, or another payment was first): refund.
+    Unwanted,
+}
+
+/// What the end of the payment window means for an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// It is over: cancel.
+    Due,
+    /// It is not, or the order is past that.
+    NotDue,
+}
+
+/// The longest pause between two tries of a saga step.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+impl Order {
+    /// What a captured payment `payment` means now.
+    #[must_use]
+    pub fn on_money(&self, payment: PaymentId) -> LateMoney {
+        match (&self.payment, self.status, self.cancel_cause) {
+            (Some(paid), ..) if paid.id != payment => LateMoney::Unwanted,
+            (_, OrderStatus::Pending, _) => LateMoney::Awaited,
+            (_, OrderStatus::Cancelled, Some(CancelCause::Expired)) => LateMoney::Late,
+            (_, OrderStatus::Cancelled, _) => LateMoney::Unwanted,
+            (Some(_), ..) => LateMoney::Applied,
+            (None, ..) => LateMoney::Unwanted,
+        }
+    }
+
+    /// The stock is committed and the money is here.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] unless it is `PENDING` or was cancelled as expired.
+    pub fn confirm(&mut self, payment: OrderPayment, now: Timestamp) -> Result<(), OrderError> {
+        let late = self.cancel_cause == Some(CancelCause::Expired);
+        if self.status != OrderStatus::Pending && !(self.status == OrderStatus::Cancelled && late) {
+            return Err(self.wrong_state("confirmed"));
+        }
+        self.payment = Some(payment);
+        self.cancel_cause = None;
+        // A cart that was not seen to be emptied is still looked at.
+        self.saga.todo.retain(|step| *step == SagaStep::EmptyCart);
+        self.reach(OrderStatus::Confirmed, None, now);
+        self.schedule(now);
+        Ok(())
+    }
+
+    /// Whether the window has ended without money.
+    #[must_use]
+    pub fn expiry(&self, now: Timestamp) -> Expiry {
+        if self.status == OrderStatus::Pending && self.expires_at <= now { Expiry::Due } else { Expiry::NotDue }
+    }
+
+    /// Ends the order; stock and money go back by the steps that are then to do.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] once a line is shipped, or when it is cancelled already.
+    pub fn cancel(&mut self, cause: CancelCause, reason: Option<String>, now: Timestamp) -> Result<(), OrderError> {
+        let open = matches!(self.status, OrderStatus::Pending | OrderStatus::Confirmed);
+        if !open || self.items.iter().any(|item| item.shipment != Shipment::Waiting) {
+            return Err(self.wrong_state("cancelled"));
+        }
+        self.saga.todo.retain(|step| *step == SagaStep::EmptyCart);
+        self.saga.todo.push(SagaStep::ReleaseStock);
+        if self.payment.is_some() {
+            self.saga.todo.push(SagaStep::Refund);
+        }
+        self.cancel_cause = Some(cause);
+        self.reach(OrderStatus::Cancelled, reason, now);
+        self.schedule(now);
+        Ok(())
+    }
+
+    /// Sets where the goods go.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] unless `PENDING` or `CONFIRMED` with nothing shipped.
+    pub fn set_address(&mut self, address: PostalAddress, now: Timestamp) -> Result<(), OrderError> {
+        let open = matches!(self.status, OrderStatus::Pending | OrderStatus::Confirmed);
+        if !open || self.items.iter().any(|item| item.shipment != Shipment::Waiting) {
+            return Err(self.wrong_state("sent elsewhere"));
+        }
+        self.shipping_address = Some(address);
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Marks the lines of `seller` (`None`: all that wait) as shipped; the order is
+    /// `SHIPPED` when all are.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] out of order, `NoAddress`, `NotASeller`.
+    pub fn ship(&mut self, seller: Option<UserId>, tracking: Option<&str>, now: Timestamp) -> Result<(), OrderError> {
+        self.move_lines(seller, Shipment::Waiting, Shipment::Shipped, "shipped", now, |item| {
+            item.tracking_number = tracking.map(str::to_owned);
+        })
+    }
+
+    /// Marks the lines of `seller` (`None`: all that are on their way) as delivered; the
+    /// order is `DELIVERED` when all are.
+    ///
+    /// # Errors
+    /// As [`Order::ship`].
+    pub fn deliver(&mut self, seller: Option<UserId>, now: Timestamp) -> Result<(), OrderError> {
+        if seller.is_none() && self.items.iter().any(|item| item.shipment == Shipment::Waiting) {
+            return Err(self.wrong_state("delivered"));
+        }
+        self.move_lines(seller, Shipment::Shipped, Shipment::Delivered, "delivered", now, |_| ())
+    }
+
+    fn move_lines(
+        &mut self,
+        seller: Option<UserId>,
+        from: Shipment,
+        to: Shipment,
+        action: &'static str,
+        now: Timestamp,
+        mark: impl Fn(&mut OrderItem),
+    ) -> Result<(), OrderError> {
+        if seller.is_some_and(|seller| !self.has_seller(seller)) {
+            return Err(OrderError::NotASeller);
+        }
+        if !matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) {
+            return Err(self.wrong_state(action));
+        }
+        if self.shipping_address.is_none() {
+            return Err(OrderError::NoAddress);
+        }
+        let mine = |item: &OrderItem| seller.is_none_or(|seller| item.seller == seller);
+        let mut moved = false;
+        for item in self.items.iter_mut().filter(|item| mine(item) && item.shipment == from) {
+            item.shipment = to;
+            mark(item);
+            moved = true;
+        }
+        if !moved {
+            return Err(self.wrong_state(action));
+        }
+        self.updated_at = now;
+        if self.items.iter().all(|item| item.shipment == Shipment::Delivered) {
+            self.reach(OrderStatus::Delivered, None, now);
+        } else if self.status == OrderStatus::Confirmed && self.items.iter().all(|item| item.shipment != Shipment::Waiting) {
+            self.reach(OrderStatus::Shipped, None, now);
+        }
+        Ok(())
+    }
+
+    /// A step is done (or was already).
+    pub fn step_done(&mut self, step: SagaStep, now: Timestamp) {
+        self.saga.todo.retain(|todo| *todo != step);
+        self.saga.attempts = 0;
+        self.schedule(now);
+    }
+
+    /// A step failed for now; the next try comes after a pause that doubles up to ten minutes.
+    pub fn step_failed(&mut self, now: Timestamp) {
+        self.saga.attempts = self.saga.attempts.saturating_add(1);
+        let pause = SignedDuration::from_secs(1_i64 << self.saga.attempts.min(10)).min(PAUSE_MAX);
+        self.saga.due_at = now.saturating_add(pause).ok();
+    }
+
+    /// When to look at the order next: at the window's end while only money is
+    /// awaited, at once when something is to be done.
+    fn schedule(&mut self, now: Timestamp) {
+        let Saga { todo, due_at, .. } = &mut self.saga;
+        *due_at = match todo.first() {
+            None => None,
+            Some(SagaStep::AwaitPayment) => Some(self.expires_at),
+            Some(_) => Some(now),
+        };
+    }
+
+    fn reach(&mut self, status: OrderStatus, reason: Option<String>, now: Timestamp) {
+        self.status = status;
+        self.updated_at = now;
+        self.timeline.push(TimelineEntry { status, at: now, reason });
+    }
+
+    fn wrong_state(&self, action: &'static str) -> OrderError {
+        OrderError::WrongState { status: self.status, action }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! The order as a state machine, under any sequence of commands.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{
+    ids::{OrderId, ProductId},
+    money::{Currency, Money},
+    order::{NewOrder, Pricing},
+};
+
+fn address() -> PostalAddress {
+    let line = || "x".to_owned();
+    PostalAddress { street: line(), city: line(), state: line(), country: line(), zip: line() }
+}
+
+fn placed(sellers: &[UserId], now: Timestamp) -> Order {
+    let item = |seller: &UserId| OrderItem {
+        product: ProductId::generate(),
+        title: "x".into(),
+        seller: *seller,
+        quantity: 2,
+        price: Money::new(1_005, Currency::Inr),
+        shipment: Shipment::Waiting,
+        tracking_number: None,
+    };
+    let new = NewOrder {
+        id: OrderId::generate(),
+        user: UserId::generate(),
+        items: sellers.iter().map(item).collect(),
+        shipping_address: None,
+        cart_version: 1,
+        window: SignedDuration::from_mins(15),
+    };
+    Order::place(new, &Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 }, now).unwrap()
+}
+
+fn paid(at: Timestamp) -> OrderPayment {
+    OrderPayment { id: PaymentId::generate(), payment_id: "pay_x".into(), at }
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Confirm,
+    Cancel(bool),
+    Address,
+    Ship(Option<usize>),
+    Deliver(Option<usize>),
+    Done(SagaStep),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let seller = || proptest::option::of(0..2_usize);
+    prop_oneof![
+        Just(Act::Confirm),
+        any::<bool>().prop_map(Act::Cancel),
+        Just(Act::Address),
+        seller().prop_map(Act::Ship),
+        seller().prop_map(Act::Deliver),
+        prop_oneof![Just(SagaStep::EmptyCart), Just(SagaStep::ReleaseStock), Just(SagaStep::Refund)].prop_map(Act::Done),
+    ]
+}
+
+fn arrow(from: OrderStatus, to: OrderStatus, late: bool) -> bool {
+    use OrderStatus::{Cancelled, Confirmed, Delivered, Pending, Shipped};
+    from == to
+        || matches!((from, to), (Pending, Confirmed | Cancelled) | (Confirmed, Shipped | Cancelled) | (Shipped, Delivered))
+        || (late && (from, to) == (Cancelled, Confirmed))
+}
+
+proptest! {
+    #[test]
+    fn an_order_moves_only_along_the_arrows(acts in proptest::collection::vec(act(), 1..60)) {
+        let sellers = [UserId::generate(), UserId::generate()];
+        let now = Timestamp::UNIX_EPOCH;
+        let mut order = placed(&sellers, now);
+        for act in acts {
+            let before = order.clone();
+            let late = before.cancel_cause == Some(CancelCause::Expired);
+            let done = match act {
+                Act::Confirm => order.confirm(paid(now), now),
+                Act::Cancel(true) => order.cancel(CancelCause::Buyer, None, now),
+                Act::Cancel(false) => order.cancel(CancelCause::Expired, Some("expired".into()), now),
+                Act::Address => order.set_address(address(), now),
+                Act::Ship(who) => order.ship(who.map(|i| sellers[i]), Some("T1"), now),
+                Act::Deliver(who) => order.deliver(who.map(|i| sellers[i]), now),
+                Act::Done(step) => { order.step_done(step, now); Ok(()) }
+            };
+            prop_assert!(arrow(before.status, order.status, late), "{:?} -> {:?}", before.status, order.status);
+            if done.is_err() { prop_assert_eq!(&order, &before); }
+            if order.status.is_sale() {
+                prop_assert!(order.payment.is_some());
+                prop_assert!(!order.saga.todo.contains(&SagaStep::ReleaseStock));
+            }
+            if order.status == OrderStatus::Cancelled && before.status != OrderStatus::Cancelled {
+                prop_assert!(order.saga.todo.contains(&SagaStep::ReleaseStock));
+                prop_assert_eq!(order.saga.todo.contains(&SagaStep::Refund), before.payment.is_some());
+            }
+            prop_assert_eq!(order.saga.due_at.is_some(), !order.saga.todo.is_empty());
+            prop_assert_eq!(order.timeline.last().map(|entry| entry.status), Some(order.status));
+        }
+    }
+}
+
+#[test]
+fn totals_are_those_of_the_contract() {
+    let order = placed(&[UserId::generate(), UserId::generate()], Timestamp::UNIX_EPOCH);
+    let minor = [order.subtotal, order.tax, order.shipping, order.total].map(Money::minor);
+    assert_eq!(minor, [4_020, 402, 5_000, 9_422]);
+}
+
+#[test]
+fn each_seller_ships_her_lines_and_the_order_follows_the_last() {
+    let (first, second, now) = (UserId::generate(), UserId::generate(), Timestamp::UNIX_EPOCH);
+    let mut order = placed(&[first, second], now);
+    assert!(matches!(order.ship(Some(first), None, now), Err(OrderError::WrongState { .. })));
+    order.confirm(paid(now), now).unwrap();
+    assert_eq!(order.ship(Some(first), None, now), Err(OrderError::NoAddress));
+    order.set_address(address(), now).unwrap();
+    assert_eq!(order.ship(Some(UserId::generate()), None, now), Err(OrderError::NotASeller));
+    order.ship(Some(first), Some("T1"), now).unwrap();
+    assert_eq!(order.status, OrderStatus::Confirmed);
+    assert!(order.cancel(CancelCause::Buyer, None, now).is_err());
+    assert!(order.deliver(None, now).is_err());
+    order.deliver(Some(first), now).unwrap();
+    order.ship(Some(second), None, now).unwrap();
+    assert_eq!(order.status, OrderStatus::Shipped);
+    order.deliver(Some(second), now).unwrap();
+    assert_eq!(order.status, OrderStatus::Delivered);
+}
+
+#[test]
+fn money_means_what_the_contract_says() {
+    let now = Timestamp::UNIX_EPOCH;
+    let sellers = [UserId::generate()];
+    let mut order = placed(&sellers, now);
+    let payment = paid(now);
+    assert_eq!(order.on_money(payment.id), LateMoney::Awaited);
+    let mut expired = order.clone();
+    expired.cancel(CancelCause::Expired, None, now).unwrap();
+    assert_eq!(expired.on_money(payment.id), LateMoney::Late);
+    let mut unwanted = order.clone();
+    unwanted.cancel(CancelCause::Buyer, None, now).unwrap();
+    assert_eq!(unwanted.on_money(payment.id), LateMoney::Unwanted);
+    order.confirm(payment.clone(), now).unwrap();
+    assert_eq!(order.on_money(payment.id), LateMoney::Applied);
+    assert_eq!(order.on_money(PaymentId::generate()), LateMoney::Unwanted);
+}
+
+#[test]
+fn the_pause_between_tries_grows_and_is_bounded() {
+    let mut order = placed(&[UserId::generate()], Timestamp::UNIX_EPOCH);
+    let mut last = SignedDuration::ZERO;
+    for _ in 0..20 {
+        order.step_failed(Timestamp::UNIX_EPOCH);
+        let pause = order.saga.due_at.unwrap().duration_since(Timestamp::UNIX_EPOCH);
+        assert!(pause >= last && pause <= PAUSE_MAX);
+        last = pause;
+    }
+    assert_eq!(last, PAUSE_MAX);
+}

@@ -1,0 +1,243 @@
+//! Users, their roles and addresses.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, ids::{AddressId, UserId}};
+
+/// What a user may do. Nobody registers as an admin; the command line makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Buys.
+    User,
+    /// Sells, and buys nothing with this account's cart.
+    Seller,
+    /// Runs the marketplace.
+    Admin,
+    /// One of the platform's own processes; never a stored user.
+    Service,
+}
+
+impl Role {
+    /// The word in tokens and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Seller => "seller",
+            Self::Admin => "admin",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// A person's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct FullName {
+    /// Given name, up to 100 characters.
+    pub first_name: String,
+    /// Family name, up to 100 characters.
+    pub last_name: String,
+}
+
+/// Where goods are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostalAddress {
+    /// Street and number.
+    pub street: String,
+    /// City.
+    pub city: String,
+    /// State or province.
+    pub state: String,
+    /// Country.
+    pub country: String,
+    /// Postal code.
+    pub zip: String,
+}
+
+/// The longest line of an address, in characters.
+pub const ADDRESS_LINE_MAX: usize = 200;
+
+impl PostalAddress {
+    /// The lines that an order can not be shipped with: empty ones and those that are too
+    /// long, as (field, what is wrong).
+    #[must_use]
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let lines = [
+            ("street", &self.street),
+            ("city", &self.city),
+            ("state", &self.state),
+            ("country", &self.country),
+            ("zip", &self.zip),
+        ];
+        lines
+            .into_iter()
+            .filter_map(|(field, line)| match line.trim().chars().count() {
+                0 => Some((field, "must not be empty")),
+                n if n > ADDRESS_LINE_MAX => Some((field, "must be at most 200 characters")),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// An address that a user keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Address {
+    /// Its id within the user.
+    pub id: AddressId,
+    /// The lines.
+    #[serde(flatten)]
+    pub postal: PostalAddress,
+    /// Whether orders without an address go here; at most one is.
+    pub is_default: bool,
+}
+
+/// A registered user, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Id.
+    pub id: UserId,
+    /// As typed; unique by its folded form.
+    pub email: String,
+    /// As typed; unique by its folded form.
+    pub username: String,
+    /// Name.
+    pub full_name: FullName,
+    /// Role.
+    pub role: Role,
+    /// Argon2id in PHC format. Never leaves the store and the accounts actor.
+    pub password_hash: String,
+    /// Up to [`ADDRESSES_MAX`].
+    pub addresses: Vec<Address>,
+    /// When registered.
+    pub created_at: Timestamp,
+    /// When last changed.
+    pub updated_at: Timestamp,
+    /// Counts writes; a write names the version it read.
+    pub version: u64,
+}
+
+/// How many addresses a user keeps at most.
+pub const ADDRESSES_MAX: usize = 20;
+
+/// What a user asked of her account and cannot have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    /// No such address.
+    #[error("there is no such address")]
+    NoSuchAddress,
+    /// [`ADDRESSES_MAX`] are there already.
+    #[error("a user keeps at most 20 addresses")]
+    TooManyAddresses,
+}
+
+impl User {
+    /// Adds an address; the first is the default, and a new default replaces the old.
+    ///
+    /// # Errors
+    /// [`UserError::TooManyAddresses`].
+    pub fn add_address(&mut self, id: AddressId, postal: PostalAddress, is_default: bool) -> Result<(), UserError> {
+        if self.addresses.len() >= ADDRESSES_MAX {
+            return Err(UserError::TooManyAddresses);
+        }
+        let is_default = is_default || self.addresses.is_empty();
+        if is_default {
+            self.addresses.iter_mut().for_each(|address| address.is_default = false);
+        }
+        self.addresses.push(Address { id, postal, is_default });
+        Ok(())
+    }
+
+    /// Removes an address; if it was the default, the oldest that is left becomes it.
+    ///
+    /// # Errors
+    /// [`UserError::NoSuchAddress`].
+    pub fn remove_address(&mut self, id: AddressId) -> Result<(), UserError> {
+        let at = self.addresses.iter().position(|address| address.id == id).ok_or(UserError::NoSuchAddress)?;
+        let removed = self.addresses.remove(at);
+        if removed.is_default && let Some(first) = self.addresses.first_mut() {
+            first.is_default = true;
+        }
+        Ok(())
+    }
+
+    /// The address that orders without one go to.
+    #[must_use]
+    pub fn default_address(&self) -> Option<&Address> {
+        self.addresses.iter().find(|address| address.is_default)
+    }
+
+    /// How to reach the user.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        Contact {
+            user: self.id,
+            email: self.email.clone(),
+            username: self.username.clone(),
+            full_name: self.full_name.clone(),
+        }
+    }
+}
+
+/// What other services need to write to a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// Whom.
+    pub user: UserId,
+    /// E-mail address.
+    pub email: String,
+    /// User name.
+    pub username: String,
+    /// Name.
+    pub full_name: FullName,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user() -> User {
+        User {
+            id: UserId::generate(),
+            email: "a@b.cd".into(),
+            username: "abc".into(),
+            full_name: FullName::default(),
+            role: Role::User,
+            password_hash: String::new(),
+            addresses: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            version: 0,
+        }
+    }
+
+    fn postal() -> PostalAddress {
+        let line = || "x".to_owned();
+        PostalAddress { street: line(), city: line(), state: line(), country: line(), zip: line() }
+    }
+
+    #[test]
+    fn the_first_address_is_the_default_and_one_always_is() {
+        let (mut user, first, second) = (user(), AddressId::generate(), AddressId::generate());
+        user.add_address(first, postal(), false).unwrap();
+        user.add_address(second, postal(), true).unwrap();
+        assert_eq!(user.default_address().map(|a| a.id), Some(second));
+        user.remove_address(second).unwrap();
+        assert_eq!(user.default_address().map(|a| a.id), Some(first));
+        assert_eq!(user.remove_address(second), Err(UserError::NoSuchAddress));
+    }
+
+    #[test]
+    fn addresses_are_bounded() {
+        let mut user = user();
+        for _ in 0..ADDRESSES_MAX {
+            user.add_address(AddressId::generate(), postal(), false).unwrap();
+        }
+        assert_eq!(user.add_address(AddressId::generate(), postal(), false), Err(UserError::TooManyAddresses));
+    }
+}

@@ -1,0 +1,4 @@
+//! microBazaar, a marketplace server in one program.
+pub mod domain;
+pub mod peers;
+pub mod store;

@@ -1,0 +1,164 @@
+//! The other services as this process sees them.
+//!
+//! Each service's facade in `actors` implements its trait here for calls within the
+//! process. Facades hold [`Peers`], which is filled once all of them are made, because
+//! orders and payments know one another.
+//!
+//! **Invariant:** a service reaches another's state only through these traits.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
+    inventory::{Reservation, StockError, StockLevel, StockLine},
+    cart::Cart,
+    order::{Order, OrderPayment},
+    payment::Payment,
+    product::Product,
+    user::{Contact, PostalAddress},
+};
+
+/// Why another service did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// It takes on no more work; nothing was done.
+    #[error("the {0} service is busy")]
+    Busy(&'static str),
+    /// It is away or being restarted; nothing was done, or repeating is harmless.
+    #[error("the {0} service is not available")]
+    Unavailable(&'static str),
+    /// It did not answer in time; whether it was done is unknown.
+    #[error("the {0} service did not answer in time")]
+    Deadline(&'static str),
+}
+
+/// A product with what can be bought of it now.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The product.
+    pub product: Arc<Product>,
+    /// What can be bought now.
+    pub available: i64,
+}
+
+/// The product service.
+#[async_trait]
+pub trait Catalogue: Send + Sync {
+    /// The offers of these products, those that exist, in no order.
+    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError>;
+}
+
+/// Why stock did not move.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InventoryError {
+    /// The rules say no.
+    #[error(transparent)]
+    Rule(#[from] StockError),
+    /// The service did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+/// The inventory service; see [`crate::store::StockStore`] for what each call promises.
+#[async_trait]
+pub trait Inventory: Send + Sync {
+    /// A product's stock.
+    async fn level(&self, product: ProductId) -> Result<Option<StockLevel>, PeerError>;
+    /// Sets what is available, of many products.
+    async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError>;
+    /// Holds stock for an order for the payment window and a little more, all or none.
+    async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError>;
+    /// Sells what is held.
+    async fn commit(&self, order: OrderId) -> Result<Reservation, InventoryError>;
+    /// Takes released stock again, if it is there, and sells it.
+    async fn retake(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError>;
+    /// Gives stock back.
+    async fn release(&self, order: OrderId) -> Result<Reservation, PeerError>;
+}
+
+/// The cart service.
+#[async_trait]
+pub trait Carts: Send + Sync {
+    /// The user's cart, an empty one when there is none.
+    async fn cart(&self, user: UserId) -> Result<Cart, PeerError>;
+    /// Takes what `order` bought out of the cart, once for each order.
+    async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError>;
+}
+
+/// What becomes of captured money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// The order is confirmed and keeps it.
+    Kept,
+    /// The order cannot have it: give it back.
+    GiveBack,
+}
+
+/// The order service.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// An order.
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError>;
+    /// Applies captured money to an order; the same payment again gives the same answer.
+    async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError>;
+}
+
+/// The auth service.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// How to reach a user.
+    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError>;
+    /// One of the user's addresses, or her default one.
+    async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError>;
+}
+
+/// The payment service.
+#[async_trait]
+pub trait Payments: Send + Sync {
+    /// The order's payment, if its money is captured.
+    async fn captured(&self, order: OrderId) -> Result<Option<Payment>, PeerError>;
+    /// Gives all captured money of a payment back, once.
+    async fn refund(&self, payment: PaymentId, reason: String) -> Result<(), PeerError>;
+}
+
+/// Every peer, filled once at start.
+#[derive(Clone, Default)]
+pub struct Peers(Arc<Slots>);
+
+#[derive(Default)]
+struct Slots {
+    catalogue: OnceLock<Arc<dyn Catalogue>>,
+    inventory: OnceLock<Arc<dyn Inventory>>,
+    carts: OnceLock<Arc<dyn Carts>>,
+    orders: OnceLock<Arc<dyn Orders>>,
+    accounts: OnceLock<Arc<dyn Accounts>>,
+    payments: OnceLock<Arc<dyn Payments>>,
+}
+
+macro_rules! slot {
+    ($name:ident, $set:ident, $trait:ident, $word:literal) => {
+        impl Peers {
+            #[doc = concat!("The ", $word, " service.")]
+            ///
+            /// # Errors
+            /// [`PeerError::Unavailable`] before it is set.
+            pub fn $name(&self) -> Result<&dyn $trait, PeerError> {
+                self.0.$name.get().map(AsRef::as_ref).ok_or(PeerError::Unavailable($word))
+            }
+
+            #[doc = concat!("Sets the ", $word, " service; the first one stays.")]
+            pub fn $set(&self, service: Arc<dyn $trait>) {
+                let _first_stays = self.0.$name.set(service);
+            }
+        }
+    };
+}
+
+slot!(catalogue, set_catalogue, Catalogue, "product");
+slot!(inventory, set_inventory, Inventory, "inventory");
+slot!(carts, set_carts, Carts, "cart");
+slot!(orders, set_orders, Orders, "order");
+slot!(accounts, set_accounts, Accounts, "auth");
+slot!(payments, set_payments, Payments, "payment");

@@ -1,0 +1,32 @@
+//! Users, and the tokens that are dead before their time.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{Timestamp, event::Envelope, ids::UserId, user::User};
+
+/// Keeps users and dead tokens.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// Writes a user; see the module for versions.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] with `email` or `username` when another user has that
+    /// folded form ([`crate::domain::text::fold`]); `Conflict`.
+    async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError>;
+
+    /// The user of an id.
+    async fn get(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user of a folded e-mail address.
+    async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError>;
+
+    /// The user of a folded user name.
+    async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError>;
+
+    /// Remembers that the token with the id `jti` is dead, until it would have expired anyway.
+    async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError>;
+
+    /// The dead tokens that have not expired at `now`; forgets the others.
+    async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError>;
+}

@@ -1,0 +1,16 @@
+//! Carts, one for each user.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{cart::Cart, ids::UserId};
+
+/// Keeps carts.
+#[async_trait]
+pub trait CartStore: Send + Sync {
+    /// Writes a cart; see the module for versions. A second cart of one user is a `Conflict`.
+    async fn save(&self, cart: &Cart) -> Result<u64, StoreError>;
+
+    /// The cart of a user.
+    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError>;
+}

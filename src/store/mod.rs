@@ -1,0 +1,88 @@
+//! What is kept: a trait for each aggregate, and the adapters behind them.
+//!
+//! A document's `version` counts its writes: 0 means never stored. `save` takes the
+//! document with the version that was read, writes it with the next one if nobody wrote
+//! in between, together with the events it causes, in one atomic write, and returns
+//! the new version. An answer is given after the write is on disk, never before.
+//!
+//! **Invariant:** no caller sees a transaction, a connection or a query; whatever needs
+//! to be atomic is one method here. One conformance suite (`tests/it/conformance`)
+//! holds every adapter to this page.
+
+pub mod accounts;
+pub mod carts;
+pub mod dashboard;
+pub mod inventory;
+pub mod mailbox;
+pub mod orders;
+pub mod outbox;
+pub mod payments;
+pub mod products;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+pub use accounts::AccountStore;
+pub use carts::CartStore;
+pub use dashboard::DashboardStore;
+pub use inventory::StockStore;
+pub use mailbox::MailboxStore;
+pub use orders::OrderStore;
+pub use outbox::OutboxStore;
+pub use payments::PaymentStore;
+pub use products::ProductStore;
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody wrote in between: read again and decide again.
+    #[error("the document was changed in between")]
+    Conflict,
+    /// This field must be unique and is not.
+    #[error("{0} is taken")]
+    Duplicate(&'static str),
+    /// More waits than the store takes on; nothing was written.
+    #[error("the store is busy")]
+    Busy,
+    /// It took too long; whether it was written is unknown.
+    #[error("the store did not answer in time")]
+    Deadline,
+    /// The store is away or broken; nothing was written.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// A document could not be read or written as what it should be.
+    #[error("a stored document is unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// A page of a list and how long the whole list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows of this page.
+    pub rows: Vec<T>,
+    /// How many rows there are in all.
+    pub total: u64,
+}
+
+/// Every aggregate's store, of one adapter.
+#[derive(Clone)]
+pub struct Stores {
+    /// Users and dead tokens.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Products.
+    pub products: Arc<dyn ProductStore>,
+    /// Stock and reservations.
+    pub stock: Arc<dyn StockStore>,
+    /// Carts.
+    pub carts: Arc<dyn CartStore>,
+    /// Orders and their idempotency keys.
+    pub orders: Arc<dyn OrderStore>,
+    /// Payments, webhooks seen, the sandbox gateway's books.
+    pub payments: Arc<dyn PaymentStore>,
+    /// The seller dashboard's read model.
+    pub dashboard: Arc<dyn DashboardStore>,
+    /// Mails.
+    pub mailbox: Arc<dyn MailboxStore>,
+    /// Events on their way.
+    pub outbox: Arc<dyn OutboxStore>,
+}
