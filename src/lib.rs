@@ -1,4 +1,5 @@
 //! microBazaar, a marketplace server in one program.
+pub mod actors;
 pub mod domain;
 pub mod peers;
 pub mod store;
