@@ -1,5 +1,6 @@
 //! microBazaar, a marketplace server in one program.
 pub mod actors;
+pub mod bus;
 pub mod domain;
 pub mod peers;
 pub mod store;
