@@ -4,3 +4,5 @@
 //! are in `domain`.
 
 pub mod runtime;
+pub mod cart;
+pub mod inventory;

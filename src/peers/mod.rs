@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
+use crate::{actors::runtime::AskError, store::StoreError};
 use crate::domain::{
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::{Reservation, StockError, StockLevel, StockLine},
@@ -19,6 +20,7 @@ use crate::domain::{
     product::Product,
     user::{Contact, PostalAddress},
 };
+pub use crate::store::inventory::Fence;
 
 /// Why another service did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,17 @@ pub enum PeerError {
     /// It did not answer in time; whether it was done is unknown.
     #[error("the {0} service did not answer in time")]
     Deadline(&'static str),
+}
+
+impl PeerError {
+    /// What a failed call on the `service`'s own actors is to its callers.
+    pub(crate) fn of(service: &'static str, error: &AskError<StoreError>) -> Self {
+        match error {
+            AskError::Busy | AskError::Refused(StoreError::Busy) => Self::Busy(service),
+            AskError::Died | AskError::Deadline | AskError::Refused(StoreError::Deadline) => Self::Deadline(service),
+            AskError::Restarting | AskError::Refused(_) => Self::Unavailable(service),
+        }
+    }
 }
 
 /// A product with what can be bought of it now.
@@ -71,11 +84,11 @@ pub trait Inventory: Send + Sync {
     /// Holds stock for an order for the payment window and a little more, all or none.
     async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError>;
     /// Sells what is held.
-    async fn commit(&self, order: OrderId) -> Result<Reservation, InventoryError>;
+    async fn commit(&self, order: OrderId, fence: Fence) -> Result<Reservation, InventoryError>;
     /// Takes released stock again, if it is there, and sells it.
-    async fn retake(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError>;
+    async fn retake(&self, order: OrderId, lines: Vec<StockLine>, fence: Fence) -> Result<Reservation, InventoryError>;
     /// Gives stock back.
-    async fn release(&self, order: OrderId) -> Result<Reservation, PeerError>;
+    async fn release(&self, order: OrderId, fence: Fence) -> Result<Reservation, PeerError>;
 }
 
 /// The cart service.

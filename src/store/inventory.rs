@@ -32,6 +32,12 @@ pub struct StockMove {
     pub changed: Vec<StockLevel>,
 }
 
+/// Which decision about an order a call carries out: the version that the order's
+/// document has with it. A call with a lower fence than an earlier one for the same order
+/// is a late echo of an overruled decision: it changes nothing and gets the reservation as
+/// it is (`commit` and `retake` of a released one: `Released`). `None` always counts.
+pub type Fence = Option<u64>;
+
 /// Keeps stock and reservations. Every change to a stock writes a `StockChanged` event
 /// with it, if events of that kind are wanted.
 #[async_trait]
@@ -64,18 +70,18 @@ pub trait StockStore: Send + Sync {
     ///
     /// # Errors
     /// `NoReservation`, or `Released`.
-    async fn commit(&self, order: OrderId) -> Result<StockMove, StockStoreError>;
+    async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError>;
 
     /// Sells `lines` to an order whose reservation was released (or never made), all or
     /// none; of one that is held or committed, as [`StockStore::commit`].
     ///
     /// # Errors
     /// `Short`, `NoSuchProduct`.
-    async fn retake(&self, order: OrderId, lines: &[StockLine]) -> Result<StockMove, StockStoreError>;
+    async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError>;
 
     /// Gives back what is held, or takes back what was sold. Repeating changes nothing; an
     /// order without a reservation gets a released one, so that a late `reserve` is refused.
-    async fn release(&self, order: OrderId) -> Result<StockMove, StoreError>;
+    async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError>;
 
     /// Releases up to `limit` held reservations whose time is over at `now`.
     async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError>;

@@ -1,0 +1,130 @@
+//! `CartActor`: holds one user's cart, decides, writes, then answers.
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+
+use super::CartFailure;
+use crate::{
+    domain::{
+        Timestamp,
+        cart::{Cart, CartError},
+        ids::{CartId, OrderId, ProductId, UserId},
+        inventory::StockLine,
+    },
+    store::{CartStore, StoreError},
+};
+
+/// How often a write is decided anew when another process wrote in between.
+const TRIES: u32 = 16;
+
+/// One user's cart. It is read when the actor starts and again whenever memory and store
+/// may disagree: then the actor stops, and the next call starts a fresh one.
+pub struct CartActor {
+    user: UserId,
+    store: Arc<dyn CartStore>,
+    cart: Option<Cart>,
+}
+
+impl CartActor {
+    pub(super) const fn new(user: UserId, store: Arc<dyn CartStore>) -> Self {
+        Self { user, store, cart: None }
+    }
+}
+
+impl Actor for CartActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (store, user) = (Arc::clone(&self.store), self.user);
+        let load = async move { load(&*store, user).await };
+        ctx.wait(load.into_actor(self).map(|loaded, actor, _| match loaded {
+            Ok(cart) => actor.cart = Some(cart),
+            Err(error) => tracing::warn!(%error, "a cart could not be loaded"),
+        }));
+    }
+}
+
+async fn load(store: &dyn CartStore, user: UserId) -> Result<Cart, StoreError> {
+    let stored = store.of_user(user).await?;
+    Ok(stored.unwrap_or_else(|| Cart::empty(CartId::generate(), user, Timestamp::now())))
+}
+
+/// What to do with the cart.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Nothing: show it.
+    Get,
+    /// Adds to what is there.
+    Add { product: ProductId, quantity: u32, available: i64 },
+    /// Sets a line's quantity.
+    Set { product: ProductId, quantity: u32, available: i64 },
+    /// Takes a line out.
+    Remove { product: ProductId },
+    /// Takes everything out.
+    Clear,
+    /// Takes out what an order bought, once for each order.
+    CheckOut { order: OrderId, bought: Vec<StockLine> },
+}
+
+impl Command {
+    /// Decides. Returns whether there is something to write.
+    fn apply(&self, cart: &mut Cart, now: Timestamp) -> Result<bool, CartError> {
+        match self {
+            Self::Get => return Ok(false),
+            Self::Add { product, quantity, available } => cart.add(*product, *quantity, *available, now)?,
+            Self::Set { product, quantity, available } => cart.set(*product, *quantity, *available, now)?,
+            Self::Remove { product } => cart.remove(*product, now)?,
+            Self::Clear if cart.lines.is_empty() => return Ok(false),
+            Self::Clear => cart.clear(now),
+            Self::CheckOut { order, bought } => return Ok(cart.check_out(*order, bought, now)),
+        }
+        Ok(true)
+    }
+}
+
+/// Runs a command; answers with the cart after it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Cart, CartFailure>")]
+pub struct Run(pub Command);
+
+impl Handler<Run> for CartActor {
+    type Result = AtomicResponse<Self, Result<Cart, CartFailure>>;
+
+    fn handle(&mut self, Run(command): Run, ctx: &mut Self::Context) -> Self::Result {
+        let Some(cart) = self.cart.clone() else {
+            ctx.stop();
+            let unread = StoreError::Unavailable("the cart could not be read".to_owned());
+            return AtomicResponse::new(Box::pin(std::future::ready(Err(unread.into())).into_actor(self)));
+        };
+        let store = Arc::clone(&self.store);
+        let work = async move { run(&*store, cart, &command).await };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|done: Result<Cart, CartFailure>, actor, ctx| {
+            match &done {
+                Ok(cart) => actor.cart = Some(cart.clone()),
+                Err(CartFailure::Store(_)) => ctx.stop(),
+                Err(_) => {}
+            }
+            done
+        })))
+    }
+}
+
+async fn run(store: &dyn CartStore, known: Cart, command: &Command) -> Result<Cart, CartFailure> {
+    let mut known = known;
+    for _ in 0..TRIES {
+        let mut next = known.clone();
+        if !command.apply(&mut next, Timestamp::now())? {
+            return Ok(next);
+        }
+        match store.save(&next).await {
+            Ok(version) => {
+                next.version = version;
+                return Ok(next);
+            }
+            Err(StoreError::Conflict) => known = load(store, next.user).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy.into())
+}

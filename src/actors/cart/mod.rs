@@ -1,0 +1,158 @@
+//! Carts: one actor for each user who is using hers.
+//!
+//! Whether a product exists and how many there are is asked before the cart's actor is,
+//! so that the actor waits for nothing but its own store.
+//!
+//! **Invariant:** what a user added is in her cart exactly once after the answer, over
+//! crashes and over other processes writing the same cart.
+
+mod actor;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use self::actor::{CartActor, Command, Run};
+use super::runtime::{AskError, Keyed, KeyedLimits, Runtime};
+use crate::{
+    domain::{
+        cart::{Cart, CartError},
+        ids::{OrderId, ProductId, UserId},
+        inventory::StockLine,
+    },
+    peers::{self, Offer, PeerError, Peers},
+    store::{CartStore, StoreError},
+};
+
+/// Why a cart did not change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CartFailure {
+    /// There is no such product.
+    #[error("there is no such product")]
+    NoSuchProduct,
+    /// The rules say no.
+    #[error(transparent)]
+    Rule(#[from] CartError),
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another service did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+/// A cart and the offers of what is in it.
+#[derive(Debug, Clone)]
+pub struct PricedCart {
+    /// The cart.
+    pub cart: Cart,
+    /// Its products as they are offered now; one that is gone is not among them.
+    pub offers: Vec<Offer>,
+}
+
+/// The cart service.
+#[derive(Clone)]
+pub struct Carts {
+    actors: Keyed<UserId, CartActor>,
+    peers: Peers,
+}
+
+type Answer = Result<PricedCart, AskError<CartFailure>>;
+
+impl Carts {
+    /// Makes the registry. A cart's actor sleeps after `idle`.
+    pub fn start(runtime: &Runtime, store: Arc<dyn CartStore>, peers: Peers, idle: Duration) -> Self {
+        let limits = KeyedLimits { idle, ..KeyedLimits::default() };
+        let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, Arc::clone(&store)));
+        Self { actors, peers }
+    }
+
+    /// The user's cart.
+    ///
+    /// # Errors
+    /// [`CartFailure`], as for every call here.
+    pub async fn get(&self, user: UserId) -> Answer {
+        self.run(user, Command::Get).await
+    }
+
+    /// Adds to what is there.
+    ///
+    /// # Errors
+    /// `NoSuchProduct`, and those of [`Cart::add`].
+    pub async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
+        let available = self.available(product).await.map_err(AskError::Refused)?;
+        self.run(user, Command::Add { product, quantity, available }).await
+    }
+
+    /// Sets a line's quantity.
+    ///
+    /// # Errors
+    /// Those of [`Cart::set`].
+    pub async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
+        let available = match self.available(product).await {
+            Ok(available) => available,
+            // A line whose product is gone is not in the cart that the user sees.
+            Err(CartFailure::NoSuchProduct) => return Err(AskError::Refused(CartError::NotInCart.into())),
+            Err(error) => return Err(AskError::Refused(error)),
+        };
+        self.run(user, Command::Set { product, quantity, available }).await
+    }
+
+    /// Takes a line out.
+    ///
+    /// # Errors
+    /// `NotInCart`.
+    pub async fn remove(&self, user: UserId, product: ProductId) -> Answer {
+        self.run(user, Command::Remove { product }).await
+    }
+
+    /// Takes everything out.
+    ///
+    /// # Errors
+    /// [`CartFailure`].
+    pub async fn clear(&self, user: UserId) -> Answer {
+        self.run(user, Command::Clear).await
+    }
+
+    async fn run(&self, user: UserId, command: Command) -> Answer {
+        let cart = self.actors.ask(&user, Run(command)).await?;
+        let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
+        let offers = self.offers(&products).await.map_err(|error| AskError::Refused(error.into()))?;
+        Ok(PricedCart { cart, offers })
+    }
+
+    async fn available(&self, product: ProductId) -> Result<i64, CartFailure> {
+        let offers = self.offers(&[product]).await?;
+        offers.first().map(|offer| offer.available).ok_or(CartFailure::NoSuchProduct)
+    }
+
+    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+        if products.is_empty() {
+            return Ok(vec![]);
+        }
+        self.peers.catalogue()?.offers(products).await
+    }
+}
+
+fn peer_error(error: AskError<CartFailure>) -> PeerError {
+    match error {
+        AskError::Refused(CartFailure::Peer(error)) => error,
+        AskError::Refused(CartFailure::Store(error)) => PeerError::of("cart", &AskError::Refused(error)),
+        AskError::Refused(_) => PeerError::Unavailable("cart"),
+        AskError::Busy => PeerError::Busy("cart"),
+        AskError::Restarting => PeerError::Unavailable("cart"),
+        AskError::Died | AskError::Deadline => PeerError::Deadline("cart"),
+    }
+}
+
+#[async_trait]
+impl peers::Carts for Carts {
+    async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
+        self.actors.ask(&user, Run(Command::Get)).await.map_err(peer_error)
+    }
+
+    async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
+        let command = Command::CheckOut { order, bought };
+        self.actors.ask(&user, Run(command)).await.map(|_| ()).map_err(peer_error)
+    }
+}
