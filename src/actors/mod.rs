@@ -6,3 +6,5 @@
 pub mod runtime;
 pub mod cart;
 pub mod inventory;
+pub mod order_saga;
+pub mod payment;

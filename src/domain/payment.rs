@@ -140,6 +140,13 @@ pub enum Changed {
     No,
 }
 
+/// Whoever wrote what is to do is still at it; after this somebody else looks.
+const GRACE: SignedDuration = SignedDuration::from_secs(5);
+
+fn grace(now: Timestamp) -> Option<Timestamp> {
+    now.saturating_add(GRACE).ok()
+}
+
 /// The longest pause between two tries.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
 
@@ -163,7 +170,7 @@ impl Payment {
         self.payment_id = Some(payment_id.to_owned());
         self.status = PaymentStatus::Successful;
         self.settled = false;
-        self.touch(now, Some(now));
+        self.touch(now, grace(now));
         Ok(Changed::Yes)
     }
 
@@ -221,7 +228,7 @@ impl Payment {
         let status = RefundStatus::Pending;
         self.refunds.push(Refund { id, amount, reason, status, gateway_id: None, key, created_at: now });
         self.settled = true;
-        self.touch(now, Some(now));
+        self.touch(now, grace(now));
         Ok(())
     }
 
@@ -251,7 +258,7 @@ impl Payment {
         if !more && self.left().minor() == 0 {
             self.status = PaymentStatus::Refunded;
         }
-        self.touch(now, more.then_some(now));
+        self.touch(now, if more { grace(now) } else { None });
         Changed::Yes
     }
 

@@ -15,6 +15,7 @@ mod child;
 mod guardian;
 mod handle;
 mod keyed;
+mod locks;
 mod stats;
 
 use std::{
@@ -28,6 +29,7 @@ use parking_lot::Mutex;
 
 pub use backoff::Backoff;
 pub use handle::{Handle, Sharded};
+pub use locks::StripedLocks;
 pub use keyed::{Keyed, KeyedLimits};
 pub use stats::{KindSnapshot, KindStats};
 

@@ -29,6 +29,8 @@ pub enum Expiry {
     NotDue,
 }
 
+/// Whoever wrote what is to do is still at it; after this somebody else looks.
+const GRACE: SignedDuration = SignedDuration::from_secs(5);
 /// The longest pause between two tries of a saga step.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(10);
 
@@ -179,13 +181,13 @@ impl Order {
     }
 
     /// When to look at the order next: at the window's end while only money is
-    /// awaited, at once when something is to be done.
+    /// awaited, soon when something is to be done.
     fn schedule(&mut self, now: Timestamp) {
         let Saga { todo, due_at, .. } = &mut self.saga;
         *due_at = match todo.first() {
             None => None,
             Some(SagaStep::AwaitPayment) => Some(self.expires_at),
-            Some(_) => Some(now),
+            Some(_) => now.saturating_add(GRACE).ok(),
         };
     }
 

@@ -1,0 +1,212 @@
+//! Orders: one saga actor for each order that something is being done for.
+//!
+//! A saga's state is in the order itself. Every step reads the order, decides by the rules
+//! in `domain::order`, does what may be repeated, and writes with the version it
+//! read; whoever lost a race reads again. So a crash at any point, here or on another node, is
+//! followed by somebody finding the order due and going on ([`sweeper`]).
+//!
+//! **Invariant:** stock is held before an order exists, and sold before it is confirmed.
+//! Calls on a reservation carry the version of the order that decided them as their fence,
+//! so that an overruled decision cannot undo a newer one.
+
+mod actor;
+mod place;
+mod saga;
+mod sweeper;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+
+pub use place::{Destination, PlaceOrder, Placed};
+
+use self::{
+    actor::{OrderSaga, Task},
+    place::Desk,
+    saga::SagaContext,
+    sweeper::OrderSweeper,
+};
+use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime};
+use crate::{
+    domain::{
+        ids::{OrderId, UserId},
+        inventory::Shortage,
+        order::{Order, OrderError, OrderPayment, OrderStatus, Pricing},
+        user::PostalAddress,
+    },
+    peers::{self, PeerError, Peers, Settlement},
+    store::{OrderStore, Page, StoreError},
+};
+
+/// Why an order was not made or did not change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderFailure {
+    /// There is no such order.
+    #[error("there is no such order")]
+    NotFound,
+    /// It is somebody else's.
+    #[error("this order is not yours")]
+    NotYours,
+    /// The rules say no.
+    #[error(transparent)]
+    Rule(#[from] OrderError),
+    /// These items fell short.
+    #[error("some items are short of stock")]
+    Short(Vec<Shortage>),
+    /// There is no such address among the user's.
+    #[error("there is no such address")]
+    NoSuchAddress,
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another service did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+/// Who does something to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// Who bought it.
+    Buyer(UserId),
+    /// Who sells something in it.
+    Seller(UserId),
+    /// An admin.
+    Admin,
+}
+
+/// Settings of the order service.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderSettings {
+    /// Tax and shipping.
+    pub pricing: Pricing,
+    /// How long a buyer has to pay.
+    pub window: SignedDuration,
+}
+
+/// The order service.
+#[derive(Clone)]
+pub struct Orders {
+    sagas: Keyed<OrderId, OrderSaga>,
+    store: Arc<dyn OrderStore>,
+    desk: Arc<Desk>,
+}
+
+type Answer = Result<Order, AskError<OrderFailure>>;
+
+impl Orders {
+    /// Makes the registry of sagas, and the sweeper that finds orders with something to do.
+    pub fn start(runtime: &Runtime, store: Arc<dyn OrderStore>, peers: Peers, settings: OrderSettings) -> Self {
+        let context = SagaContext { store: Arc::clone(&store), peers: peers.clone() };
+        let of_sagas = context.clone();
+        let sagas = runtime.keyed("order_saga", KeyedLimits::default(), move |order| {
+            OrderSaga::new(*order, of_sagas.clone())
+        });
+        let desk = Arc::new(Desk::new(context, settings));
+        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk };
+        runtime.supervise("order_sweeper", Limits::default(), move || OrderSweeper::new(Arc::clone(&store), sagas.clone()));
+        orders
+    }
+
+    /// Makes an order of the user's cart.
+    ///
+    /// # Errors
+    /// [`OrderFailure`], as for every call here.
+    pub async fn place(&self, request: PlaceOrder) -> Result<Placed, AskError<OrderFailure>> {
+        self.desk.place(&self.sagas, request).await
+    }
+
+    /// An order, for someone who may see it.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotYours`.
+    pub async fn get(&self, id: OrderId, who: Party) -> Result<Order, OrderFailure> {
+        let order = self.store.get(id).await?.ok_or(OrderFailure::NotFound)?;
+        allow(&order, who)?;
+        Ok(order)
+    }
+
+    /// A user's orders, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_user(
+        &self,
+        user: UserId,
+        status: Option<OrderStatus>,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError> {
+        self.store.of_user(user, status, skip, limit).await
+    }
+
+    /// Ends an order at its buyer's wish; stock and money go back.
+    ///
+    /// # Errors
+    /// A rule once a line is shipped.
+    pub async fn cancel(&self, id: OrderId, who: Party, reason: Option<String>) -> Answer {
+        self.sagas.ask(&id, Task::Cancel { who, reason }).await
+    }
+
+    /// Sets where the goods go.
+    ///
+    /// # Errors
+    /// A rule once a line is shipped.
+    pub async fn set_address(&self, id: OrderId, who: Party, address: PostalAddress) -> Answer {
+        self.sagas.ask(&id, Task::SetAddress { who, address }).await
+    }
+
+    /// Marks lines as shipped: a seller's own, an admin's all.
+    ///
+    /// # Errors
+    /// A rule when out of order.
+    pub async fn ship(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
+        self.sagas.ask(&id, Task::Ship { who, tracking }).await
+    }
+
+    /// Marks lines as delivered: a seller's own, an admin's all.
+    ///
+    /// # Errors
+    /// A rule when out of order.
+    pub async fn deliver(&self, id: OrderId, who: Party) -> Answer {
+        self.sagas.ask(&id, Task::Deliver { who }).await
+    }
+}
+
+/// # Errors
+/// [`OrderFailure::NotYours`].
+fn allow(order: &Order, who: Party) -> Result<(), OrderFailure> {
+    let allowed = match who {
+        Party::Buyer(user) => order.user == user,
+        Party::Seller(seller) => order.has_seller(seller),
+        Party::Admin => true,
+    };
+    if allowed { Ok(()) } else { Err(OrderFailure::NotYours) }
+}
+
+fn peer_error(error: AskError<OrderFailure>) -> PeerError {
+    match error {
+        AskError::Refused(OrderFailure::Peer(error)) => error,
+        AskError::Refused(OrderFailure::Store(error)) => PeerError::of("order", &AskError::Refused(error)),
+        AskError::Refused(_) | AskError::Restarting => PeerError::Unavailable("order"),
+        AskError::Busy => PeerError::Busy("order"),
+        AskError::Died | AskError::Deadline => PeerError::Deadline("order"),
+    }
+}
+
+#[async_trait]
+impl peers::Orders for Orders {
+    async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError> {
+        self.store.get(id).await.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
+    }
+
+    async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
+        self.sagas.ask(&id, actor::Settle { payment }).await.map_err(peer_error)
+    }
+}

@@ -1,0 +1,166 @@
+//! From a cart to an order.
+
+use jiff::SignedDuration;
+
+use super::{OrderFailure, OrderSaga, OrderSettings, actor::Place, saga::SagaContext};
+use crate::{
+    actors::runtime::{AskError, Keyed, StripedLocks},
+    domain::{
+        Timestamp,
+        ids::{AddressId, OrderId, ProductId, UserId},
+        inventory::StockLine,
+        order::{NewOrder, Order, OrderError, OrderItem, Pricing, Shipment},
+        user::PostalAddress,
+    },
+    store::orders::IdempotencyKey,
+};
+
+/// Where the goods of a new order go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// To the user's default address, or to be said later.
+    Default,
+    /// To one of the user's addresses.
+    Kept(AddressId),
+    /// Here.
+    Here(PostalAddress),
+}
+
+/// A wish to order what is in the cart.
+#[derive(Debug, Clone)]
+pub struct PlaceOrder {
+    /// Who buys.
+    pub user: UserId,
+    /// Where to.
+    pub destination: Destination,
+    /// The client's idempotency key and a hash of the request.
+    pub key: Option<(String, String)>,
+}
+
+/// An order, and whether it was made before under the same idempotency key.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The order.
+    pub order: Order,
+    /// Made before.
+    pub replayed: bool,
+}
+
+/// An order whose stock is not held yet.
+#[derive(Debug)]
+pub struct Draft {
+    pub(super) new: NewOrder,
+    pub(super) pricing: Pricing,
+    pub(super) bought: Vec<StockLine>,
+    pub(super) key: Option<IdempotencyKey>,
+}
+
+/// How long an idempotency key is remembered.
+const KEY_LASTS: SignedDuration = SignedDuration::from_hours(24);
+/// How often an order is drafted anew when the cart changed in between.
+const TRIES: u32 = 8;
+
+/// Turns carts into drafts. One user's orders wait for one another here, so that a
+/// second post of one cart finds it empty and holds no stock in vain; the store's rule that
+/// one cart version makes one order guards against other processes.
+pub(super) struct Desk {
+    context: SagaContext,
+    settings: OrderSettings,
+    users: StripedLocks,
+}
+
+impl Desk {
+    pub(super) fn new(context: SagaContext, settings: OrderSettings) -> Self {
+        Self { context, settings, users: StripedLocks::new(4_096) }
+    }
+
+    pub(super) async fn place(
+        &self,
+        sagas: &Keyed<OrderId, OrderSaga>,
+        request: PlaceOrder,
+    ) -> Result<Placed, AskError<OrderFailure>> {
+        let Some(_turn) = self.users.lock(&request.user).await else { return Err(AskError::Busy) };
+        for _ in 0..TRIES {
+            if let Some(order) = self.replay(&request).await.map_err(AskError::Refused)? {
+                return Ok(Placed { order, replayed: true });
+            }
+            let draft = self.draft(&request).await.map_err(AskError::Refused)?;
+            match sagas.ask(&draft.new.id.clone(), Place(Box::new(draft))).await {
+                Ok(order) => return Ok(Placed { order, replayed: false }),
+                Err(AskError::Refused(OrderFailure::Store(error))) if lost_race(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(AskError::Busy)
+    }
+
+    async fn replay(&self, request: &PlaceOrder) -> Result<Option<Order>, OrderFailure> {
+        let Some((key, hash)) = &request.key else { return Ok(None) };
+        let store = &self.context.store;
+        let Some(known) = store.by_key(request.user, key, Timestamp::now()).await? else { return Ok(None) };
+        if known.request_hash != *hash {
+            return Err(OrderFailure::KeyReused);
+        }
+        Ok(store.get(known.order).await?)
+    }
+
+    async fn draft(&self, request: &PlaceOrder) -> Result<Draft, OrderFailure> {
+        let peers = &self.context.peers;
+        let cart = peers.carts()?.cart(request.user).await?;
+        if cart.lines.is_empty() {
+            return Err(OrderError::EmptyCart.into());
+        }
+        let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
+        let offers = peers.catalogue()?.offers(&products).await?;
+        let item = |line: &StockLine| {
+            let product = &offers.iter().find(|offer| offer.product.id == line.product)?.product;
+            Some(OrderItem {
+                product: product.id,
+                title: product.title.clone(),
+                seller: product.seller,
+                quantity: line.quantity,
+                price: product.price,
+                shipment: Shipment::Waiting,
+                tracking_number: None,
+            })
+        };
+        let items: Vec<OrderItem> = cart.lines.iter().filter_map(item).collect();
+        // Empty and mixed carts are refused before any stock is held.
+        self.settings.pricing.totals(&items)?;
+        let shipping_address = self.address(request).await?;
+        let id = OrderId::generate();
+        let key = request.key.clone().map(|(key, request_hash)| IdempotencyKey {
+            key,
+            request_hash,
+            order: id,
+            expires_at: Timestamp::now().saturating_add(KEY_LASTS).unwrap_or(Timestamp::MAX),
+        });
+        let new = NewOrder {
+            id,
+            user: request.user,
+            items,
+            shipping_address,
+            cart_version: cart.version,
+            window: self.settings.window,
+        };
+        Ok(Draft { new, pricing: self.settings.pricing, bought: cart.lines, key })
+    }
+
+    async fn address(&self, request: &PlaceOrder) -> Result<Option<PostalAddress>, OrderFailure> {
+        let id = match &request.destination {
+            Destination::Here(address) => return Ok(Some(address.clone())),
+            Destination::Kept(id) => Some(*id),
+            Destination::Default => None,
+        };
+        let found = self.context.peers.accounts()?.address(request.user, id).await?;
+        if found.is_none() && id.is_some() {
+            return Err(OrderFailure::NoSuchAddress);
+        }
+        Ok(found)
+    }
+}
+
+/// Another process made an order of this cart or under this key first: look again.
+fn lost_race(error: &crate::store::StoreError) -> bool {
+    matches!(error, crate::store::StoreError::Duplicate("cart" | "key"))
+}

@@ -1,0 +1,215 @@
+//! From an open payment to money kept or given back.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::{Opened, PaymentFailure};
+use crate::{
+    domain::{
+        Timestamp,
+        event::{Envelope, Event},
+        ids::{OrderId, PaymentId, RefundId, UserId},
+        order::{OrderPayment, OrderStatus},
+        payment::{Changed, Payment, PaymentStatus},
+    },
+    integrations::razorpay::{GatewayStatus, PaymentGateway},
+    peers::{Peers, Settlement},
+    store::{PaymentStore, StoreError},
+};
+
+/// How often a decision is made anew when another writer was first.
+pub(super) const TRIES: u32 = 16;
+
+/// Why the money of an order that cannot keep it goes back.
+const NOT_KEPT: &str = "the order could not be kept";
+
+/// What the steps work with.
+#[derive(Clone)]
+pub struct Flow {
+    pub(super) store: Arc<dyn PaymentStore>,
+    pub(super) gateway: Arc<dyn PaymentGateway>,
+    pub(super) peers: Peers,
+    pub(super) reconcile_every: SignedDuration,
+}
+
+pub(super) type Outcome<T> = Result<T, PaymentFailure>;
+
+impl Flow {
+    /// Opens a payment, or finds the open one.
+    pub(super) async fn open(&self, order_id: OrderId, user: UserId) -> Outcome<Opened> {
+        let order = self.peers.orders()?.order(order_id).await?.ok_or(PaymentFailure::NoSuchOrder)?;
+        if order.user != user {
+            return Err(PaymentFailure::NotYours);
+        }
+        let now = Timestamp::now();
+        if order.status != OrderStatus::Pending || order.expires_at <= now {
+            return Err(PaymentFailure::NotPayable);
+        }
+        if let Some(payment) = self.still_open(order_id).await? {
+            return Ok(Opened { payment, new: false });
+        }
+        let contact = self.peers.accounts()?.contact(user).await?.ok_or(PaymentFailure::NoSuchOrder)?;
+        let razorpay_order_id = self.gateway.create_order(order_id, order.total).await?;
+        let mut payment = Payment {
+            id: PaymentId::generate(),
+            order: order_id,
+            contact,
+            razorpay_order_id,
+            payment_id: None,
+            status: PaymentStatus::Pending,
+            price: order.total,
+            refunds: vec![],
+            settled: false,
+            attempts: 0,
+            due_at: now.saturating_add(self.reconcile_every).ok(),
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        };
+        let told = Payment { version: 1, ..payment.clone() };
+        let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];
+        match self.store.save(&payment, &events.map(|event| Envelope::new(event, now))).await {
+            Ok(version) => {
+                payment.version = version;
+                Ok(Opened { payment, new: true })
+            }
+            // Another call was first; the gateway order just made is never paid.
+            Err(StoreError::Duplicate(_) | StoreError::Conflict) => {
+                let payment = self.still_open(order_id).await?.ok_or(PaymentFailure::NotPayable)?;
+                Ok(Opened { payment, new: false })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn still_open(&self, order: OrderId) -> Outcome<Option<Payment>> {
+        match self.store.of_order(order).await? {
+            Some(payment) if payment.has_money() => Err(PaymentFailure::NotPayable),
+            found => Ok(found),
+        }
+    }
+
+    /// Takes what a checkout handed to the page.
+    pub(super) async fn verify(&self, user: UserId, order_id: &str, payment_id: &str, signature: &str) -> Outcome<Payment> {
+        let payment = self.by_gateway_order(order_id).await?;
+        if payment.user() != user {
+            return Err(PaymentFailure::NotYours);
+        }
+        if !self.gateway.keys().payment_is_signed(order_id, payment_id, signature) {
+            return Err(PaymentFailure::BadSignature);
+        }
+        let known = self.gateway.signed_payment(order_id, payment_id).await?;
+        if known.status != GatewayStatus::Captured || known.amount != payment.price {
+            tracing::warn!(payment.id = %payment.id, status = ?known.status, "a signed payment is not captured in full");
+            return Ok(payment);
+        }
+        self.captured(order_id, payment_id).await
+    }
+
+    /// The gateway has captured the money.
+    pub(super) async fn captured(&self, order_id: &str, payment_id: &str) -> Outcome<Payment> {
+        for _ in 0..TRIES {
+            let mut payment = self.by_gateway_order(order_id).await?;
+            let changed = payment.capture(payment_id, Timestamp::now())?;
+            if changed == Changed::Yes && !self.save(&mut payment, &[]).await? {
+                continue;
+            }
+            return if payment.settled { Ok(payment) } else { self.settle(payment).await };
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// A try to pay failed.
+    pub(super) async fn failed(&self, order_id: &str, reason: &str) -> Outcome<Payment> {
+        for _ in 0..TRIES {
+            let mut payment = self.by_gateway_order(order_id).await?;
+            if payment.fail(Timestamp::now()) == Changed::No {
+                return Ok(payment);
+            }
+            let told = told(&payment);
+            let reason = reason.to_owned();
+            let events = [Event::PaymentFailed { payment: told.clone(), reason }, Event::PaymentUpdated(told)];
+            if self.save(&mut payment, &events).await? {
+                return Ok(payment);
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// Tells the order of captured money, and gives back what it cannot keep. What fails now
+    /// is due again later.
+    pub(super) async fn settle(&self, payment: Payment) -> Outcome<Payment> {
+        let now = Timestamp::now();
+        let Some(payment_id) = payment.payment_id.clone() else { return Ok(payment) };
+        let paid = OrderPayment { id: payment.id, payment_id, at: now };
+        let settlement = match self.peers.orders() {
+            Ok(orders) => orders.settle(payment.order, paid).await,
+            Err(error) => Err(error),
+        };
+        match settlement {
+            Ok(Settlement::Kept) => self.keep(payment).await,
+            Ok(Settlement::GiveBack) => self.refund_all(payment.id, NOT_KEPT).await,
+            Err(error) => {
+                tracing::warn!(payment.id = %payment.id, %error, "captured money is settled later");
+                self.later(payment).await
+            }
+        }
+    }
+
+    async fn keep(&self, mut payment: Payment) -> Outcome<Payment> {
+        for _ in 0..TRIES {
+            if payment.settled {
+                break;
+            }
+            payment.settle(Timestamp::now());
+            let told = told(&payment);
+            let events = [Event::PaymentCompleted(told.clone()), Event::PaymentUpdated(told)];
+            if self.save(&mut payment, &events).await? {
+                break;
+            }
+            payment = self.read(payment.id).await?;
+        }
+        Ok(payment)
+    }
+
+    /// Puts the next try off.
+    pub(super) async fn later(&self, mut payment: Payment) -> Outcome<Payment> {
+        payment.retry_later(Timestamp::now());
+        // Who was first has either done it or put it off.
+        let _first = self.save(&mut payment, &[]).await?;
+        Ok(payment)
+    }
+
+    pub(super) async fn read(&self, id: PaymentId) -> Outcome<Payment> {
+        self.store.get(id).await?.ok_or(PaymentFailure::NotFound)
+    }
+
+    async fn by_gateway_order(&self, order_id: &str) -> Outcome<Payment> {
+        self.store.by_razorpay_order(order_id).await?.ok_or(PaymentFailure::NotFound)
+    }
+
+    /// Writes; `false` when another writer was first.
+    pub(super) async fn save(&self, payment: &mut Payment, events: &[Event]) -> Outcome<bool> {
+        let now = Timestamp::now();
+        let events: Vec<Envelope> = events.iter().map(|event| Envelope::new(event.clone(), now)).collect();
+        match self.store.save(payment, &events).await {
+            Ok(version) => {
+                payment.version = version;
+                Ok(true)
+            }
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The payment as events tell of it: with the version that its write will give it.
+pub(super) fn told(payment: &Payment) -> Payment {
+    Payment { version: payment.version + 1, ..payment.clone() }
+}
+
+/// A new refund's id.
+pub(super) fn new_refund() -> RefundId {
+    RefundId::generate()
+}

@@ -1,0 +1,61 @@
+//! `PaymentSweeper`: finds payments with something to do and wakes them.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use futures_util::StreamExt;
+
+use super::{PaymentActor, actor::Task};
+use crate::{actors::runtime::Sharded, domain::Timestamp, store::PaymentStore};
+
+/// How often to look.
+const EVERY: Duration = Duration::from_millis(500);
+/// How many payments to fetch at once.
+const BATCH: u32 = 128;
+/// How many to work on at once.
+const AT_ONCE: usize = 8;
+
+/// Looks for payments that are due. Runs on every node: what is done twice is done once.
+pub struct PaymentSweeper {
+    store: Arc<dyn PaymentStore>,
+    payments: Sharded<PaymentActor>,
+}
+
+impl PaymentSweeper {
+    pub(super) const fn new(store: Arc<dyn PaymentStore>, payments: Sharded<PaymentActor>) -> Self {
+        Self { store, payments }
+    }
+
+    fn look_later(&self, ctx: &mut Context<Self>) {
+        ctx.run_later(EVERY, |actor, ctx| {
+            let look = sweep(Arc::clone(&actor.store), actor.payments.clone());
+            ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
+        });
+    }
+}
+
+impl Actor for PaymentSweeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look_later(ctx);
+    }
+}
+
+async fn sweep(store: Arc<dyn PaymentStore>, payments: Sharded<PaymentActor>) {
+    let due = match store.due(Timestamp::now(), BATCH).await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::warn!(%error, "due payments could not be looked for");
+            return;
+        }
+    };
+    let payments = &payments;
+    let wake = |payment| async move { payments.of(&payment).ask(Task::Wake { payment }).await };
+    let mut woken = futures_util::stream::iter(due).map(wake).buffer_unordered(AT_ONCE);
+    while let Some(answer) = woken.next().await {
+        if let Err(error) = answer {
+            tracing::warn!(%error, "a payment's next step has to wait");
+        }
+    }
+}

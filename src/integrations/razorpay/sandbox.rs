@@ -1,0 +1,142 @@
+//! The sandbox gateway: keeps its books in the payment store and moves no real money.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{GatewayError, GatewayPayment, GatewayStatus, Keys, PaymentGateway};
+use crate::{
+    domain::{ids::{EventId, OrderId, RefundId}, money::Money},
+    store::{PaymentStore, StoreError},
+};
+
+/// How a sandbox payment is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With captured money.
+    Success,
+    /// Without.
+    Failure,
+}
+
+/// What Razorpay's checkout hands to the page that opened it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// The gateway's order.
+    pub order_id: String,
+    /// The gateway's payment.
+    pub payment_id: String,
+    /// The signature over both; empty for a payment that failed.
+    pub signature: String,
+}
+
+/// A gateway order's page in the books.
+#[derive(Debug, Serialize, Deserialize)]
+struct Page {
+    receipt: OrderId,
+    amount: Money,
+    payments: Vec<GatewayPayment>,
+}
+
+/// Stands in for Razorpay. Refused in production.
+pub struct SandboxGateway {
+    key_id: String,
+    keys: Keys,
+    books: Arc<dyn PaymentStore>,
+    /// One writer at a time, since a page is read, changed and written.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl SandboxGateway {
+    /// A sandbox that signs with `keys` and keeps its books in `books`.
+    #[must_use]
+    pub fn new(key_id: String, keys: Keys, books: Arc<dyn PaymentStore>) -> Self {
+        Self { key_id, keys, books, writing: tokio::sync::Mutex::new(()) }
+    }
+
+    /// A buyer pays, or fails to. Paying what is paid gives the first payment again.
+    ///
+    /// # Errors
+    /// `Unknown` order; `Refused` to fail one that is paid.
+    pub async fn pay(&self, gateway_order: &str, outcome: Outcome) -> Result<Checkout, GatewayError> {
+        let _writing = self.writing.lock().await;
+        let mut page = self.page(gateway_order).await?;
+        let captured = page.payments.iter().find(|payment| payment.status == GatewayStatus::Captured);
+        let payment_id = match (captured, outcome) {
+            (Some(paid), Outcome::Success) => paid.id.clone(),
+            (Some(_), Outcome::Failure) => return Err(GatewayError::Refused("the order is paid".to_owned())),
+            (None, _) => {
+                let id = format!("pay_{}", EventId::generate());
+                let status = match outcome {
+                    Outcome::Success => GatewayStatus::Captured,
+                    Outcome::Failure => GatewayStatus::Failed,
+                };
+                page.payments.push(GatewayPayment { id: id.clone(), status, amount: page.amount });
+                self.write(gateway_order, &page).await?;
+                id
+            }
+        };
+        let signature = match outcome {
+            Outcome::Success => self.keys.sign_payment(gateway_order, &payment_id),
+            Outcome::Failure => String::new(),
+        };
+        Ok(Checkout { order_id: gateway_order.to_owned(), payment_id, signature })
+    }
+
+    async fn page(&self, gateway_order: &str) -> Result<Page, GatewayError> {
+        let page = self.books.get_sandbox(gateway_order).await.map_err(away)?.ok_or(GatewayError::Unknown)?;
+        serde_json::from_value(page).map_err(|error| GatewayError::Unavailable(error.to_string()))
+    }
+
+    async fn write(&self, gateway_order: &str, page: &Page) -> Result<(), GatewayError> {
+        let page = serde_json::to_value(page).map_err(|error| GatewayError::Unavailable(error.to_string()))?;
+        self.books.put_sandbox(gateway_order, &page).await.map_err(away)
+    }
+}
+
+fn away(error: StoreError) -> GatewayError {
+    GatewayError::Unavailable(error.to_string())
+}
+
+#[async_trait]
+impl PaymentGateway for SandboxGateway {
+    fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    async fn create_order(&self, receipt: OrderId, amount: Money) -> Result<String, GatewayError> {
+        let id = format!("order_{}", EventId::generate());
+        self.write(&id, &Page { receipt, amount, payments: vec![] }).await?;
+        Ok(id)
+    }
+
+    async fn payments_of(&self, gateway_order: &str) -> Result<Vec<GatewayPayment>, GatewayError> {
+        Ok(self.page(gateway_order).await?.payments)
+    }
+
+    async fn signed_payment(&self, gateway_order: &str, payment_id: &str) -> Result<GatewayPayment, GatewayError> {
+        let _writing = self.writing.lock().await;
+        let mut page = self.page(gateway_order).await?;
+        if let Some(known) = page.payments.iter().find(|payment| payment.id == payment_id) {
+            return Ok(known.clone());
+        }
+        // Only the holder of the secret can have signed it: taken as a payment made elsewhere.
+        let status = GatewayStatus::Captured;
+        let payment = GatewayPayment { id: payment_id.to_owned(), status, amount: page.amount };
+        page.payments.push(payment.clone());
+        self.write(gateway_order, &page).await?;
+        Ok(payment)
+    }
+
+    async fn refund(&self, payment_id: &str, amount: Money, key: RefundId) -> Result<String, GatewayError> {
+        let id = format!("rfnd_{key}");
+        let page = serde_json::json!({ "payment": payment_id, "amount": amount });
+        self.books.put_sandbox(&id, &page).await.map_err(away)?;
+        Ok(id)
+    }
+}
