@@ -2,5 +2,6 @@
 pub mod actors;
 pub mod bus;
 pub mod domain;
+pub mod integrations;
 pub mod peers;
 pub mod store;

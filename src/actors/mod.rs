@@ -3,4 +3,7 @@
 //! **Invariant:** every actix type of the program lives here or in `http`; the rules
 //! are in `domain`.
 
+pub mod notification;
+mod payload;
 pub mod runtime;
+pub mod seller_dashboard;

@@ -1,0 +1,5 @@
+//! Services beyond the marketplace, each behind a trait and with an embedded stand-in.
+//!
+//! **Invariant:** nothing here knows a rule of the marketplace.
+
+pub mod smtp;
