@@ -1,0 +1,3 @@
+//! The actors, which own all state that changes, and what they run on.
+
+pub mod runtime;
