@@ -1,10 +1,14 @@
 //! Supervised actors, one module an actor, and the runtime that keeps them alive.
 //!
-//! **Invariant:** every actix type of the program lives here or in `http`; the rules
-//! are in `domain`.
+//! **Invariant:** every actix type of the program lives here, in `http` or in `ws`; the
+//! rules are in `domain`.
 
-pub mod runtime;
 pub mod cart;
 pub mod inventory;
+pub mod notification;
 pub mod order_saga;
+pub mod outbox;
+mod payload;
 pub mod payment;
+pub mod runtime;
+pub mod seller_dashboard;

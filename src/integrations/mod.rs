@@ -1,3 +1,6 @@
-//! Programs and providers outside, each behind a trait with its embedded stand-in.
+//! Services beyond the marketplace, each behind a trait and with an embedded stand-in.
+//!
+//! **Invariant:** nothing here knows a rule of the marketplace.
 
 pub mod razorpay;
+pub mod smtp;

@@ -1,0 +1,99 @@
+//! From a delivery to whom to write and what about.
+//!
+//! **Invariant:** whatever has no address or misses what its mail is about is
+//! [`HandleError::Unreadable`], before anything is sent.
+
+use super::letter::{Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line};
+use crate::{
+    actors::payload::{Payload, missing},
+    bus::{Delivery, HandleError},
+    domain::{
+        ids::{OrderId, ProductId, UserId},
+        money::{Currency, Money},
+    },
+};
+
+/// Whom to write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum To {
+    /// The payload says.
+    Named(Recipient),
+    /// This user, wherever her mail goes.
+    User(UserId),
+}
+
+/// Reads what a delivery's mail needs.
+pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
+    let payload = Payload::of(&delivery.payload)?;
+    let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
+    let letter = match event {
+        "USER_CREATED" => Letter::Welcome(WelcomeFacts { username: payload.text("username").map(one_line) }),
+        "PRODUCT_CREATED" => Letter::NewProduct(ProductFacts {
+            product: payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(|id| id.to_hex()),
+            title: one_line(payload.need_text("title")?),
+        }),
+        "PAYMENT_INITIATED" => Letter::PaymentInitiated(payment(payload, "amount")?),
+        "PAYMENT_COMPLETED" => Letter::PaymentReceived(payment(payload, "amount")?),
+        "PAYMENT_FAILED" => Letter::PaymentFailed(payment(payload, "amount")?),
+        "PAYMENT_REFUNDED" => Letter::Refund(payment(payload, "refundAmount")?),
+        "ORDER_SHIPPED" => Letter::OrderShipped(order(payload)?),
+        "ORDER_CANCELLED" => Letter::OrderCancelled(order(payload)?),
+        _ => return Err(HandleError::Unreadable(format!("no mail is made of the queue {}", delivery.queue))),
+    };
+    let to = match letter {
+        Letter::OrderShipped(_) | Letter::OrderCancelled(_) => To::User(payload.id(&["user"])?),
+        _ => To::Named(recipient(payload)?),
+    };
+    Ok((to, letter))
+}
+
+fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {
+    let first = payload.object("fullName").and_then(|name| name.text("firstName"));
+    let name = first.or_else(|| payload.text("fullName")).or_else(|| payload.text("username"));
+    Recipient::new(payload.need_text("email")?, name)
+}
+
+/// `amount_key` is where the amount is, `amount` where that is missing.
+fn payment(payload: Payload<'_>, amount_key: &str) -> Result<PaymentFacts, HandleError> {
+    let order: OrderId = payload.id(&["orderId", "order"])?;
+    let amount = payload.number(amount_key).or_else(|| payload.number("amount")).ok_or_else(|| missing("amount"))?;
+    let code = payload.text("currency").unwrap_or(Currency::Inr.code());
+    Ok(PaymentFacts {
+        order: order.to_hex(),
+        amount: amount_text(&amount, code),
+        payment_id: payload.text("paymentId").map(one_line),
+        reason: payload.text("reason").map(one_line),
+    })
+}
+
+/// The amount as people write it. Other programs may send more decimals than money has,
+/// or a currency that is not traded here: a mail about it is still better than none.
+fn amount_text(amount: &str, code: &str) -> String {
+    let currency = Currency::from_code(code);
+    let exact = currency.and_then(|currency| Money::parse_major(amount, currency).ok());
+    match (exact, amount.parse::<f64>()) {
+        (Some(money), _) => money.to_string(),
+        (None, Ok(number)) if number.is_finite() && number.abs() < 1e12 => one_line(&format!("{number:.2} {code}")),
+        _ => one_line(&format!("{amount} {code}")),
+    }
+}
+
+fn order(payload: Payload<'_>) -> Result<OrderFacts, HandleError> {
+    let order: OrderId = payload.id(&["_id", "id"])?;
+    let lines = payload.objects("items").into_iter().map(|item| Line {
+        title: one_line(item.text("title").unwrap_or("(no title)")),
+        quantity: item.count("quantity").unwrap_or(1),
+        tracking: item.text("trackingNumber").map(one_line),
+    });
+    let address = payload.object("shippingAddress");
+    let line = |key| address.and_then(|address| address.text(key)).map(one_line);
+    let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason")).map(one_line);
+    Ok(OrderFacts {
+        order: order.to_hex(),
+        lines: lines.collect(),
+        total: payload.object("totalPrice").and_then(Payload::money).map(|money| money.to_string()),
+        address: ["street", "city", "state", "zip", "country"].into_iter().filter_map(line).collect(),
+        paid: payload.object("payment").is_some(),
+        reason,
+    })
+}

@@ -1,0 +1,222 @@
+//! The letters: what each says, its subject, and its rendering as HTML and plain text.
+//!
+//! The words are in `templates/mail`; askama escapes what is put into HTML and nothing
+//! that is put into plain text.
+//!
+//! **Invariant:** no control character or line break of a payload reaches an address, a
+//! subject or a line of text; every fact went through [`one_line`].
+
+use askama::Template;
+
+use super::ShopInfo;
+use crate::{
+    bus::HandleError,
+    domain::{
+        Timestamp,
+        text::is_email,
+        user::Contact,
+    },
+    store::mailbox::Mail,
+};
+
+/// The longest fact or subject, in characters.
+const LINE_MAX: usize = 300;
+
+/// Whom to write to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    email: String,
+    name: String,
+}
+
+impl Recipient {
+    /// The person called `name` at `email`.
+    ///
+    /// # Errors
+    /// [`HandleError::Unreadable`] when no mail can be sent to that address.
+    pub fn new(email: &str, name: Option<&str>) -> Result<Self, HandleError> {
+        if !is_email(email) {
+            return Err(HandleError::Unreadable("`email` is not an address".into()));
+        }
+        let name = name.map(one_line).filter(|name| !name.is_empty());
+        Ok(Self { email: email.to_owned(), name: name.unwrap_or_else(|| "there".into()) })
+    }
+
+    /// The person behind a contact.
+    ///
+    /// # Errors
+    /// As [`Recipient::new`].
+    pub fn of(contact: &Contact) -> Result<Self, HandleError> {
+        let first = Some(contact.full_name.first_name.trim()).filter(|name| !name.is_empty());
+        Self::new(&contact.email, first.or(Some(&contact.username)))
+    }
+}
+
+/// What a welcome says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WelcomeFacts {
+    /// The name to log in with.
+    pub username: Option<String>,
+}
+
+/// What a mail about a product says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductFacts {
+    /// Its id.
+    pub product: Option<String>,
+    /// Its title.
+    pub title: String,
+}
+
+/// What a mail about a payment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentFacts {
+    /// The order's id.
+    pub order: String,
+    /// How much, with the currency.
+    pub amount: String,
+    /// The gateway's id.
+    pub payment_id: Option<String>,
+    /// Why it failed or was refunded.
+    pub reason: Option<String>,
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What.
+    pub title: String,
+    /// How many.
+    pub quantity: u64,
+    /// The carrier's number.
+    pub tracking: Option<String>,
+}
+
+/// What a mail about an order says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderFacts {
+    /// Its id.
+    pub order: String,
+    /// Its lines.
+    pub lines: Vec<Line>,
+    /// Its total with the currency.
+    pub total: Option<String>,
+    /// The lines of where it goes.
+    pub address: Vec<String>,
+    /// Whether it was paid.
+    pub paid: bool,
+    /// Why it came to this.
+    pub reason: Option<String>,
+}
+
+/// A mail before it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Letter {
+    /// To who registered.
+    Welcome(WelcomeFacts),
+    /// To the seller.
+    NewProduct(ProductFacts),
+    /// To the buyer, as the following.
+    PaymentInitiated(PaymentFacts),
+    /// The money is here.
+    PaymentReceived(PaymentFacts),
+    /// A try failed.
+    PaymentFailed(PaymentFacts),
+    /// Money goes back.
+    Refund(PaymentFacts),
+    /// Every line is on its way.
+    OrderShipped(OrderFacts),
+    /// It ended without goods.
+    OrderCancelled(OrderFacts),
+}
+
+/// `text` on one line and of bounded length: control characters and line breaks become
+/// spaces, invisible marks that turn the direction of writing go.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let turns_direction = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain = text.chars().filter(|c| !turns_direction(*c)).map(|c| {
+        let breaks = c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+        if breaks { ' ' } else { c }
+    });
+    let plain: String = plain.collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    let line = words.join(" ");
+    if line.chars().count() <= LINE_MAX {
+        return line;
+    }
+    line.chars().take(LINE_MAX - 1).chain(['…']).collect()
+}
+
+/// A function that renders both templates of a letter.
+macro_rules! renders {
+    ($($name:ident($facts:ty): $html:tt, $text:tt;)*) => {$(
+        fn $name(shop: &ShopInfo, name: &str, of: &$facts) -> askama::Result<(String, String)> {
+            #[derive(Template)]
+            #[template(path = $html)]
+            struct Html<'a> {
+                shop: &'a ShopInfo,
+                name: &'a str,
+                of: &'a $facts,
+            }
+
+            #[derive(Template)]
+            #[template(path = $text, escape = "none")]
+            struct Text<'a> {
+                shop: &'a ShopInfo,
+                name: &'a str,
+                of: &'a $facts,
+            }
+
+            Ok((Html { shop, name, of }.render()?, Text { shop, name, of }.render()?))
+        }
+    )*};
+}
+
+renders! {
+    welcome(WelcomeFacts): "mail/welcome.html", "mail/welcome.txt";
+    new_product(ProductFacts): "mail/new_product.html", "mail/new_product.txt";
+    payment_initiated(PaymentFacts): "mail/payment_initiated.html", "mail/payment_initiated.txt";
+    payment_received(PaymentFacts): "mail/payment_received.html", "mail/payment_received.txt";
+    payment_failed(PaymentFacts): "mail/payment_failed.html", "mail/payment_failed.txt";
+    refund(PaymentFacts): "mail/refund.html", "mail/refund.txt";
+    order_shipped(OrderFacts): "mail/order_shipped.html", "mail/order_shipped.txt";
+    order_cancelled(OrderFacts): "mail/order_cancelled.html", "mail/order_cancelled.txt";
+}
+
+impl Letter {
+    /// The letter's subject.
+    #[must_use]
+    pub fn subject(&self, shop: &ShopInfo) -> String {
+        one_line(&match self {
+            Self::Welcome(_) => format!("Welcome to {}", shop.name),
+            Self::NewProduct(of) => format!("New product: {}", of.title),
+            Self::PaymentInitiated(of) => format!("Payment initiated for order {}", of.order),
+            Self::PaymentReceived(of) => format!("Payment received for order {}", of.order),
+            Self::PaymentFailed(of) => format!("Payment failed for order {}", of.order),
+            Self::Refund(of) => format!("Refund for order {}", of.order),
+            Self::OrderShipped(of) => format!("Order shipped: {}", of.order),
+            Self::OrderCancelled(of) => format!("Order cancelled: {}", of.order),
+        })
+    }
+
+    /// The mail to `recipient` about what happened at `at`.
+    ///
+    /// # Errors
+    /// [`HandleError::Unreadable`] when it cannot be written.
+    pub fn mail(&self, recipient: &Recipient, shop: &ShopInfo, at: Timestamp) -> Result<Mail, HandleError> {
+        let name = &recipient.name;
+        let rendered = match self {
+            Self::Welcome(of) => welcome(shop, name, of),
+            Self::NewProduct(of) => new_product(shop, name, of),
+            Self::PaymentInitiated(of) => payment_initiated(shop, name, of),
+            Self::PaymentReceived(of) => payment_received(shop, name, of),
+            Self::PaymentFailed(of) => payment_failed(shop, name, of),
+            Self::Refund(of) => refund(shop, name, of),
+            Self::OrderShipped(of) => order_shipped(shop, name, of),
+            Self::OrderCancelled(of) => order_cancelled(shop, name, of),
+        };
+        let (html, text) = rendered.map_err(|error| HandleError::Unreadable(error.to_string()))?;
+        Ok(Mail { to: recipient.email.clone(), subject: self.subject(shop), text, html, at })
+    }
+}

@@ -1,0 +1,151 @@
+//! Writes to people about what happened to them.
+//!
+//! [`Notifications`] reads the notification queues; for each delivery the
+//! [`NotificationActor`] composes one mail ([`letter`]) and hands it to a
+//! [`Mailer`](crate::integrations::smtp::Mailer). A payload that is not what its queue
+//! promises is [`HandleError::Unreadable`]; a mailer or a peer that is away, or an actor
+//! that died with the mail in its hands, is [`HandleError::Transient`] and tried again.
+//!
+//! **Invariant:** deliveries of one aggregate are worked on in their order; a delivery is
+//! answered with `Ok` only after its mail was taken.
+
+mod actor;
+mod facts;
+mod letter;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+
+pub use actor::NotificationActor;
+use actor::Deliver;
+pub use letter::Letter;
+
+use crate::{
+    actors::runtime::{AskError, Handle, Limits, Runtime},
+    bus::{Consumer, Delivery, HandleError},
+    integrations::smtp::{Mailer, MailboxMailer},
+    peers::Peers,
+    store::Stores,
+};
+
+/// The queues whose deliveries become mails.
+const QUEUES: [&str; 8] = [
+    "AUTH_NOTIFICATION.USER_CREATED",
+    "PRODUCT_NOTIFICATION.PRODUCT_CREATED",
+    "PAYMENT_NOTIFICATION.PAYMENT_INITIATED",
+    "PAYMENT_NOTIFICATION.PAYMENT_COMPLETED",
+    "PAYMENT_NOTIFICATION.PAYMENT_FAILED",
+    "PAYMENT_NOTIFICATION.PAYMENT_REFUNDED",
+    "ORDER_NOTIFICATION.ORDER_SHIPPED",
+    "ORDER_NOTIFICATION.ORDER_CANCELLED",
+];
+
+/// Aggregates of one batch whose mails are sent side by side.
+const AT_ONCE: usize = 64;
+
+/// From a delivery to its answer; the actor itself gives up a little earlier.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What mails say of the shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShopInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it is, without a slash at the end.
+    pub base_url: String,
+}
+
+impl ShopInfo {
+    /// The page of an order.
+    pub(crate) fn order_url(&self, order: &str) -> String {
+        format!("{}/orders/{order}", self.base_url.trim_end_matches('/'))
+    }
+
+    /// The page of a product.
+    pub(crate) fn product_url(&self, product: &str) -> String {
+        format!("{}/products/{product}", self.base_url.trim_end_matches('/'))
+    }
+}
+
+/// The notification service.
+#[derive(Clone)]
+pub struct Notifications {
+    actor: Handle<NotificationActor>,
+}
+
+impl Notifications {
+    /// Starts the actor. Mails go out by `mailer`; a buyer's address is asked of `peers`.
+    #[must_use]
+    pub fn start(runtime: &Runtime, peers: Peers, mailer: Arc<dyn Mailer>, shop: ShopInfo) -> Self {
+        let shop = Arc::new(shop);
+        let limits = Limits { in_flight: 1_024, deadline: DEADLINE };
+        let actor = runtime.supervise("notification", limits, move || {
+            NotificationActor::new(peers.clone(), Arc::clone(&mailer), Arc::clone(&shop))
+        });
+        Self { actor }
+    }
+
+    /// The mailer that keeps mails in these stores' mailbox.
+    #[must_use]
+    pub fn mailbox(stores: &Stores) -> Arc<dyn Mailer> {
+        Arc::new(MailboxMailer::new(Arc::clone(&stores.mailbox)))
+    }
+
+    async fn deliver(&self, delivery: Delivery) -> Result<(), HandleError> {
+        self.actor.ask(Deliver(delivery)).await.map_err(|error| match error {
+            AskError::Refused(error) => error,
+            AskError::Busy | AskError::Restarting | AskError::Died | AskError::Deadline => {
+                HandleError::Transient(format!("the notification actor did not answer: {error}"))
+            }
+        })
+    }
+
+    /// Delivers those of one aggregate one after the other.
+    async fn in_order(&self, deliveries: Vec<(usize, Delivery)>) -> Vec<(usize, Result<(), HandleError>)> {
+        let mut answers = Vec::with_capacity(deliveries.len());
+        for (at, delivery) in deliveries {
+            answers.push((at, self.deliver(delivery).await));
+        }
+        answers
+    }
+}
+
+/// The deliveries with their places, those of one aggregate together and in their order.
+fn by_aggregate(deliveries: Vec<Delivery>) -> Vec<Vec<(usize, Delivery)>> {
+    let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut groups: Vec<Vec<(usize, Delivery)>> = vec![];
+    for (at, delivery) in deliveries.into_iter().enumerate() {
+        let place = *places.entry(delivery.aggregate_id.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(vec![]);
+        }
+        groups[place].push((at, delivery));
+    }
+    groups
+}
+
+#[async_trait]
+impl Consumer for Notifications {
+    fn queues(&self) -> &'static [&'static str] {
+        &QUEUES
+    }
+
+    async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+        let groups = by_aggregate(deliveries);
+        let mut answers: Vec<_> = stream::iter(groups)
+            .map(|group| self.in_order(group))
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
+        answers.sort_unstable_by_key(|(at, _)| *at);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The way of events from the write that caused them to their consumers.
+//!
+//! `OutboxActor` reads what waits in the outbox, hands it to the consumers of its queues,
+//! and takes it out when their effects are stored. What a consumer cannot handle is parked
+//! and tried again after growing pauses, then kept as dead with the reason: nothing is
+//! dropped, and nothing holds up what is behind it. After a crash it goes on where it was; a
+//! consumer may then get an event a second time and applies it once.
+//!
+//! **Invariant:** an event is in the outbox, or parked, or its effects are stored.
+
+mod relay;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use tokio::time::Instant;
+
+use self::relay::Relay;
+use super::runtime::{Handle, Limits, Runtime};
+use crate::{
+    bus::Consumer,
+    store::{OutboxStore, StoreError},
+};
+
+/// How long applied events are remembered, so that a second delivery is known as one.
+const REMEMBER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+/// How long the relay sleeps when nothing wakes it: parked messages are looked for then.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long it pauses after the store failed it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Moves events from the outbox to their consumers.
+pub struct OutboxActor {
+    relay: Arc<Relay>,
+}
+
+impl Actor for OutboxActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let relay = Arc::clone(&self.relay);
+        // The loop never ends by itself; if it did, a fresh actor goes on.
+        ctx.spawn(async move { relay.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
+/// The outbox as the rest of the program sees it.
+#[derive(Clone)]
+pub struct Outbox {
+    store: Arc<dyn OutboxStore>,
+    _actor: Handle<OutboxActor>,
+}
+
+impl Outbox {
+    /// Starts the relay to these consumers.
+    pub fn start(runtime: &Runtime, store: Arc<dyn OutboxStore>, consumers: Vec<Arc<dyn Consumer>>) -> Self {
+        let relay = Arc::new(Relay::new(Arc::clone(&store), consumers));
+        let actor = runtime.supervise("outbox", Limits::default(), move || OutboxActor { relay: Arc::clone(&relay) });
+        Self { store, _actor: actor }
+    }
+
+    /// How many events wait.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn depth(&self) -> Result<u64, StoreError> {
+        self.store.depth().await
+    }
+
+    /// Waits until nothing waits any more, or the deadline; returns how many still do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn drain(&self, within: Duration) -> Result<u64, StoreError> {
+        let deadline = Instant::now() + within;
+        loop {
+            let depth = self.store.depth().await?;
+            if depth == 0 || Instant::now() >= deadline {
+                return Ok(depth);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Every named queue: who publishes to it, who reads it, and which event it carries.
+//!
+//! **Invariant:** a name in this table never changes; other programs declare the same queues.
+
+/// A named queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name at the broker.
+    pub name: &'static str,
+    /// The service that publishes to it, `None` when only other programs do.
+    pub publisher: Option<&'static str>,
+    /// The service that reads it.
+    pub reader: &'static str,
+    /// The name of the event in it, which is the message's `type`. The two queues that carry
+    /// several have the last part of their name here, and the message its own.
+    pub event: &'static str,
+}
+
+macro_rules! queues {
+    ($($const:ident = $name:literal, $publisher:expr, $reader:literal, $event:literal;)*) => {
+        $(#[doc = concat!("`", $name, "`, read by ", $reader, ".")]
+        pub const $const: &str = $name;)*
+
+        /// Every queue.
+        pub const QUEUES: &[Queue] = &[
+            $(Queue { name: $const, publisher: $publisher, reader: $reader, event: $event },)*
+        ];
+    };
+}
+
+queues! {
+    USER_CREATED_NOTIFICATION = "AUTH_NOTIFICATION.USER_CREATED", Some("auth"), "notification", "USER_CREATED";
+    USER_CREATED_DASHBOARD = "AUTH_SELLER_DASHBOARD.USER_CREATED", Some("auth"), "seller-dashboard", "USER_CREATED";
+    PRODUCT_CREATED_NOTIFICATION = "PRODUCT_NOTIFICATION.PRODUCT_CREATED", Some("product"), "notification", "PRODUCT_CREATED";
+    PRODUCT_CREATED_DASHBOARD = "PRODUCT_SELLER_DASHBOARD.PRODUCT_CREATED", Some("product"), "seller-dashboard", "PRODUCT_CREATED";
+    PRODUCT_UPDATED_DASHBOARD = "PRODUCT_SELLER_DASHBOARD.PRODUCT_UPDATED", Some("product"), "seller-dashboard", "PRODUCT_UPDATED";
+    PRODUCT_DELETED_DASHBOARD = "PRODUCT_SELLER_DASHBOARD.PRODUCT_DELETED", Some("product"), "seller-dashboard", "PRODUCT_DELETED";
+    ORDER_CREATED_DASHBOARD = "ORDER_SELLER_DASHBOARD.ORDER_CREATED", Some("order"), "seller-dashboard", "ORDER_CREATED";
+    ORDER_UPDATED_DASHBOARD = "ORDER_SELLER_DASHBOARD.ORDER_UPDATED", Some("order"), "seller-dashboard", "ORDER_UPDATED";
+    ORDER_SHIPPED_NOTIFICATION = "ORDER_NOTIFICATION.ORDER_SHIPPED", Some("order"), "notification", "ORDER_SHIPPED";
+    ORDER_CANCELLED_NOTIFICATION = "ORDER_NOTIFICATION.ORDER_CANCELLED", Some("order"), "notification", "ORDER_CANCELLED";
+    PAYMENT_INITIATED_NOTIFICATION = "PAYMENT_NOTIFICATION.PAYMENT_INITIATED", Some("payment"), "notification", "PAYMENT_INITIATED";
+    PAYMENT_COMPLETED_NOTIFICATION = "PAYMENT_NOTIFICATION.PAYMENT_COMPLETED", Some("payment"), "notification", "PAYMENT_COMPLETED";
+    PAYMENT_FAILED_NOTIFICATION = "PAYMENT_NOTIFICATION.PAYMENT_FAILED", Some("payment"), "notification", "PAYMENT_FAILED";
+    PAYMENT_REFUNDED_NOTIFICATION = "PAYMENT_NOTIFICATION.PAYMENT_REFUNDED", Some("payment"), "notification", "PAYMENT_REFUNDED";
+    PAYMENT_CREATED_DASHBOARD = "PAYMENT_SELLER_DASHBOARD.PAYMENT_CREATED", Some("payment"), "seller-dashboard", "PAYMENT_CREATED";
+    PAYMENT_UPDATED_DASHBOARD = "PAYMENT_SELLER_DASHBOARD.PAYMENT_UPDATED", Some("payment"), "seller-dashboard", "PAYMENT_UPDATED";
+    PAYMENT_UPDATE_DASHBOARD = "PAYMENT_SELLER_DASHBOARD.PAYMENT_UPDATE", None, "seller-dashboard", "PAYMENT_UPDATED";
+}
+
+/// The topic exchange that carries every event once.
+pub const EXCHANGE: &str = "microbazaar.events";
+
+/// The queue of that name.
+#[must_use]
+pub fn queue(name: &str) -> Option<&'static Queue> {
+    QUEUES.iter().find(|queue| queue.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_queue_stands_twice_and_each_is_found() {
+        for (at, one) in QUEUES.iter().enumerate() {
+            assert!(QUEUES.iter().skip(at + 1).all(|other| other.name != one.name), "{}", one.name);
+            assert_eq!(queue(one.name), Some(one));
+        }
+        assert_eq!(queue("NO.SUCH"), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! Which queues an event goes to, and with which payload.
+//!
+//! **Invariant:** queue names and payloads are what other programs rely on; a field may be
+//! added, none is taken away or renamed.
+
+use serde_json::{Value, json};
+
+use super::{
+    inventory::StockView, money::Amount, order::OrderView, payment::PaymentView, product::ProductView, user::FullNameView,
+    user::UserView,
+};
+use crate::{
+    bus::table,
+    domain::{
+        event::{Envelope, Event},
+        order::Order,
+        payment::Payment,
+    },
+};
+
+/// A message for a named queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// The queue ([`table::QUEUES`]).
+    pub queue: &'static str,
+    /// The JSON in it.
+    pub payload: Value,
+}
+
+fn message(queue: &'static str, payload: Value) -> Message {
+    Message { queue, payload }
+}
+
+/// The messages for named queues that an event makes; none for those that only the topic
+/// exchange carries.
+#[must_use]
+pub fn messages(envelope: &Envelope) -> Vec<Message> {
+    let event = &envelope.event;
+    match event {
+        Event::UserCreated(user) => {
+            let name = FullNameView::from(&user.full_name);
+            let notice = json!({"id": user.id, "username": user.username, "email": user.email, "fullName": name});
+            vec![
+                message(table::USER_CREATED_NOTIFICATION, notice),
+                message(table::USER_CREATED_DASHBOARD, exchange_payload(envelope)),
+            ]
+        }
+        Event::ProductCreated { product, seller, .. } => {
+            let notice = json!({
+                "productId": product.id, "sellerId": product.seller, "email": seller.email,
+                "username": seller.username, "title": product.title,
+            });
+            vec![
+                message(table::PRODUCT_CREATED_NOTIFICATION, notice),
+                message(table::PRODUCT_CREATED_DASHBOARD, exchange_payload(envelope)),
+            ]
+        }
+        Event::ProductUpdated(_) => vec![message(table::PRODUCT_UPDATED_DASHBOARD, exchange_payload(envelope))],
+        Event::ProductDeleted { .. } => vec![message(table::PRODUCT_DELETED_DASHBOARD, exchange_payload(envelope))],
+        Event::StockChanged(_) => vec![],
+        Event::OrderCreated(order) => vec![message(table::ORDER_CREATED_DASHBOARD, order_payload(order))],
+        Event::OrderConfirmed(order) | Event::OrderUpdated(order) | Event::OrderDelivered(order) => {
+            vec![message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))]
+        }
+        Event::OrderShipped(order) => vec![
+            message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
+            message(table::ORDER_SHIPPED_NOTIFICATION, order_payload(order)),
+        ],
+        Event::OrderCancelled(order) => vec![
+            message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
+            message(table::ORDER_CANCELLED_NOTIFICATION, order_payload(order)),
+        ],
+        Event::PaymentCreated(payment) => {
+            vec![message(table::PAYMENT_CREATED_DASHBOARD, json!(PaymentView::from(payment)))]
+        }
+        Event::PaymentUpdated(payment) => {
+            vec![message(table::PAYMENT_UPDATED_DASHBOARD, json!(PaymentView::from(payment)))]
+        }
+        Event::PaymentInitiated(payment) => vec![message(table::PAYMENT_INITIATED_NOTIFICATION, notice(payment))],
+        Event::PaymentCompleted(payment) => {
+            vec![message(table::PAYMENT_COMPLETED_NOTIFICATION, full_notice(payment))]
+        }
+        Event::PaymentFailed { payment, reason } => {
+            let payload = with(full_notice(payment), [("reason", json!(reason))]);
+            vec![message(table::PAYMENT_FAILED_NOTIFICATION, payload)]
+        }
+        Event::PaymentRefunded { payment, amount, reason } => {
+            let amount = json!(Amount::from_minor(amount.minor()));
+            let payload = with(full_notice(payment), [("refundAmount", amount), ("reason", json!(reason))]);
+            vec![message(table::PAYMENT_REFUNDED_NOTIFICATION, payload)]
+        }
+    }
+}
+
+/// What the topic exchange carries for an event.
+#[must_use]
+pub fn exchange_payload(envelope: &Envelope) -> Value {
+    match &envelope.event {
+        Event::UserCreated(user) => json!(UserView::from(user)),
+        Event::ProductCreated { product, stock, .. } => json!(ProductView::new(product, Some(*stock))),
+        Event::ProductUpdated(product) => json!(ProductView::new(product, None)),
+        Event::ProductDeleted { product, seller } => {
+            json!({"_id": product, "productId": product, "sellerId": seller})
+        }
+        Event::StockChanged(level) => with(json!(StockView::from(level)), [("__v", json!(level.version))]),
+        Event::OrderCreated(order)
+        | Event::OrderConfirmed(order)
+        | Event::OrderUpdated(order)
+        | Event::OrderShipped(order)
+        | Event::OrderDelivered(order)
+        | Event::OrderCancelled(order) => order_payload(order),
+        Event::PaymentCreated(payment)
+        | Event::PaymentInitiated(payment)
+        | Event::PaymentCompleted(payment)
+        | Event::PaymentUpdated(payment) => json!(PaymentView::from(payment)),
+        Event::PaymentFailed { payment, reason } => {
+            with(json!(PaymentView::from(payment)), [("reason", json!(reason))])
+        }
+        Event::PaymentRefunded { payment, amount, reason } => {
+            let amount = json!(Amount::from_minor(amount.minor()));
+            with(json!(PaymentView::from(payment)), [("refundAmount", amount), ("reason", json!(reason))])
+        }
+    }
+}
+
+fn order_payload(order: &Order) -> Value {
+    json!(OrderView::from(order))
+}
+
+/// What a mail about a payment needs.
+fn notice(payment: &Payment) -> Value {
+    json!({
+        "email": payment.contact.email,
+        "username": payment.contact.username,
+        "orderId": payment.order,
+        "amount": Amount::from_minor(payment.price.minor()),
+        "currency": payment.price.currency().code(),
+    })
+}
+
+fn full_notice(payment: &Payment) -> Value {
+    let name = json!(FullNameView::from(&payment.contact.full_name));
+    let full = with(notice(payment), [("fullName", name)]);
+    match &payment.payment_id {
+        Some(id) => with(full, [("paymentId", json!(id))]),
+        None => full,
+    }
+}
+
+fn with<const N: usize>(mut payload: Value, more: [(&str, Value); N]) -> Value {
+    if let Some(fields) = payload.as_object_mut() {
+        fields.extend(more.map(|(key, value)| (key.to_owned(), value)));
+    }
+    payload
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! An order as the outside sees it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{money::MoneyView, user::PostalAddressView};
+use crate::domain::{
+    Timestamp,
+    ids::{OrderId, PaymentId, ProductId, UserId},
+    order::{Order, OrderItem, OrderPayment, OrderStatus, Shipment, TimelineEntry},
+};
+
+/// A line of an order, with title and price as they were when it was placed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderItemView {
+    /// What was bought.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
+    pub product: ProductId,
+    /// Its title.
+    #[serde(default)]
+    #[schema(example = "Steel bottle")]
+    pub title: String,
+    /// From whom.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
+    pub seller: UserId,
+    /// How many.
+    #[schema(example = 2)]
+    pub quantity: u32,
+    /// Of one unit.
+    pub price: MoneyView,
+    /// `waiting`, `shipped` or `delivered`.
+    #[serde(default)]
+    #[schema(value_type = String, example = "waiting")]
+    pub shipment: Shipment,
+    /// The carrier's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "TRACK-1")]
+    pub tracking_number: Option<String>,
+}
+
+impl From<&OrderItem> for OrderItemView {
+    fn from(item: &OrderItem) -> Self {
+        Self {
+            product: item.product,
+            title: item.title.clone(),
+            seller: item.seller,
+            quantity: item.quantity,
+            price: item.price.into(),
+            shipment: item.shipment,
+            tracking_number: item.tracking_number.clone(),
+        }
+    }
+}
+
+/// A moment in an order's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineView {
+    /// The status it came to.
+    #[schema(value_type = String, example = "PENDING")]
+    pub status: OrderStatus,
+    /// When.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "expired")]
+    pub reason: Option<String>,
+}
+
+impl From<&TimelineEntry> for TimelineView {
+    fn from(entry: &TimelineEntry) -> Self {
+        Self { status: entry.status, at: entry.at, reason: entry.reason.clone() }
+    }
+}
+
+/// The payment that paid an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPaymentView {
+    /// The payment.
+    #[serde(rename = "_id")]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439017")]
+    pub id: PaymentId,
+    /// The gateway's id of it.
+    #[schema(example = "pay_29QQoUBi66xm2f")]
+    pub payment_id: String,
+}
+
+impl From<&OrderPayment> for OrderPaymentView {
+    fn from(payment: &OrderPayment) -> Self {
+        Self { id: payment.id, payment_id: payment.payment_id.clone() }
+    }
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderView {
+    /// Id.
+    #[serde(rename = "_id")]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
+    pub id: OrderId,
+    /// Who buys.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
+    pub user: UserId,
+    /// Lines.
+    pub items: Vec<OrderItemView>,
+    /// `PENDING`, `CONFIRMED`, `SHIPPED`, `DELIVERED` or `CANCELLED`.
+    #[schema(value_type = String, example = "PENDING")]
+    pub status: OrderStatus,
+    /// Price × quantity of all lines.
+    pub subtotal: MoneyView,
+    /// Tax on the subtotal.
+    pub tax_price: MoneyView,
+    /// Shipping.
+    pub shipping_price: MoneyView,
+    /// The three together.
+    pub total_price: MoneyView,
+    /// Where to; null until it is set.
+    #[serde(default)]
+    pub shipping_address: Option<PostalAddressView>,
+    /// What paid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<OrderPaymentView>,
+    /// From the oldest to the newest.
+    #[serde(default)]
+    pub timeline: Vec<TimelineView>,
+    /// When made.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub created_at: Timestamp,
+    /// When last changed.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub updated_at: Timestamp,
+    /// Counts writes of the document.
+    #[serde(rename = "__v", default)]
+    #[schema(example = 1)]
+    pub version: u64,
+}
+
+impl From<&Order> for OrderView {
+    fn from(order: &Order) -> Self {
+        Self {
+            id: order.id,
+            user: order.user,
+            items: order.items.iter().map(OrderItemView::from).collect(),
+            status: order.status,
+            subtotal: order.subtotal.into(),
+            tax_price: order.tax.into(),
+            shipping_price: order.shipping.into(),
+            total_price: order.total.into(),
+            shipping_address: order.shipping_address.as_ref().map(PostalAddressView::from),
+            payment: order.payment.as_ref().map(OrderPaymentView::from),
+            timeline: order.timeline.iter().map(TimelineView::from).collect(),
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+            version: order.version,
+        }
+    }
+}
+
+/// `{order}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderAnswer {
+    /// The order.
+    pub order: OrderView,
+}
+
+impl From<&Order> for OrderAnswer {
+    fn from(order: &Order) -> Self {
+        Self { order: OrderView::from(order) }
+    }
+}
+
+/// Where a page stands in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaginationView {
+    /// Which page, from 1.
+    #[schema(example = 1)]
+    pub page: u64,
+    /// Rows a page.
+    #[schema(example = 20)]
+    pub limit: u32,
+    /// Rows in all.
+    #[schema(example = 1)]
+    pub total: u64,
+    /// Pages in all.
+    #[schema(example = 1)]
+    pub total_pages: u64,
+}
+
+/// `{orders, pagination}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrdersAnswer {
+    /// Newest first.
+    pub orders: Vec<OrderView>,
+    /// Which part of the list it is.
+    pub pagination: PaginationView,
+}

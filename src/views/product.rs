@@ -1,0 +1,114 @@
+//! A product as the outside sees it, with what can be bought of it now.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::money::MoneyView;
+use crate::{
+    domain::{
+        Timestamp,
+        ids::{ImageId, ProductId, UserId},
+        product::{Image, Product},
+    },
+    peers::Offer,
+};
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImageView {
+    /// Id.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439013")]
+    pub id: ImageId,
+    /// The picture.
+    #[schema(example = "/images/665f1f77bcf86cd799439013.webp")]
+    pub url: String,
+    /// A small one.
+    #[serde(default)]
+    #[schema(example = "/images/665f1f77bcf86cd799439013.thumb.webp")]
+    pub thumbnail: String,
+}
+
+impl From<&Image> for ImageView {
+    fn from(image: &Image) -> Self {
+        Self { id: image.id, url: image.url.clone(), thumbnail: image.thumbnail.clone() }
+    }
+}
+
+/// A product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductView {
+    /// Id.
+    #[serde(rename = "_id")]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
+    pub id: ProductId,
+    /// Title.
+    #[schema(example = "Steel bottle")]
+    pub title: String,
+    /// Description.
+    #[serde(default)]
+    #[schema(example = "Keeps a litre cold")]
+    pub description: String,
+    /// Of one unit.
+    pub price: MoneyView,
+    /// What can be bought now; left out where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 12)]
+    pub stock: Option<i64>,
+    /// Category, empty when there is none.
+    #[serde(default)]
+    #[schema(example = "kitchen")]
+    pub category: String,
+    /// Who sells it.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
+    pub seller: UserId,
+    /// Pictures.
+    #[serde(default)]
+    pub images: Vec<ImageView>,
+    /// When made.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub created_at: Timestamp,
+    /// When last changed.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub updated_at: Timestamp,
+    /// Counts writes of the document.
+    #[serde(rename = "__v", default)]
+    #[schema(example = 1)]
+    pub version: u64,
+}
+
+impl ProductView {
+    /// The product, of which `stock` can be bought now.
+    #[must_use]
+    pub fn new(product: &Product, stock: Option<i64>) -> Self {
+        Self {
+            id: product.id,
+            title: product.title.clone(),
+            description: product.description.clone(),
+            price: product.price.into(),
+            stock,
+            category: product.category.clone(),
+            seller: product.seller,
+            images: product.images.iter().map(ImageView::from).collect(),
+            created_at: product.created_at,
+            updated_at: product.updated_at,
+            version: product.version,
+        }
+    }
+}
+
+impl From<&Offer> for ProductView {
+    fn from(offer: &Offer) -> Self {
+        Self::new(&offer.product, Some(offer.available))
+    }
+}
+
+/// `{message, product}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductCreatedView {
+    /// What was done.
+    #[schema(example = "Product created")]
+    pub message: String,
+    /// The product.
+    pub product: ProductView,
+}

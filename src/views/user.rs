@@ -1,0 +1,178 @@
+//! A user as the outside sees her. Her password's hash has no field here.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::{
+    Timestamp,
+    event::UserSnapshot,
+    ids::{AddressId, UserId},
+    user::{Address, FullName, PostalAddress, Role, User},
+};
+
+/// A person's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct FullNameView {
+    /// Given name.
+    #[serde(default)]
+    #[schema(example = "Asha")]
+    pub first_name: String,
+    /// Family name.
+    #[serde(default)]
+    #[schema(example = "Rao")]
+    pub last_name: String,
+}
+
+impl From<&FullName> for FullNameView {
+    fn from(name: &FullName) -> Self {
+        Self { first_name: name.first_name.clone(), last_name: name.last_name.clone() }
+    }
+}
+
+/// The lines of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PostalAddressView {
+    /// Street and number.
+    #[schema(example = "12 Lake Road")]
+    pub street: String,
+    /// City.
+    #[schema(example = "Pune")]
+    pub city: String,
+    /// State or province.
+    #[schema(example = "MH")]
+    pub state: String,
+    /// Country.
+    #[schema(example = "IN")]
+    pub country: String,
+    /// Postal code.
+    #[schema(example = "411001")]
+    pub zip: String,
+}
+
+impl From<&PostalAddress> for PostalAddressView {
+    fn from(postal: &PostalAddress) -> Self {
+        let PostalAddress { street, city, state, country, zip } = postal.clone();
+        Self { street, city, state, country, zip }
+    }
+}
+
+impl From<PostalAddressView> for PostalAddress {
+    fn from(view: PostalAddressView) -> Self {
+        let PostalAddressView { street, city, state, country, zip } = view;
+        Self { street, city, state, country, zip }
+    }
+}
+
+/// An address that a user keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AddressView {
+    /// Id.
+    #[serde(rename = "_id")]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
+    pub id: AddressId,
+    /// Street and number.
+    #[schema(example = "12 Lake Road")]
+    pub street: String,
+    /// City.
+    #[schema(example = "Pune")]
+    pub city: String,
+    /// State or province.
+    #[schema(example = "MH")]
+    pub state: String,
+    /// Country.
+    #[schema(example = "IN")]
+    pub country: String,
+    /// Postal code.
+    #[schema(example = "411001")]
+    pub zip: String,
+    /// Whether orders without an address go here.
+    pub is_default: bool,
+}
+
+impl From<&Address> for AddressView {
+    fn from(address: &Address) -> Self {
+        let PostalAddress { street, city, state, country, zip } = address.postal.clone();
+        Self { id: address.id, street, city, state, country, zip, is_default: address.is_default }
+    }
+}
+
+/// `{addresses}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AddressesView {
+    /// From the oldest.
+    pub addresses: Vec<AddressView>,
+}
+
+impl From<&[Address]> for AddressesView {
+    fn from(addresses: &[Address]) -> Self {
+        Self { addresses: addresses.iter().map(AddressView::from).collect() }
+    }
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserView {
+    /// Id.
+    #[serde(rename = "_id")]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
+    pub object_id: UserId,
+    /// The same id.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
+    pub id: UserId,
+    /// E-mail address.
+    #[schema(example = "asha@example.com")]
+    pub email: String,
+    /// User name.
+    #[schema(example = "asha")]
+    pub username: String,
+    /// Name.
+    #[serde(default)]
+    pub full_name: FullNameView,
+    /// `user`, `seller` or `admin`.
+    #[schema(value_type = String, example = "user")]
+    pub role: Role,
+    /// Kept addresses.
+    #[serde(default)]
+    pub addresses: Vec<AddressView>,
+    /// When registered.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub created_at: Timestamp,
+    /// When last changed.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    pub updated_at: Timestamp,
+}
+
+impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self {
+            object_id: user.id,
+            id: user.id,
+            email: user.email.clone(),
+            username: user.username.clone(),
+            full_name: FullNameView::from(&user.full_name),
+            role: user.role,
+            addresses: user.addresses.iter().map(AddressView::from).collect(),
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
+impl From<&UserSnapshot> for UserView {
+    fn from(user: &UserSnapshot) -> Self {
+        Self {
+            object_id: user.id,
+            id: user.id,
+            email: user.email.clone(),
+            username: user.username.clone(),
+            full_name: FullNameView::from(&user.full_name),
+            role: user.role,
+            addresses: vec![],
+            created_at: user.created_at,
+            updated_at: user.created_at,
+        }
+    }
+}
