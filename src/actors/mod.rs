@@ -3,4 +3,5 @@
 //! **Invariant:** every actix type of the program lives here or in `http`; the rules
 //! are in `domain`.
 
+pub mod accounts;
 pub mod runtime;
