@@ -12,10 +12,10 @@ mod cache;
 pub mod error;
 pub mod messages;
 pub mod passwords;
+mod peer;
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::{
@@ -30,9 +30,8 @@ use crate::{
         Timestamp,
         ids::{AddressId, UserId},
         text,
-        user::{Address, Contact, FullName, PostalAddress, Role, User},
+        user::{Address, FullName, PostalAddress, Role, User},
     },
-    peers::{self, PeerError},
     store::{AccountStore, StoreError},
 };
 
@@ -45,8 +44,6 @@ pub type Failure = AskError<AccountError>;
 const SHARDS: usize = 2;
 /// How long a read may take.
 const READ_DEADLINE: Duration = Duration::from_secs(10);
-/// This service's name to the others.
-const NAME: &str = "auth";
 
 /// Who wants to be a user.
 #[derive(Debug, Clone)]
@@ -237,31 +234,6 @@ const fn invalid(field: &'static str, problem: &'static str) -> Failure {
 async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
     let answer = tokio::time::timeout(READ_DEADLINE, call).await.unwrap_or(Err(StoreError::Deadline));
     answer.map_err(|error| AccountError::from(error).into())
-}
-
-#[async_trait]
-impl peers::Accounts for Accounts {
-    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
-        let user = self.user(user).await.map_err(peer_error)?;
-        Ok(user.map(|user| user.contact()))
-    }
-
-    async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
-        let Some(user) = self.read_user(user).await.map_err(peer_error)? else { return Ok(None) };
-        let address = match id {
-            Some(id) => user.addresses.iter().find(|address| address.id == id),
-            None => user.default_address(),
-        };
-        Ok(address.map(|address| address.postal.clone()))
-    }
-}
-
-fn peer_error(failure: Failure) -> PeerError {
-    match failure {
-        AskError::Busy => PeerError::Busy(NAME),
-        AskError::Deadline => PeerError::Deadline(NAME),
-        AskError::Restarting | AskError::Died | AskError::Refused(_) => PeerError::Unavailable(NAME),
-    }
 }
 
 #[cfg(test)]

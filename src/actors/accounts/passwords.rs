@@ -72,15 +72,15 @@ impl Passwords {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(threads: usize) -> io::Result<Self> {
-        Self::with_queue(threads, QUEUE)
+        Self::with_limits(threads, QUEUE, IDLE)
     }
 
-    /// The same with a queue of so many jobs.
-    pub(super) fn with_queue(threads: usize, queue: usize) -> io::Result<Self> {
+    /// The same with a queue of so many jobs, and other idleness.
+    pub(super) fn with_limits(threads: usize, queue: usize, idle: Duration) -> io::Result<Self> {
         let (queue, jobs) = crossbeam_channel::bounded(queue);
         for number in 0..threads.max(1) {
             let jobs = jobs.clone();
-            thread::Builder::new().name(format!("passwords-{number}")).spawn(move || serve(&jobs))?;
+            thread::Builder::new().name(format!("passwords-{number}")).spawn(move || serve(&jobs, idle))?;
         }
         Ok(Self { queue, begun: Arc::default() })
     }
@@ -150,7 +150,7 @@ impl Passwords {
 }
 
 /// What each thread does.
-fn serve(jobs: &Receiver<Job>) {
+fn serve(jobs: &Receiver<Job>, idle: Duration) {
     lower_priority();
     while let Ok(first) = jobs.recv() {
         let mut memory = Memory::new();
@@ -160,7 +160,7 @@ fn serve(jobs: &Receiver<Job>) {
                 tracing::error!("hashing a password panicked");
                 memory = Memory::new();
             }
-            next = jobs.recv_timeout(IDLE).ok();
+            next = jobs.recv_timeout(idle).ok();
         }
     }
 }
@@ -221,65 +221,4 @@ fn derive(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_password_verifies_against_its_own_hash_only() {
-        let passwords = Passwords::start(1).unwrap();
-        let secret = || SecretString::from("correct horse");
-        let first = passwords.hash(secret()).await.unwrap();
-        assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
-        assert_ne!(first, passwords.hash(secret()).await.unwrap());
-        assert_eq!(passwords.verify(secret(), Some(first.clone())).await, Ok(true));
-        assert_eq!(passwords.verify("wrong".into(), Some(first)).await, Ok(false));
-        assert_eq!(passwords.verify(secret(), Some("$nonsense".into())).await, Err(PasswordError::Failed));
-    }
-
-    #[test]
-    fn the_dummy_costs_what_a_hash_costs() {
-        let dummy = PasswordHash::new(DUMMY).unwrap();
-        let params = Params::try_from(&dummy).unwrap();
-        assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (19_456, 2, 1));
-        assert_eq!(verify(&"anything".into(), DUMMY, &mut Memory::new()), Ok(false));
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_is_busy_and_a_job_without_a_caller_is_skipped() {
-        let passwords = Passwords::with_queue(1, 2).unwrap();
-        let (open, gate) = mpsc::channel::<()>();
-        let (begun, has_begun) = oneshot::channel();
-        let held = tokio::spawn({
-            let passwords = passwords.clone();
-            async move {
-                let work = move |_: &mut Memory| {
-                    begun.send(()).map_err(|()| PasswordError::Failed)?;
-                    gate.recv().map_err(|_| PasswordError::Failed)
-                };
-                passwords.run(work).await
-            }
-        });
-        has_begun.await.unwrap();
-        let mut gone = Box::pin(passwords.run(|_| Ok(())));
-        assert!(futures_util::poll!(&mut gone).is_pending());
-        let mut waits = Box::pin(passwords.run(|_| Ok(7)));
-        assert!(futures_util::poll!(&mut waits).is_pending());
-        assert!(passwords.is_full());
-        assert_eq!(passwords.hash("more".into()).await, Err(PasswordError::Busy));
-        drop(gone);
-        open.send(()).unwrap();
-        assert_eq!(waits.await, Ok(7));
-        assert_eq!(held.await.unwrap(), Ok(()));
-        assert_eq!(passwords.begun(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_panic_costs_only_its_own_answer() {
-        let passwords = Passwords::with_queue(1, 8).unwrap();
-        let broken: Result<(), _> = passwords.run(|_| panic!("in hashing, on purpose")).await;
-        assert_eq!(broken, Err(PasswordError::Failed));
-        assert_eq!(passwords.run(|memory| Ok(memory.len())).await, Ok(0));
-    }
-}
+mod tests;

@@ -5,11 +5,15 @@ use std::{
     sync::atomic::{AtomicI64, Ordering},
 };
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::domain::{event::{Envelope, Event}, user::{ADDRESSES_MAX, UserError}};
+use crate::{
+    domain::{event::{Envelope, Event}, user::{ADDRESSES_MAX, UserError}},
+    peers,
+};
 
 /// A store in memory that can be made to fail.
 #[derive(Default)]
@@ -98,7 +102,8 @@ fn world() -> World {
 }
 
 fn node(runtime: &Runtime, store: &Arc<Fake>, passwords: &Passwords) -> Accounts {
-    Accounts::start(runtime, Arc::clone(store) as Arc<dyn AccountStore>, passwords.clone())
+    let store: Arc<dyn AccountStore> = Arc::<Fake>::clone(store);
+    Accounts::start(runtime, store, passwords.clone())
 }
 
 fn jane(email: &str) -> NewAccount {
@@ -183,7 +188,7 @@ async fn an_unknown_user_costs_what_a_wrong_password_costs() {
 async fn a_flood_of_logins_is_busy_beyond_the_queue_and_reads_nothing_then() {
     let runtime = Runtime::new(1);
     let store = Arc::new(Fake::default());
-    let passwords = Passwords::with_queue(1, 4).unwrap();
+    let passwords = Passwords::with_limits(1, 4, Duration::from_secs(1)).unwrap();
     let accounts = node(&runtime, &store, &passwords);
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
