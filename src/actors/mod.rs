@@ -3,6 +3,7 @@
 //! **Invariant:** every actix type of the program lives here, in `http` or in `ws`; the
 //! rules are in `domain`.
 
+pub mod accounts;
 pub mod cart;
 pub mod inventory;
 pub mod notification;

@@ -79,6 +79,8 @@ pub enum InventoryError {
 pub trait Inventory: Send + Sync {
     /// A product's stock.
     async fn level(&self, product: ProductId) -> Result<Option<StockLevel>, PeerError>;
+    /// The stock of many products, in no order, those that exist.
+    async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, PeerError>;
     /// Sets what is available, of many products.
     async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError>;
     /// Holds stock for an order for the payment window and a little more, all or none.

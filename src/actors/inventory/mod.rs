@@ -97,6 +97,10 @@ impl peers::Inventory for Inventory {
         self.store.get(product).await.map_err(|error| peer_error(&AskError::Refused(error)))
     }
 
+    async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, PeerError> {
+        self.store.many(products).await.map_err(|error| peer_error(&AskError::Refused(error)))
+    }
+
     async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError> {
         let Some((first, _)) = levels.first() else { return Ok(vec![]) };
         let moved = self.ask(*first, Call::SetAvailable { levels }).await;

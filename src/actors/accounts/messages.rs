@@ -1,0 +1,47 @@
+//! What the accounts actor is asked.
+
+use actix::Message;
+
+use super::error::AccountError;
+use crate::domain::{
+    ids::{AddressId, UserId},
+    user::{FullName, PostalAddress, Role, User},
+};
+
+/// Makes a user. The password is hashed already.
+#[derive(Message)]
+#[rtype(result = "Result<User, AccountError>")]
+pub struct Register {
+    /// As typed, valid.
+    pub email: String,
+    /// As typed, valid; made from the e-mail address when absent.
+    pub username: Option<String>,
+    /// Name.
+    pub full_name: FullName,
+    /// Role.
+    pub role: Role,
+    /// In PHC format.
+    pub password_hash: String,
+}
+
+/// Adds an address; the answer is the user as she is then.
+#[derive(Message)]
+#[rtype(result = "Result<User, AccountError>")]
+pub struct AddAddress {
+    /// Whose.
+    pub user: UserId,
+    /// The lines.
+    pub postal: PostalAddress,
+    /// Whether it becomes the default.
+    pub is_default: bool,
+}
+
+/// Removes an address; the answer is the user as she is then.
+#[derive(Message)]
+#[rtype(result = "Result<User, AccountError>")]
+pub struct RemoveAddress {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub address: AddressId,
+}

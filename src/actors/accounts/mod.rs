@@ -1,0 +1,240 @@
+//! The auth service: users, their passwords and addresses, and dead tokens.
+//!
+//! Writes go to [`actor::AccountsActor`], passwords to the threads of [`Passwords`], reads
+//! to a bounded cache or straight to the store. Tokens are made and read elsewhere; here
+//! is only kept which of them are dead.
+//!
+//! **Invariant:** no password hash leaves this room (every [`User`] given out has an empty
+//! one); every call ends within its deadline in an answer or a typed [`Failure`].
+
+pub mod actor;
+mod cache;
+pub mod error;
+pub mod messages;
+pub mod passwords;
+mod peer;
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use self::{
+    actor::AccountsActor,
+    cache::{Users, bare},
+    error::told,
+    messages::{AddAddress, Register, RemoveAddress},
+};
+use super::runtime::{AskError, Limits, Runtime, Sharded};
+use crate::{
+    domain::{
+        Timestamp,
+        ids::{AddressId, UserId},
+        text,
+        user::{Address, FullName, PostalAddress, Role, User},
+    },
+    store::{AccountStore, StoreError},
+};
+
+pub use self::{error::AccountError, passwords::{PasswordError, Passwords}};
+
+/// A call's failure.
+pub type Failure = AskError<AccountError>;
+
+/// How many actors write users.
+const SHARDS: usize = 2;
+/// How long a read may take.
+const READ_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Who wants to be a user.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// E-mail address.
+    pub email: String,
+    /// User name; made from the e-mail address when absent.
+    pub username: Option<String>,
+    /// Name.
+    pub full_name: FullName,
+    /// [`Role::User`] or [`Role::Seller`].
+    pub role: Role,
+    /// 8 to 128 characters.
+    pub password: SecretString,
+}
+
+/// What a user calls herself when she logs in.
+#[derive(Debug, Clone)]
+pub enum LoginName {
+    /// Her e-mail address.
+    Email(String),
+    /// Her user name.
+    Username(String),
+}
+
+/// The auth service as its callers hold it.
+#[derive(Clone)]
+pub struct Accounts {
+    actors: Sharded<AccountsActor>,
+    store: Arc<dyn AccountStore>,
+    users: Arc<Users>,
+    passwords: Passwords,
+}
+
+impl Accounts {
+    /// Starts the service's actors on `runtime`.
+    #[must_use]
+    pub fn start(runtime: &Runtime, store: Arc<dyn AccountStore>, passwords: Passwords) -> Self {
+        let users = Arc::new(Users::new());
+        let (of_store, of_users) = (Arc::clone(&store), Arc::clone(&users));
+        let actors = runtime.supervise_sharded("accounts", SHARDS, Limits::default(), move || {
+            AccountsActor::new(Arc::clone(&of_store), Arc::clone(&of_users))
+        });
+        Self { actors, store, users, passwords }
+    }
+
+    /// Makes a user or seller.
+    ///
+    /// # Errors
+    /// [`AccountError::UserExists`], [`AccountError::Invalid`] (also for any other role).
+    pub async fn register(&self, account: NewAccount) -> Result<User, Failure> {
+        if !matches!(account.role, Role::User | Role::Seller) {
+            return Err(invalid("role", "must be user or seller"));
+        }
+        self.open(account).await
+    }
+
+    /// Makes an admin; for the command line.
+    ///
+    /// # Errors
+    /// Those of [`Accounts::register`].
+    pub async fn create_admin(
+        &self,
+        email: String,
+        username: Option<String>,
+        password: SecretString,
+    ) -> Result<User, Failure> {
+        let full_name = FullName::default();
+        self.open(NewAccount { email, username, full_name, role: Role::Admin, password }).await
+    }
+
+    async fn open(&self, account: NewAccount) -> Result<User, Failure> {
+        let NewAccount { email, username, full_name, role, password } = account;
+        let email = email.trim().to_owned();
+        if !text::is_email(&email) {
+            return Err(invalid("email", "must be an e-mail address"));
+        }
+        if username.as_deref().is_some_and(|name| !text::is_username(name)) {
+            return Err(invalid("username", "must be 3 to 32 letters, digits, dots, dashes or underscores"));
+        }
+        if !(8..=128).contains(&password.expose_secret().chars().count()) {
+            return Err(invalid("password", "must be 8 to 128 characters"));
+        }
+        let password_hash = self.passwords.hash(password).await.map_err(AccountError::from)?;
+        let actor = self.actors.of(&text::fold(&email));
+        let register = Register { email, username, full_name, role, password_hash };
+        actor.ask(register).await.map(bare).map_err(told)
+    }
+
+    /// The user of that name, if this is her password.
+    ///
+    /// # Errors
+    /// [`AccountError::BadCredentials`], alike for an unknown user and a wrong password.
+    pub async fn login(&self, name: LoginName, password: SecretString) -> Result<User, Failure> {
+        // A flood of logins must not become one of reads.
+        if self.passwords.is_full() {
+            return Err(AskError::Busy);
+        }
+        let user = match name {
+            LoginName::Email(email) => read(self.store.by_email(&text::fold(&email))).await?,
+            LoginName::Username(username) => read(self.store.by_username(&text::fold(&username))).await?,
+        };
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let matches = self.passwords.verify(password, hash).await.map_err(AccountError::from)?;
+        match user {
+            Some(user) if matches => Ok(bare(user)),
+            _ => Err(AskError::Refused(AccountError::BadCredentials)),
+        }
+    }
+
+    /// The user of an id. What another process wrote to her less than a minute ago may be
+    /// missing; [`Accounts::addresses`] is exact.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, Failure> {
+        if let Some(user) = self.users.get(id) {
+            return Ok(Some(user));
+        }
+        self.read_user(id).await
+    }
+
+    /// The user as the store has her now.
+    async fn read_user(&self, id: UserId) -> Result<Option<User>, Failure> {
+        let ticket = self.users.ticket(id);
+        let user = read(self.store.get(id)).await?;
+        if let Some(user) = &user {
+            self.users.put_read(user, &ticket);
+        }
+        Ok(user.map(bare))
+    }
+
+    /// Her addresses, oldest first.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchUser`].
+    pub async fn addresses(&self, user: UserId) -> Result<Vec<Address>, Failure> {
+        let user = self.read_user(user).await?;
+        user.map(|user| user.addresses).ok_or(AskError::Refused(AccountError::NoSuchUser))
+    }
+
+    /// Adds an address and returns all; the first is the default.
+    ///
+    /// # Errors
+    /// [`AccountError::Rule`] when there are as many as a user keeps;
+    /// [`AccountError::NoSuchUser`].
+    pub async fn add_address(
+        &self,
+        user: UserId,
+        postal: PostalAddress,
+        is_default: bool,
+    ) -> Result<Vec<Address>, Failure> {
+        let answer = self.actors.of(&user).ask(AddAddress { user, postal, is_default }).await;
+        answer.map(|user| user.addresses).map_err(told)
+    }
+
+    /// Removes an address and returns those that are left.
+    ///
+    /// # Errors
+    /// [`AccountError::Rule`] when it is not there; [`AccountError::NoSuchUser`].
+    pub async fn remove_address(&self, user: UserId, address: AddressId) -> Result<Vec<Address>, Failure> {
+        let answer = self.actors.of(&user).ask(RemoveAddress { user, address }).await;
+        answer.map(|user| user.addresses).map_err(told)
+    }
+
+    /// Remembers that a token is dead, until it would have expired anyway.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), Failure> {
+        read(self.store.kill_token(jti, expires_at)).await
+    }
+
+    /// The dead tokens that have not expired at `now`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, Failure> {
+        read(self.store.dead_tokens(now)).await
+    }
+}
+
+const fn invalid(field: &'static str, problem: &'static str) -> Failure {
+    AskError::Refused(AccountError::Invalid { field, problem })
+}
+
+/// One call of the store, with a deadline.
+async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
+    let answer = tokio::time::timeout(READ_DEADLINE, call).await.unwrap_or(Err(StoreError::Deadline));
+    answer.map_err(|error| AccountError::from(error).into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Hashes, the dummy, a full queue, a panic.
+
+use std::sync::mpsc;
+
+use super::*;
+
+#[tokio::test]
+async fn a_password_verifies_against_its_own_hash_only() {
+    let passwords = Passwords::start(1).unwrap();
+    let secret = || SecretString::from("correct horse");
+    let first = passwords.hash(secret()).await.unwrap();
+    assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
+    assert_ne!(first, passwords.hash(secret()).await.unwrap());
+    assert_eq!(passwords.verify(secret(), Some(first.clone())).await, Ok(true));
+    assert_eq!(passwords.verify("wrong".into(), Some(first)).await, Ok(false));
+    assert_eq!(passwords.verify(secret(), Some("$nonsense".into())).await, Err(PasswordError::Failed));
+}
+
+#[test]
+fn the_dummy_costs_what_a_hash_costs() {
+    let dummy = PasswordHash::new(DUMMY).unwrap();
+    let params = Params::try_from(&dummy).unwrap();
+    assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (19_456, 2, 1));
+    assert_eq!(verify(&"anything".into(), DUMMY, &mut Memory::new()), Ok(false));
+}
+
+#[tokio::test]
+async fn a_full_queue_is_busy_and_a_job_without_a_caller_is_skipped() {
+    let passwords = Passwords::with_limits(1, 2, IDLE).unwrap();
+    let (open, gate) = mpsc::channel::<()>();
+    let (begun, has_begun) = oneshot::channel();
+    let held = tokio::spawn({
+        let passwords = passwords.clone();
+        async move {
+            let work = move |_: &mut Memory| {
+                begun.send(()).map_err(|()| PasswordError::Failed)?;
+                gate.recv().map_err(|_| PasswordError::Failed)
+            };
+            passwords.run(work).await
+        }
+    });
+    has_begun.await.unwrap();
+    let mut gone = Box::pin(passwords.run(|_| Ok(())));
+    assert!(futures_util::poll!(&mut gone).is_pending());
+    let mut waits = Box::pin(passwords.run(|_| Ok(7)));
+    assert!(futures_util::poll!(&mut waits).is_pending());
+    assert!(passwords.is_full());
+    assert_eq!(passwords.hash("more".into()).await, Err(PasswordError::Busy));
+    drop(gone);
+    open.send(()).unwrap();
+    assert_eq!(waits.await, Ok(7));
+    assert_eq!(held.await.unwrap(), Ok(()));
+    assert_eq!(passwords.begun(), 2);
+}
+
+#[tokio::test]
+async fn a_panic_costs_only_its_own_answer() {
+    let passwords = Passwords::start(1).unwrap();
+    let broken: Result<(), _> = passwords.run(|_| panic!("in hashing, on purpose")).await;
+    assert_eq!(broken, Err(PasswordError::Failed));
+    assert_eq!(passwords.run(|memory| Ok(memory.len())).await, Ok(0));
+}
+
+#[tokio::test]
+async fn the_memory_is_given_back_when_there_is_no_more_work() {
+    let idle = Duration::from_millis(5);
+    let passwords = Passwords::with_limits(1, 8, idle).unwrap();
+    passwords.hash("correct horse".into()).await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while passwords.run(|memory| Ok(memory.len())).await != Ok(0) {
+        assert!(tokio::time::Instant::now() < deadline, "in time");
+        tokio::time::sleep(4 * idle).await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn only_the_hashing_threads_go_last() {
+    let priority = || rustix::process::getpriority_process(None).map_err(|_| PasswordError::Failed);
+    let before = priority();
+    let passwords = Passwords::start(1).unwrap();
+    let theirs = passwords.run(move |_| priority()).await.unwrap();
+    assert_eq!(theirs, (before.unwrap() + NICENESS).min(19));
+    assert_eq!(priority(), before);
+}

@@ -1,0 +1,41 @@
+//! The auth service as the other services of this process see it.
+
+use async_trait::async_trait;
+
+use super::{Accounts, Failure};
+use crate::{
+    actors::runtime::AskError,
+    domain::{
+        ids::{AddressId, UserId},
+        user::{Contact, PostalAddress},
+    },
+    peers::{self, PeerError},
+};
+
+/// This service's name to the others.
+const NAME: &str = "auth";
+
+#[async_trait]
+impl peers::Accounts for Accounts {
+    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
+        let user = self.user(user).await.map_err(peer_error)?;
+        Ok(user.map(|user| user.contact()))
+    }
+
+    async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
+        let Some(user) = self.read_user(user).await.map_err(peer_error)? else { return Ok(None) };
+        let address = match id {
+            Some(id) => user.addresses.iter().find(|address| address.id == id),
+            None => user.default_address(),
+        };
+        Ok(address.map(|address| address.postal.clone()))
+    }
+}
+
+fn peer_error(failure: Failure) -> PeerError {
+    match failure {
+        AskError::Busy => PeerError::Busy(NAME),
+        AskError::Deadline => PeerError::Deadline(NAME),
+        AskError::Restarting | AskError::Died | AskError::Refused(_) => PeerError::Unavailable(NAME),
+    }
+}
