@@ -59,6 +59,9 @@ pub enum OrderFailure {
     /// There is no such address among the user's.
     #[error("there is no such address")]
     NoSuchAddress,
+    /// Nothing can be sent to the address given: (field, what is wrong).
+    #[error("nothing can be sent to this address")]
+    BadAddress(Vec<(&'static str, &'static str)>),
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,

@@ -24,6 +24,8 @@ pub enum Destination {
     Kept(AddressId),
     /// Here.
     Here(PostalAddress),
+    /// To an address that the user cannot have.
+    Unknown,
 }
 
 /// A wish to order what is in the cart.
@@ -148,7 +150,12 @@ impl Desk {
 
     async fn address(&self, request: &PlaceOrder) -> Result<Option<PostalAddress>, OrderFailure> {
         let id = match &request.destination {
-            Destination::Here(address) => return Ok(Some(address.clone())),
+            Destination::Here(address) => {
+                let problems = address.problems();
+                let good = problems.is_empty().then(|| Some(address.clone()));
+                return good.ok_or(OrderFailure::BadAddress(problems));
+            }
+            Destination::Unknown => return Err(OrderFailure::NoSuchAddress),
             Destination::Kept(id) => Some(*id),
             Destination::Default => None,
         };

@@ -28,7 +28,7 @@ use super::runtime::{AskError, Limits, Runtime, Sharded};
 use crate::{
     domain::{
         ids::{OrderId, PaymentId, RefundId, UserId},
-        money::Money,
+        money::{Currency, Money},
         payment::{Payment, PaymentError},
     },
     integrations::razorpay::{GatewayError, PaymentGateway},
@@ -176,6 +176,15 @@ impl Payments {
     /// `NotFound`, or a rule.
     pub async fn refund(&self, request: RefundRequest) -> Answer<Refunded> {
         self.shards.of(&request.payment).ask(actor::GiveBack(request)).await
+    }
+
+    /// The currency of a payment.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn currency_of(&self, payment: PaymentId) -> Result<Currency, PaymentFailure> {
+        let payment = self.store.get(payment).await?.ok_or(PaymentFailure::NotFound)?;
+        Ok(payment.price.currency())
     }
 
     /// The payment of an order.

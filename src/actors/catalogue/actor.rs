@@ -1,0 +1,327 @@
+//! `CatalogueActor`: writes products, and replaces their snapshots before it answers.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{CatalogueFailure, snapshots::{Snapshot, Snapshots}};
+use crate::{
+    domain::{
+        Timestamp,
+        event::{Envelope, Event},
+        ids::{ImageId, ProductId, UserId},
+        inventory::StockLevel,
+        money::Money,
+        product::{IMAGES_MAX, Image, Product, ProductError, ProductPatch},
+    },
+    integrations::imagekit::{PictureStore, prepare_bounded},
+    peers::Peers,
+    store::{ProductStore, StoreError},
+};
+
+/// How often a change is decided anew when another writer was first.
+const TRIES: u32 = 16;
+
+/// Who changes a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Editor {
+    /// A seller, her own.
+    Seller(UserId),
+    /// An admin, any.
+    Admin,
+}
+
+/// A product to be offered.
+#[derive(Debug, Clone)]
+pub struct NewProduct {
+    /// Who sells it.
+    pub seller: UserId,
+    /// 1 to 200 characters.
+    pub title: String,
+    /// Up to 10,000 characters.
+    pub description: String,
+    /// Above zero.
+    pub price: Money,
+    /// Units available.
+    pub stock: u32,
+    /// May be empty.
+    pub category: String,
+    /// Picture files as they were sent, at most five.
+    pub files: Vec<Bytes>,
+}
+
+/// What the product service's parts share.
+pub(super) struct Shelf {
+    pub(super) store: Arc<dyn ProductStore>,
+    pub(super) snapshots: Arc<Snapshots>,
+    pub(super) pictures: Arc<dyn PictureStore>,
+    pub(super) peers: Peers,
+    pub(super) changed: Arc<Notify>,
+}
+
+type Outcome<T> = Result<T, CatalogueFailure>;
+
+/// Carries out writes. It keeps nothing; the document's version keeps writers apart.
+pub struct CatalogueActor {
+    shelf: Arc<Shelf>,
+}
+
+impl CatalogueActor {
+    pub(super) const fn new(shelf: Arc<Shelf>) -> Self {
+        Self { shelf }
+    }
+}
+
+impl Actor for CatalogueActor {
+    type Context = Context<Self>;
+}
+
+/// A write that ends in a product.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Arc<Snapshot>, CatalogueFailure>")]
+pub enum Write {
+    /// A new product.
+    Create(Box<NewProduct>),
+    /// A change.
+    Edit { id: ProductId, who: Editor, edit: Edit },
+}
+
+/// A change to a product.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    /// Fields and stock.
+    Patch { patch: ProductPatch, stock: Option<u32> },
+    /// More pictures.
+    AddImages { files: Vec<Bytes> },
+    /// One picture less.
+    RemoveImage { image: ImageId },
+}
+
+impl Handler<Write> for CatalogueActor {
+    type Result = ResponseFuture<Outcome<Arc<Snapshot>>>;
+
+    fn handle(&mut self, write: Write, _: &mut Self::Context) -> Self::Result {
+        let shelf = Arc::clone(&self.shelf);
+        Box::pin(async move {
+            match write {
+                Write::Create(new) => shelf.create(*new).await,
+                Write::Edit { id, who, edit } => shelf.edit(id, who, edit).await,
+            }
+        })
+    }
+}
+
+/// Takes a product out of the catalogue.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), CatalogueFailure>")]
+pub struct Delete {
+    /// Which.
+    pub id: ProductId,
+    /// Who asks.
+    pub who: Editor,
+}
+
+impl Handler<Delete> for CatalogueActor {
+    type Result = ResponseFuture<Outcome<()>>;
+
+    fn handle(&mut self, Delete { id, who }: Delete, _: &mut Self::Context) -> Self::Result {
+        let shelf = Arc::clone(&self.shelf);
+        Box::pin(async move { shelf.delete(id, who).await })
+    }
+}
+
+impl Shelf {
+    async fn create(&self, new: NewProduct) -> Outcome<Arc<Snapshot>> {
+        let seller = self.peers.accounts()?.contact(new.seller).await?.ok_or(CatalogueFailure::NotFound)?;
+        let (id, now) = (ProductId::generate(), Timestamp::now());
+        let images = self.keep_pictures(new.files).await?;
+        let levels = self.peers.inventory()?.set_available(vec![(id, new.stock)]).await?;
+        let mut product = Product {
+            id,
+            title: new.title,
+            description: new.description,
+            price: new.price,
+            category: new.category,
+            seller: new.seller,
+            images,
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        };
+        let told = Product { version: 1, ..product.clone() };
+        let event = Event::ProductCreated { product: told, stock: i64::from(new.stock), seller };
+        let saved = self.store.save(&product, &[Envelope::new(event, now)]).await;
+        match saved {
+            Ok(version) => product.version = version,
+            Err(error) => {
+                self.drop_pictures(&product.images).await;
+                return Err(error.into());
+            }
+        }
+        Ok(self.show(product, levels.first().copied()))
+    }
+
+    async fn edit(&self, id: ProductId, who: Editor, edit: Edit) -> Outcome<Arc<Snapshot>> {
+        let product = self.editable(id, who).await?;
+        match edit {
+            Edit::Patch { patch, stock } => {
+                if let Some(stock) = stock {
+                    self.peers.inventory()?.set_available(vec![(id, stock)]).await?;
+                }
+                if patch.is_empty() {
+                    return self.load(id).await?.ok_or(CatalogueFailure::NotFound);
+                }
+                self.change(product, who, |product, now| {
+                    product.apply(patch.clone(), now);
+                    Ok(())
+                })
+                .await
+            }
+            Edit::AddImages { files } => {
+                if product.images.len() + files.len() > IMAGES_MAX {
+                    return Err(ProductError::TooManyImages.into());
+                }
+                let images = self.keep_pictures(files).await?;
+                let changed = self.change(product, who, |product, now| product.add_images(images.clone(), now)).await;
+                if changed.is_err() {
+                    self.drop_pictures(&images).await;
+                }
+                changed
+            }
+            Edit::RemoveImage { image } => {
+                let mut removed = None;
+                let changed = self
+                    .change(product, who, |product, now| {
+                        removed = Some(product.remove_image(image, now)?);
+                        Ok(())
+                    })
+                    .await?;
+                self.drop_pictures(removed.as_slice()).await;
+                Ok(changed)
+            }
+        }
+    }
+
+    /// Decides and writes until no other writer is first.
+    async fn change(
+        &self,
+        product: Product,
+        who: Editor,
+        mut decide: impl FnMut(&mut Product, Timestamp) -> Result<(), ProductError>,
+    ) -> Outcome<Arc<Snapshot>> {
+        let mut product = product;
+        for _ in 0..TRIES {
+            let now = Timestamp::now();
+            decide(&mut product, now)?;
+            let told = Product { version: product.version + 1, ..product.clone() };
+            match self.store.save(&product, &[Envelope::new(Event::ProductUpdated(told), now)]).await {
+                Ok(version) => {
+                    product.version = version;
+                    let level = self.peers.inventory()?.level(product.id).await?;
+                    return Ok(self.show(product, level));
+                }
+                Err(StoreError::Conflict) => product = self.editable(product.id, who).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    async fn delete(&self, id: ProductId, who: Editor) -> Outcome<()> {
+        for _ in 0..TRIES {
+            let product = self.editable(id, who).await?;
+            let gone = Event::ProductDeleted { product: id, seller: product.seller };
+            match self.store.delete(&product, &[Envelope::new(gone, Timestamp::now())]).await {
+                Ok(()) => {
+                    self.snapshots.remove(id);
+                    self.changed.notify_one();
+                    self.drop_pictures(&product.images).await;
+                    return Ok(());
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    async fn editable(&self, id: ProductId, who: Editor) -> Outcome<Product> {
+        let product = self.store.get(id).await?.ok_or(CatalogueFailure::NotFound)?;
+        match who {
+            Editor::Seller(seller) if seller != product.seller => Err(CatalogueFailure::NotYours),
+            Editor::Seller(_) | Editor::Admin => Ok(product),
+        }
+    }
+
+    /// Shows a product as just written, before its writer has the answer.
+    fn show(&self, product: Product, level: Option<StockLevel>) -> Arc<Snapshot> {
+        let level = level.unwrap_or_else(|| StockLevel::empty(product.id));
+        self.snapshots.put_product(&product, level);
+        self.changed.notify_one();
+        self.snapshots.get(product.id).unwrap_or_else(|| {
+            let ticket = self.snapshots.ticket(product.id);
+            self.snapshots.fill(ticket, product, &level)
+        })
+    }
+
+    /// Reads a product past the snapshots and remembers it.
+    pub(super) async fn load(&self, id: ProductId) -> Outcome<Option<Arc<Snapshot>>> {
+        let ticket = self.snapshots.ticket(id);
+        let Some(product) = self.store.get(id).await? else { return Ok(None) };
+        let level = self.peers.inventory()?.level(id).await?.unwrap_or_else(|| StockLevel::empty(id));
+        Ok(Some(self.snapshots.fill(ticket, product, &level)))
+    }
+
+    /// Many products in the order of `ids`, those that exist.
+    pub(super) async fn load_many(&self, ids: &[ProductId]) -> Outcome<Vec<Arc<Snapshot>>> {
+        let (mut found, missing) = self.snapshots.find(ids);
+        if !missing.is_empty() {
+            let tickets: Vec<_> = missing.iter().map(|id| self.snapshots.ticket(*id)).collect();
+            let products = self.store.many(&missing).await?;
+            let levels = self.peers.inventory()?.levels(&missing).await?;
+            let mut products: HashMap<_, _> = products.into_iter().map(|product| (product.id, product)).collect();
+            let levels: HashMap<_, _> = levels.into_iter().map(|level| (level.product, level)).collect();
+            let mut loaded = HashMap::new();
+            for (id, ticket) in missing.iter().zip(tickets) {
+                if let Some(product) = products.remove(id) {
+                    let level = levels.get(id).copied().unwrap_or_else(|| StockLevel::empty(*id));
+                    loaded.insert(*id, self.snapshots.fill(ticket, product, &level));
+                }
+            }
+            for (slot, id) in found.iter_mut().zip(ids) {
+                if slot.is_none() {
+                    *slot = loaded.get(id).cloned();
+                }
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn keep_pictures(&self, files: Vec<Bytes>) -> Outcome<Vec<Image>> {
+        let mut ready = Vec::with_capacity(files.len());
+        for file in files {
+            ready.push(prepare_bounded(file).await?);
+        }
+        let mut kept = Vec::with_capacity(ready.len());
+        for picture in ready {
+            match self.pictures.put(ImageId::generate(), picture).await {
+                Ok(image) => kept.push(image),
+                Err(error) => {
+                    self.drop_pictures(&kept).await;
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn drop_pictures(&self, images: &[Image]) {
+        for image in images {
+            if let Err(error) = self.pictures.delete(image.id).await {
+                tracing::warn!(image.id = %image.id, %error, "a picture that nobody shows was left behind");
+            }
+        }
+    }
+}

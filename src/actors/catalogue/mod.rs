@@ -1,0 +1,242 @@
+//! Products: what sellers offer and shoppers look at.
+//!
+//! Writes go through `CatalogueActor`; reads go to [`snapshots`], which every write
+//! replaces before it is answered, and never wait in a mailbox. The search [`index`] follows
+//! the store by the products' change sequence ([`follower`]), a moment later.
+//!
+//! **Invariant:** a product read by its id after an answered write is that write's or newer,
+//! its stock included.
+
+mod actor;
+mod follower;
+pub mod index;
+mod peer;
+pub mod snapshots;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, Semaphore};
+
+pub use actor::{Editor, NewProduct};
+
+use self::{
+    actor::{CatalogueActor, Edit, Shelf, Write},
+    follower::IndexFollower,
+    index::{IndexError, ListQuery, SearchIndex},
+    snapshots::{Snapshot, Snapshots},
+};
+use super::{
+    inventory::StockListener,
+    runtime::{AskError, Handle, Limits, Runtime},
+};
+use crate::{
+    domain::{
+        ids::{ImageId, ProductId, UserId},
+        inventory::StockLevel,
+        product::{Product, ProductError, ProductPatch},
+    },
+    integrations::imagekit::{PictureError, PictureStore},
+    peers::{PeerError, Peers},
+    store::{ProductStore, StoreError},
+};
+
+/// Why a product was not made or did not change.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueFailure {
+    /// There is no such product.
+    #[error("there is no such product")]
+    NotFound,
+    /// It is somebody else's.
+    #[error("this product is not yours")]
+    NotYours,
+    /// The rules say no.
+    #[error(transparent)]
+    Rule(#[from] ProductError),
+    /// A picture cannot be taken.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The search index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another service did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
+/// A page of products and how many there are in all.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The products of this page.
+    pub products: Vec<Arc<Snapshot>>,
+    /// How many match.
+    pub total: u64,
+}
+
+/// The product service.
+#[derive(Clone)]
+pub struct Catalogue {
+    actor: Handle<CatalogueActor>,
+    shelf: Arc<Shelf>,
+    index: Arc<SearchIndex>,
+    /// Searches that are not remembered are real work: as many at once as help.
+    searching: Arc<Semaphore>,
+}
+
+type Answer<T> = Result<T, AskError<CatalogueFailure>>;
+
+/// How many uncached searches run at once.
+const SEARCHES_AT_ONCE: usize = 4;
+
+impl Catalogue {
+    /// Starts the actor and the index's follower.
+    pub fn start(
+        runtime: &Runtime,
+        store: Arc<dyn ProductStore>,
+        snapshots: Arc<Snapshots>,
+        index: Arc<SearchIndex>,
+        pictures: Arc<dyn PictureStore>,
+        peers: Peers,
+    ) -> Self {
+        let changed = Arc::new(Notify::new());
+        let shelf = Arc::new(Shelf { store, snapshots, pictures, peers, changed: Arc::clone(&changed) });
+        let of_actor = Arc::clone(&shelf);
+        let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
+        let actor = runtime.supervise("catalogue", limits, move || CatalogueActor::new(Arc::clone(&of_actor)));
+        let (followed, following) = (Arc::clone(&shelf.store), Arc::clone(&index));
+        runtime.supervise("search_index", Limits::default(), move || {
+            IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), Arc::clone(&changed))
+        });
+        Self { actor, shelf, index, searching: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)) }
+    }
+
+    /// A product as it is now.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure`], as for every call here.
+    pub async fn get(&self, id: ProductId) -> Result<Option<Arc<Snapshot>>, CatalogueFailure> {
+        match self.remembered(id) {
+            Some(known) => Ok(Some(known)),
+            None => self.shelf.load(id).await,
+        }
+    }
+
+    /// A product, if it is remembered: no store is asked.
+    #[must_use]
+    pub fn remembered(&self, id: ProductId) -> Option<Arc<Snapshot>> {
+        self.shelf.snapshots.get(id)
+    }
+
+    /// A page of a search or list.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure::Index`].
+    pub async fn list(&self, query: ListQuery) -> Result<Listed, CatalogueFailure> {
+        let hits = match self.index.cached(&query) {
+            Some(hits) => hits,
+            None => {
+                let _turn = self.searching.acquire().await.map_err(|_| PeerError::Unavailable("product"))?;
+                let index = Arc::clone(&self.index);
+                let found = tokio::task::spawn_blocking(move || index.search(&query)).await;
+                found.map_err(|_| PeerError::Unavailable("product"))??
+            }
+        };
+        let products = self.shelf.load_many(&hits.ids).await?;
+        Ok(Listed { products, total: hits.total })
+    }
+
+    /// A seller's products, newest first.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure::Store`].
+    pub async fn of_seller(&self, seller: UserId, skip: u64, limit: u32) -> Result<Listed, CatalogueFailure> {
+        let page = self.shelf.store.of_seller(seller, skip, limit).await?;
+        let ids: Vec<ProductId> = page.rows.iter().map(|product| product.id).collect();
+        Ok(Listed { products: self.shelf.load_many(&ids).await?, total: page.total })
+    }
+
+    /// Offers a new product.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure::Picture`].
+    pub async fn create(&self, new: NewProduct) -> Answer<Arc<Snapshot>> {
+        self.write(Write::Create(Box::new(new))).await
+    }
+
+    /// Changes a product, and sets what is available of it.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotYours`.
+    pub async fn patch(&self, id: ProductId, who: Editor, patch: ProductPatch, stock: Option<u32>) -> Answer<Arc<Snapshot>> {
+        self.edit(id, who, Edit::Patch { patch, stock }).await
+    }
+
+    /// Adds pictures, given as the files that were sent.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotYours`, `Picture`, or too many.
+    pub async fn add_images(&self, id: ProductId, who: Editor, files: Vec<Bytes>) -> Answer<Arc<Snapshot>> {
+        self.edit(id, who, Edit::AddImages { files }).await
+    }
+
+    /// Removes a picture.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotYours`, or no such picture.
+    pub async fn remove_image(&self, id: ProductId, who: Editor, image: ImageId) -> Answer<Arc<Snapshot>> {
+        self.edit(id, who, Edit::RemoveImage { image }).await
+    }
+
+    /// Offers a product no more.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotYours`.
+    pub async fn delete(&self, id: ProductId, who: Editor) -> Answer<()> {
+        self.actor.ask(actor::Delete { id, who }).await
+    }
+
+    /// Writes many new products with their stock, past the one-by-one way: for demo data,
+    /// imports and benchmarks. No event tells of them.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure`].
+    pub async fn import(&self, products: &[(Product, u32)]) -> Result<(), CatalogueFailure> {
+        let levels = products.iter().map(|(product, stock)| (product.id, *stock)).collect();
+        self.shelf.peers.inventory()?.set_available(levels).await?;
+        let documents: Vec<Product> = products.iter().map(|(product, _)| product.clone()).collect();
+        self.shelf.store.insert_many(&documents).await?;
+        self.shelf.changed.notify_one();
+        Ok(())
+    }
+
+    /// Where pictures are kept.
+    #[must_use]
+    pub fn pictures(&self) -> &dyn PictureStore {
+        &*self.shelf.pictures
+    }
+
+    /// The categories with the most products.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn categories(&self) -> Result<index::Categories, IndexError> {
+        self.index.categories()
+    }
+
+    async fn edit(&self, id: ProductId, who: Editor, edit: Edit) -> Answer<Arc<Snapshot>> {
+        self.write(Write::Edit { id, who, edit }).await
+    }
+
+    async fn write(&self, write: Write) -> Answer<Arc<Snapshot>> {
+        self.actor.ask(write).await
+    }
+}
+
+impl StockListener for Snapshots {
+    fn stock_changed(&self, level: &StockLevel) {
+        self.set_stock(level);
+    }
+}

@@ -1,0 +1,112 @@
+//! What the services' failures mean to a caller.
+
+use serde_json::json;
+
+use super::error::ApiError;
+use crate::{
+    actors::{
+        accounts::AccountError, cart::CartFailure, catalogue::CatalogueFailure, order_saga::OrderFailure,
+        payment::PaymentFailure,
+    },
+    integrations::{imagekit::PictureError, razorpay::GatewayError},
+    views::inventory::ShortageView,
+};
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::UserExists => Self::bad_request("auth.user_exists", "User already exists"),
+            AccountError::BadCredentials => {
+                Self::Unauthorized { code: "auth.bad_credentials", message: "Invalid credentials" }
+            }
+            AccountError::NoSuchUser => Self::unauthorized(),
+            AccountError::Invalid { field, problem } => Self::field(field, problem),
+            AccountError::Rule(error) => error.into(),
+            AccountError::Store(error) => error.into(),
+            AccountError::Password(_) => Self::unavailable("auth"),
+        }
+    }
+}
+
+impl From<CartFailure> for ApiError {
+    fn from(error: CartFailure) -> Self {
+        match error {
+            CartFailure::NoSuchProduct => Self::NotFound("product"),
+            CartFailure::Rule(error) => error.into(),
+            CartFailure::Store(error) => error.into(),
+            CartFailure::Peer(error) => error.into(),
+        }
+    }
+}
+
+impl From<OrderFailure> for ApiError {
+    fn from(error: OrderFailure) -> Self {
+        let message = error.to_string();
+        match error {
+            OrderFailure::NotFound => Self::NotFound("order"),
+            OrderFailure::NotYours => Self::forbidden(),
+            OrderFailure::Rule(error) => error.into(),
+            OrderFailure::Short(items) => {
+                let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();
+                Self::conflict("order.insufficient_stock", message).with("items", json!(items))
+            }
+            OrderFailure::NoSuchAddress => Self::Unprocessable { code: "order.no_such_address", message, errors: vec![] },
+            OrderFailure::BadAddress(problems) => Self::bad_address("shippingAddress", &problems),
+            OrderFailure::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
+            OrderFailure::Store(error) => error.into(),
+            OrderFailure::Peer(error) => error.into(),
+        }
+    }
+}
+
+impl From<PaymentFailure> for ApiError {
+    fn from(error: PaymentFailure) -> Self {
+        let message = error.to_string();
+        match error {
+            PaymentFailure::NotFound => Self::NotFound("payment"),
+            PaymentFailure::NoSuchOrder => Self::NotFound("order"),
+            PaymentFailure::NotYours => Self::forbidden(),
+            PaymentFailure::NotPayable => Self::conflict("payment.not_payable", message),
+            PaymentFailure::BadSignature => Self::bad_request("payment.bad_signature", "Invalid signature"),
+            PaymentFailure::Unreadable => Self::Malformed(message),
+            PaymentFailure::Rule(error) => error.into(),
+            PaymentFailure::Gateway(error) => error.into(),
+            PaymentFailure::Store(error) => error.into(),
+            PaymentFailure::Peer(error) => error.into(),
+        }
+    }
+}
+
+impl From<GatewayError> for ApiError {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::Unavailable(_) => Self::unavailable("payment gateway"),
+            GatewayError::Refused(reason) => Self::conflict("payment.refused", reason),
+            GatewayError::Unknown => Self::NotFound("payment"),
+        }
+    }
+}
+
+impl From<CatalogueFailure> for ApiError {
+    fn from(error: CatalogueFailure) -> Self {
+        match error {
+            CatalogueFailure::NotFound => Self::NotFound("product"),
+            CatalogueFailure::NotYours => Self::forbidden(),
+            CatalogueFailure::Rule(error) => error.into(),
+            CatalogueFailure::Picture(error) => error.into(),
+            CatalogueFailure::Index(error) => Self::Internal(error.to_string()),
+            CatalogueFailure::Store(error) => error.into(),
+            CatalogueFailure::Peer(error) => error.into(),
+        }
+    }
+}
+
+impl From<PictureError> for ApiError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::Unsupported | PictureError::TooManyPixels => Self::UnsupportedMedia(error.to_string().into()),
+            PictureError::TooLarge => Self::TooLarge(error.to_string().into()),
+            PictureError::Busy | PictureError::Store(_) => Self::unavailable("picture"),
+        }
+    }
+}

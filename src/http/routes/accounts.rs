@@ -1,0 +1,334 @@
+//! Auth: who somebody is, and where she lives.
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web::Data};
+use garde::Validate;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Services;
+use crate::{
+    actors::accounts::{LoginName, NewAccount},
+    domain::{
+        Timestamp,
+        ids::AddressId,
+        text::fold,
+        user::{FullName, PostalAddress, Role, User},
+    },
+    http::{
+        address,
+        auth::{AuthUser, MaybeUser},
+        csrf,
+        error::{ApiError, FieldError},
+        extract::{Json, PathId},
+        state::State,
+        tokens,
+    },
+    views::user::{AddressesView, UserView},
+};
+
+/// The roles that somebody can register as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegisterRole {
+    /// Buys.
+    User,
+    /// Sells.
+    Seller,
+}
+
+/// A name as it is sent.
+#[derive(Debug, Clone, Default, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FullNameBody {
+    /// Given name.
+    #[serde(default)]
+    #[garde(length(chars, max = 100))]
+    #[schema(example = "Asha", max_length = 100)]
+    first_name: String,
+    /// Family name.
+    #[serde(default)]
+    #[garde(length(chars, max = 100))]
+    #[schema(example = "Rao", max_length = 100)]
+    last_name: String,
+}
+
+/// Who registers.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RegisterBody {
+    /// E-mail address, unique.
+    #[garde(skip)]
+    #[schema(example = "asha@example.com")]
+    email: String,
+    /// 8 to 128 characters.
+    #[garde(length(chars, min = 8, max = 128))]
+    #[schema(example = "correct horse", min_length = 8, max_length = 128)]
+    password: String,
+    /// 3 to 32 of letters, digits, `_`, `.` and `-`, unique; made from the e-mail when absent.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = "asha")]
+    username: Option<String>,
+    /// Name.
+    #[serde(default)]
+    #[garde(dive)]
+    full_name: Option<FullNameBody>,
+    /// `user` when absent.
+    #[serde(default)]
+    #[garde(skip)]
+    role: Option<RegisterRole>,
+}
+
+/// Who logs in.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct LoginBody {
+    /// E-mail address, or else `username`.
+    #[serde(default)]
+    #[garde(inner(length(max = 320)))]
+    #[schema(example = "asha@example.com")]
+    email: Option<String>,
+    /// User name, or else `email`.
+    #[serde(default)]
+    #[garde(inner(length(max = 320)))]
+    username: Option<String>,
+    /// Password.
+    #[garde(length(max = 1024))]
+    #[schema(example = "correct horse")]
+    password: String,
+}
+
+/// A user with a token of hers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionView {
+    /// For people.
+    message: &'static str,
+    /// The user.
+    user: UserView,
+    /// The token, also set as a cookie.
+    token: String,
+}
+
+/// A user.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MeView {
+    /// The user.
+    user: UserView,
+}
+
+/// A word for people.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MessageView {
+    /// The word.
+    #[schema(example = "Logged out")]
+    message: &'static str,
+}
+
+/// An address to keep.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AddressBody {
+    /// Street and number.
+    #[garde(skip)]
+    #[schema(example = "12 Lake Road", max_length = 200)]
+    street: String,
+    /// City.
+    #[garde(skip)]
+    #[schema(example = "Pune", max_length = 200)]
+    city: String,
+    /// State or province.
+    #[garde(skip)]
+    #[schema(example = "MH", max_length = 200)]
+    state: String,
+    /// Country.
+    #[garde(skip)]
+    #[schema(example = "IN", max_length = 200)]
+    country: String,
+    /// Postal code.
+    #[garde(skip)]
+    #[schema(example = "411001", max_length = 200)]
+    zip: String,
+    /// Whether orders without an address go here; the first address always is the default.
+    #[serde(default)]
+    #[garde(skip)]
+    is_default: Option<bool>,
+}
+
+fn limit(state: &State, req: &HttpRequest, account: &str) -> Result<(), ApiError> {
+    let from = address::of(req, &state.settings.trusted_proxies);
+    state.auth_limits.check(from, Some(account)).map_err(|retry_after| ApiError::TooManyRequests { retry_after })
+}
+
+fn session(state: &State, user: &User, message: &'static str, mut answer: actix_web::HttpResponseBuilder) -> Result<HttpResponse, ApiError> {
+    let issued = state.tokens.issue(user.id, user.role, Timestamp::now());
+    let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
+    let cookie = tokens::cookie(&token, state.settings.production);
+    Ok(answer.cookie(cookie).json(SessionView { message, user: UserView::from(user), token }))
+}
+
+/// Registers a user or a seller, and logs her in.
+#[utoipa::path(
+    tag = "auth",
+    request_body = RegisterBody,
+    responses(
+        (status = 201, description = "Registered and logged in; the token is also a cookie", body = SessionView),
+        (status = 400, description = "Invalid, or `User already exists`", body = crate::http::error::ErrorBody),
+    ),
+    security(())
+)]
+#[post("/api/auth/register")]
+pub async fn register(
+    req: HttpRequest,
+    state: Data<State>,
+    services: Data<Services>,
+    Json(body): Json<RegisterBody>,
+) -> Result<HttpResponse, ApiError> {
+    limit(&state, &req, &fold(&body.email))?;
+    let name = body.full_name.unwrap_or_default();
+    let role = match body.role {
+        Some(RegisterRole::Seller) => Role::Seller,
+        Some(RegisterRole::User) | None => Role::User,
+    };
+    let account = NewAccount {
+        email: body.email,
+        username: body.username,
+        full_name: FullName { first_name: name.first_name, last_name: name.last_name },
+        role,
+        password: SecretString::from(body.password),
+    };
+    let user = services.accounts.register(account).await?;
+    session(&state, &user, "User registered", HttpResponse::Created())
+}
+
+/// Logs in by e-mail or user name.
+#[utoipa::path(
+    tag = "auth",
+    request_body = LoginBody,
+    responses(
+        (status = 200, description = "Logged in; the token is also a cookie", body = SessionView),
+        (status = 401, description = "`Invalid credentials`", body = crate::http::error::ErrorBody),
+    ),
+    security(())
+)]
+#[post("/api/auth/login")]
+pub async fn login(
+    req: HttpRequest,
+    state: Data<State>,
+    services: Data<Services>,
+    Json(body): Json<LoginBody>,
+) -> Result<HttpResponse, ApiError> {
+    let (name, account) = match (body.email, body.username) {
+        (Some(email), _) => (LoginName::Email(email.clone()), email),
+        (None, Some(username)) => (LoginName::Username(username.clone()), username),
+        (None, None) => return Err(ApiError::field("email", "is required, or username is")),
+    };
+    limit(&state, &req, &fold(&account))?;
+    let user = services.accounts.login(name, SecretString::from(body.password)).await?;
+    session(&state, &user, "Logged in", HttpResponse::Ok())
+}
+
+/// The user of the token.
+#[utoipa::path(tag = "auth", responses((status = 200, description = "The user", body = MeView)))]
+#[get("/api/auth/me")]
+pub async fn me(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    let user = services.accounts.user(user.id).await?.ok_or_else(ApiError::unauthorized)?;
+    Ok(HttpResponse::Ok().json(MeView { user: UserView::from(&user) }))
+}
+
+async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<HttpResponse, ApiError> {
+    if let Some(user) = user.0 {
+        let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
+        services.accounts.kill_token(&user.jti, expires_at).await?;
+        state.dead_tokens.insert(&user.jti, user.exp, Timestamp::now());
+    }
+    let cookie = tokens::removal_cookie(state.settings.production);
+    Ok(HttpResponse::Ok().cookie(cookie).json(MessageView { message: "Logged out" }))
+}
+
+/// Ends the token, if there is one.
+#[utoipa::path(
+    tag = "auth",
+    operation_id = "logout_by_get",
+    responses((status = 200, description = "Logged out; the token is dead", body = MessageView)),
+    security(())
+)]
+#[get("/api/auth/logout")]
+pub async fn logout_by_get(
+    req: HttpRequest,
+    user: MaybeUser,
+    state: Data<State>,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
+    csrf::check_logout(&req)?;
+    log_out(user, &state, &services).await
+}
+
+/// Ends the token, if there is one.
+#[utoipa::path(
+    tag = "auth",
+    operation_id = "logout_by_post",
+    responses((status = 200, description = "Logged out; the token is dead", body = MessageView)),
+    security(())
+)]
+#[post("/api/auth/logout")]
+pub async fn logout_by_post(
+    req: HttpRequest,
+    user: MaybeUser,
+    state: Data<State>,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
+    if user.0.as_ref().is_some_and(|user| user.source == crate::http::auth::TokenSource::Cookie) {
+        csrf::check(&req, &state.settings.allowed_origins)?;
+    }
+    log_out(user, &state, &services).await
+}
+
+/// Keeps an address.
+#[utoipa::path(
+    tag = "auth",
+    request_body = AddressBody,
+    responses((status = 201, description = "All addresses of the user", body = AddressesView))
+)]
+#[post("/api/auth/users/me/addresses")]
+pub async fn add_address(
+    user: AuthUser,
+    services: Data<Services>,
+    Json(body): Json<AddressBody>,
+) -> Result<HttpResponse, ApiError> {
+    let AddressBody { street, city, state, country, zip, is_default } = body;
+    let postal = PostalAddress { street, city, state, country, zip };
+    let problems = postal.problems();
+    if !problems.is_empty() {
+        return Err(ApiError::Validation(problems.into_iter().map(|(path, msg)| FieldError::new(path, msg)).collect()));
+    }
+    let addresses = services.accounts.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
+    Ok(HttpResponse::Created().json(AddressesView::from(addresses.as_slice())))
+}
+
+/// The user's addresses.
+#[utoipa::path(tag = "auth", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
+#[get("/api/auth/users/me/addresses")]
+pub async fn addresses(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    let addresses = services.accounts.addresses(user.id).await?;
+    Ok(HttpResponse::Ok().json(AddressesView::from(addresses.as_slice())))
+}
+
+/// Forgets an address.
+#[utoipa::path(
+    tag = "auth",
+    params(("addressId" = String, Path, description = "The address")),
+    responses(
+        (status = 200, description = "The addresses that are left", body = AddressesView),
+        (status = 404, description = "No such address", body = crate::http::error::ErrorBody),
+    )
+)]
+#[delete("/api/auth/users/me/addresses/{addressId}")]
+pub async fn remove_address(
+    user: AuthUser,
+    services: Data<Services>,
+    PathId(address): PathId<AddressId>,
+) -> Result<HttpResponse, ApiError> {
+    let addresses = services.accounts.remove_address(user.id, address).await?;
+    Ok(HttpResponse::Ok().json(AddressesView::from(addresses.as_slice())))
+}
+

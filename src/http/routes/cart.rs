@@ -1,0 +1,115 @@
+//! Carts, of users.
+
+use actix_web::{HttpResponse, delete, get, patch, post, web::Data};
+use garde::Validate;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Services;
+use crate::{
+    actors::cart::PricedCart,
+    domain::ids::ProductId,
+    http::{
+        auth::Buyer,
+        error::{ApiError, ErrorBody},
+        extract::{Json, PathId},
+    },
+    views::cart::CartAnswer,
+};
+
+/// What to add.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AddBody {
+    /// Which product.
+    #[garde(skip)]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
+    product_id: ProductId,
+    /// How many; `qty` is read as well.
+    #[serde(alias = "qty")]
+    #[garde(range(min = 1, max = 999))]
+    #[schema(example = 2, minimum = 1, maximum = 999)]
+    quantity: u32,
+}
+
+/// How many there are to be.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct SetBody {
+    /// How many; `qty` is read as well.
+    #[serde(alias = "qty")]
+    #[garde(range(min = 1, max = 999))]
+    #[schema(example = 3, minimum = 1, maximum = 999)]
+    quantity: u32,
+}
+
+fn answer(priced: &PricedCart) -> HttpResponse {
+    HttpResponse::Ok().json(CartAnswer::new(&priced.cart, &priced.offers))
+}
+
+/// The user's cart, with prices of now.
+#[utoipa::path(tag = "cart", responses((status = 200, description = "The cart", body = CartAnswer)))]
+#[get("/api/cart")]
+pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&services.carts.get(user.id).await?))
+}
+
+/// Adds to what is in the cart.
+#[utoipa::path(
+    tag = "cart",
+    request_body = AddBody,
+    responses(
+        (status = 200, description = "The cart", body = CartAnswer),
+        (status = 404, description = "No such product", body = ErrorBody),
+        (status = 409, description = "`cart.insufficient_stock`, with `available`", body = ErrorBody),
+    )
+)]
+#[post("/api/cart/items")]
+pub async fn add(user: Buyer, services: Data<Services>, Json(body): Json<AddBody>) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&services.carts.add(user.id, body.product_id, body.quantity).await?))
+}
+
+/// Sets how many of a product are in the cart.
+#[utoipa::path(
+    tag = "cart",
+    params(("productId" = String, Path, description = "The product")),
+    request_body = SetBody,
+    responses(
+        (status = 200, description = "The cart", body = CartAnswer),
+        (status = 404, description = "Not in the cart", body = ErrorBody),
+        (status = 409, description = "`cart.insufficient_stock`, with `available`", body = ErrorBody),
+    )
+)]
+#[patch("/api/cart/items/{productId}")]
+pub async fn set(
+    user: Buyer,
+    services: Data<Services>,
+    PathId(product): PathId<ProductId>,
+    Json(body): Json<SetBody>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&services.carts.set(user.id, product, body.quantity).await?))
+}
+
+/// Takes a product out of the cart.
+#[utoipa::path(
+    tag = "cart",
+    params(("productId" = String, Path, description = "The product")),
+    responses(
+        (status = 200, description = "The cart", body = CartAnswer),
+        (status = 404, description = "Not in the cart", body = ErrorBody),
+    )
+)]
+#[delete("/api/cart/items/{productId}")]
+pub async fn remove(
+    user: Buyer,
+    services: Data<Services>,
+    PathId(product): PathId<ProductId>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&services.carts.remove(user.id, product).await?))
+}
+
+/// Takes everything out of the cart.
+#[utoipa::path(tag = "cart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]
+#[delete("/api/cart")]
+pub async fn clear(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    Ok(answer(&services.carts.clear(user.id).await?))
+}

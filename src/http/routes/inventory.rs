@@ -1,0 +1,159 @@
+//! Stock: anyone may look, the platform's own processes may move it.
+
+use actix_web::{HttpResponse, get, post, put, web::Data};
+use garde::Validate;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Services;
+use crate::{
+    domain::{
+        ids::{OrderId, ProductId},
+        inventory::StockLine,
+        product::STOCK_MAX,
+    },
+    http::{
+        auth::ServiceCaller,
+        error::{ApiError, ErrorBody},
+        extract::{Json, PathId},
+    },
+    views::inventory::{ReservationView, StockView},
+};
+
+/// What is available.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct AvailableBody {
+    /// Units that can be bought.
+    #[garde(range(max = STOCK_MAX))]
+    #[schema(example = 25, minimum = 0)]
+    available: u32,
+}
+
+/// An item to hold.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReserveItem {
+    /// Which product.
+    #[garde(skip)]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
+    product_id: ProductId,
+    /// How many.
+    #[garde(range(min = 1, max = STOCK_MAX))]
+    #[schema(example = 2, minimum = 1)]
+    quantity: u32,
+}
+
+/// What to hold for an order.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReserveBody {
+    /// For which order.
+    #[garde(skip)]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
+    order_id: OrderId,
+    /// What, all or nothing.
+    #[garde(length(min = 1, max = 1000), dive)]
+    items: Vec<ReserveItem>,
+}
+
+/// Which order's stock.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderBody {
+    /// The order.
+    #[garde(skip)]
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
+    order_id: OrderId,
+}
+
+/// A product's stock.
+#[utoipa::path(
+    tag = "inventory",
+    params(("productId" = String, Path, description = "The product")),
+    responses(
+        (status = 200, description = "Its stock", body = StockView),
+        (status = 404, description = "No such product", body = ErrorBody),
+    ),
+    security(())
+)]
+#[get("/api/inventory/{productId}")]
+pub async fn get(services: Data<Services>, PathId(product): PathId<ProductId>) -> Result<HttpResponse, ApiError> {
+    let level = services.inventory.level(product).await?.ok_or(ApiError::NotFound("product"))?;
+    Ok(HttpResponse::Ok().json(StockView::from(&level)))
+}
+
+/// Sets what is available; on hand becomes that plus what is reserved.
+#[utoipa::path(
+    tag = "inventory",
+    params(("productId" = String, Path, description = "The product")),
+    request_body = AvailableBody,
+    responses((status = 200, description = "Its stock", body = StockView))
+)]
+#[put("/api/inventory/{productId}")]
+pub async fn put(
+    _service: ServiceCaller,
+    services: Data<Services>,
+    PathId(product): PathId<ProductId>,
+    Json(body): Json<AvailableBody>,
+) -> Result<HttpResponse, ApiError> {
+    let levels = services.inventory.set_available(vec![(product, body.available)]).await?;
+    let level = levels.first().ok_or(ApiError::NotFound("product"))?;
+    Ok(HttpResponse::Ok().json(StockView::from(level)))
+}
+
+/// Holds stock for an order, all or nothing; the same again when repeated.
+#[utoipa::path(
+    tag = "inventory",
+    request_body = ReserveBody,
+    responses(
+        (status = 200, description = "The reservation", body = ReservationView),
+        (status = 409, description = "The items that fell short, or the order's was released", body = ErrorBody),
+    )
+)]
+#[post("/api/inventory/reserve")]
+pub async fn reserve(
+    _service: ServiceCaller,
+    services: Data<Services>,
+    Json(body): Json<ReserveBody>,
+) -> Result<HttpResponse, ApiError> {
+    let line = |item: &ReserveItem| StockLine { product: item.product_id, quantity: item.quantity };
+    let lines = body.items.iter().map(line).collect();
+    let reservation = services.inventory.reserve(body.order_id, lines).await?;
+    Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
+}
+
+/// Gives an order's stock back.
+#[utoipa::path(
+    tag = "inventory",
+    request_body = OrderBody,
+    responses((status = 200, description = "The reservation", body = ReservationView))
+)]
+#[post("/api/inventory/release")]
+pub async fn release(
+    _service: ServiceCaller,
+    services: Data<Services>,
+    Json(body): Json<OrderBody>,
+) -> Result<HttpResponse, ApiError> {
+    let reservation = services.inventory.release(body.order_id, None).await?;
+    Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
+}
+
+/// Sells what is held for an order.
+#[utoipa::path(
+    tag = "inventory",
+    request_body = OrderBody,
+    responses(
+        (status = 200, description = "The reservation", body = ReservationView),
+        (status = 404, description = "No reservation for this order", body = ErrorBody),
+        (status = 409, description = "The order's was released", body = ErrorBody),
+    )
+)]
+#[post("/api/inventory/commit")]
+pub async fn commit(
+    _service: ServiceCaller,
+    services: Data<Services>,
+    Json(body): Json<OrderBody>,
+) -> Result<HttpResponse, ApiError> {
+    let reservation = services.inventory.commit(body.order_id, None).await?;
+    Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
+}

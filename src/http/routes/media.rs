@@ -1,0 +1,50 @@
+//! Pictures of products.
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    web::Data,
+};
+
+use super::Services;
+use crate::{
+    domain::ids::ImageId,
+    http::error::{ApiError, ErrorBody},
+    integrations::imagekit::Variant,
+};
+
+/// A picture never changes under its address.
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+
+/// `<id>.<ext>` or `<id>.thumb.<ext>`.
+fn parse(file: &str) -> Option<(ImageId, Variant)> {
+    let (id, rest) = file.split_once('.')?;
+    let variant = if rest.starts_with("thumb.") { Variant::Thumbnail } else { Variant::Full };
+    Some((id.parse().ok()?, variant))
+}
+
+/// A picture or its thumbnail.
+#[utoipa::path(
+    tag = "products",
+    params(("file" = String, Path, description = "As a product's `images` name it")),
+    responses(
+        (status = 200, description = "The picture", content_type = "image/*"),
+        (status = 304, description = "As the client has it"),
+        (status = 404, description = "No such picture", body = ErrorBody),
+    ),
+    security(())
+)]
+#[get("/media/{file}")]
+pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    let file = req.match_info().get("file").unwrap_or_default();
+    let (id, variant) = parse(file).ok_or(ApiError::NotFound("picture"))?;
+    let picture = services.catalogue.pictures().read(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
+    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let same = known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == picture.etag || tag.trim() == "*"));
+    let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    answer.insert_header((CACHE_CONTROL, FOR_GOOD)).insert_header((ETAG, picture.etag.as_str()));
+    if same {
+        return Ok(answer.finish());
+    }
+    Ok(answer.insert_header((CONTENT_TYPE, picture.content_type)).body(picture.bytes))
+}

@@ -1,0 +1,281 @@
+//! Orders.
+
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web::Data};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Services, idempotency_key};
+use crate::{
+    actors::order_saga::{Destination, OrderFailure, Party, PlaceOrder},
+    domain::{
+        ids::OrderId,
+        order::OrderStatus,
+        user::{PostalAddress, Role},
+    },
+    http::{
+        auth::{AuthUser, Buyer, SellerOrAdmin},
+        error::{ApiError, ErrorBody},
+        extract::{Json, JsonOrEmpty, PathId},
+        paging::{Paging, PagingParams},
+        query::Query,
+    },
+    views::order::{OrderAnswer, OrderView, OrdersAnswer},
+};
+
+/// Where goods go. A line that is missing or empty makes it an address that nothing can be
+/// sent to: 422.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default)]
+pub struct ShippingAddressBody {
+    /// Street and number.
+    #[schema(example = "12 Lake Road")]
+    street: String,
+    /// City.
+    #[schema(example = "Pune")]
+    city: String,
+    /// State or province.
+    #[schema(example = "MH")]
+    state: String,
+    /// Country.
+    #[schema(example = "IN")]
+    country: String,
+    /// Postal code.
+    #[schema(example = "411001")]
+    zip: String,
+}
+
+impl From<ShippingAddressBody> for PostalAddress {
+    fn from(body: ShippingAddressBody) -> Self {
+        let ShippingAddressBody { street, city, state, country, zip } = body;
+        Self { street, city, state, country, zip }
+    }
+}
+
+/// Where an order goes; what is ordered is what is in the cart, at the products' prices.
+#[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceBody {
+    /// Here.
+    #[serde(default)]
+    #[garde(skip)]
+    shipping_address: Option<ShippingAddressBody>,
+    /// Or to this one of the user's addresses.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = "665f1f77bcf86cd799439013")]
+    address_id: Option<String>,
+}
+
+/// Why an order is cancelled.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct CancelBody {
+    /// In the buyer's words.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = 1000)))]
+    #[schema(example = "ordered twice", max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// Where an order is to go instead.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeAddressBody {
+    /// Here.
+    #[garde(skip)]
+    shipping_address: ShippingAddressBody,
+}
+
+/// How lines are sent.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShipBody {
+    /// The carrier's number.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = 200)))]
+    #[schema(example = "AWB123456789", max_length = 200)]
+    tracking_number: Option<String>,
+}
+
+/// No fields.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct NothingBody {}
+
+/// Which of the user's orders.
+#[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MineParams {
+    /// Only those in this status.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "PENDING")]
+    status: Option<OrderStatus>,
+}
+
+const fn party(user: &AuthUser) -> Party {
+    match user.role {
+        Role::User | Role::Service => Party::Buyer(user.id),
+        Role::Seller => Party::Seller(user.id),
+        Role::Admin => Party::Admin,
+    }
+}
+
+/// Orders what is in the cart.
+#[utoipa::path(
+    tag = "orders",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key, user and body gives the same order again, for 24 hours")),
+    request_body(content = Option<PlaceBody>),
+    responses(
+        (status = 201, description = "The order, `PENDING`; with `Idempotent-Replayed: true` if it was made before", body = OrderAnswer),
+        (status = 400, description = "The cart is empty, or has two currencies", body = ErrorBody),
+        (status = 409, description = "Items are short of stock, in `items`", body = ErrorBody),
+        (status = 422, description = "A bad address, or a key used for another request", body = ErrorBody),
+    )
+)]
+#[post("/api/orders")]
+pub async fn place(
+    req: HttpRequest,
+    user: Buyer,
+    services: Data<Services>,
+    JsonOrEmpty(body): JsonOrEmpty<PlaceBody>,
+) -> Result<HttpResponse, ApiError> {
+    let key = idempotency_key(&req, &body)?;
+    let destination = match (body.shipping_address, body.address_id) {
+        (Some(address), _) => Destination::Here(address.into()),
+        (None, Some(id)) => id.parse().map_or(Destination::Unknown, Destination::Kept),
+        (None, None) => Destination::Default,
+    };
+    let placed = services.orders.place(PlaceOrder { user: user.id, destination, key }).await?;
+    let mut answer = HttpResponse::Created();
+    if placed.replayed {
+        answer.insert_header(("idempotent-replayed", "true"));
+    }
+    Ok(answer.json(OrderAnswer::from(&placed.order)))
+}
+
+/// The user's orders, newest first.
+#[utoipa::path(
+    tag = "orders",
+    params(PagingParams, MineParams),
+    responses((status = 200, description = "A page of orders", body = OrdersAnswer))
+)]
+#[get("/api/orders/me")]
+pub async fn mine(
+    req: HttpRequest,
+    user: Buyer,
+    services: Data<Services>,
+    paging: Paging,
+    Query(params): Query<MineParams>,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.orders.of_user(user.id, params.status, paging.skip, paging.limit).await?;
+    let orders = page.rows.iter().map(OrderView::from).collect();
+    Ok(paging.answer(&req, page.total).json(OrdersAnswer { orders, pagination: paging.pagination(page.total) }))
+}
+
+/// An order, for its user, an admin or a seller in it.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The order", body = OrderAnswer),
+        (status = 404, description = "No such order", body = ErrorBody),
+    )
+)]
+#[get("/api/orders/{id}")]
+pub async fn get(user: AuthUser, services: Data<Services>, PathId(id): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+    let order = services.orders.get(id, party(&user)).await?;
+    Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
+}
+
+/// Cancels an order: stock goes back, and money.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order")),
+    request_body(content = Option<CancelBody>),
+    responses(
+        (status = 200, description = "The order, `CANCELLED`", body = OrderAnswer),
+        (status = 404, description = "No such order", body = ErrorBody),
+        (status = 409, description = "It is shipped, or cancelled already", body = ErrorBody),
+    )
+)]
+#[post("/api/orders/{id}/cancel")]
+pub async fn cancel(
+    user: Buyer,
+    services: Data<Services>,
+    PathId(id): PathId<OrderId>,
+    JsonOrEmpty(body): JsonOrEmpty<CancelBody>,
+) -> Result<HttpResponse, ApiError> {
+    let order = services.orders.cancel(id, party(&user), body.reason).await?;
+    Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
+}
+
+/// Sends an order elsewhere, while nothing of it is shipped.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order")),
+    request_body = ChangeAddressBody,
+    responses(
+        (status = 200, description = "The order", body = OrderAnswer),
+        (status = 404, description = "No such order", body = ErrorBody),
+        (status = 409, description = "It is shipped or cancelled", body = ErrorBody),
+        (status = 422, description = "A bad address", body = ErrorBody),
+    )
+)]
+#[patch("/api/orders/{id}/address")]
+pub async fn set_address(
+    user: Buyer,
+    services: Data<Services>,
+    PathId(id): PathId<OrderId>,
+    Json(body): Json<ChangeAddressBody>,
+) -> Result<HttpResponse, ApiError> {
+    let address = PostalAddress::from(body.shipping_address);
+    let problems = address.problems();
+    if !problems.is_empty() {
+        return Err(OrderFailure::BadAddress(problems).into());
+    }
+    let order = services.orders.set_address(id, party(&user), address).await?;
+    Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
+}
+
+/// Marks lines as shipped: a seller's own, an admin's all.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order")),
+    request_body(content = Option<ShipBody>),
+    responses(
+        (status = 200, description = "The order", body = OrderAnswer),
+        (status = 404, description = "No such order", body = ErrorBody),
+        (status = 409, description = "Out of order, or without an address", body = ErrorBody),
+    )
+)]
+#[post("/api/orders/{id}/ship")]
+pub async fn ship(
+    user: SellerOrAdmin,
+    services: Data<Services>,
+    PathId(id): PathId<OrderId>,
+    JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
+) -> Result<HttpResponse, ApiError> {
+    let order = services.orders.ship(id, party(&user), body.tracking_number).await?;
+    Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
+}
+
+/// Marks lines as delivered: a seller's own, an admin's all.
+#[utoipa::path(
+    tag = "orders",
+    params(("id" = String, Path, description = "The order")),
+    request_body(content = Option<NothingBody>),
+    responses(
+        (status = 200, description = "The order", body = OrderAnswer),
+        (status = 404, description = "No such order", body = ErrorBody),
+        (status = 409, description = "Out of order", body = ErrorBody),
+    )
+)]
+#[post("/api/orders/{id}/deliver")]
+pub async fn deliver(
+    user: SellerOrAdmin,
+    services: Data<Services>,
+    PathId(id): PathId<OrderId>,
+    JsonOrEmpty(_nothing): JsonOrEmpty<NothingBody>,
+) -> Result<HttpResponse, ApiError> {
+    let order = services.orders.deliver(id, party(&user)).await?;
+    Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
+}

@@ -1,0 +1,240 @@
+//! Payments. `/api/payment/...` answers as `/api/payments/...`.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web::{Data, Payload}};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Services, idempotency_key};
+use crate::{
+    actors::payment::RefundRequest,
+    domain::ids::{OrderId, PaymentId},
+    http::{
+        auth::{AdminUser, AuthUser, Buyer},
+        error::{ApiError, ErrorBody},
+        extract::{BODY_MAX, Json, JsonOrEmpty, PathId, read_body},
+    },
+    integrations::razorpay::Outcome,
+    views::{
+        money::MoneyInput,
+        payment::{CheckoutResultView, CheckoutView, PaymentAnswer, PaymentView, RefundAnswer, RefundView},
+    },
+};
+
+/// What Razorpay's checkout handed to the page.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct VerifyBody {
+    /// The gateway's order; `razorpayOrderId` is read as well.
+    #[serde(alias = "razorpayOrderId")]
+    #[garde(length(min = 1, max = 100))]
+    #[schema(example = "order_IluGWxBm9U8zJ8")]
+    razorpay_order_id: String,
+    /// The gateway's payment; `paymentId` is read as well.
+    #[serde(alias = "paymentId", alias = "razorpayPaymentId")]
+    #[garde(length(min = 1, max = 100))]
+    #[schema(example = "pay_29QQoUBi66xm2f")]
+    razorpay_payment_id: String,
+    /// HMAC-SHA256 over `order_id|payment_id`, in hex; `signature` is read as well.
+    #[serde(alias = "signature", alias = "razorpaySignature")]
+    #[garde(length(max = 1000))]
+    razorpay_signature: String,
+}
+
+/// A verified payment.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VerifiedView {
+    /// For people.
+    #[schema(example = "Payment verified")]
+    message: &'static str,
+    /// The payment; its status tells if late money was refunded.
+    payment: PaymentView,
+}
+
+/// What to refund.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct RefundBody {
+    /// How much; all that is left when absent.
+    #[serde(default)]
+    #[garde(skip)]
+    amount: Option<MoneyInput>,
+    /// Why.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = 1000)))]
+    #[schema(example = "damaged", max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// How a sandbox payment ends.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SandboxOutcome {
+    /// With captured money.
+    Success,
+    /// Without.
+    Failure,
+}
+
+/// A sandbox payment.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct SandboxBody {
+    /// How it ends.
+    #[garde(skip)]
+    outcome: SandboxOutcome,
+}
+
+/// A webhook was taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookView {
+    /// Always `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Opens a payment of an order, or gives the one that is open.
+#[utoipa::path(
+    tag = "payments",
+    params(("orderId" = String, Path, description = "The order")),
+    responses(
+        (status = 201, description = "What the checkout page needs", body = CheckoutView),
+        (status = 200, description = "The same again", body = CheckoutView),
+        (status = 404, description = "No such order", body = ErrorBody),
+        (status = 409, description = "The order cannot be paid", body = ErrorBody),
+    )
+)]
+#[post("/create/{orderId}")]
+pub async fn create(user: Buyer, services: Data<Services>, PathId(order): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+    let opened = services.payments.open(order, user.id).await?;
+    let mut answer = if opened.new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(answer.json(CheckoutView::new(&opened.payment, services.payments.key_id())))
+}
+
+/// Takes what the checkout handed to the page.
+#[utoipa::path(
+    tag = "payments",
+    request_body = VerifyBody,
+    responses(
+        (status = 200, description = "The payment", body = VerifiedView),
+        (status = 400, description = "`Invalid signature`; nothing is changed", body = ErrorBody),
+        (status = 404, description = "No such payment", body = ErrorBody),
+    )
+)]
+#[post("/verify")]
+pub async fn verify(user: Buyer, services: Data<Services>, Json(body): Json<VerifyBody>) -> Result<HttpResponse, ApiError> {
+    let VerifyBody { razorpay_order_id, razorpay_payment_id, razorpay_signature } = body;
+    let verified = services.payments.verify(user.id, razorpay_order_id, razorpay_payment_id, razorpay_signature).await?;
+    let payment = PaymentView::from(&verified);
+    Ok(HttpResponse::Ok().json(VerifiedView { message: "Payment verified", payment }))
+}
+
+/// Takes a report of the gateway.
+#[utoipa::path(
+    tag = "payments",
+    params(
+        ("X-Razorpay-Signature" = String, Header, description = "HMAC-SHA256 over the raw body, in hex"),
+        ("X-Razorpay-Event-Id" = Option<String>, Header, description = "By it a report is applied once"),
+    ),
+    request_body(content = Object, description = "As Razorpay sends it"),
+    responses(
+        (status = 200, description = "Taken", body = WebhookView),
+        (status = 400, description = "Bad signature", body = ErrorBody),
+    ),
+    security(())
+)]
+#[post("/webhook")]
+pub async fn webhook(req: HttpRequest, payload: Payload, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    let body = read_body(&req, &mut payload.into_inner(), BODY_MAX).await?;
+    let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let signature = header("x-razorpay-signature").unwrap_or_default();
+    let event_id = header("x-razorpay-event-id").filter(|id| !id.is_empty() && id.len() <= 255);
+    services.payments.webhook(body.to_vec(), signature, event_id).await?;
+    Ok(HttpResponse::Ok().json(WebhookView { status: "ok" }))
+}
+
+/// The payment of an order, for its user and admins.
+#[utoipa::path(
+    tag = "payments",
+    params(("orderId" = String, Path, description = "The order")),
+    responses(
+        (status = 200, description = "The payment", body = PaymentAnswer),
+        (status = 404, description = "No payment of this order", body = ErrorBody),
+    )
+)]
+#[get("/order/{orderId}")]
+pub async fn of_order(user: AuthUser, services: Data<Services>, PathId(order): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+    let payment = services.payments.of_order(order).await?.ok_or(ApiError::NotFound("payment"))?;
+    user.must_be_or_admin(payment.user())?;
+    Ok(HttpResponse::Ok().json(PaymentAnswer { payment: PaymentView::from(&payment) }))
+}
+
+/// Gives money back.
+#[utoipa::path(
+    tag = "payments",
+    params(
+        ("id" = String, Path, description = "The payment's `_id`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same refund again"),
+    ),
+    request_body(content = Option<RefundBody>),
+    responses(
+        (status = 201, description = "The payment and the refund", body = RefundAnswer),
+        (status = 404, description = "No such payment", body = ErrorBody),
+        (status = 409, description = "More than is left, or nothing captured", body = ErrorBody),
+        (status = 422, description = "The key was used for another request", body = ErrorBody),
+    )
+)]
+#[post("/{id}/refunds")]
+pub async fn refund(
+    req: HttpRequest,
+    _admin: AdminUser,
+    services: Data<Services>,
+    PathId(payment): PathId<PaymentId>,
+    JsonOrEmpty(body): JsonOrEmpty<RefundBody>,
+) -> Result<HttpResponse, ApiError> {
+    let asked = (body.amount.map(|amount| (amount.amount, amount.currency)), &body.reason);
+    let key = idempotency_key(&req, &asked)?;
+    let amount = match body.amount {
+        Some(input) if input.currency.is_some() => input.currency.map(|currency| input.or(currency)),
+        Some(input) => Some(input.or(services.payments.currency_of(payment).await?)),
+        None => None,
+    };
+    let refunded = services.payments.refund(RefundRequest { payment, amount, reason: body.reason, key }).await?;
+    let row = refunded.payment.refunds.iter().find(|row| row.id == refunded.refund);
+    let refund = row.map(RefundView::from).ok_or_else(|| ApiError::Internal("the refund is not in its payment".into()))?;
+    Ok(HttpResponse::Created().json(RefundAnswer { payment: PaymentView::from(&refunded.payment), refund }))
+}
+
+/// Pays in the sandbox, or fails to; answers as the checkout would to its page.
+#[utoipa::path(
+    tag = "payments",
+    params(("razorpayOrderId" = String, Path, description = "The gateway's order")),
+    request_body = SandboxBody,
+    responses(
+        (status = 200, description = "What to verify", body = CheckoutResultView),
+        (status = 404, description = "No such payment, or no sandbox", body = ErrorBody),
+        (status = 409, description = "A paid order cannot fail", body = ErrorBody),
+    )
+)]
+#[post("/sandbox/payments/{razorpayOrderId}")]
+pub async fn sandbox_pay(
+    req: HttpRequest,
+    user: Buyer,
+    services: Data<Services>,
+    Json(body): Json<SandboxBody>,
+) -> Result<HttpResponse, ApiError> {
+    let sandbox = services.sandbox.as_ref().ok_or(ApiError::NotFound("page"))?;
+    let order_id = req.match_info().get("razorpayOrderId").unwrap_or_default().to_owned();
+    let payment = services.payments.by_gateway_order(&order_id).await?.ok_or(ApiError::NotFound("payment"))?;
+    user.must_be(payment.user())?;
+    let outcome = match body.outcome {
+        SandboxOutcome::Success => Outcome::Success,
+        SandboxOutcome::Failure => Outcome::Failure,
+    };
+    let checkout = sandbox.pay(&order_id, outcome).await?;
+    if outcome == Outcome::Failure {
+        services.payments.failed(order_id, "the payment was declined in the sandbox".to_owned()).await?;
+    }
+    Ok(HttpResponse::Ok().json(CheckoutResultView {
+        razorpay_order_id: checkout.order_id,
+        razorpay_payment_id: checkout.payment_id,
+        razorpay_signature: checkout.signature,
+    }))
+}

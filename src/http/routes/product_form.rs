@@ -1,0 +1,190 @@
+//! A product as it is sent: JSON, or a multipart form with pictures.
+//!
+//! **Invariant:** no more is read than a product may have: five pictures of 5 MiB, and
+//! text fields that fit a title, a description and the rest.
+
+use std::time::Duration;
+
+use actix_multipart::{Field, Multipart};
+use actix_web::{HttpRequest, web::Payload};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{
+        money::Currency,
+        product::{CATEGORY_MAX, DESCRIPTION_MAX, IMAGES_MAX, STOCK_MAX, TITLE_MAX},
+    },
+    http::{
+        error::{ApiError, FieldError},
+        extract::{self, BODY_MAX, has_media_type, read_body},
+    },
+    integrations::imagekit::MAX_PICTURE_BYTES,
+    views::money::Amount,
+};
+
+/// How long a client may take to send a form.
+const FORM_DEADLINE: Duration = Duration::from_secs(120);
+/// The largest text field of a form, in bytes.
+const TEXT_MAX: usize = 64 * 1024;
+/// The most parts of a form that are looked at.
+const PARTS_MAX: usize = 32;
+
+/// A product to be offered.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductBody {
+    /// What it is called.
+    #[garde(custom(not_blank), length(chars, max = TITLE_MAX))]
+    #[schema(example = "Desk lamp", max_length = 200)]
+    pub title: String,
+    /// What is to be said of it.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = DESCRIPTION_MAX)))]
+    #[schema(example = "Warm light, brass foot", max_length = 10_000)]
+    pub description: Option<String>,
+    /// Price in major units, at most two decimals, above zero.
+    #[garde(custom(above_zero))]
+    #[schema(value_type = f64, example = 499.5)]
+    pub price_amount: Amount,
+    /// `INR` when absent.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(value_type = Option<String>, example = "INR")]
+    pub price_currency: Option<Currency>,
+    /// Units available; none when absent.
+    #[serde(default)]
+    #[garde(inner(range(max = STOCK_MAX)))]
+    #[schema(example = 25)]
+    pub stock: Option<u32>,
+    /// Category.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = CATEGORY_MAX)))]
+    #[schema(example = "Home", max_length = 100)]
+    pub category: Option<String>,
+}
+
+/// Pictures: up to five files of at most 5 MiB, JPEG, PNG, WebP or GIF by content.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the form in the OpenAPI document")]
+pub struct ImagesForm {
+    /// The files.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    images: Vec<Vec<u8>>,
+}
+
+/// Text that shows something.
+pub(super) fn not_blank(text: &str, _: &()) -> garde::Result {
+    if text.trim().is_empty() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
+}
+
+fn above_zero(amount: &Amount, _: &()) -> garde::Result {
+    if amount.minor() > 0 { Ok(()) } else { Err(garde::Error::new("must be above zero")) }
+}
+
+/// Reads a product and its pictures.
+pub(super) async fn read_product(req: &HttpRequest, payload: Payload) -> Result<(ProductBody, Vec<Bytes>), ApiError> {
+    if has_media_type(req, "multipart/form-data") {
+        let form = read_form(req, payload).await?;
+        let body = serde_json::to_vec(&form.fields).map_err(|error| ApiError::Internal(error.to_string()))?;
+        return Ok((extract::parse(&body)?, form.files));
+    }
+    if !has_media_type(req, "application/json") {
+        return Err(ApiError::UnsupportedMedia("send application/json or multipart/form-data".into()));
+    }
+    let body = read_body(req, &mut payload.into_inner(), BODY_MAX).await?;
+    Ok((extract::parse(&body)?, vec![]))
+}
+
+/// Reads pictures alone; at least one.
+pub(super) async fn read_images(req: &HttpRequest, payload: Payload) -> Result<Vec<Bytes>, ApiError> {
+    if !has_media_type(req, "multipart/form-data") {
+        return Err(ApiError::UnsupportedMedia("send multipart/form-data with the pictures as images".into()));
+    }
+    let form = read_form(req, payload).await?;
+    if form.files.is_empty() {
+        return Err(ApiError::field("images", "is required"));
+    }
+    Ok(form.files)
+}
+
+#[derive(Default)]
+struct Form {
+    fields: Map<String, Value>,
+    files: Vec<Bytes>,
+}
+
+async fn read_form(req: &HttpRequest, payload: Payload) -> Result<Form, ApiError> {
+    let whole = read_parts(Multipart::new(req.headers(), payload));
+    match tokio::time::timeout(FORM_DEADLINE, whole).await {
+        Ok(form) => form,
+        Err(_) => Err(ApiError::Malformed("the form did not arrive in time".to_owned())),
+    }
+}
+
+async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
+    let mut form = Form::default();
+    let mut seen = 0;
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
+        seen += 1;
+        if seen > PARTS_MAX {
+            return Err(ApiError::Malformed("the form has too many parts".to_owned()));
+        }
+        let name = part.name().unwrap_or_default().to_owned();
+        let is_file = part.content_disposition().is_some_and(|d| d.get_filename().is_some() || d.get_filename_ext().is_some());
+        if matches!(name.as_str(), "images" | "images[]") {
+            if form.files.len() == IMAGES_MAX {
+                return Err(ApiError::field("images", "a product has at most 5 pictures"));
+            }
+            let too_large = || ApiError::TooLarge("a picture is at most 5 MiB".into());
+            let file = read_part(&mut part, MAX_PICTURE_BYTES, too_large).await?;
+            // A file field that was left empty is sent as an empty file.
+            if !file.is_empty() {
+                form.files.push(file);
+            }
+        } else if is_file {
+            return Err(ApiError::field(name, "is no file; send pictures as images"));
+        } else {
+            let too_large = || ApiError::field(name.clone(), "is too long");
+            let text = read_part(&mut part, TEXT_MAX, too_large).await?;
+            let text = String::from_utf8(text.to_vec()).map_err(|_| ApiError::field(name.clone(), "must be UTF-8 text"))?;
+            if form.fields.insert(name.clone(), value_of(&name, text)?).is_some() {
+                return Err(ApiError::Validation(vec![FieldError::new(name, "stands twice")]));
+            }
+        }
+    }
+    Ok(form)
+}
+
+async fn read_part(part: &mut Field, max: usize, too_large: impl Fn() -> ApiError) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = part.next().await {
+        let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
+        if bytes.len() + chunk.len() > max {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// A form knows only text: a number where JSON has a number; what was left empty is absent.
+fn value_of(name: &str, text: String) -> Result<Value, ApiError> {
+    if name == "stock" {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Ok(Value::Null);
+        }
+        let stock: u32 = trimmed.parse().map_err(|_| ApiError::field("stock", "must be a whole number, 0 or more"))?;
+        return Ok(stock.into());
+    }
+    if text.is_empty() && matches!(name, "priceCurrency" | "category" | "description") {
+        return Ok(Value::Null);
+    }
+    Ok(Value::String(text))
+}

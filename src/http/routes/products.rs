@@ -1,0 +1,341 @@
+//! Products.
+
+use actix_web::{
+    HttpRequest, HttpResponse, delete, get,
+    http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    patch, post,
+    web::{Data, Payload},
+};
+use bytes::BytesMut;
+use garde::Validate;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Services,
+    product_form::{ImagesForm, ProductBody, read_images, read_product},
+};
+use crate::{
+    actors::catalogue::{
+        Editor, Listed, NewProduct,
+        index::{ListQuery, Sort},
+        snapshots::{Snapshot, write_array},
+    },
+    domain::{
+        ids::{ImageId, ProductId},
+        money::Currency,
+        product::{CATEGORY_MAX, DESCRIPTION_MAX, ProductPatch, STOCK_MAX, TITLE_MAX},
+        user::Role,
+    },
+    http::{
+        auth::{AuthUser, SellerOrAdmin, SellerUser},
+        error::{ApiError, ErrorBody},
+        extract::{Json, PathId, path_id},
+        paging::{Paging, PagingParams},
+        query::Query,
+    },
+    views::{
+        money::{Amount, MoneyInput},
+        product::{ProductAnswer, ProductView},
+    },
+};
+
+/// How a list is ordered.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+pub enum SortParam {
+    /// Best match first.
+    #[serde(rename = "relevance")]
+    Relevance,
+    /// Cheapest first.
+    #[serde(rename = "price")]
+    Price,
+    /// Dearest first.
+    #[serde(rename = "-price")]
+    PriceDown,
+    /// Newest first.
+    #[serde(rename = "newest")]
+    Newest,
+}
+
+/// What to look for.
+#[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Words.
+    #[garde(skip)]
+    #[param(example = "lamp")]
+    q: Option<String>,
+    /// Not cheaper than this, in major units.
+    #[garde(skip)]
+    #[param(value_type = Option<f64>, example = 100)]
+    minprice: Option<Amount>,
+    /// Not dearer than this, in major units.
+    #[garde(skip)]
+    #[param(value_type = Option<f64>, example = 999.5)]
+    maxprice: Option<Amount>,
+    /// Only in this category.
+    #[garde(skip)]
+    #[param(example = "Home")]
+    category: Option<String>,
+    /// `relevance` with words and `newest` without, when absent.
+    #[garde(skip)]
+    #[param(value_type = Option<String>, example = "-price")]
+    sort: Option<SortParam>,
+}
+
+/// A change; fields that are absent stay.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatchBody {
+    /// New title.
+    #[serde(default)]
+    #[garde(inner(custom(super::product_form::not_blank), length(chars, max = TITLE_MAX)))]
+    #[schema(example = "Desk lamp", max_length = 200)]
+    title: Option<String>,
+    /// New description.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = DESCRIPTION_MAX)))]
+    #[schema(max_length = 10_000)]
+    description: Option<String>,
+    /// New price.
+    #[serde(default)]
+    #[garde(skip)]
+    price: Option<MoneyInput>,
+    /// What is available from now on.
+    #[serde(default)]
+    #[garde(inner(range(max = STOCK_MAX)))]
+    #[schema(example = 25)]
+    stock: Option<u32>,
+    /// New category.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = CATEGORY_MAX)))]
+    #[schema(example = "Home", max_length = 100)]
+    category: Option<String>,
+}
+
+const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
+
+fn editor(user: &AuthUser) -> Editor {
+    if user.role == Role::Admin { Editor::Admin } else { Editor::Seller(user.id) }
+}
+
+fn show(req: &HttpRequest, snapshot: &Snapshot) -> HttpResponse {
+    let etag = snapshot.etag();
+    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag)) {
+        return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
+    }
+    HttpResponse::Ok().insert_header(JSON).insert_header((ETAG, etag)).body(snapshot.json())
+}
+
+fn show_list(req: &HttpRequest, paging: &Paging, listed: &Listed) -> HttpResponse {
+    let mut body = BytesMut::with_capacity(512 * listed.products.len() + 2);
+    write_array(&listed.products, &mut body);
+    paging.answer(req, listed.total).insert_header(JSON).body(body.freeze())
+}
+
+/// Offers a product, as JSON or as a form with pictures.
+#[utoipa::path(
+    tag = "products",
+    request_body(content(
+        (ProductBody = "application/json"),
+        (ProductBody = "multipart/form-data"),
+    )),
+    responses(
+        (status = 201, description = "The product", body = ProductAnswer),
+        (status = 413, description = "A picture over 5 MiB, or the whole too large", body = ErrorBody),
+        (status = 415, description = "Neither JSON nor a form, or no picture", body = ErrorBody),
+    )
+)]
+#[post("/api/products")]
+pub async fn create(
+    req: HttpRequest,
+    user: SellerOrAdmin,
+    services: Data<Services>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (form, files) = read_product(&req, payload).await?;
+    let currency = form.price_currency.unwrap_or(Currency::Inr);
+    let new = NewProduct {
+        seller: user.id,
+        price: form.price_amount.of(currency),
+        title: form.title,
+        description: form.description.unwrap_or_default(),
+        stock: form.stock.unwrap_or(0),
+        category: form.category.unwrap_or_default().trim().to_owned(),
+        files,
+    };
+    let snapshot = services.catalogue.create(new).await?;
+    let mut body = BytesMut::from(&br#"{"message":"Product created","product":"#[..]);
+    snapshot.write_json(&mut body);
+    body.extend_from_slice(b"}");
+    Ok(HttpResponse::Created().insert_header(JSON).body(body.freeze()))
+}
+
+/// Searches, filters and lists products.
+#[utoipa::path(
+    tag = "products",
+    params(ListParams, PagingParams),
+    responses((status = 200, description = "Products, with X-Total-Count and Link", body = [ProductView])),
+    security(())
+)]
+#[get("/api/products")]
+pub async fn list(
+    req: HttpRequest,
+    services: Data<Services>,
+    paging: Paging,
+    Query(params): Query<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let text = given(params.q);
+    let sort = match params.sort {
+        Some(SortParam::Relevance) => Sort::Relevance,
+        Some(SortParam::Price) => Sort::PriceAsc,
+        Some(SortParam::PriceDown) => Sort::PriceDesc,
+        Some(SortParam::Newest) => Sort::Newest,
+        None if text.is_some() => Sort::Relevance,
+        None => Sort::Newest,
+    };
+    let query = ListQuery {
+        text,
+        min_price: params.minprice.map(Amount::minor),
+        max_price: params.maxprice.map(Amount::minor),
+        category: given(params.category),
+        sort,
+        skip: usize::try_from(paging.skip).unwrap_or(usize::MAX),
+        limit: usize::try_from(paging.limit).unwrap_or(usize::MAX),
+    };
+    let listed = services.catalogue.list(query).await?;
+    Ok(show_list(&req, &paging, &listed))
+}
+
+/// The seller's own products, newest first.
+#[utoipa::path(
+    tag = "products",
+    params(PagingParams),
+    responses((status = 200, description = "Products, with X-Total-Count and Link", body = [ProductView]))
+)]
+#[get("/api/products/seller")]
+pub async fn of_seller(
+    req: HttpRequest,
+    seller: SellerUser,
+    services: Data<Services>,
+    paging: Paging,
+) -> Result<HttpResponse, ApiError> {
+    let listed = services.catalogue.of_seller(seller.id, paging.skip, paging.limit).await?;
+    Ok(show_list(&req, &paging, &listed))
+}
+
+/// A product.
+#[utoipa::path(
+    tag = "products",
+    params(("id" = String, Path, description = "The product")),
+    responses(
+        (status = 200, description = "The product, with an ETag", body = ProductView),
+        (status = 304, description = "As the client has it"),
+        (status = 404, description = "No such product", body = ErrorBody),
+    ),
+    security(())
+)]
+#[get("/api/products/{id}")]
+pub async fn get(req: HttpRequest, services: Data<Services>, PathId(id): PathId<ProductId>) -> Result<HttpResponse, ApiError> {
+    let snapshot = services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    Ok(show(&req, &snapshot))
+}
+
+/// Changes a product.
+#[utoipa::path(
+    tag = "products",
+    params(("id" = String, Path, description = "The product")),
+    request_body = PatchBody,
+    responses(
+        (status = 200, description = "The product", body = ProductView),
+        (status = 404, description = "No such product", body = ErrorBody),
+    )
+)]
+#[patch("/api/products/{id}")]
+pub async fn patch(
+    req: HttpRequest,
+    user: SellerOrAdmin,
+    services: Data<Services>,
+    PathId(id): PathId<ProductId>,
+    Json(body): Json<PatchBody>,
+) -> Result<HttpResponse, ApiError> {
+    let price = match body.price {
+        None => None,
+        Some(input) => {
+            let kept = match input.currency {
+                Some(currency) => currency,
+                None => services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?.product.price.currency(),
+            };
+            Some(input.or(kept)).filter(|price| price.minor() > 0).map_or_else(
+                || Err(ApiError::field("price.amount", "must be above zero")),
+                |price| Ok(Some(price)),
+            )?
+        }
+    };
+    let category = body.category.map(|category| category.trim().to_owned());
+    let patch = ProductPatch { title: body.title, description: body.description, price, category };
+    let snapshot = services.catalogue.patch(id, editor(&user), patch, body.stock).await?;
+    Ok(show(&req, &snapshot))
+}
+
+/// Adds pictures to a product.
+#[utoipa::path(
+    tag = "products",
+    params(("id" = String, Path, description = "The product")),
+    request_body(content(( ImagesForm = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "The product", body = ProductView),
+        (status = 404, description = "No such product", body = ErrorBody),
+        (status = 413, description = "A picture over 5 MiB", body = ErrorBody),
+        (status = 415, description = "No form, or no picture", body = ErrorBody),
+    )
+)]
+#[post("/api/products/{id}/images")]
+pub async fn add_images(
+    req: HttpRequest,
+    user: SellerOrAdmin,
+    services: Data<Services>,
+    PathId(id): PathId<ProductId>,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let files = read_images(&req, payload).await?;
+    let snapshot = services.catalogue.add_images(id, editor(&user), files).await?;
+    Ok(show(&req, &snapshot))
+}
+
+/// Removes a picture of a product.
+#[utoipa::path(
+    tag = "products",
+    params(
+        ("id" = String, Path, description = "The product"),
+        ("imageId" = String, Path, description = "The picture"),
+    ),
+    responses(
+        (status = 200, description = "The product", body = ProductView),
+        (status = 404, description = "No such product or picture", body = ErrorBody),
+    )
+)]
+#[delete("/api/products/{id}/images/{imageId}")]
+pub async fn remove_image(req: HttpRequest, user: SellerOrAdmin, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    let id: ProductId = path_id(&req, "id")?;
+    let image: ImageId = path_id(&req, "imageId")?;
+    let snapshot = services.catalogue.remove_image(id, editor(&user), image).await?;
+    Ok(show(&req, &snapshot))
+}
+
+/// Offers a product no more.
+#[utoipa::path(
+    tag = "products",
+    params(("id" = String, Path, description = "The product")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "No such product", body = ErrorBody),
+    )
+)]
+#[delete("/api/products/{id}")]
+pub async fn delete(user: SellerOrAdmin, services: Data<Services>, PathId(id): PathId<ProductId>) -> Result<HttpResponse, ApiError> {
+    services.catalogue.delete(id, editor(&user)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

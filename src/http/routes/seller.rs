@@ -1,0 +1,103 @@
+//! The seller dashboard.
+
+use actix_web::{HttpRequest, HttpResponse, get, web::Data};
+use garde::Validate;
+use jiff::{ToSpan, civil::Date, tz::TimeZone};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use super::Services;
+use crate::{
+    domain::{Timestamp, ids::ProductId},
+    http::{
+        auth::SellerUser,
+        error::ApiError,
+        paging::{Paging, PagingParams},
+        query::Query,
+    },
+    store::dashboard::Range,
+    views::dashboard::{MetricsView, product_with_sold},
+};
+
+/// Which days count.
+#[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RangeParams {
+    /// From this moment or day (UTC).
+    #[garde(skip)]
+    #[param(example = "2026-01-01")]
+    from: Option<String>,
+    /// Up to this moment, or this day with it (UTC).
+    #[garde(skip)]
+    #[param(example = "2026-01-31")]
+    to: Option<String>,
+}
+
+/// A moment, or the start of a day; of the day after when `end`.
+fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
+    let refused = || ApiError::field(field, "must be a day like 2026-01-31 or a moment like 2026-01-31T12:00:00Z");
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let day: Date = text.parse().map_err(|_| refused())?;
+    let day = if end { day.checked_add(1.day()).map_err(|_| refused())? } else { day };
+    Ok(day.to_zoned(TimeZone::UTC).map_err(|_| refused())?.timestamp())
+}
+
+/// What the seller sold.
+#[utoipa::path(
+    tag = "seller",
+    params(RangeParams),
+    responses((status = 200, description = "Sales, revenue, best products, orders by status, by day", body = MetricsView))
+)]
+#[get("/api/seller/dashboard/metrics")]
+pub async fn metrics(
+    seller: SellerUser,
+    services: Data<Services>,
+    Query(params): Query<RangeParams>,
+) -> Result<HttpResponse, ApiError> {
+    let from = params.from.as_deref().map(|text| moment("from", text, false)).transpose()?;
+    let to = params.to.as_deref().map(|text| moment("to", text, true)).transpose()?;
+    let metrics = services.dashboard.metrics(seller.id, Range { from, to }).await?;
+    Ok(HttpResponse::Ok().json(MetricsView::from(&metrics)))
+}
+
+/// Orders with lines of the seller, newest first, each with only her lines.
+#[utoipa::path(
+    tag = "seller",
+    params(PagingParams),
+    responses((status = 200, description = "Orders", body = [crate::views::order::OrderView]))
+)]
+#[get("/api/seller/dashboard/orders")]
+pub async fn orders(
+    req: HttpRequest,
+    seller: SellerUser,
+    services: Data<Services>,
+    paging: Paging,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.dashboard.orders(seller.id, paging.skip, paging.limit).await?;
+    let documents: Vec<&Value> = page.rows.iter().map(|row| &row.document).collect();
+    Ok(paging.answer(&req, page.total).json(documents))
+}
+
+/// Products of the seller, with stock and what each sold.
+#[utoipa::path(
+    tag = "seller",
+    params(PagingParams),
+    responses((status = 200, description = "Products with `stock` and `sold`", body = [crate::views::product::ProductView]))
+)]
+#[get("/api/seller/dashboard/products")]
+pub async fn products(
+    req: HttpRequest,
+    seller: SellerUser,
+    services: Data<Services>,
+    paging: Paging,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.dashboard.products(seller.id, paging.skip, paging.limit).await?;
+    let ids: Vec<ProductId> = page.rows.iter().map(|row| row.id).collect();
+    let levels = services.inventory.levels(&ids).await?;
+    let available = |id: ProductId| levels.iter().find(|level| level.product == id).map(|level| level.available());
+    let rows: Vec<Value> = page.rows.iter().map(|row| product_with_sold(row, available(row.id))).collect();
+    Ok(paging.answer(&req, page.total).json(rows))
+}
