@@ -1,4 +1,4 @@
-//! Between the domain's types and SQLite's: documents, times, counts and errors.
+//! Between the domain's types and the columns': documents, times, counts and errors.
 //!
 //! **Invariant:** a stored time is never before the one it was made from, so that what
 //! the store calls due is due for the domain too.
@@ -108,11 +108,11 @@ pub(super) fn execute(
     Ok(connection.prepare_cached(sql)?.execute(parameters)?)
 }
 
-/// A time as a column has it, the last microsecond rounded up.
+/// A time as a column has it, the last microsecond rounded up but never past the last second there is.
 pub(super) fn micros_up(time: Timestamp) -> i64 {
     let micros = time.as_microsecond();
     let cut_off = time.as_nanosecond() > i128::from(micros) * 1_000;
-    micros.saturating_add(i64::from(cut_off))
+    micros.saturating_add(i64::from(cut_off)).min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 /// The time of a column.

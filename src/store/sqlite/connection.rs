@@ -12,7 +12,7 @@ pub(super) const FILE: &str = "microbazaar.db";
 /// A file of up to this many bytes is checked while it is opened; a larger one later.
 const CHECKED_AT_ONCE: u64 = 16 * 1024 * 1024;
 
-/// How long SQLite waits for another process that writes, as `admin create` does.
+/// How long a statement waits for another process that writes, as `admin create` does.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// More than the number of different statements of this adapter.

@@ -67,7 +67,7 @@ impl StockStore for Engine {
                     ReservationState::Held | ReservationState::Committed => Ok(unmoved(known)),
                 };
             }
-            let changed = take(writing, &lines, |level, quantity| level.reserve(quantity))?;
+            let changed = take(writing, &lines, StockLevel::reserve)?;
             let made = Reservation { order, lines, state: ReservationState::Held, expires_at };
             Ok(moved(writing, made, changed, now)?)
         })

@@ -1,4 +1,4 @@
-//! The embedded adapter: one SQLite file in the data directory.
+//! The embedded adapter: one `SQLite` file in the data directory.
 //!
 //! One thread writes and groups what waits into one commit ([`writer`]); a few others read
 //! beside it ([`readers`]). A full queue answers [`StoreError::Busy`], a slow disk

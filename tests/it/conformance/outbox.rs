@@ -74,6 +74,7 @@ pub async fn a_write_with_events_wakes_the_waiter(stores: &Stores) {
     let wait = || tokio::time::timeout(Duration::from_secs(5), stores.outbox.written());
     written(stores, &[make::event(1)]).await;
     wait().await.expect("a write before the wait is not missed");
-    let (woken, _) = tokio::join!(wait(), written(stores, std::slice::from_ref(&make::event(2))));
+    let second = [make::event(2)];
+    let (woken, _) = tokio::join!(wait(), written(stores, &second));
     woken.expect("a write during the wait wakes");
 }
