@@ -23,7 +23,7 @@ impl ProductStore for Engine {
                 let written = codec::execute(
                     writing,
                     "UPDATE products SET seller = ?2, sequence = ?3, version = version + 1, doc = ?4
-                     WHERE id = ?1 AND version = ?5 AND doc IS NOT NULL",
+                     WHERE id = ?1 AND version = ?5 AND deleted = 0",
                     (id.as_slice(), seller.as_slice(), next_sequence(writing)?, doc, version),
                 )?;
                 if written == 0 {
@@ -48,8 +48,8 @@ impl ProductStore for Engine {
         self.write(move |writing| {
             let written = codec::execute(
                 writing,
-                "UPDATE products SET sequence = ?2, version = version + 1, doc = NULL
-                 WHERE id = ?1 AND version = ?3 AND doc IS NOT NULL",
+                "UPDATE products SET sequence = ?2, version = version + 1, deleted = 1, doc = NULL
+                 WHERE id = ?1 AND version = ?3 AND deleted = 0",
                 (id.as_slice(), next_sequence(writing)?, version),
             )?;
             if written == 0 {
@@ -74,14 +74,14 @@ impl ProductStore for Engine {
         self.read_snapshot(move |connection| {
             let rows = codec::all(
                 connection,
-                "SELECT version, doc FROM products WHERE seller = ?1 AND doc IS NOT NULL
+                "SELECT version, doc FROM products WHERE seller = ?1 AND deleted = 0
                  ORDER BY id DESC LIMIT ?2 OFFSET ?3",
                 (seller.as_slice(), limit, codec::offset(skip)),
                 product,
             )?;
             let total = codec::count(
                 connection,
-                "SELECT count(*) FROM products WHERE seller = ?1 AND doc IS NOT NULL",
+                "SELECT count(*) FROM products WHERE seller = ?1 AND deleted = 0",
                 [seller.as_slice()],
             )?;
             Ok(Page { rows, total })
@@ -94,7 +94,7 @@ impl ProductStore for Engine {
         self.read(move |connection| {
             codec::all(
                 connection,
-                "SELECT version, doc, sequence, id, doc IS NULL FROM products
+                "SELECT version, doc, sequence, id, deleted FROM products
                  WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
                 (after, limit),
                 |row| {
@@ -109,7 +109,7 @@ impl ProductStore for Engine {
 
     async fn count(&self) -> Result<u64, StoreError> {
         self.read(|connection| {
-            codec::count(connection, "SELECT count(*) FROM products INDEXED BY products_seller WHERE doc IS NOT NULL", [])
+            codec::count(connection, "SELECT count(*) FROM products WHERE deleted = 0", [])
         })
         .await
     }
@@ -130,7 +130,7 @@ fn next_sequence(writing: &Writing<'_>) -> Result<u64, StoreError> {
 }
 
 fn find(connection: &Connection, id: ProductId) -> Result<Option<Product>, StoreError> {
-    let sql = "SELECT version, doc FROM products WHERE id = ?1 AND doc IS NOT NULL";
+    let sql = "SELECT version, doc FROM products WHERE id = ?1 AND deleted = 0";
     codec::first(connection, sql, [id.as_slice()], product)
 }
 

@@ -29,9 +29,10 @@ CREATE TABLE products (
     seller   BLOB    NOT NULL,
     sequence INTEGER NOT NULL UNIQUE,
     version  INTEGER NOT NULL,
+    deleted  INTEGER NOT NULL DEFAULT 0,
     doc      BLOB
 );
-CREATE INDEX products_seller ON products (seller, id) WHERE doc IS NOT NULL;
+CREATE INDEX products_seller ON products (seller, deleted, id);
 
 CREATE TABLE stock (
     product  BLOB    NOT NULL PRIMARY KEY,
@@ -153,9 +154,10 @@ CREATE TABLE dashboard_products (
     id      BLOB    NOT NULL PRIMARY KEY,
     seller  BLOB    NOT NULL,
     version INTEGER NOT NULL,
+    gone    INTEGER NOT NULL DEFAULT 0,
     doc     BLOB
 );
-CREATE INDEX dashboard_products_seller ON dashboard_products (seller, id) WHERE doc IS NOT NULL;
+CREATE INDEX dashboard_products_seller ON dashboard_products (seller, gone, id);
 
 CREATE TABLE dashboard_notes (
     kind TEXT NOT NULL,

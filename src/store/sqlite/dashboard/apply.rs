@@ -49,7 +49,7 @@ impl Change {
                     "INSERT INTO dashboard_products (id, seller, version, doc) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (id) DO UPDATE SET
                          seller = excluded.seller, version = excluded.version, doc = excluded.doc
-                     WHERE version < excluded.version AND doc IS NOT NULL",
+                     WHERE version < excluded.version AND gone = 0",
                     (id.as_slice(), seller.as_slice(), version, doc),
                 )?;
             }
@@ -57,8 +57,8 @@ impl Change {
                 // A row without a document stays, so that an older event does not bring it back.
                 codec::execute(
                     writing,
-                    "INSERT INTO dashboard_products (id, seller, version, doc) VALUES (?1, x'', 0, NULL)
-                     ON CONFLICT (id) DO UPDATE SET doc = NULL",
+                    "INSERT INTO dashboard_products (id, seller, version, gone, doc) VALUES (?1, x'', 0, 1, NULL)
+                     ON CONFLICT (id) DO UPDATE SET gone = 1, doc = NULL",
                     [id.as_slice()],
                 )?;
             }

@@ -108,7 +108,7 @@ fn products(connection: &Connection, seller: UserId, skip: u64, limit: u32) -> R
     .collect();
     let rows = codec::all(
         connection,
-        "SELECT id, doc FROM dashboard_products WHERE seller = ?1 AND doc IS NOT NULL
+        "SELECT id, doc FROM dashboard_products WHERE seller = ?1 AND gone = 0
          ORDER BY id DESC LIMIT ?2 OFFSET ?3",
         (seller.as_slice(), limit, codec::offset(skip)),
         |row| {
@@ -116,7 +116,7 @@ fn products(connection: &Connection, seller: UserId, skip: u64, limit: u32) -> R
             Ok(ProductRow { id, document: codec::document(row, 1)?, sold: sold.get(&id).copied().unwrap_or(0) })
         },
     )?;
-    let sql = "SELECT count(*) FROM dashboard_products WHERE seller = ?1 AND doc IS NOT NULL";
+    let sql = "SELECT count(*) FROM dashboard_products WHERE seller = ?1 AND gone = 0";
     Ok(Page { rows, total: codec::count(connection, sql, [seller.as_slice()])? })
 }
 
