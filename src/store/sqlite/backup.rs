@@ -32,9 +32,9 @@ pub(super) fn backup(dir: &Path, file: &Path) -> Result<(), StoreError> {
     made.map(|()| sync_directory(file))
 }
 
-/// Takes the file's name, readable by its owner only: it will hold password hashes.
+/// Takes the file's name.
 fn reserve(file: &Path) -> Result<(), StoreError> {
-    create_new(file).map_err(|error| match error.kind() {
+    connection::create_private(file).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             StoreError::Unavailable(format!("the file {} exists and is not overwritten", file.display()))
         }
@@ -42,18 +42,10 @@ fn reserve(file: &Path) -> Result<(), StoreError> {
     })
 }
 
-fn create_new(file: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(|_file| ())
-}
-
 fn copy(source: &Connection, partial: &Path) -> Result<(), StoreError> {
     // Left by a copy that was killed; the name above was free, so nobody is at it.
     let _stale = fs::remove_file(partial);
-    create_new(partial).map_err(|error| failed(partial, &error))?;
+    connection::create_private(partial).map_err(|error| failed(partial, &error))?;
     let name = partial.to_str().ok_or_else(|| StoreError::Unavailable("a backup's path must be valid UTF-8".into()))?;
     source.execute("VACUUM INTO ?1", [name])?;
     let copied = Connection::open_with_flags(partial, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

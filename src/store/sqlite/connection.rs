@@ -1,6 +1,6 @@
 //! Opens connections and checks the data file.
 
-use std::{path::Path, time::Duration};
+use std::{fs::OpenOptions, io::ErrorKind, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -30,24 +30,42 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open_and_migrate(file: &Path) -> Result<Connection, StoreError> {
+    // Only a new file is opened here: closing a file that is in use would drop its locks.
+    if let Err(error) = create_private(file)
+        && error.kind() != ErrorKind::AlreadyExists
+    {
+        return Err(StoreError::Unavailable(format!("cannot make {}: {error}", file.display())));
+    }
     let mut connection = Connection::open_with_flags(
         file,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     configure(&connection, WRITER_CACHE)?;
-    // WAL with FULL: a commit is one append and one fsync of the log, and survives a power cut.
+    // Until the store is open nothing is answered, so nothing has to be on disk yet.
+    connection.execute_batch("PRAGMA synchronous = NORMAL")?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(StoreError::Unavailable("the data directory's file system does not support a write-ahead log".into()));
     }
-    connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
-    )?;
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
         check(&connection)?;
     }
     schema::migrate(&mut connection)?;
+    // WAL with FULL: a commit is one append and one fsync of the log, and survives a power
+    // cut. The first such commit takes the migration with it.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+    )?;
     Ok(connection)
+}
+
+/// Makes a new empty file that only its owner can read: it will hold password hashes.
+pub(super) fn create_private(file: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(|_file| ())
 }
 
 /// Opens the file for reading.

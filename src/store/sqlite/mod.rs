@@ -1,7 +1,7 @@
 //! The embedded adapter: one `SQLite` file in the data directory.
 //!
-//! One thread writes and groups what waits into one commit ([`writer`]); a few others read
-//! beside it ([`readers`]). A full queue answers [`StoreError::Busy`], a slow disk
+//! One thread writes and groups what waits into one commit (`writer`); a few others read
+//! beside it (`readers`). A full queue answers [`StoreError::Busy`], a slow disk
 //! [`StoreError::Deadline`]; a job that panics is undone and harms no other.
 //!
 //! **Invariant:** an answered write is on disk, whatever is killed at whatever moment, and
