@@ -50,8 +50,8 @@ pub enum StoreError {
     /// The store is away or broken; nothing was written.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// A document could not be read or written as what it should be.
-    #[error("a stored document is unreadable: {0}")]
+    /// A document, or the whole data file, could not be read or written as what it should be.
+    #[error("stored data is unreadable: {0}")]
     Corrupt(String),
 }
 

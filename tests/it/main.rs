@@ -1,1 +1,10 @@
-fn main() {}
+//! Integration tests: the program and its parts as others see them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::as_conversions,
+    missing_docs,
+    reason = "a failed step of a test is a failed test"
+)]
+
+mod conformance;

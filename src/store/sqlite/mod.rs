@@ -1,1 +1,106 @@
-//! The embedded adapter.
+//! The embedded adapter: one `SQLite` file in the data directory.
+//!
+//! One thread writes and groups what waits into one commit ([`writer`]); a few others read
+//! beside it ([`readers`]). A full queue answers [`StoreError::Busy`], a slow disk
+//! [`StoreError::Deadline`]; a job that panics is undone and harms no other.
+//!
+//! **Invariant:** an answered write is on disk, whatever is killed at whatever moment, and
+//! in every read that begins after the answer.
+
+mod accounts;
+mod backup;
+mod carts;
+mod codec;
+mod connection;
+mod dashboard;
+mod engine;
+mod inventory;
+mod mailbox;
+mod options;
+mod orders;
+mod outbox;
+mod payments;
+mod products;
+mod readers;
+mod schema;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use engine::Engine;
+pub use options::{KeepEvent, SqliteOptions, Stall};
+
+use super::{StoreError, Stores};
+
+/// The open embedded store. Clones share it; the last one to go closes it.
+#[derive(Clone)]
+pub struct SqliteStore {
+    engine: Arc<Engine>,
+}
+
+impl SqliteStore {
+    /// Opens the store in the directory `dir`, which must exist; makes the file if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the file is damaged or no store at all,
+    /// [`StoreError::Unavailable`] when it cannot be opened or a newer program wrote it.
+    pub fn open(dir: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        let engine = Engine::start(&dir.join(connection::FILE), &options)?;
+        Ok(Self { engine: Arc::new(engine) })
+    }
+
+    /// Every aggregate's store.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        Stores {
+            accounts: self.engine.clone(),
+            products: self.engine.clone(),
+            stock: self.engine.clone(),
+            carts: self.engine.clone(),
+            orders: self.engine.clone(),
+            payments: self.engine.clone(),
+            dashboard: self.engine.clone(),
+            mailbox: self.engine.clone(),
+            outbox: self.engine.clone(),
+        }
+    }
+
+    /// Finishes and answers every write that waits, then closes the file; later calls are
+    /// answered as unavailable. Blocks, each of its waits up to the options' deadline.
+    ///
+    /// # Errors
+    /// [`StoreError::Deadline`] when a thread did not end in time.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.engine.close()
+    }
+
+    /// Whether the store reads and writes now.
+    ///
+    /// # Errors
+    /// What keeps it from doing so.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.engine.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await?;
+        self.engine.write(|_| Ok::<(), StoreError>(())).await
+    }
+
+    /// Reads the whole file and checks its structure. A small file was checked when it was
+    /// opened; a large one (over 16 MiB) is to be checked by this, in the background.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with one sentence that says what to do.
+    pub async fn integrity_check(&self) -> Result<(), StoreError> {
+        self.engine.integrity_check().await
+    }
+
+    /// Copies the store in the directory `dir` to the new file `file`, as it is at one moment, while this
+    /// or another process writes to it. Blocks until the copy is checked and on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when `file` exists, or cannot be written.
+    pub fn backup(dir: &Path, file: &Path) -> Result<(), StoreError> {
+        backup::backup(dir, file)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! A consistent copy of the data file, made while others write to it.
+//!
+//! **Invariant:** the copy never takes the place of a file that was there, and never has
+//! its name before it is complete, checked and on disk.
+
+use std::{
+    ffi::OsString,
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{StoreError, connection};
+
+/// Copies the store in `dir` to `file`, as it is at one moment.
+pub(super) fn backup(dir: &Path, file: &Path) -> Result<(), StoreError> {
+    let source_file = dir.join(connection::FILE);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if !source_file.is_file() {
+        return Err(StoreError::Unavailable(format!("there is no data file {}", source_file.display())));
+    }
+    let source = Connection::open_with_flags(&source_file, flags)?;
+    reserve(file)?;
+    let partial = partial_name(file);
+    let made = copy(&source, &partial).and_then(|()| fs::rename(&partial, file).map_err(|error| failed(file, &error)));
+    if made.is_err() {
+        // The name was ours alone; what is left of a failed copy is of no use.
+        let _partial = fs::remove_file(&partial);
+        let _reserved = fs::remove_file(file);
+    }
+    made.map(|()| sync_directory(file))
+}
+
+/// Takes the file's name, readable by its owner only: it will hold password hashes.
+fn reserve(file: &Path) -> Result<(), StoreError> {
+    create_new(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            StoreError::Unavailable(format!("the file {} exists and is not overwritten", file.display()))
+        }
+        _ => failed(file, &error),
+    })
+}
+
+fn create_new(file: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(|_file| ())
+}
+
+fn copy(source: &Connection, partial: &Path) -> Result<(), StoreError> {
+    // Left by a copy that was killed; the name above was free, so nobody is at it.
+    let _stale = fs::remove_file(partial);
+    create_new(partial).map_err(|error| failed(partial, &error))?;
+    let name = partial.to_str().ok_or_else(|| StoreError::Unavailable("a backup's path must be valid UTF-8".into()))?;
+    source.execute("VACUUM INTO ?1", [name])?;
+    let copied = Connection::open_with_flags(partial, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection::check(&copied)?;
+    drop(copied);
+    let written = OpenOptions::new().write(true).open(partial).and_then(|file| file.sync_all());
+    written.map_err(|error| failed(partial, &error))
+}
+
+fn partial_name(file: &Path) -> PathBuf {
+    let mut name = OsString::from(file);
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+fn sync_directory(file: &Path) {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Not every file system can; the copy itself is on disk.
+    let _unsupported = fs::File::open(directory).and_then(|directory| directory.sync_all());
+}
+
+fn failed(file: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unavailable(format!("cannot write {}: {error}", file.display()))
+}

@@ -1,0 +1,86 @@
+//! Opens connections and checks the data file.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{StoreError, schema};
+
+/// The data file's name within the data directory.
+pub(super) const FILE: &str = "microbazaar.db";
+
+/// A file of up to this many bytes is checked while it is opened; a larger one later.
+const CHECKED_AT_ONCE: u64 = 16 * 1024 * 1024;
+
+/// How long a statement waits for another process that writes, as `admin create` does.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// More than the number of different statements of this adapter.
+const STATEMENTS: usize = 128;
+
+/// The writer's cache in KiB.
+const WRITER_CACHE: u32 = 8 * 1024;
+/// A reader's cache in KiB.
+const READER_CACHE: u32 = 2 * 1024;
+
+/// Opens the file for writing, makes it if there is none, checks it and brings its schema
+/// up to date.
+pub(super) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
+    open_and_migrate(file).map_err(|error| named(file, error))
+}
+
+fn open_and_migrate(file: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    configure(&connection, WRITER_CACHE)?;
+    // WAL with FULL: a commit is one append and one fsync of the log, and survives a power cut.
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable("the data directory's file system does not support a write-ahead log".into()));
+    }
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+    )?;
+    if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
+        check(&connection)?;
+    }
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens the file for reading.
+pub(super) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    configure(&connection, READER_CACHE)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, cache_kib: u32) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(&format!(
+        "PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+    ))?;
+    Ok(())
+}
+
+/// Reads the whole file and checks its structure.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] with the first thing that is wrong.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Corrupt(verdict)) }
+}
+
+/// Makes of what is wrong with the file one sentence that says what to do.
+pub(super) fn named(file: &Path, error: StoreError) -> StoreError {
+    let StoreError::Corrupt(what) = error else { return error };
+    let what = what.lines().last().unwrap_or_default().trim();
+    StoreError::Corrupt(format!("the data file {} is damaged ({what}): restore it from a backup", file.display()))
+}

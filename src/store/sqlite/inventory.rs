@@ -1,0 +1,297 @@
+//! Stock and reservations. Each call is one job, so all of its lines move or none does.
+//!
+//! **Invariant:** the arithmetic is [`crate::domain::inventory`]'s; nothing here adds or
+//! subtracts units, and the table refuses a row that would break `0 <= reserved <= on_hand`.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row};
+
+use super::{StoreError, codec, engine::Engine, writer::Writing};
+use crate::{
+    domain::{
+        Timestamp,
+        event::{Envelope, Event},
+        ids::{OrderId, ProductId},
+        inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine},
+    },
+    store::{StockStore, inventory::{StockMove, StockStoreError}},
+};
+
+/// The name of [`Event::StockChanged`].
+const STOCK_CHANGED: &str = "STOCK_CHANGED";
+
+#[async_trait]
+impl StockStore for Engine {
+    async fn get(&self, product: ProductId) -> Result<Option<StockLevel>, StoreError> {
+        self.read(move |connection| level(connection, product)).await
+    }
+
+    async fn many(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
+        let products = products.to_vec();
+        self.read_snapshot(move |connection| {
+            products.iter().filter_map(|product| level(connection, *product).transpose()).collect()
+        })
+        .await
+    }
+
+    async fn set_available(&self, levels: &[(ProductId, u32)]) -> Result<Vec<StockLevel>, StoreError> {
+        let (levels, now) = (levels.to_vec(), self.stock_clock());
+        self.write(move |writing| {
+            let set = |(product, available): &(ProductId, u32)| {
+                let before = level(writing, *product)?.unwrap_or(StockLevel::empty(*product));
+                let after = before.set_available(*available);
+                put(writing, &after)?;
+                Ok(after)
+            };
+            let changed: Vec<StockLevel> = levels.iter().map(set).collect::<Result<_, StoreError>>()?;
+            publish(writing, &changed, now)?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn reserve(
+        &self,
+        order: OrderId,
+        lines: &[StockLine],
+        expires_at: Timestamp,
+    ) -> Result<StockMove, StockStoreError> {
+        let (lines, now) = (added_up(lines), self.stock_clock());
+        let expires_at = codec::time(codec::micros_up(expires_at))?;
+        self.write(move |writing| {
+            if let Some(known) = reservation(writing, order)? {
+                return match known.state {
+                    ReservationState::Released => Err(StockError::Released.into()),
+                    ReservationState::Held | ReservationState::Committed => Ok(unmoved(known)),
+                };
+            }
+            let changed = take(writing, &lines, StockLevel::reserve)?;
+            let made = Reservation { order, lines, state: ReservationState::Held, expires_at };
+            Ok(moved(writing, made, changed, now)?)
+        })
+        .await
+    }
+
+    async fn commit(&self, order: OrderId) -> Result<StockMove, StockStoreError> {
+        let now = self.stock_clock();
+        self.write(move |writing| {
+            let known = reservation(writing, order)?.ok_or(StockError::NoReservation)?;
+            match known.state {
+                ReservationState::Released => Err(StockError::Released.into()),
+                ReservationState::Committed => Ok(unmoved(known)),
+                ReservationState::Held => Ok(commit_held(writing, known, now)?),
+            }
+        })
+        .await
+    }
+
+    async fn retake(&self, order: OrderId, lines: &[StockLine]) -> Result<StockMove, StockStoreError> {
+        let (lines, now) = (added_up(lines), self.stock_clock());
+        let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
+        self.write(move |writing| {
+            let known = reservation(writing, order)?;
+            let expires_at = known.as_ref().map_or(made_at, |known| known.expires_at);
+            match known {
+                Some(known) if known.state == ReservationState::Committed => return Ok(unmoved(known)),
+                Some(known) if known.state == ReservationState::Held => return Ok(commit_held(writing, known, now)?),
+                _ => {}
+            }
+            let sell = |level: &StockLevel, quantity| level.reserve(quantity).map(|held| held.commit(quantity));
+            let changed = take(writing, &lines, sell)?;
+            let made = Reservation { order, lines, state: ReservationState::Committed, expires_at };
+            Ok(moved(writing, made, changed, now)?)
+        })
+        .await
+    }
+
+    async fn release(&self, order: OrderId) -> Result<StockMove, StoreError> {
+        let now = self.stock_clock();
+        let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
+        self.write(move |writing| {
+            let known = reservation(writing, order)?.unwrap_or(Reservation {
+                order,
+                lines: vec![],
+                // Nothing is held for it, and it is never due: what follows writes it as released.
+                state: ReservationState::Held,
+                expires_at: made_at,
+            });
+            give_back(writing, known, now)
+        })
+        .await
+    }
+
+    async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError> {
+        let (until, clock) = (now.as_microsecond(), self.stock_clock());
+        self.write(move |writing| {
+            let expired = codec::all(
+                writing,
+                "SELECT order_id, state, expires_at, lines FROM reservations
+                 WHERE state = 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
+                (until, limit),
+                read_reservation,
+            )?;
+            expired.into_iter().map(|known| give_back(writing, known, clock)).collect()
+        })
+        .await
+    }
+}
+
+impl Engine {
+    /// When stock changes now, if anybody wants to know of it.
+    fn stock_clock(&self) -> Option<Timestamp> {
+        self.keeps(STOCK_CHANGED).then(Timestamp::now)
+    }
+}
+
+/// One line a product, in the order of the ids.
+fn added_up(lines: &[StockLine]) -> Vec<StockLine> {
+    let mut by_product: BTreeMap<ProductId, u32> = BTreeMap::new();
+    for line in lines {
+        let quantity = by_product.entry(line.product).or_default();
+        *quantity = quantity.saturating_add(line.quantity);
+    }
+    by_product.into_iter().map(|(product, quantity)| StockLine { product, quantity }).collect()
+}
+
+/// Takes all lines or none.
+fn take(
+    writing: &Writing<'_>,
+    lines: &[StockLine],
+    take_line: impl Fn(&StockLevel, u32) -> Option<StockLevel>,
+) -> Result<Vec<StockLevel>, StockStoreError> {
+    let mut after = Vec::with_capacity(lines.len());
+    let mut short = Vec::new();
+    for &StockLine { product, quantity } in lines {
+        let before = level(writing, product)?.ok_or(StockError::NoSuchProduct)?;
+        match take_line(&before, quantity) {
+            Some(level) => after.push(level),
+            None => short.push(Shortage { product, requested: quantity, available: before.available() }),
+        }
+    }
+    if !short.is_empty() {
+        return Err(StockError::Short(short).into());
+    }
+    after.iter().try_for_each(|level| put(writing, level))?;
+    Ok(after)
+}
+
+fn commit_held(
+    writing: &Writing<'_>,
+    held: Reservation,
+    now: Option<Timestamp>,
+) -> Result<StockMove, StoreError> {
+    let changed = shift(writing, &held.lines, StockLevel::commit)?;
+    moved(writing, Reservation { state: ReservationState::Committed, ..held }, changed, now)
+}
+
+fn give_back(
+    writing: &Writing<'_>,
+    known: Reservation,
+    now: Option<Timestamp>,
+) -> Result<StockMove, StoreError> {
+    let changed = match known.state {
+        ReservationState::Released => return Ok(unmoved(known)),
+        ReservationState::Held => shift(writing, &known.lines, StockLevel::release)?,
+        ReservationState::Committed => shift(writing, &known.lines, StockLevel::restock)?,
+    };
+    moved(writing, Reservation { state: ReservationState::Released, ..known }, changed, now)
+}
+
+/// Moves units that a reservation has, which cannot fall short.
+fn shift(
+    writing: &Writing<'_>,
+    lines: &[StockLine],
+    shift_line: impl Fn(&StockLevel, u32) -> StockLevel,
+) -> Result<Vec<StockLevel>, StoreError> {
+    let shifted = |line: &StockLine| {
+        let before = level(writing, line.product)?
+            .ok_or_else(|| StoreError::Corrupt(format!("a reservation of {} which has no stock", line.product)))?;
+        let after = shift_line(&before, line.quantity);
+        put(writing, &after)?;
+        Ok(after)
+    };
+    lines.iter().map(shifted).collect()
+}
+
+fn moved(
+    writing: &Writing<'_>,
+    reservation: Reservation,
+    changed: Vec<StockLevel>,
+    now: Option<Timestamp>,
+) -> Result<StockMove, StoreError> {
+    codec::execute(
+        writing,
+        "INSERT INTO reservations (order_id, state, expires_at, lines) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (order_id) DO UPDATE SET state = excluded.state, lines = excluded.lines",
+        (
+            reservation.order.as_slice(),
+            state_number(reservation.state),
+            reservation.expires_at.as_microsecond(),
+            codec::json(&reservation.lines)?,
+        ),
+    )?;
+    publish(writing, &changed, now)?;
+    Ok(StockMove { reservation, changed })
+}
+
+const fn unmoved(reservation: Reservation) -> StockMove {
+    StockMove { reservation, changed: vec![] }
+}
+
+fn publish(writing: &Writing<'_>, changed: &[StockLevel], now: Option<Timestamp>) -> Result<(), StoreError> {
+    let Some(now) = now else { return Ok(()) };
+    let event = |level: &StockLevel| codec::json(&Envelope::new(Event::StockChanged(*level), now));
+    let events: Vec<_> = changed.iter().map(event).collect::<Result<_, _>>()?;
+    writing.publish(&events)
+}
+
+fn level(connection: &Connection, product: ProductId) -> Result<Option<StockLevel>, StoreError> {
+    let sql = "SELECT on_hand, reserved, sold, version FROM stock WHERE product = ?1";
+    codec::first(connection, sql, [product.as_slice()], |row| {
+        let (on_hand, reserved, sold, version) = row.try_into()?;
+        Ok(StockLevel { product, on_hand, reserved, sold, version })
+    })
+}
+
+/// Writes a level that was read in this transaction.
+fn put(writing: &Writing<'_>, level: &StockLevel) -> Result<(), StoreError> {
+    let written = codec::execute(
+        writing,
+        "INSERT INTO stock (product, on_hand, reserved, sold, version) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (product) DO UPDATE SET
+             on_hand = excluded.on_hand, reserved = excluded.reserved, sold = excluded.sold, version = excluded.version
+         WHERE version = excluded.version - 1 OR version = excluded.version - 2",
+        (level.product.as_slice(), level.on_hand, level.reserved, level.sold, level.version),
+    )?;
+    if written == 0 { Err(StoreError::Conflict) } else { Ok(()) }
+}
+
+fn reservation(connection: &Connection, order: OrderId) -> Result<Option<Reservation>, StoreError> {
+    let sql = "SELECT order_id, state, expires_at, lines FROM reservations WHERE order_id = ?1";
+    codec::first(connection, sql, [order.as_slice()], read_reservation)
+}
+
+fn read_reservation(row: &Row<'_>) -> Result<Reservation, StoreError> {
+    let state = match row.get(1)? {
+        0_u8 => ReservationState::Held,
+        1 => ReservationState::Committed,
+        2 => ReservationState::Released,
+        other => return Err(StoreError::Corrupt(format!("a reservation in state {other}"))),
+    };
+    Ok(Reservation {
+        order: codec::id(row, 0)?,
+        state,
+        expires_at: codec::time(row.get(2)?)?,
+        lines: codec::document(row, 3)?,
+    })
+}
+
+const fn state_number(state: ReservationState) -> u8 {
+    match state {
+        ReservationState::Held => 0,
+        ReservationState::Committed => 1,
+        ReservationState::Released => 2,
+    }
+}

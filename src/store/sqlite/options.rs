@@ -1,0 +1,52 @@
+//! How the embedded store runs.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Says by an event's name whether anybody listens to it.
+pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
+
+/// Called by the writer thread before each group of writes.
+pub type Stall = Arc<dyn Fn() + Send + Sync>;
+
+/// How the embedded store runs; the default suits a whole marketplace in one process.
+#[derive(Clone)]
+pub struct SqliteOptions {
+    /// How long a caller waits for an answer, and how long closing waits for the threads.
+    pub deadline: Duration,
+    /// How many writes, and how many reads, wait at most.
+    pub queue: usize,
+    /// How many writes share one commit at most.
+    pub group: usize,
+    /// How many threads read.
+    pub readers: usize,
+    /// Which events are kept for the outbox. By default all but `STOCK_CHANGED`, which
+    /// nobody listens to within one process.
+    pub keep_event: KeepEvent,
+    /// A fault-injection point: by blocking here a test makes the store slow.
+    pub stall: Option<Stall>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(5),
+            queue: 8_192,
+            group: 512,
+            readers: 2,
+            keep_event: Arc::new(|name| name != "STOCK_CHANGED"),
+            stall: None,
+        }
+    }
+}
+
+impl fmt::Debug for SqliteOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteOptions")
+            .field("deadline", &self.deadline)
+            .field("queue", &self.queue)
+            .field("group", &self.group)
+            .field("readers", &self.readers)
+            .field("stalls", &self.stall.is_some())
+            .finish_non_exhaustive()
+    }
+}

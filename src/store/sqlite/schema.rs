@@ -1,0 +1,34 @@
+//! Brings a data file to the schema that this program knows, by its `user_version`.
+//!
+//! A step that fails leaves the file as it was before that step.
+//!
+//! **Invariant:** a step that was released is never edited; a change is a new step.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Each step takes a file from the version that is its place to the next.
+const STEPS: &[&str] = &[include_str!("schema.sql")];
+
+/// Applies the steps that the file has not had yet.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when a newer program wrote the file, or a step fails.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    loop {
+        // Read inside the transaction: two processes may open a new file at once.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version: usize = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        if version > STEPS.len() {
+            let known = STEPS.len();
+            return Err(StoreError::Unavailable(format!(
+                "the data file has schema {version} and this program knows {known}: use a newer program"
+            )));
+        }
+        let Some(step) = STEPS.get(version) else { return Ok(()) };
+        transaction.execute_batch(step)?;
+        transaction.execute_batch(&format!("PRAGMA user_version = {}", version + 1))?;
+        transaction.commit()?;
+    }
+}

@@ -1,0 +1,303 @@
+//! What only this adapter has: grouped commits, threads that outlive panics, bounded
+//! waits, and a file that is backed up, reopened and checked.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use parking_lot::{Condvar, Mutex};
+
+use super::{SqliteOptions, SqliteStore, StoreError, codec};
+use crate::{
+    domain::{
+        Timestamp,
+        cart::Cart,
+        ids::{CartId, EventId, OrderId, ProductId, UserId},
+        inventory::StockLine,
+    },
+    store::Stores,
+};
+
+/// A directory that goes with the test.
+struct TempDir(PathBuf);
+
+impl TempDir {
+    fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("microbazaar-store-{}", EventId::generate()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn open(&self, options: SqliteOptions) -> SqliteStore {
+        SqliteStore::open(&self.0, options).unwrap()
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Holds the writer before its next group until it is opened.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<(bool, u32)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn options(self: &Arc<Self>) -> SqliteOptions {
+        let gate = Arc::clone(self);
+        SqliteOptions { stall: Some(Arc::new(move || gate.pass())), ..SqliteOptions::default() }
+    }
+
+    fn pass(&self) {
+        let mut state = self.state.lock();
+        state.1 += 1;
+        self.changed.notify_all();
+        while !state.0 {
+            assert!(!self.changed.wait_for(&mut state, Duration::from_secs(30)).timed_out(), "nobody opened the gate");
+        }
+    }
+
+    /// Waits until the writer stands before the gate.
+    fn await_writer(&self) {
+        let mut state = self.state.lock();
+        while state.1 == 0 {
+            assert!(!self.changed.wait_for(&mut state, Duration::from_secs(5)).timed_out(), "the writer never came");
+        }
+    }
+
+    fn open(&self) {
+        self.state.lock().0 = true;
+        self.changed.notify_all();
+    }
+}
+
+fn cart() -> Cart {
+    Cart::empty(CartId::generate(), UserId::generate(), Timestamp::UNIX_EPOCH)
+}
+
+async fn is_kept(stores: &Stores, cart: &Cart) -> bool {
+    stores.carts.of_user(cart.user).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_and_a_panicking_write_do_not_undo_their_neighbours() {
+    let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
+    let store = dir.open(gate.options());
+    let stores = store.stores();
+    let carts: Vec<_> = (0..6).map(|_| cart()).collect();
+    let put = |user: UserId, then: fn() -> Result<(), StoreError>| {
+        store.engine.write(move |writing| {
+            let sql = "INSERT INTO carts (user, id, version, doc) VALUES (?1, ?1, 1, x'')";
+            codec::execute(writing, sql, [user.as_slice()])?;
+            writing.publish(&[b"{}".to_vec()])?;
+            then()
+        })
+    };
+    let (refused, panicking) = (UserId::generate(), UserId::generate());
+    let (first, refusal, panic, second, ()) = tokio::join!(
+        join_all(carts[..3].iter().map(|cart| stores.carts.save(cart))),
+        put(refused, || Err(StoreError::Conflict)),
+        put(panicking, || panic!("a fault, on purpose")),
+        join_all(carts[3..].iter().map(|cart| stores.carts.save(cart))),
+        async { gate.open() },
+    );
+    assert_eq!((first, second), (vec![Ok(1); 3], vec![Ok(1); 3]));
+    assert_eq!(refusal, Err(StoreError::Conflict));
+    assert!(matches!(panic, Err(StoreError::Unavailable(_))), "{panic:?}");
+    for cart in &carts {
+        assert!(is_kept(&stores, cart).await);
+    }
+    for user in [refused, panicking] {
+        assert_eq!(stores.carts.of_user(user).await, Ok(None));
+    }
+    assert_eq!(stores.outbox.depth().await, Ok(0));
+    assert_eq!(stores.carts.save(&cart()).await, Ok(1), "the writer lives on");
+}
+
+#[tokio::test]
+async fn a_lost_transaction_is_told_to_everyone_in_it() {
+    let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
+    let store = dir.open(gate.options());
+    let stores = store.stores();
+    let (good, later) = (cart(), cart());
+    let lose = store.engine.write(|writing| Ok::<_, StoreError>(writing.execute_batch("ROLLBACK")?));
+    let (first, lost, second, ()) = tokio::join!(
+        stores.carts.save(&good),
+        lose,
+        stores.carts.save(&later),
+        async { gate.open() }
+    );
+    for outcome in [first.map(|_| ()), lost, second.map(|_| ())] {
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    }
+    assert!(!is_kept(&stores, &good).await && !is_kept(&stores, &later).await);
+    assert_eq!(stores.carts.save(&good).await, Ok(1), "the next group is a new transaction");
+}
+
+#[tokio::test]
+async fn a_read_that_panics_harms_no_other() {
+    let dir = TempDir::new();
+    let store = dir.open(SqliteOptions { readers: 1, ..SqliteOptions::default() });
+    let panicked: Result<(), _> = store.engine.read_snapshot(|_| panic!("a fault, on purpose")).await;
+    assert!(matches!(panicked, Err(StoreError::Unavailable(_))), "{panicked:?}");
+    assert_eq!(store.check().await, Ok(()));
+    let cart = cart();
+    store.stores().carts.save(&cart).await.unwrap();
+    assert!(is_kept(&store.stores(), &cart).await, "no old snapshot is left open");
+}
+
+#[tokio::test]
+async fn a_stalled_writer_answers_deadline_and_reads_go_on() {
+    let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
+    let store = dir.open(SqliteOptions { deadline: Duration::from_millis(50), ..gate.options() });
+    let stores = store.stores();
+    let cart = cart();
+    assert_eq!(stores.carts.save(&cart).await, Err(StoreError::Deadline));
+    assert!(!is_kept(&stores, &cart).await);
+    gate.open();
+    let again = || async { stores.carts.save(&cart).await };
+    let saved = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            match again().await {
+                Err(StoreError::Deadline) => {}
+                other => break other,
+            }
+        }
+    });
+    let saved = saved.await.expect("the writer came back");
+    assert!(matches!(saved, Ok(1) | Err(StoreError::Conflict)), "whether the first was written is unknown: {saved:?}");
+}
+
+#[tokio::test]
+async fn a_full_queue_answers_busy() {
+    let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
+    let store = dir.open(SqliteOptions { queue: 4, ..gate.options() });
+    let stores = store.stores();
+    let held = cart();
+    let held = stores.carts.save(&held);
+    let others: Vec<_> = (0..10).map(|_| cart()).collect();
+    let others = async {
+        gate.await_writer();
+        let flood = join_all(others.iter().map(|cart| stores.carts.save(cart)));
+        tokio::join!(flood, async { gate.open() }).0
+    };
+    let (held, flood) = tokio::join!(held, others);
+    assert_eq!(held, Ok(1));
+    assert_eq!(flood.iter().filter(|outcome| **outcome == Ok(1)).count(), 4);
+    assert_eq!(flood.iter().filter(|outcome| **outcome == Err(StoreError::Busy)).count(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_answers_what_waits_and_reopening_finds_it() {
+    let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
+    let store = dir.open(gate.options());
+    let stores = store.stores();
+    let carts: Vec<_> = (0..700).map(|_| cart()).collect();
+    let close = async {
+        gate.await_writer();
+        let closing = store.clone();
+        let closing = tokio::task::spawn_blocking(move || closing.close());
+        gate.open();
+        closing.await.unwrap()
+    };
+    let (saved, closed) = tokio::join!(join_all(carts.iter().map(|cart| stores.carts.save(cart))), close);
+    assert_eq!(closed, Ok(()));
+    assert!(saved.iter().all(|saved| *saved == Ok(1)), "what was taken on is answered");
+    assert!(matches!(stores.carts.save(&cart()).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(stores.carts.of_user(carts[0].user).await, Err(StoreError::Unavailable(_))));
+    assert!(!dir.0.join("microbazaar.db-wal").exists(), "the log is folded into the file");
+
+    let reopened = dir.open(SqliteOptions::default());
+    for cart in &carts {
+        assert!(is_kept(&reopened.stores(), cart).await);
+    }
+    drop(reopened);
+    assert!(is_kept(&dir.open(SqliteOptions::default()).stores(), &carts[0]).await, "dropping closes too");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_made_while_writing_is_whole() {
+    let (dir, other) = (TempDir::new(), TempDir::new());
+    let store = dir.open(SqliteOptions::default());
+    let stores = store.stores();
+    let before = cart();
+    stores.carts.save(&before).await.unwrap();
+    let product = ProductId::generate();
+    stores.stock.set_available(&[(product, 1_000_000)]).await.unwrap();
+    let (from, file) = (dir.0.clone(), other.0.join("microbazaar.db"));
+    let to = file.clone();
+    let copying = tokio::task::spawn_blocking(move || SqliteStore::backup(&from, &to));
+    while !copying.is_finished() {
+        let lines = [StockLine { product, quantity: 1 }];
+        stores.stock.reserve(OrderId::generate(), &lines, Timestamp::MAX).await.unwrap();
+    }
+    assert_eq!(copying.await.unwrap(), Ok(()));
+    let copy = other.open(SqliteOptions::default());
+    assert_eq!(copy.integrity_check().await, Ok(()));
+    assert!(is_kept(&copy.stores(), &before).await);
+    let reserved = copy.stores().stock.get(product).await.unwrap().unwrap().reserved;
+    let sql = "SELECT count(*) FROM reservations";
+    let held = copy.engine.read(move |connection| codec::count(connection, sql, [])).await.unwrap();
+    assert_eq!(u64::try_from(reserved).unwrap(), held, "stock and reservations are of one moment");
+    let again = SqliteStore::backup(&dir.0, &file).unwrap_err();
+    assert!(again.to_string().contains("exists and is not overwritten"), "{again}");
+    assert!(is_kept(&copy.stores(), &before).await, "the file that was there is untouched");
+}
+
+#[test]
+fn a_damaged_or_foreign_file_is_refused_in_one_sentence() {
+    let dir = TempDir::new();
+    let file = dir.0.join("microbazaar.db");
+    std::fs::write(&file, "this is no database, it is a letter to the reader\n".repeat(200)).unwrap();
+    let Err(StoreError::Corrupt(sentence)) = SqliteStore::open(&dir.0, SqliteOptions::default()) else {
+        panic!("opened")
+    };
+    assert!(sentence.contains("microbazaar.db is damaged") && sentence.contains("restore it"), "{sentence}");
+    assert!(!sentence.contains('\n'), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_file_with_a_torn_page_is_refused() {
+    let dir = TempDir::new();
+    let store = dir.open(SqliteOptions::default());
+    let carts: Vec<_> = (0..300).map(|_| cart()).collect();
+    let stores = store.stores();
+    join_all(carts.iter().map(|cart| stores.carts.save(cart))).await;
+    store.close().unwrap();
+    let file = dir.0.join("microbazaar.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let tail = bytes.len() - 12 * 4_096;
+    bytes[tail..].fill(0xA5);
+    std::fs::write(&file, bytes).unwrap();
+    let opened = SqliteStore::open(&dir.0, SqliteOptions::default());
+    assert!(matches!(opened, Err(StoreError::Corrupt(_))), "{:?}", opened.err());
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_refused() {
+    let dir = TempDir::new();
+    dir.open(SqliteOptions::default()).close().unwrap();
+    let connection = rusqlite::Connection::open(dir.0.join("microbazaar.db")).unwrap();
+    connection.execute_batch("PRAGMA user_version = 999").unwrap();
+    drop(connection);
+    let Err(error) = SqliteStore::open(&dir.0, SqliteOptions::default()) else { panic!("opened") };
+    assert!(error.to_string().contains("use a newer program"), "{error}");
+}
+
+#[tokio::test]
+async fn stock_events_are_kept_when_somebody_wants_them() {
+    for (wanted, events) in [(true, 3), (false, 0)] {
+        let dir = TempDir::new();
+        let keep_event = Arc::new(move |name: &'static str| wanted && name == "STOCK_CHANGED");
+        let store = dir.open(SqliteOptions { keep_event, ..SqliteOptions::default() });
+        let (stores, product, order) = (store.stores(), ProductId::generate(), OrderId::generate());
+        stores.stock.set_available(&[(product, 5)]).await.unwrap();
+        stores.stock.reserve(order, &[StockLine { product, quantity: 1 }], Timestamp::MAX).await.unwrap();
+        stores.stock.release(order).await.unwrap();
+        stores.stock.release(order).await.unwrap();
+        assert_eq!(stores.outbox.depth().await, Ok(events));
+    }
+}

@@ -1,0 +1,64 @@
+//! Users and dead tokens.
+
+use futures_util::future::join_all;
+use microbazaar::{domain::user::User, store::{StoreError, Stores}};
+
+use super::make;
+
+pub async fn a_user_is_found_by_id_email_and_name(stores: &Stores) {
+    let user = make::user("Ana@Example.com ", "Ana");
+    assert_eq!(stores.accounts.save(&user, &[]).await, Ok(1));
+    let stored = User { version: 1, ..user.clone() };
+    assert_eq!(stores.accounts.get(user.id).await, Ok(Some(stored.clone())));
+    assert_eq!(stores.accounts.by_email("ana@example.com").await, Ok(Some(stored.clone())));
+    assert_eq!(stores.accounts.by_username("ana").await, Ok(Some(stored)));
+    assert_eq!(stores.accounts.by_email("Ana@Example.com").await, Ok(None), "only the folded form is looked up");
+}
+
+pub async fn a_stale_user_is_a_conflict(stores: &Stores) {
+    let user = make::user("a@example.com", "aaa");
+    stores.accounts.save(&user, &[]).await.unwrap();
+    assert_eq!(stores.accounts.save(&user, &[]).await, Err(StoreError::Conflict), "a second first write");
+    let read = stores.accounts.get(user.id).await.unwrap().unwrap();
+    assert_eq!(stores.accounts.save(&read, &[]).await, Ok(2));
+    assert_eq!(stores.accounts.save(&read, &[]).await, Err(StoreError::Conflict));
+    let never = User { version: 3, ..make::user("b@example.com", "bbb") };
+    assert_eq!(stores.accounts.save(&never, &[]).await, Err(StoreError::Conflict), "never stored");
+}
+
+pub async fn one_of_many_registrations_of_an_email_wins(stores: &Stores) {
+    let users: Vec<_> = (0..20).map(|n| make::user(if n % 2 == 0 { "A@x.com" } else { "a@X.com" }, &format!("u{n}"))).collect();
+    let results = join_all(users.iter().map(|user| stores.accounts.save(user, &[]))).await;
+    assert_eq!(results.iter().filter(|result| **result == Ok(1)).count(), 1);
+    assert_eq!(results.iter().filter(|result| **result == Err(StoreError::Duplicate("email"))).count(), 19);
+}
+
+pub async fn a_name_can_be_changed_but_not_to_a_taken_one(stores: &Stores) {
+    let (first, mut second) = (make::user("a@x.com", "first"), make::user("b@x.com", "second"));
+    stores.accounts.save(&first, &[]).await.unwrap();
+    second.version = stores.accounts.save(&second, &[]).await.unwrap();
+    second.username = "FIRST".into();
+    assert_eq!(stores.accounts.save(&second, &[]).await, Err(StoreError::Duplicate("username")));
+    second.username = "third".into();
+    assert_eq!(stores.accounts.save(&second, &[]).await, Ok(2));
+    assert_eq!(stores.accounts.by_username("second").await, Ok(None), "the old name is free");
+}
+
+pub async fn a_refused_user_leaves_no_event(stores: &Stores) {
+    let user = make::user("a@x.com", "first");
+    stores.accounts.save(&user, &[make::event(1)]).await.unwrap();
+    let twin = make::user("a@x.com", "twin");
+    assert!(stores.accounts.save(&twin, &[make::event(2)]).await.is_err());
+    assert_eq!(stores.outbox.depth().await, Ok(1));
+}
+
+pub async fn dead_tokens_are_forgotten_when_they_expire(stores: &Stores) {
+    stores.accounts.kill_token("short", make::at(10)).await.unwrap();
+    stores.accounts.kill_token("long", make::at(20)).await.unwrap();
+    stores.accounts.kill_token("long", make::at(20)).await.unwrap();
+    let mut dead = stores.accounts.dead_tokens(make::at(9)).await.unwrap();
+    dead.sort();
+    assert_eq!(dead, [("long".to_owned(), make::at(20)), ("short".to_owned(), make::at(10))]);
+    assert_eq!(stores.accounts.dead_tokens(make::at(10)).await.unwrap(), [("long".to_owned(), make::at(20))]);
+    assert_eq!(stores.accounts.dead_tokens(make::at(0)).await.unwrap().len(), 1, "forgotten for good");
+}

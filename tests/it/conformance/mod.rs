@@ -1,0 +1,79 @@
+//! What every store adapter has to hold, whatever it is made of.
+//!
+//! Each check takes [`Stores`] that are empty at first. An adapter is put under the suite
+//! by one call of [`conformance_suite!`] with an `async fn` that opens it: it returns the
+//! stores, and beside them whatever has to live as long as they do. All events are kept but
+//! `STOCK_CHANGED`.
+
+mod accounts;
+mod carts;
+mod dashboard;
+mod inventory;
+mod mailbox;
+mod make;
+mod orders;
+mod outbox;
+mod payments;
+mod products;
+mod sqlite;
+
+/// Makes a test of every check, over the adapter that `$open` opens.
+macro_rules! conformance_suite {
+    ($open:path: $($room:ident :: { $($check:ident),* $(,)? })*) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $check() {
+                let (stores, _alive) = $open().await;
+                $crate::conformance::$room::$check(&stores).await;
+            }
+        )*)*
+    };
+    ($open:path) => {
+        $crate::conformance::conformance_suite! { $open:
+            accounts::{
+                a_user_is_found_by_id_email_and_name, a_stale_user_is_a_conflict,
+                one_of_many_registrations_of_an_email_wins, a_name_can_be_changed_but_not_to_a_taken_one,
+                a_refused_user_leaves_no_event, dead_tokens_are_forgotten_when_they_expire,
+            }
+            carts::{
+                a_cart_is_kept_with_its_version, a_second_cart_of_a_user_is_a_conflict,
+                of_many_writers_of_one_version_one_wins,
+            }
+            products::{
+                a_product_is_kept_until_it_is_deleted, a_stale_product_is_a_conflict,
+                many_products_are_written_all_or_none, a_seller_pages_through_her_products,
+                changes_are_followed_by_sequence, a_sequence_is_never_given_out_twice,
+            }
+            inventory::{
+                available_is_set_beside_what_is_reserved, reserving_holds_all_lines_or_none,
+                reserving_again_changes_nothing, lines_of_one_product_are_added_up,
+                a_committed_reservation_is_sold_once, releasing_gives_back_held_and_sold_units,
+                an_unknown_order_that_is_released_cannot_reserve, released_stock_can_be_retaken,
+                held_reservations_expire_and_committed_do_not, two_hundred_buyers_get_fifty_units,
+                calls_on_nothing_are_refused,
+            }
+            orders::{
+                an_order_is_kept_with_its_events, a_stale_order_is_a_conflict_and_leaves_no_event,
+                a_cart_version_makes_one_order, a_key_is_used_once_until_it_expires, the_same_order_again_is_a_conflict,
+                a_user_pages_through_her_orders, due_orders_come_longest_due_first, all_orders_are_walked_by_id,
+            }
+            payments::{
+                a_payment_is_found_by_id_order_and_gateway_order, an_order_has_one_payment,
+                a_stale_payment_is_a_conflict, due_payments_come_longest_due_first, all_payments_are_walked_by_id,
+                webhooks_are_remembered, the_sandbox_keeps_its_books,
+            }
+            outbox::{
+                events_wait_in_order_until_settled, a_sequence_is_not_used_again, what_failed_is_parked_with_the_settling,
+                a_parked_message_is_tried_until_handled_or_dead, a_write_with_events_wakes_the_waiter,
+            }
+            dashboard::{
+                an_event_is_applied_once, an_older_order_never_overwrites_a_newer_one,
+                metrics_count_sales_and_every_status, metrics_keep_to_the_range, two_currencies_are_two_sums,
+                a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
+                reset_forgets_rows_and_events, forgetting_keeps_recent_events,
+            }
+            mailbox::{ a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first }
+        }
+    };
+}
+pub(crate) use conformance_suite;

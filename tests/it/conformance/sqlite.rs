@@ -1,0 +1,29 @@
+//! The embedded adapter under the suite.
+
+use std::path::PathBuf;
+
+use microbazaar::{
+    domain::ids::EventId,
+    store::{
+        Stores,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+
+/// A directory that goes with the test.
+pub struct TempDir(pub PathBuf);
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn open() -> (Stores, (SqliteStore, TempDir)) {
+    let dir = std::env::temp_dir().join(format!("microbazaar-{}", EventId::generate()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
+    (store.stores(), (store, TempDir(dir)))
+}
+
+super::conformance_suite!(self::open);
