@@ -126,7 +126,7 @@ fn what_would_falsify_a_number_is_unreadable() {
 }
 
 #[test]
-fn every_message_that_the_shop_itself_sends_is_read() {
+fn the_shops_own_word_of_a_deleted_product_is_read() {
     let id: ProductId = ORDER.parse().unwrap();
     let event = Event::ProductDeleted { product: id, seller: SELLER.parse().unwrap() };
     let envelope = Envelope::new(event, Timestamp::UNIX_EPOCH);
