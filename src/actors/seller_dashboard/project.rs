@@ -14,6 +14,7 @@ use crate::{
     domain::{
         Timestamp,
         ids::{ProductId, UserId},
+        money::Money,
         order::OrderStatus,
     },
     store::dashboard::{DashboardChange, OrderRow, SoldLine},
@@ -67,7 +68,7 @@ fn line(item: Payload<'_>) -> Result<SoldLine, HandleError> {
     let quantity = item.count("quantity").and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
     let quantity = quantity.ok_or_else(|| missing("quantity"))?;
     let price = item.need_money("price")?;
-    let together = price.times(quantity).map_or(-1, |money| money.minor());
+    let together = price.times(quantity).map_or(-1, Money::minor);
     if price.minor() < 0 || !(0..=LINE_MAX_MINOR).contains(&together) {
         return Err(missing("price"));
     }

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         event::{Envelope, Event},
         ids::EventId,
-        money::{Currency, Money},
+        money::Currency,
     },
     views::event::messages,
 };
