@@ -100,7 +100,9 @@ impl Rebuild<'_> {
             let mut notes = Vec::with_capacity(some.len());
             for id in some {
                 if let Some(user) = self.stores.accounts.get(*id).await? {
-                    notes.push(project::note("user", &json!(UserView::from(&user))));
+                    // As her event told of her: addresses are nobody's business here.
+                    let view = UserView { addresses: vec![], updated_at: user.created_at, ..UserView::from(&user) };
+                    notes.push(project::note("user", &json!(view)));
                 }
             }
             self.report.users += self.apply(notes.into_iter()).await?;
