@@ -29,7 +29,7 @@ pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
     let letter = match event {
         "USER_CREATED" => Letter::Welcome(WelcomeFacts { username: payload.text("username").map(one_line) }),
         "PRODUCT_CREATED" => Letter::NewProduct(ProductFacts {
-            product: payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(|id| id.to_hex()),
+            product: payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(ProductId::to_hex),
             title: one_line(payload.need_text("title")?),
         }),
         "PAYMENT_INITIATED" => Letter::PaymentInitiated(payment(payload, "amount")?),

@@ -24,7 +24,7 @@ pub use letter::Letter;
 
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
-    bus::{Consumer, Delivery, HandleError},
+    bus::{Consumer, Delivery, HandleError, table},
     integrations::smtp::{Mailer, MailboxMailer},
     peers::Peers,
     store::Stores,
@@ -32,14 +32,14 @@ use crate::{
 
 /// The queues whose deliveries become mails.
 const QUEUES: [&str; 8] = [
-    "AUTH_NOTIFICATION.USER_CREATED",
-    "PRODUCT_NOTIFICATION.PRODUCT_CREATED",
-    "PAYMENT_NOTIFICATION.PAYMENT_INITIATED",
-    "PAYMENT_NOTIFICATION.PAYMENT_COMPLETED",
-    "PAYMENT_NOTIFICATION.PAYMENT_FAILED",
-    "PAYMENT_NOTIFICATION.PAYMENT_REFUNDED",
-    "ORDER_NOTIFICATION.ORDER_SHIPPED",
-    "ORDER_NOTIFICATION.ORDER_CANCELLED",
+    table::USER_CREATED_NOTIFICATION,
+    table::PRODUCT_CREATED_NOTIFICATION,
+    table::PAYMENT_INITIATED_NOTIFICATION,
+    table::PAYMENT_COMPLETED_NOTIFICATION,
+    table::PAYMENT_FAILED_NOTIFICATION,
+    table::PAYMENT_REFUNDED_NOTIFICATION,
+    table::ORDER_SHIPPED_NOTIFICATION,
+    table::ORDER_CANCELLED_NOTIFICATION,
 ];
 
 /// Aggregates of one batch whose mails are sent side by side.

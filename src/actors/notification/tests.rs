@@ -1,1 +1,335 @@
+//! What each mail says, what never gets into one, and what becomes of trouble.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    domain::{
+        Timestamp,
+        ids::{AddressId, EventId, UserId},
+        user::{Contact, FullName, PostalAddress},
+    },
+    integrations::smtp::{Mail, MailError},
+    peers::{Accounts, PeerError},
+    store::{MailboxStore, StoreError},
+};
+
+const ORDER: &str = "665f1f77bcf86cd799439016";
+const USER: &str = "665f1f77bcf86cd799439011";
+
+/// A mailbox in memory, which can be made to fail.
+#[derive(Default)]
+struct Mailbox {
+    mails: Mutex<Vec<(EventId, Mail)>>,
+    fails: AtomicU32,
+}
+
+#[async_trait]
+impl MailboxStore for Mailbox {
+    async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
+        if self.fails.load(Ordering::SeqCst) > 0 {
+            self.fails.fetch_sub(1, Ordering::SeqCst);
+            return Err(StoreError::Unavailable("away".into()));
+        }
+        let mut mails = self.mails.lock();
+        let new = !mails.iter().any(|(of, known)| *of == event && known.to == mail.to);
+        if new {
+            mails.push((event, mail.clone()));
+        }
+        Ok(new)
+    }
+
+    async fn list(&self, _: u32) -> Result<Vec<Mail>, StoreError> {
+        Ok(self.mails.lock().iter().rev().map(|(_, mail)| mail.clone()).collect())
+    }
+}
+
+struct OneBuyer;
+
+#[async_trait]
+impl Accounts for OneBuyer {
+    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
+        let full_name = FullName { first_name: "Asha".into(), last_name: "Rao".into() };
+        let contact = Contact { user, email: "asha@example.com".into(), username: "asha".into(), full_name };
+        Ok((user.to_hex() == USER).then_some(contact))
+    }
+
+    async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
+        Ok(None)
+    }
+}
+
+fn shop() -> ShopInfo {
+    ShopInfo { name: "Tea & Co".into(), base_url: "http://localhost:8080/".into() }
+}
+
+struct Fixture {
+    runtime: Runtime,
+    mailbox: Arc<Mailbox>,
+    notifications: Notifications,
+}
+
+fn start() -> Fixture {
+    let mailbox = Arc::new(Mailbox::default());
+    start_with(mailbox.clone(), Arc::new(MailboxMailer::new(mailbox)))
+}
+
+fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
+    let runtime = Runtime::new(1);
+    let peers = Peers::default();
+    peers.set_accounts(Arc::new(OneBuyer));
+    let notifications = Notifications::start(&runtime, peers, mailer, shop());
+    Fixture { runtime, mailbox, notifications }
+}
+
+fn delivery(queue: &'static str, payload: Value) -> Delivery {
+    let name = queue.rsplit('.').next().unwrap().to_owned();
+    let aggregate_id = payload["orderId"].as_str().unwrap_or(ORDER).to_owned();
+    let occurred_at = "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap();
+    Delivery { queue, event: EventId::generate(), name, occurred_at, aggregate_id, payload }
+}
+
+/// The mail of one delivery.
+async fn mail_of(queue: &'static str, payload: Value) -> Mail {
+    let fixture = start();
+    let answers = fixture.notifications.handle(vec![delivery(queue, payload)]).await;
+    assert_eq!(answers, [Ok(())]);
+    let mails = fixture.mailbox.list(10).await.unwrap();
+    assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
+    let [mail] = mails.try_into().unwrap();
+    mail
+}
+
+fn payment() -> Value {
+    json!({
+        "email": "asha@example.com", "username": "asha", "orderId": ORDER, "amount": 1148.9, "currency": "INR",
+        "paymentId": "pay_1", "fullName": {"firstName": "Asha", "lastName": "Rao"}, "more": [1],
+    })
+}
+
+fn order() -> Value {
+    let price = json!({"amount": 499.5, "currency": "INR"});
+    json!({
+        "_id": ORDER, "user": USER, "status": "SHIPPED",
+        "items": [{"title": "Tea <b>pot</b>", "quantity": 2, "price": price, "trackingNumber": "TRK 7"}],
+        "totalPrice": {"amount": 1148.9, "currency": "INR"},
+        "shippingAddress": {"street": "12 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"},
+        "payment": {"_id": USER, "paymentId": "pay_1"},
+        "timeline": [{"status": "PENDING", "at": "2026-01-02T03:04:05Z"}, {"status": "SHIPPED", "reason": "all packed"}],
+    })
+}
+
+fn with(mut payload: Value, key: &str, value: Value) -> Value {
+    payload[key] = value;
+    payload
+}
+
+#[actix_rt::test]
+async fn a_welcome_names_the_shop_and_the_person() {
+    let payload = json!({"id": USER, "username": "asha", "email": "asha@example.com", "fullName": {"firstName": "Asha"}});
+    let mail = mail_of(table::USER_CREATED_NOTIFICATION, payload).await;
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("asha@example.com", "Welcome to Tea & Co"));
+    assert_eq!(
+        mail.text,
+        "Welcome to Tea & Co\n\nHello Asha,\n\nyour account asha is ready. Find something you like, or ask the AI \
+         Buddy to find it for you.\n\nhttp://localhost:8080/\n\n--\nTea & Co\nhttp://localhost:8080/"
+    );
+    assert!(mail.html.contains("Welcome to Tea &#38; Co</h1>") && mail.html.contains("<strong>asha</strong>"));
+    assert_eq!(mail.at.to_string(), "2026-01-02T03:04:05Z");
+}
+
+#[actix_rt::test]
+async fn a_seller_hears_of_her_new_product() {
+    let payload = json!({"productId": ORDER, "sellerId": USER, "email": "s@example.com", "username": "sel", "title": "Pot"});
+    let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, payload).await;
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("s@example.com", "New product: Pot"));
+    assert!(mail.text.contains("Hello sel,") && mail.text.contains("your product \"Pot\" is now on sale"));
+    assert!(mail.html.contains(&format!("href=\"http://localhost:8080/products/{ORDER}\"")));
+}
+
+#[actix_rt::test]
+async fn mails_of_a_payment_name_the_order_and_the_amount() {
+    for (queue, subject) in [
+        (table::PAYMENT_INITIATED_NOTIFICATION, "Payment initiated"),
+        (table::PAYMENT_COMPLETED_NOTIFICATION, "Payment received"),
+        (table::PAYMENT_FAILED_NOTIFICATION, "Payment failed"),
+        (table::PAYMENT_REFUNDED_NOTIFICATION, "Refund"),
+    ] {
+        let mail = mail_of(queue, with(payment(), "reason", json!("card <declined>"))).await;
+        assert_eq!(mail.subject, format!("{subject} for order {ORDER}"));
+        assert!(mail.text.contains(&format!("Order:   {ORDER}\nAmount:  1148.90 INR\nPayment: pay_1\n")), "{}", mail.text);
+        assert!(mail.text.contains("Reason:  card <declined>\n\nhttp://localhost:8080/orders/"), "{}", mail.text);
+        assert!(mail.html.contains(ORDER) && mail.html.contains("card &#60;declined&#62;"));
+    }
+}
+
+#[actix_rt::test]
+async fn a_refund_names_what_is_given_back_and_not_the_whole() {
+    let mail = mail_of(table::PAYMENT_REFUNDED_NOTIFICATION, with(payment(), "refundAmount", json!(10))).await;
+    assert!(mail.text.contains("Amount:  10.00 INR") && !mail.text.contains("1148.90"));
+}
+
+#[actix_rt::test]
+async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
+    let payload = json!({"email": "a@example.com", "orderId": ORDER, "amount": "5", "currency": "EUR"});
+    let mail = mail_of(table::PAYMENT_INITIATED_NOTIFICATION, payload).await;
+    assert!(mail.text.contains("Hello there,") && mail.text.contains("Amount:  5.00 EUR\n\n"), "{}", mail.text);
+}
+
+#[actix_rt::test]
+async fn a_shipped_order_tells_what_and_where_to() {
+    let mail = mail_of(table::ORDER_SHIPPED_NOTIFICATION, order()).await;
+    assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("Order shipped: {ORDER}")));
+    let text = "Your order is on its way\n\nHello Asha,\n\neverything in order ORDER has been handed to the carrier.\n\n\
+                - 2 x Tea <b>pot</b> (tracking number TRK 7)\n\nIt goes to:\n  12 Lake Road\n  Pune\n  MH\n  411001\n  \
+                IN\n\nTotal: 1148.90 INR\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea & Co\nhttp://localhost:8080/";
+    assert_eq!(mail.text.replace(ORDER, "ORDER"), text);
+    assert!(mail.html.contains("Tea &#60;b&#62;pot") && !mail.html.contains("<b>"));
+}
+
+#[actix_rt::test]
+async fn a_cancelled_order_says_why_and_whether_money_comes_back() {
+    let paid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, order()).await;
+    assert_eq!(paid.subject, format!("Order cancelled: {ORDER}"));
+    assert!(paid.text.contains("was cancelled (all packed). What you paid is being refunded in full."));
+    let unpaid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, with(order(), "payment", Value::Null)).await;
+    assert!(unpaid.html.contains("It had not been paid."));
+}
+
+#[actix_rt::test]
+async fn markup_in_names_and_titles_stays_text() {
+    let evil = "<script>alert(1)</script>";
+    let payload = with(payment(), "fullName", json!({"firstName": evil}));
+    let product = json!({"productId": ORDER, "email": "s@example.com", "username": evil, "title": evil});
+    for mail in [
+        mail_of(table::PAYMENT_COMPLETED_NOTIFICATION, payload).await,
+        mail_of(table::PRODUCT_CREATED_NOTIFICATION, product).await,
+    ] {
+        assert!(!mail.html.contains("<script") && mail.html.contains("&#60;script&#62;"));
+        assert!(mail.text.contains(&format!("Hello {evil},")), "plain text is not escaped");
+    }
+}
+
+#[actix_rt::test]
+async fn a_title_cannot_add_a_header_or_a_line() {
+    let title = "Pot\r\nBcc: x@example.com\u{0}\u{2028}\u{202e}end";
+    let product = json!({"productId": ORDER, "email": "s@example.com", "username": "a\nb", "title": title});
+    let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, product).await;
+    assert_eq!(mail.subject, "New product: Pot Bcc: x@example.com end");
+    assert!(mail.text.contains("Hello a b,") && !mail.text.contains('\r'));
+    let long = json!({"email": "s@example.com", "title": "x".repeat(10_000)});
+    let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, long).await;
+    assert!(mail.subject.chars().count() <= 300);
+}
+
+#[actix_rt::test]
+async fn what_is_no_such_payload_is_unreadable_and_sends_nothing() {
+    let fixture = start();
+    let order_of = |user: &str| with(order(), "user", json!(user));
+    let bad = [
+        (table::USER_CREATED_NOTIFICATION, json!({"username": "asha"})),
+        (table::USER_CREATED_NOTIFICATION, json!({"email": "a@example.com\r\nBcc: b@example.com"})),
+        (table::USER_CREATED_NOTIFICATION, json!([1, 2])),
+        (table::USER_CREATED_NOTIFICATION, Value::Null),
+        (table::PRODUCT_CREATED_NOTIFICATION, json!({"email": "a@example.com", "title": 7})),
+        (table::PAYMENT_COMPLETED_NOTIFICATION, with(payment(), "orderId", json!("../../x"))),
+        (table::PAYMENT_COMPLETED_NOTIFICATION, with(payment(), "amount", json!({}))),
+        (table::ORDER_SHIPPED_NOTIFICATION, order_of("nobody")),
+        (table::ORDER_SHIPPED_NOTIFICATION, order_of(ORDER)),
+        ("OTHER.QUEUE", payment()),
+    ];
+    let count = bad.len();
+    let answers = fixture.notifications.handle(bad.map(|(queue, payload)| delivery(queue, payload)).into()).await;
+    let unreadable = answers.iter().filter(|answer| matches!(answer, Err(HandleError::Unreadable(_)))).count();
+    assert_eq!(unreadable, count, "{answers:?}");
+    assert!(fixture.mailbox.mails.lock().is_empty());
+    assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+#[actix_rt::test]
+async fn a_delivery_that_comes_again_gives_one_mail() {
+    let fixture = start();
+    let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let two = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let batch = vec![one.clone(), two, one.clone()];
+    assert_eq!(fixture.notifications.handle(batch).await, [Ok(()), Ok(()), Ok(())]);
+    assert_eq!(fixture.notifications.handle(vec![one]).await, [Ok(())]);
+    assert_eq!(fixture.mailbox.mails.lock().len(), 2);
+    assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+#[actix_rt::test]
+async fn a_store_or_peer_that_is_away_is_tried_again() {
+    let fixture = start();
+    fixture.mailbox.fails.store(1, Ordering::SeqCst);
+    let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let answers = fixture.notifications.handle(vec![one.clone()]).await;
+    assert!(matches!(answers[..], [Err(HandleError::Transient(_))]), "{answers:?}");
+    assert_eq!(fixture.notifications.handle(vec![one]).await, [Ok(())]);
+
+    let mailer = Notifications::start(&fixture.runtime, Peers::default(), Arc::new(Refuses), shop());
+    let batch = [(table::ORDER_SHIPPED_NOTIFICATION, order()), (table::PAYMENT_COMPLETED_NOTIFICATION, payment())];
+    let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;
+    assert!(matches!(answers[..], [Err(HandleError::Transient(_)), Err(HandleError::Unreadable(_))]), "{answers:?}");
+    assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+/// Takes no mail.
+struct Refuses;
+
+#[async_trait]
+impl Mailer for Refuses {
+    async fn send(&self, _: EventId, _: &Mail) -> Result<(), MailError> {
+        Err(MailError::Permanent("no such mailbox".into()))
+    }
+}
+
+/// Panics over its first mail.
+struct Poisoned {
+    panics: AtomicU32,
+    then: MailboxMailer,
+}
+
+#[async_trait]
+impl Mailer for Poisoned {
+    async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError> {
+        if self.panics.fetch_add(1, Ordering::SeqCst) == 0 {
+            panic!("over a mail, on purpose");
+        }
+        self.then.send(event, mail).await
+    }
+}
+
+#[actix_rt::test]
+async fn a_mailer_that_panics_costs_one_try_and_no_mail() {
+    let mailbox = Arc::new(Mailbox::default());
+    let poisoned = Poisoned { panics: AtomicU32::new(0), then: MailboxMailer::new(mailbox.clone()) };
+    let fixture = start_with(mailbox, Arc::new(poisoned));
+    let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let answers = fixture.notifications.handle(vec![one.clone()]).await;
+    assert!(matches!(answers[..], [Err(HandleError::Transient(_))]), "{answers:?}");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while fixture.notifications.handle(vec![one.clone()]).await != [Ok(())] {
+        assert!(tokio::time::Instant::now() < deadline, "it is started anew in time");
+    }
+    assert_eq!(fixture.mailbox.mails.lock().len(), 1);
+    assert_eq!(fixture.runtime.snapshot()[0].restarts, 1);
+    assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+#[actix_rt::test]
+async fn a_flood_is_answered_whole_and_in_its_order() {
+    let fixture = start();
+    let some = |n: u32| {
+        let payload = if n.is_multiple_of(3) { json!(n) } else { with(payment(), "orderId", json!(format!("{:024x}", n % 50))) };
+        delivery(table::PAYMENT_INITIATED_NOTIFICATION, payload)
+    };
+    let answers = fixture.notifications.handle((0..600).map(some).collect()).await;
+    let expected: Vec<bool> = (0..600_u32).map(|n| !n.is_multiple_of(3)).collect();
+    assert_eq!(answers.iter().map(Result::is_ok).collect::<Vec<_>>(), expected);
+    assert_eq!(fixture.mailbox.mails.lock().len(), 400);
+    assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
+}

@@ -1,1 +1,159 @@
+//! What sellers see of their sales: a read model made from events and from nothing else.
+//!
+//! [`SellerDashboard`] reads the dashboard's queues; its [`SellerDashboardActor`] turns a
+//! batch of deliveries into changes ([`project`]) and applies them in one write. Queries go
+//! straight to the store, since reads never wait in a mailbox. [`rebuild()`] makes the read
+//! model anew from the owners' current documents.
+//!
+//! A delivery that cannot be read is [`HandleError::Unreadable`] and holds up no other; a
+//! store that is away is [`HandleError::Transient`] for all of them.
+//!
+//! **Invariant:** a delivery is answered with `Ok` only after its row is stored; applying
+//! it again changes nothing.
 
+mod actor;
+pub mod project;
+pub mod rebuild;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use actor::SellerDashboardActor;
+use actor::{Answers, Apply};
+pub use rebuild::{RebuildReport, rebuild};
+
+use crate::{
+    actors::runtime::{AskError, Handle, Limits, Runtime},
+    bus::{Consumer, Delivery, HandleError, table},
+    domain::ids::UserId,
+    store::{
+        DashboardStore, Page, StoreError, Stores,
+        dashboard::{Metrics, OrderRow, ProductRow, Range},
+    },
+    views::dashboard::order_for_seller,
+};
+
+/// The queues whose deliveries become rows.
+const QUEUES: [&str; 9] = [
+    table::USER_CREATED_DASHBOARD,
+    table::PRODUCT_CREATED_DASHBOARD,
+    table::PRODUCT_UPDATED_DASHBOARD,
+    table::PRODUCT_DELETED_DASHBOARD,
+    table::ORDER_CREATED_DASHBOARD,
+    table::ORDER_UPDATED_DASHBOARD,
+    table::PAYMENT_CREATED_DASHBOARD,
+    table::PAYMENT_UPDATED_DASHBOARD,
+    table::PAYMENT_UPDATE_DASHBOARD,
+];
+
+/// The seller dashboard service.
+#[derive(Clone)]
+pub struct SellerDashboard {
+    actor: Handle<SellerDashboardActor>,
+    store: Arc<dyn DashboardStore>,
+}
+
+impl SellerDashboard {
+    /// Starts the actor over the dashboard of `stores`.
+    #[must_use]
+    pub fn start(runtime: &Runtime, stores: &Stores) -> Self {
+        Self::over(runtime, Arc::clone(&stores.dashboard))
+    }
+
+    fn over(runtime: &Runtime, store: Arc<dyn DashboardStore>) -> Self {
+        let limits = Limits { in_flight: 256, deadline: Duration::from_secs(15) };
+        let of_actor = Arc::clone(&store);
+        let actor = runtime.supervise("seller_dashboard", limits, move || {
+            SellerDashboardActor::new(Arc::clone(&of_actor))
+        });
+        Self { actor, store }
+    }
+
+    /// What `seller` sold within `range`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn metrics(&self, seller: UserId, range: Range) -> Result<Metrics, StoreError> {
+        self.store.metrics(seller, range).await
+    }
+
+    /// Orders with lines of `seller`, newest first, each with only those lines.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn orders(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
+        let mut page = self.store.orders(seller, skip, limit).await?;
+        page.rows.iter_mut().for_each(|row| keep_lines_of(row, seller));
+        Ok(page)
+    }
+
+    /// Products of `seller`, newest first, with what each sold.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError> {
+        self.store.products(seller, skip, limit).await
+    }
+
+    async fn apply(&self, deliveries: &Arc<[Delivery]>) -> Result<Answers, AskError<StoreError>> {
+        self.actor.ask(Apply(Arc::clone(deliveries))).await
+    }
+
+    async fn apply_one(&self, delivery: &Delivery) -> Result<(), HandleError> {
+        match self.apply(&Arc::from([delivery.clone()])).await {
+            Ok(answers) => answers.into_iter().next().unwrap_or_else(|| Err(no_answer(&AskError::Died))),
+            Err(error) => Err(no_answer(&error)),
+        }
+    }
+}
+
+/// Takes the lines of other sellers out of an order's row.
+fn keep_lines_of(row: &mut OrderRow, seller: UserId) {
+    row.document = order_for_seller(row, seller);
+    row.lines.retain(|line| line.seller == seller);
+}
+
+fn no_answer(error: &AskError<StoreError>) -> HandleError {
+    HandleError::Transient(format!("the dashboard did not take it: {error}"))
+}
+
+/// Whether one delivery of a batch may be what failed the whole, so that the others are
+/// better tried alone.
+const fn may_be_one(error: &AskError<StoreError>) -> bool {
+    match error {
+        AskError::Died | AskError::Refused(StoreError::Corrupt(_) | StoreError::Duplicate(_) | StoreError::Conflict) => {
+            true
+        }
+        AskError::Busy
+        | AskError::Restarting
+        | AskError::Deadline
+        | AskError::Refused(StoreError::Busy | StoreError::Deadline | StoreError::Unavailable(_)) => false,
+    }
+}
+
+#[async_trait]
+impl Consumer for SellerDashboard {
+    fn queues(&self) -> &'static [&'static str] {
+        &QUEUES
+    }
+
+    async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+        let deliveries: Arc<[Delivery]> = deliveries.into();
+        let error = match self.apply(&deliveries).await {
+            Ok(answers) => return answers,
+            Err(error) => error,
+        };
+        if deliveries.len() < 2 || !may_be_one(&error) {
+            return deliveries.iter().map(|_| Err(no_answer(&error))).collect();
+        }
+        let mut answers = Vec::with_capacity(deliveries.len());
+        for delivery in &*deliveries {
+            answers.push(self.apply_one(delivery).await);
+        }
+        answers
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The actor: a batch of deliveries in, one write out.
+//!
+//! It keeps no state. One batch is written at a time, so that batches are applied in the
+//! order in which they came.
+//!
+//! **Invariant:** a batch is applied as a whole, but for its unreadable deliveries.
+
+use std::sync::Arc;
+
+use actix::{Actor, AtomicResponse, Context, Handler, Message, WrapFuture};
+
+use super::project::project;
+use crate::{
+    bus::{Delivery, HandleError},
+    store::{DashboardStore, StoreError},
+};
+
+/// One answer for each delivery of a batch.
+pub(super) type Answers = Vec<Result<(), HandleError>>;
+
+/// Writes the read model.
+pub struct SellerDashboardActor {
+    store: Arc<dyn DashboardStore>,
+}
+
+/// Applies deliveries in their order.
+#[derive(Message)]
+#[rtype(result = "Result<Answers, StoreError>")]
+pub(super) struct Apply(pub(super) Arc<[Delivery]>);
+
+impl SellerDashboardActor {
+    pub(super) fn new(store: Arc<dyn DashboardStore>) -> Self {
+        Self { store }
+    }
+}
+
+impl Actor for SellerDashboardActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Apply> for SellerDashboardActor {
+    type Result = AtomicResponse<Self, Result<Answers, StoreError>>;
+
+    fn handle(&mut self, Apply(deliveries): Apply, _: &mut Self::Context) -> Self::Result {
+        let store = Arc::clone(&self.store);
+        let work = async move {
+            let mut changes = Vec::with_capacity(deliveries.len());
+            let mut answers = Answers::with_capacity(deliveries.len());
+            for delivery in &*deliveries {
+                answers.push(project(delivery).map(|change| changes.push((delivery.event, change))));
+            }
+            if !changes.is_empty() {
+                store.apply(&changes).await?;
+            }
+            Ok(answers)
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self)))
+    }
+}

@@ -1,0 +1,125 @@
+//! From a delivery to a change of the read model.
+//!
+//! A row's version is that of the document it is made from (`__v`), so that events may come
+//! in any order; a document without one counts by when it was last changed.
+//!
+//! **Invariant:** the same document makes the same row, whichever event brought it; no row
+//! has a stock (which is always asked for), a version or a password in its document.
+
+use serde_json::Value;
+
+use crate::{
+    actors::payload::{Payload, missing},
+    bus::{Delivery, HandleError},
+    domain::{
+        Timestamp,
+        ids::{ProductId, UserId},
+        money::Money,
+        order::OrderStatus,
+    },
+    store::dashboard::{DashboardChange, OrderRow, SoldLine},
+};
+
+/// The largest price × quantity of a line, in minor units: sums of many stay exact.
+const LINE_MAX_MINOR: i64 = 100_000_000_000_000;
+
+/// The change that a delivery makes.
+///
+/// # Errors
+/// [`HandleError::Unreadable`], naming what is missing.
+pub fn project(delivery: &Delivery) -> Result<DashboardChange, HandleError> {
+    let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
+    let (document, at) = (&delivery.payload, delivery.occurred_at);
+    match event {
+        "ORDER_CREATED" | "ORDER_UPDATED" => order(document, at).map(DashboardChange::Order),
+        "PRODUCT_CREATED" | "PRODUCT_UPDATED" => product(document, at),
+        "PRODUCT_DELETED" => {
+            let id = Payload::of(document)?.id(&["_id", "id", "productId"])?;
+            Ok(DashboardChange::ProductGone(id))
+        }
+        "USER_CREATED" => note("user", document),
+        "PAYMENT_CREATED" | "PAYMENT_UPDATED" | "PAYMENT_UPDATE" => note("payment", document),
+        _ => Err(HandleError::Unreadable(format!("the dashboard does not read the queue {}", delivery.queue))),
+    }
+}
+
+/// The row of an order's document, of which an event told at `at`.
+///
+/// # Errors
+/// As [`project`].
+pub fn order(document: &Value, at: Timestamp) -> Result<OrderRow, HandleError> {
+    let payload = Payload::of(document)?;
+    let status = payload.need_text("status")?;
+    let items = payload.objects("items");
+    if items.is_empty() || items.len() != payload.len("items") {
+        return Err(missing("items"));
+    }
+    Ok(OrderRow {
+        id: payload.id(&["_id", "id"])?,
+        status: OrderStatus::from_word(status).ok_or_else(|| missing("status"))?,
+        version: version(payload, at)?,
+        created_at: payload.time("createdAt").unwrap_or(at),
+        document: without(document, &["__v"]),
+        lines: items.into_iter().map(line).collect::<Result<_, _>>()?,
+    })
+}
+
+fn line(item: Payload<'_>) -> Result<SoldLine, HandleError> {
+    let quantity = item.count("quantity").and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
+    let quantity = quantity.ok_or_else(|| missing("quantity"))?;
+    let price = item.need_money("price")?;
+    let together = price.times(quantity).map_or(-1, Money::minor);
+    if price.minor() < 0 || !(0..=LINE_MAX_MINOR).contains(&together) {
+        return Err(missing("price"));
+    }
+    Ok(SoldLine {
+        seller: item.id(&["seller", "sellerId"])?,
+        product: item.id(&["product", "productId"])?,
+        title: item.text("title").unwrap_or_default().to_owned(),
+        quantity,
+        price,
+    })
+}
+
+/// The change of a product's document, of which an event told at `at`.
+///
+/// # Errors
+/// As [`project`].
+pub fn product(document: &Value, at: Timestamp) -> Result<DashboardChange, HandleError> {
+    let payload = Payload::of(document)?;
+    let id: ProductId = payload.id(&["_id", "id", "productId"])?;
+    let seller: UserId = payload.id(&["seller", "sellerId"])?;
+    let document = without(document, &["__v", "stock"]);
+    Ok(DashboardChange::Product { id, seller, version: version(payload, at)?, document })
+}
+
+/// The note of a user's or payment's document.
+///
+/// # Errors
+/// As [`project`].
+pub fn note(kind: &'static str, document: &Value) -> Result<DashboardChange, HandleError> {
+    let id = Payload::of(document)?.need_text("_id").or_else(|_| Payload::of(document)?.need_text("id"))?;
+    let document = without(document, &["__v", "password", "passwordHash"]);
+    Ok(DashboardChange::Note { kind, id: id.to_owned(), document })
+}
+
+/// Bounded by what every store can keep as a whole number.
+fn version(payload: Payload<'_>, at: Timestamp) -> Result<u64, HandleError> {
+    let by_time = || {
+        let changed = payload.time("updatedAt").unwrap_or(at);
+        u64::try_from(changed.as_millisecond()).unwrap_or(0)
+    };
+    let version = payload.count("__v").unwrap_or_else(by_time);
+    i64::try_from(version).map(|_| version).map_err(|_| missing("__v"))
+}
+
+fn without(document: &Value, keys: &[&str]) -> Value {
+    let mut document = document.clone();
+    if let Some(fields) = document.as_object_mut() {
+        fields.retain(|key, _| !keys.contains(&key.as_str()));
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests;
