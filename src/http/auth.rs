@@ -95,7 +95,7 @@ pub fn token_of(req: &HttpRequest) -> Option<(&str, TokenSource)> {
 /// [`ApiError::Internal`] when the app was built without it.
 pub fn state(req: &HttpRequest) -> Result<&State, ApiError> {
     req.app_data::<actix_web::web::Data<State>>()
-        .map(|data| data.get_ref())
+        .map(actix_web::web::Data::get_ref)
         .ok_or_else(|| ApiError::Internal("the app has no state".into()))
 }
 

@@ -7,6 +7,7 @@ use actix_web::{
     http::{
         Method,
         header::{HOST, HeaderName, ORIGIN},
+        uri::Authority,
     },
 };
 
@@ -57,7 +58,7 @@ fn header<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
 }
 
 fn is_own(req: &HttpRequest, origin: &str) -> bool {
-    let host = header(req, &HOST).or_else(|| req.uri().authority().map(|authority| authority.as_str()));
+    let host = header(req, &HOST).or_else(|| req.uri().authority().map(Authority::as_str));
     let of_origin = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     of_origin.is_some() && of_origin == host
 }

@@ -2,11 +2,19 @@
 
 use std::sync::{Arc, OnceLock};
 
-use actix_web::web::Bytes;
+use actix_web::{HttpRequest, web::Bytes};
 use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa::openapi::OpenApi;
 
-use super::{address::Network, docs, fallback::RouteTable, ops::ReadinessReport, rate::AuthLimits, tokens::DeadTokens, tokens::Tokens};
+use super::{
+    address::{self, Network},
+    docs,
+    error::ApiError,
+    fallback::RouteTable,
+    ops::ReadinessReport,
+    rate::AuthLimits,
+    tokens::{DeadTokens, Tokens},
+};
 
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
@@ -87,6 +95,15 @@ impl State {
             metrics: None,
             api: OnceLock::new(),
         }
+    }
+
+    /// Counts a try to log in or register, at `account` if one is named.
+    ///
+    /// # Errors
+    /// 429, once there were too many from this address or at this account.
+    pub fn check_auth_rate(&self, req: &HttpRequest, account: Option<&str>) -> Result<(), ApiError> {
+        let address = address::of(req, &self.settings.trusted_proxies);
+        self.auth_limits.check(address, account).map_err(|retry_after| ApiError::TooManyRequests { retry_after })
     }
 
     /// Takes the finished OpenAPI document; the first one stays, so that each worker may

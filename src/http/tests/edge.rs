@@ -144,3 +144,15 @@ async fn a_server_on_a_free_port_answers_head_without_a_body() {
     assert_eq!(error, format!("cannot listen on 127.0.0.1:{}: another program uses this port", address.port()));
     handle.stop(true).await;
 }
+
+#[actix_web::test]
+async fn too_many_logins_are_429_with_a_time_to_wait() {
+    let state = state();
+    let request = TestRequest::post().peer_addr("1.2.3.4:5".parse().unwrap()).to_http_request();
+    for _ in 0..5 {
+        assert_eq!(state.check_auth_rate(&request, Some("a@b.cd")), Ok(()));
+    }
+    let refused = state.check_auth_rate(&request, None).unwrap_err().response("id");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key("retry-after"));
+}

@@ -1,4 +1,6 @@
-use actix_web::http::StatusCode;
+use actix_web::{dev::Payload, error::PayloadError, http::StatusCode};
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::json;
 
 use super::*;
@@ -114,4 +116,18 @@ fn pages_are_counted() {
     let paging = Paging::try_from(paging::PagingParams { skip: None, page: Some(2), limit: Some(20) }).unwrap();
     let shown = json!(paging.pagination(41));
     assert_eq!(shown, json!({"page": 2, "limit": 20, "total": 41, "totalPages": 3}));
+}
+
+#[actix_web::test]
+async fn a_body_that_never_ends_is_given_up() {
+    let request = TestRequest::post().to_http_request();
+    tokio::time::pause();
+    let mut stalled: Payload = Payload::Stream { payload: Box::pin(stream::pending()) };
+    let given_up = extract::read_body(&request, &mut stalled, 10).await;
+    assert_eq!(given_up, Err(ApiError::Malformed("the body did not arrive in time".into())));
+    let piece = || Ok::<_, PayloadError>(Bytes::from_static(b"1234"));
+    let mut endless: Payload = Payload::Stream { payload: Box::pin(stream::repeat_with(piece)) };
+    assert!(matches!(extract::read_body(&request, &mut endless, 10).await, Err(ApiError::TooLarge(_))));
+    let mut short: Payload = Payload::Stream { payload: Box::pin(stream::iter([piece(), piece()])) };
+    assert_eq!(extract::read_body(&request, &mut short, 10).await, Ok(Bytes::from_static(b"12341234")));
 }
