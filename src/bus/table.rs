@@ -11,8 +11,8 @@ pub struct Queue {
     pub publisher: Option<&'static str>,
     /// The service that reads it.
     pub reader: &'static str,
-    /// The name of the event in it, which is the message's `type`. The two queues that carry
-    /// several have the last part of their name here, and the message its own.
+    /// The name of the event in it. [`ORDER_UPDATED_DASHBOARD`] carries every later event of
+    /// an order; each message's `type` is its own.
     pub event: &'static str,
 }
 

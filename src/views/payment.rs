@@ -110,6 +110,16 @@ pub struct PaymentAnswer {
     pub payment: PaymentView,
 }
 
+/// `{message, payment}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VerifiedAnswer {
+    /// What was done.
+    #[schema(example = "Payment verified")]
+    pub message: String,
+    /// The payment.
+    pub payment: PaymentView,
+}
+
 /// `{payment, refund}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefundAnswer {

@@ -176,3 +176,31 @@ impl From<&UserSnapshot> for UserView {
         }
     }
 }
+
+/// `{user}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UserAnswer {
+    /// The user.
+    pub user: UserView,
+}
+
+/// `{message, user, token}`: what registering and logging in answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionAnswer {
+    /// What was done.
+    #[schema(example = "Logged in")]
+    pub message: String,
+    /// The user.
+    pub user: UserView,
+    /// The token, which the cookie has as well.
+    #[schema(example = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl")]
+    pub token: String,
+}
+
+/// `{message}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessageAnswer {
+    /// What was done.
+    #[schema(example = "Logged out")]
+    pub message: String,
+}

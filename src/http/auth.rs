@@ -1,0 +1,209 @@
+//! Extractors for who calls: 401 without a valid token, 403 with the wrong role.
+//!
+//! A token comes as `Authorization: Bearer` or in the cookie, and Bearer wins. One from the
+//! cookie must pass the CSRF rule before anything is changed with it.
+//!
+//! **Invariant:** a token that a logout ended is refused here, before any handler runs.
+
+use std::{
+    future::{Ready, ready},
+    ops::Deref,
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER},
+};
+
+use super::{
+    csrf,
+    error::ApiError,
+    state::State,
+    tokens::{COOKIE, Claims},
+};
+use crate::domain::{ids::UserId, user::Role};
+
+/// Where a token was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In `Authorization: Bearer`.
+    Bearer,
+    /// In the cookie, which browsers send by themselves.
+    Cookie,
+}
+
+/// A logged-in user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthUser {
+    /// Who.
+    pub id: UserId,
+    /// What she may do.
+    pub role: Role,
+    /// The token's id.
+    pub jti: String,
+    /// When the token ends, in seconds.
+    pub exp: i64,
+    /// Where the token was found.
+    pub source: TokenSource,
+}
+
+impl AuthUser {
+    /// Whether she runs the marketplace.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+
+    /// Passes `owner`, and refuses everybody else.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`].
+    pub fn must_be(&self, owner: UserId) -> Result<(), ApiError> {
+        if self.id == owner { Ok(()) } else { Err(ApiError::forbidden()) }
+    }
+
+    /// Passes `owner` and admins, and refuses everybody else.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`].
+    pub fn must_be_or_admin(&self, owner: UserId) -> Result<(), ApiError> {
+        if self.is_admin() { Ok(()) } else { self.must_be(owner) }
+    }
+}
+
+/// The token of a request.
+#[must_use]
+pub fn token_of(req: &HttpRequest) -> Option<(&str, TokenSource)> {
+    if let Some(value) = req.headers().get(AUTHORIZATION) {
+        // A header that is no Bearer token is one that does not hold, not one to look past.
+        let bearer = value.to_str().ok().and_then(|text| {
+            let (scheme, token) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        return Some((bearer.unwrap_or_default(), TokenSource::Bearer));
+    }
+    let cookies = req.headers().get_all(COOKIE_HEADER).filter_map(|line| line.to_str().ok());
+    let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let token = pairs.filter(|(name, _)| *name == COOKIE).map(|(_, token)| token.trim_matches('"')).next()?;
+    (!token.is_empty()).then_some((token, TokenSource::Cookie))
+}
+
+/// The shared state.
+///
+/// # Errors
+/// [`ApiError::Internal`] when the app was built without it.
+pub fn state(req: &HttpRequest) -> Result<&State, ApiError> {
+    req.app_data::<actix_web::web::Data<State>>()
+        .map(actix_web::web::Data::get_ref)
+        .ok_or_else(|| ApiError::Internal("the app has no state".into()))
+}
+
+fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource), ApiError> {
+    let (token, source) = token_of(req).ok_or_else(ApiError::unauthorized)?;
+    let invalid = || ApiError::Unauthorized { code: "auth.invalid_token", message: "the token is not valid" };
+    let state = state(req)?;
+    let claims = state.tokens.verify(token).map_err(|_| invalid())?;
+    if state.dead_tokens.contains(&claims.jti) {
+        return Err(invalid());
+    }
+    if source == TokenSource::Cookie {
+        csrf::check(req, &state.settings.allowed_origins)?;
+    }
+    Ok((claims, source))
+}
+
+fn authenticate(req: &HttpRequest) -> Result<AuthUser, ApiError> {
+    let (claims, source) = claims(req)?;
+    user(claims, source)
+}
+
+fn user(claims: Claims, source: TokenSource) -> Result<AuthUser, ApiError> {
+    if claims.role == Role::Service {
+        return Err(ApiError::forbidden());
+    }
+    let id = claims.id.parse().map_err(|_| ApiError::unauthorized())?;
+    Ok(AuthUser { id, role: claims.role, jti: claims.jti, exp: claims.exp, source })
+}
+
+impl FromRequest for AuthUser {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(authenticate(req))
+    }
+}
+
+/// A logged-in user, or nobody: without a token, or with one that is not valid, this
+/// is `None` and no error. The CSRF rule is the handler's to apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaybeUser(pub Option<AuthUser>);
+
+impl FromRequest for MaybeUser {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let found = || {
+            let (token, source) = token_of(req)?;
+            let state = state(req).ok()?;
+            let claims = state.tokens.verify(token).ok()?;
+            let alive = !state.dead_tokens.contains(&claims.jti);
+            if alive { user(claims, source).ok() } else { None }
+        };
+        ready(Ok(Self(found())))
+    }
+}
+
+/// One of the platform's own processes, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceCaller(pub String);
+
+impl FromRequest for ServiceCaller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(claims(req).and_then(|(claims, _)| match claims.role {
+            Role::Service => Ok(Self(claims.id)),
+            Role::User | Role::Seller | Role::Admin => Err(ApiError::forbidden()),
+        }))
+    }
+}
+
+macro_rules! role_extractor {
+    ($(#[$doc:meta])* $name:ident, $($role:pat_param)|+) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(pub AuthUser);
+
+        impl Deref for $name {
+            type Target = AuthUser;
+
+            fn deref(&self) -> &AuthUser {
+                &self.0
+            }
+        }
+
+        impl FromRequest for $name {
+            type Error = ApiError;
+            type Future = Ready<Result<Self, ApiError>>;
+
+            fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+                ready(authenticate(req).and_then(|user| {
+                    if matches!(user.role, $($role)|+) { Ok(Self(user)) } else { Err(ApiError::forbidden()) }
+                }))
+            }
+        }
+    };
+}
+
+role_extractor!(/// A user of the role `user`.
+    Buyer, Role::User);
+role_extractor!(/// A user of the role `seller`.
+    SellerUser, Role::Seller);
+role_extractor!(/// A user of the role `seller` or `admin`.
+    SellerOrAdmin, Role::Seller | Role::Admin);
+role_extractor!(/// A user of the role `admin`.
+    AdminUser, Role::Admin);

@@ -1,0 +1,180 @@
+//! `/docs`: the OpenAPI document as a page, made once, with no script in it.
+
+use std::collections::BTreeMap;
+
+use actix_web::{
+    HttpResponse, get,
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    web::Data,
+};
+use askama::Template;
+use serde_json::Value;
+
+use super::{error::ApiError, state::State};
+
+#[derive(Template)]
+#[template(path = "docs.html")]
+struct Page {
+    title: String,
+    version: String,
+    description: String,
+    groups: Vec<Group>,
+    schemas: Vec<Named>,
+}
+
+struct Group {
+    tag: String,
+    operations: Vec<Operation>,
+}
+
+struct Operation {
+    anchor: String,
+    method: String,
+    path: String,
+    summary: String,
+    description: String,
+    public: bool,
+    parameters: Vec<Parameter>,
+    bodies: Vec<Body>,
+    responses: Vec<Response>,
+}
+
+struct Parameter {
+    name: String,
+    place: String,
+    required: bool,
+    description: String,
+    shape: Shape,
+}
+
+struct Body {
+    media: String,
+    shape: Shape,
+}
+
+struct Response {
+    status: String,
+    description: String,
+    bodies: Vec<Body>,
+}
+
+/// A schema in short, and the name of the one that it refers to.
+struct Shape {
+    text: String,
+    name: Option<String>,
+    example: String,
+}
+
+struct Named {
+    name: String,
+    json: String,
+}
+
+/// The page of a document.
+#[must_use]
+pub fn render(document: &Value) -> String {
+    let mut groups: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
+    for (path, item) in entries(document.get("paths")) {
+        for (method, value) in entries(Some(item)).filter(|(_, value)| value.get("responses").is_some()) {
+            let tag = value.pointer("/tags/0").and_then(Value::as_str).unwrap_or("other");
+            groups.entry(tag.to_owned()).or_default().push(operation(document, path, method, value));
+        }
+    }
+    let page = Page {
+        title: text(document.pointer("/info/title")),
+        version: text(document.pointer("/info/version")),
+        description: text(document.pointer("/info/description")),
+        groups: groups.into_iter().map(|(tag, operations)| Group { tag, operations }).collect(),
+        schemas: entries(document.pointer("/components/schemas"))
+            .map(|(name, schema)| Named { name: name.clone(), json: pretty(schema) })
+            .collect(),
+    };
+    page.render().unwrap_or_default()
+}
+
+fn operation(document: &Value, path: &str, method: &str, value: &Value) -> Operation {
+    let items = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    Operation {
+        anchor: format!("{method}{}", path.replace(['/', '{', '}'], "-")),
+        method: method.to_uppercase(),
+        path: path.to_owned(),
+        summary: text(value.get("summary")),
+        description: text(value.get("description")),
+        public: items(value.get("security")).iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty)),
+        parameters: items(value.get("parameters")).iter().map(parameter).collect(),
+        bodies: bodies(value.pointer("/requestBody/content")),
+        responses: entries(value.get("responses")).map(|(status, value)| response(document, status, value)).collect(),
+    }
+}
+
+fn parameter(value: &Value) -> Parameter {
+    Parameter {
+        name: text(value.get("name")),
+        place: text(value.get("in")),
+        required: value.get("required") == Some(&Value::Bool(true)),
+        description: text(value.get("description")),
+        shape: shape(value.get("schema"), value.get("example")),
+    }
+}
+
+fn response(document: &Value, status: &str, value: &Value) -> Response {
+    let reference = value.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    let value = reference.and_then(|pointer| document.pointer(pointer)).unwrap_or(value);
+    Response {
+        status: status.to_owned(),
+        description: text(value.get("description")),
+        bodies: bodies(value.get("content")),
+    }
+}
+
+fn bodies(content: Option<&Value>) -> Vec<Body> {
+    let body = |(media, value): (&String, &Value)| Body {
+        media: media.clone(),
+        shape: shape(value.get("schema"), value.get("example")),
+    };
+    entries(content).map(body).collect()
+}
+
+fn shape(schema: Option<&Value>, example: Option<&Value>) -> Shape {
+    let Some(schema) = schema else { return Shape { text: String::new(), name: None, example: String::new() } };
+    let name_of = |schema: &Value| {
+        schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).map(str::to_owned)
+    };
+    let example = example.or_else(|| schema.get("example")).map(pretty).unwrap_or_default();
+    let (text, name) = match (name_of(schema), schema.get("items").and_then(name_of)) {
+        (Some(name), _) => (name.clone(), Some(name)),
+        (None, Some(name)) => (format!("array of {name}"), Some(name)),
+        (None, None) => (schema.to_string(), None),
+    };
+    Shape { text, name, example }
+}
+
+fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    value.and_then(Value::as_object).into_iter().flatten()
+}
+
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// The OpenAPI document as a page for people.
+///
+/// # Errors
+/// 503 before the document is made, which is before the first request.
+#[utoipa::path(
+    tag = "operations",
+    responses((status = 200, description = "A page", body = String, content_type = "text/html")),
+    security(())
+)]
+#[get("/docs")]
+pub async fn docs(state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let api = state.api().ok_or_else(|| ApiError::unavailable("documentation"))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+        .body(api.page.clone()))
+}

@@ -1,0 +1,268 @@
+//! Every error that a caller can get, its status, code and body.
+//!
+//! **Invariant:** the match over the variants has no catch-all; a new one decides its status.
+//! What an internal error says goes to the log and never to the caller.
+
+use std::borrow::Cow;
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+};
+use serde_json::{Map, Value};
+
+use super::request_id;
+
+mod body;
+pub use body::{ErrorBody, FieldError};
+
+/// Why a caller does not get what was asked for.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ApiError {
+    /// 400: fields are missing, of a wrong type or out of range.
+    #[error("the request is not valid")]
+    Validation(Vec<FieldError>),
+    /// 400: it could not be read at all.
+    #[error("{0}")]
+    Malformed(String),
+    /// 400 with a code of its own.
+    #[error("{message}")]
+    BadRequest {
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: Cow<'static, str>,
+    },
+    /// 401.
+    #[error("{message}")]
+    Unauthorized {
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// 403.
+    #[error("{message}")]
+    Forbidden {
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// 404: no such thing, named for people (`product`).
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// 405 with the methods that the path knows.
+    #[error("this path does not know this method")]
+    MethodNotAllowed {
+        /// The `Allow` header.
+        allow: String,
+    },
+    /// 409: the state does not allow it.
+    #[error("{message}")]
+    Conflict {
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: String,
+        /// More fields at the top of the body.
+        extra: Box<Map<String, Value>>,
+    },
+    /// 413.
+    #[error("{0}")]
+    TooLarge(Cow<'static, str>),
+    /// 415.
+    #[error("{0}")]
+    UnsupportedMedia(Cow<'static, str>),
+    /// 422: well formed, and still nothing to work with.
+    #[error("{message}")]
+    Unprocessable {
+        /// Stable code.
+        code: &'static str,
+        /// For people.
+        message: String,
+        /// The fields, if it is about some.
+        errors: Vec<FieldError>,
+    },
+    /// 429.
+    #[error("too many requests; try again in {retry_after} s")]
+    TooManyRequests {
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// 503: a part is away or busy; nothing was done.
+    #[error("the {part} service is not available now")]
+    Unavailable {
+        /// Which part.
+        part: Cow<'static, str>,
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// 503: it took too long; whether it was done is not known.
+    #[error("the answer took too long; whether it was done is not known")]
+    OutcomeUnknown,
+    /// 500: a fault of ours. The text is for the log alone.
+    #[error("something went wrong on our side")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// One invalid field.
+    pub fn field(path: impl Into<String>, msg: impl Into<String>) -> Self {
+        Self::Validation(vec![FieldError::new(path, msg)])
+    }
+
+    /// 400 with a code of its own.
+    pub fn bad_request(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::BadRequest { code, message: message.into() }
+    }
+
+    /// 401: no valid token.
+    #[must_use]
+    pub const fn unauthorized() -> Self {
+        Self::Unauthorized { code: "auth.unauthorized", message: "log in first" }
+    }
+
+    /// 403: another role, or not the owner.
+    #[must_use]
+    pub const fn forbidden() -> Self {
+        Self::Forbidden { code: "auth.forbidden", message: "this is not yours to do" }
+    }
+
+    /// 409 without more fields.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into(), extra: Box::default() }
+    }
+
+    /// The same conflict with one more field at the top of the body.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        if let Self::Conflict { extra, .. } = &mut self {
+            extra.insert(key.to_owned(), value);
+        }
+        self
+    }
+
+    /// 503 of a part that is expected back within a second or so.
+    pub fn unavailable(part: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unavailable { part: part.into(), retry_after: 1 }
+    }
+
+    /// 422 of an address with these problems (`PostalAddress::problems`), which stands at `path`.
+    #[must_use]
+    pub fn bad_address(path: &str, problems: &[(&'static str, &'static str)]) -> Self {
+        let errors = problems.iter().map(|(field, msg)| FieldError::new(format!("{path}.{field}"), *msg)).collect();
+        let message = "nothing can be sent to this address".to_owned();
+        Self::Unprocessable { code: "order.bad_address", message, errors }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Validation(_) => "request.invalid",
+            Self::Malformed(_) => "request.malformed",
+            Self::BadRequest { code, .. }
+            | Self::Unauthorized { code, .. }
+            | Self::Forbidden { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Unprocessable { code, .. } => code,
+            Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed { .. } => "request.method_not_allowed",
+            Self::TooLarge(_) => "request.too_large",
+            Self::UnsupportedMedia(_) => "request.unsupported_media",
+            Self::TooManyRequests { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Validation(_) | Self::Malformed(_) | Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable { .. } | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests { retry_after } | Self::Unavailable { retry_after, .. } => Some(*retry_after),
+            Self::OutcomeUnknown => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The body, for the request with this id.
+    #[must_use]
+    pub fn body(&self, request_id: &str) -> ErrorBody {
+        let errors = match self {
+            Self::Validation(errors) | Self::Unprocessable { errors, .. } => errors.clone(),
+            _ => vec![],
+        };
+        let extra = if let Self::Conflict { extra, .. } = self { (**extra).clone() } else { Map::new() };
+        ErrorBody {
+            message: self.to_string(),
+            code: self.code().to_owned(),
+            request_id: request_id.to_owned(),
+            errors,
+            extra,
+        }
+    }
+
+    /// The whole answer, for the request with this id.
+    #[must_use]
+    pub fn response(&self, request_id: &str) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status());
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            response.insert_header((ALLOW, allow.as_str()));
+        }
+        if matches!(self, Self::Unauthorized { .. }) {
+            response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        response.insert_header((request_id::HEADER, request_id));
+        response.json(self.body(request_id))
+    }
+
+    /// The error that stands for a status that the framework answered with.
+    #[must_use]
+    pub fn from_status(status: StatusCode, detail: &str) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::unauthorized(),
+            StatusCode::FORBIDDEN => Self::forbidden(),
+            StatusCode::NOT_FOUND => Self::NotFound("page"),
+            StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed { allow: String::new() },
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge("the body is too large".into()),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMedia("this media type is not understood".into()),
+            status if status.is_client_error() => Self::Malformed("the request could not be read".into()),
+            StatusCode::SERVICE_UNAVAILABLE => Self::unavailable("requested"),
+            _ => Self::Internal(detail.to_owned()),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response(&request_id::new())
+    }
+}

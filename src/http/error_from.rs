@@ -1,0 +1,153 @@
+//! What the errors of the other rooms mean to a caller.
+
+use serde_json::json;
+
+use super::error::ApiError;
+use crate::{
+    actors::runtime::AskError,
+    domain::{
+        cart::CartError, inventory::StockError, money::MoneyError, order::OrderError, payment::PaymentError,
+        product::ProductError, user::UserError,
+    },
+    peers::{InventoryError, PeerError},
+    store::{StoreError, inventory::StockStoreError},
+    views::inventory::ShortageView,
+};
+
+impl From<UserError> for ApiError {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::NoSuchAddress => Self::NotFound("address"),
+            UserError::TooManyAddresses => Self::conflict("auth.too_many_addresses", error.to_string()),
+        }
+    }
+}
+
+impl From<ProductError> for ApiError {
+    fn from(error: ProductError) -> Self {
+        match error {
+            ProductError::TooManyImages => Self::field("images", error.to_string()),
+            ProductError::NoSuchImage => Self::NotFound("picture"),
+        }
+    }
+}
+
+impl From<CartError> for ApiError {
+    fn from(error: CartError) -> Self {
+        match error {
+            CartError::NotInCart => Self::NotFound("product in the cart"),
+            CartError::InsufficientStock { available } => {
+                Self::conflict("cart.insufficient_stock", error.to_string()).with("available", json!(available))
+            }
+            CartError::QuantityTooLarge => Self::conflict("cart.quantity_too_large", error.to_string()),
+            CartError::TooManyLines => Self::conflict("cart.too_many_lines", error.to_string()),
+        }
+    }
+}
+
+impl From<OrderError> for ApiError {
+    fn from(error: OrderError) -> Self {
+        let message = error.to_string();
+        match error {
+            OrderError::EmptyCart => Self::bad_request("order.empty_cart", message),
+            OrderError::MixedCurrencies => Self::bad_request("order.mixed_currencies", message),
+            OrderError::TooLarge => Self::bad_request("order.too_large", message),
+            OrderError::WrongState { .. } => Self::conflict("order.wrong_state", message),
+            OrderError::NoAddress => Self::conflict("order.no_address", message),
+            OrderError::NotASeller => Self::forbidden(),
+        }
+    }
+}
+
+impl From<PaymentError> for ApiError {
+    fn from(error: PaymentError) -> Self {
+        let message = error.to_string();
+        match error {
+            PaymentError::NotCaptured => Self::conflict("payment.not_captured", message),
+            PaymentError::MoreThanLeft { .. } => Self::conflict("payment.more_than_left", message),
+            PaymentError::NotPositive => Self::field("amount", message),
+            PaymentError::CurrencyMismatch => Self::field("amount.currency", message),
+            PaymentError::KeyReused => {
+                Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] }
+            }
+            PaymentError::PaidByAnother => Self::conflict("payment.paid_by_another", message),
+        }
+    }
+}
+
+impl From<StockError> for ApiError {
+    fn from(error: StockError) -> Self {
+        let message = error.to_string();
+        match error {
+            StockError::Short(items) => {
+                let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();
+                Self::conflict("inventory.insufficient_stock", message).with("items", json!(items))
+            }
+            StockError::Released => Self::conflict("inventory.released", message),
+            StockError::NoReservation => Self::NotFound("reservation"),
+            StockError::NoSuchProduct => Self::NotFound("product"),
+        }
+    }
+}
+
+impl From<MoneyError> for ApiError {
+    fn from(error: MoneyError) -> Self {
+        match error {
+            MoneyError::NotANumber | MoneyError::TooManyDecimals | MoneyError::TooLarge => {
+                Self::field("amount", error.to_string())
+            }
+            MoneyError::CurrencyMismatch => Self::field("currency", error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => {
+                Self::conflict("version_conflict", "it was changed at the same moment; try again")
+            }
+            StoreError::Duplicate(what) => Self::conflict("duplicate", format!("this {what} is taken")),
+            StoreError::Busy | StoreError::Unavailable(_) => Self::unavailable("document"),
+            StoreError::Deadline => Self::OutcomeUnknown,
+            StoreError::Corrupt(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<StockStoreError> for ApiError {
+    fn from(error: StockStoreError) -> Self {
+        match error {
+            StockStoreError::Rule(error) => error.into(),
+            StockStoreError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PeerError> for ApiError {
+    fn from(error: PeerError) -> Self {
+        match error {
+            PeerError::Busy(part) | PeerError::Unavailable(part) => Self::unavailable(part),
+            PeerError::Deadline(_) => Self::OutcomeUnknown,
+        }
+    }
+}
+
+impl From<InventoryError> for ApiError {
+    fn from(error: InventoryError) -> Self {
+        match error {
+            InventoryError::Rule(error) => error.into(),
+            InventoryError::Peer(error) => error.into(),
+        }
+    }
+}
+
+impl<E: Into<ApiError>> From<AskError<E>> for ApiError {
+    fn from(error: AskError<E>) -> Self {
+        match error {
+            AskError::Busy | AskError::Restarting => Self::unavailable("requested"),
+            AskError::Died | AskError::Deadline => Self::OutcomeUnknown,
+            AskError::Refused(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The one middleware around everything: HEAD, `nosniff`, request ids, one body for every
+//! error, the log of faults, and metrics. It allocates only for errors and new routes.
+//!
+//! **Invariant:** labels of metrics are bounded: a path is counted under its route's
+//! pattern, and a method that HTTP does not define as `other`.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    future::{Ready, ready},
+    time::Instant,
+};
+
+use actix_web::{
+    Error,
+    body::{BoxBody, MessageBody},
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    http::{
+        Method, StatusCode,
+        header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+    },
+};
+use futures_util::future::LocalBoxFuture;
+use metrics::{Counter, Histogram, counter, histogram};
+
+use super::{error::ApiError, fallback, request_id};
+
+/// The middleware.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Edge;
+
+/// [`Edge`] around a service.
+#[derive(Debug)]
+pub struct EdgeService<S> {
+    service: S,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Edge
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = EdgeService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(EdgeService { service }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for EdgeService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, mut req: ServiceRequest) -> Self::Future {
+        let started = Instant::now();
+        let method = label(req.method());
+        if *req.method() == Method::HEAD {
+            // The encoder knows from the connection that it was HEAD and leaves the body out.
+            req.head_mut().method = Method::GET;
+        }
+        let answer = self.service.call(req);
+        Box::pin(async move {
+            let mut response = answer.await?.map_into_boxed_body();
+            let status = response.status();
+            if status.is_client_error() || status.is_server_error() {
+                response = finish_error(response);
+            } else if let Some(id) = request_id::of_client(response.request().headers()) {
+                let id = HeaderValue::from_str(id);
+                insert_id(&mut response, id.ok());
+            }
+            response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            record(response.request().match_pattern().as_deref(), method, response.status(), started);
+            Ok(response)
+        })
+    }
+}
+
+fn insert_id(response: &mut ServiceResponse, id: Option<HeaderValue>) {
+    if let Some(id) = id {
+        response.headers_mut().insert(request_id::HEADER, id);
+    }
+}
+
+/// Gives an error the contract's body if it has none, and its request's id; logs faults.
+fn finish_error(response: ServiceResponse) -> ServiceResponse {
+    let status = response.status();
+    let client_id = request_id::of_client(response.request().headers()).map(str::to_owned);
+    let error = match response.response().error() {
+        Some(error) => match error.as_error::<ApiError>() {
+            Some(error) => Some(error.clone()),
+            None => Some(ApiError::from_status(status, &error.to_string())),
+        },
+        // The framework's own resources refuse methods with an empty body.
+        None if status == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) => {
+            Some(fallback::error_for(response.request()))
+        }
+        None => None,
+    };
+    let Some(error) = error else {
+        // A page or a document that a handler made, with its own words.
+        let mut response = response;
+        insert_id(&mut response, client_id.and_then(|id| HeaderValue::try_from(id).ok()));
+        return response;
+    };
+    let known = response.headers().get(request_id::HEADER).and_then(|id| id.to_str().ok().map(str::to_owned));
+    let is_ours = response.response().error().is_some_and(|error| error.as_error::<ApiError>().is_some());
+    let response = match (client_id, known) {
+        (None, Some(_)) if is_ours => response,
+        (client_id, _) => {
+            let id = client_id.unwrap_or_else(request_id::new);
+            replace(response, &error, &id)
+        }
+    };
+    if status.is_server_error() {
+        log(&response, &error);
+    }
+    response
+}
+
+/// The same answer with the error's body for this id, and whatever headers others have put
+/// on it (CORS, cookies).
+fn replace(response: ServiceResponse, error: &ApiError, id: &str) -> ServiceResponse {
+    let (req, old) = response.into_parts();
+    let mut new = error.response(id);
+    for (name, value) in old.headers() {
+        if !new.headers().contains_key(name) {
+            new.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    ServiceResponse::new(req, new)
+}
+
+fn log(response: &ServiceResponse, error: &ApiError) {
+    let id = response.headers().get(request_id::HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let (method, path) = (response.request().method(), response.request().path());
+    match error {
+        ApiError::Internal(detail) => {
+            tracing::error!(request.id = id, %method, path, detail, "a request failed by a fault of ours");
+        }
+        ApiError::OutcomeUnknown => tracing::warn!(request.id = id, %method, path, "a request was not answered in time"),
+        other => tracing::warn!(request.id = id, %method, path, "a request was turned away: {other}"),
+    }
+}
+
+fn label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The metrics of one route: a handful of methods and statuses each.
+type Recorders = Vec<(&'static str, u16, Counter, Histogram)>;
+
+thread_local! {
+    // Looking a recorder up by its labels allocates; each worker does it once.
+    static RECORDERS: RefCell<HashMap<String, Recorders>> = RefCell::default();
+}
+
+fn record(route: Option<&str>, method: &'static str, status: StatusCode, started: Instant) {
+    let (route, status) = (route.unwrap_or("unmatched"), status.as_u16());
+    let seconds = started.elapsed().as_secs_f64();
+    RECORDERS.with_borrow_mut(|routes| {
+        if !routes.contains_key(route) {
+            routes.insert(route.to_owned(), vec![]);
+        }
+        let Some(recorders) = routes.get_mut(route) else { return };
+        let known = recorders.iter().position(|known| known.0 == method && known.1 == status);
+        let at = known.unwrap_or_else(|| {
+            recorders.push(recorder(route, method, status));
+            recorders.len() - 1
+        });
+        if let Some((_, _, requests, durations)) = recorders.get(at) {
+            requests.increment(1);
+            durations.record(seconds);
+        }
+    });
+}
+
+fn recorder(route: &str, method: &'static str, status: u16) -> (&'static str, u16, Counter, Histogram) {
+    let labels = [("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+    let requests = counter!("http_requests_total", &labels);
+    (method, status, requests, histogram!("http_request_duration_seconds", &labels))
+}

@@ -1,0 +1,231 @@
+//! The operators' endpoints: whether the process lives, is ready, and how it does.
+
+use std::{sync::OnceLock, time::Duration};
+
+use actix_web::{
+    HttpResponse, Responder, get,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    web::Data,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{error::ApiError, state::State};
+
+/// How a part of the process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PartState {
+    /// It works.
+    Up,
+    /// It is away, and the process can serve without it.
+    Degraded,
+    /// It is away, and the process cannot serve without it.
+    Down,
+}
+
+/// A part: a store, a broker, a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Part {
+    /// Which.
+    #[schema(example = "store")]
+    pub name: String,
+    /// How it is.
+    pub state: PartState,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The actors of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActorKind {
+    /// Which kind.
+    #[schema(example = "cart")]
+    pub kind: String,
+    /// How many live.
+    pub alive: u64,
+    /// How often one was restarted.
+    pub restarts: u64,
+    /// How many asks are being worked on or wait.
+    pub in_flight: u64,
+    /// How many asks were turned away.
+    pub refused: u64,
+    /// Whether one keeps dying.
+    pub failing: bool,
+}
+
+/// The state of the whole process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Overall {
+    /// Everything works.
+    Ready,
+    /// It serves, without some part.
+    Degraded,
+    /// It cannot serve.
+    Unavailable,
+}
+
+/// How the process is, part by part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReadinessReport {
+    /// Stores, brokers, peers.
+    pub parts: Vec<Part>,
+    /// Actors by kind.
+    pub actors: Vec<ActorKind>,
+    /// Whether it is about to end and takes no new work.
+    pub draining: bool,
+}
+
+impl ReadinessReport {
+    /// The state of the whole.
+    #[must_use]
+    pub fn overall(&self) -> Overall {
+        let down = self.parts.iter().any(|part| part.state == PartState::Down);
+        if down || self.draining || self.actors.iter().any(|kind| kind.failing) {
+            Overall::Unavailable
+        } else if self.parts.iter().any(|part| part.state == PartState::Degraded) {
+            Overall::Degraded
+        } else {
+            Overall::Ready
+        }
+    }
+
+    /// The names of what is away or keeps dying.
+    #[must_use]
+    pub fn away(&self) -> Vec<String> {
+        let parts = self.parts.iter().filter(|part| part.state != PartState::Up).map(|part| part.name.clone());
+        parts.chain(self.actors.iter().filter(|kind| kind.failing).map(|kind| kind.kind.clone())).collect()
+    }
+}
+
+/// The answer of `/readyz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadyView {
+    /// The whole.
+    pub status: Overall,
+    /// What is away.
+    pub away: Vec<String>,
+    /// Stores, brokers, peers.
+    pub parts: Vec<Part>,
+    /// Actors by kind.
+    pub actors: Vec<ActorKind>,
+}
+
+impl From<ReadinessReport> for ReadyView {
+    fn from(report: ReadinessReport) -> Self {
+        Self { status: report.overall(), away: report.away(), parts: report.parts, actors: report.actors }
+    }
+}
+
+/// The answer of `/healthz`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthView {
+    /// `ok`.
+    #[schema(example = "ok")]
+    pub status: String,
+}
+
+/// The answer of `GET /`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RootView {
+    /// The program's name.
+    #[schema(example = "microbazaar")]
+    pub name: String,
+    /// `ready`, `degraded` or `unavailable`.
+    pub state: Overall,
+    /// The services in this process.
+    pub services: Vec<String>,
+    /// The program's version.
+    #[schema(example = "0.1.0")]
+    pub version: String,
+}
+
+/// The name and state of a process, as `GET /` tells it to programs.
+#[must_use]
+pub fn root_view(state: &State) -> RootView {
+    RootView {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        state: (state.readiness)().overall(),
+        services: state.settings.services.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Name, state and services of this process.
+#[utoipa::path(tag = "operations", responses((status = 200, description = "Name and state", body = RootView)), security(()))]
+#[get("/")]
+pub async fn root(state: Data<State>) -> impl Responder {
+    HttpResponse::Ok().json(root_view(&state))
+}
+
+/// Whether the process lives.
+#[utoipa::path(tag = "operations", responses((status = 200, description = "It lives", body = HealthView)), security(()))]
+#[get("/healthz")]
+pub async fn healthz() -> impl Responder {
+    HttpResponse::Ok().json(HealthView { status: "ok".into() })
+}
+
+/// Whether the process can serve, and which part is away.
+#[utoipa::path(
+    tag = "operations",
+    responses(
+        (status = 200, description = "It serves, perhaps without some part", body = ReadyView),
+        (status = 503, description = "It cannot serve", body = ReadyView),
+    ),
+    security(())
+)]
+#[get("/readyz")]
+pub async fn readyz(state: Data<State>) -> impl Responder {
+    let view = ReadyView::from((state.readiness)());
+    let mut response = match view.status {
+        Overall::Ready | Overall::Degraded => HttpResponse::Ok(),
+        Overall::Unavailable => HttpResponse::ServiceUnavailable(),
+    };
+    if view.status == Overall::Unavailable {
+        response.insert_header((RETRY_AFTER, 1));
+    }
+    response.insert_header((CACHE_CONTROL, "no-store")).json(view)
+}
+
+/// Metrics in the text format of Prometheus.
+///
+/// # Errors
+/// 503 when none are recorded.
+#[utoipa::path(
+    tag = "operations",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")),
+    security(())
+)]
+#[get("/metrics")]
+pub async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let handle = state.metrics.as_ref().ok_or_else(|| ApiError::unavailable("metrics"))?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(handle.render()))
+}
+
+/// Upper bounds of the latency histograms, in seconds.
+const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// How often what was recorded is summed up. Until then each value takes memory.
+pub const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts to record metrics, once in a process; calling again gives the same handle.
+/// Whoever holds it runs [`PrometheusHandle::run_upkeep`] every [`UPKEEP_EVERY`].
+///
+/// # Errors
+/// When another recorder was installed before.
+pub fn install_metrics() -> Result<PrometheusHandle, String> {
+    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let durations = Matcher::Suffix("_seconds".to_owned());
+            PrometheusBuilder::new()
+                .set_buckets_for_metric(durations, &BUCKETS)
+                .and_then(PrometheusBuilder::install_recorder)
+                .map_err(|error| error.to_string())
+        })
+        .clone()
+}

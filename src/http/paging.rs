@@ -1,0 +1,131 @@
+//! Which part of a list is wanted, and the headers that tell where it stands.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload, http::header::HeaderValue};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{error::ApiError, query};
+use crate::views::order::PaginationView;
+
+/// Rows when the caller does not say how many.
+const LIMIT_DEFAULT: u32 = 20;
+/// The most rows of one answer.
+const LIMIT_MAX: u32 = 100;
+/// The largest skip: what every store can count to.
+const SKIP_MAX: u64 = 1_000_000_000_000;
+
+/// The parameters of a list, as callers give them.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PagingParams {
+    /// How many rows to leave out; not together with `page`.
+    #[param(example = 0, minimum = 0)]
+    pub skip: Option<u64>,
+    /// Which page, from 1; not together with `skip`.
+    #[param(example = 1, minimum = 1)]
+    pub page: Option<u64>,
+    /// How many rows, 1 to 100.
+    #[param(example = 20, minimum = 1, maximum = 100)]
+    pub limit: Option<u32>,
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// How many rows to leave out.
+    pub skip: u64,
+    /// How many rows, 1 to 100.
+    pub limit: u32,
+    by_page: bool,
+}
+
+impl TryFrom<PagingParams> for Paging {
+    type Error = ApiError;
+
+    fn try_from(params: PagingParams) -> Result<Self, ApiError> {
+        let limit = params.limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(ApiError::field("limit", "must be 1 to 100"));
+        }
+        let skip = match (params.skip, params.page) {
+            (Some(_), Some(_)) => return Err(ApiError::field("page", "must not stand beside skip")),
+            (_, Some(0)) => return Err(ApiError::field("page", "must be 1 or more")),
+            (None, Some(page)) => (page - 1).saturating_mul(u64::from(limit)),
+            (skip, None) => skip.unwrap_or(0),
+        };
+        if skip > SKIP_MAX {
+            let field = if params.page.is_some() { "page" } else { "skip" };
+            return Err(ApiError::field(field, "is too large"));
+        }
+        Ok(Self { skip, limit, by_page: params.page.is_some() })
+    }
+}
+
+impl FromRequest for Paging {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(query::parse::<PagingParams>(req.query_string()).and_then(Self::try_from))
+    }
+}
+
+impl Paging {
+    /// The page, from 1.
+    #[must_use]
+    pub fn page(&self) -> u64 {
+        self.skip / u64::from(self.limit) + 1
+    }
+
+    /// Where this part stands in a list of `total` rows.
+    #[must_use]
+    pub fn pagination(&self, total: u64) -> PaginationView {
+        let total_pages = total.div_ceil(u64::from(self.limit));
+        PaginationView { page: self.page(), limit: self.limit, total, total_pages }
+    }
+
+    /// An answer of 200 with `X-Total-Count` and `Link`, for the rows to be put into.
+    #[must_use]
+    pub fn answer(&self, req: &HttpRequest, total: u64) -> HttpResponseBuilder {
+        let mut response = HttpResponse::Ok();
+        response.insert_header(("x-total-count", total));
+        // A query of any bytes fits into a header, but for those that no URL can have.
+        if let Ok(links) = HeaderValue::from_bytes(self.links(req, total).as_bytes()) {
+            response.insert_header(("link", links));
+        }
+        response
+    }
+
+    fn links(&self, req: &HttpRequest, total: u64) -> String {
+        let limit = u64::from(self.limit);
+        let last = total.saturating_sub(1) / limit * limit;
+        let mut links = vec![("first", 0)];
+        if self.skip > 0 {
+            links.push(("prev", self.skip.saturating_sub(limit).min(last)));
+        }
+        if self.skip.saturating_add(limit) < total {
+            links.push(("next", self.skip + limit));
+        }
+        links.push(("last", last));
+        let targets = links.into_iter().map(|(rel, skip)| format!("<{}>; rel=\"{rel}\"", self.target(req, skip)));
+        targets.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same request for another part of the list.
+    fn target(&self, req: &HttpRequest, skip: u64) -> String {
+        let is_paging = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            pair.is_empty() || ["skip", "page", "limit"].contains(&name)
+        };
+        let mut target = format!("{}?", req.path());
+        for pair in req.query_string().split('&').filter(|pair| !is_paging(pair)) {
+            target.push_str(pair);
+            target.push('&');
+        }
+        let limit = self.limit;
+        let place = if self.by_page { ("page", skip / u64::from(limit) + 1) } else { ("skip", skip) };
+        format!("{target}{}={}&limit={limit}", place.0, place.1)
+    }
+}

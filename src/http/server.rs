@@ -1,0 +1,155 @@
+//! The app around all routes, and the server that runs it.
+//!
+//! **Invariant:** every limit a client could run into is set here: connections, time to send
+//! a request's head, time of an idle connection, time to drain.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use actix_cors::Cors;
+use actix_web::{
+    App, Error, HttpServer,
+    body::MessageBody,
+    dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse},
+    http::KeepAlive,
+    middleware::Condition,
+    web::{self, Data},
+};
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::{AppExt, UtoipaApp, service_config::ServiceConfig};
+
+use super::{
+    docs, fallback,
+    middleware::Edge,
+    openapi, ops,
+    state::{HttpSettings, State},
+};
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to send a request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a connection may take to close.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+/// How long what runs may take to finish once the server is told to end, in seconds.
+const DRAIN_SECONDS: u64 = 30;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {host}:{port}: {}", reason(.error))]
+    Bind {
+        /// Where.
+        host: String,
+        /// At which port.
+        port: u16,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program uses this port".to_owned(),
+        io::ErrorKind::PermissionDenied => "this port needs more rights than the program has".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The app: operations, what `routes` adds, and the edge around them.
+///
+/// `routes` registers handlers, and as app data the facades they call. Without the web
+/// shop, `GET /` tells the name and state as JSON.
+pub fn app<R: FnOnce(&mut ServiceConfig)>(
+    state: &Data<State>,
+    routes: R,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<R>>,
+        Error = Error,
+        InitError = (),
+    > + use<R>,
+> {
+    let (app, document) = assemble(App::new(), state.settings.web_shop, routes).split_for_parts();
+    state.set_api(&openapi::finish(document));
+    let cross_origin = !state.settings.allowed_origins.is_empty();
+    app.app_data(state.clone())
+        .default_service(web::to(fallback::fallback))
+        .wrap(Condition::new(cross_origin, cors(&state.settings)))
+        .wrap(Edge)
+}
+
+/// The OpenAPI document of `routes`, without an app.
+#[must_use]
+pub fn document(web_shop: bool, routes: impl FnOnce(&mut ServiceConfig)) -> OpenApi {
+    openapi::finish(assemble(App::new(), web_shop, routes).split_for_parts().1)
+}
+
+fn assemble<T>(app: App<T>, web_shop: bool, routes: impl FnOnce(&mut ServiceConfig)) -> UtoipaApp<T>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
+{
+    app.into_utoipa_app().openapi(openapi::base()).configure(|config| {
+        config.service(ops::healthz).service(ops::readyz).service(ops::metrics);
+        config.service(openapi::openapi_json).service(docs::docs);
+        if !web_shop {
+            config.service(ops::root);
+        }
+        routes(config);
+    })
+}
+
+fn cors(settings: &HttpSettings) -> Cors {
+    let origins = settings.allowed_origins.iter().map(|origin| origin.trim_end_matches('/'));
+    origins
+        .fold(Cors::default(), Cors::allowed_origin)
+        .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers(["authorization", "content-type", "idempotency-key", "x-request-id", "accept"])
+        .expose_headers(["x-total-count", "link", "x-request-id", "retry-after", "idempotent-replayed"])
+        .supports_credentials()
+        .max_age(600)
+}
+
+/// Binds and starts the server; it runs until its handle stops it. Must be called within
+/// an actix system. Signals are the caller's to handle.
+///
+/// # Errors
+/// [`StartError`] in one clear sentence.
+pub fn start(
+    state: &Data<State>,
+    routes: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
+) -> Result<(Server, SocketAddr), StartError> {
+    let HttpSettings { host, port, workers, max_connections, .. } = state.settings.clone();
+    let shared = state.clone();
+    let failed = |error| StartError::Bind { host: host.clone(), port, error };
+    let server = HttpServer::new(move || app(&shared, routes.clone()))
+        .workers(workers.max(1))
+        .max_connections(max_connections)
+        .backlog(BACKLOG)
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(HEAD_DEADLINE)
+        .client_disconnect_timeout(CLOSE_DEADLINE)
+        .shutdown_timeout(DRAIN_SECONDS)
+        .tcp_nodelay(true)
+        .disable_signals()
+        .bind((host.as_str(), port))
+        .map_err(failed)?;
+    let address = server.addrs().first().copied();
+    let address = address.ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))?;
+    if let Some(metrics) = state.metrics.clone() {
+        // Ends with the system that it runs on.
+        let _upkeep = actix_rt::spawn(async move {
+            let mut ticks = tokio::time::interval(ops::UPKEEP_EVERY);
+            loop {
+                ticks.tick().await;
+                metrics.run_upkeep();
+            }
+        });
+    }
+    Ok((server.run(), address))
+}

@@ -1,0 +1,176 @@
+use actix_web::{
+    cookie::Cookie,
+    http::{Method, StatusCode},
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::json;
+
+use super::*;
+use crate::http::tokens::{Claims, DeadTokens, cookie, removal_cookie};
+
+fn bearer(path: &str, token: &str) -> TestRequest {
+    TestRequest::post().uri(path).insert_header(("authorization", format!("Bearer {token}")))
+}
+
+#[actix_web::test]
+async fn each_role_enters_where_it_may() {
+    let roles = [Role::User, Role::Seller, Role::Admin, Role::Service];
+    for (path, allowed) in [
+        ("/any", vec![Role::User, Role::Seller, Role::Admin]),
+        ("/buyer", vec![Role::User]),
+        ("/seller", vec![Role::Seller]),
+        ("/seller-or-admin", vec![Role::Seller, Role::Admin]),
+        ("/admin", vec![Role::Admin]),
+        ("/service", vec![Role::Service]),
+    ] {
+        for role in roles {
+            let expected = if allowed.contains(&role) { 200 } else { 403 };
+            let token = match role {
+                Role::Service => Tokens::new(SECRET).issue_service("order", Timestamp::now()).unwrap(),
+                Role::User | Role::Seller | Role::Admin => token(role),
+            };
+            assert_eq!(call(bearer(path, &token)).await.status().as_u16(), expected, "{path} {role:?}");
+        }
+        let response = call(TestRequest::post().uri(path)).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(body(response).await["code"], "auth.unauthorized");
+    }
+}
+
+#[actix_web::test]
+async fn only_a_token_of_ours_that_lives_is_valid() {
+    let now = Timestamp::now().as_second();
+    let claims = Claims { id: UserId::generate().to_hex(), role: Role::User, iat: now, exp: now + 60, jti: "j".into() };
+    let sign = |algorithm, claims: &Claims, secret: &[u8]| {
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+    };
+    let good = sign(Algorithm::HS256, &claims, SECRET);
+    let (head, rest) = good.split_once('.').unwrap();
+    let none = format!("eyJhbGciOiJub25lIn0.{}.", rest.split('.').next().unwrap());
+    let bad = [
+        sign(Algorithm::HS384, &claims, SECRET),
+        sign(Algorithm::HS256, &claims, b"another secret of enough bytes......"),
+        sign(Algorithm::HS256, &Claims { exp: now - 10, ..claims.clone() }, SECRET),
+        sign(Algorithm::HS256, &Claims { id: "x".into(), ..claims.clone() }, SECRET),
+        none, head.to_owned(), String::new(), "a.b.c".into(), "é".into(),
+    ];
+    assert_eq!(call(bearer("/any", &good)).await.status(), StatusCode::OK);
+    for token in &bad {
+        assert_eq!(call(bearer("/any", token)).await.status(), StatusCode::UNAUTHORIZED, "{token}");
+        assert_eq!(call(bearer("/maybe", token)).await.status(), StatusCode::OK, "{token}");
+    }
+    let in_cookie = |header: &str| TestRequest::post().uri("/any").insert_header(("cookie", header.to_owned()));
+    assert_eq!(call(in_cookie(&format!("a=b; token={good}; c"))).await.status(), StatusCode::OK);
+    assert_eq!(call(in_cookie("xtoken=1; token=")).await.status(), StatusCode::UNAUTHORIZED);
+    // Bearer wins, also when it is not valid.
+    let both = bearer("/any", "bad").cookie(Cookie::new("token", good.clone()));
+    assert_eq!(call(both).await.status(), StatusCode::UNAUTHORIZED);
+    let basic = in_cookie(&format!("token={good}")).insert_header(("authorization", "Basic abc"));
+    assert_eq!(call(basic).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[actix_web::test]
+async fn a_dead_token_is_refused_at_once() {
+    let state = state();
+    let (token, claims) = state.tokens.issue(UserId::generate(), Role::User, Timestamp::now()).unwrap();
+    assert_eq!(call_with(&state, bearer("/any", &token)).await.status(), StatusCode::OK);
+    state.dead_tokens.insert(&claims.jti, claims.exp, Timestamp::now());
+    let response = call_with(&state, bearer("/any", &token)).await;
+    assert_eq!(body(response).await["code"], "auth.invalid_token");
+}
+
+#[test]
+fn dead_tokens_past_their_time_are_forgotten() {
+    let now = Timestamp::now();
+    let dead = DeadTokens::load([("stored".to_owned(), now.as_second() + 1_000)]);
+    for n in 0..5_000 {
+        dead.insert(&format!("old{n}"), now.as_second() - 100, now);
+    }
+    assert!(dead.len() < 2_000 && !dead.is_empty());
+    assert!(dead.contains("stored") && !dead.contains("other"));
+}
+
+#[test]
+fn the_cookie_is_for_the_server_alone() {
+    assert_eq!(cookie("t", true).to_string(), "token=t; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=86400");
+    assert_eq!(cookie("t", false).to_string(), "token=t; HttpOnly; SameSite=Lax; Path=/; Max-Age=86400");
+    assert!(removal_cookie(false).to_string().contains("Max-Age=0"));
+}
+
+#[actix_web::test]
+async fn a_cookie_changes_state_only_from_pages_that_may() {
+    let token = token(Role::User);
+    let own = "http://localhost:8080";
+    for (site, origin, passes) in [
+        (None, None, true),
+        (Some("same-origin"), None, true),
+        (Some("same-origin"), Some("https://evil.example"), true),
+        (Some("none"), None, true),
+        (Some("same-site"), None, false),
+        (Some("cross-site"), None, false),
+        (Some("cross-site"), Some("https://evil.example"), false),
+        (Some("cross-site"), Some(own), false),
+        (Some("cross-site"), Some("https://shop.example"), true),
+        (Some("same-site"), Some("https://shop.example"), true),
+        (Some("nonsense"), None, false),
+        (None, Some(own), true),
+        (None, Some("https://shop.example"), true),
+        (None, Some("https://shop.example.evil.example"), false),
+        (None, Some("https://evil.example"), false),
+        (None, Some("null"), false),
+    ] {
+        let headers = |mut request: TestRequest| {
+            request = request.insert_header(("host", "localhost:8080"));
+            for (name, value) in [("sec-fetch-site", site), ("origin", origin)] {
+                if let Some(value) = value {
+                    request = request.insert_header((name, value));
+                }
+            }
+            request
+        };
+        let by_cookie = || headers(TestRequest::post().uri("/any")).cookie(Cookie::new("token", token.clone()));
+        let response = call(by_cookie()).await;
+        assert_eq!(response.status() == StatusCode::OK, passes, "{site:?} {origin:?}");
+        if !passes {
+            assert_eq!(response.status(), StatusCode::FORBIDDEN);
+            assert_eq!(body(response).await["code"], "request.csrf");
+        }
+        assert_eq!(call(headers(bearer("/any", &token))).await.status(), StatusCode::OK);
+        let reads = csrf::check(&by_cookie().method(Method::GET).to_http_request(), &[]);
+        assert_eq!(reads, Ok(()));
+        let logout = csrf::check_logout(&by_cookie().to_http_request());
+        assert_eq!(logout.is_err(), site == Some("cross-site"));
+    }
+}
+
+#[test]
+fn forwarded_addresses_count_from_trusted_proxies_only() {
+    let trusted: Vec<address::Network> = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap()).into();
+    let seen = |peer: &str, forwarded: &[&str]| {
+        let mut request = TestRequest::get().peer_addr(format!("{peer}:1").parse().unwrap());
+        for line in forwarded {
+            request = request.append_header(("x-forwarded-for", *line));
+        }
+        address::of(&request.to_http_request(), &trusted).to_string()
+    };
+    assert_eq!(seen("1.2.3.4", &["5.6.7.8"]), "1.2.3.4");
+    assert_eq!(seen("10.0.0.1", &["9.9.9.9, 5.6.7.8, 10.0.0.2"]), "5.6.7.8");
+    assert_eq!(seen("10.0.0.1", &["9.9.9.9", "5.6.7.8:443"]), "5.6.7.8");
+    assert_eq!(seen("[::1]", &["[2001:db8::1]"]), "2001:db8::1");
+    assert_eq!(seen("10.0.0.1", &["nonsense"]), "10.0.0.1");
+    assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+    for text in ["", "10.0.0.0/33", "a/8", "10.0.0.0/x", "::/129"] {
+        assert!(text.parse::<address::Network>().is_err(), "{text}");
+    }
+    assert!("0.0.0.0/0".parse::<address::Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
+    assert!("::/0".parse::<address::Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
+}
+
+#[test]
+fn owners_and_admins_pass() {
+    let id = UserId::generate();
+    let user = |role| AuthUser { id, role, jti: String::new(), exp: 0, source: crate::http::auth::TokenSource::Bearer };
+    assert!(user(Role::User).must_be(id).is_ok() && user(Role::User).must_be(UserId::generate()).is_err());
+    assert!(user(Role::Admin).must_be_or_admin(UserId::generate()).is_ok());
+    assert_eq!(json!(Role::Admin), "admin");
+}
