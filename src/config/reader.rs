@@ -113,7 +113,8 @@ impl Reader {
             _ => return Err(self.refused(key, refused)),
         };
         let items: Vec<String> = items.into_iter().filter(|item| !item.is_empty()).collect();
-        self.remember(key, format!("[{}]", items.join(", ")));
+        let shown = if items.is_empty() { "(none)".to_owned() } else { items.join(", ") };
+        self.remember(key, shown);
         Ok(items)
     }
 
