@@ -1,9 +1,14 @@
 //! microBazaar, a marketplace server in one program.
+
 pub mod actors;
+pub mod app;
 pub mod bus;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod integrations;
 pub mod peers;
 pub mod store;
+pub mod telemetry;
 pub mod views;

@@ -1,1 +1,45 @@
-fn main() {}
+//! The `microbazaar` program: reads the command line and calls what it names.
+
+use std::process::ExitCode;
+
+use microbazaar::{
+    app,
+    cli::{self, Admin, Cli, Command, ConfigCommand, Projections, password},
+    config::{Config, Sources},
+    telemetry,
+};
+use secrecy::ExposeSecret;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(cli) => run(cli).unwrap_or_else(|error| cli::failed(&error)),
+        Err(code) => code,
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Openapi = cli.command {
+        return Ok(cli::print(&app::openapi()?));
+    }
+    let (config, settings) = Config::load_with_settings(&Sources::of_process()?, &cli.overrides())?;
+    telemetry::init(&config.log)?;
+    match cli.command {
+        Command::Serve(serve) => app::serve(config, serve.demo)?,
+        Command::Admin(Admin::Create { email, username }) => {
+            let password = password::obtain()?;
+            app::admin_create(config, email, username, password.secret.clone())?;
+            if password.made {
+                return Ok(cli::print(&format!("password: {}", password.secret.expose_secret())));
+            }
+        }
+        Command::Demo { products } => app::demo(config, products)?,
+        Command::Config(ConfigCommand::Check) => return Ok(cli::print(&config.explain(&settings))),
+        Command::Openapi => {} // printed above: it needs no configuration
+        Command::Backup { file } => app::backup(config, file)?,
+        Command::Projections(Projections::Rebuild) => app::rebuild_projections(config)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,198 @@
+//! The command line: what is asked for, and the sentence when it cannot be understood.
+//!
+//! **Invariant:** whatever goes wrong is one sentence on standard error; the exit code is 2 for
+//! a wrong flag, value or key, and 1 for what goes wrong later.
+
+pub mod password;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::OsString,
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{
+    Args, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::config::{ConfigError, Overrides};
+
+/// A marketplace in one program.
+#[derive(Debug, Parser)]
+#[command(name = "microbazaar", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Where everything is kept [default: ./data]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub data_dir: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the shop
+    Serve(Serve),
+    /// Manage admins
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Fill the shop with a demo catalogue
+    Demo {
+        /// How many products
+        #[arg(long, value_parser = products)]
+        products: Option<u32>,
+    },
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Copy the database to a file, also while the shop runs
+    Backup {
+        /// The file to write
+        file: PathBuf,
+    },
+    /// Look after the read models
+    #[command(subcommand)]
+    Projections(Projections),
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The port to listen on [default: 8080]
+    #[arg(long, value_parser = port)]
+    pub port: Option<u16>,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// The services to serve: all, or names with commas [default: all]
+    #[arg(long)]
+    pub services: Option<String>,
+    /// Fill an empty shop with a demo catalogue
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Commands about admins.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make an admin
+    #[command(after_help = "The password comes from MICROBAZAAR_ADMIN_PASSWORD or from standard input; \
+        without one it is made and printed.")]
+    Create {
+        /// The e-mail address
+        #[arg(long)]
+        email: String,
+        /// The user name, made from the e-mail address when absent
+        #[arg(long)]
+        username: Option<String>,
+    },
+}
+
+/// Commands about the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting, and what is embedded, or say what is wrong
+    Check,
+}
+
+/// Commands about the read models.
+#[derive(Debug, Subcommand)]
+pub enum Projections {
+    /// Make the read models anew from the owners' documents
+    Rebuild,
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "a port is a whole number between 0 and 65535".into())
+}
+
+fn products(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
+    count.ok_or_else(|| "write a whole number between 1 and 1000000".into())
+}
+
+impl Cli {
+    /// What the flags say about the configuration.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() };
+        if let Command::Serve(serve) = &self.command {
+            overrides.host.clone_from(&serve.host);
+            overrides.port = serve.port;
+            overrides.services.clone_from(&serve.services);
+        }
+        overrides
+    }
+}
+
+/// Reads the command line; help, the version or a refusal is printed here and ends it.
+///
+/// # Errors
+/// The exit code when there is nothing left to do.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&error.to_string()),
+        _ => {
+            complain(refusal(&error));
+            ExitCode::from(2)
+        }
+    })
+}
+
+/// A refused command line as one sentence.
+fn refusal(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; try --help".into();
+    }
+    let text = error.to_string();
+    let told: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let told = told.join(" ");
+    let told = told.strip_prefix("error: ").unwrap_or(&told).trim_end_matches('.');
+    let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let meant = near.iter().find_map(|kind| match error.get(*kind)? {
+        ContextValue::String(one) => Some(one.clone()),
+        ContextValue::Strings(some) => some.first().cloned(),
+        _ => None,
+    });
+    match meant {
+        Some(meant) => format!("{told}; did you mean {meant}? try --help"),
+        None => format!("{told}; try --help"),
+    }
+}
+
+/// The exit code for `error`, which is told.
+#[must_use]
+pub fn failed(error: &anyhow::Error) -> ExitCode {
+    // The whole chain on one line: causes are what helps.
+    complain(format_args!("{error:#}"));
+    if error.is::<ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// Prints `text`; a reader that has gone away is no failure.
+#[must_use]
+pub fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") });
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(format_args!("standard output cannot be written: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn complain(sentence: impl Display) {
+    let line = sentence.to_string().replace(['\n', '\r'], " ");
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "microbazaar: {line}");
+}

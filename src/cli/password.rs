@@ -1,0 +1,115 @@
+//! Where the password of a new admin comes from.
+//!
+//! `MICROBAZAAR_ADMIN_PASSWORD`, else one line of standard input (asked for, unseen, at a
+//! terminal), else one is made. A flag would show it to everyone who lists processes.
+//!
+//! **Invariant:** waiting for a line that never comes ends with a sentence.
+
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use secrecy::SecretString;
+
+use crate::config::secret::random_hex;
+
+/// The variable that holds it.
+pub const VARIABLE: &str = "MICROBAZAAR_ADMIN_PASSWORD";
+
+/// How long standard input may take that is no terminal.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// More than a password has, and not endless.
+const LINE_MAX: u64 = 4096;
+
+/// A password, and whether it was made here and has to be shown.
+#[derive(Debug)]
+pub struct Password {
+    /// The password.
+    pub secret: SecretString,
+    /// Whether nobody knows it yet.
+    pub made: bool,
+}
+
+/// Takes the password from where it is given, or makes one.
+///
+/// # Errors
+/// When standard input cannot be read or stays silent.
+pub fn obtain() -> Result<Password> {
+    let given = match std::env::var(VARIABLE) {
+        Ok(value) if !value.is_empty() => Some(value),
+        Err(std::env::VarError::NotUnicode(_)) => anyhow::bail!("{VARIABLE} is not UTF-8 text"),
+        _ if io::stdin().is_terminal() => ask()?,
+        _ => piped()?,
+    };
+    match given {
+        Some(given) => Ok(Password { secret: given.into(), made: false }),
+        None => Ok(Password { secret: random_hex()?[..24].into(), made: true }),
+    }
+}
+
+fn ask() -> Result<Option<String>> {
+    let mut terminal = io::stderr();
+    write!(terminal, "Password (leave it empty to have one made): ")?;
+    terminal.flush()?;
+    let _unseen = Unseen::begin()?;
+    let line = line(io::stdin().lock());
+    writeln!(terminal)?;
+    line
+}
+
+fn piped() -> Result<Option<String>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    // Left behind when it stays silent: the process ends right after.
+    thread::spawn(move || sender.send(line(io::stdin().lock())));
+    receiver
+        .recv_timeout(PATIENCE)
+        .with_context(|| format!("no password came on standard input within a minute; close it or set {VARIABLE}"))?
+}
+
+fn line(input: impl BufRead) -> Result<Option<String>> {
+    let mut line = String::new();
+    let read = input.take(LINE_MAX).read_line(&mut line);
+    read.context("the password on standard input cannot be read")?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    Ok(Some(line.to_owned()).filter(|line| !line.is_empty()))
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Unseen(Termios);
+
+impl Unseen {
+    fn begin() -> Result<Self> {
+        let shown = tcgetattr(io::stdin()).context("the terminal does not answer")?;
+        let mut unseen = shown.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &unseen).context("the terminal does not answer")?;
+        Ok(Self(shown))
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // A terminal that has gone away needs no restoring.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_the_password_without_its_end() {
+        assert_eq!(line(&b"hush hush \r\nmore\n"[..]).unwrap().as_deref(), Some("hush hush "));
+        assert_eq!(line(&b"hush"[..]).unwrap().as_deref(), Some("hush"));
+        assert_eq!(line(&b"\n"[..]).unwrap(), None);
+        assert_eq!(line(&b""[..]).unwrap(), None);
+        assert!(line(&b"\xff\xff\n"[..]).is_err());
+    }
+}

@@ -1,0 +1,153 @@
+//! The configuration: typed settings, read once at the start.
+//!
+//! `config/default.toml` (which lists every key), then `config/<environment>.toml`, then
+//! variables, then flags; `layers` merges them, `reader` reads them, `check` holds
+//! the rules between keys and `unsupported` what this build refuses. A wrong value ends
+//! the start with one sentence that names its key.
+//!
+//! **Invariant:** whoever holds a [`Config`] holds values that have passed every check,
+//! and secrets in it are never printed.
+
+mod assemble;
+mod check;
+mod error;
+mod explain;
+mod layers;
+pub mod lock;
+mod network;
+mod reader;
+pub mod secret;
+mod sections;
+mod services;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod unsupported;
+mod values;
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+pub use self::{
+    check::JWT_SECRET_MIN,
+    error::ConfigError,
+    layers::{Overrides, Sources},
+    lock::{DataDir, LockError},
+    network::{Network, NetworkError},
+    reader::Setting,
+    secret::{SANDBOX_KEY_ID, SecretError, Secrets},
+    sections::{
+        CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
+        LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
+        RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig,
+    },
+    services::{Service, Services},
+};
+
+/// What kind of place the process runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// Sandbox payments, the mailbox and plain cookies are welcome.
+    Development,
+    /// They are refused.
+    Production,
+}
+
+/// Every setting.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Development or production.
+    pub environment: Environment,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// What this process serves.
+    pub services: Services,
+    /// Signs tokens; see [`Config::secrets`] for the one made when none is given.
+    pub jwt_secret: Option<SecretString>,
+    /// The HTTP server.
+    pub http: HttpConfig,
+    /// Limits by rate.
+    pub rate_limit: RateLimitConfig,
+    /// Orders.
+    pub order: OrderConfig,
+    /// Tax and shipping.
+    pub pricing: PricingConfig,
+    /// The embedded database.
+    pub sqlite: SqliteConfig,
+    /// MongoDB.
+    pub mongo: MongoConfig,
+    /// RabbitMQ.
+    pub rabbit: RabbitConfig,
+    /// Redis.
+    pub redis: UrlConfig,
+    /// The payment gateway.
+    pub razorpay: RazorpayConfig,
+    /// Hosted pictures.
+    pub imagekit: ImagekitConfig,
+    /// The language model.
+    pub gemini: GeminiConfig,
+    /// The mail server.
+    pub smtp: UrlConfig,
+    /// Mails.
+    pub email: EmailConfig,
+    /// Where the other services are.
+    pub peers: PeersConfig,
+    /// Logging.
+    pub log: LogConfig,
+    /// The embedded mailbox.
+    pub mailbox: MailboxConfig,
+    /// Password hashing.
+    pub passwords: PasswordsConfig,
+    /// Carts.
+    pub cart: CartConfig,
+    /// The catalogue.
+    pub catalogue: CatalogueConfig,
+}
+
+impl Config {
+    /// Reads the files, this process's variables and `overrides`.
+    ///
+    /// # Errors
+    /// The first key that is unknown, wrong or refused.
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::load_from(&Sources::of_process()?, overrides)
+    }
+
+    /// As [`Config::load`], from `sources` alone.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_from(sources: &Sources, overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::load_with_settings(sources, overrides).map(|(config, _)| config)
+    }
+
+    /// As [`Config::load_from`], with every setting and where it was set.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_settings(sources: &Sources, overrides: &Overrides) -> Result<(Self, Vec<Setting>), ConfigError> {
+        let mut reader = reader::Reader::new(layers::merged(sources, overrides)?);
+        let config = assemble::config(&mut reader)?;
+        check::check(&config)?;
+        Ok((config, reader.settings))
+    }
+
+    /// What is given and this build cannot honour yet.
+    #[must_use]
+    pub fn unsupported(&self) -> Vec<ConfigError> {
+        unsupported::refusals(self)
+    }
+
+    /// Whether cookies go over HTTPS only.
+    #[must_use]
+    pub fn secure_cookies(&self) -> bool {
+        self.environment == Environment::Production
+    }
+
+    /// The embedded parts in use, as (what, which), for people.
+    #[must_use]
+    pub fn embedded(&self) -> Vec<(&'static str, String)> {
+        explain::embedded(self)
+    }
+}

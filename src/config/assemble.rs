@@ -1,0 +1,149 @@
+//! Builds the [`Config`] key by key; each range and word that a key accepts stands here.
+
+use std::{num::NonZeroU32, path::PathBuf};
+
+use super::{
+    CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
+    ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
+    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig,
+    error::quoted,
+    reader::Reader,
+    services::Services,
+    values::{base_url, hundredths, origin, sender},
+};
+
+/// The highest flat shipping, in major units.
+const SHIPPING_MAX: i64 = 1_000_000;
+
+pub(super) fn config(read: &mut Reader) -> Result<Config, ConfigError> {
+    Ok(Config {
+        environment: read.word(
+            "environment",
+            &[("development", Environment::Development), ("production", Environment::Production)],
+        )?,
+        data_dir: PathBuf::from(read.text("data_dir")?),
+        services: services(read)?,
+        jwt_secret: read.secret("jwt_secret")?,
+        http: http(read)?,
+        rate_limit: RateLimitConfig {
+            enabled: read.flag("rate_limit.enabled")?,
+            auth_per_minute: read.whole("rate_limit.auth_per_minute", NonZeroU32::MIN..=NonZeroU32::MAX)?,
+        },
+        order: OrderConfig { payment_window: read.duration("order.payment_window")? },
+        pricing: pricing(read)?,
+        sqlite: SqliteConfig { readers: read.whole("sqlite.readers", 1..=64)? },
+        mongo: mongo(read)?,
+        rabbit: rabbit(read)?,
+        redis: UrlConfig { url: read.secret("redis.url")? },
+        razorpay: razorpay(read)?,
+        imagekit: imagekit(read)?,
+        gemini: GeminiConfig {
+            api_key: read.secret("gemini.api_key")?,
+            base_url: read.parsed("gemini.base_url", base_url)?,
+            model: read.text("gemini.model")?,
+        },
+        smtp: UrlConfig { url: read.secret("smtp.url")? },
+        email: EmailConfig { from: read.parsed("email.from", sender)? },
+        peers: peers(read)?,
+        log: log(read)?,
+        mailbox: MailboxConfig { enabled: read.flag("mailbox.enabled")? },
+        passwords: PasswordsConfig { concurrency: read.whole("passwords.concurrency", 0..=256)? },
+        cart: CartConfig { idle: read.duration("cart.idle")? },
+        catalogue: CatalogueConfig { snapshot_mib: read.whole("catalogue.snapshot_mib", 1..=65_536)? },
+    })
+}
+
+fn services(read: &mut Reader) -> Result<Services, ConfigError> {
+    let names = read.list("services")?;
+    Services::from_names(&names).map_err(|problem| read.refused("services", &problem))
+}
+
+fn http(read: &mut Reader) -> Result<HttpConfig, ConfigError> {
+    Ok(HttpConfig {
+        host: read.parsed("http.host", super::values::host)?,
+        port: read.whole("http.port", 0..=u16::MAX)?,
+        allowed_origins: read.list_of("http.allowed_origins", origin)?,
+        trusted_proxies: read.list_of("http.trusted_proxies", |text| {
+            text.parse().map_err(|problem| format!("{} {problem}", quoted(text)))
+        })?,
+        workers: read.whole("http.workers", 0..=1024)?,
+        request_timeout: read.duration("http.request_timeout")?,
+    })
+}
+
+fn pricing(read: &mut Reader) -> Result<PricingConfig, ConfigError> {
+    let percent = "a percentage; write for example 10 or 12.5";
+    let amount = "an amount; write for example 50 or 49.90";
+    let tax = read.parsed("pricing.tax_percent", |text| {
+        let value = hundredths(text, percent, 100)?;
+        u32::try_from(value).map_err(|_| format!("{} is not {percent}", quoted(text)))
+    })?;
+    Ok(PricingConfig {
+        tax_basis_points: tax,
+        shipping_flat_minor: read.parsed("pricing.shipping_flat", |text| hundredths(text, amount, SHIPPING_MAX))?,
+    })
+}
+
+fn mongo(read: &mut Reader) -> Result<MongoConfig, ConfigError> {
+    let prefix = |text: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        match text.len() <= 30 && text.bytes().all(fits) {
+            true => Ok(text.to_owned()),
+            false => Err(format!("{} is not at most 30 letters, digits, _ and -", quoted(text))),
+        }
+    };
+    Ok(MongoConfig {
+        uri: read.secret("mongo.uri")?,
+        database_prefix: read.optional("mongo.database_prefix", prefix)?.unwrap_or_default(),
+    })
+}
+
+fn rabbit(read: &mut Reader) -> Result<RabbitConfig, ConfigError> {
+    let url = read.secret("rabbit.url")?;
+    let queues = read.list("rabbit.consume")?;
+    let consume = if queues == ["all"] { Consume::All } else { Consume::Queues(queues) };
+    Ok(RabbitConfig { url, consume })
+}
+
+fn razorpay(read: &mut Reader) -> Result<RazorpayConfig, ConfigError> {
+    Ok(RazorpayConfig {
+        key_id: read.optional("razorpay.key_id", owned)?,
+        key_secret: read.secret("razorpay.key_secret")?,
+        webhook_secret: read.secret("razorpay.webhook_secret")?,
+        base_url: read.parsed("razorpay.base_url", base_url)?,
+        reconcile_every: read.duration("razorpay.reconcile_every")?,
+    })
+}
+
+fn imagekit(read: &mut Reader) -> Result<ImagekitConfig, ConfigError> {
+    Ok(ImagekitConfig {
+        public_key: read.optional("imagekit.public_key", owned)?,
+        private_key: read.secret("imagekit.private_key")?,
+        url_endpoint: read.optional("imagekit.url_endpoint", owned)?,
+        base_url: read.parsed("imagekit.base_url", base_url)?,
+    })
+}
+
+fn peers(read: &mut Reader) -> Result<PeersConfig, ConfigError> {
+    Ok(PeersConfig {
+        auth: read.optional("peers.auth", base_url)?,
+        product: read.optional("peers.product", base_url)?,
+        inventory: read.optional("peers.inventory", base_url)?,
+        cart: read.optional("peers.cart", base_url)?,
+        order: read.optional("peers.order", base_url)?,
+        payment: read.optional("peers.payment", base_url)?,
+    })
+}
+
+fn log(read: &mut Reader) -> Result<LogConfig, ConfigError> {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"].map(|level| (level, level));
+    Ok(LogConfig {
+        level: read.word("log.level", &levels)?,
+        format: read.word("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
+    })
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "has the shape of the other functions that read a value")]
+fn owned(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}

@@ -1,0 +1,73 @@
+//! Rules between keys: what a secret must be, what production demands, what goes together.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Config, Environment, error::ConfigError, unsupported};
+
+/// The shortest secret that tokens are signed with, in bytes: what HS256 itself has.
+pub const JWT_SECRET_MIN: usize = 32;
+
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The first rule that `config` breaks.
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    secret_is_long_enough(config.jwt_secret.as_ref())?;
+    if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&config.order.payment_window) {
+        return Err(ConfigError::new("order.payment_window", "is not between 1s and 7d"));
+    }
+    if config.environment == Environment::Production {
+        production(config)?;
+    }
+    match config.unsupported().into_iter().next() {
+        Some(refusal) => Err(refusal),
+        None => razorpay_is_whole(config),
+    }
+}
+
+fn secret_is_long_enough(secret: Option<&SecretString>) -> Result<(), ConfigError> {
+    let short = secret.is_some_and(|secret| secret.expose_secret().len() < JWT_SECRET_MIN);
+    if short {
+        let problem =
+            format!("is too short; give {JWT_SECRET_MIN} bytes or more, for example from: openssl rand -hex 32");
+        return Err(ConfigError::new("jwt_secret", problem));
+    }
+    Ok(())
+}
+
+fn production(config: &Config) -> Result<(), ConfigError> {
+    let razorpay = &config.razorpay;
+    let demanded = [
+        ("jwt_secret", config.jwt_secret.is_some(), "must be given in production, with 32 bytes or more"),
+        ("razorpay.key_id", razorpay.key_id.is_some(), "must be given in production, which refuses sandbox payments"),
+        ("razorpay.key_secret", razorpay.key_secret.is_some(), "must be given in production"),
+        ("razorpay.webhook_secret", razorpay.webhook_secret.is_some(), "must be given in production"),
+        ("smtp.url", config.smtp.url.is_some(), "must be given in production, which refuses the embedded mailbox"),
+    ];
+    for (key, given, problem) in demanded {
+        if !given {
+            // Said at once, so that nobody gathers keys for a build that cannot use them.
+            let further = unsupported::reason(key).map(|why| format!("; but {why}")).unwrap_or_default();
+            return Err(ConfigError::new(key, format!("{problem}{further}")));
+        }
+    }
+    if config.mailbox.enabled {
+        return Err(ConfigError::new("mailbox.enabled", "must be false in production"));
+    }
+    Ok(())
+}
+
+fn razorpay_is_whole(config: &Config) -> Result<(), ConfigError> {
+    let razorpay = &config.razorpay;
+    if razorpay.key_id.is_none() {
+        return Ok(());
+    }
+    for (key, given) in [("key_secret", &razorpay.key_secret), ("webhook_secret", &razorpay.webhook_secret)] {
+        if given.is_none() {
+            return Err(ConfigError::new(format!("razorpay.{key}"), "must be given along with razorpay.key_id"));
+        }
+    }
+    Ok(())
+}

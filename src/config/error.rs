@@ -1,0 +1,34 @@
+//! The one error of reading the configuration: a key and what it accepts.
+//!
+//! **Invariant:** no text here holds a secret; values are quoted only for keys that are
+//! none.
+
+/// A key whose value cannot be used, as one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct ConfigError {
+    /// The dotted key, such as `http.port`, or the file that cannot be read.
+    pub key: String,
+    /// What is wrong and what is accepted.
+    pub problem: String,
+}
+
+impl ConfigError {
+    /// `key` cannot be used because of `problem`.
+    #[must_use]
+    pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into() }
+    }
+}
+
+/// The longest part of a value that an error repeats, in characters.
+const QUOTED_MAX: usize = 60;
+
+/// `value` as an error shows it: quoted, on one line, and not endless.
+pub(super) fn quoted(value: &str) -> String {
+    if value.chars().count() <= QUOTED_MAX {
+        return format!("{value:?}");
+    }
+    let start: String = value.chars().take(QUOTED_MAX).collect();
+    format!("{start:?}…")
+}

@@ -1,0 +1,42 @@
+//! The configuration in words, for `microbazaar config check` and the first lines of `serve`.
+//!
+//! **Invariant:** a secret is `(set)` or `(not set)`, never itself.
+
+use std::fmt::Write;
+
+use super::{Config, reader::Setting};
+
+/// The embedded parts in use.
+pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
+    let folder = config.data_dir.display();
+    let mails = if config.mailbox.enabled { "a mailbox, shown at /dev/mailbox" } else { "none are sent" };
+    vec![
+        ("documents", format!("SQLite in {folder}")),
+        ("events", "within the process, from an outbox".into()),
+        ("rate limits", "within the process".into()),
+        ("pictures", format!("files in {folder}")),
+        ("payments", "a sandbox gateway".into()),
+        ("mails", mails.into()),
+    ]
+}
+
+impl Config {
+    /// Every setting a line, with where it was set, and then the embedded parts.
+    #[must_use]
+    pub fn explain(&self, settings: &[Setting]) -> String {
+        let mut text = String::new();
+        let width = settings.iter().map(|setting| setting.key.len()).max().unwrap_or_default();
+        for Setting { key, shown, origin } in settings {
+            let made = *key == "jwt_secret" && self.jwt_secret.is_none();
+            let shown = if made { "(made once and kept in data_dir)" } else { shown };
+            let origin = if origin == "default" { String::new() } else { format!("  # {origin}") };
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "{key:width$} = {shown}{origin}");
+        }
+        let _ = writeln!(text, "\nembedded parts:");
+        for (what, which) in self.embedded() {
+            let _ = writeln!(text, "  {what:11} {which}");
+        }
+        text
+    }
+}

@@ -1,0 +1,64 @@
+//! The data directory and the lock that keeps a second process out of it.
+//!
+//! The lock is the operating system's, on the file `lock`: it ends with the process, however
+//! that ends.
+//!
+//! **Invariant:** while a [`DataDir`] lives, no other process holds one of the same folder.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    io::ErrorKind,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("the data directory {0} is in use by another microbazaar process")]
+    InUse(PathBuf),
+    /// There is a file of that name.
+    #[error("the data directory {0} is not a directory")]
+    NotADirectory(PathBuf),
+    /// It cannot be made, written or locked.
+    #[error("the data directory {0} cannot be used: {1}")]
+    Io(PathBuf, #[source] std::io::Error),
+}
+
+/// A data directory that this process holds; dropping it lets go.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    // Held for its lock, which closing the file ends.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder (for its owner alone) if need be, and locks it.
+    ///
+    /// # Errors
+    /// [`LockError`] when another process holds it or it cannot be used.
+    pub fn lock(path: impl Into<PathBuf>) -> Result<Self, LockError> {
+        let path = path.into();
+        let failed = |error: std::io::Error| match error.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => LockError::NotADirectory(path.clone()),
+            _ => LockError::Io(path.clone(), error),
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(path.join("lock")).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: file }),
+            Err(TryLockError::WouldBlock) => Err(LockError::InUse(path)),
+            Err(TryLockError::Error(error)) => Err(LockError::Io(path, error)),
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,140 @@
+//! Secrets that nobody gave: made once, kept in the data directory.
+//!
+//! A secret is 32 random bytes in hexadecimal, in a file of its own with mode 0600. It is
+//! written beside its place, flushed, and then linked into it, so that a crash leaves
+//! either a whole secret or none, and two that race end with the same one.
+//!
+//! **Invariant:** a secret that others on the machine may have read is not used.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rand::TryRngCore;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Config, check::JWT_SECRET_MIN};
+
+/// The public key of the sandbox gateway.
+pub const SANDBOX_KEY_ID: &str = "rzp_test_sandbox";
+
+const BYTES: usize = 32;
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read or written.
+    #[error("the secret {0} cannot be read or made: {1}")]
+    Io(PathBuf, #[source] std::io::Error),
+    /// Others than the owner may read it.
+    #[error("the secret {0} can be read by others; run: chmod 600 {0}")]
+    Exposed(PathBuf),
+    /// What is in the file is no secret.
+    #[error("{0} holds no secret of {JWT_SECRET_MIN} bytes or more; remove it to have one made anew")]
+    Broken(PathBuf),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {0}")]
+    NoRandomness(String),
+}
+
+/// The secrets to work with, given or made.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    /// Signs tokens.
+    pub jwt: SecretString,
+    /// The gateway's public key.
+    pub razorpay_key_id: String,
+    /// Signs a payment.
+    pub razorpay_key_secret: SecretString,
+    /// Signs a webhook.
+    pub razorpay_webhook_secret: SecretString,
+}
+
+impl Config {
+    /// Those given, and for the others those kept in the data directory, which must exist
+    /// and be held by this process. Production is given all of them.
+    ///
+    /// # Errors
+    /// [`SecretError`] when one cannot be read or made.
+    pub fn secrets(&self) -> Result<Secrets, SecretError> {
+        let or_kept = |given: &Option<SecretString>, name| match given {
+            Some(secret) => Ok(secret.clone()),
+            None => kept_secret(&self.data_dir, name),
+        };
+        Ok(Secrets {
+            jwt: or_kept(&self.jwt_secret, "jwt_secret")?,
+            razorpay_key_id: self.razorpay.key_id.clone().unwrap_or_else(|| SANDBOX_KEY_ID.to_owned()),
+            razorpay_key_secret: or_kept(&self.razorpay.key_secret, "sandbox_key_secret")?,
+            razorpay_webhook_secret: or_kept(&self.razorpay.webhook_secret, "sandbox_webhook_secret")?,
+        })
+    }
+}
+
+/// The secret kept as `name` in `folder`, made when there is none.
+///
+/// # Errors
+/// [`SecretError`] when it cannot be read or made, or others can read it.
+pub fn kept_secret(folder: &Path, name: &str) -> Result<SecretString, SecretError> {
+    let path = folder.join(name);
+    match read(&path)? {
+        Some(secret) => Ok(secret),
+        None => {
+            make(folder, name)?;
+            read(&path)?.ok_or(SecretError::Broken(path))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<SecretString>, SecretError> {
+    let failed = |error| SecretError::Io(path.to_owned(), error);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    // Asked of the open file, so that what is checked is what is read.
+    if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        return Err(SecretError::Exposed(path.to_owned()));
+    }
+    let text = match std::io::read_to_string(file) {
+        Ok(text) => SecretString::from(text.trim()),
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Err(SecretError::Broken(path.to_owned())),
+        Err(error) => return Err(failed(error)),
+    };
+    if text.expose_secret().len() < JWT_SECRET_MIN {
+        return Err(SecretError::Broken(path.to_owned()));
+    }
+    Ok(Some(text))
+}
+
+fn make(folder: &Path, name: &str) -> Result<(), SecretError> {
+    let path = folder.join(name);
+    let beside = folder.join(format!(".{name}.{}", &random_hex()?[..16]));
+    let secret = random_hex()?;
+    let made = write_new(&beside, &secret).and_then(|()| match fs::hard_link(&beside, &path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()), // another was quicker: its secret counts
+        linked => linked.and_then(|()| File::open(folder)?.sync_all()),
+    });
+    let removed = fs::remove_file(&beside);
+    made.and(removed).map_err(|error| SecretError::Io(path, error))
+}
+
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// 32 random bytes in hexadecimal.
+///
+/// # Errors
+/// [`SecretError::NoRandomness`] when the system has none.
+pub fn random_hex() -> Result<String, SecretError> {
+    let mut bytes = [0_u8; BYTES];
+    let filled = rand::rngs::OsRng.try_fill_bytes(&mut bytes);
+    filled.map_err(|error| SecretError::NoRandomness(error.to_string()))?;
+    Ok(hex::encode(bytes))
+}

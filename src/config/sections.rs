@@ -1,0 +1,219 @@
+//! The sections of the configuration, one struct each.
+
+use std::{num::NonZeroU32, thread, time::Duration};
+
+use secrecy::SecretString;
+
+use super::network::Network;
+
+/// `[http]`
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Origins whose pages may send a user's cookie.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Request threads; 0 means one a core.
+    pub workers: usize,
+    /// For reading one request.
+    pub request_timeout: Duration,
+}
+
+impl HttpConfig {
+    /// How many request threads to start.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        if self.workers == 0 { cores() } else { self.workers }
+    }
+}
+
+/// `[rate_limit]`
+#[derive(Debug, Clone)]
+pub struct RateLimitConfig {
+    /// Whether anything is limited by rate.
+    pub enabled: bool,
+    /// Attempts to log in or register, per address and per account.
+    pub auth_per_minute: NonZeroU32,
+}
+
+/// `[order]`
+#[derive(Debug, Clone)]
+pub struct OrderConfig {
+    /// How long an order waits for its payment.
+    pub payment_window: Duration,
+}
+
+/// `[pricing]`
+#[derive(Debug, Clone)]
+pub struct PricingConfig {
+    /// Tax in hundredths of a percent.
+    pub tax_basis_points: u32,
+    /// Shipping in minor units of the order's currency.
+    pub shipping_flat_minor: i64,
+}
+
+/// `[sqlite]`
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// Connections that read.
+    pub readers: usize,
+}
+
+/// `[mongo]`
+#[derive(Debug, Clone)]
+pub struct MongoConfig {
+    /// The connection string, which may hold a password.
+    pub uri: Option<SecretString>,
+    /// Begins the name of each service's database.
+    pub database_prefix: String,
+}
+
+/// Which queues a process reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consume {
+    /// Every one.
+    All,
+    /// These.
+    Queues(Vec<String>),
+}
+
+/// `[rabbit]`
+#[derive(Debug, Clone)]
+pub struct RabbitConfig {
+    /// The broker's address, which may hold a password.
+    pub url: Option<SecretString>,
+    /// The queues that this process reads.
+    pub consume: Consume,
+}
+
+/// `[redis]` and `[smtp]`
+#[derive(Debug, Clone)]
+pub struct UrlConfig {
+    /// The server's address, which may hold a password.
+    pub url: Option<SecretString>,
+}
+
+/// `[razorpay]`
+#[derive(Debug, Clone)]
+pub struct RazorpayConfig {
+    /// The public key; without it the sandbox stands in.
+    pub key_id: Option<String>,
+    /// Signs a payment; used by the sandbox as well.
+    pub key_secret: Option<SecretString>,
+    /// Signs a webhook; used by the sandbox as well.
+    pub webhook_secret: Option<SecretString>,
+    /// The gateway's address.
+    pub base_url: String,
+    /// How often payments that nobody reported are asked about.
+    pub reconcile_every: Duration,
+}
+
+/// `[imagekit]`
+#[derive(Debug, Clone)]
+pub struct ImagekitConfig {
+    /// The public key.
+    pub public_key: Option<String>,
+    /// The private key.
+    pub private_key: Option<SecretString>,
+    /// Where pictures are shown from.
+    pub url_endpoint: Option<String>,
+    /// Where pictures are sent to.
+    pub base_url: String,
+}
+
+/// `[gemini]`
+#[derive(Debug, Clone)]
+pub struct GeminiConfig {
+    /// The key.
+    pub api_key: Option<SecretString>,
+    /// The API's address.
+    pub base_url: String,
+    /// The model's name.
+    pub model: String,
+}
+
+/// `[email]`
+#[derive(Debug, Clone)]
+pub struct EmailConfig {
+    /// The sender of every mail.
+    pub from: String,
+}
+
+/// `[peers]`
+#[derive(Debug, Clone)]
+pub struct PeersConfig {
+    /// Auth.
+    pub auth: Option<String>,
+    /// Product.
+    pub product: Option<String>,
+    /// Inventory.
+    pub inventory: Option<String>,
+    /// Cart.
+    pub cart: Option<String>,
+    /// Order.
+    pub order: Option<String>,
+    /// Payment.
+    pub payment: Option<String>,
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// The least that is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: &'static str,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// `[mailbox]`
+#[derive(Debug, Clone)]
+pub struct MailboxConfig {
+    /// Whether mails are kept and shown at `/dev/mailbox`.
+    pub enabled: bool,
+}
+
+/// `[passwords]`
+#[derive(Debug, Clone)]
+pub struct PasswordsConfig {
+    /// Passwords hashed at once; 0 means half of the cores.
+    pub concurrency: usize,
+}
+
+impl PasswordsConfig {
+    /// How many passwords may be hashed at once: at least 1.
+    #[must_use]
+    pub fn hashers(&self) -> usize {
+        if self.concurrency == 0 { (cores() / 2).max(1) } else { self.concurrency }
+    }
+}
+
+/// `[cart]`
+#[derive(Debug, Clone)]
+pub struct CartConfig {
+    /// After that long without a request a cart's actor sleeps.
+    pub idle: Duration,
+}
+
+/// `[catalogue]`
+#[derive(Debug, Clone)]
+pub struct CatalogueConfig {
+    /// Memory for answers about products, in MiB.
+    pub snapshot_mib: u32,
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,104 @@
+//! The names of the services and which of them a process serves.
+
+use std::fmt;
+
+use super::error::quoted;
+
+/// One service of the marketplace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// Accounts and tokens.
+    Auth,
+    /// The catalogue.
+    Product,
+    /// Stock and reservations.
+    Inventory,
+    /// Carts.
+    Cart,
+    /// Orders.
+    Order,
+    /// Payments and refunds.
+    Payment,
+    /// Mails.
+    Notification,
+    /// The sellers' numbers.
+    SellerDashboard,
+    /// The shopping assistant.
+    AiBuddy,
+    /// The web shop.
+    Web,
+}
+
+impl Service {
+    /// Every service, in the order in which they are named.
+    pub const ALL: [Self; 10] = [
+        Self::Auth,
+        Self::Product,
+        Self::Inventory,
+        Self::Cart,
+        Self::Order,
+        Self::Payment,
+        Self::Notification,
+        Self::SellerDashboard,
+        Self::AiBuddy,
+        Self::Web,
+    ];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Product => "product",
+            Self::Inventory => "inventory",
+            Self::Cart => "cart",
+            Self::Order => "order",
+            Self::Payment => "payment",
+            Self::Notification => "notification",
+            Self::SellerDashboard => "seller-dashboard",
+            Self::AiBuddy => "ai-buddy",
+            Self::Web => "web",
+        }
+    }
+}
+
+/// Which services a process serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Services {
+    /// Every one.
+    All,
+    /// These.
+    Some(Vec<Service>),
+}
+
+impl Services {
+    /// Reads `all` or names of services.
+    pub(super) fn from_names(names: &[String]) -> Result<Self, String> {
+        if names == ["all"] {
+            return Ok(Self::All);
+        }
+        let known = || Service::ALL.map(Service::name).join(", ");
+        if names.is_empty() {
+            return Err(format!("names no service; write all, or some of {}", known()));
+        }
+        let mut services = Vec::new();
+        for name in names {
+            let found = Service::ALL.into_iter().find(|service| service.name() == name);
+            let service =
+                found.ok_or_else(|| format!("{} is not a service; write all, or some of {}", quoted(name), known()))?;
+            if !services.contains(&service) {
+                services.push(service);
+            }
+        }
+        Ok(Self::Some(services))
+    }
+}
+
+impl fmt::Display for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Some(services) => f.write_str(&services.iter().map(|s| s.name()).collect::<Vec<_>>().join(",")),
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Layers, sentences, secrets, the data directory.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const SECRET: &str = "correct-horse-battery-staple-0123456789";
+
+/// A folder that is gone after the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("microbazaar-{}", secret::random_hex().unwrap()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn with(files: &[(&str, &str)]) -> Self {
+        let folder = Self::new();
+        for (name, text) in files {
+            fs::write(folder.0.join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn load<const N: usize>(&self, variables: [(&str, &str); N]) -> Result<Config, String> {
+        let sources = Sources { directory: Some(self.0.clone()), ..Sources::of_variables(variables) };
+        Config::load_from(&sources, &Overrides::default()).map_err(|error| self.hidden(&error.to_string()))
+    }
+
+    fn hidden(&self, text: &str) -> String {
+        text.replace(&self.0.display().to_string(), "config")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn load<const N: usize>(variables: [(&str, &str); N]) -> Result<Config, String> {
+    Config::load_from(&Sources::of_variables(variables), &Overrides::default()).map_err(|error| error.to_string())
+}
+
+fn refusal(name: &str, value: &str) -> String {
+    load([(name, value)]).expect_err("the value should be refused")
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let config = load([]).unwrap();
+    assert_eq!(config.environment, Environment::Development);
+    assert_eq!(config.data_dir, Path::new("./data"));
+    assert_eq!((config.http.host.as_str(), config.http.port), ("127.0.0.1", 8080));
+    assert_eq!(config.order.payment_window, Duration::from_secs(900));
+    assert_eq!((config.pricing.tax_basis_points, config.pricing.shipping_flat_minor), (1_000, 5_000));
+    assert_eq!((config.rate_limit.enabled, config.rate_limit.auth_per_minute.get()), (true, 300));
+    assert_eq!(config.razorpay.base_url, "https://api.razorpay.com");
+    assert_eq!((config.log.level, config.log.format), ("info", LogFormat::Text));
+    assert!(config.jwt_secret.is_none() && config.services == Services::All && !config.secure_cookies());
+    assert!(config.http.worker_count() >= 1 && config.passwords.hashers() >= 1);
+}
+
+#[test]
+fn variables_and_flags_lie_over_files() {
+    let folder = Folder::with(&[
+        ("default.toml", "[http]\nport = 1\nworkers = 3\n[pricing]\ntax_percent = 12.5\nshipping_flat = 49.9"),
+        ("development.toml", "[http]\nport = 2\n[cart]\nidle = \"2s\""),
+        ("production.toml", "[http]\nport = 9"),
+    ]);
+    let config = folder.load([]).unwrap();
+    assert_eq!((config.http.port, config.http.workers), (2, 3));
+    assert_eq!((config.pricing.tax_basis_points, config.pricing.shipping_flat_minor), (1_250, 4_990));
+    assert_eq!(config.cart.idle, Duration::from_secs(2));
+    assert_eq!(folder.load([("PORT", "3")]).unwrap().http.port, 3);
+    assert_eq!(folder.load([("PORT", "3"), ("MICROBAZAAR_HTTP__PORT", "4")]).unwrap().http.port, 4);
+    let flags = Overrides {
+        host: Some("0.0.0.0".into()),
+        port: Some(5),
+        data_dir: Some("/srv/shop".into()),
+        services: Some("all".into()),
+    };
+    let config = Config::load_from(&Sources::of_variables([("MICROBAZAAR_HTTP__PORT", "4")]), &flags).unwrap();
+    assert_eq!((config.http.host.as_str(), config.http.port), ("0.0.0.0", 5));
+    assert_eq!(config.data_dir, Path::new("/srv/shop"));
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let config = load([("PORT", ""), ("JWT_SECRET", " "), ("MONGO_URI", ""), ("MICROBAZAAR_LOG__LEVEL", "")]).unwrap();
+    assert_eq!(config.http.port, 8080);
+    assert!(config.jwt_secret.is_none());
+    let config = load([("PORT", "81"), ("MICROBAZAAR_HTTP__PORT", "")]).unwrap();
+    assert_eq!(config.http.port, 81);
+}
+
+#[test]
+fn lists_are_arrays_or_words_with_commas() {
+    let config = load([
+        ("MICROBAZAAR_HTTP__ALLOWED_ORIGINS", "https://a.example, http://localhost:3000"),
+        ("MICROBAZAAR_HTTP__TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+    ])
+    .unwrap();
+    assert_eq!(config.http.allowed_origins, ["https://a.example", "http://localhost:3000"]);
+    assert_eq!(config.http.trusted_proxies.len(), 2);
+    let folder = Folder::with(&[("default.toml", "[http]\nallowed_origins = [\"https://a.example\"]")]);
+    assert_eq!(folder.load([]).unwrap().http.allowed_origins, ["https://a.example"]);
+}
+
+#[test]
+fn a_wrong_value_is_one_sentence_that_names_the_key() {
+    let cases = [
+        (
+            ("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "soon"),
+            "order.payment_window: \"soon\" is not a duration; write for example 15m or 90s \
+             (set by MICROBAZAAR_ORDER__PAYMENT_WINDOW)",
+        ),
+        (("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "8d"), "order.payment_window: is not between 1s and 7d"),
+        (("PORT", "99999"), "http.port: \"99999\" is not a whole number between 0 and 65535 (set by PORT)"),
+        (
+            ("MICROBAZAAR_RATE_LIMIT__ENABLED", "maybe"),
+            "rate_limit.enabled: \"maybe\" is not true or false (set by MICROBAZAAR_RATE_LIMIT__ENABLED)",
+        ),
+        (
+            ("MICROBAZAAR_ENVIRONMENT", "staging"),
+            "environment: \"staging\" is not one of development, production (set by MICROBAZAAR_ENVIRONMENT)",
+        ),
+        (
+            ("MICROBAZAAR_HTTP__ALLOWED_ORIGINS", "*"),
+            "http.allowed_origins: \"*\" is not an origin; write for example https://shop.example \
+             (set by MICROBAZAAR_HTTP__ALLOWED_ORIGINS)",
+        ),
+        (
+            ("MICROBAZAAR_HTTP__TRUSTED_PROXIES", "proxy"),
+            "http.trusted_proxies: \"proxy\" is not an address or a network; write for example 10.0.0.7 or 10.0.0.0/8 \
+             (set by MICROBAZAAR_HTTP__TRUSTED_PROXIES)",
+        ),
+        (
+            ("MICROBAZAAR_PRICING__TAX_PERCENT", "1.005"),
+            "pricing.tax_percent: \"1.005\" has more than two decimals (set by MICROBAZAAR_PRICING__TAX_PERCENT)",
+        ),
+        (
+            ("MICROBAZAAR_SERVICES", "auth,shop"),
+            "services: \"shop\" is not a service; write all, or some of auth, product, inventory, cart, order, \
+             payment, notification, seller-dashboard, ai-buddy, web (set by MICROBAZAAR_SERVICES)",
+        ),
+        (
+            ("JWT_SECRET", "hush"),
+            "jwt_secret: is too short; give 32 bytes or more, for example from: openssl rand -hex 32",
+        ),
+    ];
+    for ((name, value), sentence) in cases {
+        assert_eq!(refusal(name, value), sentence);
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+    let cases = [
+        (
+            "MICROBAZAAR_HTTP__PROT",
+            "http.prot: is not a known key (set by MICROBAZAAR_HTTP__PROT); did you mean http.port?",
+        ),
+        (
+            "MICROBAZAAR_HTTP_PORT",
+            "http_port: is not a known key (set by MICROBAZAAR_HTTP_PORT); did you mean http.port?",
+        ),
+        ("MICROBAZAAR_COLOUR", "colour: is not a known key (set by MICROBAZAAR_COLOUR)"),
+        ("MICROBAZAAR_HTTP", "http: is a section of keys, such as http.allowed_origins (set by MICROBAZAAR_HTTP)"),
+        ("MICROBAZAAR_HTTP__PORT__X", "http.port.x: is not a known key (set by MICROBAZAAR_HTTP__PORT__X)"),
+    ];
+    for (name, sentence) in cases {
+        assert!(refusal(name, "1").starts_with(sentence), "{}", refusal(name, "1"));
+    }
+    let folder = Folder::with(&[("default.toml", "[ordr]\npayment_window = \"1m\"")]);
+    let sentence =
+        "ordr.payment_window: is not a known key (set by config/default.toml); did you mean order.payment_window?";
+    assert_eq!(folder.load([]).unwrap_err(), sentence);
+    assert!(load([("MICROBAZAAR_ADMIN_PASSWORD", "x"), ("MICROBAZAAR_CACHE", "/x")]).is_ok());
+}
+
+#[test]
+fn a_broken_file_is_told_by_its_place_and_not_by_its_text() {
+    let folder = Folder::with(&[("default.toml", "jwt_secret = hush-hush-hush\n")]);
+    let told = folder.load([]).unwrap_err();
+    assert_eq!(told, "config/default.toml: is not valid TOML, see line 1, column 14");
+    let folder = Folder::with(&[("development.toml", "environment = \"production\"")]);
+    let told = folder.load([]).unwrap_err();
+    assert_eq!(told, "environment: cannot be changed by the file of one environment, config/development.toml");
+}
+
+#[test]
+fn a_secret_is_never_shown() {
+    let sources = Sources::of_variables([("JWT_SECRET", SECRET), ("RAZORPAY_KEY_SECRET", "hush-key")]);
+    let (config, settings) = Config::load_with_settings(&sources, &Overrides::default()).unwrap();
+    assert_eq!(config.jwt_secret.as_ref().unwrap().expose_secret(), SECRET);
+    let shown = format!("{config:?} {settings:?} {}", config.explain(&settings));
+    assert!(!shown.contains(SECRET) && !shown.contains("hush-key"), "{shown}");
+    assert!(shown.contains("(set)"));
+
+    for secret in ["123456", "[\"hush-hush\"]", "{ hush = 1 }", "2024-01-01"] {
+        let folder = Folder::with(&[("default.toml", &format!("jwt_secret = {secret}"))]);
+        let told = folder.load([]).unwrap_err();
+        assert!(!told.contains("123456") && !told.contains("hush-hush") && told.starts_with("jwt_secret"), "{told}");
+    }
+    for name in ["MONGO_URI", "RABBIT_URL", "REDIS_URL", "SMTP_URL", "GOOGLE_API_KEY", "IMAGEKIT_PRIVATE_KEY"] {
+        let told = refusal(name, "scheme://me:hush-hush@host");
+        assert!(!told.contains("hush"), "{told}");
+    }
+    assert!(!refusal("JWT_SECRET", "too-short").contains("too-short"));
+}
+
+#[test]
+fn what_this_build_cannot_do_is_refused() {
+    let sentence = "mongo.uri: this build keeps its documents in SQLite; MongoDB is not built in yet";
+    assert_eq!(refusal("MONGO_URI", "mongodb://localhost"), sentence);
+    for (name, value, key) in [
+        ("RABBIT_URL", "amqp://localhost", "rabbit.url"),
+        ("MICROBAZAAR_RABBIT__CONSUME", "A.B", "rabbit.consume"),
+        ("REDIS_URL", "redis://localhost", "redis.url"),
+        ("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"),
+        ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
+        ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
+        ("GOOGLE_API_KEY", "x", "gemini.api_key"),
+        ("SMTP_URL", "smtp://localhost", "smtp.url"),
+        ("MICROBAZAAR_SERVICES", "auth", "services"),
+        ("MICROBAZAAR_PEERS__CART", "http://cart:3002", "peers.cart"),
+    ] {
+        let told = refusal(name, value);
+        assert!(told.starts_with(&format!("{key}: this build")), "{told}");
+    }
+}
+
+#[test]
+fn production_demands_secrets_and_refuses_stand_ins() {
+    let production = ("MICROBAZAAR_ENVIRONMENT", "production");
+    assert_eq!(load([production]).unwrap_err(), "jwt_secret: must be given in production, with 32 bytes or more");
+    assert_eq!(
+        load([production, ("JWT_SECRET", SECRET)]).unwrap_err(),
+        "razorpay.key_id: must be given in production, which refuses sandbox payments; \
+         but this build takes sandbox payments only; Razorpay is not built in yet"
+    );
+    let keys = [
+        ("RAZORPAY_KEY_ID", "rzp_live_1"),
+        ("RAZORPAY_KEY_SECRET", "x"),
+        ("RAZORPAY_WEBHOOK_SECRET", "y"),
+        ("JWT_SECRET", SECRET),
+        production,
+    ];
+    let sources = Sources::of_variables(keys);
+    let told = |sources: &Sources| Config::load_from(sources, &Overrides::default()).unwrap_err().to_string();
+    assert!(told(&sources).starts_with("smtp.url: must be given in production"), "{}", told(&sources));
+    let mut sources = sources;
+    sources.variables.insert("SMTP_URL".into(), "smtp://mail".into());
+    sources.variables.insert("MICROBAZAAR_MAILBOX__ENABLED".into(), "true".into());
+    assert_eq!(told(&sources), "mailbox.enabled: must be false in production");
+    sources.variables.remove("MICROBAZAAR_MAILBOX__ENABLED");
+    assert!(told(&sources).starts_with("razorpay.key_id: this build"), "{}", told(&sources));
+}
+
+#[test]
+fn a_made_secret_is_kept_and_private() {
+    let folder = Folder::new();
+    let mut config = load([]).unwrap();
+    config.data_dir = folder.0.clone();
+    let first = config.secrets().unwrap();
+    let again = config.secrets().unwrap();
+    assert_eq!(first.jwt.expose_secret(), again.jwt.expose_secret());
+    assert_eq!(first.jwt.expose_secret().len(), 64);
+    assert_ne!(first.jwt.expose_secret(), first.razorpay_key_secret.expose_secret());
+    assert_eq!(first.razorpay_key_id, SANDBOX_KEY_ID);
+    let mut names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["jwt_secret", "sandbox_key_secret", "sandbox_webhook_secret"]);
+    let path = folder.0.join("jwt_secret");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let given = load([("RAZORPAY_WEBHOOK_SECRET", "hook")]).unwrap();
+    let given = Config { data_dir: folder.0.clone(), ..given }.secrets().unwrap();
+    assert_eq!(given.razorpay_webhook_secret.expose_secret(), "hook");
+    assert_eq!(given.razorpay_key_secret.expose_secret(), first.razorpay_key_secret.expose_secret());
+}
+
+#[test]
+fn a_kept_secret_that_is_open_or_broken_is_refused() {
+    let folder = Folder::new();
+    secret::kept_secret(&folder.0, "jwt_secret").unwrap();
+    let path = folder.0.join("jwt_secret");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    let told = secret::kept_secret(&folder.0, "jwt_secret").unwrap_err().to_string();
+    assert!(folder.hidden(&told).ends_with("can be read by others; run: chmod 600 config/jwt_secret"), "{told}");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    for broken in ["", "short", "\n\n\n"] {
+        fs::write(&path, broken).unwrap();
+        let told = secret::kept_secret(&folder.0, "jwt_secret").unwrap_err();
+        assert!(matches!(told, SecretError::Broken(_)), "{told}");
+    }
+}
+
+#[test]
+fn secrets_made_at_once_are_one() {
+    let folder = Folder::new();
+    let make = || secret::kept_secret(&folder.0, "jwt_secret").map(|secret| secret.expose_secret().to_owned());
+    let made: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+    });
+    assert!(made.iter().all(|secret| *secret == made[0]));
+}
+
+#[test]
+fn a_data_directory_is_held_by_one() {
+    let folder = Folder::new();
+    let path = folder.0.join("deep/data");
+    let held = DataDir::lock(&path).unwrap();
+    assert_eq!(held.path(), path);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    let told = DataDir::lock(&path).unwrap_err().to_string();
+    assert_eq!(folder.hidden(&told), "the data directory config/deep/data is in use by another microbazaar process");
+    drop(held);
+    assert!(DataDir::lock(&path).is_ok());
+
+    let file = folder.0.join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("data")] {
+        assert!(matches!(DataDir::lock(path), Err(LockError::NotADirectory(_))));
+    }
+}
+
+#[test]
+fn every_key_of_the_default_file_is_read() {
+    let sources = Sources::default();
+    let (_, settings) = Config::load_with_settings(&sources, &Overrides::default()).unwrap();
+    let read: std::collections::BTreeSet<_> = settings.iter().map(|setting| setting.key.to_owned()).collect();
+    let known: std::collections::BTreeSet<_> =
+        layers::merged(&sources, &Overrides::default()).unwrap().into_keys().collect();
+    assert_eq!(read, known);
+}

@@ -1,0 +1,70 @@
+//! What this build cannot do yet, refused rather than silently ignored.
+//!
+//! One row a key. Whoever builds a part removes its row, and nothing else changes.
+
+use super::{Config, Consume, error::ConfigError, services::Services};
+
+type Given = fn(&Config) -> bool;
+
+const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not built in yet";
+const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
+const PEERS: &str = "this build serves every service in one process and calls no others yet";
+
+const ROWS: [(&str, Given, &str); 17] = [
+    (
+        "services",
+        |config| config.services != Services::All,
+        "this build serves all services in one process; write all, for serving some of them is not built in yet",
+    ),
+    (
+        "mongo.uri",
+        |config| config.mongo.uri.is_some(),
+        "this build keeps its documents in SQLite; MongoDB is not built in yet",
+    ),
+    (
+        "rabbit.url",
+        |config| config.rabbit.url.is_some(),
+        "this build carries events within the process; RabbitMQ is not built in yet",
+    ),
+    (
+        "rabbit.consume",
+        |config| config.rabbit.consume != Consume::All,
+        "this build reads every queue within the process; write all, for RabbitMQ is not built in yet",
+    ),
+    (
+        "redis.url",
+        |config| config.redis.url.is_some(),
+        "this build counts rate limits within the process; Redis is not built in yet",
+    ),
+    ("razorpay.key_id", |config| config.razorpay.key_id.is_some(), RAZORPAY),
+    ("imagekit.public_key", |config| config.imagekit.public_key.is_some(), IMAGEKIT),
+    ("imagekit.private_key", |config| config.imagekit.private_key.is_some(), IMAGEKIT),
+    ("imagekit.url_endpoint", |config| config.imagekit.url_endpoint.is_some(), IMAGEKIT),
+    (
+        "gemini.api_key",
+        |config| config.gemini.api_key.is_some(),
+        "this build calls no language model; Google Gemini is not built in yet",
+    ),
+    (
+        "smtp.url",
+        |config| config.smtp.url.is_some(),
+        "this build keeps mails in the embedded mailbox; SMTP is not built in yet",
+    ),
+    ("peers.auth", |config| config.peers.auth.is_some(), PEERS),
+    ("peers.product", |config| config.peers.product.is_some(), PEERS),
+    ("peers.inventory", |config| config.peers.inventory.is_some(), PEERS),
+    ("peers.cart", |config| config.peers.cart.is_some(), PEERS),
+    ("peers.order", |config| config.peers.order.is_some(), PEERS),
+    ("peers.payment", |config| config.peers.payment.is_some(), PEERS),
+];
+
+/// Every given key that this build cannot honour.
+pub(super) fn refusals(config: &Config) -> Vec<ConfigError> {
+    let given = ROWS.iter().filter(|(_, given, _)| given(config));
+    given.map(|(key, _, why)| ConfigError::new(*key, *why)).collect()
+}
+
+/// Why `key` cannot be honoured, if it cannot.
+pub(super) fn reason(key: &str) -> Option<&'static str> {
+    ROWS.iter().find(|(row, ..)| *row == key).map(|(.., why)| *why)
+}
