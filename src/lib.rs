@@ -1,4 +1,6 @@
 //! microBazaar, a marketplace server in one program.
+pub mod actors;
 pub mod domain;
+pub mod integrations;
 pub mod peers;
 pub mod store;

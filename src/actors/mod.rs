@@ -1,0 +1,2 @@
+//! The actors of the marketplace and what they own.
+pub mod catalogue;
