@@ -166,7 +166,7 @@ fn within(picture: DynamicImage, side: u32) -> DynamicImage {
     if picture.width() <= side && picture.height() <= side {
         return picture;
     }
-    // Sampling first keeps very large pictures cheap; the filter then smooths.
+    // Averaging whole blocks is as good as filtering when many pixels become one, and cheap.
     if picture.width().max(picture.height()) > side.saturating_mul(4) {
         return picture.thumbnail(side, side);
     }

@@ -7,6 +7,8 @@
 //!
 //! **Invariant:** a search sees the whole of one commit, never part of one.
 
+mod best;
+mod categories;
 mod query;
 mod scan;
 mod schema;
@@ -189,7 +191,7 @@ impl SearchIndex {
         if let Some((of, categories)) = &*self.categories.lock() && *of == generation {
             return Ok(Arc::clone(categories));
         }
-        let categories: Categories = scan::categories(&self.reader.searcher(), CATEGORIES_MAX)?.into();
+        let categories: Categories = categories::count(&self.reader.searcher(), CATEGORIES_MAX)?.into();
         *self.categories.lock() = Some((generation, Arc::clone(&categories)));
         Ok(categories)
     }
@@ -212,7 +214,11 @@ type Opened = (Index, IndexReader, u64);
 
 /// The index in `dir`, `None` if there is none of this program's schema.
 fn open_existing(dir: &Path, fields: &Fields) -> Result<Option<Opened>, IndexError> {
-    if !dir.is_dir() || !Index::exists(&MmapDirectory::open(dir).map_err(TantivyError::from)?).map_err(TantivyError::from)? {
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let files = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+    if !Index::exists(&files).map_err(TantivyError::from)? {
         return Ok(None);
     }
     let index = Index::open_in_dir(dir)?;

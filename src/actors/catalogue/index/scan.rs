@@ -9,7 +9,7 @@
 //! **Invariant:** the order is total (rank, newest, id), so pages neither repeat nor miss
 //! a product while the index stands still.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use tantivy::{
     DocId, InvertedIndexReader, Searcher, SegmentReader, Term,
@@ -22,8 +22,9 @@ use tantivy::{
 
 use super::{
     IndexError,
+    best::{Best, Candidate},
     query::{Hits, Plan, SKIP_MAX, Sort},
-    schema::{CATEGORY_NAME, CREATED, Fields, ID_HIGH, ID_LOW, PRICE, join_id},
+    schema::{CREATED, Fields, ID_HIGH, ID_LOW, PRICE, join_id},
 };
 
 /// The shortest word that may have a typo, in characters.
@@ -47,49 +48,6 @@ struct Worth {
 const TITLE: Worth = Worth { exact: 90, prefix: 70, typo: 10, prefix_min: PREFIX_MIN };
 const CATEGORY: Worth = Worth { exact: 50, prefix: 40, typo: 6, prefix_min: PREFIX_MIN };
 const DESCRIPTION: Worth = Worth { exact: 30, prefix: 20, typo: 3, prefix_min: PREFIX_MIN + 1 };
-
-/// A product that matches; the greatest comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    primary: i64,
-    created: i64,
-    id: (u64, u64),
-}
-
-/// The best `capacity` candidates seen.
-struct Best {
-    kept: Vec<Candidate>,
-    capacity: usize,
-    /// A primary key below this one cannot be among the best any more.
-    floor: i64,
-}
-
-impl Best {
-    fn new(capacity: usize) -> Self {
-        Self { kept: Vec::new(), capacity, floor: if capacity == 0 { i64::MAX } else { i64::MIN } }
-    }
-
-    fn push(&mut self, candidate: Candidate) {
-        self.kept.push(candidate);
-        if self.kept.len() >= self.capacity.saturating_mul(2).max(64) {
-            self.trim();
-        }
-    }
-
-    fn trim(&mut self) {
-        if self.capacity > 0 && self.kept.len() > self.capacity {
-            let (_, last, _) = self.kept.select_nth_unstable_by_key(self.capacity - 1, |candidate| Reverse(*candidate));
-            self.floor = last.primary;
-        }
-        self.kept.truncate(self.capacity);
-    }
-
-    fn page(mut self, skip: usize) -> Vec<Candidate> {
-        self.trim();
-        self.kept.sort_unstable_by_key(|candidate| Reverse(*candidate));
-        self.kept.split_off(skip.min(self.kept.len()))
-    }
-}
 
 /// A word with the automaton that accepts it with one typo.
 struct Wanted<'a> {
@@ -190,10 +148,11 @@ fn scan_segment(
             best.push(columns.candidate(primary, doc));
         }
     };
+    // Backwards, since newer products tend to come later: the best are then met early.
     match ranks {
-        Ranks::All => (0..reader.max_doc()).for_each(|doc| offer(doc, 0)),
+        Ranks::All => (0..reader.max_doc()).rev().for_each(|doc| offer(doc, 0)),
         Ranks::Table(table) => {
-            for (doc, rank) in (0..reader.max_doc()).zip(table) {
+            for (doc, rank) in (0..reader.max_doc()).zip(table).rev() {
                 if rank > 0 {
                     offer(doc, rank);
                 }
@@ -302,37 +261,4 @@ fn raise(inverted: &InvertedIndexReader, info: &TermInfo, rank: u8, table: &mut 
         }
         postings.advance();
     }
-}
-
-/// The categories with how many products each has, most first, by their commonest spelling.
-pub(super) fn categories(searcher: &Searcher, limit: usize) -> Result<Vec<(String, u64)>, IndexError> {
-    let mut spellings: HashMap<String, u64> = HashMap::new();
-    for reader in searcher.segment_readers() {
-        let Some(column) = reader.fast_fields().str(CATEGORY_NAME)? else { continue };
-        let mut counts = vec![0_u64; column.num_terms()];
-        for doc in reader.doc_ids_alive() {
-            for ordinal in column.term_ords(doc) {
-                if let Some(count) = usize::try_from(ordinal).ok().and_then(|at| counts.get_mut(at)) {
-                    *count += 1;
-                }
-            }
-        }
-        for (ordinal, count) in (0..).zip(counts).filter(|(_, count)| *count > 0) {
-            let mut name = String::new();
-            column.ord_to_str(ordinal, &mut name)?;
-            *spellings.entry(name).or_default() += count;
-        }
-    }
-    let mut groups: HashMap<String, (String, u64, u64)> = HashMap::new();
-    for (name, count) in spellings {
-        let group = groups.entry(crate::domain::text::fold(&name)).or_default();
-        group.2 += count;
-        if (count, Reverse(&name)) > (group.1, Reverse(&group.0)) {
-            (group.0, group.1) = (name, count);
-        }
-    }
-    let mut all: Vec<(String, u64)> = groups.into_values().map(|(name, _, total)| (name, total)).collect();
-    all.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    all.truncate(limit);
-    Ok(all)
 }

@@ -180,7 +180,7 @@ fn with_many_writers_and_loaders_the_newest_wins() {
                 let loaded = Product { version: truth.0.load(Ordering::SeqCst), ..base.clone() };
                 let version = truth.1.load(Ordering::SeqCst);
                 snapshots.fill(ticket, loaded, &stock(&base, i64::try_from(version).unwrap(), version));
-                if version % 7 == 0 {
+                if version.is_multiple_of(7) {
                     snapshots.remove(base.id);
                 }
             }
