@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod cart;
+pub mod catalogue;
 pub mod inventory;
 pub mod notification;
 pub mod order_saga;

@@ -2,5 +2,6 @@
 //!
 //! **Invariant:** nothing here knows a rule of the marketplace.
 
+pub mod imagekit;
 pub mod razorpay;
 pub mod smtp;

@@ -1,0 +1,252 @@
+//! The search index of products: words, categories, prices and the order of lists.
+//!
+//! It follows the product store by sequence: whoever owns it applies the changes after
+//! [`SearchIndex::last_sequence`] and commits. It keeps nothing that the store does not
+//! have, so one that is missing, broken or of another program is thrown away and filled again.
+//! All calls block; searches may run at the same time as one another and as writes.
+//!
+//! **Invariant:** a search sees the whole of one commit, never part of one.
+
+mod best;
+mod categories;
+mod query;
+mod scan;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod words;
+mod writer;
+
+use std::{
+    fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use moka::sync::Cache;
+use parking_lot::Mutex;
+use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError, directory::MmapDirectory};
+
+use self::{query::Plan, schema::Fields, writer::Writer};
+pub use self::query::{Hits, LIMIT_MAX, ListQuery, SKIP_MAX, Sort};
+use crate::store::products::ProductChange;
+
+/// How many bytes of answers are kept.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// What an answer takes besides its words and ids.
+const CACHE_ENTRY_BYTES: usize = 400;
+/// The most categories that are named.
+const CATEGORIES_MAX: usize = 50;
+
+/// The index did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The engine failed.
+    #[error("the search index failed: {0}")]
+    Engine(#[from] TantivyError),
+    /// Its files could not be read or written.
+    #[error("the search index could not be read or written: {0}")]
+    Io(#[from] io::Error),
+}
+
+type Categories = Arc<[(String, u64)]>;
+
+/// The index, shared by its readers and its one writer.
+pub struct SearchIndex {
+    fields: Fields,
+    reader: IndexReader,
+    writer: Mutex<Writer>,
+    /// Counts commits; what was worked out before the last one is not used any more.
+    generation: AtomicU64,
+    answers: Cache<(u64, Plan), Hits>,
+    categories: Mutex<Option<(u64, Categories)>>,
+}
+
+impl SearchIndex {
+    /// Opens the index in `dir`, or an empty one there; without `dir`, one in memory.
+    /// Everything in `dir` belongs to the index and may be deleted.
+    ///
+    /// # Errors
+    /// When even a new one cannot be made there.
+    pub fn open(dir: Option<&Path>) -> Result<Self, IndexError> {
+        let fields = Fields::new();
+        let (index, reader, committed) = match dir {
+            None => with_reader(Index::create_in_ram(fields.schema.clone()))?,
+            // The engine panics on some broken files.
+            Some(dir) => match catch_unwind(AssertUnwindSafe(|| open_existing(dir, &fields))) {
+                Ok(Ok(Some(opened))) => opened,
+                Ok(Ok(None)) => create_new(dir, &fields)?,
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "the search index is unreadable and is made anew");
+                    create_new(dir, &fields)?
+                }
+                Err(_) => {
+                    tracing::warn!("the search index is broken and is made anew");
+                    create_new(dir, &fields)?
+                }
+            },
+        };
+        let weigh = |(_, plan): &(u64, Plan), hits: &Hits| {
+            let text: usize = plan.words.iter().flatten().map(|word| word.len() + size_of::<String>()).sum();
+            let bytes = CACHE_ENTRY_BYTES + text + plan.category.as_ref().map_or(0, String::len) + hits.ids.len() * 12;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Ok(Self {
+            writer: Mutex::new(Writer::new(index, fields.clone(), committed)),
+            fields,
+            reader,
+            generation: AtomicU64::new(0),
+            answers: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).build(),
+            categories: Mutex::new(None),
+        })
+    }
+
+    /// The sequence of the last change that is committed; zero when there is none.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.writer.lock().committed()
+    }
+
+    /// Counts commits: an answer worked out from this index is good while it stays.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Takes changes in, oldest first; they show after [`SearchIndex::commit`]. Applying
+    /// the same change again is harmless.
+    ///
+    /// # Errors
+    /// What was applied since the last commit is then forgotten: read the changes again
+    /// from [`SearchIndex::last_sequence`].
+    pub fn apply(&self, changes: &[ProductChange]) -> Result<(), IndexError> {
+        self.writer.lock().apply(changes)
+    }
+
+    /// Makes what was applied durable and visible.
+    ///
+    /// # Errors
+    /// As [`SearchIndex::apply`].
+    pub fn commit(&self) -> Result<(), IndexError> {
+        let mut writer = self.writer.lock();
+        if writer.commit()? {
+            self.show()?;
+        }
+        Ok(())
+    }
+
+    /// Empties the index, for a store that begins anew or is behind it.
+    ///
+    /// # Errors
+    /// As [`SearchIndex::apply`].
+    pub fn clear(&self) -> Result<(), IndexError> {
+        let mut writer = self.writer.lock();
+        writer.clear()?;
+        self.show()
+    }
+
+    /// Frees the writer's memory and threads until the next change, once its merges are
+    /// done. What was applied and not committed is forgotten.
+    ///
+    /// # Errors
+    /// When a merge failed; the index is as before.
+    pub fn release_writer(&self) -> Result<(), IndexError> {
+        let mut writer = self.writer.lock();
+        writer.release()?;
+        Ok(self.reader.reload()?)
+    }
+
+    /// The page of products that `query` asks for.
+    ///
+    /// # Errors
+    /// Only when the files of the index cannot be read; never for what is in a query.
+    pub fn search(&self, query: &ListQuery) -> Result<Hits, IndexError> {
+        // The generation is read before the searcher, so an answer is never kept for longer
+        // than the commit it was made from.
+        let key = (self.generation(), Plan::from(query));
+        if let Some(hits) = self.answers.get(&key) {
+            return Ok(hits);
+        }
+        let hits = scan::run(&self.reader.searcher(), &self.fields, &key.1)?;
+        self.answers.insert(key, hits.clone());
+        Ok(hits)
+    }
+
+    /// The answer to `query` if it is at hand, without working anything out.
+    #[must_use]
+    pub fn cached(&self, query: &ListQuery) -> Option<Hits> {
+        self.answers.get(&(self.generation(), Plan::from(query)))
+    }
+
+    /// The commonest categories with how many products each has, most first.
+    ///
+    /// # Errors
+    /// As [`SearchIndex::search`].
+    pub fn categories(&self) -> Result<Categories, IndexError> {
+        let generation = self.generation();
+        if let Some((of, categories)) = &*self.categories.lock() && *of == generation {
+            return Ok(Arc::clone(categories));
+        }
+        let categories: Categories = categories::count(&self.reader.searcher(), CATEGORIES_MAX)?.into();
+        *self.categories.lock() = Some((generation, Arc::clone(&categories)));
+        Ok(categories)
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.reader.searcher().num_docs()
+    }
+
+    fn show(&self) -> Result<(), IndexError> {
+        self.reader.reload()?;
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.answers.invalidate_all();
+        Ok(())
+    }
+}
+
+type Opened = (Index, IndexReader, u64);
+
+/// The index in `dir`, `None` if there is none of this program's schema.
+fn open_existing(dir: &Path, fields: &Fields) -> Result<Option<Opened>, IndexError> {
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let files = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+    if !Index::exists(&files).map_err(TantivyError::from)? {
+        return Ok(None);
+    }
+    let index = Index::open_in_dir(dir)?;
+    if index.schema() != fields.schema || writer::committed_sequence(&index.load_metas()?).is_none() {
+        return Ok(None);
+    }
+    let opened = with_reader(index)?;
+    // Searching nothing opens every file that searches need.
+    let plan = Plan::from(&ListQuery { text: Some("readable".into()), ..ListQuery::default() });
+    scan::run(&opened.1.searcher(), fields, &plan)?;
+    Ok(Some(opened))
+}
+
+/// Deletes what is at `dir` and makes an empty index there.
+fn create_new(dir: &Path, fields: &Fields) -> Result<Opened, IndexError> {
+    match fs::symlink_metadata(dir) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(dir)?,
+        Ok(_) => fs::remove_file(dir)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    fs::create_dir_all(dir)?;
+    with_reader(Index::create_in_dir(dir, fields.schema.clone())?)
+}
+
+fn with_reader(index: Index) -> Result<Opened, IndexError> {
+    schema::register_tokenizer(&index);
+    let committed = writer::committed_sequence(&index.load_metas()?).unwrap_or_default();
+    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+    Ok((index, reader, committed))
+}

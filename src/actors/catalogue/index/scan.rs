@@ -1,0 +1,264 @@
+//! Works a plan out over the segments: which products match, how well, and the best page.
+//!
+//! A word matches a product by being a word of it, the beginning of one, or, while it is a
+//! rare word as typed, one typo away from one. Where and how it matches best is the product's rank for that word; the ranks
+//! of all words are added up, and a product without one of them is out. Ranks are small
+//! numbers kept one a product in a flat table, so that a query costs one pass over the
+//! postings it touches and one over the table.
+//!
+//! **Invariant:** the order is total (rank, newest, id), so pages neither repeat nor miss
+//! a product while the index stands still.
+
+use std::sync::Arc;
+
+use tantivy::{
+    DocId, InvertedIndexReader, Searcher, SegmentReader, Term,
+    columnar::ColumnValues,
+    fieldnorm::FieldNormReader,
+    postings::TermInfo,
+    query::{DfaWrapper, FuzzyTermQuery},
+    schema::IndexRecordOption,
+};
+
+use super::{
+    IndexError,
+    best::{Best, Candidate},
+    query::{Hits, Plan, SKIP_MAX, Sort},
+    schema::{CREATED, Fields, ID_HIGH, ID_LOW, PRICE, join_id},
+};
+
+/// The shortest word that may have a typo, in characters.
+const TYPO_MIN: usize = 4;
+/// In how many texts a word has to be for nobody to have mistyped it.
+const KNOWN_MIN: u64 = 20;
+/// The shortest word that is looked for at the beginning of others, in bytes; in
+/// descriptions, where so many begin alike, it is one more.
+const PREFIX_MIN: usize = 2;
+
+/// What a match is worth, by field and kind.
+struct Worth {
+    exact: u8,
+    prefix: u8,
+    typo: u8,
+    prefix_min: usize,
+}
+
+/// An exact word beats a beginning, the title beats the category and that the description,
+/// and a typo is worth less than any word that is there as typed.
+const TITLE: Worth = Worth { exact: 90, prefix: 70, typo: 10, prefix_min: PREFIX_MIN };
+const CATEGORY: Worth = Worth { exact: 50, prefix: 40, typo: 6, prefix_min: PREFIX_MIN };
+const DESCRIPTION: Worth = Worth { exact: 30, prefix: 20, typo: 3, prefix_min: PREFIX_MIN + 1 };
+
+/// A word with the automaton that accepts it with one typo.
+struct Wanted<'a> {
+    word: &'a str,
+    near: Option<DfaWrapper>,
+}
+
+/// The page of `plan`.
+pub(super) fn run(searcher: &Searcher, fields: &Fields, plan: &Plan) -> Result<Hits, IndexError> {
+    let words = plan.words.as_deref().unwrap_or_default();
+    let nothing = plan.words.is_some() && words.is_empty();
+    let wanted = words.iter().map(|word| Wanted::new(word, searcher, fields)).collect::<Result<Vec<_>, _>>()?;
+    let capacity = if plan.skip > SKIP_MAX || plan.limit == 0 { 0 } else { plan.skip + plan.limit };
+    let mut best = Best::new(capacity);
+    let mut total = 0;
+    if !nothing {
+        for reader in searcher.segment_readers() {
+            total += scan_segment(reader, fields, plan, &wanted, &mut best)?;
+        }
+    }
+    let page = best.page(plan.skip);
+    Ok(Hits { ids: page.into_iter().map(|found| join_id(found.id.0, found.id.1)).collect(), total })
+}
+
+impl<'a> Wanted<'a> {
+    fn new(word: &'a str, searcher: &Searcher, fields: &Fields) -> Result<Self, IndexError> {
+        // A digit is no typo: "x200" is another product than "x300".
+        let may_err = word.chars().count() >= TYPO_MIN && !word.chars().any(char::is_numeric);
+        let mut texts = 0;
+        for field in [fields.title, fields.category_words, fields.description] {
+            texts += searcher.doc_freq(&Term::from_field_text(field, word))?;
+        }
+        let near = (may_err && texts < KNOWN_MIN)
+            .then(|| FuzzyTermQuery::new(Term::from_field_text(fields.title, word), 1, true).automaton());
+        Ok(Self { word, near: near.transpose()? })
+    }
+}
+
+/// The columns of a segment that matching and sorting read.
+struct Columns {
+    price: Arc<dyn ColumnValues<i64>>,
+    created: Arc<dyn ColumnValues<i64>>,
+    id_high: Arc<dyn ColumnValues<u64>>,
+    id_low: Arc<dyn ColumnValues<u64>>,
+    title_length: FieldNormReader,
+}
+
+impl Columns {
+    fn open(reader: &SegmentReader, fields: &Fields) -> Result<Self, IndexError> {
+        let fast = reader.fast_fields();
+        Ok(Self {
+            price: fast.i64(PRICE)?.first_or_default_col(0),
+            created: fast.i64(CREATED)?.first_or_default_col(0),
+            id_high: fast.u64(ID_HIGH)?.first_or_default_col(0),
+            id_low: fast.u64(ID_LOW)?.first_or_default_col(0),
+            title_length: reader.get_fieldnorms_reader(fields.title)?,
+        })
+    }
+
+    fn primary(&self, sort: Sort, doc: DocId, rank: u16) -> i64 {
+        match sort {
+            // Of two titles with the word, the shorter is more about it.
+            Sort::Relevance => (i64::from(rank) << 8) | i64::from(u8::MAX - self.title_length.fieldnorm_id(doc)),
+            Sort::PriceAsc => self.price.get_val(doc).saturating_neg(),
+            Sort::PriceDesc => self.price.get_val(doc),
+            Sort::Newest => self.created.get_val(doc),
+        }
+    }
+
+    fn candidate(&self, primary: i64, doc: DocId) -> Candidate {
+        let id = (self.id_high.get_val(doc), self.id_low.get_val(doc));
+        Candidate { primary, created: self.created.get_val(doc), id }
+    }
+}
+
+/// Offers the matches of one segment to `best` and counts them.
+fn scan_segment(
+    reader: &SegmentReader,
+    fields: &Fields,
+    plan: &Plan,
+    wanted: &[Wanted<'_>],
+    best: &mut Best,
+) -> Result<u64, IndexError> {
+    let Some(ranks) = ranks(reader, fields, plan, wanted)? else { return Ok(0) };
+    let columns = Columns::open(reader, fields)?;
+    let alive = reader.alive_bitset();
+    let mut total = 0;
+    let mut offer = |doc: DocId, rank: u16| {
+        if alive.is_some_and(|alive| alive.is_deleted(doc)) {
+            return;
+        }
+        if let Some((low, high)) = plan.prices && !(low..=high).contains(&columns.price.get_val(doc)) {
+            return;
+        }
+        total += 1;
+        let primary = columns.primary(plan.sort, doc, rank);
+        if primary >= best.floor {
+            best.push(columns.candidate(primary, doc));
+        }
+    };
+    // Backwards, since newer products tend to come later: the best are then met early.
+    match ranks {
+        Ranks::All => (0..reader.max_doc()).rev().for_each(|doc| offer(doc, 0)),
+        Ranks::Table(table) => {
+            for (doc, rank) in (0..reader.max_doc()).zip(table).rev() {
+                if rank > 0 {
+                    offer(doc, rank);
+                }
+            }
+        }
+    }
+    Ok(total)
+}
+
+enum Ranks {
+    /// Nothing was asked for that could leave a product out.
+    All,
+    /// One number a document, zero for those that do not match.
+    Table(Vec<u16>),
+}
+
+/// How well each document matches, `None` if none can.
+fn ranks(
+    reader: &SegmentReader,
+    fields: &Fields,
+    plan: &Plan,
+    wanted: &[Wanted<'_>],
+) -> Result<Option<Ranks>, IndexError> {
+    let size = usize::try_from(reader.max_doc()).unwrap_or_default();
+    let mut sum: Option<Vec<u16>> = None;
+    if let Some(category) = &plan.category {
+        let inverted = reader.inverted_index(fields.category)?;
+        let Some(info) = inverted.terms().get(category.as_bytes())? else { return Ok(None) };
+        let mut table = vec![0_u8; size];
+        raise(&inverted, &info, 1, &mut table)?;
+        merge(&mut sum, &table);
+    }
+    let mut table = vec![0_u8; size];
+    for wanted in wanted {
+        table.fill(0);
+        let mut any = false;
+        for (field, worth) in
+            [(fields.title, TITLE), (fields.category_words, CATEGORY), (fields.description, DESCRIPTION)]
+        {
+            any |= rank_field(&*reader.inverted_index(field)?, wanted, &worth, &mut table)?;
+        }
+        if !any {
+            return Ok(None);
+        }
+        merge(&mut sum, &table);
+    }
+    Ok(Some(sum.map_or(Ranks::All, Ranks::Table)))
+}
+
+/// Adds the ranks of one more word; who lacks it is out.
+fn merge(sum: &mut Option<Vec<u16>>, table: &[u8]) {
+    match sum {
+        None => *sum = Some(table.iter().map(|rank| u16::from(*rank)).collect()),
+        Some(sum) => {
+            for (sum, rank) in sum.iter_mut().zip(table) {
+                *sum = if *sum > 0 && *rank > 0 { *sum + u16::from(*rank) } else { 0 };
+            }
+        }
+    }
+}
+
+/// Ranks the documents whose `field` has the word in some form; whether there are any.
+fn rank_field(
+    inverted: &InvertedIndexReader,
+    wanted: &Wanted<'_>,
+    worth: &Worth,
+    table: &mut [u8],
+) -> Result<bool, IndexError> {
+    let (terms, word) = (inverted.terms(), wanted.word.as_bytes());
+    let mut any = false;
+    if let Some(near) = &wanted.near {
+        let mut stream = terms.search(near).without_keys().into_stream()?;
+        while stream.advance() {
+            raise(inverted, stream.value(), worth.typo, table)?;
+            any = true;
+        }
+    }
+    if word.len() >= worth.prefix_min {
+        // 0xff is in no UTF-8, so this ends after the last word that begins so.
+        let end = [word, &[0xff]].concat();
+        let mut stream = terms.range().ge(word).lt(end).without_keys().into_stream()?;
+        while stream.advance() {
+            raise(inverted, stream.value(), worth.prefix, table)?;
+            any = true;
+        }
+    }
+    if let Some(info) = terms.get(word)? {
+        raise(inverted, &info, worth.exact, table)?;
+        any = true;
+    }
+    Ok(any)
+}
+
+/// Gives the documents of a term at least `rank`.
+fn raise(inverted: &InvertedIndexReader, info: &TermInfo, rank: u8, table: &mut [u8]) -> Result<(), IndexError> {
+    let mut postings = inverted.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?;
+    loop {
+        let docs = postings.docs();
+        if docs.is_empty() {
+            return Ok(());
+        }
+        for doc in docs {
+            if let Some(held) = usize::try_from(*doc).ok().and_then(|doc| table.get_mut(doc)) {
+                *held = rank.max(*held);
+            }
+        }
+        postings.advance();
+    }
+}

@@ -1,0 +1,181 @@
+//! Pictures as files in the data directory, two for each, spread over 256 folders.
+//!
+//! A file is written beside its place, made durable and then renamed into it, so that it is
+//! there whole or not at all, also after a crash.
+//!
+//! **Invariant:** a path is only ever made of an [`ImageId`]'s digits.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+
+use super::{PictureError, PictureFormat, PictureStore, ReadyPicture, StoredPicture, Variant};
+use crate::domain::{ids::ImageId, product::Image};
+
+/// Keeps pictures in files.
+#[derive(Debug, Clone)]
+pub struct LocalPictures {
+    root: PathBuf,
+}
+
+impl LocalPictures {
+    /// Keeps them under `pictures` in `data_dir`.
+    #[must_use]
+    pub fn new(data_dir: &Path) -> Self {
+        Self { root: data_dir.join("pictures") }
+    }
+
+    fn folder(&self, id: ImageId) -> PathBuf {
+        // The last digits count up, the first ones hardly change.
+        self.root.join(&id.to_hex()[22..])
+    }
+
+    fn path(&self, id: ImageId, variant: Variant, format: PictureFormat) -> PathBuf {
+        self.folder(id).join(file_name(id, variant, format))
+    }
+}
+
+/// The name of a file, also the end of where it is served.
+fn file_name(id: ImageId, variant: Variant, format: PictureFormat) -> String {
+    let thumb = match variant {
+        Variant::Full => "",
+        Variant::Thumbnail => ".thumb",
+    };
+    format!("{id}{thumb}.{}", format.extension())
+}
+
+const FORMATS: [PictureFormat; 2] = [PictureFormat::Jpeg, PictureFormat::Png];
+const VARIANTS: [Variant; 2] = [Variant::Full, Variant::Thumbnail];
+
+#[async_trait]
+impl PictureStore for LocalPictures {
+    async fn put(&self, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+        let (store, format) = (self.clone(), picture.format);
+        blocking(move || {
+            let folder = store.folder(id);
+            fs::create_dir_all(&folder)?;
+            // The picture last: once it is there, so is its thumbnail.
+            write_whole(&store.path(id, Variant::Thumbnail, format), &picture.thumbnail)?;
+            write_whole(&store.path(id, Variant::Full, format), &picture.full)?;
+            sync_dir(&folder)?;
+            sync_dir(&store.root)
+        })
+        .await?;
+        let served = |variant| format!("/media/{}", file_name(id, variant, format));
+        Ok(Image { id, url: served(Variant::Full), thumbnail: served(Variant::Thumbnail) })
+    }
+
+    async fn delete(&self, id: ImageId) -> Result<(), PictureError> {
+        let store = self.clone();
+        blocking(move || {
+            for (format, variant) in FORMATS.iter().flat_map(|format| VARIANTS.map(|variant| (*format, variant))) {
+                match fs::remove_file(store.path(id, variant, format)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError> {
+        let store = self.clone();
+        blocking(move || {
+            for format in FORMATS {
+                match fs::read(store.path(id, variant, format)) {
+                    Ok(bytes) => {
+                        // What is kept under an id does not change.
+                        let etag = format!("\"{}-{}\"", file_name(id, variant, format), bytes.len());
+                        let content_type = format.content_type();
+                        return Ok(Some(StoredPicture { bytes: bytes.into(), content_type, etag }));
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, PictureError> {
+    let unavailable = |error: &dyn std::fmt::Display| PictureError::Unavailable(error.to_string());
+    tokio::task::spawn_blocking(work).await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_added_extension(format!("{}.part", ImageId::generate()));
+    let written = File::create_new(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| fs::rename(&beside, path));
+    if placed.is_err() {
+        // Best effort: the disk may be full, and this file is in nobody's way.
+        let _left_over = fs::remove_file(&beside);
+    }
+    placed
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    struct Dir(PathBuf);
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _gone_already = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn dir() -> Dir {
+        Dir(std::env::temp_dir().join(format!("microbazaar-pictures-{}", ImageId::generate())))
+    }
+
+    fn picture(format: PictureFormat, full: &'static str) -> ReadyPicture {
+        ReadyPicture { format, full: Bytes::from_static(full.as_bytes()), thumbnail: Bytes::from_static(b"small") }
+    }
+
+    #[tokio::test]
+    async fn a_picture_is_read_back_until_it_is_deleted() {
+        let (dir, id) = (dir(), ImageId::generate());
+        let store = LocalPictures::new(&dir.0);
+        assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
+        let image = store.put(id, picture(PictureFormat::Png, "large")).await.unwrap();
+        assert_eq!(image, Image { id, url: format!("/media/{id}.png"), thumbnail: format!("/media/{id}.thumb.png") });
+        let full = store.read(id, Variant::Full).await.unwrap().unwrap();
+        assert_eq!((&full.bytes[..], full.content_type), (&b"large"[..], "image/png"));
+        let small = store.read(id, Variant::Thumbnail).await.unwrap().unwrap();
+        assert_eq!(&small.bytes[..], b"small");
+        assert_ne!(small.etag, full.etag);
+        store.put(id, picture(PictureFormat::Png, "again")).await.unwrap();
+        assert_eq!(fs::read_dir(store.folder(id)).unwrap().count(), 2, "nothing is left beside");
+        store.delete(id).await.unwrap();
+        store.delete(id).await.unwrap();
+        assert_eq!(store.read(id, Variant::Thumbnail).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_is_an_error() {
+        let dir = dir();
+        fs::write(&dir.0, "a file where the folder should be").unwrap();
+        let put = LocalPictures::new(&dir.0).put(ImageId::generate(), picture(PictureFormat::Jpeg, "x")).await;
+        assert!(matches!(put, Err(PictureError::Unavailable(_))));
+        fs::remove_file(&dir.0).unwrap();
+    }
+}

@@ -1,0 +1,81 @@
+//! Pictures of products: made safe here, then kept by a [`PictureStore`].
+//!
+//! **Invariant:** what is kept and served was encoded by this program from pixels; no byte
+//! of an uploaded file is ever served.
+
+mod local;
+mod prepare;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use self::{
+    local::LocalPictures,
+    prepare::{PictureFormat, Preparer, ReadyPicture, prepare},
+};
+use crate::domain::{ids::ImageId, product::Image};
+
+/// The largest file that is taken.
+pub const MAX_PICTURE_BYTES: usize = 5 * 1024 * 1024;
+
+/// Why a picture is not taken or not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// It is no JPEG, PNG, WebP or GIF by its content, or not a whole one.
+    #[error("the file is not a readable JPEG, PNG, WebP or GIF picture")]
+    Unsupported,
+    /// It has more pixels than are worth decoding.
+    #[error("a picture has at most 12000 pixels a side and 25 million in all")]
+    TooManyPixels,
+    /// The file is larger than [`MAX_PICTURE_BYTES`].
+    #[error("a picture has at most 5 MiB")]
+    TooLarge,
+    /// Too many pictures wait to be prepared, or this one took too long.
+    #[error("no picture can be taken at the moment")]
+    Busy,
+    /// The store failed.
+    #[error("the picture store is not available: {0}")]
+    Unavailable(String),
+}
+
+/// Which of a picture's two sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// At most 2000 pixels a side.
+    Full,
+    /// At most 400 pixels a side.
+    Thumbnail,
+}
+
+/// A picture as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPicture {
+    /// The file.
+    pub bytes: Bytes,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Changes with the content, quoted.
+    pub etag: String,
+}
+
+/// Keeps pictures.
+#[async_trait]
+pub trait PictureStore: Send + Sync {
+    /// Keeps a picture and says where it is served.
+    ///
+    /// # Errors
+    /// [`PictureError::Unavailable`] or `Busy`; repeating is harmless.
+    async fn put(&self, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError>;
+
+    /// Deletes a picture; one that is not there is deleted.
+    ///
+    /// # Errors
+    /// As [`PictureStore::put`].
+    async fn delete(&self, id: ImageId) -> Result<(), PictureError>;
+
+    /// A picture in one of its sizes; `None` when it is not kept here.
+    ///
+    /// # Errors
+    /// As [`PictureStore::put`].
+    async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError>;
+}

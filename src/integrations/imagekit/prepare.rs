@@ -1,0 +1,187 @@
+//! Makes an uploaded file a picture that is safe to serve: found by its content, decoded
+//! within limits, turned upright, scaled down and encoded anew, so that nothing else that
+//! was in the file (metadata, places, scripts) is left.
+//!
+//! **Invariant:** memory is taken only after the header's dimensions are within limits,
+//! and any bytes at all end in a picture or a [`PictureError`].
+
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
+    codecs::{jpeg::JpegEncoder, png::PngEncoder},
+    imageops::FilterType,
+};
+use tokio::{sync::Semaphore, time};
+
+use super::{MAX_PICTURE_BYTES, PictureError};
+
+const SIDE_MAX: u32 = 12_000;
+const PIXELS_MAX: u64 = 25_000_000;
+const DECODER_BYTES_MAX: u64 = 128 * 1024 * 1024;
+const FULL_SIDE: u32 = 2_000;
+const THUMBNAIL_SIDE: u32 = 400;
+const JPEG_QUALITY: u8 = 85;
+/// How many pictures are prepared at once.
+const AT_ONCE: usize = 2;
+/// How long one may wait and take together.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What a picture is kept as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// Photographs.
+    Jpeg,
+    /// What has transparency or was drawn.
+    Png,
+}
+
+impl PictureFormat {
+    /// The ending of file names.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+        }
+    }
+
+    /// The media type.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+        }
+    }
+}
+
+/// A picture that may be kept and served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyPicture {
+    /// What both files are.
+    pub format: PictureFormat,
+    /// The picture.
+    pub full: Bytes,
+    /// A small one.
+    pub thumbnail: Bytes,
+}
+
+/// Prepares pictures, few at once and off the async threads.
+#[derive(Debug, Clone)]
+pub struct Preparer(Arc<Semaphore>);
+
+impl Default for Preparer {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Preparer {
+    /// [`prepare`] on a thread of its own.
+    ///
+    /// # Errors
+    /// As [`prepare`], and [`PictureError::Busy`] after 30 seconds.
+    pub async fn prepare_bounded(&self, bytes: Bytes) -> Result<ReadyPicture, PictureError> {
+        let turn = Arc::clone(&self.0);
+        let work = async move {
+            let turn = turn.acquire_owned().await.map_err(|_| PictureError::Busy)?;
+            // The turn ends with the work, also when nobody waits for it any more.
+            let task = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                prepare(&bytes)
+            });
+            task.await.map_err(|_| PictureError::Unsupported)?
+        };
+        time::timeout(DEADLINE, work).await.map_err(|_| PictureError::Busy)?
+    }
+}
+
+/// Makes the bytes of a file a picture. Blocks, for up to a second or so.
+///
+/// # Errors
+/// [`PictureError::TooLarge`], `Unsupported` or `TooManyPixels`.
+pub fn prepare(bytes: &[u8]) -> Result<ReadyPicture, PictureError> {
+    if bytes.len() > MAX_PICTURE_BYTES {
+        return Err(PictureError::TooLarge);
+    }
+    let source = image::guess_format(bytes).map_err(|_| PictureError::Unsupported)?;
+    if !matches!(source, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif) {
+        return Err(PictureError::Unsupported);
+    }
+    // Decoders are not trusted to be without a panic.
+    catch_unwind(AssertUnwindSafe(|| convert(bytes, source))).unwrap_or(Err(PictureError::Unsupported))
+}
+
+fn convert(bytes: &[u8], source: ImageFormat) -> Result<ReadyPicture, PictureError> {
+    let picture = decode(bytes, source)?;
+    let opaque = matches!(source, ImageFormat::Jpeg | ImageFormat::WebP) && !picture.color().has_alpha();
+    let (format, picture) = if opaque {
+        (PictureFormat::Jpeg, DynamicImage::ImageRgb8(picture.into_rgb8()))
+    } else if picture.color().has_alpha() {
+        (PictureFormat::Png, DynamicImage::ImageRgba8(picture.into_rgba8()))
+    } else {
+        (PictureFormat::Png, DynamicImage::ImageRgb8(picture.into_rgb8()))
+    };
+    let full = within(picture, FULL_SIDE);
+    let thumbnail = within(full.clone(), THUMBNAIL_SIDE);
+    Ok(ReadyPicture { format, full: encode(&full, format)?, thumbnail: encode(&thumbnail, format)? })
+}
+
+fn decode(bytes: &[u8], source: ImageFormat) -> Result<DynamicImage, PictureError> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(SIDE_MAX);
+    limits.max_image_height = Some(SIDE_MAX);
+    limits.max_alloc = Some(DECODER_BYTES_MAX);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), source);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(refusal)?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+        return Err(PictureError::TooManyPixels);
+    }
+    if decoder.total_bytes() > DECODER_BYTES_MAX {
+        return Err(PictureError::TooManyPixels);
+    }
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(refusal)?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+fn refusal(error: ImageError) -> PictureError {
+    match error {
+        ImageError::Limits(_) => PictureError::TooManyPixels,
+        _ => PictureError::Unsupported,
+    }
+}
+
+fn within(picture: DynamicImage, side: u32) -> DynamicImage {
+    if picture.width() <= side && picture.height() <= side {
+        return picture;
+    }
+    // Averaging whole blocks is as good as filtering when many pixels become one, and cheap.
+    if picture.width().max(picture.height()) > side.saturating_mul(4) {
+        return picture.thumbnail(side, side);
+    }
+    picture.resize(side, side, FilterType::Triangle)
+}
+
+fn encode(picture: &DynamicImage, format: PictureFormat) -> Result<Bytes, PictureError> {
+    let mut out = Vec::new();
+    let written = match format {
+        PictureFormat::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY)),
+        PictureFormat::Png => picture.write_with_encoder(PngEncoder::new(&mut out)),
+    };
+    written.map_err(|_| PictureError::Unsupported)?;
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests;
