@@ -27,19 +27,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let (config, settings) = Config::load_with_settings(&Sources::of_process()?, &cli.overrides())?;
     telemetry::init(&config.log)?;
     match cli.command {
-        Command::Serve(serve) => app::serve(config, serve.demo)?,
+        Command::Serve(serve) => app::serve(&config, serve.demo)?,
         Command::Admin(Admin::Create { email, username }) => {
             let password = password::obtain()?;
-            app::admin_create(config, email, username, password.secret.clone())?;
+            app::admin_create(&config, email, username, password.secret.clone())?;
             if password.made {
                 return Ok(cli::print(&format!("password: {}", password.secret.expose_secret())));
             }
         }
-        Command::Demo { products } => app::demo(config, products)?,
+        Command::Demo { products } => app::demo_command(&config, products)?,
         Command::Config(ConfigCommand::Check) => return Ok(cli::print(&config.explain(&settings))),
         Command::Openapi => {} // printed above: it needs no configuration
-        Command::Backup { file } => app::backup(config, file)?,
-        Command::Projections(Projections::Rebuild) => app::rebuild_projections(config)?,
+        Command::Backup { file } => app::backup(&config, &file)?,
+        Command::Projections(Projections::Rebuild) => app::rebuild_projections(&config)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,1 +1,2 @@
+//! Placeholder until it is filled.
 fn main() {}

@@ -88,7 +88,9 @@ impl<'a> Payload<'a> {
 
     /// Money within that must be there.
     pub(crate) fn need_money(self, key: &str) -> Result<Money, HandleError> {
-        self.object(key).and_then(Payload::money).ok_or_else(|| HandleError::Unreadable(format!("`{key}` is not money")))
+        self.object(key)
+            .and_then(Payload::money)
+            .ok_or_else(|| HandleError::Unreadable(format!("`{key}` is not money")))
     }
 }
 
@@ -119,7 +121,10 @@ mod tests {
     #[test]
     fn money_is_read_exactly_or_not_at_all() {
         let read = |value: Value| Payload::of(&value).unwrap().need_money("price").ok();
-        assert_eq!(read(json!({"price": {"amount": 499.5, "currency": "INR"}})), Some(Money::new(49_950, Currency::Inr)));
+        assert_eq!(
+            read(json!({"price": {"amount": 499.5, "currency": "INR"}})),
+            Some(Money::new(49_950, Currency::Inr))
+        );
         assert_eq!(read(json!({"price": {"amount": "0.1", "currency": "USD"}})), Some(Money::new(10, Currency::Usd)));
         for bad in [json!({"amount": 0.001, "currency": "INR"}), json!({"amount": 1, "currency": "EUR"}), json!(5)] {
             assert_eq!(read(json!({ "price": bad })), None);

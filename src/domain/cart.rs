@@ -3,7 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, ids::{CartId, OrderId, ProductId, UserId}, inventory::StockLine};
+use super::{
+    Timestamp,
+    ids::{CartId, OrderId, ProductId, UserId},
+    inventory::StockLine,
+};
 
 /// The most units of one product in a cart.
 pub const QUANTITY_MAX: u32 = 999;

@@ -5,7 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, ids::{OrderId, ProductId}, product::STOCK_MAX};
+use super::{
+    Timestamp,
+    ids::{OrderId, ProductId},
+    product::STOCK_MAX,
+};
 
 /// A product's stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -296,8 +296,12 @@ mod tests {
     use crate::domain::{money::Currency, user::FullName};
 
     fn payment(minor: i64) -> Payment {
-        let contact =
-            Contact { user: UserId::generate(), email: String::new(), username: String::new(), full_name: FullName::default() };
+        let contact = Contact {
+            user: UserId::generate(),
+            email: String::new(),
+            username: String::new(),
+            full_name: FullName::default(),
+        };
         Payment {
             id: PaymentId::generate(),
             order: OrderId::generate(),

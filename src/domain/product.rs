@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, ids::{ImageId, ProductId, UserId}, money::Money};
+use super::{
+    Timestamp,
+    ids::{ImageId, ProductId, UserId},
+    money::Money,
+};
 
 /// The longest title, in characters.
 pub const TITLE_MAX: usize = 200;

@@ -14,7 +14,9 @@ pub fn is_email(text: &str) -> bool {
     let Some((local, host)) = text.rsplit_once('@') else { return false };
     let safe = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[]\\,;:\"@".contains(c);
     let label = |part: &str| {
-        !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
             && part.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
     text.len() <= 254

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, ids::{AddressId, UserId}};
+use super::{
+    Timestamp,
+    ids::{AddressId, UserId},
+};
 
 /// What a user may do. Nobody registers as an admin; the command line makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -159,7 +162,9 @@ impl User {
     pub fn remove_address(&mut self, id: AddressId) -> Result<(), UserError> {
         let at = self.addresses.iter().position(|address| address.id == id).ok_or(UserError::NoSuchAddress)?;
         let removed = self.addresses.remove(at);
-        if removed.is_default && let Some(first) = self.addresses.first_mut() {
+        if removed.is_default
+            && let Some(first) = self.addresses.first_mut()
+        {
             first.is_default = true;
         }
         Ok(())

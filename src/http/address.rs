@@ -3,63 +3,13 @@
 //! **Invariant:** `X-Forwarded-For` counts only from a trusted peer, and of it only what
 //! trusted proxies wrote: the right-most address that is not a trusted one.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    str::FromStr,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 
+pub use crate::config::Network;
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// A range of addresses: `10.0.0.0/8`, `::1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    base: u128,
-    prefix: u32,
-}
-
-/// The text is no address and no range of addresses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an address (10.0.0.1) or a network (10.0.0.0/8)")]
-pub struct BadNetwork(String);
-
-/// Every address as one of IPv6, so that `::ffff:10.0.0.1` is `10.0.0.1`.
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-impl Network {
-    /// Whether `address` is in it.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let host_bits = 128 - self.prefix;
-        let network = |bits: u128| bits.checked_shr(host_bits).unwrap_or(0);
-        network(bits(address)) == network(self.base)
-    }
-}
-
-impl FromStr for Network {
-    type Err = BadNetwork;
-
-    fn from_str(text: &str) -> Result<Self, BadNetwork> {
-        let bad = || BadNetwork(text.to_owned());
-        let (address, prefix) = match text.trim().split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse::<u32>().map_err(|_| bad())?)),
-            None => (text.trim(), None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| bad())?;
-        let (width, mapped) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
-        let prefix = prefix.unwrap_or(width);
-        if prefix > width {
-            return Err(bad());
-        }
-        Ok(Self { base: bits(address), prefix: prefix + mapped })
-    }
-}
 
 /// The client's address.
 #[must_use]

@@ -67,9 +67,7 @@ impl From<PaymentError> for ApiError {
             PaymentError::MoreThanLeft { .. } => Self::conflict("payment.more_than_left", message),
             PaymentError::NotPositive => Self::field("amount", message),
             PaymentError::CurrencyMismatch => Self::field("amount.currency", message),
-            PaymentError::KeyReused => {
-                Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] }
-            }
+            PaymentError::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
             PaymentError::PaidByAnother => Self::conflict("payment.paid_by_another", message),
         }
     }
@@ -104,9 +102,7 @@ impl From<MoneyError> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => {
-                Self::conflict("version_conflict", "it was changed at the same moment; try again")
-            }
+            StoreError::Conflict => Self::conflict("version_conflict", "it was changed at the same moment; try again"),
             StoreError::Duplicate(what) => Self::conflict("duplicate", format!("this {what} is taken")),
             StoreError::Busy | StoreError::Unavailable(_) => Self::unavailable("document"),
             StoreError::Deadline => Self::OutcomeUnknown,

@@ -50,7 +50,9 @@ impl From<OrderFailure> for ApiError {
                 let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();
                 Self::conflict("order.insufficient_stock", message).with("items", json!(items))
             }
-            OrderFailure::NoSuchAddress => Self::Unprocessable { code: "order.no_such_address", message, errors: vec![] },
+            OrderFailure::NoSuchAddress => {
+                Self::Unprocessable { code: "order.no_such_address", message, errors: vec![] }
+            }
             OrderFailure::BadAddress(problems) => Self::bad_address("shippingAddress", &problems),
             OrderFailure::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
             OrderFailure::Store(error) => error.into(),
@@ -106,7 +108,7 @@ impl From<PictureError> for ApiError {
         match error {
             PictureError::Unsupported | PictureError::TooManyPixels => Self::UnsupportedMedia(error.to_string().into()),
             PictureError::TooLarge => Self::TooLarge(error.to_string().into()),
-            PictureError::Busy | PictureError::Store(_) => Self::unavailable("picture"),
+            PictureError::Busy | PictureError::Unavailable(_) => Self::unavailable("picture"),
         }
     }
 }

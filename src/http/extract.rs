@@ -140,7 +140,11 @@ where
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if inner.is_data() { ApiError::Validation(vec![field_error(&path, &inner.to_string())]) } else { malformed(&inner) }
+        if inner.is_data() {
+            ApiError::Validation(vec![field_error(&path, &inner.to_string())])
+        } else {
+            malformed(&inner)
+        }
     })?;
     json.end().map_err(|error| malformed(&error))?;
     exact::check(body)?;

@@ -19,7 +19,10 @@ impl RouteTable {
         let routes = paths.map(|(path, item)| {
             let operations = item.as_object().into_iter().flatten();
             let methods = operations.map(|(method, _)| method.to_ascii_uppercase());
-            (ResourceDef::new(path.as_str()), methods.filter(|method| Method::try_from(method.as_str()).is_ok()).collect())
+            (
+                ResourceDef::new(path.as_str()),
+                methods.filter(|method| Method::try_from(method.as_str()).is_ok()).collect(),
+            )
         });
         Self { routes: routes.collect() }
     }

@@ -150,7 +150,9 @@ fn log(response: &ServiceResponse, error: &ApiError) {
         ApiError::Internal(detail) => {
             tracing::error!(request.id = id, %method, path, detail, "a request failed by a fault of ours");
         }
-        ApiError::OutcomeUnknown => tracing::warn!(request.id = id, %method, path, "a request was not answered in time"),
+        ApiError::OutcomeUnknown => {
+            tracing::warn!(request.id = id, %method, path, "a request was not answered in time");
+        }
         other => tracing::warn!(request.id = id, %method, path, "a request was turned away: {other}"),
     }
 }

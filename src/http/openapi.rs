@@ -72,7 +72,8 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
     for item in document.paths.paths.values_mut() {
         for operation in operations(item) {
             // `security(())` makes an operation public.
-            let public = operation.security.as_ref().is_some_and(|security| security.contains(&SecurityRequirement::default()));
+            let public =
+                operation.security.as_ref().is_some_and(|security| security.contains(&SecurityRequirement::default()));
             for (status, name, _, when) in COMMON {
                 if when == When::Always || !public {
                     let reference = RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));

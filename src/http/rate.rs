@@ -61,9 +61,7 @@ impl AuthLimits {
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(limits.clock.now()).as_secs() + 1;
         limits.addresses.check_key(&network(address)).map_err(wait)?;
         match account {
-            Some(account) => {
-                limits.accounts.check_key(&limits.hasher.hash_one(fold(account))).map_err(wait)
-            }
+            Some(account) => limits.accounts.check_key(&limits.hasher.hash_one(fold(account))).map_err(wait),
             None => Ok(()),
         }
     }

@@ -10,17 +10,17 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use crate::{actors::runtime::AskError, store::StoreError};
 use crate::domain::{
+    cart::Cart,
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::{Reservation, StockError, StockLevel, StockLine},
-    cart::Cart,
     order::{Order, OrderPayment},
     payment::Payment,
     product::Product,
     user::{Contact, PostalAddress},
 };
 pub use crate::store::inventory::Fence;
+use crate::{actors::runtime::AskError, store::StoreError};
 
 /// Why another service did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

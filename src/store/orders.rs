@@ -31,7 +31,8 @@ pub trait OrderStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Duplicate`] with `key` when the user used that key for another order, with
     /// `cart` when an order was made from this version of the user's cart.
-    async fn insert(&self, order: &Order, key: Option<&IdempotencyKey>, events: &[Envelope]) -> Result<u64, StoreError>;
+    async fn insert(&self, order: &Order, key: Option<&IdempotencyKey>, events: &[Envelope])
+    -> Result<u64, StoreError>;
 
     /// Writes an order that was read; see the module for versions.
     async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError>;

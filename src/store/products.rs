@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 
 use super::{Page, StoreError};
-use crate::domain::{event::Envelope, ids::{ProductId, UserId}, product::Product};
+use crate::domain::{
+    event::Envelope,
+    ids::{ProductId, UserId},
+    product::Product,
+};
 
 /// A product as it is after a change: what a search index needs to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -92,7 +92,8 @@ impl CartAnswer {
                 image: offer.product.images.first().map(|image| image.thumbnail.clone()),
             })
             .collect();
-        let sums: Result<Vec<Money>, _> = shown().map(|(line, offer)| offer.product.price.times(line.quantity)).collect();
+        let sums: Result<Vec<Money>, _> =
+            shown().map(|(line, offer)| offer.product.price.times(line.quantity)).collect();
         let subtotal = sums.and_then(Money::sum).map(|sum| sum.unwrap_or(Money::zero(Currency::Inr))).ok();
         let totals = CartTotalsView {
             item_count: items.len(),
@@ -108,16 +109,23 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::product::{Image, Product};
     use crate::domain::ids::ImageId;
+    use crate::domain::product::{Image, Product};
 
     fn offer(minor: i64, currency: Currency, picture: bool) -> Offer {
         let now = Timestamp::UNIX_EPOCH;
         let image = Image { id: ImageId::generate(), url: "/u".into(), thumbnail: "/t".into() };
         let product = Product {
-            id: ProductId::generate(), title: "A".into(), description: String::new(), price: Money::new(minor, currency),
-            category: String::new(), seller: UserId::generate(), images: if picture { vec![image] } else { vec![] },
-            created_at: now, updated_at: now, version: 1,
+            id: ProductId::generate(),
+            title: "A".into(),
+            description: String::new(),
+            price: Money::new(minor, currency),
+            category: String::new(),
+            seller: UserId::generate(),
+            images: if picture { vec![image] } else { vec![] },
+            created_at: now,
+            updated_at: now,
+            version: 1,
         };
         Offer { product: Arc::new(product), available: 5 }
     }
@@ -126,7 +134,8 @@ mod tests {
     fn totals_are_over_what_is_still_offered() {
         let now = Timestamp::UNIX_EPOCH;
         let mut cart = Cart::empty(CartId::generate(), UserId::generate(), now);
-        let (inr, other, usd) = (offer(150, Currency::Inr, true), offer(1, Currency::Inr, false), offer(1, Currency::Usd, false));
+        let (inr, other, usd) =
+            (offer(150, Currency::Inr, true), offer(1, Currency::Inr, false), offer(1, Currency::Usd, false));
         assert_eq!(
             serde_json::to_value(CartAnswer::new(&cart, &[]).totals).unwrap(),
             serde_json::json!({"itemCount": 0, "totalQuantity": 0, "subtotal": {"amount": 0, "currency": "INR"}})

@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    inventory::StockView, money::Amount, order::OrderView, payment::PaymentView, product::ProductView, user::FullNameView,
-    user::UserView,
+    inventory::StockView, money::Amount, order::OrderView, payment::PaymentView, product::ProductView,
+    user::FullNameView, user::UserView,
 };
 use crate::{
     bus::table,

@@ -206,8 +206,16 @@ mod tests {
     #[test]
     fn numbers_and_numeric_strings_are_read_exactly() {
         for (json, minor) in [
-            ("499.5", 49_950), ("0.07", 7), ("1", 100), ("\"19.99\"", 1_999), ("1.10", 110), ("-3", -300),
-            ("1e3", 100_000), ("\"1.5e1\"", 1_500), ("\"5e-1\"", 50), ("\"125e-2\"", 125),
+            ("499.5", 49_950),
+            ("0.07", 7),
+            ("1", 100),
+            ("\"19.99\"", 1_999),
+            ("1.10", 110),
+            ("-3", -300),
+            ("1e3", 100_000),
+            ("\"1.5e1\"", 1_500),
+            ("\"5e-1\"", 50),
+            ("\"125e-2\"", 125),
         ] {
             assert_eq!(serde_json::from_str::<Amount>(json).unwrap().minor(), minor, "{json}");
         }
@@ -215,8 +223,25 @@ mod tests {
 
     #[test]
     fn a_third_decimal_and_what_is_no_number_are_refused() {
-        for json in ["0.001", "10.999", "1e-3", "\"1.005\"", "\"\"", "\"abc\"", "true", "null", "[]", "1e30", "1e300",
-            "\"1e99999999999\"", "\"é\"", "\"1.\"", "\"e\"", "\"-é e5\"", "18446744073709551615"] {
+        for json in [
+            "0.001",
+            "10.999",
+            "1e-3",
+            "\"1.005\"",
+            "\"\"",
+            "\"abc\"",
+            "true",
+            "null",
+            "[]",
+            "1e30",
+            "1e300",
+            "\"1e99999999999\"",
+            "\"é\"",
+            "\"1.\"",
+            "\"e\"",
+            "\"-é e5\"",
+            "18446744073709551615",
+        ] {
             assert!(serde_json::from_str::<Amount>(json).is_err(), "{json}");
         }
     }
@@ -224,7 +249,9 @@ mod tests {
     #[test]
     fn an_unknown_currency_is_refused() {
         assert!(serde_json::from_str::<MoneyView>(r#"{"amount": 1, "currency": "EUR"}"#).is_err());
-        assert_eq!(serde_json::to_string(&MoneyView::from(Money::new(5_000, Currency::Usd))).unwrap(),
-            r#"{"amount":50,"currency":"USD"}"#);
+        assert_eq!(
+            serde_json::to_string(&MoneyView::from(Money::new(5_000, Currency::Usd))).unwrap(),
+            r#"{"amount":50,"currency":"USD"}"#
+        );
     }
 }

@@ -9,10 +9,7 @@
 //! **Invariant:** a user is in the cache as written before the answer is given, or not in
 //! it at all when the outcome is unknown.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, ResponseActFuture, WrapFuture};
 use tokio::sync::Mutex;

@@ -14,10 +14,7 @@ use std::{
     time::Duration,
 };
 
-use moka::{
-    ops::compute::Op,
-    sync::Cache,
-};
+use moka::{ops::compute::Op, sync::Cache};
 
 use crate::domain::{ids::UserId, user::User};
 
@@ -94,7 +91,10 @@ pub(super) fn bare(user: User) -> User {
 fn weight(user: &User) -> u32 {
     let lines = |at: &crate::domain::user::Address| {
         let postal = &at.postal;
-        [&postal.street, &postal.city, &postal.state, &postal.country, &postal.zip].map(String::len).iter().sum::<usize>()
+        [&postal.street, &postal.city, &postal.state, &postal.country, &postal.zip]
+            .map(String::len)
+            .iter()
+            .sum::<usize>()
     };
     let bytes = user.addresses.iter().map(lines).sum::<usize>() + user.email.len() + user.full_name.first_name.len();
     u32::try_from(1 + bytes / 1_024).unwrap_or(u32::MAX)
@@ -103,7 +103,10 @@ fn weight(user: &User) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Timestamp, user::{FullName, Role}};
+    use crate::domain::{
+        Timestamp,
+        user::{FullName, Role},
+    };
 
     fn user(version: u64) -> User {
         User {

@@ -1,11 +1,7 @@
 //! Why an account could not be had or changed.
 
 use super::passwords::PasswordError;
-use crate::{
-    actors::runtime::AskError,
-    domain::user::UserError,
-    store::StoreError,
-};
+use crate::{actors::runtime::AskError, domain::user::UserError, store::StoreError};
 
 /// The accounts' own refusals.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -35,7 +35,10 @@ use crate::{
     store::{AccountStore, StoreError},
 };
 
-pub use self::{error::AccountError, passwords::{PasswordError, Passwords}};
+pub use self::{
+    error::AccountError,
+    passwords::{PasswordError, Passwords},
+};
 
 /// A call's failure.
 pub type Failure = AskError<AccountError>;

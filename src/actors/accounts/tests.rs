@@ -11,7 +11,10 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::{
-    domain::{event::{Envelope, Event}, user::{ADDRESSES_MAX, UserError}},
+    domain::{
+        event::{Envelope, Event},
+        user::{ADDRESSES_MAX, UserError},
+    },
     peers,
 };
 
@@ -41,7 +44,9 @@ impl AccountStore for Fake {
         tokio::task::yield_now().await;
         assert!(self.panics.fetch_sub(1, Ordering::SeqCst) <= 0, "in the store, on purpose");
         let mut users = self.users.lock();
-        if self.rivals.fetch_sub(1, Ordering::SeqCst) > 0 && let Some(stored) = users.get_mut(&user.id) {
+        if self.rivals.fetch_sub(1, Ordering::SeqCst) > 0
+            && let Some(stored) = users.get_mut(&user.id)
+        {
             stored.version += 1;
         }
         if users.get(&user.id).map_or(0, |stored| stored.version) != user.version {

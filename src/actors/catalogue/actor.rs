@@ -6,7 +6,10 @@ use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{CatalogueFailure, snapshots::{Snapshot, Snapshots}};
+use super::{
+    CatalogueFailure,
+    snapshots::{Snapshot, Snapshots},
+};
 use crate::{
     domain::{
         Timestamp,
@@ -16,7 +19,7 @@ use crate::{
         money::Money,
         product::{IMAGES_MAX, Image, Product, ProductError, ProductPatch},
     },
-    integrations::imagekit::{PictureStore, prepare_bounded},
+    integrations::imagekit::{PictureStore, Preparer},
     peers::Peers,
     store::{ProductStore, StoreError},
 };
@@ -57,6 +60,7 @@ pub(super) struct Shelf {
     pub(super) store: Arc<dyn ProductStore>,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) pictures: Arc<dyn PictureStore>,
+    pub(super) preparer: Preparer,
     pub(super) peers: Peers,
     pub(super) changed: Arc<Notify>,
 }
@@ -160,7 +164,7 @@ impl Shelf {
                 return Err(error.into());
             }
         }
-        Ok(self.show(product, levels.first().copied()))
+        self.show(&product, levels.first().copied()).await
     }
 
     async fn edit(&self, id: ProductId, who: Editor, edit: Edit) -> Outcome<Arc<Snapshot>> {
@@ -220,7 +224,7 @@ impl Shelf {
                 Ok(version) => {
                     product.version = version;
                     let level = self.peers.inventory()?.level(product.id).await?;
-                    return Ok(self.show(product, level));
+                    return self.show(&product, level).await;
                 }
                 Err(StoreError::Conflict) => product = self.editable(product.id, who).await?,
                 Err(error) => return Err(error.into()),
@@ -256,14 +260,14 @@ impl Shelf {
     }
 
     /// Shows a product as just written, before its writer has the answer.
-    fn show(&self, product: Product, level: Option<StockLevel>) -> Arc<Snapshot> {
+    async fn show(&self, product: &Product, level: Option<StockLevel>) -> Outcome<Arc<Snapshot>> {
         let level = level.unwrap_or_else(|| StockLevel::empty(product.id));
-        self.snapshots.put_product(&product, level);
+        self.snapshots.put_product(product, level);
         self.changed.notify_one();
-        self.snapshots.get(product.id).unwrap_or_else(|| {
-            let ticket = self.snapshots.ticket(product.id);
-            self.snapshots.fill(ticket, product, &level)
-        })
+        match self.snapshots.get(product.id) {
+            Some(shown) => Ok(shown),
+            None => self.load(product.id).await?.ok_or(CatalogueFailure::NotFound),
+        }
     }
 
     /// Reads a product past the snapshots and remembers it.
@@ -302,7 +306,7 @@ impl Shelf {
     async fn keep_pictures(&self, files: Vec<Bytes>) -> Outcome<Vec<Image>> {
         let mut ready = Vec::with_capacity(files.len());
         for file in files {
-            ready.push(prepare_bounded(file).await?);
+            ready.push(self.preparer.prepare_bounded(file).await?);
         }
         let mut kept = Vec::with_capacity(ready.len());
         for picture in ready {

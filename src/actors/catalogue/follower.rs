@@ -80,13 +80,19 @@ impl Follow {
 
     async fn catch_up(&self) -> Result<(), Trouble> {
         let mut seen = self.index.last_sequence();
+        // An index that knows more than the store belongs to another store, or to a later
+        // state of it than the one that was restored.
+        if seen > 0 && self.store.changes_since(seen - 1, 1).await?.is_empty() {
+            self.blocking(|index, _| index.clear(), vec![]).await?;
+            seen = 0;
+        }
         let mut any = false;
         loop {
             let changes = self.store.changes_since(seen, BATCH).await?;
             let Some(last) = changes.last() else { break };
             seen = last.sequence;
             let full = changes.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-            self.blocking(|index, changes| index.apply(changes), changes).await?;
+            self.blocking(SearchIndex::apply, changes).await?;
             any = true;
             if !full {
                 break;

@@ -36,7 +36,7 @@ use crate::{
         inventory::StockLevel,
         product::{Product, ProductError, ProductPatch},
     },
-    integrations::imagekit::{PictureError, PictureStore},
+    integrations::imagekit::{PictureError, PictureStore, Preparer},
     peers::{PeerError, Peers},
     store::{ProductStore, StoreError},
 };
@@ -102,7 +102,14 @@ impl Catalogue {
         peers: Peers,
     ) -> Self {
         let changed = Arc::new(Notify::new());
-        let shelf = Arc::new(Shelf { store, snapshots, pictures, peers, changed: Arc::clone(&changed) });
+        let shelf = Arc::new(Shelf {
+            store,
+            snapshots,
+            pictures,
+            preparer: Preparer::default(),
+            peers,
+            changed: Arc::clone(&changed),
+        });
         let of_actor = Arc::clone(&shelf);
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
         let actor = runtime.supervise("catalogue", limits, move || CatalogueActor::new(Arc::clone(&of_actor)));
@@ -170,7 +177,13 @@ impl Catalogue {
     ///
     /// # Errors
     /// `NotFound`, `NotYours`.
-    pub async fn patch(&self, id: ProductId, who: Editor, patch: ProductPatch, stock: Option<u32>) -> Answer<Arc<Snapshot>> {
+    pub async fn patch(
+        &self,
+        id: ProductId,
+        who: Editor,
+        patch: ProductPatch,
+        stock: Option<u32>,
+    ) -> Answer<Arc<Snapshot>> {
         self.edit(id, who, Edit::Patch { patch, stock }).await
     }
 
@@ -210,6 +223,14 @@ impl Catalogue {
         self.shelf.store.insert_many(&documents).await?;
         self.shelf.changed.notify_one();
         Ok(())
+    }
+
+    /// How many products there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        self.shelf.store.count().await
     }
 
     /// Where pictures are kept.

@@ -15,7 +15,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-use self::{actor::{Call, InventoryActor}, expiry::ExpiryActor};
+use self::{
+    actor::{Call, InventoryActor},
+    expiry::ExpiryActor,
+};
 use super::runtime::{AskError, Limits, Runtime, Sharded};
 use crate::{
     domain::{

@@ -11,11 +11,7 @@ use askama::Template;
 use super::ShopInfo;
 use crate::{
     bus::HandleError,
-    domain::{
-        Timestamp,
-        text::is_email,
-        user::Contact,
-    },
+    domain::{Timestamp, text::is_email, user::Contact},
     store::mailbox::Mail,
 };
 
@@ -134,7 +130,8 @@ pub enum Letter {
 /// spaces, invisible marks that turn the direction of writing go.
 #[must_use]
 pub fn one_line(text: &str) -> String {
-    let turns_direction = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns_direction =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let plain = text.chars().filter(|c| !turns_direction(*c)).map(|c| {
         let breaks = c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         if breaks { ' ' } else { c }

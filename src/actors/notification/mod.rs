@@ -18,14 +18,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 
-pub use actor::NotificationActor;
 use actor::Deliver;
+pub use actor::NotificationActor;
 pub use letter::Letter;
 
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
     bus::{Consumer, Delivery, HandleError, table},
-    integrations::smtp::{Mailer, MailboxMailer},
+    integrations::smtp::{MailboxMailer, Mailer},
     peers::Peers,
     store::Stores,
 };

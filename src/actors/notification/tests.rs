@@ -129,7 +129,8 @@ fn with(mut payload: Value, key: &str, value: Value) -> Value {
 
 #[actix_rt::test]
 async fn a_welcome_names_the_shop_and_the_person() {
-    let payload = json!({"id": USER, "username": "asha", "email": "asha@example.com", "fullName": {"firstName": "Asha"}});
+    let payload =
+        json!({"id": USER, "username": "asha", "email": "asha@example.com", "fullName": {"firstName": "Asha"}});
     let mail = mail_of(table::USER_CREATED_NOTIFICATION, payload).await;
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("asha@example.com", "Welcome to Tea & Co"));
     assert_eq!(
@@ -143,7 +144,8 @@ async fn a_welcome_names_the_shop_and_the_person() {
 
 #[actix_rt::test]
 async fn a_seller_hears_of_her_new_product() {
-    let payload = json!({"productId": ORDER, "sellerId": USER, "email": "s@example.com", "username": "sel", "title": "Pot"});
+    let payload =
+        json!({"productId": ORDER, "sellerId": USER, "email": "s@example.com", "username": "sel", "title": "Pot"});
     let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, payload).await;
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("s@example.com", "New product: Pot"));
     assert!(mail.text.contains("Hello sel,") && mail.text.contains("your product \"Pot\" is now on sale"));
@@ -160,7 +162,11 @@ async fn mails_of_a_payment_name_the_order_and_the_amount() {
     ] {
         let mail = mail_of(queue, with(payment(), "reason", json!("card <declined>"))).await;
         assert_eq!(mail.subject, format!("{subject} for order {ORDER}"));
-        assert!(mail.text.contains(&format!("Order:   {ORDER}\nAmount:  1148.90 INR\nPayment: pay_1\n")), "{}", mail.text);
+        assert!(
+            mail.text.contains(&format!("Order:   {ORDER}\nAmount:  1148.90 INR\nPayment: pay_1\n")),
+            "{}",
+            mail.text
+        );
         assert!(mail.text.contains("Reason:  card <declined>\n\nhttp://localhost:8080/orders/"), "{}", mail.text);
         assert!(mail.html.contains(ORDER) && mail.html.contains("card &#60;declined&#62;"));
     }
@@ -324,7 +330,8 @@ async fn a_mailer_that_panics_costs_one_try_and_no_mail() {
 async fn a_flood_is_answered_whole_and_in_its_order() {
     let fixture = start();
     let some = |n: u32| {
-        let payload = if n.is_multiple_of(3) { json!(n) } else { with(payment(), "orderId", json!(format!("{:024x}", n % 50))) };
+        let payload =
+            if n.is_multiple_of(3) { json!(n) } else { with(payment(), "orderId", json!(format!("{:024x}", n % 50))) };
         delivery(table::PAYMENT_INITIATED_NOTIFICATION, payload)
     };
     let answers = fixture.notifications.handle((0..600).map(some).collect()).await;

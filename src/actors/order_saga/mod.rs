@@ -108,12 +108,13 @@ impl Orders {
     pub fn start(runtime: &Runtime, store: Arc<dyn OrderStore>, peers: Peers, settings: OrderSettings) -> Self {
         let context = SagaContext { store: Arc::clone(&store), peers: peers.clone() };
         let of_sagas = context.clone();
-        let sagas = runtime.keyed("order_saga", KeyedLimits::default(), move |order| {
-            OrderSaga::new(*order, of_sagas.clone())
-        });
+        let sagas =
+            runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
         let desk = Arc::new(Desk::new(context, settings));
         let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk };
-        runtime.supervise("order_sweeper", Limits::default(), move || OrderSweeper::new(Arc::clone(&store), sagas.clone()));
+        runtime.supervise("order_sweeper", Limits::default(), move || {
+            OrderSweeper::new(Arc::clone(&store), sagas.clone())
+        });
         orders
     }
 

@@ -131,8 +131,11 @@ impl Relay {
 }
 
 async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> Vec<(&'static str, Option<Parked>)> {
-    let (deliveries, told): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|item| ((item.delivery.queue, item.envelope), item.delivery)).map(|(a, b)| (b, a)).unzip();
+    let (deliveries, told): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .map(|item| ((item.delivery.queue, item.envelope), item.delivery))
+        .map(|(a, b)| (b, a))
+        .unzip();
     let mut outcomes = consumer.handle(deliveries).await;
     // A consumer that answers for fewer than it got has not handled the rest.
     outcomes.resize(told.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));

@@ -91,7 +91,13 @@ impl Flow {
     }
 
     /// Takes what a checkout handed to the page.
-    pub(super) async fn verify(&self, user: UserId, order_id: &str, payment_id: &str, signature: &str) -> Outcome<Payment> {
+    pub(super) async fn verify(
+        &self,
+        user: UserId,
+        order_id: &str,
+        payment_id: &str,
+        signature: &str,
+    ) -> Outcome<Payment> {
         let payment = self.by_gateway_order(order_id).await?;
         if payment.user() != user {
             return Err(PaymentFailure::NotYours);

@@ -150,7 +150,13 @@ impl Payments {
     ///
     /// # Errors
     /// `NotFound`, `NotYours`, `BadSignature`.
-    pub async fn verify(&self, user: UserId, order_id: String, payment_id: String, signature: String) -> Answer<Payment> {
+    pub async fn verify(
+        &self,
+        user: UserId,
+        order_id: String,
+        payment_id: String,
+        signature: String,
+    ) -> Answer<Payment> {
         self.shards.of(&order_id).ask(Task::Verify { user, order_id, payment_id, signature }).await
     }
 

@@ -73,12 +73,14 @@ impl Flow {
             payment.refund_processed(refund, gateway_id, Timestamp::now());
             let told = told(&payment);
             let Some(row) = told.refunds.iter().find(|row| row.id == refund) else { break };
-            let refunded = Event::PaymentRefunded { payment: told.clone(), amount: row.amount, reason: row.reason.clone() };
+            let refunded =
+                Event::PaymentRefunded { payment: told.clone(), amount: row.amount, reason: row.reason.clone() };
             if self.save(&mut payment, &[Event::PaymentUpdated(told.clone()), refunded]).await? {
                 break;
             }
             payment = self.read(payment.id).await?;
-            let taken = |row: &crate::domain::payment::Refund| row.id == refund && row.status == RefundStatus::Processed;
+            let taken =
+                |row: &crate::domain::payment::Refund| row.id == refund && row.status == RefundStatus::Processed;
             if payment.refunds.iter().any(taken) {
                 break;
             }

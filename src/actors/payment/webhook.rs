@@ -7,7 +7,11 @@ use super::{
     PaymentFailure,
     flow::{Flow, Outcome},
 };
-use crate::domain::{Timestamp, money::{Currency, Money}, payment::PaymentError};
+use crate::domain::{
+    Timestamp,
+    money::{Currency, Money},
+    payment::PaymentError,
+};
 
 /// The parts of a webhook that matter here; the gateway sends many more.
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, ActorContext, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::KindStats;

@@ -19,7 +19,10 @@ mod locks;
 mod stats;
 
 use std::{
-    sync::{Arc, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,8 +32,8 @@ use parking_lot::Mutex;
 
 pub use backoff::Backoff;
 pub use handle::{Handle, Sharded};
-pub use locks::StripedLocks;
 pub use keyed::{Keyed, KeyedLimits};
+pub use locks::StripedLocks;
 pub use stats::{KindSnapshot, KindStats};
 
 /// Why a caller got no answer of the actor's own.

@@ -77,7 +77,9 @@ impl Handler<Do> for Counter {
         };
         match message {
             Do::PanicInHandler => panic!("in a handler, on purpose"),
-            Do::Refuse => return AtomicResponse::new(Box::pin(std::future::ready(Err("no".to_owned())).into_actor(self))),
+            Do::Refuse => {
+                return AtomicResponse::new(Box::pin(std::future::ready(Err("no".to_owned())).into_actor(self)));
+            }
             Do::PanicInSpawned => {
                 ctx.spawn(async { panic!("in a spawned future, on purpose") }.into_actor(self));
             }

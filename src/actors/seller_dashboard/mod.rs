@@ -64,9 +64,8 @@ impl SellerDashboard {
     fn over(runtime: &Runtime, store: Arc<dyn DashboardStore>) -> Self {
         let limits = Limits { in_flight: 256, deadline: Duration::from_secs(15) };
         let of_actor = Arc::clone(&store);
-        let actor = runtime.supervise("seller_dashboard", limits, move || {
-            SellerDashboardActor::new(Arc::clone(&of_actor))
-        });
+        let actor =
+            runtime.supervise("seller_dashboard", limits, move || SellerDashboardActor::new(Arc::clone(&of_actor)));
         Self { actor, store }
     }
 
@@ -122,9 +121,8 @@ fn no_answer(error: &AskError<StoreError>) -> HandleError {
 /// better tried alone.
 const fn may_be_one(error: &AskError<StoreError>) -> bool {
     match error {
-        AskError::Died | AskError::Refused(StoreError::Corrupt(_) | StoreError::Duplicate(_) | StoreError::Conflict) => {
-            true
-        }
+        AskError::Died
+        | AskError::Refused(StoreError::Corrupt(_) | StoreError::Duplicate(_) | StoreError::Conflict) => true,
         AskError::Busy
         | AskError::Restarting
         | AskError::Deadline

@@ -19,7 +19,7 @@ use crate::{
         order::Order,
         payment::Payment,
     },
-    store::{Stores, StoreError, dashboard::DashboardChange, products::ProductChange},
+    store::{StoreError, Stores, dashboard::DashboardChange, products::ProductChange},
     views::{order::OrderView, payment::PaymentView, product::ProductView, user::UserView},
 };
 
@@ -164,4 +164,3 @@ fn as_told(mut document: Value, stored: u64) -> Value {
     }
     document
 }
-

@@ -1,6 +1,9 @@
 //! A marketplace's life through the embedded store, and what becomes of trouble.
 
-use std::{path::PathBuf, sync::atomic::{AtomicU32, Ordering}};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -80,8 +83,12 @@ impl Owners {
             updated_at: now,
             version: 0,
         };
-        let contact =
-            Contact { user: seller, email: "s@example.com".into(), username: "s".into(), full_name: FullName::default() };
+        let contact = Contact {
+            user: seller,
+            email: "s@example.com".into(),
+            username: "s".into(),
+            full_name: FullName::default(),
+        };
         let event = Event::ProductCreated { product: product.clone(), stock: 9, seller: contact };
         product.version = self.stores.products.save(&product, &[Envelope::new(event, now)]).await.unwrap();
         product
@@ -288,10 +295,7 @@ async fn one_bad_delivery_holds_up_no_other() {
         let batch = vec![note("a"), unreadable, note(bad), note("b")];
         let answers = dashboard.handle(batch).await;
         assert!(
-            matches!(
-                answers[..],
-                [Ok(()), Err(HandleError::Unreadable(_)), Err(HandleError::Transient(_)), Ok(())]
-            ),
+            matches!(answers[..], [Ok(()), Err(HandleError::Unreadable(_)), Err(HandleError::Transient(_)), Ok(())]),
             "{bad}: {answers:?}"
         );
         assert_eq!(store.notes.lock().len(), 2 * (round + 1));

@@ -5,7 +5,11 @@ use jiff::SignedDuration;
 use super::{
     CancelCause, Order, OrderError, OrderItem, OrderPayment, OrderStatus, Saga, SagaStep, Shipment, TimelineEntry,
 };
-use crate::domain::{Timestamp, ids::{PaymentId, UserId}, user::PostalAddress};
+use crate::domain::{
+    Timestamp,
+    ids::{PaymentId, UserId},
+    user::PostalAddress,
+};
 
 /// What money that has arrived means for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +164,9 @@ impl Order {
         self.updated_at = now;
         if self.items.iter().all(|item| item.shipment == Shipment::Delivered) {
             self.reach(OrderStatus::Delivered, None, now);
-        } else if self.status == OrderStatus::Confirmed && self.items.iter().all(|item| item.shipment != Shipment::Waiting) {
+        } else if self.status == OrderStatus::Confirmed
+            && self.items.iter().all(|item| item.shipment != Shipment::Waiting)
+        {
             self.reach(OrderStatus::Shipped, None, now);
         }
         Ok(())

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web::Data};
 use garde::Validate;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Services;
@@ -16,7 +16,6 @@ use crate::{
         user::{FullName, PostalAddress, Role, User},
     },
     http::{
-        address,
         auth::{AuthUser, MaybeUser},
         csrf,
         error::{ApiError, FieldError},
@@ -24,7 +23,7 @@ use crate::{
         state::State,
         tokens,
     },
-    views::user::{AddressesView, UserView},
+    views::user::{AddressesView, MessageAnswer, SessionAnswer, UserAnswer, UserView},
 };
 
 /// The roles that somebody can register as.
@@ -98,32 +97,6 @@ pub struct LoginBody {
     password: String,
 }
 
-/// A user with a token of hers.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SessionView {
-    /// For people.
-    message: &'static str,
-    /// The user.
-    user: UserView,
-    /// The token, also set as a cookie.
-    token: String,
-}
-
-/// A user.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MeView {
-    /// The user.
-    user: UserView,
-}
-
-/// A word for people.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MessageView {
-    /// The word.
-    #[schema(example = "Logged out")]
-    message: &'static str,
-}
-
 /// An address to keep.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -154,16 +127,16 @@ pub struct AddressBody {
     is_default: Option<bool>,
 }
 
-fn limit(state: &State, req: &HttpRequest, account: &str) -> Result<(), ApiError> {
-    let from = address::of(req, &state.settings.trusted_proxies);
-    state.auth_limits.check(from, Some(account)).map_err(|retry_after| ApiError::TooManyRequests { retry_after })
-}
-
-fn session(state: &State, user: &User, message: &'static str, mut answer: actix_web::HttpResponseBuilder) -> Result<HttpResponse, ApiError> {
+fn session(
+    state: &State,
+    user: &User,
+    message: &'static str,
+    mut answer: actix_web::HttpResponseBuilder,
+) -> Result<HttpResponse, ApiError> {
     let issued = state.tokens.issue(user.id, user.role, Timestamp::now());
     let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
     let cookie = tokens::cookie(&token, state.settings.production);
-    Ok(answer.cookie(cookie).json(SessionView { message, user: UserView::from(user), token }))
+    Ok(answer.cookie(cookie).json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
 }
 
 /// Registers a user or a seller, and logs her in.
@@ -171,7 +144,7 @@ fn session(state: &State, user: &User, message: &'static str, mut answer: actix_
     tag = "auth",
     request_body = RegisterBody,
     responses(
-        (status = 201, description = "Registered and logged in; the token is also a cookie", body = SessionView),
+        (status = 201, description = "Registered and logged in; the token is also a cookie", body = SessionAnswer),
         (status = 400, description = "Invalid, or `User already exists`", body = crate::http::error::ErrorBody),
     ),
     security(())
@@ -183,7 +156,7 @@ pub async fn register(
     services: Data<Services>,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, ApiError> {
-    limit(&state, &req, &fold(&body.email))?;
+    state.check_auth_rate(&req, Some(&fold(&body.email)))?;
     let name = body.full_name.unwrap_or_default();
     let role = match body.role {
         Some(RegisterRole::Seller) => Role::Seller,
@@ -205,7 +178,7 @@ pub async fn register(
     tag = "auth",
     request_body = LoginBody,
     responses(
-        (status = 200, description = "Logged in; the token is also a cookie", body = SessionView),
+        (status = 200, description = "Logged in; the token is also a cookie", body = SessionAnswer),
         (status = 401, description = "`Invalid credentials`", body = crate::http::error::ErrorBody),
     ),
     security(())
@@ -222,17 +195,17 @@ pub async fn login(
         (None, Some(username)) => (LoginName::Username(username.clone()), username),
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
-    limit(&state, &req, &fold(&account))?;
+    state.check_auth_rate(&req, Some(&fold(&account)))?;
     let user = services.accounts.login(name, SecretString::from(body.password)).await?;
     session(&state, &user, "Logged in", HttpResponse::Ok())
 }
 
 /// The user of the token.
-#[utoipa::path(tag = "auth", responses((status = 200, description = "The user", body = MeView)))]
+#[utoipa::path(tag = "auth", responses((status = 200, description = "The user", body = UserAnswer)))]
 #[get("/api/auth/me")]
 pub async fn me(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     let user = services.accounts.user(user.id).await?.ok_or_else(ApiError::unauthorized)?;
-    Ok(HttpResponse::Ok().json(MeView { user: UserView::from(&user) }))
+    Ok(HttpResponse::Ok().json(UserAnswer { user: UserView::from(&user) }))
 }
 
 async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<HttpResponse, ApiError> {
@@ -242,14 +215,14 @@ async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<
         state.dead_tokens.insert(&user.jti, user.exp, Timestamp::now());
     }
     let cookie = tokens::removal_cookie(state.settings.production);
-    Ok(HttpResponse::Ok().cookie(cookie).json(MessageView { message: "Logged out" }))
+    Ok(HttpResponse::Ok().cookie(cookie).json(MessageAnswer { message: "Logged out".to_owned() }))
 }
 
 /// Ends the token, if there is one.
 #[utoipa::path(
     tag = "auth",
     operation_id = "logout_by_get",
-    responses((status = 200, description = "Logged out; the token is dead", body = MessageView)),
+    responses((status = 200, description = "Logged out; the token is dead", body = MessageAnswer)),
     security(())
 )]
 #[get("/api/auth/logout")]
@@ -267,7 +240,7 @@ pub async fn logout_by_get(
 #[utoipa::path(
     tag = "auth",
     operation_id = "logout_by_post",
-    responses((status = 200, description = "Logged out; the token is dead", body = MessageView)),
+    responses((status = 200, description = "Logged out; the token is dead", body = MessageAnswer)),
     security(())
 )]
 #[post("/api/auth/logout")]
@@ -301,16 +274,16 @@ pub async fn add_address(
     if !problems.is_empty() {
         return Err(ApiError::Validation(problems.into_iter().map(|(path, msg)| FieldError::new(path, msg)).collect()));
     }
-    let addresses = services.accounts.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
-    Ok(HttpResponse::Created().json(AddressesView::from(addresses.as_slice())))
+    let kept = services.accounts.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
+    Ok(HttpResponse::Created().json(AddressesView::from(kept.as_slice())))
 }
 
 /// The user's addresses.
 #[utoipa::path(tag = "auth", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
 #[get("/api/auth/users/me/addresses")]
-pub async fn addresses(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    let addresses = services.accounts.addresses(user.id).await?;
-    Ok(HttpResponse::Ok().json(AddressesView::from(addresses.as_slice())))
+pub async fn list_addresses(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+    let kept = services.accounts.addresses(user.id).await?;
+    Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }
 
 /// Forgets an address.
@@ -328,7 +301,6 @@ pub async fn remove_address(
     services: Data<Services>,
     PathId(address): PathId<AddressId>,
 ) -> Result<HttpResponse, ApiError> {
-    let addresses = services.accounts.remove_address(user.id, address).await?;
-    Ok(HttpResponse::Ok().json(AddressesView::from(addresses.as_slice())))
+    let kept = services.accounts.remove_address(user.id, address).await?;
+    Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }
-

@@ -1,9 +1,34 @@
 //! The embedded mailbox.
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE}, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
+    web::Data,
+};
+
+use utoipa::ToSchema;
 
 use super::Services;
 use crate::http::{error::ApiError, pages::mailbox::mailbox_page};
+
+/// A mail, as programs see it.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes a mail in the OpenAPI document")]
+pub struct MailView {
+    /// Whom to.
+    #[schema(example = "asha@example.com")]
+    to: String,
+    /// Subject.
+    #[schema(example = "Welcome to microBazaar")]
+    subject: String,
+    /// Plain text.
+    text: String,
+    /// HTML.
+    html: String,
+    /// When made.
+    #[schema(format = DateTime, example = "2026-01-02T03:04:05Z")]
+    at: String,
+}
 
 /// How many mails are shown.
 const SHOWN: u32 = 500;
@@ -12,7 +37,7 @@ const SHOWN: u32 = 500;
 #[utoipa::path(
     tag = "operations",
     responses(
-        (status = 200, description = "Mails: HTML, or with `Accept: application/json` an array of `{to,subject,text,html,at}`", body = [crate::store::mailbox::Mail]),
+        (status = 200, description = "Mails: HTML, or with `Accept: application/json` an array of `{to,subject,text,html,at}`", body = [MailView]),
         (status = 404, description = "The mailbox is not shown", body = crate::http::error::ErrorBody),
     ),
     security(())
@@ -27,8 +52,7 @@ pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpRespo
     if accept.contains("application/json") {
         return Ok(answer.json(mails));
     }
-    let page = mailbox_page(&mails).map_err(|error| ApiError::Internal(error.to_string()))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:";
     answer.insert_header(("content-security-policy", policy)).insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
-    Ok(answer.body(page))
+    Ok(answer.body(mailbox_page(&mails)))
 }

@@ -8,8 +8,8 @@ pub mod mailbox;
 pub mod media;
 pub mod orders;
 pub mod payments;
-pub mod products;
 mod product_form;
+pub mod products;
 pub mod seller;
 
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(accounts::logout_by_get)
         .service(accounts::logout_by_post)
         .service(accounts::add_address)
-        .service(accounts::addresses)
+        .service(accounts::list_addresses)
         .service(accounts::remove_address)
         .service(products::create)
         .service(products::list)

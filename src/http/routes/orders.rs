@@ -181,7 +181,11 @@ pub async fn mine(
     )
 )]
 #[get("/api/orders/{id}")]
-pub async fn get(user: AuthUser, services: Data<Services>, PathId(id): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+pub async fn get(
+    user: AuthUser,
+    services: Data<Services>,
+    PathId(id): PathId<OrderId>,
+) -> Result<HttpResponse, ApiError> {
     let order = services.orders.get(id, party(&user)).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }

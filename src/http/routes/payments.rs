@@ -1,6 +1,9 @@
 //! Payments. `/api/payment/...` answers as `/api/payments/...`.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web::{Data, Payload}};
+use actix_web::{
+    HttpRequest, HttpResponse, get, post,
+    web::{Data, Payload},
+};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,7 +20,9 @@ use crate::{
     integrations::razorpay::Outcome,
     views::{
         money::MoneyInput,
-        payment::{CheckoutResultView, CheckoutView, PaymentAnswer, PaymentView, RefundAnswer, RefundView},
+        payment::{
+            CheckoutResultView, CheckoutView, PaymentAnswer, PaymentView, RefundAnswer, RefundView, VerifiedAnswer,
+        },
     },
 };
 
@@ -38,16 +43,6 @@ pub struct VerifyBody {
     #[serde(alias = "signature", alias = "razorpaySignature")]
     #[garde(length(max = 1000))]
     razorpay_signature: String,
-}
-
-/// A verified payment.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct VerifiedView {
-    /// For people.
-    #[schema(example = "Payment verified")]
-    message: &'static str,
-    /// The payment; its status tells if late money was refunded.
-    payment: PaymentView,
 }
 
 /// What to refund.
@@ -102,7 +97,11 @@ pub struct WebhookView {
     )
 )]
 #[post("/create/{orderId}")]
-pub async fn create(user: Buyer, services: Data<Services>, PathId(order): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+pub async fn create(
+    user: Buyer,
+    services: Data<Services>,
+    PathId(order): PathId<OrderId>,
+) -> Result<HttpResponse, ApiError> {
     let opened = services.payments.open(order, user.id).await?;
     let mut answer = if opened.new { HttpResponse::Created() } else { HttpResponse::Ok() };
     Ok(answer.json(CheckoutView::new(&opened.payment, services.payments.key_id())))
@@ -113,17 +112,22 @@ pub async fn create(user: Buyer, services: Data<Services>, PathId(order): PathId
     tag = "payments",
     request_body = VerifyBody,
     responses(
-        (status = 200, description = "The payment", body = VerifiedView),
+        (status = 200, description = "The payment", body = VerifiedAnswer),
         (status = 400, description = "`Invalid signature`; nothing is changed", body = ErrorBody),
         (status = 404, description = "No such payment", body = ErrorBody),
     )
 )]
 #[post("/verify")]
-pub async fn verify(user: Buyer, services: Data<Services>, Json(body): Json<VerifyBody>) -> Result<HttpResponse, ApiError> {
+pub async fn verify(
+    user: Buyer,
+    services: Data<Services>,
+    Json(body): Json<VerifyBody>,
+) -> Result<HttpResponse, ApiError> {
     let VerifyBody { razorpay_order_id, razorpay_payment_id, razorpay_signature } = body;
-    let verified = services.payments.verify(user.id, razorpay_order_id, razorpay_payment_id, razorpay_signature).await?;
+    let verified =
+        services.payments.verify(user.id, razorpay_order_id, razorpay_payment_id, razorpay_signature).await?;
     let payment = PaymentView::from(&verified);
-    Ok(HttpResponse::Ok().json(VerifiedView { message: "Payment verified", payment }))
+    Ok(HttpResponse::Ok().json(VerifiedAnswer { message: "Payment verified".to_owned(), payment }))
 }
 
 /// Takes a report of the gateway.
@@ -160,7 +164,11 @@ pub async fn webhook(req: HttpRequest, payload: Payload, services: Data<Services
     )
 )]
 #[get("/order/{orderId}")]
-pub async fn of_order(user: AuthUser, services: Data<Services>, PathId(order): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+pub async fn of_order(
+    user: AuthUser,
+    services: Data<Services>,
+    PathId(order): PathId<OrderId>,
+) -> Result<HttpResponse, ApiError> {
     let payment = services.payments.of_order(order).await?.ok_or(ApiError::NotFound("payment"))?;
     user.must_be_or_admin(payment.user())?;
     Ok(HttpResponse::Ok().json(PaymentAnswer { payment: PaymentView::from(&payment) }))
@@ -198,7 +206,8 @@ pub async fn refund(
     };
     let refunded = services.payments.refund(RefundRequest { payment, amount, reason: body.reason, key }).await?;
     let row = refunded.payment.refunds.iter().find(|row| row.id == refunded.refund);
-    let refund = row.map(RefundView::from).ok_or_else(|| ApiError::Internal("the refund is not in its payment".into()))?;
+    let refund =
+        row.map(RefundView::from).ok_or_else(|| ApiError::Internal("the refund is not in its payment".into()))?;
     Ok(HttpResponse::Created().json(RefundAnswer { payment: PaymentView::from(&refunded.payment), refund }))
 }
 

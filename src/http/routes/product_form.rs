@@ -136,7 +136,8 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
             return Err(ApiError::Malformed("the form has too many parts".to_owned()));
         }
         let name = part.name().unwrap_or_default().to_owned();
-        let is_file = part.content_disposition().is_some_and(|d| d.get_filename().is_some() || d.get_filename_ext().is_some());
+        let is_file =
+            part.content_disposition().is_some_and(|d| d.get_filename().is_some() || d.get_filename_ext().is_some());
         if matches!(name.as_str(), "images" | "images[]") {
             if form.files.len() == IMAGES_MAX {
                 return Err(ApiError::field("images", "a product has at most 5 pictures"));
@@ -152,7 +153,8 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
         } else {
             let too_large = || ApiError::field(name.clone(), "is too long");
             let text = read_part(&mut part, TEXT_MAX, too_large).await?;
-            let text = String::from_utf8(text.to_vec()).map_err(|_| ApiError::field(name.clone(), "must be UTF-8 text"))?;
+            let text =
+                String::from_utf8(text.to_vec()).map_err(|_| ApiError::field(name.clone(), "must be UTF-8 text"))?;
             if form.fields.insert(name.clone(), value_of(&name, text)?).is_some() {
                 return Err(ApiError::Validation(vec![FieldError::new(name, "stands twice")]));
             }

@@ -36,7 +36,7 @@ use crate::{
     },
     views::{
         money::{Amount, MoneyInput},
-        product::{ProductAnswer, ProductView},
+        product::{ProductCreatedView, ProductView},
     },
 };
 
@@ -142,7 +142,7 @@ fn show_list(req: &HttpRequest, paging: &Paging, listed: &Listed) -> HttpRespons
         (ProductBody = "multipart/form-data"),
     )),
     responses(
-        (status = 201, description = "The product", body = ProductAnswer),
+        (status = 201, description = "The product", body = ProductCreatedView),
         (status = 413, description = "A picture over 5 MiB, or the whole too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form, or no picture", body = ErrorBody),
     )
@@ -238,7 +238,11 @@ pub async fn of_seller(
     security(())
 )]
 #[get("/api/products/{id}")]
-pub async fn get(req: HttpRequest, services: Data<Services>, PathId(id): PathId<ProductId>) -> Result<HttpResponse, ApiError> {
+pub async fn get(
+    req: HttpRequest,
+    services: Data<Services>,
+    PathId(id): PathId<ProductId>,
+) -> Result<HttpResponse, ApiError> {
     let snapshot = services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
     Ok(show(&req, &snapshot))
 }
@@ -266,12 +270,13 @@ pub async fn patch(
         Some(input) => {
             let kept = match input.currency {
                 Some(currency) => currency,
-                None => services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?.product.price.currency(),
+                None => {
+                    services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?.product.price.currency()
+                }
             };
-            Some(input.or(kept)).filter(|price| price.minor() > 0).map_or_else(
-                || Err(ApiError::field("price.amount", "must be above zero")),
-                |price| Ok(Some(price)),
-            )?
+            Some(input.or(kept))
+                .filter(|price| price.minor() > 0)
+                .map_or_else(|| Err(ApiError::field("price.amount", "must be above zero")), |price| Ok(Some(price)))?
         }
     };
     let category = body.category.map(|category| category.trim().to_owned());
@@ -318,7 +323,11 @@ pub async fn add_images(
     )
 )]
 #[delete("/api/products/{id}/images/{imageId}")]
-pub async fn remove_image(req: HttpRequest, user: SellerOrAdmin, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+pub async fn remove_image(
+    req: HttpRequest,
+    user: SellerOrAdmin,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
     let id: ProductId = path_id(&req, "id")?;
     let image: ImageId = path_id(&req, "imageId")?;
     let snapshot = services.catalogue.remove_image(id, editor(&user), image).await?;
@@ -335,7 +344,11 @@ pub async fn remove_image(req: HttpRequest, user: SellerOrAdmin, services: Data<
     )
 )]
 #[delete("/api/products/{id}")]
-pub async fn delete(user: SellerOrAdmin, services: Data<Services>, PathId(id): PathId<ProductId>) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    user: SellerOrAdmin,
+    services: Data<Services>,
+    PathId(id): PathId<ProductId>,
+) -> Result<HttpResponse, ApiError> {
     services.catalogue.delete(id, editor(&user)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use super::Services;
 use crate::{
-    domain::{Timestamp, ids::ProductId},
+    domain::{Timestamp, ids::ProductId, inventory::StockLevel},
     http::{
         auth::SellerUser,
         error::ApiError,
@@ -97,7 +97,7 @@ pub async fn products(
     let page = services.dashboard.products(seller.id, paging.skip, paging.limit).await?;
     let ids: Vec<ProductId> = page.rows.iter().map(|row| row.id).collect();
     let levels = services.inventory.levels(&ids).await?;
-    let available = |id: ProductId| levels.iter().find(|level| level.product == id).map(|level| level.available());
+    let available = |id: ProductId| levels.iter().find(|level| level.product == id).map(StockLevel::available);
     let rows: Vec<Value> = page.rows.iter().map(|row| product_with_sold(row, available(row.id))).collect();
     Ok(paging.answer(&req, page.total).json(rows))
 }

@@ -52,7 +52,11 @@ async fn only_a_token_of_ours_that_lives_is_valid() {
         sign(Algorithm::HS256, &claims, b"another secret of enough bytes......"),
         sign(Algorithm::HS256, &Claims { exp: now - 10, ..claims.clone() }, SECRET),
         sign(Algorithm::HS256, &Claims { id: "x".into(), ..claims.clone() }, SECRET),
-        none, head.to_owned(), String::new(), "a.b.c".into(), "é".into(),
+        none,
+        head.to_owned(),
+        String::new(),
+        "a.b.c".into(),
+        "é".into(),
     ];
     assert_eq!(call(bearer("/any", &good)).await.status(), StatusCode::OK);
     for token in &bad {
@@ -163,7 +167,6 @@ fn forwarded_addresses_count_from_trusted_proxies_only() {
         assert!(text.parse::<address::Network>().is_err(), "{text}");
     }
     assert!("0.0.0.0/0".parse::<address::Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
-    assert!("::/0".parse::<address::Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
 }
 
 #[test]

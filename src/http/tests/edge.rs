@@ -62,8 +62,18 @@ async fn readiness_names_what_is_away() {
     let kind = |failing| ActorKind { kind: "cart".into(), alive: 1, restarts: 9, in_flight: 0, refused: 0, failing };
     let cases = [
         (ReadinessReport::default(), 200, "ready", vec![]),
-        (ReadinessReport { parts: vec![part("mail", PartState::Degraded)], ..Default::default() }, 200, "degraded", vec!["mail"]),
-        (ReadinessReport { parts: vec![part("store", PartState::Down)], ..Default::default() }, 503, "unavailable", vec!["store"]),
+        (
+            ReadinessReport { parts: vec![part("mail", PartState::Degraded)], ..Default::default() },
+            200,
+            "degraded",
+            vec!["mail"],
+        ),
+        (
+            ReadinessReport { parts: vec![part("store", PartState::Down)], ..Default::default() },
+            503,
+            "unavailable",
+            vec!["store"],
+        ),
         (ReadinessReport { actors: vec![kind(true)], ..Default::default() }, 503, "unavailable", vec!["cart"]),
         (ReadinessReport { actors: vec![kind(false)], ..Default::default() }, 200, "ready", vec![]),
         (ReadinessReport { draining: true, ..Default::default() }, 503, "unavailable", vec![]),
@@ -102,7 +112,10 @@ async fn operations_answer() {
 #[actix_web::test]
 async fn other_origins_are_answered_only_when_they_are_allowed() {
     let preflight = |origin: &str| {
-        TestRequest::default().method(Method::OPTIONS).uri("/things").insert_header(("origin", origin.to_owned()))
+        TestRequest::default()
+            .method(Method::OPTIONS)
+            .uri("/things")
+            .insert_header(("origin", origin.to_owned()))
             .insert_header(("access-control-request-method", "POST"))
     };
     let response = call(preflight("https://shop.example")).await;

@@ -33,11 +33,21 @@ fn every_variant_has_its_status_code_and_body() {
     for (error, status, retry, expected) in [
         (ApiError::field("qty", "must be 1 or more"), 400, "", invalid),
         (ApiError::Malformed("m".into()), 400, "", body("m", "request.malformed")),
-        (ApiError::bad_request("auth.user_exists", "User already exists"), 400, "", body("User already exists", "auth.user_exists")),
+        (
+            ApiError::bad_request("auth.user_exists", "User already exists"),
+            400,
+            "",
+            body("User already exists", "auth.user_exists"),
+        ),
         (ApiError::unauthorized(), 401, "", body("log in first", "auth.unauthorized")),
         (ApiError::forbidden(), 403, "", body("this is not yours to do", "auth.forbidden")),
         (ApiError::NotFound("product"), 404, "", body("there is no such product", "not_found")),
-        (ApiError::MethodNotAllowed { allow: "GET".into() }, 405, "", body("this path does not know this method", "request.method_not_allowed")),
+        (
+            ApiError::MethodNotAllowed { allow: "GET".into() },
+            405,
+            "",
+            body("this path does not know this method", "request.method_not_allowed"),
+        ),
         (ApiError::conflict("c", "m").with("available", json!(3)), 409, "", short),
         (ApiError::TooLarge("m".into()), 413, "", body("m", "request.too_large")),
         (ApiError::UnsupportedMedia("m".into()), 415, "", body("m", "request.unsupported_media")),

@@ -40,9 +40,14 @@ async fn what_is_wrong_is_named_by_its_path() {
         (r#"{"fullName": {"firstName": "a"}, "quantity": "2"}"#, "quantity"),
         (r#"{"fullName": {"firstName": "a"}, "quantity": 2, "quantity": 3}"#, "quantity"),
         (r#"{"fullName": {"firstName": "a"}, "quantity": 2, "price": {"amount": 0.001}}"#, "price.amount"),
-        (r#"{"fullName": {"firstName": "a"}, "quantity": 2, "price": {"amount": 1, "currency": "EUR"}}"#, "price.currency"),
+        (
+            r#"{"fullName": {"firstName": "a"}, "quantity": 2, "price": {"amount": 1, "currency": "EUR"}}"#,
+            "price.currency",
+        ),
         (r#"{"fullName": {"firstName": "a"}, "quantity": 2, "price": {"amount": 1.0000000000000001}}"#, "amount"),
-        ("[]", ""), ("5", ""), ("null", ""),
+        ("[]", ""),
+        ("5", ""),
+        ("null", ""),
     ] {
         assert_eq!(refused(post("/things", sent)).await, (400, vec![path.to_owned()]), "{sent}");
     }
@@ -83,9 +88,21 @@ async fn no_body_at_all_is_an_empty_object_where_that_is_enough() {
 async fn ids_and_queries_are_read_strictly() {
     assert_eq!(refused(TestRequest::get().uri("/things/zz")).await, (400, vec!["id".to_owned()]));
     for (query, path) in [
-        ("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("limit=", "limit"), ("skip=-1", "skip"),
-        ("page=0", "page"), ("page=1&skip=1", "page"), ("skip=18446744073709551615", "skip"), ("page=9999999999999999", "page"),
-        ("skip=1&skip=2", "skip"), ("q=%zz", "q"), ("q=%ff", "q"), ("q=%", "q"), ("min=1.5", "min"), ("min=1&min=2", "min"),
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("limit=", "limit"),
+        ("skip=-1", "skip"),
+        ("page=0", "page"),
+        ("page=1&skip=1", "page"),
+        ("skip=18446744073709551615", "skip"),
+        ("page=9999999999999999", "page"),
+        ("skip=1&skip=2", "skip"),
+        ("q=%zz", "q"),
+        ("q=%ff", "q"),
+        ("q=%", "q"),
+        ("min=1.5", "min"),
+        ("min=1&min=2", "min"),
     ] {
         let request = TestRequest::get().uri(&format!("/things?{query}"));
         assert_eq!(refused(request).await, (400, vec![path.to_owned()]), "{query}");

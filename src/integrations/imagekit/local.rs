@@ -104,9 +104,7 @@ impl PictureStore for LocalPictures {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, PictureError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, PictureError> {
     let unavailable = |error: &dyn std::fmt::Display| PictureError::Unavailable(error.to_string());
     tokio::task::spawn_blocking(work).await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))
 }

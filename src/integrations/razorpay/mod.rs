@@ -10,7 +10,10 @@ use async_trait::async_trait;
 pub use sandbox::{Checkout, Outcome, SandboxGateway};
 pub use signature::Keys;
 
-use crate::domain::{ids::{OrderId, RefundId}, money::Money};
+use crate::domain::{
+    ids::{OrderId, RefundId},
+    money::Money,
+};
 
 /// Why a gateway did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

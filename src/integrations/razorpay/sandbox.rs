@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{GatewayError, GatewayPayment, GatewayStatus, Keys, PaymentGateway};
 use crate::{
-    domain::{ids::{EventId, OrderId, RefundId}, money::Money},
+    domain::{
+        ids::{EventId, OrderId, RefundId},
+        money::Money,
+    },
     store::{PaymentStore, StoreError},
 };
 

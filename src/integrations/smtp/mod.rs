@@ -8,8 +8,8 @@ mod mailbox;
 
 use async_trait::async_trait;
 
-pub use crate::store::mailbox::Mail;
 use crate::domain::ids::EventId;
+pub use crate::store::mailbox::Mail;
 pub use mailbox::MailboxMailer;
 
 /// Why a mail was not sent.

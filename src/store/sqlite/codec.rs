@@ -22,7 +22,10 @@ const UNIQUE: [(&str, &str); 5] = [
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         if let Some(columns) = violated(&error) {
-            return UNIQUE.iter().find(|(known, _)| *known == columns).map_or(Self::Conflict, |(_, field)| Self::Duplicate(field));
+            return UNIQUE
+                .iter()
+                .find(|(known, _)| *known == columns)
+                .map_or(Self::Conflict, |(_, field)| Self::Duplicate(field));
         }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
@@ -57,7 +60,9 @@ where
     T: for<'a> TryFrom<&'a [u8]>,
 {
     match row.get_ref(column)? {
-        ValueRef::Blob(bytes) => T::try_from(bytes).map_err(|_| StoreError::Corrupt("an id of the wrong length".into())),
+        ValueRef::Blob(bytes) => {
+            T::try_from(bytes).map_err(|_| StoreError::Corrupt("an id of the wrong length".into()))
+        }
         other => Err(StoreError::Corrupt(format!("a {} where an id should be", other.data_type()))),
     }
 }

@@ -45,7 +45,9 @@ fn open_and_migrate(file: &Path) -> Result<Connection, StoreError> {
     connection.execute_batch("PRAGMA synchronous = NORMAL")?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(StoreError::Unavailable("the data directory's file system does not support a write-ahead log".into()));
+        return Err(StoreError::Unavailable(
+            "the data directory's file system does not support a write-ahead log".into(),
+        ));
     }
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
         check(&connection)?;
@@ -70,10 +72,8 @@ pub(super) fn create_private(file: &Path) -> std::io::Result<()> {
 
 /// Opens the file for reading.
 pub(super) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open_with_flags(
-        file,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection =
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection, READER_CACHE)?;
     Ok(connection)
 }

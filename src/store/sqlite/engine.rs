@@ -4,7 +4,12 @@
 //!
 //! **Invariant:** every wait here has a deadline and both queues are bounded.
 
-use std::{path::{Path, PathBuf}, sync::Arc, thread, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use parking_lot::Mutex;

@@ -16,7 +16,10 @@ use crate::{
         ids::{OrderId, ProductId},
         inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine},
     },
-    store::{StockStore, inventory::{StockMove, StockStoreError}},
+    store::{
+        StockStore,
+        inventory::{Fence, StockMove, StockStoreError},
+    },
 };
 
 /// The name of [`Event::StockChanged`].
@@ -62,62 +65,62 @@ impl StockStore for Engine {
         let expires_at = codec::time(codec::micros_up(expires_at))?;
         self.write(move |writing| {
             if let Some(known) = reservation(writing, order)? {
-                return match known.state {
-                    ReservationState::Released => Err(StockError::Released.into()),
-                    ReservationState::Held | ReservationState::Committed => Ok(unmoved(known)),
-                };
+                return known.unless_released();
             }
             let changed = take(writing, &lines, StockLevel::reserve)?;
             let made = Reservation { order, lines, state: ReservationState::Held, expires_at };
-            Ok(moved(writing, made, changed, now)?)
+            Ok(moved(writing, made, changed, 0, now)?)
         })
         .await
     }
 
-    async fn commit(&self, order: OrderId) -> Result<StockMove, StockStoreError> {
+    async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError> {
         let now = self.stock_clock();
         self.write(move |writing| {
             let known = reservation(writing, order)?.ok_or(StockError::NoReservation)?;
-            match known.state {
-                ReservationState::Released => Err(StockError::Released.into()),
-                ReservationState::Committed => Ok(unmoved(known)),
-                ReservationState::Held => Ok(commit_held(writing, known, now)?),
+            if known.overrules(fence) || known.reservation.state == ReservationState::Released {
+                return known.unless_released();
             }
+            Ok(sell_held(writing, known, fence, now)?)
         })
         .await
     }
 
-    async fn retake(&self, order: OrderId, lines: &[StockLine]) -> Result<StockMove, StockStoreError> {
+    async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError> {
         let (lines, now) = (added_up(lines), self.stock_clock());
         let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
         self.write(move |writing| {
-            let known = reservation(writing, order)?;
-            let expires_at = known.as_ref().map_or(made_at, |known| known.expires_at);
-            match known {
-                Some(known) if known.state == ReservationState::Committed => return Ok(unmoved(known)),
-                Some(known) if known.state == ReservationState::Held => return Ok(commit_held(writing, known, now)?),
-                _ => {}
-            }
+            let (expires_at, fence) = match reservation(writing, order)? {
+                None => (made_at, fence.unwrap_or(0)),
+                Some(known) if known.overrules(fence) => return known.unless_released(),
+                Some(known) if known.reservation.state == ReservationState::Released => {
+                    (known.reservation.expires_at, known.raised(fence))
+                }
+                Some(known) => return Ok(sell_held(writing, known, fence, now)?),
+            };
             let sell = |level: &StockLevel, quantity| level.reserve(quantity).map(|held| held.commit(quantity));
             let changed = take(writing, &lines, sell)?;
             let made = Reservation { order, lines, state: ReservationState::Committed, expires_at };
-            Ok(moved(writing, made, changed, now)?)
+            Ok(moved(writing, made, changed, fence, now)?)
         })
         .await
     }
 
-    async fn release(&self, order: OrderId) -> Result<StockMove, StoreError> {
+    async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError> {
         let now = self.stock_clock();
         let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
         self.write(move |writing| {
-            let known = reservation(writing, order)?.unwrap_or(Reservation {
-                order,
-                lines: vec![],
-                // Nothing is held for it, and it is never due: what follows writes it as released.
-                state: ReservationState::Held,
-                expires_at: made_at,
-            });
-            give_back(writing, known, now)
+            // Nothing is held for an unknown order, and it is never due: what follows writes
+            // it as released.
+            let unknown = || Known {
+                reservation: Reservation { order, lines: vec![], state: ReservationState::Held, expires_at: made_at },
+                fence: 0,
+            };
+            let known = reservation(writing, order)?.unwrap_or_else(unknown);
+            if known.overrules(fence) {
+                return Ok(unmoved(known.reservation));
+            }
+            give_back(writing, known, fence, now)
         })
         .await
     }
@@ -127,12 +130,12 @@ impl StockStore for Engine {
         self.write(move |writing| {
             let expired = codec::all(
                 writing,
-                "SELECT order_id, state, expires_at, lines FROM reservations
+                "SELECT order_id, state, expires_at, lines, fence FROM reservations
                  WHERE state = 0 AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2",
                 (until, limit),
                 read_reservation,
             )?;
-            expired.into_iter().map(|known| give_back(writing, known, clock)).collect()
+            expired.into_iter().map(|known| give_back(writing, known, None, clock)).collect()
         })
         .await
     }
@@ -177,26 +180,64 @@ fn take(
     Ok(after)
 }
 
-fn commit_held(
+/// A reservation with the highest fence that it was called with.
+struct Known {
+    reservation: Reservation,
+    fence: u64,
+}
+
+impl Known {
+    /// Whether a call with this fence is a late echo of an overruled decision.
+    fn overrules(&self, fence: Fence) -> bool {
+        fence.is_some_and(|fence| fence < self.fence)
+    }
+
+    /// The fence after a call with this one.
+    fn raised(&self, fence: Fence) -> u64 {
+        self.fence.max(fence.unwrap_or(0))
+    }
+
+    /// The reservation as it is, which a call leaves alone.
+    fn unless_released(self) -> Result<StockMove, StockStoreError> {
+        match self.reservation.state {
+            ReservationState::Released => Err(StockError::Released.into()),
+            ReservationState::Held | ReservationState::Committed => Ok(unmoved(self.reservation)),
+        }
+    }
+}
+
+/// Sells what is held; what is sold stays so, with the fence of this call.
+fn sell_held(
     writing: &Writing<'_>,
-    held: Reservation,
+    known: Known,
+    fence: Fence,
     now: Option<Timestamp>,
 ) -> Result<StockMove, StoreError> {
-    let changed = shift(writing, &held.lines, StockLevel::commit)?;
-    moved(writing, Reservation { state: ReservationState::Committed, ..held }, changed, now)
+    let raised = known.raised(fence);
+    let held = known.reservation;
+    let changed = match held.state {
+        ReservationState::Held => shift(writing, &held.lines, StockLevel::commit)?,
+        _ if raised == known.fence => return Ok(unmoved(held)),
+        _ => vec![],
+    };
+    moved(writing, Reservation { state: ReservationState::Committed, ..held }, changed, raised, now)
 }
 
 fn give_back(
     writing: &Writing<'_>,
-    known: Reservation,
+    known: Known,
+    fence: Fence,
     now: Option<Timestamp>,
 ) -> Result<StockMove, StoreError> {
-    let changed = match known.state {
-        ReservationState::Released => return Ok(unmoved(known)),
-        ReservationState::Held => shift(writing, &known.lines, StockLevel::release)?,
-        ReservationState::Committed => shift(writing, &known.lines, StockLevel::restock)?,
+    let raised = known.raised(fence);
+    let had = known.reservation;
+    let changed = match had.state {
+        ReservationState::Released if raised == known.fence => return Ok(unmoved(had)),
+        ReservationState::Released => vec![],
+        ReservationState::Held => shift(writing, &had.lines, StockLevel::release)?,
+        ReservationState::Committed => shift(writing, &had.lines, StockLevel::restock)?,
     };
-    moved(writing, Reservation { state: ReservationState::Released, ..known }, changed, now)
+    moved(writing, Reservation { state: ReservationState::Released, ..had }, changed, raised, now)
 }
 
 /// Moves units that a reservation has, which cannot fall short.
@@ -219,17 +260,20 @@ fn moved(
     writing: &Writing<'_>,
     reservation: Reservation,
     changed: Vec<StockLevel>,
+    fence: u64,
     now: Option<Timestamp>,
 ) -> Result<StockMove, StoreError> {
     codec::execute(
         writing,
-        "INSERT INTO reservations (order_id, state, expires_at, lines) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (order_id) DO UPDATE SET state = excluded.state, lines = excluded.lines",
+        "INSERT INTO reservations (order_id, state, expires_at, lines, fence) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (order_id) DO UPDATE SET
+             state = excluded.state, lines = excluded.lines, fence = excluded.fence",
         (
             reservation.order.as_slice(),
             state_number(reservation.state),
             reservation.expires_at.as_microsecond(),
             codec::json(&reservation.lines)?,
+            fence,
         ),
     )?;
     publish(writing, &changed, now)?;
@@ -268,24 +312,25 @@ fn put(writing: &Writing<'_>, level: &StockLevel) -> Result<(), StoreError> {
     if written == 0 { Err(StoreError::Conflict) } else { Ok(()) }
 }
 
-fn reservation(connection: &Connection, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-    let sql = "SELECT order_id, state, expires_at, lines FROM reservations WHERE order_id = ?1";
+fn reservation(connection: &Connection, order: OrderId) -> Result<Option<Known>, StoreError> {
+    let sql = "SELECT order_id, state, expires_at, lines, fence FROM reservations WHERE order_id = ?1";
     codec::first(connection, sql, [order.as_slice()], read_reservation)
 }
 
-fn read_reservation(row: &Row<'_>) -> Result<Reservation, StoreError> {
+fn read_reservation(row: &Row<'_>) -> Result<Known, StoreError> {
     let state = match row.get(1)? {
         0_u8 => ReservationState::Held,
         1 => ReservationState::Committed,
         2 => ReservationState::Released,
         other => return Err(StoreError::Corrupt(format!("a reservation in state {other}"))),
     };
-    Ok(Reservation {
+    let reservation = Reservation {
         order: codec::id(row, 0)?,
         state,
         expires_at: codec::time(row.get(2)?)?,
         lines: codec::document(row, 3)?,
-    })
+    };
+    Ok(Known { reservation, fence: row.get(4)? })
 }
 
 const fn state_number(state: ReservationState) -> u8 {

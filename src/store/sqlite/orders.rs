@@ -16,7 +16,12 @@ use crate::{
 
 #[async_trait]
 impl OrderStore for Engine {
-    async fn insert(&self, order: &Order, key: Option<&IdempotencyKey>, events: &[Envelope]) -> Result<u64, StoreError> {
+    async fn insert(
+        &self,
+        order: &Order,
+        key: Option<&IdempotencyKey>,
+        events: &[Envelope],
+    ) -> Result<u64, StoreError> {
         let (doc, events, key) = (codec::json(order)?, self.prepare(events)?, key.cloned());
         let (id, user, cart_version) = (order.id, order.user, order.cart_version);
         let (status, due_at) = (order.status.as_str(), order.saga.due_at.map(codec::micros_up));
@@ -139,14 +144,7 @@ fn remember_key(writing: &Writing<'_>, user: UserId, key: &IdempotencyKey, now: 
          ON CONFLICT (user, key) DO UPDATE SET
              request_hash = excluded.request_hash, order_id = excluded.order_id, expires_at = excluded.expires_at
          WHERE expires_at <= ?6 OR order_id = excluded.order_id",
-        (
-            user.as_slice(),
-            &key.key,
-            &key.request_hash,
-            key.order.as_slice(),
-            codec::micros_up(key.expires_at),
-            now,
-        ),
+        (user.as_slice(), &key.key, &key.request_hash, key.order.as_slice(), codec::micros_up(key.expires_at), now),
     )?;
     if written == 0 { Err(StoreError::Duplicate("key")) } else { Ok(()) }
 }

@@ -7,7 +7,11 @@ use rusqlite::{Connection, Row};
 
 use super::{StoreError, codec, engine::Engine, writer::Writing};
 use crate::{
-    domain::{event::Envelope, ids::{ProductId, UserId}, product::Product},
+    domain::{
+        event::Envelope,
+        ids::{ProductId, UserId},
+        product::Product,
+    },
     store::{Page, ProductStore, products::ProductChange},
 };
 
@@ -108,10 +112,7 @@ impl ProductStore for Engine {
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
-        self.read(|connection| {
-            codec::count(connection, "SELECT count(*) FROM products WHERE deleted = 0", [])
-        })
-        .await
+        self.read(|connection| codec::count(connection, "SELECT count(*) FROM products WHERE deleted = 0", [])).await
     }
 }
 

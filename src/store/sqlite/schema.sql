@@ -48,6 +48,7 @@ CREATE TABLE reservations (
     order_id   BLOB    NOT NULL PRIMARY KEY,
     state      INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
+    fence      INTEGER NOT NULL,
     lines      BLOB    NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX reservations_held ON reservations (state, expires_at) WHERE state = 0;

@@ -124,12 +124,8 @@ async fn a_lost_transaction_is_told_to_everyone_in_it() {
     let stores = store.stores();
     let (good, later) = (cart(), cart());
     let lose = store.engine.write(|writing| Ok::<_, StoreError>(writing.execute_batch("ROLLBACK")?));
-    let (first, lost, second, ()) = tokio::join!(
-        stores.carts.save(&good),
-        lose,
-        stores.carts.save(&later),
-        async { gate.open() }
-    );
+    let (first, lost, second, ()) =
+        tokio::join!(stores.carts.save(&good), lose, stores.carts.save(&later), async { gate.open() });
     for outcome in [first.map(|_| ()), lost, second.map(|_| ())] {
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
     }
@@ -296,8 +292,8 @@ async fn stock_events_are_kept_when_somebody_wants_them() {
         let (stores, product, order) = (store.stores(), ProductId::generate(), OrderId::generate());
         stores.stock.set_available(&[(product, 5)]).await.unwrap();
         stores.stock.reserve(order, &[StockLine { product, quantity: 1 }], Timestamp::MAX).await.unwrap();
-        stores.stock.release(order).await.unwrap();
-        stores.stock.release(order).await.unwrap();
+        stores.stock.release(order, None).await.unwrap();
+        stores.stock.release(order, None).await.unwrap();
         assert_eq!(stores.outbox.depth().await, Ok(events));
     }
 }

@@ -39,30 +39,56 @@ fn contact() -> Contact {
 
 fn product() -> Product {
     Product {
-        id: id(ProductId::from_bytes, 2), title: "Bottle".into(), description: "Cold".into(),
-        price: Money::new(49_950, Currency::Inr), category: "kitchen".into(), seller: id(UserId::from_bytes, 3),
-        images: vec![], created_at: now(), updated_at: now(), version: 4,
+        id: id(ProductId::from_bytes, 2),
+        title: "Bottle".into(),
+        description: "Cold".into(),
+        price: Money::new(49_950, Currency::Inr),
+        category: "kitchen".into(),
+        seller: id(UserId::from_bytes, 3),
+        images: vec![],
+        created_at: now(),
+        updated_at: now(),
+        version: 4,
     }
 }
 
 fn order() -> Order {
     let item = OrderItem {
-        product: id(ProductId::from_bytes, 2), title: "Bottle".into(), seller: id(UserId::from_bytes, 3), quantity: 2,
-        price: Money::new(49_950, Currency::Inr), shipment: Shipment::Waiting, tracking_number: None,
+        product: id(ProductId::from_bytes, 2),
+        title: "Bottle".into(),
+        seller: id(UserId::from_bytes, 3),
+        quantity: 2,
+        price: Money::new(49_950, Currency::Inr),
+        shipment: Shipment::Waiting,
+        tracking_number: None,
     };
     let new = NewOrder {
-        id: id(OrderId::from_bytes, 5), user: id(UserId::from_bytes, 1), items: vec![item], shipping_address: None,
-        cart_version: 1, window: jiff::SignedDuration::from_mins(15),
+        id: id(OrderId::from_bytes, 5),
+        user: id(UserId::from_bytes, 1),
+        items: vec![item],
+        shipping_address: None,
+        cart_version: 1,
+        window: jiff::SignedDuration::from_mins(15),
     };
     Order::place(new, &Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 }, now()).unwrap()
 }
 
 fn payment() -> Payment {
     Payment {
-        id: id(PaymentId::from_bytes, 6), order: id(OrderId::from_bytes, 5), contact: contact(),
-        razorpay_order_id: "order_1".into(), payment_id: None, status: PaymentStatus::Pending,
-        price: Money::new(114_890, Currency::Inr), refunds: vec![], settled: false, attempts: 0, due_at: None,
-        created_at: now(), updated_at: now(), version: 1,
+        id: id(PaymentId::from_bytes, 6),
+        order: id(OrderId::from_bytes, 5),
+        contact: contact(),
+        razorpay_order_id: "order_1".into(),
+        payment_id: None,
+        status: PaymentStatus::Pending,
+        price: Money::new(114_890, Currency::Inr),
+        refunds: vec![],
+        settled: false,
+        attempts: 0,
+        due_at: None,
+        created_at: now(),
+        updated_at: now(),
+        version: 1,
     }
 }
 
@@ -220,8 +246,16 @@ fn no_payload_and_no_view_has_a_password_hash() {
     let hash = "$argon2id$v=19$m=19456";
     let Contact { user, email, username, full_name } = contact();
     let user = User {
-        id: user, email, username, full_name, role: Role::User, password_hash: hash.into(), addresses: vec![],
-        created_at: now(), updated_at: now(), version: 1,
+        id: user,
+        email,
+        username,
+        full_name,
+        role: Role::User,
+        password_hash: hash.into(),
+        addresses: vec![],
+        created_at: now(),
+        updated_at: now(),
+        version: 1,
     };
     let mut all = vec![json!(UserView::from(&user))];
     for event in every_event() {

@@ -1,7 +1,10 @@
 //! Users and dead tokens.
 
 use futures_util::future::join_all;
-use microbazaar::{domain::user::User, store::{StoreError, Stores}};
+use microbazaar::{
+    domain::user::User,
+    store::{StoreError, Stores},
+};
 
 use super::make;
 
@@ -27,7 +30,8 @@ pub async fn a_stale_user_is_a_conflict(stores: &Stores) {
 }
 
 pub async fn one_of_many_registrations_of_an_email_wins(stores: &Stores) {
-    let users: Vec<_> = (0..20).map(|n| make::user(if n % 2 == 0 { "A@x.com" } else { "a@X.com" }, &format!("u{n}"))).collect();
+    let users: Vec<_> =
+        (0..20).map(|n| make::user(if n % 2 == 0 { "A@x.com" } else { "a@X.com" }, &format!("u{n}"))).collect();
     let results = join_all(users.iter().map(|user| stores.accounts.save(user, &[]))).await;
     assert_eq!(results.iter().filter(|result| **result == Ok(1)).count(), 1);
     assert_eq!(results.iter().filter(|result| **result == Err(StoreError::Duplicate("email"))).count(), 19);

@@ -9,7 +9,7 @@ use microbazaar::{
     },
     store::{
         Stores,
-        dashboard::{DashboardChange, DailySales, Metrics, OrderRow, Range, SoldLine, TopProduct},
+        dashboard::{DailySales, DashboardChange, Metrics, OrderRow, Range, SoldLine, TopProduct},
     },
 };
 use serde_json::json;
@@ -70,11 +70,15 @@ pub async fn metrics_count_sales_and_every_status(stores: &Stores) {
     let mut last = row(OrderStatus::Delivered, at(DAY), vec![line(seller, a, 1, inr(150))]);
     last.lines[0].title = "A book, 2nd edition".into();
     let orders = [
-        row(OrderStatus::Confirmed, at(0), vec![
-            line(seller, a, 2, inr(100)),
-            line(rival, ProductId::generate(), 9, inr(900)),
-            line(seller, b, 1, inr(50)),
-        ]),
+        row(
+            OrderStatus::Confirmed,
+            at(0),
+            vec![
+                line(seller, a, 2, inr(100)),
+                line(rival, ProductId::generate(), 9, inr(900)),
+                line(seller, b, 1, inr(50)),
+            ],
+        ),
         last,
         row(OrderStatus::Pending, at(0), vec![line(seller, a, 7, inr(100))]),
         row(OrderStatus::Cancelled, at(0), vec![line(seller, a, 7, inr(100))]),
@@ -111,9 +115,13 @@ pub async fn metrics_keep_to_the_range(stores: &Stores) {
         let order = row(OrderStatus::Shipped, at(second), vec![line(seller, ProductId::generate(), 1, inr(100))]);
         apply(stores, DashboardChange::Order(order)).await;
     }
-    for (from, to, expected) in
-        [(Some(20), None, 2), (None, Some(20), 1), (Some(20), Some(30), 1), (Some(31), None, 0), (Some(30), Some(10), 0)]
-    {
+    for (from, to, expected) in [
+        (Some(20), None, 2),
+        (None, Some(20), 1),
+        (Some(20), Some(30), 1),
+        (Some(31), None, 0),
+        (Some(30), Some(10), 0),
+    ] {
         let range = Range { from: from.map(at), to: to.map(at) };
         let metrics = stores.dashboard.metrics(seller, range).await.unwrap();
         assert_eq!(metrics.sales, expected, "{range:?}");

@@ -50,10 +50,10 @@ pub async fn reserving_again_changes_nothing(stores: &Stores) {
     let first = stores.stock.reserve(order, &[line(product, 2)], at(60)).await.unwrap();
     let again = stores.stock.reserve(order, &[line(product, 9)], at(99)).await.unwrap();
     assert_eq!((again.reservation, again.changed.len()), (first.reservation, 0));
-    stores.stock.commit(order).await.unwrap();
+    stores.stock.commit(order, None).await.unwrap();
     let sold = stores.stock.reserve(order, &[line(product, 2)], at(60)).await.unwrap();
     assert_eq!(sold.reservation.state, ReservationState::Committed);
-    stores.stock.release(order).await.unwrap();
+    stores.stock.release(order, None).await.unwrap();
     let late = stores.stock.reserve(order, &[line(product, 2)], at(60)).await;
     assert_eq!(late, Err(StockError::Released.into()));
     assert_eq!(units(stores, product).await, (5, 0, 0));
@@ -70,9 +70,9 @@ pub async fn lines_of_one_product_are_added_up(stores: &Stores) {
 pub async fn a_committed_reservation_is_sold_once(stores: &Stores) {
     let (product, order) = (stocked(stores, 5).await, OrderId::generate());
     stores.stock.reserve(order, &[line(product, 2)], at(60)).await.unwrap();
-    let first = stores.stock.commit(order).await.unwrap();
+    let first = stores.stock.commit(order, None).await.unwrap();
     assert_eq!((first.reservation.state, first.changed.len()), (ReservationState::Committed, 1));
-    assert_eq!(stores.stock.commit(order).await.unwrap().changed, []);
+    assert_eq!(stores.stock.commit(order, None).await.unwrap().changed, []);
     assert_eq!(units(stores, product).await, (3, 0, 2));
 }
 
@@ -80,46 +80,61 @@ pub async fn releasing_gives_back_held_and_sold_units(stores: &Stores) {
     let (product, held, sold) = (stocked(stores, 9).await, OrderId::generate(), OrderId::generate());
     stores.stock.reserve(held, &[line(product, 2)], at(60)).await.unwrap();
     stores.stock.reserve(sold, &[line(product, 3)], at(60)).await.unwrap();
-    stores.stock.commit(sold).await.unwrap();
+    stores.stock.commit(sold, None).await.unwrap();
     for order in [held, sold] {
-        assert_eq!(stores.stock.release(order).await.unwrap().changed.len(), 1);
-        let again = stores.stock.release(order).await.unwrap();
+        assert_eq!(stores.stock.release(order, None).await.unwrap().changed.len(), 1);
+        let again = stores.stock.release(order, None).await.unwrap();
         assert_eq!((again.reservation.state, again.changed.len()), (ReservationState::Released, 0));
-        assert_eq!(stores.stock.commit(order).await, Err(StockError::Released.into()));
+        assert_eq!(stores.stock.commit(order, None).await, Err(StockError::Released.into()));
     }
     assert_eq!(units(stores, product).await, (9, 0, 0));
 }
 
 pub async fn an_unknown_order_that_is_released_cannot_reserve(stores: &Stores) {
     let (product, order) = (stocked(stores, 5).await, OrderId::generate());
-    let released = stores.stock.release(order).await.unwrap();
+    let released = stores.stock.release(order, None).await.unwrap();
     assert_eq!((released.reservation.state, released.reservation.lines.len()), (ReservationState::Released, 0));
     let late = stores.stock.reserve(order, &[line(product, 1)], at(60)).await;
     assert_eq!(late, Err(StockError::Released.into()));
     assert_eq!(units(stores, product).await, (5, 0, 0));
 }
 
+pub async fn a_late_echo_of_an_overruled_decision_changes_nothing(stores: &Stores) {
+    let (product, order) = (stocked(stores, 5).await, OrderId::generate());
+    stores.stock.reserve(order, &[line(product, 2)], at(60)).await.unwrap();
+    stores.stock.release(order, Some(2)).await.unwrap();
+    stores.stock.retake(order, &[line(product, 2)], Some(3)).await.unwrap();
+    let echo = stores.stock.release(order, Some(2)).await.unwrap();
+    assert_eq!((echo.reservation.state, echo.changed.len()), (ReservationState::Committed, 0));
+    assert_eq!(units(stores, product).await, (3, 0, 2));
+    stores.stock.release(order, Some(4)).await.unwrap();
+    let late = stores.stock.retake(order, &[line(product, 2)], Some(3)).await;
+    assert_eq!(late, Err(StockError::Released.into()));
+    assert_eq!(stores.stock.commit(order, Some(3)).await, Err(StockError::Released.into()));
+    assert_eq!(units(stores, product).await, (5, 0, 0));
+}
+
 pub async fn released_stock_can_be_retaken(stores: &Stores) {
     let (product, order) = (stocked(stores, 5).await, OrderId::generate());
     stores.stock.reserve(order, &[line(product, 4)], at(60)).await.unwrap();
-    stores.stock.release(order).await.unwrap();
+    stores.stock.release(order, None).await.unwrap();
     let rival = OrderId::generate();
     stores.stock.reserve(rival, &[line(product, 3)], at(60)).await.unwrap();
-    let short = stores.stock.retake(order, &[line(product, 4)]).await;
+    let short = stores.stock.retake(order, &[line(product, 4)], None).await;
     assert!(matches!(short, Err(StockStoreError::Rule(StockError::Short(_)))), "{short:?}");
-    stores.stock.release(rival).await.unwrap();
-    assert_eq!(stores.stock.retake(order, &[line(product, 4)]).await.unwrap().changed.len(), 1);
-    assert_eq!(stores.stock.retake(order, &[line(product, 4)]).await.unwrap().changed, [], "repeated");
+    stores.stock.release(rival, None).await.unwrap();
+    assert_eq!(stores.stock.retake(order, &[line(product, 4)], None).await.unwrap().changed.len(), 1);
+    assert_eq!(stores.stock.retake(order, &[line(product, 4)], None).await.unwrap().changed, [], "repeated");
     assert_eq!(units(stores, product).await, (1, 0, 4));
 
     let held = OrderId::generate();
     stores.stock.reserve(held, &[line(product, 1)], at(60)).await.unwrap();
-    stores.stock.retake(held, &[line(product, 1)]).await.unwrap();
+    stores.stock.retake(held, &[line(product, 1)], None).await.unwrap();
     assert_eq!(units(stores, product).await, (0, 0, 5), "what is held is sold and not taken twice");
 
     let never = OrderId::generate();
     let other = stocked(stores, 1).await;
-    stores.stock.retake(never, &[line(other, 1)]).await.unwrap();
+    stores.stock.retake(never, &[line(other, 1)], None).await.unwrap();
     assert_eq!(units(stores, other).await, (0, 0, 1));
 }
 
@@ -129,7 +144,7 @@ pub async fn held_reservations_expire_and_committed_do_not(stores: &Stores) {
     for (order, second) in orders.iter().zip([10, 20, 30, 15, 40]) {
         stores.stock.reserve(*order, &[line(product, 1)], at(second)).await.unwrap();
     }
-    stores.stock.commit(orders[1]).await.unwrap();
+    stores.stock.commit(orders[1], None).await.unwrap();
     let first = stores.stock.release_expired(at(30), 2).await.unwrap();
     let released = |moves: &[microbazaar::store::inventory::StockMove]| {
         moves.iter().map(|moved| moved.reservation.order).collect::<Vec<_>>()
@@ -155,7 +170,7 @@ pub async fn calls_on_nothing_are_refused(stores: &Stores) {
     assert_eq!(stores.stock.get(nothing).await, Ok(None));
     let refused = stores.stock.reserve(order, &[line(nothing, 1)], at(60)).await;
     assert_eq!(refused, Err(StockError::NoSuchProduct.into()));
-    assert_eq!(stores.stock.commit(order).await, Err(StockError::NoReservation.into()));
-    let refused = stores.stock.retake(order, &[line(nothing, 1)]).await;
+    assert_eq!(stores.stock.commit(order, None).await, Err(StockError::NoReservation.into()));
+    let refused = stores.stock.retake(order, &[line(nothing, 1)], None).await;
     assert_eq!(refused, Err(StockError::NoSuchProduct.into()));
 }

@@ -1,7 +1,10 @@
 //! The embedded mailbox.
 
 use futures_util::future::join_all;
-use microbazaar::{domain::ids::EventId, store::{Stores, mailbox::Mail}};
+use microbazaar::{
+    domain::ids::EventId,
+    store::{Stores, mailbox::Mail},
+};
 
 use super::make;
 

@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 use microbazaar::domain::{
     Timestamp,
+    cart::Cart,
     event::{Envelope, Event},
     ids::{AddressId, CartId, OrderId, PaymentId, ProductId, UserId},
     inventory::StockLine,
-    cart::Cart,
     money::{Currency, Money},
     order::{NewOrder, Order, OrderItem, Pricing, Shipment},
     payment::{Payment, PaymentStatus},

@@ -49,6 +49,7 @@ macro_rules! conformance_suite {
                 reserving_again_changes_nothing, lines_of_one_product_are_added_up,
                 a_committed_reservation_is_sold_once, releasing_gives_back_held_and_sold_units,
                 an_unknown_order_that_is_released_cannot_reserve, released_stock_can_be_retaken,
+                a_late_echo_of_an_overruled_decision_changes_nothing,
                 held_reservations_expire_and_committed_do_not, two_hundred_buyers_get_fifty_units,
                 calls_on_nothing_are_refused,
             }

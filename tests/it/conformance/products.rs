@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use microbazaar::{
-    domain::{ids::{ProductId, UserId}, product::Product},
+    domain::{
+        ids::{ProductId, UserId},
+        product::Product,
+    },
     store::{StoreError, Stores},
 };
 

@@ -31,8 +31,8 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError, directory::MmapDirectory};
 
-use self::{query::Plan, schema::Fields, writer::Writer};
 pub use self::query::{Hits, LIMIT_MAX, ListQuery, SKIP_MAX, Sort};
+use self::{query::Plan, schema::Fields, writer::Writer};
 use crate::store::products::ProductChange;
 
 /// How many bytes of answers are kept.
@@ -53,7 +53,8 @@ pub enum IndexError {
     Io(#[from] io::Error),
 }
 
-type Categories = Arc<[(String, u64)]>;
+/// Categories with how many products each has, the largest first.
+pub type Categories = Arc<[(String, u64)]>;
 
 /// The index, shared by its readers and its one writer.
 pub struct SearchIndex {
@@ -188,7 +189,9 @@ impl SearchIndex {
     /// As [`SearchIndex::search`].
     pub fn categories(&self) -> Result<Categories, IndexError> {
         let generation = self.generation();
-        if let Some((of, categories)) = &*self.categories.lock() && *of == generation {
+        if let Some((of, categories)) = &*self.categories.lock()
+            && *of == generation
+        {
             return Ok(Arc::clone(categories));
         }
         let categories: Categories = categories::count(&self.reader.searcher(), CATEGORIES_MAX)?.into();

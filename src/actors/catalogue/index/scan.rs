@@ -139,7 +139,9 @@ fn scan_segment(
         if alive.is_some_and(|alive| alive.is_deleted(doc)) {
             return;
         }
-        if let Some((low, high)) = plan.prices && !(low..=high).contains(&columns.price.get_val(doc)) {
+        if let Some((low, high)) = plan.prices
+            && !(low..=high).contains(&columns.price.get_val(doc))
+        {
             return;
         }
         total += 1;

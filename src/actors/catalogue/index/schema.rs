@@ -73,7 +73,17 @@ impl Fields {
         let category_name = schema.add_text_field(CATEGORY_NAME, TextOptions::default().set_fast("raw"));
         let schema = schema.build();
         Self {
-            schema, id, title, category_words, description, category, id_high, id_low, created, price, category_name,
+            schema,
+            id,
+            title,
+            category_words,
+            description,
+            category,
+            id_high,
+            id_low,
+            created,
+            price,
+            category_name,
         }
     }
 

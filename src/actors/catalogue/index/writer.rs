@@ -6,9 +6,16 @@
 //! **Invariant:** the sequence in a commit's payload is that of the last change in it.
 
 use serde::{Deserialize, Serialize};
-use tantivy::{Index, IndexWriter, index::IndexMeta, indexer::{IndexWriterOptions, LogMergePolicy}};
+use tantivy::{
+    Index, IndexWriter,
+    index::IndexMeta,
+    indexer::{IndexWriterOptions, LogMergePolicy},
+};
 
-use super::{IndexError, schema::{Fields, SCHEMA_VERSION}};
+use super::{
+    IndexError,
+    schema::{Fields, SCHEMA_VERSION},
+};
 use crate::store::products::ProductChange;
 
 /// Bytes of memory for documents that wait for a commit; tantivy takes no less.

@@ -51,8 +51,7 @@ fn major_units<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::
 /// What comes before the stock's digits and what comes after.
 pub(super) fn around_stock(product: &Product) -> (Bytes, Bytes) {
     let price = Price { amount: product.price, currency: product.price.currency().code() };
-    let head =
-        Head { _id: product.id, title: &product.title, description: &product.description, price };
+    let head = Head { _id: product.id, title: &product.title, description: &product.description, price };
     let tail = Tail {
         category: &product.category,
         seller: product.seller,

@@ -64,9 +64,14 @@ fn the_answer_is_the_product_with_its_stock() {
 
 #[test]
 fn amounts_are_exact_major_units() {
-    for (minor, expected) in
-        [(50_000, "500"), (49_950, "499.5"), (1_999, "19.99"), (1, "0.01"), (0, "0"), (999_999_999_999, "9999999999.99")]
-    {
+    for (minor, expected) in [
+        (50_000, "500"),
+        (49_950, "499.5"),
+        (1_999, "19.99"),
+        (1, "0.01"),
+        (0, "0"),
+        (999_999_999_999, "9999999999.99"),
+    ] {
         assert_eq!(amount(minor), expected);
     }
 }

@@ -65,12 +65,8 @@ fn a_document_without_a_version_counts_by_its_last_change() {
 fn a_product_keeps_no_stock_and_its_end_is_one() {
     let shown = json!({"_id": ORDER, "title": "Pot", "seller": SELLER, "stock": 7, "__v": 4});
     let document = json!({"_id": ORDER, "title": "Pot", "seller": SELLER});
-    let expected = DashboardChange::Product {
-        id: ORDER.parse().unwrap(),
-        seller: SELLER.parse().unwrap(),
-        version: 4,
-        document,
-    };
+    let expected =
+        DashboardChange::Product { id: ORDER.parse().unwrap(), seller: SELLER.parse().unwrap(), version: 4, document };
     assert_eq!(project(&delivery(table::PRODUCT_CREATED_DASHBOARD, shown)), Ok(expected));
     for payload in [json!({"productId": ORDER, "sellerId": SELLER}), json!({"_id": ORDER})] {
         let gone = project(&delivery(table::PRODUCT_DELETED_DASHBOARD, payload));
@@ -84,9 +80,7 @@ fn users_and_payments_are_noted_without_a_password() {
     let document = json!({"_id": SELLER, "email": "a@example.com"});
     let expected = DashboardChange::Note { kind: "user", id: SELLER.into(), document };
     assert_eq!(project(&delivery(table::USER_CREATED_DASHBOARD, user)), Ok(expected));
-    for queue in
-        [table::PAYMENT_CREATED_DASHBOARD, table::PAYMENT_UPDATED_DASHBOARD, table::PAYMENT_UPDATE_DASHBOARD]
-    {
+    for queue in [table::PAYMENT_CREATED_DASHBOARD, table::PAYMENT_UPDATED_DASHBOARD, table::PAYMENT_UPDATE_DASHBOARD] {
         let noted = project(&delivery(queue, json!({"id": ORDER, "status": "PENDING"}))).unwrap();
         assert!(matches!(noted, DashboardChange::Note { kind: "payment", ref id, .. } if id == ORDER));
     }

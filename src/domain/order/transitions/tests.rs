@@ -57,14 +57,18 @@ fn act() -> impl Strategy<Value = Act> {
         Just(Act::Address),
         seller().prop_map(Act::Ship),
         seller().prop_map(Act::Deliver),
-        prop_oneof![Just(SagaStep::EmptyCart), Just(SagaStep::ReleaseStock), Just(SagaStep::Refund)].prop_map(Act::Done),
+        prop_oneof![Just(SagaStep::EmptyCart), Just(SagaStep::ReleaseStock), Just(SagaStep::Refund)]
+            .prop_map(Act::Done),
     ]
 }
 
 fn arrow(from: OrderStatus, to: OrderStatus, late: bool) -> bool {
     use OrderStatus::{Cancelled, Confirmed, Delivered, Pending, Shipped};
     from == to
-        || matches!((from, to), (Pending, Confirmed | Cancelled) | (Confirmed, Shipped | Cancelled) | (Shipped, Delivered))
+        || matches!(
+            (from, to),
+            (Pending, Confirmed | Cancelled) | (Confirmed, Shipped | Cancelled) | (Shipped, Delivered)
+        )
         || (late && (from, to) == (Cancelled, Confirmed))
 }
 

@@ -42,9 +42,7 @@ fn each_format_becomes_a_jpeg_or_png_of_bounded_size() {
     let clear = drawn(2_600, 1_300, 100);
     let opaque = DynamicImage::ImageRgb8(clear.to_rgb8());
     let mut webp = Vec::new();
-    WebPEncoder::new_lossless(&mut webp)
-        .write_image(opaque.as_bytes(), 2_600, 1_300, ExtendedColorType::Rgb8)
-        .unwrap();
+    WebPEncoder::new_lossless(&mut webp).write_image(opaque.as_bytes(), 2_600, 1_300, ExtendedColorType::Rgb8).unwrap();
     for (bytes, format) in [
         (jpeg(2_600, 1_300), PictureFormat::Jpeg),
         (webp, PictureFormat::Jpeg),

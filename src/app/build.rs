@@ -1,0 +1,218 @@
+//! Puts the parts together.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{dev::ServerHandle, web::Data};
+use anyhow::{Context, Result};
+use jiff::SignedDuration;
+use secrecy::ExposeSecret;
+
+use super::readiness::Watch;
+use crate::{
+    actors::{
+        accounts::{Accounts, Passwords},
+        cart::Carts,
+        catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
+        inventory::{Inventory, StockListener},
+        notification::{Notifications, ShopInfo},
+        order_saga::{OrderSettings, Orders},
+        outbox::Outbox,
+        payment::Payments,
+        runtime::Runtime,
+        seller_dashboard::SellerDashboard,
+    },
+    config::{Config, DataDir, Environment, Secrets},
+    domain::{Timestamp, order::Pricing},
+    http::{
+        HttpSettings, State, ops,
+        rate::AuthLimits,
+        routes::{self, Services},
+        server,
+        tokens::{DeadTokens, Tokens},
+    },
+    integrations::{
+        imagekit::LocalPictures,
+        razorpay::{Keys, PaymentGateway, SandboxGateway},
+    },
+    peers::{self, Peers},
+    store::{
+        MailboxStore,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+
+/// How long the outbox and the actors may each take to end.
+const END_WITHIN: Duration = Duration::from_secs(10);
+/// How long starting may take, of which little is needed.
+const SMALLEST_SNAPSHOTS_MIB: u32 = 1;
+
+/// A running marketplace.
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its services, for whoever runs in the same process.
+    pub services: Data<Services>,
+    /// The store, for faults and backups.
+    pub sqlite: SqliteStore,
+    outbox: Outbox,
+    runtime: Arc<Runtime>,
+    watch: Arc<Watch>,
+    server: ServerHandle,
+    _data_dir: DataDir,
+}
+
+/// How an app ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Actors that were still alive at the deadline.
+    pub actors_alive: i64,
+    /// Events that still wait, for the next start.
+    pub events_waiting: u64,
+}
+
+impl App {
+    /// Starts everything. Must be called within an actix system.
+    ///
+    /// # Errors
+    /// One clear sentence: the data directory is in use, the database is broken, the port
+    /// is taken.
+    pub async fn start(config: &Config) -> Result<Self> {
+        Self::start_with(config, SqliteOptions { readers: config.sqlite.readers, ..SqliteOptions::default() }).await
+    }
+
+    /// Starts everything over a store with these options.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
+        let data_dir = DataDir::lock(&config.data_dir)?;
+        let secrets = config.secrets()?;
+        let sqlite = SqliteStore::open(data_dir.path(), options)?;
+        let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
+        let runtime = Arc::new(Runtime::new(config.http.worker_count()));
+        let parts = Parts { config, secrets: &secrets, sqlite: &sqlite, runtime: &runtime };
+        let (services, outbox) = parts.services(index, data_dir.path())?;
+        let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
+        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone());
+        let services = Data::new(services);
+        let state = Data::new(parts.state(&dead, &watch)?);
+        let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
+        let handle = server.handle();
+        actix_rt::spawn(server);
+        Ok(Self { address, services, sqlite, outbox, runtime, watch, server: handle, _data_dir: data_dir })
+    }
+
+    /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
+    ///
+    /// # Errors
+    /// When the store did not close.
+    pub async fn shutdown(self) -> Result<Ended> {
+        self.watch.draining();
+        self.server.stop(true).await;
+        let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
+        self.watch.stop();
+        let actors_alive = self.runtime.shutdown(END_WITHIN).await;
+        let sqlite = self.sqlite;
+        tokio::task::spawn_blocking(move || sqlite.close()).await??;
+        Ok(Ended { actors_alive, events_waiting })
+    }
+
+    /// Waits until no event waits any more; returns how many still do at the deadline.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub async fn settle(&self, within: Duration) -> Result<u64> {
+        Ok(self.outbox.drain(within).await?)
+    }
+}
+
+struct Parts<'a> {
+    config: &'a Config,
+    secrets: &'a Secrets,
+    sqlite: &'a SqliteStore,
+    runtime: &'a Runtime,
+}
+
+impl Parts<'_> {
+    fn services(&self, index: Arc<SearchIndex>, data_dir: &std::path::Path) -> Result<(Services, Outbox)> {
+        let (config, runtime) = (self.config, self.runtime);
+        let (stores, peers) = (self.sqlite.stores(), Peers::default());
+        let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+        let window = signed(config.order.payment_window);
+        let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
+        let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
+        let listener: Arc<dyn StockListener> = snapshots.clone();
+
+        let passwords = Passwords::start(config.passwords.hashers()).context("the password threads did not start")?;
+        let accounts = Accounts::start(runtime, Arc::clone(&stores.accounts), passwords);
+        let inventory = Inventory::start(runtime, Arc::clone(&stores.stock), listener, window);
+        let pictures = Arc::new(LocalPictures::new(data_dir));
+        let catalogue =
+            Catalogue::start(runtime, Arc::clone(&stores.products), snapshots, index, pictures, peers.clone());
+        let carts = Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle);
+        let pricing = Pricing {
+            tax_basis_points: config.pricing.tax_basis_points,
+            shipping_minor: config.pricing.shipping_flat_minor,
+        };
+        let settings = OrderSettings { pricing, window };
+        let orders = Orders::start(runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        let keys = Keys {
+            key_secret: self.secrets.razorpay_key_secret.clone(),
+            webhook_secret: self.secrets.razorpay_webhook_secret.clone(),
+        };
+        let key_id = self.secrets.razorpay_key_id.clone();
+        let sandbox = Arc::new(SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments)));
+        let gateway: Arc<dyn PaymentGateway> = sandbox.clone();
+        let reconcile_every = signed(config.razorpay.reconcile_every);
+        let payments = Payments::start(runtime, Arc::clone(&stores.payments), gateway, peers.clone(), reconcile_every);
+
+        peers.set_accounts(Arc::new(accounts.clone()));
+        peers.set_inventory(Arc::new(inventory.clone()));
+        peers.set_catalogue(Arc::new(catalogue.clone()));
+        peers.set_carts(Arc::new(carts.clone()));
+        peers.set_orders(Arc::new(orders.clone()));
+        peers.set_payments(Arc::new(payments.clone()));
+
+        let dashboard = SellerDashboard::start(runtime, &stores);
+        let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
+        let notifications = Notifications::start(runtime, peers, Notifications::mailbox(&stores), shop);
+        let outbox = Outbox::start(
+            runtime,
+            Arc::clone(&stores.outbox),
+            vec![Arc::new(notifications), Arc::new(dashboard.clone())],
+        );
+        let mailbox: Option<Arc<dyn MailboxStore>> = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
+        let inventory: Arc<dyn peers::Inventory> = Arc::new(inventory);
+        let sandbox = Some(sandbox);
+        let services =
+            Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, sandbox, mailbox };
+        Ok((services, outbox))
+    }
+
+    fn state(&self, dead: &[(String, Timestamp)], watch: &Arc<Watch>) -> Result<State> {
+        let config = self.config;
+        let settings = HttpSettings {
+            host: config.http.host.clone(),
+            port: config.http.port,
+            workers: config.http.worker_count(),
+            production: config.environment == Environment::Production,
+            allowed_origins: config.http.allowed_origins.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            ..HttpSettings::default()
+        };
+        let tokens = Tokens::new(self.secrets.jwt.expose_secret().as_bytes());
+        let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);
+        let mut state = State::new(settings, tokens, limits);
+        state.dead_tokens = Arc::new(DeadTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))));
+        let watch = Arc::clone(watch);
+        state.readiness = Arc::new(move || watch.report());
+        state.metrics = Some(ops::install_metrics().map_err(anyhow::Error::msg)?);
+        Ok(state)
+    }
+}
+
+/// Where links in mails lead.
+fn shop_url(config: &Config) -> String {
+    let own = || format!("http://{}:{}", config.http.host, config.http.port);
+    config.http.allowed_origins.first().cloned().unwrap_or_else(own)
+}

@@ -1,0 +1,111 @@
+//! The commands that do one thing and end.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use secrecy::SecretString;
+
+use super::{App, demo};
+use crate::{
+    actors::{
+        accounts::{AccountError, Accounts, Passwords},
+        runtime::{AskError, Runtime},
+        seller_dashboard,
+    },
+    config::{Config, DataDir},
+    http::{routes, server},
+    store::sqlite::{SqliteOptions, SqliteStore},
+};
+
+/// How long the actors of a command may take to end.
+const END_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Makes an admin.
+///
+/// # Errors
+/// When the address, name or password is refused or taken, or the store is away.
+pub fn admin_create(config: &Config, email: String, username: Option<String>, password: SecretString) -> Result<()> {
+    let said = email.clone();
+    with_store(config, |sqlite| async move {
+        let runtime = Runtime::new(1);
+        let passwords = Passwords::start(1).context("the password thread did not start")?;
+        let accounts = Accounts::start(&runtime, sqlite.stores().accounts, passwords);
+        let made = accounts.create_admin(email, username, password).await;
+        runtime.shutdown(END_WITHIN).await;
+        match made {
+            Ok(_) => Ok(()),
+            Err(AskError::Refused(AccountError::UserExists)) => {
+                bail!("there is a user with this e-mail address or user name already")
+            }
+            Err(AskError::Refused(AccountError::Invalid { field, problem })) => bail!("the {field} {problem}"),
+            Err(error) => Err(error.into()),
+        }
+    })?;
+    print(&format!("{said} is an admin now"));
+    Ok(())
+}
+
+/// Fills the shop with a demo catalogue of `products`, or of the usual size.
+///
+/// # Errors
+/// When the store is away, or products are there already.
+pub fn fill_demo(config: &Config, products: Option<u32>) -> Result<()> {
+    let mut config = config.clone();
+    // Nobody is to come in meanwhile.
+    config.http.port = 0;
+    "127.0.0.1".clone_into(&mut config.http.host);
+    actix_rt::System::new().block_on(async {
+        let app = App::start(&config).await?;
+        let filled = demo::fill(&app.services, products, &|line| print(line)).await;
+        app.shutdown().await?;
+        filled
+    })
+}
+
+/// The OpenAPI document as JSON.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn openapi() -> Result<String> {
+    Ok(server::document(false, routes::configure).to_pretty_json()?)
+}
+
+/// Copies the database to `file`, also while a server uses it.
+///
+/// # Errors
+/// When the database or the file cannot be used.
+pub fn backup(config: &Config, file: &Path) -> Result<()> {
+    SqliteStore::backup(&config.data_dir, file)?;
+    print(&format!("the database is copied to {}", file.display()));
+    Ok(())
+}
+
+/// Makes the read models anew from the owners' documents.
+///
+/// # Errors
+/// When the store is away.
+pub fn rebuild_projections(config: &Config) -> Result<()> {
+    let report = with_store(config, |sqlite| async move { Ok(seller_dashboard::rebuild(&sqlite.stores()).await?) })?;
+    print(&format!(
+        "the seller dashboard is made anew: {} orders, {} products, {} payments, {} users, {} skipped",
+        report.orders, report.products, report.payments, report.users, report.skipped
+    ));
+    Ok(())
+}
+
+fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(SqliteStore) -> F) -> Result<T> {
+    let data_dir = DataDir::lock(&config.data_dir)?;
+    actix_rt::System::new().block_on(async {
+        let sqlite = SqliteStore::open(data_dir.path(), SqliteOptions::default())?;
+        let done = work(sqlite.clone()).await;
+        tokio::task::spawn_blocking(move || sqlite.close()).await??;
+        done
+    })
+}
+
+fn print(line: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading; the work is done all the same.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

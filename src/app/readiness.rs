@@ -1,0 +1,111 @@
+//! How the process is, looked at in the background so that asking costs nothing.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use metrics::{counter, gauge};
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::{
+    actors::{outbox::Outbox, runtime::Runtime},
+    http::ops::{ActorKind, Part, PartState, ReadinessReport},
+    store::sqlite::SqliteStore,
+};
+
+/// How often to look.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks at the store and the actors.
+pub struct Watch {
+    runtime: Arc<Runtime>,
+    store: Mutex<Part>,
+    broken: Mutex<Option<String>>,
+    draining: AtomicBool,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+fn store_part(state: PartState, detail: Option<String>) -> Part {
+    Part { name: "store".to_owned(), state, detail }
+}
+
+impl Watch {
+    /// Starts looking. A large database's integrity is checked in the background.
+    pub(super) fn start(sqlite: SqliteStore, runtime: Arc<Runtime>, outbox: Outbox) -> Arc<Self> {
+        let watch = Arc::new(Self {
+            runtime,
+            store: Mutex::new(store_part(PartState::Up, None)),
+            broken: Mutex::new(None),
+            draining: AtomicBool::new(false),
+            task: Mutex::new(None),
+        });
+        let looking = Arc::clone(&watch);
+        let task = actix_rt::spawn(async move {
+            if let Err(error) = sqlite.integrity_check().await {
+                tracing::error!(%error, "the database is damaged");
+                *looking.broken.lock() = Some(error.to_string());
+            }
+            loop {
+                looking.look(&sqlite, &outbox).await;
+                tokio::time::sleep(EVERY).await;
+            }
+        });
+        *watch.task.lock() = Some(task);
+        watch
+    }
+
+    async fn look(&self, sqlite: &SqliteStore, outbox: &Outbox) {
+        let damage = self.broken.lock().clone();
+        let part = match (damage, sqlite.check().await) {
+            (Some(damage), _) => store_part(PartState::Down, Some(damage)),
+            (None, Ok(())) => store_part(PartState::Up, None),
+            (None, Err(error)) => store_part(PartState::Down, Some(error.to_string())),
+        };
+        *self.store.lock() = part;
+        if let Ok(depth) = outbox.depth().await {
+            gauge!("outbox_events").set(f64::from(u32::try_from(depth).unwrap_or(u32::MAX)));
+        }
+        for kind in self.report().actors {
+            let small = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            gauge!("actors_alive", "kind" => kind.kind.clone()).set(small(kind.alive));
+            gauge!("actor_calls_in_flight", "kind" => kind.kind.clone()).set(small(kind.in_flight));
+            counter!("actor_restarts_total", "kind" => kind.kind.clone()).absolute(kind.restarts);
+            counter!("actor_calls_refused_total", "kind" => kind.kind).absolute(kind.refused);
+        }
+    }
+
+    /// How the process is.
+    pub(super) fn report(&self) -> ReadinessReport {
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        let kind = |kind: crate::actors::runtime::KindSnapshot| ActorKind {
+            kind: kind.name.to_owned(),
+            alive: count(kind.alive),
+            restarts: kind.restarts,
+            in_flight: count(kind.in_flight),
+            refused: kind.refused,
+            failing: kind.failing > 0,
+        };
+        ReadinessReport {
+            parts: vec![self.store.lock().clone()],
+            actors: self.runtime.snapshot().into_iter().map(kind).collect(),
+            draining: self.draining.load(Ordering::Relaxed),
+        }
+    }
+
+    /// From now on the process is not ready: it is about to end.
+    pub(super) fn draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops looking.
+    pub(super) fn stop(&self) {
+        if let Some(task) = self.task.lock().take() {
+            task.abort();
+        }
+    }
+}
