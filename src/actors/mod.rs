@@ -12,5 +12,6 @@ pub mod order_saga;
 pub mod outbox;
 mod payload;
 pub mod payment;
+pub mod rabbit_bridge;
 pub mod runtime;
 pub mod seller_dashboard;

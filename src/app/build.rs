@@ -16,12 +16,14 @@ use crate::{
         inventory::{Inventory, StockListener},
         notification::{Notifications, ShopInfo},
         order_saga::{OrderSettings, Orders},
-        outbox::Outbox,
+        outbox::{Carrier, InProcess, Outbox},
         payment::Payments,
+        rabbit_bridge::{RabbitBridge, RabbitSettings},
         runtime::Runtime,
         seller_dashboard::SellerDashboard,
     },
-    config::{Config, DataDir, Environment, Secrets},
+    bus::Consumer,
+    config::{Config, Consume, DataDir, Environment, Secrets},
     domain::{Timestamp, order::Pricing},
     http::{
         HttpSettings, State, ops,
@@ -77,7 +79,12 @@ impl App {
     /// One clear sentence: the data directory is in use, the database is broken, the port
     /// is taken.
     pub async fn start(config: &Config) -> Result<Self> {
-        Self::start_with(config, SqliteOptions { readers: config.sqlite.readers, ..SqliteOptions::default() }).await
+        let mut options = SqliteOptions { readers: config.sqlite.readers, ..SqliteOptions::default() };
+        if config.rabbit.url.is_some() {
+            // Other programs may listen to any of them.
+            options.keep_event = Arc::new(|_| true);
+        }
+        Self::start_with(config, options).await
     }
 
     /// Starts everything over a store with these options.
@@ -91,9 +98,9 @@ impl App {
         let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, sqlite: &sqlite, runtime: &runtime };
-        let (services, outbox) = parts.services(index, data_dir.path())?;
+        let (services, outbox, rabbit) = parts.services(index, data_dir.path())?;
         let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone());
+        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit);
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
@@ -134,7 +141,11 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn services(&self, index: Arc<SearchIndex>, data_dir: &std::path::Path) -> Result<(Services, Outbox)> {
+    fn services(
+        &self,
+        index: Arc<SearchIndex>,
+        data_dir: &std::path::Path,
+    ) -> Result<(Services, Outbox, Option<RabbitBridge>)> {
         let (config, runtime) = (self.config, self.runtime);
         let (stores, peers) = (self.sqlite.stores(), Peers::default());
         let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
@@ -176,17 +187,30 @@ impl Parts<'_> {
         let dashboard = SellerDashboard::start(runtime, &stores);
         let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
         let notifications = Notifications::start(runtime, peers, Notifications::mailbox(&stores), shop);
-        let outbox = Outbox::start(
-            runtime,
-            Arc::clone(&stores.outbox),
-            vec![Arc::new(notifications), Arc::new(dashboard.clone())],
-        );
+        let consumers: Vec<Arc<dyn Consumer>> = vec![Arc::new(notifications), Arc::new(dashboard.clone())];
+        let rabbit = self.rabbit(&consumers);
+        let carrier: Arc<dyn Carrier> = match &rabbit {
+            Some(bridge) => Arc::new(bridge.clone()),
+            None => Arc::new(InProcess::new(consumers)),
+        };
+        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
         let mailbox: Option<Arc<dyn MailboxStore>> = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
         let inventory: Arc<dyn peers::Inventory> = Arc::new(inventory);
         let sandbox = Some(sandbox);
         let services =
             Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, sandbox, mailbox };
-        Ok((services, outbox))
+        Ok((services, outbox, rabbit))
+    }
+
+    /// The bridge to the broker, when there is one to be used.
+    fn rabbit(&self, consumers: &[Arc<dyn Consumer>]) -> Option<RabbitBridge> {
+        let rabbit = &self.config.rabbit;
+        let consume = match &rabbit.consume {
+            Consume::All => None,
+            Consume::Queues(names) => Some(names.clone()),
+        };
+        let settings = RabbitSettings { url: rabbit.url.clone()?, consume, delays: rabbit.retry_delays };
+        Some(RabbitBridge::start(self.runtime, &settings, consumers))
     }
 
     fn state(&self, dead: &[(String, Timestamp)], watch: &Arc<Watch>) -> Result<State> {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::{
-    actors::{outbox::Outbox, runtime::Runtime},
+    actors::{outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
     store::sqlite::SqliteStore,
 };
@@ -25,6 +25,7 @@ const EVERY: Duration = Duration::from_secs(1);
 pub struct Watch {
     runtime: Arc<Runtime>,
     store: Mutex<Part>,
+    rabbit: Option<RabbitBridge>,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -36,10 +37,16 @@ fn store_part(state: PartState, detail: Option<String>) -> Part {
 
 impl Watch {
     /// Starts looking. A large database's integrity is checked in the background.
-    pub(super) fn start(sqlite: SqliteStore, runtime: Arc<Runtime>, outbox: Outbox) -> Arc<Self> {
+    pub(super) fn start(
+        sqlite: SqliteStore,
+        runtime: Arc<Runtime>,
+        outbox: Outbox,
+        rabbit: Option<RabbitBridge>,
+    ) -> Arc<Self> {
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
+            rabbit,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
             task: Mutex::new(None),
@@ -91,10 +98,18 @@ impl Watch {
             failing: kind.failing > 0,
         };
         ReadinessReport {
-            parts: vec![self.store.lock().clone()],
+            parts: std::iter::once(self.store.lock().clone()).chain(self.broker()).collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
+    }
+
+    /// The broker, where one is used: without it the shop sells on and events wait.
+    fn broker(&self) -> Option<Part> {
+        let up = self.rabbit.as_ref()?.is_up();
+        let detail = (!up).then(|| "events wait in the outbox".to_owned());
+        let state = if up { PartState::Up } else { PartState::Degraded };
+        Some(Part { name: "rabbitmq".to_owned(), state, detail })
     }
 
     /// From now on the process is not ready: it is about to end.

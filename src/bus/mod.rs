@@ -3,6 +3,7 @@
 //! **Invariant:** a consumer cannot tell whether a delivery came over the in-process bus
 //! or from a broker.
 
+pub mod rabbit;
 pub mod table;
 
 use async_trait::async_trait;

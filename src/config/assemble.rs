@@ -9,8 +9,9 @@ use super::{
     error::quoted,
     reader::Reader,
     services::Services,
-    values::{base_url, hundredths, origin, sender},
+    values::{self, base_url, hundredths, origin, sender},
 };
+use crate::bus::table;
 
 /// The highest flat shipping, in major units.
 const SHIPPING_MAX: i64 = 1_000_000;
@@ -101,8 +102,22 @@ fn mongo(read: &mut Reader) -> Result<MongoConfig, ConfigError> {
 fn rabbit(read: &mut Reader) -> Result<RabbitConfig, ConfigError> {
     let url = read.secret("rabbit.url")?;
     let queues = read.list("rabbit.consume")?;
-    let consume = if queues == ["all"] { Consume::All } else { Consume::Queues(queues) };
-    Ok(RabbitConfig { url, consume })
+    let consume = match queues.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["all"] => Consume::All,
+        [] | ["none"] => Consume::Queues(vec![]),
+        _ => Consume::Queues(queues),
+    };
+    if let Consume::Queues(names) = &consume
+        && let Some(unknown) = names.iter().find(|name| table::queue(name).is_none())
+    {
+        let problem =
+            format!("{} is not a queue; write all, none, or names as docs/events.md lists them", quoted(unknown));
+        return Err(read.refused("rabbit.consume", &problem));
+    }
+    let delays = read.list_of("rabbit.retry_delays", values::duration)?;
+    let wrong = "must be four durations; write for example 1s,10s,1m,10m";
+    let retry_delays = delays.try_into().map_err(|_| read.refused("rabbit.retry_delays", wrong))?;
+    Ok(RabbitConfig { url, consume, retry_delays })
 }
 
 fn razorpay(read: &mut Reader) -> Result<RazorpayConfig, ConfigError> {

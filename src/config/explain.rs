@@ -10,9 +10,11 @@ use super::{Config, reader::Setting};
 pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
     let folder = config.data_dir.display();
     let mails = if config.mailbox.enabled { "a mailbox, shown at /dev/mailbox" } else { "none are sent" };
+    let events =
+        if config.rabbit.url.is_some() { "RabbitMQ, from an outbox" } else { "within the process, from an outbox" };
     vec![
         ("documents", format!("SQLite in {folder}")),
-        ("events", "within the process, from an outbox".into()),
+        ("events", events.into()),
         ("rate limits", "within the process".into()),
         ("pictures", format!("files in {folder}")),
         ("payments", "a sandbox gateway".into()),

@@ -186,12 +186,16 @@ fn parsed(origin: &str, text: &str) -> Result<Layer, ConfigError> {
     Ok(Layer { origin: origin.to_owned(), values: data.remove(&Profile::Default).unwrap_or_default() })
 }
 
+/// The one key for which an empty variable means something: no queue at all.
+const NO_QUEUES: &str = "rabbit.consume";
+
 fn variables(sources: &Sources) -> Vec<Layer> {
     let set = |name: &str| sources.variables.get(name).filter(|value| !value.trim().is_empty());
     let common = COMMON.iter().filter_map(|(name, key)| set(name).map(|value| single(name, key, value)));
     let own = sources.variables.keys().filter(|name| !RESERVED.contains(&name.as_str())).filter_map(|name| {
         let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");
-        set(name).map(|value| single(name, &key, value))
+        let value = if NO_QUEUES == key { sources.variables.get(name) } else { set(name) };
+        value.map(|value| single(name, &key, value))
     });
     common.chain(own).collect()
 }

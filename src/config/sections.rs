@@ -88,6 +88,8 @@ pub struct RabbitConfig {
     pub url: Option<SecretString>,
     /// The queues that this process reads.
     pub consume: Consume,
+    /// The four pauses before a message that was not handled is tried again.
+    pub retry_delays: [Duration; 4],
 }
 
 /// `[redis]` and `[smtp]`

@@ -225,8 +225,6 @@ fn what_this_build_cannot_do_is_refused() {
     let sentence = "mongo.uri: this build keeps its documents in SQLite; MongoDB is not built in yet";
     assert_eq!(refusal("MONGO_URI", "mongodb://localhost"), sentence);
     for (name, value, key) in [
-        ("RABBIT_URL", "amqp://localhost", "rabbit.url"),
-        ("MICROBAZAAR_RABBIT__CONSUME", "A.B", "rabbit.consume"),
         ("REDIS_URL", "redis://localhost", "redis.url"),
         ("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"),
         ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),

@@ -2,7 +2,7 @@
 //!
 //! One row a key. Whoever builds a part removes its row, and nothing else changes.
 
-use super::{Config, Consume, error::ConfigError, services::Services};
+use super::{Config, error::ConfigError, services::Services};
 
 type Given = fn(&Config) -> bool;
 
@@ -10,7 +10,7 @@ const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not 
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 const PEERS: &str = "this build serves every service in one process and calls no others yet";
 
-const ROWS: [(&str, Given, &str); 17] = [
+const ROWS: [(&str, Given, &str); 15] = [
     (
         "services",
         |config| config.services != Services::All,
@@ -20,16 +20,6 @@ const ROWS: [(&str, Given, &str); 17] = [
         "mongo.uri",
         |config| config.mongo.uri.is_some(),
         "this build keeps its documents in SQLite; MongoDB is not built in yet",
-    ),
-    (
-        "rabbit.url",
-        |config| config.rabbit.url.is_some(),
-        "this build carries events within the process; RabbitMQ is not built in yet",
-    ),
-    (
-        "rabbit.consume",
-        |config| config.rabbit.consume != Consume::All,
-        "this build reads every queue within the process; write all, for RabbitMQ is not built in yet",
     ),
     (
         "redis.url",

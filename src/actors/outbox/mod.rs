@@ -8,6 +8,7 @@
 //!
 //! **Invariant:** an event is in the outbox, or parked, or its effects are stored.
 
+mod in_process;
 mod relay;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,31 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::time::Instant;
 
+use async_trait::async_trait;
+
+pub use self::in_process::InProcess;
 use self::relay::Relay;
 use super::runtime::{Handle, Limits, Runtime};
 use crate::{
-    bus::Consumer,
-    store::{OutboxStore, StoreError},
+    domain::event::Envelope,
+    store::{OutboxStore, StoreError, outbox::Parked},
 };
+
+/// Events could not be carried on for now; they stay in the outbox.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct CarryError(pub String);
+
+/// Carries events from the outbox to where they are consumed.
+#[async_trait]
+pub trait Carrier: Send + Sync {
+    /// Carries events on, in their order; returns what could not be handled and is to be
+    /// parked. After `Ok` all of them are taken out of the outbox.
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError>;
+
+    /// Carries a parked message on once more; returns it anew if it still cannot be handled.
+    async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError>;
+}
 
 /// How long applied events are remembered, so that a second delivery is known as one.
 const REMEMBER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
@@ -54,9 +74,9 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the relay to these consumers.
-    pub fn start(runtime: &Runtime, store: Arc<dyn OutboxStore>, consumers: Vec<Arc<dyn Consumer>>) -> Self {
-        let relay = Arc::new(Relay::new(Arc::clone(&store), consumers));
+    /// Starts the relay to this carrier.
+    pub fn start(runtime: &Runtime, store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>) -> Self {
+        let relay = Arc::new(Relay::new(Arc::clone(&store), carrier));
         let actor = runtime.supervise("outbox", Limits::default(), move || OutboxActor { relay: Arc::clone(&relay) });
         Self { store, _actor: actor }
     }

@@ -1,0 +1,115 @@
+//! The bridge to RabbitMQ: one actor that publishes, and one for each queue that is read.
+//!
+//! The publisher is the outbox's carrier: an event leaves the outbox when the broker has
+//! confirmed it. A consumer acknowledges a message when its effect is stored; one that
+//! cannot be handled goes on to the queue's retry queues and at last to its dead queue, so
+//! that it never holds up what is behind it.
+//!
+//! **Invariant:** whatever dies, a message is in the outbox, at the broker, or its effect
+//! is stored.
+
+mod consumer;
+mod publisher;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use self::{
+    consumer::RabbitConsumer,
+    publisher::{Publish, RabbitPublisher},
+};
+use super::{
+    outbox::{Carrier, CarryError},
+    runtime::{AskError, Handle, Limits, Runtime},
+};
+use crate::{
+    bus::{
+        Consumer,
+        rabbit::{Link, Outgoing, Publisher, topology::Delays, wire},
+        table::{self, Queue},
+    },
+    domain::event::Envelope,
+    store::outbox::Parked,
+};
+
+/// How the broker is used.
+#[derive(Debug, Clone)]
+pub struct RabbitSettings {
+    /// `amqp://` or `amqps://`, with user, password and vhost.
+    pub url: SecretString,
+    /// The queues that this process reads; `None` for all that it has a consumer for.
+    pub consume: Option<Vec<String>>,
+    /// The pauses before a message is tried again.
+    pub delays: Delays,
+}
+
+/// The bridge.
+#[derive(Clone)]
+pub struct RabbitBridge {
+    publisher: Handle<RabbitPublisher>,
+    outgoing: Arc<Publisher>,
+}
+
+impl RabbitBridge {
+    /// Starts the publisher, and a reader for each queue that `consumers` want and
+    /// `settings` allow.
+    pub fn start(runtime: &Runtime, settings: &RabbitSettings, consumers: &[Arc<dyn Consumer>]) -> Self {
+        let link = Arc::new(Link::new(settings.url.clone(), "publisher"));
+        let outgoing = Arc::new(Publisher::new(link));
+        let of_actor = Arc::clone(&outgoing);
+        let limits = Limits { in_flight: 64, deadline: std::time::Duration::from_secs(60) };
+        let publisher =
+            runtime.supervise("rabbit_publisher", limits, move || RabbitPublisher::new(Arc::clone(&of_actor)));
+        let reading = Arc::new(Link::new(settings.url.clone(), "consumer"));
+        for (queue, consumer) in wanted(settings, consumers) {
+            let (reading, delays) = (Arc::clone(&reading), settings.delays);
+            runtime.supervise("rabbit_consumer", Limits::default(), move || {
+                RabbitConsumer::new(queue, Arc::clone(&consumer), Arc::clone(&reading), delays)
+            });
+        }
+        Self { publisher, outgoing }
+    }
+
+    /// Whether the broker is there.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.outgoing.is_up()
+    }
+
+    async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), CarryError> {
+        self.publisher.ask(Publish(messages)).await.map_err(|error| match error {
+            AskError::Refused(error) => CarryError(error.to_string()),
+            error => CarryError(error.to_string()),
+        })
+    }
+}
+
+fn wanted(settings: &RabbitSettings, consumers: &[Arc<dyn Consumer>]) -> Vec<(&'static Queue, Arc<dyn Consumer>)> {
+    let allowed = |name: &str| settings.consume.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
+    let of = |consumer: &Arc<dyn Consumer>| {
+        let named = consumer.queues().iter().filter(|name| allowed(name)).filter_map(|name| table::queue(name));
+        named.map(|queue| (queue, Arc::clone(consumer))).collect::<Vec<_>>()
+    };
+    consumers.iter().flat_map(of).collect()
+}
+
+#[async_trait]
+impl Carrier for RabbitBridge {
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError> {
+        let mut messages = Vec::with_capacity(2 * envelopes.len());
+        for envelope in envelopes {
+            messages.extend(wire::outgoing(envelope).map_err(|error| CarryError(error.to_string()))?);
+        }
+        self.publish(messages).await?;
+        Ok(vec![])
+    }
+
+    async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
+        // Parked while events travelled within the process: its queue at the broker takes it.
+        let made = wire::outgoing(&parked.envelope).map_err(|error| CarryError(error.to_string()))?;
+        self.publish(made.into_iter().filter(|message| message.routing_key == parked.queue).collect()).await?;
+        Ok(None)
+    }
+}

@@ -1,0 +1,117 @@
+//! A connection that is made again for as long as it takes.
+//!
+//! **Invariant:** however many ask, one attempt is made at a time, with growing pauses, and
+//! the address with its password is never shown.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+use super::RabbitError;
+
+/// How long connecting and opening a channel may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How often both sides show that they live, in seconds.
+const HEARTBEAT: u16 = 20;
+/// The shortest and the longest pause between two attempts.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
+
+/// A connection to the broker, shared by those who use it for the same purpose.
+pub struct Link {
+    url: SecretString,
+    purpose: &'static str,
+    up: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    connection: Option<Connection>,
+    pause: Duration,
+    next_try: Instant,
+}
+
+impl Link {
+    /// A link that is not connected yet.
+    #[must_use]
+    pub fn new(url: SecretString, purpose: &'static str) -> Self {
+        let state = State { connection: None, pause: PAUSES.0, next_try: Instant::now() };
+        Self { url, purpose, up: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    /// Whether the last attempt worked and nothing broke since.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
+    }
+
+    /// Tells that something broke, so that the next channel is asked of a fresh look.
+    pub fn broke(&self) {
+        self.up.store(false, Ordering::Relaxed);
+    }
+
+    /// A new channel, on a new connection if the old one is gone. Waits for the pause that
+    /// is due after a failed attempt.
+    ///
+    /// # Errors
+    /// [`RabbitError::Away`] or `Deadline`.
+    pub async fn channel(&self) -> Result<Channel, RabbitError> {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = state.connection.as_ref().filter(|connection| connection.status().connected())
+            && let Ok(Ok(channel)) = timeout(CONNECT_WITHIN, connection.create_channel()).await
+        {
+            self.up.store(true, Ordering::Relaxed);
+            return Ok(channel);
+        }
+        self.broke();
+        state.connection = None;
+        tokio::time::sleep_until(state.next_try).await;
+        let opened = match timeout(CONNECT_WITHIN, self.open()).await {
+            Ok(opened) => opened,
+            Err(_) => Err(RabbitError::Deadline),
+        };
+        match opened {
+            Ok((connection, channel)) => {
+                state.connection = Some(connection);
+                state.pause = PAUSES.0;
+                state.next_try = Instant::now();
+                self.up.store(true, Ordering::Relaxed);
+                tracing::info!(purpose = self.purpose, "connected to the broker");
+                Ok(channel)
+            }
+            Err(error) => {
+                state.next_try = Instant::now() + state.pause;
+                state.pause = (state.pause * 2).min(PAUSES.1);
+                tracing::warn!(purpose = self.purpose, %error, "the broker cannot be reached");
+                Err(error)
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<(Connection, Channel), RabbitError> {
+        let mut uri: AMQPUri = self.url.expose_secret().parse().map_err(RabbitError::Away)?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        let name = format!("microbazaar {}", self.purpose);
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connection = Connection::connect_uri(uri, properties).await?;
+        let channel = connection.create_channel().await?;
+        Ok((connection, channel))
+    }
+
+    /// Ends the connection, with a word to the broker if it listens.
+    pub async fn close(&self) {
+        let connection = self.state.lock().await.connection.take();
+        self.broke();
+        if let Some(connection) = connection {
+            // What is unacknowledged is given to the next reader either way.
+            let _said = timeout(Duration::from_secs(2), connection.close(200, "bye".into())).await;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What is declared at the broker.
+//!
+//! A message that could not be handled waits in `<queue>.retry.1` to `.4`. Each has one fixed
+//! delay and dead-letters back to the queue, since a queue with mixed delays is held up by
+//! its head. After the last it rests in `<queue>.dead`.
+
+use std::time::Duration;
+
+use lapin::{
+    Channel, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+
+use super::RabbitError;
+use crate::bus::table::{EXCHANGE, QUEUES};
+
+/// How often a message is tried again.
+pub const RETRIES: usize = 4;
+
+/// The pauses before each try.
+pub type Delays = [Duration; RETRIES];
+
+/// The queue in which a message waits for its next try, which is the `attempt`th from 1.
+#[must_use]
+pub fn retry_queue(queue: &str, attempt: usize) -> String {
+    format!("{queue}.retry.{attempt}")
+}
+
+/// The queue in which messages rest that could not be handled.
+#[must_use]
+pub fn dead_queue(queue: &str) -> String {
+    format!("{queue}.dead")
+}
+
+fn durable() -> QueueDeclareOptions {
+    QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
+}
+
+/// Declares what is published to: the exchange and every named queue.
+///
+/// # Errors
+/// [`RabbitError::Away`].
+pub async fn declare_published(channel: &Channel) -> Result<(), RabbitError> {
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default()).await?;
+    for queue in QUEUES {
+        channel.queue_declare(queue.name.into(), durable(), FieldTable::default()).await?;
+    }
+    Ok(())
+}
+
+/// Declares a queue that is read, with where its failures go.
+///
+/// # Errors
+/// [`RabbitError::Away`].
+pub async fn declare_read(channel: &Channel, queue: &str, delays: &Delays) -> Result<(), RabbitError> {
+    channel.queue_declare(queue.into(), durable(), FieldTable::default()).await?;
+    for (at, delay) in delays.iter().enumerate() {
+        let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis));
+        arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+        arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(queue.into()));
+        channel.queue_declare(retry_queue(queue, at + 1).into(), durable(), arguments).await?;
+    }
+    channel.queue_declare(dead_queue(queue).into(), durable(), FieldTable::default()).await?;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Events as messages, and messages of any program as deliveries.
+
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use sha2::{Digest, Sha256};
+
+use super::publisher::Outgoing;
+use crate::{
+    bus::{
+        Delivery, HandleError,
+        table::{EXCHANGE, Queue},
+    },
+    domain::{Timestamp, event::Envelope, ids::EventId},
+    views::event::{exchange_payload, messages},
+};
+
+/// When it happened, RFC 3339.
+const OCCURRED_AT: &str = "x-occurred-at";
+/// What it happened to.
+const AGGREGATE_ID: &str = "x-aggregate-id";
+/// How often a message was tried.
+const ATTEMPTS: &str = "x-attempts";
+/// Why it was not handled.
+const REASON: &str = "x-reason";
+/// The longest reason, in characters: headers are no place for more.
+const REASON_MAX: usize = 500;
+/// Kept on disk by the broker.
+const PERSISTENT: u8 = 2;
+
+/// The messages that an event makes: one for each named queue of its, which must be there, and
+/// one for the exchange, which may have no listener.
+///
+/// # Errors
+/// When a payload cannot be written as JSON.
+pub fn outgoing(envelope: &Envelope) -> Result<Vec<Outgoing>, serde_json::Error> {
+    let properties = properties(envelope);
+    let mut made = Vec::new();
+    for message in messages(envelope) {
+        made.push(Outgoing {
+            exchange: "",
+            routing_key: message.queue.to_owned(),
+            mandatory: true,
+            body: serde_json::to_vec(&message.payload)?,
+            properties: properties.clone(),
+        });
+    }
+    made.push(Outgoing {
+        exchange: EXCHANGE,
+        routing_key: envelope.event.routing_key(),
+        mandatory: false,
+        body: serde_json::to_vec(&exchange_payload(envelope))?,
+        properties,
+    });
+    Ok(made)
+}
+
+fn properties(envelope: &Envelope) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    headers.insert(OCCURRED_AT.into(), AMQPValue::LongString(envelope.occurred_at.to_string().into()));
+    headers.insert(AGGREGATE_ID.into(), AMQPValue::LongString(envelope.event.aggregate_id().into()));
+    BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(envelope.id.to_hex().into())
+        .with_type(envelope.event.name().into())
+        .with_timestamp(u64::try_from(envelope.occurred_at.as_second()).unwrap_or(0))
+        .with_headers(headers)
+}
+
+fn header(properties: &BasicProperties, name: &str) -> Option<String> {
+    match properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// How often a message was tried before.
+#[must_use]
+pub fn attempts(properties: &BasicProperties) -> usize {
+    let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(ATTEMPTS));
+    match value {
+        Some(AMQPValue::LongLongInt(count)) => usize::try_from(*count).unwrap_or(0),
+        Some(AMQPValue::LongInt(count)) => usize::try_from(*count).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Why a message was not handled, if it says so.
+#[must_use]
+pub fn reason(properties: &BasicProperties) -> Option<String> {
+    header(properties, REASON)
+}
+
+/// The properties of a message that goes on to where failures wait or rest.
+#[must_use]
+pub fn failed(properties: &BasicProperties, attempts: usize, reason: &str) -> BasicProperties {
+    let mut headers = properties.headers().clone().unwrap_or_default();
+    headers.insert(ATTEMPTS.into(), AMQPValue::LongLongInt(i64::try_from(attempts).unwrap_or(i64::MAX)));
+    let reason: String = reason.chars().take(REASON_MAX).collect();
+    headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+    properties.clone().with_headers(headers).with_delivery_mode(PERSISTENT)
+}
+
+/// The properties of a message that is to be tried as if it were new.
+#[must_use]
+pub fn replayed(properties: &BasicProperties) -> BasicProperties {
+    let mut kept = FieldTable::default();
+    for (name, value) in properties.headers().clone().unwrap_or_default().inner() {
+        if ![ATTEMPTS, REASON, "x-death"].contains(&name.as_str()) {
+            kept.insert(name.clone(), value.clone());
+        }
+    }
+    properties.clone().with_headers(kept).with_delivery_mode(PERSISTENT)
+}
+
+/// A message as its consumer gets it. Other programs may leave out every property: the id
+/// is then derived from the content, so that the same message twice is one event.
+///
+/// # Errors
+/// [`HandleError::Unreadable`] when the body is no JSON object.
+pub fn delivery(queue: &'static Queue, properties: &BasicProperties, body: &[u8]) -> Result<Delivery, HandleError> {
+    let payload: serde_json::Value = serde_json::from_slice(body)
+        .map_err(|error| HandleError::Unreadable(format!("the body is no JSON: {error}")))?;
+    if !payload.is_object() {
+        return Err(HandleError::Unreadable("the body is no JSON object".to_owned()));
+    }
+    let said = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.is_empty());
+    let sent_at = properties.timestamp().and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
+    let event = match said.map(str::parse) {
+        Some(Ok(id)) => id,
+        Some(Err(_)) => derived_id(queue.name, said.unwrap_or_default().as_bytes(), sent_at),
+        None => derived_id(queue.name, body, sent_at),
+    };
+    let occurred_at = header(properties, OCCURRED_AT).and_then(|text| text.parse().ok());
+    let id_within = || ["_id", "id"].iter().find_map(|key| payload.get(key)?.as_str().map(str::to_owned));
+    Ok(Delivery {
+        queue: queue.name,
+        event,
+        name: properties.kind().as_ref().map_or_else(|| queue.event.to_owned(), ToString::to_string),
+        occurred_at: occurred_at.or(sent_at).unwrap_or_else(Timestamp::now),
+        aggregate_id: header(properties, AGGREGATE_ID).or_else(id_within).unwrap_or_default(),
+        payload,
+    })
+}
+
+/// An id made of what is there. Its time is the message's, so that it is forgotten with the
+/// events of that time; without one it is never forgotten.
+fn derived_id(queue: &str, content: &[u8], sent_at: Option<Timestamp>) -> EventId {
+    let hash = Sha256::new().chain_update(queue).chain_update([0]).chain_update(content).finalize();
+    let seconds = sent_at.and_then(|at| u32::try_from(at.as_second()).ok()).unwrap_or(u32::MAX);
+    let mut bytes = [0; 12];
+    bytes[..4].copy_from_slice(&seconds.to_be_bytes());
+    bytes[4..].copy_from_slice(&hash[..8]);
+    EventId::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::table;
+
+    fn read(properties: &BasicProperties, body: &[u8]) -> Result<Delivery, HandleError> {
+        delivery(table::queue(table::PAYMENT_UPDATE_DASHBOARD).unwrap(), properties, body)
+    }
+
+    #[test]
+    fn a_message_without_properties_gets_an_id_of_its_content() {
+        let none = BasicProperties::default();
+        let first = read(&none, br#"{"orderId":"1"}"#).unwrap();
+        assert_eq!(first.event, read(&none, br#"{"orderId":"1"}"#).unwrap().event);
+        assert_ne!(first.event, read(&none, br#"{"orderId":"2"}"#).unwrap().event);
+        assert_eq!(first.name, "PAYMENT_UPDATED");
+        let named = read(&none.with_message_id("not hex".into()), br#"{"orderId":"1"}"#).unwrap();
+        assert_ne!(named.event, first.event);
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_unreadable() {
+        for body in [&b"nonsense"[..], b"", b"[1]", b"\xff\xfe", b"null"] {
+            assert!(matches!(read(&BasicProperties::default(), body), Err(HandleError::Unreadable(_))));
+        }
+    }
+
+    #[test]
+    fn a_failure_is_counted_and_a_replay_starts_anew() {
+        let once = failed(&BasicProperties::default(), 1, &"x".repeat(2_000));
+        assert_eq!((attempts(&once), reason(&once).map(|r| r.len())), (1, Some(REASON_MAX)));
+        assert_eq!((attempts(&replayed(&once)), reason(&replayed(&once))), (0, None));
+    }
+}
