@@ -7,4 +7,5 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod api;
 mod conformance;
