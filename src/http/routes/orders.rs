@@ -99,6 +99,7 @@ pub struct ShipBody {
 
 /// No fields.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[schema(example = json!({}))]
 pub struct NothingBody {}
 
 /// Which of the user's orders.
