@@ -242,3 +242,47 @@ async fn addresses_are_kept_and_one_is_the_default() {
     app.get(path).send().await.expect(401);
     app.shutdown().await;
 }
+
+#[actix_web::test]
+async fn names_made_from_emails_are_never_taken_twice() {
+    let app = TestApp::spawn().await;
+    let one = |n: usize| {
+        let (app, body) = (&app, json!({"email": format!("asha@shop{n}.example"), "password": PASSWORD}));
+        async move { text(&app.register(&body).await.expect(201)["user"]["username"]) }
+    };
+    let mut names = join_all((0..20).map(one)).await;
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 20);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn many_logins_at_once_all_get_their_answer() {
+    let app = TestApp::spawn().await;
+    let asha = app.user("asha").await;
+    let one = |n: usize| {
+        let password = if n.is_multiple_of(2) { PASSWORD } else { "wrong horse" };
+        let (app, body) = (&app, json!({"email": asha.email, "password": password}));
+        async move { app.login(&body).await.status }
+    };
+    let answers = join_all((0..60).map(one)).await;
+    let count = |status| answers.iter().filter(|answer| **answer == status).count();
+    assert_eq!((count(200), count(401)), (30, 30));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn in_production_the_cookie_goes_over_https_only() {
+    let production = microbazaar::config::Environment::Production;
+    let app = TestApp::spawn_with(|config| config.environment = production).await;
+    let asha = app.register(&json!({"email": "asha@example.com", "password": PASSWORD})).await;
+    asha.expect(201);
+    let out = app.post("/api/auth/logout").send().await;
+    out.expect(200);
+    for answer in [asha, out] {
+        let cookie = answer.header("set-cookie").unwrap();
+        assert!(cookie.split("; ").any(|part| part == "Secure"), "{cookie}");
+    }
+    app.shutdown().await;
+}

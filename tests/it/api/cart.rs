@@ -133,3 +133,21 @@ async fn two_currencies_have_no_sum() {
     assert_eq!(app.stock(&lamp).await, (5, 0, 5), "nothing is held");
     app.shutdown().await;
 }
+
+#[actix_web::test]
+async fn a_product_that_is_withdrawn_leaves_the_cart() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.stranger());
+    let (lamp, cup) = (app.product(&seller, "Lamp", 10.0, 5).await, app.product(&seller, "Cup", 2.0, 5).await);
+    app.add_to_cart(&asha, &lamp, 1).await.expect(200);
+    app.delete(&format!("/api/products/{lamp}")).token(&seller.token).send().await.expect(204);
+    let cart = app.get("/api/cart").token(&asha.token).send().await.expect(200);
+    assert_eq!((&cart["cart"]["items"], &cart["totals"]["totalQuantity"]), (&json!([]), &json!(0)));
+    app.add_to_cart(&asha, &lamp, 1).await.expect(404);
+    app.patch(&format!("/api/cart/items/{lamp}")).token(&asha.token).json(&json!({"qty": 2})).send().await.expect(404);
+    app.place_order(&asha, &json!({})).await.refused(400, "order.empty_cart");
+    let order = app.order(&asha, &cup, 2).await;
+    assert_eq!(order["items"].as_array().unwrap().len(), 1);
+    assert_eq!(order["subtotal"], money(4.0));
+    app.shutdown().await;
+}

@@ -18,6 +18,8 @@ async fn an_unknown_path_and_a_wrong_method_are_told_apart() {
         ("POST", "/api/orders/me", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
         ("PATCH", "/api/auth/logout", "GET, HEAD, POST"),
+        ("BREW", "/api/cart", "DELETE, GET, HEAD"),
+        ("TRACE", "/", "GET, HEAD"),
     ] {
         let answer = app.call(method.parse().unwrap(), path).send().await;
         answer.refused(405, "request.method_not_allowed");
@@ -64,6 +66,10 @@ async fn what_is_no_json_is_told_what_it_is() {
         send("application/json", large.into()).await.refused(413, "request.too_large");
     }
     app.post("/api/auth/login").send().await.expect(415);
+    let twice = "{\"quantity\":1,\"quantity\":2,\"productId\":\"665f1f77bcf86cd799439011\"}";
+    app.post("/api/cart/items").token(&token).raw("application/json", twice).send().await.invalid("quantity");
+    let kind = "Application/JSON; charset=utf-8";
+    app.post("/api/orders").token(&token).raw(kind, "{}").send().await.refused(400, "order.empty_cart");
     app.shutdown().await;
 }
 

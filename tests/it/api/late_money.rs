@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::{
@@ -90,5 +91,27 @@ async fn money_after_the_window_goes_back_when_all_is_sold() {
     assert_eq!(verified["payment"]["refunds"].as_array().unwrap().len(), 1);
     assert_eq!(app.order_now(&asha, &order).await["status"], "CANCELLED");
     assert_eq!(app.stock(&lamp).await, (0, 0, 0));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn paid_and_cancelled_at_once_ends_with_the_money_and_the_stock_back() {
+    let app = TestApp::spawn().await;
+    let (_, asha, lamp, mut order) = ordered(&app).await;
+    for _ in 0..5 {
+        let opened = app.open_payment(&asha, &order).await.expect(201);
+        let checkout = app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "success").await.expect(200);
+        let cancel = app.post(&format!("/api/orders/{}/cancel", id(&order))).token(&asha.token).send();
+        let (cancelled, verified) = join(cancel, app.verify(&asha, &checkout)).await;
+        assert_eq!(cancelled.expect(200)["order"]["status"], "CANCELLED");
+        verified.expect(200);
+        let path = format!("/api/payments/order/{}", id(&order));
+        let is_back = |body: &Value| body["payment"]["status"] == "REFUNDED";
+        let payment = app.until("the refund", &asha.token, &path, is_back).await;
+        assert_eq!(payment["payment"]["refunds"].as_array().unwrap().len(), 1);
+        assert_eq!(app.order_now(&asha, &order).await["status"], "CANCELLED");
+        assert_eq!(app.stock(&lamp).await, (30, 0, 30));
+        order = app.order(&asha, &lamp, 20).await;
+    }
     app.shutdown().await;
 }

@@ -1,5 +1,6 @@
 //! Payments: opened, paid, verified, reported.
 
+use futures_util::future::{join, join_all};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -226,5 +227,52 @@ async fn the_other_prefix_answers_as_well() {
     let shown = app.get(&format!("/api/payment/order/{order_id}")).token(&asha.token).send().await.expect(200);
     let path = format!("/api/payment/{}/refunds", id(&shown["payment"]));
     app.post(&path).token(&admin.token).send().await.expect(201);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn many_calls_at_once_open_one_payment() {
+    let app = TestApp::spawn().await;
+    let (_, asha, _, order) = ordered(&app).await;
+    let answers = join_all((0..8).map(|_| app.open_payment(&asha, &order))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    let first = answers[0].json()["razorpayOrderId"].clone();
+    for answer in &answers {
+        assert!([200, 201].contains(&answer.status), "{answer:?}");
+        assert_eq!(answer.json()["razorpayOrderId"], first);
+    }
+    assert_eq!(app.mails_that_begin(&asha, "Payment initiated").await, 1);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn reports_and_verifies_at_once_confirm_once() {
+    let app = TestApp::spawn().await;
+    let (_, asha, lamp, order) = ordered(&app).await;
+    let opened = app.open_payment(&asha, &order).await.expect(201);
+    let razorpay_order = text(&opened["razorpayOrderId"]);
+    let checkout = app.sandbox(&asha, &razorpay_order, "success").await.expect(200);
+    let body = report("payment.captured", &razorpay_order, checkout["razorpay_payment_id"].as_str().unwrap());
+    let verify = async |_| app.verify(&asha, &checkout).await.expect(200);
+    let report = async |n: u32| webhook(&app, "/api/payments/webhook", &format!("evt_{n}"), &body).await.expect(200);
+    join(join_all((0..4).map(verify)), join_all((0..4).map(report))).await;
+    assert_eq!(app.payment_of(&asha, &order).await["status"], "SUCCESSFUL");
+    assert_eq!(app.stock(&lamp).await, (10, 0, 10));
+    assert_eq!(app.mails_that_begin(&asha, "Payment received").await, 1);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_payment_goes_on_after_a_restart() {
+    let app = TestApp::spawn().await;
+    let (_, asha, lamp, order) = ordered(&app).await;
+    let opened = app.open_payment(&asha, &order).await.expect(201);
+    let app = app.restart().await;
+    assert_eq!(app.open_payment(&asha, &order).await.expect(200), opened);
+    let checkout = app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "success").await.expect(200);
+    let app = app.restart().await;
+    app.verify(&asha, &checkout).await.expect(200);
+    assert_eq!(app.order_now(&asha, &order).await["status"], "CONFIRMED");
+    assert_eq!(app.stock(&lamp).await, (10, 0, 10));
     app.shutdown().await;
 }

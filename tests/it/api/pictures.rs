@@ -50,6 +50,8 @@ async fn a_product_comes_with_pictures_of_every_format() {
     assert_eq!(product["price"], super::money(499.5));
     let images = product["images"].as_array().unwrap();
     assert_eq!(images.len(), 4);
+    let cart = app.add_to_cart(&app.stranger(), &id(product), 1).await.expect(200);
+    assert_eq!(cart["cart"]["items"][0]["image"], images[0]["thumbnail"]);
     for image in images {
         for url in [&image["url"], &image["thumbnail"]] {
             let answer = app.get(url.as_str().unwrap()).send().await;
