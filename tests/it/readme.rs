@@ -108,7 +108,8 @@ fn the_walk_of_the_readme_ends_in_a_confirmed_order() {
 #[test]
 fn every_link_of_the_documentation_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|page| root.join(page)).into();
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|page| root.join(page)).into();
     for folder in [root.join("docs"), root.join("docs/adr")] {
         let found = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         pages.extend(found.filter(|path| path.extension().is_some_and(|end| end == "md")));
