@@ -7,8 +7,12 @@ use actix_web::{
 };
 use askama::Template;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{error::ApiError, state::State};
+use super::{
+    error::{ApiError, ErrorBody},
+    state::State,
+};
 
 #[derive(Template)]
 #[template(path = "docs.html")]
@@ -110,7 +114,7 @@ fn operation(document: &Value, path: &str, method: &str, value: &Value) -> Opera
         description: text(value.get("description")),
         public: items(value.get("security")).iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty)),
         parameters: items(value.get("parameters")).iter().map(parameter).collect(),
-        bodies: bodies(value.pointer("/requestBody/content")),
+        bodies: bodies(document, value.pointer("/requestBody/content")),
         responses: entries(value.get("responses")).map(|(status, value)| response(document, status, value)).collect(),
     }
 }
@@ -131,16 +135,45 @@ fn response(document: &Value, status: &str, value: &Value) -> Response {
     Response {
         status: status.to_owned(),
         description: text(value.get("description")),
-        bodies: bodies(value.get("content")),
+        bodies: bodies(document, value.get("content")),
     }
 }
 
-fn bodies(content: Option<&Value>) -> Vec<Body> {
-    let body = |(media, value): (&String, &Value)| Body {
-        media: media.clone(),
-        shape: shape(value.get("schema"), value.get("example")),
+fn bodies(document: &Value, content: Option<&Value>) -> Vec<Body> {
+    let body = |(media, value): (&String, &Value)| {
+        let schema = value.get("schema");
+        // One example of all errors would be wrong for most.
+        let told = schema.filter(|schema| name_of(schema).is_none_or(|name| name != ErrorBody::name()));
+        let made = told.and_then(|schema| example_of(document, schema, DEPTH_MAX));
+        Body { media: media.clone(), shape: shape(schema, value.get("example").or(made.as_ref())) }
     };
     entries(content).map(body).collect()
+}
+
+/// How deep an example goes.
+const DEPTH_MAX: u32 = 8;
+
+/// A value as `schema` says, put together of the examples of its fields.
+fn example_of(document: &Value, schema: &Value, depth: u32) -> Option<Value> {
+    let deeper = |schema: &Value| example_of(document, schema, depth.checked_sub(1)?);
+    let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    if let Some(example) = schema.get("example").or_else(|| list("examples").next()).or_else(|| list("enum").next()) {
+        return Some(example.clone());
+    }
+    if let Some(name) = name_of(schema) {
+        return deeper(document.pointer(&format!("/components/schemas/{name}"))?);
+    }
+    if let Some(items) = schema.get("items") {
+        return deeper(items).map(|item| Value::Array(vec![item]));
+    }
+    let fields = entries(schema.get("properties")).filter_map(|(name, field)| Some((name.clone(), deeper(field)?)));
+    let parts = list("allOf").filter_map(deeper).filter_map(|part| part.as_object().cloned());
+    let fields: serde_json::Map<String, Value> = fields.chain(parts.flatten()).collect();
+    if !fields.is_empty() {
+        return Some(Value::Object(fields));
+    }
+    let plain = (schema.get("type").and_then(Value::as_str) == Some("boolean")).then_some(Value::Bool(false));
+    plain.or_else(|| list("oneOf").find_map(deeper))
 }
 
 fn shape(schema: Option<&Value>, example: Option<&Value>) -> Shape {

@@ -1,4 +1,6 @@
 //! The OpenAPI document: what utoipa gathers from the handlers, with what all share.
+//!
+//! **Invariant:** every operation tells of the errors that any caller of it can get.
 
 use actix_web::{HttpResponse, get, http::header::CONTENT_TYPE, web::Data};
 use utoipa::{

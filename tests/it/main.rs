@@ -7,5 +7,6 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod api_document;
 mod conformance;
 mod readme;

@@ -1,4 +1,6 @@
 //! `CatalogueActor`: writes products, and replaces their snapshots before it answers.
+//!
+//! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
 use std::{collections::HashMap, sync::Arc};
 
