@@ -8,4 +8,6 @@
 )]
 
 mod api;
+mod api_document;
 mod conformance;
+mod readme;

@@ -1,4 +1,7 @@
 //! `CartActor`: holds one user's cart, decides, writes, then answers.
+//!
+//! **Invariant:** after a write with an unknown outcome no command runs on what this actor
+//! remembers: it stops, and a fresh one reads the store.
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 //!
 //! Writes go through `CatalogueActor`; reads go to [`snapshots`], which every write
 //! replaces before it is answered, and never wait in a mailbox. The search [`index`] follows
-//! the store by the products' change sequence ([`follower`]), a moment later.
+//! the store by the products' change sequence (`follower`), a moment later.
 //!
 //! **Invariant:** a product read by its id after an answered write is that write's or newer,
 //! its stock included.

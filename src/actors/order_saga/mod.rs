@@ -3,7 +3,7 @@
 //! A saga's state is in the order itself. Every step reads the order, decides by the rules
 //! in `domain::order`, does what may be repeated, and writes with the version it
 //! read; whoever lost a race reads again. So a crash at any point, here or on another node, is
-//! followed by somebody finding the order due and going on ([`sweeper`]).
+//! followed by somebody finding the order due and going on (`sweeper`).
 //!
 //! **Invariant:** stock is held before an order exists, and sold before it is confirmed.
 //! Calls on a reservation carry the version of the order that decided them as their fence,

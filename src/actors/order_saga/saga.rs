@@ -1,5 +1,8 @@
 //! The saga's steps. Each reads the order, does what may be repeated, and writes with the
 //! version it read.
+//!
+//! **Invariant:** no step relies on another one's having run in this process; each may be
+//! repeated.
 
 use std::sync::Arc;
 

@@ -1,4 +1,6 @@
 //! The relay's loop.
+//!
+//! **Invariant:** an event leaves the outbox in the same write that parks what failed of it.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,4 +1,7 @@
 //! From an open payment to money kept or given back.
+//!
+//! **Invariant:** captured money is written before its order is told of it, and kept only when
+//! the order keeps it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! Money on its way back.
+//!
+//! **Invariant:** no refund is asked of the gateway before it is written, and none is made
+//! twice.
 
 use super::{
     PaymentFailure, RefundRequest, Refunded,
