@@ -7,6 +7,9 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod client;
 mod crash;
+mod kill;
+mod process;
 mod saga;
 mod shop;
