@@ -11,5 +11,7 @@ mod client;
 mod crash;
 mod kill;
 mod process;
+mod race;
+mod run;
 mod saga;
 mod shop;
