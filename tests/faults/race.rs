@@ -88,7 +88,7 @@ async fn round(seed: u64) -> OrderStatus {
     let cancelled = async |own| cancels && cancel(&run, &there, own).await;
     let expired = async |own| {
         if expires {
-            expire(&run, own).await
+            expire(&run, own).await;
         }
     };
     let (_, cancelled, (), ()) = tokio::join!(told, cancelled(next()), expired(next()), rival(&run, next()));

@@ -180,8 +180,8 @@ fn ids(events: &[Envelope]) -> Vec<EventId> {
 const GONE: &[&str] = &[table::PRODUCT_DELETED_DASHBOARD];
 
 fn relay(store: &Arc<Memory>, readers: &[&Arc<Reader>]) -> Relay {
-    let consumers = readers.iter().map(|reader| Arc::clone(reader) as Arc<dyn Consumer>).collect();
-    Relay::new(Arc::clone(store) as Arc<dyn OutboxStore>, consumers)
+    let consumer = |reader: &&Arc<Reader>| -> Arc<dyn Consumer> { (*reader).clone() };
+    Relay::new(store.clone(), readers.iter().map(consumer).collect())
 }
 
 async fn turn(relay: &Relay) -> Result<bool, StoreError> {
