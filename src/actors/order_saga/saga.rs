@@ -149,13 +149,17 @@ impl SagaContext {
                     }
                 }
                 Err(InventoryError::Peer(error)) => return Err(error.into()),
-                Err(InventoryError::Rule(_)) if order.status == OrderStatus::Cancelled => {
-                    return Ok(Settlement::GiveBack);
-                }
-                // Unpaid for too long to be held, and sold to others since.
+                // Unpaid for too long to be held, and sold to others since. That the money goes back
+                // is written first: another call may find the stock there again.
                 Err(InventoryError::Rule(_)) => {
-                    order.cancel(CancelCause::Expired, Some("expired".to_owned()), now)?;
-                    if self.save(&mut order, Event::OrderCancelled, now).await? {
+                    let refused = if order.status == OrderStatus::Cancelled {
+                        order.refuse_money(now)?;
+                        self.save(&mut order, Event::OrderUpdated, now).await?
+                    } else {
+                        order.cancel(CancelCause::SoldOut, Some("expired".to_owned()), now)?;
+                        self.save(&mut order, Event::OrderCancelled, now).await?
+                    };
+                    if refused {
                         return Ok(Settlement::GiveBack);
                     }
                 }

@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** an event leaves the outbox in the same write that parks what failed of it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 
 use super::{LOOK_EVERY, PAUSE, REMEMBER};
@@ -66,7 +67,7 @@ impl Relay {
     }
 
     /// One turn; returns whether there may be more to do at once.
-    async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, StoreError> {
+    pub(super) async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, StoreError> {
         let waiting = self.store.waiting(0, BATCH).await?;
         let moved = !waiting.is_empty();
         if moved {
@@ -92,8 +93,13 @@ impl Relay {
         let due = self.store.retry_due(now, RETRIES).await?;
         for row in &due {
             let items = self.items(&row.envelope).into_iter().filter(|item| item.delivery.queue == row.queue).collect();
-            let outcome = self.deliver(items, row.attempts).await.into_iter().next();
-            let next = outcome.and_then(|(_, parked)| parked);
+            let next = match self.deliver(items, row.attempts).await.into_iter().next() {
+                Some((_, parked)) => parked,
+                None => {
+                    let unread = HandleError::Unreadable("nobody reads this queue here".to_owned());
+                    Some(park(&row.queue, &row.envelope, row.attempts, &unread))
+                }
+            };
             self.store.repark(row.id, next.as_ref()).await?;
         }
         Ok(!due.is_empty())
@@ -138,7 +144,11 @@ async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> V
         .map(|item| ((item.delivery.queue, item.envelope), item.delivery))
         .map(|(a, b)| (b, a))
         .unzip();
-    let mut outcomes = consumer.handle(deliveries).await;
+    // A consumer that panics has handled none of them, as far as anybody knows; each is tried
+    // again by itself, so that one which is poison harms no other.
+    let handled = AssertUnwindSafe(consumer.handle(deliveries)).catch_unwind().await;
+    let mut outcomes =
+        handled.unwrap_or_else(|_| vec![Err(HandleError::Transient("the consumer panicked".to_owned())); told.len()]);
     // A consumer that answers for fewer than it got has not handled the rest.
     outcomes.resize(told.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));
     told.into_iter()

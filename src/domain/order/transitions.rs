@@ -70,6 +70,20 @@ impl Order {
         Ok(())
     }
 
+    /// Late money came and the stock was gone: it goes back. Written before it does, so that
+    /// nobody who finds stock again meanwhile confirms the order.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] unless it was cancelled as expired.
+    pub fn refuse_money(&mut self, now: Timestamp) -> Result<(), OrderError> {
+        if self.status != OrderStatus::Cancelled || self.cancel_cause != Some(CancelCause::Expired) {
+            return Err(self.wrong_state("refunded"));
+        }
+        self.cancel_cause = Some(CancelCause::SoldOut);
+        self.updated_at = now;
+        Ok(())
+    }
+
     /// Whether the window has ended without money.
     #[must_use]
     pub fn expiry(&self, now: Timestamp) -> Expiry {

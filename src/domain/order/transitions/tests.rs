@@ -143,6 +143,9 @@ fn money_means_what_the_contract_says() {
     let mut expired = order.clone();
     expired.cancel(CancelCause::Expired, None, now).unwrap();
     assert_eq!(expired.on_money(payment.id), LateMoney::Late);
+    expired.refuse_money(now).unwrap();
+    assert_eq!(expired.on_money(payment.id), LateMoney::Unwanted);
+    assert!(expired.confirm(payment.clone(), now).is_err() && expired.refuse_money(now).is_err());
     let mut unwanted = order.clone();
     unwanted.cancel(CancelCause::Buyer, None, now).unwrap();
     assert_eq!(unwanted.on_money(payment.id), LateMoney::Unwanted);
