@@ -36,7 +36,7 @@ impl Operation {
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         let content = operation["requestBody"]["content"].as_object().cloned().unwrap_or_default();
-        let example = |media: &Value| example(document, &media["schema"], "");
+        let example = |media: &Value| example(document, &media["schema"]);
         Self {
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
@@ -88,20 +88,20 @@ impl Operation {
     }
 }
 
-/// A value of `schema`; `key` is the field that holds it.
-fn example(document: &Value, schema: &Value, key: &str) -> Value {
+/// A value of `schema`.
+fn example(document: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         let found = document.pointer(name.trim_start_matches('#')).unwrap();
-        return example(document, found, key);
+        return example(document, found);
     }
     for several in ["oneOf", "anyOf", "allOf"] {
         let found = schema[several].as_array().and_then(|list| list.iter().find(|one| one["type"] != "null"));
         if let Some(found) = found {
-            return example(document, found, key);
+            return example(document, found);
         }
     }
     if let Some(properties) = schema["properties"].as_object() {
-        let fields = properties.iter().map(|(key, schema)| (key.clone(), example(document, schema, key)));
+        let fields = properties.iter().map(|(key, schema)| (key.clone(), example(document, schema)));
         return Value::Object(fields.collect());
     }
     for given in [&schema["example"], &schema["examples"][0], &schema["enum"][0]] {
@@ -111,7 +111,7 @@ fn example(document: &Value, schema: &Value, key: &str) -> Value {
     }
     let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
     match kind {
-        Some("array") => json!([example(document, &schema["items"], key)]),
+        Some("array") => json!([example(document, &schema["items"])]),
         Some("number" | "integer") => json!(1),
         Some("boolean") => json!(true),
         Some("string") => json!("text"),

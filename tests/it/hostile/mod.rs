@@ -20,5 +20,6 @@ mod requests;
 mod shop;
 mod targets;
 mod text;
+mod turns;
 mod values;
 mod wire;
