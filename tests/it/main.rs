@@ -10,4 +10,5 @@
 mod api;
 mod api_document;
 mod conformance;
+mod hostile;
 mod readme;

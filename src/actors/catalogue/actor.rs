@@ -6,13 +6,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify};
 
 use super::{
     CatalogueFailure,
     snapshots::{Snapshot, Snapshots},
 };
 use crate::{
+    actors::runtime::StripedLocks,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -65,6 +66,8 @@ pub(super) struct Shelf {
     pub(super) preparer: Preparer,
     pub(super) peers: Peers,
     pub(super) changed: Arc<Notify>,
+    /// Changes of one product wait for one another here, so that none loses race after race.
+    pub(super) turns: StripedLocks,
 }
 
 type Outcome<T> = Result<T, CatalogueFailure>;
@@ -214,6 +217,11 @@ impl Shelf {
         }
     }
 
+    /// Waits for the product's turn.
+    async fn turn(&self, id: ProductId) -> Outcome<MutexGuard<'_, ()>> {
+        Ok(self.turns.lock(&id).await.ok_or(StoreError::Busy)?)
+    }
+
     /// Decides and writes until no other writer is first.
     async fn change(
         &self,
@@ -222,6 +230,7 @@ impl Shelf {
         mut decide: impl FnMut(&mut Product, Timestamp) -> Result<(), ProductError>,
     ) -> Outcome<Arc<Snapshot>> {
         let mut product = product;
+        let _turn = self.turn(product.id).await?;
         for _ in 0..TRIES {
             let now = Timestamp::now();
             decide(&mut product, now)?;
@@ -240,6 +249,7 @@ impl Shelf {
     }
 
     async fn delete(&self, id: ProductId, who: Editor) -> Outcome<()> {
+        let _turn = self.turn(id).await?;
         for _ in 0..TRIES {
             let product = self.editable(id, who).await?;
             let gone = Event::ProductDeleted { product: id, seller: product.seller };

@@ -106,7 +106,7 @@ type Answer = Result<Order, AskError<OrderFailure>>;
 impl Orders {
     /// Makes the registry of sagas, and the sweeper that finds orders with something to do.
     pub fn start(runtime: &Runtime, store: Arc<dyn OrderStore>, peers: Peers, settings: OrderSettings) -> Self {
-        let context = SagaContext { store: Arc::clone(&store), peers: peers.clone() };
+        let context = SagaContext::new(Arc::clone(&store), peers.clone());
         let of_sagas = context.clone();
         let sagas =
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));

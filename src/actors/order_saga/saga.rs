@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{OrderFailure, Party, allow, place::Draft};
 use crate::{
+    actors::runtime::StripedLocks,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -23,16 +24,26 @@ use crate::{
 /// How often a decision is made anew when another writer was first.
 const TRIES: u32 = 16;
 
+/// How many orders of this process can be changed at once without waiting needlessly.
+const TURNS: usize = 1_024;
+
 /// What the steps work with.
 #[derive(Clone)]
 pub struct SagaContext {
     pub(super) store: Arc<dyn OrderStore>,
     pub(super) peers: Peers,
+    /// Changes of one order wait for one another here, so that none loses race after race.
+    /// The saga's mailbox cannot do it: its other handlers wait for other services.
+    turns: Arc<StripedLocks>,
 }
 
 type Outcome<T> = Result<T, OrderFailure>;
 
 impl SagaContext {
+    pub(super) fn new(store: Arc<dyn OrderStore>, peers: Peers) -> Self {
+        Self { store, peers, turns: Arc::new(StripedLocks::new(TURNS)) }
+    }
+
     /// Holds the stock, writes the order, empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
         let Draft { new, pricing, bought, key } = draft;
@@ -239,6 +250,7 @@ impl SagaContext {
     }
 
     /// Reads, checks who asks, decides, writes with an event, until no other writer is first.
+    /// Nobody but the store is asked while it has its turn.
     async fn change(
         &self,
         id: OrderId,
@@ -246,6 +258,7 @@ impl SagaContext {
         event: impl Fn(Order) -> Event,
         decide: impl Fn(&mut Order, Timestamp) -> Outcome<()>,
     ) -> Outcome<Order> {
+        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             allow(&order, who)?;

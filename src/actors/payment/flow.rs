@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::{Opened, PaymentFailure};
 use crate::{
+    actors::runtime::StripedLocks,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -34,6 +35,8 @@ pub struct Flow {
     pub(super) gateway: Arc<dyn PaymentGateway>,
     pub(super) peers: Peers,
     pub(super) reconcile_every: SignedDuration,
+    /// Refunds of one payment wait for one another here, so that none loses race after race.
+    pub(super) turns: Arc<StripedLocks>,
 }
 
 pub(super) type Outcome<T> = Result<T, PaymentFailure>;

@@ -20,6 +20,7 @@ use crate::{
 impl Flow {
     /// Gives back what an admin asks for.
     pub(super) async fn refund(&self, request: RefundRequest) -> Outcome<Refunded> {
+        let _turn = self.turns.lock(&request.payment).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(request.payment).await?;
             if let Some((key, hash)) = &request.key
@@ -41,6 +42,7 @@ impl Flow {
 
     /// Gives back all that is left, once: a second call finds nothing left.
     pub(super) async fn refund_all(&self, id: PaymentId, reason: &str) -> Outcome<Payment> {
+        let _turn = self.turns.lock(&id).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(id).await?;
             if payment.left().minor() > 0 {
