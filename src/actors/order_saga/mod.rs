@@ -178,8 +178,8 @@ impl Orders {
     ///
     /// # Errors
     /// A rule when out of order.
-    pub async fn deliver(&self, id: OrderId, who: Party) -> Answer {
-        self.sagas.ask(&id, Task::Deliver { who }).await
+    pub async fn deliver(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
+        self.sagas.ask(&id, Task::Deliver { who, tracking }).await
     }
 }
 

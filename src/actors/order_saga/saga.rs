@@ -117,8 +117,8 @@ impl SagaContext {
     }
 
     /// Marks lines as delivered.
-    pub(super) async fn deliver(&self, id: OrderId, who: Party) -> Outcome<Order> {
-        self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), now)?)).await
+    pub(super) async fn deliver(&self, id: OrderId, who: Party, tracking: Option<&str>) -> Outcome<Order> {
+        self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), tracking, now)?)).await
     }
 
     /// Does what is due.

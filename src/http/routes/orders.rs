@@ -89,7 +89,7 @@ pub struct ChangeAddressBody {
     shipping_address: ShippingAddressBody,
 }
 
-/// How lines are sent.
+/// How lines are sent, or were.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipBody {
@@ -99,11 +99,6 @@ pub struct ShipBody {
     #[schema(example = "AWB123456789", max_length = 200)]
     tracking_number: Option<String>,
 }
-
-/// No fields.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-#[schema(example = json!({}))]
-pub struct NothingBody {}
 
 /// Which of the user's orders.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
@@ -295,7 +290,7 @@ pub async fn ship(
     tag = "orders",
     operation_id = "deliverOrder",
     params(("id" = String, Path, description = "The order")),
-    request_body(content = Option<NothingBody>),
+    request_body(content = Option<ShipBody>),
     responses(
         (status = 200, description = "The order", body = OrderAnswer),
         (status = 404, description = "No such order", body = ErrorBody),
@@ -307,8 +302,8 @@ pub async fn deliver(
     user: SellerOrAdmin,
     services: Data<Services>,
     PathId(id): PathId<OrderId>,
-    JsonOrEmpty(_nothing): JsonOrEmpty<NothingBody>,
+    JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders.deliver(id, party(&user)).await?;
+    let order = services.orders.deliver(id, party(&user), body.tracking_number).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
