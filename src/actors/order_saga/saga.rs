@@ -127,7 +127,15 @@ impl SagaContext {
         match self.run_steps(order).await {
             Ok(Some(order)) => Ok(order),
             Ok(None) => self.read(id).await,
-            Err(error) => Err(error),
+            Err(error) => {
+                // Put off, so that an order which keeps failing does not keep others waiting.
+                let mut order = self.read(id).await?;
+                order.step_failed(Timestamp::now());
+                match self.store.save(&order, &[]).await {
+                    Ok(_) | Err(StoreError::Conflict) => Err(error),
+                    Err(worse) => Err(worse.into()),
+                }
+            }
         }
     }
 

@@ -14,12 +14,14 @@ use crate::{
         ids::{PaymentId, RefundId},
         payment::{Payment, RefundStatus},
     },
+    peers::PeerError,
     store::StoreError,
 };
 
 impl Flow {
     /// Gives back what an admin asks for.
     pub(super) async fn refund(&self, request: RefundRequest) -> Outcome<Refunded> {
+        self.settle_first(request.payment).await?;
         let _turn = self.turns.lock(&request.payment).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(request.payment).await?;
@@ -38,6 +40,15 @@ impl Flow {
             }
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Money that the order has not heard of is its business first: it may keep it, or not.
+    async fn settle_first(&self, id: PaymentId) -> Outcome<()> {
+        let payment = self.read(id).await?;
+        if payment.has_money() && !payment.settled && !self.settle(payment).await?.settled {
+            return Err(PeerError::Unavailable("order").into());
+        }
+        Ok(())
     }
 
     /// Gives back all that is left, once: a second call finds nothing left.
