@@ -1,4 +1,4 @@
-//! The composition root: a [`Config`] in, a running marketplace out.
+//! The composition root: a [`Config`](crate::config::Config) in, a running marketplace out.
 //!
 //! **Invariant:** everything that runs is started here and ended here, in the opposite
 //! order: first no new work, then what runs is finished, then the outbox is emptied, then

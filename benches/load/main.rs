@@ -1,2 +1,80 @@
-//! Placeholder until it is filled.
-fn main() {}
+//! The load tool behind `scripts/bench`: drives a real server over loopback, and beside it
+//! a bare actix-web handler with the same answer, and prints how they compare.
+//!
+//! Absolute figures say something about the machine; the ratios say something about the
+//! program, for both servers are driven by the same generator in the same run.
+
+mod bare;
+mod client;
+mod drive;
+mod fixture;
+mod process;
+mod report;
+mod rows;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(about = "Measures a microBazaar server against a bare handler")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a server, load it, print the table
+    Run(Run),
+    /// Answer every GET with a file's bytes, until killed
+    Bare(Bare),
+}
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The server's program
+    #[arg(long)]
+    server: PathBuf,
+    /// Products in the shop
+    #[arg(long, default_value_t = 100_000)]
+    products: u32,
+    /// Seconds each row is measured, after one of warming up
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Only rows whose name has this in it; again for more
+    #[arg(long)]
+    only: Vec<String>,
+    /// A filled data directory of an earlier run, or where to keep this one's
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+/// How to be bare.
+#[derive(Debug, Args)]
+pub struct Bare {
+    /// The port to listen on
+    #[arg(long)]
+    port: u16,
+    /// What to answer
+    #[arg(long)]
+    body_file: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(run) => rows::run(&run),
+        Command::Bare(bare) => bare::serve(&bare),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench_load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,4 +1,6 @@
 //! Puts the parts together.
+//!
+//! **Invariant:** nothing listens before everything behind it has started.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -219,6 +221,7 @@ impl Parts<'_> {
             host: config.http.host.clone(),
             port: config.http.port,
             workers: config.http.worker_count(),
+            request_timeout: config.http.request_timeout,
             production: config.environment == Environment::Production,
             allowed_origins: config.http.allowed_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),

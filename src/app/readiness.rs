@@ -1,4 +1,6 @@
 //! How the process is, looked at in the background so that asking costs nothing.
+//!
+//! **Invariant:** asking how the process is never waits for a part of it.
 
 use std::{
     sync::{

@@ -118,7 +118,10 @@ impl Cart {
     /// Takes out what `order` bought, once for each order: what was added since stays.
     /// Returns whether anything changed.
     pub fn check_out(&mut self, order: OrderId, bought: &[StockLine], now: Timestamp) -> bool {
-        if self.checkouts.contains(&order) {
+        // A later order took the whole cart, so one that is older than all that are remembered
+        // has nothing left in it.
+        let forgotten = self.checkouts.len() >= CHECKOUTS_KEPT && self.checkouts.iter().all(|later| *later > order);
+        if forgotten || self.checkouts.contains(&order) {
             return false;
         }
         for line in &mut self.lines {
@@ -227,5 +230,23 @@ mod tests {
         assert!(cart.check_out(order, &bought, now));
         assert!(!cart.check_out(order, &bought, now));
         assert_eq!(cart.quantity_of(product), 3);
+    }
+
+    #[test]
+    fn an_order_that_the_cart_has_forgotten_takes_nothing_out_a_second_time() {
+        let (now, product) = (Timestamp::UNIX_EPOCH, ProductId::generate());
+        let mut cart = Cart::empty(CartId::generate(), UserId::generate(), now);
+        let orders: Vec<_> = (0..=CHECKOUTS_KEPT + 1).map(|_| OrderId::generate()).collect();
+        for order in &orders {
+            cart.add(product, 2, 10, now).unwrap();
+            let bought = cart.lines.clone();
+            assert!(cart.check_out(*order, &bought, now));
+        }
+        cart.add(product, 2, 10, now).unwrap();
+        let bought = cart.lines.clone();
+        for order in &orders {
+            assert!(!cart.check_out(*order, &bought, now));
+        }
+        assert_eq!(cart.quantity_of(product), 2);
     }
 }

@@ -104,7 +104,6 @@ impl Money {
         if whole.is_empty() || point_without_decimals || !all_digits(whole) || !all_digits(fraction) {
             return Err(MoneyError::NotANumber);
         }
-        let fraction = fraction.trim_end_matches('0');
         if fraction.len() > 2 {
             return Err(MoneyError::TooManyDecimals);
         }
@@ -197,7 +196,8 @@ mod tests {
         assert_eq!(inr("499.5"), Ok(49_950));
         assert_eq!(inr("0.01"), Ok(1));
         assert_eq!(inr("-3"), Ok(-300));
-        assert_eq!(inr("10.500"), Ok(1_050));
+        assert_eq!(inr("10.50"), Ok(1_050));
+        assert_eq!(inr("10.500"), Err(MoneyError::TooManyDecimals));
         assert_eq!(inr("1.005"), Err(MoneyError::TooManyDecimals));
         assert_eq!(inr("10000000000.01"), Err(MoneyError::TooLarge));
         for text in ["", ".", "5.", ".5", "1e3", "NaN", "--1", "1,5", "٣"] {

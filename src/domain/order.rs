@@ -119,6 +119,9 @@ pub enum CancelCause {
     Buyer,
     /// The payment window ended: late money takes the stock again if it is there.
     Expired,
+    /// The window ended, and when late money came the stock was gone: money is refunded from
+    /// then on, also when there is stock again.
+    SoldOut,
 }
 
 /// A step of the saga that is still to be done. Each may be repeated harmlessly.

@@ -1,7 +1,5 @@
 //! `/docs`: the OpenAPI document as a page, made once, with no script in it.
 
-use std::collections::BTreeMap;
-
 use actix_web::{
     HttpResponse, get,
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
@@ -9,8 +7,12 @@ use actix_web::{
 };
 use askama::Template;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{error::ApiError, state::State};
+use super::{
+    error::{ApiError, ErrorBody},
+    state::State,
+};
 
 #[derive(Template)]
 #[template(path = "docs.html")]
@@ -24,6 +26,7 @@ struct Page {
 
 struct Group {
     tag: String,
+    about: String,
     operations: Vec<Operation>,
 }
 
@@ -70,21 +73,30 @@ struct Named {
     json: String,
 }
 
-/// The page of a document.
+/// The page of a document. Services stand in the order of its tags.
 #[must_use]
 pub fn render(document: &Value) -> String {
-    let mut groups: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
+    let tags = document.get("tags").and_then(Value::as_array).cloned().unwrap_or_default();
+    let group =
+        |tag: &Value| Group { tag: text(tag.get("name")), about: text(tag.get("description")), operations: vec![] };
+    let mut groups: Vec<Group> = tags.iter().map(group).collect();
     for (path, item) in entries(document.get("paths")) {
         for (method, value) in entries(Some(item)).filter(|(_, value)| value.get("responses").is_some()) {
             let tag = value.pointer("/tags/0").and_then(Value::as_str).unwrap_or("other");
-            groups.entry(tag.to_owned()).or_default().push(operation(document, path, method, value));
+            let operation = operation(document, path, method, value);
+            match groups.iter_mut().find(|group| group.tag == tag) {
+                Some(group) => group.operations.push(operation),
+                None => {
+                    groups.push(Group { tag: tag.to_owned(), about: String::new(), operations: vec![operation] });
+                }
+            }
         }
     }
     let page = Page {
         title: text(document.pointer("/info/title")),
         version: text(document.pointer("/info/version")),
         description: text(document.pointer("/info/description")),
-        groups: groups.into_iter().map(|(tag, operations)| Group { tag, operations }).collect(),
+        groups,
         schemas: entries(document.pointer("/components/schemas"))
             .map(|(name, schema)| Named { name: name.clone(), json: pretty(schema) })
             .collect(),
@@ -102,7 +114,7 @@ fn operation(document: &Value, path: &str, method: &str, value: &Value) -> Opera
         description: text(value.get("description")),
         public: items(value.get("security")).iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty)),
         parameters: items(value.get("parameters")).iter().map(parameter).collect(),
-        bodies: bodies(value.pointer("/requestBody/content")),
+        bodies: bodies(document, value.pointer("/requestBody/content")),
         responses: entries(value.get("responses")).map(|(status, value)| response(document, status, value)).collect(),
     }
 }
@@ -123,30 +135,84 @@ fn response(document: &Value, status: &str, value: &Value) -> Response {
     Response {
         status: status.to_owned(),
         description: text(value.get("description")),
-        bodies: bodies(value.get("content")),
+        bodies: bodies(document, value.get("content")),
     }
 }
 
-fn bodies(content: Option<&Value>) -> Vec<Body> {
-    let body = |(media, value): (&String, &Value)| Body {
-        media: media.clone(),
-        shape: shape(value.get("schema"), value.get("example")),
+fn bodies(document: &Value, content: Option<&Value>) -> Vec<Body> {
+    let body = |(media, value): (&String, &Value)| {
+        let schema = value.get("schema");
+        // One example of all errors would be wrong for most.
+        let told = schema.filter(|schema| name_of(schema).is_none_or(|name| name != ErrorBody::name()));
+        let made = told.and_then(|schema| example_of(document, schema, DEPTH_MAX));
+        Body { media: media.clone(), shape: shape(schema, value.get("example").or(made.as_ref())) }
     };
     entries(content).map(body).collect()
 }
 
+/// How deep an example goes.
+const DEPTH_MAX: u32 = 8;
+
+/// A value as `schema` says, put together of the examples of its fields.
+fn example_of(document: &Value, schema: &Value, depth: u32) -> Option<Value> {
+    let deeper = |schema: &Value| example_of(document, schema, depth.checked_sub(1)?);
+    let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    if let Some(example) = schema.get("example").or_else(|| list("examples").next()).or_else(|| list("enum").next()) {
+        return Some(example.clone());
+    }
+    if let Some(name) = name_of(schema) {
+        return deeper(document.pointer(&format!("/components/schemas/{name}"))?);
+    }
+    if let Some(items) = schema.get("items") {
+        return deeper(items).map(|item| Value::Array(vec![item]));
+    }
+    let fields = entries(schema.get("properties")).filter_map(|(name, field)| Some((name.clone(), deeper(field)?)));
+    let parts = list("allOf").filter_map(deeper).filter_map(|part| part.as_object().cloned());
+    let fields: serde_json::Map<String, Value> = fields.chain(parts.flatten()).collect();
+    if !fields.is_empty() {
+        return Some(Value::Object(fields));
+    }
+    let plain = (schema.get("type").and_then(Value::as_str) == Some("boolean")).then_some(Value::Bool(false));
+    plain.or_else(|| list("oneOf").find_map(deeper))
+}
+
 fn shape(schema: Option<&Value>, example: Option<&Value>) -> Shape {
     let Some(schema) = schema else { return Shape { text: String::new(), name: None, example: String::new() } };
-    let name_of = |schema: &Value| {
-        schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).map(str::to_owned)
-    };
+    // An optional body is itself or null.
+    let itself = |one: &&Value| one.get("type").and_then(Value::as_str) != Some("null");
+    let optional = schema.get("oneOf").and_then(Value::as_array).and_then(|all| all.iter().find(itself));
     let example = example.or_else(|| schema.get("example")).map(pretty).unwrap_or_default();
-    let (text, name) = match (name_of(schema), schema.get("items").and_then(name_of)) {
-        (Some(name), _) => (name.clone(), Some(name)),
-        (None, Some(name)) => (format!("array of {name}"), Some(name)),
-        (None, None) => (schema.to_string(), None),
+    let name = optional.and_then(name_of).or_else(|| name_of(schema));
+    let name = name.or_else(|| schema.get("items").and_then(name_of));
+    let text = match optional {
+        Some(body) => format!("{}, or nothing", brief(body)),
+        None => brief(schema),
     };
     Shape { text, name, example }
+}
+
+fn name_of(schema: &Value) -> Option<String> {
+    schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).map(str::to_owned)
+}
+
+/// A schema in a few words: its name, its type and bounds, or the words that it allows.
+fn brief(schema: &Value) -> String {
+    if let Some(name) = name_of(schema) {
+        return name;
+    }
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        return words.iter().map(|word| word.as_str().unwrap_or("null")).collect::<Vec<_>>().join(" | ");
+    }
+    if let Some(items) = schema.get("items") {
+        return format!("array of {}", brief(items));
+    }
+    let types = match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).find(|one| *one != "null"),
+        Some(one) => one.as_str(),
+        None => None,
+    };
+    let bound = |key: &str, sign: &str| schema.get(key).map(|value| format!(" {sign} {value}")).unwrap_or_default();
+    format!("{}{}{}", types.unwrap_or("any"), bound("minimum", "≥"), bound("maximum", "≤"))
 }
 
 fn entries(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
@@ -167,6 +233,7 @@ fn pretty(value: &Value) -> String {
 /// 503 before the document is made, which is before the first request.
 #[utoipa::path(
     tag = "operations",
+    operation_id = "getDocs",
     responses((status = 200, description = "A page", body = String, content_type = "text/html")),
     security(())
 )]

@@ -140,7 +140,8 @@ where
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        if inner.is_data() {
+        // A number that no float can hold is well-formed JSON, and a wrong value.
+        if inner.is_data() || inner.to_string().starts_with("number out of range") {
             ApiError::Validation(vec![field_error(&path, &inner.to_string())])
         } else {
             malformed(&inner)

@@ -1,12 +1,17 @@
 //! The OpenAPI document: what utoipa gathers from the handlers, with what all share.
+//!
+//! **Invariant:** every operation tells of the errors that any caller of it can get.
 
 use actix_web::{HttpResponse, get, http::header::CONTENT_TYPE, web::Data};
 use utoipa::{
     OpenApi as _, ToSchema,
     openapi::{
-        ContentBuilder, Info, License, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
+        ContentBuilder, Info, License, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
+        header::{Header, HeaderBuilder},
         path::Operation,
+        schema::Type,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        tag::TagBuilder,
     },
 };
 
@@ -27,7 +32,9 @@ pub fn base() -> OpenApi {
     let mut document = Shared::openapi();
     let mut info = Info::new("microBazaar", env!("CARGO_PKG_VERSION"));
     info.description = Some(
-        "A marketplace: many sellers, carts, orders, payments. Money is in major units; every error has the same body."
+        "A marketplace: many sellers, carts, orders, payments. Money is in major units, times are RFC 3339 in UTC, ids \
+         are 24 hex digits. Every error has the same body, with a stable `code`. A request that changes something by \
+         the cookie must come from an allowed origin."
             .to_owned(),
     );
     info.license = Some(License::new("Apache-2.0"));
@@ -37,11 +44,11 @@ pub fn base() -> OpenApi {
     let cookie = ApiKey::Cookie(ApiKeyValue::new(tokens::COOKIE));
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
-    for (_, name, description, _) in COMMON {
-        let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
-        let response = ResponseBuilder::new().description(description).content("application/json", body).build();
-        components.responses.insert(name.to_owned(), RefOr::T(response));
+    for (status, name, description, ..) in COMMON {
+        components.responses.insert(name.to_owned(), RefOr::T(shared_response(status, description)));
     }
+    document.tags =
+        Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).into());
     document.security = Some(callers());
     document
 }
@@ -51,38 +58,100 @@ fn callers() -> Vec<SecurityRequirement> {
     vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]
 }
 
-/// When a shared response can come: always, or only where a token is needed.
+/// The services, in the order in which they are shown.
+const TAGS: [(&str, &str); 8] = [
+    ("auth", "Who somebody is, and where she lives"),
+    ("products", "What is offered"),
+    ("cart", "What a user is about to buy"),
+    ("orders", "From a cart to goods"),
+    ("payments", "Money; `/api/payment/...` answers as `/api/payments/...`"),
+    ("seller", "What a seller sold; follows within a second"),
+    ("inventory", "Stock; but for looking, only for the platform's own processes"),
+    ("operations", "How the process does"),
+];
+
+/// When a shared response can come.
 #[derive(Clone, Copy, PartialEq)]
 enum When {
     Always,
+    /// Where a token is needed.
     Authenticated,
+    /// Where a body is read.
+    WithBody,
+    /// Where a body of a certain kind is read.
+    WithTypedBody,
 }
 
-const COMMON: [(&str, &str, &str, When); 5] = [
+const COMMON: [(&str, &str, &str, When); 6] = [
     ("400", "Invalid", "Malformed or invalid input", When::Always),
     ("401", "Unauthorized", "No valid token", When::Authenticated),
     ("403", "Forbidden", "Wrong role, or not the owner", When::Authenticated),
-    ("429", "TooMany", "Too many requests; see Retry-After", When::Always),
-    ("503", "Unavailable", "A needed part is away; see Retry-After", When::Always),
+    ("413", "TooLarge", "The body is too large: JSON may have 1 MiB", When::WithBody),
+    ("415", "UnsupportedMedia", "The body is of another kind", When::WithTypedBody),
+    ("503", "Unavailable", "A needed part is away or busy; see Retry-After", When::Always),
 ];
 
-/// Adds the shared responses to every operation that does not describe them itself.
+fn shared_response(status: &str, description: &str) -> Response {
+    let error = match status {
+        "400" => ApiError::field("quantity", "must be between 1 and 999"),
+        "401" => ApiError::unauthorized(),
+        "403" => ApiError::forbidden(),
+        "413" => ApiError::TooLarge("the body is larger than 1 MiB".into()),
+        "415" => ApiError::UnsupportedMedia("send application/json".into()),
+        _ => ApiError::unavailable("store"),
+    };
+    let example = serde_json::to_value(error.body("9f86d081884c7d65")).ok();
+    let schema = Ref::from_schema_name(ErrorBody::name());
+    let body = ContentBuilder::new().schema(Some(schema)).example(example).build();
+    let response = ResponseBuilder::new().description(description).content("application/json", body);
+    match status {
+        "503" => response.header("Retry-After", seconds()).build(),
+        _ => response.build(),
+    }
+}
+
+fn seconds() -> Header {
+    let number = ObjectBuilder::new().schema_type(Type::Integer).build();
+    HeaderBuilder::new().description(Some("Seconds to wait")).schema(Some(number)).build()
+}
+
+/// Adds the shared responses to every operation that does not describe them itself, and
+/// gives the operations under a second path an id of their own.
 #[must_use]
 pub fn finish(mut document: OpenApi) -> OpenApi {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
-            // `security(())` makes an operation public.
-            let public =
-                operation.security.as_ref().is_some_and(|security| security.contains(&SecurityRequirement::default()));
             for (status, name, _, when) in COMMON {
-                if when == When::Always || !public {
+                if can_come(operation, when) {
                     let reference = RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
                     operation.responses.responses.entry(status.to_owned()).or_insert(reference);
                 }
             }
+            if path.starts_with(SECOND_NAME) {
+                operation.operation_id = operation.operation_id.take().map(|id| format!("{id}BySecondName"));
+            }
         }
     }
     document
+}
+
+/// Payments answer under this as well.
+const SECOND_NAME: &str = "/api/payment/";
+
+fn can_come(operation: &Operation, when: When) -> bool {
+    let body = match &operation.request_body {
+        Some(RefOr::T(body)) => Some(body),
+        Some(RefOr::Ref(_)) | None => None,
+    };
+    match when {
+        When::Always => true,
+        // `security(())` makes an operation public.
+        When::Authenticated => {
+            !operation.security.as_ref().is_some_and(|security| security.contains(&SecurityRequirement::default()))
+        }
+        When::WithBody => body.is_some(),
+        When::WithTypedBody => body.is_some_and(|body| body.content.keys().any(|kind| kind != "*/*")),
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -96,6 +165,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// 503 before it is made, which is before the first request.
 #[utoipa::path(
     tag = "operations",
+    operation_id = "getOpenApi",
     responses((status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json")),
     security(())
 )]

@@ -156,14 +156,14 @@ pub fn root_view(state: &State) -> RootView {
 }
 
 /// Name, state and services of this process.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "Name and state", body = RootView)), security(()))]
+#[utoipa::path(tag = "operations", operation_id = "getRoot", responses((status = 200, description = "Name and state", body = RootView)), security(()))]
 #[get("/")]
 pub async fn root(state: Data<State>) -> impl Responder {
     HttpResponse::Ok().json(root_view(&state))
 }
 
 /// Whether the process lives.
-#[utoipa::path(tag = "operations", responses((status = 200, description = "It lives", body = HealthView)), security(()))]
+#[utoipa::path(tag = "operations", operation_id = "getHealth", responses((status = 200, description = "It lives", body = HealthView)), security(()))]
 #[get("/healthz")]
 pub async fn healthz() -> impl Responder {
     HttpResponse::Ok().json(HealthView { status: "ok".into() })
@@ -172,6 +172,7 @@ pub async fn healthz() -> impl Responder {
 /// Whether the process can serve, and which part is away.
 #[utoipa::path(
     tag = "operations",
+    operation_id = "getReadiness",
     responses(
         (status = 200, description = "It serves, perhaps without some part", body = ReadyView),
         (status = 503, description = "It cannot serve", body = ReadyView),
@@ -197,6 +198,7 @@ pub async fn readyz(state: Data<State>) -> impl Responder {
 /// 503 when none are recorded.
 #[utoipa::path(
     tag = "operations",
+    operation_id = "getMetrics",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")),
     security(())
 )]

@@ -26,8 +26,6 @@ use super::{
 
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long a client may take to send a request's head.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long what runs may take to finish once the server is told to end, in seconds.
@@ -124,7 +122,7 @@ pub fn start(
     state: &Data<State>,
     routes: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
 ) -> Result<(Server, SocketAddr), StartError> {
-    let HttpSettings { host, port, workers, max_connections, .. } = state.settings.clone();
+    let HttpSettings { host, port, workers, max_connections, request_timeout, .. } = state.settings.clone();
     let shared = state.clone();
     let failed = |error| StartError::Bind { host: host.clone(), port, error };
     let server = HttpServer::new(move || app(&shared, routes.clone()))
@@ -132,7 +130,7 @@ pub fn start(
         .max_connections(max_connections)
         .backlog(BACKLOG)
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-        .client_request_timeout(HEAD_DEADLINE)
+        .client_request_timeout(request_timeout)
         .client_disconnect_timeout(CLOSE_DEADLINE)
         .shutdown_timeout(DRAIN_SECONDS)
         .tcp_nodelay(true)

@@ -1,6 +1,9 @@
 //! What every handler shares.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use actix_web::{HttpRequest, web::Bytes};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -29,6 +32,8 @@ pub struct HttpSettings {
     pub max_connections: usize,
     /// Whether cookies are for HTTPS only.
     pub production: bool,
+    /// How long a client may take to send a request's head.
+    pub request_timeout: Duration,
     /// Other origins whose pages may use this API with cookies.
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` counts.
@@ -47,6 +52,7 @@ impl Default for HttpSettings {
             workers: 2,
             max_connections: 25_000,
             production: false,
+            request_timeout: Duration::from_secs(10),
             allowed_origins: vec![],
             trusted_proxies: vec![],
             services: vec!["all".into()],

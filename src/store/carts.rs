@@ -1,4 +1,6 @@
 //! Carts, one for each user.
+//!
+//! **Invariant:** a save with another version than the stored one changes nothing.
 
 use async_trait::async_trait;
 

@@ -32,6 +32,7 @@ pub struct CartItemView {
     /// Of one unit, now.
     pub price: MoneyView,
     /// A small picture, if the product has one.
+    #[schema(required = true, example = "/media/665f1f77bcf86cd799439013.thumb.webp")]
     pub image: Option<String>,
 }
 
@@ -64,6 +65,7 @@ pub struct CartTotalsView {
     #[schema(example = 2)]
     pub total_quantity: u64,
     /// Price × quantity of all lines; null while two currencies are in the cart.
+    #[schema(required = true)]
     pub subtotal: Option<MoneyView>,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::money::MoneyView;
+use super::{money::MoneyView, product::ProductView};
 use crate::{
     domain::ids::{ProductId, UserId},
     store::dashboard::{DailySales, Metrics, OrderRow, ProductRow, TopProduct},
@@ -85,6 +85,17 @@ impl From<&Metrics> for MetricsView {
             daily: metrics.daily.iter().map(DailySalesView::from).collect(),
         }
     }
+}
+
+/// A product of the dashboard.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SoldProductView {
+    /// The product, as it was last told of.
+    #[serde(flatten)]
+    pub product: ProductView,
+    /// Units in orders that are confirmed, shipped or delivered.
+    #[schema(example = 7)]
+    pub sold: u64,
 }
 
 /// An order as `seller` sees it: with her lines only.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words;
 use crate::domain::{
     Timestamp,
     ids::{OrderId, ProductId},
@@ -73,7 +74,7 @@ pub struct ReservationView {
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     pub order_id: OrderId,
     /// `held`, `committed` or `released`.
-    #[schema(value_type = String, example = "held")]
+    #[schema(schema_with = words::reservation_state)]
     pub state: ReservationState,
     /// One line a product.
     pub items: Vec<StockLineView>,

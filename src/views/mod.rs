@@ -15,6 +15,7 @@ pub mod order;
 pub mod payment;
 pub mod product;
 pub mod user;
+pub mod words;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

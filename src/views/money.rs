@@ -145,7 +145,7 @@ pub struct MoneyView {
     /// Major units.
     pub amount: Amount,
     /// `INR` or `USD`.
-    #[schema(value_type = String, example = "INR")]
+    #[schema(schema_with = super::words::currency)]
     pub currency: Currency,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{money::MoneyView, user::PostalAddressView};
+use super::{money::MoneyView, user::PostalAddressView, words};
 use crate::domain::{
     Timestamp,
     ids::{OrderId, PaymentId, ProductId, UserId},
@@ -19,7 +19,7 @@ pub struct OrderItemView {
     pub product: ProductId,
     /// Its title.
     #[serde(default)]
-    #[schema(example = "Steel bottle")]
+    #[schema(example = "Steel bottle", required = true)]
     pub title: String,
     /// From whom.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
@@ -31,7 +31,7 @@ pub struct OrderItemView {
     pub price: MoneyView,
     /// `waiting`, `shipped` or `delivered`.
     #[serde(default)]
-    #[schema(value_type = String, example = "waiting")]
+    #[schema(schema_with = words::shipment, required = true)]
     pub shipment: Shipment,
     /// The carrier's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +57,7 @@ impl From<&OrderItem> for OrderItemView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineView {
     /// The status it came to.
-    #[schema(value_type = String, example = "PENDING")]
+    #[schema(schema_with = words::order_status)]
     pub status: OrderStatus,
     /// When.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
@@ -107,7 +107,7 @@ pub struct OrderView {
     /// Lines.
     pub items: Vec<OrderItemView>,
     /// `PENDING`, `CONFIRMED`, `SHIPPED`, `DELIVERED` or `CANCELLED`.
-    #[schema(value_type = String, example = "PENDING")]
+    #[schema(schema_with = words::order_status)]
     pub status: OrderStatus,
     /// Price × quantity of all lines.
     pub subtotal: MoneyView,
@@ -119,12 +119,14 @@ pub struct OrderView {
     pub total_price: MoneyView,
     /// Where to; null until it is set.
     #[serde(default)]
+    #[schema(required = true)]
     pub shipping_address: Option<PostalAddressView>,
     /// What paid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<OrderPaymentView>,
     /// From the oldest to the newest.
     #[serde(default)]
+    #[schema(required = true)]
     pub timeline: Vec<TimelineView>,
     /// When made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
@@ -134,7 +136,7 @@ pub struct OrderView {
     pub updated_at: Timestamp,
     /// Counts writes of the document.
     #[serde(rename = "__v", default)]
-    #[schema(example = 1)]
+    #[schema(example = 1, required = true)]
     pub version: u64,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::money::MoneyView;
+use super::{money::MoneyView, words};
 use crate::domain::{
     Timestamp,
     ids::{OrderId, PaymentId, RefundId, UserId},
@@ -25,7 +25,7 @@ pub struct RefundView {
     #[schema(example = "damaged")]
     pub reason: Option<String>,
     /// `pending` or `processed`.
-    #[schema(value_type = String, example = "processed")]
+    #[schema(schema_with = words::refund_status)]
     pub status: RefundStatus,
     /// The gateway's id, once processed.
     #[serde(default)]
@@ -71,12 +71,13 @@ pub struct PaymentView {
     #[schema(example = "pay_29QQoUBi66xm2f")]
     pub payment_id: Option<String>,
     /// `PENDING`, `SUCCESSFUL`, `FAILED` or `REFUNDED`.
-    #[schema(value_type = String, example = "PENDING")]
+    #[schema(schema_with = words::payment_status)]
     pub status: PaymentStatus,
     /// The order's total.
     pub price: MoneyView,
     /// From the oldest.
     #[serde(default)]
+    #[schema(required = true)]
     pub refunds: Vec<RefundView>,
     /// When made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]

@@ -20,11 +20,11 @@ pub struct ImageView {
     #[schema(value_type = String, example = "665f1f77bcf86cd799439013")]
     pub id: ImageId,
     /// The picture.
-    #[schema(example = "/images/665f1f77bcf86cd799439013.webp")]
+    #[schema(example = "/media/665f1f77bcf86cd799439013.webp")]
     pub url: String,
     /// A small one.
     #[serde(default)]
-    #[schema(example = "/images/665f1f77bcf86cd799439013.thumb.webp")]
+    #[schema(required = true, example = "/media/665f1f77bcf86cd799439013.thumb.webp")]
     pub thumbnail: String,
 }
 
@@ -47,7 +47,7 @@ pub struct ProductView {
     pub title: String,
     /// Description.
     #[serde(default)]
-    #[schema(example = "Keeps a litre cold")]
+    #[schema(example = "Keeps a litre cold", required = true)]
     pub description: String,
     /// Of one unit.
     pub price: MoneyView,
@@ -57,13 +57,14 @@ pub struct ProductView {
     pub stock: Option<i64>,
     /// Category, empty when there is none.
     #[serde(default)]
-    #[schema(example = "kitchen")]
+    #[schema(example = "Kitchen", required = true)]
     pub category: String,
     /// Who sells it.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
     pub seller: UserId,
     /// Pictures.
     #[serde(default)]
+    #[schema(required = true)]
     pub images: Vec<ImageView>,
     /// When made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
@@ -71,7 +72,7 @@ pub struct ProductView {
     /// When last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
-    /// Counts writes of the document.
+    /// Counts writes of the document; only events have it.
     #[serde(rename = "__v", default)]
     #[schema(example = 1)]
     pub version: u64,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words;
 use crate::domain::{
     Timestamp,
     event::UserSnapshot,
@@ -16,11 +17,11 @@ use crate::domain::{
 pub struct FullNameView {
     /// Given name.
     #[serde(default)]
-    #[schema(example = "Asha")]
+    #[schema(example = "Asha", required = true)]
     pub first_name: String,
     /// Family name.
     #[serde(default)]
-    #[schema(example = "Rao")]
+    #[schema(example = "Rao", required = true)]
     pub last_name: String,
 }
 
@@ -130,12 +131,14 @@ pub struct UserView {
     pub username: String,
     /// Name.
     #[serde(default)]
+    #[schema(required = true)]
     pub full_name: FullNameView,
     /// `user`, `seller` or `admin`.
-    #[schema(value_type = String, example = "user")]
+    #[schema(schema_with = words::role)]
     pub role: Role,
     /// Kept addresses.
     #[serde(default)]
+    #[schema(required = true)]
     pub addresses: Vec<AddressView>,
     /// When registered.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]

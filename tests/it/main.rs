@@ -7,4 +7,8 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod api;
+mod api_document;
 mod conformance;
+mod hostile;
+mod readme;

@@ -36,9 +36,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
 /// What a stored hash may ask for at most, so that no document can take the memory: 64 MiB.
 const BLOCKS_MAX: usize = 65_536;
-/// How much longer the threads let others go first.
+/// How much the threads let others go first: enough that a request is answered between two
+/// hashes, and not so much that logins never end while the shop is busy.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 4;
 
 /// A hash of no password, with the parameters of every other: what a login of an
 /// unknown user is verified against.

@@ -1,8 +1,11 @@
 //! `CartActor`: holds one user's cart, decides, writes, then answers.
+//!
+//! **Invariant:** after a write with an unknown outcome no command runs on what this actor
+//! remembers: it stops, and a fresh one reads the store.
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 
 use super::CartFailure;
 use crate::{
@@ -18,8 +21,8 @@ use crate::{
 /// How often a write is decided anew when another process wrote in between.
 const TRIES: u32 = 16;
 
-/// One user's cart. It is read when the actor starts and again whenever memory and store
-/// may disagree: then the actor stops, and the next call starts a fresh one.
+/// One user's cart. It is read when the actor starts, and again before the next command
+/// whenever memory and store may disagree.
 pub struct CartActor {
     user: UserId,
     store: Arc<dyn CartStore>,
@@ -91,18 +94,19 @@ pub struct Run(pub Command);
 impl Handler<Run> for CartActor {
     type Result = AtomicResponse<Self, Result<Cart, CartFailure>>;
 
-    fn handle(&mut self, Run(command): Run, ctx: &mut Self::Context) -> Self::Result {
-        let Some(cart) = self.cart.clone() else {
-            ctx.stop();
-            let unread = StoreError::Unavailable("the cart could not be read".to_owned());
-            return AtomicResponse::new(Box::pin(std::future::ready(Err(unread.into())).into_actor(self)));
+    fn handle(&mut self, Run(command): Run, _: &mut Self::Context) -> Self::Result {
+        let (store, user, known) = (Arc::clone(&self.store), self.user, self.cart.clone());
+        let work = async move {
+            let cart = match known {
+                Some(cart) => cart,
+                None => load(&*store, user).await?,
+            };
+            run(&*store, cart, &command).await
         };
-        let store = Arc::clone(&self.store);
-        let work = async move { run(&*store, cart, &command).await };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|done: Result<Cart, CartFailure>, actor, ctx| {
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|done: Result<Cart, CartFailure>, actor, _| {
             match &done {
                 Ok(cart) => actor.cart = Some(cart.clone()),
-                Err(CartFailure::Store(_)) => ctx.stop(),
+                Err(CartFailure::Store(_)) => actor.cart = None,
                 Err(_) => {}
             }
             done

@@ -1,16 +1,19 @@
 //! `CatalogueActor`: writes products, and replaces their snapshots before it answers.
+//!
+//! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
 use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify};
 
 use super::{
     CatalogueFailure,
     snapshots::{Snapshot, Snapshots},
 };
 use crate::{
+    actors::runtime::StripedLocks,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -63,6 +66,8 @@ pub(super) struct Shelf {
     pub(super) preparer: Preparer,
     pub(super) peers: Peers,
     pub(super) changed: Arc<Notify>,
+    /// Changes of one product wait for one another here, so that none loses race after race.
+    pub(super) turns: StripedLocks,
 }
 
 type Outcome<T> = Result<T, CatalogueFailure>;
@@ -160,8 +165,9 @@ impl Shelf {
         match saved {
             Ok(version) => product.version = version,
             Err(error) => {
-                self.drop_pictures(&product.images).await;
-                return Err(error.into());
+                let error = error.into();
+                self.drop_if_unused(&product.images, &error).await;
+                return Err(error);
             }
         }
         self.show(&product, levels.first().copied()).await
@@ -171,17 +177,20 @@ impl Shelf {
         let product = self.editable(id, who).await?;
         match edit {
             Edit::Patch { patch, stock } => {
+                if !patch.is_empty() {
+                    let apply = |product: &mut Product, now| {
+                        product.apply(patch.clone(), now);
+                        Ok(())
+                    };
+                    let changed = self.change(product, who, apply).await?;
+                    if stock.is_none() {
+                        return Ok(changed);
+                    }
+                }
                 if let Some(stock) = stock {
                     self.peers.inventory()?.set_available(vec![(id, stock)]).await?;
                 }
-                if patch.is_empty() {
-                    return self.load(id).await?.ok_or(CatalogueFailure::NotFound);
-                }
-                self.change(product, who, |product, now| {
-                    product.apply(patch.clone(), now);
-                    Ok(())
-                })
-                .await
+                self.load(id).await?.ok_or(CatalogueFailure::NotFound)
             }
             Edit::AddImages { files } => {
                 if product.images.len() + files.len() > IMAGES_MAX {
@@ -189,8 +198,8 @@ impl Shelf {
                 }
                 let images = self.keep_pictures(files).await?;
                 let changed = self.change(product, who, |product, now| product.add_images(images.clone(), now)).await;
-                if changed.is_err() {
-                    self.drop_pictures(&images).await;
+                if let Err(error) = &changed {
+                    self.drop_if_unused(&images, error).await;
                 }
                 changed
             }
@@ -208,6 +217,11 @@ impl Shelf {
         }
     }
 
+    /// Waits for the product's turn.
+    async fn turn(&self, id: ProductId) -> Outcome<MutexGuard<'_, ()>> {
+        Ok(self.turns.lock(&id).await.ok_or(StoreError::Busy)?)
+    }
+
     /// Decides and writes until no other writer is first.
     async fn change(
         &self,
@@ -216,6 +230,7 @@ impl Shelf {
         mut decide: impl FnMut(&mut Product, Timestamp) -> Result<(), ProductError>,
     ) -> Outcome<Arc<Snapshot>> {
         let mut product = product;
+        let _turn = self.turn(product.id).await?;
         for _ in 0..TRIES {
             let now = Timestamp::now();
             decide(&mut product, now)?;
@@ -234,6 +249,7 @@ impl Shelf {
     }
 
     async fn delete(&self, id: ProductId, who: Editor) -> Outcome<()> {
+        let _turn = self.turn(id).await?;
         for _ in 0..TRIES {
             let product = self.editable(id, who).await?;
             let gone = Event::ProductDeleted { product: id, seller: product.seller };
@@ -319,6 +335,19 @@ impl Shelf {
             }
         }
         Ok(kept)
+    }
+
+    /// Drops pictures of a write that failed, unless it may have been done all the same: a
+    /// file that nobody shows does less harm than a product that shows one that is gone.
+    async fn drop_if_unused(&self, images: &[Image], error: &CatalogueFailure) {
+        let surely_not_written = match error {
+            CatalogueFailure::Store(error) => *error != StoreError::Deadline,
+            CatalogueFailure::Peer(_) => false,
+            _ => true,
+        };
+        if surely_not_written {
+            self.drop_pictures(images).await;
+        }
     }
 
     async fn drop_pictures(&self, images: &[Image]) {

@@ -1,4 +1,6 @@
 //! `IndexFollower`: keeps the search index up with the store.
+//!
+//! **Invariant:** the index never skips a change: what it has not committed is read again.
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 //!
 //! Writes go through `CatalogueActor`; reads go to [`snapshots`], which every write
 //! replaces before it is answered, and never wait in a mailbox. The search [`index`] follows
-//! the store by the products' change sequence ([`follower`]), a moment later.
+//! the store by the products' change sequence (`follower`), a moment later.
 //!
 //! **Invariant:** a product read by its id after an answered write is that write's or newer,
 //! its stock included.
@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     inventory::StockListener,
-    runtime::{AskError, Handle, Limits, Runtime},
+    runtime::{AskError, Handle, Limits, Runtime, StripedLocks},
 };
 use crate::{
     domain::{
@@ -40,6 +40,9 @@ use crate::{
     peers::{PeerError, Peers},
     store::{ProductStore, StoreError},
 };
+
+/// How many products can be changed at once without waiting needlessly.
+const TURNS: usize = 1_024;
 
 /// Why a product was not made or did not change.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +112,7 @@ impl Catalogue {
             preparer: Preparer::default(),
             peers,
             changed: Arc::clone(&changed),
+            turns: StripedLocks::new(TURNS),
         });
         let of_actor = Arc::clone(&shelf);
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };

@@ -1,4 +1,6 @@
 //! `InventoryActor`: carries out calls on stock and tells the listener.
+//!
+//! **Invariant:** the listener is told before the caller is answered.
 
 use std::sync::Arc;
 

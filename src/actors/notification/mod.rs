@@ -1,8 +1,8 @@
 //! Writes to people about what happened to them.
 //!
 //! [`Notifications`] reads the notification queues; for each delivery the
-//! [`NotificationActor`] composes one mail ([`letter`]) and hands it to a
-//! [`Mailer`](crate::integrations::smtp::Mailer). A payload that is not what its queue
+//! [`NotificationActor`] composes one mail (`letter`) and hands it to a
+//! [`Mailer`]. A payload that is not what its queue
 //! promises is [`HandleError::Unreadable`]; a mailer or a peer that is away, or an actor
 //! that died with the mail in its hands, is [`HandleError::Transient`] and tried again.
 //!

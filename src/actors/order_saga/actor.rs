@@ -55,7 +55,7 @@ pub enum Task {
     /// Lines are on their way.
     Ship { who: Party, tracking: Option<String> },
     /// Lines have arrived.
-    Deliver { who: Party },
+    Deliver { who: Party, tracking: Option<String> },
     /// Something is due.
     Wake,
 }
@@ -70,7 +70,7 @@ impl Handler<Task> for OrderSaga {
                 Task::Cancel { who, reason } => context.cancel(id, who, reason).await,
                 Task::SetAddress { who, address } => context.set_address(id, who, &address).await,
                 Task::Ship { who, tracking } => context.ship(id, who, tracking.as_deref()).await,
-                Task::Deliver { who } => context.deliver(id, who).await,
+                Task::Deliver { who, tracking } => context.deliver(id, who, tracking.as_deref()).await,
                 Task::Wake => context.wake(id).await,
             }
         })

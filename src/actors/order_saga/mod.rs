@@ -3,7 +3,7 @@
 //! A saga's state is in the order itself. Every step reads the order, decides by the rules
 //! in `domain::order`, does what may be repeated, and writes with the version it
 //! read; whoever lost a race reads again. So a crash at any point, here or on another node, is
-//! followed by somebody finding the order due and going on ([`sweeper`]).
+//! followed by somebody finding the order due and going on (`sweeper`).
 //!
 //! **Invariant:** stock is held before an order exists, and sold before it is confirmed.
 //! Calls on a reservation carry the version of the order that decided them as their fence,
@@ -106,7 +106,7 @@ type Answer = Result<Order, AskError<OrderFailure>>;
 impl Orders {
     /// Makes the registry of sagas, and the sweeper that finds orders with something to do.
     pub fn start(runtime: &Runtime, store: Arc<dyn OrderStore>, peers: Peers, settings: OrderSettings) -> Self {
-        let context = SagaContext { store: Arc::clone(&store), peers: peers.clone() };
+        let context = SagaContext::new(Arc::clone(&store), peers.clone());
         let of_sagas = context.clone();
         let sagas =
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
@@ -178,8 +178,8 @@ impl Orders {
     ///
     /// # Errors
     /// A rule when out of order.
-    pub async fn deliver(&self, id: OrderId, who: Party) -> Answer {
-        self.sagas.ask(&id, Task::Deliver { who }).await
+    pub async fn deliver(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
+        self.sagas.ask(&id, Task::Deliver { who, tracking }).await
     }
 }
 

@@ -2,17 +2,21 @@
 
 use jiff::SignedDuration;
 
-use super::{OrderFailure, OrderSaga, OrderSettings, actor::Place, saga::SagaContext};
+use super::{
+    OrderFailure, OrderSaga, OrderSettings,
+    actor::{Place, Task},
+    saga::SagaContext,
+};
 use crate::{
     actors::runtime::{AskError, Keyed, StripedLocks},
     domain::{
         Timestamp,
         ids::{AddressId, OrderId, ProductId, UserId},
         inventory::StockLine,
-        order::{NewOrder, Order, OrderError, OrderItem, Pricing, Shipment},
+        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment},
         user::PostalAddress,
     },
-    store::orders::IdempotencyKey,
+    store::{StoreError, orders::IdempotencyKey},
 };
 
 /// Where the goods of a new order go.
@@ -61,6 +65,8 @@ pub struct Draft {
 const KEY_LASTS: SignedDuration = SignedDuration::from_hours(24);
 /// How often an order is drafted anew when the cart changed in between.
 const TRIES: u32 = 8;
+/// Among how many of a user's newest orders the one of a cart is looked for.
+const NEWEST: u32 = 10;
 
 /// Turns carts into drafts. One user's orders wait for one another here, so that a
 /// second post of one cart finds it empty and holds no stock in vain; the store's rule that
@@ -87,13 +93,36 @@ impl Desk {
                 return Ok(Placed { order, replayed: true });
             }
             let draft = self.draft(&request).await.map_err(AskError::Refused)?;
-            match sagas.ask(&draft.new.id.clone(), Place(Box::new(draft))).await {
+            let (id, cart_version) = (draft.new.id, draft.new.cart_version);
+            match sagas.ask(&id, Place(Box::new(draft))).await {
                 Ok(order) => return Ok(Placed { order, replayed: false }),
-                Err(AskError::Refused(OrderFailure::Store(error))) if lost_race(&error) => {}
+                // Another process made an order of this cart or under this key first: look again.
+                Err(AskError::Refused(OrderFailure::Store(StoreError::Duplicate("cart")))) => {
+                    self.finish_check_out(sagas, request.user, cart_version).await?;
+                }
+                Err(AskError::Refused(OrderFailure::Store(StoreError::Duplicate("key")))) => {}
                 Err(error) => return Err(error),
             }
         }
         Err(AskError::Busy)
+    }
+
+    /// Takes the order that was made of this cart out of it, should its maker have died
+    /// between the two.
+    async fn finish_check_out(
+        &self,
+        sagas: &Keyed<OrderId, OrderSaga>,
+        user: UserId,
+        cart_version: u64,
+    ) -> Result<(), AskError<OrderFailure>> {
+        let newest = self.context.store.of_user(user, None, 0, NEWEST).await;
+        let newest = newest.map_err(|error| AskError::Refused(error.into()))?;
+        let unfinished =
+            |order: &&Order| order.cart_version == cart_version && order.saga.todo.contains(&SagaStep::EmptyCart);
+        if let Some(order) = newest.rows.iter().find(unfinished) {
+            sagas.ask(&order.id, Task::Wake).await?;
+        }
+        Ok(())
     }
 
     async fn replay(&self, request: &PlaceOrder) -> Result<Option<Order>, OrderFailure> {
@@ -165,9 +194,4 @@ impl Desk {
         }
         Ok(found)
     }
-}
-
-/// Another process made an order of this cart or under this key first: look again.
-fn lost_race(error: &crate::store::StoreError) -> bool {
-    matches!(error, crate::store::StoreError::Duplicate("cart" | "key"))
 }

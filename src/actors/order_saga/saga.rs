@@ -1,10 +1,14 @@
 //! The saga's steps. Each reads the order, does what may be repeated, and writes with the
 //! version it read.
+//!
+//! **Invariant:** no step relies on another one's having run in this process; each may be
+//! repeated.
 
 use std::sync::Arc;
 
 use super::{OrderFailure, Party, allow, place::Draft};
 use crate::{
+    actors::runtime::StripedLocks,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -20,16 +24,26 @@ use crate::{
 /// How often a decision is made anew when another writer was first.
 const TRIES: u32 = 16;
 
+/// How many orders of this process can be changed at once without waiting needlessly.
+const TURNS: usize = 1_024;
+
 /// What the steps work with.
 #[derive(Clone)]
 pub struct SagaContext {
     pub(super) store: Arc<dyn OrderStore>,
     pub(super) peers: Peers,
+    /// Changes of one order wait for one another here, so that none loses race after race.
+    /// The saga's mailbox cannot do it: its other handlers wait for other services.
+    turns: Arc<StripedLocks>,
 }
 
 type Outcome<T> = Result<T, OrderFailure>;
 
 impl SagaContext {
+    pub(super) fn new(store: Arc<dyn OrderStore>, peers: Peers) -> Self {
+        Self { store, peers, turns: Arc::new(StripedLocks::new(TURNS)) }
+    }
+
     /// Holds the stock, writes the order, empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
         let Draft { new, pricing, bought, key } = draft;
@@ -103,8 +117,8 @@ impl SagaContext {
     }
 
     /// Marks lines as delivered.
-    pub(super) async fn deliver(&self, id: OrderId, who: Party) -> Outcome<Order> {
-        self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), now)?)).await
+    pub(super) async fn deliver(&self, id: OrderId, who: Party, tracking: Option<&str>) -> Outcome<Order> {
+        self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), tracking, now)?)).await
     }
 
     /// Does what is due.
@@ -113,7 +127,15 @@ impl SagaContext {
         match self.run_steps(order).await {
             Ok(Some(order)) => Ok(order),
             Ok(None) => self.read(id).await,
-            Err(error) => Err(error),
+            Err(error) => {
+                // Put off, so that an order which keeps failing does not keep others waiting.
+                let mut order = self.read(id).await?;
+                order.step_failed(Timestamp::now());
+                match self.store.save(&order, &[]).await {
+                    Ok(_) | Err(StoreError::Conflict) => Err(error),
+                    Err(worse) => Err(worse.into()),
+                }
+            }
         }
     }
 
@@ -146,13 +168,17 @@ impl SagaContext {
                     }
                 }
                 Err(InventoryError::Peer(error)) => return Err(error.into()),
-                Err(InventoryError::Rule(_)) if order.status == OrderStatus::Cancelled => {
-                    return Ok(Settlement::GiveBack);
-                }
-                // Unpaid for too long to be held, and sold to others since.
+                // Unpaid for too long to be held, and sold to others since. That the money goes back
+                // is written first: another call may find the stock there again.
                 Err(InventoryError::Rule(_)) => {
-                    order.cancel(CancelCause::Expired, Some("expired".to_owned()), now)?;
-                    if self.save(&mut order, Event::OrderCancelled, now).await? {
+                    let refused = if order.status == OrderStatus::Cancelled {
+                        order.refuse_money(now)?;
+                        self.save(&mut order, Event::OrderUpdated, now).await?
+                    } else {
+                        order.cancel(CancelCause::SoldOut, Some("expired".to_owned()), now)?;
+                        self.save(&mut order, Event::OrderCancelled, now).await?
+                    };
+                    if refused {
                         return Ok(Settlement::GiveBack);
                     }
                 }
@@ -232,6 +258,7 @@ impl SagaContext {
     }
 
     /// Reads, checks who asks, decides, writes with an event, until no other writer is first.
+    /// Nobody but the store is asked while it has its turn.
     async fn change(
         &self,
         id: OrderId,
@@ -239,6 +266,7 @@ impl SagaContext {
         event: impl Fn(Order) -> Event,
         decide: impl Fn(&mut Order, Timestamp) -> Outcome<()>,
     ) -> Outcome<Order> {
+        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             allow(&order, who)?;

@@ -1,4 +1,7 @@
 //! `OrderSweeper`: finds orders with something to do and wakes their sagas.
+//!
+//! **Invariant:** it decides nothing; it only wakes sagas, and waking one too often is
+//! harmless.
 
 use std::{sync::Arc, time::Duration};
 

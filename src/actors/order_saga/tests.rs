@@ -1,1 +1,299 @@
+//! Carts and orders as supervised actors over the real embedded store: poison, slowness, flood.
 
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use parking_lot::{Condvar, Mutex};
+
+use super::*;
+use crate::{
+    actors::{
+        cart::{CartFailure, Carts},
+        inventory::{Inventory, StockListener},
+    },
+    domain::{
+        Timestamp,
+        cart::Cart,
+        ids::{AddressId, EventId, ProductId},
+        inventory::StockLevel,
+        money::{Currency, Money},
+        product::Product,
+        user::Contact,
+    },
+    peers::Offer,
+    store::{
+        CartStore, Stores,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+
+/// Sells anything.
+struct Shelf;
+
+#[async_trait]
+impl peers::Catalogue for Shelf {
+    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+        let product = |id: &ProductId| Product {
+            id: *id,
+            title: "A lamp".into(),
+            description: String::new(),
+            price: Money::new(100, Currency::Inr),
+            category: String::new(),
+            seller: UserId::from_bytes([7; 12]),
+            images: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            version: 1,
+        };
+        Ok(products.iter().map(|id| Offer { product: Arc::new(product(id)), available: 900 }).collect())
+    }
+}
+
+struct People;
+
+#[async_trait]
+impl peers::Accounts for People {
+    async fn contact(&self, _: UserId) -> Result<Option<Contact>, PeerError> {
+        Ok(None)
+    }
+
+    async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
+        Ok(None)
+    }
+}
+
+struct Nobody;
+
+impl StockListener for Nobody {
+    fn stock_changed(&self, _: &StockLevel) {}
+}
+
+/// When a poisoned write panics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Poison {
+    BeforeTheWrite,
+    AfterTheWrite,
+}
+
+/// A cart store whose next write panics, when told so.
+struct Poisoned {
+    store: Arc<dyn CartStore>,
+    poison: Mutex<Option<Poison>>,
+    loads: AtomicUsize,
+}
+
+#[async_trait]
+impl CartStore for Poisoned {
+    async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
+        let poison = self.poison.lock().take();
+        assert_ne!(poison, Some(Poison::BeforeTheWrite), "on purpose");
+        let saved = self.store.save(cart).await;
+        assert_ne!(poison, Some(Poison::AfterTheWrite), "on purpose");
+        saved
+    }
+
+    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.store.of_user(user).await
+    }
+}
+
+/// Holds the store's writer up while it is shut.
+#[derive(Default)]
+struct Gate {
+    shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn set(&self, shut: bool) {
+        *self.shut.lock() = shut;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut shut = self.shut.lock();
+        while *shut {
+            self.opened.wait(&mut shut);
+        }
+    }
+}
+
+/// Carts and orders over one store, with all that they need.
+struct Shop {
+    runtime: Runtime,
+    carts: Carts,
+    orders: Orders,
+    poisoned: Arc<Poisoned>,
+    stores: Stores,
+    gate: Arc<Gate>,
+    sqlite: SqliteStore,
+    dir: PathBuf,
+}
+
+impl Shop {
+    fn open(deadline: Duration) -> Self {
+        let dir = std::env::temp_dir().join(format!("microbazaar-saga-{}", EventId::generate()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let gate = Arc::new(Gate::default());
+        let stall = Arc::clone(&gate);
+        let options =
+            SqliteOptions { deadline, stall: Some(Arc::new(move || stall.pass())), ..SqliteOptions::default() };
+        let sqlite = SqliteStore::open(&dir, options).unwrap();
+        let stores = sqlite.stores();
+        let poisoned = Arc::new(Poisoned {
+            store: Arc::clone(&stores.carts),
+            poison: Mutex::default(),
+            loads: AtomicUsize::new(0),
+        });
+        let (runtime, peers) = (Runtime::new(2), Peers::default());
+        let window = SignedDuration::from_mins(15);
+        let inventory = Inventory::start(&runtime, Arc::clone(&stores.stock), Arc::new(Nobody), window);
+        let carts = Carts::start(&runtime, poisoned.clone(), peers.clone(), Duration::from_secs(30));
+        let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
+        let settings = OrderSettings { pricing, window };
+        let orders = Orders::start(&runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        peers.set_accounts(Arc::new(People));
+        peers.set_catalogue(Arc::new(Shelf));
+        peers.set_inventory(Arc::new(inventory));
+        peers.set_carts(Arc::new(carts.clone()));
+        peers.set_orders(Arc::new(orders.clone()));
+        Self { runtime, carts, orders, poisoned, stores, gate, sqlite, dir }
+    }
+
+    /// A product with stock.
+    async fn product(&self, stock: u32) -> ProductId {
+        let product = ProductId::generate();
+        self.stores.stock.set_available(&[(product, stock)]).await.unwrap();
+        product
+    }
+
+    /// What is in a cart; one that died twice pauses before its next life, and says so.
+    async fn quantity(&self, user: UserId, product: ProductId) -> u32 {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            match self.carts.get(user).await {
+                Err(AskError::Restarting) if tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                answer => return answer.unwrap().cart.quantity_of(product),
+            }
+        }
+    }
+
+    async fn place(&self, user: UserId, key: &str) -> Result<Placed, AskError<OrderFailure>> {
+        let key = Some((key.to_owned(), "hash".to_owned()));
+        self.orders.place(PlaceOrder { user, destination: Destination::Default, key }).await
+    }
+
+    fn kind(&self, name: &str) -> crate::actors::runtime::KindSnapshot {
+        self.runtime.snapshot().into_iter().find(|kind| kind.name == name).unwrap()
+    }
+
+    async fn close(self) {
+        self.gate.set(false);
+        assert_eq!(self.runtime.shutdown(Duration::from_secs(10)).await, 0);
+        self.sqlite.close().unwrap();
+        let _gone = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Waits for a condition, with a deadline.
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(tokio::time::Instant::now() < deadline, "in time: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+const PATIENT: Duration = Duration::from_secs(10);
+
+#[actix_rt::test]
+async fn a_cart_that_is_poisoned_comes_back_as_the_store_has_it() {
+    let shop = Shop::open(PATIENT);
+    let (ana, ben, product) = (UserId::generate(), UserId::generate(), shop.product(100).await);
+    shop.carts.add(ana, product, 2).await.unwrap();
+    shop.carts.add(ben, product, 7).await.unwrap();
+    let mut kept = 2;
+    for (deaths, poison) in (1..).zip([Poison::BeforeTheWrite, Poison::AfterTheWrite]) {
+        *shop.poisoned.poison.lock() = Some(poison);
+        assert!(matches!(shop.carts.add(ana, product, 1).await, Err(AskError::Died)), "{poison:?}");
+        kept += u32::from(poison == Poison::AfterTheWrite);
+        eventually("its end is noticed", || shop.kind("cart").restarts == deaths).await;
+        let loads = shop.poisoned.loads.load(Ordering::SeqCst);
+        assert_eq!(shop.quantity(ben, product).await, 7, "another's cart never noticed");
+        assert_eq!(shop.poisoned.loads.load(Ordering::SeqCst), loads);
+        assert_eq!(shop.quantity(ana, product).await, kept, "{poison:?}");
+        assert_eq!(shop.poisoned.loads.load(Ordering::SeqCst), loads + 1, "a fresh actor reads the store");
+    }
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
+    let shop = Shop::open(PATIENT);
+    let (ana, product) = (UserId::generate(), shop.product(100).await);
+    shop.carts.add(ana, product, 2).await.unwrap();
+    *shop.poisoned.poison.lock() = Some(Poison::BeforeTheWrite);
+    let first = shop.place(ana, "key").await.unwrap();
+    eventually("its end is noticed", || shop.kind("cart").restarts == 1).await;
+    assert_eq!(shop.quantity(ana, product).await, 2, "the cart will be emptied later");
+    let again = shop.place(ana, "key").await.unwrap();
+    assert!(again.replayed && again.order.id == first.order.id);
+    // Without the key it finds its cart emptied by then, and makes no second order of it.
+    let other = shop.place(ana, "other").await;
+    assert!(matches!(other, Err(AskError::Refused(OrderFailure::Rule(OrderError::EmptyCart)))), "{other:?}");
+    assert_eq!(shop.quantity(ana, product).await, 0);
+    let level = shop.stores.stock.get(product).await.unwrap().unwrap();
+    assert_eq!((level.available(), level.reserved), (98, 2));
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
+    let shop = Shop::open(Duration::from_millis(200));
+    let (ana, product) = (UserId::generate(), shop.product(10).await);
+    shop.carts.add(ana, product, 2).await.unwrap();
+    shop.gate.set(true);
+    let late = shop.carts.add(ana, product, 1).await.map(|priced| priced.cart);
+    assert_eq!(late, Err(AskError::Refused(CartFailure::Store(StoreError::Deadline))));
+    let late = shop.place(ana, "key").await.map(|placed| placed.order);
+    assert_eq!(late, Err(AskError::Refused(OrderFailure::Peer(PeerError::Deadline("inventory")))));
+    shop.gate.set(false);
+    // The cart is read anew: an addition that was late may have been made or not.
+    let left = shop.quantity(ana, product).await;
+    assert!((2..=3).contains(&left), "{left}");
+    let order = shop.place(ana, "key").await.unwrap().order;
+    assert_eq!(order.items[0].quantity, left);
+    let level = shop.stores.stock.get(product).await.unwrap().unwrap();
+    assert_eq!(level.available() + level.reserved, 10);
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_flood_of_one_cart_is_told_busy_and_its_neighbour_is_served() {
+    let shop = Shop::open(PATIENT);
+    let (ana, ben, product) = (UserId::generate(), UserId::generate(), shop.product(900).await);
+    shop.carts.add(ben, product, 1).await.unwrap();
+    shop.gate.set(true);
+    let flood = join_all((0..400).map(|_| shop.carts.add(ana, product, 1)));
+    let opened = AtomicBool::new(false);
+    let neighbour = async {
+        eventually("the flood is refused", || shop.kind("cart").refused == 400 - 256).await;
+        assert_eq!(shop.quantity(ben, product).await, 1);
+        opened.store(true, Ordering::SeqCst);
+        shop.gate.set(false);
+    };
+    let (answers, ()) = tokio::join!(flood, neighbour);
+    assert!(opened.load(Ordering::SeqCst));
+    let done = answers.iter().filter(|answer| answer.is_ok()).count();
+    let busy = answers.iter().filter(|answer| matches!(answer, Err(AskError::Busy))).count();
+    assert_eq!((done, busy), (256, 144));
+    assert_eq!(shop.quantity(ana, product).await, 256, "what was answered is there, what was refused is not");
+    shop.close().await;
+}

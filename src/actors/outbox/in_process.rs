@@ -1,8 +1,9 @@
 //! Events to consumers within the process.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 
 use super::{Carrier, CarryError};
@@ -43,8 +44,13 @@ impl Carrier for InProcess {
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
         let mut items = self.items(&parked.envelope);
         items.retain(|item| item.delivery.queue == parked.queue);
-        let outcome = self.deliver(items, parked.attempts).await.into_iter().next();
-        Ok(outcome.and_then(|(_, parked)| parked))
+        Ok(match self.deliver(items, parked.attempts).await.into_iter().next() {
+            Some((_, parked)) => parked,
+            None => {
+                let unread = HandleError::Unreadable("nobody reads this queue here".to_owned());
+                Some(park(&parked.queue, &parked.envelope, parked.attempts, &unread))
+            }
+        })
     }
 }
 
@@ -98,7 +104,11 @@ async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> V
         .map(|item| ((item.delivery.queue, item.envelope), item.delivery))
         .map(|(a, b)| (b, a))
         .unzip();
-    let mut outcomes = consumer.handle(deliveries).await;
+    // A consumer that panics has handled none of them, as far as anybody knows; each is tried
+    // again by itself, so that one which is poison harms no other.
+    let handled = AssertUnwindSafe(consumer.handle(deliveries)).catch_unwind().await;
+    let mut outcomes =
+        handled.unwrap_or_else(|_| vec![Err(HandleError::Transient("the consumer panicked".to_owned())); told.len()]);
     // A consumer that answers for fewer than it got has not handled the rest.
     outcomes.resize(told.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));
     told.into_iter()

@@ -1,4 +1,6 @@
 //! The relay's loop.
+//!
+//! **Invariant:** an event leaves the outbox in the same write that parks what failed of it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,8 +25,9 @@ pub(super) struct Relay {
     carrier: Arc<dyn Carrier>,
 }
 
+/// Why events wait.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error("the store is not available: {0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -57,7 +60,7 @@ impl Relay {
     }
 
     /// One turn; returns whether there may be more to do at once.
-    async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, Trouble> {
+    pub(super) async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, Trouble> {
         let waiting = self.store.waiting(0, BATCH).await?;
         let moved = !waiting.is_empty();
         if moved {

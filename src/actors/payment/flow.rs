@@ -1,4 +1,7 @@
 //! From an open payment to money kept or given back.
+//!
+//! **Invariant:** captured money is written before its order is told of it, and kept only when
+//! the order keeps it.
 
 use std::sync::Arc;
 
@@ -6,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::{Opened, PaymentFailure};
 use crate::{
+    actors::runtime::StripedLocks,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -31,6 +35,8 @@ pub struct Flow {
     pub(super) gateway: Arc<dyn PaymentGateway>,
     pub(super) peers: Peers,
     pub(super) reconcile_every: SignedDuration,
+    /// Refunds of one payment wait for one another here, so that none loses race after race.
+    pub(super) turns: Arc<StripedLocks>,
 }
 
 pub(super) type Outcome<T> = Result<T, PaymentFailure>;

@@ -24,7 +24,7 @@ use self::{
     flow::Flow,
     sweeper::PaymentSweeper,
 };
-use super::runtime::{AskError, Limits, Runtime, Sharded};
+use super::runtime::{AskError, Limits, Runtime, Sharded, StripedLocks};
 use crate::{
     domain::{
         ids::{OrderId, PaymentId, RefundId, UserId},
@@ -35,6 +35,9 @@ use crate::{
     peers::{self, PeerError, Peers},
     store::{PaymentStore, StoreError},
 };
+
+/// How many payments can be refunded at once without waiting needlessly.
+const TURNS: usize = 256;
 
 /// Why a payment was not made or did not change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +125,8 @@ impl Payments {
         peers: Peers,
         reconcile_every: SignedDuration,
     ) -> Self {
-        let flow = Flow { store: Arc::clone(&store), gateway: Arc::clone(&gateway), peers, reconcile_every };
+        let turns = Arc::new(StripedLocks::new(TURNS));
+        let flow = Flow { store: Arc::clone(&store), gateway: Arc::clone(&gateway), peers, reconcile_every, turns };
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
         let shards = runtime.supervise_sharded("payment", 4, limits, move || PaymentActor::new(flow.clone()));
         let (of_sweeper, to_sweeper) = (Arc::clone(&store), shards.clone());

@@ -1,4 +1,7 @@
 //! Looking after payments that nobody reported on.
+//!
+//! **Invariant:** captured money and refunds are asked about until they are settled; only
+//! payments without money are given up.
 
 use jiff::SignedDuration;
 

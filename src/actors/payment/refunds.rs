@@ -1,4 +1,7 @@
 //! Money on its way back.
+//!
+//! **Invariant:** no refund is asked of the gateway before it is written, and none is made
+//! twice.
 
 use super::{
     PaymentFailure, RefundRequest, Refunded,
@@ -11,12 +14,15 @@ use crate::{
         ids::{PaymentId, RefundId},
         payment::{Payment, RefundStatus},
     },
+    peers::PeerError,
     store::StoreError,
 };
 
 impl Flow {
     /// Gives back what an admin asks for.
     pub(super) async fn refund(&self, request: RefundRequest) -> Outcome<Refunded> {
+        self.settle_first(request.payment).await?;
+        let _turn = self.turns.lock(&request.payment).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(request.payment).await?;
             if let Some((key, hash)) = &request.key
@@ -36,8 +42,18 @@ impl Flow {
         Err(StoreError::Busy.into())
     }
 
+    /// Money that the order has not heard of is its business first: it may keep it, or not.
+    async fn settle_first(&self, id: PaymentId) -> Outcome<()> {
+        let payment = self.read(id).await?;
+        if payment.has_money() && !payment.settled && !self.settle(payment).await?.settled {
+            return Err(PeerError::Unavailable("order").into());
+        }
+        Ok(())
+    }
+
     /// Gives back all that is left, once: a second call finds nothing left.
     pub(super) async fn refund_all(&self, id: PaymentId, reason: &str) -> Outcome<Payment> {
+        let _turn = self.turns.lock(&id).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(id).await?;
             if payment.left().minor() > 0 {

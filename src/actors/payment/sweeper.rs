@@ -1,4 +1,6 @@
 //! `PaymentSweeper`: finds payments with something to do and wakes them.
+//!
+//! **Invariant:** it decides nothing; it only wakes payments.
 
 use std::{sync::Arc, time::Duration};
 

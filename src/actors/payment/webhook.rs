@@ -1,4 +1,6 @@
 //! What the gateway reports by itself.
+//!
+//! **Invariant:** nothing is read from a body whose signature is not the gateway's.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};

@@ -1,4 +1,6 @@
 //! Starts a child anew whenever it ends, for as long as its handle is not stopped.
+//!
+//! **Invariant:** at most one child lives at a time, and none after the handle is stopped.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,6 @@
 //! Actors by key: started on first use, asleep after idleness, gone without a trace.
+//!
+//! **Invariant:** at most one child of a key is called, and a key at rest takes no memory.
 
 use std::{
     collections::HashMap,

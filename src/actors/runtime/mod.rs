@@ -1,8 +1,8 @@
 //! Supervision: what keeps one actor's panic, slowness or flood from harming another.
 //!
 //! actix's own `Supervisor` restarts after a stop but not after a panic: the mailbox is
-//! then closed for good. Here a [`guardian::Guardian`] holds each child's factory and
-//! learns of its death by a drop guard that lives inside the child ([`child`]); it starts a
+//! then closed for good. Here a `Guardian` holds each child's factory and
+//! learns of its death by a drop guard that lives inside the child (`child`); it starts a
 //! fresh one, which loads its state from the store. Callers hold a [`Handle`] (or
 //! [`Sharded`], [`Keyed`]), never an address.
 //!

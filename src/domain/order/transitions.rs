@@ -35,6 +35,13 @@ pub enum Expiry {
 
 /// Whoever wrote what is to do is still at it; after this somebody else looks.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
+/// A part of the way of goods, and its name as a participle.
+struct Leg {
+    from: Shipment,
+    to: Shipment,
+    action: &'static str,
+}
+
 /// The longest pause between two tries of a saga step.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(10);
 
@@ -67,6 +74,20 @@ impl Order {
         self.saga.todo.retain(|step| *step == SagaStep::EmptyCart);
         self.reach(OrderStatus::Confirmed, None, now);
         self.schedule(now);
+        Ok(())
+    }
+
+    /// Late money came and the stock was gone: it goes back. Written before it does, so that
+    /// nobody who finds stock again meanwhile confirms the order.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] unless it was cancelled as expired.
+    pub fn refuse_money(&mut self, now: Timestamp) -> Result<(), OrderError> {
+        if self.status != OrderStatus::Cancelled || self.cancel_cause != Some(CancelCause::Expired) {
+            return Err(self.wrong_state("refunded"));
+        }
+        self.cancel_cause = Some(CancelCause::SoldOut);
+        self.updated_at = now;
         Ok(())
     }
 
@@ -116,9 +137,8 @@ impl Order {
     /// # Errors
     /// [`OrderError::WrongState`] out of order, `NoAddress`, `NotASeller`.
     pub fn ship(&mut self, seller: Option<UserId>, tracking: Option<&str>, now: Timestamp) -> Result<(), OrderError> {
-        self.move_lines(seller, Shipment::Waiting, Shipment::Shipped, "shipped", now, |item| {
-            item.tracking_number = tracking.map(str::to_owned);
-        })
+        let leg = Leg { from: Shipment::Waiting, to: Shipment::Shipped, action: "shipped" };
+        self.move_lines(seller, leg, tracking, now)
     }
 
     /// Marks the lines of `seller` (`None`: all that are on their way) as delivered; the
@@ -126,22 +146,27 @@ impl Order {
     ///
     /// # Errors
     /// As [`Order::ship`].
-    pub fn deliver(&mut self, seller: Option<UserId>, now: Timestamp) -> Result<(), OrderError> {
+    pub fn deliver(
+        &mut self,
+        seller: Option<UserId>,
+        tracking: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), OrderError> {
         if seller.is_none() && self.items.iter().any(|item| item.shipment == Shipment::Waiting) {
             return Err(self.wrong_state("delivered"));
         }
-        self.move_lines(seller, Shipment::Shipped, Shipment::Delivered, "delivered", now, |_| ())
+        let leg = Leg { from: Shipment::Shipped, to: Shipment::Delivered, action: "delivered" };
+        self.move_lines(seller, leg, tracking, now)
     }
 
     fn move_lines(
         &mut self,
         seller: Option<UserId>,
-        from: Shipment,
-        to: Shipment,
-        action: &'static str,
+        leg: Leg,
+        tracking: Option<&str>,
         now: Timestamp,
-        mark: impl Fn(&mut OrderItem),
     ) -> Result<(), OrderError> {
+        let Leg { from, to, action } = leg;
         if seller.is_some_and(|seller| !self.has_seller(seller)) {
             return Err(OrderError::NotASeller);
         }
@@ -155,7 +180,9 @@ impl Order {
         let mut moved = false;
         for item in self.items.iter_mut().filter(|item| mine(item) && item.shipment == from) {
             item.shipment = to;
-            mark(item);
+            if let Some(number) = tracking {
+                item.tracking_number = Some(number.to_owned());
+            }
             moved = true;
         }
         if !moved {

@@ -142,10 +142,14 @@ fn session(
 /// Registers a user or a seller, and logs her in.
 #[utoipa::path(
     tag = "auth",
+    operation_id = "register",
     request_body = RegisterBody,
     responses(
-        (status = 201, description = "Registered and logged in; the token is also a cookie", body = SessionAnswer),
-        (status = 400, description = "Invalid, or `User already exists`", body = crate::http::error::ErrorBody),
+        (status = 201, description = "Registered and logged in; the token is also a cookie", body = SessionAnswer, headers(("Set-Cookie" = String, description = "`token`, HttpOnly"))),
+        (status = 400, description = "Invalid, or `User already exists`", body = crate::http::error::ErrorBody, example = json!({
+            "message": "User already exists", "code": "auth.user_exists", "requestId": "9f86d081884c7d65"
+        })),
+        (status = 429, description = "Too many tries; see Retry-After", body = crate::http::error::ErrorBody),
     ),
     security(())
 )]
@@ -176,10 +180,14 @@ pub async fn register(
 /// Logs in by e-mail or user name.
 #[utoipa::path(
     tag = "auth",
+    operation_id = "login",
     request_body = LoginBody,
     responses(
-        (status = 200, description = "Logged in; the token is also a cookie", body = SessionAnswer),
-        (status = 401, description = "`Invalid credentials`", body = crate::http::error::ErrorBody),
+        (status = 200, description = "Logged in; the token is also a cookie", body = SessionAnswer, headers(("Set-Cookie" = String, description = "`token`, HttpOnly"))),
+        (status = 401, description = "`Invalid credentials`", body = crate::http::error::ErrorBody, example = json!({
+            "message": "Invalid credentials", "code": "auth.bad_credentials", "requestId": "9f86d081884c7d65"
+        })),
+        (status = 429, description = "Too many tries; see Retry-After", body = crate::http::error::ErrorBody),
     ),
     security(())
 )]
@@ -201,7 +209,7 @@ pub async fn login(
 }
 
 /// The user of the token.
-#[utoipa::path(tag = "auth", responses((status = 200, description = "The user", body = UserAnswer)))]
+#[utoipa::path(tag = "auth", operation_id = "getMe", responses((status = 200, description = "The user", body = UserAnswer)))]
 #[get("/api/auth/me")]
 pub async fn me(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     let user = services.accounts.user(user.id).await?.ok_or_else(ApiError::unauthorized)?;
@@ -221,7 +229,7 @@ async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<
 /// Ends the token, if there is one.
 #[utoipa::path(
     tag = "auth",
-    operation_id = "logout_by_get",
+    operation_id = "logoutByGet",
     responses((status = 200, description = "Logged out; the token is dead", body = MessageAnswer)),
     security(())
 )]
@@ -239,7 +247,7 @@ pub async fn logout_by_get(
 /// Ends the token, if there is one.
 #[utoipa::path(
     tag = "auth",
-    operation_id = "logout_by_post",
+    operation_id = "logout",
     responses((status = 200, description = "Logged out; the token is dead", body = MessageAnswer)),
     security(())
 )]
@@ -259,6 +267,7 @@ pub async fn logout_by_post(
 /// Keeps an address.
 #[utoipa::path(
     tag = "auth",
+    operation_id = "addAddress",
     request_body = AddressBody,
     responses((status = 201, description = "All addresses of the user", body = AddressesView))
 )]
@@ -279,7 +288,7 @@ pub async fn add_address(
 }
 
 /// The user's addresses.
-#[utoipa::path(tag = "auth", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
+#[utoipa::path(tag = "auth", operation_id = "listAddresses", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
 #[get("/api/auth/users/me/addresses")]
 pub async fn list_addresses(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     let kept = services.accounts.addresses(user.id).await?;
@@ -289,6 +298,7 @@ pub async fn list_addresses(user: AuthUser, services: Data<Services>) -> Result<
 /// Forgets an address.
 #[utoipa::path(
     tag = "auth",
+    operation_id = "removeAddress",
     params(("addressId" = String, Path, description = "The address")),
     responses(
         (status = 200, description = "The addresses that are left", body = AddressesView),

@@ -47,20 +47,28 @@ fn answer(priced: &PricedCart) -> HttpResponse {
 }
 
 /// The user's cart, with prices of now.
-#[utoipa::path(tag = "cart", responses((status = 200, description = "The cart", body = CartAnswer)))]
+///
+/// Role `user`.
+#[utoipa::path(tag = "cart", operation_id = "getCart", responses((status = 200, description = "The cart", body = CartAnswer)))]
 #[get("/api/cart")]
 pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     Ok(answer(&services.carts.get(user.id).await?))
 }
 
 /// Adds to what is in the cart.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "cart",
+    operation_id = "addCartItem",
     request_body = AddBody,
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
         (status = 404, description = "No such product", body = ErrorBody),
-        (status = 409, description = "`cart.insufficient_stock`, with `available`", body = ErrorBody),
+        (status = 409, description = "Not enough of it, with `available`", body = ErrorBody, example = json!({
+            "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
+            "requestId": "9f86d081884c7d65", "available": 3
+        })),
     )
 )]
 #[post("/api/cart/items")]
@@ -69,14 +77,20 @@ pub async fn add(user: Buyer, services: Data<Services>, Json(body): Json<AddBody
 }
 
 /// Sets how many of a product are in the cart.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "cart",
+    operation_id = "setCartItem",
     params(("productId" = String, Path, description = "The product")),
     request_body = SetBody,
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
         (status = 404, description = "Not in the cart", body = ErrorBody),
-        (status = 409, description = "`cart.insufficient_stock`, with `available`", body = ErrorBody),
+        (status = 409, description = "Not enough of it, with `available`", body = ErrorBody, example = json!({
+            "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
+            "requestId": "9f86d081884c7d65", "available": 3
+        })),
     )
 )]
 #[patch("/api/cart/items/{productId}")]
@@ -90,8 +104,11 @@ pub async fn set(
 }
 
 /// Takes a product out of the cart.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "cart",
+    operation_id = "removeCartItem",
     params(("productId" = String, Path, description = "The product")),
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
@@ -108,7 +125,9 @@ pub async fn remove(
 }
 
 /// Takes everything out of the cart.
-#[utoipa::path(tag = "cart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]
+///
+/// Role `user`.
+#[utoipa::path(tag = "cart", operation_id = "clearCart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]
 #[delete("/api/cart")]
 pub async fn clear(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     Ok(answer(&services.carts.clear(user.id).await?))

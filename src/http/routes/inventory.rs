@@ -69,6 +69,7 @@ pub struct OrderBody {
 /// A product's stock.
 #[utoipa::path(
     tag = "inventory",
+    operation_id = "getStock",
     params(("productId" = String, Path, description = "The product")),
     responses(
         (status = 200, description = "Its stock", body = StockView),
@@ -83,8 +84,11 @@ pub async fn get(services: Data<Services>, PathId(product): PathId<ProductId>) -
 }
 
 /// Sets what is available; on hand becomes that plus what is reserved.
+///
+/// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
     tag = "inventory",
+    operation_id = "setStock",
     params(("productId" = String, Path, description = "The product")),
     request_body = AvailableBody,
     responses((status = 200, description = "Its stock", body = StockView))
@@ -102,8 +106,11 @@ pub async fn put(
 }
 
 /// Holds stock for an order, all or nothing; the same again when repeated.
+///
+/// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
     tag = "inventory",
+    operation_id = "reserveStock",
     request_body = ReserveBody,
     responses(
         (status = 200, description = "The reservation", body = ReservationView),
@@ -123,8 +130,11 @@ pub async fn reserve(
 }
 
 /// Gives an order's stock back.
+///
+/// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
     tag = "inventory",
+    operation_id = "releaseStock",
     request_body = OrderBody,
     responses((status = 200, description = "The reservation", body = ReservationView))
 )]
@@ -139,8 +149,11 @@ pub async fn release(
 }
 
 /// Sells what is held for an order.
+///
+/// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
     tag = "inventory",
+    operation_id = "commitStock",
     request_body = OrderBody,
     responses(
         (status = 200, description = "The reservation", body = ReservationView),

@@ -36,8 +36,9 @@ const SHOWN: u32 = 500;
 /// The mails that the shop has sent, newest first: a page for browsers, JSON for programs.
 #[utoipa::path(
     tag = "operations",
+    operation_id = "listMails",
     responses(
-        (status = 200, description = "Mails: HTML, or with `Accept: application/json` an array of `{to,subject,text,html,at}`", body = [MailView]),
+        (status = 200, description = "The last 500 mails", content(([MailView] = "application/json"), (String = "text/html"))),
         (status = 404, description = "The mailbox is not shown", body = crate::http::error::ErrorBody),
     ),
     security(())

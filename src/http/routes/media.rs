@@ -26,6 +26,7 @@ fn parse(file: &str) -> Option<(ImageId, Variant)> {
 /// A picture or its thumbnail.
 #[utoipa::path(
     tag = "products",
+    operation_id = "getPicture",
     params(("file" = String, Path, description = "As a product's `images` name it")),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),

@@ -20,7 +20,10 @@ use crate::{
         paging::{Paging, PagingParams},
         query::Query,
     },
-    views::order::{OrderAnswer, OrderView, OrdersAnswer},
+    views::{
+        order::{OrderAnswer, OrderView, OrdersAnswer},
+        words,
+    },
 };
 
 /// Where goods go. A line that is missing or empty makes it an address that nothing can be
@@ -86,7 +89,7 @@ pub struct ChangeAddressBody {
     shipping_address: ShippingAddressBody,
 }
 
-/// How lines are sent.
+/// How lines are sent, or were.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipBody {
@@ -97,17 +100,13 @@ pub struct ShipBody {
     tracking_number: Option<String>,
 }
 
-/// No fields.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-pub struct NothingBody {}
-
 /// Which of the user's orders.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MineParams {
     /// Only those in this status.
     #[garde(skip)]
-    #[param(value_type = Option<String>, example = "PENDING")]
+    #[param(schema_with = words::order_status, example = "PENDING")]
     status: Option<OrderStatus>,
 }
 
@@ -120,14 +119,20 @@ const fn party(user: &AuthUser) -> Party {
 }
 
 /// Orders what is in the cart.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "placeOrder",
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key, user and body gives the same order again, for 24 hours")),
     request_body(content = Option<PlaceBody>),
     responses(
         (status = 201, description = "The order, `PENDING`; with `Idempotent-Replayed: true` if it was made before", body = OrderAnswer),
         (status = 400, description = "The cart is empty, or has two currencies", body = ErrorBody),
-        (status = 409, description = "Items are short of stock, in `items`", body = ErrorBody),
+        (status = 409, description = "Items are short of stock, in `items`", body = ErrorBody, example = json!({
+            "message": "some items are short of stock", "code": "order.insufficient_stock", "requestId": "9f86d081884c7d65",
+            "items": [{"productId": "665f1f77bcf86cd799439012", "requested": 3, "available": 1}]
+        })),
         (status = 422, description = "A bad address, or a key used for another request", body = ErrorBody),
     )
 )]
@@ -153,10 +158,16 @@ pub async fn place(
 }
 
 /// The user's orders, newest first.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "listMyOrders",
     params(PagingParams, MineParams),
-    responses((status = 200, description = "A page of orders", body = OrdersAnswer))
+    responses((status = 200, description = "A page of orders", body = OrdersAnswer, headers(
+            ("X-Total-Count" = u64, description = "How many there are in all"),
+            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
+        )))
 )]
 #[get("/api/orders/me")]
 pub async fn mine(
@@ -174,6 +185,7 @@ pub async fn mine(
 /// An order, for its user, an admin or a seller in it.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "getOrder",
     params(("id" = String, Path, description = "The order")),
     responses(
         (status = 200, description = "The order", body = OrderAnswer),
@@ -191,8 +203,11 @@ pub async fn get(
 }
 
 /// Cancels an order: stock goes back, and money.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "cancelOrder",
     params(("id" = String, Path, description = "The order")),
     request_body(content = Option<CancelBody>),
     responses(
@@ -213,8 +228,11 @@ pub async fn cancel(
 }
 
 /// Sends an order elsewhere, while nothing of it is shipped.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "setOrderAddress",
     params(("id" = String, Path, description = "The order")),
     request_body = ChangeAddressBody,
     responses(
@@ -241,8 +259,11 @@ pub async fn set_address(
 }
 
 /// Marks lines as shipped: a seller's own, an admin's all.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "shipOrder",
     params(("id" = String, Path, description = "The order")),
     request_body(content = Option<ShipBody>),
     responses(
@@ -263,10 +284,13 @@ pub async fn ship(
 }
 
 /// Marks lines as delivered: a seller's own, an admin's all.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "orders",
+    operation_id = "deliverOrder",
     params(("id" = String, Path, description = "The order")),
-    request_body(content = Option<NothingBody>),
+    request_body(content = Option<ShipBody>),
     responses(
         (status = 200, description = "The order", body = OrderAnswer),
         (status = 404, description = "No such order", body = ErrorBody),
@@ -278,8 +302,8 @@ pub async fn deliver(
     user: SellerOrAdmin,
     services: Data<Services>,
     PathId(id): PathId<OrderId>,
-    JsonOrEmpty(_nothing): JsonOrEmpty<NothingBody>,
+    JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders.deliver(id, party(&user)).await?;
+    let order = services.orders.deliver(id, party(&user), body.tracking_number).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }

@@ -42,6 +42,7 @@ pub struct VerifyBody {
     /// HMAC-SHA256 over `order_id|payment_id`, in hex; `signature` is read as well.
     #[serde(alias = "signature", alias = "razorpaySignature")]
     #[garde(length(max = 1000))]
+    #[schema(example = "9ef4dffbfd84f1318f6739a3ce19f9d85851857ae648f114332d8401e0949a3d")]
     razorpay_signature: String,
 }
 
@@ -86,8 +87,11 @@ pub struct WebhookView {
 }
 
 /// Opens a payment of an order, or gives the one that is open.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "payments",
+    operation_id = "createPayment",
     params(("orderId" = String, Path, description = "The order")),
     responses(
         (status = 201, description = "What the checkout page needs", body = CheckoutView),
@@ -108,8 +112,11 @@ pub async fn create(
 }
 
 /// Takes what the checkout handed to the page.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "payments",
+    operation_id = "verifyPayment",
     request_body = VerifyBody,
     responses(
         (status = 200, description = "The payment", body = VerifiedAnswer),
@@ -133,11 +140,12 @@ pub async fn verify(
 /// Takes a report of the gateway.
 #[utoipa::path(
     tag = "payments",
+    operation_id = "takeWebhook",
     params(
         ("X-Razorpay-Signature" = String, Header, description = "HMAC-SHA256 over the raw body, in hex"),
         ("X-Razorpay-Event-Id" = Option<String>, Header, description = "By it a report is applied once"),
     ),
-    request_body(content = Object, description = "As Razorpay sends it"),
+    request_body(content = Object, description = "As Razorpay sends it", content_type = "*/*"),
     responses(
         (status = 200, description = "Taken", body = WebhookView),
         (status = 400, description = "Bad signature", body = ErrorBody),
@@ -157,6 +165,7 @@ pub async fn webhook(req: HttpRequest, payload: Payload, services: Data<Services
 /// The payment of an order, for its user and admins.
 #[utoipa::path(
     tag = "payments",
+    operation_id = "getPaymentOfOrder",
     params(("orderId" = String, Path, description = "The order")),
     responses(
         (status = 200, description = "The payment", body = PaymentAnswer),
@@ -175,8 +184,11 @@ pub async fn of_order(
 }
 
 /// Gives money back.
+///
+/// Role `admin`.
 #[utoipa::path(
     tag = "payments",
+    operation_id = "refundPayment",
     params(
         ("id" = String, Path, description = "The payment's `_id`"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same key and body gives the same refund again"),
@@ -212,8 +224,11 @@ pub async fn refund(
 }
 
 /// Pays in the sandbox, or fails to; answers as the checkout would to its page.
+///
+/// Role `user`.
 #[utoipa::path(
     tag = "payments",
+    operation_id = "payInSandbox",
     params(("razorpayOrderId" = String, Path, description = "The gateway's order")),
     request_body = SandboxBody,
     responses(

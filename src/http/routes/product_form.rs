@@ -24,7 +24,7 @@ use crate::{
         extract::{self, BODY_MAX, has_media_type, read_body},
     },
     integrations::imagekit::MAX_PICTURE_BYTES,
-    views::money::Amount,
+    views::{money::Amount, words},
 };
 
 /// How long a client may take to send a form.
@@ -54,7 +54,7 @@ pub struct ProductBody {
     /// `INR` when absent.
     #[serde(default)]
     #[garde(skip)]
-    #[schema(value_type = Option<String>, example = "INR")]
+    #[schema(schema_with = words::currency)]
     pub price_currency: Option<Currency>,
     /// Units available; none when absent.
     #[serde(default)]
@@ -68,12 +68,24 @@ pub struct ProductBody {
     pub category: Option<String>,
 }
 
+/// A product as a form: its fields as text, and its pictures.
+#[derive(Debug, Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the form in the OpenAPI document")]
+pub struct ProductForm {
+    #[serde(flatten)]
+    fields: ProductBody,
+    /// Up to five files of at most 5 MiB, JPEG, PNG, WebP or GIF by content.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, format = Binary, max_items = 5)]
+    images: Vec<Vec<u8>>,
+}
+
 /// Pictures: up to five files of at most 5 MiB, JPEG, PNG, WebP or GIF by content.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes the form in the OpenAPI document")]
 pub struct ImagesForm {
     /// The files.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1, max_items = 5)]
     images: Vec<Vec<u8>>,
 }
 

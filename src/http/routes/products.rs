@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Services,
-    product_form::{ImagesForm, ProductBody, read_images, read_product},
+    product_form::{ImagesForm, ProductBody, ProductForm, read_images, read_product},
 };
 use crate::{
     actors::catalogue::{
@@ -79,7 +79,7 @@ pub struct ListParams {
     category: Option<String>,
     /// `relevance` with words and `newest` without, when absent.
     #[garde(skip)]
-    #[param(value_type = Option<String>, example = "-price")]
+    #[param(inline, example = "-price")]
     sort: Option<SortParam>,
 }
 
@@ -135,11 +135,14 @@ fn show_list(req: &HttpRequest, paging: &Paging, listed: &Listed) -> HttpRespons
 }
 
 /// Offers a product, as JSON or as a form with pictures.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "products",
+    operation_id = "createProduct",
     request_body(content(
         (ProductBody = "application/json"),
-        (ProductBody = "multipart/form-data"),
+        (ProductForm = "multipart/form-data"),
     )),
     responses(
         (status = 201, description = "The product", body = ProductCreatedView),
@@ -175,8 +178,12 @@ pub async fn create(
 /// Searches, filters and lists products.
 #[utoipa::path(
     tag = "products",
+    operation_id = "listProducts",
     params(ListParams, PagingParams),
-    responses((status = 200, description = "Products, with X-Total-Count and Link", body = [ProductView])),
+    responses((status = 200, description = "Products", body = [ProductView], headers(
+            ("X-Total-Count" = u64, description = "How many there are in all"),
+            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
+        ))),
     security(())
 )]
 #[get("/api/products")]
@@ -210,10 +217,16 @@ pub async fn list(
 }
 
 /// The seller's own products, newest first.
+///
+/// Role `seller`.
 #[utoipa::path(
     tag = "products",
+    operation_id = "listMyProducts",
     params(PagingParams),
-    responses((status = 200, description = "Products, with X-Total-Count and Link", body = [ProductView]))
+    responses((status = 200, description = "Products", body = [ProductView], headers(
+            ("X-Total-Count" = u64, description = "How many there are in all"),
+            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
+        )))
 )]
 #[get("/api/products/seller")]
 pub async fn of_seller(
@@ -229,6 +242,7 @@ pub async fn of_seller(
 /// A product.
 #[utoipa::path(
     tag = "products",
+    operation_id = "getProduct",
     params(("id" = String, Path, description = "The product")),
     responses(
         (status = 200, description = "The product, with an ETag", body = ProductView),
@@ -248,8 +262,11 @@ pub async fn get(
 }
 
 /// Changes a product.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "products",
+    operation_id = "updateProduct",
     params(("id" = String, Path, description = "The product")),
     request_body = PatchBody,
     responses(
@@ -286,8 +303,11 @@ pub async fn patch(
 }
 
 /// Adds pictures to a product.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "products",
+    operation_id = "addProductImages",
     params(("id" = String, Path, description = "The product")),
     request_body(content(( ImagesForm = "multipart/form-data"))),
     responses(
@@ -311,8 +331,11 @@ pub async fn add_images(
 }
 
 /// Removes a picture of a product.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "products",
+    operation_id = "removeProductImage",
     params(
         ("id" = String, Path, description = "The product"),
         ("imageId" = String, Path, description = "The picture"),
@@ -335,8 +358,11 @@ pub async fn remove_image(
 }
 
 /// Offers a product no more.
+///
+/// Role `seller` or `admin`.
 #[utoipa::path(
     tag = "products",
+    operation_id = "deleteProduct",
     params(("id" = String, Path, description = "The product")),
     responses(
         (status = 204, description = "It is gone"),

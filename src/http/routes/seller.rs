@@ -17,7 +17,7 @@ use crate::{
         query::Query,
     },
     store::dashboard::Range,
-    views::dashboard::{MetricsView, product_with_sold},
+    views::dashboard::{MetricsView, SoldProductView, product_with_sold},
 };
 
 /// Which days count.
@@ -46,8 +46,11 @@ fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
 }
 
 /// What the seller sold.
+///
+/// Role `seller`.
 #[utoipa::path(
     tag = "seller",
+    operation_id = "getSalesMetrics",
     params(RangeParams),
     responses((status = 200, description = "Sales, revenue, best products, orders by status, by day", body = MetricsView))
 )]
@@ -64,10 +67,16 @@ pub async fn metrics(
 }
 
 /// Orders with lines of the seller, newest first, each with only her lines.
+///
+/// Role `seller`.
 #[utoipa::path(
     tag = "seller",
+    operation_id = "listSoldOrders",
     params(PagingParams),
-    responses((status = 200, description = "Orders", body = [crate::views::order::OrderView]))
+    responses((status = 200, description = "Orders", body = [crate::views::order::OrderView], headers(
+            ("X-Total-Count" = u64, description = "How many there are in all"),
+            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
+        )))
 )]
 #[get("/api/seller/dashboard/orders")]
 pub async fn orders(
@@ -82,10 +91,16 @@ pub async fn orders(
 }
 
 /// Products of the seller, with stock and what each sold.
+///
+/// Role `seller`.
 #[utoipa::path(
     tag = "seller",
+    operation_id = "listSoldProducts",
     params(PagingParams),
-    responses((status = 200, description = "Products with `stock` and `sold`", body = [crate::views::product::ProductView]))
+    responses((status = 200, description = "Products with `stock` and `sold`", body = [SoldProductView], headers(
+            ("X-Total-Count" = u64, description = "How many there are in all"),
+            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
+        )))
 )]
 #[get("/api/seller/dashboard/products")]
 pub async fn products(

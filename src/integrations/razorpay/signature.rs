@@ -1,4 +1,6 @@
 //! The gateway's signatures: HMAC-SHA256, compared in constant time.
+//!
+//! **Invariant:** no comparison ends earlier for a signature that is nearly right.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};

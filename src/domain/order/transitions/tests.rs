@@ -87,7 +87,7 @@ proptest! {
                 Act::Cancel(false) => order.cancel(CancelCause::Expired, Some("expired".into()), now),
                 Act::Address => order.set_address(address(), now),
                 Act::Ship(who) => order.ship(who.map(|i| sellers[i]), Some("T1"), now),
-                Act::Deliver(who) => order.deliver(who.map(|i| sellers[i]), now),
+                Act::Deliver(who) => order.deliver(who.map(|i| sellers[i]), None, now),
                 Act::Done(step) => { order.step_done(step, now); Ok(()) }
             };
             prop_assert!(arrow(before.status, order.status, late), "{:?} -> {:?}", before.status, order.status);
@@ -125,11 +125,11 @@ fn each_seller_ships_her_lines_and_the_order_follows_the_last() {
     order.ship(Some(first), Some("T1"), now).unwrap();
     assert_eq!(order.status, OrderStatus::Confirmed);
     assert!(order.cancel(CancelCause::Buyer, None, now).is_err());
-    assert!(order.deliver(None, now).is_err());
-    order.deliver(Some(first), now).unwrap();
+    assert!(order.deliver(None, None, now).is_err());
+    order.deliver(Some(first), None, now).unwrap();
     order.ship(Some(second), None, now).unwrap();
     assert_eq!(order.status, OrderStatus::Shipped);
-    order.deliver(Some(second), now).unwrap();
+    order.deliver(Some(second), None, now).unwrap();
     assert_eq!(order.status, OrderStatus::Delivered);
 }
 
@@ -143,6 +143,9 @@ fn money_means_what_the_contract_says() {
     let mut expired = order.clone();
     expired.cancel(CancelCause::Expired, None, now).unwrap();
     assert_eq!(expired.on_money(payment.id), LateMoney::Late);
+    expired.refuse_money(now).unwrap();
+    assert_eq!(expired.on_money(payment.id), LateMoney::Unwanted);
+    assert!(expired.confirm(payment.clone(), now).is_err() && expired.refuse_money(now).is_err());
     let mut unwanted = order.clone();
     unwanted.cancel(CancelCause::Buyer, None, now).unwrap();
     assert_eq!(unwanted.on_money(payment.id), LateMoney::Unwanted);

@@ -1,0 +1,223 @@
+//! A buyer who remembers every answer and repeats whatever got none.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::RwLock;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// The way to whichever process is alive.
+#[derive(Clone)]
+pub struct Line {
+    http: reqwest::Client,
+    base: Arc<RwLock<String>>,
+}
+
+/// An answer with its body.
+pub type Answer = (StatusCode, Value);
+
+impl Line {
+    pub fn new(base: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        Self { http, base: Arc::new(RwLock::new(base.to_owned())) }
+    }
+
+    /// From now on calls go there.
+    pub fn redirect(&self, base: &str) {
+        base.clone_into(&mut self.base.write());
+    }
+
+    /// Asks until there is an answer: a dead process gives none, and 503 is none either.
+    /// Returns it with the number of tries.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> (Answer, u32) {
+        let ends = Instant::now() + WITHIN;
+        for tries in 1.. {
+            let url = format!("{}{path}", self.base.read());
+            let mut request = self.http.request(method.clone(), url).bearer_auth(token);
+            if let Some(key) = key {
+                request = request.header("Idempotency-Key", key);
+            }
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            if let Ok(answer) = request.send().await {
+                let status = answer.status();
+                if let Ok(bytes) = answer.bytes().await
+                    && status != StatusCode::SERVICE_UNAVAILABLE
+                {
+                    assert!(!status.is_server_error(), "{path}: {status} {}", String::from_utf8_lossy(&bytes));
+                    return ((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)), tries);
+                }
+            }
+            assert!(Instant::now() < ends, "{path} is answered in time");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        unreachable!("the tries do not end before their deadline")
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        self.ask(Method::GET, path, token, None, None).await.0
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> (Answer, u32) {
+        self.ask(Method::POST, path, token, None, Some(body)).await
+    }
+
+    /// Registers, or logs in when an unanswered try has done it; returns (id, token).
+    pub async fn join(&self, email: &str, role: &str) -> (String, String) {
+        let body = json!({ "email": email, "password": "correct horse", "role": role });
+        let ((status, mut answer), _) = self.post("/api/auth/register", "", &body).await;
+        if status == StatusCode::BAD_REQUEST {
+            let login = json!({ "email": email, "password": "correct horse" });
+            let ((status, logged_in), _) = self.post("/api/auth/login", "", &login).await;
+            assert_eq!(status, StatusCode::OK, "{email}: {logged_in}");
+            answer = logged_in;
+        } else {
+            assert_eq!(status, StatusCode::CREATED, "{email}: {answer}");
+        }
+        (text(&answer["user"]["_id"]), text(&answer["token"]))
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
+}
+
+/// What was answered about an order.
+#[derive(Debug, Default, Clone)]
+pub struct Known {
+    pub id: String,
+    /// The payment was seen with money.
+    pub paid: bool,
+    /// The order was seen confirmed.
+    pub confirmed: bool,
+    /// A cancellation was asked for.
+    pub cancelling: bool,
+    /// A cancellation was answered.
+    pub cancelled: bool,
+}
+
+/// A buyer and what she knows.
+pub struct Buyer {
+    pub line: Line,
+    pub email: String,
+    pub token: String,
+    pub orders: Vec<Known>,
+    pub addresses: Vec<String>,
+    /// Units of the last product that surely, and at most, are in her cart.
+    pub left: (u32, u32),
+    random: StdRng,
+    number: usize,
+}
+
+impl Buyer {
+    pub async fn join(line: Line, number: usize, seed: u64) -> Self {
+        let email = format!("buyer{number}@example.com");
+        let (_, token) = line.join(&email, "user").await;
+        let random = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
+        Self { line, email, token, orders: vec![], addresses: vec![], left: (0, 0), random, number }
+    }
+
+    pub async fn add_address(&mut self) {
+        let body = json!({ "street": "1 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001" });
+        let ((status, answer), _) = self.line.post("/api/auth/users/me/addresses", &self.token, &body).await;
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        let last = answer["addresses"].as_array().unwrap().last().unwrap();
+        self.addresses.push(text(&last["_id"]));
+    }
+
+    /// From the cart to a paid, cancelled or forgotten order.
+    pub async fn shop(&mut self, products: &[String]) {
+        let product = &products[self.random.random_range(0..products.len())];
+        let body = json!({ "productId": product, "quantity": self.random.random_range(1..=3) });
+        let ((status, answer), _) = self.line.post("/api/cart/items", &self.token, &body).await;
+        if status == StatusCode::CONFLICT {
+            return;
+        }
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let key = format!("{}-{}", self.number, self.orders.len());
+        let ((status, answer), _) =
+            self.line.ask(Method::POST, "/api/orders", &self.token, Some(&key), Some(&json!({}))).await;
+        if status == StatusCode::CONFLICT {
+            let ((status, answer), _) = self.line.ask(Method::DELETE, "/api/cart", &self.token, None, None).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            return;
+        }
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        self.orders.push(Known { id: text(&answer["order"]["_id"]), ..Known::default() });
+        match self.random.random_range(0..10) {
+            0 => {}
+            1 => self.cancel().await,
+            2 | 3 => {
+                self.pay().await;
+                self.cancel().await;
+            }
+            _ => self.pay().await,
+        }
+    }
+
+    async fn pay(&mut self) {
+        let id = self.orders.last().unwrap().id.clone();
+        let ((status, opened), _) =
+            self.line.post(&format!("/api/payments/create/{id}"), &self.token, &json!({})).await;
+        if status == StatusCode::CONFLICT {
+            return;
+        }
+        assert!(status.is_success(), "{opened}");
+        let path = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
+        let ((status, checkout), _) = self.line.post(&path, &self.token, &json!({ "outcome": "success" })).await;
+        assert_eq!(status, StatusCode::OK, "{checkout}");
+        let ((status, verified), _) = self.line.post("/api/payments/verify", &self.token, &checkout).await;
+        assert_eq!(status, StatusCode::OK, "{verified}");
+        let (_, order) = self.line.get(&format!("/api/orders/{id}"), &self.token).await;
+        let known = self.orders.last_mut().unwrap();
+        known.paid = true;
+        known.confirmed = order["order"]["status"] == "CONFIRMED";
+    }
+
+    async fn cancel(&mut self) {
+        let known = self.orders.last_mut().unwrap();
+        known.cancelling = true;
+        let path = format!("/api/orders/{}/cancel", known.id);
+        let ((status, answer), _) = self.line.post(&path, &self.token, &json!({})).await;
+        // 409: it was cancelled before, by an unanswered try or by the window's end.
+        assert!(matches!(status, StatusCode::OK | StatusCode::CONFLICT), "{status} {answer}");
+        let known = self.orders.last_mut().unwrap();
+        known.cancelled = status == StatusCode::OK;
+    }
+
+    /// Leaves one unit of a product in the cart.
+    pub async fn leave(&mut self, product: &str) {
+        let body = json!({ "productId": product, "quantity": 1 });
+        let ((status, answer), tries) = self.line.post("/api/cart/items", &self.token, &body).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        self.left = (self.left.0 + 1, self.left.1 + tries);
+    }
+
+    /// Her orders as the program shows them.
+    pub async fn orders_shown(&self) -> Vec<Value> {
+        let (status, answer) = self.line.get("/api/orders/me?limit=100", &self.token).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        assert_eq!(answer["pagination"]["totalPages"].as_u64().unwrap_or(1).max(1), 1, "one page is enough");
+        answer["orders"].as_array().unwrap().clone()
+    }
+
+    /// The payment of one of her orders, if there is one.
+    pub async fn payment_of(&self, order: &str) -> Option<Value> {
+        let (status, answer) = self.line.get(&format!("/api/payments/order/{order}"), &self.token).await;
+        (status == StatusCode::OK).then(|| answer["payment"].clone())
+    }
+}

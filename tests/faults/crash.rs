@@ -1,0 +1,261 @@
+//! A store whose process dies at a chosen write.
+//!
+//! At the chosen one the process is gone either before the write is made, or after it with
+//! its answer lost. From then on every call of that life fails, as nothing runs in a dead process.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use microbazaar::{
+    domain::{
+        Timestamp,
+        cart::Cart,
+        event::Envelope,
+        ids::{OrderId, PaymentId, ProductId, UserId},
+        inventory::{StockLevel, StockLine},
+        money::Money,
+        order::{Order, OrderStatus},
+        payment::Payment,
+    },
+    store::{
+        CartStore, OrderStore, Page, PaymentStore, StockStore, StoreError, Stores,
+        inventory::{Fence, StockMove, StockStoreError},
+        orders::IdempotencyKey,
+    },
+};
+use parking_lot::Mutex;
+
+/// Where a process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The write is not made.
+    Before,
+    /// The write is made, and nobody hears of it.
+    After,
+}
+
+/// The gateway's own books of refunds, which outlive every process: by payment, the key and
+/// amount of each.
+#[derive(Default)]
+pub struct Refunds(Mutex<BTreeMap<String, BTreeMap<String, i64>>>);
+
+impl Refunds {
+    fn note(&self, key: &str, page: &serde_json::Value) {
+        if key.starts_with("rfnd_") {
+            let payment = page["payment"].as_str().unwrap().to_owned();
+            let amount: Money = serde_json::from_value(page["amount"].clone()).unwrap();
+            self.0.lock().entry(payment).or_default().insert(key.to_owned(), amount.minor());
+        }
+    }
+
+    /// What was given back of a payment, one amount a refund.
+    pub fn of(&self, payment_id: &str) -> Vec<i64> {
+        self.0.lock().get(payment_id).map(|refunds| refunds.values().copied().collect()).unwrap_or_default()
+    }
+}
+
+/// One life of a process over stores that outlive it.
+pub struct Life {
+    stores: Stores,
+    refunds: Arc<Refunds>,
+    dies_at: Option<(u64, Side)>,
+    writes: AtomicU64,
+    dead: AtomicBool,
+}
+
+impl Life {
+    /// A life that ends at the n-th write, counted from 1, or never.
+    pub fn new(stores: Stores, refunds: Arc<Refunds>, dies_at: Option<(u64, Side)>) -> Arc<Self> {
+        Arc::new(Self { stores, refunds, dies_at, writes: AtomicU64::new(0), dead: AtomicBool::new(false) })
+    }
+
+    /// How many writes it began.
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// Whether it has ended.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    fn alive(&self) -> Result<(), StoreError> {
+        if self.is_dead() { Err(StoreError::Unavailable("the process is dead".to_owned())) } else { Ok(()) }
+    }
+
+    async fn write<T, E: From<StoreError>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        self.alive()?;
+        let write = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        match self.dies_at {
+            Some((at, Side::Before)) if write == at => self.dead.store(true, Ordering::SeqCst),
+            Some((at, Side::After)) if write == at => {
+                let _lost = call.await;
+                self.dead.store(true, Ordering::SeqCst);
+                return Err(StoreError::Unavailable("the process is dead".to_owned()).into());
+            }
+            _ => {}
+        }
+        self.alive()?;
+        let answer = call.await;
+        self.alive()?;
+        answer
+    }
+
+    async fn read<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.alive()?;
+        let answer = call.await;
+        self.alive()?;
+        answer
+    }
+}
+
+#[async_trait]
+impl OrderStore for Life {
+    async fn insert(
+        &self,
+        order: &Order,
+        key: Option<&IdempotencyKey>,
+        events: &[Envelope],
+    ) -> Result<u64, StoreError> {
+        self.write(self.stores.orders.insert(order, key, events)).await
+    }
+
+    async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError> {
+        self.write(self.stores.orders.save(order, events)).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        self.read(self.stores.orders.get(id)).await
+    }
+
+    async fn by_key(&self, user: UserId, key: &str, now: Timestamp) -> Result<Option<IdempotencyKey>, StoreError> {
+        self.read(self.stores.orders.by_key(user, key, now)).await
+    }
+
+    async fn of_user(
+        &self,
+        user: UserId,
+        status: Option<OrderStatus>,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Page<Order>, StoreError> {
+        self.read(self.stores.orders.of_user(user, status, skip, limit)).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        self.read(self.stores.orders.due(now, limit)).await
+    }
+
+    async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.read(self.stores.orders.all(after, limit)).await
+    }
+
+    async fn forget_keys(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.write(self.stores.orders.forget_keys(now)).await
+    }
+}
+
+#[async_trait]
+impl StockStore for Life {
+    async fn get(&self, product: ProductId) -> Result<Option<StockLevel>, StoreError> {
+        self.read(self.stores.stock.get(product)).await
+    }
+
+    async fn many(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
+        self.read(self.stores.stock.many(products)).await
+    }
+
+    async fn set_available(&self, levels: &[(ProductId, u32)]) -> Result<Vec<StockLevel>, StoreError> {
+        self.write(self.stores.stock.set_available(levels)).await
+    }
+
+    async fn reserve(
+        &self,
+        order: OrderId,
+        lines: &[StockLine],
+        expires_at: Timestamp,
+    ) -> Result<StockMove, StockStoreError> {
+        self.write(self.stores.stock.reserve(order, lines, expires_at)).await
+    }
+
+    async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError> {
+        self.write(self.stores.stock.commit(order, fence)).await
+    }
+
+    async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError> {
+        self.write(self.stores.stock.retake(order, lines, fence)).await
+    }
+
+    async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError> {
+        self.write(self.stores.stock.release(order, fence)).await
+    }
+
+    /// Comes by the clock and not by what is tested, so it is not counted as a write.
+    async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError> {
+        self.read(self.stores.stock.release_expired(now, limit)).await
+    }
+}
+
+#[async_trait]
+impl CartStore for Life {
+    async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
+        self.write(self.stores.carts.save(cart)).await
+    }
+
+    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
+        self.read(self.stores.carts.of_user(user)).await
+    }
+}
+
+#[async_trait]
+impl PaymentStore for Life {
+    async fn save(&self, payment: &Payment, events: &[Envelope]) -> Result<u64, StoreError> {
+        self.write(self.stores.payments.save(payment, events)).await
+    }
+
+    async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+        self.read(self.stores.payments.get(id)).await
+    }
+
+    async fn of_order(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
+        self.read(self.stores.payments.of_order(order)).await
+    }
+
+    async fn by_razorpay_order(&self, razorpay_order_id: &str) -> Result<Option<Payment>, StoreError> {
+        self.read(self.stores.payments.by_razorpay_order(razorpay_order_id)).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+        self.read(self.stores.payments.due(now, limit)).await
+    }
+
+    async fn all(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
+        self.read(self.stores.payments.all(after, limit)).await
+    }
+
+    async fn remember_webhook(&self, event_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.write(self.stores.payments.remember_webhook(event_id, now)).await
+    }
+
+    async fn knows_webhook(&self, event_id: &str) -> Result<bool, StoreError> {
+        self.read(self.stores.payments.knows_webhook(event_id)).await
+    }
+
+    async fn put_sandbox(&self, key: &str, page: &serde_json::Value) -> Result<(), StoreError> {
+        let write = async {
+            self.refunds.note(key, page);
+            self.stores.payments.put_sandbox(key, page).await
+        };
+        self.write(write).await
+    }
+
+    async fn get_sandbox(&self, key: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        self.read(self.stores.payments.get_sandbox(key)).await
+    }
+}

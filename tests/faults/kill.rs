@@ -1,0 +1,324 @@
+//! The program is killed at any moment, again and again, and keeps all that it answered.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use microbazaar::{
+    domain::ids::ProductId,
+    store::sqlite::{SqliteOptions, SqliteStore},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    client::{Buyer, Line, text},
+    process::{Process, data_of, finish},
+    shop::TempDir,
+};
+
+const BUYERS: usize = 30;
+const KILLS: usize = 6;
+const STOCK: u64 = 150;
+/// How many orders a buyer makes at most, so that one page shows them all.
+const ORDERS: usize = 12;
+const SETTLES_WITHIN: Duration = Duration::from_secs(45);
+
+/// A seller and what she offers.
+struct Seller {
+    id: String,
+    token: String,
+    products: Vec<String>,
+}
+
+impl Seller {
+    async fn join(line: &Line, number: usize) -> Self {
+        let (id, token) = line.join(&format!("seller{number}@example.com"), "seller").await;
+        let mut products = vec![];
+        for title in ["Lamp", "Chair", "Desk"] {
+            let body = json!({ "title": title, "priceAmount": 19.99, "stock": STOCK });
+            let ((status, answer), tries) = line.post("/api/products", &token, &body).await;
+            assert_eq!((status, tries), (StatusCode::CREATED, 1), "{answer}");
+            products.push(text(&answer["product"]["_id"]));
+        }
+        Self { id, token, products }
+    }
+}
+
+/// Kills and restarts the program while buyers shop; returns the last process.
+async fn kill_again_and_again(line: &Line, data: &Path, mut process: Process, random: &mut StdRng) -> Process {
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(random.random_range(300..1_500))).await;
+        process.kill();
+        process = Process::start(data);
+        line.redirect(&process.base);
+    }
+    process
+}
+
+async fn shop_until(ended: Arc<AtomicBool>, mut buyer: Buyer, products: Vec<String>) -> Buyer {
+    buyer.add_address().await;
+    while !ended.load(Ordering::SeqCst) && buyer.orders.len() < ORDERS {
+        buyer.shop(&products[..products.len() - 1]).await;
+    }
+    // The last product is never ordered.
+    buyer.leave(products.last().unwrap()).await;
+    buyer
+}
+
+/// Everything that the program shows of orders, once nothing moves any more.
+#[derive(Debug, Default, PartialEq)]
+struct Shown {
+    /// By order: the order and its payment.
+    orders: BTreeMap<String, (Value, Option<Value>)>,
+}
+
+impl Shown {
+    async fn of(buyers: &[Buyer]) -> Self {
+        let mut orders = BTreeMap::new();
+        for buyer in buyers {
+            for order in buyer.orders_shown().await {
+                let id = text(&order["_id"]);
+                let payment = buyer.payment_of(&id).await;
+                orders.insert(id, (order, payment));
+            }
+        }
+        Self { orders }
+    }
+
+    /// Orders whose state does not agree with the money; empty once all is settled.
+    fn unsettled(&self) -> Vec<&(Value, Option<Value>)> {
+        let agrees = |(order, payment): &&(Value, Option<Value>)| {
+            let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
+            match order["status"].as_str().unwrap() {
+                "CONFIRMED" => money == Some("SUCCESSFUL"),
+                "CANCELLED" => matches!(money, None | Some("PENDING" | "FAILED" | "REFUNDED")),
+                _ => false,
+            }
+        };
+        self.orders.values().filter(|row| !agrees(row)).collect()
+    }
+
+    fn sold(&self, product: &str) -> u64 {
+        let items = self.orders.values().filter(|(order, _)| order["status"] == "CONFIRMED");
+        let items = items.flat_map(|(order, _)| order["items"].as_array().unwrap());
+        items.filter(|item| item["product"] == product).map(|item| item["quantity"].as_u64().unwrap()).sum()
+    }
+}
+
+async fn reserved(line: &Line, products: &[String]) -> u64 {
+    let mut reserved = 0;
+    for product in products {
+        let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
+        reserved += level["reserved"].as_u64().unwrap();
+    }
+    reserved
+}
+
+/// How many events wait, by the program's own count.
+async fn events_waiting(base: &str) -> Option<String> {
+    let text = reqwest::get(format!("{base}/metrics")).await.ok()?.text().await.ok()?;
+    let row = text.lines().find(|line| line.contains("outbox_events") && !line.starts_with('#'))?;
+    row.split_whitespace().last().map(str::to_owned)
+}
+
+/// Waits until orders, money, stock and events have come to rest.
+async fn settled(line: &Line, base: &str, buyers: &[Buyer], products: &[String]) -> Shown {
+    let ends = Instant::now() + SETTLES_WITHIN;
+    loop {
+        let shown = Shown::of(buyers).await;
+        let (held, events) = (reserved(line, products).await, events_waiting(base).await);
+        if shown.unsettled().is_empty() && held == 0 && events.as_deref() == Some("0") {
+            return shown;
+        }
+        assert!(Instant::now() < ends, "all settles in time: held {held}, events {events:?}, {:?}", shown.unsettled());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn check_orders(buyers: &[Buyer], shown: &Shown) {
+    for known in buyers.iter().flat_map(|buyer| &buyer.orders) {
+        let (order, payment) = shown.orders.get(&known.id).unwrap_or_else(|| panic!("an answered order: {known:?}"));
+        let status = order["status"].as_str().unwrap();
+        assert!(!known.cancelled || status == "CANCELLED", "{known:?} {order}");
+        assert!(!known.confirmed || known.cancelling || status == "CONFIRMED", "{known:?} {order}");
+        let Some(payment) = payment else {
+            assert!(!known.paid, "{known:?} {order}");
+            continue;
+        };
+        let money = payment["status"].as_str().unwrap();
+        assert!(!known.paid || matches!(money, "SUCCESSFUL" | "REFUNDED"), "{known:?} {payment}");
+        let amounts: Vec<_> = payment["refunds"].as_array().unwrap().iter().map(|row| row["amount"].clone()).collect();
+        if money == "REFUNDED" {
+            assert_eq!(amounts, [payment["price"].clone()], "all of it, once: {payment}");
+        } else {
+            assert!(amounts.is_empty(), "{payment}");
+        }
+    }
+}
+
+async fn check_stock(line: &Line, shown: &Shown, products: &[String]) {
+    for product in products {
+        let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
+        let sum = level["available"].as_u64().unwrap() + level["reserved"].as_u64().unwrap() + shown.sold(product);
+        assert_eq!(sum, STOCK, "no unit is lost or sold twice: {level}");
+    }
+}
+
+async fn check_people(line: &Line, buyers: &[Buyer], last: &str) {
+    for buyer in buyers {
+        let login = json!({ "email": buyer.email, "password": "correct horse" });
+        let ((status, answer), _) = line.post("/api/auth/login", "", &login).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let (_, kept) = line.get("/api/auth/users/me/addresses", &buyer.token).await;
+        let kept: Vec<_> = kept["addresses"].as_array().unwrap().iter().map(|row| text(&row["_id"])).collect();
+        assert!(buyer.addresses.iter().all(|address| kept.contains(address)), "{}: {kept:?}", buyer.email);
+        let (_, cart) = line.get("/api/cart", &buyer.token).await;
+        let items = cart["cart"]["items"].as_array().unwrap();
+        let left =
+            items.iter().find(|item| item["productId"] == last).map_or(0, |item| item["quantity"].as_u64().unwrap());
+        let (surely, at_most) = (u64::from(buyer.left.0), u64::from(buyer.left.1));
+        assert!((surely..=at_most).contains(&left), "{}: {cart}", buyer.email);
+    }
+}
+
+/// What a seller's dashboard should say, from the orders themselves.
+fn expected_metrics(seller: &Seller, shown: &Shown) -> (u64, i64, BTreeMap<String, u64>) {
+    let (mut sales, mut revenue, mut by_status) = (0, 0, BTreeMap::new());
+    for (order, _) in shown.orders.values() {
+        let mine = |item: &&Value| item["seller"] == seller.id.as_str();
+        let items: Vec<_> = order["items"].as_array().unwrap().iter().filter(mine).collect();
+        if items.is_empty() {
+            continue;
+        }
+        let status = text(&order["status"]);
+        for item in items.iter().filter(|_| status == "CONFIRMED") {
+            let quantity = item["quantity"].as_u64().unwrap();
+            sales += quantity;
+            revenue += minor(&item["price"]) * i64::try_from(quantity).unwrap();
+        }
+        *by_status.entry(status).or_default() += 1;
+    }
+    (sales, revenue, by_status)
+}
+
+fn minor(money: &Value) -> i64 {
+    (money["amount"].as_f64().unwrap() * 100.0).round() as i64
+}
+
+async fn check_dashboards(line: &Line, sellers: &[Seller], shown: &Shown) {
+    for seller in sellers {
+        let expected = expected_metrics(seller, shown);
+        let (status, metrics) = line.get("/api/seller/dashboard/metrics", &seller.token).await;
+        assert_eq!(status, StatusCode::OK, "{metrics}");
+        let revenue = metrics["revenue"].as_array().unwrap().iter().map(minor).sum();
+        let by_status = metrics["ordersByStatus"].as_object().unwrap().iter();
+        let by_status = by_status.map(|(word, count)| (word.clone(), count.as_u64().unwrap()));
+        let by_status = by_status.filter(|(_, count)| *count > 0).collect();
+        assert_eq!((metrics["sales"].as_u64().unwrap(), revenue, by_status), expected, "{metrics}");
+    }
+}
+
+fn check_refused_twice(data: &Path) {
+    let second = finish(data, &["serve", "--port", "0"]);
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success());
+    assert_eq!(said.trim().lines().count(), 1, "one sentence: {said}");
+    assert!(said.contains("in use"), "{said}");
+}
+
+/// A copy that is taken while the program runs opens as a store.
+async fn check_backup(data: &Path, dir: &Path) {
+    let copied = dir.join("copy");
+    std::fs::create_dir_all(&copied).unwrap();
+    let file = copied.join("microbazaar.db");
+    let done = finish(data, &["backup", file.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let store = SqliteStore::open(&copied, SqliteOptions::default()).unwrap();
+    store.integrity_check().await.unwrap();
+    assert!(!store.stores().orders.all(None, 1).await.unwrap().is_empty());
+    store.close().unwrap();
+}
+
+/// What only the store itself shows: mails, dead letters, units sold.
+async fn check_store(data: &Path, people: usize, shown: &Shown, products: &[String]) {
+    let sqlite = SqliteStore::open(data, SqliteOptions::default()).unwrap();
+    let stores = sqlite.stores();
+    let mails = stores.mailbox.list(1_000_000).await.unwrap();
+    let subjects = |start: &str| mails.iter().filter(|mail| mail.subject.starts_with(start)).count();
+    assert_eq!(subjects("Welcome"), people, "one welcome a person");
+    for (id, (order, payment)) in &shown.orders {
+        let received = mails.iter().filter(|mail| mail.subject == format!("Payment received for order {id}")).count();
+        let confirmed = order["status"] == "CONFIRMED";
+        assert!(received <= 1 && (received == 1 || !confirmed), "{received} mails of {order}");
+        let refunded = mails.iter().filter(|mail| mail.subject == format!("Refund for order {id}")).count();
+        let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
+        assert_eq!(refunded, usize::from(money == Some("REFUNDED")), "{order} {payment:?}");
+    }
+    assert_eq!(stores.outbox.dead(10).await.unwrap(), [], "no message is dead");
+    for product in products {
+        let id: ProductId = product.parse().unwrap();
+        let level = stores.stock.get(id).await.unwrap().unwrap();
+        assert_eq!(u64::try_from(level.sold).unwrap(), shown.sold(product), "{level:?}");
+    }
+    sqlite.close().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_is_killed_at_any_moment_keeps_all_that_it_answered() {
+    let seed =
+        std::env::var("MICROBAZAAR_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("MICROBAZAAR_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let dir = TempDir::new();
+    let data = data_of(&dir.0);
+    let process = Process::start(&data);
+    let line = Line::new(&process.base);
+    let sellers = [Seller::join(&line, 0).await, Seller::join(&line, 1).await];
+    let products: Vec<String> = sellers.iter().flat_map(|seller| seller.products.clone()).collect();
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let shopping: Vec<_> = (0..BUYERS)
+        .map(|number| {
+            let (line, ended, products) = (line.clone(), Arc::clone(&ended), products.clone());
+            tokio::spawn(async move {
+                let buyer = Buyer::join(line, number, seed).await;
+                shop_until(ended, buyer, products).await
+            })
+        })
+        .collect();
+    let process = kill_again_and_again(&line, &data, process, &mut random).await;
+    ended.store(true, Ordering::SeqCst);
+    let mut buyers = vec![];
+    for buyer in shopping {
+        buyers.push(buyer.await.unwrap());
+    }
+    process.kill();
+    let process = Process::start(&data);
+    line.redirect(&process.base);
+
+    let shown = settled(&line, &process.base, &buyers, &products).await;
+    println!("{} orders, {} kills", shown.orders.len(), KILLS + 1);
+    check_orders(&buyers, &shown);
+    check_stock(&line, &shown, &products).await;
+    check_people(&line, &buyers, products.last().unwrap()).await;
+    check_dashboards(&line, &sellers, &shown).await;
+    check_refused_twice(&data);
+    check_backup(&data, &dir.0).await;
+
+    assert_eq!(process.terminate().code(), Some(0));
+    let rebuilt = finish(&data, &["projections", "rebuild"]);
+    assert!(rebuilt.status.success(), "{}", String::from_utf8_lossy(&rebuilt.stderr));
+    let process = Process::start(&data);
+    line.redirect(&process.base);
+    check_dashboards(&line, &sellers, &shown).await;
+    assert_eq!(process.terminate().code(), Some(0));
+    check_store(&data, BUYERS + sellers.len(), &shown, &products).await;
+}

@@ -1,0 +1,116 @@
+//! Two processes on one store, and everybody wants something else of the same order at once:
+//! both are told of its money, its buyer cancels, its window ends, and a rival grabs every
+//! unit that comes free and lets go of it again.
+
+use std::{future::ready, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, future::join_all};
+use microbazaar::{
+    actors::order_saga::Party,
+    domain::{inventory::StockLine, order::OrderStatus},
+    store::sqlite::{SqliteOptions, SqliteStore},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    crash::Life,
+    run::{Client, Run, Scenario, Step},
+    shop::{Shop, TempDir},
+};
+
+const ROUNDS: u64 = 150;
+
+static RACE: Scenario =
+    Scenario { name: "race", steps: &[Step::Place, Step::Open, Step::Pay], ends: OrderStatus::Confirmed, keyed: true };
+
+/// A short pause of a length of its own.
+async fn pause(random: &mut StdRng) {
+    tokio::time::sleep(Duration::from_micros(random.random_range(0..4_000))).await;
+}
+
+/// Pays, and tells this process of it.
+async fn verify(run: &Run, shop: &Shop, mut random: StdRng) {
+    pause(&mut random).await;
+    let checkout = run.checkout.clone().unwrap();
+    let payment = shop.payments.verify(run.user, checkout.order_id, checkout.payment_id, checkout.signature).await;
+    assert!(payment.unwrap().has_money());
+}
+
+/// Whether the cancellation was answered with yes.
+async fn cancel(run: &Run, shop: &Shop, mut random: StdRng) -> bool {
+    pause(&mut random).await;
+    shop.orders.cancel(run.order.unwrap(), Party::Buyer(run.user), None).await.is_ok()
+}
+
+/// Ends the window, so that both processes' sweepers and this call find it over.
+async fn expire(run: &Run, mut random: StdRng) {
+    for _ in 0..3 {
+        pause(&mut random).await;
+        let order = run.stores.orders.get(run.order.unwrap()).await.unwrap().unwrap();
+        run.hasten(&order, true).await;
+    }
+}
+
+/// Takes what is free and lets go of it again, in the end for good.
+async fn rival(run: &Run, mut random: StdRng) {
+    for _ in 0..12 {
+        for product in run.products {
+            let level = run.stores.stock.get(product).await.unwrap().unwrap();
+            let quantity = u32::try_from(level.available()).unwrap();
+            if quantity > 0 {
+                let _too_late = run.stores.stock.retake(run.other, &[StockLine { product, quantity }], None).await;
+                pause(&mut random).await;
+                run.stores.stock.release(run.other, None).await.unwrap();
+            }
+        }
+        pause(&mut random).await;
+    }
+}
+
+async fn round(seed: u64) -> OrderStatus {
+    let mut random = StdRng::seed_from_u64(seed);
+    let dir = TempDir::new();
+    let sqlite = SqliteStore::open(&dir.0, SqliteOptions { readers: 1, ..SqliteOptions::default() }).unwrap();
+    let mut run = Run::new(&RACE, format!("race {seed}"), sqlite.stores()).await;
+    let lives = [0, 1].map(|_| Life::new(run.stores.clone(), Arc::clone(&run.refunds), None));
+    let [here, there] = lives.each_ref().map(Shop::start);
+    for step in RACE.steps {
+        run.step(&here, &lives[0], *step).await.unwrap();
+    }
+    if random.random_bool(0.5) {
+        // The money is late from the start.
+        run.step(&here, &lives[0], Step::Expire).await.unwrap();
+    }
+    let (cancels, expires) = (random.random_bool(0.4), random.random_bool(0.6));
+    let mut next = || StdRng::from_rng(&mut random);
+    let told =
+        join_all([(&here, next()), (&there, next()), (&there, next())].map(|(shop, own)| verify(&run, shop, own)));
+    let cancelled = async |own| cancels && cancel(&run, &there, own).await;
+    let expired = async |own| {
+        if expires {
+            expire(&run, own).await;
+        }
+    };
+    let (_, cancelled, (), ()) = tokio::join!(told, cancelled(next()), expired(next()), rival(&run, next()));
+    run.verified = true;
+    run.cancelled = cancelled;
+    run.settle(&lives[0]).await;
+    here.end().await;
+    there.end().await;
+    run.check(Client::IsGone).await;
+    let order = run.stores.orders.get(run.order.unwrap()).await.unwrap().unwrap();
+    sqlite.close().unwrap();
+    order.status
+}
+
+#[actix_rt::test]
+async fn whoever_wins_an_order_has_either_goods_and_money_kept_or_neither() {
+    let rounds = (0..ROUNDS).map(|seed| AssertUnwindSafe(round(seed)).catch_unwind());
+    let ends: Vec<_> = futures_util::stream::iter(rounds).buffer_unordered(24).collect().await;
+    let count = |wanted| ends.iter().filter(|end| end.as_ref().ok() == Some(&wanted)).count();
+    let (confirmed, cancelled) = (count(OrderStatus::Confirmed), count(OrderStatus::Cancelled));
+    println!("{confirmed} confirmed, {cancelled} cancelled");
+    let failed = futures_util::stream::iter(&ends).filter(|end| ready(end.is_err())).count().await;
+    assert_eq!(failed, 0, "races of {ROUNDS} that failed");
+    assert!(confirmed > 10 && cancelled > 10, "both happen: {confirmed}, {cancelled}");
+}

@@ -1,0 +1,128 @@
+//! The services that take an order from a cart to goods or money back, over one store.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use microbazaar::{
+    actors::{
+        cart::Carts,
+        inventory::{Inventory, StockListener},
+        order_saga::{OrderSettings, Orders},
+        payment::Payments,
+        runtime::Runtime,
+    },
+    domain::{
+        Timestamp,
+        ids::{AddressId, EventId, ProductId, UserId},
+        inventory::StockLevel,
+        money::{Currency, Money},
+        order::Pricing,
+        product::Product,
+        user::{Contact, FullName, PostalAddress},
+    },
+    integrations::razorpay::{Keys, SandboxGateway},
+    peers::{self, Offer, PeerError, Peers},
+};
+
+use super::crash::Life;
+
+/// A directory that goes with the test.
+pub struct TempDir(pub PathBuf);
+
+impl TempDir {
+    pub fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("microbazaar-faults-{}", EventId::generate()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Sells any product for the same price and has plenty of it; what there really is, the
+/// inventory service decides.
+struct Shelf;
+
+#[async_trait]
+impl peers::Catalogue for Shelf {
+    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+        let product = |id: &ProductId| Product {
+            id: *id,
+            title: "A lamp".into(),
+            description: String::new(),
+            price: Money::new(49_950, Currency::Inr),
+            category: "home".into(),
+            seller: UserId::from_bytes([7; 12]),
+            images: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            version: 1,
+        };
+        Ok(products.iter().map(|id| Offer { product: Arc::new(product(id)), available: 1_000 }).collect())
+    }
+}
+
+/// Knows everybody.
+struct People;
+
+#[async_trait]
+impl peers::Accounts for People {
+    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
+        let (email, username) = ("ana@example.com".to_owned(), "ana".to_owned());
+        Ok(Some(Contact { user, email, username, full_name: FullName::default() }))
+    }
+
+    async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
+        Ok(None)
+    }
+}
+
+struct Nobody;
+
+impl StockListener for Nobody {
+    fn stock_changed(&self, _: &StockLevel) {}
+}
+
+/// How long a buyer has to pay: longer than any test, which moves the end nearer itself.
+pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// One process's services.
+pub struct Shop {
+    pub runtime: Runtime,
+    pub carts: Carts,
+    pub orders: Orders,
+    pub payments: Payments,
+    pub sandbox: Arc<SandboxGateway>,
+}
+
+impl Shop {
+    /// Starts them over the stores of one life.
+    pub fn start(life: &Arc<Life>) -> Self {
+        let (runtime, peers) = (Runtime::new(1), Peers::default());
+        let inventory = Inventory::start(&runtime, life.clone(), Arc::new(Nobody), WINDOW);
+        let carts = Carts::start(&runtime, life.clone(), peers.clone(), Duration::from_secs(30));
+        let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
+        let orders = Orders::start(&runtime, life.clone(), peers.clone(), OrderSettings { pricing, window: WINDOW });
+        let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
+        let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, life.clone()));
+        let every = SignedDuration::from_mins(1);
+        let payments = Payments::start(&runtime, life.clone(), sandbox.clone(), peers.clone(), every);
+        peers.set_accounts(Arc::new(People));
+        peers.set_catalogue(Arc::new(Shelf));
+        peers.set_inventory(Arc::new(inventory));
+        peers.set_carts(Arc::new(carts.clone()));
+        peers.set_orders(Arc::new(orders.clone()));
+        peers.set_payments(Arc::new(payments.clone()));
+        Self { runtime, carts, orders, payments, sandbox }
+    }
+
+    /// Ends every actor.
+    pub async fn end(self) {
+        assert_eq!(self.runtime.shutdown(Duration::from_secs(10)).await, 0, "every actor ends");
+    }
+}

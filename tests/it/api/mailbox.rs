@@ -1,0 +1,68 @@
+//! The mails of a purchase.
+
+use serde_json::json;
+
+use super::{PASSWORD, TestApp, id, is_moment};
+
+#[actix_web::test]
+async fn each_step_of_a_purchase_is_told_once_by_mail() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
+    let order = app.order(&asha, &lamp, 2).await;
+    let opened = app.open_payment(&asha, &order).await.expect(201);
+    app.open_payment(&asha, &order).await.expect(200);
+    app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "failure").await.expect(200);
+    let checkout = app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "success").await.expect(200);
+    for _ in 0..2 {
+        app.verify(&asha, &checkout).await.expect(200);
+    }
+    let path = format!("/api/orders/{}/ship", id(&order));
+    app.post(&path).token(&seller.token).send().await.expect(200);
+
+    let mails = app.mails(&asha).await;
+    let begin = ["Welcome", "Payment initiated", "Payment failed", "Payment received", "Order shipped"];
+    assert_eq!(mails.len(), begin.len(), "{mails:?}");
+    for subject in begin {
+        let mut with = mails.iter().filter(|mail| mail.0.starts_with(subject));
+        let (_, text, html) = with.next().unwrap_or_else(|| panic!("no {subject}: {mails:?}"));
+        assert!(with.next().is_none(), "{subject} came twice");
+        assert!(!text.is_empty() && html.contains('<'));
+        if subject.starts_with("Payment") {
+            let order = id(&order);
+            assert!(text.contains(&order) && html.contains(&order), "{subject} names the order");
+        }
+    }
+    let subjects: Vec<String> = app.mails(&seller).await.into_iter().map(|mail| mail.0).collect();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(subjects.iter().any(|subject| subject.starts_with("New product")));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn the_mailbox_is_a_page_and_an_array_and_escapes_names() {
+    let app = TestApp::spawn().await;
+    let name = json!({"firstName": "<script>alert(1)</script>", "lastName": "\r\nBcc: x@example.com"});
+    let body = json!({"email": "asha@example.com", "password": PASSWORD, "fullName": name});
+    app.register(&body).await.expect(201);
+    app.settle().await;
+    let mails = app.get("/dev/mailbox").header("accept", "application/json").send().await.expect(200);
+    let mail = &mails[0];
+    assert_eq!(mail["to"], "asha@example.com");
+    assert!(mail["subject"].as_str().unwrap().starts_with("Welcome") && is_moment(&mail["at"]));
+    assert!(!mail["html"].as_str().unwrap().contains("<script>"));
+    assert!(mail["text"].as_str().unwrap().contains("<script>"), "text is text");
+    let page = app.get("/dev/mailbox").header("accept", "text/html").send().await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-type").unwrap().starts_with("text/html"));
+    let html = String::from_utf8(page.body.to_vec()).unwrap();
+    assert!(html.contains("asha@example.com") && html.contains("Welcome") && !html.contains("<script>"));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_mailbox_that_is_off_is_not_there() {
+    let app = TestApp::spawn_with(|config| config.mailbox.enabled = false).await;
+    app.get("/dev/mailbox").send().await.expect(404);
+    app.shutdown().await;
+}

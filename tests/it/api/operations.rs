@@ -1,0 +1,79 @@
+//! What operators look at.
+
+use serde_json::json;
+
+use super::{Answer, TestApp};
+
+fn page(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200);
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+#[actix_web::test]
+async fn a_process_tells_that_it_lives_is_ready_and_who_it_is() {
+    let app = TestApp::spawn().await;
+    assert_eq!(app.get("/healthz").send().await.expect(200)["status"], "ok");
+    let asha = app.stranger();
+    app.get("/api/cart").token(&asha.token).send().await.expect(200);
+    let ready = app.get("/readyz").send().await.expect(200);
+    assert_eq!((&ready["status"], &ready["away"]), (&json!("ready"), &json!([])));
+    let kinds = ready["actors"].as_array().unwrap();
+    for kind in ["accounts", "cart", "inventory", "catalogue"] {
+        let shown = kinds.iter().find(|one| one["kind"].as_str().unwrap().starts_with(kind));
+        let shown = shown.unwrap_or_else(|| panic!("no {kind} in {ready}"));
+        for number in ["alive", "restarts", "inFlight", "refused"] {
+            assert!(shown[number].is_u64(), "{shown}");
+        }
+        assert!(shown["alive"].as_u64() >= Some(1), "{shown}");
+    }
+    let root = app.get("/").header("accept", "application/json").send().await.expect(200);
+    assert_eq!((&root["name"], &root["state"]), (&json!("microbazaar"), &json!("ready")));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn metrics_count_requests_by_route_and_actors_by_kind() {
+    let app = TestApp::spawn().await;
+    let asha = app.stranger();
+    app.get("/api/cart").token(&asha.token).send().await.expect(200);
+    app.get("/api/products/665f1f77bcf86cd799439011").send().await.expect(404);
+    app.get("/api/products/665f1f77bcf86cd799439012").send().await.expect(404);
+    // The actors' numbers are looked at once a second.
+    let started = std::time::Instant::now();
+    let metrics = loop {
+        let answer = app.get("/metrics").send().await;
+        assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
+        let metrics = page(&answer);
+        if metrics.contains("actors_alive{") || started.elapsed() > super::DEADLINE {
+            break metrics;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    for part in [
+        "# TYPE http_request_duration_seconds histogram",
+        "http_request_duration_seconds_bucket{route=\"/api/cart\",method=\"GET\",status=\"200\",le=\"",
+        "http_requests_total{route=\"/api/products/{id}\",method=\"GET\",status=\"404\"}",
+        "actors_alive{kind=\"cart\"}",
+        "actor_restarts_total{kind=\"cart\"}",
+        "actor_calls_in_flight{kind=\"cart\"}",
+        "actor_calls_refused_total{kind=\"cart\"}",
+        "outbox_events",
+    ] {
+        assert!(metrics.contains(part), "{part} is not in {metrics}");
+    }
+    assert!(!metrics.contains("665f1f77bcf86cd799439011"), "labels are bounded");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn the_documents_are_served() {
+    let app = TestApp::spawn().await;
+    let document = app.get("/openapi.json").send().await.expect(200);
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    let docs = app.get("/docs").send().await;
+    assert!(docs.header("content-type").unwrap().starts_with("text/html"));
+    assert!(docs.header("content-security-policy").is_some());
+    let html = page(&docs);
+    assert!(html.contains("/api/orders/{id}/cancel") && !html.contains("<script"));
+    app.shutdown().await;
+}

@@ -1,0 +1,112 @@
+//! Finding products.
+
+use serde_json::json;
+
+use super::{TestApp, text};
+
+async fn shop() -> TestApp {
+    let app = TestApp::spawn().await;
+    let seller = app.seller("mira").await;
+    for (title, description, price, category) in [
+        ("Brass lantern", "For the garden", 900.0, "Garden"),
+        ("Desk lamp", "Warm light", 499.5, "Home"),
+        ("Table", "Goes well with a lantern", 2_000.0, "Home"),
+        ("Café cup", "White", 120.25, "Kitchen"),
+    ] {
+        let body =
+            json!({"title": title, "description": description, "priceAmount": price, "stock": 1, "category": category});
+        app.post("/api/products").token(&seller.token).json(&body).send().await.expect(201);
+    }
+    app.until("the index", "", "/api/products", |list| list.as_array().unwrap().len() == 4).await;
+    app
+}
+
+async fn titles(app: &TestApp, query: &str) -> Vec<String> {
+    let found = app.get(&format!("/api/products?{query}")).send().await.expect(200);
+    found.as_array().unwrap().iter().map(|product| text(&product["title"])).collect()
+}
+
+#[actix_web::test]
+async fn words_typos_and_beginnings_find_what_is_meant() {
+    let app = shop().await;
+    assert_eq!(titles(&app, "q=lantern").await, ["Brass lantern", "Table"], "a title counts more");
+    assert_eq!(titles(&app, "q=lantren").await.first().map(String::as_str), Some("Brass lantern"));
+    assert_eq!(titles(&app, "q=lant").await.len(), 2);
+    assert_eq!(titles(&app, "q=DESK+LAMP").await, ["Desk lamp"]);
+    assert_eq!(titles(&app, "q=cafe").await, ["Café cup"]);
+    assert_eq!(titles(&app, "q=zzzzzz").await, [""; 0]);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn filters_and_sorts_narrow_and_order() {
+    let app = shop().await;
+    assert_eq!(titles(&app, "sort=price").await, ["Café cup", "Desk lamp", "Brass lantern", "Table"]);
+    assert_eq!(titles(&app, "sort=-price").await, ["Table", "Brass lantern", "Desk lamp", "Café cup"]);
+    assert_eq!(titles(&app, "").await, ["Café cup", "Table", "Desk lamp", "Brass lantern"], "newest first");
+    assert_eq!(titles(&app, "sort=newest&limit=1&skip=1").await, ["Table"]);
+    assert_eq!(titles(&app, "category=home&sort=price").await, ["Desk lamp", "Table"]);
+    assert_eq!(titles(&app, "minprice=120.25&maxprice=499.5&sort=price").await, ["Café cup", "Desk lamp"]);
+    assert_eq!(titles(&app, "minprice=120.26&maxprice=499.49").await, [""; 0]);
+    assert_eq!(titles(&app, "q=lantern&maxprice=1000&sort=relevance").await, ["Brass lantern"]);
+    for (query, name) in [
+        ("sort=cheap", "sort"),
+        ("sort=", "sort"),
+        ("minprice=x", "minprice"),
+        ("maxprice=1.005", "maxprice"),
+        ("minprice=", "minprice"),
+        ("q=a&q=b", "q"),
+    ] {
+        app.get(&format!("/api/products?{query}")).send().await.invalid(name);
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn no_query_whatever_does_harm() {
+    let app = shop().await;
+    let long = "a".repeat(7_000);
+    for q in [
+        "%22",
+        "%28%28%28",
+        "*",
+        "%3F",
+        "~2",
+        "lamp%5E9999",
+        "title%3Alamp",
+        "-lamp",
+        "%2Blamp%20-",
+        "AND%20OR%20NOT",
+        "%00",
+        "%F0%9F%92%A1",
+        "%5C",
+        "%27%3B%20DROP%20TABLE%20products%3B--",
+        "%5Ba%20TO%20z%5D",
+        "a%2F..%2Fb",
+        "%E2%80%AE",
+        &long,
+    ] {
+        let answer = app.get(&format!("/api/products?q={q}")).send().await;
+        assert!([200, 400, 414].contains(&answer.status), "{q}: {answer:?}");
+    }
+    app.get("/api/products?q=%FF").send().await.invalid("q");
+    assert_eq!(titles(&app, "q=").await.len(), 4);
+    assert_eq!(titles(&app, "unknown=1").await.len(), 4);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_change_and_a_withdrawal_reach_the_search() {
+    let app = TestApp::spawn().await;
+    let seller = app.seller("mira").await;
+    let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
+    let is = |n: usize| move |list: &serde_json::Value| list.as_array().unwrap().len() == n;
+    app.until("the lamp", "", "/api/products?q=lamp", is(1)).await;
+    let path = format!("/api/products/{lamp}");
+    app.patch(&path).token(&seller.token).json(&json!({"title": "Bucket"})).send().await.expect(200);
+    app.until("the bucket", "", "/api/products?q=bucket", is(1)).await;
+    app.until("no lamp", "", "/api/products?q=lamp", is(0)).await;
+    app.delete(&path).token(&seller.token).send().await.expect(204);
+    app.until("no bucket", "", "/api/products?q=bucket", is(0)).await;
+    app.shutdown().await;
+}

@@ -1,0 +1,106 @@
+//! The seller dashboard.
+
+use serde_json::{Value, json};
+
+use super::{Person, TestApp, id, money};
+
+async fn dashboard(app: &TestApp, seller: &Person, what: &str) -> Value {
+    app.settle().await;
+    app.get(&format!("/api/seller/dashboard/{what}")).token(&seller.token).send().await.expect(200)
+}
+
+#[actix_web::test]
+async fn numbers_count_what_is_sold_and_stays_sold() {
+    let app = TestApp::spawn().await;
+    let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
+    let (lamp, cup) = (app.product(&mira, "Lamp", 99.5, 20).await, app.product(&ravi, "Cup", 5.0, 20).await);
+    let bulb = app.product(&mira, "Bulb", 1.0, 20).await;
+    let empty = dashboard(&app, &mira, "metrics").await;
+    assert_eq!((&empty["sales"], &empty["daily"], &empty["topProducts"]), (&json!(0), &json!([]), &json!([])));
+    assert_eq!(empty["revenue"], json!([]));
+
+    app.add_to_cart(&asha, &lamp, 3).await.expect(200);
+    app.add_to_cart(&asha, &bulb, 1).await.expect(200);
+    let paid = app.order(&asha, &cup, 2).await;
+    app.pay(&asha, &paid).await;
+    let pending = app.order(&asha, &lamp, 1).await;
+    let cancelled = app.order(&asha, &lamp, 1).await;
+    app.pay(&asha, &cancelled).await;
+    app.post(&format!("/api/orders/{}/cancel", id(&cancelled))).token(&asha.token).send().await.expect(200);
+
+    let metrics = dashboard(&app, &mira, "metrics").await;
+    assert_eq!(metrics["sales"], 4);
+    assert_eq!(metrics["revenue"], json!([money(299.5)]), "without tax and shipping");
+    assert_eq!(metrics["ordersByStatus"]["CONFIRMED"], 1);
+    assert_eq!(metrics["ordersByStatus"]["PENDING"], 1);
+    assert_eq!(metrics["ordersByStatus"]["CANCELLED"], 1);
+    let top = &metrics["topProducts"];
+    assert_eq!(top[0], json!({"id": lamp, "title": "Lamp", "sold": 3, "revenue": money(298.5)}));
+    assert_eq!(top.as_array().unwrap().len(), 2);
+    let today = paid["createdAt"].as_str().unwrap()[..10].to_owned();
+    assert_eq!(metrics["daily"], json!([{"date": today, "sales": 4, "revenue": money(299.5)}]));
+    assert_eq!(dashboard(&app, &ravi, "metrics").await["revenue"], json!([money(10.0)]));
+
+    for (range, sales) in [
+        (format!("from={today}"), 4),
+        (format!("to={today}"), 4),
+        (format!("from={today}&to={today}"), 4),
+        ("from=2099-01-01".to_owned(), 0),
+        ("to=2020-01-01".to_owned(), 0),
+        ("from=2020-01-01T00:00:00Z&to=2099-01-01T00:00:00Z".to_owned(), 4),
+    ] {
+        assert_eq!(dashboard(&app, &mira, &format!("metrics?{range}")).await["sales"], sales, "{range}");
+    }
+    for name in ["from", "to"] {
+        for bad in ["yesterday", "", "2026-13-01", "2026-02-30"] {
+            let path = format!("/api/seller/dashboard/metrics?{name}={bad}");
+            app.get(&path).token(&mira.token).send().await.invalid(name);
+        }
+    }
+
+    let orders = dashboard(&app, &mira, "orders").await;
+    let ids: Vec<String> = orders.as_array().unwrap().iter().map(id).collect();
+    assert_eq!(ids, [id(&cancelled), id(&pending), id(&paid)], "newest first");
+    let items = orders[2]["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2);
+    assert!(items.iter().all(|item| item["seller"] == mira.id.as_str()), "only her own lines");
+    assert_eq!(orders[2]["status"], "CONFIRMED");
+
+    let products = dashboard(&app, &mira, "products").await;
+    let of = |product: &str| products.as_array().unwrap().iter().find(|row| row["_id"] == product).unwrap().clone();
+    assert_eq!(products.as_array().unwrap().len(), 2);
+    assert_eq!((&of(&lamp)["sold"], &of(&lamp)["stock"]), (&json!(3), &json!(16)));
+    assert_eq!((&of(&bulb)["sold"], &of(&bulb)["stock"]), (&json!(1), &json!(19)));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn two_currencies_are_two_revenues() {
+    let app = TestApp::spawn().await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&mira, "Lamp", 10.0, 20).await;
+    let body = json!({"title": "Import", "priceAmount": 3.5, "priceCurrency": "USD", "stock": 5});
+    let import = app.post("/api/products").token(&mira.token).json(&body).send().await.expect(201);
+    for product in [lamp, id(&import["product"])] {
+        let order = app.order(&asha, &product, 2).await;
+        app.pay(&asha, &order).await;
+    }
+    let metrics = dashboard(&app, &mira, "metrics").await;
+    let revenue = metrics["revenue"].as_array().unwrap();
+    assert_eq!((&metrics["sales"], revenue.len()), (&json!(4), 2));
+    assert!(revenue.contains(&money(20.0)) && revenue.contains(&json!({"amount": 7, "currency": "USD"})));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn the_dashboard_is_for_sellers() {
+    let app = TestApp::spawn().await;
+    let (asha, admin) = (app.stranger(), app.admin().await);
+    for what in ["metrics", "orders", "products"] {
+        let path = format!("/api/seller/dashboard/{what}");
+        app.get(&path).send().await.expect(401);
+        app.get(&path).token(&asha.token).send().await.expect(403);
+        app.get(&path).token(&admin.token).send().await.expect(403);
+    }
+    app.shutdown().await;
+}

@@ -1,0 +1,84 @@
+//! Orders on their way.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Person, TestApp, address, id};
+
+async fn act(app: &TestApp, who: &Person, order: &Value, what: &str, body: Value) -> Answer {
+    app.post(&format!("/api/orders/{}/{what}", id(order))).token(&who.token).json(&body).send().await
+}
+
+#[actix_web::test]
+async fn each_seller_ships_and_delivers_her_lines() {
+    let app = TestApp::spawn().await;
+    let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
+    let (lamp, cup) = (app.product(&mira, "Lamp", 10.0, 5).await, app.product(&ravi, "Cup", 5.0, 5).await);
+    app.add_to_cart(&asha, &lamp, 1).await.expect(200);
+    let order = app.order(&asha, &cup, 1).await;
+    act(&app, &mira, &order, "ship", json!({})).await.expect(409);
+    app.pay(&asha, &order).await;
+    act(&app, &mira, &order, "deliver", json!({})).await.expect(409);
+    let long = json!({"trackingNumber": "a".repeat(201)});
+    act(&app, &mira, &order, "ship", long).await.invalid("trackingNumber");
+
+    let half = act(&app, &mira, &order, "ship", json!({"trackingNumber": "AWB-1"})).await.expect(200);
+    assert_eq!(half["order"]["status"], "CONFIRMED");
+    let mine = half["order"]["items"].as_array().unwrap().iter().find(|item| item["seller"] == mira.id.as_str());
+    assert_eq!(mine.unwrap()["trackingNumber"], "AWB-1");
+    act(&app, &ravi, &order, "deliver", json!({})).await.expect(409);
+    let cancel = act(&app, &asha, &order, "cancel", json!({})).await;
+    assert_eq!(cancel.status, 409, "a part of it is on its way");
+    let whole = act(&app, &ravi, &order, "ship", json!({})).await.expect(200);
+    assert_eq!(whole["order"]["status"], "SHIPPED");
+    assert_eq!(app.mails_that_begin(&asha, "Order shipped").await, 1);
+    act(&app, &asha, &order, "cancel", json!({})).await.expect(409);
+    let path = format!("/api/orders/{}/address", id(&order));
+    let body = json!({"shippingAddress": address("Goa")});
+    app.patch(&path).token(&asha.token).json(&body).send().await.expect(409);
+
+    let half = act(&app, &mira, &order, "deliver", json!({})).await.expect(200);
+    assert_eq!(half["order"]["status"], "SHIPPED");
+    let whole = act(&app, &ravi, &order, "deliver", json!({})).await.expect(200);
+    assert_eq!(whole["order"]["status"], "DELIVERED");
+    let order = app.order_now(&asha, &order).await;
+    let states: Vec<&str> =
+        order["timeline"].as_array().unwrap().iter().map(|entry| entry["status"].as_str().unwrap()).collect();
+    assert_eq!(states, ["PENDING", "CONFIRMED", "SHIPPED", "DELIVERED"]);
+    act(&app, &mira, &order, "ship", json!({})).await.expect(409);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_admin_ships_every_line() {
+    let app = TestApp::spawn().await;
+    let (mira, admin, asha) = (app.seller("mira").await, app.admin().await, app.user("asha").await);
+    let lamp = app.product(&mira, "Lamp", 10.0, 5).await;
+    let order = app.order(&asha, &lamp, 1).await;
+    app.pay(&asha, &order).await;
+    for (what, status) in [("ship", "SHIPPED"), ("deliver", "DELIVERED")] {
+        let path = format!("/api/orders/{}/{what}", id(&order));
+        let done = app.post(&path).token(&admin.token).send().await.expect(200);
+        assert_eq!(done["order"]["status"], status, "without a body");
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_order_without_an_address_waits_for_one() {
+    let app = TestApp::spawn().await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&mira, "Lamp", 10.0, 5).await;
+    app.add_to_cart(&asha, &lamp, 1).await.expect(200);
+    let order = app.place_order(&asha, &json!({})).await.expect(201)["order"].clone();
+    app.pay(&asha, &order).await;
+    act(&app, &mira, &order, "ship", json!({})).await.refused(409, "order.no_address");
+    let set = async |body: Value| {
+        app.patch(&format!("/api/orders/{}/address", id(&order))).token(&asha.token).json(&body).send().await
+    };
+    set(json!({})).await.invalid("shippingAddress");
+    set(json!({"shippingAddress": {"street": "x"}})).await.expect(422);
+    let changed = set(json!({"shippingAddress": address("Goa")})).await.expect(200);
+    assert_eq!(changed["order"]["shippingAddress"], address("Goa"));
+    act(&app, &mira, &order, "ship", json!({})).await.expect(200);
+    app.shutdown().await;
+}

@@ -1,0 +1,80 @@
+//! The OpenAPI document as those who generate clients from it need it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+fn document() -> Value {
+    serde_json::from_str(&microbazaar::app::openapi().unwrap()).unwrap()
+}
+
+/// Every operation with its method and path.
+fn operations(document: &Value) -> Vec<(String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, _)| {
+        let item: &Value = item;
+        let methods = item.as_object().unwrap();
+        methods.iter().map(|(method, value)| (format!("{method} {path}"), value)).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(to)) = fields.get("$ref") {
+                found.insert(to.clone());
+            }
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_a_known_tag_and_a_summary() {
+    let document = document();
+    let tags: Vec<&str> =
+        document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    let mut names = BTreeSet::new();
+    for (at, operation) in operations(&document) {
+        let name = operation["operationId"].as_str().unwrap_or_default();
+        assert!(!name.is_empty() && !name.contains('_') && names.insert(name.to_owned()), "{at}: {name}");
+        assert!(tags.contains(&operation["tags"][0].as_str().unwrap_or_default()), "{at}");
+        assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{at}");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for to in found {
+        assert!(document.pointer(to.trim_start_matches('#')).is_some(), "{to}");
+    }
+}
+
+#[test]
+fn operations_tell_of_the_errors_that_can_come() {
+    for (at, operation) in operations(&document()) {
+        let answers = operation["responses"].as_object().unwrap();
+        let public = operation["security"].as_array().is_some_and(|all| all.contains(&serde_json::json!({})));
+        let mut wanted = vec!["400", "503"];
+        if !public {
+            wanted.extend(["401", "403"]);
+        }
+        if !operation["requestBody"].is_null() {
+            wanted.push("413");
+        }
+        if at.contains('{') {
+            // The platform's own call makes the stock where there is none.
+            wanted.extend((at != "put /api/inventory/{productId}").then_some("404"));
+        }
+        for status in wanted {
+            assert!(answers.contains_key(status), "{at}: {status}");
+        }
+    }
+}

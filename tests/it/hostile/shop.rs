@@ -1,0 +1,208 @@
+//! A running shop with something in it, on a thread of its own.
+//!
+//! **Invariant:** `keeps` are things that no hostile caller owns; they must read the same
+//! however long the attack was.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use microbazaar::{
+    app::{App, Ended},
+    config::{Config, Overrides, Sources},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::wire::{Answer, Connection, Request};
+
+/// Signs the tokens of every shop here.
+pub const SECRET: &str = "a secret for the tests, of more than 32 bytes";
+const PASSWORD: &str = "correct horse battery";
+
+/// Who or what is in the shop: ids as hexadecimal digits.
+#[derive(Debug, Clone, Default)]
+pub struct Things {
+    pub user: String,
+    pub seller: String,
+    pub product: String,
+    pub image: String,
+    pub order: String,
+    pub payment: String,
+    pub gateway_order: String,
+    pub address: String,
+}
+
+/// A running shop.
+pub struct Shop {
+    pub address: SocketAddr,
+    /// The hostile callers' own things.
+    pub own: Things,
+    /// Other people's things.
+    pub keeps: Things,
+    pub admin: String,
+    before: Vec<(String, Value)>,
+    keeper_token: String,
+    end: Option<(oneshot::Sender<()>, JoinHandle<Ended>)>,
+    folder: PathBuf,
+}
+
+impl Shop {
+    /// A shop without limits by rate.
+    pub async fn open() -> Self {
+        let mut shop =
+            Self::bare(&[("MICROBAZAAR_RATE_LIMIT__ENABLED", "false"), ("MICROBAZAAR_CART__IDLE", "1s")]).await;
+        let login = json!({"email": "admin@shop.example", "password": PASSWORD});
+        shop.admin = shop.post("/api/auth/login", None, &login).await["user"]["_id"].as_str().unwrap().to_owned();
+        let (keeps, keeper, _) = shop.stock("keeper").await;
+        let (own, _, _) = shop.stock("own").await;
+        (shop.keeps, shop.own, shop.keeper_token) = (keeps, own, keeper);
+        shop.before = shop.look().await;
+        shop
+    }
+
+    /// An empty shop with these variables set.
+    pub async fn bare(variables: &[(&str, &str)]) -> Self {
+        let folder = std::env::temp_dir().join(format!("microbazaar-hostile-{:016x}", rand::random::<u64>()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut sources = Sources::of_variables([
+            ("MICROBAZAAR_HTTP__PORT", "0"),
+            ("MICROBAZAAR_JWT_SECRET", SECRET),
+            ("MICROBAZAAR_DATA_DIR", folder.to_str().unwrap()),
+        ]);
+        sources.variables.extend(variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let config = Config::load_from(&sources, &Overrides::default()).unwrap();
+        let (tell, told) = mpsc::channel();
+        let (end, ended) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            actix_rt::System::new().block_on(async {
+                let app = App::start(&config).await.unwrap();
+                let password = SecretString::from(PASSWORD);
+                app.services.accounts.create_admin("admin@shop.example".to_owned(), None, password).await.unwrap();
+                tell.send(app.address).unwrap();
+                // A shop that is dropped ends as one that is told to.
+                let _ = ended.await;
+                app.shutdown().await.unwrap()
+            })
+        });
+        let address = told.recv_timeout(Duration::from_secs(30)).unwrap();
+        let (own, keeps, before) = (Things::default(), Things::default(), vec![]);
+        let (admin, keeper_token) = (String::new(), String::new());
+        Self { address, own, keeps, admin, before, keeper_token, end: Some((end, thread)), folder }
+    }
+
+    /// A seller with a product, and a buyer with a paid order of it, an address and a cart.
+    async fn stock(&self, name: &str) -> (Things, String, String) {
+        let register =
+            |role: &str| json!({"email": format!("{name}-{role}@shop.example"), "password": PASSWORD, "role": role});
+        let seller = self.post("/api/auth/register", None, &register("seller")).await;
+        let user = self.post("/api/auth/register", None, &register("user")).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (selling, buying) = (text(&seller["token"]), text(&user["token"]));
+        let product = json!({"title": "Desk lamp", "priceAmount": 499.5, "stock": 1_000_000, "category": "Home"});
+        let product = text(&self.post("/api/products", Some(&selling), &product).await["product"]["_id"]);
+        let form = super::forms::form(&[super::forms::file("images", "a.png", &super::forms::png())]);
+        let form = form("POST", &format!("/api/products/{product}/images")).bearer(Some(&selling));
+        let pictured = self.ask(&form).await.json();
+        let line = json!({"street": "12 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
+        let kept = self.post("/api/auth/users/me/addresses", Some(&buying), &line).await;
+        let item = json!({"productId": product, "quantity": 2});
+        self.post("/api/cart/items", Some(&buying), &item).await;
+        let order = text(&self.post("/api/orders", Some(&buying), &json!({})).await["order"]["_id"]);
+        let opened = self.post(&format!("/api/payments/create/{order}"), Some(&buying), &json!({})).await;
+        self.post("/api/cart/items", Some(&buying), &item).await;
+        let things = Things {
+            user: text(&user["user"]["_id"]),
+            seller: text(&seller["user"]["_id"]),
+            image: text(&pictured["images"][0]["id"]),
+            address: text(&kept["addresses"][0]["_id"]),
+            payment: text(&opened["payment"]["_id"]),
+            gateway_order: text(&opened["razorpayOrderId"]),
+            product,
+            order,
+        };
+        (things, buying, selling)
+    }
+
+    /// The answer to one request, on a new connection.
+    pub async fn ask(&self, request: &Request) -> Answer {
+        Connection::new(self.address).exchange(request).await.unwrap()
+    }
+
+    /// What a request that succeeds answers.
+    pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Value {
+        let answer = self.ask(&Request::new("POST", path).bearer(token).json(body.to_string())).await;
+        assert!(answer.status < 300, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        answer.json()
+    }
+
+    /// What a request that succeeds reads.
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Value {
+        let answer = self.ask(&Request::new("GET", path).bearer(token)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
+        answer.json()
+    }
+
+    /// What the keeper sees of her things.
+    async fn look(&self) -> Vec<(String, Value)> {
+        let Things { product, order, .. } = &self.keeps;
+        let paths = [
+            format!("/api/products/{product}"),
+            format!("/api/inventory/{product}"),
+            format!("/api/orders/{order}"),
+            format!("/api/payments/order/{order}"),
+            "/api/cart".to_owned(),
+            "/api/orders/me".to_owned(),
+            "/api/auth/me".to_owned(),
+            "/api/auth/users/me/addresses".to_owned(),
+        ];
+        let mut seen = vec![];
+        for path in paths {
+            let mut body = self.get(&path, Some(&self.keeper_token)).await;
+            // An order's own bookkeeping counts its version up.
+            if let Some(order) = body.get_mut("order").and_then(Value::as_object_mut) {
+                order.remove("__v");
+            }
+            for order in body.get_mut("orders").and_then(Value::as_array_mut).into_iter().flatten() {
+                order.as_object_mut().unwrap().remove("__v");
+            }
+            seen.push((path, body));
+        }
+        seen
+    }
+
+    /// The shop lives, is ready, has restarted nothing and has what it had.
+    pub async fn is_well(&self) {
+        assert_eq!(self.get("/healthz", None).await["status"], "ok");
+        let ready = self.get("/readyz", None).await;
+        assert_eq!(ready["status"], "ready", "{ready}");
+        for kind in ready["actors"].as_array().unwrap() {
+            assert_eq!(kind["restarts"], 0, "{kind}");
+        }
+        if !self.before.is_empty() {
+            for (before, now) in self.before.iter().zip(self.look().await) {
+                assert_eq!(*before, now, "\nbefore: {}\nnow: {}", before.1, now.1);
+            }
+        }
+    }
+
+    /// Ends the shop; nothing may be left running or unsent.
+    pub async fn close(mut self) {
+        let (end, thread) = self.end.take().unwrap();
+        end.send(()).unwrap();
+        let ended = tokio::task::spawn_blocking(move || thread.join()).await.unwrap().unwrap();
+        assert_eq!(ended, Ended { actors_alive: 0, events_waiting: 0 });
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        // Nothing depends on the folder any more; a failed test's is of no use either.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,122 @@
+//! Text is text: any characters, kept and shown as they came. Money has two decimals.
+
+use serde_json::{Value, json};
+
+use super::{
+    callers::{Badges, Caller},
+    forms,
+    shop::Shop,
+    targets::run,
+    wire::Request,
+};
+
+const TEXTS: [&str; 12] = [
+    "<script>alert('x')</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "&lt;b&gt; &amp; <b>",
+    "'; DROP TABLE products; --",
+    "{\"$gt\": \"\"} {{7*7}} ${7*7} %s %n",
+    "\u{202e}evol\u{202c}\u{200b}\u{feff}",
+    "e\u{301}\u{301}\u{301}",
+    "👩‍👩‍👧‍👦🏳️‍🌈💥",
+    "مرحبا שלום नमस्ते 你好",
+    "a\u{0}b",
+    "line\r\nset-cookie: a=b\ttab",
+    "  spaces around  ",
+];
+
+#[test]
+fn any_characters_are_kept_and_shown_as_they_came() {
+    run(async {
+        let shop = Shop::open().await;
+        let badges = Badges::of(&shop).await;
+        let (seller, user) = (badges.token(Caller::Seller), badges.token(Caller::User));
+        for (at, text) in TEXTS.into_iter().enumerate() {
+            let product = json!({"title": text, "description": text, "category": text, "priceAmount": 1, "stock": 9});
+            let made = shop.post("/api/products", seller.as_deref(), &product).await["product"].clone();
+            let path = format!("/api/products/{}", made["_id"].as_str().unwrap());
+            let shown = shop.get(&path, None).await;
+            assert_eq!((&shown["title"], &shown["description"]), (&json!(text), &json!(text)));
+            assert_eq!(shown["category"], json!(text.trim()));
+
+            let form =
+                [forms::field("title", text), forms::field("description", text), forms::field("priceAmount", "1")];
+            let by_form = forms::form(&form)("POST", "/api/products").bearer(seller.as_deref());
+            let by_form = shop.ask(&by_form).await.json();
+            assert_eq!(by_form["product"]["title"], json!(text), "{by_form}");
+
+            let item = json!({"productId": made["_id"], "quantity": 1});
+            shop.post("/api/cart/items", user.as_deref(), &item).await;
+            let line = json!({"street": text, "city": text, "state": text, "country": text, "zip": text});
+            let order = shop.post("/api/orders", user.as_deref(), &json!({"shippingAddress": line})).await;
+            let order =
+                shop.get(&format!("/api/orders/{}", order["order"]["_id"].as_str().unwrap()), user.as_deref()).await;
+            assert_eq!(order["order"]["shippingAddress"], line);
+            let titles: Vec<&Value> =
+                order["order"]["items"].as_array().unwrap().iter().map(|line| &line["title"]).collect();
+            assert!(titles.contains(&&json!(text)), "{titles:?}");
+
+            let account = json!({"email": format!("text{at}@shop.example"), "password": format!("{text} long enough"),
+                "fullName": {"firstName": text, "lastName": text}});
+            let registered = shop.post("/api/auth/register", None, &account).await;
+            let me = shop.get("/api/auth/me", registered["token"].as_str()).await;
+            assert_eq!(me["user"]["fullName"], account["fullName"]);
+            shop.post("/api/auth/login", None, &json!({"email": account["email"], "password": account["password"]}))
+                .await;
+        }
+        let page = shop.ask(&Request::new("GET", "/dev/mailbox")).await;
+        let page = String::from_utf8_lossy(&page.body);
+        assert!(!page.contains("<script>alert") && !page.contains("<img src=x"), "markup is shown as markup");
+        shop.is_well().await;
+        shop.close().await;
+    });
+}
+
+#[test]
+fn limits_count_characters_and_not_bytes() {
+    run(async {
+        let shop = Shop::open().await;
+        let seller = Badges::of(&shop).await.token(Caller::Seller);
+        for (field, most) in [("title", 200), ("description", 10_000), ("category", 100)] {
+            for (length, status) in [(most, 201), (most + 1, 400)] {
+                let mut product = json!({"title": "Lamp", "priceAmount": 1});
+                product[field] = "é".repeat(length).into();
+                let request = Request::new("POST", "/api/products").bearer(seller.as_deref()).json(product.to_string());
+                let answer = shop.ask(&request).await;
+                assert_eq!(answer.status, status, "{length} of {field}");
+                if status == 400 {
+                    assert_eq!(answer.json()["errors"][0]["path"], field);
+                }
+            }
+        }
+        shop.close().await;
+    });
+}
+
+#[test]
+fn a_third_decimal_is_refused_everywhere() {
+    run(async {
+        let shop = Shop::open().await;
+        let seller = Badges::of(&shop).await.token(Caller::Seller);
+        let path = format!("/api/products/{}", shop.own.product);
+        let before = shop.get(&path, None).await;
+        for raw in ["0.001", "1.005", "499.999", "1e-3", "\"0.001\"", "\"1.005\"", "\"1e-3\"", "499.9900000000000001"] {
+            let make = Request::new("POST", "/api/products").json(format!("{{\"title\":\"x\",\"priceAmount\":{raw}}}"));
+            let patch = Request::new("PATCH", path.clone()).json(format!("{{\"price\":{{\"amount\":{raw}}}}}"));
+            let text = raw.trim_matches('"');
+            let form = forms::form(&[forms::field("title", "x"), forms::field("priceAmount", text)]);
+            for (request, place) in
+                [(make, "priceAmount"), (patch, "price.amount"), (form("POST", "/api/products"), "priceAmount")]
+            {
+                let answer = shop.ask(&request.bearer(seller.as_deref())).await;
+                assert_eq!(answer.status, 400, "{raw} at {place}");
+                let told = answer.json()["errors"][0]["path"].as_str().unwrap().to_owned();
+                assert!(place.ends_with(&told) && !told.is_empty(), "{raw} at {place}: {told}");
+            }
+            let search = Request::new("GET", format!("/api/products?minprice={text}"));
+            assert_eq!(shop.ask(&search).await.status, 400, "{raw} in a search");
+        }
+        assert_eq!(shop.get(&path, None).await, before);
+        shop.close().await;
+    });
+}
