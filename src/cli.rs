@@ -171,8 +171,14 @@ fn refusal(error: &clap::Error) -> String {
 /// The exit code for `error`, which is told.
 #[must_use]
 pub fn failed(error: &anyhow::Error) -> ExitCode {
-    // The whole chain on one line: causes are what helps.
-    complain(format_args!("{error:#}"));
+    // The causes are what helps; one that was told already is not told again.
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            sentence.push_str(&format!(": {cause}"));
+        }
+    }
+    complain(sentence);
     if error.is::<ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
