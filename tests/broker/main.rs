@@ -1,0 +1,142 @@
+//! Tests against a real RabbitMQ, which `scripts/test` starts and names in
+//! `TEST_RABBIT_URL`. Without it there is nothing to test against, and they say so.
+//!
+//! They share one broker, so they take turns and empty its queues first.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::as_conversions,
+    missing_docs,
+    reason = "a failed step of a test is a failed test"
+)]
+
+mod broker;
+mod proxy;
+mod shop;
+
+use std::time::Duration;
+
+use broker::Broker;
+use lapin::BasicProperties;
+use microbazaar::bus::table::{self, QUEUES};
+use proxy::Proxy;
+use serde_json::json;
+use shop::Shop;
+
+/// One test at a time: they share the broker.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[actix_rt::test]
+async fn every_event_of_a_purchase_is_on_its_queue_and_at_the_exchange() {
+    let Some(broker) = Broker::empty().await else { return };
+    let _turn = TURN.lock().await;
+    let listener = broker.listen_to_all().await;
+    let shop = Shop::start(&broker.url, Some(vec![])).await;
+    let order = shop.purchase().await;
+    shop.until_sent().await;
+    for (queue, name, field) in [
+        (table::USER_CREATED_NOTIFICATION, "USER_CREATED", "username"),
+        (table::USER_CREATED_DASHBOARD, "USER_CREATED", "_id"),
+        (table::PRODUCT_CREATED_NOTIFICATION, "PRODUCT_CREATED", "productId"),
+        (table::PRODUCT_CREATED_DASHBOARD, "PRODUCT_CREATED", "price"),
+        (table::ORDER_CREATED_DASHBOARD, "ORDER_CREATED", "totalPrice"),
+        (table::PAYMENT_INITIATED_NOTIFICATION, "PAYMENT_INITIATED", "orderId"),
+        (table::PAYMENT_COMPLETED_NOTIFICATION, "PAYMENT_COMPLETED", "paymentId"),
+        (table::PAYMENT_CREATED_DASHBOARD, "PAYMENT_CREATED", "razorpayOrderId"),
+        (table::PAYMENT_UPDATED_DASHBOARD, "PAYMENT_UPDATED", "status"),
+    ] {
+        let message = broker.take(queue).await.unwrap_or_else(|| panic!("a message in {queue}"));
+        let properties = &message.properties;
+        assert_eq!(properties.kind().as_ref().map(ToString::to_string).as_deref(), Some(name));
+        assert_eq!(properties.content_type().as_ref().map(ToString::to_string).as_deref(), Some("application/json"));
+        assert_eq!(*properties.delivery_mode(), Some(2), "persistent");
+        assert_eq!(properties.message_id().as_ref().map(|id| id.as_str().len()), Some(24));
+        let headers = properties.headers().as_ref().unwrap().inner();
+        assert!(headers.contains_key("x-occurred-at") && headers.contains_key("x-aggregate-id"));
+        let payload: serde_json::Value = serde_json::from_slice(&message.data).unwrap();
+        assert!(!payload[field].is_null(), "{queue}: {payload}");
+        assert!(!payload.to_string().contains("argon2"), "{queue}");
+    }
+    let keys = broker.routing_keys(&listener).await;
+    for key in [
+        "user.created",
+        "product.created",
+        "order.created",
+        "order.confirmed",
+        "payment.initiated",
+        "payment.created",
+        "payment.completed",
+        "payment.updated",
+        "stock.changed",
+    ] {
+        assert!(keys.iter().any(|known| known == key), "{key} in {keys:?}");
+    }
+    assert_eq!(shop.order_status(&order).await, "CONFIRMED");
+    shop.stop().await;
+}
+
+#[actix_rt::test]
+async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
+    let Some(broker) = Broker::empty().await else { return };
+    let _turn = TURN.lock().await;
+    let shop = Shop::start(&broker.url, None).await;
+    let queue = table::USER_CREATED_NOTIFICATION;
+    broker.put(queue, b"no JSON at all", BasicProperties::default()).await;
+    broker.put(queue, br#"{"id":"1"}"#, BasicProperties::default()).await;
+    // As a program without our headers and ids would write it, twice.
+    let foreign =
+        json!({"_id": "665f1f77bcf86cd799439011", "username": "node", "email": "node@example.com", "more": 1});
+    for _ in 0..2 {
+        broker.put(queue, foreign.to_string().as_bytes(), BasicProperties::default()).await;
+    }
+    let update =
+        json!({"orderId": "665f1f77bcf86cd799439016", "status": "SUCCESSFUL", "userId": "665f1f77bcf86cd799439011"});
+    broker.put(table::PAYMENT_UPDATE_DASHBOARD, update.to_string().as_bytes(), BasicProperties::default()).await;
+    shop.purchase().await;
+    shop.until("the dashboard counts the sale", async || shop.sales().await == 2).await;
+    shop.until("the foreign user is welcomed", async || shop.mails_to("node@example.com").await >= 1).await;
+    for _ in 0..2 {
+        let dead = broker.until_dead(queue).await;
+        assert!(dead.properties.headers().as_ref().unwrap().inner().contains_key("x-reason"));
+    }
+    assert_eq!(shop.mails_to("node@example.com").await, 1, "the same message twice is one event");
+    for queue in QUEUES {
+        shop.until(queue.name, async || broker.count(queue.name).await == 0).await;
+    }
+    shop.stop().await;
+}
+
+#[actix_rt::test]
+async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
+    let Some(broker) = Broker::empty().await else { return };
+    let _turn = TURN.lock().await;
+    let proxy = Proxy::start(&broker.url).await;
+    let shop = Shop::start(&proxy.url, None).await;
+    shop.purchase().await;
+    shop.until("the first sale is counted", async || shop.sales().await == 2).await;
+    proxy.cut();
+    let orders = [shop.purchase().await, shop.purchase().await];
+    for order in &orders {
+        assert_eq!(shop.order_status(order).await, "CONFIRMED");
+    }
+    shop.until("readyz names the broker", async || shop.readyz().await == (200, "degraded".to_owned())).await;
+    assert!(shop.waiting().await > 0, "events wait in the outbox");
+    proxy.mend();
+    shop.until("all sales are counted", async || shop.sales().await == 6).await;
+    shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
+    for _ in 0..5 {
+        // In the middle of publishing and of reading.
+        let cut = async {
+            proxy.cut();
+            tokio::task::yield_now().await;
+            proxy.mend();
+        };
+        tokio::join!(shop.purchase(), cut);
+    }
+    shop.until("every sale is counted once", async || shop.sales().await == 16).await;
+    shop.until_sent().await;
+    shop.stop().await;
+}
+
+/// How long a test waits for what is to happen.
+const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,0 +1,129 @@
+//! A shop whose events travel over the broker.
+
+use std::{path::PathBuf, time::Duration};
+
+use microbazaar::{
+    app::App,
+    config::{Config, Consume, Overrides, Sources},
+    domain::ids::UserId,
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::DEADLINE;
+
+/// A running shop with a seller, a buyer and a product.
+pub struct Shop {
+    app: App,
+    base: String,
+    client: reqwest::Client,
+    folder: PathBuf,
+    seller: String,
+    buyer: String,
+    product: String,
+}
+
+impl Shop {
+    /// Starts a shop that reads all queues, or these.
+    pub async fn start(url: &str, consume: Option<Vec<String>>) -> Self {
+        let folder = std::env::temp_dir().join(format!("microbazaar-broker-{}", UserId::generate()));
+        let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
+        config.data_dir = folder.clone();
+        config.jwt_secret = Some(SecretString::from("a secret of thirty-two bytes, or so"));
+        config.http.port = 0;
+        config.rate_limit.enabled = false;
+        config.rabbit.url = Some(SecretString::from(url));
+        config.rabbit.consume = consume.map_or(Consume::All, Consume::Queues);
+        let app = App::start(&config).await.unwrap();
+        let base = format!("http://{}", app.address);
+        let client = reqwest::Client::builder().timeout(DEADLINE).build().unwrap();
+        let nobody = String::new;
+        let mut shop = Self { app, base, client, folder, seller: nobody(), buyer: nobody(), product: nobody() };
+        shop.seller = shop.join("seller").await;
+        shop.buyer = shop.join("user").await;
+        let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 100});
+        shop.product = text(&shop.post("/api/products", &shop.seller, &new).await["product"]["_id"]);
+        shop
+    }
+
+    async fn join(&self, role: &str) -> String {
+        let email = format!("{}@example.com", UserId::generate());
+        let new = json!({"email": email, "password": "correct horse", "role": role});
+        text(&self.post("/api/auth/register", "", &new).await["token"])
+    }
+
+    async fn post(&self, path: &str, token: &str, body: &Value) -> Value {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {body}");
+        body
+    }
+
+    async fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let request = self.client.get(format!("{}{path}", self.base)).header("accept", "application/json");
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Buys two, pays, and gives the order's id.
+    pub async fn purchase(&self) -> String {
+        self.post("/api/cart/items", &self.buyer, &json!({"productId": self.product, "quantity": 2})).await;
+        let order = text(&self.post("/api/orders", &self.buyer, &json!({})).await["order"]["_id"]);
+        let opened = self.post(&format!("/api/payments/create/{order}"), &self.buyer, &json!({})).await;
+        let gateway = text(&opened["razorpayOrderId"]);
+        let paid =
+            self.post(&format!("/sandbox/payments/{gateway}"), &self.buyer, &json!({"outcome": "success"})).await;
+        self.post("/api/payments/verify", &self.buyer, &paid).await;
+        order
+    }
+
+    pub async fn order_status(&self, order: &str) -> String {
+        text(&self.get(&format!("/api/orders/{order}"), &self.buyer).await.1["order"]["status"])
+    }
+
+    /// Units sold, as the seller's dashboard knows.
+    pub async fn sales(&self) -> u64 {
+        self.get("/api/seller/dashboard/metrics", &self.seller).await.1["sales"].as_u64().unwrap_or(0)
+    }
+
+    pub async fn mails_to(&self, address: &str) -> usize {
+        let (_, mails) = self.get("/dev/mailbox", "").await;
+        mails.as_array().unwrap().iter().filter(|mail| mail["to"] == address).count()
+    }
+
+    pub async fn readyz(&self) -> (u16, String) {
+        let (status, view) = self.get("/readyz", "").await;
+        (status, text(&view["status"]))
+    }
+
+    /// How many events wait.
+    pub async fn waiting(&self) -> u64 {
+        self.app.settle(Duration::ZERO).await.unwrap()
+    }
+
+    pub async fn until_sent(&self) {
+        assert_eq!(self.app.settle(DEADLINE).await.unwrap(), 0, "every event is sent");
+    }
+
+    pub async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        while !holds().await {
+            assert!(tokio::time::Instant::now() < deadline, "in time: {what}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn stop(self) {
+        let ended = self.app.shutdown().await.unwrap();
+        assert_eq!(ended.actors_alive, 0);
+        let _ = std::fs::remove_dir_all(self.folder);
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is a text")).to_owned()
+}
