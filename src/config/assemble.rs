@@ -104,7 +104,7 @@ fn rabbit(read: &mut Reader) -> Result<RabbitConfig, ConfigError> {
     let queues = read.list("rabbit.consume")?;
     let consume = match queues.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["all"] => Consume::All,
-        [] | ["none"] => Consume::Queues(vec![]),
+        [] | ["none" | "[]"] => Consume::Queues(vec![]),
         _ => Consume::Queues(queues),
     };
     if let Consume::Queues(names) = &consume

@@ -201,7 +201,11 @@ fn a_broken_file_is_told_by_its_place_and_not_by_its_text() {
 
 #[test]
 fn a_secret_is_never_shown() {
-    let sources = Sources::of_variables([("JWT_SECRET", SECRET), ("RAZORPAY_KEY_SECRET", "hush-key")]);
+    let sources = Sources::of_variables([
+        ("JWT_SECRET", SECRET),
+        ("RAZORPAY_KEY_SECRET", "hush-key"),
+        ("RABBIT_URL", "amqps://me:hush-key@host/vhost"),
+    ]);
     let (config, settings) = Config::load_with_settings(&sources, &Overrides::default()).unwrap();
     assert_eq!(config.jwt_secret.as_ref().unwrap().expose_secret(), SECRET);
     let shown = format!("{config:?} {settings:?} {}", config.explain(&settings));
@@ -213,7 +217,7 @@ fn a_secret_is_never_shown() {
         let told = folder.load([]).unwrap_err();
         assert!(!told.contains("123456") && !told.contains("hush-hush") && told.starts_with("jwt_secret"), "{told}");
     }
-    for name in ["MONGO_URI", "RABBIT_URL", "REDIS_URL", "SMTP_URL", "GOOGLE_API_KEY", "IMAGEKIT_PRIVATE_KEY"] {
+    for name in ["MONGO_URI", "REDIS_URL", "SMTP_URL", "GOOGLE_API_KEY", "IMAGEKIT_PRIVATE_KEY"] {
         let told = refusal(name, "scheme://me:hush-hush@host");
         assert!(!told.contains("hush"), "{told}");
     }
@@ -343,4 +347,18 @@ fn every_key_of_the_default_file_is_read() {
     let known: std::collections::BTreeSet<_> =
         layers::merged(&sources, &Overrides::default()).unwrap().into_keys().collect();
     assert_eq!(read, known);
+}
+
+#[test]
+fn the_queues_to_read_are_all_none_or_known_ones() {
+    let consume = |value| load([("MICROBAZAAR_RABBIT__CONSUME", value)]).map(|config| config.rabbit.consume);
+    assert_eq!(load([]).unwrap().rabbit.consume, Consume::All);
+    assert_eq!(consume("all").unwrap(), Consume::All);
+    for none in ["", "none", "[]"] {
+        assert_eq!(consume(none).unwrap(), Consume::Queues(vec![]), "{none:?}");
+    }
+    let queue = crate::bus::table::ORDER_CREATED_DASHBOARD;
+    assert_eq!(consume(queue).unwrap(), Consume::Queues(vec![queue.to_owned()]));
+    assert!(consume("A.B").unwrap_err().starts_with("rabbit.consume: \"A.B\" is not a queue"));
+    assert!(load([("MICROBAZAAR_RABBIT__RETRY_DELAYS", "1s,2s")]).unwrap_err().contains("four durations"));
 }
