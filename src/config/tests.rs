@@ -64,7 +64,7 @@ fn without_anything_the_defaults_hold() {
     assert_eq!((config.http.host.as_str(), config.http.port), ("127.0.0.1", 8080));
     assert_eq!(config.order.payment_window, Duration::from_secs(900));
     assert_eq!((config.pricing.tax_basis_points, config.pricing.shipping_flat_minor), (1_000, 5_000));
-    assert_eq!((config.rate_limit.enabled, config.rate_limit.auth_per_minute.get()), (true, 300));
+    assert_eq!((config.rate_limit.enabled, config.rate_limit.auth_per_minute.get()), (true, 1000));
     assert_eq!(config.razorpay.base_url, "https://api.razorpay.com");
     assert_eq!((config.log.level, config.log.format), ("info", LogFormat::Text));
     assert!(config.jwt_secret.is_none() && config.services == Services::All && !config.secure_cookies());
