@@ -29,9 +29,19 @@ pub fn microbazaar(data: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Does one thing and waits for its end.
+/// Does one thing and waits for its end, with a deadline.
 pub fn finish(data: &Path, arguments: &[&str]) -> Output {
-    microbazaar(data, arguments).output().unwrap()
+    let mut command = microbazaar(data, arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let ends = Instant::now() + WITHIN;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() >= ends {
+            let _ended = child.kill();
+            panic!("{arguments:?} ends in time: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
 }
 
 impl Process {
