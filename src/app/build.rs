@@ -47,7 +47,7 @@ use crate::{
 
 /// How long the outbox and the actors may each take to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
-/// How long starting may take, of which little is needed.
+/// The least room for snapshots that is of any use.
 const SMALLEST_SNAPSHOTS_MIB: u32 = 1;
 
 /// A running marketplace.

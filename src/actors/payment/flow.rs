@@ -13,7 +13,7 @@ use crate::{
     domain::{
         Timestamp,
         event::{Envelope, Event},
-        ids::{OrderId, PaymentId, RefundId, UserId},
+        ids::{OrderId, PaymentId, UserId},
         order::{OrderPayment, OrderStatus},
         payment::{Changed, Payment, PaymentStatus},
     },
@@ -219,9 +219,4 @@ impl Flow {
 /// The payment as events tell of it: with the version that its write will give it.
 pub(super) fn told(payment: &Payment) -> Payment {
     Payment { version: payment.version + 1, ..payment.clone() }
-}
-
-/// A new refund's id.
-pub(super) fn new_refund() -> RefundId {
-    RefundId::generate()
 }

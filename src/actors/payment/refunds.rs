@@ -5,7 +5,7 @@
 
 use super::{
     PaymentFailure, RefundRequest, Refunded,
-    flow::{Flow, Outcome, TRIES, new_refund, told},
+    flow::{Flow, Outcome, TRIES, told},
 };
 use crate::{
     domain::{
@@ -31,7 +31,7 @@ impl Flow {
                 let refund = known.id;
                 return Ok(Refunded { payment, refund });
             }
-            let refund = new_refund();
+            let refund = RefundId::generate();
             let (reason, key) = (request.reason.clone(), request.key.clone());
             payment.start_refund(refund, request.amount, reason, key, Timestamp::now())?;
             if self.save(&mut payment, &[]).await? {
@@ -57,7 +57,7 @@ impl Flow {
         for _ in 0..TRIES {
             let mut payment = self.read(id).await?;
             if payment.left().minor() > 0 {
-                payment.start_refund(new_refund(), None, Some(reason.to_owned()), None, Timestamp::now())?;
+                payment.start_refund(RefundId::generate(), None, Some(reason.to_owned()), None, Timestamp::now())?;
                 if !self.save(&mut payment, &[]).await? {
                     continue;
                 }

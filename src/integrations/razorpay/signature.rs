@@ -71,6 +71,7 @@ mod tests {
     fn the_signature_is_the_documented_one() {
         // echo -n 'order_1|pay_1' | openssl dgst -sha256 -hmac k
         let keys = Keys { key_secret: "k".into(), webhook_secret: "w".into() };
-        assert_eq!(keys.sign_payment("order_1", "pay_1").len(), 64);
+        let documented = "ed2f1a96a4d95f5f9ecc1725db65d7c58ac1b4e9dd5167d097f998af3db8bd3a";
+        assert_eq!(keys.sign_payment("order_1", "pay_1"), documented);
     }
 }
