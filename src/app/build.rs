@@ -16,7 +16,7 @@ use crate::{
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{Inventory, StockListener},
-        notification::{Notifications, ShopInfo},
+        notification::{EmailChannel, Notifications, ShopInfo},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
         payment::Payments,
@@ -188,7 +188,8 @@ impl Parts<'_> {
 
         let dashboard = SellerDashboard::start(runtime, &stores);
         let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-        let notifications = Notifications::start(runtime, peers, Notifications::mailbox(&stores), shop);
+        let email = EmailChannel::new(peers, Notifications::mailbox(&stores), shop);
+        let notifications = Notifications::start(runtime, Arc::new(email));
         let consumers: Vec<Arc<dyn Consumer>> = vec![Arc::new(notifications), Arc::new(dashboard.clone())];
         let rabbit = self.rabbit(&consumers);
         let carrier: Arc<dyn Carrier> = match &rabbit {

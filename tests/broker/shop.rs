@@ -36,7 +36,7 @@ impl Shop {
         config.rabbit.consume = consume.map_or(Consume::All, Consume::Queues);
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
-        let client = reqwest::Client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
         let nobody = String::new;
         let mut shop = Self { app, base, client, folder, seller: nobody(), buyer: nobody(), product: nobody() };
         shop.seller = shop.join("seller").await;

@@ -124,7 +124,8 @@ async fn reserved(line: &Line, products: &[String]) -> u64 {
 
 /// How many events wait, by the program's own count.
 async fn events_waiting(base: &str) -> Option<String> {
-    let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
+    let client =
+        microbazaar::integrations::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
     let text = client.get(format!("{base}/metrics")).send().await.ok()?.text().await.ok()?;
     let row = text.lines().find(|line| line.contains("outbox_events") && !line.starts_with('#'))?;
     row.split_whitespace().last().map(str::to_owned)

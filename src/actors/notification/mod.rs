@@ -1,15 +1,16 @@
-//! Writes to people about what happened to them.
+//! Tells people and programs what happened.
 //!
-//! [`Notifications`] reads the notification queues; for each delivery the
-//! [`NotificationActor`] composes one mail (`letter`) and hands it to a
-//! [`Mailer`]. A payload that is not what its queue
-//! promises is [`HandleError::Unreadable`]; a mailer or a peer that is away, or an actor
-//! that died with the mail in its hands, is [`HandleError::Transient`] and tried again.
+//! [`Notifications`] reads the queues of one [`Channel`] and has it tell of each delivery. A
+//! payload that is not what its queue promises is [`HandleError::Unreadable`]; a receiver
+//! or a peer that is away, or an actor that died with the delivery in its hands, is
+//! [`HandleError::Transient`] and tried again.
 //!
 //! **Invariant:** deliveries of one aggregate are worked on in their order; a delivery is
-//! answered with `Ok` only after its mail was taken.
+//! answered with `Ok` only after its channel has told of it, or has stored that it will.
 
 mod actor;
+mod channel;
+mod email;
 mod facts;
 mod letter;
 
@@ -20,29 +21,18 @@ use futures_util::{StreamExt, stream};
 
 use actor::Deliver;
 pub use actor::NotificationActor;
+pub use channel::Channel;
+pub use email::EmailChannel;
 pub use letter::Letter;
 
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
-    bus::{Consumer, Delivery, HandleError, table},
+    bus::{Consumer, Delivery, HandleError},
     integrations::smtp::{MailboxMailer, Mailer},
-    peers::Peers,
     store::Stores,
 };
 
-/// The queues whose deliveries become mails.
-const QUEUES: [&str; 8] = [
-    table::USER_CREATED_NOTIFICATION,
-    table::PRODUCT_CREATED_NOTIFICATION,
-    table::PAYMENT_INITIATED_NOTIFICATION,
-    table::PAYMENT_COMPLETED_NOTIFICATION,
-    table::PAYMENT_FAILED_NOTIFICATION,
-    table::PAYMENT_REFUNDED_NOTIFICATION,
-    table::ORDER_SHIPPED_NOTIFICATION,
-    table::ORDER_CANCELLED_NOTIFICATION,
-];
-
-/// Aggregates of one batch whose mails are sent side by side.
+/// Aggregates of one batch that are told of side by side.
 const AT_ONCE: usize = 64;
 
 /// From a delivery to its answer; the actor itself gives up a little earlier.
@@ -69,22 +59,21 @@ impl ShopInfo {
     }
 }
 
-/// The notification service.
+/// One channel at work.
 #[derive(Clone)]
 pub struct Notifications {
     actor: Handle<NotificationActor>,
+    channel: Arc<dyn Channel>,
 }
 
 impl Notifications {
-    /// Starts the actor. Mails go out by `mailer`; a buyer's address is asked of `peers`.
+    /// Starts the channel's actor.
     #[must_use]
-    pub fn start(runtime: &Runtime, peers: Peers, mailer: Arc<dyn Mailer>, shop: ShopInfo) -> Self {
-        let shop = Arc::new(shop);
+    pub fn start(runtime: &Runtime, channel: Arc<dyn Channel>) -> Self {
         let limits = Limits { in_flight: 1_024, deadline: DEADLINE };
-        let actor = runtime.supervise("notification", limits, move || {
-            NotificationActor::new(peers.clone(), Arc::clone(&mailer), Arc::clone(&shop))
-        });
-        Self { actor }
+        let of_actor = Arc::clone(&channel);
+        let actor = runtime.supervise("notification", limits, move || NotificationActor::new(Arc::clone(&of_actor)));
+        Self { actor, channel }
     }
 
     /// The mailer that keeps mails in these stores' mailbox.
@@ -129,7 +118,7 @@ fn by_aggregate(deliveries: Vec<Delivery>) -> Vec<Vec<(usize, Delivery)>> {
 #[async_trait]
 impl Consumer for Notifications {
     fn queues(&self) -> &'static [&'static str] {
-        &QUEUES
+        self.channel.queues()
     }
 
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {

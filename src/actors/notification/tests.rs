@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    bus::table,
     domain::{
         Timestamp,
         ids::{AddressId, EventId, UserId},
         user::{Contact, FullName, PostalAddress},
     },
-    integrations::smtp::{Mail, MailError},
-    peers::{Accounts, PeerError},
+    integrations::smtp::{Mail, MailError, Mailer},
+    peers::{Accounts, PeerError, Peers},
     store::{MailboxStore, StoreError},
 };
 
@@ -81,7 +82,7 @@ fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
     let runtime = Runtime::new(1);
     let peers = Peers::default();
     peers.set_accounts(Arc::new(OneBuyer));
-    let notifications = Notifications::start(&runtime, peers, mailer, shop());
+    let notifications = Notifications::start(&runtime, Arc::new(EmailChannel::new(peers, mailer, shop())));
     Fixture { runtime, mailbox, notifications }
 }
 
@@ -276,7 +277,10 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
     assert!(matches!(answers[..], [Err(HandleError::Transient(_))]), "{answers:?}");
     assert_eq!(fixture.notifications.handle(vec![one]).await, [Ok(())]);
 
-    let mailer = Notifications::start(&fixture.runtime, Peers::default(), Arc::new(Refuses), shop());
+    let mailer = Notifications::start(
+        &fixture.runtime,
+        Arc::new(EmailChannel::new(Peers::default(), Arc::new(Refuses), shop())),
+    );
     let batch = [(table::ORDER_SHIPPED_NOTIFICATION, order()), (table::PAYMENT_COMPLETED_NOTIFICATION, payment())];
     let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;
     assert!(matches!(answers[..], [Err(HandleError::Transient(_)), Err(HandleError::Unreadable(_))]), "{answers:?}");

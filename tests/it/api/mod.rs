@@ -103,7 +103,7 @@ impl TestApp {
     async fn start(config: Config, folder: Folder) -> Self {
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
-        let client = reqwest::Client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
         Self { app, base, client, config, folder }
     }
 
