@@ -14,6 +14,7 @@ pub mod carts;
 pub mod dashboard;
 pub mod inventory;
 pub mod mailbox;
+pub mod mongo;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
@@ -31,6 +32,9 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
 pub use products::ProductStore;
+
+/// Says by an event's name whether anybody listens to it.
+pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
 
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -28,7 +28,7 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use engine::Engine;
-pub use options::{KeepEvent, SqliteOptions, Stall};
+pub use options::{SqliteOptions, Stall};
 
 use super::{StoreError, Stores};
 
