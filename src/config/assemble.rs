@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 use super::{
     CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
     ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
-    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig,
+    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig,
     error::quoted,
     reader::Reader,
     services::Services,
@@ -43,8 +43,11 @@ pub(super) fn config(read: &mut Reader) -> Result<Config, ConfigError> {
             base_url: read.parsed("gemini.base_url", base_url)?,
             model: read.text("gemini.model")?,
         },
-        smtp: UrlConfig { url: read.secret("smtp.url")? },
-        email: EmailConfig { from: read.parsed("email.from", sender)? },
+        smtp: SmtpConfig {
+            url: read.secret("smtp.url")?,
+            ca_file: read.optional("smtp.ca_file", |text| Ok(PathBuf::from(text)))?,
+        },
+        email: email(read)?,
         peers: peers(read)?,
         log: log(read)?,
         mailbox: MailboxConfig { enabled: read.flag("mailbox.enabled")? },
@@ -136,6 +139,20 @@ fn imagekit(read: &mut Reader) -> Result<ImagekitConfig, ConfigError> {
         private_key: read.secret("imagekit.private_key")?,
         url_endpoint: read.optional("imagekit.url_endpoint", owned)?,
         base_url: read.parsed("imagekit.base_url", base_url)?,
+    })
+}
+
+fn email(read: &mut Reader) -> Result<EmailConfig, ConfigError> {
+    Ok(EmailConfig {
+        from: read.parsed("email.from", sender)?,
+        unsubscribe: read.optional("email.unsubscribe", values::address_or_page)?,
+        user: read.optional("email.user", owned)?,
+        password: read.secret("email.password")?,
+        client_id: read.optional("email.client_id", owned)?,
+        client_secret: read.secret("email.client_secret")?,
+        refresh_token: read.secret("email.refresh_token")?,
+        token_url: read.parsed("email.token_url", values::page)?,
+        access_token: read.secret("email.access_token")?,
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     match config.unsupported().into_iter().next() {
         Some(refusal) => Err(refusal),
-        None => razorpay_is_whole(config),
+        None => razorpay_is_whole(config).and_then(|()| config.mail_server().map(|_checked| ())),
     }
 }
 

@@ -214,6 +214,7 @@ impl Letter {
             Self::OrderCancelled(of) => order_cancelled(shop, name, of),
         };
         let (html, text) = rendered.map_err(|error| HandleError::Unreadable(error.to_string()))?;
-        Ok(Mail { to: recipient.email.clone(), subject: self.subject(shop), text, html, at })
+        let announcement = matches!(self, Self::NewProduct(_));
+        Ok(Mail { to: recipient.email.clone(), subject: self.subject(shop), text, html, at, announcement })
     }
 }

@@ -49,6 +49,20 @@ impl SqliteStore {
         Ok(Self { engine: Arc::new(engine) })
     }
 
+    /// Opens the store in the directory `dir` beside a server that may be using it: makes no
+    /// file and changes no schema, so it needs no lock on the directory.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and when there is no store or one of another schema.
+    pub fn open_beside(dir: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+        let file = dir.join(connection::FILE);
+        if !file.is_file() {
+            return Err(StoreError::Unavailable(format!("there is no data file {}", file.display())));
+        }
+        schema::must_be_current(&connection::open_reader(&file)?)?;
+        Self::open(dir, options)
+    }
+
     /// Every aggregate's store.
     #[must_use]
     pub fn stores(&self) -> Stores {

@@ -9,7 +9,22 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step takes a file from the version that is its place to the next.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2_mail_log.sql")];
+
+/// Refuses a file that has not this program's schema, for whoever must not change it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when another program wrote it.
+pub(super) fn must_be_current(connection: &Connection) -> Result<(), StoreError> {
+    let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = STEPS.len();
+    if version == known {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "the data file has schema {version} and this program knows {known}: use the program that serves it"
+    )))
+}
 
 /// Applies the steps that the file has not had yet.
 ///
