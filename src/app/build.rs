@@ -188,13 +188,13 @@ impl Parts<'_> {
 
         let dashboard = SellerDashboard::start(runtime, &stores);
         let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-        let email = EmailChannel::new(peers, Notifications::mailbox(&stores), shop);
+        let email = EmailChannel::new(peers, super::mail::mailer(config, &stores)?, shop);
         let notifications = Notifications::start(runtime, Arc::new(email));
         let consumers: Vec<Arc<dyn Consumer>> = vec![Arc::new(notifications), Arc::new(dashboard.clone())];
         let rabbit = self.rabbit(&consumers);
         let carrier: Arc<dyn Carrier> = match &rabbit {
             Some(bridge) => Arc::new(bridge.clone()),
-            None => Arc::new(InProcess::new(consumers)),
+            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
         };
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
         let mailbox: Option<Arc<dyn MailboxStore>> = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));

@@ -28,8 +28,6 @@ pub use letter::Letter;
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
     bus::{Consumer, Delivery, HandleError},
-    integrations::smtp::{MailboxMailer, Mailer},
-    store::Stores,
 };
 
 /// Aggregates of one batch that are told of side by side.
@@ -74,12 +72,6 @@ impl Notifications {
         let of_actor = Arc::clone(&channel);
         let actor = runtime.supervise("notification", limits, move || NotificationActor::new(Arc::clone(&of_actor)));
         Self { actor, channel }
-    }
-
-    /// The mailer that keeps mails in these stores' mailbox.
-    #[must_use]
-    pub fn mailbox(stores: &Stores) -> Arc<dyn Mailer> {
-        Arc::new(MailboxMailer::new(Arc::clone(&stores.mailbox)))
     }
 
     async fn deliver(&self, delivery: Delivery) -> Result<(), HandleError> {

@@ -14,18 +14,12 @@ use crate::{
     views::event::messages,
 };
 
-/// The pauses before a message is tried again; after the last it is dead.
-const PAUSES: [SignedDuration; 4] = [
-    SignedDuration::from_secs(1),
-    SignedDuration::from_secs(10),
-    SignedDuration::from_mins(1),
-    SignedDuration::from_mins(10),
-];
-
 /// Feeds consumers of this process.
 pub struct InProcess {
     consumers: Vec<Arc<dyn Consumer>>,
     by_queue: HashMap<&'static str, usize>,
+    /// The pauses before a message is tried again; after the last it is dead.
+    pauses: [SignedDuration; 4],
 }
 
 /// A delivery and the event that it came from.
@@ -48,21 +42,21 @@ impl Carrier for InProcess {
             Some((_, parked)) => parked,
             None => {
                 let unread = HandleError::Unreadable("nobody reads this queue here".to_owned());
-                Some(park(&parked.queue, &parked.envelope, parked.attempts, &unread))
+                Some(park(&self.pauses, &parked.queue, &parked.envelope, parked.attempts, &unread))
             }
         })
     }
 }
 
 impl InProcess {
-    /// A carrier to these consumers.
+    /// A carrier to these consumers, which tries again after each of these pauses.
     #[must_use]
-    pub fn new(consumers: Vec<Arc<dyn Consumer>>) -> Self {
+    pub fn new(consumers: Vec<Arc<dyn Consumer>>, pauses: [SignedDuration; 4]) -> Self {
         let mut by_queue = HashMap::new();
         for (at, consumer) in consumers.iter().enumerate() {
             by_queue.extend(consumer.queues().iter().map(|queue| (*queue, at)));
         }
-        Self { consumers, by_queue }
+        Self { consumers, by_queue, pauses }
     }
 
     /// The deliveries that an event makes for the queues that are read here.
@@ -93,12 +87,17 @@ impl InProcess {
             }
         }
         let fed = self.consumers.iter().zip(batches).filter(|(_, batch)| !batch.is_empty());
-        let fed = fed.map(|(consumer, batch)| feed(&**consumer, batch, attempts));
+        let fed = fed.map(|(consumer, batch)| feed(&**consumer, batch, attempts, &self.pauses));
         futures_util::future::join_all(fed).await.into_iter().flatten().collect()
     }
 }
 
-async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> Vec<(&'static str, Option<Parked>)> {
+async fn feed(
+    consumer: &dyn Consumer,
+    batch: Vec<Item<'_>>,
+    attempts: u32,
+    pauses: &[SignedDuration],
+) -> Vec<(&'static str, Option<Parked>)> {
     let (deliveries, told): (Vec<_>, Vec<_>) = batch
         .into_iter()
         .map(|item| ((item.delivery.queue, item.envelope), item.delivery))
@@ -113,14 +112,22 @@ async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> V
     outcomes.resize(told.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));
     told.into_iter()
         .zip(outcomes)
-        .map(|((queue, envelope), outcome)| (queue, outcome.err().map(|error| park(queue, envelope, attempts, &error))))
+        .map(|((queue, envelope), outcome)| {
+            (queue, outcome.err().map(|error| park(pauses, queue, envelope, attempts, &error)))
+        })
         .collect()
 }
 
-fn park(queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
+fn park(
+    pauses: &[SignedDuration],
+    queue: &str,
+    envelope: &Envelope,
+    attempts: u32,
+    error: &HandleError,
+) -> Parked {
     let pause = match error {
         HandleError::Unreadable(_) => None,
-        HandleError::Transient(_) => usize::try_from(attempts).ok().and_then(|attempt| PAUSES.get(attempt)),
+        HandleError::Transient(_) => usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt)),
     };
     let retry_at = pause.and_then(|pause| Timestamp::now().saturating_add(*pause).ok());
     match retry_at {

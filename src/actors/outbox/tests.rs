@@ -21,6 +21,13 @@ use crate::{
     store::outbox::Parked,
 };
 
+const PAUSES: [SignedDuration; 4] = [
+    SignedDuration::from_secs(1),
+    SignedDuration::from_secs(10),
+    SignedDuration::from_mins(1),
+    SignedDuration::from_mins(10),
+];
+
 /// An outbox in memory. Parked messages are due as soon as the test asks.
 #[derive(Default)]
 struct Memory {
@@ -184,7 +191,7 @@ const GONE: &[&str] = &[table::PRODUCT_DELETED_DASHBOARD];
 
 fn relay(store: &Arc<Memory>, readers: &[&Arc<Reader>]) -> Relay {
     let consumer = |reader: &&Arc<Reader>| -> Arc<dyn Consumer> { (*reader).clone() };
-    Relay::new(store.clone(), Arc::new(InProcess::new(readers.iter().map(consumer).collect())))
+    Relay::new(store.clone(), Arc::new(InProcess::new(readers.iter().map(consumer).collect(), PAUSES)))
 }
 
 async fn turn(relay: &Relay) -> Result<bool, StoreError> {
@@ -342,7 +349,7 @@ async fn a_relay_that_dies_is_started_anew_and_goes_on() {
     let (store, reader) = (Memory::with(&events), Reader::of(GONE));
     store.panics.store(true, Ordering::SeqCst);
     let runtime = Runtime::new(1);
-    let outbox = Outbox::start(&runtime, store.clone(), Arc::new(InProcess::new(vec![reader.clone()])));
+    let outbox = Outbox::start(&runtime, store.clone(), Arc::new(InProcess::new(vec![reader.clone()], PAUSES)));
     assert_eq!(outbox.drain(Duration::from_secs(20)).await, Ok(0));
     assert_eq!(reader.handled(), ids(&events));
     assert_eq!(runtime.snapshot()[0].restarts, 1);
