@@ -132,7 +132,8 @@ pub(super) fn sender(text: &str) -> Result<String, String> {
 pub(super) fn page(text: &str) -> Result<String, String> {
     // The value is not repeated when it may hold a password.
     let shown = if text.contains('@') { "this".to_owned() } else { quoted(text) };
-    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,".contains(&byte)) && !text.contains(['@', '#']);
+    let plain =
+        text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,".contains(&byte)) && !text.contains(['@', '#']);
     let uri = text.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
     match uri.is_some_and(|uri| uri.host().is_some_and(|host| !host.is_empty())) && plain {
         true => Ok(text.to_owned()),

@@ -118,13 +118,7 @@ async fn feed(
         .collect()
 }
 
-fn park(
-    pauses: &[SignedDuration],
-    queue: &str,
-    envelope: &Envelope,
-    attempts: u32,
-    error: &HandleError,
-) -> Parked {
+fn park(pauses: &[SignedDuration], queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
     let pause = match error {
         HandleError::Unreadable(_) => None,
         HandleError::Transient(_) => usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt)),

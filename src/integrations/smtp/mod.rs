@@ -17,8 +17,8 @@ mod tokens;
 
 use async_trait::async_trait;
 
-use crate::{domain::ids::EventId, store::StoreError};
 pub use crate::store::mailbox::Mail;
+use crate::{domain::ids::EventId, store::StoreError};
 pub use mailbox::MailboxMailer;
 pub use mailer::{SetupError, SmtpMailer};
 

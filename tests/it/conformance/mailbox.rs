@@ -9,7 +9,14 @@ use microbazaar::{
 use super::make;
 
 fn mail(to: &str, subject: &str) -> Mail {
-    Mail { to: to.into(), subject: subject.into(), text: "t".into(), html: "<p>t</p>".into(), at: make::at(0), announcement: false }
+    Mail {
+        to: to.into(),
+        subject: subject.into(),
+        text: "t".into(),
+        html: "<p>t</p>".into(),
+        at: make::at(0),
+        announcement: false,
+    }
 }
 
 pub async fn a_mail_is_put_once_for_each_event_and_address(stores: &Stores) {
