@@ -22,7 +22,9 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
     let new = json!({"title": "Brass lamp ✨", "priceAmount": 10, "stock": 100});
     let product = text(&client.post("/api/products", &seller, &new).await["product"]["_id"]);
     client.post("/api/cart/items", &buyer, &json!({"productId": product, "quantity": 2})).await;
-    let order = text(&client.post("/api/orders", &buyer, &json!({})).await["order"]["_id"]);
+    let address = json!({"street": "1 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
+    let placed = client.post("/api/orders", &buyer, &json!({ "shippingAddress": address })).await;
+    let order = text(&placed["order"]["_id"]);
     let opened = client.post(&format!("/api/payments/create/{order}"), &buyer, &json!({})).await;
     let sandbox = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
     let paid = client.post(&sandbox, &buyer, &json!({"outcome": "success"})).await;

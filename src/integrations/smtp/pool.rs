@@ -10,7 +10,7 @@
 //! **Invariant:** at most [`CONNECTIONS`] are open, each wait has a deadline, and a
 //! connection is put back only after a mail that was taken.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lettre::transport::smtp::{
     Error as SmtpError,
@@ -20,7 +20,11 @@ use lettre::transport::smtp::{
 };
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{runtime, sync::Semaphore, time::timeout};
+use tokio::{
+    runtime,
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use super::{
     MailError, SetupError,
@@ -246,8 +250,8 @@ impl Pool {
             Some(MailLogin::Password(_, password)) => Some(password),
             _ => None,
         };
-        for secret in known.into_iter().chain(secret).map(|secret| secret.expose_secret()).filter(|s| !s.is_empty()) {
-            text = text.replace(secret, "(hidden)");
+        for secret in known.into_iter().chain(secret) {
+            text = text.replace(secret.expose_secret(), "(hidden)");
         }
         text.chars().take(SAID_MAX).collect()
     }

@@ -107,7 +107,7 @@ impl Tokens {
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| format!("the token endpoint answered {} and no JSON", status.as_u16()))?;
         match answer.access_token.filter(|_| status.is_success()) {
-            Some(token) if !token.expose_secret().contains(char::is_control) => {
+            Some(token) if is_token(token.expose_secret()) => {
                 Ok((token, Duration::from_secs(answer.expires_in.unwrap_or(USUAL_SECONDS).min(24 * 3_600))))
             }
             _ => {
@@ -118,6 +118,10 @@ impl Tokens {
             }
         }
     }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
 }
 
 /// The pairs as a form.

@@ -73,7 +73,11 @@ macro_rules! conformance_suite {
                 a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
                 reset_forgets_rows_and_events, forgetting_keeps_recent_events,
             }
-            mailbox::{ a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first }
+            mailbox::{
+                a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first,
+                a_mail_to_be_sent_has_one_record, what_became_of_a_mail_is_recorded, a_sent_mail_stays_sent,
+                failed_mails_are_listed_by_themselves, old_mails_are_forgotten_unless_they_wait_or_failed,
+            }
         }
     };
 }
