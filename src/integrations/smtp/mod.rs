@@ -13,6 +13,7 @@ mod pool;
 mod retention;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tokens;
 
 use async_trait::async_trait;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use lettre::transport::smtp::{
     Error as SmtpError,
     authentication::{Credentials, Mechanism},
-    client::{AsyncSmtpConnection, Certificate, TlsParameters},
+    client::{AsyncSmtpConnection, TlsParameters},
     extension::ClientId,
 };
 use parking_lot::Mutex;
@@ -29,6 +29,7 @@ use tokio::{
 use super::{
     MailError, SetupError,
     compose::{Outgoing, one_line},
+    tls,
     tokens::Tokens,
 };
 use crate::config::{MailLogin, MailServer, MailTls};
@@ -83,7 +84,7 @@ impl Pool {
             _ => None,
         };
         Ok(Self {
-            tls: tls(server)?,
+            tls: tls::parameters(server)?,
             server: server.clone(),
             tokens,
             hello: ClientId::Domain(hello.to_owned()),
@@ -255,21 +256,4 @@ impl Pool {
         }
         text.chars().take(SAID_MAX).collect()
     }
-}
-
-/// What the server's certificate is checked by.
-fn tls(server: &MailServer) -> Result<Option<TlsParameters>, SetupError> {
-    if server.tls == MailTls::None {
-        return Ok(None);
-    }
-    let mut builder = TlsParameters::builder(server.host.clone());
-    if let Some(file) = &server.ca_file {
-        let wrong = |problem: String| SetupError::CaFile(file.clone(), problem);
-        let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
-        if !pem.windows(17).any(|part| part == b"BEGIN CERTIFICATE") {
-            return Err(wrong("it holds no certificate".to_owned()));
-        }
-        builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|error| wrong(error.to_string()))?);
-    }
-    builder.build().map(Some).map_err(|error| SetupError::Tls(error.to_string()))
 }

@@ -153,33 +153,42 @@ enum Manner {
     StopsOnce,
 }
 
-/// A little SMTP server and what it saw.
+/// What a little SMTP server saw.
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    now: AtomicUsize,
+    most: AtomicUsize,
+    stopped: AtomicUsize,
+    mails: Mutex<Vec<String>>,
+}
+
 struct Server {
     port: u16,
-    connections: Arc<AtomicUsize>,
-    most: Arc<AtomicUsize>,
-    mails: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Seen>,
 }
 
 impl Server {
     async fn start(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = Self { port, connections: Arc::default(), most: Arc::default(), mails: Arc::default() };
-        let (connections, most, mails) = (server.connections.clone(), server.most.clone(), server.mails.clone());
-        let now = Arc::new(AtomicUsize::new(0));
+        let server = Self { port: listener.local_addr().unwrap().port(), seen: Arc::default() };
+        let seen = server.seen.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let number = connections.fetch_add(1, Ordering::SeqCst);
-                let (mails, now, most) = (mails.clone(), now.clone(), most.clone());
+                let seen = seen.clone();
+                let number = seen.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
-                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                    let _gone = converse(stream, manner, number, &mails).await;
-                    now.fetch_sub(1, Ordering::SeqCst);
+                    seen.most.fetch_max(seen.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    let _gone = converse(stream, manner, number, &seen).await;
+                    seen.now.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
         server
+    }
+
+    fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::SeqCst)
     }
 
     fn pool(&self) -> Pool {
@@ -189,12 +198,7 @@ impl Server {
     }
 }
 
-async fn converse(
-    mut stream: TcpStream,
-    manner: Manner,
-    number: usize,
-    mails: &Mutex<Vec<String>>,
-) -> std::io::Result<()> {
+async fn converse(mut stream: TcpStream, manner: Manner, number: usize, seen: &Seen) -> std::io::Result<()> {
     let (read, mut write) = stream.split();
     let mut lines = BufReader::new(read).lines();
     if manner == Manner::Mute {
@@ -204,18 +208,19 @@ async fn converse(
     write.write_all(b"220 here\r\n").await?;
     while let Some(line) = lines.next_line().await? {
         let answer = match line.split(' ').next().unwrap_or_default() {
-            "DATA" if manner == Manner::StopsOnce && number == 0 => {
-                while lines.next_line().await?.is_some() {}
-                return Ok(());
-            }
             "DATA" => {
                 write.write_all(b"354 go on\r\n").await?;
                 let mut mail = String::new();
-                while let Some(line) = lines.next_line().await?.filter(|line| line != ".") {
+                while let Some(line) = lines.next_line().await?.filter(|line| line.trim_end() != ".") {
                     mail.push_str(&line);
                     mail.push('\n');
                 }
-                mails.lock().push(mail);
+                if manner == Manner::StopsOnce && number == 0 {
+                    seen.stopped.fetch_add(1, Ordering::SeqCst);
+                    while lines.next_line().await?.is_some() {}
+                    return Ok(());
+                }
+                seen.mails.lock().push(mail);
                 "250 taken"
             }
             "QUIT" => "221 bye",
@@ -232,9 +237,9 @@ async fn connections_are_bounded_and_used_again() {
     let pool = server.pool();
     let mails: Vec<Outgoing> = (0..40).map(|number| outgoing(&format!("buyer{number}@example.com"))).collect();
     assert!(join_all(mails.iter().map(|mail| pool.send(mail))).await.iter().all(Result::is_ok));
-    assert_eq!(server.mails.lock().len(), 40);
-    assert!(server.most.load(Ordering::SeqCst) <= 4);
-    assert!(server.connections.load(Ordering::SeqCst) <= 4, "each carries many mails");
+    assert_eq!(server.seen.mails.lock().len(), 40);
+    assert!(server.seen.most.load(Ordering::SeqCst) <= 4);
+    assert!(server.connections() <= 4, "each carries many mails");
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,16 +250,28 @@ async fn a_server_that_says_nothing_is_given_up_and_not_asked_by_each_mail() {
     for answer in join_all(mails.iter().map(|mail| pool.send(mail))).await {
         assert!(matches!(&answer, Err(MailError::Temporary(why)) if why.contains("in time")), "{answer:?}");
     }
-    assert_eq!(server.connections.load(Ordering::SeqCst), 4);
+    assert_eq!(server.connections(), 4);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_mail_that_is_given_up_half_way_does_not_run_into_the_next() {
     let server = Server::start(Manner::StopsOnce).await;
     let pool = server.pool();
-    assert!(matches!(pool.send(&outgoing("first@example.com")).await, Err(MailError::Temporary(_))));
+    let first = outgoing("first@example.com");
+    // Nothing is under way but the wait for the answer: it is made short.
+    let shortly = async {
+        let ends = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
+        while server.seen.stopped.load(Ordering::SeqCst) == 0 {
+            assert!(tokio::time::Instant::now() < ends, "the server gets the mail in time");
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        tokio::time::pause();
+    };
+    let (given_up, ()) = tokio::join!(pool.send(&first), shortly);
+    assert!(matches!(given_up, Err(MailError::Temporary(_))), "{given_up:?}");
+    tokio::time::resume();
     assert_eq!(pool.send(&outgoing("second@example.com")).await, Ok(()));
-    let mails = server.mails.lock();
+    let mails = server.seen.mails.lock();
     assert_eq!(mails.len(), 1);
     assert!(mails[0].contains("To: second@example.com") && !mails[0].contains("first@example.com"));
 }
@@ -267,7 +284,7 @@ fn a_connection_is_not_used_on_another_runtime() {
     for number in 1..=2 {
         let own = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         assert_eq!(own.block_on(pool.send(&outgoing("asha@example.com"))), Ok(()));
-        assert_eq!(server.connections.load(Ordering::SeqCst), number);
+        assert_eq!(server.connections(), number);
     }
 }
 
