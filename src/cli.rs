@@ -3,6 +3,7 @@
 //! **Invariant:** whatever goes wrong is one sentence on standard error; the exit code is 2 for
 //! a wrong flag, value or key, and 1 for what goes wrong later.
 
+pub mod dead;
 pub mod password;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,9 @@ pub enum Command {
     /// Look after the read models
     #[command(subcommand)]
     Projections(Projections),
+    /// Look after messages that no consumer could handle
+    #[command(subcommand)]
+    Dead(dead::Dead),
 }
 
 /// Flags of `serve`.

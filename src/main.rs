@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use microbazaar::{
     app,
-    cli::{self, Admin, Cli, Command, ConfigCommand, Projections, password},
+    cli::{self, Admin, Cli, Command, ConfigCommand, Projections, dead, password},
     config::{Config, Sources},
     telemetry,
 };
@@ -40,6 +40,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => {} // printed above: it needs no configuration
         Command::Backup { file } => app::backup(&config, &file)?,
         Command::Projections(Projections::Rebuild) => app::rebuild_projections(&config)?,
+        Command::Dead(command) => return Ok(cli::print(&dead::run(&config, command)?)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -264,7 +264,7 @@ async fn check_store(data: &Path, people: usize, shown: &Shown, products: &[Stri
         let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
         assert_eq!(refunded, usize::from(money == Some("REFUNDED")), "{order} {payment:?}");
     }
-    assert_eq!(stores.outbox.dead(10).await.unwrap(), [], "no message is dead");
+    assert_eq!(stores.outbox.dead(0, 10).await.unwrap(), [], "no message is dead");
     for product in products {
         let id: ProductId = product.parse().unwrap();
         let level = stores.stock.get(id).await.unwrap().unwrap();

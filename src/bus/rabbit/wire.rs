@@ -127,13 +127,7 @@ pub fn delivery(queue: &'static Queue, properties: &BasicProperties, body: &[u8]
     if !payload.is_object() {
         return Err(HandleError::Unreadable("the body is no JSON object".to_owned()));
     }
-    let said = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.is_empty());
-    let sent_at = properties.timestamp().and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
-    let event = match said.map(str::parse) {
-        Some(Ok(id)) => id,
-        Some(Err(_)) => derived_id(queue.name, said.unwrap_or_default().as_bytes(), sent_at),
-        None => derived_id(queue.name, body, sent_at),
-    };
+    let (event, sent_at) = (event_id(queue, properties, body), sent_at(properties));
     let occurred_at = header(properties, OCCURRED_AT).and_then(|text| text.parse().ok());
     let id_within = || ["_id", "id"].iter().find_map(|key| payload.get(key)?.as_str().map(str::to_owned));
     Ok(Delivery {
@@ -144,6 +138,58 @@ pub fn delivery(queue: &'static Queue, properties: &BasicProperties, body: &[u8]
         aggregate_id: header(properties, AGGREGATE_ID).or_else(id_within).unwrap_or_default(),
         payload,
     })
+}
+
+fn sent_at(properties: &BasicProperties) -> Option<Timestamp> {
+    properties.timestamp().and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
+}
+
+fn message_id(properties: &BasicProperties) -> Option<&str> {
+    properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.is_empty())
+}
+
+/// The id by which a message is applied once.
+fn event_id(queue: &Queue, properties: &BasicProperties, body: &[u8]) -> EventId {
+    let said = message_id(properties);
+    let derived = || derived_id(queue.name, said.map_or(body, str::as_bytes), sent_at(properties));
+    said.and_then(|id| id.parse().ok()).unwrap_or_else(derived)
+}
+
+/// A message that rests, as whoever looks at it wants to see it; it need not be readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Its queue, not the one in which it rests.
+    pub queue: &'static str,
+    /// What its sender called it, else the event's id.
+    pub id: String,
+    /// The id by which it is applied once.
+    pub event: EventId,
+    /// The event's name.
+    pub name: String,
+    /// When it happened, or was sent.
+    pub occurred_at: Option<Timestamp>,
+    /// How often it was tried.
+    pub attempts: usize,
+    /// Why it was not handled.
+    pub reason: String,
+    /// What it says.
+    pub body: Vec<u8>,
+}
+
+/// What can be said of a message of any program.
+#[must_use]
+pub fn letter(queue: &'static Queue, properties: &BasicProperties, body: Vec<u8>) -> Letter {
+    let event = event_id(queue, properties, &body);
+    Letter {
+        queue: queue.name,
+        id: message_id(properties).map_or_else(|| event.to_hex(), str::to_owned),
+        event,
+        name: properties.kind().as_ref().map_or_else(|| queue.event.to_owned(), ToString::to_string),
+        occurred_at: header(properties, OCCURRED_AT).and_then(|text| text.parse().ok()).or(sent_at(properties)),
+        attempts: attempts(properties),
+        reason: reason(properties).unwrap_or_default(),
+        body,
+    }
 }
 
 /// An id made of what is there. Its time is the message's, so that it is forgotten with the

@@ -32,3 +32,18 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.commit()?;
     }
 }
+
+/// Says whether the file has this program's schema, and changes nothing.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when it has not.
+pub(super) fn expect_current(connection: &Connection) -> Result<(), StoreError> {
+    let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == STEPS.len() {
+        return Ok(());
+    }
+    let known = STEPS.len();
+    Err(StoreError::Unavailable(format!(
+        "the data file has schema {version} and this program knows {known}: use the program that serves it"
+    )))
+}

@@ -50,7 +50,7 @@ pub async fn what_failed_is_parked_with_the_settling(stores: &Stores) {
     assert_eq!(stores.outbox.retry_due(make::at(9), 10).await, Ok(vec![]));
     let due = stores.outbox.retry_due(make::at(10), 10).await.unwrap();
     assert_eq!(due, [Parked { id: due[0].id, ..parked(event.clone(), Some(10)) }]);
-    let dead = stores.outbox.dead(10).await.unwrap();
+    let dead = stores.outbox.dead(0, 10).await.unwrap();
     assert_eq!(dead, [Parked { id: dead[0].id, ..parked(event, None) }]);
 }
 
@@ -66,7 +66,7 @@ pub async fn a_parked_message_is_tried_until_handled_or_dead(stores: &Stores) {
     assert_eq!(stores.outbox.retry_due(make::at(99), 10).await.unwrap()[1], again);
     let dead = Parked { retry_at: None, ..again };
     stores.outbox.repark(dead.id, Some(&dead)).await.unwrap();
-    assert_eq!(stores.outbox.dead(10).await.unwrap(), [dead]);
+    assert_eq!(stores.outbox.dead(0, 10).await.unwrap(), [dead]);
     assert_eq!(stores.outbox.retry_due(make::at(99), 10).await.unwrap().len(), 1);
 }
 
