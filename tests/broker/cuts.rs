@@ -16,7 +16,10 @@ use crate::{
 const CUTS: usize = 6;
 
 /// Messages reach the broker, its confirms do not come back, and then the connection is cut.
-async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listener: &str) -> String {
+async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listener: &str) -> [String; 2] {
+    // Its connection is there again after this one.
+    let first = shop.purchase().await;
+    shop.until_sent().await;
     let before = broker.count(listener).await;
     proxy.hold_to_client(true);
     let order = shop.purchase().await;
@@ -26,7 +29,7 @@ async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listen
     proxy.hold_to_client(false);
     proxy.mend();
     shop.until_sent().await;
-    order
+    [first, order]
 }
 
 /// A message is delivered and its effect is stored, its acknowledgement does not reach the
@@ -67,7 +70,7 @@ async fn a_connection_cut_amid_publishes_and_amid_consumption_loses_and_doubles_
     let mut orders = vec![shop.purchase().await];
     shop.until_told_of(&orders).await;
     for round in 0..2 {
-        orders.push(cut_before_confirms(&broker, &proxy, &shop, &listener).await);
+        orders.extend(cut_before_confirms(&broker, &proxy, &shop, &listener).await);
         cut_before_acknowledgements(&broker, &proxy, &shop, round).await;
     }
     for _ in 0..CUTS {

@@ -121,7 +121,10 @@ async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
     let shop = Shop::start(&proxy.url, None).await;
     shop.purchase().await;
     shop.until("the first sale is counted", async || shop.sales().await == 2).await;
+    shop.until_sent().await;
     proxy.cut();
+    // Also while nothing is to be sent.
+    shop.until("readyz says so", async || shop.readyz().await == (200, "degraded".to_owned())).await;
     let orders = [shop.purchase().await, shop.purchase().await];
     for order in &orders {
         assert_eq!(shop.order_status(order).await, "CONFIRMED");
@@ -146,4 +149,4 @@ async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
 }
 
 /// How long a test waits for what is to happen.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);

@@ -73,9 +73,11 @@ impl State {
         let (from_broker, to_broker) = broker.split();
         let up = self.pass(from_client, to_broker, &self.to_broker, true);
         let down = self.pass(from_broker, to_client, &self.to_client, false);
+        // What was held must not slip through when the cut comes.
         tokio::select! {
-            _ = async { tokio::join!(up, down) } => {}
+            biased;
             _ = cuts.changed() => {}
+            _ = async { tokio::join!(up, down) } => {}
         }
     }
 }
