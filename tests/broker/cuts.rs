@@ -74,7 +74,7 @@ async fn a_connection_cut_amid_publishes_and_amid_consumption_loses_and_doubles_
         cut_before_acknowledgements(&broker, &proxy, &shop, round).await;
     }
     for _ in 0..CUTS {
-        proxy.cut_after(random.random_range(1..12_000));
+        proxy.cut_after(random.random_range(1..4_000));
         orders.push(shop.purchase().await);
         shop.until("the connection is cut", async || proxy.is_cut()).await;
         proxy.mend();
