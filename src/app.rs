@@ -6,6 +6,7 @@
 
 mod build;
 mod commands;
+pub mod dead;
 pub mod demo;
 mod mail;
 mod readiness;

@@ -3,6 +3,7 @@
 //! **Invariant:** whatever goes wrong is one sentence on standard error; the exit code is 2 for
 //! a wrong flag, value or key, and 1 for what goes wrong later.
 
+pub mod dead;
 pub mod password;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,9 @@ pub enum Command {
     /// Look after the mails, also while the shop runs
     #[command(subcommand)]
     Mail(Mail),
+    /// Look after messages that no consumer could handle
+    #[command(subcommand)]
+    Dead(dead::Dead),
 }
 
 /// Flags of `serve`.

@@ -16,7 +16,7 @@ use crate::{
     store::{
         MailboxStore, Stores,
         mailbox::{MailRecord, MailState},
-        sqlite::{SqliteOptions, SqliteStore},
+        sqlite::SqliteStore,
     },
 };
 
@@ -113,7 +113,7 @@ fn beside<T, F: Future<Output = Result<T>>>(
     work: impl FnOnce(Arc<dyn MailboxStore>) -> F,
 ) -> Result<T> {
     actix_rt::System::new().block_on(async {
-        let sqlite = SqliteStore::open_beside(&config.data_dir, SqliteOptions::default())?;
+        let sqlite = SqliteStore::open_beside(&config.data_dir)?;
         let done = work(sqlite.stores().mailbox).await;
         tokio::task::spawn_blocking(move || sqlite.close()).await??;
         done

@@ -11,8 +11,21 @@
 )]
 
 mod broker;
+#[path = "../faults/client.rs"]
+mod client;
+mod cuts;
+mod dead;
+mod heard;
+mod kill;
+mod listeners;
+#[path = "../faults/market.rs"]
+mod market;
+#[path = "../faults/process.rs"]
+#[expect(dead_code, reason = "the fault tests use the rest")]
+mod process;
 mod proxy;
 mod shop;
+mod stopped;
 
 use std::time::Duration;
 
@@ -23,13 +36,9 @@ use proxy::Proxy;
 use serde_json::json;
 use shop::Shop;
 
-/// One test at a time: they share the broker.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
 #[actix_rt::test]
 async fn every_event_of_a_purchase_is_on_its_queue_and_at_the_exchange() {
     let Some(broker) = Broker::empty().await else { return };
-    let _turn = TURN.lock().await;
     let listener = broker.listen_to_all().await;
     let shop = Shop::start(&broker.url, Some(vec![])).await;
     let order = shop.purchase().await;
@@ -78,7 +87,6 @@ async fn every_event_of_a_purchase_is_on_its_queue_and_at_the_exchange() {
 #[actix_rt::test]
 async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
     let Some(broker) = Broker::empty().await else { return };
-    let _turn = TURN.lock().await;
     let shop = Shop::start(&broker.url, None).await;
     let queue = table::USER_CREATED_NOTIFICATION;
     broker.put(queue, b"no JSON at all", BasicProperties::default()).await;
@@ -109,12 +117,14 @@ async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
 #[actix_rt::test]
 async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
     let Some(broker) = Broker::empty().await else { return };
-    let _turn = TURN.lock().await;
     let proxy = Proxy::start(&broker.url).await;
     let shop = Shop::start(&proxy.url, None).await;
     shop.purchase().await;
     shop.until("the first sale is counted", async || shop.sales().await == 2).await;
+    shop.until_sent().await;
     proxy.cut();
+    // Also while nothing is to be sent.
+    shop.until("readyz says so", async || shop.readyz().await == (200, "degraded".to_owned())).await;
     let orders = [shop.purchase().await, shop.purchase().await];
     for order in &orders {
         assert_eq!(shop.order_status(order).await, "CONFIRMED");

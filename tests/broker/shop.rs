@@ -41,7 +41,7 @@ impl Shop {
         let mut shop = Self { app, base, client, folder, seller: nobody(), buyer: nobody(), product: nobody() };
         shop.seller = shop.join("seller").await;
         shop.buyer = shop.join("user").await;
-        let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 100});
+        let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 10_000});
         shop.product = text(&shop.post("/api/products", &shop.seller, &new).await["product"]["_id"]);
         shop
     }
@@ -98,6 +98,31 @@ impl Shop {
     pub async fn readyz(&self) -> (u16, String) {
         let (status, view) = self.get("/readyz", "").await;
         (status, text(&view["status"]))
+    }
+
+    async fn subjects(&self) -> Vec<String> {
+        let mails = self.app.sqlite.stores().mailbox.list(100_000).await.unwrap();
+        mails.into_iter().map(|mail| mail.subject).collect()
+    }
+
+    /// Waits until the dashboard shows these orders and no other sale, and each has its mails.
+    pub async fn until_told_of(&self, orders: &[String]) {
+        let units = 2 * u64::try_from(orders.len()).unwrap();
+        self.until("the dashboard counts every sale", async || self.sales().await >= units).await;
+        let of = |order: &String| {
+            [format!("Payment initiated for order {order}"), format!("Payment received for order {order}")]
+        };
+        let wanted: Vec<String> = orders.iter().flat_map(of).collect();
+        self.until("each order has its mails", async || {
+            let subjects = self.subjects().await;
+            wanted.iter().all(|subject| subjects.contains(subject))
+        })
+        .await;
+        let subjects = self.subjects().await;
+        for subject in &wanted {
+            assert_eq!(subjects.iter().filter(|one| *one == subject).count(), 1, "{subject}");
+        }
+        assert_eq!(self.sales().await, units, "each sale is counted once");
     }
 
     /// How many events wait.

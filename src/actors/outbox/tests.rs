@@ -89,8 +89,13 @@ impl OutboxStore for Memory {
         Ok(())
     }
 
-    async fn dead(&self, _: u32) -> Result<Vec<Parked>, StoreError> {
-        Ok(self.parked.lock().iter().filter(|row| row.retry_at.is_none()).cloned().collect())
+    async fn dead(&self, after: u64, _: u32) -> Result<Vec<Parked>, StoreError> {
+        let parked = self.parked.lock();
+        Ok(parked.iter().filter(|row| row.retry_at.is_none() && row.id > after).cloned().collect())
+    }
+
+    async fn revive(&self, _: &[u64], _: Timestamp) -> Result<u64, StoreError> {
+        Err(StoreError::Unavailable("nobody asks for it here".into()))
     }
 
     async fn written(&self) {
@@ -235,14 +240,14 @@ async fn what_fails_is_tried_four_times_again_with_growing_pauses_and_then_dead(
     reader.about(&events[0], Mood::Fails);
     let mut pauses = vec![];
     // The first turn already tries the parked message again, as the store says it is due.
-    while store.dead(10).await.unwrap().is_empty() {
+    while store.dead(0, 10).await.unwrap().is_empty() {
         let before = Timestamp::now();
         turn(&relay).await.unwrap();
         pauses.extend(store.parked.lock()[0].retry_at.map(|at| at.duration_since(before).as_secs()));
     }
     assert_eq!(reader.handled(), ids(&events[1..]), "what is behind it is not held up");
     assert_eq!(pauses, [10, 60, 600]);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].attempts, dead[0].reason.as_str()), (1, 5, "not now"));
     assert_eq!(*reader.batches.lock(), [2, 1, 1, 1, 1]);
     assert_eq!(turn(&relay).await, Ok(false), "the dead are left alone");
@@ -269,7 +274,7 @@ async fn what_cannot_be_read_is_dead_at_once_and_holds_up_nothing() {
     reader.about(&events[1], Mood::CannotRead);
     turn(&relay(&store, &[&reader])).await.unwrap();
     assert_eq!(reader.handled(), [events[0].id, events[2].id]);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].envelope.id, dead[0].reason.as_str()), (1, events[1].id, "no sense"));
 }
 
@@ -307,7 +312,7 @@ async fn a_consumer_that_panics_harms_no_other_message() {
     assert_eq!(store.depth(), 0);
     // At least once: the first was handled before the panic, and again by itself.
     assert_eq!(reader.handled(), [events[0].id, events[0].id, events[2].id]);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].envelope.id, dead[0].reason.as_str()), (1, events[1].id, "the consumer panicked"));
 }
 
@@ -340,7 +345,7 @@ async fn a_parked_message_of_a_queue_that_nobody_reads_any_more_is_kept() {
     };
     store.settle(&[waiting[0].0], &[parked]).await.unwrap();
     turn(&relay(&store, &[])).await.unwrap();
-    assert_eq!(store.dead(10).await.unwrap()[0].reason, "nobody reads this queue here");
+    assert_eq!(store.dead(0, 10).await.unwrap()[0].reason, "nobody reads this queue here");
 }
 
 #[actix_rt::test]

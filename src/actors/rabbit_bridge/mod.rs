@@ -50,6 +50,8 @@ pub struct RabbitSettings {
 pub struct RabbitBridge {
     publisher: Handle<RabbitPublisher>,
     outgoing: Arc<Publisher>,
+    /// The readers' connection; `None` where nothing is read.
+    reading: Option<Arc<Link>>,
 }
 
 impl RabbitBridge {
@@ -63,19 +65,21 @@ impl RabbitBridge {
         let publisher =
             runtime.supervise("rabbit_publisher", limits, move || RabbitPublisher::new(Arc::clone(&of_actor)));
         let reading = Arc::new(Link::new(settings.url.clone(), "consumer"));
-        for (queue, consumer) in wanted(settings, consumers) {
+        let wanted = wanted(settings, consumers);
+        let watched = (!wanted.is_empty()).then(|| Arc::clone(&reading));
+        for (queue, consumer) in wanted {
             let (reading, delays) = (Arc::clone(&reading), settings.delays);
             runtime.supervise("rabbit_consumer", Limits::default(), move || {
                 RabbitConsumer::new(queue, Arc::clone(&consumer), Arc::clone(&reading), delays)
             });
         }
-        Self { publisher, outgoing }
+        Self { publisher, outgoing, reading: watched }
     }
 
-    /// Whether the broker is there.
+    /// Whether the broker is there. Readers notice it also while nothing is to be sent.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.outgoing.is_up()
+        self.outgoing.is_up() && self.reading.as_ref().is_none_or(|link| link.is_up())
     }
 
     async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), CarryError> {

@@ -1,12 +1,13 @@
 //! RabbitMQ: the same events for programs in any language.
 //!
 //! Owns connections ([`Link`]), the names that are declared ([`topology`]), the shape of a
-//! message ([`wire`]) and publishing with confirms ([`Publisher`]). The actors that use
+//! message ([`wire`]), what is dead ([`dead`]) and publishing with confirms ([`Publisher`]). The actors that use
 //! them are in `actors::rabbit_bridge`.
 //!
 //! **Invariant:** the named queues and the exchange are declared durable and with no other
 //! arguments, as every other program declares them.
 
+pub mod dead;
 mod link;
 mod publisher;
 pub mod topology;

@@ -49,18 +49,25 @@ impl SqliteStore {
         Ok(Self { engine: Arc::new(engine) })
     }
 
-    /// Opens the store in the directory `dir` beside a server that may be using it: makes no
-    /// file and changes no schema, so it needs no lock on the directory.
+    /// Whether the directory `dir` has a store.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(connection::FILE).is_file()
+    }
+
+    /// Opens the store in the directory `dir` while this or another process uses it; each
+    /// waits for the other's writes.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`], and when there is no store or one of another schema.
-    pub fn open_beside(dir: &Path, options: SqliteOptions) -> Result<Self, StoreError> {
+    /// As [`SqliteStore::open`], and [`StoreError::Unavailable`] when there is no store, or it
+    /// has an older schema: whoever uses it would not know the newer one.
+    pub fn open_beside(dir: &Path) -> Result<Self, StoreError> {
         let file = dir.join(connection::FILE);
-        if !file.is_file() {
+        if !Self::is_in(dir) {
             return Err(StoreError::Unavailable(format!("there is no data file {}", file.display())));
         }
-        schema::must_be_current(&connection::open_reader(&file)?)?;
-        Self::open(dir, options)
+        schema::expect_current(&connection::open_reader(&file)?).map_err(|error| connection::named(&file, error))?;
+        Self::open(dir, SqliteOptions { readers: 1, ..SqliteOptions::default() })
     }
 
     /// Every aggregate's store.

@@ -59,15 +59,28 @@ impl OutboxStore for Engine {
         .await
     }
 
-    async fn dead(&self, limit: u32) -> Result<Vec<Parked>, StoreError> {
+    async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError> {
+        let after = codec::offset(after);
         self.read(move |connection| {
             codec::all(
                 connection,
                 "SELECT id, queue, attempts, retry_at, reason, doc FROM parked
-                 WHERE retry_at IS NULL ORDER BY id LIMIT ?1",
-                [limit],
+                 WHERE retry_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2",
+                (after, limit),
                 read_parked,
             )
+        })
+        .await
+    }
+
+    async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError> {
+        let (ids, now) = (ids.to_vec(), now.as_microsecond());
+        self.write(move |writing| {
+            let sql = "UPDATE parked SET attempts = 0, retry_at = ?2 WHERE id = ?1 AND retry_at IS NULL";
+            ids.iter().try_fold(0, |revived, id| {
+                let changed = codec::execute(writing, sql, (id, now))?;
+                Ok(revived + u64::try_from(changed).unwrap_or(0))
+            })
         })
         .await
     }

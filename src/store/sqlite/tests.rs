@@ -309,7 +309,7 @@ async fn a_file_of_the_first_schema_keeps_its_mails() {
     old.execute("INSERT INTO mails (event, recipient, doc) VALUES (?1, ?2, ?3)", row).unwrap();
     old.execute_batch("PRAGMA user_version = 1").unwrap();
     drop(old);
-    let beside = SqliteStore::open_beside(&dir.0, SqliteOptions::default()).map(|_| ()).unwrap_err();
+    let beside = SqliteStore::open_beside(&dir.0).map(|_| ()).unwrap_err();
     assert!(beside.to_string().contains("use the program that serves it"), "{beside}");
 
     let before = Timestamp::now();
@@ -323,11 +323,11 @@ async fn a_file_of_the_first_schema_keeps_its_mails() {
 #[tokio::test]
 async fn a_store_is_opened_beside_another_and_makes_no_file() {
     let dir = TempDir::new();
-    let missing = SqliteStore::open_beside(&dir.0, SqliteOptions::default()).map(|_| ()).unwrap_err();
+    let missing = SqliteStore::open_beside(&dir.0).map(|_| ()).unwrap_err();
     assert!(missing.to_string().contains("there is no data file"), "{missing}");
     assert_eq!(std::fs::read_dir(&dir.0).unwrap().count(), 0);
     let store = dir.open(SqliteOptions::default());
-    let beside = SqliteStore::open_beside(&dir.0, SqliteOptions::default()).unwrap();
+    let beside = SqliteStore::open_beside(&dir.0).unwrap();
     for stores in [store.stores(), beside.stores()] {
         stores.carts.save(&cart()).await.unwrap();
     }

@@ -11,6 +11,7 @@ mod cart;
 mod client;
 mod conventions;
 mod csrf;
+mod dead;
 mod inventory;
 mod late_money;
 mod mailbox;

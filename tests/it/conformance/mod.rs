@@ -65,7 +65,7 @@ macro_rules! conformance_suite {
             }
             outbox::{
                 events_wait_in_order_until_settled, a_sequence_is_not_used_again, what_failed_is_parked_with_the_settling,
-                a_parked_message_is_tried_until_handled_or_dead, a_write_with_events_wakes_the_waiter,
+                a_parked_message_is_tried_until_handled_or_dead, dead_messages_are_revived_as_new, a_write_with_events_wakes_the_waiter,
             }
             dashboard::{
                 an_event_is_applied_once, an_older_order_never_overwrites_a_newer_one,
