@@ -40,7 +40,7 @@ pub use self::{
     sections::{
         CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
         LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig,
+        RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig, WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -103,6 +103,8 @@ pub struct Config {
     pub cart: CartConfig,
     /// The catalogue.
     pub catalogue: CatalogueConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
 }
 
 impl Config {

@@ -13,6 +13,7 @@ mod channel;
 mod email;
 mod facts;
 mod letter;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use actor::NotificationActor;
 pub use channel::Channel;
 pub use email::EmailChannel;
 pub use letter::Letter;
+pub use webhook::WebhookChannel;
 
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
@@ -119,6 +121,10 @@ fn by_aggregate(deliveries: Vec<Delivery>) -> Vec<Vec<(usize, Delivery)>> {
 impl Consumer for Notifications {
     fn queues(&self) -> &'static [&'static str] {
         self.channel.queues()
+    }
+
+    fn is_listening(&self) -> bool {
+        self.channel.is_listening()
     }
 
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {

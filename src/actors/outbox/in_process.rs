@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 
 use super::{Carrier, CarryError};
 use crate::{
-    bus::{Consumer, Delivery, HandleError},
+    bus::{Consumer, Delivery, HandleError, table::QUEUES},
     domain::{Timestamp, event::Envelope},
     store::outbox::Parked,
-    views::event::messages,
+    views::event::{Message, exchange_payload, messages},
 };
 
 /// The pauses before a message is tried again; after the last it is dead.
@@ -37,12 +37,13 @@ struct Item<'a> {
 #[async_trait]
 impl Carrier for InProcess {
     async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError> {
-        let items = envelopes.iter().flat_map(|envelope| self.items(envelope)).collect();
+        let items =
+            envelopes.iter().flat_map(|envelope| self.items(envelope, |consumer| consumer.is_listening())).collect();
         Ok(self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect())
     }
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
-        let mut items = self.items(&parked.envelope);
+        let mut items = self.items(&parked.envelope, |_| true);
         items.retain(|item| item.delivery.queue == parked.queue);
         Ok(match self.deliver(items, parked.attempts).await.into_iter().next() {
             Some((_, parked)) => parked,
@@ -65,10 +66,16 @@ impl InProcess {
         Self { consumers, by_queue }
     }
 
-    /// The deliveries that an event makes for the queues that are read here.
-    fn items<'a>(&self, envelope: &'a Envelope) -> Vec<Item<'a>> {
-        let read_here = messages(envelope).into_iter().filter(|message| self.by_queue.contains_key(message.queue));
-        read_here
+    /// The deliveries that an event makes for the queues that are read here by consumers that
+    /// listen.
+    fn items<'a>(&self, envelope: &'a Envelope, listens: impl Fn(&dyn Consumer) -> bool) -> Vec<Item<'a>> {
+        let read_here = |queue: &str| self.by_queue.get(queue).is_some_and(|at| listens(&*self.consumers[*at]));
+        let by_name = messages(envelope).into_iter().filter(|message| read_here(message.queue));
+        let routing_key = envelope.event.routing_key();
+        let bound = QUEUES.iter().filter(|queue| queue.takes(&routing_key) && read_here(queue.name));
+        let bound = bound.map(|queue| Message { queue: queue.name, payload: exchange_payload(envelope) });
+        by_name
+            .chain(bound)
             .map(|message| Item {
                 delivery: Delivery {
                     queue: message.queue,

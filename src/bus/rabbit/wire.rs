@@ -56,6 +56,21 @@ pub fn outgoing(envelope: &Envelope) -> Result<Vec<Outgoing>, serde_json::Error>
     Ok(made)
 }
 
+/// The message of an event for one queue alone, by the queue's name; `None` when the event is
+/// not for it.
+///
+/// # Errors
+/// As [`outgoing`].
+pub fn for_queue(envelope: &Envelope, queue: &Queue) -> Result<Option<Outgoing>, serde_json::Error> {
+    if queue.takes(&envelope.event.routing_key()) {
+        let body = serde_json::to_vec(&exchange_payload(envelope))?;
+        let (routing_key, properties) = (queue.name.to_owned(), properties(envelope));
+        return Ok(Some(Outgoing { exchange: "", routing_key, mandatory: true, body, properties }));
+    }
+    let by_name = |message: &Outgoing| message.exchange.is_empty() && message.routing_key == queue.name;
+    Ok(outgoing(envelope)?.into_iter().find(by_name))
+}
+
 fn properties(envelope: &Envelope) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(OCCURRED_AT.into(), AMQPValue::LongString(envelope.occurred_at.to_string().into()));

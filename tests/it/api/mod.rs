@@ -25,6 +25,8 @@ mod rush;
 mod search;
 mod seller;
 mod shipping;
+mod webhooks;
+mod receiver;
 
 use std::{
     fs,
