@@ -20,13 +20,13 @@ mod orders;
 mod payments;
 mod pictures;
 mod products;
+mod receiver;
 mod refunds;
 mod rush;
 mod search;
 mod seller;
 mod shipping;
 mod webhooks;
-mod receiver;
 
 use std::{
     fs,

@@ -77,11 +77,14 @@ pub(super) fn due(connection: &Connection, now: Timestamp, limits: ClaimLimits) 
     codec::all(
         connection,
         "SELECT seq FROM (
-             SELECT seq, due_at, coalesce(lease, 0) > ?1 AS sending,
-                 row_number() OVER (PARTITION BY webhook ORDER BY coalesce(lease, 0) > ?1 DESC, due_at, seq) AS place,
-                 row_number() OVER (PARTITION BY owner ORDER BY coalesce(lease, 0) > ?1 DESC, due_at, seq) AS of_owner
-             FROM webhook_deliveries WHERE due_at <= ?1)
-         WHERE place <= ?2 AND of_owner <= ?3 AND NOT sending ORDER BY due_at, seq LIMIT ?4",
+             SELECT seq, due_at, sending,
+                 row_number() OVER (PARTITION BY owner ORDER BY sending DESC, due_at, seq) AS of_owner
+             FROM (
+                 SELECT seq, due_at, owner, coalesce(lease, 0) > ?1 AS sending,
+                     row_number() OVER (PARTITION BY webhook ORDER BY coalesce(lease, 0) > ?1 DESC, due_at, seq) AS place
+                 FROM webhook_deliveries WHERE due_at <= ?1)
+             WHERE place <= ?2)
+         WHERE of_owner <= ?3 AND NOT sending ORDER BY due_at, seq LIMIT ?4",
         (now.as_microsecond(), per_webhook, per_owner, all),
         |row| Ok(row.get(0)?),
     )
