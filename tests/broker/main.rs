@@ -13,6 +13,7 @@
 mod broker;
 mod proxy;
 mod shop;
+mod webhook;
 
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[actix_rt::test]
 async fn every_event_of_a_purchase_is_on_its_queue_and_at_the_exchange() {
-    let Some(broker) = Broker::empty().await else { return };
     let _turn = TURN.lock().await;
+    let Some(broker) = Broker::empty().await else { return };
     let listener = broker.listen_to_all().await;
     let shop = Shop::start(&broker.url, Some(vec![])).await;
     let order = shop.purchase().await;
@@ -77,8 +78,8 @@ async fn every_event_of_a_purchase_is_on_its_queue_and_at_the_exchange() {
 
 #[actix_rt::test]
 async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
-    let Some(broker) = Broker::empty().await else { return };
     let _turn = TURN.lock().await;
+    let Some(broker) = Broker::empty().await else { return };
     let shop = Shop::start(&broker.url, None).await;
     let queue = table::USER_CREATED_NOTIFICATION;
     broker.put(queue, b"no JSON at all", BasicProperties::default()).await;
@@ -108,8 +109,8 @@ async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
 
 #[actix_rt::test]
 async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
-    let Some(broker) = Broker::empty().await else { return };
     let _turn = TURN.lock().await;
+    let Some(broker) = Broker::empty().await else { return };
     let proxy = Proxy::start(&broker.url).await;
     let shop = Shop::start(&proxy.url, None).await;
     shop.purchase().await;
