@@ -44,8 +44,8 @@ pub trait Consumer: Send + Sync {
     /// The queues it reads.
     fn queues(&self) -> &'static [&'static str];
 
-    /// Whether there is any use in giving it deliveries now. A queue at a broker is read in
-    /// any case; within the process nothing is made for a consumer that does not listen.
+    /// Whether there is anybody to tell. Within the process nothing is made for a consumer that
+    /// does not listen; a queue at a broker is read in any case, and what comes is passed over.
     fn is_listening(&self) -> bool {
         true
     }

@@ -128,6 +128,9 @@ impl Consumer for Notifications {
     }
 
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+        if !self.channel.is_listening() {
+            return vec![Ok(()); deliveries.len()];
+        }
         let groups = by_aggregate(deliveries);
         let mut answers: Vec<_> = stream::iter(groups)
             .map(|group| self.in_order(group))

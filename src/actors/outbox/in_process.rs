@@ -143,3 +143,76 @@ fn park(queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) ->
         reason: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::{
+        bus::table,
+        domain::{
+            event::Event,
+            ids::{ProductId, UserId},
+            inventory::StockLevel,
+        },
+    };
+
+    /// Listens to the exchange when it is told to.
+    #[derive(Default)]
+    struct Listener {
+        listens: AtomicBool,
+        got: Mutex<Vec<Delivery>>,
+    }
+
+    #[async_trait]
+    impl Consumer for Listener {
+        fn queues(&self) -> &'static [&'static str] {
+            &[table::EVENTS_WEBHOOK]
+        }
+
+        fn is_listening(&self) -> bool {
+            self.listens.load(Ordering::SeqCst)
+        }
+
+        async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+            let answers = vec![Ok(()); deliveries.len()];
+            self.got.lock().extend(deliveries);
+            answers
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bound_queue_gets_what_the_exchange_carries_while_somebody_listens() {
+        let listener = Arc::new(Listener::default());
+        let carrier = InProcess::new(vec![listener.clone()]);
+        let product = ProductId::generate();
+        let gone = Event::ProductDeleted { product, seller: UserId::generate() };
+        let gone = Envelope::new(gone, Timestamp::UNIX_EPOCH);
+        let level = StockLevel { product, on_hand: 1, reserved: 0, sold: 0, version: 1 };
+        let moved = Envelope::new(Event::StockChanged(level), Timestamp::UNIX_EPOCH);
+        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().is_empty());
+        assert!(listener.got.lock().is_empty(), "nobody listens");
+
+        // One that was parked is handed over in any case: it is not to be dead because of that.
+        let parked = Parked {
+            id: 1,
+            queue: table::EVENTS_WEBHOOK.to_owned(),
+            envelope: gone.clone(),
+            attempts: 1,
+            retry_at: None,
+            reason: String::new(),
+        };
+        assert!(carrier.retry(&parked).await.unwrap().is_none());
+        assert_eq!(listener.got.lock().len(), 1);
+
+        listener.listens.store(true, Ordering::SeqCst);
+        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().is_empty());
+        let got = listener.got.lock();
+        assert_eq!(got.len(), 2, "the stock is not told of");
+        assert_eq!((got[1].queue, got[1].name.as_str()), (table::EVENTS_WEBHOOK, "PRODUCT_DELETED"));
+        assert_eq!((got[1].event, &got[1].payload), (gone.id, &exchange_payload(&gone)));
+    }
+}

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Webhooks;
 use crate::{
-    bus::{Delivery, HandleError},
+    bus::{Delivery, HandleError, table},
     domain::{
         ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
         user::Role,
@@ -17,6 +17,9 @@ use crate::{
     },
     store::{StoreError, webhooks::Enqueued},
 };
+
+/// The largest body, in bytes: far above what the largest order has.
+const BODY_MAX: usize = 4 << 20;
 
 /// What is sent.
 #[derive(Serialize)]
@@ -34,10 +37,12 @@ impl Webhooks {
     /// [`HandleError`].
     pub async fn tell(&self, event: &Delivery) -> Result<(), HandleError> {
         let name = event.name.to_lowercase().replacen('_', ".", 1);
-        if !EVENTS.contains(&name.as_str()) {
-            return Err(HandleError::Unreadable(format!("webhooks are not told of {}", event.name)));
+        let known = EVENTS.contains(&name.as_str());
+        if !known && !table::queue(event.queue).is_some_and(|queue| queue.takes(&name)) {
+            return Err(HandleError::Unreadable(format!("{} is no event that webhooks are told of", event.name)));
         }
-        if !self.is_listening() {
+        // Another program's event of a kind that is bound as well is no fault, and is told to nobody.
+        if !known || !self.is_listening() {
             return Ok(());
         }
         let sellers = concerned_sellers(&name, &event.payload);
@@ -76,7 +81,8 @@ impl Webhooks {
         name: &str,
         payload: &Value,
     ) -> Result<bool, HandleError> {
-        let delivery = delivery(webhook, event.event, name, event.occurred_at, payload).map_err(later)?;
+        let unreadable = |error: StoreError| HandleError::Unreadable(error.to_string());
+        let delivery = delivery(webhook, event.event, name, event.occurred_at, payload).map_err(unreadable)?;
         match self.shared.store.enqueue(&delivery, WAITING_MAX).await.map_err(later)? {
             Enqueued::New => Ok(true),
             Enqueued::Known | Enqueued::NotActive => Ok(false),
@@ -106,6 +112,9 @@ pub(super) fn delivery(
 ) -> Result<WebhookDelivery, StoreError> {
     let body = Body { id: event, r#type: name, timestamp: occurred_at, data };
     let body = serde_json::to_string(&body).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    if body.len() > BODY_MAX {
+        return Err(StoreError::Corrupt(format!("an event of {} bytes is more than is sent", body.len())));
+    }
     let id = delivery_id(webhook.id, event);
     Ok(WebhookDelivery::new(id, webhook.id, event, name.to_owned(), body, Timestamp::now()))
 }
