@@ -19,8 +19,8 @@ use metrics::{counter, gauge};
 
 use super::{AT_ONCE, Shared};
 use crate::{
-    domain::webhook::{Attempt, DeliveryState, told_as},
-    integrations::webhook::Message,
+    domain::webhook::{Attempt, DeliveryState, Webhook, WebhookDelivery, told_as},
+    integrations::webhook::{Answer, Message},
     store::{
         StoreError,
         webhooks::{ClaimLimits, Claimed, Health},
@@ -149,12 +149,7 @@ impl Shared {
         }
     }
 
-    async fn post(
-        &self,
-        webhook: &crate::domain::webhook::Webhook,
-        delivery: &crate::domain::webhook::WebhookDelivery,
-        at: Timestamp,
-    ) -> Result<crate::integrations::webhook::Answer, String> {
+    async fn post(&self, webhook: &Webhook, delivery: &WebhookDelivery, at: Timestamp) -> Result<Answer, String> {
         let secrets: Vec<&str> = webhook.secrets(at).map(|secret| secret.0.as_str()).collect();
         let id = delivery.event.to_hex();
         let message = Message {

@@ -40,7 +40,7 @@ pub enum UrlError {
     /// It has a user or a password in it.
     #[error("must not have a user or password in it")]
     HasUser,
-    /// See [`BAD_PORTS`].
+    /// A port of a service that takes what is sent to it for commands, such as that of mail.
     #[error("must not lead to this port")]
     BadPort,
     /// It leads to an address that is not public.
