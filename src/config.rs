@@ -42,7 +42,7 @@ pub use self::{
     sections::{
         CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
         LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig,
+        RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig, WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -105,6 +105,8 @@ pub struct Config {
     pub cart: CartConfig,
     /// The catalogue.
     pub catalogue: CatalogueConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
 }
 
 impl Config {

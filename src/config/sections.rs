@@ -241,6 +241,19 @@ pub struct CatalogueConfig {
     pub snapshot_mib: u32,
 }
 
+/// `[webhooks]`
+#[derive(Debug, Clone)]
+pub struct WebhooksConfig {
+    /// Whether they may lead to private addresses.
+    pub allow_private: bool,
+    /// The pauses before a delivery is tried again.
+    pub retry_delays: Vec<Duration>,
+    /// Attempts that fail in a row before a webhook is switched off.
+    pub switch_off_after: u32,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

@@ -26,6 +26,7 @@ mod process;
 mod proxy;
 mod shop;
 mod stopped;
+mod webhook;
 
 use std::time::Duration;
 

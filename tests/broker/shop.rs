@@ -34,6 +34,7 @@ impl Shop {
         config.rate_limit.enabled = false;
         config.rabbit.url = Some(SecretString::from(url));
         config.rabbit.consume = consume.map_or(Consume::All, Consume::Queues);
+        config.webhooks.allow_private = true;
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
         let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
@@ -79,6 +80,11 @@ impl Shop {
             self.post(&format!("/sandbox/payments/{gateway}"), &self.buyer, &json!({"outcome": "success"})).await;
         self.post("/api/payments/verify", &self.buyer, &paid).await;
         order
+    }
+
+    /// Has the seller told of her orders at this address.
+    pub async fn tell_seller_at(&self, url: &str) {
+        self.post("/api/webhooks", &self.seller, &json!({"url": url, "events": ["order.*"]})).await;
     }
 
     pub async fn order_status(&self, order: &str) -> String {

@@ -13,6 +13,7 @@ mod channel;
 mod email;
 mod facts;
 mod letter;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use actor::NotificationActor;
 pub use channel::Channel;
 pub use email::EmailChannel;
 pub use letter::Letter;
+pub use webhook::WebhookChannel;
 
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
@@ -113,7 +115,14 @@ impl Consumer for Notifications {
         self.channel.queues()
     }
 
+    fn is_listening(&self) -> bool {
+        self.channel.is_listening()
+    }
+
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+        if !self.channel.is_listening() {
+            return vec![Ok(()); deliveries.len()];
+        }
         let groups = by_aggregate(deliveries);
         let mut answers: Vec<_> = stream::iter(groups)
             .map(|group| self.in_order(group))

@@ -112,8 +112,9 @@ impl Carrier for RabbitBridge {
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
         // Parked while events travelled within the process: its queue at the broker takes it.
-        let made = wire::outgoing(&parked.envelope).map_err(|error| CarryError(error.to_string()))?;
-        self.publish(made.into_iter().filter(|message| message.routing_key == parked.queue).collect()).await?;
+        let Some(queue) = table::queue(&parked.queue) else { return Ok(None) };
+        let made = wire::for_queue(&parked.envelope, queue).map_err(|error| CarryError(error.to_string()))?;
+        self.publish(made.into_iter().collect()).await?;
         Ok(None)
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use lapin::{
     Channel, ExchangeKind,
-    options::{ExchangeDeclareOptions, QueueDeclareOptions},
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
 
@@ -40,7 +40,7 @@ fn durable() -> QueueDeclareOptions {
     QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
 }
 
-/// Declares what is published to: the exchange and every named queue.
+/// Declares what is published to: the exchange and every named queue, with its bindings.
 ///
 /// # Errors
 /// [`RabbitError::Away`].
@@ -49,6 +49,10 @@ pub async fn declare_published(channel: &Channel) -> Result<(), RabbitError> {
     channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default()).await?;
     for queue in QUEUES {
         channel.queue_declare(queue.name.into(), durable(), FieldTable::default()).await?;
+        for key in queue.bound_to {
+            let (name, exchange, key) = (queue.name.into(), EXCHANGE.into(), (*key).into());
+            channel.queue_bind(name, exchange, key, QueueBindOptions::default(), FieldTable::default()).await?;
+        }
     }
     Ok(())
 }

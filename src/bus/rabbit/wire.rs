@@ -58,6 +58,21 @@ pub fn outgoing(envelope: &Envelope) -> Result<Vec<Outgoing>, serde_json::Error>
     Ok(made)
 }
 
+/// The message of an event for one queue alone, by the queue's name; `None` when the event is
+/// not for it.
+///
+/// # Errors
+/// As [`outgoing`].
+pub fn for_queue(envelope: &Envelope, queue: &Queue) -> Result<Option<Outgoing>, serde_json::Error> {
+    if queue.takes(&envelope.event.routing_key()) {
+        let body = serde_json::to_vec(&exchange_payload(envelope))?;
+        let (routing_key, properties) = (queue.name.to_owned(), properties(envelope));
+        return Ok(Some(Outgoing { exchange: "", routing_key, mandatory: true, body, properties }));
+    }
+    let by_name = |message: &Outgoing| message.exchange.is_empty() && message.routing_key == queue.name;
+    Ok(outgoing(envelope)?.into_iter().find(by_name))
+}
+
 fn properties(envelope: &Envelope) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(OCCURRED_AT.into(), AMQPValue::LongString(envelope.occurred_at.to_string().into()));
@@ -233,7 +248,13 @@ fn derived_id(queue: &str, content: &[u8], sent_at: Option<Timestamp>) -> EventI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::table;
+    use crate::{
+        bus::table,
+        domain::{
+            event::Event,
+            ids::{ProductId, UserId},
+        },
+    };
 
     fn read(properties: &BasicProperties, body: &[u8]) -> Result<Delivery, HandleError> {
         delivery(table::queue(table::PAYMENT_UPDATE_DASHBOARD).unwrap(), properties, body)
@@ -248,6 +269,24 @@ mod tests {
         assert_eq!(first.name, "PAYMENT_UPDATED");
         let named = read(&none.with_message_id("not hex".into()), br#"{"orderId":"1"}"#).unwrap();
         assert_ne!(named.event, first.event);
+    }
+
+    #[test]
+    fn an_event_goes_to_one_queue_by_its_name_too() {
+        let (product, seller) = (ProductId::generate(), UserId::generate());
+        let gone = Envelope::new(Event::ProductDeleted { product, seller }, Timestamp::UNIX_EPOCH);
+        for queue in [table::PRODUCT_DELETED_DASHBOARD, table::EVENTS_WEBHOOK] {
+            let message = for_queue(&gone, table::queue(queue).unwrap()).unwrap().unwrap();
+            assert_eq!((message.exchange, message.routing_key.as_str(), message.mandatory), ("", queue, true));
+            assert_eq!(message.body, serde_json::to_vec(&exchange_payload(&gone)).unwrap());
+        }
+        let foreign = table::queue(table::ORDER_CREATED_DASHBOARD).unwrap();
+        assert!(for_queue(&gone, foreign).unwrap().is_none());
+        let by_name = outgoing(&gone).unwrap();
+        assert!(
+            by_name.iter().all(|message| message.routing_key != table::EVENTS_WEBHOOK),
+            "it is not published twice"
+        );
     }
 
     #[test]

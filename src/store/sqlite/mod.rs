@@ -23,6 +23,7 @@ mod payments;
 mod products;
 mod readers;
 mod schema;
+mod webhooks;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -83,6 +84,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            webhooks: self.engine.clone(),
         }
     }
 

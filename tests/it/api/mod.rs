@@ -21,11 +21,13 @@ mod orders;
 mod payments;
 mod pictures;
 mod products;
+mod receiver;
 mod refunds;
 mod rush;
 mod search;
 mod seller;
 mod shipping;
+mod webhooks;
 
 use std::{
     fs,

@@ -16,6 +16,7 @@ mod outbox;
 mod payments;
 mod products;
 mod sqlite;
+mod webhooks;
 
 /// Makes a test of every check, over the adapter that `$open` opens.
 macro_rules! conformance_suite {
@@ -72,6 +73,14 @@ macro_rules! conformance_suite {
                 metrics_count_sales_and_every_status, metrics_keep_to_the_range, two_currencies_are_two_sums,
                 a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
                 reset_forgets_rows_and_events, forgetting_keeps_recent_events,
+            }
+            webhooks::{
+                an_owner_has_a_bounded_number_of_webhooks, a_stale_webhook_is_a_conflict,
+                listeners_are_the_active_ones_of_owners_and_a_role, a_delivery_is_put_in_once,
+                a_delivery_is_claimed_by_one_and_recorded_by_whoever_claimed_it,
+                a_slow_webhook_takes_up_its_own_places_alone, too_many_failures_switch_off_and_hold_what_waits,
+                too_many_that_wait_switch_off, a_delivery_is_sent_again_when_asked_for,
+                old_deliveries_are_forgotten_and_deleted_ones_are_gone,
             }
             mailbox::{
                 a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first,
