@@ -5,7 +5,7 @@ use lapin::{
     message::BasicGetMessage,
     options::{
         BasicGetOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-        QueuePurgeOptions,
+        QueueDeleteOptions, QueuePurgeOptions,
     },
     types::FieldTable,
 };
@@ -98,6 +98,17 @@ impl Broker {
     pub async fn put(&self, queue: &str, body: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions::default();
         self.channel.basic_publish("".into(), queue.into(), options, body, properties).await.unwrap().await.unwrap();
+    }
+
+    /// Takes a queue away.
+    pub async fn delete(&self, queue: &str) {
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    /// How many messages wait in a queue that somebody has declared, however it did.
+    pub async fn waiting_in(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap().message_count()
     }
 
     /// How many messages wait in a queue.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 
-use super::{Carrier, CarryError};
+use super::{Carried, Carrier, CarryError};
 use crate::{
     bus::{Consumer, Delivery, HandleError},
     domain::{Timestamp, event::Envelope},
@@ -36,9 +36,10 @@ struct Item<'a> {
 
 #[async_trait]
 impl Carrier for InProcess {
-    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError> {
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
         let items = envelopes.iter().flat_map(|envelope| self.items(envelope)).collect();
-        Ok(self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect())
+        let parked = self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect();
+        Ok(Box::pin(std::future::ready(Ok(parked))))
     }
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {

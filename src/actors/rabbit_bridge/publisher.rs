@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 
-use crate::bus::rabbit::{Outgoing, Publisher, RabbitError};
+use crate::bus::rabbit::{Confirms, Outgoing, Publisher, RabbitError};
 
 /// Publishes. The channel is the [`Publisher`]'s, so that a fresh actor goes on with it.
 pub struct RabbitPublisher {
@@ -21,16 +21,16 @@ impl Actor for RabbitPublisher {
     type Context = Context<Self>;
 }
 
-/// Publishes in order, and answers when the broker has confirmed all.
+/// Sends in order; the confirms come later.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), RabbitError>")]
+#[rtype(result = "Result<Confirms, RabbitError>")]
 pub struct Publish(pub Vec<Outgoing>);
 
 impl Handler<Publish> for RabbitPublisher {
-    type Result = ResponseFuture<Result<(), RabbitError>>;
+    type Result = ResponseFuture<Result<Confirms, RabbitError>>;
 
     fn handle(&mut self, Publish(messages): Publish, _: &mut Self::Context) -> Self::Result {
         let publisher = Arc::clone(&self.publisher);
-        Box::pin(async move { publisher.publish(&messages).await })
+        Box::pin(async move { publisher.send(&messages).await })
     }
 }
