@@ -70,15 +70,6 @@ impl Broker {
         name
     }
 
-    /// The routing keys of what is in a queue.
-    pub async fn routing_keys(&self, queue: &str) -> Vec<String> {
-        let mut keys = vec![];
-        while let Some(message) = self.take(queue).await {
-            keys.push(message.routing_key.to_string());
-        }
-        keys
-    }
-
     pub async fn take(&self, queue: &str) -> Option<BasicGetMessage> {
         self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await.unwrap()
     }

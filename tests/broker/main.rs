@@ -15,6 +15,7 @@ mod payloads;
 mod peer;
 mod proxy;
 mod shop;
+mod tls;
 
 use std::time::Duration;
 

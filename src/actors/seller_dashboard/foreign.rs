@@ -35,10 +35,7 @@ fn names_no_seller(item: Payload<'_>) -> bool {
 ///
 /// # Errors
 /// [`HandleError::Transient`] when one is not known.
-pub(super) fn with_sellers(
-    delivery: &Delivery,
-    sellers: &HashMap<ProductId, UserId>,
-) -> Result<Delivery, HandleError> {
+pub(super) fn with_sellers(delivery: &Delivery, sellers: &HashMap<ProductId, UserId>) -> Result<Delivery, HandleError> {
     let mut completed = delivery.clone();
     let items = completed.payload.get_mut("items").and_then(Value::as_array_mut);
     for item in items.into_iter().flatten() {
@@ -73,7 +70,9 @@ mod tests {
     #[test]
     fn a_line_without_a_seller_is_given_its_products() {
         let (product, other, seller) = (ProductId::generate(), ProductId::generate(), UserId::generate());
-        let told = order(json!([{"product": product}, {"productId": product, "seller": null}, {"product": other, "seller": "x"}, 7]));
+        let told = order(
+            json!([{"product": product}, {"productId": product, "seller": null}, {"product": other, "seller": "x"}, 7]),
+        );
         assert_eq!(without_seller(&told), [product, product]);
         let completed = with_sellers(&told, &HashMap::from([(product, seller)])).unwrap();
         let sellers: Vec<_> = (0..3).map(|at| completed.payload["items"][at]["seller"].clone()).collect();

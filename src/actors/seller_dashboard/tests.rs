@@ -270,10 +270,7 @@ impl DashboardStore for Fake {
         Ok(Page { rows: vec![], total: 0 })
     }
 
-    async fn sellers_of(
-        &self,
-        _: &[ProductId],
-    ) -> Result<std::collections::HashMap<ProductId, UserId>, StoreError> {
+    async fn sellers_of(&self, _: &[ProductId]) -> Result<std::collections::HashMap<ProductId, UserId>, StoreError> {
         Ok(std::collections::HashMap::new())
     }
 

@@ -58,6 +58,20 @@ impl Publisher {
         self.link.is_up()
     }
 
+    /// Makes sure of a channel, so that [`Publisher::is_up`] is true of a shop in which
+    /// nothing happens too.
+    ///
+    /// # Errors
+    /// [`RabbitError`].
+    pub async fn keep(&self) -> Result<(), RabbitError> {
+        let mut held = self.channel.lock().await;
+        if !held.as_ref().is_some_and(|channel| channel.status().connected()) {
+            *held = None;
+            *held = Some(self.open().await?);
+        }
+        Ok(())
+    }
+
     /// Sends messages in the given order; their confirms come later.
     ///
     /// # Errors

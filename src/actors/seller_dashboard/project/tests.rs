@@ -94,7 +94,8 @@ fn users_and_payments_are_noted_without_a_password() {
 fn an_order_as_mongoose_writes_it_becomes_a_row() {
     let price = json!({"amount": 499.5, "currency": "INR", "_id": SELLER});
     let item = json!({"productId": ORDER, "sellerId": SELLER, "quantity": 2, "price": price, "_id": SELLER});
-    let order = json!({"_id": ORDER, "user": SELLER, "items": [item], "createdAt": "2026-01-01T00:00:00.123Z", "__v": 0});
+    let order =
+        json!({"_id": ORDER, "user": SELLER, "items": [item], "createdAt": "2026-01-01T00:00:00.123Z", "__v": 0});
     let Ok(DashboardChange::Order(row)) = project(&delivery(table::ORDER_CREATED_DASHBOARD, order)) else {
         panic!("an order's change")
     };
