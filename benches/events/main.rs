@@ -21,8 +21,9 @@ use shop::Shop;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Messages that the bare publisher has in flight: as many as the server's.
-const IN_FLIGHT: usize = 1_024;
+/// Messages that the bare publisher has in flight: as many as the server, with its four batches of
+/// 256 events of two messages each.
+const IN_FLIGHT: usize = 2_048;
 
 #[derive(Parser)]
 #[command(about = "Measures events from the outbox over a broker to an applied projection")]

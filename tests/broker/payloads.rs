@@ -148,6 +148,6 @@ async fn every_event_lies_on_its_queue_as_promised() {
         first.entry(key).or_insert(message);
     }
     assert!(told.is_empty(), "each event is at the exchange too: {told:?}");
-    insta::assert_json_snapshot!("the exchange", redactor.value(&json!(first)));
+    insta::assert_json_snapshot!("exchange", redactor.value(&json!(first)));
     shop.stop().await;
 }
