@@ -32,7 +32,7 @@ pub trait OutboxStore: Send + Sync {
     /// one atomic write.
     async fn settle(&self, sequences: &[u64], parked: &[Parked]) -> Result<(), StoreError>;
 
-    /// How many events wait.
+    /// How many events wait; above some thousands it may be a little more than there are.
     async fn depth(&self) -> Result<u64, StoreError>;
 
     /// Parked messages whose time has come at `now`, oldest first, at most `limit`.

@@ -22,10 +22,6 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{DEADLINE, heard::Heard};
 
-/// As the configuration has them when nobody says otherwise.
-const DELAYS: Delays =
-    [Duration::from_secs(1), Duration::from_secs(10), Duration::from_mins(1), Duration::from_mins(10)];
-
 /// One test at a time: they share the broker.
 static TURN: Mutex<()> = Mutex::const_new(());
 
@@ -61,7 +57,7 @@ impl Broker {
         for queue in QUEUES {
             // Plainly, as any program would: it is not refused, whoever declares first.
             broker.channel.queue_declare(queue.name.into(), durable(), FieldTable::default()).await.unwrap();
-            topology::declare_read(&broker.channel, queue.name, &DELAYS).await.unwrap();
+            topology::declare_read(&broker.channel, queue.name).await.unwrap();
             let waiting = (1..=RETRIES).map(|attempt| retry_queue(queue.name, attempt));
             for name in waiting.chain([queue.name.to_owned(), dead_queue(queue.name)]) {
                 broker.purge(&name).await;
@@ -153,15 +149,6 @@ impl Broker {
         self.channel.queue_bind(queue.into(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
     }
 
-    /// The routing keys of what is in a queue.
-    pub async fn routing_keys(&self, queue: &str) -> Vec<String> {
-        let mut keys = vec![];
-        while let Some(message) = self.take(queue).await {
-            keys.push(message.routing_key.to_string());
-        }
-        keys
-    }
-
     pub async fn take(&self, queue: &str) -> Option<BasicGetMessage> {
         self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await.unwrap()
     }
@@ -181,6 +168,17 @@ impl Broker {
     pub async fn put(&self, queue: &str, body: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions::default();
         self.channel.basic_publish("".into(), queue.into(), options, body, properties).await.unwrap().await.unwrap();
+    }
+
+    /// Takes a queue away.
+    pub async fn delete(&self, queue: &str) {
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    /// How many messages wait in a queue that somebody has declared, however it did.
+    pub async fn waiting_in(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap().message_count()
     }
 
     /// How many messages wait in a queue.

@@ -18,9 +18,9 @@ pub struct Shop {
     base: String,
     client: reqwest::Client,
     folder: PathBuf,
-    seller: String,
-    buyer: String,
-    product: String,
+    pub seller: String,
+    pub buyer: String,
+    pub product: String,
 }
 
 impl Shop {
@@ -94,6 +94,24 @@ impl Shop {
     /// Units sold, as the seller's dashboard knows.
     pub async fn sales(&self) -> u64 {
         self.get("/api/seller/dashboard/metrics", &self.seller).await.1["sales"].as_u64().unwrap_or(0)
+    }
+
+    /// Calls the API as the bearer of `token`.
+    pub async fn send(&self, method: reqwest::Method, path: &str, token: &str, body: &Value) -> Value {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(token).json(body);
+        let answer = request.send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {body}");
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    /// A page of the seller's.
+    pub async fn of_seller(&self, path: &str) -> Value {
+        self.get(path, &self.seller).await.1
+    }
+
+    pub async fn seller_id(&self) -> String {
+        text(&self.of_seller("/api/auth/me").await["user"]["_id"])
     }
 
     pub async fn mails_to(&self, address: &str) -> usize {

@@ -69,7 +69,7 @@ pub struct ProductFacts {
 pub struct PaymentFacts {
     /// The order's id.
     pub order: String,
-    /// How much, with the currency.
+    /// How much, with the currency; empty where nobody says.
     pub amount: String,
     /// The gateway's id.
     pub payment_id: Option<String>,

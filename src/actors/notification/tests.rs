@@ -208,6 +208,10 @@ async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
     let payload = json!({"email": "a@example.com", "orderId": ORDER, "amount": "5", "currency": "EUR"});
     let mail = mail_of(table::PAYMENT_INITIATED_NOTIFICATION, payload).await;
     assert!(mail.text.contains("Hello there,") && mail.text.contains("Amount:  5.00 EUR\n\n"), "{}", mail.text);
+    let failed = json!({"email": "a@example.com", "orderId": ORDER, "paymentId": "pay_1"});
+    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, failed).await;
+    assert!(mail.text.contains(&format!("Order:   {ORDER}\nPayment: pay_1\n\n")), "{}", mail.text);
+    assert!(!mail.html.contains("Amount"));
 }
 
 #[actix_rt::test]

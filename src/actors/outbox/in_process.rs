@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 
-use super::{Carrier, CarryError};
+use super::{Carried, Carrier, CarryError};
 use crate::{
     bus::{Consumer, Delivery, HandleError, table::QUEUES},
     domain::{Timestamp, event::Envelope},
@@ -30,10 +30,11 @@ struct Item<'a> {
 
 #[async_trait]
 impl Carrier for InProcess {
-    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError> {
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
         let items =
             envelopes.iter().flat_map(|envelope| self.items(envelope, |consumer| consumer.is_listening())).collect();
-        Ok(self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect())
+        let parked = self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect();
+        Ok(Box::pin(std::future::ready(Ok(parked))))
     }
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
@@ -194,7 +195,7 @@ mod tests {
         let gone = Envelope::new(gone, Timestamp::UNIX_EPOCH);
         let level = StockLevel { product, on_hand: 1, reserved: 0, sold: 0, version: 1 };
         let moved = Envelope::new(Event::StockChanged(level), Timestamp::UNIX_EPOCH);
-        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().is_empty());
+        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().await.unwrap().is_empty());
         assert!(listener.got.lock().is_empty(), "nobody listens");
 
         // One that was parked is handed over in any case: it is not to be dead because of that.
@@ -210,7 +211,7 @@ mod tests {
         assert_eq!(listener.got.lock().len(), 1);
 
         listener.listens.store(true, Ordering::SeqCst);
-        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().is_empty());
+        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().await.unwrap().is_empty());
         let got = listener.got.lock();
         assert_eq!(got.len(), 2, "the stock is not told of");
         assert_eq!((got[1].queue, got[1].name.as_str()), (table::EVENTS_WEBHOOK, "PRODUCT_DELETED"));

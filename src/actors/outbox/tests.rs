@@ -1,6 +1,6 @@
 //! The relay with consumers and a store that fail in every way.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -359,4 +359,57 @@ async fn a_relay_that_dies_is_started_anew_and_goes_on() {
     assert_eq!(reader.handled(), ids(&events));
     assert_eq!(runtime.snapshot()[0].restarts, 1);
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+/// Takes batches ahead; which of them arrive is told beforehand, the others are lost.
+struct Ahead {
+    arrive: Mutex<Vec<bool>>,
+    handed_on: Mutex<Vec<EventId>>,
+    under_way: Arc<AtomicUsize>,
+    most: AtomicUsize,
+}
+
+#[async_trait]
+impl Carrier for Ahead {
+    fn ahead(&self) -> usize {
+        3
+    }
+
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
+        self.handed_on.lock().extend(envelopes.iter().map(|envelope| envelope.id));
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        let arrives = self.arrive.lock().pop().unwrap_or(true);
+        let under_way = Arc::clone(&self.under_way);
+        Ok(Box::pin(async move {
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            if arrives { Ok(vec![]) } else { Err(CarryError("lost on the way".to_owned())) }
+        }))
+    }
+
+    async fn retry(&self, _: &Parked) -> Result<Option<Parked>, CarryError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn batches_are_on_their_way_at_once_and_one_that_is_lost_keeps_those_behind_it() {
+    let events: Vec<_> = (0..1_300).map(|_| gone()).collect();
+    let store = Memory::with(&events);
+    let carrier = Arc::new(Ahead {
+        // From the last: the first arrives, the second is lost.
+        arrive: Mutex::new(vec![false, true]),
+        handed_on: Mutex::default(),
+        under_way: Arc::default(),
+        most: AtomicUsize::default(),
+    });
+    let relay = Relay::new(store.clone(), carrier.clone());
+    assert!(matches!(relay.turn(&mut Timestamp::now()).await, Err(Trouble::Carry(_))));
+    let batch = 1_300 - store.depth();
+    assert_eq!(*carrier.handed_on.lock(), ids(&events[..4 * batch]), "one was taken out, and a fourth handed on");
+    carrier.handed_on.lock().clear();
+    carrier.under_way.store(0, Ordering::SeqCst);
+    assert!(matches!(relay.turn(&mut Timestamp::now()).await, Ok(true)));
+    assert_eq!(*carrier.handed_on.lock(), ids(&events[batch..]), "all that was behind it, in its order");
+    assert_eq!((store.depth(), carrier.most.load(Ordering::SeqCst)), (0, 3));
 }

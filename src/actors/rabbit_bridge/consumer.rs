@@ -47,6 +47,16 @@ impl RabbitConsumer {
     }
 }
 
+/// Acknowledges a message with all before it, which this channel's one reader has done with.
+async fn acknowledge_up_to(message: &Message) -> Result<(), RabbitError> {
+    let acknowledged = message.acker.ack(BasicAckOptions { multiple: true });
+    match timeout(WITHIN, acknowledged).await {
+        // `false`: it was acknowledged before.
+        Ok(told) => Ok(told.map(|_told| ())?),
+        Err(_) => Err(RabbitError::Deadline),
+    }
+}
+
 impl Actor for RabbitConsumer {
     type Context = Context<Self>;
 
@@ -109,11 +119,14 @@ impl Reader {
             let outcome = outcome.or_else(|| handled.next()).unwrap_or_else(no_answer);
             if let Err(error) = outcome {
                 self.put_aside(channel, message, &error).await?;
+                // At once, so that it is not put aside again if something breaks now.
+                acknowledge_up_to(message).await?;
             }
-            let acknowledged = message.acker.ack(BasicAckOptions::default());
-            timeout(WITHIN, acknowledged).await.map_err(|_| RabbitError::Deadline)??;
         }
-        Ok(())
+        match batch.last() {
+            Some(last) => acknowledge_up_to(last).await,
+            None => Ok(()),
+        }
     }
 
     /// Hands a message that was not handled to where it waits for its next try, or rests.

@@ -14,7 +14,7 @@ pub mod topology;
 pub mod wire;
 
 pub use link::Link;
-pub use publisher::{Outgoing, Publisher};
+pub use publisher::{Confirms, Outgoing, Publisher};
 pub(crate) use publisher::{confirmed, publish_one};
 
 /// Why the broker did not do it. Trying again is harmless.

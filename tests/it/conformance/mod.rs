@@ -73,6 +73,7 @@ macro_rules! conformance_suite {
                 metrics_count_sales_and_every_status, metrics_keep_to_the_range, two_currencies_are_two_sums,
                 a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
                 reset_forgets_rows_and_events, forgetting_keeps_recent_events,
+                the_seller_of_a_product_is_known_also_when_it_is_gone,
             }
             webhooks::{
                 an_owner_has_a_bounded_number_of_webhooks, a_stale_webhook_is_a_conflict,
