@@ -1,7 +1,5 @@
 //! The broker, as another program sees it.
 
-use std::time::Duration;
-
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
     message::BasicGetMessage,
@@ -13,7 +11,7 @@ use lapin::{
 };
 use microbazaar::{
     bus::{
-        rabbit::topology::{self, Delays, RETRIES, dead_queue, retry_queue},
+        rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
         table::{EXCHANGE, QUEUES},
     },
     domain::ids::EventId,
