@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod payments;
 pub mod products;
 pub mod sqlite;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
 pub use products::ProductStore;
+pub use webhooks::WebhookStore;
 
 /// Says by an event's name whether anybody listens to it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
@@ -89,4 +91,6 @@ pub struct Stores {
     pub mailbox: Arc<dyn MailboxStore>,
     /// Events on their way.
     pub outbox: Arc<dyn OutboxStore>,
+    /// Webhooks and what is on its way to them.
+    pub webhooks: Arc<dyn WebhookStore>,
 }
