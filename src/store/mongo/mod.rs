@@ -27,6 +27,7 @@ mod payments;
 mod products;
 mod sequence;
 mod stock;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -97,6 +98,7 @@ impl MongoStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            webhooks: self.engine.clone(),
         }
     }
 

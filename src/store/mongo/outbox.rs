@@ -115,11 +115,22 @@ impl OutboxStore for Engine {
         .await
     }
 
-    async fn dead(&self, limit: u32) -> Result<Vec<Parked>, StoreError> {
+    async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError> {
+        let (parked, after) = (self.collections.parked.clone(), i64::try_from(after).unwrap_or(i64::MAX));
+        self.run(async move {
+            let dead = parked.find(doc! { "retryAt": Bson::Null, "n": { "$gt": after } });
+            codec::all(dead.sort(doc! { "n": 1 }).limit(limit.into()), read).await
+        })
+        .await
+    }
+
+    async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError> {
+        let ids: Vec<i64> = ids.iter().map(|id| codec::long(*id)).collect::<Result<_, _>>()?;
         let parked = self.collections.parked.clone();
         self.run(async move {
-            let dead = parked.find(doc! { "retryAt": Bson::Null }).sort(doc! { "n": 1 }).limit(limit.into());
-            codec::all(dead, read).await
+            let dead = doc! { "n": { "$in": ids }, "retryAt": Bson::Null };
+            let alive = doc! { "$set": { "attempts": 0_i64, "retryAt": now.as_microsecond() } };
+            Ok(parked.update_many(dead, alive).await.map_err(|error| Failed::write(&error))?.matched_count)
         })
         .await
     }

@@ -61,6 +61,20 @@ impl DashboardStore for Engine {
         .await
     }
 
+    async fn sellers_of(&self, products: &[ProductId]) -> Result<HashMap<ProductId, UserId>, StoreError> {
+        let known = self.collections.dashboard_products.clone();
+        let ids: Vec<_> = products.iter().map(|product| codec::oid(product.bytes())).collect();
+        self.run(async move {
+            // A row of a product that was gone before it was told of has no seller.
+            let find = known.find(doc! { "_id": { "$in": ids }, "seller": { "$exists": true } });
+            let rows = codec::all(find.projection(doc! { "seller": 1 }), |row| {
+                Ok((ProductId::from_bytes(codec::id(row, "_id")?), UserId::from_bytes(codec::id(row, "seller")?)))
+            });
+            Ok(rows.await?.into_iter().collect())
+        })
+        .await
+    }
+
     async fn reset(&self) -> Result<(), StoreError> {
         let all = self.collections.clone();
         self.run(async move {
