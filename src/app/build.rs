@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
-use super::readiness::Watch;
+use super::{readiness::Watch, storage::Storage};
 use crate::{
     actors::{
         accounts::{Accounts, Passwords},
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
-        inventory::{Inventory, StockListener},
+        inventory::{self, Inventory, StockListener},
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
@@ -36,15 +36,12 @@ use crate::{
         tokens::{DeadTokens, Tokens},
     },
     integrations::{
-        imagekit::LocalPictures,
+        imagekit::{LocalPictures, PictureStore, SharedPictures},
         razorpay::{Keys, PaymentGateway, SandboxGateway},
         webhook::address::UrlRules,
     },
     peers::{self, Peers},
-    store::{
-        MailboxStore, Stores,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
+    store::{MailboxStore, Stores, sqlite::SqliteOptions},
 };
 
 /// How long the outbox and the actors may each take to end.
@@ -58,8 +55,8 @@ pub struct App {
     pub address: SocketAddr,
     /// Its services, for whoever runs in the same process.
     pub services: Data<Services>,
-    /// The store, for faults and backups.
-    pub sqlite: SqliteStore,
+    /// The store, for faults.
+    pub storage: Storage,
     outbox: Outbox,
     runtime: Arc<Runtime>,
     watch: Arc<Watch>,
@@ -98,19 +95,20 @@ impl App {
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
         let data_dir = DataDir::lock(&config.data_dir)?;
         let secrets = config.secrets()?;
-        let sqlite = SqliteStore::open(data_dir.path(), options)?;
+        let storage = Storage::open(config, data_dir.path(), options).await?;
         let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
-        let parts = Parts { config, secrets: &secrets, sqlite: &sqlite, runtime: &runtime };
+        let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
         let (services, outbox, rabbit) = parts.services(index, data_dir.path())?;
         let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit);
+        let watch =
+            Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, services.catalogue.clone());
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { address, services, sqlite, outbox, runtime, watch, server: handle, _data_dir: data_dir })
+        Ok(Self { address, services, storage, outbox, runtime, watch, server: handle, _data_dir: data_dir })
     }
 
     /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
@@ -124,8 +122,7 @@ impl App {
         self.services.webhooks.finish(END_WITHIN).await;
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
-        let sqlite = self.sqlite;
-        tokio::task::spawn_blocking(move || sqlite.close()).await??;
+        self.storage.close().await?;
         Ok(Ended { actors_alive, events_waiting })
     }
 
@@ -141,7 +138,7 @@ impl App {
 struct Parts<'a> {
     config: &'a Config,
     secrets: &'a Secrets,
-    sqlite: &'a SqliteStore,
+    storage: &'a Storage,
     runtime: &'a Runtime,
 }
 
@@ -152,20 +149,27 @@ impl Parts<'_> {
         data_dir: &std::path::Path,
     ) -> Result<(Services, Outbox, Option<RabbitBridge>)> {
         let (config, runtime) = (self.config, self.runtime);
-        let (stores, peers) = (self.sqlite.stores(), Peers::default());
+        let (stores, peers) = (self.storage.stores(), Peers::default());
         let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
         let window = signed(config.order.payment_window);
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
         let listener: Arc<dyn StockListener> = snapshots.clone();
+        let shared = stores.shared.is_some();
+        if let Some(store) = &stores.shared {
+            inventory::follow(runtime, Arc::clone(store), Arc::clone(&listener));
+        }
 
         let passwords = Passwords::start(config.passwords.hashers()).context("the password threads did not start")?;
-        let accounts = Accounts::start(runtime, Arc::clone(&stores.accounts), passwords);
+        let accounts = Accounts::start(runtime, Arc::clone(&stores.accounts), passwords, shared);
         let inventory = Inventory::start(runtime, Arc::clone(&stores.stock), listener, window);
-        let pictures = Arc::new(LocalPictures::new(data_dir));
+        let pictures: Arc<dyn PictureStore> = match &stores.shared {
+            Some(shared) => Arc::new(SharedPictures::new(Arc::clone(shared))),
+            None => Arc::new(LocalPictures::new(data_dir)),
+        };
         let catalogue =
-            Catalogue::start(runtime, Arc::clone(&stores.products), snapshots, index, pictures, peers.clone());
-        let carts = Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle);
+            Catalogue::start(runtime, Arc::clone(&stores.products), snapshots, index, pictures, peers.clone(), shared);
+        let carts = Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared);
         let pricing = Pricing {
             tax_basis_points: config.pricing.tax_basis_points,
             shipping_minor: config.pricing.shipping_flat_minor,

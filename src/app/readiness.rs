@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::{
-    actors::{outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    actors::{catalogue::Catalogue, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
-    store::sqlite::SqliteStore,
 };
 
 /// How often to look.
@@ -28,6 +28,7 @@ pub struct Watch {
     runtime: Arc<Runtime>,
     store: Mutex<Part>,
     rabbit: Option<RabbitBridge>,
+    catalogue: Catalogue,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -40,27 +41,29 @@ fn store_part(state: PartState, detail: Option<String>) -> Part {
 impl Watch {
     /// Starts looking. A large database's integrity is checked in the background.
     pub(super) fn start(
-        sqlite: SqliteStore,
+        storage: Storage,
         runtime: Arc<Runtime>,
         outbox: Outbox,
         rabbit: Option<RabbitBridge>,
+        catalogue: Catalogue,
     ) -> Arc<Self> {
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
             rabbit,
+            catalogue,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
             task: Mutex::new(None),
         });
         let looking = Arc::clone(&watch);
         let task = actix_rt::spawn(async move {
-            if let Err(error) = sqlite.integrity_check().await {
+            if let Err(error) = storage.integrity_check().await {
                 tracing::error!(%error, "the database is damaged");
                 *looking.broken.lock() = Some(error.to_string());
             }
             loop {
-                looking.look(&sqlite, &outbox).await;
+                looking.look(&storage, &outbox).await;
                 tokio::time::sleep(EVERY).await;
             }
         });
@@ -68,9 +71,9 @@ impl Watch {
         watch
     }
 
-    async fn look(&self, sqlite: &SqliteStore, outbox: &Outbox) {
+    async fn look(&self, storage: &Storage, outbox: &Outbox) {
         let damage = self.broken.lock().clone();
-        let part = match (damage, sqlite.check().await) {
+        let part = match (damage, storage.check().await) {
             (Some(damage), _) => store_part(PartState::Down, Some(damage)),
             (None, Ok(())) => store_part(PartState::Up, None),
             (None, Err(error)) => store_part(PartState::Down, Some(error.to_string())),
@@ -100,10 +103,17 @@ impl Watch {
             failing: kind.failing > 0,
         };
         ReadinessReport {
-            parts: std::iter::once(self.store.lock().clone()).chain(self.broker()).collect(),
+            parts: std::iter::once(self.store.lock().clone()).chain(self.broker()).chain(self.search()).collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
+    }
+
+    /// The search index, while it is not up with the store yet.
+    fn search(&self) -> Option<Part> {
+        let detail = Some("the search index is being built".to_owned());
+        let behind = Part { name: "search".to_owned(), state: PartState::Down, detail };
+        (!self.catalogue.caught_up()).then_some(behind)
     }
 
     /// The broker, where one is used: without it the shop sells on and events wait.

@@ -10,16 +10,11 @@ const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not 
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 const PEERS: &str = "this build serves every service in one process and calls no others yet";
 
-const ROWS: [(&str, Given, &str); 14] = [
+const ROWS: [(&str, Given, &str); 13] = [
     (
         "services",
         |config| config.services != Services::All,
         "this build serves all services in one process; write all, for serving some of them is not built in yet",
-    ),
-    (
-        "mongo.uri",
-        |config| config.mongo.uri.is_some(),
-        "this build keeps its documents in SQLite; MongoDB is not built in yet",
     ),
     (
         "redis.url",

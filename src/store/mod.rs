@@ -19,6 +19,7 @@ pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod products;
+pub mod shared;
 pub mod sqlite;
 pub mod webhooks;
 
@@ -33,6 +34,7 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
 pub use products::ProductStore;
+pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
 
 /// Says by an event's name whether anybody listens to it.
@@ -93,4 +95,6 @@ pub struct Stores {
     pub outbox: Arc<dyn OutboxStore>,
     /// Webhooks and what is on its way to them.
     pub webhooks: Arc<dyn WebhookStore>,
+    /// What nodes tell one another, when the store is one that many use at once.
+    pub shared: Option<Arc<dyn SharedStore>>,
 }

@@ -18,7 +18,7 @@ use tokio::{
     sync::{Notify, Semaphore},
 };
 
-use super::{MongoOptions, codec::Failed, sequence::Sequence, stock::lane::Lanes};
+use super::{MongoOptions, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
 use crate::store::{KeepEvent, StoreError};
 
 /// How long the driver looks for a server before it says that there is none.
@@ -33,7 +33,9 @@ pub(super) struct Collections {
     pub dead_tokens: Collection<Document>,
     pub products: Collection<Document>,
     pub counters: Collection<Document>,
+    pub files: Collection<Document>,
     pub stock: Collection<Document>,
+    pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
     pub carts: Collection<Document>,
     pub orders: Collection<Document>,
@@ -63,7 +65,9 @@ impl Collections {
             dead_tokens: auth.collection("dead_tokens"),
             products: product.collection("products"),
             counters: product.collection("counters"),
+            files: product.collection("files"),
             stock: inventory.collection("stock"),
+            shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
             carts: cart.collection("carts"),
             orders: order.collection("orders"),
@@ -83,10 +87,33 @@ impl Collections {
         }
     }
 
-    /// The collections whose documents carry events.
-    pub(super) fn with_outbox(&self) -> [&Collection<Document>; 5] {
-        [&self.users, &self.products, &self.stock, &self.orders, &self.payments]
+    /// The collections whose documents carry events, each with its database's leases.
+    pub(super) fn with_outbox(&self) -> [Outbox; 5] {
+        [
+            ("auth", &self.users),
+            ("product", &self.products),
+            ("inventory", &self.stock),
+            ("order", &self.orders),
+            ("payment", &self.payments),
+        ]
+        .map(|(name, collection)| {
+            let database = self.databases.iter().find(|database| database.name().ends_with(name));
+            let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
+            Outbox { name, events: collection.clone(), leases }
+        })
     }
+
+    /// Where it stands who tries parked messages again.
+    pub(super) fn parked_leases(&self) -> Collection<Document> {
+        self.databases[6].collection("leases")
+    }
+}
+
+/// A collection whose documents carry events.
+pub(super) struct Outbox {
+    pub name: &'static str,
+    pub events: Collection<Document>,
+    pub leases: Collection<Document>,
 }
 
 /// The open store.
@@ -95,6 +122,7 @@ pub(super) struct Engine {
     pub(super) written: Arc<Notify>,
     pub(super) sequence: Arc<Sequence>,
     pub(super) lanes: Arc<Lanes>,
+    pub(super) leases: Arc<Leases>,
     keep_event: KeepEvent,
     deadline: Duration,
     permits: Arc<Semaphore>,
@@ -131,6 +159,7 @@ impl Engine {
             written: Arc::new(Notify::new()),
             sequence: Arc::new(Sequence::new()),
             lanes: Arc::new(Lanes::default()),
+            leases: Arc::new(Leases::new()),
             keep_event: options.keep_event,
             deadline,
             permits: Arc::new(Semaphore::new(options.in_flight)),
@@ -169,6 +198,15 @@ impl Engine {
             Ok(())
         })
         .await
+    }
+
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        for outbox in self.collections.with_outbox() {
+            let leases = Arc::clone(&self.leases);
+            self.run(async move { leases.give_back(&outbox.leases).await }).await?;
+        }
+        let (leases, parked) = (Arc::clone(&self.leases), self.collections.parked_leases());
+        self.run(async move { leases.give_back(&parked).await }).await
     }
 
     pub(super) async fn drop_databases(&self) -> Result<(), StoreError> {

@@ -35,6 +35,8 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.dead_tokens, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.products, "sequence", doc! { "sequence": 1 }, Kind::Plain),
         index(&all.products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
+        index(&all.stock, "changed", doc! { "changedAt": 1 }, Kind::Plain),
+        index(&all.shares, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.reservations, "expiry_by_state", doc! { "state": 1, "expiresAt": 1 }, Kind::Plain),
         index(&all.carts, "unique_user", doc! { "user": 1 }, Kind::Unique),
         index(&all.orders, "unique_cart", doc! { "user": 1, "cartVersion": 1 }, Kind::Unique),
@@ -61,8 +63,9 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     for row in table {
         make(engine, row).await?;
     }
-    for collection in all.with_outbox() {
-        make(engine, index(collection, "outbox", doc! { "outbox.n": 1 }, Kind::Plain)).await?;
+    for outbox in all.with_outbox() {
+        let keys = doc! { "outbox.n": 1 };
+        make(engine, Index { collection: &outbox.events, name: "outbox", keys, kind: Kind::Plain }).await?;
     }
     Ok(())
 }

@@ -20,12 +20,14 @@ mod codec;
 mod dashboard;
 mod engine;
 mod indexes;
+mod leases;
 mod mailbox;
 mod orders;
 mod outbox;
 mod payments;
 mod products;
 mod sequence;
+mod shared;
 mod stock;
 mod webhooks;
 
@@ -98,6 +100,7 @@ impl MongoStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),
         }
     }
@@ -108,6 +111,14 @@ impl MongoStore {
     /// What keeps it from doing so.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.engine.check().await
+    }
+
+    /// Lets another node carry on what this one did, at once.
+    ///
+    /// # Errors
+    /// When the server is away; then another node carries on some seconds later.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.engine.close().await
     }
 
     /// Removes every database of this prefix; for tests.

@@ -34,11 +34,14 @@ impl Engine {
 #[async_trait]
 impl OutboxStore for Engine {
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError> {
-        let (collections, after) = (self.collections.clone(), codec::long(after)?);
+        let (collections, leases, after) = (self.collections.clone(), self.leases.clone(), codec::long(after)?);
         self.run(async move {
             let mut documents = vec![];
-            for collection in collections.with_outbox() {
-                documents.extend(outboxes(collection, after, limit).await?);
+            for outbox in collections.with_outbox() {
+                // Else another node carries them on.
+                if leases.hold(outbox.name, &outbox.leases).await? {
+                    documents.extend(outboxes(&outbox.events, after, limit).await?);
+                }
             }
             documents.sort_by_key(|document| document.first().map(|(number, _)| *number));
             let mut events: Vec<(u64, Envelope)> = merged(documents);
@@ -69,10 +72,10 @@ impl OutboxStore for Engine {
             if numbers.is_empty() {
                 return Ok(());
             }
-            for collection in collections.with_outbox() {
+            for outbox in collections.with_outbox() {
                 let theirs = doc! { "outbox.n": { "$in": &numbers } };
                 let taken = doc! { "$pull": { "outbox": { "n": { "$in": &numbers } } } };
-                collection.update_many(theirs, taken).await.map_err(|error| Failed::write(&error))?;
+                outbox.events.update_many(theirs, taken).await.map_err(|error| Failed::write(&error))?;
             }
             Ok(())
         })
@@ -83,8 +86,8 @@ impl OutboxStore for Engine {
         let collections = self.collections.clone();
         self.run(async move {
             let mut depth = 0_usize;
-            for collection in collections.with_outbox() {
-                let find = collection.find(doc! { "outbox.n": { "$gt": 0_i64 } }).projection(doc! { "outbox.n": 1 });
+            for outbox in collections.with_outbox() {
+                let find = outbox.events.find(doc! { "outbox.n": { "$gt": 0_i64 } }).projection(doc! { "outbox.n": 1 });
                 let lengths = codec::all(find, |row| Ok(row.get_array("outbox").map_or(0, Vec::len))).await?;
                 depth += lengths.into_iter().sum::<usize>();
             }
@@ -94,8 +97,11 @@ impl OutboxStore for Engine {
     }
 
     async fn retry_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Parked>, StoreError> {
-        let parked = self.collections.parked.clone();
+        let (parked, leases, of) = (self.collections.parked.clone(), self.leases.clone(), self.collections.clone());
         self.run(async move {
+            if !leases.hold("notification", &of.parked_leases()).await? {
+                return Ok(vec![]);
+            }
             let due = doc! { "retryAt": { "$lte": now.as_microsecond() } };
             codec::all(parked.find(due).sort(doc! { "retryAt": 1, "n": 1 }).limit(limit.into()), read).await
         })

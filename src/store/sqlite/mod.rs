@@ -84,6 +84,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            shared: None,
             webhooks: self.engine.clone(),
         }
     }

@@ -6,14 +6,18 @@
 //!
 //! **Invariant:** every act is answered, after the write that it is part of.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::level::{HoldKey, Level, Stored};
+use super::level::{HoldKey, Level, Share, Stage, Stored};
 use crate::{
-    domain::{Timestamp, ids::ProductId, inventory::StockLevel},
+    domain::{ids::ProductId, inventory::StockLevel},
     store::StoreError,
 };
 
@@ -25,10 +29,8 @@ const WAITING: usize = 4_096;
 const TRIES: u32 = 40;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(40);
-/// For how long it is remembered that a hold ended: longer than any call takes.
-const REMEMBER_ENDED: i64 = 30_000_000;
-/// For how long it is remembered that units came back.
-const REMEMBER_RETURNS: i64 = 600_000_000;
+/// How many shares a stock document carries before they are moved out of it.
+const CARRIED: usize = 64;
 
 /// One change to one product's stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,39 +60,50 @@ pub(super) enum Outcome {
     NoProduct,
 }
 
+impl Act {
+    const fn key(self) -> Option<HoldKey> {
+        match self {
+            Self::Set(_) => None,
+            Self::Hold(key, _) | Self::Release(key) | Self::Sell(key) | Self::Restock(key, _) => Some(key),
+        }
+    }
+}
+
 impl Level {
-    /// Carries an act out, if the rules allow it.
-    fn apply(&mut self, act: Act, now: i64) -> Outcome {
-        let after = match act {
-            Act::Set(available) => Some(self.level.set_available(available)),
+    /// Carries an act out, if the rules allow it. `moved` are the shares of the acts' keys
+    /// that are in documents of their own; what the stock document carries is newer.
+    fn apply(&mut self, act: Act, moved: &BTreeMap<HoldKey, Share>) -> Outcome {
+        let share = act.key().and_then(|key| self.shares.get(&key).or_else(|| moved.get(&key))).copied();
+        let held = share.filter(|share| share.stage == Stage::Held);
+        let (after, next) = match act {
+            Act::Set(available) => (self.level.set_available(available), None),
             _ if !self.exists => return Outcome::NoProduct,
-            Act::Hold(key, _) if self.holds.contains_key(&key) || self.ended.contains_key(&key) => None,
-            Act::Hold(key, quantity) => {
-                let Some(held) = self.level.reserve(quantity) else { return Outcome::Short(self.level.available()) };
-                self.holds.insert(key, quantity);
-                Some(held)
-            }
-            Act::Release(key) => self.end(key, now).map(|quantity| self.level.release(quantity)),
-            Act::Sell(key) => self.end(key, now).map(|quantity| self.level.commit(quantity)),
-            Act::Restock(key, _) if self.returns.contains_key(&key) => None,
-            Act::Restock(key, quantity) => {
-                self.returns.retain(|_, at| *at > now - REMEMBER_RETURNS);
-                self.returns.insert(key, now);
-                Some(self.level.restock(quantity))
-            }
+            Act::Hold(key, quantity) if share.is_none() => match self.level.reserve(quantity) {
+                Some(after) => (after, Some((key, Share { stage: Stage::Held, quantity }))),
+                None => return Outcome::Short(self.level.available()),
+            },
+            Act::Release(key) => match held {
+                Some(held) => {
+                    (self.level.release(held.quantity), Some((key, Share { stage: Stage::Released, ..held })))
+                }
+                None => return Outcome::Was(self.level),
+            },
+            Act::Sell(key) => match held {
+                Some(held) => (self.level.commit(held.quantity), Some((key, Share { stage: Stage::Sold, ..held }))),
+                None => return Outcome::Was(self.level),
+            },
+            Act::Restock(key, _) => match share.filter(|share| share.stage == Stage::Sold) {
+                Some(sold) => {
+                    (self.level.restock(sold.quantity), Some((key, Share { stage: Stage::Returned, ..sold })))
+                }
+                None => return Outcome::Was(self.level),
+            },
+            Act::Hold(..) => return Outcome::Was(self.level),
         };
-        let Some(after) = after else { return Outcome::Was(self.level) };
         self.level = after;
+        self.shares.extend(next);
         self.exists = true;
         Outcome::Done(after)
-    }
-
-    /// Takes a hold out; returns how many units it was of, if it was there.
-    fn end(&mut self, key: HoldKey, now: i64) -> Option<u32> {
-        let quantity = self.holds.remove(&key)?;
-        self.ended.retain(|_, at| *at > now - REMEMBER_ENDED);
-        self.ended.insert(key, now);
-        Some(quantity)
     }
 }
 
@@ -156,7 +169,8 @@ async fn work(lanes: Arc<Lanes>, stored: Stored, product: ProductId) {
             lane.drain(..some).collect::<Vec<_>>()
         };
         let acts: Vec<Act> = joined.iter().map(|waiting| waiting.act).collect();
-        match write(&stored, product, &acts, &mut known).await {
+        let written = write(&stored, product, &acts, &mut known).await;
+        match written {
             Ok(outcomes) => {
                 for (waiting, outcome) in joined.into_iter().zip(outcomes) {
                     let _gone = waiting.answer.send(Ok(outcome));
@@ -168,6 +182,13 @@ async fn work(lanes: Arc<Lanes>, stored: Stored, product: ProductId) {
                     let _gone = waiting.answer.send(Err(error.clone()));
                 }
             }
+        }
+        if let Some(level) = known.take_if(|level| level.shares.len() > CARRIED) {
+            // If it fails they are carried a while longer.
+            known = stored.move_out(&level).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, %product, "shares of a stock were not moved out");
+                None
+            });
         }
     }
 }
@@ -185,9 +206,12 @@ async fn write(
             Some(known) => (known, false),
             None => (stored.load(product).await?, true),
         };
+        // After the stock document and before it is written: see `level`.
+        let elsewhere: Vec<HoldKey> =
+            acts.iter().filter_map(|act| act.key()).filter(|key| !before.shares.contains_key(key)).collect();
+        let moved = stored.moved(product, &elsewhere).await?;
         let mut after = before.clone();
-        let now = Timestamp::now().as_microsecond();
-        let outcomes: Vec<Outcome> = acts.iter().map(|act| after.apply(*act, now)).collect();
+        let outcomes: Vec<Outcome> = acts.iter().map(|act| after.apply(*act, &moved)).collect();
         let all_done = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Done(_)));
         if !fresh && !all_done {
             // What refuses may be long over on another node.
@@ -206,52 +230,50 @@ async fn write(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::domain::ids::OrderId;
 
-    fn act() -> impl Strategy<Value = (u8, u8, u32)> {
-        (0..5_u8, 0..6_u8, 1..9_u32)
-    }
-
     proptest! {
-        /// Each act may come again at any time, and the sums hold.
+        /// Each act may come again at any time, shares may be moved out between any two, and
+        /// the sums hold.
         #[test]
-        fn reserved_is_the_sum_of_the_holds(acts in proptest::collection::vec(act(), 1..200)) {
+        fn reserved_and_sold_are_the_sums_of_the_shares(
+            acts in proptest::collection::vec((0..6_u8, 0..6_usize, 1..9_u32), 1..200),
+        ) {
             let orders: Vec<OrderId> = (0..6).map(|_| OrderId::generate()).collect();
-            let mut level = Level::empty(ProductId::generate());
-            level.apply(Act::Set(20), 0);
+            let (mut level, mut moved) = (Level::empty(ProductId::generate()), BTreeMap::new());
+            level.apply(Act::Set(20), &moved);
             let mut received = 20_i64;
-            let mut sold: BTreeMap<HoldKey, u32> = BTreeMap::new();
             for (kind, order, quantity) in acts {
-                let key = HoldKey { order: orders[usize::from(order)], attempt: 1 };
+                let key = HoldKey { order: orders[order], attempt: 1 };
                 let act = match kind {
                     0 => Act::Set(quantity),
                     1 => Act::Hold(key, quantity),
                     2 => Act::Release(key),
                     3 => Act::Sell(key),
-                    // Only what was sold comes back: the reservation's state sees to that.
-                    _ => match sold.get(&key) {
-                        Some(quantity) => Act::Restock(key, *quantity),
-                        None => continue,
-                    },
+                    4 => Act::Restock(key, quantity),
+                    _ => {
+                        moved.extend(std::mem::take(&mut level.shares));
+                        continue;
+                    }
                 };
-                let (before, held) = (level.clone(), level.holds.get(&key).copied());
-                let outcome = level.apply(act, 1);
-                let done = matches!(outcome, Outcome::Done(_));
-                if !done {
+                let before = level.clone();
+                let outcome = level.apply(act, &moved);
+                if !matches!(outcome, Outcome::Done(_)) {
                     prop_assert_eq!(&level, &before);
                 }
-                match act {
-                    Act::Set(available) => received += i64::from(available) - before.level.available(),
-                    Act::Sell(key) if done => { sold.insert(key, held.unwrap_or(0)); }
-                    _ => {}
+                if let Act::Set(available) = act {
+                    received += i64::from(available) - before.level.available();
                 }
-                let holds: i64 = level.holds.values().map(|quantity| i64::from(*quantity)).sum();
-                prop_assert_eq!(level.level.reserved, holds);
+                let mut all = moved.clone();
+                all.extend(level.shares.clone());
+                let sum = |stage| -> i64 {
+                    all.values().filter(|share| share.stage == stage).map(|share| i64::from(share.quantity)).sum()
+                };
+                prop_assert_eq!(level.level.reserved, sum(Stage::Held));
+                prop_assert_eq!(level.level.sold, sum(Stage::Sold));
                 prop_assert_eq!(level.level.available() + level.level.reserved + level.level.sold, received);
                 prop_assert!(level.level.available() >= 0);
             }

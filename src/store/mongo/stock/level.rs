@@ -1,10 +1,21 @@
-//! The stock document of a product.
+//! The stock document of a product, and the documents of who has units of it.
 //!
-//! **Invariant:** a document is written only where its version is the one that was read.
+//! What an order's try has of a product is a *share*: held, sold, released or returned. A
+//! stock document carries the shares that changed lately, so that counts and shares change
+//! in one write; when they become many they are moved to documents of their own, and the
+//! stock document stays small however many hold units of it.
+//!
+//! A share's document is written after the stock document had it, and taken out of that only
+//! afterwards; whoever decides reads the stock document first and writes it last, by its
+//! version. So a decision on an outdated share fails.
+//!
+//! **Invariant:** a document is written only where its version is the one that was read, and
+//! a share only moves on.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use bson::{Document, doc};
+use jiff::SignedDuration;
 use mongodb::Collection;
 
 use super::super::{
@@ -20,6 +31,9 @@ use crate::{
     },
     store::StoreError,
 };
+
+/// How long a share that has ended is known: longer than anybody may ask for its order.
+const REMEMBER: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// Which units of an order's: its id and which try of it to get them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,24 +54,62 @@ impl HoldKey {
     }
 }
 
+/// How far a share is; it only moves to the right, to `Released` or over `Sold` to `Returned`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Held,
+    Released,
+    Sold,
+    Returned,
+}
+
+impl Stage {
+    const ALL: [Self; 4] = [Self::Held, Self::Released, Self::Sold, Self::Returned];
+
+    /// The number that stands for it.
+    fn rank(self) -> i64 {
+        Self::ALL.iter().position(|stage| *stage == self).and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
+    }
+
+    fn of_rank(rank: i64) -> Result<Self, StoreError> {
+        let stage = usize::try_from(rank).ok().and_then(|at| Self::ALL.get(at));
+        stage.copied().ok_or_else(|| codec::corrupt(format!("a share at stage {rank}")))
+    }
+}
+
+/// What an order's try has of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Share {
+    pub stage: Stage,
+    pub quantity: u32,
+}
+
+impl Share {
+    fn document(self) -> Document {
+        doc! { "stage": self.stage.rank(), "quantity": i64::from(self.quantity) }
+    }
+
+    fn read(row: &Document) -> Result<Self, StoreError> {
+        Ok(Self {
+            stage: Stage::of_rank(codec::whole(row, "stage")?)?,
+            quantity: u32::try_from(codec::whole(row, "quantity")?).map_err(codec::corrupt)?,
+        })
+    }
+}
+
 /// A stock document as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Level {
     pub level: StockLevel,
-    /// Units that are reserved, by whom.
-    pub holds: BTreeMap<HoldKey, u32>,
-    /// Holds that ended lately, and when: so that a late echo does not hold again.
-    pub ended: BTreeMap<HoldKey, i64>,
-    /// Sold units that came back lately, and when: so that they come back once.
-    pub returns: BTreeMap<HoldKey, i64>,
+    /// The shares that changed lately.
+    pub shares: BTreeMap<HoldKey, Share>,
     /// Whether the document is there.
     pub exists: bool,
 }
 
 impl Level {
     pub(super) fn empty(product: ProductId) -> Self {
-        let level = StockLevel::empty(product);
-        Self { level, holds: BTreeMap::new(), ended: BTreeMap::new(), returns: BTreeMap::new(), exists: false }
+        Self { level: StockLevel::empty(product), shares: BTreeMap::new(), exists: false }
     }
 }
 
@@ -65,6 +117,8 @@ impl Level {
 #[derive(Clone)]
 pub(super) struct Stored {
     pub collection: Collection<Document>,
+    /// The documents of shares.
+    pub shares: Collection<Document>,
     /// Numbers for `StockChanged` events, when anybody wants them.
     pub sequence: Option<Arc<Sequence>>,
 }
@@ -74,16 +128,55 @@ impl Stored {
         let filter = doc! { "_id": codec::oid(product.bytes()) };
         let found = codec::first(&self.collection, filter, |row| {
             let mut full = Level { level: read(row)?, exists: true, ..Level::empty(product) };
-            for (field, value) in row.get_document("holds").into_iter().flatten() {
-                let quantity = value.as_i64().and_then(|quantity| u32::try_from(quantity).ok());
-                full.holds.insert(HoldKey::parse(field)?, quantity.ok_or_else(|| codec::corrupt("a hold of nothing"))?);
+            for (field, value) in row.get_document("shares").into_iter().flatten() {
+                let share = value.as_document().ok_or_else(|| codec::corrupt("a share that is none"))?;
+                full.shares.insert(HoldKey::parse(field)?, Share::read(share)?);
             }
-            full.ended = times(row, "ended")?;
-            full.returns = times(row, "returns")?;
             Ok(full)
         })
         .await?;
         Ok(found.unwrap_or_else(|| Level::empty(product)))
+    }
+
+    /// The shares of these keys that have a document of their own.
+    pub(super) async fn moved(
+        &self,
+        product: ProductId,
+        keys: &[HoldKey],
+    ) -> Result<BTreeMap<HoldKey, Share>, StoreError> {
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let names: Vec<String> = keys.iter().map(|key| name(product, *key)).collect();
+        let rows = codec::all(self.shares.find(doc! { "_id": { "$in": names } }), |row| {
+            let (_, field) =
+                codec::string(row, "_id")?.split_once('_').ok_or_else(|| codec::corrupt("a share's id"))?;
+            Ok((HoldKey::parse(field)?, Share::read(row)?))
+        });
+        Ok(rows.await?.into_iter().collect())
+    }
+
+    /// Moves all shares of a stock document to documents of their own; returns it without
+    /// them, or `None` when somebody else wrote it meanwhile.
+    pub(super) async fn move_out(&self, level: &Level) -> Result<Option<Level>, StoreError> {
+        let product = level.level.product;
+        for (key, share) in &level.shares {
+            let id = name(product, *key);
+            let mut fields = share.document();
+            if share.stage != Stage::Held {
+                let forget = Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX);
+                fields.insert("forgetAt", codec::date(forget));
+            }
+            // One that is further already stays: making it a second time fails for its id.
+            let earlier = doc! { "_id": id, "stage": { "$lt": share.stage.rank() } };
+            match self.shares.update_one(earlier, doc! { "$set": fields }).upsert(true).await {
+                Err(error) if !codec::is_duplicate(&error) => return Err(Failed::write(&error)),
+                _ => {}
+            }
+        }
+        let mut after = Level { shares: BTreeMap::new(), ..level.clone() };
+        after.level.version += 1;
+        Ok(self.put(level, &after).await?.then_some(after))
     }
 
     /// Writes `after` where the document still is `before`; returns whether it was.
@@ -94,11 +187,15 @@ impl Stored {
             "available": after.level.available(),
             "sold": after.level.sold,
             "version": codec::long(after.level.version)?,
+            "changedAt": Timestamp::now().as_microsecond(),
         };
         let mut unset = Document::new();
-        changed(&mut set, &mut unset, "holds", &before.holds, &after.holds);
-        changed(&mut set, &mut unset, "ended", &before.ended, &after.ended);
-        changed(&mut set, &mut unset, "returns", &before.returns, &after.returns);
+        for (key, share) in after.shares.iter().filter(|(key, share)| before.shares.get(key) != Some(share)) {
+            set.insert(format!("shares.{}", key.field()), share.document());
+        }
+        for key in before.shares.keys().filter(|key| !after.shares.contains_key(key)) {
+            unset.insert(format!("shares.{}", key.field()), "");
+        }
         if let Some(sequence) = &self.sequence {
             // The newest tells all that an older one that still waits would have told.
             let event = Envelope::new(Event::StockChanged(after.level), Timestamp::now());
@@ -124,30 +221,13 @@ impl Stored {
     }
 }
 
-/// The entries that came, as fields to set, and those that went, as fields to unset.
-fn changed<V: Copy + Into<i64>>(
-    set: &mut Document,
-    unset: &mut Document,
-    map: &str,
-    before: &BTreeMap<HoldKey, V>,
-    after: &BTreeMap<HoldKey, V>,
-) {
-    for (key, value) in after.iter().filter(|(key, _)| !before.contains_key(key)) {
-        let value: i64 = (*value).into();
-        set.insert(format!("{map}.{}", key.field()), value);
-    }
-    for key in before.keys().filter(|key| !after.contains_key(key)) {
-        unset.insert(format!("{map}.{}", key.field()), "");
-    }
-}
-
-fn times(row: &Document, map: &str) -> Result<BTreeMap<HoldKey, i64>, StoreError> {
-    let entries = row.get_document(map).into_iter().flatten();
-    entries.map(|(field, at)| Ok((HoldKey::parse(field)?, at.as_i64().unwrap_or_default()))).collect()
+/// The id of a share's document: digits and a number, nothing that anybody typed.
+fn name(product: ProductId, key: HoldKey) -> String {
+    format!("{product}_{}", key.field())
 }
 
 /// The counts of a stock document.
-pub(super) fn read(row: &Document) -> Result<StockLevel, StoreError> {
+pub(in crate::store::mongo) fn read(row: &Document) -> Result<StockLevel, StoreError> {
     Ok(StockLevel {
         product: ProductId::from_bytes(codec::id(row, "_id")?),
         on_hand: codec::whole(row, "onHand")?,

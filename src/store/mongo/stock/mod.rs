@@ -1,12 +1,12 @@
 //! Stock and reservations, without a transaction over documents.
 //!
-//! A product's stock is one document with its counts and its *holds*: for each order that has
-//! units of it reserved, how many. Whatever changes it is one conditional write of that
-//! document (`lane`), which joins what waits for the same product. A reservation is another
-//! document that says what is to become of the order's lines (`reservation`); its steps over
+//! A product's stock is one document with its counts; what an order has of it is a *share*
+//! (`level`), exact with the counts and bounded in the document. Whatever changes them is one
+//! conditional write (`lane`), which joins what waits for the same product. A reservation is
+//! another document that says what is to become of the order's lines (`reservation`); its steps over
 //! the products are each idempotent, so that anybody may finish what somebody began (`drive`).
 //!
-//! **Invariant:** `reserved` of a stock document is the sum of its holds, after every write;
+//! **Invariant:** `reserved` of a stock document is the sum of the held shares, after every write;
 //! a reservation that says held, committed or released has no step left to do.
 
 mod drive;
@@ -15,7 +15,7 @@ mod level;
 mod reservation;
 
 use async_trait::async_trait;
-use bson::doc;
+use bson::{Document, doc};
 
 use self::{
     drive::Drive,
@@ -35,6 +35,13 @@ use crate::{
     },
 };
 
+pub(super) use self::level::read;
+
+/// Leaves out of a stock document what is not its counts.
+pub(super) fn counts() -> Document {
+    doc! { "shares": 0, "outbox": 0 }
+}
+
 /// The name of [`crate::domain::event::Event::StockChanged`].
 const STOCK_CHANGED: &str = "STOCK_CHANGED";
 
@@ -50,7 +57,7 @@ impl StockStore for Engine {
         let stock = self.collections.stock.clone();
         let ids: Vec<_> = products.iter().map(|product| codec::oid(product.bytes())).collect();
         self.run(async move {
-            let find = stock.find(doc! { "_id": { "$in": ids } }).projection(doc! { "holds": 0, "outbox": 0 });
+            let find = stock.find(doc! { "_id": { "$in": ids } }).projection(counts());
             codec::all(find, level::read).await
         })
         .await
@@ -118,6 +125,7 @@ impl Engine {
             reservations: self.collections.reservations.clone(),
             stock: Stored {
                 collection: self.collections.stock.clone(),
+                shares: self.collections.shares.clone(),
                 sequence: self.keeps(STOCK_CHANGED).then(|| self.sequence.clone()),
             },
             lanes: self.lanes.clone(),
