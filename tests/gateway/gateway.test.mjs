@@ -220,6 +220,27 @@ describe('one process a service', () => {
   });
 });
 
+test('the load balancer of docker/aws sends each path the same way', async () => {
+  const template = await readFile(path.join(here, '../../docker/aws/microbazaar.yaml'), 'utf8');
+  const rules = [];
+  for (const stack of template.split(/^  \w+Service:$/m).slice(1)) {
+    const value = (name) => stack.match(new RegExp(`^ +${name}: "?([^"\n]+)"?$`, 'm'))?.[1];
+    for (const kind of ['Path', 'Chat']) {
+      const patterns = value(`${kind}Patterns`)?.split(',');
+      assert.ok(!patterns || patterns.length <= 5, 'a rule takes five values');
+      if (patterns) rules.push({ service: value('Service'), priority: Number(value(`${kind}Priority`)), patterns });
+    }
+  }
+  assert.equal(new Set(rules.map((rule) => rule.priority)).size, rules.length, 'each priority stands once');
+  const split = rules.filter((rule) => rule.service !== 'all').sort((one, other) => one.priority - other.priority);
+  const matches = (pattern, url) => new RegExp(`^${pattern.replace(/[.]/g, '\\.').replaceAll('*', '.*')}$`).test(url);
+  for (const [url, service] of Object.entries(ROUTES)) {
+    if (url.startsWith('/dev/')) continue; // kept inside there
+    const rule = split.find(({ patterns }) => patterns.some((pattern) => matches(pattern, url.split('?')[0])));
+    assert.equal(rule?.service, service, url);
+  }
+});
+
 describe('two nodes', () => {
   const nodes = [];
   let shop;
