@@ -6,10 +6,13 @@
 
 mod build;
 mod commands;
+pub mod dead;
 pub mod demo;
+mod mail;
 mod readiness;
 mod serve;
 
 pub use build::{App, Ended};
 pub use commands::{admin_create, backup, fill_demo as demo_command, openapi, rebuild_projections};
+pub use mail::{mail_list, mail_resend, mail_show};
 pub use serve::serve;

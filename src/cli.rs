@@ -3,6 +3,7 @@
 //! **Invariant:** whatever goes wrong is one sentence on standard error; the exit code is 2 for
 //! a wrong flag, value or key, and 1 for what goes wrong later.
 
+pub mod dead;
 pub mod password;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,12 @@ pub enum Command {
     /// Look after the read models
     #[command(subcommand)]
     Projections(Projections),
+    /// Look after the mails, also while the shop runs
+    #[command(subcommand)]
+    Mail(Mail),
+    /// Look after messages that no consumer could handle
+    #[command(subcommand)]
+    Dead(dead::Dead),
 }
 
 /// Flags of `serve`.
@@ -110,6 +117,30 @@ pub enum Projections {
     Rebuild,
 }
 
+/// Commands about mails.
+#[derive(Debug, Subcommand)]
+pub enum Mail {
+    /// List the newest mails and what became of them
+    List {
+        /// Only those that were refused or tried too often
+        #[arg(long)]
+        failed: bool,
+        /// How many
+        #[arg(long, default_value = "50", value_parser = mails)]
+        limit: u32,
+    },
+    /// Show a mail
+    Show {
+        /// Its number in the list
+        id: u64,
+    },
+    /// Send a mail again, now
+    Resend {
+        /// Its number in the list
+        id: u64,
+    },
+}
+
 fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "a port is a whole number between 0 and 65535".into())
 }
@@ -117,6 +148,11 @@ fn port(text: &str) -> Result<u16, String> {
 fn products(text: &str) -> Result<u32, String> {
     let count = text.parse().ok().filter(|count| (1..=1_000_000).contains(count));
     count.ok_or_else(|| "write a whole number between 1 and 1000000".into())
+}
+
+fn mails(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=10_000).contains(count));
+    count.ok_or_else(|| "write a whole number between 1 and 10000".into())
 }
 
 impl Cli {

@@ -14,6 +14,7 @@ mod error;
 mod explain;
 mod layers;
 pub mod lock;
+mod mail;
 mod network;
 mod reader;
 pub mod secret;
@@ -34,13 +35,14 @@ pub use self::{
     error::ConfigError,
     layers::{Overrides, Sources},
     lock::{DataDir, LockError},
+    mail::{MailLogin, MailServer, MailTls, TokenSource},
     network::{Network, NetworkError},
     reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{
         CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
         LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig,
+        RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig, WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -88,7 +90,7 @@ pub struct Config {
     /// The language model.
     pub gemini: GeminiConfig,
     /// The mail server.
-    pub smtp: UrlConfig,
+    pub smtp: SmtpConfig,
     /// Mails.
     pub email: EmailConfig,
     /// Where the other services are.
@@ -103,6 +105,8 @@ pub struct Config {
     pub cart: CartConfig,
     /// The catalogue.
     pub catalogue: CatalogueConfig,
+    /// Webhooks.
+    pub webhooks: WebhooksConfig,
 }
 
 impl Config {

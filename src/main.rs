@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use microbazaar::{
     app,
-    cli::{self, Admin, Cli, Command, ConfigCommand, Projections, password},
+    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, dead, password},
     config::{Config, Sources},
     telemetry,
 };
@@ -40,6 +40,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => {} // printed above: it needs no configuration
         Command::Backup { file } => app::backup(&config, &file)?,
         Command::Projections(Projections::Rebuild) => app::rebuild_projections(&config)?,
+        Command::Mail(Mail::List { failed, limit }) => app::mail_list(&config, failed, limit)?,
+        Command::Mail(Mail::Show { id }) => app::mail_show(&config, id)?,
+        Command::Mail(Mail::Resend { id }) => app::mail_resend(&config, id)?,
+        Command::Dead(command) => return Ok(cli::print(&dead::run(&config, command)?)),
     }
     Ok(ExitCode::SUCCESS)
 }

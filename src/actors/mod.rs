@@ -15,3 +15,4 @@ pub mod payment;
 pub mod rabbit_bridge;
 pub mod runtime;
 pub mod seller_dashboard;
+pub mod webhook;

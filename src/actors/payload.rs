@@ -45,6 +45,11 @@ impl<'a> Payload<'a> {
         text.parse().map_err(|_| HandleError::Unreadable(format!("`{name}` is not an id")))
     }
 
+    /// Whether there is nothing under `key`, or null.
+    pub(crate) fn is_missing(self, key: &str) -> bool {
+        self.0.get(key).is_none_or(Value::is_null)
+    }
+
     /// A whole number, zero or above.
     pub(crate) fn count(self, key: &str) -> Option<u64> {
         self.0.get(key)?.as_u64()

@@ -16,13 +16,14 @@ use crate::{
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{Inventory, StockListener},
-        notification::{EmailChannel, Notifications, ShopInfo},
+        notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
         payment::Payments,
         rabbit_bridge::{RabbitBridge, RabbitSettings},
         runtime::Runtime,
         seller_dashboard::SellerDashboard,
+        webhook::{WebhookSettings, Webhooks},
     },
     bus::Consumer,
     config::{Config, Consume, DataDir, Environment, Secrets},
@@ -37,10 +38,11 @@ use crate::{
     integrations::{
         imagekit::LocalPictures,
         razorpay::{Keys, PaymentGateway, SandboxGateway},
+        webhook::address::UrlRules,
     },
     peers::{self, Peers},
     store::{
-        MailboxStore,
+        MailboxStore, Stores,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -119,6 +121,7 @@ impl App {
         self.watch.draining();
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
+        self.services.webhooks.finish(END_WITHIN).await;
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         let sqlite = self.sqlite;
@@ -188,21 +191,37 @@ impl Parts<'_> {
 
         let dashboard = SellerDashboard::start(runtime, &stores);
         let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-        let email = EmailChannel::new(peers, Notifications::mailbox(&stores), shop);
+        let webhooks = self.webhooks(&stores, &peers)?;
+        let email = EmailChannel::new(peers, super::mail::mailer(config, &stores)?, shop);
         let notifications = Notifications::start(runtime, Arc::new(email));
-        let consumers: Vec<Arc<dyn Consumer>> = vec![Arc::new(notifications), Arc::new(dashboard.clone())];
+        let telling = Notifications::start(runtime, Arc::new(WebhookChannel::new(webhooks.clone())));
+        let consumers: Vec<Arc<dyn Consumer>> =
+            vec![Arc::new(notifications), Arc::new(dashboard.clone()), Arc::new(telling)];
         let rabbit = self.rabbit(&consumers);
         let carrier: Arc<dyn Carrier> = match &rabbit {
             Some(bridge) => Arc::new(bridge.clone()),
-            None => Arc::new(InProcess::new(consumers)),
+            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
         };
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
         let mailbox: Option<Arc<dyn MailboxStore>> = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
         let inventory: Arc<dyn peers::Inventory> = Arc::new(inventory);
         let sandbox = Some(sandbox);
         let services =
-            Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, sandbox, mailbox };
+            Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, webhooks, sandbox, mailbox };
         Ok((services, outbox, rabbit))
+    }
+
+    fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
+        let config = &self.config.webhooks;
+        let allow_http = self.config.environment == Environment::Development || config.allow_private;
+        let settings = WebhookSettings {
+            rules: UrlRules { allow_http, allow_private: config.allow_private },
+            retry_delays: config.retry_delays.clone(),
+            switch_off_after: config.switch_off_after,
+            timeout: config.timeout,
+        };
+        let started = Webhooks::start(self.runtime, Arc::clone(&stores.webhooks), peers.clone(), settings);
+        started.context("webhooks cannot be sent")
     }
 
     /// The bridge to the broker, when there is one to be used.

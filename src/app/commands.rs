@@ -103,7 +103,7 @@ fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOn
     })
 }
 
-fn print(line: &str) {
+pub(super) fn print(line: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     // Nobody may be reading; the work is done all the same.

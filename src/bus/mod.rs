@@ -44,6 +44,12 @@ pub trait Consumer: Send + Sync {
     /// The queues it reads.
     fn queues(&self) -> &'static [&'static str];
 
+    /// Whether there is anybody to tell. Within the process nothing is made for a consumer that
+    /// does not listen; a queue at a broker is read in any case, and what comes is passed over.
+    fn is_listening(&self) -> bool {
+        true
+    }
+
     /// Applies deliveries in their order and answers for each, when its effect is stored.
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>>;
 }

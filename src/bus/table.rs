@@ -7,25 +7,56 @@
 pub struct Queue {
     /// Its name at the broker.
     pub name: &'static str,
-    /// The service that publishes to it, `None` when only other programs do.
+    /// The service that publishes to it by its name, `None` when only other programs do.
     pub publisher: Option<&'static str>,
     /// The service that reads it.
     pub reader: &'static str,
     /// The name of the event in it. [`ORDER_UPDATED_DASHBOARD`] carries every later event of
     /// an order; each message's `type` is its own.
     pub event: &'static str,
+    /// The routing keys by which it is bound to [`EXCHANGE`]: its messages are those of the
+    /// exchange. Empty for a queue that is published to by its name.
+    pub bound_to: &'static [&'static str],
+}
+
+impl Queue {
+    /// Whether the exchange puts messages with this routing key into it.
+    #[must_use]
+    pub fn takes(&self, routing_key: &str) -> bool {
+        self.bound_to.iter().any(|pattern| topic_matches(pattern, routing_key))
+    }
+}
+
+/// Whether a topic exchange takes `key` for one of `pattern`, in which `*` is one word.
+fn topic_matches(pattern: &str, key: &str) -> bool {
+    let (mut wanted, mut words) = (pattern.split('.'), key.split('.'));
+    loop {
+        match (wanted.next(), words.next()) {
+            (None, None) => return true,
+            (Some(want), Some(word)) if want == "*" || want == word => {}
+            _ => return false,
+        }
+    }
 }
 
 macro_rules! queues {
-    ($($const:ident = $name:literal, $publisher:expr, $reader:literal, $event:literal;)*) => {
+    ($($const:ident = $name:literal, $publisher:expr, $reader:literal, $event:literal $(, bound_to $keys:expr)?;)*) => {
         $(#[doc = concat!("`", $name, "`, read by ", $reader, ".")]
         pub const $const: &str = $name;)*
 
         /// Every queue.
         pub const QUEUES: &[Queue] = &[
-            $(Queue { name: $const, publisher: $publisher, reader: $reader, event: $event },)*
+            $(Queue {
+                name: $const,
+                publisher: $publisher,
+                reader: $reader,
+                event: $event,
+                bound_to: queues!(@keys $($keys)?),
+            },)*
         ];
     };
+    (@keys) => { &[] };
+    (@keys $keys:expr) => { $keys };
 }
 
 queues! {
@@ -46,6 +77,8 @@ queues! {
     PAYMENT_CREATED_DASHBOARD = "PAYMENT_SELLER_DASHBOARD.PAYMENT_CREATED", Some("payment"), "seller-dashboard", "PAYMENT_CREATED";
     PAYMENT_UPDATED_DASHBOARD = "PAYMENT_SELLER_DASHBOARD.PAYMENT_UPDATED", Some("payment"), "seller-dashboard", "PAYMENT_UPDATED";
     PAYMENT_UPDATE_DASHBOARD = "PAYMENT_SELLER_DASHBOARD.PAYMENT_UPDATE", None, "seller-dashboard", "PAYMENT_UPDATED";
+    EVENTS_WEBHOOK = "NOTIFICATION_WEBHOOK.EVENTS", None, "notification", "EVENTS",
+        bound_to &["user.*", "product.*", "order.*", "payment.*"];
 }
 
 /// The topic exchange that carries every event once.
@@ -68,5 +101,17 @@ mod tests {
             assert_eq!(queue(one.name), Some(one));
         }
         assert_eq!(queue("NO.SUCH"), None);
+    }
+
+    #[test]
+    fn a_bound_queue_takes_what_the_exchange_would_put_into_it() {
+        let events = queue(EVENTS_WEBHOOK).unwrap();
+        for key in ["user.created", "order.cancelled", "payment.refunded", "product.deleted"] {
+            assert!(events.takes(key), "{key}");
+        }
+        for key in ["stock.changed", "order", "order.a.b", "", "orders.created"] {
+            assert!(!events.takes(key), "{key}");
+        }
+        assert!(!queue(ORDER_CREATED_DASHBOARD).unwrap().takes("order.created"));
     }
 }

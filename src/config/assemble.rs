@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 use super::{
     CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
     ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
-    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, SqliteConfig, UrlConfig,
+    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig, WebhooksConfig,
     error::quoted,
     reader::Reader,
     services::Services,
@@ -15,6 +15,8 @@ use crate::bus::table;
 
 /// The highest flat shipping, in major units.
 const SHIPPING_MAX: i64 = 1_000_000;
+/// How often a webhook's delivery is tried again at most.
+const RETRIES_MAX: usize = 20;
 
 pub(super) fn config(read: &mut Reader) -> Result<Config, ConfigError> {
     Ok(Config {
@@ -43,14 +45,18 @@ pub(super) fn config(read: &mut Reader) -> Result<Config, ConfigError> {
             base_url: read.parsed("gemini.base_url", base_url)?,
             model: read.text("gemini.model")?,
         },
-        smtp: UrlConfig { url: read.secret("smtp.url")? },
-        email: EmailConfig { from: read.parsed("email.from", sender)? },
+        smtp: SmtpConfig {
+            url: read.secret("smtp.url")?,
+            ca_file: read.optional("smtp.ca_file", |text| Ok(PathBuf::from(text)))?,
+        },
+        email: email(read)?,
         peers: peers(read)?,
         log: log(read)?,
         mailbox: MailboxConfig { enabled: read.flag("mailbox.enabled")? },
         passwords: PasswordsConfig { concurrency: read.whole("passwords.concurrency", 0..=256)? },
         cart: CartConfig { idle: read.duration("cart.idle")? },
         catalogue: CatalogueConfig { snapshot_mib: read.whole("catalogue.snapshot_mib", 1..=65_536)? },
+        webhooks: webhooks(read)?,
     })
 }
 
@@ -136,6 +142,34 @@ fn imagekit(read: &mut Reader) -> Result<ImagekitConfig, ConfigError> {
         private_key: read.secret("imagekit.private_key")?,
         url_endpoint: read.optional("imagekit.url_endpoint", owned)?,
         base_url: read.parsed("imagekit.base_url", base_url)?,
+    })
+}
+
+fn email(read: &mut Reader) -> Result<EmailConfig, ConfigError> {
+    Ok(EmailConfig {
+        from: read.parsed("email.from", sender)?,
+        unsubscribe: read.optional("email.unsubscribe", values::address_or_page)?,
+        user: read.optional("email.user", owned)?,
+        password: read.secret("email.password")?,
+        client_id: read.optional("email.client_id", owned)?,
+        client_secret: read.secret("email.client_secret")?,
+        refresh_token: read.secret("email.refresh_token")?,
+        token_url: read.parsed("email.token_url", values::page)?,
+        access_token: read.secret("email.access_token")?,
+    })
+}
+
+fn webhooks(read: &mut Reader) -> Result<WebhooksConfig, ConfigError> {
+    let retry_delays = read.list_of("webhooks.retry_delays", values::duration)?;
+    if !(1..=RETRIES_MAX).contains(&retry_delays.len()) {
+        let wrong = format!("must be 1 to {RETRIES_MAX} durations; write for example 10s,1m,1h");
+        return Err(read.refused("webhooks.retry_delays", &wrong));
+    }
+    Ok(WebhooksConfig {
+        allow_private: read.flag("webhooks.allow_private")?,
+        retry_delays,
+        switch_off_after: read.whole("webhooks.switch_off_after", 1..=1_000_000)?,
+        timeout: read.duration("webhooks.timeout")?,
     })
 }
 

@@ -10,6 +10,7 @@ use super::{Config, Environment, error::ConfigError, unsupported};
 pub const JWT_SECRET_MIN: usize = 32;
 
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The first rule that `config` breaks.
@@ -18,12 +19,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if !(SHORTEST_WINDOW..=LONGEST_WINDOW).contains(&config.order.payment_window) {
         return Err(ConfigError::new("order.payment_window", "is not between 1s and 7d"));
     }
+    if config.webhooks.timeout > LONGEST_ATTEMPT {
+        return Err(ConfigError::new("webhooks.timeout", "is more than 1m"));
+    }
     if config.environment == Environment::Production {
         production(config)?;
     }
     match config.unsupported().into_iter().next() {
         Some(refusal) => Err(refusal),
-        None => razorpay_is_whole(config),
+        None => razorpay_is_whole(config).and_then(|()| config.mail_server().map(|_checked| ())),
     }
 }
 

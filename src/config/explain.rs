@@ -9,7 +9,12 @@ use super::{Config, reader::Setting};
 /// The embedded parts in use.
 pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
     let folder = config.data_dir.display();
-    let mails = if config.mailbox.enabled { "a mailbox, shown at /dev/mailbox" } else { "none are sent" };
+    let mails = match (config.smtp.url.is_some(), config.mailbox.enabled) {
+        (true, false) => "SMTP, from a delivery log",
+        (true, true) => "SMTP, from a delivery log shown at /dev/mailbox",
+        (false, true) => "a mailbox, shown at /dev/mailbox",
+        (false, false) => "none are sent",
+    };
     let events =
         if config.rabbit.url.is_some() { "RabbitMQ, from an outbox" } else { "within the process, from an outbox" };
     vec![

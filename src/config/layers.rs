@@ -31,7 +31,7 @@ const PREFIX: &str = "MICROBAZAAR_";
 const RESERVED: [&str; 2] = ["MICROBAZAAR_ADMIN_PASSWORD", "MICROBAZAAR_CACHE"];
 
 /// Variables by the names that other programs use as well.
-const COMMON: [(&str, &str); 14] = [
+const COMMON: [(&str, &str); 21] = [
     ("PORT", "http.port"),
     ("JWT_SECRET", "jwt_secret"),
     ("MONGO_URI", "mongo.uri"),
@@ -46,6 +46,13 @@ const COMMON: [(&str, &str); 14] = [
     ("GOOGLE_API_KEY", "gemini.api_key"),
     ("SMTP_URL", "smtp.url"),
     ("EMAIL_FROM", "email.from"),
+    ("EMAIL_USER", "email.user"),
+    ("EMAIL_PASSWORD", "email.password"),
+    ("EMAIL_CLIENT_ID", "email.client_id"),
+    ("EMAIL_CLIENT_SECRET", "email.client_secret"),
+    ("EMAIL_REFRESH_TOKEN", "email.refresh_token"),
+    ("EMAIL_TOKEN_URL", "email.token_url"),
+    ("EMAIL_ACCESS_TOKEN", "email.access_token"),
 ];
 
 /// What the command line says, above everything else.

@@ -1,6 +1,6 @@
 //! The sections of the configuration, one struct each.
 
-use std::{num::NonZeroU32, thread, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, thread, time::Duration};
 
 use secrecy::SecretString;
 
@@ -92,7 +92,7 @@ pub struct RabbitConfig {
     pub retry_delays: [Duration; 4],
 }
 
-/// `[redis]` and `[smtp]`
+/// `[redis]`
 #[derive(Debug, Clone)]
 pub struct UrlConfig {
     /// The server's address, which may hold a password.
@@ -143,6 +143,31 @@ pub struct GeminiConfig {
 pub struct EmailConfig {
     /// The sender of every mail.
     pub from: String,
+    /// Where who wants no more announcements turns to: an address or a page; none is the sender.
+    pub unsubscribe: Option<String>,
+    /// Who logs in to the mail server.
+    pub user: Option<String>,
+    /// With this password.
+    pub password: Option<SecretString>,
+    /// Or by XOAUTH2, with tokens that this client fetches.
+    pub client_id: Option<String>,
+    /// The client's secret.
+    pub client_secret: Option<SecretString>,
+    /// What tokens are given for.
+    pub refresh_token: Option<SecretString>,
+    /// Where they are fetched.
+    pub token_url: String,
+    /// Or with this one token.
+    pub access_token: Option<SecretString>,
+}
+
+/// `[smtp]`
+#[derive(Debug, Clone)]
+pub struct SmtpConfig {
+    /// The mail server's address, which may hold a password.
+    pub url: Option<SecretString>,
+    /// Authorities to believe besides the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// `[peers]`
@@ -214,6 +239,19 @@ pub struct CartConfig {
 pub struct CatalogueConfig {
     /// Memory for answers about products, in MiB.
     pub snapshot_mib: u32,
+}
+
+/// `[webhooks]`
+#[derive(Debug, Clone)]
+pub struct WebhooksConfig {
+    /// Whether they may lead to private addresses.
+    pub allow_private: bool,
+    /// The pauses before a delivery is tried again.
+    pub retry_delays: Vec<Duration>,
+    /// Attempts that fail in a row before a webhook is switched off.
+    pub switch_off_after: u32,
+    /// How long one attempt may take.
+    pub timeout: Duration,
 }
 
 fn cores() -> usize {

@@ -234,7 +234,6 @@ fn what_this_build_cannot_do_is_refused() {
         ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
         ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
         ("GOOGLE_API_KEY", "x", "gemini.api_key"),
-        ("SMTP_URL", "smtp://localhost", "smtp.url"),
         ("MICROBAZAAR_SERVICES", "auth", "services"),
         ("MICROBAZAAR_PEERS__CART", "http://cart:3002", "peers.cart"),
     ] {
@@ -361,4 +360,78 @@ fn the_queues_to_read_are_all_none_or_known_ones() {
     assert_eq!(consume(queue).unwrap(), Consume::Queues(vec![queue.to_owned()]));
     assert!(consume("A.B").unwrap_err().starts_with("rabbit.consume: \"A.B\" is not a queue"));
     assert!(load([("MICROBAZAAR_RABBIT__RETRY_DELAYS", "1s,2s")]).unwrap_err().contains("four durations"));
+}
+
+#[test]
+fn a_mail_server_is_read_with_its_encryption_and_its_login() {
+    let read = |url: &str| load([("SMTP_URL", url)]).unwrap().mail_server().unwrap().unwrap();
+    for (url, host, port, tls) in [
+        ("smtps://mail.example", "mail.example", 465, MailTls::Implicit),
+        ("smtp://mail.example", "mail.example", 587, MailTls::Required),
+        ("smtp://Mail.Example:2525/", "mail.example", 2525, MailTls::Required),
+        ("smtp://127.0.0.1", "127.0.0.1", 25, MailTls::None),
+        ("smtp://[::1]:26", "::1", 26, MailTls::None),
+        ("smtp://localhost?tls=required", "localhost", 587, MailTls::Required),
+        ("smtp://mail.example?tls=opportunistic", "mail.example", 25, MailTls::Opportunistic),
+        ("smtp://mail.example?tls=none", "mail.example", 25, MailTls::None),
+    ] {
+        let server = read(url);
+        assert_eq!((server.host.as_str(), server.port, server.tls), (host, port, tls), "{url}");
+        assert!(server.login.is_none());
+    }
+    let Some(MailLogin::Password(user, password)) = read("smtps://asha%40a.example:p%3A%2F%40@mail.example").login
+    else {
+        panic!("a password")
+    };
+    assert_eq!((user.as_str(), password.expose_secret()), ("asha@a.example", "p:/@"));
+    assert!(load([]).unwrap().mail_server().unwrap().is_none());
+}
+
+#[test]
+fn tokens_are_a_login_too() {
+    let gmail = ("SMTP_URL", "smtps://smtp.gmail.com");
+    let user = ("EMAIL_USER", "shop@gmail.example");
+    let config = load([gmail, user, ("EMAIL_ACCESS_TOKEN", "hush")]).unwrap();
+    let server = config.mail_server().unwrap().unwrap();
+    assert!(matches!(server.login, Some(MailLogin::Token(_, TokenSource::Fixed(_)))));
+    let client = [("EMAIL_CLIENT_ID", "id"), ("EMAIL_CLIENT_SECRET", "hush"), ("EMAIL_REFRESH_TOKEN", "hush")];
+    let config = load([gmail, user, client[0], client[1], client[2]]).unwrap();
+    let server = config.mail_server().unwrap().unwrap();
+    let Some(MailLogin::Token(_, TokenSource::Refreshed { url, .. })) = &server.login else { panic!("a client") };
+    assert_eq!(url, "https://oauth2.googleapis.com/token");
+    assert!(!format!("{server:?} {config:?}").contains("hush"));
+    let told = |variables: &[(&str, &str)]| {
+        let mut sources = Sources::of_variables([]);
+        sources.variables.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Config::load_from(&sources, &Overrides::default()).unwrap_err().to_string()
+    };
+    assert!(told(&[gmail, user, client[0], client[1]]).starts_with("email.refresh_token: must be given"));
+    assert!(told(&[gmail, user]).starts_with("email.password: must be given with a user"));
+    assert!(told(&[gmail, ("EMAIL_PASSWORD", "x")]).starts_with("email.user: must be given"));
+    assert!(told(&[gmail, user, ("EMAIL_PASSWORD", "x"), ("EMAIL_ACCESS_TOKEN", "y")]).contains("give one of them"));
+    assert!(told(&[user]).starts_with("email.user: goes with smtp.url, which is not set"));
+    assert!(told(&[("EMAIL_TOKEN_URL", "oauth")]).starts_with("email.token_url: \"oauth\" is not an http"));
+}
+
+#[test]
+fn a_wrong_mail_server_is_refused_without_its_password() {
+    for url in [
+        "mail.example",
+        "http://me:hush@mail.example",
+        "smtp://",
+        "smtp://me:hush@",
+        "smtp://me:hush@mail.example/path",
+        "smtp://me:hu%zzsh@mail.example",
+        "smtp://me:hu%0d%0ash@mail.example",
+        "smtp://me:hush@mail.example:99999",
+        "smtp://me:hush@mail.example?tls=perhaps",
+        "smtps://me:hush@mail.example?tls=none",
+        "smtp://me:hush@mail.example?tls=none",
+        "smtp://me:hush@mail.example?tls=opportunistic",
+        "smtp://me:hush@mail example",
+    ] {
+        let told = refusal("SMTP_URL", url);
+        assert!(told.starts_with("smtp.url: ") && !told.contains("hush"), "{url}: {told}");
+    }
+    assert!(load([("SMTP_URL", "smtp://me:hush@127.0.0.1?tls=none")]).is_ok());
 }

@@ -10,7 +10,7 @@ const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not 
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 const PEERS: &str = "this build serves every service in one process and calls no others yet";
 
-const ROWS: [(&str, Given, &str); 15] = [
+const ROWS: [(&str, Given, &str); 14] = [
     (
         "services",
         |config| config.services != Services::All,
@@ -34,11 +34,6 @@ const ROWS: [(&str, Given, &str); 15] = [
         "gemini.api_key",
         |config| config.gemini.api_key.is_some(),
         "this build calls no language model; Google Gemini is not built in yet",
-    ),
-    (
-        "smtp.url",
-        |config| config.smtp.url.is_some(),
-        "this build keeps mails in the embedded mailbox; SMTP is not built in yet",
     ),
     ("peers.auth", |config| config.peers.auth.is_some(), PEERS),
     ("peers.product", |config| config.peers.product.is_some(), PEERS),

@@ -10,7 +10,10 @@ use std::{net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 use actix_web::http::Uri;
 
 use super::error::quoted;
-use crate::domain::money::{Currency, Money, MoneyError};
+use crate::domain::{
+    money::{Currency, Money, MoneyError},
+    text::is_email,
+};
 
 /// Units of a duration, longest first, in milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
@@ -123,6 +126,24 @@ pub(super) fn sender(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err(format!("{} is not a sender; write for example Shop <shop@example.com>", quoted(text)))
+}
+
+/// The address of a page, with a path.
+pub(super) fn page(text: &str) -> Result<String, String> {
+    // The value is not repeated when it may hold a password.
+    let shown = if text.contains('@') { "this".to_owned() } else { quoted(text) };
+    let plain =
+        text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,".contains(&byte)) && !text.contains(['@', '#']);
+    let uri = text.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    match uri.is_some_and(|uri| uri.host().is_some_and(|host| !host.is_empty())) && plain {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{shown} is not an http or https address; write for example https://login.example/token")),
+    }
+}
+
+/// An e-mail address or the address of a page.
+pub(super) fn address_or_page(text: &str) -> Result<String, String> {
+    if text.is_ascii() && is_email(text) { Ok(text.to_owned()) } else { page(text) }
 }
 
 #[cfg(test)]

@@ -113,6 +113,10 @@ id_type!(/// A refund within a payment.
     RefundId);
 id_type!(/// An event's id: consumers apply an event once by it.
     EventId);
+id_type!(/// A webhook that somebody registered.
+    WebhookId);
+id_type!(/// One event on its way to one webhook.
+    WebhookDeliveryId);
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ pub mod payment;
 pub mod product;
 pub mod text;
 pub mod user;
+pub mod webhook;
 
 /// A point in time, UTC.
 pub type Timestamp = jiff::Timestamp;

@@ -6,7 +6,7 @@ use super::error::ApiError;
 use crate::{
     actors::{
         accounts::AccountError, cart::CartFailure, catalogue::CatalogueFailure, order_saga::OrderFailure,
-        payment::PaymentFailure,
+        payment::PaymentFailure, webhook::WebhookFailure,
     },
     integrations::{imagekit::PictureError, razorpay::GatewayError},
     views::inventory::ShortageView,
@@ -109,6 +109,22 @@ impl From<PictureError> for ApiError {
             PictureError::Unsupported | PictureError::TooManyPixels => Self::UnsupportedMedia(error.to_string().into()),
             PictureError::TooLarge => Self::TooLarge(error.to_string().into()),
             PictureError::Busy | PictureError::Unavailable(_) => Self::unavailable("picture"),
+        }
+    }
+}
+
+impl From<WebhookFailure> for ApiError {
+    fn from(error: WebhookFailure) -> Self {
+        let message = error.to_string();
+        match error {
+            WebhookFailure::NotFound => Self::NotFound("webhook"),
+            WebhookFailure::NoSuchDelivery => Self::NotFound("delivery"),
+            WebhookFailure::NotYours => Self::forbidden(),
+            WebhookFailure::Invalid { field, problem } => Self::field(field, problem),
+            WebhookFailure::TooMany => Self::conflict("webhook.too_many", message),
+            WebhookFailure::SwitchedOff => Self::conflict("webhook.switched_off", message),
+            WebhookFailure::Overflow => Self::conflict("webhook.too_many_waiting", message),
+            WebhookFailure::Store(error) => error.into(),
         }
     }
 }

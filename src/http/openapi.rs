@@ -59,13 +59,14 @@ fn callers() -> Vec<SecurityRequirement> {
 }
 
 /// The services, in the order in which they are shown.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("auth", "Who somebody is, and where she lives"),
     ("products", "What is offered"),
     ("cart", "What a user is about to buy"),
     ("orders", "From a cart to goods"),
     ("payments", "Money; `/api/payment/...` answers as `/api/payments/...`"),
     ("seller", "What a seller sold; follows within a second"),
+    ("webhooks", "Being told of events by signed HTTP calls; for sellers and admins"),
     ("inventory", "Stock; but for looking, only for the platform's own processes"),
     ("operations", "How the process does"),
 ];

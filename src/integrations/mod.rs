@@ -6,3 +6,4 @@ pub mod http_client;
 pub mod imagekit;
 pub mod razorpay;
 pub mod smtp;
+pub mod webhook;

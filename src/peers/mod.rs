@@ -17,7 +17,7 @@ use crate::domain::{
     order::{Order, OrderPayment},
     payment::Payment,
     product::Product,
-    user::{Contact, PostalAddress},
+    user::{Contact, PostalAddress, Role},
 };
 pub use crate::store::inventory::Fence;
 use crate::{actors::runtime::AskError, store::StoreError};
@@ -125,6 +125,10 @@ pub trait Orders: Send + Sync {
 pub trait Accounts: Send + Sync {
     /// How to reach a user.
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError>;
+    /// What a user may do; `None` when there is no such user.
+    async fn role(&self, _user: UserId) -> Result<Option<Role>, PeerError> {
+        Err(PeerError::Unavailable("auth"))
+    }
     /// One of the user's addresses, or her default one.
     async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError>;
 }

@@ -3,6 +3,8 @@
 //! Applying is idempotent twice over: by the event's id, and by the version of the
 //! document a row was made from, so that an older event never overwrites a newer row.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::{Page, StoreError};
@@ -147,6 +149,9 @@ pub trait DashboardStore: Send + Sync {
 
     /// Products of a seller, newest first.
     async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError>;
+
+    /// The sellers of these products, those that the read model knows or knew.
+    async fn sellers_of(&self, products: &[ProductId]) -> Result<HashMap<ProductId, UserId>, StoreError>;
 
     /// Throws the read model away, and the memory of which events it has seen.
     async fn reset(&self) -> Result<(), StoreError>;

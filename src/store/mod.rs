@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod payments;
 pub mod products;
 pub mod sqlite;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
 pub use products::ProductStore;
+pub use webhooks::WebhookStore;
 
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,4 +87,6 @@ pub struct Stores {
     pub mailbox: Arc<dyn MailboxStore>,
     /// Events on their way.
     pub outbox: Arc<dyn OutboxStore>,
+    /// Webhooks and what is on its way to them.
+    pub webhooks: Arc<dyn WebhookStore>,
 }

@@ -32,7 +32,7 @@ pub trait OutboxStore: Send + Sync {
     /// one atomic write.
     async fn settle(&self, sequences: &[u64], parked: &[Parked]) -> Result<(), StoreError>;
 
-    /// How many events wait.
+    /// How many events wait; above some thousands it may be a little more than there are.
     async fn depth(&self) -> Result<u64, StoreError>;
 
     /// Parked messages whose time has come at `now`, oldest first, at most `limit`.
@@ -41,8 +41,12 @@ pub trait OutboxStore: Send + Sync {
     /// Writes a parked message anew under its id (next try, or dead), or takes it out when handled.
     async fn repark(&self, id: u64, next: Option<&Parked>) -> Result<(), StoreError>;
 
-    /// Dead messages, oldest first.
-    async fn dead(&self, limit: u32) -> Result<Vec<Parked>, StoreError>;
+    /// Dead messages with an id above `after`, oldest first, at most `limit`.
+    async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError>;
+
+    /// Lets dead messages be tried from `now` on, as often as new ones, in one atomic
+    /// write; returns how many of these ids were dead.
+    async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError>;
 
     /// Completes when events may have been written since the last time it did. One waiter.
     async fn written(&self);

@@ -8,7 +8,10 @@ use utoipa::ToSchema;
 
 use super::{money::MoneyView, product::ProductView};
 use crate::{
-    domain::ids::{ProductId, UserId},
+    domain::{
+        ids::{ProductId, UserId},
+        webhook::keep_lines_of,
+    },
     store::dashboard::{DailySales, Metrics, OrderRow, ProductRow, TopProduct},
 };
 
@@ -102,10 +105,7 @@ pub struct SoldProductView {
 #[must_use]
 pub fn order_for_seller(row: &OrderRow, seller: UserId) -> Value {
     let mut document = row.document.clone();
-    let hex = seller.to_hex();
-    if let Some(items) = document.get_mut("items").and_then(Value::as_array_mut) {
-        items.retain(|item| item.get("seller").and_then(Value::as_str) == Some(hex.as_str()));
-    }
+    keep_lines_of(&mut document, seller);
     document
 }
 

@@ -15,6 +15,7 @@ pub mod order;
 pub mod payment;
 pub mod product;
 pub mod user;
+pub mod webhook;
 pub mod words;
 
 use serde::de::DeserializeOwned;

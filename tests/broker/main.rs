@@ -11,8 +11,25 @@
 )]
 
 mod broker;
+#[path = "../faults/client.rs"]
+mod client;
+mod cuts;
+mod dead;
+mod heard;
+mod kill;
+mod listeners;
+#[path = "../faults/market.rs"]
+mod market;
+mod payloads;
+mod peer;
+#[path = "../faults/process.rs"]
+#[expect(dead_code, reason = "the fault tests use the rest")]
+mod process;
 mod proxy;
 mod shop;
+mod stopped;
+mod tls;
+mod webhook;
 
 use std::time::Duration;
 
@@ -23,62 +40,9 @@ use proxy::Proxy;
 use serde_json::json;
 use shop::Shop;
 
-/// One test at a time: they share the broker.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-#[actix_rt::test]
-async fn every_event_of_a_purchase_is_on_its_queue_and_at_the_exchange() {
-    let Some(broker) = Broker::empty().await else { return };
-    let _turn = TURN.lock().await;
-    let listener = broker.listen_to_all().await;
-    let shop = Shop::start(&broker.url, Some(vec![])).await;
-    let order = shop.purchase().await;
-    shop.until_sent().await;
-    for (queue, name, field) in [
-        (table::USER_CREATED_NOTIFICATION, "USER_CREATED", "username"),
-        (table::USER_CREATED_DASHBOARD, "USER_CREATED", "_id"),
-        (table::PRODUCT_CREATED_NOTIFICATION, "PRODUCT_CREATED", "productId"),
-        (table::PRODUCT_CREATED_DASHBOARD, "PRODUCT_CREATED", "price"),
-        (table::ORDER_CREATED_DASHBOARD, "ORDER_CREATED", "totalPrice"),
-        (table::PAYMENT_INITIATED_NOTIFICATION, "PAYMENT_INITIATED", "orderId"),
-        (table::PAYMENT_COMPLETED_NOTIFICATION, "PAYMENT_COMPLETED", "paymentId"),
-        (table::PAYMENT_CREATED_DASHBOARD, "PAYMENT_CREATED", "razorpayOrderId"),
-        (table::PAYMENT_UPDATED_DASHBOARD, "PAYMENT_UPDATED", "status"),
-    ] {
-        let message = broker.take(queue).await.unwrap_or_else(|| panic!("a message in {queue}"));
-        let properties = &message.properties;
-        assert_eq!(properties.kind().as_ref().map(ToString::to_string).as_deref(), Some(name));
-        assert_eq!(properties.content_type().as_ref().map(ToString::to_string).as_deref(), Some("application/json"));
-        assert_eq!(*properties.delivery_mode(), Some(2), "persistent");
-        assert_eq!(properties.message_id().as_ref().map(|id| id.as_str().len()), Some(24));
-        let headers = properties.headers().as_ref().unwrap().inner();
-        assert!(headers.contains_key("x-occurred-at") && headers.contains_key("x-aggregate-id"));
-        let payload: serde_json::Value = serde_json::from_slice(&message.data).unwrap();
-        assert!(!payload[field].is_null(), "{queue}: {payload}");
-        assert!(!payload.to_string().contains("argon2"), "{queue}");
-    }
-    let keys = broker.routing_keys(&listener).await;
-    for key in [
-        "user.created",
-        "product.created",
-        "order.created",
-        "order.confirmed",
-        "payment.initiated",
-        "payment.created",
-        "payment.completed",
-        "payment.updated",
-        "stock.changed",
-    ] {
-        assert!(keys.iter().any(|known| known == key), "{key} in {keys:?}");
-    }
-    assert_eq!(shop.order_status(&order).await, "CONFIRMED");
-    shop.stop().await;
-}
-
 #[actix_rt::test]
 async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
     let Some(broker) = Broker::empty().await else { return };
-    let _turn = TURN.lock().await;
     let shop = Shop::start(&broker.url, None).await;
     let queue = table::USER_CREATED_NOTIFICATION;
     broker.put(queue, b"no JSON at all", BasicProperties::default()).await;
@@ -109,12 +73,14 @@ async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
 #[actix_rt::test]
 async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
     let Some(broker) = Broker::empty().await else { return };
-    let _turn = TURN.lock().await;
     let proxy = Proxy::start(&broker.url).await;
     let shop = Shop::start(&proxy.url, None).await;
     shop.purchase().await;
     shop.until("the first sale is counted", async || shop.sales().await == 2).await;
+    shop.until_sent().await;
     proxy.cut();
+    // Also while nothing is to be sent.
+    shop.until("readyz says so", async || shop.readyz().await == (200, "degraded".to_owned())).await;
     let orders = [shop.purchase().await, shop.purchase().await];
     for order in &orders {
         assert_eq!(shop.order_status(order).await, "CONFIRMED");

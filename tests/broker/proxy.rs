@@ -1,20 +1,85 @@
-//! A way to the broker that can be cut.
+//! A way to the broker that can be held up and cut.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::broadcast,
+    sync::watch,
 };
 
 /// Passes bytes on until it is cut.
 pub struct Proxy {
     pub url: String,
-    open: Arc<AtomicBool>,
-    cut: broadcast::Sender<()>,
+    state: Arc<State>,
+}
+
+struct State {
+    open: AtomicBool,
+    /// Bytes to the broker before a cut; below zero for none.
+    left: AtomicI64,
+    /// How often it was cut: a connection lives as long as this stays.
+    cuts: watch::Sender<u64>,
+    to_broker: watch::Sender<bool>,
+    to_client: watch::Sender<bool>,
+}
+
+impl State {
+    fn cut(&self) {
+        self.open.store(false, Ordering::SeqCst);
+        self.left.store(-1, Ordering::SeqCst);
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// How many of `read` bytes may pass.
+    fn allowed(&self, read: usize) -> usize {
+        let left = self.left.load(Ordering::SeqCst);
+        let Ok(left) = usize::try_from(left) else { return read };
+        self.left.store(i64::try_from(left.saturating_sub(read)).unwrap(), Ordering::SeqCst);
+        left.min(read)
+    }
+
+    async fn pass(
+        &self,
+        mut from: impl AsyncRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+        held: &watch::Sender<bool>,
+        counted: bool,
+    ) -> std::io::Result<()> {
+        let mut bytes = vec![0; 4_096];
+        let mut held = held.subscribe();
+        loop {
+            let read = from.read(&mut bytes).await?;
+            if read == 0 {
+                return to.shutdown().await;
+            }
+            let _alive = held.wait_for(|held| !*held).await;
+            let allowed = if counted { self.allowed(read) } else { read };
+            to.write_all(&bytes[..allowed]).await?;
+            if allowed < read {
+                self.cut();
+                return Ok(());
+            }
+        }
+    }
+
+    async fn connect(self: Arc<Self>, mut client: TcpStream, target: String) {
+        let mut cuts = self.cuts.subscribe();
+        let Ok(mut broker) = TcpStream::connect(target).await else { return };
+        let (from_client, to_client) = client.split();
+        let (from_broker, to_broker) = broker.split();
+        let up = self.pass(from_client, to_broker, &self.to_broker, true);
+        let down = self.pass(from_broker, to_client, &self.to_client, false);
+        // What was held must not slip through when the cut comes.
+        tokio::select! {
+            biased;
+            _ = cuts.changed() => {}
+            _ = async { tokio::join!(up, down) } => {}
+        }
+    }
 }
 
 impl Proxy {
@@ -24,34 +89,50 @@ impl Proxy {
         let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{before}@{}/{vhost}", listener.local_addr().unwrap());
-        let (open, (cut, _)) = (Arc::new(AtomicBool::new(true)), broadcast::channel(1));
-        let (is_open, cuts) = (Arc::clone(&open), cut.clone());
+        let state = Arc::new(State {
+            open: AtomicBool::new(true),
+            left: AtomicI64::new(-1),
+            cuts: watch::Sender::new(0),
+            to_broker: watch::Sender::new(false),
+            to_client: watch::Sender::new(false),
+        });
+        let shared = Arc::clone(&state);
         actix_rt::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                if !is_open.load(Ordering::SeqCst) {
-                    continue;
+            while let Ok((client, _)) = listener.accept().await {
+                if shared.open.load(Ordering::SeqCst) {
+                    actix_rt::spawn(Arc::clone(&shared).connect(client, target.clone()));
                 }
-                let (target, mut cut) = (target.clone(), cuts.subscribe());
-                actix_rt::spawn(async move {
-                    let Ok(mut server) = TcpStream::connect(target).await else { return };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        _ = cut.recv() => {}
-                    }
-                });
             }
         });
-        Self { url, open, cut }
+        Self { url, state }
     }
 
     /// Breaks every connection and takes no new one.
     pub fn cut(&self) {
-        self.open.store(false, Ordering::SeqCst);
-        let _nobody = self.cut.send(());
+        self.state.cut();
+    }
+
+    /// Cuts when so many more bytes have gone to the broker, wherever in a frame that is.
+    pub fn cut_after(&self, bytes: u32) {
+        self.state.left.store(i64::from(bytes), Ordering::SeqCst);
+    }
+
+    pub fn is_cut(&self) -> bool {
+        !self.state.open.load(Ordering::SeqCst)
+    }
+
+    /// Lets nothing through to the broker, or again.
+    pub fn hold_to_broker(&self, held: bool) {
+        self.state.to_broker.send_replace(held);
+    }
+
+    /// Lets nothing through to the client, or again.
+    pub fn hold_to_client(&self, held: bool) {
+        self.state.to_client.send_replace(held);
     }
 
     /// Takes connections again.
     pub fn mend(&self) {
-        self.open.store(true, Ordering::SeqCst);
+        self.state.open.store(true, Ordering::SeqCst);
     }
 }

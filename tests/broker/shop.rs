@@ -18,9 +18,9 @@ pub struct Shop {
     base: String,
     client: reqwest::Client,
     folder: PathBuf,
-    seller: String,
-    buyer: String,
-    product: String,
+    pub seller: String,
+    pub buyer: String,
+    pub product: String,
 }
 
 impl Shop {
@@ -34,6 +34,7 @@ impl Shop {
         config.rate_limit.enabled = false;
         config.rabbit.url = Some(SecretString::from(url));
         config.rabbit.consume = consume.map_or(Consume::All, Consume::Queues);
+        config.webhooks.allow_private = true;
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
         let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
@@ -41,7 +42,7 @@ impl Shop {
         let mut shop = Self { app, base, client, folder, seller: nobody(), buyer: nobody(), product: nobody() };
         shop.seller = shop.join("seller").await;
         shop.buyer = shop.join("user").await;
-        let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 100});
+        let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 10_000});
         shop.product = text(&shop.post("/api/products", &shop.seller, &new).await["product"]["_id"]);
         shop
     }
@@ -81,6 +82,11 @@ impl Shop {
         order
     }
 
+    /// Has the seller told of her orders at this address.
+    pub async fn tell_seller_at(&self, url: &str) {
+        self.post("/api/webhooks", &self.seller, &json!({"url": url, "events": ["order.*"]})).await;
+    }
+
     pub async fn order_status(&self, order: &str) -> String {
         text(&self.get(&format!("/api/orders/{order}"), &self.buyer).await.1["order"]["status"])
     }
@@ -88,6 +94,24 @@ impl Shop {
     /// Units sold, as the seller's dashboard knows.
     pub async fn sales(&self) -> u64 {
         self.get("/api/seller/dashboard/metrics", &self.seller).await.1["sales"].as_u64().unwrap_or(0)
+    }
+
+    /// Calls the API as the bearer of `token`.
+    pub async fn send(&self, method: reqwest::Method, path: &str, token: &str, body: &Value) -> Value {
+        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(token).json(body);
+        let answer = request.send().await.unwrap();
+        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {body}");
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    /// A page of the seller's.
+    pub async fn of_seller(&self, path: &str) -> Value {
+        self.get(path, &self.seller).await.1
+    }
+
+    pub async fn seller_id(&self) -> String {
+        text(&self.of_seller("/api/auth/me").await["user"]["_id"])
     }
 
     pub async fn mails_to(&self, address: &str) -> usize {
@@ -98,6 +122,31 @@ impl Shop {
     pub async fn readyz(&self) -> (u16, String) {
         let (status, view) = self.get("/readyz", "").await;
         (status, text(&view["status"]))
+    }
+
+    async fn subjects(&self) -> Vec<String> {
+        let mails = self.app.sqlite.stores().mailbox.list(100_000).await.unwrap();
+        mails.into_iter().map(|mail| mail.subject).collect()
+    }
+
+    /// Waits until the dashboard shows these orders and no other sale, and each has its mails.
+    pub async fn until_told_of(&self, orders: &[String]) {
+        let units = 2 * u64::try_from(orders.len()).unwrap();
+        self.until("the dashboard counts every sale", async || self.sales().await >= units).await;
+        let of = |order: &String| {
+            [format!("Payment initiated for order {order}"), format!("Payment received for order {order}")]
+        };
+        let wanted: Vec<String> = orders.iter().flat_map(of).collect();
+        self.until("each order has its mails", async || {
+            let subjects = self.subjects().await;
+            wanted.iter().all(|subject| subjects.contains(subject))
+        })
+        .await;
+        let subjects = self.subjects().await;
+        for subject in &wanted {
+            assert_eq!(subjects.iter().filter(|one| *one == subject).count(), 1, "{subject}");
+        }
+        assert_eq!(self.sales().await, units, "each sale is counted once");
     }
 
     /// How many events wait.

@@ -1,56 +1,26 @@
 //! The program is killed at any moment, again and again, and keeps all that it answered.
 
 use std::{
-    collections::BTreeMap,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use microbazaar::{
-    domain::ids::ProductId,
-    store::sqlite::{SqliteOptions, SqliteStore},
-};
+use microbazaar::store::sqlite::{SqliteOptions, SqliteStore};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use reqwest::StatusCode;
-use serde_json::{Value, json};
 
 use super::{
-    client::{Buyer, Line, text},
+    client::{Buyer, Line},
+    market::{Seller, check_dashboards, check_orders, check_people, check_stock, check_store, settled, shop_until},
     process::{Process, data_of, finish},
     shop::TempDir,
 };
 
 const BUYERS: usize = 30;
 const KILLS: usize = 6;
-const STOCK: u64 = 150;
-/// How many orders a buyer makes at most, so that one page shows them all.
-const ORDERS: usize = 12;
-const SETTLES_WITHIN: Duration = Duration::from_secs(45);
-
-/// A seller and what she offers.
-struct Seller {
-    id: String,
-    token: String,
-    products: Vec<String>,
-}
-
-impl Seller {
-    async fn join(line: &Line, number: usize) -> Self {
-        let (id, token) = line.join(&format!("seller{number}@example.com"), "seller").await;
-        let mut products = vec![];
-        for title in ["Lamp", "Chair", "Desk"] {
-            let body = json!({ "title": title, "priceAmount": 19.99, "stock": STOCK });
-            let ((status, answer), tries) = line.post("/api/products", &token, &body).await;
-            assert_eq!((status, tries), (StatusCode::CREATED, 1), "{answer}");
-            products.push(text(&answer["product"]["_id"]));
-        }
-        Self { id, token, products }
-    }
-}
 
 /// Kills and restarts the program while buyers shop; returns the last process.
 async fn kill_again_and_again(line: &Line, data: &Path, mut process: Process, random: &mut StdRng) -> Process {
@@ -61,171 +31,6 @@ async fn kill_again_and_again(line: &Line, data: &Path, mut process: Process, ra
         line.redirect(&process.base);
     }
     process
-}
-
-async fn shop_until(ended: Arc<AtomicBool>, mut buyer: Buyer, products: Vec<String>) -> Buyer {
-    buyer.add_address().await;
-    while !ended.load(Ordering::SeqCst) && buyer.orders.len() < ORDERS {
-        buyer.shop(&products[..products.len() - 1]).await;
-    }
-    // The last product is never ordered.
-    buyer.leave(products.last().unwrap()).await;
-    buyer
-}
-
-/// Everything that the program shows of orders, once nothing moves any more.
-#[derive(Debug, Default, PartialEq)]
-struct Shown {
-    /// By order: the order and its payment.
-    orders: BTreeMap<String, (Value, Option<Value>)>,
-}
-
-impl Shown {
-    async fn of(buyers: &[Buyer]) -> Self {
-        let mut orders = BTreeMap::new();
-        for buyer in buyers {
-            for order in buyer.orders_shown().await {
-                let id = text(&order["_id"]);
-                let payment = buyer.payment_of(&id).await;
-                orders.insert(id, (order, payment));
-            }
-        }
-        Self { orders }
-    }
-
-    /// Orders whose state does not agree with the money; empty once all is settled.
-    fn unsettled(&self) -> Vec<&(Value, Option<Value>)> {
-        let agrees = |(order, payment): &&(Value, Option<Value>)| {
-            let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
-            match order["status"].as_str().unwrap() {
-                "CONFIRMED" => money == Some("SUCCESSFUL"),
-                "CANCELLED" => matches!(money, None | Some("PENDING" | "FAILED" | "REFUNDED")),
-                _ => false,
-            }
-        };
-        self.orders.values().filter(|row| !agrees(row)).collect()
-    }
-
-    fn sold(&self, product: &str) -> u64 {
-        let items = self.orders.values().filter(|(order, _)| order["status"] == "CONFIRMED");
-        let items = items.flat_map(|(order, _)| order["items"].as_array().unwrap());
-        items.filter(|item| item["product"] == product).map(|item| item["quantity"].as_u64().unwrap()).sum()
-    }
-}
-
-async fn reserved(line: &Line, products: &[String]) -> u64 {
-    let mut reserved = 0;
-    for product in products {
-        let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
-        reserved += level["reserved"].as_u64().unwrap();
-    }
-    reserved
-}
-
-/// How many events wait, by the program's own count.
-async fn events_waiting(base: &str) -> Option<String> {
-    let client =
-        microbazaar::integrations::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
-    let text = client.get(format!("{base}/metrics")).send().await.ok()?.text().await.ok()?;
-    let row = text.lines().find(|line| line.contains("outbox_events") && !line.starts_with('#'))?;
-    row.split_whitespace().last().map(str::to_owned)
-}
-
-/// Waits until orders, money, stock and events have come to rest.
-async fn settled(line: &Line, base: &str, buyers: &[Buyer], products: &[String]) -> Shown {
-    let ends = Instant::now() + SETTLES_WITHIN;
-    loop {
-        let shown = Shown::of(buyers).await;
-        let (held, events) = (reserved(line, products).await, events_waiting(base).await);
-        if shown.unsettled().is_empty() && held == 0 && events.as_deref() == Some("0") {
-            return shown;
-        }
-        assert!(Instant::now() < ends, "all settles in time: held {held}, events {events:?}, {:?}", shown.unsettled());
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-fn check_orders(buyers: &[Buyer], shown: &Shown) {
-    for known in buyers.iter().flat_map(|buyer| &buyer.orders) {
-        let (order, payment) = shown.orders.get(&known.id).unwrap_or_else(|| panic!("an answered order: {known:?}"));
-        let status = order["status"].as_str().unwrap();
-        assert!(!known.cancelled || status == "CANCELLED", "{known:?} {order}");
-        assert!(!known.confirmed || known.cancelling || status == "CONFIRMED", "{known:?} {order}");
-        let Some(payment) = payment else {
-            assert!(!known.paid, "{known:?} {order}");
-            continue;
-        };
-        let money = payment["status"].as_str().unwrap();
-        assert!(!known.paid || matches!(money, "SUCCESSFUL" | "REFUNDED"), "{known:?} {payment}");
-        let amounts: Vec<_> = payment["refunds"].as_array().unwrap().iter().map(|row| row["amount"].clone()).collect();
-        if money == "REFUNDED" {
-            assert_eq!(amounts, [payment["price"].clone()], "all of it, once: {payment}");
-        } else {
-            assert!(amounts.is_empty(), "{payment}");
-        }
-    }
-}
-
-async fn check_stock(line: &Line, shown: &Shown, products: &[String]) {
-    for product in products {
-        let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
-        let sum = level["available"].as_u64().unwrap() + level["reserved"].as_u64().unwrap() + shown.sold(product);
-        assert_eq!(sum, STOCK, "no unit is lost or sold twice: {level}");
-    }
-}
-
-async fn check_people(line: &Line, buyers: &[Buyer], last: &str) {
-    for buyer in buyers {
-        let login = json!({ "email": buyer.email, "password": "correct horse" });
-        let ((status, answer), _) = line.post("/api/auth/login", "", &login).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        let (_, kept) = line.get("/api/auth/users/me/addresses", &buyer.token).await;
-        let kept: Vec<_> = kept["addresses"].as_array().unwrap().iter().map(|row| text(&row["_id"])).collect();
-        assert!(buyer.addresses.iter().all(|address| kept.contains(address)), "{}: {kept:?}", buyer.email);
-        let (_, cart) = line.get("/api/cart", &buyer.token).await;
-        let items = cart["cart"]["items"].as_array().unwrap();
-        let left =
-            items.iter().find(|item| item["productId"] == last).map_or(0, |item| item["quantity"].as_u64().unwrap());
-        let (surely, at_most) = (u64::from(buyer.left.0), u64::from(buyer.left.1));
-        assert!((surely..=at_most).contains(&left), "{}: {cart}", buyer.email);
-    }
-}
-
-/// What a seller's dashboard should say, from the orders themselves.
-fn expected_metrics(seller: &Seller, shown: &Shown) -> (u64, i64, BTreeMap<String, u64>) {
-    let (mut sales, mut revenue, mut by_status) = (0, 0, BTreeMap::new());
-    for (order, _) in shown.orders.values() {
-        let mine = |item: &&Value| item["seller"] == seller.id.as_str();
-        let items: Vec<_> = order["items"].as_array().unwrap().iter().filter(mine).collect();
-        if items.is_empty() {
-            continue;
-        }
-        let status = text(&order["status"]);
-        for item in items.iter().filter(|_| status == "CONFIRMED") {
-            let quantity = item["quantity"].as_u64().unwrap();
-            sales += quantity;
-            revenue += minor(&item["price"]) * i64::try_from(quantity).unwrap();
-        }
-        *by_status.entry(status).or_default() += 1;
-    }
-    (sales, revenue, by_status)
-}
-
-fn minor(money: &Value) -> i64 {
-    (money["amount"].as_f64().unwrap() * 100.0).round() as i64
-}
-
-async fn check_dashboards(line: &Line, sellers: &[Seller], shown: &Shown) {
-    for seller in sellers {
-        let expected = expected_metrics(seller, shown);
-        let (status, metrics) = line.get("/api/seller/dashboard/metrics", &seller.token).await;
-        assert_eq!(status, StatusCode::OK, "{metrics}");
-        let revenue = metrics["revenue"].as_array().unwrap().iter().map(minor).sum();
-        let by_status = metrics["ordersByStatus"].as_object().unwrap().iter();
-        let by_status = by_status.map(|(word, count)| (word.clone(), count.as_u64().unwrap()));
-        let by_status = by_status.filter(|(_, count)| *count > 0).collect();
-        assert_eq!((metrics["sales"].as_u64().unwrap(), revenue, by_status), expected, "{metrics}");
-    }
 }
 
 fn check_refused_twice(data: &Path) {
@@ -247,30 +52,6 @@ async fn check_backup(data: &Path, dir: &Path) {
     store.integrity_check().await.unwrap();
     assert!(!store.stores().orders.all(None, 1).await.unwrap().is_empty());
     store.close().unwrap();
-}
-
-/// What only the store itself shows: mails, dead letters, units sold.
-async fn check_store(data: &Path, people: usize, shown: &Shown, products: &[String]) {
-    let sqlite = SqliteStore::open(data, SqliteOptions::default()).unwrap();
-    let stores = sqlite.stores();
-    let mails = stores.mailbox.list(1_000_000).await.unwrap();
-    let subjects = |start: &str| mails.iter().filter(|mail| mail.subject.starts_with(start)).count();
-    assert_eq!(subjects("Welcome"), people, "one welcome a person");
-    for (id, (order, payment)) in &shown.orders {
-        let received = mails.iter().filter(|mail| mail.subject == format!("Payment received for order {id}")).count();
-        let confirmed = order["status"] == "CONFIRMED";
-        assert!(received <= 1 && (received == 1 || !confirmed), "{received} mails of {order}");
-        let refunded = mails.iter().filter(|mail| mail.subject == format!("Refund for order {id}")).count();
-        let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
-        assert_eq!(refunded, usize::from(money == Some("REFUNDED")), "{order} {payment:?}");
-    }
-    assert_eq!(stores.outbox.dead(10).await.unwrap(), [], "no message is dead");
-    for product in products {
-        let id: ProductId = product.parse().unwrap();
-        let level = stores.stock.get(id).await.unwrap().unwrap();
-        assert_eq!(u64::try_from(level.sold).unwrap(), shown.sold(product), "{level:?}");
-    }
-    sqlite.close().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,7 @@
 mod client;
 mod crash;
 mod kill;
+mod market;
 mod process;
 mod race;
 mod run;

@@ -47,7 +47,13 @@ pub fn finish(data: &Path, arguments: &[&str]) -> Output {
 impl Process {
     /// Starts it and waits until it is ready.
     pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// Starts it with more settings.
+    pub fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = microbazaar(data, &["serve", "--port", "0"]);
+        command.envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (tell, told) = mpsc::channel();

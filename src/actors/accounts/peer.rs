@@ -7,7 +7,7 @@ use crate::{
     actors::runtime::AskError,
     domain::{
         ids::{AddressId, UserId},
-        user::{Contact, PostalAddress},
+        user::{Contact, PostalAddress, Role},
     },
     peers::{self, PeerError},
 };
@@ -20,6 +20,10 @@ impl peers::Accounts for Accounts {
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
         let user = self.user(user).await.map_err(peer_error)?;
         Ok(user.map(|user| user.contact()))
+    }
+
+    async fn role(&self, user: UserId) -> Result<Option<Role>, PeerError> {
+        Ok(self.user(user).await.map_err(peer_error)?.map(|user| user.role))
     }
 
     async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {

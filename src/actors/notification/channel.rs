@@ -16,6 +16,11 @@ pub trait Channel: Send + Sync {
     /// The queues whose deliveries it tells of.
     fn queues(&self) -> &'static [&'static str];
 
+    /// Whether there is anybody to tell; see [`crate::bus::Consumer::is_listening`].
+    fn is_listening(&self) -> bool {
+        true
+    }
+
     /// Tells of a delivery, or stores durably that it is to be told. It may come twice and
     /// is told once, by its event's id.
     ///

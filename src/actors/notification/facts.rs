@@ -34,6 +34,8 @@ pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
         }),
         "PAYMENT_INITIATED" => Letter::PaymentInitiated(payment(payload, "amount")?),
         "PAYMENT_COMPLETED" => Letter::PaymentReceived(payment(payload, "amount")?),
+        // No money moved, so that a program may not say how much.
+        "PAYMENT_FAILED" if payload.is_missing("amount") => Letter::PaymentFailed(payment_of(payload, String::new())?),
         "PAYMENT_FAILED" => Letter::PaymentFailed(payment(payload, "amount")?),
         "PAYMENT_REFUNDED" => Letter::Refund(payment(payload, "refundAmount")?),
         "ORDER_SHIPPED" => Letter::OrderShipped(order(payload)?),
@@ -55,12 +57,16 @@ fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {
 
 /// `amount_key` is where the amount is, `amount` where that is missing.
 fn payment(payload: Payload<'_>, amount_key: &str) -> Result<PaymentFacts, HandleError> {
-    let order: OrderId = payload.id(&["orderId", "order"])?;
     let amount = payload.number(amount_key).or_else(|| payload.number("amount")).ok_or_else(|| missing("amount"))?;
     let code = payload.text("currency").unwrap_or(Currency::Inr.code());
+    payment_of(payload, amount_text(&amount, code))
+}
+
+fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentFacts, HandleError> {
+    let order: OrderId = payload.id(&["orderId", "order"])?;
     Ok(PaymentFacts {
         order: order.to_hex(),
-        amount: amount_text(&amount, code),
+        amount,
         payment_id: payload.text("paymentId").map(one_line),
         reason: payload.text("reason").map(one_line),
     })

@@ -69,7 +69,7 @@ pub struct ProductFacts {
 pub struct PaymentFacts {
     /// The order's id.
     pub order: String,
-    /// How much, with the currency.
+    /// How much, with the currency; empty where nobody says.
     pub amount: String,
     /// The gateway's id.
     pub payment_id: Option<String>,
@@ -214,6 +214,7 @@ impl Letter {
             Self::OrderCancelled(of) => order_cancelled(shop, name, of),
         };
         let (html, text) = rendered.map_err(|error| HandleError::Unreadable(error.to_string()))?;
-        Ok(Mail { to: recipient.email.clone(), subject: self.subject(shop), text, html, at })
+        let announcement = matches!(self, Self::NewProduct(_));
+        Ok(Mail { to: recipient.email.clone(), subject: self.subject(shop), text, html, at, announcement })
     }
 }

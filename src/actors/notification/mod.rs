@@ -13,6 +13,7 @@ mod channel;
 mod email;
 mod facts;
 mod letter;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,12 +25,11 @@ pub use actor::NotificationActor;
 pub use channel::Channel;
 pub use email::EmailChannel;
 pub use letter::Letter;
+pub use webhook::WebhookChannel;
 
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
     bus::{Consumer, Delivery, HandleError},
-    integrations::smtp::{MailboxMailer, Mailer},
-    store::Stores,
 };
 
 /// Aggregates of one batch that are told of side by side.
@@ -76,12 +76,6 @@ impl Notifications {
         Self { actor, channel }
     }
 
-    /// The mailer that keeps mails in these stores' mailbox.
-    #[must_use]
-    pub fn mailbox(stores: &Stores) -> Arc<dyn Mailer> {
-        Arc::new(MailboxMailer::new(Arc::clone(&stores.mailbox)))
-    }
-
     async fn deliver(&self, delivery: Delivery) -> Result<(), HandleError> {
         self.actor.ask(Deliver(delivery)).await.map_err(|error| match error {
             AskError::Refused(error) => error,
@@ -121,7 +115,14 @@ impl Consumer for Notifications {
         self.channel.queues()
     }
 
+    fn is_listening(&self) -> bool {
+        self.channel.is_listening()
+    }
+
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+        if !self.channel.is_listening() {
+            return vec![Ok(()); deliveries.len()];
+        }
         let groups = by_aggregate(deliveries);
         let mut answers: Vec<_> = stream::iter(groups)
             .map(|group| self.in_order(group))

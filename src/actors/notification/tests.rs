@@ -13,9 +13,12 @@ use crate::{
         ids::{AddressId, EventId, UserId},
         user::{Contact, FullName, PostalAddress},
     },
-    integrations::smtp::{Mail, MailError, Mailer},
+    integrations::smtp::{Mail, MailError, MailboxMailer, Mailer},
     peers::{Accounts, PeerError, Peers},
-    store::{MailboxStore, StoreError},
+    store::{
+        MailboxStore, StoreError,
+        mailbox::{MailOutcome, MailRecord, MailState},
+    },
 };
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
@@ -45,6 +48,27 @@ impl MailboxStore for Mailbox {
 
     async fn list(&self, _: u32) -> Result<Vec<Mail>, StoreError> {
         Ok(self.mails.lock().iter().rev().map(|(_, mail)| mail.clone()).collect())
+    }
+
+    // Nothing is sent from this mailbox.
+    async fn open(&self, _: EventId, _: &Mail) -> Result<MailRecord, StoreError> {
+        Err(StoreError::Unavailable("no log".into()))
+    }
+
+    async fn settle(&self, _: u64, _: &MailOutcome, _: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("no log".into()))
+    }
+
+    async fn records(&self, _: Option<MailState>, _: u32) -> Result<Vec<MailRecord>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn record(&self, _: u64) -> Result<Option<MailRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn forget(&self, _: Timestamp, _: u32) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 
@@ -184,6 +208,10 @@ async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
     let payload = json!({"email": "a@example.com", "orderId": ORDER, "amount": "5", "currency": "EUR"});
     let mail = mail_of(table::PAYMENT_INITIATED_NOTIFICATION, payload).await;
     assert!(mail.text.contains("Hello there,") && mail.text.contains("Amount:  5.00 EUR\n\n"), "{}", mail.text);
+    let failed = json!({"email": "a@example.com", "orderId": ORDER, "paymentId": "pay_1"});
+    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, failed).await;
+    assert!(mail.text.contains(&format!("Order:   {ORDER}\nPayment: pay_1\n\n")), "{}", mail.text);
+    assert!(!mail.html.contains("Amount"));
 }
 
 #[actix_rt::test]

@@ -6,26 +6,20 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 
-use super::{Carrier, CarryError};
+use super::{Carried, Carrier, CarryError};
 use crate::{
-    bus::{Consumer, Delivery, HandleError},
+    bus::{Consumer, Delivery, HandleError, table::QUEUES},
     domain::{Timestamp, event::Envelope},
     store::outbox::Parked,
-    views::event::messages,
+    views::event::{Message, exchange_payload, messages},
 };
-
-/// The pauses before a message is tried again; after the last it is dead.
-const PAUSES: [SignedDuration; 4] = [
-    SignedDuration::from_secs(1),
-    SignedDuration::from_secs(10),
-    SignedDuration::from_mins(1),
-    SignedDuration::from_mins(10),
-];
 
 /// Feeds consumers of this process.
 pub struct InProcess {
     consumers: Vec<Arc<dyn Consumer>>,
     by_queue: HashMap<&'static str, usize>,
+    /// The pauses before a message is tried again; after the last it is dead.
+    pauses: [SignedDuration; 4],
 }
 
 /// A delivery and the event that it came from.
@@ -36,39 +30,47 @@ struct Item<'a> {
 
 #[async_trait]
 impl Carrier for InProcess {
-    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError> {
-        let items = envelopes.iter().flat_map(|envelope| self.items(envelope)).collect();
-        Ok(self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect())
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
+        let items =
+            envelopes.iter().flat_map(|envelope| self.items(envelope, |consumer| consumer.is_listening())).collect();
+        let parked = self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect();
+        Ok(Box::pin(std::future::ready(Ok(parked))))
     }
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
-        let mut items = self.items(&parked.envelope);
+        let mut items = self.items(&parked.envelope, |_| true);
         items.retain(|item| item.delivery.queue == parked.queue);
         Ok(match self.deliver(items, parked.attempts).await.into_iter().next() {
             Some((_, parked)) => parked,
             None => {
                 let unread = HandleError::Unreadable("nobody reads this queue here".to_owned());
-                Some(park(&parked.queue, &parked.envelope, parked.attempts, &unread))
+                Some(park(&self.pauses, &parked.queue, &parked.envelope, parked.attempts, &unread))
             }
         })
     }
 }
 
 impl InProcess {
-    /// A carrier to these consumers.
+    /// A carrier to these consumers, which tries again after each of these pauses.
     #[must_use]
-    pub fn new(consumers: Vec<Arc<dyn Consumer>>) -> Self {
+    pub fn new(consumers: Vec<Arc<dyn Consumer>>, pauses: [SignedDuration; 4]) -> Self {
         let mut by_queue = HashMap::new();
         for (at, consumer) in consumers.iter().enumerate() {
             by_queue.extend(consumer.queues().iter().map(|queue| (*queue, at)));
         }
-        Self { consumers, by_queue }
+        Self { consumers, by_queue, pauses }
     }
 
-    /// The deliveries that an event makes for the queues that are read here.
-    fn items<'a>(&self, envelope: &'a Envelope) -> Vec<Item<'a>> {
-        let read_here = messages(envelope).into_iter().filter(|message| self.by_queue.contains_key(message.queue));
-        read_here
+    /// The deliveries that an event makes for the queues that are read here by consumers that
+    /// listen.
+    fn items<'a>(&self, envelope: &'a Envelope, listens: impl Fn(&dyn Consumer) -> bool) -> Vec<Item<'a>> {
+        let read_here = |queue: &str| self.by_queue.get(queue).is_some_and(|at| listens(&*self.consumers[*at]));
+        let by_name = messages(envelope).into_iter().filter(|message| read_here(message.queue));
+        let routing_key = envelope.event.routing_key();
+        let bound = QUEUES.iter().filter(|queue| queue.takes(&routing_key) && read_here(queue.name));
+        let bound = bound.map(|queue| Message { queue: queue.name, payload: exchange_payload(envelope) });
+        by_name
+            .chain(bound)
             .map(|message| Item {
                 delivery: Delivery {
                     queue: message.queue,
@@ -93,12 +95,17 @@ impl InProcess {
             }
         }
         let fed = self.consumers.iter().zip(batches).filter(|(_, batch)| !batch.is_empty());
-        let fed = fed.map(|(consumer, batch)| feed(&**consumer, batch, attempts));
+        let fed = fed.map(|(consumer, batch)| feed(&**consumer, batch, attempts, &self.pauses));
         futures_util::future::join_all(fed).await.into_iter().flatten().collect()
     }
 }
 
-async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> Vec<(&'static str, Option<Parked>)> {
+async fn feed(
+    consumer: &dyn Consumer,
+    batch: Vec<Item<'_>>,
+    attempts: u32,
+    pauses: &[SignedDuration],
+) -> Vec<(&'static str, Option<Parked>)> {
     let (deliveries, told): (Vec<_>, Vec<_>) = batch
         .into_iter()
         .map(|item| ((item.delivery.queue, item.envelope), item.delivery))
@@ -113,14 +120,16 @@ async fn feed(consumer: &dyn Consumer, batch: Vec<Item<'_>>, attempts: u32) -> V
     outcomes.resize(told.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));
     told.into_iter()
         .zip(outcomes)
-        .map(|((queue, envelope), outcome)| (queue, outcome.err().map(|error| park(queue, envelope, attempts, &error))))
+        .map(|((queue, envelope), outcome)| {
+            (queue, outcome.err().map(|error| park(pauses, queue, envelope, attempts, &error)))
+        })
         .collect()
 }
 
-fn park(queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
+fn park(pauses: &[SignedDuration], queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
     let pause = match error {
         HandleError::Unreadable(_) => None,
-        HandleError::Transient(_) => usize::try_from(attempts).ok().and_then(|attempt| PAUSES.get(attempt)),
+        HandleError::Transient(_) => usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt)),
     };
     let retry_at = pause.and_then(|pause| Timestamp::now().saturating_add(*pause).ok());
     match retry_at {
@@ -134,5 +143,78 @@ fn park(queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) ->
         attempts: attempts + 1,
         retry_at,
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::{
+        bus::table,
+        domain::{
+            event::Event,
+            ids::{ProductId, UserId},
+            inventory::StockLevel,
+        },
+    };
+
+    /// Listens to the exchange when it is told to.
+    #[derive(Default)]
+    struct Listener {
+        listens: AtomicBool,
+        got: Mutex<Vec<Delivery>>,
+    }
+
+    #[async_trait]
+    impl Consumer for Listener {
+        fn queues(&self) -> &'static [&'static str] {
+            &[table::EVENTS_WEBHOOK]
+        }
+
+        fn is_listening(&self) -> bool {
+            self.listens.load(Ordering::SeqCst)
+        }
+
+        async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>> {
+            let answers = vec![Ok(()); deliveries.len()];
+            self.got.lock().extend(deliveries);
+            answers
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bound_queue_gets_what_the_exchange_carries_while_somebody_listens() {
+        let listener = Arc::new(Listener::default());
+        let carrier = InProcess::new(vec![listener.clone()], [jiff::SignedDuration::ZERO; 4]);
+        let product = ProductId::generate();
+        let gone = Event::ProductDeleted { product, seller: UserId::generate() };
+        let gone = Envelope::new(gone, Timestamp::UNIX_EPOCH);
+        let level = StockLevel { product, on_hand: 1, reserved: 0, sold: 0, version: 1 };
+        let moved = Envelope::new(Event::StockChanged(level), Timestamp::UNIX_EPOCH);
+        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().await.unwrap().is_empty());
+        assert!(listener.got.lock().is_empty(), "nobody listens");
+
+        // One that was parked is handed over in any case: it is not to be dead because of that.
+        let parked = Parked {
+            id: 1,
+            queue: table::EVENTS_WEBHOOK.to_owned(),
+            envelope: gone.clone(),
+            attempts: 1,
+            retry_at: None,
+            reason: String::new(),
+        };
+        assert!(carrier.retry(&parked).await.unwrap().is_none());
+        assert_eq!(listener.got.lock().len(), 1);
+
+        listener.listens.store(true, Ordering::SeqCst);
+        assert!(carrier.carry(&[&gone, &moved]).await.unwrap().await.unwrap().is_empty());
+        let got = listener.got.lock();
+        assert_eq!(got.len(), 2, "the stock is not told of");
+        assert_eq!((got[1].queue, got[1].name.as_str()), (table::EVENTS_WEBHOOK, "PRODUCT_DELETED"));
+        assert_eq!((got[1].event, &got[1].payload), (gone.id, &exchange_payload(&gone)));
     }
 }

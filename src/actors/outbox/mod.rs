@@ -19,6 +19,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFutu
 use tokio::time::Instant;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 pub use self::in_process::InProcess;
 use self::relay::Relay;
@@ -33,12 +34,21 @@ use crate::{
 #[error("{0}")]
 pub struct CarryError(pub String);
 
+/// What becomes of events that were handed on: completes when each has arrived, with what
+/// could not be handled and is to be parked.
+pub type Carried = BoxFuture<'static, Result<Vec<Parked>, CarryError>>;
+
 /// Carries events from the outbox to where they are consumed.
 #[async_trait]
 pub trait Carrier: Send + Sync {
-    /// Carries events on, in their order; returns what could not be handled and is to be
-    /// parked. After `Ok` all of them are taken out of the outbox.
-    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError>;
+    /// How many batches may be on their way at once.
+    fn ahead(&self) -> usize {
+        1
+    }
+
+    /// Hands events on, in their order and behind all that were handed on before. When what
+    /// it returns completes with `Ok`, all of them are taken out of the outbox.
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError>;
 
     /// Carries a parked message on once more; returns it anew if it still cannot be handled.
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError>;

@@ -2,18 +2,22 @@
 //!
 //! **Invariant:** an event leaves the outbox in the same write that parks what failed of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 
-use super::{Carrier, CarryError, LOOK_EVERY, PAUSE, REMEMBER};
+use super::{Carried, Carrier, CarryError, LOOK_EVERY, PAUSE, REMEMBER};
 use crate::{
     domain::{Timestamp, event::Envelope},
     store::{OutboxStore, StoreError, outbox::Parked},
 };
 
 /// How many events to take at once.
-const BATCH: u32 = 512;
+const BATCH: u32 = 256;
+/// The same, as the length of a list.
+const FULL: usize = 256;
+/// How many batches a turn takes on, before it looks after what is parked.
+const BATCHES: usize = 64;
 /// How many parked messages to try again at once.
 const RETRIES: u32 = 64;
 /// The longest pause while events cannot be carried on.
@@ -61,14 +65,7 @@ impl Relay {
 
     /// One turn; returns whether there may be more to do at once.
     pub(super) async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, Trouble> {
-        let waiting = self.store.waiting(0, BATCH).await?;
-        let moved = !waiting.is_empty();
-        if moved {
-            let envelopes: Vec<&Envelope> = waiting.iter().map(|(_, envelope)| envelope).collect();
-            let parked = self.carrier.carry(&envelopes).await?;
-            let sequences: Vec<u64> = waiting.iter().map(|(sequence, _)| *sequence).collect();
-            self.store.settle(&sequences, &parked).await?;
-        }
+        let moved = self.carry_on().await?;
         let now = Timestamp::now();
         let retried = self.retry(now).await?;
         if now.duration_since(*forgotten) > SignedDuration::from_hours(1) {
@@ -76,6 +73,28 @@ impl Relay {
             self.store.forget_applied(now.saturating_sub(REMEMBER).unwrap_or(Timestamp::UNIX_EPOCH)).await?;
         }
         Ok(moved || retried)
+    }
+
+    /// Takes batches on as far ahead as the carrier allows, and takes each out when it has
+    /// arrived, the oldest first. After trouble with one, those behind it stay too and all
+    /// are handed on again: nothing overtakes what is older.
+    async fn carry_on(&self) -> Result<bool, Trouble> {
+        let mut under_way: VecDeque<(Vec<u64>, Carried)> = VecDeque::new();
+        let (mut last, mut more, mut taken_on) = (0, true, 0);
+        loop {
+            while more && under_way.len() < self.carrier.ahead().max(1) {
+                let waiting = self.store.waiting(last, BATCH).await?;
+                taken_on += 1;
+                more = waiting.len() == FULL && taken_on < BATCHES;
+                let Some((newest, _)) = waiting.last() else { break };
+                last = *newest;
+                let envelopes: Vec<&Envelope> = waiting.iter().map(|(_, envelope)| envelope).collect();
+                let carried = self.carrier.carry(&envelopes).await?;
+                under_way.push_back((waiting.iter().map(|(sequence, _)| *sequence).collect(), carried));
+            }
+            let Some((sequences, carried)) = under_way.pop_front() else { return Ok(last > 0) };
+            self.store.settle(&sequences, &carried.await?).await?;
+        }
     }
 
     async fn retry(&self, now: Timestamp) -> Result<bool, Trouble> {

@@ -1,6 +1,6 @@
 //! The relay with consumers and a store that fail in every way.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -20,6 +20,13 @@ use crate::{
     },
     store::outbox::Parked,
 };
+
+const PAUSES: [SignedDuration; 4] = [
+    SignedDuration::from_secs(1),
+    SignedDuration::from_secs(10),
+    SignedDuration::from_mins(1),
+    SignedDuration::from_mins(10),
+];
 
 /// An outbox in memory. Parked messages are due as soon as the test asks.
 #[derive(Default)]
@@ -82,8 +89,13 @@ impl OutboxStore for Memory {
         Ok(())
     }
 
-    async fn dead(&self, _: u32) -> Result<Vec<Parked>, StoreError> {
-        Ok(self.parked.lock().iter().filter(|row| row.retry_at.is_none()).cloned().collect())
+    async fn dead(&self, after: u64, _: u32) -> Result<Vec<Parked>, StoreError> {
+        let parked = self.parked.lock();
+        Ok(parked.iter().filter(|row| row.retry_at.is_none() && row.id > after).cloned().collect())
+    }
+
+    async fn revive(&self, _: &[u64], _: Timestamp) -> Result<u64, StoreError> {
+        Err(StoreError::Unavailable("nobody asks for it here".into()))
     }
 
     async fn written(&self) {
@@ -184,7 +196,7 @@ const GONE: &[&str] = &[table::PRODUCT_DELETED_DASHBOARD];
 
 fn relay(store: &Arc<Memory>, readers: &[&Arc<Reader>]) -> Relay {
     let consumer = |reader: &&Arc<Reader>| -> Arc<dyn Consumer> { (*reader).clone() };
-    Relay::new(store.clone(), Arc::new(InProcess::new(readers.iter().map(consumer).collect())))
+    Relay::new(store.clone(), Arc::new(InProcess::new(readers.iter().map(consumer).collect(), PAUSES)))
 }
 
 async fn turn(relay: &Relay) -> Result<bool, StoreError> {
@@ -228,14 +240,14 @@ async fn what_fails_is_tried_four_times_again_with_growing_pauses_and_then_dead(
     reader.about(&events[0], Mood::Fails);
     let mut pauses = vec![];
     // The first turn already tries the parked message again, as the store says it is due.
-    while store.dead(10).await.unwrap().is_empty() {
+    while store.dead(0, 10).await.unwrap().is_empty() {
         let before = Timestamp::now();
         turn(&relay).await.unwrap();
         pauses.extend(store.parked.lock()[0].retry_at.map(|at| at.duration_since(before).as_secs()));
     }
     assert_eq!(reader.handled(), ids(&events[1..]), "what is behind it is not held up");
     assert_eq!(pauses, [10, 60, 600]);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].attempts, dead[0].reason.as_str()), (1, 5, "not now"));
     assert_eq!(*reader.batches.lock(), [2, 1, 1, 1, 1]);
     assert_eq!(turn(&relay).await, Ok(false), "the dead are left alone");
@@ -262,7 +274,7 @@ async fn what_cannot_be_read_is_dead_at_once_and_holds_up_nothing() {
     reader.about(&events[1], Mood::CannotRead);
     turn(&relay(&store, &[&reader])).await.unwrap();
     assert_eq!(reader.handled(), [events[0].id, events[2].id]);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].envelope.id, dead[0].reason.as_str()), (1, events[1].id, "no sense"));
 }
 
@@ -300,7 +312,7 @@ async fn a_consumer_that_panics_harms_no_other_message() {
     assert_eq!(store.depth(), 0);
     // At least once: the first was handled before the panic, and again by itself.
     assert_eq!(reader.handled(), [events[0].id, events[0].id, events[2].id]);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].envelope.id, dead[0].reason.as_str()), (1, events[1].id, "the consumer panicked"));
 }
 
@@ -333,7 +345,7 @@ async fn a_parked_message_of_a_queue_that_nobody_reads_any_more_is_kept() {
     };
     store.settle(&[waiting[0].0], &[parked]).await.unwrap();
     turn(&relay(&store, &[])).await.unwrap();
-    assert_eq!(store.dead(10).await.unwrap()[0].reason, "nobody reads this queue here");
+    assert_eq!(store.dead(0, 10).await.unwrap()[0].reason, "nobody reads this queue here");
 }
 
 #[actix_rt::test]
@@ -342,9 +354,62 @@ async fn a_relay_that_dies_is_started_anew_and_goes_on() {
     let (store, reader) = (Memory::with(&events), Reader::of(GONE));
     store.panics.store(true, Ordering::SeqCst);
     let runtime = Runtime::new(1);
-    let outbox = Outbox::start(&runtime, store.clone(), Arc::new(InProcess::new(vec![reader.clone()])));
+    let outbox = Outbox::start(&runtime, store.clone(), Arc::new(InProcess::new(vec![reader.clone()], PAUSES)));
     assert_eq!(outbox.drain(Duration::from_secs(20)).await, Ok(0));
     assert_eq!(reader.handled(), ids(&events));
     assert_eq!(runtime.snapshot()[0].restarts, 1);
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
+}
+
+/// Takes batches ahead; which of them arrive is told beforehand, the others are lost.
+struct Ahead {
+    arrive: Mutex<Vec<bool>>,
+    handed_on: Mutex<Vec<EventId>>,
+    under_way: Arc<AtomicUsize>,
+    most: AtomicUsize,
+}
+
+#[async_trait]
+impl Carrier for Ahead {
+    fn ahead(&self) -> usize {
+        3
+    }
+
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
+        self.handed_on.lock().extend(envelopes.iter().map(|envelope| envelope.id));
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        let arrives = self.arrive.lock().pop().unwrap_or(true);
+        let under_way = Arc::clone(&self.under_way);
+        Ok(Box::pin(async move {
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            if arrives { Ok(vec![]) } else { Err(CarryError("lost on the way".to_owned())) }
+        }))
+    }
+
+    async fn retry(&self, _: &Parked) -> Result<Option<Parked>, CarryError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn batches_are_on_their_way_at_once_and_one_that_is_lost_keeps_those_behind_it() {
+    let events: Vec<_> = (0..1_300).map(|_| gone()).collect();
+    let store = Memory::with(&events);
+    let carrier = Arc::new(Ahead {
+        // From the last: the first arrives, the second is lost.
+        arrive: Mutex::new(vec![false, true]),
+        handed_on: Mutex::default(),
+        under_way: Arc::default(),
+        most: AtomicUsize::default(),
+    });
+    let relay = Relay::new(store.clone(), carrier.clone());
+    assert!(matches!(relay.turn(&mut Timestamp::now()).await, Err(Trouble::Carry(_))));
+    let batch = 1_300 - store.depth();
+    assert_eq!(*carrier.handed_on.lock(), ids(&events[..4 * batch]), "one was taken out, and a fourth handed on");
+    carrier.handed_on.lock().clear();
+    carrier.under_way.store(0, Ordering::SeqCst);
+    assert!(matches!(relay.turn(&mut Timestamp::now()).await, Ok(true)));
+    assert_eq!(*carrier.handed_on.lock(), ids(&events[batch..]), "all that was behind it, in its order");
+    assert_eq!((store.depth(), carrier.most.load(Ordering::SeqCst)), (0, 3));
 }

@@ -16,7 +16,7 @@ use crate::bus::{
     Consumer, HandleError,
     rabbit::{
         Link, Outgoing, RabbitError, confirmed, publish_one,
-        topology::{self, Delays, RETRIES},
+        topology::{self, Delays},
         wire,
     },
     table::Queue,
@@ -47,6 +47,16 @@ impl RabbitConsumer {
     }
 }
 
+/// Acknowledges a message with all before it, which this channel's one reader has done with.
+async fn acknowledge_up_to(message: &Message) -> Result<(), RabbitError> {
+    let acknowledged = message.acker.ack(BasicAckOptions { multiple: true });
+    match timeout(WITHIN, acknowledged).await {
+        // `false`: it was acknowledged before.
+        Ok(told) => Ok(told.map(|_told| ())?),
+        Err(_) => Err(RabbitError::Deadline),
+    }
+}
+
 impl Actor for RabbitConsumer {
     type Context = Context<Self>;
 
@@ -60,7 +70,7 @@ impl Reader {
     async fn run(&self) {
         loop {
             if let Err(error) = self.read().await {
-                tracing::debug!(queue = self.queue.name, %error, "reading begins anew");
+                tracing::warn!(queue = self.queue.name, %error, "reading begins anew");
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -70,7 +80,7 @@ impl Reader {
     async fn read(&self) -> Result<(), RabbitError> {
         let channel = self.link.channel().await?;
         let prepare = async {
-            topology::declare_read(&channel, self.queue.name, &self.delays).await?;
+            topology::declare_read(&channel, self.queue.name).await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
             let options = BasicConsumeOptions::default();
@@ -109,19 +119,26 @@ impl Reader {
             let outcome = outcome.or_else(|| handled.next()).unwrap_or_else(no_answer);
             if let Err(error) = outcome {
                 self.put_aside(channel, message, &error).await?;
+                // At once, so that it is not put aside again if something breaks now.
+                acknowledge_up_to(message).await?;
             }
-            let acknowledged = message.acker.ack(BasicAckOptions::default());
-            timeout(WITHIN, acknowledged).await.map_err(|_| RabbitError::Deadline)??;
         }
-        Ok(())
+        match batch.last() {
+            Some(last) => acknowledge_up_to(last).await,
+            None => Ok(()),
+        }
     }
 
     /// Hands a message that was not handled to where it waits for its next try, or rests.
     async fn put_aside(&self, channel: &Channel, message: &Message, error: &HandleError) -> Result<(), RabbitError> {
         let attempt = wire::attempts(&message.properties) + 1;
-        let queue = match error {
-            HandleError::Transient(_) if attempt <= RETRIES => topology::retry_queue(self.queue.name, attempt),
-            HandleError::Transient(_) | HandleError::Unreadable(_) => topology::dead_queue(self.queue.name),
+        let delay = match error {
+            HandleError::Transient(_) => self.delays.get(attempt - 1).copied(),
+            HandleError::Unreadable(_) => None,
+        };
+        let queue = match delay {
+            Some(_) => topology::retry_queue(self.queue.name, attempt),
+            None => topology::dead_queue(self.queue.name),
         };
         tracing::warn!(queue = self.queue.name, to = queue, %error, "a message was not handled");
         let aside = Outgoing {
@@ -129,7 +146,7 @@ impl Reader {
             routing_key: queue,
             mandatory: true,
             body: message.data.clone(),
-            properties: wire::failed(&message.properties, attempt, &error.to_string()),
+            properties: wire::failed(&message.properties, attempt, &error.to_string(), delay),
         };
         let confirm = publish_one(channel, &aside).await?;
         let confirmation = timeout(WITHIN, confirm).await.map_err(|_| RabbitError::Deadline)??;

@@ -21,18 +21,21 @@ use self::{
     publisher::{Publish, RabbitPublisher},
 };
 use super::{
-    outbox::{Carrier, CarryError},
+    outbox::{Carried, Carrier, CarryError},
     runtime::{AskError, Handle, Limits, Runtime},
 };
 use crate::{
     bus::{
         Consumer,
-        rabbit::{Link, Outgoing, Publisher, topology::Delays, wire},
+        rabbit::{Confirms, Link, Outgoing, Publisher, topology::Delays, wire},
         table::{self, Queue},
     },
     domain::event::Envelope,
     store::outbox::Parked,
 };
+
+/// Batches of events that wait for their confirms at once.
+const AHEAD: usize = 4;
 
 /// How the broker is used.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct RabbitSettings {
 pub struct RabbitBridge {
     publisher: Handle<RabbitPublisher>,
     outgoing: Arc<Publisher>,
+    /// The readers' connection; `None` where nothing is read.
+    reading: Option<Arc<Link>>,
 }
 
 impl RabbitBridge {
@@ -63,22 +68,24 @@ impl RabbitBridge {
         let publisher =
             runtime.supervise("rabbit_publisher", limits, move || RabbitPublisher::new(Arc::clone(&of_actor)));
         let reading = Arc::new(Link::new(settings.url.clone(), "consumer"));
-        for (queue, consumer) in wanted(settings, consumers) {
+        let wanted = wanted(settings, consumers);
+        let watched = (!wanted.is_empty()).then(|| Arc::clone(&reading));
+        for (queue, consumer) in wanted {
             let (reading, delays) = (Arc::clone(&reading), settings.delays);
             runtime.supervise("rabbit_consumer", Limits::default(), move || {
                 RabbitConsumer::new(queue, Arc::clone(&consumer), Arc::clone(&reading), delays)
             });
         }
-        Self { publisher, outgoing }
+        Self { publisher, outgoing, reading: watched }
     }
 
-    /// Whether the broker is there.
+    /// Whether the broker is there. Readers notice it also while nothing is to be sent.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.outgoing.is_up()
+        self.outgoing.is_up() && self.reading.as_ref().is_none_or(|link| link.is_up())
     }
 
-    async fn publish(&self, messages: Vec<Outgoing>) -> Result<(), CarryError> {
+    async fn send(&self, messages: Vec<Outgoing>) -> Result<Confirms, CarryError> {
         self.publisher.ask(Publish(messages)).await.map_err(|error| match error {
             AskError::Refused(error) => CarryError(error.to_string()),
             error => CarryError(error.to_string()),
@@ -97,19 +104,28 @@ fn wanted(settings: &RabbitSettings, consumers: &[Arc<dyn Consumer>]) -> Vec<(&'
 
 #[async_trait]
 impl Carrier for RabbitBridge {
-    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Vec<Parked>, CarryError> {
+    fn ahead(&self) -> usize {
+        AHEAD
+    }
+
+    async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
         let mut messages = Vec::with_capacity(2 * envelopes.len());
         for envelope in envelopes {
             messages.extend(wire::outgoing(envelope).map_err(|error| CarryError(error.to_string()))?);
         }
-        self.publish(messages).await?;
-        Ok(vec![])
+        let confirms = self.send(messages).await?;
+        Ok(Box::pin(async move {
+            confirms.all().await.map_err(|error| CarryError(error.to_string()))?;
+            Ok(vec![])
+        }))
     }
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
         // Parked while events travelled within the process: its queue at the broker takes it.
-        let made = wire::outgoing(&parked.envelope).map_err(|error| CarryError(error.to_string()))?;
-        self.publish(made.into_iter().filter(|message| message.routing_key == parked.queue).collect()).await?;
+        let Some(queue) = table::queue(&parked.queue) else { return Ok(None) };
+        let made = wire::for_queue(&parked.envelope, queue).map_err(|error| CarryError(error.to_string()))?;
+        let confirms = self.send(made.into_iter().collect()).await?;
+        confirms.all().await.map_err(|error| CarryError(error.to_string()))?;
         Ok(None)
     }
 }

@@ -1,10 +1,13 @@
 //! `RabbitPublisher`: hands messages to the broker.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
-use crate::bus::rabbit::{Outgoing, Publisher, RabbitError};
+use crate::bus::rabbit::{Confirms, Outgoing, Publisher, RabbitError};
+
+/// How often to see whether the broker is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes. The channel is the [`Publisher`]'s, so that a fresh actor goes on with it.
 pub struct RabbitPublisher {
@@ -19,18 +22,30 @@ impl RabbitPublisher {
 
 impl Actor for RabbitPublisher {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let publisher = Arc::clone(&self.publisher);
+        let keep = async move {
+            loop {
+                // What is wrong was logged where connecting failed, with its growing pauses.
+                let _known = publisher.keep().await;
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        ctx.spawn(keep.into_actor(self));
+    }
 }
 
-/// Publishes in order, and answers when the broker has confirmed all.
+/// Sends in order; the confirms come later.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), RabbitError>")]
+#[rtype(result = "Result<Confirms, RabbitError>")]
 pub struct Publish(pub Vec<Outgoing>);
 
 impl Handler<Publish> for RabbitPublisher {
-    type Result = ResponseFuture<Result<(), RabbitError>>;
+    type Result = ResponseFuture<Result<Confirms, RabbitError>>;
 
     fn handle(&mut self, Publish(messages): Publish, _: &mut Self::Context) -> Self::Result {
         let publisher = Arc::clone(&self.publisher);
-        Box::pin(async move { publisher.publish(&messages).await })
+        Box::pin(async move { publisher.send(&messages).await })
     }
 }

@@ -5,11 +5,11 @@
 //!
 //! **Invariant:** a batch is applied as a whole, but for its unreadable deliveries.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, AtomicResponse, Context, Handler, Message, WrapFuture};
 
-use super::project::project;
+use super::{foreign, project::project};
 use crate::{
     bus::{Delivery, HandleError},
     store::{DashboardStore, StoreError},
@@ -46,8 +46,14 @@ impl Handler<Apply> for SellerDashboardActor {
         let work = async move {
             let mut changes = Vec::with_capacity(deliveries.len());
             let mut answers = Answers::with_capacity(deliveries.len());
+            let unnamed: Vec<_> = deliveries.iter().flat_map(foreign::without_seller).collect();
+            let sellers = if unnamed.is_empty() { HashMap::new() } else { store.sellers_of(&unnamed).await? };
             for delivery in &*deliveries {
-                answers.push(project(delivery).map(|change| changes.push((delivery.event, change))));
+                let change = match foreign::without_seller(delivery)[..] {
+                    [] => project(delivery),
+                    _ => foreign::with_sellers(delivery, &sellers).and_then(|completed| project(&completed)),
+                };
+                answers.push(change.map(|change| changes.push((delivery.event, change))));
             }
             if !changes.is_empty() {
                 store.apply(&changes).await?;

@@ -12,6 +12,7 @@
 //! it again changes nothing.
 
 mod actor;
+mod foreign;
 pub mod project;
 pub mod rebuild;
 

@@ -8,6 +8,7 @@
 
 use serde_json::Value;
 
+use super::foreign::PRODUCT;
 use crate::{
     actors::payload::{Payload, missing},
     bus::{Delivery, HandleError},
@@ -19,6 +20,9 @@ use crate::{
     },
     store::dashboard::{DashboardChange, OrderRow, SoldLine},
 };
+
+/// The status of an order that does not say.
+const NEW: &str = OrderStatus::Pending.as_str();
 
 /// The largest price × quantity of a line, in minor units: sums of many stay exact.
 const LINE_MAX_MINOR: i64 = 100_000_000_000_000;
@@ -49,7 +53,8 @@ pub fn project(delivery: &Delivery) -> Result<DashboardChange, HandleError> {
 /// As [`project`].
 pub fn order(document: &Value, at: Timestamp) -> Result<OrderRow, HandleError> {
     let payload = Payload::of(document)?;
-    let status = payload.need_text("status")?;
+    // Other programs may leave out what every new order is.
+    let status = if payload.is_missing("status") { NEW } else { payload.need_text("status")? };
     let items = payload.objects("items");
     if items.is_empty() || items.len() != payload.len("items") {
         return Err(missing("items"));
@@ -74,7 +79,7 @@ fn line(item: Payload<'_>) -> Result<SoldLine, HandleError> {
     }
     Ok(SoldLine {
         seller: item.id(&["seller", "sellerId"])?,
-        product: item.id(&["product", "productId"])?,
+        product: item.id(&PRODUCT)?,
         title: item.text("title").unwrap_or_default().to_owned(),
         quantity,
         price,
@@ -98,7 +103,10 @@ pub fn product(document: &Value, at: Timestamp) -> Result<DashboardChange, Handl
 /// # Errors
 /// As [`project`].
 pub fn note(kind: &'static str, document: &Value) -> Result<DashboardChange, HandleError> {
-    let id = Payload::of(document)?.need_text("_id").or_else(|_| Payload::of(document)?.need_text("id"))?;
+    let payload = Payload::of(document)?;
+    // A payment of another program may be known by its order alone.
+    let keys: &[&str] = if kind == "payment" { &["_id", "id", "orderId", "order"] } else { &["_id", "id"] };
+    let id = keys.iter().find_map(|key| payload.text(key)).ok_or_else(|| missing("_id"))?;
     let document = without(document, &["__v", "password", "passwordHash"]);
     Ok(DashboardChange::Note { kind, id: id.to_owned(), document })
 }

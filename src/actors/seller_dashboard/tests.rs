@@ -270,6 +270,10 @@ impl DashboardStore for Fake {
         Ok(Page { rows: vec![], total: 0 })
     }
 
+    async fn sellers_of(&self, _: &[ProductId]) -> Result<std::collections::HashMap<ProductId, UserId>, StoreError> {
+        Ok(std::collections::HashMap::new())
+    }
+
     async fn reset(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -95,6 +95,16 @@ impl Link {
         }
     }
 
+    /// A connection for the caller alone, in one attempt.
+    ///
+    /// # Errors
+    /// [`RabbitError::Away`] or `Deadline`.
+    pub(super) async fn connect_once(&self) -> Result<Connection, RabbitError> {
+        let (connection, _channel) =
+            timeout(CONNECT_WITHIN, self.open()).await.map_err(|_| RabbitError::Deadline)??;
+        Ok(connection)
+    }
+
     async fn open(&self) -> Result<(Connection, Channel), RabbitError> {
         let mut uri: AMQPUri = self.url.expose_secret().parse().map_err(RabbitError::Away)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);

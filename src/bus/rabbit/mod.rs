@@ -1,19 +1,20 @@
 //! RabbitMQ: the same events for programs in any language.
 //!
 //! Owns connections ([`Link`]), the names that are declared ([`topology`]), the shape of a
-//! message ([`wire`]) and publishing with confirms ([`Publisher`]). The actors that use
+//! message ([`wire`]), what is dead ([`dead`]) and publishing with confirms ([`Publisher`]). The actors that use
 //! them are in `actors::rabbit_bridge`.
 //!
 //! **Invariant:** the named queues and the exchange are declared durable and with no other
 //! arguments, as every other program declares them.
 
+pub mod dead;
 mod link;
 mod publisher;
 pub mod topology;
 pub mod wire;
 
 pub use link::Link;
-pub use publisher::{Outgoing, Publisher};
+pub use publisher::{Confirms, Outgoing, Publisher};
 pub(crate) use publisher::{confirmed, publish_one};
 
 /// Why the broker did not do it. Trying again is harmless.

@@ -1,9 +1,15 @@
 //! Publishing with confirms, many messages in flight at once.
 //!
-//! **Invariant:** `publish` answers `Ok` only when the broker has confirmed every message,
-//! and every message that must have a queue has one.
+//! Sending and waiting for confirms are two steps, so that the next messages are on their
+//! way while the confirms of the last ones are.
+//!
+//! **Invariant:** [`Confirms::all`] answers `Ok` only when the broker has confirmed every
+//! message, and every message that must have a queue has one. Messages are sent in the
+//! order of the calls.
 
 use std::{sync::Arc, time::Duration};
+
+use futures_util::{future::maybe_done, poll};
 
 use lapin::{
     BasicProperties, Channel, Confirmation, PublisherConfirm,
@@ -13,9 +19,9 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{Link, RabbitError, topology};
 
-/// Messages that wait for their confirms at once.
-const IN_FLIGHT: usize = 1_024;
-/// How long a group's confirms may take.
+/// Messages that are handed to the connection at once: it writes them together.
+const TOGETHER: usize = 64;
+/// How long sending, and how long a call's confirms may take.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(20);
 
 /// A message on its way out.
@@ -52,35 +58,51 @@ impl Publisher {
         self.link.is_up()
     }
 
-    /// Publishes in the given order and waits for every confirm. After an error some may
-    /// have been taken: publish all of them again.
+    /// Makes sure of a channel, so that [`Publisher::is_up`] is true of a shop in which
+    /// nothing happens too.
     ///
     /// # Errors
     /// [`RabbitError`].
-    pub async fn publish(&self, messages: &[Outgoing]) -> Result<(), RabbitError> {
+    pub async fn keep(&self) -> Result<(), RabbitError> {
+        let mut held = self.channel.lock().await;
+        if !held.as_ref().is_some_and(|channel| channel.status().connected()) {
+            *held = None;
+            *held = Some(self.open().await?);
+        }
+        Ok(())
+    }
+
+    /// Sends messages in the given order; their confirms come later.
+    ///
+    /// # Errors
+    /// [`RabbitError`]; some may have been taken then: send all of them again.
+    pub async fn send(&self, messages: &[Outgoing]) -> Result<Confirms, RabbitError> {
+        // Out of its place while it is used: whoever is cut off half-way leaves no channel.
         let mut held = self.channel.lock().await;
         let channel = match held.take().filter(|channel| channel.status().connected()) {
             Some(channel) => channel,
             None => self.open().await?,
         };
-        for group in messages.chunks(IN_FLIGHT) {
-            let sent = timeout(CONFIRM_WITHIN, publish_group(&channel, group)).await;
-            match sent {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return self.failed(channel, error).await,
-                Err(_) => return self.failed(channel, RabbitError::Deadline).await,
-            }
+        let mut confirms = Confirms {
+            channel: channel.clone(),
+            link: Arc::clone(&self.link),
+            awaited: Vec::with_capacity(messages.len()),
+        };
+        let sent = timeout(CONFIRM_WITHIN, send_all(&channel, messages, &mut confirms.awaited)).await;
+        if let Err(error) = sent.unwrap_or(Err(RabbitError::Deadline)) {
+            confirms.give_up().await;
+            return Err(error);
         }
         *held = Some(channel);
-        Ok(())
+        Ok(confirms)
     }
 
-    /// The channel is not used again: what it still has under way would be mixed up with
-    /// what comes next, and a missing queue is declared with the next one.
-    async fn failed(&self, channel: Channel, error: RabbitError) -> Result<(), RabbitError> {
-        self.link.broke();
-        let _said = timeout(Duration::from_secs(1), channel.close(200, "trouble".into())).await;
-        Err(error)
+    /// Sends messages and waits for every confirm.
+    ///
+    /// # Errors
+    /// As [`Publisher::send`].
+    pub async fn publish(&self, messages: &[Outgoing]) -> Result<(), RabbitError> {
+        self.send(messages).await?.all().await
     }
 
     async fn open(&self) -> Result<Channel, RabbitError> {
@@ -104,13 +126,59 @@ impl Publisher {
     }
 }
 
-async fn publish_group(channel: &Channel, group: &[Outgoing]) -> Result<(), RabbitError> {
-    let mut confirms: Vec<(&Outgoing, PublisherConfirm)> = Vec::with_capacity(group.len());
-    for message in group {
-        confirms.push((message, publish_one(channel, message).await?));
+/// Confirms that are still to come.
+pub struct Confirms {
+    channel: Channel,
+    link: Arc<Link>,
+    awaited: Vec<Awaited>,
+}
+
+/// A message's routing key with its confirm.
+type Awaited = (String, PublisherConfirm);
+
+impl Confirms {
+    /// Waits for every confirm.
+    ///
+    /// # Errors
+    /// [`RabbitError`]; some may have been taken then: send all of them again.
+    pub async fn all(mut self) -> Result<(), RabbitError> {
+        let awaited = std::mem::take(&mut self.awaited);
+        let all = async {
+            for (routing_key, confirm) in awaited {
+                taken(&routing_key, confirm.await?)?;
+            }
+            Ok(())
+        };
+        let outcome = timeout(CONFIRM_WITHIN, all).await.unwrap_or(Err(RabbitError::Deadline));
+        if outcome.is_err() {
+            self.give_up().await;
+        }
+        outcome
     }
-    for (message, confirm) in confirms {
-        confirmed(message, confirm.await?)?;
+
+    /// The channel is not used again: what it still has under way would be mixed up with
+    /// what comes next, and a missing queue is declared with the next one.
+    async fn give_up(&self) {
+        self.link.broke();
+        let _said = timeout(Duration::from_secs(1), self.channel.close(200, "trouble".into())).await;
+    }
+}
+
+async fn send_all(channel: &Channel, messages: &[Outgoing], awaited: &mut Vec<Awaited>) -> Result<(), RabbitError> {
+    for group in messages.chunks(TOGETHER) {
+        let mut sending = Vec::with_capacity(group.len());
+        for message in group {
+            // The first poll puts it in line, which keeps the order; waiting for each to be
+            // written would make every message a turn of the connection's thread.
+            let mut one = Box::pin(maybe_done(publish_one(channel, message)));
+            let _in_line = poll!(&mut one);
+            sending.push((message, one));
+        }
+        for (message, mut one) in sending {
+            one.as_mut().await;
+            let sent = one.as_mut().take_output().unwrap_or(Err(RabbitError::Deadline));
+            awaited.push((message.routing_key.clone(), sent?));
+        }
     }
     Ok(())
 }
@@ -124,10 +192,14 @@ pub(crate) async fn publish_one(channel: &Channel, message: &Outgoing) -> Result
 
 /// What a confirm says of its message.
 pub(crate) fn confirmed(message: &Outgoing, confirmation: Confirmation) -> Result<(), RabbitError> {
+    taken(&message.routing_key, confirmation)
+}
+
+fn taken(routing_key: &str, confirmation: Confirmation) -> Result<(), RabbitError> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)) => {
-            Err(RabbitError::Unroutable(message.routing_key.clone()))
+            Err(RabbitError::Unroutable(routing_key.to_owned()))
         }
         Confirmation::Nack(None) | Confirmation::NotRequested => Err(RabbitError::Refused),
     }

@@ -3,12 +3,15 @@
 //! A message that could not be handled waits in `<queue>.retry.1` to `.4`. Each has one fixed
 //! delay and dead-letters back to the queue, since a queue with mixed delays is held up by
 //! its head. After the last it rests in `<queue>.dead`.
+//!
+//! The delay is the message's expiration and no argument of the queue: a queue that is
+//! there cannot be declared again with another one, and the delays are a setting.
 
 use std::time::Duration;
 
 use lapin::{
     Channel, ExchangeKind,
-    options::{ExchangeDeclareOptions, QueueDeclareOptions},
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
 
@@ -37,7 +40,7 @@ fn durable() -> QueueDeclareOptions {
     QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
 }
 
-/// Declares what is published to: the exchange and every named queue.
+/// Declares what is published to: the exchange and every named queue, with its bindings.
 ///
 /// # Errors
 /// [`RabbitError::Away`].
@@ -46,6 +49,10 @@ pub async fn declare_published(channel: &Channel) -> Result<(), RabbitError> {
     channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default()).await?;
     for queue in QUEUES {
         channel.queue_declare(queue.name.into(), durable(), FieldTable::default()).await?;
+        for key in queue.bound_to {
+            let (name, exchange, key) = (queue.name.into(), EXCHANGE.into(), (*key).into());
+            channel.queue_bind(name, exchange, key, QueueBindOptions::default(), FieldTable::default()).await?;
+        }
     }
     Ok(())
 }
@@ -54,15 +61,13 @@ pub async fn declare_published(channel: &Channel) -> Result<(), RabbitError> {
 ///
 /// # Errors
 /// [`RabbitError::Away`].
-pub async fn declare_read(channel: &Channel, queue: &str, delays: &Delays) -> Result<(), RabbitError> {
+pub async fn declare_read(channel: &Channel, queue: &str) -> Result<(), RabbitError> {
     channel.queue_declare(queue.into(), durable(), FieldTable::default()).await?;
-    for (at, delay) in delays.iter().enumerate() {
-        let millis = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    for attempt in 1..=RETRIES {
         let mut arguments = FieldTable::default();
-        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis));
         arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
         arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(queue.into()));
-        channel.queue_declare(retry_queue(queue, at + 1).into(), durable(), arguments).await?;
+        channel.queue_declare(retry_queue(queue, attempt).into(), durable(), arguments).await?;
     }
     channel.queue_declare(dead_queue(queue).into(), durable(), FieldTable::default()).await?;
     Ok(())

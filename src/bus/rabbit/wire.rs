@@ -1,5 +1,7 @@
 //! Events as messages, and messages of any program as deliveries.
 
+use std::time::Duration;
+
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
@@ -56,6 +58,21 @@ pub fn outgoing(envelope: &Envelope) -> Result<Vec<Outgoing>, serde_json::Error>
     Ok(made)
 }
 
+/// The message of an event for one queue alone, by the queue's name; `None` when the event is
+/// not for it.
+///
+/// # Errors
+/// As [`outgoing`].
+pub fn for_queue(envelope: &Envelope, queue: &Queue) -> Result<Option<Outgoing>, serde_json::Error> {
+    if queue.takes(&envelope.event.routing_key()) {
+        let body = serde_json::to_vec(&exchange_payload(envelope))?;
+        let (routing_key, properties) = (queue.name.to_owned(), properties(envelope));
+        return Ok(Some(Outgoing { exchange: "", routing_key, mandatory: true, body, properties }));
+    }
+    let by_name = |message: &Outgoing| message.exchange.is_empty() && message.routing_key == queue.name;
+    Ok(outgoing(envelope)?.into_iter().find(by_name))
+}
+
 fn properties(envelope: &Envelope) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(OCCURRED_AT.into(), AMQPValue::LongString(envelope.occurred_at.to_string().into()));
@@ -94,14 +111,39 @@ pub fn reason(properties: &BasicProperties) -> Option<String> {
     header(properties, REASON)
 }
 
-/// The properties of a message that goes on to where failures wait or rest.
+/// The properties of a message that goes on to where failures wait for `delay`, or rest
+/// when there is none.
 #[must_use]
-pub fn failed(properties: &BasicProperties, attempts: usize, reason: &str) -> BasicProperties {
+pub fn failed(properties: &BasicProperties, attempts: usize, reason: &str, delay: Option<Duration>) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(ATTEMPTS.into(), AMQPValue::LongLongInt(i64::try_from(attempts).unwrap_or(i64::MAX)));
     let reason: String = reason.chars().take(REASON_MAX).collect();
     headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
-    properties.clone().with_headers(headers).with_delivery_mode(PERSISTENT)
+    let kept = lasting(properties).with_headers(headers);
+    match delay {
+        // The broker takes milliseconds as text, below 2^32.
+        Some(delay) => kept.with_expiration(delay.as_millis().min(u128::from(u32::MAX)).to_string().into()),
+        None => kept,
+    }
+}
+
+/// The properties but the expiration, which its sender may have given it: what failed is
+/// not to be dropped for its age.
+fn lasting(properties: &BasicProperties) -> BasicProperties {
+    let mut kept = BasicProperties::default().with_delivery_mode(PERSISTENT);
+    macro_rules! keep {
+        ($($name:ident $with:ident),* $(,)?) => {
+            $(if let Some(value) = properties.$name().clone() {
+                kept = kept.$with(value);
+            })*
+        };
+    }
+    keep! {
+        content_type with_content_type, content_encoding with_content_encoding, headers with_headers,
+        priority with_priority, correlation_id with_correlation_id, reply_to with_reply_to,
+        message_id with_message_id, timestamp with_timestamp, kind with_type, app_id with_app_id,
+    }
+    kept
 }
 
 /// The properties of a message that is to be tried as if it were new.
@@ -113,7 +155,7 @@ pub fn replayed(properties: &BasicProperties) -> BasicProperties {
             kept.insert(name.clone(), value.clone());
         }
     }
-    properties.clone().with_headers(kept).with_delivery_mode(PERSISTENT)
+    lasting(properties).with_headers(kept)
 }
 
 /// A message as its consumer gets it. Other programs may leave out every property: the id
@@ -127,13 +169,7 @@ pub fn delivery(queue: &'static Queue, properties: &BasicProperties, body: &[u8]
     if !payload.is_object() {
         return Err(HandleError::Unreadable("the body is no JSON object".to_owned()));
     }
-    let said = properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.is_empty());
-    let sent_at = properties.timestamp().and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok());
-    let event = match said.map(str::parse) {
-        Some(Ok(id)) => id,
-        Some(Err(_)) => derived_id(queue.name, said.unwrap_or_default().as_bytes(), sent_at),
-        None => derived_id(queue.name, body, sent_at),
-    };
+    let (event, sent_at) = (event_id(queue, properties, body), sent_at(properties));
     let occurred_at = header(properties, OCCURRED_AT).and_then(|text| text.parse().ok());
     let id_within = || ["_id", "id"].iter().find_map(|key| payload.get(key)?.as_str().map(str::to_owned));
     Ok(Delivery {
@@ -144,6 +180,58 @@ pub fn delivery(queue: &'static Queue, properties: &BasicProperties, body: &[u8]
         aggregate_id: header(properties, AGGREGATE_ID).or_else(id_within).unwrap_or_default(),
         payload,
     })
+}
+
+fn sent_at(properties: &BasicProperties) -> Option<Timestamp> {
+    properties.timestamp().and_then(|seconds| Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
+}
+
+fn message_id(properties: &BasicProperties) -> Option<&str> {
+    properties.message_id().as_ref().map(ShortString::as_str).filter(|id| !id.is_empty())
+}
+
+/// The id by which a message is applied once.
+fn event_id(queue: &Queue, properties: &BasicProperties, body: &[u8]) -> EventId {
+    let said = message_id(properties);
+    let derived = || derived_id(queue.name, said.map_or(body, str::as_bytes), sent_at(properties));
+    said.and_then(|id| id.parse().ok()).unwrap_or_else(derived)
+}
+
+/// A message that rests, as whoever looks at it wants to see it; it need not be readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Its queue, not the one in which it rests.
+    pub queue: &'static str,
+    /// What its sender called it, else the event's id.
+    pub id: String,
+    /// The id by which it is applied once.
+    pub event: EventId,
+    /// The event's name.
+    pub name: String,
+    /// When it happened, or was sent.
+    pub occurred_at: Option<Timestamp>,
+    /// How often it was tried.
+    pub attempts: usize,
+    /// Why it was not handled.
+    pub reason: String,
+    /// What it says.
+    pub body: Vec<u8>,
+}
+
+/// What can be said of a message of any program.
+#[must_use]
+pub fn letter(queue: &'static Queue, properties: &BasicProperties, body: Vec<u8>) -> Letter {
+    let event = event_id(queue, properties, &body);
+    Letter {
+        queue: queue.name,
+        id: message_id(properties).map_or_else(|| event.to_hex(), str::to_owned),
+        event,
+        name: properties.kind().as_ref().map_or_else(|| queue.event.to_owned(), ToString::to_string),
+        occurred_at: header(properties, OCCURRED_AT).and_then(|text| text.parse().ok()).or(sent_at(properties)),
+        attempts: attempts(properties),
+        reason: reason(properties).unwrap_or_default(),
+        body,
+    }
 }
 
 /// An id made of what is there. Its time is the message's, so that it is forgotten with the
@@ -160,7 +248,13 @@ fn derived_id(queue: &str, content: &[u8], sent_at: Option<Timestamp>) -> EventI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bus::table;
+    use crate::{
+        bus::table,
+        domain::{
+            event::Event,
+            ids::{ProductId, UserId},
+        },
+    };
 
     fn read(properties: &BasicProperties, body: &[u8]) -> Result<Delivery, HandleError> {
         delivery(table::queue(table::PAYMENT_UPDATE_DASHBOARD).unwrap(), properties, body)
@@ -178,6 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn an_event_goes_to_one_queue_by_its_name_too() {
+        let (product, seller) = (ProductId::generate(), UserId::generate());
+        let gone = Envelope::new(Event::ProductDeleted { product, seller }, Timestamp::UNIX_EPOCH);
+        for queue in [table::PRODUCT_DELETED_DASHBOARD, table::EVENTS_WEBHOOK] {
+            let message = for_queue(&gone, table::queue(queue).unwrap()).unwrap().unwrap();
+            assert_eq!((message.exchange, message.routing_key.as_str(), message.mandatory), ("", queue, true));
+            assert_eq!(message.body, serde_json::to_vec(&exchange_payload(&gone)).unwrap());
+        }
+        let foreign = table::queue(table::ORDER_CREATED_DASHBOARD).unwrap();
+        assert!(for_queue(&gone, foreign).unwrap().is_none());
+        let by_name = outgoing(&gone).unwrap();
+        assert!(
+            by_name.iter().all(|message| message.routing_key != table::EVENTS_WEBHOOK),
+            "it is not published twice"
+        );
+    }
+
+    #[test]
     fn what_is_no_json_object_is_unreadable() {
         for body in [&b"nonsense"[..], b"", b"[1]", b"\xff\xfe", b"null"] {
             assert!(matches!(read(&BasicProperties::default(), body), Err(HandleError::Unreadable(_))));
@@ -186,8 +298,9 @@ mod tests {
 
     #[test]
     fn a_failure_is_counted_and_a_replay_starts_anew() {
-        let once = failed(&BasicProperties::default(), 1, &"x".repeat(2_000));
+        let once = failed(&BasicProperties::default().with_expiration("5".into()), 1, &"x".repeat(2_000), None);
         assert_eq!((attempts(&once), reason(&once).map(|r| r.len())), (1, Some(REASON_MAX)));
+        assert_eq!(*once.expiration(), None, "what failed is not dropped for its age");
         assert_eq!((attempts(&replayed(&once)), reason(&replayed(&once))), (0, None));
     }
 }

@@ -34,6 +34,7 @@ mod tests {
             text: "Hello <b>you</b>".into(),
             html: r#"<p class="a">Hi</p><script>alert("1")</script></iframe>"#.into(),
             at: at.parse().unwrap(),
+            announcement: false,
         }
     }
 

@@ -5,15 +5,18 @@ use actix_web::{
     http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE},
     web::Data,
 };
-
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Services;
-use crate::http::{error::ApiError, pages::mailbox::mailbox_page};
+use crate::{
+    domain::Timestamp,
+    http::{error::ApiError, pages::mailbox::mailbox_page},
+    store::mailbox::Mail,
+};
 
 /// A mail, as programs see it.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "describes a mail in the OpenAPI document")]
+#[derive(Debug, ToSchema, Serialize)]
 pub struct MailView {
     /// Whom to.
     #[schema(example = "asha@example.com")]
@@ -26,8 +29,14 @@ pub struct MailView {
     /// HTML.
     html: String,
     /// When made.
-    #[schema(format = DateTime, example = "2026-01-02T03:04:05Z")]
-    at: String,
+    #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
+    at: Timestamp,
+}
+
+impl From<Mail> for MailView {
+    fn from(Mail { to, subject, text, html, at, announcement: _ }: Mail) -> Self {
+        Self { to, subject, text, html, at }
+    }
 }
 
 /// How many mails are shown.
@@ -51,7 +60,7 @@ pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpRespo
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, "no-store"));
     if accept.contains("application/json") {
-        return Ok(answer.json(mails));
+        return Ok(answer.json(mails.into_iter().map(MailView::from).collect::<Vec<_>>()));
     }
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:";
     answer.insert_header(("content-security-policy", policy)).insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));

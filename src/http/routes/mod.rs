@@ -11,6 +11,7 @@ pub mod payments;
 mod product_form;
 pub mod products;
 pub mod seller;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use super::error::ApiError;
 use crate::{
     actors::{
         accounts::Accounts, cart::Carts, catalogue::Catalogue, order_saga::Orders, payment::Payments,
-        seller_dashboard::SellerDashboard,
+        seller_dashboard::SellerDashboard, webhook::Webhooks,
     },
     integrations::razorpay::SandboxGateway,
     peers::Inventory,
@@ -45,6 +46,8 @@ pub struct Services {
     pub payments: Payments,
     /// Sellers' figures.
     pub dashboard: SellerDashboard,
+    /// Who is told of events.
+    pub webhooks: Webhooks,
     /// The sandbox gateway, when it is the one in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
     /// The embedded mailbox, when it is shown.
@@ -90,6 +93,15 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(seller::metrics)
         .service(seller::orders)
         .service(seller::products)
+        .service(webhooks::register)
+        .service(webhooks::list)
+        .service(webhooks::get)
+        .service(webhooks::change)
+        .service(webhooks::remove)
+        .service(webhooks::rotate_secret)
+        .service(webhooks::ping)
+        .service(webhooks::deliveries)
+        .service(webhooks::redeliver)
         .service(payments::sandbox_pay)
         .service(media::get)
         .service(mailbox::get);

@@ -23,6 +23,7 @@ mod payments;
 mod products;
 mod readers;
 mod schema;
+mod webhooks;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -49,6 +50,27 @@ impl SqliteStore {
         Ok(Self { engine: Arc::new(engine) })
     }
 
+    /// Whether the directory `dir` has a store.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        dir.join(connection::FILE).is_file()
+    }
+
+    /// Opens the store in the directory `dir` while this or another process uses it; each
+    /// waits for the other's writes.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and [`StoreError::Unavailable`] when there is no store, or it
+    /// has an older schema: whoever uses it would not know the newer one.
+    pub fn open_beside(dir: &Path) -> Result<Self, StoreError> {
+        let file = dir.join(connection::FILE);
+        if !Self::is_in(dir) {
+            return Err(StoreError::Unavailable(format!("there is no data file {}", file.display())));
+        }
+        schema::expect_current(&connection::open_reader(&file)?).map_err(|error| connection::named(&file, error))?;
+        Self::open(dir, SqliteOptions { readers: 1, ..SqliteOptions::default() })
+    }
+
     /// Every aggregate's store.
     #[must_use]
     pub fn stores(&self) -> Stores {
@@ -62,6 +84,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            webhooks: self.engine.clone(),
         }
     }
 

@@ -9,6 +9,9 @@ use crate::{
     store::{OutboxStore, outbox::Parked},
 };
 
+/// Up to this many places, what waits is counted; beyond, each place is taken for an event.
+const COUNTED: u64 = 10_000;
+
 #[async_trait]
 impl OutboxStore for Engine {
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError> {
@@ -33,7 +36,15 @@ impl OutboxStore for Engine {
     }
 
     async fn depth(&self) -> Result<u64, StoreError> {
-        self.read(|connection| codec::count(connection, "SELECT count(*) FROM outbox", [])).await
+        self.read(|connection| {
+            let span = "SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox";
+            match codec::count(connection, span, [])? {
+                // Counting reads every page: a long outage's events are many, and without gaps.
+                span if span > COUNTED => Ok(span),
+                _ => codec::count(connection, "SELECT count(*) FROM outbox", []),
+            }
+        })
+        .await
     }
 
     async fn retry_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Parked>, StoreError> {
@@ -59,15 +70,28 @@ impl OutboxStore for Engine {
         .await
     }
 
-    async fn dead(&self, limit: u32) -> Result<Vec<Parked>, StoreError> {
+    async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError> {
+        let after = codec::offset(after);
         self.read(move |connection| {
             codec::all(
                 connection,
                 "SELECT id, queue, attempts, retry_at, reason, doc FROM parked
-                 WHERE retry_at IS NULL ORDER BY id LIMIT ?1",
-                [limit],
+                 WHERE retry_at IS NULL AND id > ?1 ORDER BY id LIMIT ?2",
+                (after, limit),
                 read_parked,
             )
+        })
+        .await
+    }
+
+    async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError> {
+        let (ids, now) = (ids.to_vec(), now.as_microsecond());
+        self.write(move |writing| {
+            let sql = "UPDATE parked SET attempts = 0, retry_at = ?2 WHERE id = ?1 AND retry_at IS NULL";
+            ids.iter().try_fold(0, |revived, id| {
+                let changed = codec::execute(writing, sql, (id, now))?;
+                Ok(revived + u64::try_from(changed).unwrap_or(0))
+            })
         })
         .await
     }

@@ -9,7 +9,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step takes a file from the version that is its place to the next.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema_2_mail_log.sql"), include_str!("schema_3_webhooks.sql")];
 
 /// Applies the steps that the file has not had yet.
 ///
@@ -31,4 +32,19 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.execute_batch(&format!("PRAGMA user_version = {}", version + 1))?;
         transaction.commit()?;
     }
+}
+
+/// Says whether the file has this program's schema, and changes nothing.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when it has not.
+pub(super) fn expect_current(connection: &Connection) -> Result<(), StoreError> {
+    let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == STEPS.len() {
+        return Ok(());
+    }
+    let known = STEPS.len();
+    Err(StoreError::Unavailable(format!(
+        "the data file has schema {version} and this program knows {known}: use the program that serves it"
+    )))
 }

@@ -14,7 +14,7 @@ use crate::{
         ids::{CartId, EventId, OrderId, ProductId, UserId},
         inventory::StockLine,
     },
-    store::Stores,
+    store::{Stores, mailbox::MailState},
 };
 
 /// A directory that goes with the test.
@@ -296,4 +296,42 @@ async fn stock_events_are_kept_when_somebody_wants_them() {
         stores.stock.release(order, None).await.unwrap();
         assert_eq!(stores.outbox.depth().await, Ok(events));
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_keeps_its_mails() {
+    let dir = TempDir::new();
+    let file = dir.0.join("microbazaar.db");
+    let old = rusqlite::Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("schema.sql")).unwrap();
+    let doc = r#"{"to":"a@x.com","subject":"Old","text":"t","html":"h","at":"2026-01-02T03:04:05Z"}"#;
+    let row = (EventId::generate().as_slice().to_vec(), "a@x.com", doc.as_bytes());
+    old.execute("INSERT INTO mails (event, recipient, doc) VALUES (?1, ?2, ?3)", row).unwrap();
+    old.execute_batch("PRAGMA user_version = 1").unwrap();
+    drop(old);
+    let beside = SqliteStore::open_beside(&dir.0).map(|_| ()).unwrap_err();
+    assert!(beside.to_string().contains("use the program that serves it"), "{beside}");
+
+    let before = Timestamp::now();
+    let store = dir.open(SqliteOptions::default());
+    let records = store.stores().mailbox.records(None, 10).await.unwrap();
+    assert_eq!((records[0].state, records[0].mail.subject.as_str()), (MailState::Kept, "Old"));
+    assert!(records[0].changed_at.as_second() >= before.as_second(), "its age is counted from now");
+    assert_eq!(store.stores().mailbox.forget(before, 10).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_store_is_opened_beside_another_and_makes_no_file() {
+    let dir = TempDir::new();
+    let missing = SqliteStore::open_beside(&dir.0).map(|_| ()).unwrap_err();
+    assert!(missing.to_string().contains("there is no data file"), "{missing}");
+    assert_eq!(std::fs::read_dir(&dir.0).unwrap().count(), 0);
+    let store = dir.open(SqliteOptions::default());
+    let beside = SqliteStore::open_beside(&dir.0).unwrap();
+    for stores in [store.stores(), beside.stores()] {
+        stores.carts.save(&cart()).await.unwrap();
+    }
+    beside.close().unwrap();
+    store.stores().carts.save(&cart()).await.unwrap();
+    store.close().unwrap();
 }

@@ -11,6 +11,7 @@ mod cart;
 mod client;
 mod conventions;
 mod csrf;
+mod dead;
 mod inventory;
 mod late_money;
 mod mailbox;
@@ -20,11 +21,13 @@ mod orders;
 mod payments;
 mod pictures;
 mod products;
+mod receiver;
 mod refunds;
 mod rush;
 mod search;
 mod seller;
 mod shipping;
+mod webhooks;
 
 use std::{
     fs,

@@ -14,7 +14,7 @@ enum Who {
 use Who::{Anyone, Token};
 
 /// Every route: method, path, who, the statuses that it must describe, whether it has a body.
-const ROUTES: [(&str, &str, Who, &[u16], bool); 46] = [
+const ROUTES: [(&str, &str, Who, &[u16], bool); 55] = [
     ("post", "/api/auth/register", Anyone, &[201, 400], true),
     ("post", "/api/auth/login", Anyone, &[200, 401], true),
     ("get", "/api/auth/me", Token, &[200, 401], false),
@@ -57,6 +57,15 @@ const ROUTES: [(&str, &str, Who, &[u16], bool); 46] = [
     ("get", "/api/seller/dashboard/metrics", Token, &[200, 400], false),
     ("get", "/api/seller/dashboard/orders", Token, &[200], false),
     ("get", "/api/seller/dashboard/products", Token, &[200], false),
+    ("post", "/api/webhooks", Token, &[201, 400, 409], true),
+    ("get", "/api/webhooks", Token, &[200, 403], false),
+    ("get", "/api/webhooks/{id}", Token, &[200, 404], false),
+    ("patch", "/api/webhooks/{id}", Token, &[200, 404], true),
+    ("delete", "/api/webhooks/{id}", Token, &[204, 404], false),
+    ("post", "/api/webhooks/{id}/rotate-secret", Token, &[200, 404], true),
+    ("post", "/api/webhooks/{id}/ping", Token, &[202, 404, 409], false),
+    ("get", "/api/webhooks/{id}/deliveries", Token, &[200, 404], false),
+    ("post", "/api/webhooks/{id}/deliveries/{deliveryId}/redeliver", Token, &[202, 404, 409], false),
     ("get", "/healthz", Anyone, &[200], false),
     ("get", "/readyz", Anyone, &[200, 503], false),
     ("get", "/metrics", Anyone, &[200], false),

@@ -212,3 +212,15 @@ pub async fn forgetting_keeps_recent_events(stores: &Stores) {
     stores.dashboard.apply(&[(event, product(id, seller, 2))]).await.unwrap();
     assert_eq!(version().await, json!({"version": 2}), "forgotten");
 }
+
+pub async fn the_seller_of_a_product_is_known_also_when_it_is_gone(stores: &Stores) {
+    let (seller, kept, gone) = (UserId::generate(), ProductId::generate(), ProductId::generate());
+    let (unheard, never_told) = (ProductId::generate(), ProductId::generate());
+    assert!(stores.dashboard.sellers_of(&[kept]).await.unwrap().is_empty());
+    apply(stores, product(kept, seller, 1)).await;
+    apply(stores, product(gone, seller, 1)).await;
+    apply(stores, DashboardChange::ProductGone(gone)).await;
+    apply(stores, DashboardChange::ProductGone(never_told)).await;
+    let known = stores.dashboard.sellers_of(&[kept, gone, unheard, never_told]).await.unwrap();
+    assert_eq!(known, [(kept, seller), (gone, seller)].into());
+}

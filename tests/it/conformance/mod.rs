@@ -16,6 +16,7 @@ mod outbox;
 mod payments;
 mod products;
 mod sqlite;
+mod webhooks;
 
 /// Makes a test of every check, over the adapter that `$open` opens.
 macro_rules! conformance_suite {
@@ -65,15 +66,28 @@ macro_rules! conformance_suite {
             }
             outbox::{
                 events_wait_in_order_until_settled, a_sequence_is_not_used_again, what_failed_is_parked_with_the_settling,
-                a_parked_message_is_tried_until_handled_or_dead, a_write_with_events_wakes_the_waiter,
+                a_parked_message_is_tried_until_handled_or_dead, dead_messages_are_revived_as_new, a_write_with_events_wakes_the_waiter,
             }
             dashboard::{
                 an_event_is_applied_once, an_older_order_never_overwrites_a_newer_one,
                 metrics_count_sales_and_every_status, metrics_keep_to_the_range, two_currencies_are_two_sums,
                 a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
                 reset_forgets_rows_and_events, forgetting_keeps_recent_events,
+                the_seller_of_a_product_is_known_also_when_it_is_gone,
             }
-            mailbox::{ a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first }
+            webhooks::{
+                an_owner_has_a_bounded_number_of_webhooks, a_stale_webhook_is_a_conflict,
+                listeners_are_the_active_ones_of_owners_and_a_role, a_delivery_is_put_in_once,
+                a_delivery_is_claimed_by_one_and_recorded_by_whoever_claimed_it,
+                a_slow_webhook_takes_up_its_own_places_alone, too_many_failures_switch_off_and_hold_what_waits,
+                too_many_that_wait_switch_off, a_delivery_is_sent_again_when_asked_for,
+                old_deliveries_are_forgotten_and_deleted_ones_are_gone,
+            }
+            mailbox::{
+                a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first,
+                a_mail_to_be_sent_has_one_record, what_became_of_a_mail_is_recorded, a_sent_mail_stays_sent,
+                failed_mails_are_listed_by_themselves, old_mails_are_forgotten_unless_they_wait_or_failed,
+            }
         }
     };
 }

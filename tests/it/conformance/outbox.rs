@@ -50,7 +50,7 @@ pub async fn what_failed_is_parked_with_the_settling(stores: &Stores) {
     assert_eq!(stores.outbox.retry_due(make::at(9), 10).await, Ok(vec![]));
     let due = stores.outbox.retry_due(make::at(10), 10).await.unwrap();
     assert_eq!(due, [Parked { id: due[0].id, ..parked(event.clone(), Some(10)) }]);
-    let dead = stores.outbox.dead(10).await.unwrap();
+    let dead = stores.outbox.dead(0, 10).await.unwrap();
     assert_eq!(dead, [Parked { id: dead[0].id, ..parked(event, None) }]);
 }
 
@@ -66,8 +66,25 @@ pub async fn a_parked_message_is_tried_until_handled_or_dead(stores: &Stores) {
     assert_eq!(stores.outbox.retry_due(make::at(99), 10).await.unwrap()[1], again);
     let dead = Parked { retry_at: None, ..again };
     stores.outbox.repark(dead.id, Some(&dead)).await.unwrap();
-    assert_eq!(stores.outbox.dead(10).await.unwrap(), [dead]);
+    assert_eq!(stores.outbox.dead(0, 10).await.unwrap(), [dead]);
     assert_eq!(stores.outbox.retry_due(make::at(99), 10).await.unwrap().len(), 1);
+}
+
+pub async fn dead_messages_are_revived_as_new(stores: &Stores) {
+    let row = |second, retry_at| Parked { attempts: 5, ..parked(make::event(second), retry_at) };
+    stores.outbox.settle(&[], &[row(1, None), row(2, Some(9)), row(3, None), row(4, None)]).await.unwrap();
+    let dead = stores.outbox.dead(0, 2).await.unwrap();
+    assert_eq!(dead.len(), 2);
+    let last = stores.outbox.dead(dead[1].id, 10).await.unwrap();
+    assert!(last.len() == 1 && last[0].id > dead[1].id);
+    let waiting = stores.outbox.retry_due(make::at(9), 10).await.unwrap();
+    let ids = [dead[0].id, dead[1].id, waiting[0].id, u64::from(u32::MAX)];
+    assert_eq!(stores.outbox.revive(&ids, make::at(5)).await, Ok(2), "what is not dead is left as it is");
+    let due = stores.outbox.retry_due(make::at(5), 10).await.unwrap();
+    let fresh = |row: &Parked| Parked { attempts: 0, retry_at: Some(make::at(5)), ..row.clone() };
+    assert_eq!(due, [fresh(&dead[0]), fresh(&dead[1])]);
+    assert_eq!(stores.outbox.dead(0, 10).await.unwrap(), last);
+    assert_eq!(stores.outbox.revive(&ids, make::at(6)).await, Ok(0));
 }
 
 pub async fn a_write_with_events_wakes_the_waiter(stores: &Stores) {

@@ -84,6 +84,23 @@ fn users_and_payments_are_noted_without_a_password() {
         let noted = project(&delivery(queue, json!({"id": ORDER, "status": "PENDING"}))).unwrap();
         assert!(matches!(noted, DashboardChange::Note { kind: "payment", ref id, .. } if id == ORDER));
     }
+    // As another program tells of a payment: by its order.
+    let noted = project(&delivery(table::PAYMENT_UPDATE_DASHBOARD, json!({"orderId": ORDER, "status": "COMPLETED"})));
+    assert!(matches!(noted, Ok(DashboardChange::Note { kind: "payment", ref id, .. }) if id == ORDER));
+    assert!(project(&delivery(table::USER_CREATED_DASHBOARD, json!({"orderId": ORDER}))).is_err());
+}
+
+#[test]
+fn an_order_as_mongoose_writes_it_becomes_a_row() {
+    let price = json!({"amount": 499.5, "currency": "INR", "_id": SELLER});
+    let item = json!({"productId": ORDER, "sellerId": SELLER, "quantity": 2, "price": price, "_id": SELLER});
+    let order =
+        json!({"_id": ORDER, "user": SELLER, "items": [item], "createdAt": "2026-01-01T00:00:00.123Z", "__v": 0});
+    let Ok(DashboardChange::Order(row)) = project(&delivery(table::ORDER_CREATED_DASHBOARD, order)) else {
+        panic!("an order's change")
+    };
+    assert_eq!((row.status, row.version, row.lines.len()), (OrderStatus::Pending, 0, 1));
+    assert_eq!((row.lines[0].quantity, row.lines[0].price), (2, Money::new(49_950, Currency::Inr)));
 }
 
 #[test]
@@ -95,6 +112,7 @@ fn what_would_falsify_a_number_is_unreadable() {
         json!({}),
         with(good.clone(), "/_id", json!("x")),
         with(good.clone(), "/status", json!("PAID")),
+        with(good.clone(), "/status", json!(7)),
         with(good.clone(), "/items", json!([])),
         with(good.clone(), "/items", json!([1])),
         with(good.clone(), "/items/0/seller", json!(null)),

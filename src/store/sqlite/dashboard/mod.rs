@@ -43,6 +43,21 @@ impl DashboardStore for Engine {
         self.read_snapshot(move |connection| products(connection, seller, skip, limit)).await
     }
 
+    async fn sellers_of(&self, products: &[ProductId]) -> Result<HashMap<ProductId, UserId>, StoreError> {
+        let products = products.to_vec();
+        self.read(move |connection| {
+            // A row of a product that was gone before it was told of has no seller.
+            let sql = "SELECT seller FROM dashboard_products WHERE id = ?1 AND length(seller) = 12";
+            let mut sellers = HashMap::new();
+            for product in products {
+                let seller = codec::first(connection, sql, [product.as_slice()], |row| codec::id(row, 0))?;
+                sellers.extend(seller.map(|seller| (product, seller)));
+            }
+            Ok(sellers)
+        })
+        .await
+    }
+
     async fn reset(&self) -> Result<(), StoreError> {
         self.write(|writing| {
             for table in ["applied", "orders", "lines", "products", "notes"] {

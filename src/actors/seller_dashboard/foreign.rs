@@ -1,0 +1,93 @@
+//! Orders of other programs, whose lines may not say who sells what.
+//!
+//! The read model knows each product's seller, so a line without one is given it. A product
+//! that is not known yet may be on its way by another queue: its order is tried again.
+//!
+//! **Invariant:** a line that names a seller keeps it.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    actors::payload::Payload,
+    bus::{Delivery, HandleError},
+    domain::ids::{ProductId, UserId},
+};
+
+/// What a line calls its product.
+pub(super) const PRODUCT: [&str; 2] = ["product", "productId"];
+
+/// The products of an order's lines that name no seller; none of any other delivery.
+pub(super) fn without_seller(delivery: &Delivery) -> Vec<ProductId> {
+    if !delivery.queue.contains(".ORDER_") {
+        return vec![];
+    }
+    let items = Payload::of(&delivery.payload).map(|payload| payload.objects("items")).unwrap_or_default();
+    items.into_iter().filter(|item| names_no_seller(*item)).filter_map(|item| item.id(&PRODUCT).ok()).collect()
+}
+
+fn names_no_seller(item: Payload<'_>) -> bool {
+    item.is_missing("seller") && item.is_missing("sellerId")
+}
+
+/// The delivery with the sellers of its lines.
+///
+/// # Errors
+/// [`HandleError::Transient`] when one is not known.
+pub(super) fn with_sellers(delivery: &Delivery, sellers: &HashMap<ProductId, UserId>) -> Result<Delivery, HandleError> {
+    let mut completed = delivery.clone();
+    let items = completed.payload.get_mut("items").and_then(Value::as_array_mut);
+    for item in items.into_iter().flatten() {
+        let Ok(line) = Payload::of(item) else { continue };
+        let Some(product) = line.id::<ProductId>(&PRODUCT).ok().filter(|_| names_no_seller(line)) else { continue };
+        let seller = sellers.get(&product).ok_or_else(|| {
+            HandleError::Transient(format!("the order does not say who sells {product}, and no product told of it yet"))
+        })?;
+        if let Some(fields) = item.as_object_mut() {
+            fields.insert("seller".to_owned(), json!(seller));
+        }
+    }
+    Ok(completed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{bus::table, domain::ids::EventId};
+
+    fn order(items: Value) -> Delivery {
+        Delivery {
+            queue: table::ORDER_CREATED_DASHBOARD,
+            event: EventId::generate(),
+            name: "ORDER_CREATED".into(),
+            occurred_at: crate::domain::Timestamp::UNIX_EPOCH,
+            aggregate_id: String::new(),
+            payload: json!({ "items": items }),
+        }
+    }
+
+    #[test]
+    fn a_line_without_a_seller_is_given_its_products() {
+        let (product, other, seller) = (ProductId::generate(), ProductId::generate(), UserId::generate());
+        let told = order(
+            json!([{"product": product}, {"productId": product, "seller": null}, {"product": other, "seller": "x"}, 7]),
+        );
+        assert_eq!(without_seller(&told), [product, product]);
+        let completed = with_sellers(&told, &HashMap::from([(product, seller)])).unwrap();
+        let sellers: Vec<_> = (0..3).map(|at| completed.payload["items"][at]["seller"].clone()).collect();
+        assert_eq!(sellers, [json!(seller), json!(seller), json!("x")]);
+        assert!(matches!(with_sellers(&told, &HashMap::new()), Err(HandleError::Transient(_))));
+    }
+
+    #[test]
+    fn only_orders_are_looked_at_and_nonsense_is_left_as_it_is() {
+        let told = order(json!([{"product": ProductId::generate()}]));
+        assert_eq!(without_seller(&Delivery { queue: table::USER_CREATED_DASHBOARD, ..told }), []);
+        for items in [json!(null), json!("x"), json!([null, {"product": "x"}])] {
+            let told = order(items);
+            assert_eq!(without_seller(&told), []);
+            assert_eq!(with_sellers(&told, &HashMap::new()), Ok(told));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Webhooks: addresses of sellers and admins that are told of events by signed HTTP calls.
+//!
+//! An event becomes one stored delivery for each webhook that may and wants to be told of it
+//! (`tell`). [`WebhookSender`] sends what is due. A receiver that does not take a delivery gets it
+//! again after growing pauses; after many failed attempts in a row its webhook is switched off.
+//!
+//! **Invariant:** a delivery is stored before its event counts as handled, and is sent until the
+//! receiver takes it, its tries are used up, or its webhook is deleted.
+
+mod error;
+mod registry;
+mod sender;
+mod tell;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, Semaphore};
+
+pub use error::WebhookFailure;
+pub use registry::{Caller, NewWebhook, WebhookPatch};
+pub use sender::WebhookSender;
+
+use super::runtime::{Handle, Limits, Runtime};
+use crate::{
+    integrations::webhook::{WebhookClient, address::UrlRules},
+    peers::Peers,
+    store::WebhookStore,
+};
+
+/// Attempts under way at once.
+const AT_ONCE: u32 = 32;
+
+/// How webhooks are sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// Which URLs may be called.
+    pub rules: UrlRules,
+    /// The pauses before a delivery is tried again; after the last it has failed.
+    pub retry_delays: Vec<Duration>,
+    /// Attempts that fail in a row before a webhook is switched off.
+    pub switch_off_after: u32,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+}
+
+/// The webhooks as the rest of the program sees them.
+#[derive(Clone)]
+pub struct Webhooks {
+    shared: Arc<Shared>,
+    _sender: Handle<WebhookSender>,
+}
+
+/// What the facade and the sender share.
+struct Shared {
+    store: Arc<dyn WebhookStore>,
+    peers: Peers,
+    client: WebhookClient,
+    settings: WebhookSettings,
+    /// Wakes the sender.
+    due: Notify,
+    /// One for each attempt under way.
+    slots: Arc<Semaphore>,
+    ending: AtomicBool,
+    known: Mutex<Known>,
+}
+
+/// How many webhooks are active, as far as is known.
+#[derive(Default)]
+struct Known {
+    /// Grows with every change here, so that an older count is not taken for a newer one.
+    changes: u64,
+    active: Option<u64>,
+}
+
+impl Webhooks {
+    /// Starts the sender.
+    ///
+    /// # Errors
+    /// When there is no TLS to be had.
+    pub fn start(
+        runtime: &Runtime,
+        store: Arc<dyn WebhookStore>,
+        peers: Peers,
+        settings: WebhookSettings,
+    ) -> Result<Self, reqwest::Error> {
+        let client = WebhookClient::new(settings.rules, settings.timeout)?;
+        let shared = Arc::new(Shared {
+            store,
+            peers,
+            client,
+            settings,
+            due: Notify::new(),
+            slots: Arc::new(Semaphore::new(usize::try_from(AT_ONCE).unwrap_or(1))),
+            ending: AtomicBool::new(false),
+            known: Mutex::default(),
+        });
+        let of_actor = Arc::clone(&shared);
+        let sender =
+            runtime.supervise("webhook_sender", Limits::default(), move || WebhookSender::new(Arc::clone(&of_actor)));
+        Ok(Self { shared, _sender: sender })
+    }
+
+    /// Whether anybody is to be told of anything, as far as this process knows.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.shared.known.lock().active != Some(0)
+    }
+
+    /// Begins no more attempts, and waits for those under way.
+    pub async fn finish(&self, within: Duration) {
+        self.shared.ending.store(true, Ordering::Release);
+        // What is not finished by then is sent again after its claim is over.
+        let _late = tokio::time::timeout(within, self.shared.slots.acquire_many(AT_ONCE)).await;
+    }
+}
+
+impl Shared {
+    /// From now on the count of active webhooks is not known.
+    fn changed(&self) {
+        let mut known = self.known.lock();
+        known.changes += 1;
+        known.active = None;
+    }
+}

@@ -1,0 +1,200 @@
+//! `WebhookSender`: sends the deliveries that are due.
+//!
+//! It claims what it sends, for a little longer than an attempt may take. If it dies, or the
+//! store does not take what came of an attempt, the claim ends by itself and the delivery is
+//! sent again, with the same `webhook-id`.
+//!
+//! **Invariant:** at most [`AT_ONCE`] attempts are under way, two for one webhook and eight
+//! for one owner, so that a receiver that is slow holds up no other.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use jiff::{SignedDuration, Timestamp};
+use metrics::{counter, gauge};
+
+use super::{AT_ONCE, Shared};
+use crate::{
+    domain::webhook::{Attempt, DeliveryState, Webhook, WebhookDelivery, told_as},
+    integrations::webhook::{Answer, Message},
+    store::{
+        StoreError,
+        webhooks::{ClaimLimits, Claimed, Health},
+    },
+};
+
+/// Attempts under way at once to one webhook.
+const PER_WEBHOOK: u32 = 2;
+/// Attempts under way at once for one owner.
+const PER_OWNER: u32 = 8;
+/// How long a claim outlasts the longest attempt.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often to look for what is due when nothing wakes it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often to count.
+const COUNT_EVERY: Duration = Duration::from_secs(2);
+/// How often to forget.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// How long the log of deliveries is kept.
+const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How many deliveries to forget in one write.
+const FORGET_AT_ONCE: u32 = 1_000;
+
+/// Sends what is due, for as long as it lives.
+pub struct WebhookSender {
+    shared: Arc<Shared>,
+}
+
+impl WebhookSender {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+impl Actor for WebhookSender {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let shared = Arc::clone(&self.shared);
+        // The loop never ends by itself; if it did, a fresh actor goes on.
+        ctx.spawn(async move { shared.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
+impl Shared {
+    async fn run(&self) {
+        let mut sending = FuturesUnordered::new();
+        let (mut counted, mut forgot) = (None, None);
+        loop {
+            self.keep_books(&mut counted, &mut forgot).await;
+            let free = AT_ONCE.saturating_sub(u32::try_from(sending.len()).unwrap_or(AT_ONCE));
+            if free > 0 && !self.ending.load(Ordering::Acquire) {
+                match self.claim(free).await {
+                    Ok(claimed) => sending.extend(claimed.into_iter().map(|claimed| self.attempt(claimed))),
+                    Err(error) => tracing::warn!(%error, "webhooks wait"),
+                }
+            }
+            tokio::select! {
+                Some(()) = sending.next() => {}
+                () = self.due.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    async fn claim(&self, all: u32) -> Result<Vec<Claimed>, StoreError> {
+        let now = Timestamp::now();
+        let lease = now.saturating_add(self.settings.timeout + GRACE).unwrap_or(Timestamp::MAX);
+        let limits = ClaimLimits { all, per_webhook: PER_WEBHOOK, per_owner: PER_OWNER };
+        self.store.claim(now, lease, limits).await
+    }
+
+    /// Sends one delivery and enters what came of it.
+    async fn attempt(&self, claimed: Claimed) {
+        let Ok(_slot) = self.slots.acquire().await else { return };
+        let Claimed { webhook, mut delivery, lease } = claimed;
+        let owner = match self.peers.accounts() {
+            Ok(accounts) => accounts.role(webhook.owner).await,
+            Err(error) => Err(error),
+        };
+        let role = match owner {
+            Ok(role) => role,
+            Err(error) => return tracing::warn!(%error, webhook.id = %webhook.id, "a webhook waits"),
+        };
+        let at = Timestamp::now();
+        let started = Instant::now();
+        let answer = match told_as(webhook.role, role) {
+            Some(_) => self.post(&webhook, &delivery, at).await,
+            None => Err("its owner may not be told of this any more".to_owned()),
+        };
+        let mut attempt = Attempt {
+            at,
+            status: None,
+            error: None,
+            response: None,
+            millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        match answer {
+            Ok(answer) => {
+                attempt.status = Some(answer.status);
+                attempt.response = Some(answer.body).filter(|body| !body.is_empty());
+            }
+            Err(error) => attempt.error = Some(error),
+        }
+        let switch_off_after = self.settings.switch_off_after;
+        let (health, outcome) = match (&attempt, told_as(webhook.role, role)) {
+            (_, None) => (Health::Unknown, "forbidden"),
+            (attempt, _) if attempt.delivered() => (Health::Good, "delivered"),
+            (attempt, _) if attempt.gone() => (Health::Gone, "gone"),
+            _ => (Health::Bad { switch_off_after }, "failed"),
+        };
+        counter!("webhook_attempts_total", "outcome" => outcome).increment(1);
+        let pauses = if health == Health::Unknown { &[] } else { &self.settings.retry_delays[..] };
+        let now = Timestamp::now();
+        delivery.tried(attempt, now, pauses, 0.9 + 0.2 * rand::random::<f64>());
+        if delivery.state == DeliveryState::Failed {
+            tracing::info!(webhook.id = %webhook.id, delivery.id = %delivery.id, "a webhook's delivery failed");
+        }
+        match self.store.record(&delivery, lease, health, now).await {
+            Ok(true) => {
+                tracing::warn!(webhook.id = %webhook.id, owner.id = %webhook.owner, "a webhook is switched off");
+                self.changed();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, delivery.id = %delivery.id, "an attempt could not be entered"),
+        }
+    }
+
+    async fn post(&self, webhook: &Webhook, delivery: &WebhookDelivery, at: Timestamp) -> Result<Answer, String> {
+        let secrets: Vec<&str> = webhook.secrets(at).map(|secret| secret.0.as_str()).collect();
+        let id = delivery.event.to_hex();
+        let message = Message {
+            url: &webhook.url,
+            id: &id,
+            timestamp: at.as_second(),
+            event: &delivery.name,
+            body: &delivery.body,
+            secrets: &secrets,
+        };
+        self.client.post(&message).await
+    }
+
+    /// Counts, and forgets what is old, from time to time.
+    async fn keep_books(&self, counted: &mut Option<Instant>, forgot: &mut Option<Instant>) {
+        let is_time = |last: &Option<Instant>, every| last.is_none_or(|last| last.elapsed() >= every);
+        if is_time(counted, COUNT_EVERY) {
+            *counted = Some(Instant::now());
+            if let Err(error) = self.count().await {
+                tracing::debug!(%error, "webhooks could not be counted");
+            }
+        }
+        if is_time(forgot, FORGET_EVERY) {
+            *forgot = Some(Instant::now());
+            let before = Timestamp::now().saturating_sub(KEEP).unwrap_or(Timestamp::UNIX_EPOCH);
+            match self.store.forget(before, FORGET_AT_ONCE).await {
+                // There may be more: the next turn goes on.
+                Ok(gone) if gone >= u64::from(FORGET_AT_ONCE) => *forgot = None,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "old deliveries could not be forgotten for now"),
+            }
+        }
+    }
+
+    async fn count(&self) -> Result<(), StoreError> {
+        let changes = self.known.lock().changes;
+        let stats = self.store.stats().await?;
+        let number = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        gauge!("webhook_deliveries_waiting").set(number(stats.waiting));
+        gauge!("webhooks_active").set(number(stats.active));
+        gauge!("webhooks_switched_off").set(number(stats.off));
+        let mut known = self.known.lock();
+        if known.changes == changes {
+            known.active = Some(stats.active);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! From an event to the deliveries that it makes.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Webhooks;
+use crate::{
+    bus::{Delivery, HandleError, table},
+    domain::{
+        ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
+        user::Role,
+        webhook::{EVENTS, WAITING_MAX, Webhook, WebhookDelivery, concerned_sellers, payload_for, told_as},
+    },
+    store::{StoreError, webhooks::Enqueued},
+};
+
+/// The largest body, in bytes: far above what the largest order has.
+const BODY_MAX: usize = 4 << 20;
+
+/// What is sent.
+#[derive(Serialize)]
+struct Body<'a> {
+    id: EventId,
+    r#type: &'a str,
+    timestamp: Timestamp,
+    data: &'a Value,
+}
+
+impl Webhooks {
+    /// Stores a delivery for each webhook that wants to be told of an event and may be.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub async fn tell(&self, event: &Delivery) -> Result<(), HandleError> {
+        let name = event.name.to_lowercase().replacen('_', ".", 1);
+        let known = EVENTS.contains(&name.as_str());
+        if !known && !table::queue(event.queue).is_some_and(|queue| queue.takes(&name)) {
+            return Err(HandleError::Unreadable(format!("{} is no event that webhooks are told of", event.name)));
+        }
+        // Another program's event of a kind that is bound as well is no fault, and is told to nobody.
+        if !known || !self.is_listening() {
+            return Ok(());
+        }
+        let sellers = concerned_sellers(&name, &event.payload);
+        let listeners = self.shared.store.listeners(&sellers, Role::Admin).await.map_err(later)?;
+        let mut roles: HashMap<UserId, Option<Role>> = HashMap::new();
+        let mut any = false;
+        for webhook in listeners.iter().filter(|webhook| webhook.wants(&name)) {
+            let role = match roles.get(&webhook.owner) {
+                Some(role) => *role,
+                None => {
+                    let role = self.role(webhook.owner).await?;
+                    roles.insert(webhook.owner, role);
+                    role
+                }
+            };
+            let payload =
+                told_as(webhook.role, role).and_then(|role| payload_for(role, webhook.owner, &name, &event.payload));
+            if let Some(payload) = payload {
+                any |= self.put_in(webhook, event, &name, &payload).await?;
+            }
+        }
+        if any {
+            self.shared.due.notify_one();
+        }
+        Ok(())
+    }
+
+    async fn role(&self, user: UserId) -> Result<Option<Role>, HandleError> {
+        self.shared.peers.accounts().map_err(later)?.role(user).await.map_err(later)
+    }
+
+    async fn put_in(
+        &self,
+        webhook: &Webhook,
+        event: &Delivery,
+        name: &str,
+        payload: &Value,
+    ) -> Result<bool, HandleError> {
+        let unreadable = |error: StoreError| HandleError::Unreadable(error.to_string());
+        let delivery = delivery(webhook, event.event, name, event.occurred_at, payload).map_err(unreadable)?;
+        match self.shared.store.enqueue(&delivery, WAITING_MAX).await.map_err(later)? {
+            Enqueued::New => Ok(true),
+            Enqueued::Known | Enqueued::NotActive => Ok(false),
+            Enqueued::Overflow => {
+                tracing::warn!(webhook.id = %webhook.id, "a webhook is switched off: too many deliveries wait");
+                self.shared.changed();
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn later(error: impl ToString) -> HandleError {
+    HandleError::Transient(error.to_string())
+}
+
+/// The delivery of an event to a webhook.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub(super) fn delivery(
+    webhook: &Webhook,
+    event: EventId,
+    name: &str,
+    occurred_at: Timestamp,
+    data: &Value,
+) -> Result<WebhookDelivery, StoreError> {
+    let body = Body { id: event, r#type: name, timestamp: occurred_at, data };
+    let body = serde_json::to_string(&body).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    if body.len() > BODY_MAX {
+        return Err(StoreError::Corrupt(format!("an event of {} bytes is more than is sent", body.len())));
+    }
+    let id = delivery_id(webhook.id, event);
+    Ok(WebhookDelivery::new(id, webhook.id, event, name.to_owned(), body, Timestamp::now()))
+}
+
+/// The same for the same webhook and event; it begins with the event's time, as the event's
+/// own id does.
+fn delivery_id(webhook: WebhookId, event: EventId) -> WebhookDeliveryId {
+    let hash = Sha256::new().chain_update(webhook.bytes()).chain_update(event.bytes()).finalize();
+    let mut bytes = event.bytes();
+    bytes[4..].copy_from_slice(&hash[..8]);
+    WebhookDeliveryId::from_bytes(bytes)
+}

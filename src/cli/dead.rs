@@ -1,0 +1,80 @@
+//! `microbazaar dead`: messages that no consumer could handle.
+
+use clap::{Args, Subcommand};
+
+use crate::{
+    app::dead::{self, Which},
+    bus::table::{self, Queue},
+    config::Config,
+};
+
+/// Commands about messages that could not be handled.
+#[derive(Debug, Subcommand)]
+pub enum Dead {
+    /// List them
+    List {
+        /// Only those of this queue
+        #[arg(long, value_parser = queue)]
+        queue: Option<&'static Queue>,
+        /// How many at most
+        #[arg(long, default_value_t = 100, value_parser = limit)]
+        limit: usize,
+    },
+    /// Show one with its payload
+    Show {
+        /// Its id, or its event's
+        id: String,
+    },
+    /// Let them be tried again, as if they were new
+    Replay(Replay),
+}
+
+/// What `dead replay` replays: exactly one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Replay {
+    /// The one with this id, or of this event
+    pub id: Option<String>,
+    /// Those of this queue
+    #[arg(long, value_parser = queue)]
+    pub queue: Option<&'static Queue>,
+    /// All
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl Replay {
+    fn which(self) -> Which {
+        match (self.id, self.queue) {
+            (Some(id), _) => Which::Id(id),
+            (None, queue) => of_queue(queue),
+        }
+    }
+}
+
+/// Does it; returns what is to be printed.
+///
+/// # Errors
+/// When nothing is found, or the store or the broker is away.
+pub fn run(config: &Config, command: Dead) -> anyhow::Result<String> {
+    match command {
+        Dead::List { queue, limit } => dead::list(config, &of_queue(queue), limit),
+        Dead::Show { id } => dead::show(config, &id),
+        Dead::Replay(replay) => dead::replay(config, &replay.which()),
+    }
+}
+
+/// The messages of this queue, or all.
+fn of_queue(queue: Option<&'static Queue>) -> Which {
+    queue.map_or(Which::All, Which::Queue)
+}
+
+fn queue(text: &str) -> Result<&'static Queue, String> {
+    let name = text.strip_suffix(".dead").unwrap_or(text);
+    table::queue(name).ok_or_else(|| "it is not a queue; docs/events.md lists them".into())
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=10_000).contains(count));
+    count.ok_or_else(|| "write a whole number between 1 and 10000".into())
+}

@@ -1,0 +1,218 @@
+//! The mail server, read from `smtp.url`, `smtp.ca_file` and the `email.*` keys.
+//!
+//! `smtps://` is TLS from the first byte. `smtp://` demands STARTTLS, unless the host is
+//! this machine or `?tls=` says otherwise. A login is the URL's user and password, or
+//! `email.user` with a password, or with tokens (XOAUTH2).
+//!
+//! **Invariant:** a login goes to another machine over TLS that is demanded, or not at all;
+//! no error here repeats the URL.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::{Config, error::ConfigError};
+
+/// What the URL must look like.
+const SHAPE: &str = "is not the address of a mail server; write for example \
+    smtp://user:password@mail.example:587 or smtps://mail.example, with special characters as %40";
+
+/// Whether and how a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailTls {
+    /// Never.
+    None,
+    /// By STARTTLS when the server offers it.
+    Opportunistic,
+    /// By STARTTLS, or there is no connection.
+    Required,
+    /// From the first byte.
+    Implicit,
+}
+
+/// Where access tokens come from.
+#[derive(Debug, Clone)]
+pub enum TokenSource {
+    /// This one.
+    Fixed(SecretString),
+    /// They are fetched with a refresh token.
+    Refreshed {
+        /// Where from.
+        url: String,
+        /// Who asks.
+        client_id: String,
+        /// Proves it.
+        client_secret: SecretString,
+        /// What they are given for.
+        refresh_token: SecretString,
+    },
+}
+
+/// How to log in.
+#[derive(Debug, Clone)]
+pub enum MailLogin {
+    /// With a password.
+    Password(String, SecretString),
+    /// By XOAUTH2, as this user.
+    Token(String, TokenSource),
+}
+
+/// The mail server.
+#[derive(Debug, Clone)]
+pub struct MailServer {
+    /// Its name, which its certificate must have.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Its encryption.
+    pub tls: MailTls,
+    /// The login, if it wants one.
+    pub login: Option<MailLogin>,
+    /// Authorities to believe besides the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// The mail server to send by, if one is given.
+    ///
+    /// # Errors
+    /// The key that is wrong or missing.
+    pub fn mail_server(&self) -> Result<Option<MailServer>, ConfigError> {
+        let Some(given) = &self.smtp.url else { return self.no_server().map(|()| None) };
+        let wrong = || ConfigError::new("smtp.url", SHAPE);
+        let url = Url::parse(secrecy::ExposeSecret::expose_secret(given).trim()).map_err(|_| wrong())?;
+        let host = url.host_str().map(|host| host.trim_matches(['[', ']'])).filter(|host| !host.is_empty());
+        let host = host.ok_or_else(wrong)?.to_ascii_lowercase();
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+        let fits = host.parse::<IpAddr>().is_ok() || host.bytes().all(named);
+        if !fits || !matches!(url.path(), "" | "/") || url.fragment().is_some() || url.port() == Some(0) {
+            return Err(wrong());
+        }
+        let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let (tls, usual_port) = encryption(&url, local)?;
+        let login = self.login(&url)?;
+        if login.is_some() && !local && matches!(tls, MailTls::None | MailTls::Opportunistic) {
+            let problem = "would send a login unprotected; leave out ?tls, or the login";
+            return Err(ConfigError::new("smtp.url", problem));
+        }
+        let port = url.port().unwrap_or(usual_port);
+        Ok(Some(MailServer { host, port, tls, login, ca_file: self.smtp.ca_file.clone() }))
+    }
+
+    /// What goes with a server must not be given without one: it would be ignored silently.
+    fn no_server(&self) -> Result<(), ConfigError> {
+        let email = &self.email;
+        let given = [
+            ("email.user", email.user.is_some()),
+            ("email.password", email.password.is_some()),
+            ("email.client_id", email.client_id.is_some()),
+            ("email.client_secret", email.client_secret.is_some()),
+            ("email.refresh_token", email.refresh_token.is_some()),
+            ("email.access_token", email.access_token.is_some()),
+            ("smtp.ca_file", self.smtp.ca_file.is_some()),
+        ];
+        let problem = "goes with smtp.url, which is not set; for Gmail it is smtps://smtp.gmail.com";
+        given.iter().find(|(_, given)| *given).map_or(Ok(()), |(key, _)| Err(ConfigError::new(*key, problem)))
+    }
+
+    fn login(&self, url: &Url) -> Result<Option<MailLogin>, ConfigError> {
+        let email = &self.email;
+        let user = match url.username() {
+            "" => email.user.clone(),
+            user => Some(decoded(user)?),
+        };
+        let password = match url.password() {
+            Some(password) => Some(SecretString::from(decoded(password)?)),
+            None => email.password.clone(),
+        };
+        let tokens = self.tokens()?;
+        match (user, password, tokens) {
+            (None, None, None) => Ok(None),
+            (Some(user), Some(password), None) => Ok(Some(MailLogin::Password(user, password))),
+            (Some(user), None, Some(tokens)) => Ok(Some(MailLogin::Token(user, tokens))),
+            (_, Some(_), Some(_)) => {
+                Err(ConfigError::new("email.password", "is one way to log in and tokens are another; give one of them"))
+            }
+            (Some(_), None, None) => {
+                Err(ConfigError::new("email.password", "must be given with a user, or tokens in its place"))
+            }
+            (None, ..) => Err(ConfigError::new("email.user", "must be given with a password or tokens")),
+        }
+    }
+
+    fn tokens(&self) -> Result<Option<TokenSource>, ConfigError> {
+        let email = &self.email;
+        let refresh = [
+            ("email.client_id", email.client_id.is_some()),
+            ("email.client_secret", email.client_secret.is_some()),
+            ("email.refresh_token", email.refresh_token.is_some()),
+        ];
+        match (&email.access_token, &email.client_id, &email.client_secret, &email.refresh_token) {
+            (None, None, None, None) => Ok(None),
+            (Some(token), None, None, None) => Ok(Some(TokenSource::Fixed(token.clone()))),
+            (None, Some(client_id), Some(client_secret), Some(refresh_token)) => Ok(Some(TokenSource::Refreshed {
+                url: email.token_url.clone(),
+                client_id: client_id.clone(),
+                client_secret: client_secret.clone(),
+                refresh_token: refresh_token.clone(),
+            })),
+            (Some(_), ..) => {
+                let problem = "is never renewed; give it, or email.client_id and the others, but not both";
+                Err(ConfigError::new("email.access_token", problem))
+            }
+            (None, ..) => {
+                let missing = refresh.iter().find(|(_, given)| !given).map_or("email.refresh_token", |(key, _)| key);
+                let problem = "must be given: email.client_id, email.client_secret and email.refresh_token go together";
+                Err(ConfigError::new(missing, problem))
+            }
+        }
+    }
+}
+
+/// The encryption that the URL asks for, and the port that is usual for it.
+fn encryption(url: &Url, local: bool) -> Result<(MailTls, u16), ConfigError> {
+    let mut asked = None;
+    for (name, value) in url.query_pairs() {
+        let tls = match (&*name, &*value) {
+            ("tls", "required") => MailTls::Required,
+            ("tls", "opportunistic") => MailTls::Opportunistic,
+            ("tls", "none") => MailTls::None,
+            _ => return Err(ConfigError::new("smtp.url", "takes ?tls=required, ?tls=opportunistic or ?tls=none only")),
+        };
+        asked = Some(tls);
+    }
+    let tls = match (url.scheme(), asked) {
+        ("smtps", None) => MailTls::Implicit,
+        ("smtps", Some(_)) => return Err(ConfigError::new("smtp.url", "is smtps:// and takes no ?tls")),
+        ("smtp", Some(asked)) => asked,
+        ("smtp", None) if local => MailTls::None,
+        ("smtp", None) => MailTls::Required,
+        _ => return Err(ConfigError::new("smtp.url", SHAPE)),
+    };
+    let port = match tls {
+        MailTls::Implicit => 465,
+        MailTls::Required => 587,
+        MailTls::None | MailTls::Opportunistic => 25,
+    };
+    Ok((tls, port))
+}
+
+/// A part of the URL without its percent signs.
+fn decoded(part: &str) -> Result<String, ConfigError> {
+    let wrong = || ConfigError::new("smtp.url", SHAPE);
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next().ok_or_else(wrong)?, rest.next().ok_or_else(wrong)?];
+        let mut one = [0];
+        hex::decode_to_slice(digits, &mut one).map_err(|_| wrong())?;
+        bytes.extend(one);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
+    if text.contains(char::is_control) { Err(wrong()) } else { Ok(text) }
+}

@@ -1,0 +1,54 @@
+//! What of an event somebody may be told.
+//!
+//! Payloads are those of the topic exchange. A seller is told of products of her own, and of
+//! orders with lines of hers as she sees them in her dashboard: without the lines of others.
+//! Users and payments are for admins.
+
+use serde_json::Value;
+
+use crate::domain::{ids::UserId, user::Role};
+
+/// The sellers whom the event `name` with this payload concerns.
+#[must_use]
+pub fn concerned_sellers(name: &str, payload: &Value) -> Vec<UserId> {
+    let mut sellers: Vec<UserId> = match name.split('.').next() {
+        Some("product") => seller(payload).into_iter().collect(),
+        Some("order") => items(payload).iter().filter_map(seller).collect(),
+        _ => vec![],
+    };
+    sellers.sort_unstable();
+    sellers.dedup();
+    sellers
+}
+
+/// The payload of the event `name` as `owner` may see it who is told as `role`, if at all.
+#[must_use]
+pub fn payload_for(role: Role, owner: UserId, name: &str, payload: &Value) -> Option<Value> {
+    match role {
+        Role::Admin => Some(payload.clone()),
+        Role::Seller if concerned_sellers(name, payload).contains(&owner) => {
+            let mut seen = payload.clone();
+            if name.starts_with("order.") {
+                keep_lines_of(&mut seen, owner);
+            }
+            Some(seen)
+        }
+        Role::Seller | Role::User | Role::Service => None,
+    }
+}
+
+/// Takes the lines of other sellers out of an order's document.
+pub fn keep_lines_of(order: &mut Value, owner: UserId) {
+    if let Some(items) = order.get_mut("items").and_then(Value::as_array_mut) {
+        items.retain(|item| seller(item) == Some(owner));
+    }
+}
+
+fn items(order: &Value) -> &[Value] {
+    order.get("items").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn seller(document: &Value) -> Option<UserId> {
+    let text = ["seller", "sellerId"].iter().find_map(|key| document.get(key)?.as_str())?;
+    text.trim().parse().ok()
+}

@@ -1,0 +1,116 @@
+//! From a mail to what goes over the line.
+//!
+//! The same mail is the same bytes each time, so that one which is sent twice can be known
+//! as one by its `Message-ID`.
+//!
+//! **Invariant:** an address is checked and a subject is one line here, whoever made the mail.
+
+use std::time::SystemTime;
+
+use lettre::{
+    Address, Message,
+    address::Envelope,
+    message::{
+        Mailbox, MultiPart, SinglePart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::{Timestamp, ids::EventId, text::is_email},
+    store::mailbox::Mail,
+};
+
+/// The last second of the year 9999, beyond which a `Date` cannot be written.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// Who every mail is from.
+pub(super) struct Sender {
+    mailbox: Mailbox,
+    /// What stands in `List-Unsubscribe`.
+    unsubscribe: String,
+}
+
+/// A mail that is ready to be sent.
+pub(super) struct Outgoing {
+    pub(super) envelope: Envelope,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Sender {
+    /// Reads `Shop <shop@example.com>`, and where who wants no announcements turns to.
+    pub(super) fn new(from: &str, unsubscribe: Option<&str>) -> Result<Self, String> {
+        let (name, email) = match from.strip_suffix('>').and_then(|named| named.rsplit_once('<')) {
+            Some((name, email)) => (one_line(name.trim().trim_matches('"')), email),
+            None => (String::new(), from),
+        };
+        let address = address(email.trim())?;
+        let unsubscribe = match unsubscribe {
+            Some(page) if page.contains("://") => format!("<{page}>"),
+            other => format!("<mailto:{}?subject=unsubscribe>", other.unwrap_or(address.as_ref())),
+        };
+        Ok(Self { mailbox: Mailbox::new(Some(name).filter(|name| !name.is_empty()), address), unsubscribe })
+    }
+
+    /// The domain that mails are from.
+    pub(super) fn domain(&self) -> &str {
+        self.mailbox.email.domain()
+    }
+
+    /// Writes `mail` about `event`.
+    ///
+    /// # Errors
+    /// What is wrong with it, for good.
+    pub(super) fn compose(&self, event: EventId, mail: &Mail) -> Result<Outgoing, String> {
+        let to = address(&mail.to)?;
+        let mark = hex::encode(&Sha256::digest(to.to_string().to_lowercase().as_bytes())[..8]);
+        let builder = Message::builder()
+            .from(self.mailbox.clone())
+            .to(Mailbox::new(None, to))
+            .subject(one_line(&mail.subject))
+            .date(date(mail.at))
+            .message_id(Some(format!("<{event}.{mark}@{}>", self.domain())))
+            .raw_header(header("Auto-Submitted", "auto-generated"));
+        let builder = match mail.announcement {
+            true => builder.raw_header(header("List-Unsubscribe", &self.unsubscribe)),
+            false => builder,
+        };
+        let parts = MultiPart::alternative()
+            .boundary(format!("{event}{mark}"))
+            .singlepart(SinglePart::plain(mail.text.clone()))
+            .singlepart(SinglePart::html(mail.html.clone()));
+        let message = builder.multipart(parts).map_err(|error| error.to_string())?;
+        Ok(Outgoing { envelope: message.envelope().clone(), bytes: message.formatted() })
+    }
+}
+
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// An address with its domain as mail servers know it: `bücher.example` is `xn--bcher-kva.example`.
+fn address(text: &str) -> Result<Address, String> {
+    let refused = || format!("{:?} is not an address", one_line(text));
+    let (user, domain) = text.rsplit_once('@').filter(|_| is_email(text)).ok_or_else(refused)?;
+    let domain = match domain.is_ascii() {
+        true => domain.to_owned(),
+        false => {
+            let url = reqwest::Url::parse(&format!("http://{domain}/")).map_err(|_| refused())?;
+            // Digits of any script are an address of a machine to a URL, and none to mail.
+            url.domain().ok_or_else(refused)?.to_owned()
+        }
+    };
+    Address::new(user, domain).map_err(|_| refused())
+}
+
+/// `text` without line breaks and other control characters.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+}
+
+/// A moment that a `Date` can tell.
+fn date(at: Timestamp) -> SystemTime {
+    let second = at.as_second().clamp(0, LAST_SECOND);
+    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH).into()
+}

@@ -1,0 +1,56 @@
+use super::*;
+
+const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxLek";
+const AT: i64 = 1_614_265_330;
+const BODY: &[u8] = br#"{"test": 2432232314}"#;
+const ENCODED: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const RAW: &str = "a secret of some length";
+
+#[test]
+fn signatures_are_those_that_others_make() {
+    // node: createHmac("sha256", key).update(`${id}.${at}.${body}`).digest("base64"), where
+    // key is Buffer.from(secret.slice(6), "base64") for one that begins with whsec_.
+    let encoded = "v1,enRLSa8SQq0bjzfA39jRvVHj4kmZBoO5m8PEGpuQ5q0=";
+    let raw = "v1,6pxnzrbHmSTXLlr0D4UHphjQkyOW7oBzeCG4Rn5hwYQ=";
+    assert_eq!(signature::standard(&[ENCODED], ID, AT, BODY), encoded);
+    assert_eq!(signature::standard(&[RAW], ID, AT, BODY), raw);
+    assert_eq!(signature::standard(&[RAW, ENCODED], ID, AT, BODY), format!("{raw} {encoded}"));
+    // printf '{"test": 2432232314}' | openssl dgst -sha256 -hmac 'a secret of some length'
+    let plain = "sha256=6d1b2ae9a99fa2eef34d939736a47329b4f162908c4857b35e90dbdbab4caf77";
+    assert_eq!(signature::plain(RAW, BODY), plain);
+}
+
+#[test]
+fn a_made_secret_is_a_good_one_and_a_given_one_is_looked_at() {
+    let made = signature::make_secret();
+    assert_eq!(signature::check_secret(&made), Ok(()));
+    assert_ne!(made, signature::make_secret());
+    assert_eq!(signature::check_secret(RAW), Ok(()));
+    for bad in ["", "short", &"x".repeat(129), "whsec_not base64 at all", "whsec_AAAAAAAAAA=="] {
+        assert!(signature::check_secret(bad).is_err(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_private_address_is_not_called_by_number_or_by_name() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let rules = UrlRules { allow_http: true, allow_private: false };
+    let client = WebhookClient::new(rules, Duration::from_secs(10)).unwrap();
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let url = format!("http://{host}:{port}/");
+        let message = Message { url: &url, id: ID, timestamp: AT, event: "ping", body: "{}", secrets: &[RAW] };
+        let refused = client.post(&message).await.unwrap_err();
+        assert!(refused.contains("webhooks.allow_private"), "{refused}");
+    }
+    let name = resolved_name_refused(&client, port).await;
+    assert!(name.contains("webhooks.allow_private"), "{name}");
+    let nobody = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+    assert!(nobody.is_err(), "nobody connected");
+}
+
+/// What the connection itself says to a private name that the URL's own check let pass.
+async fn resolved_name_refused(client: &WebhookClient, port: u16) -> String {
+    let error = client.client.post(format!("http://localhost:{port}/")).send().await.unwrap_err();
+    told(&error)
+}
