@@ -16,6 +16,7 @@ use crate::{
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{Inventory, StockListener},
+        mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
@@ -61,6 +62,7 @@ pub struct App {
     /// The store, for faults and backups.
     pub sqlite: SqliteStore,
     outbox: Outbox,
+    mails: Option<Mails>,
     runtime: Arc<Runtime>,
     watch: Arc<Watch>,
     server: ServerHandle,
@@ -102,15 +104,15 @@ impl App {
         let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, sqlite: &sqlite, runtime: &runtime };
-        let (services, outbox, rabbit) = parts.services(index, data_dir.path())?;
+        let (services, outbox, rabbit, mails) = parts.services(index, data_dir.path())?;
         let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit);
+        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, mails.clone());
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { address, services, sqlite, outbox, runtime, watch, server: handle, _data_dir: data_dir })
+        Ok(Self { address, services, sqlite, outbox, mails, runtime, watch, server: handle, _data_dir: data_dir })
     }
 
     /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
@@ -121,7 +123,12 @@ impl App {
         self.watch.draining();
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
-        self.services.webhooks.finish(END_WITHIN).await;
+        let mails = async {
+            if let Some(mails) = &self.mails {
+                mails.finish(END_WITHIN).await;
+            }
+        };
+        tokio::join!(self.services.webhooks.finish(END_WITHIN), mails);
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         let sqlite = self.sqlite;
@@ -150,7 +157,7 @@ impl Parts<'_> {
         &self,
         index: Arc<SearchIndex>,
         data_dir: &std::path::Path,
-    ) -> Result<(Services, Outbox, Option<RabbitBridge>)> {
+    ) -> Result<(Services, Outbox, Option<RabbitBridge>, Option<Mails>)> {
         let (config, runtime) = (self.config, self.runtime);
         let (stores, peers) = (self.sqlite.stores(), Peers::default());
         let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
@@ -192,7 +199,8 @@ impl Parts<'_> {
         let dashboard = SellerDashboard::start(runtime, &stores);
         let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
         let webhooks = self.webhooks(&stores, &peers)?;
-        let email = EmailChannel::new(peers, super::mail::mailer(config, &stores)?, shop);
+        let (mailer, mails) = super::mail::mailer(config, runtime, &stores)?;
+        let email = EmailChannel::new(peers, mailer, shop);
         let notifications = Notifications::start(runtime, Arc::new(email));
         let telling = Notifications::start(runtime, Arc::new(WebhookChannel::new(webhooks.clone())));
         let consumers: Vec<Arc<dyn Consumer>> =
@@ -208,7 +216,7 @@ impl Parts<'_> {
         let sandbox = Some(sandbox);
         let services =
             Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, webhooks, sandbox, mailbox };
-        Ok((services, outbox, rabbit))
+        Ok((services, outbox, rabbit, mails))
     }
 
     fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
