@@ -106,7 +106,7 @@ pub fn mail_resend(config: &Config, id: u64) -> Result<()> {
             bail!("smtp.url is not set, so there is no mail server to send by");
         };
         let record = found(&*mailbox, id).await?;
-        let resent = match resend(&*mailbox, &smtp, &config.rabbit.retry_delays, id).await {
+        let resent = match resend(&*mailbox, &smtp, &config.rabbit.retry_delays, &record).await {
             Err(ResendError::Refused(error)) => Err(error).with_context(|| format!("mail {id} failed again"))?,
             Err(ResendError::Busy) => bail!("mail {id} is being sent at this moment; see: microbazaar mail list"),
             other => other?,

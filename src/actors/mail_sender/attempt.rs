@@ -89,12 +89,7 @@ fn outcome(record: &MailRecord, tried: &Result<(), MailError>, pauses: &[Duratio
     }
 }
 
-async fn write(
-    store: &dyn MailboxStore,
-    id: u64,
-    lease: Timestamp,
-    outcome: &MailOutcome,
-) -> Result<bool, StoreError> {
+async fn write(store: &dyn MailboxStore, id: u64, lease: Timestamp, outcome: &MailOutcome) -> Result<bool, StoreError> {
     for pause in WRITE_AGAIN {
         if let Ok(written) = store.settle(id, lease, outcome, Timestamp::now()).await {
             return Ok(written);

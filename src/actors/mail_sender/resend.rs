@@ -10,7 +10,10 @@ use tokio::time::Instant;
 use super::attempt::{attempt, lease};
 use crate::{
     integrations::smtp::{MailError, MailTransport},
-    store::{MailboxStore, StoreError, mailbox::MailState},
+    store::{
+        MailboxStore, StoreError,
+        mailbox::{MailRecord, MailState},
+    },
 };
 
 /// How long to wait for somebody else's claim, which is a little longer than it may hold.
@@ -27,13 +30,10 @@ pub enum Resent {
     BySender,
 }
 
-/// Why a mail was not sent.
+/// Why a mail was not sent by hand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResendError {
-    /// There is none of this number.
-    #[error("there is no such mail")]
-    NoSuchMail,
-    /// Somebody else has it.
+    /// Somebody else has it, or it was forgotten meanwhile.
     #[error("it is being sent at this moment")]
     Busy,
     /// The mail server did not take it.
@@ -44,7 +44,7 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
-/// Sends a recorded mail now, whatever became of it before, and records the outcome. `pauses`
+/// Sends a mail of this record now, whatever became of it before, and records the outcome. `pauses`
 /// are those of the sender, which goes on with a mail that waits.
 ///
 /// # Errors
@@ -53,13 +53,12 @@ pub async fn resend(
     store: &dyn MailboxStore,
     transport: &dyn MailTransport,
     pauses: &[Duration],
-    id: u64,
+    record: &MailRecord,
 ) -> Result<Resent, ResendError> {
-    let before = store.record(id).await?.ok_or(ResendError::NoSuchMail)?;
     let deadline = Instant::now() + WAIT_WITHIN;
     let claimed = loop {
         let now = Timestamp::now();
-        if let Some(claimed) = store.claim_one(id, now, lease(now)).await? {
+        if let Some(claimed) = store.claim_one(record.id, now, lease(now)).await? {
             break claimed;
         }
         if Instant::now() >= deadline {
@@ -67,7 +66,7 @@ pub async fn resend(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     };
-    if claimed.record.state == MailState::Sent && before.state != MailState::Sent {
+    if claimed.record.state == MailState::Sent && record.state != MailState::Sent {
         // The claim ends by itself: nobody but another hand wants this mail.
         return Ok(Resent::BySender);
     }
