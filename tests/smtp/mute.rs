@@ -73,19 +73,28 @@ async fn a_mail_server_that_says_nothing_holds_up_nothing_but_mails() {
     let client = &shop.client;
     let seller = client.join("mira@example.com", "seller").await;
     let buyer = client.join("asha@example.com", "user").await;
-    for number in 0..4 {
-        client.join(&format!("buyer{number}@example.com"), "user").await;
-    }
     client.post("/api/webhooks", &seller, &json!({"url": hook_url, "events": ["order.*"]})).await;
-    let order = client.purchase(&seller, &buyer).await;
-    until("the dashboard shows the sale", async || {
-        client.get("/api/seller/dashboard/metrics", &seller).await["sales"] == 2
-    })
-    .await;
-    // Whoever waited for the mails before it would have seen their tries end by now.
-    let tried = shop.log().await.into_iter().filter(|record| record.mail.subject.contains(&order));
-    let tried: Vec<u32> = tried.map(|record| record.attempts).collect();
-    assert!(tried.iter().all(|attempts| *attempts == 0), "the sale is shown while its mails wait: {tried:?}");
+    // A mail is on its way, and a sale comes after it: whoever waited for the mail would show the
+    // sale only when its try has ended. Where one round takes that long, another may not.
+    let mut overtaken = false;
+    for round in 1..=3 {
+        let product = client.offer(&seller).await;
+        let offered = async || {
+            let log = shop.log().await;
+            log.into_iter().filter(|record| record.mail.subject.starts_with("New product")).collect::<Vec<_>>()
+        };
+        until("the mail of the product is recorded", async || offered().await.len() == round).await;
+        client.purchase(&product, &buyer).await;
+        until("the dashboard shows the sale", async || {
+            client.get("/api/seller/dashboard/metrics", &seller).await["sales"] == 2 * round
+        })
+        .await;
+        overtaken = offered().await[0].attempts == 0;
+        if overtaken {
+            break;
+        }
+    }
+    assert!(overtaken, "the sale is shown while a mail of before it is being sent");
     let confirmed = || bodies.lock().unwrap().iter().any(|body| body["type"] == "order.confirmed");
     until("the webhook is told", async || confirmed()).await;
     assert_eq!(shop.app.settle(crate::DEADLINE).await.unwrap(), 0, "no event waits for the mail server");
@@ -97,7 +106,7 @@ async fn a_mail_server_that_says_nothing_holds_up_nothing_but_mails() {
 
     let receiver = Receiver::start(&json!({ "port": mute.stop().await })).unwrap();
     let count = shop.log().await.len();
-    assert_eq!(count, 9, "six of welcome, of the product, of the payment's begin and end");
+    assert!(count >= 5, "two of welcome, of the product, of the payment's begin and end");
     shop.until_log(MailState::Sent, count).await;
     let mails = receiver.mails();
     let ids: BTreeSet<&str> = mails.iter().map(|mail| mail.header("message-id")).collect();

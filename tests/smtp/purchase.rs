@@ -19,7 +19,7 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
     let client = &shop.client;
     let (mira, asha) = ("mira@example.com", "asha@example.com");
     let (seller, buyer) = (client.join(mira, "seller").await, client.join(asha, "user").await);
-    let order = client.purchase(&seller, &buyer).await;
+    let order = client.purchase(&client.offer(&seller).await, &buyer).await;
     client.post(&format!("/api/orders/{order}/ship"), &seller, &json!({})).await;
 
     let records = shop.until_log(MailState::Sent, 6).await;

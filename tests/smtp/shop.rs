@@ -132,10 +132,14 @@ impl Client {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    /// Offers a product, and buys and pays two of it; returns the order's id.
-    pub async fn purchase(&self, seller: &str, buyer: &str) -> String {
+    /// Offers a product; returns its id.
+    pub async fn offer(&self, seller: &str) -> String {
         let new = json!({"title": "Brass lamp ✨", "priceAmount": 10, "stock": 100});
-        let product = text(&self.post("/api/products", seller, &new).await["product"]["_id"]);
+        text(&self.post("/api/products", seller, &new).await["product"]["_id"])
+    }
+
+    /// Buys two of a product and pays; returns the order's id.
+    pub async fn purchase(&self, product: &str, buyer: &str) -> String {
         self.post("/api/cart/items", buyer, &json!({"productId": product, "quantity": 2})).await;
         let address = json!({"street": "1 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
         let placed = self.post("/api/orders", buyer, &json!({ "shippingAddress": address })).await;
