@@ -16,6 +16,7 @@ use crate::{
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{self, Inventory, StockListener},
+        mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
@@ -58,6 +59,7 @@ pub struct App {
     /// The store, for faults.
     pub storage: Storage,
     outbox: Outbox,
+    mails: Option<Mails>,
     runtime: Arc<Runtime>,
     watch: Arc<Watch>,
     server: ServerHandle,
@@ -99,16 +101,17 @@ impl App {
         let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
-        let (services, outbox, rabbit) = parts.services(index, data_dir.path())?;
+        let (services, outbox, rabbit, mails) = parts.services(index, data_dir.path())?;
         let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
+        let catalogue = services.catalogue.clone();
         let watch =
-            Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, services.catalogue.clone());
+            Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, catalogue, mails.clone());
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { address, services, storage, outbox, runtime, watch, server: handle, _data_dir: data_dir })
+        Ok(Self { address, services, storage, outbox, mails, runtime, watch, server: handle, _data_dir: data_dir })
     }
 
     /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
@@ -119,7 +122,12 @@ impl App {
         self.watch.draining();
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
-        self.services.webhooks.finish(END_WITHIN).await;
+        let mails = async {
+            if let Some(mails) = &self.mails {
+                mails.finish(END_WITHIN).await;
+            }
+        };
+        tokio::join!(self.services.webhooks.finish(END_WITHIN), mails);
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         self.storage.close().await?;
@@ -147,7 +155,7 @@ impl Parts<'_> {
         &self,
         index: Arc<SearchIndex>,
         data_dir: &std::path::Path,
-    ) -> Result<(Services, Outbox, Option<RabbitBridge>)> {
+    ) -> Result<(Services, Outbox, Option<RabbitBridge>, Option<Mails>)> {
         let (config, runtime) = (self.config, self.runtime);
         let (stores, peers) = (self.storage.stores(), Peers::default());
         let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
@@ -196,7 +204,8 @@ impl Parts<'_> {
         let dashboard = SellerDashboard::start(runtime, &stores);
         let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
         let webhooks = self.webhooks(&stores, &peers)?;
-        let email = EmailChannel::new(peers, super::mail::mailer(config, &stores)?, shop);
+        let (mailer, mails) = super::mail::mailer(config, runtime, &stores)?;
+        let email = EmailChannel::new(peers, mailer, shop);
         let notifications = Notifications::start(runtime, Arc::new(email));
         let telling = Notifications::start(runtime, Arc::new(WebhookChannel::new(webhooks.clone())));
         let consumers: Vec<Arc<dyn Consumer>> =
@@ -212,7 +221,7 @@ impl Parts<'_> {
         let sandbox = Some(sandbox);
         let services =
             Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, webhooks, sandbox, mailbox };
-        Ok((services, outbox, rabbit))
+        Ok((services, outbox, rabbit, mails))
     }
 
     fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::{
-    actors::{catalogue::Catalogue, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
 };
@@ -29,6 +29,7 @@ pub struct Watch {
     store: Mutex<Part>,
     rabbit: Option<RabbitBridge>,
     catalogue: Catalogue,
+    mails: Option<Mails>,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -36,6 +37,12 @@ pub struct Watch {
 
 fn store_part(state: PartState, detail: Option<String>) -> Part {
     Part { name: "store".to_owned(), state, detail }
+}
+
+/// A part that the process can serve without, and what is so while it is away.
+fn dispensable(name: &str, up: bool, while_away: &str) -> Part {
+    let state = if up { PartState::Up } else { PartState::Degraded };
+    Part { name: name.to_owned(), state, detail: (!up).then(|| while_away.to_owned()) }
 }
 
 impl Watch {
@@ -46,12 +53,14 @@ impl Watch {
         outbox: Outbox,
         rabbit: Option<RabbitBridge>,
         catalogue: Catalogue,
+        mails: Option<Mails>,
     ) -> Arc<Self> {
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
             rabbit,
             catalogue,
+            mails,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
             task: Mutex::new(None),
@@ -103,7 +112,11 @@ impl Watch {
             failing: kind.failing > 0,
         };
         ReadinessReport {
-            parts: std::iter::once(self.store.lock().clone()).chain(self.broker()).chain(self.search()).collect(),
+            parts: std::iter::once(self.store.lock().clone())
+                .chain(self.broker())
+                .chain(self.search())
+                .chain(self.mail_server())
+                .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
@@ -119,9 +132,13 @@ impl Watch {
     /// The broker, where one is used: without it the shop sells on and events wait.
     fn broker(&self) -> Option<Part> {
         let up = self.rabbit.as_ref()?.is_up();
-        let detail = (!up).then(|| "events wait in the outbox".to_owned());
-        let state = if up { PartState::Up } else { PartState::Degraded };
-        Some(Part { name: "rabbitmq".to_owned(), state, detail })
+        Some(dispensable("rabbitmq", up, "events wait in the outbox"))
+    }
+
+    /// The mail server, where one is used: without it the shop sells on and mails wait.
+    fn mail_server(&self) -> Option<Part> {
+        let up = self.mails.as_ref()?.is_up();
+        Some(dispensable("smtp", up, "mails wait in the delivery log"))
     }
 
     /// From now on the process is not ready: it is about to end.
