@@ -10,6 +10,7 @@ pub mod dead;
 pub mod demo;
 mod mail;
 mod readiness;
+mod redis;
 mod serve;
 
 pub use build::{App, Ended};

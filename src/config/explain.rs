@@ -17,10 +17,11 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
     };
     let events =
         if config.rabbit.url.is_some() { "RabbitMQ, from an outbox" } else { "within the process, from an outbox" };
+    let rates = if config.redis.url.is_some() { "Redis, or else within the process" } else { "within the process" };
     vec![
         ("documents", format!("SQLite in {folder}")),
         ("events", events.into()),
-        ("rate limits", "within the process".into()),
+        ("rate limits", rates.into()),
         ("pictures", format!("files in {folder}")),
         ("payments", "a sandbox gateway".into()),
         ("mails", mails.into()),

@@ -229,7 +229,6 @@ fn what_this_build_cannot_do_is_refused() {
     let sentence = "mongo.uri: this build keeps its documents in SQLite; MongoDB is not built in yet";
     assert_eq!(refusal("MONGO_URI", "mongodb://localhost"), sentence);
     for (name, value, key) in [
-        ("REDIS_URL", "redis://localhost", "redis.url"),
         ("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"),
         ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
         ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
