@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use microbazaar::{domain::Timestamp, http::tokens::DeadTokens, store::AccountStore};
+use redis::Commands;
 
 use crate::{
     node,
@@ -21,6 +22,15 @@ async fn until_redis_is_enough(shop: &Shop, node: &Node, token: &str) {
         shop.store.asked() == asked
     })
     .await;
+}
+
+/// A way to this Redis that can be cut, and its address.
+async fn proxy(server: &Server) -> (Proxy, String) {
+    let address = server.url();
+    let address = address.trim_start_matches("redis://").trim_end_matches('/');
+    let proxy = Proxy::start(&format!("@{address}/0")).await;
+    let way = format!("redis://{}", proxy.url.trim_start_matches('@'));
+    (proxy, way)
 }
 
 #[actix_rt::test]
@@ -79,7 +89,7 @@ async fn no_dead_token_revives_while_redis_is_killed_and_comes_back_empty() {
 }
 
 #[actix_rt::test]
-async fn no_dead_token_revives_however_often_redis_is_emptied() {
+async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
     let Some(server) = Server::start() else { return };
     let shop = Shop::open().await;
     let now = Timestamp::now();
@@ -87,14 +97,18 @@ async fn no_dead_token_revives_however_often_redis_is_emptied() {
     // More than one message to Redis holds.
     let dead: Vec<String> = (0..1_200).map(|n| format!("{n:032x}")).collect();
     join_all(dead.iter().map(async |jti| shop.store.kill_token(jti, end).await.unwrap())).await;
-    let redis = node(&server.url(), &prefix()).await;
+    let prefix = prefix();
+    let redis = node(&server.url(), &prefix).await;
     let mut flush = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     for round in 0..60 {
         // Each round with a node that remembers nothing itself.
         let memory = DeadTokens::shared(shop.store.clone(), Some(redis.clone()));
         for at in 0..20 {
             if at == 7 {
-                redis::cmd("FLUSHALL").exec(&mut flush).unwrap();
+                // All of it, or as when memory is short.
+                let gone: String = if round % 2 == 0 { "*".to_owned() } else { "dead".to_owned() };
+                let keys: Vec<String> = flush.keys(format!("{prefix}{gone}")).unwrap();
+                let _gone: () = flush.del(keys).unwrap();
             }
             let jti = &dead[(round * 20 + at) % dead.len()];
             assert_eq!(memory.is_dead(jti, end.as_second()).await, Ok(true), "round {round}");
@@ -118,12 +132,38 @@ async fn no_dead_token_revives_however_often_redis_is_emptied() {
 }
 
 #[actix_rt::test]
+async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
+    let Some(mut server) = Server::start() else { return };
+    let (proxy, way) = proxy(&server).await;
+    let shop = Shop::open().await;
+    let prefix = prefix();
+    let node = shop.node(Some(node(&way, &prefix).await));
+    let stays = node.register().await;
+    let now = Timestamp::now();
+    let end = now + SignedDuration::from_hours(1);
+    for round in 0..5 {
+        until_redis_is_enough(&shop, &node, &stays).await;
+        proxy.cut();
+        let jti = format!("lost{round}");
+        shop.store.kill_token(&jti, end).await.unwrap();
+        server.kill();
+        server.start_again();
+        // It has its marks, and lacks the last writes.
+        let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+        let _added: () = redis.zadd(format!("{prefix}dead"), "complete", now.as_second()).unwrap();
+        let _set: () = redis.set_ex(format!("{prefix}dead:fresh"), 1, 60).unwrap();
+        let connected = crate::node(&way, &prefix);
+        proxy.mend();
+        let memory = DeadTokens::shared(shop.store.clone(), Some(connected.await));
+        assert_eq!(memory.is_dead(&jti, end.as_second()).await, Ok(true));
+    }
+    shop.close(vec![node]).await;
+}
+
+#[actix_rt::test]
 async fn a_logout_holds_elsewhere_though_its_own_node_cannot_reach_redis() {
     let Some(server) = Server::start() else { return };
-    let address = server.url();
-    let address = address.trim_start_matches("redis://").trim_end_matches('/');
-    let proxy = Proxy::start(&format!("@{address}/0")).await;
-    let way = format!("redis://{}", proxy.url.trim_start_matches('@'));
+    let (proxy, way) = proxy(&server).await;
     let shop = Shop::open().await;
     let prefix = prefix();
     let cut_off = shop.node(Some(node(&way, &prefix).await));
