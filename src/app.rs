@@ -11,6 +11,7 @@ pub mod demo;
 mod health;
 mod mail;
 mod readiness;
+mod redis;
 mod serve;
 mod storage;
 

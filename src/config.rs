@@ -42,7 +42,7 @@ pub use self::{
     sections::{
         CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
         LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig, WebhooksConfig,
+        RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -82,7 +82,7 @@ pub struct Config {
     /// RabbitMQ.
     pub rabbit: RabbitConfig,
     /// Redis.
-    pub redis: UrlConfig,
+    pub redis: RedisConfig,
     /// The payment gateway.
     pub razorpay: RazorpayConfig,
     /// Hosted pictures.

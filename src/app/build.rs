@@ -39,6 +39,7 @@ use crate::{
     integrations::{
         imagekit::{LocalPictures, PictureStore, SharedPictures},
         razorpay::{Keys, PaymentGateway, SandboxGateway},
+        redis::Redis,
         webhook::address::UrlRules,
     },
     peers::{self, Peers},
@@ -107,7 +108,8 @@ impl App {
         let watch =
             Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, catalogue, mails.clone());
         let services = Data::new(services);
-        let state = Data::new(parts.state(&dead, &watch)?);
+        let redis = super::redis::start(&config.redis)?;
+        let state = Data::new(parts.state(&dead, &watch, redis)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         let handle = server.handle();
         actix_rt::spawn(server);
@@ -248,7 +250,7 @@ impl Parts<'_> {
         Some(RabbitBridge::start(self.runtime, &settings, consumers))
     }
 
-    fn state(&self, dead: &[(String, Timestamp)], watch: &Arc<Watch>) -> Result<State> {
+    fn state(&self, dead: &[(String, Timestamp)], watch: &Arc<Watch>, redis: Option<Redis>) -> Result<State> {
         let config = self.config;
         let settings = HttpSettings {
             host: config.http.host.clone(),
@@ -262,10 +264,15 @@ impl Parts<'_> {
         };
         let tokens = Tokens::new(self.secrets.jwt.expose_secret().as_bytes());
         let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);
+        let limits = super::redis::limits(limits, redis.as_ref());
         let mut state = State::new(settings, tokens, limits);
-        state.dead_tokens = Arc::new(DeadTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))));
+        let stores = self.storage.stores();
+        state.dead_tokens = Arc::new(match &stores.shared {
+            Some(_) => DeadTokens::shared(stores.accounts, redis.clone()),
+            None => DeadTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
+        });
         let watch = Arc::clone(watch);
-        state.readiness = Arc::new(move || watch.report());
+        state.readiness = super::redis::readiness(Arc::new(move || watch.report()), redis);
         state.metrics = Some(ops::install_metrics().map_err(anyhow::Error::msg)?);
         Ok(state)
     }

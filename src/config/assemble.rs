@@ -5,7 +5,8 @@ use std::{num::NonZeroU32, path::PathBuf};
 use super::{
     CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
     ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
-    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, SmtpConfig, SqliteConfig, UrlConfig, WebhooksConfig,
+    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
+    WebhooksConfig,
     error::quoted,
     reader::Reader,
     services::Services,
@@ -37,7 +38,7 @@ pub(super) fn config(read: &mut Reader) -> Result<Config, ConfigError> {
         sqlite: SqliteConfig { readers: read.whole("sqlite.readers", 1..=64)? },
         mongo: mongo(read)?,
         rabbit: rabbit(read)?,
-        redis: UrlConfig { url: read.secret("redis.url")? },
+        redis: redis(read)?,
         razorpay: razorpay(read)?,
         imagekit: imagekit(read)?,
         gemini: GeminiConfig {
@@ -124,6 +125,18 @@ fn rabbit(read: &mut Reader) -> Result<RabbitConfig, ConfigError> {
     let wrong = "must be four durations; write for example 1s,10s,1m,10m";
     let retry_delays = delays.try_into().map_err(|_| read.refused("rabbit.retry_delays", wrong))?;
     Ok(RabbitConfig { url, consume, retry_delays })
+}
+
+fn redis(read: &mut Reader) -> Result<RedisConfig, ConfigError> {
+    let prefix = |text: &str| match text.len() <= 60 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{} is not at most 60 characters of ASCII without spaces", quoted(text))),
+    };
+    Ok(RedisConfig {
+        url: read.secret("redis.url")?,
+        prefix: read.optional("redis.prefix", prefix)?.unwrap_or_default(),
+        timeout: read.duration("redis.timeout")?,
+    })
 }
 
 fn razorpay(read: &mut Reader) -> Result<RazorpayConfig, ConfigError> {

@@ -5,12 +5,14 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Config, Environment, error::ConfigError, unsupported};
+use crate::integrations::redis;
 
 /// The shortest secret that tokens are signed with, in bytes: what HS256 itself has.
 pub const JWT_SECRET_MIN: usize = 32;
 
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
+const LONGEST_CALL: Duration = Duration::from_secs(5);
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The first rule that `config` breaks.
@@ -21,6 +23,12 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.webhooks.timeout > LONGEST_ATTEMPT {
         return Err(ConfigError::new("webhooks.timeout", "is more than 1m"));
+    }
+    if config.redis.timeout > LONGEST_CALL {
+        return Err(ConfigError::new("redis.timeout", "is more than 5s"));
+    }
+    if let Some(url) = &config.redis.url {
+        redis::check_url(url.expose_secret()).map_err(|problem| ConfigError::new("redis.url", problem))?;
     }
     if config.environment == Environment::Production {
         production(config)?;

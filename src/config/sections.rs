@@ -94,9 +94,13 @@ pub struct RabbitConfig {
 
 /// `[redis]`
 #[derive(Debug, Clone)]
-pub struct UrlConfig {
+pub struct RedisConfig {
     /// The server's address, which may hold a password.
     pub url: Option<SecretString>,
+    /// Begins each key and channel.
+    pub prefix: String,
+    /// How long a call may take before this node goes on by itself.
+    pub timeout: Duration,
 }
 
 /// `[razorpay]`

@@ -227,7 +227,6 @@ fn a_secret_is_never_shown() {
 #[test]
 fn what_this_build_cannot_do_is_refused() {
     for (name, value, key) in [
-        ("REDIS_URL", "redis://localhost", "redis.url"),
         ("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"),
         ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
         ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
@@ -432,4 +431,22 @@ fn a_wrong_mail_server_is_refused_without_its_password() {
         assert!(told.starts_with("smtp.url: ") && !told.contains("hush"), "{url}: {told}");
     }
     assert!(load([("SMTP_URL", "smtp://me:hush@127.0.0.1?tls=none")]).is_ok());
+}
+
+#[test]
+fn an_address_of_redis_is_one_and_is_not_repeated() {
+    for url in ["redis://localhost", "redis://me:hush%40key@host:6380/2", "rediss://host:6379"] {
+        assert!(load([("REDIS_URL", url)]).unwrap().redis.url.is_some(), "{url}");
+    }
+    for url in
+        ["localhost:6379", "http://hush@host", "redis://host/hush", "redis://", "unix:///hush", "rediss://h/#hush"]
+    {
+        let told = refusal("REDIS_URL", url);
+        assert!(told.starts_with("redis.url: is not an address of Redis; write") && !told.contains("hush"), "{told}");
+    }
+    let config = load([("MICROBAZAAR_REDIS__PREFIX", "one:"), ("MICROBAZAAR_REDIS__TIMEOUT", "1s")]).unwrap();
+    assert_eq!((config.redis.prefix.as_str(), config.redis.timeout.as_secs()), ("one:", 1));
+    assert_eq!(load([]).unwrap().redis.prefix, "microbazaar:");
+    assert!(refusal("MICROBAZAAR_REDIS__PREFIX", "a b").starts_with("redis.prefix: "));
+    assert_eq!(refusal("MICROBAZAAR_REDIS__TIMEOUT", "6s"), "redis.timeout: is more than 5s");
 }

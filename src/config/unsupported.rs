@@ -10,16 +10,11 @@ const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not 
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 const PEERS: &str = "this build serves every service in one process and calls no others yet";
 
-const ROWS: [(&str, Given, &str); 13] = [
+const ROWS: [(&str, Given, &str); 12] = [
     (
         "services",
         |config| config.services != Services::All,
         "this build serves all services in one process; write all, for serving some of them is not built in yet",
-    ),
-    (
-        "redis.url",
-        |config| config.redis.url.is_some(),
-        "this build counts rate limits within the process; Redis is not built in yet",
     ),
     ("razorpay.key_id", |config| config.razorpay.key_id.is_some(), RAZORPAY),
     ("imagekit.public_key", |config| config.imagekit.public_key.is_some(), IMAGEKIT),

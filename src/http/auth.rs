@@ -8,6 +8,7 @@
 use std::{
     future::{Ready, ready},
     ops::Deref,
+    sync::Arc,
 };
 
 use actix_web::{
@@ -16,11 +17,13 @@ use actix_web::{
     http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER},
 };
 
+use futures_util::future::{Either, LocalBoxFuture};
+
 use super::{
     csrf,
     error::ApiError,
     state::State,
-    tokens::{COOKIE, Claims},
+    tokens::{COOKIE, Claims, DeadTokens, Standing},
 };
 use crate::domain::{ids::UserId, user::Role};
 
@@ -99,23 +102,45 @@ pub fn state(req: &HttpRequest) -> Result<&State, ApiError> {
         .ok_or_else(|| ApiError::Internal("the app has no state".into()))
 }
 
-fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource), ApiError> {
+/// What an extractor of callers gives: at once where this node alone knows of every logout.
+type Caller<T> = Either<Ready<Result<T, ApiError>>, LocalBoxFuture<'static, Result<T, ApiError>>>;
+
+const INVALID: ApiError = ApiError::Unauthorized { code: "auth.invalid_token", message: "the token is not valid" };
+
+/// Tokens to be asked about before the claims hold.
+type Doubt = Option<Arc<DeadTokens>>;
+
+fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, Doubt), ApiError> {
     let (token, source) = token_of(req).ok_or_else(ApiError::unauthorized)?;
-    let invalid = || ApiError::Unauthorized { code: "auth.invalid_token", message: "the token is not valid" };
     let state = state(req)?;
-    let claims = state.tokens.verify(token).map_err(|_| invalid())?;
-    if state.dead_tokens.contains(&claims.jti) {
-        return Err(invalid());
-    }
+    let claims = state.tokens.verify(token).map_err(|_| INVALID)?;
+    let doubt = match state.dead_tokens.standing(&claims.jti) {
+        Standing::Dead => return Err(INVALID),
+        // Services do not log out.
+        Standing::Unknown if claims.role != Role::Service => Some(Arc::clone(&state.dead_tokens)),
+        Standing::Unknown | Standing::Alive => None,
+    };
     if source == TokenSource::Cookie {
         csrf::check(req, &state.settings.allowed_origins)?;
     }
-    Ok((claims, source))
+    Ok((claims, source, doubt))
 }
 
-fn authenticate(req: &HttpRequest) -> Result<AuthUser, ApiError> {
-    let (claims, source) = claims(req)?;
-    user(claims, source)
+/// The caller, if `accept` takes what the token says.
+fn caller<T: 'static>(
+    req: &HttpRequest,
+    accept: impl FnOnce(Claims, TokenSource) -> Result<T, ApiError> + 'static,
+) -> Caller<T> {
+    match claims(req) {
+        Err(error) => Either::Left(ready(Err(error))),
+        Ok((claims, source, None)) => Either::Left(ready(accept(claims, source))),
+        Ok((claims, source, Some(dead))) => Either::Right(Box::pin(async move {
+            match dead.is_dead(&claims.jti, claims.exp).await? {
+                true => Err(INVALID),
+                false => accept(claims, source),
+            }
+        })),
+    }
 }
 
 fn user(claims: Claims, source: TokenSource) -> Result<AuthUser, ApiError> {
@@ -128,10 +153,10 @@ fn user(claims: Claims, source: TokenSource) -> Result<AuthUser, ApiError> {
 
 impl FromRequest for AuthUser {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Caller<Self>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(authenticate(req))
+        caller(req, user)
     }
 }
 
@@ -142,17 +167,24 @@ pub struct MaybeUser(pub Option<AuthUser>);
 
 impl FromRequest for MaybeUser {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Caller<Self>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let found = || {
             let (token, source) = token_of(req)?;
             let state = state(req).ok()?;
             let claims = state.tokens.verify(token).ok()?;
-            let alive = !state.dead_tokens.contains(&claims.jti);
-            if alive { user(claims, source).ok() } else { None }
+            let standing = state.dead_tokens.standing(&claims.jti);
+            let user = user(claims, source).ok()?;
+            (standing != Standing::Dead).then(|| (user, standing, Arc::clone(&state.dead_tokens)))
         };
-        ready(Ok(Self(found())))
+        match found() {
+            Some((user, Standing::Unknown, dead)) => Either::Right(Box::pin(async move {
+                let dead = dead.is_dead(&user.jti, user.exp).await?;
+                Ok(Self((!dead).then_some(user)))
+            })),
+            found => Either::Left(ready(Ok(Self(found.map(|(user, ..)| user))))),
+        }
     }
 }
 
@@ -162,13 +194,13 @@ pub struct ServiceCaller(pub String);
 
 impl FromRequest for ServiceCaller {
     type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+    type Future = Caller<Self>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(claims(req).and_then(|(claims, _)| match claims.role {
+        caller(req, |claims, _| match claims.role {
             Role::Service => Ok(Self(claims.id)),
             Role::User | Role::Seller | Role::Admin => Err(ApiError::forbidden()),
-        }))
+        })
     }
 }
 
@@ -188,12 +220,13 @@ macro_rules! role_extractor {
 
         impl FromRequest for $name {
             type Error = ApiError;
-            type Future = Ready<Result<Self, ApiError>>;
+            type Future = Caller<Self>;
 
             fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(authenticate(req).and_then(|user| {
+                caller(req, |claims, source| {
+                    let user = user(claims, source)?;
                     if matches!(user.role, $($role)|+) { Ok(Self(user)) } else { Err(ApiError::forbidden()) }
-                }))
+                })
             }
         }
     };

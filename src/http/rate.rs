@@ -1,5 +1,8 @@
 //! Limits by rate, for logins and the like: for each address and for each account.
 //!
+//! With a Redis the tries at all nodes are counted there, exactly; while it is away each node
+//! counts by itself, going on from what it had let in.
+//!
 //! **Invariant:** memory is bounded: keys whose allowance is whole again are forgotten, at
 //! the latest when there are many.
 
@@ -14,8 +17,12 @@ use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
+use metrics::counter;
 
-use crate::domain::text::fold;
+use self::shared::SharedLimits;
+use crate::{domain::text::fold, integrations::redis::Redis};
+
+mod shared;
 
 /// How many keys there may be before the idle ones are looked for at each thousandth check.
 const KEYS_MANY: usize = 100_000;
@@ -25,6 +32,8 @@ const SWEEP_EVERY: u64 = 10_000;
 /// The limits on logging in and registering.
 pub struct AuthLimits {
     limits: Option<Limits>,
+    shared: Option<SharedLimits>,
+    per_minute: NonZeroU32,
 }
 
 struct Limits {
@@ -48,13 +57,43 @@ impl AuthLimits {
             clock: DefaultClock::default(),
             checks: AtomicU64::new(0),
         });
-        Self { limits }
+        Self { limits, shared: None, per_minute }
     }
 
-    /// Counts a try from `address`, at `account` if one is named.
+    /// Counts with other nodes, by this Redis.
+    #[must_use]
+    pub fn shared_by(mut self, redis: Redis) -> Self {
+        self.shared = self.limits.is_some().then(|| SharedLimits::new(redis, self.per_minute));
+        self
+    }
+
+    /// Counts a try from `address`, at `account` if one is named, at whichever node.
     ///
     /// # Errors
     /// How many seconds to wait, once there were too many.
+    pub async fn admit(&self, address: IpAddr, account: Option<&str>) -> Result<(), u64> {
+        let Some(shared) = &self.shared else { return self.check(address, account) };
+        let account = account.map(fold);
+        match shared.admit(network(address), account.as_deref()).await {
+            Ok(admitted) => {
+                if admitted.is_ok() {
+                    // This node's own memory, should it have to go on alone.
+                    let _remembered = self.check(address, account.as_deref());
+                }
+                admitted
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a rate limit is counted by this node alone");
+                counter!("rate_limit_fallbacks_total").increment(1);
+                self.check(address, account.as_deref())
+            }
+        }
+    }
+
+    /// Counts a try from `address`, at `account` if one is named, at this node alone.
+    ///
+    /// # Errors
+    /// As [`AuthLimits::admit`].
     pub fn check(&self, address: IpAddr, account: Option<&str>) -> Result<(), u64> {
         let Some(limits) = &self.limits else { return Ok(()) };
         limits.sweep();

@@ -107,9 +107,10 @@ impl State {
     ///
     /// # Errors
     /// 429, once there were too many from this address or at this account.
-    pub fn check_auth_rate(&self, req: &HttpRequest, account: Option<&str>) -> Result<(), ApiError> {
+    pub async fn check_auth_rate(&self, req: &HttpRequest, account: Option<&str>) -> Result<(), ApiError> {
         let address = address::of(req, &self.settings.trusted_proxies);
-        self.auth_limits.check(address, account).map_err(|retry_after| ApiError::TooManyRequests { retry_after })
+        let admitted = self.auth_limits.admit(address, account).await;
+        admitted.map_err(|retry_after| ApiError::TooManyRequests { retry_after })
     }
 
     /// Takes the finished OpenAPI document; the first one stays, so that each worker may

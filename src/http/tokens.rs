@@ -2,14 +2,15 @@
 //!
 //! **Invariant:** no other algorithm is taken, whatever a token says of itself.
 
-use std::collections::HashMap;
-
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
+pub use self::dead::{DeadTokens, Standing};
 use crate::domain::{Timestamp, ids::UserId, user::Role};
+
+mod dead;
+mod shared;
 
 /// The cookie that holds a token.
 pub const COOKIE: &str = "token";
@@ -88,65 +89,6 @@ impl Tokens {
     /// [`BadToken`].
     pub fn verify(&self, token: &str) -> Result<Claims, BadToken> {
         jsonwebtoken::decode(token, &self.decoding, &self.validation).map(|data| data.claims).map_err(|_| BadToken)
-    }
-}
-
-/// The ids of tokens that were ended before their time, until that time.
-#[derive(Debug)]
-pub struct DeadTokens {
-    ends: RwLock<HashMap<String, i64>>,
-    purge_at: Mutex<usize>,
-}
-
-/// How many are kept before those past their time are first looked for.
-const PURGE_FROM: usize = 1024;
-
-impl Default for DeadTokens {
-    fn default() -> Self {
-        Self { ends: RwLock::default(), purge_at: Mutex::new(PURGE_FROM) }
-    }
-}
-
-impl DeadTokens {
-    /// Those that were stored: token ids and when each ends by itself, in seconds.
-    #[must_use]
-    pub fn load(stored: impl IntoIterator<Item = (String, i64)>) -> Self {
-        let ends: HashMap<String, i64> = stored.into_iter().collect();
-        let purge_at = Mutex::new(PURGE_FROM.max(ends.len().saturating_mul(2)));
-        Self { ends: RwLock::new(ends), purge_at }
-    }
-
-    /// Ends a token that would have lived until `exp` (seconds).
-    pub fn insert(&self, jti: &str, exp: i64, now: Timestamp) {
-        let mut ends = self.ends.write();
-        ends.insert(jti.to_owned(), exp);
-        let mut purge_at = self.purge_at.lock();
-        if ends.len() >= *purge_at {
-            // A minute more than any clock's leeway.
-            let over = now.as_second().saturating_sub(60);
-            ends.retain(|_, exp| *exp > over);
-            ends.shrink_to(PURGE_FROM);
-            *purge_at = PURGE_FROM.max(ends.len().saturating_mul(2));
-        }
-    }
-
-    /// Whether this token was ended.
-    #[must_use]
-    pub fn contains(&self, jti: &str) -> bool {
-        let ends = self.ends.read();
-        !ends.is_empty() && ends.contains_key(jti)
-    }
-
-    /// How many are remembered.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.ends.read().len()
-    }
-
-    /// Whether none is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

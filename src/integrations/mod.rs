@@ -5,5 +5,6 @@
 pub mod http_client;
 pub mod imagekit;
 pub mod razorpay;
+pub mod redis;
 pub mod smtp;
 pub mod webhook;

@@ -29,4 +29,12 @@ pub trait AccountStore: Send + Sync {
 
     /// The dead tokens that have not expired at `now`; forgets the others.
     async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError>;
+
+    /// Whether the token with the id `jti` is dead. Sees every kill that was answered, by
+    /// whichever node.
+    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError>;
+
+    /// The dead tokens that were killed at `since` or later and have not expired; may give
+    /// older ones as well.
+    async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError>;
 }

@@ -47,6 +47,9 @@ async fn what_one_node_answered_the_other_sees() {
             found.as_array().is_some_and(|products| products.len() == 1)
         })
         .await;
+    // A logout ends the token everywhere, at once.
+    nodes.post(0, "/api/auth/logout", &buyer, &json!({})).await;
+    assert_eq!(nodes.get(1, "/api/auth/me", &buyer).await.0, 401);
     nodes.stop().await;
 }
 

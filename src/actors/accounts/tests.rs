@@ -89,6 +89,14 @@ impl AccountStore for Fake {
         self.dead.lock().retain(|(_, expires_at)| *expires_at > now);
         Ok(self.dead.lock().clone())
     }
+
+    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.dead.lock().iter().any(|(dead, _)| dead == jti))
+    }
+
+    async fn killed_since(&self, _since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        Ok(self.dead.lock().clone())
+    }
 }
 
 struct World {

@@ -160,7 +160,7 @@ pub async fn register(
     services: Data<Services>,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, ApiError> {
-    state.check_auth_rate(&req, Some(&fold(&body.email)))?;
+    state.check_auth_rate(&req, Some(&fold(&body.email))).await?;
     let name = body.full_name.unwrap_or_default();
     let role = match body.role {
         Some(RegisterRole::Seller) => Role::Seller,
@@ -203,7 +203,7 @@ pub async fn login(
         (None, Some(username)) => (LoginName::Username(username.clone()), username),
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
-    state.check_auth_rate(&req, Some(&fold(&account)))?;
+    state.check_auth_rate(&req, Some(&fold(&account))).await?;
     let user = services.accounts.login(name, SecretString::from(body.password)).await?;
     session(&state, &user, "Logged in", HttpResponse::Ok())
 }
@@ -220,7 +220,7 @@ async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<
     if let Some(user) = user.0 {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
         services.accounts.kill_token(&user.jti, expires_at).await?;
-        state.dead_tokens.insert(&user.jti, user.exp, Timestamp::now());
+        state.dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
     }
     let cookie = tokens::removal_cookie(state.settings.production);
     Ok(HttpResponse::Ok().cookie(cookie).json(MessageAnswer { message: "Logged out".to_owned() }))

@@ -163,9 +163,9 @@ async fn too_many_logins_are_429_with_a_time_to_wait() {
     let state = state();
     let request = TestRequest::post().peer_addr("1.2.3.4:5".parse().unwrap()).to_http_request();
     for _ in 0..5 {
-        assert_eq!(state.check_auth_rate(&request, Some("a@b.cd")), Ok(()));
+        assert_eq!(state.check_auth_rate(&request, Some("a@b.cd")).await, Ok(()));
     }
-    let refused = state.check_auth_rate(&request, None).unwrap_err().response("id");
+    let refused = state.check_auth_rate(&request, None).await.unwrap_err().response("id");
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.headers().contains_key("retry-after"));
 }

@@ -52,7 +52,11 @@ impl AccountStore for Engine {
 
     async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
         let (tokens, jti) = (self.collections.dead_tokens.clone(), jti.to_owned());
-        let until = doc! { "expiresAt": codec::micros_up(expires_at), "forgetAt": codec::date(expires_at) };
+        let until = doc! {
+            "expiresAt": codec::micros_up(expires_at),
+            "forgetAt": codec::date(expires_at),
+            "killedAt": Timestamp::now().as_microsecond(),
+        };
         self.run(async move {
             let update = tokens.update_one(doc! { "_id": jti }, doc! { "$max": until }).upsert(true);
             update.await.map(|_| ()).map_err(|error| Failed::write(&error))
@@ -65,13 +69,26 @@ impl AccountStore for Engine {
         self.run(async move {
             let gone = tokens.delete_many(doc! { "expiresAt": { "$lte": now } }).await;
             gone.map_err(|error| Failed::write(&error))?;
-            codec::all(tokens.find(doc! {}), |row| {
-                Ok((codec::string(row, "_id")?.to_owned(), codec::time(codec::whole(row, "expiresAt")?)?))
-            })
-            .await
+            codec::all(tokens.find(doc! {}), dead_token).await
         })
         .await
     }
+
+    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
+        let (tokens, jti) = (self.collections.dead_tokens.clone(), jti.to_owned());
+        self.run(async move { Ok(codec::counted(&tokens, doc! { "_id": jti }).await? > 0) }).await
+    }
+
+    async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let (tokens, since) = (self.collections.dead_tokens.clone(), since.as_microsecond());
+        let now = Timestamp::now().as_microsecond();
+        let killed = doc! { "killedAt": { "$gte": since }, "expiresAt": { "$gt": now } };
+        self.run(async move { codec::all(tokens.find(killed), dead_token).await }).await
+    }
+}
+
+fn dead_token(row: &Document) -> Result<(String, Timestamp), StoreError> {
+    Ok((codec::string(row, "_id")?.to_owned(), codec::time(codec::whole(row, "expiresAt")?)?))
 }
 
 impl Engine {

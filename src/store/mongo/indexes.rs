@@ -33,6 +33,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.users, "unique_email", doc! { "email": 1 }, Kind::Unique),
         index(&all.users, "unique_username", doc! { "username": 1 }, Kind::Unique),
         index(&all.dead_tokens, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+        index(&all.dead_tokens, "killed", doc! { "killedAt": 1 }, Kind::Plain),
         index(&all.products, "sequence", doc! { "sequence": 1 }, Kind::Plain),
         index(&all.products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
         index(&all.stock, "changed", doc! { "changedAt": 1 }, Kind::Plain),

@@ -89,6 +89,26 @@ impl AccountStore for Engine {
         })
         .await
     }
+
+    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
+        let jti = jti.to_owned();
+        self.read(move |connection| {
+            codec::first(connection, "SELECT 1 FROM dead_tokens WHERE jti = ?1", [jti], |_| Ok(()))
+        })
+        .await
+        .map(|found| found.is_some())
+    }
+
+    async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        // When a token was killed is not kept: one process alone remembers all of them anyway.
+        let since = since.as_microsecond();
+        self.read(move |connection| {
+            codec::all(connection, "SELECT jti, expires_at FROM dead_tokens WHERE expires_at > ?1", [since], |row| {
+                Ok((row.get(0)?, codec::time(row.get(1)?)?))
+            })
+        })
+        .await
+    }
 }
 
 fn user(row: &rusqlite::Row<'_>) -> Result<User, StoreError> {

@@ -1,8 +1,9 @@
 //! Users and dead tokens.
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use microbazaar::{
-    domain::user::User,
+    domain::{Timestamp, user::User},
     store::{StoreError, Stores},
 };
 
@@ -65,4 +66,22 @@ pub async fn dead_tokens_are_forgotten_when_they_expire(stores: &Stores) {
     assert_eq!(dead, [("long".to_owned(), make::at(20)), ("short".to_owned(), make::at(10))]);
     assert_eq!(stores.accounts.dead_tokens(make::at(10)).await.unwrap(), [("long".to_owned(), make::at(20))]);
     assert_eq!(stores.accounts.dead_tokens(make::at(0)).await.unwrap().len(), 1, "forgotten for good");
+}
+
+pub async fn a_token_is_dead_once_it_is_killed(stores: &Stores) {
+    let began = Timestamp::now();
+    let tomorrow = began + SignedDuration::from_hours(24);
+    assert_eq!(stores.accounts.is_dead("one").await, Ok(false));
+    assert_eq!(stores.accounts.killed_since(began).await, Ok(vec![]));
+    for jti in ["one", "two", "one"] {
+        stores.accounts.kill_token(jti, tomorrow).await.unwrap();
+    }
+    for (jti, dead) in [("one", true), ("two", true), ("three", false), ("", false), ("$ne", false)] {
+        assert_eq!(stores.accounts.is_dead(jti).await, Ok(dead), "{jti}");
+    }
+    // Clocks may be read to the millisecond.
+    let mut killed = stores.accounts.killed_since(began - SignedDuration::from_secs(1)).await.unwrap();
+    killed.sort();
+    assert_eq!(killed.iter().map(|(jti, _)| jti.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert!(killed.iter().all(|(_, end)| *end >= tomorrow - SignedDuration::from_secs(1)));
 }

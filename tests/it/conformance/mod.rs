@@ -36,6 +36,7 @@ macro_rules! conformance_suite {
                 a_user_is_found_by_id_email_and_name, a_stale_user_is_a_conflict,
                 one_of_many_registrations_of_an_email_wins, a_name_can_be_changed_but_not_to_a_taken_one,
                 a_refused_user_leaves_no_event, dead_tokens_are_forgotten_when_they_expire,
+                a_token_is_dead_once_it_is_killed,
             }
             carts::{
                 a_cart_is_kept_with_its_version, a_second_cart_of_a_user_is_a_conflict,

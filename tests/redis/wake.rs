@@ -1,0 +1,50 @@
+//! Wake-ups between nodes.
+
+use tokio::time::timeout;
+
+use crate::{DEADLINE, node, prefix, server::Server, shared_redis, until};
+
+async fn is_woken(what: &str, listener: &tokio::sync::Notify) {
+    assert!(timeout(DEADLINE, listener.notified()).await.is_ok(), "in time: {what}");
+}
+
+#[actix_rt::test]
+async fn a_wake_up_reaches_its_topic_on_every_node() {
+    let Some(url) = shared_redis() else { return };
+    let prefix = prefix();
+    let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
+    let elsewhere = node(&url, &crate::prefix()).await;
+    let (here, there) = (one.wake().listen("mail"), two.wake().listen("mail"));
+    let (other, stranger) = (two.wake().listen("outbox"), elsewhere.wake().listen("mail"));
+    for _ in 0..20 {
+        one.wake().wake("mail");
+        is_woken("this node", &here).await;
+        is_woken("the other node", &there).await;
+    }
+    // Sent after the others, so those have arrived where they should not have.
+    one.wake().wake("outbox");
+    is_woken("the other topic", &other).await;
+    elsewhere.wake().wake("mail");
+    is_woken("the other shop's own word", &stranger).await;
+    let quiet = std::time::Duration::from_millis(200);
+    assert!(timeout(quiet, stranger.notified()).await.is_err(), "another prefix is another shop");
+    assert!(timeout(quiet, here.notified()).await.is_err(), "our own word comes once");
+}
+
+#[actix_rt::test]
+async fn after_a_lost_connection_everything_is_woken_once() {
+    let Some(mut server) = Server::start() else { return };
+    let prefix = prefix();
+    let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
+    let (mail, outbox) = (two.wake().listen("mail"), two.wake().listen("outbox"));
+    server.kill();
+    until("the loss is noticed", async || !one.is_up() && !two.is_up()).await;
+    one.wake().wake("mail");
+    server.start_again();
+    is_woken("who had a word coming", &mail).await;
+    is_woken("who had none", &outbox).await;
+    until("both are back", async || one.is_up() && two.is_up()).await;
+    let late = one.wake();
+    late.wake("outbox");
+    is_woken("as before", &outbox).await;
+}
