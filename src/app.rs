@@ -9,6 +9,7 @@ mod commands;
 pub mod dead;
 pub mod demo;
 mod mail;
+mod nodes;
 mod readiness;
 mod serve;
 

@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** nothing listens before everything behind it has started.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix_web::{dev::ServerHandle, web::Data};
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
-use super::readiness::Watch;
+use super::{nodes, readiness::Watch};
 use crate::{
     actors::{
         accounts::{Accounts, Passwords},
@@ -26,10 +26,12 @@ use crate::{
         webhook::{WebhookSettings, Webhooks},
     },
     bus::Consumer,
-    config::{Config, Consume, DataDir, Environment, Secrets},
+    config::{Config, Consume, DataDir, Environment, Secrets, Service},
     domain::{Timestamp, order::Pricing},
     http::{
-        HttpSettings, State, ops,
+        HttpSettings, State,
+        internal::Exposed,
+        ops,
         rate::AuthLimits,
         routes::{self, Services},
         server,
@@ -40,9 +42,9 @@ use crate::{
         razorpay::{Keys, PaymentGateway, SandboxGateway},
         webhook::address::UrlRules,
     },
-    peers::{self, Peers},
+    peers::{self, Peers, http::HttpPeer},
     store::{
-        MailboxStore, Stores,
+        Stores,
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -99,15 +101,15 @@ impl App {
         let data_dir = DataDir::lock(&config.data_dir)?;
         let secrets = config.secrets()?;
         let sqlite = SqliteStore::open(data_dir.path(), options)?;
-        let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, sqlite: &sqlite, runtime: &runtime };
-        let (services, outbox, rabbit) = parts.services(index, data_dir.path())?;
-        let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit);
+        let Started { services, exposed, outbox, rabbit, neighbours } = parts.services(data_dir.path())?;
+        let accounts = sqlite.stores().accounts;
+        let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
+        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, neighbours);
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
-        let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
+        let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
         let handle = server.handle();
         actix_rt::spawn(server);
         Ok(Self { address, services, sqlite, outbox, runtime, watch, server: handle, _data_dir: data_dir })
@@ -121,7 +123,9 @@ impl App {
         self.watch.draining();
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
-        self.services.webhooks.finish(END_WITHIN).await;
+        if let Some(webhooks) = &self.services.webhooks {
+            webhooks.finish(END_WITHIN).await;
+        }
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         let sqlite = self.sqlite;
@@ -145,33 +149,136 @@ struct Parts<'a> {
     runtime: &'a Runtime,
 }
 
+/// What was started.
+struct Started {
+    services: Services,
+    exposed: Exposed,
+    outbox: Outbox,
+    rabbit: Option<RabbitBridge>,
+    /// The services in other processes.
+    neighbours: Vec<HttpPeer>,
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
 impl Parts<'_> {
-    fn services(
-        &self,
-        index: Arc<SearchIndex>,
-        data_dir: &std::path::Path,
-    ) -> Result<(Services, Outbox, Option<RabbitBridge>)> {
+    fn serves(&self, service: Service) -> bool {
+        self.config.services.serve(service)
+    }
+
+    /// Starts the services of this process, and finds the others that they call.
+    fn services(&self, data_dir: &Path) -> Result<Started> {
         let (config, runtime) = (self.config, self.runtime);
         let (stores, peers) = (self.sqlite.stores(), Peers::default());
-        let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
-        let window = signed(config.order.payment_window);
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
-        let listener: Arc<dyn StockListener> = snapshots.clone();
+        let accounts = self.accounts(&stores)?;
+        let inventory = self.inventory(&stores, snapshots.clone());
+        let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
+        let carts = self
+            .serves(Service::Cart)
+            .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle));
+        let orders = self.orders(&stores, &peers);
+        let (payments, sandbox) = self.payments(&stores, &peers);
+        let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
-        let passwords = Passwords::start(config.passwords.hashers()).context("the password threads did not start")?;
-        let accounts = Accounts::start(runtime, Arc::clone(&stores.accounts), passwords);
-        let inventory = Inventory::start(runtime, Arc::clone(&stores.stock), listener, window);
-        let pictures = Arc::new(LocalPictures::new(data_dir));
-        let catalogue =
-            Catalogue::start(runtime, Arc::clone(&stores.products), snapshots, index, pictures, peers.clone());
-        let carts = Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle);
-        let pricing = Pricing {
-            tax_basis_points: config.pricing.tax_basis_points,
-            shipping_minor: config.pricing.shipping_flat_minor,
+        let exposed = Exposed {
+            accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
+            catalogue: catalogue.clone().map(|service| -> Arc<dyn peers::Catalogue> { Arc::new(service) }),
+            inventory: inventory.clone().map(|service| -> Arc<dyn peers::Inventory> { Arc::new(service) }),
+            carts: carts.clone().map(|service| -> Arc<dyn peers::Carts> { Arc::new(service) }),
+            orders: orders.clone().map(|service| -> Arc<dyn peers::Orders> { Arc::new(service) }),
+            payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
         };
-        let settings = OrderSettings { pricing, window };
-        let orders = Orders::start(runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        exposed.fill(&peers);
+        let neighbours = nodes::connect(config, self.tokens(), &peers)?;
+        let webhooks = match self.serves(Service::Notification) {
+            true => Some(self.webhooks(&stores, &peers)?),
+            false => None,
+        };
+        let mut consumers: Vec<Arc<dyn Consumer>> = vec![];
+        if let Some(webhooks) = &webhooks {
+            let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
+            let email = EmailChannel::new(peers.clone(), super::mail::mailer(config, &stores)?, shop);
+            consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
+            let telling = WebhookChannel::new(webhooks.clone());
+            consumers.push(Arc::new(Notifications::start(runtime, Arc::new(telling))));
+        }
+        if let Some(dashboard) = &dashboard {
+            consumers.push(Arc::new(dashboard.clone()));
+        }
+        let rabbit = self.rabbit(&consumers);
+        let carrier: Arc<dyn Carrier> = match &rabbit {
+            Some(bridge) => Arc::new(bridge.clone()),
+            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
+        };
+        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
+        let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
+        let serves_stock = inventory.is_some();
+        let inventory = peers.shared_inventory();
+        let services = Services {
+            accounts,
+            catalogue,
+            inventory,
+            serves_stock,
+            carts,
+            orders,
+            payments,
+            dashboard,
+            webhooks,
+            sandbox,
+            mailbox,
+        };
+        Ok(Started { services, exposed, outbox, rabbit, neighbours })
+    }
+
+    fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
+        if !self.serves(Service::Auth) {
+            return Ok(None);
+        }
+        let passwords = Passwords::start(self.config.passwords.hashers());
+        let passwords = passwords.context("the password threads did not start")?;
+        Ok(Some(Accounts::start(self.runtime, Arc::clone(&stores.accounts), passwords)))
+    }
+
+    fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {
+        let window = signed(self.config.order.payment_window);
+        let start = || Inventory::start(self.runtime, Arc::clone(&stores.stock), listener, window);
+        self.serves(Service::Inventory).then(start)
+    }
+
+    fn catalogue(
+        &self,
+        stores: &Stores,
+        peers: &Peers,
+        snapshots: Arc<Snapshots>,
+        data_dir: &Path,
+    ) -> Result<Option<Catalogue>> {
+        if !self.serves(Service::Product) {
+            return Ok(None);
+        }
+        let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
+        let pictures = Arc::new(LocalPictures::new(data_dir));
+        let products = Arc::clone(&stores.products);
+        Ok(Some(Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone())))
+    }
+
+    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
+        let pricing = Pricing {
+            tax_basis_points: self.config.pricing.tax_basis_points,
+            shipping_minor: self.config.pricing.shipping_flat_minor,
+        };
+        let settings = OrderSettings { pricing, window: signed(self.config.order.payment_window) };
+        let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        self.serves(Service::Order).then(start)
+    }
+
+    fn payments(&self, stores: &Stores, peers: &Peers) -> (Option<Payments>, Option<Arc<SandboxGateway>>) {
+        if !self.serves(Service::Payment) {
+            return (None, None);
+        }
         let keys = Keys {
             key_secret: self.secrets.razorpay_key_secret.clone(),
             webhook_secret: self.secrets.razorpay_webhook_secret.clone(),
@@ -179,36 +286,13 @@ impl Parts<'_> {
         let key_id = self.secrets.razorpay_key_id.clone();
         let sandbox = Arc::new(SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments)));
         let gateway: Arc<dyn PaymentGateway> = sandbox.clone();
-        let reconcile_every = signed(config.razorpay.reconcile_every);
-        let payments = Payments::start(runtime, Arc::clone(&stores.payments), gateway, peers.clone(), reconcile_every);
+        let every = signed(self.config.razorpay.reconcile_every);
+        let payments = Payments::start(self.runtime, Arc::clone(&stores.payments), gateway, peers.clone(), every);
+        (Some(payments), Some(sandbox))
+    }
 
-        peers.set_accounts(Arc::new(accounts.clone()));
-        peers.set_inventory(Arc::new(inventory.clone()));
-        peers.set_catalogue(Arc::new(catalogue.clone()));
-        peers.set_carts(Arc::new(carts.clone()));
-        peers.set_orders(Arc::new(orders.clone()));
-        peers.set_payments(Arc::new(payments.clone()));
-
-        let dashboard = SellerDashboard::start(runtime, &stores);
-        let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-        let webhooks = self.webhooks(&stores, &peers)?;
-        let email = EmailChannel::new(peers, super::mail::mailer(config, &stores)?, shop);
-        let notifications = Notifications::start(runtime, Arc::new(email));
-        let telling = Notifications::start(runtime, Arc::new(WebhookChannel::new(webhooks.clone())));
-        let consumers: Vec<Arc<dyn Consumer>> =
-            vec![Arc::new(notifications), Arc::new(dashboard.clone()), Arc::new(telling)];
-        let rabbit = self.rabbit(&consumers);
-        let carrier: Arc<dyn Carrier> = match &rabbit {
-            Some(bridge) => Arc::new(bridge.clone()),
-            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
-        };
-        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
-        let mailbox: Option<Arc<dyn MailboxStore>> = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
-        let inventory: Arc<dyn peers::Inventory> = Arc::new(inventory);
-        let sandbox = Some(sandbox);
-        let services =
-            Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, webhooks, sandbox, mailbox };
-        Ok((services, outbox, rabbit))
+    fn tokens(&self) -> Tokens {
+        Tokens::new(self.secrets.jwt.expose_secret().as_bytes())
     }
 
     fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
@@ -245,9 +329,10 @@ impl Parts<'_> {
             production: config.environment == Environment::Production,
             allowed_origins: config.http.allowed_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            services: config.services.names(),
             ..HttpSettings::default()
         };
-        let tokens = Tokens::new(self.secrets.jwt.expose_secret().as_bytes());
+        let tokens = self.tokens();
         let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);
         let mut state = State::new(settings, tokens, limits);
         state.dead_tokens = Arc::new(DeadTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))));

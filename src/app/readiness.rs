@@ -14,9 +14,11 @@ use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
+use super::nodes;
 use crate::{
     actors::{outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
+    peers::http::HttpPeer,
     store::sqlite::SqliteStore,
 };
 
@@ -28,9 +30,10 @@ pub struct Watch {
     runtime: Arc<Runtime>,
     store: Mutex<Part>,
     rabbit: Option<RabbitBridge>,
+    neighbours: Vec<HttpPeer>,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 fn store_part(state: PartState, detail: Option<String>) -> Part {
@@ -44,17 +47,20 @@ impl Watch {
         runtime: Arc<Runtime>,
         outbox: Outbox,
         rabbit: Option<RabbitBridge>,
+        neighbours: Vec<HttpPeer>,
     ) -> Arc<Self> {
+        let mut tasks = nodes::look_at(&neighbours);
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
             rabbit,
+            neighbours,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
-            task: Mutex::new(None),
+            tasks: Mutex::default(),
         });
         let looking = Arc::clone(&watch);
-        let task = actix_rt::spawn(async move {
+        tasks.push(actix_rt::spawn(async move {
             if let Err(error) = sqlite.integrity_check().await {
                 tracing::error!(%error, "the database is damaged");
                 *looking.broken.lock() = Some(error.to_string());
@@ -63,8 +69,8 @@ impl Watch {
                 looking.look(&sqlite, &outbox).await;
                 tokio::time::sleep(EVERY).await;
             }
-        });
-        *watch.task.lock() = Some(task);
+        }));
+        *watch.tasks.lock() = tasks;
         watch
     }
 
@@ -100,7 +106,10 @@ impl Watch {
             failing: kind.failing > 0,
         };
         ReadinessReport {
-            parts: std::iter::once(self.store.lock().clone()).chain(self.broker()).collect(),
+            parts: std::iter::once(self.store.lock().clone())
+                .chain(self.broker())
+                .chain(nodes::parts(&self.neighbours))
+                .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
@@ -121,8 +130,6 @@ impl Watch {
 
     /// Stops looking.
     pub(super) fn stop(&self) {
-        if let Some(task) = self.task.lock().take() {
-            task.abort();
-        }
+        self.tasks.lock().drain(..).for_each(|task| task.abort());
     }
 }

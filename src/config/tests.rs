@@ -234,8 +234,6 @@ fn what_this_build_cannot_do_is_refused() {
         ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
         ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
         ("GOOGLE_API_KEY", "x", "gemini.api_key"),
-        ("MICROBAZAAR_SERVICES", "auth", "services"),
-        ("MICROBAZAAR_PEERS__CART", "http://cart:3002", "peers.cart"),
     ] {
         let told = refusal(name, value);
         assert!(told.starts_with(&format!("{key}: this build")), "{told}");

@@ -183,6 +183,14 @@ macro_rules! slot {
     };
 }
 
+impl Peers {
+    /// The inventory service, for who keeps it.
+    #[must_use]
+    pub fn shared_inventory(&self) -> Option<Arc<dyn Inventory>> {
+        self.0.inventory.get().cloned()
+    }
+}
+
 slot!(catalogue, set_catalogue, Catalogue, "product");
 slot!(inventory, set_inventory, Inventory, "inventory");
 slot!(carts, set_carts, Carts, "cart");

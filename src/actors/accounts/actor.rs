@@ -11,7 +11,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler, ResponseActFuture, WrapFuture};
+use actix::{Actor, Context, Handler, ResponseFuture};
 use tokio::sync::Mutex;
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     messages::{AddAddress, Register, RemoveAddress},
 };
 use crate::{
+    actors::runtime::{happened, takes_traced},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
@@ -57,14 +58,16 @@ impl Actor for AccountsActor {
     type Context = Context<Self>;
 }
 
-type Answer = ResponseActFuture<AccountsActor, Result<User, AccountError>>;
+takes_traced!(AccountsActor: Register);
+
+type Answer = ResponseFuture<Result<User, AccountError>>;
 
 impl Handler<Register> for AccountsActor {
     type Result = Answer;
 
     fn handle(&mut self, message: Register, _: &mut Self::Context) -> Answer {
         let inner = Arc::clone(&self.0);
-        Box::pin(in_time(async move { inner.register(message).await }).into_actor(self))
+        Box::pin(in_time(async move { inner.register(message).await }))
     }
 }
 
@@ -77,7 +80,7 @@ impl Handler<AddAddress> for AccountsActor {
         // One id for all tries: it is the same address.
         let id = AddressId::generate();
         let change = move |user: &mut User| user.add_address(id, postal.clone(), is_default);
-        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
+        Box::pin(in_time(async move { inner.change(user, change).await }))
     }
 }
 
@@ -87,7 +90,7 @@ impl Handler<RemoveAddress> for AccountsActor {
     fn handle(&mut self, message: RemoveAddress, _: &mut Self::Context) -> Answer {
         let inner = Arc::clone(&self.0);
         let change = move |user: &mut User| user.remove_address(message.address);
-        Box::pin(in_time(async move { inner.change(message.user, change).await }).into_actor(self))
+        Box::pin(in_time(async move { inner.change(message.user, change).await }))
     }
 }
 
@@ -114,7 +117,7 @@ impl Inner {
             version: 0,
         };
         for attempt in 0..TRIES {
-            let events = [Envelope::new(Event::UserCreated(snapshot(&user)), now)];
+            let events = [happened(Event::UserCreated(snapshot(&user)), now)];
             match self.write(&mut user, &events).await {
                 Err(StoreError::Duplicate("username")) if !chosen => {
                     let suffix = hex::encode(rand::random::<[u8; 3]>());

@@ -17,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{auth::ServiceCaller, error::ApiError};
 use crate::peers::{
-    self,
+    self, Peers,
     wire::{self, BODY_MAX, Call, DEADLINE, Failure},
 };
 
@@ -39,6 +39,30 @@ pub struct Exposed {
     pub orders: Option<Arc<dyn peers::Orders>>,
     /// Payments.
     pub payments: Option<Arc<dyn peers::Payments>>,
+}
+
+impl Exposed {
+    /// Gives the services to those of the same process, which call them without HTTP.
+    pub fn fill(&self, peers: &Peers) {
+        if let Some(accounts) = &self.accounts {
+            peers.set_accounts(Arc::clone(accounts));
+        }
+        if let Some(catalogue) = &self.catalogue {
+            peers.set_catalogue(Arc::clone(catalogue));
+        }
+        if let Some(inventory) = &self.inventory {
+            peers.set_inventory(Arc::clone(inventory));
+        }
+        if let Some(carts) = &self.carts {
+            peers.set_carts(Arc::clone(carts));
+        }
+        if let Some(orders) = &self.orders {
+            peers.set_orders(Arc::clone(orders));
+        }
+        if let Some(payments) = &self.payments {
+            peers.set_payments(Arc::clone(payments));
+        }
+    }
 }
 
 /// Registers the calls of every service in `exposed`.

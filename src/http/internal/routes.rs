@@ -21,9 +21,8 @@ fn accounts(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = answer(scope, wire::CONTACT, accounts, |accounts, ask: wire::OfUser| async move {
         accounts.contact(ask.user).await
     });
-    let scope = answer(scope, wire::ROLE, accounts, |accounts, ask: wire::OfUser| async move {
-        accounts.role(ask.user).await
-    });
+    let scope =
+        answer(scope, wire::ROLE, accounts, |accounts, ask: wire::OfUser| async move { accounts.role(ask.user).await });
     answer(scope, wire::ADDRESS, accounts, |accounts, ask: wire::OfAddress| async move {
         accounts.address(ask.user, ask.address).await
     })
@@ -34,10 +33,8 @@ fn catalogue(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = ping(scope, "product");
     answer(scope, wire::OFFERS, catalogue, |catalogue, ask: wire::OfProducts| async move {
         let offers = catalogue.offers(&ask.products).await?;
-        let body = |offer: &crate::peers::Offer| OfferBody {
-            product: (*offer.product).clone(),
-            available: offer.available,
-        };
+        let body =
+            |offer: &crate::peers::Offer| OfferBody { product: (*offer.product).clone(), available: offer.available };
         Ok::<Vec<OfferBody>, PeerError>(offers.iter().map(body).collect())
     })
 }
@@ -45,12 +42,15 @@ fn catalogue(scope: Scope, exposed: &Exposed) -> Scope {
 fn inventory(scope: Scope, exposed: &Exposed) -> Scope {
     let Some(stock) = &exposed.inventory else { return scope };
     let scope = ping(scope, "inventory");
-    let scope = answer(scope, wire::LEVEL, stock, |stock, ask: wire::OfProduct| async move {
-        stock.level(ask.product).await
-    });
-    let scope = answer(scope, wire::LEVELS, stock, |stock, ask: wire::OfProducts| async move {
-        stock.levels(&ask.products).await
-    });
+    let scope =
+        answer(scope, wire::LEVEL, stock, |stock, ask: wire::OfProduct| async move { stock.level(ask.product).await });
+    let scope =
+        answer(
+            scope,
+            wire::LEVELS,
+            stock,
+            |stock, ask: wire::OfProducts| async move { stock.levels(&ask.products).await },
+        );
     let scope = answer(scope, wire::SET_AVAILABLE, stock, |stock, ask: wire::Levels| async move {
         stock.set_available(ask.levels).await
     });
@@ -71,9 +71,7 @@ fn inventory(scope: Scope, exposed: &Exposed) -> Scope {
 fn carts(scope: Scope, exposed: &Exposed) -> Scope {
     let Some(carts) = &exposed.carts else { return scope };
     let scope = ping(scope, "cart");
-    let scope = answer(scope, wire::CART, carts, |carts, ask: wire::OfUser| async move {
-        carts.cart(ask.user).await
-    });
+    let scope = answer(scope, wire::CART, carts, |carts, ask: wire::OfUser| async move { carts.cart(ask.user).await });
     answer(scope, wire::CHECK_OUT, carts, |carts, ask: wire::CheckOut| async move {
         carts.check_out(ask.user, ask.order, ask.bought).await
     })
@@ -82,9 +80,8 @@ fn carts(scope: Scope, exposed: &Exposed) -> Scope {
 fn orders(scope: Scope, exposed: &Exposed) -> Scope {
     let Some(orders) = &exposed.orders else { return scope };
     let scope = ping(scope, "order");
-    let scope = answer(scope, wire::ORDER, orders, |orders, ask: wire::OfOrder| async move {
-        orders.order(ask.order).await
-    });
+    let scope =
+        answer(scope, wire::ORDER, orders, |orders, ask: wire::OfOrder| async move { orders.order(ask.order).await });
     answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
         orders.settle(ask.order, ask.payment).await
     })

@@ -21,8 +21,12 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Instant },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+    },
     /// One call is on its way to see.
     Trying,
 }

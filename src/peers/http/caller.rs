@@ -107,14 +107,15 @@ impl Caller {
         }
     }
 
-    /// Looks whether the peer is there, as which [`Caller::is_up`] then knows it.
-    pub async fn look(&self) {
+    /// Whether the peer is there now; [`Caller::is_up`] learns from it.
+    pub async fn look(&self) -> bool {
         let call = Call::ping(self.service);
         let ends = Instant::now() + call.within;
         let seen: Result<wire::Nothing, _> = self.attempt(&call, Bytes::from_static(b"{}"), ends, false).await;
         if let Err(Trouble::Misled(status)) = seen {
-            tracing::warn!(peer = self.service, %status, "what answers at this peer's address is not it");
+            tracing::warn!(peer = self.service, %status, "what answers at this peer's address does not take it for one");
         }
+        seen.is_ok()
     }
 
     fn told(&self, call: &Call, trouble: Trouble) -> InventoryError {

@@ -61,9 +61,9 @@ impl HttpPeer {
         self.0.is_up()
     }
 
-    /// Looks whether it is there.
-    pub async fn look(&self) {
-        self.0.look().await;
+    /// Whether it is there now; [`HttpPeer::is_up`] learns from it.
+    pub async fn look(&self) -> bool {
+        self.0.look().await
     }
 
     /// A call that no rule refuses.

@@ -15,9 +15,7 @@ use crate::{
         ids::{AddressId, CartId, ImageId, OrderId, PaymentId, ProductId, RefundId, UserId},
         inventory::{Reservation, ReservationState, StockLevel, StockLine},
         money::{Currency, Money},
-        order::{
-            CancelCause, Order, OrderItem, OrderPayment, OrderStatus, Saga, SagaStep, Shipment, TimelineEntry,
-        },
+        order::{CancelCause, Order, OrderItem, OrderPayment, OrderStatus, Saga, SagaStep, Shipment, TimelineEntry},
         payment::{Payment, PaymentStatus, Refund, RefundStatus},
         product::{Image, Product},
         user::{Contact, FullName, PostalAddress, Role},
