@@ -12,8 +12,10 @@ mod mail;
 mod nodes;
 mod readiness;
 mod serve;
+mod storage;
 
 pub use build::{App, Ended};
 pub use commands::{admin_create, backup, fill_demo as demo_command, openapi, rebuild_projections};
 pub use mail::{mail_list, mail_resend, mail_show};
 pub use serve::serve;
+pub use storage::Storage;

@@ -9,13 +9,17 @@ use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
-use super::{nodes, readiness::Watch};
+use super::{
+    nodes,
+    readiness::{Besides, Watch},
+    storage::Storage,
+};
 use crate::{
     actors::{
         accounts::{Accounts, Passwords},
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
-        inventory::{Inventory, StockListener},
+        inventory::{self, Inventory, StockListener},
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
@@ -38,15 +42,12 @@ use crate::{
         tokens::{DeadTokens, Tokens},
     },
     integrations::{
-        imagekit::LocalPictures,
+        imagekit::{LocalPictures, PictureStore, SharedPictures},
         razorpay::{Keys, PaymentGateway, SandboxGateway},
         webhook::address::UrlRules,
     },
     peers::{self, Peers, http::HttpPeer},
-    store::{
-        Stores,
-        sqlite::{SqliteOptions, SqliteStore},
-    },
+    store::{Stores, sqlite::SqliteOptions},
 };
 
 /// How long the outbox and the actors may each take to end.
@@ -60,8 +61,8 @@ pub struct App {
     pub address: SocketAddr,
     /// Its services, for whoever runs in the same process.
     pub services: Data<Services>,
-    /// The store, for faults and backups.
-    pub sqlite: SqliteStore,
+    /// The store, for faults.
+    pub storage: Storage,
     outbox: Outbox,
     runtime: Arc<Runtime>,
     watch: Arc<Watch>,
@@ -100,19 +101,20 @@ impl App {
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
         let data_dir = DataDir::lock(&config.data_dir)?;
         let secrets = config.secrets()?;
-        let sqlite = SqliteStore::open(data_dir.path(), options)?;
+        let storage = Storage::open(config, data_dir.path(), options).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
-        let parts = Parts { config, secrets: &secrets, sqlite: &sqlite, runtime: &runtime };
+        let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
         let Started { services, exposed, outbox, rabbit, neighbours } = parts.services(data_dir.path())?;
-        let accounts = sqlite.stores().accounts;
+        let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let watch = Watch::start(sqlite.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, neighbours);
+        let besides = Besides { rabbit, catalogue: services.catalogue.clone(), neighbours };
+        let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { address, services, sqlite, outbox, runtime, watch, server: handle, _data_dir: data_dir })
+        Ok(Self { address, services, storage, outbox, runtime, watch, server: handle, _data_dir: data_dir })
     }
 
     /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
@@ -128,8 +130,7 @@ impl App {
         }
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
-        let sqlite = self.sqlite;
-        tokio::task::spawn_blocking(move || sqlite.close()).await??;
+        self.storage.close().await?;
         Ok(Ended { actors_alive, events_waiting })
     }
 
@@ -145,7 +146,7 @@ impl App {
 struct Parts<'a> {
     config: &'a Config,
     secrets: &'a Secrets,
-    sqlite: &'a SqliteStore,
+    storage: &'a Storage,
     runtime: &'a Runtime,
 }
 
@@ -171,15 +172,16 @@ impl Parts<'_> {
     /// Starts the services of this process, and finds the others that they call.
     fn services(&self, data_dir: &Path) -> Result<Started> {
         let (config, runtime) = (self.config, self.runtime);
-        let (stores, peers) = (self.sqlite.stores(), Peers::default());
+        let (stores, peers) = (self.storage.stores(), Peers::default());
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
+        let shared = stores.shared.is_some();
         let accounts = self.accounts(&stores)?;
         let inventory = self.inventory(&stores, snapshots.clone());
         let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
         let carts = self
             .serves(Service::Cart)
-            .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle));
+            .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
         let (payments, sandbox) = self.payments(&stores, &peers);
         let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
@@ -240,7 +242,7 @@ impl Parts<'_> {
         }
         let passwords = Passwords::start(self.config.passwords.hashers());
         let passwords = passwords.context("the password threads did not start")?;
-        Ok(Some(Accounts::start(self.runtime, Arc::clone(&stores.accounts), passwords)))
+        Ok(Some(Accounts::start(self.runtime, Arc::clone(&stores.accounts), passwords, stores.shared.is_some())))
     }
 
     fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {
@@ -260,9 +262,14 @@ impl Parts<'_> {
             return Ok(None);
         }
         let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
-        let pictures = Arc::new(LocalPictures::new(data_dir));
-        let products = Arc::clone(&stores.products);
-        Ok(Some(Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone())))
+        let mut pictures: Arc<dyn PictureStore> = Arc::new(LocalPictures::new(data_dir));
+        if let Some(store) = &stores.shared {
+            pictures = Arc::new(SharedPictures::new(Arc::clone(store)));
+            let listener: Arc<dyn StockListener> = snapshots.clone();
+            inventory::follow(self.runtime, Arc::clone(store), listener);
+        }
+        let (products, shared) = (Arc::clone(&stores.products), stores.shared.is_some());
+        Ok(Some(Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared)))
     }
 
     fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {

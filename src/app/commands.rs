@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use secrecy::SecretString;
 
-use super::{App, demo};
+use super::{App, Storage, demo};
 use crate::{
     actors::{
         accounts::{AccountError, Accounts, Passwords},
@@ -26,10 +26,10 @@ const END_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 /// When the address, name or password is refused or taken, or the store is away.
 pub fn admin_create(config: &Config, email: String, username: Option<String>, password: SecretString) -> Result<()> {
     let said = email.clone();
-    with_store(config, |sqlite| async move {
+    with_store(config, |storage| async move {
         let runtime = Runtime::new(1);
         let passwords = Passwords::start(1).context("the password thread did not start")?;
-        let accounts = Accounts::start(&runtime, sqlite.stores().accounts, passwords);
+        let accounts = Accounts::start(&runtime, storage.stores().accounts, passwords, false);
         let made = accounts.create_admin(email, username, password).await;
         runtime.shutdown(END_WITHIN).await;
         match made {
@@ -77,6 +77,9 @@ pub fn openapi() -> Result<String> {
 /// # Errors
 /// When the database or the file cannot be used.
 pub fn backup(config: &Config, file: &Path) -> Result<()> {
+    if config.mongo.uri.is_some() {
+        bail!("the documents are in MongoDB: copy them with mongodump");
+    }
     SqliteStore::backup(&config.data_dir, file)?;
     print(&format!("the database is copied to {}", file.display()));
     Ok(())
@@ -87,7 +90,7 @@ pub fn backup(config: &Config, file: &Path) -> Result<()> {
 /// # Errors
 /// When the store is away.
 pub fn rebuild_projections(config: &Config) -> Result<()> {
-    let report = with_store(config, |sqlite| async move { Ok(seller_dashboard::rebuild(&sqlite.stores()).await?) })?;
+    let report = with_store(config, |storage| async move { Ok(seller_dashboard::rebuild(&storage.stores()).await?) })?;
     print(&format!(
         "the seller dashboard is made anew: {} orders, {} products, {} payments, {} users, {} skipped",
         report.orders, report.products, report.payments, report.users, report.skipped
@@ -95,12 +98,12 @@ pub fn rebuild_projections(config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(SqliteStore) -> F) -> Result<T> {
+fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(Storage) -> F) -> Result<T> {
     let data_dir = DataDir::lock(&config.data_dir)?;
     actix_rt::System::new().block_on(async {
-        let sqlite = SqliteStore::open(data_dir.path(), SqliteOptions::default())?;
-        let done = work(sqlite.clone()).await;
-        tokio::task::spawn_blocking(move || sqlite.close()).await??;
+        let storage = Storage::open(config, data_dir.path(), SqliteOptions::default()).await?;
+        let done = work(storage.clone()).await;
+        storage.close().await?;
         done
     })
 }

@@ -9,14 +9,13 @@ use std::{fmt::Write, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 
-use super::commands::print;
+use super::{Storage, commands::print};
 use crate::{
     config::Config,
     integrations::smtp::{MailboxMailer, Mailer, SmtpMailer},
     store::{
         MailboxStore, Stores,
         mailbox::{MailRecord, MailState},
-        sqlite::SqliteStore,
     },
 };
 
@@ -113,9 +112,9 @@ fn beside<T, F: Future<Output = Result<T>>>(
     work: impl FnOnce(Arc<dyn MailboxStore>) -> F,
 ) -> Result<T> {
     actix_rt::System::new().block_on(async {
-        let sqlite = SqliteStore::open_beside(&config.data_dir)?;
-        let done = work(sqlite.stores().mailbox).await;
-        tokio::task::spawn_blocking(move || sqlite.close()).await??;
+        let storage = Storage::open_beside(config).await?;
+        let done = work(storage.stores().mailbox).await;
+        storage.close().await?;
         done
     })
 }

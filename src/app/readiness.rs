@@ -16,21 +16,30 @@ use tokio::task::JoinHandle;
 
 use super::nodes;
 use crate::{
-    actors::{outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    actors::{catalogue::Catalogue, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
     peers::http::HttpPeer,
-    store::sqlite::SqliteStore,
 };
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// What the process stands on besides its store, each where it is used.
+pub(super) struct Besides {
+    /// The broker.
+    pub(super) rabbit: Option<RabbitBridge>,
+    /// The catalogue, whose search index is made at start.
+    pub(super) catalogue: Option<Catalogue>,
+    /// The services in other processes.
+    pub(super) neighbours: Vec<HttpPeer>,
+}
+
 /// Looks at the store and the actors.
 pub struct Watch {
     runtime: Arc<Runtime>,
     store: Mutex<Part>,
-    rabbit: Option<RabbitBridge>,
-    neighbours: Vec<HttpPeer>,
+    besides: Besides,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -42,31 +51,24 @@ fn store_part(state: PartState, detail: Option<String>) -> Part {
 
 impl Watch {
     /// Starts looking. A large database's integrity is checked in the background.
-    pub(super) fn start(
-        sqlite: SqliteStore,
-        runtime: Arc<Runtime>,
-        outbox: Outbox,
-        rabbit: Option<RabbitBridge>,
-        neighbours: Vec<HttpPeer>,
-    ) -> Arc<Self> {
-        let mut tasks = nodes::look_at(&neighbours);
+    pub(super) fn start(storage: Storage, runtime: Arc<Runtime>, outbox: Outbox, besides: Besides) -> Arc<Self> {
+        let mut tasks = nodes::look_at(&besides.neighbours);
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
-            rabbit,
-            neighbours,
+            besides,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
             tasks: Mutex::default(),
         });
         let looking = Arc::clone(&watch);
         tasks.push(actix_rt::spawn(async move {
-            if let Err(error) = sqlite.integrity_check().await {
+            if let Err(error) = storage.integrity_check().await {
                 tracing::error!(%error, "the database is damaged");
                 *looking.broken.lock() = Some(error.to_string());
             }
             loop {
-                looking.look(&sqlite, &outbox).await;
+                looking.look(&storage, &outbox).await;
                 tokio::time::sleep(EVERY).await;
             }
         }));
@@ -74,9 +76,9 @@ impl Watch {
         watch
     }
 
-    async fn look(&self, sqlite: &SqliteStore, outbox: &Outbox) {
+    async fn look(&self, storage: &Storage, outbox: &Outbox) {
         let damage = self.broken.lock().clone();
-        let part = match (damage, sqlite.check().await) {
+        let part = match (damage, storage.check().await) {
             (Some(damage), _) => store_part(PartState::Down, Some(damage)),
             (None, Ok(())) => store_part(PartState::Up, None),
             (None, Err(error)) => store_part(PartState::Down, Some(error.to_string())),
@@ -108,16 +110,24 @@ impl Watch {
         ReadinessReport {
             parts: std::iter::once(self.store.lock().clone())
                 .chain(self.broker())
-                .chain(nodes::parts(&self.neighbours))
+                .chain(self.search())
+                .chain(nodes::parts(&self.besides.neighbours))
                 .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
     }
 
+    /// The search index, while it is not up with the store yet.
+    fn search(&self) -> Option<Part> {
+        let detail = Some("the search index is being built".to_owned());
+        let behind = Part { name: "search".to_owned(), state: PartState::Down, detail };
+        (!self.besides.catalogue.as_ref()?.caught_up()).then_some(behind)
+    }
+
     /// The broker, where one is used: without it the shop sells on and events wait.
     fn broker(&self) -> Option<Part> {
-        let up = self.rabbit.as_ref()?.is_up();
+        let up = self.besides.rabbit.as_ref()?.is_up();
         let detail = (!up).then(|| "events wait in the outbox".to_owned());
         let state = if up { PartState::Up } else { PartState::Degraded };
         Some(Part { name: "rabbitmq".to_owned(), state, detail })

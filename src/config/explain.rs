@@ -17,11 +17,13 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
     };
     let events =
         if config.rabbit.url.is_some() { "RabbitMQ, from an outbox" } else { "within the process, from an outbox" };
+    let shared = config.mongo.uri.is_some();
+    let here = |what: &str| if shared { "MongoDB".to_owned() } else { format!("{what} in {folder}") };
     vec![
-        ("documents", format!("SQLite in {folder}")),
+        ("documents", here("SQLite")),
         ("events", events.into()),
         ("rate limits", "within the process".into()),
-        ("pictures", format!("files in {folder}")),
+        ("pictures", here("files")),
         ("payments", "a sandbox gateway".into()),
         ("mails", mails.into()),
     ]

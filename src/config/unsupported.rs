@@ -9,12 +9,7 @@ type Given = fn(&Config) -> bool;
 const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not built in yet";
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 
-const ROWS: [(&str, Given, &str); 7] = [
-    (
-        "mongo.uri",
-        |config| config.mongo.uri.is_some(),
-        "this build keeps its documents in SQLite; MongoDB is not built in yet",
-    ),
+const ROWS: [(&str, Given, &str); 6] = [
     (
         "redis.url",
         |config| config.redis.url.is_some(),

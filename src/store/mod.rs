@@ -14,10 +14,12 @@ pub mod carts;
 pub mod dashboard;
 pub mod inventory;
 pub mod mailbox;
+pub mod mongo;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod products;
+pub mod shared;
 pub mod sqlite;
 pub mod webhooks;
 
@@ -32,7 +34,11 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::PaymentStore;
 pub use products::ProductStore;
+pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
+
+/// Says by an event's name whether anybody listens to it.
+pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
 
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,4 +95,6 @@ pub struct Stores {
     pub outbox: Arc<dyn OutboxStore>,
     /// Webhooks and what is on its way to them.
     pub webhooks: Arc<dyn WebhookStore>,
+    /// What nodes tell one another, when the store is one that many use at once.
+    pub shared: Option<Arc<dyn SharedStore>>,
 }

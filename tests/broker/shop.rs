@@ -125,7 +125,7 @@ impl Shop {
     }
 
     async fn subjects(&self) -> Vec<String> {
-        let mails = self.app.sqlite.stores().mailbox.list(100_000).await.unwrap();
+        let mails = self.app.storage.stores().mailbox.list(100_000).await.unwrap();
         mails.into_iter().map(|mail| mail.subject).collect()
     }
 

@@ -105,7 +105,7 @@ impl Shop {
     pub fn start(life: &Arc<Life>) -> Self {
         let (runtime, peers) = (Runtime::new(1), Peers::default());
         let inventory = Inventory::start(&runtime, life.clone(), Arc::new(Nobody), WINDOW);
-        let carts = Carts::start(&runtime, life.clone(), peers.clone(), Duration::from_secs(30));
+        let carts = Carts::start(&runtime, life.clone(), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let orders = Orders::start(&runtime, life.clone(), peers.clone(), OrderSettings { pricing, window: WINDOW });
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };

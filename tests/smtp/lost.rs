@@ -55,7 +55,7 @@ async fn a_refusal_for_good_is_recorded_listed_and_holds_up_no_other() {
     shop.until_log(MailState::Sent, 1).await;
     assert_eq!(failed[0].reason.as_deref(), Some("550 5.1.1 <(address)> is unknown here"));
     assert_eq!(failed[0].attempts, 1, "it is not tried again");
-    let dead = shop.app.sqlite.stores().outbox.dead(0, 10).await.unwrap();
+    let dead = shop.app.storage.stores().outbox.dead(0, 10).await.unwrap();
     assert!(dead.is_empty(), "the log has it: {dead:?}");
 
     let id = failed[0].id.to_string();

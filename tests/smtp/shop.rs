@@ -69,7 +69,7 @@ impl Shop {
 
     /// The delivery log, newest first.
     pub async fn log(&self) -> Vec<MailRecord> {
-        self.app.sqlite.stores().mailbox.records(None, 1_000).await.unwrap()
+        self.app.storage.stores().mailbox.records(None, 1_000).await.unwrap()
     }
 
     /// Waits until the log has this many mails in a state.

@@ -79,18 +79,21 @@ pub struct Accounts {
     store: Arc<dyn AccountStore>,
     users: Arc<Users>,
     passwords: Passwords,
+    /// Whether others write users too: then none is remembered.
+    shared: bool,
 }
 
 impl Accounts {
-    /// Starts the service's actors on `runtime`.
+    /// Starts the service's actors on `runtime`. With a `shared` store other nodes write
+    /// users too.
     #[must_use]
-    pub fn start(runtime: &Runtime, store: Arc<dyn AccountStore>, passwords: Passwords) -> Self {
+    pub fn start(runtime: &Runtime, store: Arc<dyn AccountStore>, passwords: Passwords, shared: bool) -> Self {
         let users = Arc::new(Users::new());
         let (of_store, of_users) = (Arc::clone(&store), Arc::clone(&users));
         let actors = runtime.supervise_sharded("accounts", SHARDS, Limits::default(), move || {
             AccountsActor::new(Arc::clone(&of_store), Arc::clone(&of_users))
         });
-        Self { actors, store, users, passwords }
+        Self { actors, store, users, passwords, shared }
     }
 
     /// Makes a user or seller.
@@ -163,7 +166,9 @@ impl Accounts {
     /// # Errors
     /// When the store does not answer.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, Failure> {
-        if let Some(user) = self.users.get(id) {
+        if !self.shared
+            && let Some(user) = self.users.get(id)
+        {
             return Ok(Some(user));
         }
         self.read_user(id).await

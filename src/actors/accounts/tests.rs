@@ -108,7 +108,7 @@ fn world() -> World {
 
 fn node(runtime: &Runtime, store: &Arc<Fake>, passwords: &Passwords) -> Accounts {
     let store: Arc<dyn AccountStore> = Arc::<Fake>::clone(store);
-    Accounts::start(runtime, store, passwords.clone())
+    Accounts::start(runtime, store, passwords.clone(), false)
 }
 
 fn jane(email: &str) -> NewAccount {

@@ -26,12 +26,14 @@ const TRIES: u32 = 16;
 pub struct CartActor {
     user: UserId,
     store: Arc<dyn CartStore>,
+    /// Whether others write carts too: then nothing is decided by memory.
+    shared: bool,
     cart: Option<Cart>,
 }
 
 impl CartActor {
-    pub(super) const fn new(user: UserId, store: Arc<dyn CartStore>) -> Self {
-        Self { user, store, cart: None }
+    pub(super) const fn new(user: UserId, store: Arc<dyn CartStore>, shared: bool) -> Self {
+        Self { user, store, shared, cart: None }
     }
 }
 
@@ -39,6 +41,9 @@ impl Actor for CartActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        if self.shared {
+            return;
+        }
         let (store, user) = (Arc::clone(&self.store), self.user);
         let load = async move { load(&*store, user).await };
         ctx.wait(load.into_actor(self).map(|loaded, actor, _| match loaded {
@@ -105,7 +110,7 @@ impl Handler<Run> for CartActor {
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|done: Result<Cart, CartFailure>, actor, _| {
             match &done {
-                Ok(cart) => actor.cart = Some(cart.clone()),
+                Ok(cart) => actor.cart = (!actor.shared).then(|| cart.clone()),
                 Err(CartFailure::Store(_)) => actor.cart = None,
                 Err(_) => {}
             }

@@ -60,10 +60,11 @@ pub struct Carts {
 type Answer = Result<PricedCart, AskError<CartFailure>>;
 
 impl Carts {
-    /// Makes the registry. A cart's actor sleeps after `idle`.
-    pub fn start(runtime: &Runtime, store: Arc<dyn CartStore>, peers: Peers, idle: Duration) -> Self {
+    /// Makes the registry. A cart's actor sleeps after `idle`. With a `shared` store other
+    /// nodes write carts too, and each command begins with what is stored.
+    pub fn start(runtime: &Runtime, store: Arc<dyn CartStore>, peers: Peers, idle: Duration, shared: bool) -> Self {
         let limits = KeyedLimits { idle, ..KeyedLimits::default() };
-        let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, Arc::clone(&store)));
+        let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, Arc::clone(&store), shared));
         Self { actors, peers }
     }
 

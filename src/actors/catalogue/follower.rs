@@ -2,12 +2,21 @@
 //!
 //! **Invariant:** the index never skips a change: what it has not committed is read again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::Notify;
 
-use super::index::{IndexError, SearchIndex};
+use super::{
+    index::{IndexError, SearchIndex},
+    snapshots::{Snapshot, Snapshots},
+};
 use crate::store::{ProductStore, StoreError, products::ProductChange};
 
 /// How many changes to read at once.
@@ -16,6 +25,10 @@ const BATCH: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(100);
 /// With no change for this long the index's writer gives its memory back.
 const IDLE: Duration = Duration::from_secs(3);
+/// How often to look for what other nodes changed.
+const SHARED: Duration = Duration::from_millis(250);
+/// How often to look for a change that seems not to be there, a second apart.
+const LOOKS: u32 = 12;
 /// How long to wait after something failed.
 const TROUBLE: Duration = Duration::from_secs(1);
 
@@ -29,6 +42,9 @@ struct Follow {
     store: Arc<dyn ProductStore>,
     index: Arc<SearchIndex>,
     changed: Arc<Notify>,
+    /// What shows products, when other nodes change them too.
+    shared: Option<Arc<Snapshots>>,
+    caught_up: Arc<AtomicBool>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +58,14 @@ enum Trouble {
 }
 
 impl IndexFollower {
-    pub(super) fn new(store: Arc<dyn ProductStore>, index: Arc<SearchIndex>, changed: Arc<Notify>) -> Self {
-        Self { follow: Arc::new(Follow { store, index, changed }) }
+    pub(super) fn new(
+        store: Arc<dyn ProductStore>,
+        index: Arc<SearchIndex>,
+        changed: Arc<Notify>,
+        shared: Option<Arc<Snapshots>>,
+        caught_up: Arc<AtomicBool>,
+    ) -> Self {
+        Self { follow: Arc::new(Follow { store, index, changed, shared, caught_up }) }
     }
 }
 
@@ -60,7 +82,10 @@ impl Follow {
     async fn run(&self) {
         loop {
             match self.catch_up().await {
-                Ok(()) => self.wait().await,
+                Ok(()) => {
+                    self.caught_up.store(true, Ordering::Release);
+                    self.wait().await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the search index is behind");
                     tokio::time::sleep(TROUBLE).await;
@@ -71,6 +96,11 @@ impl Follow {
 
     async fn wait(&self) {
         tokio::time::sleep(PAUSE).await;
+        if self.shared.is_some() {
+            // Other nodes wake nobody here.
+            let _either = tokio::time::timeout(SHARED, self.changed.notified()).await;
+            return;
+        }
         if tokio::time::timeout(IDLE, self.changed.notified()).await.is_ok() {
             return;
         }
@@ -84,7 +114,7 @@ impl Follow {
         let mut seen = self.index.last_sequence();
         // An index that knows more than the store belongs to another store, or to a later
         // state of it than the one that was restored.
-        if seen > 0 && self.store.changes_since(seen - 1, 1).await?.is_empty() {
+        if seen > 0 && !self.caught_up.load(Ordering::Acquire) && !self.knows(seen).await? {
             self.blocking(|index, _| index.clear(), vec![]).await?;
             seen = 0;
         }
@@ -94,6 +124,7 @@ impl Follow {
             let Some(last) = changes.last() else { break };
             seen = last.sequence;
             let full = changes.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+            self.show(&changes);
             self.blocking(SearchIndex::apply, changes).await?;
             any = true;
             if !full {
@@ -104,6 +135,34 @@ impl Follow {
             self.blocking(|index, _| index.commit(), vec![]).await?;
         }
         Ok(())
+    }
+
+    /// Whether the store knows of the change `seen`, or a later one.
+    async fn knows(&self, seen: u64) -> Result<bool, StoreError> {
+        // In a shared store a change may hide for a while behind others that are on their way.
+        let looks = if self.shared.is_some() { LOOKS } else { 1 };
+        for look in 0..looks {
+            if look > 0 {
+                tokio::time::sleep(TROUBLE).await;
+            }
+            if !self.store.changes_since(seen - 1, 1).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Forgets the snapshots of what another node changed: the next reader loads them anew.
+    fn show(&self, changes: &[ProductChange]) {
+        let Some(snapshots) = &self.shared else { return };
+        for change in changes {
+            let held = snapshots.get(change.id);
+            let current =
+                |held: &Snapshot| change.product.as_ref().is_some_and(|now| now.version <= held.product.version);
+            if held.is_some_and(|held| !current(&held)) {
+                snapshots.remove(change.id);
+            }
+        }
     }
 
     async fn blocking(

@@ -13,7 +13,10 @@ pub mod index;
 mod peer;
 pub mod snapshots;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
@@ -85,6 +88,7 @@ pub struct Catalogue {
     actor: Handle<CatalogueActor>,
     shelf: Arc<Shelf>,
     index: Arc<SearchIndex>,
+    caught_up: Arc<AtomicBool>,
     /// Searches that are not remembered are real work: as many at once as help.
     searching: Arc<Semaphore>,
 }
@@ -95,7 +99,8 @@ type Answer<T> = Result<T, AskError<CatalogueFailure>>;
 const SEARCHES_AT_ONCE: usize = 4;
 
 impl Catalogue {
-    /// Starts the actor and the index's follower.
+    /// Starts the actor and the index's follower. With a `shared` store other nodes change
+    /// products too, which is shown within a second.
     pub fn start(
         runtime: &Runtime,
         store: Arc<dyn ProductStore>,
@@ -103,6 +108,7 @@ impl Catalogue {
         index: Arc<SearchIndex>,
         pictures: Arc<dyn PictureStore>,
         peers: Peers,
+        shared: bool,
     ) -> Self {
         let changed = Arc::new(Notify::new());
         let shelf = Arc::new(Shelf {
@@ -117,11 +123,21 @@ impl Catalogue {
         let of_actor = Arc::clone(&shelf);
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
         let actor = runtime.supervise("catalogue", limits, move || CatalogueActor::new(Arc::clone(&of_actor)));
+        let caught_up = Arc::new(AtomicBool::new(false));
+        let of_follower = Arc::clone(&caught_up);
+        let shown = shared.then(|| Arc::clone(&shelf.snapshots));
         let (followed, following) = (Arc::clone(&shelf.store), Arc::clone(&index));
         runtime.supervise("search_index", Limits::default(), move || {
-            IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), Arc::clone(&changed))
+            let (changed, caught_up) = (Arc::clone(&changed), Arc::clone(&of_follower));
+            IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), changed, shown.clone(), caught_up)
         });
-        Self { actor, shelf, index, searching: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)) }
+        Self { actor, shelf, index, caught_up, searching: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)) }
+    }
+
+    /// Whether the search index has come up with the store since the start.
+    #[must_use]
+    pub fn caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Acquire)
     }
 
     /// A product as it is now.

@@ -9,6 +9,7 @@
 
 mod actor;
 mod expiry;
+mod shared;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use jiff::SignedDuration;
 use self::{
     actor::{Call, InventoryActor},
     expiry::ExpiryActor,
+    shared::StockFollower,
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded};
 use crate::{
@@ -26,7 +28,7 @@ use crate::{
         inventory::{Reservation, StockLevel, StockLine},
     },
     peers::{self, Fence, InventoryError, PeerError},
-    store::{StockStore, StoreError, inventory::StockStoreError},
+    store::{SharedStore, StockStore, StoreError, inventory::StockStoreError},
 };
 
 /// Is told of every change of stock.
@@ -44,6 +46,13 @@ pub struct Inventory {
     shards: Sharded<InventoryActor>,
     store: Arc<dyn StockStore>,
     window: SignedDuration,
+}
+
+/// Starts what shows the changes that other nodes make to the stock.
+pub fn follow(runtime: &Runtime, store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>) {
+    runtime.supervise("stock_follower", Limits::default(), move || {
+        StockFollower::new(Arc::clone(&store), Arc::clone(&listener))
+    });
 }
 
 impl Inventory {

@@ -153,7 +153,7 @@ impl Shop {
         let (runtime, peers) = (Runtime::new(2), Peers::default());
         let window = SignedDuration::from_mins(15);
         let inventory = Inventory::start(&runtime, Arc::clone(&stores.stock), Arc::new(Nobody), window);
-        let carts = Carts::start(&runtime, poisoned.clone(), peers.clone(), Duration::from_secs(30));
+        let carts = Carts::start(&runtime, poisoned.clone(), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window };
         let orders = Orders::start(&runtime, Arc::clone(&stores.orders), peers.clone(), settings);

@@ -7,7 +7,7 @@
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::{DeadMessage, Found, Resting, Which};
+use super::{super::Storage, DeadMessage, Found, Resting, Which};
 use crate::{
     config::Config,
     domain::Timestamp,
@@ -20,24 +20,24 @@ const PAGE: u32 = 256;
 
 /// The outbox in the data directory.
 pub(super) struct InOutbox {
-    sqlite: SqliteStore,
+    storage: Storage,
     store: std::sync::Arc<dyn OutboxStore>,
 }
 
 impl InOutbox {
-    /// Whether the data directory has a store.
+    /// Whether there is a store.
     pub(super) fn is_there(config: &Config) -> bool {
-        SqliteStore::is_in(&config.data_dir)
+        config.mongo.uri.is_some() || SqliteStore::is_in(&config.data_dir)
     }
 
     /// Opens the store beside whoever else uses it.
     ///
     /// # Errors
     /// When there is none, or another version of the program made it.
-    pub(super) fn open(config: &Config) -> Result<Self> {
-        let sqlite = SqliteStore::open_beside(&config.data_dir)?;
-        let store = sqlite.stores().outbox;
-        Ok(Self { sqlite, store })
+    pub(super) async fn open(config: &Config) -> Result<Self> {
+        let storage = Storage::open_beside(config).await?;
+        let store = storage.stores().outbox;
+        Ok(Self { storage, store })
     }
 
     /// Reads the dead rows that are meant, page by page, until `visit` has enough.
@@ -85,10 +85,8 @@ impl Resting for InOutbox {
     }
 
     async fn close(self: Box<Self>) -> Result<()> {
-        let sqlite = self.sqlite;
         drop(self.store);
-        tokio::task::spawn_blocking(move || sqlite.close()).await??;
-        Ok(())
+        self.storage.close().await
     }
 }
 

@@ -161,7 +161,7 @@ async fn places(config: &Config) -> Result<Vec<Box<dyn Resting>>> {
     let mut places: Vec<Box<dyn Resting>> = vec![];
     let url = config.rabbit.url.clone();
     if url.is_none() || InOutbox::is_there(config) {
-        places.push(Box::new(InOutbox::open(config)?));
+        places.push(Box::new(InOutbox::open(config).await?));
     }
     if let Some(url) = url {
         places.push(Box::new(AtBroker::connect(url).await?));

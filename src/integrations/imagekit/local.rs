@@ -13,7 +13,9 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{PictureError, PictureFormat, PictureStore, ReadyPicture, StoredPicture, Variant};
+use super::{
+    FORMATS, PictureError, PictureFormat, PictureStore, ReadyPicture, StoredPicture, VARIANTS, Variant, file_name,
+};
 use crate::domain::{ids::ImageId, product::Image};
 
 /// Keeps pictures in files.
@@ -38,18 +40,6 @@ impl LocalPictures {
         self.folder(id).join(file_name(id, variant, format))
     }
 }
-
-/// The name of a file, also the end of where it is served.
-fn file_name(id: ImageId, variant: Variant, format: PictureFormat) -> String {
-    let thumb = match variant {
-        Variant::Full => "",
-        Variant::Thumbnail => ".thumb",
-    };
-    format!("{id}{thumb}.{}", format.extension())
-}
-
-const FORMATS: [PictureFormat; 2] = [PictureFormat::Jpeg, PictureFormat::Png];
-const VARIANTS: [Variant; 2] = [Variant::Full, Variant::Thumbnail];
 
 #[async_trait]
 impl PictureStore for LocalPictures {

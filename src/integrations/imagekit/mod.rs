@@ -5,6 +5,7 @@
 
 mod local;
 mod prepare;
+mod shared;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use bytes::Bytes;
 pub use self::{
     local::LocalPictures,
     prepare::{PictureFormat, Preparer, ReadyPicture, prepare},
+    shared::SharedPictures,
 };
 use crate::domain::{ids::ImageId, product::Image};
 
@@ -57,6 +59,18 @@ pub struct StoredPicture {
     /// Changes with the content, quoted.
     pub etag: String,
 }
+
+/// The name of a file, also the end of where it is served.
+fn file_name(id: ImageId, variant: Variant, format: PictureFormat) -> String {
+    let thumb = match variant {
+        Variant::Full => "",
+        Variant::Thumbnail => ".thumb",
+    };
+    format!("{id}{thumb}.{}", format.extension())
+}
+
+const FORMATS: [PictureFormat; 2] = [PictureFormat::Jpeg, PictureFormat::Png];
+const VARIANTS: [Variant; 2] = [Variant::Full, Variant::Thumbnail];
 
 /// Keeps pictures.
 #[async_trait]

@@ -18,11 +18,10 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     SqliteOptions, StoreError, codec, connection,
-    options::KeepEvent,
     readers::{self, Read},
     writer::{Command, Work, Writer, Writing},
 };
-use crate::domain::event::Envelope;
+use crate::{domain::event::Envelope, store::KeepEvent};
 
 /// How long a check of the whole file may take.
 const CHECK_DEADLINE: Duration = Duration::from_mins(10);

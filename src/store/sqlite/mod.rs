@@ -29,7 +29,7 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use engine::Engine;
-pub use options::{KeepEvent, SqliteOptions, Stall};
+pub use options::{SqliteOptions, Stall};
 
 use super::{StoreError, Stores};
 
@@ -84,6 +84,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            shared: None,
             webhooks: self.engine.clone(),
         }
     }

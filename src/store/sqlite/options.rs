@@ -2,8 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Says by an event's name whether anybody listens to it.
-pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
+use crate::store::KeepEvent;
 
 /// Called by the writer thread before each group of writes.
 pub type Stall = Arc<dyn Fn() + Send + Sync>;

@@ -99,6 +99,10 @@ impl TestApp {
         config.http.workers = 2;
         config.rate_limit.enabled = false;
         config.passwords.concurrency = 2;
+        if let Ok(uri) = std::env::var("TEST_API_MONGO_URI") {
+            config.mongo.uri = Some(SecretString::from(uri));
+            config.mongo.database_prefix = format!("api_{}_", UserId::generate());
+        }
         change(&mut config);
         Self::start(config, folder).await
     }

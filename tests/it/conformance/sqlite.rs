@@ -19,11 +19,11 @@ impl Drop for TempDir {
     }
 }
 
-async fn open() -> (Stores, (SqliteStore, TempDir)) {
+async fn open() -> Option<(Stores, (SqliteStore, TempDir))> {
     let dir = std::env::temp_dir().join(format!("microbazaar-{}", EventId::generate()));
     std::fs::create_dir_all(&dir).unwrap();
     let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
-    (store.stores(), (store, TempDir(dir)))
+    Some((store.stores(), (store, TempDir(dir))))
 }
 
 super::conformance_suite!(self::open);

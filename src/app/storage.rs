@@ -1,0 +1,116 @@
+//! Where documents are kept: in an embedded file, or in a database that nodes share.
+//!
+//! **Invariant:** nothing beyond this file asks which of them it is.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    config::Config,
+    store::{
+        StoreError, Stores,
+        mongo::{MongoOptions, MongoStore},
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+
+/// How long a node that starts waits for its database.
+const THERE_WITHIN: Duration = Duration::from_secs(60);
+/// How long it waits between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The open store.
+#[derive(Clone)]
+pub enum Storage {
+    /// One file in the data directory.
+    Sqlite(SqliteStore),
+    /// A database that many nodes use.
+    Mongo(MongoStore),
+}
+
+impl Storage {
+    /// Opens what the configuration names: with `mongo.uri` that, else the file in `data_dir`
+    /// with these options.
+    ///
+    /// # Errors
+    /// When the file is broken, or the database is not there within a minute.
+    pub async fn open(config: &Config, data_dir: &Path, options: SqliteOptions) -> Result<Self> {
+        let Some(uri) = &config.mongo.uri else { return Ok(Self::Sqlite(SqliteStore::open(data_dir, options)?)) };
+        let mut mongo = MongoOptions::new(uri.clone(), config.mongo.database_prefix.clone());
+        mongo.keep_event = Arc::clone(&options.keep_event);
+        let deadline = tokio::time::Instant::now() + THERE_WITHIN;
+        loop {
+            match MongoStore::open(mongo.clone()).await {
+                Ok(store) => return Ok(Self::Mongo(store)),
+                // Databases and shops are started side by side.
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Deadline | StoreError::Busy))
+                    if tokio::time::Instant::now() < deadline =>
+                {
+                    tracing::warn!(%error, "waiting for the database");
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                Err(error) => return Err(error).context("the database in mongo.uri cannot be used"),
+            }
+        }
+    }
+
+    /// Opens it beside whoever else uses it.
+    ///
+    /// # Errors
+    /// When there is none, or another version of the program made it.
+    pub async fn open_beside(config: &Config) -> Result<Self> {
+        if config.mongo.uri.is_some() {
+            return Self::open(config, &config.data_dir, SqliteOptions::default()).await;
+        }
+        Ok(Self::Sqlite(SqliteStore::open_beside(&config.data_dir)?))
+    }
+
+    /// Every aggregate's store.
+    #[must_use]
+    pub fn stores(&self) -> Stores {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.stores(),
+            Self::Mongo(mongo) => mongo.stores(),
+        }
+    }
+
+    /// Whether it reads and writes now.
+    ///
+    /// # Errors
+    /// What keeps it from doing so.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.check().await,
+            Self::Mongo(mongo) => mongo.check().await,
+        }
+    }
+
+    /// Checks the whole of an embedded file; a database looks after itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with one sentence that says what to do.
+    pub async fn integrity_check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.integrity_check().await,
+            Self::Mongo(_) => Ok(()),
+        }
+    }
+
+    /// Finishes and closes.
+    ///
+    /// # Errors
+    /// When it did not close in time.
+    pub async fn close(self) -> Result<()> {
+        match self {
+            Self::Sqlite(sqlite) => tokio::task::spawn_blocking(move || sqlite.close()).await??,
+            Self::Mongo(mongo) => {
+                // Away: then another node takes over some seconds later.
+                if let Err(error) = mongo.close().await {
+                    tracing::warn!(%error, "leases were not given back");
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Pictures in the store that nodes share, so that any of them serves each.
+//!
+//! **Invariant:** a name is only ever made of an [`ImageId`]'s digits.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{FORMATS, PictureError, PictureStore, ReadyPicture, StoredPicture, VARIANTS, Variant, file_name};
+use crate::{
+    domain::{ids::ImageId, product::Image},
+    store::{StoreError, shared::SharedStore},
+};
+
+/// Keeps pictures in the store.
+#[derive(Clone)]
+pub struct SharedPictures {
+    store: Arc<dyn SharedStore>,
+}
+
+impl SharedPictures {
+    /// Keeps them in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn SharedStore>) -> Self {
+        Self { store }
+    }
+}
+
+fn unavailable(error: StoreError) -> PictureError {
+    PictureError::Unavailable(error.to_string())
+}
+
+#[async_trait]
+impl PictureStore for SharedPictures {
+    async fn put(&self, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+        let name = |variant| file_name(id, variant, picture.format);
+        // The picture last: once it is there, so is its thumbnail.
+        let thumbnail = picture.thumbnail.to_vec();
+        self.store.put_file(&name(Variant::Thumbnail), thumbnail).await.map_err(unavailable)?;
+        self.store.put_file(&name(Variant::Full), picture.full.to_vec()).await.map_err(unavailable)?;
+        let served = |variant| format!("/media/{}", name(variant));
+        Ok(Image { id, url: served(Variant::Full), thumbnail: served(Variant::Thumbnail) })
+    }
+
+    async fn delete(&self, id: ImageId) -> Result<(), PictureError> {
+        let names = FORMATS.iter().flat_map(|format| VARIANTS.map(|variant| file_name(id, variant, *format)));
+        self.store.delete_files(&names.collect::<Vec<_>>()).await.map_err(unavailable)
+    }
+
+    async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError> {
+        for format in FORMATS {
+            let name = file_name(id, variant, format);
+            if let Some(bytes) = self.store.file(&name).await.map_err(unavailable)? {
+                // What is kept under an id does not change.
+                let etag = format!("\"{name}-{}\"", bytes.len());
+                return Ok(Some(StoredPicture { bytes: bytes.into(), content_type: format.content_type(), etag }));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,86 @@
+//! Users, and the tokens that are dead before their time.
+
+use async_trait::async_trait;
+use bson::{Document, doc};
+
+use super::{
+    codec::{self, Failed},
+    engine::Engine,
+};
+use crate::{
+    domain::{Timestamp, event::Envelope, ids::UserId, text::fold, user::User},
+    store::{AccountStore, StoreError},
+};
+
+#[async_trait]
+impl AccountStore for Engine {
+    async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError> {
+        let (users, events) = (self.collections.users.clone(), self.prepare(events)?);
+        let (id, version, woken) = (codec::oid(user.id.bytes()), user.version, !events.is_empty());
+        let fields = doc! {
+            "email": fold(&user.email),
+            "username": fold(&user.username),
+            "doc": codec::document(user)?,
+        };
+        let saved = self
+            .run(async move {
+                match codec::save(&users, id, version, fields, events).await {
+                    // Tells a second user of a name from a second first write of one user.
+                    Err(StoreError::Duplicate(field)) if version == 0 => {
+                        let known = codec::counted(&users, doc! { "_id": id }).await?;
+                        Err(if known > 0 { StoreError::Conflict } else { StoreError::Duplicate(field) })
+                    }
+                    saved => saved,
+                }
+            })
+            .await?;
+        self.wake(woken);
+        Ok(saved)
+    }
+
+    async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.user(doc! { "_id": codec::oid(id.bytes()) }).await
+    }
+
+    async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
+        self.user(doc! { "email": folded }).await
+    }
+
+    async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
+        self.user(doc! { "username": folded }).await
+    }
+
+    async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        let (tokens, jti) = (self.collections.dead_tokens.clone(), jti.to_owned());
+        let until = doc! { "expiresAt": codec::micros_up(expires_at), "forgetAt": codec::date(expires_at) };
+        self.run(async move {
+            let update = tokens.update_one(doc! { "_id": jti }, doc! { "$max": until }).upsert(true);
+            update.await.map(|_| ()).map_err(|error| Failed::write(&error))
+        })
+        .await
+    }
+
+    async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let (tokens, now) = (self.collections.dead_tokens.clone(), now.as_microsecond());
+        self.run(async move {
+            let gone = tokens.delete_many(doc! { "expiresAt": { "$lte": now } }).await;
+            gone.map_err(|error| Failed::write(&error))?;
+            codec::all(tokens.find(doc! {}), |row| {
+                Ok((codec::string(row, "_id")?.to_owned(), codec::time(codec::whole(row, "expiresAt")?)?))
+            })
+            .await
+        })
+        .await
+    }
+}
+
+impl Engine {
+    async fn user(&self, filter: Document) -> Result<Option<User>, StoreError> {
+        let users = self.collections.users.clone();
+        self.run(async move { codec::first(&users, filter, user).await }).await
+    }
+}
+
+fn user(row: &Document) -> Result<User, StoreError> {
+    Ok(User { version: codec::count(row, "version")?, ..codec::read(row)? })
+}

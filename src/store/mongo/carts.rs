@@ -1,0 +1,46 @@
+//! Carts, one document for each user.
+
+use async_trait::async_trait;
+use bson::doc;
+
+use super::{
+    codec::{self, Failed},
+    engine::Engine,
+};
+use crate::{
+    domain::{cart::Cart, ids::UserId},
+    store::{CartStore, StoreError},
+};
+
+#[async_trait]
+impl CartStore for Engine {
+    async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
+        let (carts, version) = (self.collections.carts.clone(), cart.version);
+        let (id, user) = (codec::oid(cart.id.bytes()), codec::oid(cart.user.bytes()));
+        let doc = codec::document(cart)?;
+        self.run(async move {
+            if version == 0 {
+                let made = doc! { "_id": id, "user": user, "version": 1_i64, "doc": doc };
+                carts.insert_one(made).await.map_err(|error| Failed::write(&error))?;
+                return Ok(1);
+            }
+            let next = version + 1;
+            let filter = doc! { "_id": id, "user": user, "version": codec::long(version)? };
+            let update = doc! { "$set": { "version": codec::long(next)?, "doc": doc } };
+            let written = carts.update_one(filter, update).await.map_err(|error| Failed::write(&error))?;
+            if written.matched_count == 0 { Err(StoreError::Conflict) } else { Ok(next) }
+        })
+        .await
+    }
+
+    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
+        let carts = self.collections.carts.clone();
+        self.run(async move {
+            codec::first(&carts, doc! { "user": codec::oid(user.bytes()) }, |row| {
+                Ok(Cart { version: codec::count(row, "version")?, ..codec::read(row)? })
+            })
+            .await
+        })
+        .await
+    }
+}

@@ -1,0 +1,306 @@
+//! Between the domain's types and the server's documents, and what its errors mean.
+//!
+//! **Invariant:** nothing in a text or a key is read as an operator or an extended-JSON type.
+
+use bson::{Bson, Document, oid::ObjectId};
+use mongodb::{
+    Collection,
+    error::{Error, ErrorKind, WriteFailure},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    domain::{Timestamp, event::Envelope},
+    store::StoreError,
+};
+
+/// The server's code for a value that must be unique and is not.
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// Unique indexes by name, and what callers call the field.
+const UNIQUE: [(&str, &str); 5] = [
+    ("unique_email", "email"),
+    ("unique_username", "username"),
+    ("unique_cart", "cart"),
+    ("unique_order", "order"),
+    ("unique_razorpay_order", "razorpayOrderId"),
+];
+
+/// What an error of the driver means.
+pub(super) struct Failed;
+
+impl Failed {
+    /// Of a call that changes nothing.
+    pub(super) fn read(error: &Error) -> StoreError {
+        StoreError::Unavailable(plain(error))
+    }
+
+    /// Of a call that may have changed something.
+    pub(super) fn write(error: &Error) -> StoreError {
+        if let Some(index) = violated(error) {
+            let known = UNIQUE.iter().find(|(name, _)| index.contains(name));
+            return known.map_or(StoreError::Conflict, |(_, field)| StoreError::Duplicate(field));
+        }
+        match *error.kind {
+            // It never left.
+            ErrorKind::ServerSelection { .. }
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::Authentication { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::InvalidArgument { .. }
+            | ErrorKind::InvalidTlsConfig { .. } => StoreError::Unavailable(plain(error)),
+            // The server answered, and refused.
+            ErrorKind::Command(_) | ErrorKind::Write(WriteFailure::WriteError(_)) => {
+                StoreError::Unavailable(plain(error))
+            }
+            // Whether it was written is unknown.
+            _ => StoreError::Deadline,
+        }
+    }
+}
+
+/// One line, without the address.
+fn plain(error: &Error) -> String {
+    match &*error.kind {
+        ErrorKind::ServerSelection { .. } => "no server of MongoDB answers".to_owned(),
+        ErrorKind::Authentication { .. } => "MongoDB refuses the user or the password".to_owned(),
+        ErrorKind::Command(refused) => format!("MongoDB refuses: {} ({})", refused.message, refused.code),
+        kind => kind.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// What the server says of a value that is there already.
+fn violated(error: &Error) -> Option<String> {
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(refused)) if refused.code == DUPLICATE_KEY => {
+            Some(refused.message.clone())
+        }
+        ErrorKind::Command(refused) if refused.code == DUPLICATE_KEY => Some(refused.message.clone()),
+        ErrorKind::InsertMany(refused) => {
+            let first = refused.write_errors.as_ref()?.iter().find(|refused| refused.code == DUPLICATE_KEY)?;
+            Some(first.message.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Whether the error tells of a value that is there already.
+pub(super) fn is_duplicate(error: &Error) -> bool {
+    violated(error).is_some()
+}
+
+/// A document of the domain as the server keeps it.
+pub(super) fn document(of: &impl Serialize) -> Result<Bson, StoreError> {
+    bson_of(serde_json::to_value(of).map_err(corrupt)?)
+}
+
+/// A document of the domain out of the field `doc`.
+pub(super) fn read<T: DeserializeOwned>(from: &Document) -> Result<T, StoreError> {
+    let stored = from.get("doc").ok_or_else(|| missing("doc"))?;
+    serde_json::from_value(json_of(stored)?).map_err(corrupt)
+}
+
+/// Foreign JSON, as text.
+pub(super) fn text(of: &Value) -> Result<String, StoreError> {
+    serde_json::to_string(of).map_err(corrupt)
+}
+
+/// Foreign JSON out of a field of text.
+pub(super) fn json(from: &Document, field: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(from.get_str(field).map_err(|_| missing(field))?).map_err(corrupt)
+}
+
+fn bson_of(value: Value) -> Result<Bson, StoreError> {
+    Ok(match value {
+        Value::Null => Bson::Null,
+        Value::Bool(is) => Bson::Boolean(is),
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Bson::Int64(whole),
+            (None, Some(real)) if !number.is_u64() => Bson::Double(real),
+            _ => return Err(StoreError::Corrupt(format!("the number {number} does not fit"))),
+        },
+        Value::String(text) => Bson::String(text),
+        Value::Array(values) => Bson::Array(values.into_iter().map(bson_of).collect::<Result<_, _>>()?),
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| Ok((name, bson_of(value)?)));
+            Bson::Document(fields.collect::<Result<Document, StoreError>>()?)
+        }
+    })
+}
+
+fn json_of(value: &Bson) -> Result<Value, StoreError> {
+    Ok(match value {
+        Bson::Null => Value::Null,
+        Bson::Boolean(is) => Value::Bool(*is),
+        Bson::Int32(whole) => Value::from(*whole),
+        Bson::Int64(whole) => Value::from(*whole),
+        Bson::Double(real) => Value::from(*real),
+        Bson::String(text) => Value::from(text.as_str()),
+        Bson::Array(values) => Value::Array(values.iter().map(json_of).collect::<Result<_, _>>()?),
+        Bson::Document(fields) => {
+            let fields = fields.iter().map(|(name, value)| Ok((name.clone(), json_of(value)?)));
+            Value::Object(fields.collect::<Result<_, StoreError>>()?)
+        }
+        other => return Err(StoreError::Corrupt(format!("a {:?} where JSON should be", other.element_type()))),
+    })
+}
+
+/// An id as the server keeps it.
+pub(super) fn oid(bytes: [u8; 12]) -> ObjectId {
+    ObjectId::from_bytes(bytes)
+}
+
+/// The bytes of the id in a field.
+pub(super) fn id(from: &Document, field: &str) -> Result<[u8; 12], StoreError> {
+    from.get_object_id(field).map(|id| id.bytes()).map_err(|_| missing(field))
+}
+
+/// The whole number in a field, however wide the server keeps it.
+pub(super) fn whole(from: &Document, field: &str) -> Result<i64, StoreError> {
+    number(from.get(field)).ok_or_else(|| missing(field))
+}
+
+/// As [`whole`], of what never is below zero.
+pub(super) fn count(from: &Document, field: &str) -> Result<u64, StoreError> {
+    u64::try_from(whole(from, field)?).map_err(corrupt)
+}
+
+/// The text in a field.
+pub(super) fn string<'a>(from: &'a Document, field: &str) -> Result<&'a str, StoreError> {
+    from.get_str(field).map_err(|_| missing(field))
+}
+
+fn number(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(whole) => Some(i64::from(*whole)),
+        Bson::Int64(whole) => Some(*whole),
+        // A sum of the server's.
+        Bson::Double(real) if real.fract() == 0.0 => format!("{real:.0}").parse().ok(),
+        _ => None,
+    }
+}
+
+/// A version as the server keeps it.
+pub(super) fn long(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(corrupt)
+}
+
+/// A time as the server keeps it, the last microsecond rounded up but never past the last second there is.
+pub(super) fn micros_up(time: Timestamp) -> i64 {
+    let micros = time.as_microsecond();
+    let cut_off = time.as_nanosecond() > i128::from(micros) * 1_000;
+    micros.saturating_add(i64::from(cut_off)).min(Timestamp::MAX.as_second() * 1_000_000)
+}
+
+/// The time of a field.
+pub(super) fn time(micros: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_microsecond(micros).map_err(corrupt)
+}
+
+/// When the server itself may forget a document: its own dates have milliseconds.
+pub(super) fn date(time: Timestamp) -> bson::DateTime {
+    bson::DateTime::from_millis(time.as_millisecond().saturating_add(1))
+}
+
+/// An event as it waits in its document.
+pub(super) fn waiting(number: u64, envelope: &Envelope) -> Result<Bson, StoreError> {
+    Ok(Bson::Document(bson::doc! { "n": long(number)?, "event": document(envelope)? }))
+}
+
+pub(super) fn corrupt(error: impl ToString) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}
+
+fn missing(field: &str) -> StoreError {
+    StoreError::Corrupt(format!("a document without {field}"))
+}
+
+/// Every document of a query, read.
+pub(super) async fn all<T>(
+    find: mongodb::action::Find<'_, Document>,
+    read: impl Fn(&Document) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    use futures_util::TryStreamExt;
+    let mut cursor = find.await.map_err(|error| Failed::read(&error))?;
+    let mut found = vec![];
+    while let Some(row) = cursor.try_next().await.map_err(|error| Failed::read(&error))? {
+        found.push(read(&row)?);
+    }
+    Ok(found)
+}
+
+/// The document that a filter finds, read.
+pub(super) async fn first<T>(
+    collection: &Collection<Document>,
+    filter: Document,
+    read: impl Fn(&Document) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let found = collection.find_one(filter).await.map_err(|error| Failed::read(&error))?;
+    found.as_ref().map(read).transpose()
+}
+
+/// How many documents a filter finds.
+pub(super) async fn counted(collection: &Collection<Document>, filter: Document) -> Result<u64, StoreError> {
+    collection.count_documents(filter).await.map_err(|error| Failed::read(&error))
+}
+
+/// Writes a document whose version is still `version`, or makes it when that is 0, with its
+/// events; returns the next version. `fields` are all of its fields but these.
+pub(super) async fn save(
+    collection: &Collection<Document>,
+    id: ObjectId,
+    version: u64,
+    mut fields: Document,
+    events: Vec<Bson>,
+) -> Result<u64, StoreError> {
+    let next = version + 1;
+    fields.insert("version", long(next)?);
+    if version == 0 {
+        fields.insert("_id", id);
+        fields.insert("outbox", events);
+        collection.insert_one(fields).await.map_err(|error| Failed::write(&error))?;
+        return Ok(next);
+    }
+    let mut update = bson::doc! { "$set": fields };
+    if !events.is_empty() {
+        update.insert("$push", bson::doc! { "outbox": { "$each": events } });
+    }
+    let filter = bson::doc! { "_id": id, "version": long(version)?, "gone": { "$ne": true } };
+    let written = collection.update_one(filter, update).await.map_err(|error| Failed::write(&error))?;
+    if written.matched_count == 0 { Err(StoreError::Conflict) } else { Ok(next) }
+}
+
+/// A page of a list and how long the whole list is.
+pub(super) async fn page<T>(
+    collection: &Collection<Document>,
+    filter: Document,
+    sort: Document,
+    skip: u64,
+    limit: u32,
+    read: impl Fn(&Document) -> Result<T, StoreError>,
+) -> Result<crate::store::Page<T>, StoreError> {
+    let total = counted(collection, filter.clone()).await?;
+    // Beyond the end there is nothing to ask for, and servers differ in what they say.
+    let rows = if skip >= total {
+        vec![]
+    } else {
+        all(collection.find(filter).sort(sort).skip(skip).limit(limit.into()), read).await?
+    };
+    Ok(crate::store::Page { rows, total })
+}
+
+/// Deletes up to `limit` of the documents that a filter finds; returns how many.
+pub(super) async fn delete_some(
+    collection: &Collection<Document>,
+    filter: Document,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let find = collection.find(filter).limit(limit.into()).projection(bson::doc! { "_id": 1 });
+    let ids = all(find, |row| Ok(row.get("_id").cloned().unwrap_or(Bson::Null))).await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let deleted = collection.delete_many(bson::doc! { "_id": { "$in": ids } }).await;
+    Ok(deleted.map_err(|error| Failed::write(&error))?.deleted_count)
+}

@@ -1,0 +1,236 @@
+//! The client and its threads, and the deadline of every call.
+//!
+//! The driver's sockets and timers live on threads of their own, whatever thread asks: the
+//! runtime of an HTTP worker may end while others still use the pool.
+//!
+//! **Invariant:** a call is answered within the deadline, and a bounded number is on its way.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bson::{Document, doc};
+use mongodb::{
+    Client, Collection, Database,
+    options::{Acknowledgment, ClientOptions, ReadConcern, WriteConcern},
+};
+use secrecy::ExposeSecret;
+use tokio::{
+    runtime::Runtime,
+    sync::{Notify, Semaphore},
+};
+
+use super::{MongoOptions, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
+use crate::store::{KeepEvent, StoreError};
+
+/// How long the driver looks for a server before it says that there is none.
+const SELECT_WITHIN: Duration = Duration::from_secs(2);
+/// How many threads serve the driver.
+const THREADS: usize = 2;
+
+/// The collections, each in its service's database.
+#[derive(Clone)]
+pub(super) struct Collections {
+    pub users: Collection<Document>,
+    pub dead_tokens: Collection<Document>,
+    pub products: Collection<Document>,
+    pub counters: Collection<Document>,
+    pub files: Collection<Document>,
+    pub stock: Collection<Document>,
+    pub shares: Collection<Document>,
+    pub reservations: Collection<Document>,
+    pub carts: Collection<Document>,
+    pub orders: Collection<Document>,
+    pub idempotency_keys: Collection<Document>,
+    pub payments: Collection<Document>,
+    pub webhooks_seen: Collection<Document>,
+    pub sandbox: Collection<Document>,
+    pub mails: Collection<Document>,
+    pub parked: Collection<Document>,
+    pub webhook_endpoints: Collection<Document>,
+    pub webhook_deliveries: Collection<Document>,
+    pub dashboard_orders: Collection<Document>,
+    pub dashboard_products: Collection<Document>,
+    pub dashboard_notes: Collection<Document>,
+    pub dashboard_applied: Collection<Document>,
+    databases: Vec<Database>,
+}
+
+impl Collections {
+    fn new(client: &Client, prefix: &str) -> Self {
+        let names = ["auth", "product", "inventory", "cart", "order", "payment", "notification", "seller_dashboard"];
+        let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
+        let [auth, product, inventory, cart, order, payment, notification, dashboard] =
+            std::array::from_fn(|at| databases[at].clone());
+        Self {
+            users: auth.collection("users"),
+            dead_tokens: auth.collection("dead_tokens"),
+            products: product.collection("products"),
+            counters: product.collection("counters"),
+            files: product.collection("files"),
+            stock: inventory.collection("stock"),
+            shares: inventory.collection("shares"),
+            reservations: inventory.collection("reservations"),
+            carts: cart.collection("carts"),
+            orders: order.collection("orders"),
+            idempotency_keys: order.collection("idempotency_keys"),
+            payments: payment.collection("payments"),
+            webhooks_seen: payment.collection("webhooks_seen"),
+            sandbox: payment.collection("sandbox"),
+            mails: notification.collection("mails"),
+            parked: notification.collection("parked"),
+            webhook_endpoints: notification.collection("webhook_endpoints"),
+            webhook_deliveries: notification.collection("webhook_deliveries"),
+            dashboard_orders: dashboard.collection("orders"),
+            dashboard_products: dashboard.collection("products"),
+            dashboard_notes: dashboard.collection("notes"),
+            dashboard_applied: dashboard.collection("applied"),
+            databases,
+        }
+    }
+
+    /// The collections whose documents carry events, each with its database's leases.
+    pub(super) fn with_outbox(&self) -> [Outbox; 5] {
+        [
+            ("auth", &self.users),
+            ("product", &self.products),
+            ("inventory", &self.stock),
+            ("order", &self.orders),
+            ("payment", &self.payments),
+        ]
+        .map(|(name, collection)| {
+            let database = self.databases.iter().find(|database| database.name().ends_with(name));
+            let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
+            Outbox { name, events: collection.clone(), leases }
+        })
+    }
+
+    /// Where it stands who tries parked messages again.
+    pub(super) fn parked_leases(&self) -> Collection<Document> {
+        self.databases[6].collection("leases")
+    }
+}
+
+/// A collection whose documents carry events.
+pub(super) struct Outbox {
+    pub name: &'static str,
+    pub events: Collection<Document>,
+    pub leases: Collection<Document>,
+}
+
+/// The open store.
+pub(super) struct Engine {
+    pub(super) collections: Collections,
+    pub(super) written: Arc<Notify>,
+    pub(super) sequence: Arc<Sequence>,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) leases: Arc<Leases>,
+    keep_event: KeepEvent,
+    deadline: Duration,
+    permits: Arc<Semaphore>,
+    /// `None` once it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Engine {
+    pub(super) async fn start(options: MongoOptions) -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("mongo")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (uri, connections, deadline) = (options.uri.clone(), options.connections, options.deadline);
+        let connected = runtime.spawn(async move {
+            // The driver's errors may show the address; ours must not.
+            let mut client = ClientOptions::parse(uri.expose_secret())
+                .await
+                .map_err(|_| StoreError::Unavailable("the address in mongo.uri is not one of MongoDB".to_owned()))?;
+            client.app_name = Some("microbazaar".to_owned());
+            client.server_selection_timeout = Some(SELECT_WITHIN.min(deadline));
+            client.connect_timeout = Some(SELECT_WITHIN.min(deadline));
+            client.max_pool_size = Some(connections);
+            client.read_concern.get_or_insert_with(ReadConcern::local);
+            let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+            client.write_concern = Some(majority);
+            Client::with_options(client).map_err(|error| StoreError::Unavailable(error.to_string()))
+        });
+        let client = connected.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let engine = Self {
+            collections: Collections::new(&client, &options.database_prefix),
+            written: Arc::new(Notify::new()),
+            sequence: Arc::new(Sequence::new()),
+            lanes: Arc::new(Lanes::default()),
+            leases: Arc::new(Leases::new()),
+            keep_event: options.keep_event,
+            deadline,
+            permits: Arc::new(Semaphore::new(options.in_flight)),
+            runtime: Some(runtime),
+        };
+        engine.check().await?;
+        Ok(engine)
+    }
+
+    /// Runs `work` on the driver's threads. It goes on to its end if the caller goes away.
+    pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| StoreError::Busy)?;
+        let runtime = self.runtime.as_ref().ok_or_else(closed)?;
+        let deadline = self.deadline;
+        let task = runtime.spawn(async move {
+            let answer = tokio::time::timeout(deadline, work).await;
+            drop(permit);
+            answer
+        });
+        match task.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_elapsed)) => Err(StoreError::Deadline.into()),
+            Err(error) => Err(StoreError::Unavailable(error.to_string()).into()),
+        }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        let database = self.collections.databases.first().cloned().ok_or_else(closed)?;
+        self.run(async move {
+            database.run_command(doc! { "ping": 1 }).await.map_err(|error| Failed::read(&error))?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn close(&self) -> Result<(), StoreError> {
+        for outbox in self.collections.with_outbox() {
+            let leases = Arc::clone(&self.leases);
+            self.run(async move { leases.give_back(&outbox.leases).await }).await?;
+        }
+        let (leases, parked) = (Arc::clone(&self.leases), self.collections.parked_leases());
+        self.run(async move { leases.give_back(&parked).await }).await
+    }
+
+    pub(super) async fn drop_databases(&self) -> Result<(), StoreError> {
+        for database in self.collections.databases.clone() {
+            self.run(async move { database.drop().await.map_err(|error| Failed::read(&error)) }).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether events of that name are kept.
+    pub(super) fn keeps(&self, name: &'static str) -> bool {
+        (self.keep_event)(name)
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A runtime must not be waited for where others are being driven.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The indexes, made at the start where they are not there yet.
+//!
+//! **Invariant:** a name in this table never changes its meaning: errors are told apart by it.
+
+use std::time::Duration;
+
+use bson::{Document, doc};
+use mongodb::{Collection, IndexModel, options::IndexOptions};
+
+use super::{codec::Failed, engine::Engine};
+use crate::store::StoreError;
+
+/// How an index behaves besides finding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Unique,
+    /// The server removes a document when the time in the field is over.
+    Expiry,
+}
+
+struct Index<'a> {
+    collection: &'a Collection<Document>,
+    name: &'static str,
+    keys: Document,
+    kind: Kind,
+}
+
+pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
+    let all = engine.collections.clone();
+    let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
+    let table = [
+        index(&all.users, "unique_email", doc! { "email": 1 }, Kind::Unique),
+        index(&all.users, "unique_username", doc! { "username": 1 }, Kind::Unique),
+        index(&all.dead_tokens, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+        index(&all.products, "sequence", doc! { "sequence": 1 }, Kind::Plain),
+        index(&all.products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
+        index(&all.stock, "changed", doc! { "changedAt": 1 }, Kind::Plain),
+        index(&all.shares, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+        index(&all.reservations, "expiry_by_state", doc! { "state": 1, "expiresAt": 1 }, Kind::Plain),
+        index(&all.carts, "unique_user", doc! { "user": 1 }, Kind::Unique),
+        index(&all.orders, "unique_cart", doc! { "user": 1, "cartVersion": 1 }, Kind::Unique),
+        index(&all.idempotency_keys, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+        index(&all.orders, "user", doc! { "user": 1, "_id": -1 }, Kind::Plain),
+        index(&all.orders, "due", doc! { "dueAt": 1 }, Kind::Plain),
+        index(&all.payments, "unique_order", doc! { "order": 1 }, Kind::Unique),
+        index(&all.payments, "unique_razorpay_order", doc! { "razorpayOrderId": 1 }, Kind::Unique),
+        index(&all.payments, "due", doc! { "dueAt": 1 }, Kind::Plain),
+        index(&all.webhooks_seen, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+        index(&all.mails, "unique_mail", doc! { "event": 1, "recipient": 1 }, Kind::Unique),
+        index(&all.mails, "number", doc! { "n": -1 }, Kind::Plain),
+        index(&all.mails, "state", doc! { "state": 1, "changedAt": -1 }, Kind::Plain),
+        index(&all.parked, "retry", doc! { "retryAt": 1 }, Kind::Plain),
+        index(&all.webhook_endpoints, "unique_place", doc! { "owner": 1, "slot": 1 }, Kind::Unique),
+        index(&all.webhook_endpoints, "role", doc! { "role": 1 }, Kind::Plain),
+        index(&all.webhook_deliveries, "due", doc! { "dueAt": 1, "n": 1 }, Kind::Plain),
+        index(&all.webhook_deliveries, "log", doc! { "webhook": 1, "n": -1 }, Kind::Plain),
+        index(&all.webhook_deliveries, "age", doc! { "createdAt": 1 }, Kind::Plain),
+        index(&all.dashboard_orders, "seller", doc! { "lines.seller": 1, "createdAt": -1 }, Kind::Plain),
+        index(&all.dashboard_products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
+        index(&all.dashboard_applied, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+    ];
+    for row in table {
+        make(engine, row).await?;
+    }
+    for outbox in all.with_outbox() {
+        let keys = doc! { "outbox.n": 1 };
+        make(engine, Index { collection: &outbox.events, name: "outbox", keys, kind: Kind::Plain }).await?;
+    }
+    Ok(())
+}
+
+async fn make(engine: &Engine, index: Index<'_>) -> Result<(), StoreError> {
+    let collection = index.collection.clone();
+    let mut options = IndexOptions::default();
+    options.name = Some(index.name.to_owned());
+    options.unique = (index.kind == Kind::Unique).then_some(true);
+    options.expire_after = (index.kind == Kind::Expiry).then_some(Duration::ZERO);
+    let model = IndexModel::builder().keys(index.keys).options(options).build();
+    engine
+        .run(async move { collection.create_index(model).await.map(|_| ()).map_err(|error| Failed::read(&error)) })
+        .await
+}

@@ -1,0 +1,63 @@
+//! What nodes tell one another: changed stock, and files that any of them serves.
+
+use async_trait::async_trait;
+use bson::{Binary, doc, spec::BinarySubtype};
+
+use super::{
+    codec::{self, Failed},
+    engine::Engine,
+    stock,
+};
+use crate::{
+    domain::Timestamp,
+    store::{
+        StoreError,
+        shared::{SharedStore, StockChange},
+    },
+};
+
+#[async_trait]
+impl SharedStore for Engine {
+    async fn stock_changed_since(&self, since: Timestamp, limit: u32) -> Result<Vec<StockChange>, StoreError> {
+        let levels = self.collections.stock.clone();
+        self.run(async move {
+            let changed = levels.find(doc! { "changedAt": { "$gte": since.as_microsecond() } });
+            let changed = changed.sort(doc! { "changedAt": 1 }).limit(limit.into());
+            codec::all(changed.projection(stock::counts()), |row| {
+                Ok(StockChange { level: stock::read(row)?, at: codec::time(codec::whole(row, "changedAt")?)? })
+            })
+            .await
+        })
+        .await
+    }
+
+    async fn put_file(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let (files, name) = (self.collections.files.clone(), name.to_owned());
+        let bytes = Binary { subtype: BinarySubtype::Generic, bytes };
+        self.run(async move {
+            let put = files.update_one(doc! { "_id": name }, doc! { "$set": { "bytes": bytes } }).upsert(true);
+            put.await.map(|_| ()).map_err(|error| Failed::write(&error))
+        })
+        .await
+    }
+
+    async fn file(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let (files, name) = (self.collections.files.clone(), name.to_owned());
+        self.run(async move {
+            codec::first(&files, doc! { "_id": name }, |row| {
+                row.get_binary_generic("bytes").cloned().map_err(codec::corrupt)
+            })
+            .await
+        })
+        .await
+    }
+
+    async fn delete_files(&self, names: &[String]) -> Result<(), StoreError> {
+        let (files, names) = (self.collections.files.clone(), names.to_vec());
+        self.run(async move {
+            let deleted = files.delete_many(doc! { "_id": { "$in": names } }).await;
+            deleted.map(|_| ()).map_err(|error| Failed::write(&error))
+        })
+        .await
+    }
+}
