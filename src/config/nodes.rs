@@ -3,6 +3,8 @@
 //! **Invariant:** a process that serves some services has every peer's address that they
 //! call, and stands on servers that the other processes reach too.
 
+use std::path::PathBuf;
+
 use super::{
     Config,
     error::ConfigError,
@@ -53,6 +55,18 @@ pub(super) fn port(read: &mut Reader, services: &Services, port: u16) -> u16 {
     }
     setting.shown = alone.split_port().to_string();
     alone.split_port()
+}
+
+impl Config {
+    /// The folder of this process: one that serves some services has its own, so that several
+    /// can be started beside one another.
+    #[must_use]
+    pub fn own_folder(&self) -> PathBuf {
+        match &self.services {
+            Services::All => self.data_dir.clone(),
+            some @ Services::Some(_) => self.data_dir.join(some.names().join("+")),
+        }
+    }
 }
 
 impl Service {

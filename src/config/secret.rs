@@ -15,6 +15,7 @@ use std::{
 
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use super::{Config, check::JWT_SECRET_MIN};
 
@@ -60,9 +61,13 @@ impl Config {
     /// # Errors
     /// [`SecretError`] when one cannot be read or made.
     pub fn secrets(&self) -> Result<Secrets, SecretError> {
-        let or_kept = |given: &Option<SecretString>, name| match given {
-            Some(secret) => Ok(secret.clone()),
-            None => kept_secret(&self.data_dir, name),
+        // Nodes of one shop have no folder in common, and a payment may be opened by one and
+        // verified by another.
+        let common = self.mongo.uri.as_ref().and(self.jwt_secret.as_ref());
+        let or_kept = |given: &Option<SecretString>, name| match (given, common) {
+            (Some(secret), _) => Ok(secret.clone()),
+            (None, Some(common)) => Ok(derived(common, name)),
+            (None, None) => kept_secret(&self.data_dir, name),
         };
         Ok(Secrets {
             jwt: or_kept(&self.jwt_secret, "jwt_secret")?,
@@ -71,6 +76,12 @@ impl Config {
             razorpay_webhook_secret: or_kept(&self.razorpay.webhook_secret, "sandbox_webhook_secret")?,
         })
     }
+}
+
+/// The secret of this name that all who know `common` make alike.
+fn derived(common: &SecretString, name: &str) -> SecretString {
+    let hash = Sha256::new().chain_update(name).chain_update([0]).chain_update(common.expose_secret()).finalize();
+    SecretString::from(hex::encode(hash))
 }
 
 /// The secret kept as `name` in `folder`, made when there is none.
