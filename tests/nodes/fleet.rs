@@ -76,7 +76,7 @@ impl Fleet {
         let ports: HashMap<_, _> =
             SERVICES.into_iter().zip(held.iter().map(|one| one.local_addr().unwrap().port())).collect();
         let peers = PEERS.into_iter().map(|peer| (peer, ports[peer])).collect();
-        let told = Told { mongo, rabbit, prefix: format!("nodes_{id}_"), secret: SECRET, peers };
+        let told = Told { mongo, rabbit, prefix: format!("n_{id}_"), secret: SECRET, peers };
         let client = microbazaar::integrations::http_client::builder().timeout(PATIENCE).build().unwrap();
         let nodes = Mutex::default();
         Some(Self { told, channel, nodes, ports, folder, client, _connection: connection, _turn: turn })
@@ -194,6 +194,12 @@ impl Fleet {
         self.nodes.lock().clear();
         let options = MongoOptions::new(SecretString::from(self.told.mongo.clone()), self.told.prefix.clone());
         MongoStore::open(options).await.unwrap().drop_databases().await.unwrap();
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.nodes.lock().clear();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
