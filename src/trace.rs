@@ -92,7 +92,7 @@ mod tests {
         let child = trace.child();
         assert_eq!((child.id(), child.to_string().ends_with("-01")), (trace.id(), true));
         assert_ne!(child, trace);
-        assert_eq!(Trace::parse(&Trace::begin().to_string()).is_some(), true);
+        assert!(Trace::parse(&Trace::begin().to_string()).is_some());
         assert!(Trace::parse(&format!("01{}-more", &text[2..])).is_some(), "a later version");
     }
 

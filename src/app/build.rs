@@ -99,7 +99,7 @@ impl App {
     /// # Errors
     /// As [`App::start`].
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
-        let data_dir = DataDir::lock(&config.own_folder())?;
+        let data_dir = DataDir::lock(config.own_folder())?;
         let secrets = config.secrets()?;
         let storage = Storage::open(config, data_dir.path(), options).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));

@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use metrics::gauge;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -62,6 +63,7 @@ pub(super) fn look_at(peers: &[HttpPeer]) -> Vec<JoinHandle<()>> {
         let mut was_up = true;
         loop {
             let there = peer.look().await;
+            gauge!("peer_up", "peer" => peer.service()).set(if peer.is_up() { 1.0 } else { 0.0 });
             if peer.is_up() != was_up {
                 was_up = peer.is_up();
                 tracing::info!(peer = peer.service(), up = was_up, "a peer came or went");

@@ -12,8 +12,11 @@ use super::{
     services::{Service, Services},
 };
 
+/// Whether a key is given.
+type Given = fn(&Config) -> bool;
+
 /// What processes that serve some of the services share, and why.
-const SHARED: [(&str, fn(&Config) -> bool, &str); 3] = [
+const SHARED: [(&str, Given, &str); 3] = [
     ("mongo.uri", |config| config.mongo.uri.is_some(), "the processes share its documents"),
     ("rabbit.url", |config| config.rabbit.url.is_some(), "events travel between the processes by it"),
     ("jwt_secret", |config| config.jwt_secret.is_some(), "the processes take each other's tokens"),

@@ -110,6 +110,11 @@ impl Fleet {
         drop(self.nodes.lock().remove(service).expect("it runs"));
     }
 
+    /// Lets a node do nothing, or go on.
+    pub fn freeze(&self, service: &'static str, frozen: bool) {
+        self.nodes.lock()[service].freeze(frozen);
+    }
+
     /// Starts a node and waits until it listens.
     pub fn restart(&self, service: &'static str) {
         let node = Node::spawn(self.command(service));

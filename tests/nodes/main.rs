@@ -197,6 +197,30 @@ async fn each_peer_is_taken_away_and_given_back_in_the_middle_of_sales() {
     Arc::into_inner(fleet).unwrap().end().await;
 }
 
+#[actix_rt::test]
+async fn a_peer_that_does_nothing_hangs_nobody() {
+    let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
+    let seller = Person::join(&fleet, "seller", "seller").await;
+    let product = seller.product(STOCK).await;
+    fleet.freeze("inventory", true);
+    let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});
+    // Also while it is not known yet: each answer comes within the caller's patience.
+    until("product says that it is away", async || {
+        let answer = fleet.ask(Method::POST, "/api/products", &seller.token, Some(&offer)).await.expect("an answer");
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+        assert!(answer.retry_after.is_some(), "{answer:?}");
+        fleet.readyz("product").await == ("degraded".to_owned(), vec!["peers.inventory".to_owned()])
+    })
+    .await;
+    let shown = fleet.ask(Method::GET, &format!("/api/products/{product}"), "", None).await.expect("an answer");
+    assert_eq!(shown.status, StatusCode::OK, "what is remembered is shown: {shown:?}");
+    fleet.freeze("inventory", false);
+    fleet.until_ready("product").await;
+    seller.product(1).await;
+    drop(seller);
+    Arc::into_inner(fleet).unwrap().end().await;
+}
+
 async fn refunded(buyer: &Person, order: &str) -> bool {
     buyer.get(&format!("/api/payments/order/{order}")).await.body["payment"]["status"] == "REFUNDED"
 }

@@ -72,6 +72,14 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Lets it do nothing (SIGSTOP), or go on (SIGCONT).
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
 impl Drop for Node {
     /// SIGKILL.
     fn drop(&mut self) {

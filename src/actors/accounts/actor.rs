@@ -11,7 +11,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler, ResponseFuture};
+use actix::{Actor, Context, Handler, ResponseActFuture, WrapFuture};
 use tokio::sync::Mutex;
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     messages::{AddAddress, Register, RemoveAddress},
 };
 use crate::{
-    actors::runtime::{happened, takes_traced},
+    actors::runtime::{Traced, happened, within},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
@@ -58,16 +58,15 @@ impl Actor for AccountsActor {
     type Context = Context<Self>;
 }
 
-takes_traced!(AccountsActor: Register);
+type Answer = ResponseActFuture<AccountsActor, Result<User, AccountError>>;
 
-type Answer = ResponseFuture<Result<User, AccountError>>;
-
-impl Handler<Register> for AccountsActor {
+impl Handler<Traced<Register>> for AccountsActor {
     type Result = Answer;
 
-    fn handle(&mut self, message: Register, _: &mut Self::Context) -> Answer {
+    fn handle(&mut self, Traced(message, trace): Traced<Register>, _: &mut Self::Context) -> Answer {
         let inner = Arc::clone(&self.0);
-        Box::pin(in_time(async move { inner.register(message).await }))
+        let work = within(trace, Box::pin(in_time(async move { inner.register(message).await })));
+        Box::pin(work.into_actor(self))
     }
 }
 
@@ -80,7 +79,7 @@ impl Handler<AddAddress> for AccountsActor {
         // One id for all tries: it is the same address.
         let id = AddressId::generate();
         let change = move |user: &mut User| user.add_address(id, postal.clone(), is_default);
-        Box::pin(in_time(async move { inner.change(user, change).await }))
+        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
     }
 }
 
@@ -90,7 +89,7 @@ impl Handler<RemoveAddress> for AccountsActor {
     fn handle(&mut self, message: RemoveAddress, _: &mut Self::Context) -> Answer {
         let inner = Arc::clone(&self.0);
         let change = move |user: &mut User| user.remove_address(message.address);
-        Box::pin(in_time(async move { inner.change(message.user, change).await }))
+        Box::pin(in_time(async move { inner.change(message.user, change).await }).into_actor(self))
     }
 }
 

@@ -106,9 +106,12 @@ pub fn configure(config: &mut ServiceConfig) {
     payment_routes(config);
 }
 
+/// Registers the routes of one service.
+type Routes = fn(&mut ServiceConfig);
+
 /// Registers the routes of the services that are there.
 fn configure_some(config: &mut ServiceConfig, services: &Services) {
-    let of: [(bool, fn(&mut ServiceConfig)); 8] = [
+    let of: [(bool, Routes); 8] = [
         (services.accounts.is_some(), auth_routes),
         (services.catalogue.is_some(), product_routes),
         (services.serves_stock, inventory_routes),
