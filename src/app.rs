@@ -8,6 +8,7 @@ mod build;
 mod commands;
 pub mod dead;
 pub mod demo;
+mod health;
 mod mail;
 mod nodes;
 mod readiness;
@@ -16,6 +17,7 @@ mod storage;
 
 pub use build::{App, Ended};
 pub use commands::{admin_create, backup, fill_demo as demo_command, openapi, rebuild_projections};
+pub use health::health;
 pub use mail::{mail_list, mail_resend, mail_show};
 pub use serve::serve;
 pub use storage::Storage;

@@ -65,6 +65,12 @@ pub enum Command {
     /// Look after the mails, also while the shop runs
     #[command(subcommand)]
     Mail(Mail),
+    /// Ask the server of this configuration how it is
+    Health {
+        /// Whether it can serve, not only whether it lives
+        #[arg(long)]
+        ready: bool,
+    },
     /// Look after messages that no consumer could handle
     #[command(subcommand)]
     Dead(dead::Dead),

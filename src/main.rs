@@ -43,6 +43,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Mail(Mail::List { failed, limit }) => app::mail_list(&config, failed, limit)?,
         Command::Mail(Mail::Show { id }) => app::mail_show(&config, id)?,
         Command::Mail(Mail::Resend { id }) => app::mail_resend(&config, id)?,
+        Command::Health { ready } => app::health(&config, ready)?,
         Command::Dead(command) => return Ok(cli::print(&dead::run(&config, command)?)),
     }
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ use crate::{
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{self, Inventory, StockListener},
+        mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
@@ -64,6 +65,7 @@ pub struct App {
     /// The store, for faults.
     pub storage: Storage,
     outbox: Outbox,
+    mails: Option<Mails>,
     runtime: Arc<Runtime>,
     watch: Arc<Watch>,
     server: ServerHandle,
@@ -104,17 +106,17 @@ impl App {
         let storage = Storage::open(config, data_dir.path(), options).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
-        let Started { services, exposed, outbox, rabbit, neighbours } = parts.services(data_dir.path())?;
+        let Started { services, exposed, outbox, rabbit, mails, neighbours } = parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let besides = Besides { rabbit, catalogue: services.catalogue.clone(), neighbours };
+        let besides = Besides { rabbit, catalogue: services.catalogue.clone(), mails: mails.clone(), neighbours };
         let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
         let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { address, services, storage, outbox, runtime, watch, server: handle, _data_dir: data_dir })
+        Ok(Self { address, services, storage, outbox, mails, runtime, watch, server: handle, _data_dir: data_dir })
     }
 
     /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
@@ -125,9 +127,17 @@ impl App {
         self.watch.draining();
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
-        if let Some(webhooks) = &self.services.webhooks {
-            webhooks.finish(END_WITHIN).await;
-        }
+        let webhooks = async {
+            if let Some(webhooks) = &self.services.webhooks {
+                webhooks.finish(END_WITHIN).await;
+            }
+        };
+        let mails = async {
+            if let Some(mails) = &self.mails {
+                mails.finish(END_WITHIN).await;
+            }
+        };
+        tokio::join!(webhooks, mails);
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         self.storage.close().await?;
@@ -156,6 +166,7 @@ struct Started {
     exposed: Exposed,
     outbox: Outbox,
     rabbit: Option<RabbitBridge>,
+    mails: Option<Mails>,
     /// The services in other processes.
     neighbours: Vec<HttpPeer>,
 }
@@ -200,10 +211,12 @@ impl Parts<'_> {
             true => Some(self.webhooks(&stores, &peers)?),
             false => None,
         };
-        let mut consumers: Vec<Arc<dyn Consumer>> = vec![];
+        let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
         if let Some(webhooks) = &webhooks {
             let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-            let email = EmailChannel::new(peers.clone(), super::mail::mailer(config, &stores)?, shop);
+            let (mailer, sending) = super::mail::mailer(config, runtime, &stores)?;
+            mails = sending;
+            let email = EmailChannel::new(peers.clone(), mailer, shop);
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
             let telling = WebhookChannel::new(webhooks.clone());
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(telling))));
@@ -233,7 +246,7 @@ impl Parts<'_> {
             sandbox,
             mailbox,
         };
-        Ok(Started { services, exposed, outbox, rabbit, neighbours })
+        Ok(Started { services, exposed, outbox, rabbit, mails, neighbours })
     }
 
     fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {

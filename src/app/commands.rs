@@ -99,9 +99,11 @@ pub fn rebuild_projections(config: &Config) -> Result<()> {
 }
 
 fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(Storage) -> F) -> Result<T> {
-    let data_dir = DataDir::lock(&config.data_dir)?;
+    // A database that nodes share needs no lock: this may run beside them.
+    let alone = config.mongo.uri.is_none().then(|| DataDir::lock(&config.data_dir)).transpose()?;
     actix_rt::System::new().block_on(async {
-        let storage = Storage::open(config, data_dir.path(), SqliteOptions::default()).await?;
+        let folder = alone.as_ref().map_or(config.data_dir.as_path(), DataDir::path);
+        let storage = Storage::open(config, folder, SqliteOptions::default()).await?;
         let done = work(storage.clone()).await;
         storage.close().await?;
         done

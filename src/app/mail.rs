@@ -11,29 +11,37 @@ use anyhow::{Context, Result, bail};
 
 use super::{Storage, commands::print};
 use crate::{
+    actors::{
+        mail_sender::{Mails, ResendError, Resent, resend},
+        runtime::Runtime,
+    },
     config::Config,
-    integrations::smtp::{MailboxMailer, Mailer, SmtpMailer},
+    integrations::smtp::{MailboxMailer, Mailer, SmtpClient},
     store::{
         MailboxStore, Stores,
         mailbox::{MailRecord, MailState},
     },
 };
 
-/// The mailer of this configuration: SMTP where a server is given, else the mailbox.
+/// Who takes mails on by this configuration: where a mail server is given, the delivery log
+/// with its sender, else the mailbox.
 ///
 /// # Errors
 /// One sentence that names the key that cannot be used.
-pub(super) fn mailer(config: &Config, stores: &Stores) -> Result<Arc<dyn Mailer>> {
-    Ok(match smtp(config, &stores.mailbox)? {
-        Some(smtp) => Arc::new(smtp),
-        None => Arc::new(MailboxMailer::new(Arc::clone(&stores.mailbox))),
+pub(super) fn mailer(config: &Config, runtime: &Runtime, stores: &Stores) -> Result<(Arc<dyn Mailer>, Option<Mails>)> {
+    let mailbox = Arc::clone(&stores.mailbox);
+    Ok(match smtp(config)? {
+        Some(smtp) => {
+            let mails = Mails::start(runtime, mailbox, Arc::new(smtp), config.rabbit.retry_delays.to_vec());
+            (Arc::new(mails.clone()), Some(mails))
+        }
+        None => (Arc::new(MailboxMailer::new(mailbox)), None),
     })
 }
 
-fn smtp(config: &Config, mailbox: &Arc<dyn MailboxStore>) -> Result<Option<SmtpMailer>> {
+fn smtp(config: &Config) -> Result<Option<SmtpClient>> {
     let Some(server) = config.mail_server()? else { return Ok(None) };
-    let (from, unsubscribe) = (&config.email.from, config.email.unsubscribe.as_deref());
-    Ok(Some(SmtpMailer::try_new(&server, from, unsubscribe, Arc::clone(mailbox))?))
+    Ok(Some(SmtpClient::try_new(&server, &config.email.from, config.email.unsubscribe.as_deref())?))
 }
 
 /// Prints the newest mails, or the failed ones, a line each.
@@ -73,6 +81,7 @@ pub fn mail_show(config: &Config, id: u64) -> Result<()> {
         ("state", record.state.as_str().to_owned()),
         ("tries", record.attempts.to_string()),
         ("changed", record.changed_at.to_string()),
+        ("next try", record.next_try_at.map_or_else(|| "-".to_owned(), |at| at.to_string())),
         ("reason", record.reason.clone().unwrap_or_else(|| "-".to_owned())),
         ("to", mail.to.clone()),
         ("subject", mail.subject.clone()),
@@ -85,20 +94,29 @@ pub fn mail_show(config: &Config, id: u64) -> Result<()> {
     Ok(())
 }
 
-/// Sends a mail again by the mail server, whatever became of it before.
+/// Sends a mail again by the mail server, whatever became of it before. Waits while a running
+/// server is at it.
 ///
 /// # Errors
 /// When no mail server is given, there is no such mail, or it is not taken.
 pub fn mail_resend(config: &Config, id: u64) -> Result<()> {
-    let to = beside(config, |mailbox| async move {
-        let Some(smtp) = smtp(config, &mailbox)? else {
+    let (to, resent) = beside(config, |mailbox| async move {
+        let Some(smtp) = smtp(config)? else {
             bail!("smtp.url is not set, so there is no mail server to send by");
         };
         let record = found(&*mailbox, id).await?;
-        smtp.resend(&record).await.with_context(|| format!("mail {id} failed again"))?;
-        Ok(record.mail.to)
+        let resent = match resend(&*mailbox, &smtp, &config.rabbit.retry_delays, &record).await {
+            Err(ResendError::Refused(error)) => Err(error).with_context(|| format!("mail {id} failed again"))?,
+            Err(ResendError::Busy) => bail!("mail {id} is being sent at this moment; see: microbazaar mail list"),
+            other => other?,
+        };
+        Ok((record.mail.to, resent))
     })?;
-    print(&format!("mail {id} is sent to {}", plain(&to)));
+    let to = plain(&to);
+    print(&match resent {
+        Resent::Now => format!("mail {id} is sent to {to}"),
+        Resent::BySender => format!("mail {id} was sent to {to} just now, by the server that runs"),
+    });
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::nodes;
 use crate::{
-    actors::{catalogue::Catalogue, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
     peers::http::HttpPeer,
@@ -31,6 +31,8 @@ pub(super) struct Besides {
     pub(super) rabbit: Option<RabbitBridge>,
     /// The catalogue, whose search index is made at start.
     pub(super) catalogue: Option<Catalogue>,
+    /// Who sends mails by a mail server.
+    pub(super) mails: Option<Mails>,
     /// The services in other processes.
     pub(super) neighbours: Vec<HttpPeer>,
 }
@@ -47,6 +49,12 @@ pub struct Watch {
 
 fn store_part(state: PartState, detail: Option<String>) -> Part {
     Part { name: "store".to_owned(), state, detail }
+}
+
+/// A part that the process can serve without, and what is so while it is away.
+fn dispensable(name: &str, up: bool, while_away: &str) -> Part {
+    let state = if up { PartState::Up } else { PartState::Degraded };
+    Part { name: name.to_owned(), state, detail: (!up).then(|| while_away.to_owned()) }
 }
 
 impl Watch {
@@ -111,6 +119,7 @@ impl Watch {
             parts: std::iter::once(self.store.lock().clone())
                 .chain(self.broker())
                 .chain(self.search())
+                .chain(self.mail_server())
                 .chain(nodes::parts(&self.besides.neighbours))
                 .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
@@ -128,9 +137,13 @@ impl Watch {
     /// The broker, where one is used: without it the shop sells on and events wait.
     fn broker(&self) -> Option<Part> {
         let up = self.besides.rabbit.as_ref()?.is_up();
-        let detail = (!up).then(|| "events wait in the outbox".to_owned());
-        let state = if up { PartState::Up } else { PartState::Degraded };
-        Some(Part { name: "rabbitmq".to_owned(), state, detail })
+        Some(dispensable("rabbitmq", up, "events wait in the outbox"))
+    }
+
+    /// The mail server, where one is used: without it the shop sells on and mails wait.
+    fn mail_server(&self) -> Option<Part> {
+        let up = self.besides.mails.as_ref()?.is_up();
+        Some(dispensable("smtp", up, "mails wait in the delivery log"))
     }
 
     /// From now on the process is not ready: it is about to end.

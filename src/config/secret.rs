@@ -13,9 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hmac::{Hmac, KeyInit, Mac};
 use rand::TryRngCore;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use super::{Config, check::JWT_SECRET_MIN};
 
@@ -61,27 +62,32 @@ impl Config {
     /// # Errors
     /// [`SecretError`] when one cannot be read or made.
     pub fn secrets(&self) -> Result<Secrets, SecretError> {
-        // Nodes of one shop have no folder in common, and a payment may be opened by one and
-        // verified by another.
-        let common = self.mongo.uri.as_ref().and(self.jwt_secret.as_ref());
-        let or_kept = |given: &Option<SecretString>, name| match (given, common) {
-            (Some(secret), _) => Ok(secret.clone()),
-            (None, Some(common)) => Ok(derived(common, name)),
-            (None, None) => kept_secret(&self.data_dir, name),
+        let or_kept = |given: &Option<SecretString>, name: &'static str| match given {
+            Some(secret) => Ok(secret.clone()),
+            None => kept_secret(&self.data_dir, name),
+        };
+        let jwt = or_kept(&self.jwt_secret, "jwt_secret")?;
+        // The sandbox's pages are in the store: nodes that share it have to sign alike.
+        let sandbox = |given: &Option<SecretString>, name: &'static str| match given {
+            None if self.mongo.uri.is_some() => Ok(derived_secret(&jwt, name)),
+            given => or_kept(given, name),
         };
         Ok(Secrets {
-            jwt: or_kept(&self.jwt_secret, "jwt_secret")?,
+            razorpay_key_secret: sandbox(&self.razorpay.key_secret, "sandbox_key_secret")?,
+            razorpay_webhook_secret: sandbox(&self.razorpay.webhook_secret, "sandbox_webhook_secret")?,
+            jwt,
             razorpay_key_id: self.razorpay.key_id.clone().unwrap_or_else(|| SANDBOX_KEY_ID.to_owned()),
-            razorpay_key_secret: or_kept(&self.razorpay.key_secret, "sandbox_key_secret")?,
-            razorpay_webhook_secret: or_kept(&self.razorpay.webhook_secret, "sandbox_webhook_secret")?,
         })
     }
 }
 
-/// The secret of this name that all who know `common` make alike.
-fn derived(common: &SecretString, name: &str) -> SecretString {
-    let hash = Sha256::new().chain_update(name).chain_update([0]).chain_update(common.expose_secret()).finalize();
-    SecretString::from(hex::encode(hash))
+/// A secret that every process makes alike which has the same `from`.
+fn derived_secret(from: &SecretString, name: &str) -> SecretString {
+    // A key of any length is taken, so the other arm is never used.
+    let mut mac = Hmac::<Sha256>::new_from_slice(from.expose_secret().as_bytes())
+        .unwrap_or_else(|_| Hmac::<Sha256>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
+    mac.update(name.as_bytes());
+    SecretString::from(hex::encode(mac.finalize().into_bytes()))
 }
 
 /// The secret kept as `name` in `folder`, made when there is none.

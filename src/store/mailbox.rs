@@ -1,5 +1,8 @@
 //! Mails and what became of them: the delivery log, and the embedded mailbox.
 //!
+//! A mail is claimed for a while before it is sent, so that two nodes do not send it at once;
+//! who lost its claim meanwhile writes nothing.
+//!
 //! **Invariant:** there is one record for each event and address, and one that says `sent`
 //! never says anything else again.
 
@@ -69,6 +72,17 @@ pub struct MailRecord {
     pub reason: Option<String>,
     /// When its state was written.
     pub changed_at: Timestamp,
+    /// When it is tried next, while it waits.
+    pub next_try_at: Option<Timestamp>,
+}
+
+/// A mail to be sent by whoever claimed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedMail {
+    /// The mail, as it was when it was claimed.
+    pub record: MailRecord,
+    /// Until when nobody else has it; names the claim.
+    pub lease: Timestamp,
 }
 
 /// What came of one try to send a mail.
@@ -76,8 +90,13 @@ pub struct MailRecord {
 pub enum MailOutcome {
     /// The mail server has taken it.
     Sent,
-    /// Not now, because of this.
-    Waiting(String),
+    /// It is to be tried again.
+    Waiting {
+        /// Why it was not taken.
+        reason: String,
+        /// When.
+        next_try_at: Timestamp,
+    },
     /// It is not tried again by itself, because of this.
     Failed(String),
 }
@@ -89,12 +108,30 @@ pub trait MailboxStore: Send + Sync {
     /// returns whether it was not there yet.
     async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError>;
 
-    /// The record of a mail that is to be sent, made as [`MailState::Waiting`] when there is
-    /// none for this event and address.
-    async fn open(&self, event: EventId, mail: &Mail) -> Result<MailRecord, StoreError>;
+    /// Puts a mail into the log as [`MailState::Waiting`], due at once, unless there is one for
+    /// this event and address in whatever state; returns whether it was not there yet.
+    async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError>;
 
-    /// Writes what came of a try, which is counted, at `now`. Once sent, a mail stays so.
-    async fn settle(&self, id: u64, outcome: &MailOutcome, now: Timestamp) -> Result<(), StoreError>;
+    /// Claims up to `limit` waiting mails that are due at `now`, longest due first, until `lease`.
+    async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedMail>, StoreError>;
+
+    /// Claims the mail with this number, whatever became of it, until `lease`; `None` when
+    /// there is none, or another claim holds at `now`.
+    async fn claim_one(&self, id: u64, now: Timestamp, lease: Timestamp) -> Result<Option<ClaimedMail>, StoreError>;
+
+    /// Writes what came of a try, which is counted, at `now`, and ends the claim; of a mail that
+    /// says sent, anything else than that only ends the claim. Returns whether the claim still
+    /// held; nothing is written if not.
+    async fn settle(
+        &self,
+        id: u64,
+        lease: Timestamp,
+        outcome: &MailOutcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// How many wait.
+    async fn waiting(&self) -> Result<u64, StoreError>;
 
     /// The newest mails, newest first.
     async fn list(&self, limit: u32) -> Result<Vec<Mail>, StoreError>;
@@ -105,7 +142,8 @@ pub trait MailboxStore: Send + Sync {
     /// The record with this number.
     async fn record(&self, id: u64) -> Result<Option<MailRecord>, StoreError>;
 
-    /// Forgets up to `limit` mails that were sent or kept before `before`; returns how many.
-    /// The newest of all stays, so that its number is not given out again.
-    async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Forgets up to `limit` mails that were sent or kept before `done_before`, or have failed
+    /// before `failed_before`; returns how many. The newest of all stays, so that its number is
+    /// not given out again.
+    async fn forget(&self, done_before: Timestamp, failed_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -13,6 +13,7 @@ mod certificate;
 mod letters;
 mod login;
 mod lost;
+mod mute;
 mod purchase;
 mod receiver;
 mod shop;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     receiver::Receiver,
-    shop::{Folder, Shop, config, text},
+    shop::{Folder, Shop, config},
     until,
 };
 
@@ -19,16 +19,7 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
     let client = &shop.client;
     let (mira, asha) = ("mira@example.com", "asha@example.com");
     let (seller, buyer) = (client.join(mira, "seller").await, client.join(asha, "user").await);
-    let new = json!({"title": "Brass lamp ✨", "priceAmount": 10, "stock": 100});
-    let product = text(&client.post("/api/products", &seller, &new).await["product"]["_id"]);
-    client.post("/api/cart/items", &buyer, &json!({"productId": product, "quantity": 2})).await;
-    let address = json!({"street": "1 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
-    let placed = client.post("/api/orders", &buyer, &json!({ "shippingAddress": address })).await;
-    let order = text(&placed["order"]["_id"]);
-    let opened = client.post(&format!("/api/payments/create/{order}"), &buyer, &json!({})).await;
-    let sandbox = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
-    let paid = client.post(&sandbox, &buyer, &json!({"outcome": "success"})).await;
-    client.post("/api/payments/verify", &buyer, &paid).await;
+    let order = client.purchase(&client.offer(&seller).await, &buyer).await;
     client.post(&format!("/api/orders/{order}/ship"), &seller, &json!({})).await;
 
     let records = shop.until_log(MailState::Sent, 6).await;

@@ -122,6 +122,35 @@ impl Client {
         sent.is_ok_and(|answer| answer.status().is_success())
     }
 
+    pub async fn get_text(&self, path: &str) -> String {
+        self.http.get(format!("{}{path}", self.base)).send().await.unwrap().text().await.unwrap()
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Value {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Offers a product; returns its id.
+    pub async fn offer(&self, seller: &str) -> String {
+        let new = json!({"title": "Brass lamp ✨", "priceAmount": 10, "stock": 100});
+        text(&self.post("/api/products", seller, &new).await["product"]["_id"])
+    }
+
+    /// Buys two of a product and pays; returns the order's id.
+    pub async fn purchase(&self, product: &str, buyer: &str) -> String {
+        self.post("/api/cart/items", buyer, &json!({"productId": product, "quantity": 2})).await;
+        let address = json!({"street": "1 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
+        let placed = self.post("/api/orders", buyer, &json!({ "shippingAddress": address })).await;
+        let order = text(&placed["order"]["_id"]);
+        let opened = self.post(&format!("/api/payments/create/{order}"), buyer, &json!({})).await;
+        let sandbox = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
+        let paid = self.post(&sandbox, buyer, &json!({"outcome": "success"})).await;
+        self.post("/api/payments/verify", buyer, &paid).await;
+        order
+    }
+
     pub async fn mailbox(&self) -> Vec<Value> {
         let request = self.http.get(format!("{}/dev/mailbox", self.base)).header("accept", "application/json");
         let mails: Value = request.send().await.unwrap().json().await.unwrap();

@@ -17,7 +17,7 @@ use crate::{
     peers::{Accounts, PeerError, Peers},
     store::{
         MailboxStore, StoreError,
-        mailbox::{MailOutcome, MailRecord, MailState},
+        mailbox::{ClaimedMail, MailOutcome, MailRecord, MailState},
     },
 };
 
@@ -51,12 +51,24 @@ impl MailboxStore for Mailbox {
     }
 
     // Nothing is sent from this mailbox.
-    async fn open(&self, _: EventId, _: &Mail) -> Result<MailRecord, StoreError> {
+    async fn open(&self, _: EventId, _: &Mail) -> Result<bool, StoreError> {
         Err(StoreError::Unavailable("no log".into()))
     }
 
-    async fn settle(&self, _: u64, _: &MailOutcome, _: Timestamp) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("no log".into()))
+    async fn claim(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<Vec<ClaimedMail>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn claim_one(&self, _: u64, _: Timestamp, _: Timestamp) -> Result<Option<ClaimedMail>, StoreError> {
+        Ok(None)
+    }
+
+    async fn settle(&self, _: u64, _: Timestamp, _: &MailOutcome, _: Timestamp) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn waiting(&self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn records(&self, _: Option<MailState>, _: u32) -> Result<Vec<MailRecord>, StoreError> {
@@ -67,7 +79,7 @@ impl MailboxStore for Mailbox {
         Ok(None)
     }
 
-    async fn forget(&self, _: Timestamp, _: u32) -> Result<u64, StoreError> {
+    async fn forget(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

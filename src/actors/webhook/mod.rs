@@ -12,22 +12,18 @@ mod registry;
 mod sender;
 mod tell;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
 
 pub use error::WebhookFailure;
 pub use registry::{Caller, NewWebhook, WebhookPatch};
 pub use sender::WebhookSender;
 
-use super::runtime::{Handle, Limits, Runtime};
+use super::{
+    runtime::{Handle, Limits, Runtime},
+    send_loop::SendLoop,
+};
 use crate::{
     integrations::webhook::{WebhookClient, address::UrlRules},
     peers::Peers,
@@ -63,11 +59,8 @@ struct Shared {
     peers: Peers,
     client: WebhookClient,
     settings: WebhookSettings,
-    /// Wakes the sender.
-    due: Notify,
-    /// One for each attempt under way.
-    slots: Arc<Semaphore>,
-    ending: AtomicBool,
+    /// What is on its way.
+    sending: SendLoop,
     known: Mutex<Known>,
 }
 
@@ -96,9 +89,7 @@ impl Webhooks {
             peers,
             client,
             settings,
-            due: Notify::new(),
-            slots: Arc::new(Semaphore::new(usize::try_from(AT_ONCE).unwrap_or(1))),
-            ending: AtomicBool::new(false),
+            sending: SendLoop::new("webhooks", AT_ONCE),
             known: Mutex::default(),
         });
         let of_actor = Arc::clone(&shared);
@@ -115,9 +106,8 @@ impl Webhooks {
 
     /// Begins no more attempts, and waits for those under way.
     pub async fn finish(&self, within: Duration) {
-        self.shared.ending.store(true, Ordering::Release);
         // What is not finished by then is sent again after its claim is over.
-        let _late = tokio::time::timeout(within, self.shared.slots.acquire_many(AT_ONCE)).await;
+        self.shared.sending.finish(within).await;
     }
 }
 

@@ -186,7 +186,7 @@ impl Webhooks {
             match store.save(&webhook).await {
                 Ok(version) => {
                     self.shared.changed();
-                    self.shared.due.notify_one();
+                    self.shared.sending.wake();
                     return Ok(Webhook { version, ..webhook });
                 }
                 Err(StoreError::Conflict) => {}
@@ -236,7 +236,7 @@ impl Webhooks {
             return Err(WebhookFailure::SwitchedOff);
         }
         let found = self.shared.store.redeliver(id, delivery, Timestamp::now()).await?;
-        self.shared.due.notify_one();
+        self.shared.sending.wake();
         found.ok_or(WebhookFailure::NoSuchDelivery)
     }
 
@@ -253,7 +253,7 @@ impl Webhooks {
             Enqueued::NotActive => return Err(WebhookFailure::SwitchedOff),
             Enqueued::Overflow => return Err(WebhookFailure::Overflow),
         }
-        self.shared.due.notify_one();
+        self.shared.sending.wake();
         Ok(delivery)
     }
 

@@ -4,21 +4,21 @@
 //! store does not take what came of an attempt, the claim ends by itself and the delivery is
 //! sent again, with the same `webhook-id`.
 //!
-//! **Invariant:** at most [`AT_ONCE`] attempts are under way, two for one webhook and eight
+//! **Invariant:** at most [`super::AT_ONCE`] attempts are under way, two for one webhook and eight
 //! for one owner, so that a receiver that is slow holds up no other.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
 
-use super::{AT_ONCE, Shared};
+use super::Shared;
 use crate::{
+    actors::send_loop::Every,
     domain::webhook::{Attempt, DeliveryState, Webhook, WebhookDelivery, told_as},
     integrations::webhook::{Answer, Message},
     store::{
@@ -33,8 +33,6 @@ const PER_WEBHOOK: u32 = 2;
 const PER_OWNER: u32 = 8;
 /// How long a claim outlasts the longest attempt.
 const GRACE: Duration = Duration::from_secs(5);
-/// How often to look for what is due when nothing wakes it.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often to count.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 /// How often to forget.
@@ -67,23 +65,10 @@ impl Actor for WebhookSender {
 
 impl Shared {
     async fn run(&self) {
-        let mut sending = FuturesUnordered::new();
-        let (mut counted, mut forgot) = (None, None);
-        loop {
-            self.keep_books(&mut counted, &mut forgot).await;
-            let free = AT_ONCE.saturating_sub(u32::try_from(sending.len()).unwrap_or(AT_ONCE));
-            if free > 0 && !self.ending.load(Ordering::Acquire) {
-                match self.claim(free).await {
-                    Ok(claimed) => sending.extend(claimed.into_iter().map(|claimed| self.attempt(claimed))),
-                    Err(error) => tracing::warn!(%error, "webhooks wait"),
-                }
-            }
-            tokio::select! {
-                Some(()) = sending.next() => {}
-                () = self.due.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
+        let (mut counted, mut forgot) = (Every::default(), Every::default());
+        let books = async || self.keep_books(&mut counted, &mut forgot).await;
+        let claim = async |free| self.claim(free).await;
+        self.sending.run(books, claim, async |claimed| self.attempt(claimed).await).await;
     }
 
     async fn claim(&self, all: u32) -> Result<Vec<Claimed>, StoreError> {
@@ -95,7 +80,6 @@ impl Shared {
 
     /// Sends one delivery and enters what came of it.
     async fn attempt(&self, claimed: Claimed) {
-        let Ok(_slot) = self.slots.acquire().await else { return };
         let Claimed { webhook, mut delivery, lease } = claimed;
         let owner = match self.peers.accounts() {
             Ok(accounts) => accounts.role(webhook.owner).await,
@@ -164,20 +148,17 @@ impl Shared {
     }
 
     /// Counts, and forgets what is old, from time to time.
-    async fn keep_books(&self, counted: &mut Option<Instant>, forgot: &mut Option<Instant>) {
-        let is_time = |last: &Option<Instant>, every| last.is_none_or(|last| last.elapsed() >= every);
-        if is_time(counted, COUNT_EVERY) {
-            *counted = Some(Instant::now());
-            if let Err(error) = self.count().await {
-                tracing::debug!(%error, "webhooks could not be counted");
-            }
+    async fn keep_books(&self, counted: &mut Every, forgot: &mut Every) {
+        if counted.is_due(COUNT_EVERY)
+            && let Err(error) = self.count().await
+        {
+            tracing::debug!(%error, "webhooks could not be counted");
         }
-        if is_time(forgot, FORGET_EVERY) {
-            *forgot = Some(Instant::now());
+        if forgot.is_due(FORGET_EVERY) {
             let before = Timestamp::now().saturating_sub(KEEP).unwrap_or(Timestamp::UNIX_EPOCH);
             match self.store.forget(before, FORGET_AT_ONCE).await {
                 // There may be more: the next turn goes on.
-                Ok(gone) if gone >= u64::from(FORGET_AT_ONCE) => *forgot = None,
+                Ok(gone) if gone >= u64::from(FORGET_AT_ONCE) => forgot.again(),
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "old deliveries could not be forgotten for now"),
             }

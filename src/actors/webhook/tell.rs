@@ -65,7 +65,7 @@ impl Webhooks {
             }
         }
         if any {
-            self.shared.due.notify_one();
+            self.shared.sending.wake();
         }
         Ok(())
     }

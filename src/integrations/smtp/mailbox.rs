@@ -1,4 +1,5 @@
-//! The embedded mailbox: mails are kept in the store and shown by the shop itself.
+//! The embedded mailbox: mails are kept in the store and shown by the shop itself. Cleaning
+//! up is part of keeping, since the mailbox grows by nothing else.
 //!
 //! **Invariant:** one mail for each event and address, however often it is sent.
 

@@ -1,14 +1,14 @@
 //! Sending mail.
 //!
-//! [`SmtpMailer`] sends by SMTP and keeps a delivery log; the embedded stand-in is
-//! [`MailboxMailer`], which keeps mails instead of sending them.
+//! [`SmtpClient`] sends by SMTP, for whoever works off the delivery log; the embedded stand-in
+//! is [`MailboxMailer`], which keeps mails instead of sending them.
 //!
 //! **Invariant:** nothing that somebody typed begins a header, and no secret is in an error
 //! or a log line.
 
+mod client;
 mod compose;
 mod mailbox;
-mod mailer;
 mod pool;
 mod retention;
 #[cfg(test)]
@@ -20,8 +20,9 @@ use async_trait::async_trait;
 
 pub use crate::store::mailbox::Mail;
 use crate::{domain::ids::EventId, store::StoreError};
+pub use client::{SetupError, SmtpClient};
 pub use mailbox::MailboxMailer;
-pub use mailer::{SetupError, SmtpMailer};
+pub(crate) use retention::Retention;
 
 /// Why a mail was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,14 +56,30 @@ impl From<StoreError> for MailError {
     }
 }
 
-/// Sends mails.
+/// Takes mails on.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends `mail`, which tells of `event`; where the way allows it, once for each event
-    /// and address. `Ok` says that nobody has to try again: it was sent, or its refusal is
-    /// recorded.
+    /// Keeps `mail`, which tells of `event`, or stores durably that it is to be sent: once for
+    /// each event and address. It waits for no mail server.
     ///
     /// # Errors
     /// [`MailError`].
     async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError>;
+}
+
+/// Sends mails at once.
+#[async_trait]
+pub trait MailTransport: Send + Sync {
+    /// Sends `mail`, which tells of `event`, and ends with the server's word about it. The same
+    /// mail about the same event has the same `Message-ID` each time.
+    ///
+    /// # Errors
+    /// [`MailError`].
+    async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError>;
+
+    /// Whether the server was there when it was last looked for.
+    fn is_up(&self) -> bool;
+
+    /// Whether there is no use in sending for the moment.
+    fn is_pausing(&self) -> bool;
 }

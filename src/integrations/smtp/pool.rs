@@ -46,6 +46,8 @@ const PROBE_WITHIN: Duration = Duration::from_secs(3);
 const IDLE_FOR: Duration = Duration::from_secs(30);
 /// How long nobody tries to log in after a login was refused, since servers lock accounts.
 const LOGIN_PAUSE: Duration = Duration::from_secs(5);
+/// The least time that nobody tries to connect after a try failed.
+const AWAY_PAUSE: Duration = Duration::from_millis(200);
 /// The longest text of a server that is repeated, in characters.
 const SAID_MAX: usize = 300;
 
@@ -94,6 +96,16 @@ impl Pool {
         })
     }
 
+    /// Whether the last try to connect succeeded, or none was made.
+    pub(super) fn is_up(&self) -> bool {
+        self.trouble.lock().is_none()
+    }
+
+    /// Whether nobody tries to connect for the moment.
+    pub(super) fn is_pausing(&self) -> bool {
+        self.trouble.lock().as_ref().is_some_and(|(until, _)| Instant::now() < *until)
+    }
+
     /// Sends a mail.
     pub(super) async fn send(&self, mail: &Outgoing) -> Result<(), MailError> {
         let late = || Err(MailError::Temporary("the mail server did not answer in time".to_owned()));
@@ -106,6 +118,7 @@ impl Pool {
         let mut connection = self.connection().await?;
         match connection.send(&mail.envelope, &mail.bytes).await {
             Ok(_taken) => {
+                *self.trouble.lock() = None;
                 let runtime = runtime::Handle::current().id();
                 self.idle.lock().push(Idle { connection, runtime, since: Instant::now() });
                 Ok(())
@@ -154,7 +167,7 @@ impl Pool {
             }
             // A failed try is not made again for as long as it took, so that a server
             // which swallows connections holds up no long row of mails.
-            Err(Trouble::Away(why)) => (began.elapsed(), why),
+            Err(Trouble::Away(why)) => (began.elapsed().max(AWAY_PAUSE), why),
             Err(Trouble::Login(why)) => {
                 self.tell_operator(&why);
                 (LOGIN_PAUSE, why)

@@ -1,9 +1,6 @@
 //! How long mails are remembered.
 //!
-//! Cleaning up is part of sending, since the log grows by nothing else.
-//!
-//! **Invariant:** a mail that waits or has failed is not forgotten, and one turn forgets a
-//! bounded number.
+//! **Invariant:** a mail that waits is not forgotten, and one turn forgets a bounded number.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +12,8 @@ use crate::{domain::Timestamp, store::MailboxStore};
 /// How long a mail that was sent or kept is remembered. Much longer than its event may
 /// come a second time.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a mail that has failed is remembered: somebody may yet send it again.
+const REMEMBER_FAILED: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// How often to look.
 const EVERY: Duration = Duration::from_hours(1);
 /// How many to forget at once.
@@ -22,19 +21,20 @@ const AT_ONCE: u32 = 1_000;
 
 /// Forgets old mails now and then.
 #[derive(Default)]
-pub(super) struct Retention {
+pub(crate) struct Retention {
     looked: Mutex<Option<Instant>>,
 }
 
 impl Retention {
     /// Forgets what is old, unless that was done within the hour.
-    pub(super) async fn tidy(&self, store: &dyn MailboxStore) {
+    pub(crate) async fn tidy(&self, store: &dyn MailboxStore) {
         if !self.is_due() {
             return;
         }
-        let before = Timestamp::now().saturating_sub(REMEMBER).unwrap_or(Timestamp::UNIX_EPOCH);
-        match store.forget(before, AT_ONCE).await {
-            // There may be more: the next mail sees to it.
+        let now = Timestamp::now();
+        let ago = |age| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        match store.forget(ago(REMEMBER), ago(REMEMBER_FAILED), AT_ONCE).await {
+            // There may be more: the next call sees to it.
             Ok(count) if count >= u64::from(AT_ONCE) => *self.looked.lock() = None,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old mails could not be forgotten"),

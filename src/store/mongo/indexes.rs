@@ -50,6 +50,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.mails, "unique_mail", doc! { "event": 1, "recipient": 1 }, Kind::Unique),
         index(&all.mails, "number", doc! { "n": -1 }, Kind::Plain),
         index(&all.mails, "state", doc! { "state": 1, "changedAt": -1 }, Kind::Plain),
+        index(&all.mails, "due", doc! { "dueAt": 1, "n": 1 }, Kind::Plain),
         index(&all.parked, "retry", doc! { "retryAt": 1 }, Kind::Plain),
         index(&all.webhook_endpoints, "unique_place", doc! { "owner": 1, "slot": 1 }, Kind::Unique),
         index(&all.webhook_endpoints, "role", doc! { "role": 1 }, Kind::Plain),

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
+use mongodb::{Collection, options::ReturnDocument};
 
 use super::{
     codec::{self, Failed},
@@ -11,7 +12,7 @@ use crate::{
     domain::{Timestamp, ids::EventId},
     store::{
         MailboxStore, StoreError,
-        mailbox::{Mail, MailOutcome, MailRecord, MailState},
+        mailbox::{ClaimedMail, Mail, MailOutcome, MailRecord, MailState},
     },
 };
 
@@ -23,31 +24,74 @@ impl MailboxStore for Engine {
         self.keep(event, mail, MailState::Kept).await
     }
 
-    async fn open(&self, event: EventId, mail: &Mail) -> Result<MailRecord, StoreError> {
-        self.keep(event, mail, MailState::Waiting).await?;
-        let mails = self.collections.mails.clone();
-        let this = doc! { "event": codec::oid(event.bytes()), "recipient": &mail.to };
-        let found = self.run(async move { codec::first(&mails, this, record).await }).await?;
-        found.ok_or_else(|| StoreError::Unavailable("a mail that was written is not there".into()))
+    async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
+        self.keep(event, mail, MailState::Waiting).await
     }
 
-    async fn settle(&self, id: u64, outcome: &MailOutcome, now: Timestamp) -> Result<(), StoreError> {
-        let (state, reason) = match outcome {
-            MailOutcome::Sent => (MailState::Sent, None),
-            MailOutcome::Waiting(reason) => (MailState::Waiting, Some(reason.clone())),
-            MailOutcome::Failed(reason) => (MailState::Failed, Some(reason.clone())),
-        };
-        let mut this = doc! { "n": codec::long(id)? };
-        if state != MailState::Sent {
-            this.insert("state", doc! { "$ne": MailState::Sent.as_str() });
-        }
-        let fields = doc! { "state": state.as_str(), "reason": reason, "changedAt": codec::micros_up(now) };
-        let mails = self.collections.mails.clone();
+    async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedMail>, StoreError> {
+        let (mails, micros) = (self.collections.mails.clone(), now.as_microsecond());
         self.run(async move {
-            let settled = mails.update_one(this, doc! { "$set": fields, "$inc": { "attempts": 1_i64 } }).await;
-            settled.map(|_| ()).map_err(|error| Failed::write(&error))
+            let due = mails.find(doc! { "dueAt": { "$lte": micros }, "lease": { "$lte": micros } });
+            let due = due.sort(doc! { "dueAt": 1, "n": 1 }).limit(limit.into()).projection(doc! { "n": 1 });
+            let mut claimed = vec![];
+            for number in codec::all(due, |row| codec::whole(row, "n")).await? {
+                // Due still, too: another node may have sent it since.
+                let this = doc! { "n": number, "dueAt": { "$lte": micros } };
+                claimed.extend(claim(&mails, this, micros, lease).await?);
+            }
+            Ok(claimed)
         })
         .await
+    }
+
+    async fn claim_one(&self, id: u64, now: Timestamp, lease: Timestamp) -> Result<Option<ClaimedMail>, StoreError> {
+        let mails = self.collections.mails.clone();
+        let this = doc! { "n": i64::try_from(id).unwrap_or(i64::MAX) };
+        self.run(async move { claim(&mails, this, now.as_microsecond(), lease).await }).await
+    }
+
+    async fn settle(
+        &self,
+        id: u64,
+        lease: Timestamp,
+        outcome: &MailOutcome,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (state, reason, due_at) = match outcome {
+            MailOutcome::Sent => (MailState::Sent, None, None),
+            MailOutcome::Waiting { reason, next_try_at } => {
+                (MailState::Waiting, Some(reason.clone()), Some(codec::micros_up(*next_try_at)))
+            }
+            MailOutcome::Failed(reason) => (MailState::Failed, Some(reason.clone()), None),
+        };
+        let this = doc! { "n": i64::try_from(id).unwrap_or(i64::MAX), "lease": lease.as_microsecond() };
+        let mut unless_sent = this.clone();
+        if state != MailState::Sent {
+            unless_sent.insert("state", doc! { "$ne": MailState::Sent.as_str() });
+        }
+        let fields = doc! {
+            "state": state.as_str(),
+            "reason": reason,
+            "changedAt": codec::micros_up(now),
+            "dueAt": due_at,
+            "lease": 0_i64,
+        };
+        let mails = self.collections.mails.clone();
+        self.run(async move {
+            let update = doc! { "$set": fields, "$inc": { "attempts": 1_i64 } };
+            let settled = mails.update_one(unless_sent, update).await.map_err(|error| Failed::write(&error))?;
+            if settled.matched_count > 0 {
+                return Ok(true);
+            }
+            let ended = mails.update_one(this, doc! { "$set": { "lease": 0_i64 } }).await;
+            Ok(ended.map_err(|error| Failed::write(&error))?.matched_count > 0)
+        })
+        .await
+    }
+
+    async fn waiting(&self) -> Result<u64, StoreError> {
+        let mails = self.collections.mails.clone();
+        self.run(async move { codec::counted(&mails, doc! { "state": MailState::Waiting.as_str() }).await }).await
     }
 
     async fn list(&self, limit: u32) -> Result<Vec<Mail>, StoreError> {
@@ -72,27 +116,45 @@ impl MailboxStore for Engine {
         self.run(async move { codec::first(&mails, doc! { "n": this }, record).await }).await
     }
 
-    async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    async fn forget(&self, done_before: Timestamp, failed_before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let mails = self.collections.mails.clone();
         self.run(async move {
-            let done = [MailState::Kept.as_str(), MailState::Sent.as_str()].to_vec();
             let newest = codec::all(mails.find(doc! {}).sort(doc! { "n": -1 }).limit(1), |row| codec::whole(row, "n"));
             let Some(newest) = newest.await?.first().copied() else { return Ok(0) };
-            let old = doc! {
-                "state": { "$in": done },
-                "changedAt": { "$lt": before.as_microsecond() },
-                "n": { "$ne": newest },
+            let done = [MailState::Kept.as_str(), MailState::Sent.as_str()].to_vec();
+            let of = |states: Vec<&str>, before: Timestamp| {
+                doc! { "state": { "$in": states }, "changedAt": { "$lt": before.as_microsecond() } }
             };
-            codec::delete_some(&mails, old, limit).await
+            let old = [of(done, done_before), of(vec![MailState::Failed.as_str()], failed_before)];
+            codec::delete_some(&mails, doc! { "n": { "$ne": newest }, "$or": old.to_vec() }, limit).await
         })
         .await
     }
+}
+
+/// Claims the mail that this finds, unless somebody has it.
+async fn claim(
+    mails: &Collection<Document>,
+    mut this: Document,
+    now: i64,
+    lease: Timestamp,
+) -> Result<Option<ClaimedMail>, StoreError> {
+    let until = lease.as_microsecond();
+    this.insert("lease", doc! { "$lte": now });
+    let claimed = mails
+        .find_one_and_update(this, doc! { "$set": { "lease": until } })
+        .return_document(ReturnDocument::After)
+        .await
+        .map_err(|error| Failed::write(&error))?;
+    let lease = codec::time(until)?;
+    claimed.map(|row| Ok(ClaimedMail { record: record(&row)?, lease })).transpose()
 }
 
 impl Engine {
     /// Writes a mail, if it is not there yet; returns whether it was not.
     async fn keep(&self, event: EventId, mail: &Mail, state: MailState) -> Result<bool, StoreError> {
         let (mails, number) = (self.collections.mails.clone(), self.sequence.next());
+        let now = codec::micros_up(Timestamp::now());
         let made = doc! {
             "n": codec::long(number)?,
             "event": codec::oid(event.bytes()),
@@ -100,7 +162,9 @@ impl Engine {
             "state": state.as_str(),
             "attempts": 0_i64,
             "reason": Bson::Null,
-            "changedAt": codec::micros_up(Timestamp::now()),
+            "changedAt": now,
+            "dueAt": (state == MailState::Waiting).then_some(now),
+            "lease": 0_i64,
             "doc": codec::document(mail)?,
         };
         self.run(async move {
@@ -125,5 +189,9 @@ fn record(row: &Document) -> Result<MailRecord, StoreError> {
         attempts: u32::try_from(codec::whole(row, "attempts")?).map_err(codec::corrupt)?,
         reason: row.get_str("reason").ok().map(str::to_owned),
         changed_at: codec::time(codec::whole(row, "changedAt")?)?,
+        next_try_at: match row.get("dueAt") {
+            None | Some(Bson::Null) => None,
+            Some(_) => Some(codec::time(codec::whole(row, "dueAt")?)?),
+        },
     })
 }

@@ -317,7 +317,7 @@ async fn a_file_of_the_first_schema_keeps_its_mails() {
     let records = store.stores().mailbox.records(None, 10).await.unwrap();
     assert_eq!((records[0].state, records[0].mail.subject.as_str()), (MailState::Kept, "Old"));
     assert!(records[0].changed_at.as_second() >= before.as_second(), "its age is counted from now");
-    assert_eq!(store.stores().mailbox.forget(before, 10).await, Ok(0));
+    assert_eq!(store.stores().mailbox.forget(before, before, 10).await, Ok(0));
 }
 
 #[tokio::test]

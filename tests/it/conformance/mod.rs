@@ -87,7 +87,8 @@ macro_rules! conformance_suite {
             mailbox::{
                 a_mail_is_put_once_for_each_event_and_address, the_newest_mails_come_first,
                 a_mail_to_be_sent_has_one_record, what_became_of_a_mail_is_recorded, a_sent_mail_stays_sent,
-                failed_mails_are_listed_by_themselves, old_mails_are_forgotten_unless_they_wait_or_failed,
+                failed_mails_are_listed_by_themselves, old_mails_are_forgotten_unless_they_wait,
+                a_waiting_mail_is_claimed_by_one, a_mail_that_is_put_off_is_due_at_its_time,
             }
         }
     };
