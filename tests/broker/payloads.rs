@@ -9,6 +9,7 @@ use lapin::{message::BasicGetMessage, types::AMQPValue};
 use microbazaar::{
     bus::table::{EXCHANGE, QUEUES},
     domain::{Timestamp, ids::UserId},
+    trace::Trace,
 };
 use reqwest::Method;
 use serde_json::{Map, Value, json};
