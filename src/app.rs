@@ -10,6 +10,7 @@ pub mod dead;
 pub mod demo;
 mod health;
 mod mail;
+mod nodes;
 mod readiness;
 mod redis;
 mod serve;

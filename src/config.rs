@@ -16,6 +16,7 @@ mod layers;
 pub mod lock;
 mod mail;
 mod network;
+mod nodes;
 mod reader;
 pub mod secret;
 mod sections;

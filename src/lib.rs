@@ -11,4 +11,5 @@ pub mod integrations;
 pub mod peers;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod views;

@@ -2,14 +2,18 @@
 //!
 //! **Invariant:** nothing listens before everything behind it has started.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix_web::{dev::ServerHandle, web::Data};
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
 
-use super::{readiness::Watch, storage::Storage};
+use super::{
+    nodes,
+    readiness::{Besides, Watch},
+    storage::Storage,
+};
 use crate::{
     actors::{
         accounts::{Accounts, Passwords},
@@ -27,10 +31,12 @@ use crate::{
         webhook::{WebhookSettings, Webhooks},
     },
     bus::Consumer,
-    config::{Config, Consume, DataDir, Environment, Secrets},
+    config::{Config, Consume, DataDir, Environment, Secrets, Service},
     domain::{Timestamp, order::Pricing},
     http::{
-        HttpSettings, State, ops,
+        HttpSettings, State,
+        internal::Exposed,
+        ops,
         rate::AuthLimits,
         routes::{self, Services},
         server,
@@ -42,8 +48,8 @@ use crate::{
         redis::Redis,
         webhook::address::UrlRules,
     },
-    peers::{self, Peers},
-    store::{MailboxStore, Stores, sqlite::SqliteOptions},
+    peers::{self, Peers, http::HttpPeer},
+    store::{Stores, sqlite::SqliteOptions},
 };
 
 /// How long the outbox and the actors may each take to end.
@@ -96,21 +102,20 @@ impl App {
     /// # Errors
     /// As [`App::start`].
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
-        let data_dir = DataDir::lock(&config.data_dir)?;
+        let data_dir = DataDir::lock(config.own_folder())?;
         let secrets = config.secrets()?;
         let storage = Storage::open(config, data_dir.path(), options).await?;
-        let index = Arc::new(SearchIndex::open(Some(&data_dir.path().join("search")))?);
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
-        let (services, outbox, rabbit, mails) = parts.services(index, data_dir.path())?;
-        let dead = services.accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let catalogue = services.catalogue.clone();
-        let watch =
-            Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), rabbit, catalogue, mails.clone());
+        let Started { services, exposed, outbox, rabbit, mails, neighbours } = parts.services(data_dir.path())?;
+        let accounts = storage.stores().accounts;
+        let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
+        let besides = Besides { rabbit, catalogue: services.catalogue.clone(), mails: mails.clone(), neighbours };
+        let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
         let services = Data::new(services);
         let redis = super::redis::start(&config.redis)?;
         let state = Data::new(parts.state(&dead, &watch, redis)?);
-        let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
+        let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
         let handle = server.handle();
         actix_rt::spawn(server);
         Ok(Self { address, services, storage, outbox, mails, runtime, watch, server: handle, _data_dir: data_dir })
@@ -124,12 +129,17 @@ impl App {
         self.watch.draining();
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
+        let webhooks = async {
+            if let Some(webhooks) = &self.services.webhooks {
+                webhooks.finish(END_WITHIN).await;
+            }
+        };
         let mails = async {
             if let Some(mails) = &self.mails {
                 mails.finish(END_WITHIN).await;
             }
         };
-        tokio::join!(self.services.webhooks.finish(END_WITHIN), mails);
+        tokio::join!(webhooks, mails);
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         self.storage.close().await?;
@@ -152,40 +162,145 @@ struct Parts<'a> {
     runtime: &'a Runtime,
 }
 
+/// What was started.
+struct Started {
+    services: Services,
+    exposed: Exposed,
+    outbox: Outbox,
+    rabbit: Option<RabbitBridge>,
+    mails: Option<Mails>,
+    /// The services in other processes.
+    neighbours: Vec<HttpPeer>,
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
 impl Parts<'_> {
-    fn services(
-        &self,
-        index: Arc<SearchIndex>,
-        data_dir: &std::path::Path,
-    ) -> Result<(Services, Outbox, Option<RabbitBridge>, Option<Mails>)> {
+    fn serves(&self, service: Service) -> bool {
+        self.config.services.serve(service)
+    }
+
+    /// Starts the services of this process, and finds the others that they call.
+    fn services(&self, data_dir: &Path) -> Result<Started> {
         let (config, runtime) = (self.config, self.runtime);
         let (stores, peers) = (self.storage.stores(), Peers::default());
-        let signed = |duration: Duration| SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
-        let window = signed(config.order.payment_window);
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
-        let listener: Arc<dyn StockListener> = snapshots.clone();
         let shared = stores.shared.is_some();
-        if let Some(store) = &stores.shared {
-            inventory::follow(runtime, Arc::clone(store), Arc::clone(&listener));
-        }
+        let accounts = self.accounts(&stores)?;
+        let inventory = self.inventory(&stores, snapshots.clone());
+        let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
+        let carts = self
+            .serves(Service::Cart)
+            .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
+        let orders = self.orders(&stores, &peers);
+        let (payments, sandbox) = self.payments(&stores, &peers);
+        let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
-        let passwords = Passwords::start(config.passwords.hashers()).context("the password threads did not start")?;
-        let accounts = Accounts::start(runtime, Arc::clone(&stores.accounts), passwords, shared);
-        let inventory = Inventory::start(runtime, Arc::clone(&stores.stock), listener, window);
-        let pictures: Arc<dyn PictureStore> = match &stores.shared {
-            Some(shared) => Arc::new(SharedPictures::new(Arc::clone(shared))),
-            None => Arc::new(LocalPictures::new(data_dir)),
+        let exposed = Exposed {
+            accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
+            catalogue: catalogue.clone().map(|service| -> Arc<dyn peers::Catalogue> { Arc::new(service) }),
+            inventory: inventory.clone().map(|service| -> Arc<dyn peers::Inventory> { Arc::new(service) }),
+            carts: carts.clone().map(|service| -> Arc<dyn peers::Carts> { Arc::new(service) }),
+            orders: orders.clone().map(|service| -> Arc<dyn peers::Orders> { Arc::new(service) }),
+            payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
         };
-        let catalogue =
-            Catalogue::start(runtime, Arc::clone(&stores.products), snapshots, index, pictures, peers.clone(), shared);
-        let carts = Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared);
+        exposed.fill(&peers);
+        let neighbours = nodes::connect(config, self.tokens(), &peers)?;
+        let webhooks = match self.serves(Service::Notification) {
+            true => Some(self.webhooks(&stores, &peers)?),
+            false => None,
+        };
+        let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
+        if let Some(webhooks) = &webhooks {
+            let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
+            let (mailer, sending) = super::mail::mailer(config, runtime, &stores)?;
+            mails = sending;
+            let email = EmailChannel::new(peers.clone(), mailer, shop);
+            consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
+            let telling = WebhookChannel::new(webhooks.clone());
+            consumers.push(Arc::new(Notifications::start(runtime, Arc::new(telling))));
+        }
+        if let Some(dashboard) = &dashboard {
+            consumers.push(Arc::new(dashboard.clone()));
+        }
+        let rabbit = self.rabbit(&consumers);
+        let carrier: Arc<dyn Carrier> = match &rabbit {
+            Some(bridge) => Arc::new(bridge.clone()),
+            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
+        };
+        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
+        let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
+        let serves_stock = inventory.is_some();
+        let inventory = peers.shared_inventory();
+        let services = Services {
+            accounts,
+            catalogue,
+            inventory,
+            serves_stock,
+            carts,
+            orders,
+            payments,
+            dashboard,
+            webhooks,
+            sandbox,
+            mailbox,
+        };
+        Ok(Started { services, exposed, outbox, rabbit, mails, neighbours })
+    }
+
+    fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
+        if !self.serves(Service::Auth) {
+            return Ok(None);
+        }
+        let passwords = Passwords::start(self.config.passwords.hashers());
+        let passwords = passwords.context("the password threads did not start")?;
+        Ok(Some(Accounts::start(self.runtime, Arc::clone(&stores.accounts), passwords, stores.shared.is_some())))
+    }
+
+    fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {
+        let window = signed(self.config.order.payment_window);
+        let start = || Inventory::start(self.runtime, Arc::clone(&stores.stock), listener, window);
+        self.serves(Service::Inventory).then(start)
+    }
+
+    fn catalogue(
+        &self,
+        stores: &Stores,
+        peers: &Peers,
+        snapshots: Arc<Snapshots>,
+        data_dir: &Path,
+    ) -> Result<Option<Catalogue>> {
+        if !self.serves(Service::Product) {
+            return Ok(None);
+        }
+        let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
+        let mut pictures: Arc<dyn PictureStore> = Arc::new(LocalPictures::new(data_dir));
+        if let Some(store) = &stores.shared {
+            pictures = Arc::new(SharedPictures::new(Arc::clone(store)));
+            let listener: Arc<dyn StockListener> = snapshots.clone();
+            inventory::follow(self.runtime, Arc::clone(store), listener);
+        }
+        let (products, shared) = (Arc::clone(&stores.products), stores.shared.is_some());
+        Ok(Some(Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared)))
+    }
+
+    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
         let pricing = Pricing {
-            tax_basis_points: config.pricing.tax_basis_points,
-            shipping_minor: config.pricing.shipping_flat_minor,
+            tax_basis_points: self.config.pricing.tax_basis_points,
+            shipping_minor: self.config.pricing.shipping_flat_minor,
         };
-        let settings = OrderSettings { pricing, window };
-        let orders = Orders::start(runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        let settings = OrderSettings { pricing, window: signed(self.config.order.payment_window) };
+        let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        self.serves(Service::Order).then(start)
+    }
+
+    fn payments(&self, stores: &Stores, peers: &Peers) -> (Option<Payments>, Option<Arc<SandboxGateway>>) {
+        if !self.serves(Service::Payment) {
+            return (None, None);
+        }
         let keys = Keys {
             key_secret: self.secrets.razorpay_key_secret.clone(),
             webhook_secret: self.secrets.razorpay_webhook_secret.clone(),
@@ -193,37 +308,13 @@ impl Parts<'_> {
         let key_id = self.secrets.razorpay_key_id.clone();
         let sandbox = Arc::new(SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments)));
         let gateway: Arc<dyn PaymentGateway> = sandbox.clone();
-        let reconcile_every = signed(config.razorpay.reconcile_every);
-        let payments = Payments::start(runtime, Arc::clone(&stores.payments), gateway, peers.clone(), reconcile_every);
+        let every = signed(self.config.razorpay.reconcile_every);
+        let payments = Payments::start(self.runtime, Arc::clone(&stores.payments), gateway, peers.clone(), every);
+        (Some(payments), Some(sandbox))
+    }
 
-        peers.set_accounts(Arc::new(accounts.clone()));
-        peers.set_inventory(Arc::new(inventory.clone()));
-        peers.set_catalogue(Arc::new(catalogue.clone()));
-        peers.set_carts(Arc::new(carts.clone()));
-        peers.set_orders(Arc::new(orders.clone()));
-        peers.set_payments(Arc::new(payments.clone()));
-
-        let dashboard = SellerDashboard::start(runtime, &stores);
-        let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-        let webhooks = self.webhooks(&stores, &peers)?;
-        let (mailer, mails) = super::mail::mailer(config, runtime, &stores)?;
-        let email = EmailChannel::new(peers, mailer, shop);
-        let notifications = Notifications::start(runtime, Arc::new(email));
-        let telling = Notifications::start(runtime, Arc::new(WebhookChannel::new(webhooks.clone())));
-        let consumers: Vec<Arc<dyn Consumer>> =
-            vec![Arc::new(notifications), Arc::new(dashboard.clone()), Arc::new(telling)];
-        let rabbit = self.rabbit(&consumers);
-        let carrier: Arc<dyn Carrier> = match &rabbit {
-            Some(bridge) => Arc::new(bridge.clone()),
-            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
-        };
-        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
-        let mailbox: Option<Arc<dyn MailboxStore>> = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
-        let inventory: Arc<dyn peers::Inventory> = Arc::new(inventory);
-        let sandbox = Some(sandbox);
-        let services =
-            Services { accounts, catalogue, inventory, carts, orders, payments, dashboard, webhooks, sandbox, mailbox };
-        Ok((services, outbox, rabbit, mails))
+    fn tokens(&self) -> Tokens {
+        Tokens::new(self.secrets.jwt.expose_secret().as_bytes())
     }
 
     fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
@@ -260,9 +351,10 @@ impl Parts<'_> {
             production: config.environment == Environment::Production,
             allowed_origins: config.http.allowed_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            services: config.services.names(),
             ..HttpSettings::default()
         };
-        let tokens = Tokens::new(self.secrets.jwt.expose_secret().as_bytes());
+        let tokens = self.tokens();
         let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);
         let limits = super::redis::limits(limits, redis.as_ref());
         let mut state = State::new(settings, tokens, limits);

@@ -12,7 +12,7 @@ use crate::{
         runtime::{AskError, Runtime},
         seller_dashboard,
     },
-    config::{Config, DataDir},
+    config::{Config, DataDir, Services},
     http::{routes, server},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
@@ -51,6 +51,8 @@ pub fn admin_create(config: &Config, email: String, username: Option<String>, pa
 /// When the store is away, or products are there already.
 pub fn fill_demo(config: &Config, products: Option<u32>) -> Result<()> {
     let mut config = config.clone();
+    // The whole shop in this process, whatever it serves otherwise.
+    config.services = Services::All;
     // Nobody is to come in meanwhile.
     config.http.port = 0;
     "127.0.0.1".clone_into(&mut config.http.host);

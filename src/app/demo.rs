@@ -47,7 +47,7 @@ pub(super) async fn fill_and_tell(services: &Services, products: Option<u32>) {
 /// # Errors
 /// When a service does not do its part.
 pub async fn fill(services: &Services, products: Option<u32>, tell: &dyn Fn(&str)) -> Result<()> {
-    if services.catalogue.count().await? > 0 {
+    if services.catalogue()?.count().await? > 0 {
         tell("demo: the shop has products already and is left as it is");
         return Ok(());
     }
@@ -72,11 +72,11 @@ async fn account(services: &Services, username: &str, first: &str, last: &str, r
         role,
         password: SecretString::from(PASSWORD),
     };
-    match services.accounts.register(new).await {
+    match services.accounts()?.register(new).await {
         Ok(user) => Ok(user.id),
         Err(AskError::Refused(AccountError::UserExists)) => {
             let name = LoginName::Username(username.to_owned());
-            let user = services.accounts.login(name, SecretString::from(PASSWORD)).await;
+            let user = services.accounts()?.login(name, SecretString::from(PASSWORD)).await;
             Ok(user.with_context(|| format!("{username} is there with another password"))?.id)
         }
         Err(error) => Err(error.into()),
@@ -97,7 +97,7 @@ async fn with_pictures(services: &Services, sellers: &[UserId], tell: &dyn Fn(&s
             category: good.category.to_owned(),
             files: vec![Bytes::from(file)],
         };
-        services.catalogue.create(new).await?;
+        services.catalogue()?.create(new).await?;
         if (at + 1) % TELL_EVERY == 0 || at + 1 == goods.len() {
             tell(&format!("demo: {} of {} products", at + 1, goods.len()));
         }
@@ -125,7 +125,7 @@ async fn many(services: &Services, sellers: &[UserId], count: u32, tell: &dyn Fn
         };
         batch.push((product, 1_000_000));
         if batch.len() == BATCH || number + 1 == count {
-            services.catalogue.import(&batch).await?;
+            services.catalogue()?.import(&batch).await?;
             batch.clear();
             if (number + 1) % 10_000 == 0 || number + 1 == count {
                 tell(&format!("demo: {} of {count} products", number + 1));

@@ -14,25 +14,37 @@ use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
+use super::nodes;
 use crate::{
     actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
+    peers::http::HttpPeer,
 };
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// What the process stands on besides its store, each where it is used.
+pub(super) struct Besides {
+    /// The broker.
+    pub(super) rabbit: Option<RabbitBridge>,
+    /// The catalogue, whose search index is made at start.
+    pub(super) catalogue: Option<Catalogue>,
+    /// Who sends mails by a mail server.
+    pub(super) mails: Option<Mails>,
+    /// The services in other processes.
+    pub(super) neighbours: Vec<HttpPeer>,
+}
+
 /// Looks at the store and the actors.
 pub struct Watch {
     runtime: Arc<Runtime>,
     store: Mutex<Part>,
-    rabbit: Option<RabbitBridge>,
-    catalogue: Catalogue,
-    mails: Option<Mails>,
+    besides: Besides,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 fn store_part(state: PartState, detail: Option<String>) -> Part {
@@ -47,26 +59,18 @@ fn dispensable(name: &str, up: bool, while_away: &str) -> Part {
 
 impl Watch {
     /// Starts looking. A large database's integrity is checked in the background.
-    pub(super) fn start(
-        storage: Storage,
-        runtime: Arc<Runtime>,
-        outbox: Outbox,
-        rabbit: Option<RabbitBridge>,
-        catalogue: Catalogue,
-        mails: Option<Mails>,
-    ) -> Arc<Self> {
+    pub(super) fn start(storage: Storage, runtime: Arc<Runtime>, outbox: Outbox, besides: Besides) -> Arc<Self> {
+        let mut tasks = nodes::look_at(&besides.neighbours);
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
-            rabbit,
-            catalogue,
-            mails,
+            besides,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
-            task: Mutex::new(None),
+            tasks: Mutex::default(),
         });
         let looking = Arc::clone(&watch);
-        let task = actix_rt::spawn(async move {
+        tasks.push(actix_rt::spawn(async move {
             if let Err(error) = storage.integrity_check().await {
                 tracing::error!(%error, "the database is damaged");
                 *looking.broken.lock() = Some(error.to_string());
@@ -75,8 +79,8 @@ impl Watch {
                 looking.look(&storage, &outbox).await;
                 tokio::time::sleep(EVERY).await;
             }
-        });
-        *watch.task.lock() = Some(task);
+        }));
+        *watch.tasks.lock() = tasks;
         watch
     }
 
@@ -116,6 +120,7 @@ impl Watch {
                 .chain(self.broker())
                 .chain(self.search())
                 .chain(self.mail_server())
+                .chain(nodes::parts(&self.besides.neighbours))
                 .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
@@ -126,18 +131,18 @@ impl Watch {
     fn search(&self) -> Option<Part> {
         let detail = Some("the search index is being built".to_owned());
         let behind = Part { name: "search".to_owned(), state: PartState::Down, detail };
-        (!self.catalogue.caught_up()).then_some(behind)
+        (!self.besides.catalogue.as_ref()?.caught_up()).then_some(behind)
     }
 
     /// The broker, where one is used: without it the shop sells on and events wait.
     fn broker(&self) -> Option<Part> {
-        let up = self.rabbit.as_ref()?.is_up();
+        let up = self.besides.rabbit.as_ref()?.is_up();
         Some(dispensable("rabbitmq", up, "events wait in the outbox"))
     }
 
     /// The mail server, where one is used: without it the shop sells on and mails wait.
     fn mail_server(&self) -> Option<Part> {
-        let up = self.mails.as_ref()?.is_up();
+        let up = self.besides.mails.as_ref()?.is_up();
         Some(dispensable("smtp", up, "mails wait in the delivery log"))
     }
 
@@ -148,8 +153,6 @@ impl Watch {
 
     /// Stops looking.
     pub(super) fn stop(&self) {
-        if let Some(task) = self.task.lock().take() {
-            task.abort();
-        }
+        self.tasks.lock().drain(..).for_each(|task| task.abort());
     }
 }

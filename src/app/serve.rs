@@ -2,17 +2,26 @@
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{App, demo};
-use crate::config::Config;
+use crate::config::{Config, Service, Services};
 
 /// Serves until a signal ends it; with `demo`, fills an empty shop once it is ready.
 ///
 /// # Errors
 /// When it cannot start, or cannot end cleanly.
 pub fn serve(config: &Config, demo: bool) -> Result<()> {
+    let serves = |service| config.services.serve(service);
+    if demo && !(serves(Service::Auth) && serves(Service::Product)) {
+        bail!("--demo fills a shop where auth and product are served; run: microbazaar demo");
+    }
+    for service in [Service::AiBuddy, Service::Web] {
+        if config.services != Services::All && serves(service) {
+            tracing::warn!(service = service.name(), "this build has nothing to serve for this service yet");
+        }
+    }
     actix_rt::System::new().block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened to")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened to")?;
@@ -42,7 +51,11 @@ fn announce(config: &Config, app: &App) {
     for (part, embedded) in config.embedded() {
         text.push_str(&format!("  {part:<12} {embedded}\n"));
     }
-    text.push_str("  try          /docs, /openapi.json, /readyz, /dev/mailbox\n");
+    if config.services != Services::All {
+        text.push_str(&format!("  {:<12} {}\n", "services", config.services));
+    }
+    let mailbox = if config.services.serve(Service::Notification) { ", /dev/mailbox" } else { "" };
+    text.push_str(&format!("  try          /docs, /openapi.json, /readyz{mailbox}\n"));
     // Nobody may be reading; the shop serves all the same.
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -8,6 +8,7 @@ use super::{
     PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
     WebhooksConfig,
     error::quoted,
+    nodes,
     reader::Reader,
     services::Services,
     values::{self, base_url, hundredths, origin, sender},
@@ -20,6 +21,12 @@ const SHIPPING_MAX: i64 = 1_000_000;
 const RETRIES_MAX: usize = 20;
 
 pub(super) fn config(read: &mut Reader) -> Result<Config, ConfigError> {
+    let mut config = sections(read)?;
+    config.http.port = nodes::port(read, &config.services, config.http.port);
+    Ok(config)
+}
+
+fn sections(read: &mut Reader) -> Result<Config, ConfigError> {
     Ok(Config {
         environment: read.word(
             "environment",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, Environment, error::ConfigError, unsupported};
+use super::{Config, Environment, error::ConfigError, nodes, services::Service, unsupported};
 use crate::integrations::redis;
 
 /// The shortest secret that tokens are signed with, in bytes: what HS256 itself has.
@@ -35,7 +35,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     match config.unsupported().into_iter().next() {
         Some(refusal) => Err(refusal),
-        None => razorpay_is_whole(config).and_then(|()| config.mail_server().map(|_checked| ())),
+        None => razorpay_is_whole(config)
+            .and_then(|()| nodes::check(config))
+            .and_then(|()| config.mail_server().map(|_checked| ())),
     }
 }
 
@@ -51,12 +53,22 @@ fn secret_is_long_enough(secret: Option<&SecretString>) -> Result<(), ConfigErro
 
 fn production(config: &Config) -> Result<(), ConfigError> {
     let razorpay = &config.razorpay;
+    // A process that takes no payments and sends no mails needs neither.
+    let (pays, mails) = (config.services.serve(Service::Payment), config.services.serve(Service::Notification));
     let demanded = [
         ("jwt_secret", config.jwt_secret.is_some(), "must be given in production, with 32 bytes or more"),
-        ("razorpay.key_id", razorpay.key_id.is_some(), "must be given in production, which refuses sandbox payments"),
-        ("razorpay.key_secret", razorpay.key_secret.is_some(), "must be given in production"),
-        ("razorpay.webhook_secret", razorpay.webhook_secret.is_some(), "must be given in production"),
-        ("smtp.url", config.smtp.url.is_some(), "must be given in production, which refuses the embedded mailbox"),
+        (
+            "razorpay.key_id",
+            !pays || razorpay.key_id.is_some(),
+            "must be given in production, which refuses sandbox payments",
+        ),
+        ("razorpay.key_secret", !pays || razorpay.key_secret.is_some(), "must be given in production"),
+        ("razorpay.webhook_secret", !pays || razorpay.webhook_secret.is_some(), "must be given in production"),
+        (
+            "smtp.url",
+            !mails || config.smtp.url.is_some(),
+            "must be given in production, which refuses the embedded mailbox",
+        ),
     ];
     for (key, given, problem) in demanded {
         if !given {

@@ -157,6 +157,11 @@ impl Reader {
     }
 }
 
+/// Whether nobody set it.
+pub(super) fn is_default(setting: &Setting) -> bool {
+    setting.origin == "default"
+}
+
 /// A number as a person writes it.
 fn written(number: &Num) -> String {
     let signed = number.to_i128().map(|value| value.to_string());

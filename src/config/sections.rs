@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf, thread, time::Duration};
 
 use secrecy::SecretString;
 
-use super::network::Network;
+use super::{network::Network, services::Service};
 
 /// `[http]`
 #[derive(Debug, Clone)]
@@ -189,6 +189,23 @@ pub struct PeersConfig {
     pub order: Option<String>,
     /// Payment.
     pub payment: Option<String>,
+}
+
+impl PeersConfig {
+    /// Where `service` is, if that is said.
+    #[must_use]
+    pub fn of(&self, service: Service) -> Option<&str> {
+        let address = match service {
+            Service::Auth => &self.auth,
+            Service::Product => &self.product,
+            Service::Inventory => &self.inventory,
+            Service::Cart => &self.cart,
+            Service::Order => &self.order,
+            Service::Payment => &self.payment,
+            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => return None,
+        };
+        address.as_deref()
+    }
 }
 
 /// How a log line is written.

@@ -94,6 +94,17 @@ impl Services {
     }
 }
 
+impl Services {
+    /// Their names; `all` for all.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::All => vec!["all".to_owned()],
+            Self::Some(services) => services.iter().map(|service| service.name().to_owned()).collect(),
+        }
+    }
+}
+
 impl fmt::Display for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

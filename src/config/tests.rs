@@ -231,12 +231,69 @@ fn what_this_build_cannot_do_is_refused() {
         ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
         ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
         ("GOOGLE_API_KEY", "x", "gemini.api_key"),
-        ("MICROBAZAAR_SERVICES", "auth", "services"),
-        ("MICROBAZAAR_PEERS__CART", "http://cart:3002", "peers.cart"),
     ] {
         let told = refusal(name, value);
         assert!(told.starts_with(&format!("{key}: this build")), "{told}");
     }
+}
+
+const SHARED: [(&str, &str); 3] =
+    [("MONGO_URI", "mongodb://localhost"), ("RABBIT_URL", "amqp://localhost"), ("JWT_SECRET", SECRET)];
+
+/// The configuration of a process that serves `services`, with more variables.
+fn some(services: &str, more: &[(&str, &str)]) -> Result<Config, String> {
+    let mut sources = Sources::of_variables(SHARED);
+    let named = more.iter().copied().chain([("MICROBAZAAR_SERVICES", services)]);
+    sources.variables.extend(named.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Config::load_from(&sources, &Overrides::default()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_service_alone_listens_on_its_own_port_unless_told_otherwise() {
+    let ports = [("auth", 3000), ("inventory", 3008), ("ai-buddy", 3005), ("web", 8080), ("auth,inventory", 8080)];
+    for (services, port) in ports {
+        assert_eq!(some(services, &[]).unwrap().http.port, port, "{services}");
+    }
+    assert_eq!(some("auth", &[("PORT", "8080")]).unwrap().http.port, 8080, "also told what it is by default");
+    let cart = some("cart", &[("MICROBAZAAR_PEERS__PRODUCT", "http://product:3001")]).unwrap();
+    assert_eq!((cart.http.port, cart.peers.of(Service::Product)), (3002, Some("http://product:3001")));
+}
+
+#[test]
+fn serving_some_needs_what_processes_share_and_the_peers_that_are_called() {
+    let told = load([("MICROBAZAAR_SERVICES", "auth")]).unwrap_err();
+    assert_eq!(told, "mongo.uri: must be given for serving only auth: the processes share its documents");
+    assert_eq!(
+        some("order,cart", &[]).unwrap_err(),
+        "peers.auth: must be given for serving order without auth; write for example http://auth:3000"
+    );
+    assert_eq!(
+        some("cart,order,product,auth,payment", &[]).unwrap_err(),
+        "peers.inventory: must be given for serving product,order without inventory; \
+         write for example http://inventory:3008"
+    );
+    assert!(some("cart,order,product,auth,payment,inventory", &[]).is_ok(), "none of these calls another");
+}
+
+#[test]
+fn production_asks_each_process_for_what_it_uses() {
+    let production = ("MICROBAZAAR_ENVIRONMENT", "production");
+    assert!(some("auth", &[production]).is_ok());
+    let auth = ("MICROBAZAAR_PEERS__AUTH", "http://auth:3000");
+    assert!(some("notification", &[production, auth]).unwrap_err().starts_with("smtp.url: "));
+    let order = ("MICROBAZAAR_PEERS__ORDER", "http://order:3003");
+    assert!(some("payment", &[production, auth, order]).unwrap_err().starts_with("razorpay.key_id: "));
+}
+
+#[test]
+fn nodes_of_one_shop_make_the_same_secrets_and_have_folders_of_their_own() {
+    let (one, other) = (some("auth", &[]).unwrap(), some("inventory,auth", &[]).unwrap());
+    let (made, again) = (one.secrets().unwrap(), other.secrets().unwrap());
+    assert_eq!(made.razorpay_key_secret.expose_secret(), again.razorpay_key_secret.expose_secret());
+    assert_ne!(made.razorpay_key_secret.expose_secret(), made.razorpay_webhook_secret.expose_secret());
+    assert_ne!(one.own_folder(), other.own_folder());
+    let all = load([]).unwrap();
+    assert_eq!(all.own_folder(), all.data_dir);
 }
 
 #[test]

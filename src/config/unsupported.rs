@@ -2,20 +2,14 @@
 //!
 //! One row a key. Whoever builds a part removes its row, and nothing else changes.
 
-use super::{Config, error::ConfigError, services::Services};
+use super::{Config, error::ConfigError};
 
 type Given = fn(&Config) -> bool;
 
 const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not built in yet";
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
-const PEERS: &str = "this build serves every service in one process and calls no others yet";
 
-const ROWS: [(&str, Given, &str); 12] = [
-    (
-        "services",
-        |config| config.services != Services::All,
-        "this build serves all services in one process; write all, for serving some of them is not built in yet",
-    ),
+const ROWS: [(&str, Given, &str); 5] = [
     ("razorpay.key_id", |config| config.razorpay.key_id.is_some(), RAZORPAY),
     ("imagekit.public_key", |config| config.imagekit.public_key.is_some(), IMAGEKIT),
     ("imagekit.private_key", |config| config.imagekit.private_key.is_some(), IMAGEKIT),
@@ -25,12 +19,6 @@ const ROWS: [(&str, Given, &str); 12] = [
         |config| config.gemini.api_key.is_some(),
         "this build calls no language model; Google Gemini is not built in yet",
     ),
-    ("peers.auth", |config| config.peers.auth.is_some(), PEERS),
-    ("peers.product", |config| config.peers.product.is_some(), PEERS),
-    ("peers.inventory", |config| config.peers.inventory.is_some(), PEERS),
-    ("peers.cart", |config| config.peers.cart.is_some(), PEERS),
-    ("peers.order", |config| config.peers.order.is_some(), PEERS),
-    ("peers.payment", |config| config.peers.payment.is_some(), PEERS),
 ];
 
 /// Every given key that this build cannot honour.

@@ -166,12 +166,15 @@ pub struct Envelope {
     pub occurred_at: Timestamp,
     /// What happened.
     pub event: Event,
+    /// The trace of the request that caused it, as `traceparent` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 impl Envelope {
     /// Puts `event`, which happened at `now`, into an envelope with a new id.
     #[must_use]
     pub fn new(event: Event, now: Timestamp) -> Self {
-        Self { id: EventId::generate(), occurred_at: now, event }
+        Self { id: EventId::generate(), occurred_at: now, event, trace: None }
     }
 }

@@ -1,4 +1,4 @@
-//! The one middleware around everything: HEAD, `nosniff`, request ids, one body for every
+//! The one middleware around everything: HEAD, `nosniff`, request ids, traces, one body for every
 //! error, the log of faults, and metrics. It allocates only for errors and new routes.
 //!
 //! **Invariant:** labels of metrics are bounded: a path is counted under its route's
@@ -17,13 +17,18 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
         Method, StatusCode,
-        header::{ALLOW, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+        header::{ALLOW, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     },
 };
 use futures_util::future::LocalBoxFuture;
 use metrics::{Counter, Histogram, counter, histogram};
+use tracing::{Instrument, Span};
 
 use super::{error::ApiError, fallback, request_id};
+use crate::trace::{TRACEPARENT, Trace};
+
+/// Tells a caller that named a trace where its request stands in it.
+const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// The middleware.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,12 +76,24 @@ where
             // The encoder knows from the connection that it was HEAD and leaves the body out.
             req.head_mut().method = Method::GET;
         }
-        let answer = self.service.call(req);
+        let told = req.headers().get(TRACEPARENT).and_then(|value| Trace::parse(value.to_str().ok()?));
+        let trace = told.map_or_else(Trace::begin, Trace::child);
+        // What only reads says little in the log; a span of its own would cost more than the answer.
+        let span = match told.is_some() || method != "GET" {
+            true => tracing::info_span!("request", trace.id = %trace.id()),
+            false => Span::none(),
+        };
+        let answer = trace.scope(self.service.call(req)).instrument(span);
         Box::pin(async move {
             let mut response = answer.await?.map_into_boxed_body();
+            if told.is_some()
+                && let Ok(value) = HeaderValue::try_from(trace.to_string())
+            {
+                response.headers_mut().insert(TRACERESPONSE, value);
+            }
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
-                response = finish_error(response);
+                response = finish_error(response, trace);
             } else if let Some(id) = request_id::of_client(response.request().headers()) {
                 let id = HeaderValue::from_str(id);
                 insert_id(&mut response, id.ok());
@@ -95,7 +112,7 @@ fn insert_id(response: &mut ServiceResponse, id: Option<HeaderValue>) {
 }
 
 /// Gives an error the contract's body if it has none, and its request's id; logs faults.
-fn finish_error(response: ServiceResponse) -> ServiceResponse {
+fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
     let status = response.status();
     let client_id = request_id::of_client(response.request().headers()).map(str::to_owned);
     let error = match response.response().error() {
@@ -125,7 +142,7 @@ fn finish_error(response: ServiceResponse) -> ServiceResponse {
         }
     };
     if status.is_server_error() {
-        log(&response, &error);
+        log(&response, &error, trace);
     }
     response
 }
@@ -143,17 +160,17 @@ fn replace(response: ServiceResponse, error: &ApiError, id: &str) -> ServiceResp
     ServiceResponse::new(req, new)
 }
 
-fn log(response: &ServiceResponse, error: &ApiError) {
+fn log(response: &ServiceResponse, error: &ApiError, trace: Trace) {
     let id = response.headers().get(request_id::HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let (method, path) = (response.request().method(), response.request().path());
+    let (method, path, trace) = (response.request().method(), response.request().path(), trace.id());
     match error {
         ApiError::Internal(detail) => {
-            tracing::error!(request.id = id, %method, path, detail, "a request failed by a fault of ours");
+            tracing::error!(request.id = id, trace.id = trace, %method, path, detail, "a request failed by a fault of ours");
         }
         ApiError::OutcomeUnknown => {
-            tracing::warn!(request.id = id, %method, path, "a request was not answered in time");
+            tracing::warn!(request.id = id, trace.id = trace, %method, path, "a request was not answered in time");
         }
-        other => tracing::warn!(request.id = id, %method, path, "a request was turned away: {other}"),
+        other => tracing::warn!(request.id = id, trace.id = trace, %method, path, "a request was turned away: {other}"),
     }
 }
 

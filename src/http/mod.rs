@@ -15,6 +15,7 @@ mod error_from;
 mod error_services;
 pub mod extract;
 pub mod fallback;
+pub mod internal;
 pub mod middleware;
 pub mod openapi;
 pub mod ops;

@@ -17,7 +17,7 @@ pub const COOKIE: &str = "token";
 /// How long a token lives, in seconds: one day.
 pub const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
 /// How long a token between services lives, in seconds.
-const SERVICE_LIFETIME_SECONDS: i64 = 5 * 60;
+const SERVICE_LIFETIME_SECONDS: i64 = 60;
 /// How far clocks of two nodes may be apart, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
 
@@ -67,7 +67,7 @@ impl Tokens {
         self.sign(user.to_hex(), role, LIFETIME_SECONDS, now)
     }
 
-    /// A token by which one service calls another, for five minutes.
+    /// A token by which one service calls another, for one minute.
     ///
     /// # Errors
     /// As [`Tokens::issue`].

@@ -4,11 +4,18 @@
 //! process. Facades hold [`Peers`], which is filled once all of them are made, because
 //! orders and payments know one another.
 //!
+//! Where a service runs in another process, `http` implements its trait by calls as `wire`
+//! has them.
+//!
 //! **Invariant:** a service reaches another's state only through these traits.
+
+pub mod http;
+pub mod wire;
 
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     cart::Cart,
@@ -103,7 +110,8 @@ pub trait Carts: Send + Sync {
 }
 
 /// What becomes of captured money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Settlement {
     /// The order is confirmed and keeps it.
     Kept,
@@ -173,6 +181,14 @@ macro_rules! slot {
             }
         }
     };
+}
+
+impl Peers {
+    /// The inventory service, for who keeps it.
+    #[must_use]
+    pub fn shared_inventory(&self) -> Option<Arc<dyn Inventory>> {
+        self.0.inventory.get().cloned()
+    }
 }
 
 slot!(catalogue, set_catalogue, Catalogue, "product");

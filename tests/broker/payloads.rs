@@ -9,6 +9,7 @@ use lapin::{message::BasicGetMessage, types::AMQPValue};
 use microbazaar::{
     bus::table::{EXCHANGE, QUEUES},
     domain::{Timestamp, ids::UserId},
+    trace::Trace,
 };
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -61,6 +62,10 @@ fn whole(message: &BasicGetMessage) -> Value {
     for (name, value) in properties.headers().as_ref().unwrap().inner() {
         let AMQPValue::LongString(value) = value else { panic!("{name} is a text") };
         headers.insert(name.to_string(), value.to_string());
+    }
+    // Of what a request caused; a timer's work has none.
+    if let Some(trace) = headers.remove("traceparent") {
+        assert!(Trace::parse(&trace).is_some(), "{trace}");
     }
     let occurred_at: Timestamp = headers["x-occurred-at"].parse().unwrap();
     assert_eq!(properties.timestamp().map(u64::cast_signed), Some(occurred_at.as_second()));

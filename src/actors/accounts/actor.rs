@@ -20,6 +20,7 @@ use super::{
     messages::{AddAddress, Register, RemoveAddress},
 };
 use crate::{
+    actors::runtime::{Traced, happened, within},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
@@ -59,12 +60,13 @@ impl Actor for AccountsActor {
 
 type Answer = ResponseActFuture<AccountsActor, Result<User, AccountError>>;
 
-impl Handler<Register> for AccountsActor {
+impl Handler<Traced<Register>> for AccountsActor {
     type Result = Answer;
 
-    fn handle(&mut self, message: Register, _: &mut Self::Context) -> Answer {
+    fn handle(&mut self, Traced(message, trace): Traced<Register>, _: &mut Self::Context) -> Answer {
         let inner = Arc::clone(&self.0);
-        Box::pin(in_time(async move { inner.register(message).await }).into_actor(self))
+        let work = within(trace, Box::pin(in_time(async move { inner.register(message).await })));
+        Box::pin(work.into_actor(self))
     }
 }
 
@@ -114,7 +116,7 @@ impl Inner {
             version: 0,
         };
         for attempt in 0..TRIES {
-            let events = [Envelope::new(Event::UserCreated(snapshot(&user)), now)];
+            let events = [happened(Event::UserCreated(snapshot(&user)), now)];
             match self.write(&mut user, &events).await {
                 Err(StoreError::Duplicate("username")) if !chosen => {
                     let suffix = hex::encode(rand::random::<[u8; 3]>());

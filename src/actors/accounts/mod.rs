@@ -24,7 +24,7 @@ use self::{
     error::told,
     messages::{AddAddress, Register, RemoveAddress},
 };
-use super::runtime::{AskError, Limits, Runtime, Sharded};
+use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
     domain::{
         Timestamp,
@@ -136,7 +136,7 @@ impl Accounts {
         let password_hash = self.passwords.hash(password).await.map_err(AccountError::from)?;
         let actor = self.actors.of(&text::fold(&email));
         let register = Register { email, username, full_name, role, password_hash };
-        actor.ask(register).await.map(bare).map_err(told)
+        actor.ask(Traced::new(register)).await.map(bare).map_err(told)
     }
 
     /// The user of that name, if this is her password.

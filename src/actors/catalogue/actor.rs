@@ -13,10 +13,10 @@ use super::{
     snapshots::{Snapshot, Snapshots},
 };
 use crate::{
-    actors::runtime::StripedLocks,
+    actors::runtime::{StripedLocks, happened, takes_traced},
     domain::{
         Timestamp,
-        event::{Envelope, Event},
+        event::Event,
         ids::{ImageId, ProductId, UserId},
         inventory::StockLevel,
         money::Money,
@@ -86,6 +86,8 @@ impl CatalogueActor {
 impl Actor for CatalogueActor {
     type Context = Context<Self>;
 }
+
+takes_traced!(CatalogueActor: Write, Delete);
 
 /// A write that ends in a product.
 #[derive(Debug, Message)]
@@ -161,7 +163,7 @@ impl Shelf {
         };
         let told = Product { version: 1, ..product.clone() };
         let event = Event::ProductCreated { product: told, stock: i64::from(new.stock), seller };
-        let saved = self.store.save(&product, &[Envelope::new(event, now)]).await;
+        let saved = self.store.save(&product, &[happened(event, now)]).await;
         match saved {
             Ok(version) => product.version = version,
             Err(error) => {
@@ -235,7 +237,7 @@ impl Shelf {
             let now = Timestamp::now();
             decide(&mut product, now)?;
             let told = Product { version: product.version + 1, ..product.clone() };
-            match self.store.save(&product, &[Envelope::new(Event::ProductUpdated(told), now)]).await {
+            match self.store.save(&product, &[happened(Event::ProductUpdated(told), now)]).await {
                 Ok(version) => {
                     product.version = version;
                     let level = self.peers.inventory()?.level(product.id).await?;
@@ -253,7 +255,7 @@ impl Shelf {
         for _ in 0..TRIES {
             let product = self.editable(id, who).await?;
             let gone = Event::ProductDeleted { product: id, seller: product.seller };
-            match self.store.delete(&product, &[Envelope::new(gone, Timestamp::now())]).await {
+            match self.store.delete(&product, &[happened(gone, Timestamp::now())]).await {
                 Ok(()) => {
                     self.snapshots.remove(id);
                     self.changed.notify_one();

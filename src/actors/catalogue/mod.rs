@@ -31,7 +31,7 @@ use self::{
 };
 use super::{
     inventory::StockListener,
-    runtime::{AskError, Handle, Limits, Runtime, StripedLocks},
+    runtime::{AskError, Handle, Limits, Runtime, StripedLocks, Traced},
 };
 use crate::{
     domain::{
@@ -228,7 +228,7 @@ impl Catalogue {
     /// # Errors
     /// `NotFound`, `NotYours`.
     pub async fn delete(&self, id: ProductId, who: Editor) -> Answer<()> {
-        self.actor.ask(actor::Delete { id, who }).await
+        self.actor.ask(Traced::new(actor::Delete { id, who })).await
     }
 
     /// Writes many new products with their stock, past the one-by-one way: for demo data,
@@ -272,7 +272,7 @@ impl Catalogue {
     }
 
     async fn write(&self, write: Write) -> Answer<Arc<Snapshot>> {
-        self.actor.ask(write).await
+        self.actor.ask(Traced::new(write)).await
     }
 }
 

@@ -4,6 +4,7 @@ use actix::{Actor, Context, Handler, Message, ResponseFuture};
 
 use super::{OrderFailure, Party, place::Draft, saga::SagaContext};
 use crate::{
+    actors::runtime::takes_traced,
     domain::{
         ids::OrderId,
         order::{Order, OrderPayment},
@@ -29,6 +30,8 @@ impl OrderSaga {
 impl Actor for OrderSaga {
     type Context = Context<Self>;
 }
+
+takes_traced!(OrderSaga: Place, Task, Settle);
 
 /// Reserves, writes the order and empties the cart.
 #[derive(Debug, Message)]

@@ -29,7 +29,7 @@ use self::{
     saga::SagaContext,
     sweeper::OrderSweeper,
 };
-use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime};
+use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
 use crate::{
     domain::{
         ids::{OrderId, UserId},
@@ -155,7 +155,7 @@ impl Orders {
     /// # Errors
     /// A rule once a line is shipped.
     pub async fn cancel(&self, id: OrderId, who: Party, reason: Option<String>) -> Answer {
-        self.sagas.ask(&id, Task::Cancel { who, reason }).await
+        self.sagas.ask(&id, Traced::new(Task::Cancel { who, reason })).await
     }
 
     /// Sets where the goods go.
@@ -163,7 +163,7 @@ impl Orders {
     /// # Errors
     /// A rule once a line is shipped.
     pub async fn set_address(&self, id: OrderId, who: Party, address: PostalAddress) -> Answer {
-        self.sagas.ask(&id, Task::SetAddress { who, address }).await
+        self.sagas.ask(&id, Traced::new(Task::SetAddress { who, address })).await
     }
 
     /// Marks lines as shipped: a seller's own, an admin's all.
@@ -171,7 +171,7 @@ impl Orders {
     /// # Errors
     /// A rule when out of order.
     pub async fn ship(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
-        self.sagas.ask(&id, Task::Ship { who, tracking }).await
+        self.sagas.ask(&id, Traced::new(Task::Ship { who, tracking })).await
     }
 
     /// Marks lines as delivered: a seller's own, an admin's all.
@@ -179,7 +179,7 @@ impl Orders {
     /// # Errors
     /// A rule when out of order.
     pub async fn deliver(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
-        self.sagas.ask(&id, Task::Deliver { who, tracking }).await
+        self.sagas.ask(&id, Traced::new(Task::Deliver { who, tracking })).await
     }
 }
 
@@ -211,6 +211,6 @@ impl peers::Orders for Orders {
     }
 
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
-        self.sagas.ask(&id, actor::Settle { payment }).await.map_err(peer_error)
+        self.sagas.ask(&id, Traced::new(actor::Settle { payment })).await.map_err(peer_error)
     }
 }

@@ -8,7 +8,7 @@ use super::{
     saga::SagaContext,
 };
 use crate::{
-    actors::runtime::{AskError, Keyed, StripedLocks},
+    actors::runtime::{AskError, Keyed, StripedLocks, Traced},
     domain::{
         Timestamp,
         ids::{AddressId, OrderId, ProductId, UserId},
@@ -94,7 +94,7 @@ impl Desk {
             }
             let draft = self.draft(&request).await.map_err(AskError::Refused)?;
             let (id, cart_version) = (draft.new.id, draft.new.cart_version);
-            match sagas.ask(&id, Place(Box::new(draft))).await {
+            match sagas.ask(&id, Traced::new(Place(Box::new(draft)))).await {
                 Ok(order) => return Ok(Placed { order, replayed: false }),
                 // Another process made an order of this cart or under this key first: look again.
                 Err(AskError::Refused(OrderFailure::Store(StoreError::Duplicate("cart")))) => {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::{OrderFailure, Party, allow, place::Draft};
 use crate::{
-    actors::runtime::StripedLocks,
+    actors::runtime::{StripedLocks, happened},
     domain::{
         Timestamp,
-        event::{Envelope, Event},
+        event::Event,
         ids::{OrderId, UserId},
         inventory::StockError,
         order::{CancelCause, Expiry, LateMoney, Order, OrderPayment, OrderStatus, SagaStep},
@@ -62,7 +62,7 @@ impl SagaContext {
             }
         }
         let told = Order { version: order.version + 1, ..order.clone() };
-        let created = Envelope::new(Event::OrderCreated(told), now);
+        let created = happened(Event::OrderCreated(told), now);
         match self.store.insert(&order, key.as_ref(), &[created]).await {
             Ok(version) => order.version = version,
             // Whether it was written is unknown: the stock stays held, and ends with the order
@@ -286,7 +286,7 @@ impl SagaContext {
     /// Writes the order and its event; `false` when another writer was first.
     async fn save(&self, order: &mut Order, event: impl Fn(Order) -> Event, now: Timestamp) -> Outcome<bool> {
         let told = Order { version: order.version + 1, ..order.clone() };
-        match self.store.save(order, &[Envelope::new(event(told), now)]).await {
+        match self.store.save(order, &[happened(event(told), now)]).await {
             Ok(version) => {
                 order.version = version;
                 Ok(true)

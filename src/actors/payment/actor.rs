@@ -3,9 +3,12 @@
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 
 use super::{Opened, PaymentFailure, RefundRequest, Refunded, flow::Flow};
-use crate::domain::{
-    ids::{OrderId, PaymentId, UserId},
-    payment::Payment,
+use crate::{
+    actors::runtime::takes_traced,
+    domain::{
+        ids::{OrderId, PaymentId, UserId},
+        payment::Payment,
+    },
 };
 
 /// Carries out what is asked of payments. It keeps nothing, and waits for the gateway and
@@ -23,6 +26,8 @@ impl PaymentActor {
 impl Actor for PaymentActor {
     type Context = Context<Self>;
 }
+
+takes_traced!(PaymentActor: Open, Webhook, GiveBack, Task);
 
 /// Opens a payment of an order, or finds the open one.
 #[derive(Debug, Message)]

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{Opened, PaymentFailure};
 use crate::{
-    actors::runtime::StripedLocks,
+    actors::runtime::{StripedLocks, happened},
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -75,7 +75,7 @@ impl Flow {
         };
         let told = Payment { version: 1, ..payment.clone() };
         let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];
-        match self.store.save(&payment, &events.map(|event| Envelope::new(event, now))).await {
+        match self.store.save(&payment, &events.map(|event| happened(event, now))).await {
             Ok(version) => {
                 payment.version = version;
                 Ok(Opened { payment, new: true })
@@ -204,7 +204,7 @@ impl Flow {
     /// Writes; `false` when another writer was first.
     pub(super) async fn save(&self, payment: &mut Payment, events: &[Event]) -> Outcome<bool> {
         let now = Timestamp::now();
-        let events: Vec<Envelope> = events.iter().map(|event| Envelope::new(event.clone(), now)).collect();
+        let events: Vec<Envelope> = events.iter().map(|event| happened(event.clone(), now)).collect();
         match self.store.save(payment, &events).await {
             Ok(version) => {
                 payment.version = version;

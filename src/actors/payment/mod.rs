@@ -24,7 +24,7 @@ use self::{
     flow::Flow,
     sweeper::PaymentSweeper,
 };
-use super::runtime::{AskError, Limits, Runtime, Sharded, StripedLocks};
+use super::runtime::{AskError, Limits, Runtime, Sharded, StripedLocks, Traced};
 use crate::{
     domain::{
         ids::{OrderId, PaymentId, RefundId, UserId},
@@ -147,7 +147,7 @@ impl Payments {
     /// # Errors
     /// `NoSuchOrder`, `NotYours`, `NotPayable`.
     pub async fn open(&self, order: OrderId, user: UserId) -> Answer<Opened> {
-        self.shards.of(&order).ask(actor::Open { order, user }).await
+        self.shards.of(&order).ask(Traced::new(actor::Open { order, user })).await
     }
 
     /// Takes what a checkout handed to the page.
@@ -161,7 +161,7 @@ impl Payments {
         payment_id: String,
         signature: String,
     ) -> Answer<Payment> {
-        self.shards.of(&order_id).ask(Task::Verify { user, order_id, payment_id, signature }).await
+        self.shards.of(&order_id).ask(Traced::new(Task::Verify { user, order_id, payment_id, signature })).await
     }
 
     /// Takes a webhook: the raw body, its signature and its event id.
@@ -169,7 +169,7 @@ impl Payments {
     /// # Errors
     /// `BadSignature`, `Unreadable`.
     pub async fn webhook(&self, body: Vec<u8>, signature: String, event_id: Option<String>) -> Answer<()> {
-        self.shards.of(&body).ask(actor::Webhook { body, signature, event_id }).await
+        self.shards.of(&body).ask(Traced::new(actor::Webhook { body, signature, event_id })).await
     }
 
     /// The gateway says that a try to pay failed.
@@ -177,7 +177,7 @@ impl Payments {
     /// # Errors
     /// `NotFound`.
     pub async fn failed(&self, order_id: String, reason: String) -> Answer<Payment> {
-        self.shards.of(&order_id).ask(Task::Failed { order_id, reason }).await
+        self.shards.of(&order_id).ask(Traced::new(Task::Failed { order_id, reason })).await
     }
 
     /// Gives money back at an admin's wish.
@@ -185,7 +185,7 @@ impl Payments {
     /// # Errors
     /// `NotFound`, or a rule.
     pub async fn refund(&self, request: RefundRequest) -> Answer<Refunded> {
-        self.shards.of(&request.payment).ask(actor::GiveBack(request)).await
+        self.shards.of(&request.payment).ask(Traced::new(actor::GiveBack(request))).await
     }
 
     /// The currency of a payment.
@@ -233,6 +233,11 @@ impl peers::Payments for Payments {
     }
 
     async fn refund(&self, payment: PaymentId, reason: String) -> Result<(), PeerError> {
-        self.shards.of(&payment).ask(Task::RefundAll { payment, reason }).await.map(|_| ()).map_err(peer_error)
+        self.shards
+            .of(&payment)
+            .ask(Traced::new(Task::RefundAll { payment, reason }))
+            .await
+            .map(|_| ())
+            .map_err(peer_error)
     }
 }

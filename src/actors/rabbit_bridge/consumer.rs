@@ -12,14 +12,17 @@ use lapin::{
 };
 use tokio::time::timeout;
 
-use crate::bus::{
-    Consumer, HandleError,
-    rabbit::{
-        Link, Outgoing, RabbitError, confirmed, publish_one,
-        topology::{self, Delays},
-        wire,
+use crate::{
+    bus::{
+        Consumer, HandleError,
+        rabbit::{
+            Link, Outgoing, RabbitError, confirmed, publish_one,
+            topology::{self, Delays},
+            wire,
+        },
+        table::Queue,
     },
-    table::Queue,
+    trace::Trace,
 };
 
 /// Messages that are here without being acknowledged; also the largest batch.
@@ -140,7 +143,8 @@ impl Reader {
             Some(_) => topology::retry_queue(self.queue.name, attempt),
             None => topology::dead_queue(self.queue.name),
         };
-        tracing::warn!(queue = self.queue.name, to = queue, %error, "a message was not handled");
+        let trace = wire::trace(&message.properties).map(Trace::id);
+        tracing::warn!(queue = self.queue.name, to = queue, trace.id = trace, %error, "a message was not handled");
         let aside = Outgoing {
             exchange: "",
             routing_key: queue,

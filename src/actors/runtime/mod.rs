@@ -17,6 +17,7 @@ mod handle;
 mod keyed;
 mod locks;
 mod stats;
+mod traced;
 
 use std::{
     sync::{
@@ -35,6 +36,8 @@ pub use handle::{Handle, Sharded};
 pub use keyed::{Keyed, KeyedLimits};
 pub use locks::StripedLocks;
 pub use stats::{KindSnapshot, KindStats};
+pub(crate) use traced::takes_traced;
+pub use traced::{Traced, happened, within};
 
 /// Why a caller got no answer of the actor's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -15,6 +15,7 @@ use crate::{
         table::{EXCHANGE, Queue},
     },
     domain::{Timestamp, event::Envelope, ids::EventId},
+    trace::{TRACEPARENT, Trace},
     views::event::{exchange_payload, messages},
 };
 
@@ -77,6 +78,9 @@ fn properties(envelope: &Envelope) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(OCCURRED_AT.into(), AMQPValue::LongString(envelope.occurred_at.to_string().into()));
     headers.insert(AGGREGATE_ID.into(), AMQPValue::LongString(envelope.event.aggregate_id().into()));
+    if let Some(trace) = &envelope.trace {
+        headers.insert(TRACEPARENT.into(), AMQPValue::LongString(trace.as_str().into()));
+    }
     BasicProperties::default()
         .with_content_type("application/json".into())
         .with_delivery_mode(PERSISTENT)
@@ -92,6 +96,12 @@ fn header(properties: &BasicProperties, name: &str) -> Option<String> {
         AMQPValue::ShortString(text) => Some(text.to_string()),
         _ => None,
     }
+}
+
+/// The trace that a message belongs to, if it names one.
+#[must_use]
+pub fn trace(properties: &BasicProperties) -> Option<Trace> {
+    header(properties, TRACEPARENT).and_then(|text| Trace::parse(&text))
 }
 
 /// How often a message was tried before.

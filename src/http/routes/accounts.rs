@@ -173,7 +173,7 @@ pub async fn register(
         role,
         password: SecretString::from(body.password),
     };
-    let user = services.accounts.register(account).await?;
+    let user = services.accounts()?.register(account).await?;
     session(&state, &user, "User registered", HttpResponse::Created())
 }
 
@@ -204,7 +204,7 @@ pub async fn login(
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
     state.check_auth_rate(&req, Some(&fold(&account))).await?;
-    let user = services.accounts.login(name, SecretString::from(body.password)).await?;
+    let user = services.accounts()?.login(name, SecretString::from(body.password)).await?;
     session(&state, &user, "Logged in", HttpResponse::Ok())
 }
 
@@ -212,14 +212,14 @@ pub async fn login(
 #[utoipa::path(tag = "auth", operation_id = "getMe", responses((status = 200, description = "The user", body = UserAnswer)))]
 #[get("/api/auth/me")]
 pub async fn me(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    let user = services.accounts.user(user.id).await?.ok_or_else(ApiError::unauthorized)?;
+    let user = services.accounts()?.user(user.id).await?.ok_or_else(ApiError::unauthorized)?;
     Ok(HttpResponse::Ok().json(UserAnswer { user: UserView::from(&user) }))
 }
 
 async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<HttpResponse, ApiError> {
     if let Some(user) = user.0 {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        services.accounts.kill_token(&user.jti, expires_at).await?;
+        services.accounts()?.kill_token(&user.jti, expires_at).await?;
         state.dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
     }
     let cookie = tokens::removal_cookie(state.settings.production);
@@ -283,7 +283,7 @@ pub async fn add_address(
     if !problems.is_empty() {
         return Err(ApiError::Validation(problems.into_iter().map(|(path, msg)| FieldError::new(path, msg)).collect()));
     }
-    let kept = services.accounts.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
+    let kept = services.accounts()?.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
     Ok(HttpResponse::Created().json(AddressesView::from(kept.as_slice())))
 }
 
@@ -291,7 +291,7 @@ pub async fn add_address(
 #[utoipa::path(tag = "auth", operation_id = "listAddresses", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
 #[get("/api/auth/users/me/addresses")]
 pub async fn list_addresses(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    let kept = services.accounts.addresses(user.id).await?;
+    let kept = services.accounts()?.addresses(user.id).await?;
     Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }
 
@@ -311,6 +311,6 @@ pub async fn remove_address(
     services: Data<Services>,
     PathId(address): PathId<AddressId>,
 ) -> Result<HttpResponse, ApiError> {
-    let kept = services.accounts.remove_address(user.id, address).await?;
+    let kept = services.accounts()?.remove_address(user.id, address).await?;
     Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }

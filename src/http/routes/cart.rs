@@ -52,7 +52,7 @@ fn answer(priced: &PricedCart) -> HttpResponse {
 #[utoipa::path(tag = "cart", operation_id = "getCart", responses((status = 200, description = "The cart", body = CartAnswer)))]
 #[get("/api/cart")]
 pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts.get(user.id).await?))
+    Ok(answer(&services.carts()?.get(user.id).await?))
 }
 
 /// Adds to what is in the cart.
@@ -73,7 +73,7 @@ pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, 
 )]
 #[post("/api/cart/items")]
 pub async fn add(user: Buyer, services: Data<Services>, Json(body): Json<AddBody>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts.add(user.id, body.product_id, body.quantity).await?))
+    Ok(answer(&services.carts()?.add(user.id, body.product_id, body.quantity).await?))
 }
 
 /// Sets how many of a product are in the cart.
@@ -100,7 +100,7 @@ pub async fn set(
     PathId(product): PathId<ProductId>,
     Json(body): Json<SetBody>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts.set(user.id, product, body.quantity).await?))
+    Ok(answer(&services.carts()?.set(user.id, product, body.quantity).await?))
 }
 
 /// Takes a product out of the cart.
@@ -121,7 +121,7 @@ pub async fn remove(
     services: Data<Services>,
     PathId(product): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts.remove(user.id, product).await?))
+    Ok(answer(&services.carts()?.remove(user.id, product).await?))
 }
 
 /// Takes everything out of the cart.
@@ -130,5 +130,5 @@ pub async fn remove(
 #[utoipa::path(tag = "cart", operation_id = "clearCart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]
 #[delete("/api/cart")]
 pub async fn clear(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts.clear(user.id).await?))
+    Ok(answer(&services.carts()?.clear(user.id).await?))
 }

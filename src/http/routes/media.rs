@@ -39,7 +39,7 @@ fn parse(file: &str) -> Option<(ImageId, Variant)> {
 pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     let file = req.match_info().get("file").unwrap_or_default();
     let (id, variant) = parse(file).ok_or(ApiError::NotFound("picture"))?;
-    let picture = services.catalogue.pictures().read(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
+    let picture = services.catalogue()?.pictures().read(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
     let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == picture.etag || tag.trim() == "*"));
     let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };

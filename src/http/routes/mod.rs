@@ -19,7 +19,10 @@ use actix_web::{HttpRequest, web::Data};
 use sha2::{Digest, Sha256};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
-use super::error::ApiError;
+use super::{
+    error::ApiError,
+    internal::{self, Exposed},
+};
 use crate::{
     actors::{
         accounts::Accounts, cart::Carts, catalogue::Catalogue, order_saga::Orders, payment::Payments,
@@ -30,32 +33,98 @@ use crate::{
     store::MailboxStore,
 };
 
-/// The services that handlers call.
+/// The services of this process, which handlers call. A service that another process serves
+/// is absent, and so are its routes.
+#[derive(Default)]
 pub struct Services {
     /// Users.
-    pub accounts: Accounts,
+    pub accounts: Option<Accounts>,
     /// Products.
-    pub catalogue: Catalogue,
-    /// Stock.
-    pub inventory: Arc<dyn Inventory>,
+    pub catalogue: Option<Catalogue>,
+    /// Stock, here or elsewhere; see `serves_stock`.
+    pub inventory: Option<Arc<dyn Inventory>>,
+    /// Whether the stock is this process's own.
+    pub serves_stock: bool,
     /// Carts.
-    pub carts: Carts,
+    pub carts: Option<Carts>,
     /// Orders.
-    pub orders: Orders,
+    pub orders: Option<Orders>,
     /// Payments.
-    pub payments: Payments,
+    pub payments: Option<Payments>,
     /// Sellers' figures.
-    pub dashboard: SellerDashboard,
+    pub dashboard: Option<SellerDashboard>,
     /// Who is told of events.
-    pub webhooks: Webhooks,
+    pub webhooks: Option<Webhooks>,
     /// The sandbox gateway, when it is the one in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
     /// The embedded mailbox, when it is shown.
     pub mailbox: Option<Arc<dyn MailboxStore>>,
 }
 
+macro_rules! present {
+    ($($(#[$doc:meta])* $name:ident: $service:ty, $word:literal;)*) => {
+        impl Services {
+            $($(#[$doc])*
+            ///
+            /// # Errors
+            /// 503 when another process serves it, in which no handler that asks is registered.
+            pub fn $name(&self) -> Result<&$service, ApiError> {
+                self.$name.as_ref().ok_or_else(|| ApiError::unavailable($word))
+            })*
+        }
+    };
+}
+
+present! {
+    /// Users.
+    accounts: Accounts, "auth";
+    /// Products.
+    catalogue: Catalogue, "product";
+    /// Stock.
+    inventory: Arc<dyn Inventory>, "inventory";
+    /// Carts.
+    carts: Carts, "cart";
+    /// Orders.
+    orders: Orders, "order";
+    /// Payments.
+    payments: Payments, "payment";
+    /// Sellers' figures.
+    dashboard: SellerDashboard, "seller-dashboard";
+    /// Who is told of events.
+    webhooks: Webhooks, "notification";
+}
+
 /// Registers every route.
 pub fn configure(config: &mut ServiceConfig) {
+    auth_routes(config);
+    product_routes(config);
+    inventory_routes(config);
+    cart_routes(config);
+    order_routes(config);
+    seller_routes(config);
+    notification_routes(config);
+    payment_routes(config);
+}
+
+/// Registers the routes of one service.
+type Routes = fn(&mut ServiceConfig);
+
+/// Registers the routes of the services that are there.
+fn configure_some(config: &mut ServiceConfig, services: &Services) {
+    let of: [(bool, Routes); 8] = [
+        (services.accounts.is_some(), auth_routes),
+        (services.catalogue.is_some(), product_routes),
+        (services.serves_stock, inventory_routes),
+        (services.carts.is_some(), cart_routes),
+        (services.orders.is_some(), order_routes),
+        (services.dashboard.is_some(), seller_routes),
+        (services.webhooks.is_some(), notification_routes),
+        (services.payments.is_some(), payment_routes),
+    ];
+    of.iter().filter(|(there, _)| *there).for_each(|(_, routes)| routes(config));
+}
+
+fn auth_routes(config: &mut ServiceConfig) {
     config
         .service(accounts::register)
         .service(accounts::login)
@@ -64,7 +133,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(accounts::logout_by_post)
         .service(accounts::add_address)
         .service(accounts::list_addresses)
-        .service(accounts::remove_address)
+        .service(accounts::remove_address);
+}
+
+fn product_routes(config: &mut ServiceConfig) {
+    config
         .service(products::create)
         .service(products::list)
         .service(products::of_seller)
@@ -73,26 +146,39 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(products::delete)
         .service(products::add_images)
         .service(products::remove_image)
+        .service(media::get);
+}
+
+fn inventory_routes(config: &mut ServiceConfig) {
+    config
         .service(inventory::reserve)
         .service(inventory::release)
         .service(inventory::commit)
         .service(inventory::get)
-        .service(inventory::put)
-        .service(cart::get)
-        .service(cart::add)
-        .service(cart::set)
-        .service(cart::remove)
-        .service(cart::clear)
+        .service(inventory::put);
+}
+
+fn cart_routes(config: &mut ServiceConfig) {
+    config.service(cart::get).service(cart::add).service(cart::set).service(cart::remove).service(cart::clear);
+}
+
+fn order_routes(config: &mut ServiceConfig) {
+    config
         .service(orders::place)
         .service(orders::mine)
         .service(orders::get)
         .service(orders::cancel)
         .service(orders::set_address)
         .service(orders::ship)
-        .service(orders::deliver)
-        .service(seller::metrics)
-        .service(seller::orders)
-        .service(seller::products)
+        .service(orders::deliver);
+}
+
+fn seller_routes(config: &mut ServiceConfig) {
+    config.service(seller::metrics).service(seller::orders).service(seller::products);
+}
+
+fn notification_routes(config: &mut ServiceConfig) {
+    config
         .service(webhooks::register)
         .service(webhooks::list)
         .service(webhooks::get)
@@ -102,9 +188,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(webhooks::ping)
         .service(webhooks::deliveries)
         .service(webhooks::redeliver)
-        .service(payments::sandbox_pay)
-        .service(media::get)
         .service(mailbox::get);
+}
+
+fn payment_routes(config: &mut ServiceConfig) {
+    config.service(payments::sandbox_pay);
     for prefix in ["/api/payments", "/api/payment"] {
         config.service(
             scope::scope(prefix)
@@ -117,11 +205,18 @@ pub fn configure(config: &mut ServiceConfig) {
     }
 }
 
-/// Registers every route with the services behind it.
-pub fn with_services(services: Data<Services>) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
+/// Registers the routes of the services that are there, and what other processes may call.
+pub fn with_services(
+    services: Data<Services>,
+    exposed: Exposed,
+) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
     move |config| {
         config.app_data(services.clone());
-        configure(config);
+        configure_some(config, &services);
+        config.map(|config| {
+            internal::configure(config, &exposed);
+            config
+        });
     }
 }
 

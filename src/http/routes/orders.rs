@@ -149,7 +149,7 @@ pub async fn place(
         (None, Some(id)) => id.parse().map_or(Destination::Unknown, Destination::Kept),
         (None, None) => Destination::Default,
     };
-    let placed = services.orders.place(PlaceOrder { user: user.id, destination, key }).await?;
+    let placed = services.orders()?.place(PlaceOrder { user: user.id, destination, key }).await?;
     let mut answer = HttpResponse::Created();
     if placed.replayed {
         answer.insert_header(("idempotent-replayed", "true"));
@@ -177,7 +177,7 @@ pub async fn mine(
     paging: Paging,
     Query(params): Query<MineParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.orders.of_user(user.id, params.status, paging.skip, paging.limit).await?;
+    let page = services.orders()?.of_user(user.id, params.status, paging.skip, paging.limit).await?;
     let orders = page.rows.iter().map(OrderView::from).collect();
     Ok(paging.answer(&req, page.total).json(OrdersAnswer { orders, pagination: paging.pagination(page.total) }))
 }
@@ -198,7 +198,7 @@ pub async fn get(
     services: Data<Services>,
     PathId(id): PathId<OrderId>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders.get(id, party(&user)).await?;
+    let order = services.orders()?.get(id, party(&user)).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -223,7 +223,7 @@ pub async fn cancel(
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<CancelBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders.cancel(id, party(&user), body.reason).await?;
+    let order = services.orders()?.cancel(id, party(&user), body.reason).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -254,7 +254,7 @@ pub async fn set_address(
     if !problems.is_empty() {
         return Err(OrderFailure::BadAddress(problems).into());
     }
-    let order = services.orders.set_address(id, party(&user), address).await?;
+    let order = services.orders()?.set_address(id, party(&user), address).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -279,7 +279,7 @@ pub async fn ship(
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders.ship(id, party(&user), body.tracking_number).await?;
+    let order = services.orders()?.ship(id, party(&user), body.tracking_number).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -304,6 +304,6 @@ pub async fn deliver(
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders.deliver(id, party(&user), body.tracking_number).await?;
+    let order = services.orders()?.deliver(id, party(&user), body.tracking_number).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }

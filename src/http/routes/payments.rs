@@ -106,9 +106,9 @@ pub async fn create(
     services: Data<Services>,
     PathId(order): PathId<OrderId>,
 ) -> Result<HttpResponse, ApiError> {
-    let opened = services.payments.open(order, user.id).await?;
+    let opened = services.payments()?.open(order, user.id).await?;
     let mut answer = if opened.new { HttpResponse::Created() } else { HttpResponse::Ok() };
-    Ok(answer.json(CheckoutView::new(&opened.payment, services.payments.key_id())))
+    Ok(answer.json(CheckoutView::new(&opened.payment, services.payments()?.key_id())))
 }
 
 /// Takes what the checkout handed to the page.
@@ -132,7 +132,7 @@ pub async fn verify(
 ) -> Result<HttpResponse, ApiError> {
     let VerifyBody { razorpay_order_id, razorpay_payment_id, razorpay_signature } = body;
     let verified =
-        services.payments.verify(user.id, razorpay_order_id, razorpay_payment_id, razorpay_signature).await?;
+        services.payments()?.verify(user.id, razorpay_order_id, razorpay_payment_id, razorpay_signature).await?;
     let payment = PaymentView::from(&verified);
     Ok(HttpResponse::Ok().json(VerifiedAnswer { message: "Payment verified".to_owned(), payment }))
 }
@@ -158,7 +158,7 @@ pub async fn webhook(req: HttpRequest, payload: Payload, services: Data<Services
     let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let signature = header("x-razorpay-signature").unwrap_or_default();
     let event_id = header("x-razorpay-event-id").filter(|id| !id.is_empty() && id.len() <= 255);
-    services.payments.webhook(body.to_vec(), signature, event_id).await?;
+    services.payments()?.webhook(body.to_vec(), signature, event_id).await?;
     Ok(HttpResponse::Ok().json(WebhookView { status: "ok" }))
 }
 
@@ -178,7 +178,7 @@ pub async fn of_order(
     services: Data<Services>,
     PathId(order): PathId<OrderId>,
 ) -> Result<HttpResponse, ApiError> {
-    let payment = services.payments.of_order(order).await?.ok_or(ApiError::NotFound("payment"))?;
+    let payment = services.payments()?.of_order(order).await?.ok_or(ApiError::NotFound("payment"))?;
     user.must_be_or_admin(payment.user())?;
     Ok(HttpResponse::Ok().json(PaymentAnswer { payment: PaymentView::from(&payment) }))
 }
@@ -213,10 +213,10 @@ pub async fn refund(
     let key = idempotency_key(&req, &asked)?;
     let amount = match body.amount {
         Some(input) if input.currency.is_some() => input.currency.map(|currency| input.or(currency)),
-        Some(input) => Some(input.or(services.payments.currency_of(payment).await?)),
+        Some(input) => Some(input.or(services.payments()?.currency_of(payment).await?)),
         None => None,
     };
-    let refunded = services.payments.refund(RefundRequest { payment, amount, reason: body.reason, key }).await?;
+    let refunded = services.payments()?.refund(RefundRequest { payment, amount, reason: body.reason, key }).await?;
     let row = refunded.payment.refunds.iter().find(|row| row.id == refunded.refund);
     let refund =
         row.map(RefundView::from).ok_or_else(|| ApiError::Internal("the refund is not in its payment".into()))?;
@@ -246,7 +246,7 @@ pub async fn sandbox_pay(
 ) -> Result<HttpResponse, ApiError> {
     let sandbox = services.sandbox.as_ref().ok_or(ApiError::NotFound("page"))?;
     let order_id = req.match_info().get("razorpayOrderId").unwrap_or_default().to_owned();
-    let payment = services.payments.by_gateway_order(&order_id).await?.ok_or(ApiError::NotFound("payment"))?;
+    let payment = services.payments()?.by_gateway_order(&order_id).await?.ok_or(ApiError::NotFound("payment"))?;
     user.must_be(payment.user())?;
     let outcome = match body.outcome {
         SandboxOutcome::Success => Outcome::Success,
@@ -254,7 +254,7 @@ pub async fn sandbox_pay(
     };
     let checkout = sandbox.pay(&order_id, outcome).await?;
     if outcome == Outcome::Failure {
-        services.payments.failed(order_id, "the payment was declined in the sandbox".to_owned()).await?;
+        services.payments()?.failed(order_id, "the payment was declined in the sandbox".to_owned()).await?;
     }
     Ok(HttpResponse::Ok().json(CheckoutResultView {
         razorpay_order_id: checkout.order_id,

@@ -168,7 +168,7 @@ pub async fn create(
         category: form.category.unwrap_or_default().trim().to_owned(),
         files,
     };
-    let snapshot = services.catalogue.create(new).await?;
+    let snapshot = services.catalogue()?.create(new).await?;
     let mut body = BytesMut::from(&br#"{"message":"Product created","product":"#[..]);
     snapshot.write_json(&mut body);
     body.extend_from_slice(b"}");
@@ -212,7 +212,7 @@ pub async fn list(
         skip: usize::try_from(paging.skip).unwrap_or(usize::MAX),
         limit: usize::try_from(paging.limit).unwrap_or(usize::MAX),
     };
-    let listed = services.catalogue.list(query).await?;
+    let listed = services.catalogue()?.list(query).await?;
     Ok(show_list(&req, &paging, &listed))
 }
 
@@ -235,7 +235,7 @@ pub async fn of_seller(
     services: Data<Services>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let listed = services.catalogue.of_seller(seller.id, paging.skip, paging.limit).await?;
+    let listed = services.catalogue()?.of_seller(seller.id, paging.skip, paging.limit).await?;
     Ok(show_list(&req, &paging, &listed))
 }
 
@@ -257,7 +257,7 @@ pub async fn get(
     services: Data<Services>,
     PathId(id): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    let snapshot = services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    let snapshot = services.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?;
     Ok(show(&req, &snapshot))
 }
 
@@ -288,7 +288,7 @@ pub async fn patch(
             let kept = match input.currency {
                 Some(currency) => currency,
                 None => {
-                    services.catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?.product.price.currency()
+                    services.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?.product.price.currency()
                 }
             };
             Some(input.or(kept))
@@ -298,7 +298,7 @@ pub async fn patch(
     };
     let category = body.category.map(|category| category.trim().to_owned());
     let patch = ProductPatch { title: body.title, description: body.description, price, category };
-    let snapshot = services.catalogue.patch(id, editor(&user), patch, body.stock).await?;
+    let snapshot = services.catalogue()?.patch(id, editor(&user), patch, body.stock).await?;
     Ok(show(&req, &snapshot))
 }
 
@@ -326,7 +326,7 @@ pub async fn add_images(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let files = read_images(&req, payload).await?;
-    let snapshot = services.catalogue.add_images(id, editor(&user), files).await?;
+    let snapshot = services.catalogue()?.add_images(id, editor(&user), files).await?;
     Ok(show(&req, &snapshot))
 }
 
@@ -353,7 +353,7 @@ pub async fn remove_image(
 ) -> Result<HttpResponse, ApiError> {
     let id: ProductId = path_id(&req, "id")?;
     let image: ImageId = path_id(&req, "imageId")?;
-    let snapshot = services.catalogue.remove_image(id, editor(&user), image).await?;
+    let snapshot = services.catalogue()?.remove_image(id, editor(&user), image).await?;
     Ok(show(&req, &snapshot))
 }
 
@@ -375,6 +375,6 @@ pub async fn delete(
     services: Data<Services>,
     PathId(id): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    services.catalogue.delete(id, editor(&user)).await?;
+    services.catalogue()?.delete(id, editor(&user)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

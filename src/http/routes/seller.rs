@@ -62,7 +62,7 @@ pub async fn metrics(
 ) -> Result<HttpResponse, ApiError> {
     let from = params.from.as_deref().map(|text| moment("from", text, false)).transpose()?;
     let to = params.to.as_deref().map(|text| moment("to", text, true)).transpose()?;
-    let metrics = services.dashboard.metrics(seller.id, Range { from, to }).await?;
+    let metrics = services.dashboard()?.metrics(seller.id, Range { from, to }).await?;
     Ok(HttpResponse::Ok().json(MetricsView::from(&metrics)))
 }
 
@@ -85,7 +85,7 @@ pub async fn orders(
     services: Data<Services>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.dashboard.orders(seller.id, paging.skip, paging.limit).await?;
+    let page = services.dashboard()?.orders(seller.id, paging.skip, paging.limit).await?;
     let documents: Vec<&Value> = page.rows.iter().map(|row| &row.document).collect();
     Ok(paging.answer(&req, page.total).json(documents))
 }
@@ -109,9 +109,9 @@ pub async fn products(
     services: Data<Services>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.dashboard.products(seller.id, paging.skip, paging.limit).await?;
+    let page = services.dashboard()?.products(seller.id, paging.skip, paging.limit).await?;
     let ids: Vec<ProductId> = page.rows.iter().map(|row| row.id).collect();
-    let levels = services.inventory.levels(&ids).await?;
+    let levels = services.inventory()?.levels(&ids).await?;
     let available = |id: ProductId| levels.iter().find(|level| level.product == id).map(StockLevel::available);
     let rows: Vec<Value> = page.rows.iter().map(|row| product_with_sold(row, available(row.id))).collect();
     Ok(paging.answer(&req, page.total).json(rows))

@@ -125,7 +125,7 @@ pub async fn register(
     Json(body): Json<WebhookBody>,
 ) -> Result<HttpResponse, ApiError> {
     let WebhookBody { url, events, secret, description } = body;
-    let webhook = services.webhooks.register(caller(&user), NewWebhook { url, events, secret, description }).await?;
+    let webhook = services.webhooks()?.register(caller(&user), NewWebhook { url, events, secret, description }).await?;
     Ok(HttpResponse::Created().json(answer("Webhook registered", WebhookView::with_secret(&webhook))))
 }
 
@@ -153,7 +153,7 @@ pub async fn list(
     if all && !user.is_admin() {
         return Err(ApiError::forbidden());
     }
-    let page = services.webhooks.list(caller(&user), all, paging.skip, paging.limit).await?;
+    let page = services.webhooks()?.list(caller(&user), all, paging.skip, paging.limit).await?;
     let rows: Vec<WebhookView> = page.rows.iter().map(WebhookView::from).collect();
     Ok(paging.answer(&req, page.total).json(rows))
 }
@@ -176,7 +176,7 @@ pub async fn get(
     services: Data<Services>,
     PathId(id): PathId<WebhookId>,
 ) -> Result<HttpResponse, ApiError> {
-    let webhook: Webhook = services.webhooks.get(caller(&user), id).await?;
+    let webhook: Webhook = services.webhooks()?.get(caller(&user), id).await?;
     Ok(HttpResponse::Ok().json(WebhookView::from(&webhook)))
 }
 
@@ -202,7 +202,7 @@ pub async fn change(
 ) -> Result<HttpResponse, ApiError> {
     let WebhookPatchBody { url, events, description, active } = body;
     let change = WebhookPatch { url, events, description, active };
-    let webhook = services.webhooks.patch(caller(&user), id, &change).await?;
+    let webhook = services.webhooks()?.patch(caller(&user), id, &change).await?;
     Ok(HttpResponse::Ok().json(answer("Webhook changed", WebhookView::from(&webhook))))
 }
 
@@ -224,7 +224,7 @@ pub async fn remove(
     services: Data<Services>,
     PathId(id): PathId<WebhookId>,
 ) -> Result<HttpResponse, ApiError> {
-    services.webhooks.delete(caller(&user), id).await?;
+    services.webhooks()?.delete(caller(&user), id).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -248,7 +248,7 @@ pub async fn rotate_secret(
     PathId(id): PathId<WebhookId>,
     JsonOrEmpty(body): JsonOrEmpty<SecretBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let webhook = services.webhooks.rotate(caller(&user), id, body.secret).await?;
+    let webhook = services.webhooks()?.rotate(caller(&user), id, body.secret).await?;
     Ok(HttpResponse::Ok().json(answer("Secret replaced", WebhookView::with_secret(&webhook))))
 }
 
@@ -271,7 +271,7 @@ pub async fn ping(
     services: Data<Services>,
     PathId(id): PathId<WebhookId>,
 ) -> Result<HttpResponse, ApiError> {
-    let delivery = services.webhooks.ping(caller(&user), id).await?;
+    let delivery = services.webhooks()?.ping(caller(&user), id).await?;
     Ok(HttpResponse::Accepted().json(delivery_answer("Ping is sent", &delivery)))
 }
 
@@ -298,7 +298,7 @@ pub async fn deliveries(
     PathId(id): PathId<WebhookId>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.webhooks.deliveries(caller(&user), id, paging.skip, paging.limit).await?;
+    let page = services.webhooks()?.deliveries(caller(&user), id, paging.skip, paging.limit).await?;
     let rows: Vec<WebhookDeliveryView> = page.rows.iter().map(WebhookDeliveryView::from).collect();
     Ok(paging.answer(&req, page.total).json(rows))
 }
@@ -327,6 +327,6 @@ pub async fn redeliver(
 ) -> Result<HttpResponse, ApiError> {
     let id: WebhookId = path_id(&req, "id")?;
     let delivery: WebhookDeliveryId = path_id(&req, "deliveryId")?;
-    let delivery = services.webhooks.redeliver(caller(&user), id, delivery).await?;
+    let delivery = services.webhooks()?.redeliver(caller(&user), id, delivery).await?;
     Ok(HttpResponse::Accepted().json(delivery_answer("Delivery is sent again", &delivery)))
 }

@@ -93,7 +93,7 @@ fn payment() -> Payment {
 }
 
 fn envelope(event: Event) -> Envelope {
-    Envelope { id: id(EventId::from_bytes, 9), occurred_at: now(), event }
+    Envelope { id: id(EventId::from_bytes, 9), occurred_at: now(), event, trace: None }
 }
 
 fn sent(event: Event) -> Vec<(&'static str, Value)> {

@@ -52,7 +52,7 @@ async fn unwelcomed(stores: &Stores, name: &str, queue: &str) -> (Person, EventI
     };
     let person = Person { id: user.id.to_hex(), email, token: String::new() };
     let event = EventId::generate();
-    let envelope = Envelope { id: event, occurred_at: Timestamp::now(), event: Event::UserCreated(user) };
+    let envelope = Envelope { id: event, occurred_at: Timestamp::now(), event: Event::UserCreated(user), trace: None };
     let reason = "the mail server said no".to_owned();
     let row = Parked { id: 0, queue: queue.to_owned(), envelope, attempts: 5, retry_at: None, reason };
     stores.outbox.settle(&[], &[row]).await.unwrap();

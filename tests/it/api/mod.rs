@@ -204,7 +204,8 @@ impl TestApp {
     /// An admin, made as the command line makes one.
     async fn admin(&self) -> Person {
         let email = "root@example.com".to_owned();
-        let made = self.app.services.accounts.create_admin(email.clone(), None, SecretString::from(PASSWORD)).await;
+        let made =
+            self.app.services.accounts().unwrap().create_admin(email.clone(), None, SecretString::from(PASSWORD)).await;
         let token = issue(made.as_ref().unwrap().id, Role::Admin);
         Person { id: made.unwrap().id.to_hex(), email, token }
     }

@@ -83,7 +83,12 @@ impl Shop {
             actix_rt::System::new().block_on(async {
                 let app = App::start(&config).await.unwrap();
                 let password = SecretString::from(PASSWORD);
-                app.services.accounts.create_admin("admin@shop.example".to_owned(), None, password).await.unwrap();
+                app.services
+                    .accounts()
+                    .unwrap()
+                    .create_admin("admin@shop.example".to_owned(), None, password)
+                    .await
+                    .unwrap();
                 tell.send(app.address).unwrap();
                 // A shop that is dropped ends as one that is told to.
                 let _ = ended.await;

@@ -1,0 +1,63 @@
+//! The trace of a call goes with its message into the actor.
+//!
+//! A message is worked on by the actor's task and not by its caller's, so that what the caller's
+//! task knows has to be handed over: `ask(Traced::new(message))` of an actor that
+//! `takes_traced!`.
+
+use actix::{Message, ResponseFuture};
+
+use crate::{
+    domain::{
+        Timestamp,
+        event::{Envelope, Event},
+    },
+    trace::Trace,
+};
+
+/// A message with the trace that its sender's task belongs to.
+#[derive(Debug)]
+pub struct Traced<M>(pub(crate) M, pub(crate) Option<Trace>);
+
+impl<M> Traced<M> {
+    /// `message` in the trace of now.
+    pub fn new(message: M) -> Self {
+        Self(message, Trace::current())
+    }
+}
+
+impl<M: Message> Message for Traced<M> {
+    type Result = M::Result;
+}
+
+/// `work`, as a part of `trace`.
+pub fn within<T: 'static>(trace: Option<Trace>, work: ResponseFuture<T>) -> ResponseFuture<T> {
+    match trace {
+        Some(trace) => Box::pin(trace.scope(work)),
+        None => work,
+    }
+}
+
+/// What happened, in the trace of now.
+#[must_use]
+pub fn happened(event: Event, now: Timestamp) -> Envelope {
+    Envelope { trace: Trace::current().map(|trace| trace.to_string()), ..Envelope::new(event, now) }
+}
+
+/// Lets an actor take these of its messages, which it answers by a future, in a [`Traced`] too.
+macro_rules! takes_traced {
+    ($actor:ty: $($message:ty),+) => {
+        $(impl actix::Handler<$crate::actors::runtime::Traced<$message>> for $actor {
+            type Result = actix::ResponseFuture<<$message as actix::Message>::Result>;
+
+            fn handle(
+                &mut self,
+                message: $crate::actors::runtime::Traced<$message>,
+                ctx: &mut Self::Context,
+            ) -> Self::Result {
+                let work = actix::Handler::<$message>::handle(self, message.0, ctx);
+                $crate::actors::runtime::within(message.1, work)
+            }
+        })+
+    };
+}
+pub(crate) use takes_traced;

@@ -1,0 +1,85 @@
+//! Which services are in other processes, and how this one reaches them.
+//!
+//! **Invariant:** a peer that is away keeps nobody from starting; it is looked for all the time.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use metrics::gauge;
+use tokio::task::JoinHandle;
+
+use crate::{
+    config::{Config, ConfigError, Service},
+    http::{
+        ops::{Part, PartState},
+        tokens::Tokens,
+    },
+    peers::{
+        Peers,
+        http::{HttpPeer, ServiceToken},
+    },
+};
+
+/// How often to look at a peer that is there.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often to look for one that is not.
+const SOON: Duration = Duration::from_millis(200);
+
+/// Sets each service that this process calls in another; returns these.
+///
+/// # Errors
+/// When one is not set, or no connection can be made to any.
+pub(super) fn connect(config: &Config, tokens: Tokens, peers: &Peers) -> Result<Vec<HttpPeer>> {
+    let called = config.services.called();
+    if called.is_empty() {
+        return Ok(vec![]);
+    }
+    let client = HttpPeer::client().context("other services cannot be called")?;
+    let token = Arc::new(ServiceToken::new(tokens, config.services.to_string()));
+    let mut found = Vec::with_capacity(called.len());
+    for service in called {
+        let name = service.name();
+        let base = config.peers.of(service);
+        let base = base.ok_or_else(|| ConfigError::new(format!("peers.{name}"), "must be given"))?;
+        let peer = HttpPeer::new(name, base, client.clone(), Arc::clone(&token));
+        let far = Arc::new(peer.clone());
+        match service {
+            Service::Auth => peers.set_accounts(far),
+            Service::Product => peers.set_catalogue(far),
+            Service::Inventory => peers.set_inventory(far),
+            Service::Cart => peers.set_carts(far),
+            Service::Order => peers.set_orders(far),
+            Service::Payment => peers.set_payments(far),
+            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => {}
+        }
+        found.push(peer);
+    }
+    Ok(found)
+}
+
+/// Looks at each peer in the background.
+pub(super) fn look_at(peers: &[HttpPeer]) -> Vec<JoinHandle<()>> {
+    let look = |peer: HttpPeer| async move {
+        let mut was_up = true;
+        loop {
+            let there = peer.look().await;
+            gauge!("peer_up", "peer" => peer.service()).set(if peer.is_up() { 1.0 } else { 0.0 });
+            if peer.is_up() != was_up {
+                was_up = peer.is_up();
+                tracing::info!(peer = peer.service(), up = was_up, "a peer came or went");
+            }
+            tokio::time::sleep(if there { EVERY } else { SOON }).await;
+        }
+    };
+    peers.iter().map(|peer| actix_rt::spawn(look(peer.clone()))).collect()
+}
+
+/// How each peer is: without one, its callers get 503 at once and the rest goes on.
+pub(super) fn parts(peers: &[HttpPeer]) -> impl Iterator<Item = Part> {
+    peers.iter().map(|peer| {
+        let up = peer.is_up();
+        let detail = (!up).then(|| format!("what needs the {} service is answered with 503", peer.service()));
+        let state = if up { PartState::Up } else { PartState::Degraded };
+        Part { name: format!("peers.{}", peer.service()), state, detail }
+    })
+}

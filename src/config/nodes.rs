@@ -1,0 +1,131 @@
+//! What serving only some of the services asks for.
+//!
+//! **Invariant:** a process that serves some services has every peer's address that they
+//! call, and stands on servers that the other processes reach too.
+
+use std::path::PathBuf;
+
+use super::{
+    Config,
+    error::ConfigError,
+    reader::{Reader, is_default},
+    services::{Service, Services},
+};
+
+/// Whether a key is given.
+type Given = fn(&Config) -> bool;
+
+/// What processes that serve some of the services share, and why.
+const SHARED: [(&str, Given, &str); 3] = [
+    ("mongo.uri", |config| config.mongo.uri.is_some(), "the processes share its documents"),
+    ("rabbit.url", |config| config.rabbit.url.is_some(), "events travel between the processes by it"),
+    ("jwt_secret", |config| config.jwt_secret.is_some(), "the processes take each other's tokens"),
+];
+
+/// Refuses what serving some services cannot do without.
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    if config.services == Services::All {
+        return Ok(());
+    }
+    for (key, given, why) in SHARED {
+        if !given(config) {
+            let problem = format!("must be given for serving only {}: {why}", config.services);
+            return Err(ConfigError::new(key, problem));
+        }
+    }
+    for service in config.services.called() {
+        if config.peers.of(service).is_none() {
+            let (key, callers) = (format!("peers.{}", service.name()), config.services.callers_of(service));
+            let problem = format!(
+                "must be given for serving {callers} without {}; write for example http://{}:{}",
+                service.name(),
+                service.name(),
+                service.split_port()
+            );
+            return Err(ConfigError::new(key, problem));
+        }
+    }
+    Ok(())
+}
+
+/// The port of a process that nobody told one: a single service has its own.
+pub(super) fn port(read: &mut Reader, services: &Services, port: u16) -> u16 {
+    let Services::Some(some) = services else { return port };
+    let [alone] = some[..] else { return port };
+    let Some(setting) = read.settings.iter_mut().find(|setting| setting.key == "http.port") else { return port };
+    if !is_default(setting) {
+        return port;
+    }
+    setting.shown = alone.split_port().to_string();
+    alone.split_port()
+}
+
+impl Config {
+    /// The folder of this process: one that serves some services has its own, so that several
+    /// can be started beside one another.
+    #[must_use]
+    pub fn own_folder(&self) -> PathBuf {
+        match &self.services {
+            Services::All => self.data_dir.clone(),
+            some @ Services::Some(_) => self.data_dir.join(some.names().join("+")),
+        }
+    }
+}
+
+impl Service {
+    /// Where it listens when a process serves it alone.
+    #[must_use]
+    pub const fn split_port(self) -> u16 {
+        match self {
+            Self::Auth => 3000,
+            Self::Product => 3001,
+            Self::Cart => 3002,
+            Self::Order => 3003,
+            Self::Payment => 3004,
+            Self::AiBuddy => 3005,
+            Self::Notification => 3006,
+            Self::SellerDashboard => 3007,
+            Self::Inventory => 3008,
+            Self::Web => 8080,
+        }
+    }
+
+    /// The services that it calls.
+    #[must_use]
+    pub const fn calls(self) -> &'static [Self] {
+        match self {
+            Self::Auth | Self::Inventory | Self::AiBuddy | Self::Web => &[],
+            Self::Product => &[Self::Auth, Self::Inventory],
+            Self::Cart => &[Self::Product],
+            Self::Order => &[Self::Auth, Self::Product, Self::Inventory, Self::Cart, Self::Payment],
+            Self::Payment => &[Self::Auth, Self::Order],
+            Self::Notification => &[Self::Auth],
+            Self::SellerDashboard => &[Self::Inventory],
+        }
+    }
+}
+
+impl Services {
+    /// Whether this process serves `service`.
+    #[must_use]
+    pub fn serve(&self, service: Service) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(some) => some.contains(&service),
+        }
+    }
+
+    /// The services that those of this process call in others.
+    #[must_use]
+    pub fn called(&self) -> Vec<Service> {
+        let Self::Some(some) = self else { return vec![] };
+        let called = |service: &Service| some.iter().any(|own| own.calls().contains(service));
+        Service::ALL.into_iter().filter(|service| called(service) && !some.contains(service)).collect()
+    }
+
+    /// The names of those that call `service`.
+    fn callers_of(&self, service: Service) -> Self {
+        let calls = |own: &Service| self.serve(*own) && own.calls().contains(&service);
+        Self::Some(Service::ALL.into_iter().filter(calls).collect())
+    }
+}

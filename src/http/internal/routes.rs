@@ -1,0 +1,99 @@
+//! Which call is which method of which trait.
+
+use actix_web::Scope;
+
+use super::{Exposed, answer, ping};
+use crate::peers::{
+    PeerError,
+    wire::{self, OfferBody},
+};
+
+/// Adds the calls of every service in `exposed`.
+pub(super) fn add(scope: Scope, exposed: &Exposed) -> Scope {
+    let scope = accounts(catalogue(scope, exposed), exposed);
+    let scope = carts(inventory(scope, exposed), exposed);
+    payments(orders(scope, exposed), exposed)
+}
+
+fn accounts(scope: Scope, exposed: &Exposed) -> Scope {
+    let Some(accounts) = &exposed.accounts else { return scope };
+    let scope = ping(scope, "auth");
+    let scope = answer(scope, wire::CONTACT, accounts, |accounts, ask: wire::OfUser| async move {
+        accounts.contact(ask.user).await
+    });
+    let scope =
+        answer(scope, wire::ROLE, accounts, |accounts, ask: wire::OfUser| async move { accounts.role(ask.user).await });
+    answer(scope, wire::ADDRESS, accounts, |accounts, ask: wire::OfAddress| async move {
+        accounts.address(ask.user, ask.address).await
+    })
+}
+
+fn catalogue(scope: Scope, exposed: &Exposed) -> Scope {
+    let Some(catalogue) = &exposed.catalogue else { return scope };
+    let scope = ping(scope, "product");
+    answer(scope, wire::OFFERS, catalogue, |catalogue, ask: wire::OfProducts| async move {
+        let offers = catalogue.offers(&ask.products).await?;
+        let body =
+            |offer: &crate::peers::Offer| OfferBody { product: (*offer.product).clone(), available: offer.available };
+        Ok::<Vec<OfferBody>, PeerError>(offers.iter().map(body).collect())
+    })
+}
+
+fn inventory(scope: Scope, exposed: &Exposed) -> Scope {
+    let Some(stock) = &exposed.inventory else { return scope };
+    let scope = ping(scope, "inventory");
+    let scope =
+        answer(scope, wire::LEVEL, stock, |stock, ask: wire::OfProduct| async move { stock.level(ask.product).await });
+    let scope =
+        answer(
+            scope,
+            wire::LEVELS,
+            stock,
+            |stock, ask: wire::OfProducts| async move { stock.levels(&ask.products).await },
+        );
+    let scope = answer(scope, wire::SET_AVAILABLE, stock, |stock, ask: wire::Levels| async move {
+        stock.set_available(ask.levels).await
+    });
+    let scope = answer(scope, wire::RESERVE, stock, |stock, ask: wire::OfReservation| async move {
+        stock.reserve(ask.order, ask.lines).await
+    });
+    let scope = answer(scope, wire::COMMIT, stock, |stock, ask: wire::OfReservation| async move {
+        stock.commit(ask.order, ask.fence).await
+    });
+    let scope = answer(scope, wire::RETAKE, stock, |stock, ask: wire::OfReservation| async move {
+        stock.retake(ask.order, ask.lines, ask.fence).await
+    });
+    answer(scope, wire::RELEASE, stock, |stock, ask: wire::OfReservation| async move {
+        stock.release(ask.order, ask.fence).await
+    })
+}
+
+fn carts(scope: Scope, exposed: &Exposed) -> Scope {
+    let Some(carts) = &exposed.carts else { return scope };
+    let scope = ping(scope, "cart");
+    let scope = answer(scope, wire::CART, carts, |carts, ask: wire::OfUser| async move { carts.cart(ask.user).await });
+    answer(scope, wire::CHECK_OUT, carts, |carts, ask: wire::CheckOut| async move {
+        carts.check_out(ask.user, ask.order, ask.bought).await
+    })
+}
+
+fn orders(scope: Scope, exposed: &Exposed) -> Scope {
+    let Some(orders) = &exposed.orders else { return scope };
+    let scope = ping(scope, "order");
+    let scope =
+        answer(scope, wire::ORDER, orders, |orders, ask: wire::OfOrder| async move { orders.order(ask.order).await });
+    answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
+        orders.settle(ask.order, ask.payment).await
+    })
+}
+
+fn payments(scope: Scope, exposed: &Exposed) -> Scope {
+    let Some(payments) = &exposed.payments else { return scope };
+    let scope = ping(scope, "payment");
+    let scope = answer(scope, wire::CAPTURED, payments, |payments, ask: wire::OfOrder| async move {
+        payments.captured(ask.order).await
+    });
+    answer(scope, wire::REFUND, payments, |payments, ask: wire::Refund| async move {
+        payments.refund(ask.payment, ask.reason).await
+    })
+}

@@ -1,0 +1,184 @@
+//! Another process as the service that it is.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Caller, ServiceToken};
+use crate::{
+    domain::{
+        cart::Cart,
+        ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
+        inventory::{Reservation, StockLevel, StockLine},
+        order::{Order, OrderPayment},
+        payment::Payment,
+        user::{Contact, PostalAddress, Role},
+    },
+    integrations::http_client,
+    peers::{
+        Accounts, Carts, Catalogue, Fence, Inventory, InventoryError, Offer, Orders, Payments, PeerError, Settlement,
+        wire::{self, Call},
+    },
+};
+
+/// How long connecting may take. A connection that is not there then was not used.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How long an idle connection is kept; the server keeps it longer.
+const IDLE: Duration = Duration::from_secs(50);
+/// How many products a call may name.
+const AT_ONCE: usize = 1_000;
+
+/// Another process, which is whichever service it is asked as.
+#[derive(Clone)]
+pub struct HttpPeer(Arc<Caller>);
+
+impl HttpPeer {
+    /// The client for all peers, which share its connections.
+    ///
+    /// # Errors
+    /// When there is no TLS to be had.
+    pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+        // Between the platform's own processes there is no proxy.
+        http_client::builder().connect_timeout(CONNECT_WITHIN).pool_idle_timeout(IDLE).no_proxy().build()
+    }
+
+    /// The `service` at `base`.
+    #[must_use]
+    pub fn new(service: &'static str, base: &str, client: reqwest::Client, token: Arc<ServiceToken>) -> Self {
+        Self(Arc::new(Caller::new(service, base, client, token)))
+    }
+
+    /// Which service it is.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.0.service()
+    }
+
+    /// Whether it is not known to be away.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.0.is_up()
+    }
+
+    /// Whether it is there now; [`HttpPeer::is_up`] learns from it.
+    pub async fn look(&self) -> bool {
+        self.0.look().await
+    }
+
+    /// A call that no rule refuses.
+    async fn plain<A: Serialize + Sync, R: DeserializeOwned>(&self, call: Call, ask: &A) -> Result<R, PeerError> {
+        self.0.call(call, ask).await.map_err(|error| match error {
+            InventoryError::Peer(error) => error,
+            InventoryError::Rule(_) => PeerError::Unavailable(self.service()),
+        })
+    }
+
+    async fn reservation(&self, call: Call, ask: &wire::OfReservation) -> Result<Reservation, InventoryError> {
+        self.0.call(call, ask).await
+    }
+}
+
+#[async_trait]
+impl Catalogue for HttpPeer {
+    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+        let mut offers = Vec::with_capacity(products.len());
+        for products in products.chunks(AT_ONCE) {
+            let ask = wire::OfProducts { products: products.to_vec() };
+            let found: Vec<wire::OfferBody> = self.plain(wire::OFFERS, &ask).await?;
+            offers.extend(
+                found.into_iter().map(|body| Offer { product: Arc::new(body.product), available: body.available }),
+            );
+        }
+        Ok(offers)
+    }
+}
+
+#[async_trait]
+impl Inventory for HttpPeer {
+    async fn level(&self, product: ProductId) -> Result<Option<StockLevel>, PeerError> {
+        self.plain(wire::LEVEL, &wire::OfProduct { product }).await
+    }
+
+    async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, PeerError> {
+        let mut levels = Vec::with_capacity(products.len());
+        for products in products.chunks(AT_ONCE) {
+            let ask = wire::OfProducts { products: products.to_vec() };
+            levels.extend(self.plain::<_, Vec<StockLevel>>(wire::LEVELS, &ask).await?);
+        }
+        Ok(levels)
+    }
+
+    async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError> {
+        let mut set = Vec::with_capacity(levels.len());
+        for levels in levels.chunks(AT_ONCE) {
+            let ask = wire::Levels { levels: levels.to_vec() };
+            set.extend(self.plain::<_, Vec<StockLevel>>(wire::SET_AVAILABLE, &ask).await?);
+        }
+        Ok(set)
+    }
+
+    async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError> {
+        self.reservation(wire::RESERVE, &wire::OfReservation { order, lines, fence: None }).await
+    }
+
+    async fn commit(&self, order: OrderId, fence: Fence) -> Result<Reservation, InventoryError> {
+        self.reservation(wire::COMMIT, &wire::OfReservation { order, lines: vec![], fence }).await
+    }
+
+    async fn retake(&self, order: OrderId, lines: Vec<StockLine>, fence: Fence) -> Result<Reservation, InventoryError> {
+        self.reservation(wire::RETAKE, &wire::OfReservation { order, lines, fence }).await
+    }
+
+    async fn release(&self, order: OrderId, fence: Fence) -> Result<Reservation, PeerError> {
+        self.plain(wire::RELEASE, &wire::OfReservation { order, lines: vec![], fence }).await
+    }
+}
+
+#[async_trait]
+impl Carts for HttpPeer {
+    async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
+        self.plain(wire::CART, &wire::OfUser { user }).await
+    }
+
+    async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
+        self.plain(wire::CHECK_OUT, &wire::CheckOut { user, order, bought }).await
+    }
+}
+
+#[async_trait]
+impl Orders for HttpPeer {
+    async fn order(&self, order: OrderId) -> Result<Option<Order>, PeerError> {
+        self.plain(wire::ORDER, &wire::OfOrder { order }).await
+    }
+
+    async fn settle(&self, order: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
+        self.plain(wire::SETTLE, &wire::Settle { order, payment }).await
+    }
+}
+
+#[async_trait]
+impl Accounts for HttpPeer {
+    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
+        self.plain(wire::CONTACT, &wire::OfUser { user }).await
+    }
+
+    async fn role(&self, user: UserId) -> Result<Option<Role>, PeerError> {
+        self.plain(wire::ROLE, &wire::OfUser { user }).await
+    }
+
+    async fn address(&self, user: UserId, address: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
+        self.plain(wire::ADDRESS, &wire::OfAddress { user, address }).await
+    }
+}
+
+#[async_trait]
+impl Payments for HttpPeer {
+    async fn captured(&self, order: OrderId) -> Result<Option<Payment>, PeerError> {
+        self.plain(wire::CAPTURED, &wire::OfOrder { order }).await
+    }
+
+    async fn refund(&self, payment: PaymentId, reason: String) -> Result<(), PeerError> {
+        self.plain(wire::REFUND, &wire::Refund { payment, reason }).await
+    }
+}

@@ -1,0 +1,137 @@
+//! A peer that is away, slow or not itself.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use super::{offers, peer, peer_with, serve, service::Service, until};
+use crate::{
+    domain::ids::{OrderId, ProductId},
+    http::tokens::Tokens,
+    peers::{Inventory, PeerError, http::breaker::FAILURES},
+};
+
+/// Answers every connection by `answer`, which may keep it open for ever.
+async fn odd<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> (JoinHandle<()>, SocketAddr)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(stream));
+        }
+    });
+    (serving, at)
+}
+
+async fn says(text: &'static str, mut stream: TcpStream) {
+    let mut request = [0; 4_096];
+    let _read = stream.read(&mut request).await;
+    let _written = stream.write_all(text.as_bytes()).await;
+    let _ended = stream.shutdown().await;
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[actix_rt::test]
+async fn a_peer_that_is_away_is_known_to_be_and_is_found_back() {
+    let port = free_port();
+    let peer = peer("product", SocketAddr::from(([127, 0, 0, 1], port)));
+    for _ in 0..FAILURES {
+        assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")));
+    }
+    assert!(!peer.is_up());
+    let service = Service::default();
+    let (server, _) = serve(service.exposed(), port).unwrap();
+    until("a look finds it back", async || {
+        peer.look().await;
+        peer.is_up()
+    })
+    .await;
+    assert_eq!(offers(&peer).await, Ok(1));
+    server.stop(false).await;
+    until("it is known to be away again", async || {
+        let answer = offers(&peer).await;
+        answer == Err(PeerError::Unavailable("product")) && !peer.is_up()
+    })
+    .await;
+    let (server, _) = serve(service.exposed(), port).unwrap();
+    until("calls alone find it back", async || offers(&peer).await == Ok(1)).await;
+    server.stop(false).await;
+}
+
+#[actix_rt::test]
+async fn what_is_no_peer_is_unavailable() {
+    for text in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nnonsense",
+        "HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n[",
+        "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        "no HTTP at all\r\n\r\n",
+        "",
+    ] {
+        let (serving, at) = odd(move |stream| says(text, stream)).await;
+        let peer = peer("product", at);
+        assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")), "{text}");
+        until("it is known", async || {
+            assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")), "{text}");
+            !peer.is_up()
+        })
+        .await;
+        serving.abort();
+    }
+}
+
+#[actix_rt::test]
+async fn a_peer_that_never_answers_costs_no_more_than_the_deadline() {
+    let (serving, at) = odd(|stream| async move {
+        let _open = stream;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let peer = peer("inventory", at);
+    let call = peer.level(ProductId::from_bytes([1; 12]));
+    let within = crate::peers::wire::LEVEL.within + Duration::from_secs(5);
+    assert_eq!(tokio::time::timeout(within, call).await, Ok(Err(PeerError::Deadline("inventory"))));
+    serving.abort();
+}
+
+#[actix_rt::test]
+async fn what_may_not_be_repeated_is_sent_once() {
+    let (count, counted) = std::sync::mpsc::channel();
+    let (serving, at) = odd(move |stream| {
+        let count = count.clone();
+        async move {
+            let _told = count.send(());
+            says("", stream).await;
+        }
+    })
+    .await;
+    let peer = peer("inventory", at);
+    let product = ProductId::from_bytes([1; 12]);
+    assert_eq!(peer.set_available(vec![(product, 1)]).await, Err(PeerError::Deadline("inventory")));
+    assert_eq!(counted.try_iter().count(), 1, "it may have been done");
+    let order = OrderId::from_bytes([5; 12]);
+    assert_eq!(peer.release(order, None).await, Err(PeerError::Unavailable("inventory")));
+    assert_eq!(counted.try_iter().count(), 3, "a release may be repeated");
+    serving.abort();
+}
+
+#[actix_rt::test]
+async fn a_peer_with_another_secret_is_unavailable() {
+    let (server, at) = serve(Service::default().exposed(), 0).unwrap();
+    let peer = peer_with("product", at, Tokens::new(b"another secret of thirty-two bytes, or so"));
+    assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")));
+    server.stop(false).await;
+}

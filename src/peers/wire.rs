@@ -1,0 +1,275 @@
+//! What one process of the platform says to another: the calls of the peers' traits as JSON.
+//!
+//! Every call is a POST of one JSON object under [`ROOT`]. It is answered with 200 and the
+//! result, or with 409 or 503 and a [`Failure`]; whatever else comes was not said by a peer.
+//! `peers::http` calls and `http::internal` answers, both by this page.
+//!
+//! **Invariant:** a failure comes out of the wire as the error that went in.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fence, InventoryError, PeerError};
+use crate::domain::{
+    ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
+    inventory::{Shortage, StockError, StockLine},
+    order::OrderPayment,
+    product::Product,
+};
+
+/// Where these calls live; no gateway leads here.
+pub const ROOT: &str = "/internal/v1";
+/// The header that tells how long the caller will wait, in milliseconds.
+pub const DEADLINE: &str = "x-deadline-ms";
+/// The largest body of a call or an answer.
+pub const BODY_MAX: usize = 8 << 20;
+
+/// How long a caller waits for an answer, all tries together.
+const WITHIN: Duration = Duration::from_millis(2_500);
+/// The same where the callee calls others in turn.
+const WITHIN_FURTHER: Duration = Duration::from_secs(6);
+
+/// One call of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The service.
+    pub service: &'static str,
+    /// Its path below the service.
+    pub name: &'static str,
+    /// Whether doing it twice is doing it once.
+    pub repeatable: bool,
+    /// How long the caller waits, all tries together.
+    pub within: Duration,
+}
+
+impl Call {
+    const fn of(service: &'static str, name: &'static str) -> Self {
+        Self { service, name, repeatable: true, within: WITHIN }
+    }
+
+    const fn once(self) -> Self {
+        Self { repeatable: false, ..self }
+    }
+
+    const fn calls_further(self) -> Self {
+        Self { within: WITHIN_FURTHER, ..self }
+    }
+
+    /// Whether the service is there and takes this caller's word.
+    #[must_use]
+    pub const fn ping(service: &'static str) -> Self {
+        Self::of(service, "ping")
+    }
+
+    /// The path of the call.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{ROOT}/{}/{}", self.service, self.name)
+    }
+}
+
+/// [`super::Catalogue::offers`].
+pub const OFFERS: Call = Call::of("product", "offers").calls_further();
+/// [`super::Inventory::level`].
+pub const LEVEL: Call = Call::of("inventory", "level");
+/// [`super::Inventory::levels`].
+pub const LEVELS: Call = Call::of("inventory", "levels");
+/// [`super::Inventory::set_available`]: done again it would bring back what was sold meanwhile.
+pub const SET_AVAILABLE: Call = Call::of("inventory", "set-available").once();
+/// [`super::Inventory::reserve`], once for each order.
+pub const RESERVE: Call = Call::of("inventory", "reserve");
+/// [`super::Inventory::commit`], fenced.
+pub const COMMIT: Call = Call::of("inventory", "commit");
+/// [`super::Inventory::retake`], fenced.
+pub const RETAKE: Call = Call::of("inventory", "retake");
+/// [`super::Inventory::release`], fenced.
+pub const RELEASE: Call = Call::of("inventory", "release");
+/// [`super::Carts::cart`].
+pub const CART: Call = Call::of("cart", "cart");
+/// [`super::Carts::check_out`], once for each order.
+pub const CHECK_OUT: Call = Call::of("cart", "check-out");
+/// [`super::Orders::order`].
+pub const ORDER: Call = Call::of("order", "order");
+/// [`super::Orders::settle`]: the same payment again gets the same answer.
+pub const SETTLE: Call = Call::of("order", "settle").calls_further();
+/// [`super::Accounts::contact`].
+pub const CONTACT: Call = Call::of("auth", "contact");
+/// [`super::Accounts::role`].
+pub const ROLE: Call = Call::of("auth", "role");
+/// [`super::Accounts::address`].
+pub const ADDRESS: Call = Call::of("auth", "address");
+/// [`super::Payments::captured`].
+pub const CAPTURED: Call = Call::of("payment", "captured");
+/// [`super::Payments::refund`]: all that is left, once.
+pub const REFUND: Call = Call::of("payment", "refund").calls_further();
+
+/// A call about nothing in particular.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Nothing {}
+
+/// A call about products.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfProducts {
+    /// Which.
+    pub products: Vec<ProductId>,
+}
+
+/// A call about one product.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfProduct {
+    /// Which.
+    pub product: ProductId,
+}
+
+/// What is to be available.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Levels {
+    /// Of which product, and how many.
+    pub levels: Vec<(ProductId, u32)>,
+}
+
+/// A call about an order's stock.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfReservation {
+    /// The order.
+    pub order: OrderId,
+    /// What it takes, where the call says so.
+    #[serde(default)]
+    pub lines: Vec<StockLine>,
+    /// The decision that the call carries out.
+    #[serde(default)]
+    pub fence: Fence,
+}
+
+/// A call about a user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfUser {
+    /// Who.
+    pub user: UserId,
+}
+
+/// A call about one of a user's addresses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfAddress {
+    /// Who.
+    pub user: UserId,
+    /// Which; her default one when absent.
+    #[serde(default)]
+    pub address: Option<AddressId>,
+}
+
+/// What an order bought, to be taken out of a cart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckOut {
+    /// Whose cart.
+    pub user: UserId,
+    /// The order.
+    pub order: OrderId,
+    /// What it bought.
+    pub bought: Vec<StockLine>,
+}
+
+/// A call about an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfOrder {
+    /// Which.
+    pub order: OrderId,
+}
+
+/// Captured money for an order.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Settle {
+    /// The order.
+    pub order: OrderId,
+    /// The money.
+    pub payment: OrderPayment,
+}
+
+/// Money to be given back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refund {
+    /// Of which payment.
+    pub payment: PaymentId,
+    /// Why.
+    pub reason: String,
+}
+
+/// A product with what can be bought of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfferBody {
+    /// The product.
+    pub product: Product,
+    /// What can be bought now.
+    pub available: i64,
+}
+
+/// Why a call was not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "failure", content = "of", rename_all = "camelCase")]
+pub enum Failure {
+    /// This service takes on no more.
+    Busy(String),
+    /// This service is away.
+    Unavailable(String),
+    /// This service did not answer in time.
+    Deadline(String),
+    /// These items fell short.
+    Short(Vec<Shortage>),
+    /// The reservation was released.
+    Released,
+    /// There is no reservation.
+    NoReservation,
+    /// There is no such product.
+    NoSuchProduct,
+}
+
+impl Failure {
+    /// Whether a rule said no, and the service works.
+    #[must_use]
+    pub const fn is_rule(&self) -> bool {
+        matches!(self, Self::Short(_) | Self::Released | Self::NoReservation | Self::NoSuchProduct)
+    }
+
+    /// The error that it is to whoever called `service`.
+    #[must_use]
+    pub fn into_error(self, service: &'static str) -> InventoryError {
+        let named = |name: String| name_of(&name).unwrap_or(service);
+        InventoryError::Rule(match self {
+            Self::Busy(name) => return PeerError::Busy(named(name)).into(),
+            Self::Unavailable(name) => return PeerError::Unavailable(named(name)).into(),
+            Self::Deadline(name) => return PeerError::Deadline(named(name)).into(),
+            Self::Short(items) => StockError::Short(items),
+            Self::Released => StockError::Released,
+            Self::NoReservation => StockError::NoReservation,
+            Self::NoSuchProduct => StockError::NoSuchProduct,
+        })
+    }
+}
+
+/// The service of this name, as errors name it.
+fn name_of(name: &str) -> Option<&'static str> {
+    ["auth", "product", "inventory", "cart", "order", "payment"].into_iter().find(|known| *known == name)
+}
+
+impl From<PeerError> for Failure {
+    fn from(error: PeerError) -> Self {
+        match error {
+            PeerError::Busy(name) => Self::Busy(name.to_owned()),
+            PeerError::Unavailable(name) => Self::Unavailable(name.to_owned()),
+            PeerError::Deadline(name) => Self::Deadline(name.to_owned()),
+        }
+    }
+}
+
+impl From<InventoryError> for Failure {
+    fn from(error: InventoryError) -> Self {
+        match error {
+            InventoryError::Peer(error) => error.into(),
+            InventoryError::Rule(StockError::Short(items)) => Self::Short(items),
+            InventoryError::Rule(StockError::Released) => Self::Released,
+            InventoryError::Rule(StockError::NoReservation) => Self::NoReservation,
+            InventoryError::Rule(StockError::NoSuchProduct) => Self::NoSuchProduct,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The real program serving one service, as a process that can be killed and started again.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    time::Duration,
+};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// What every node is told.
+pub struct Told {
+    pub mongo: String,
+    pub rabbit: String,
+    pub prefix: String,
+    pub secret: &'static str,
+    /// Where each peer is.
+    pub peers: Vec<(&'static str, u16)>,
+}
+
+/// A process that serves one service.
+pub struct Node {
+    child: Child,
+    ready: Receiver<()>,
+}
+
+/// The program that is to serve `service`.
+pub fn command(told: &Told, service: &str, port: u16, folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
+    command.env_clear().current_dir(folder).args(["serve", "--services", service, "--port", &port.to_string()]);
+    command.arg("--data-dir").arg(folder);
+    for (service, port) in &told.peers {
+        command.env(format!("MICROBAZAAR_PEERS__{}", service.to_uppercase()), format!("http://127.0.0.1:{port}"));
+    }
+    command.env("MONGO_URI", &told.mongo).env("RABBIT_URL", &told.rabbit).env("JWT_SECRET", told.secret);
+    command.env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &told.prefix);
+    for (key, value) in [
+        ("RATE_LIMIT__ENABLED", "false"),
+        ("ORDER__PAYMENT_WINDOW", "6s"),
+        ("RAZORPAY__RECONCILE_EVERY", "1s"),
+        ("HTTP__WORKERS", "1"),
+        ("PASSWORDS__CONCURRENCY", "1"),
+        ("LOG__LEVEL", "error"),
+    ] {
+        command.env(format!("MICROBAZAAR_{key}"), value);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+impl Node {
+    pub fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (tell, ready) = mpsc::channel();
+        // Reads on to the end, so that the program never waits for its reader.
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if line.contains("is ready at ") {
+                    let _gone = tell.send(());
+                }
+            }
+        });
+        Self { child, ready }
+    }
+
+    /// Waits until it listens.
+    pub fn listens(&self) {
+        self.ready.recv_timeout(WITHIN).expect("the program is ready in time");
+    }
+}
+
+impl Node {
+    /// Lets it do nothing (SIGSTOP), or go on (SIGCONT).
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Node {
+    /// SIGKILL.
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

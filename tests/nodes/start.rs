@@ -1,0 +1,40 @@
+//! What a process that serves some services needs to start, and what it does not.
+
+use std::process::Stdio;
+
+use super::fleet::Fleet;
+
+/// What it says on standard error when it does not start.
+fn refusal(fleet: &Fleet, service: &'static str, without: &str) -> String {
+    let mut command = fleet.command(service);
+    let ended = command.env_remove(without).stdout(Stdio::null()).output().unwrap();
+    assert!(!ended.status.success(), "{service} without {without}");
+    String::from_utf8(ended.stderr).unwrap().trim().to_owned()
+}
+
+#[actix_rt::test]
+async fn what_is_missing_is_said_in_one_sentence() {
+    let Some(fleet) = Fleet::prepare().await else { return };
+    for (without, key) in [("MONGO_URI", "mongo.uri"), ("RABBIT_URL", "rabbit.url"), ("JWT_SECRET", "jwt_secret")] {
+        let told = refusal(&fleet, "auth", without);
+        assert!(told.starts_with(&format!("microbazaar: {key}: must be given for serving only auth: ")), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
+    for (service, peer) in [("cart", "PRODUCT"), ("order", "PAYMENT"), ("payment", "AUTH"), ("product", "INVENTORY")] {
+        let told = refusal(&fleet, service, &format!("MICROBAZAAR_PEERS__{peer}"));
+        let key = format!("microbazaar: peers.{}: must be given for serving {service}", peer.to_lowercase());
+        assert!(told.starts_with(&key), "{told}");
+    }
+    fleet.end().await;
+}
+
+#[actix_rt::test]
+async fn a_process_starts_without_its_peers() {
+    let Some(fleet) = Fleet::prepare().await else { return };
+    fleet.restart("cart");
+    super::until("it is degraded", async || {
+        fleet.readyz("cart").await == ("degraded".to_owned(), vec!["peers.product".to_owned()])
+    })
+    .await;
+    fleet.end().await;
+}
