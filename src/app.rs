@@ -13,6 +13,7 @@ mod mail;
 mod nodes;
 mod readiness;
 mod serve;
+mod services;
 mod storage;
 
 pub use build::{App, Ended};
