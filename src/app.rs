@@ -14,6 +14,7 @@ mod nodes;
 mod readiness;
 mod redis;
 mod serve;
+mod services;
 mod storage;
 
 pub use build::{App, Ended};

@@ -27,6 +27,8 @@ pub const BODY_MAX: usize = 8 << 20;
 
 /// How long a caller waits for an answer, all tries together.
 const WITHIN: Duration = Duration::from_millis(2_500);
+/// The same for a look at whether it is there.
+const PING_WITHIN: Duration = Duration::from_secs(1);
 /// The same where the callee calls others in turn.
 const WITHIN_FURTHER: Duration = Duration::from_secs(6);
 
@@ -59,7 +61,7 @@ impl Call {
     /// Whether the service is there and takes this caller's word.
     #[must_use]
     pub const fn ping(service: &'static str) -> Self {
-        Self::of(service, "ping")
+        Self { within: PING_WITHIN, ..Self::of(service, "ping") }
     }
 
     /// The path of the call.

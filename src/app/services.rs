@@ -1,0 +1,237 @@
+//! Starts the services that this process serves.
+//!
+//! **Invariant:** which services these are is asked here and in `nodes` alone.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use jiff::SignedDuration;
+use secrecy::ExposeSecret;
+
+use super::{nodes, storage::Storage};
+use crate::{
+    actors::{
+        accounts::{Accounts, Passwords},
+        cart::Carts,
+        catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
+        inventory::{self, Inventory, StockListener},
+        mail_sender::Mails,
+        notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
+        order_saga::{OrderSettings, Orders},
+        outbox::{Carrier, InProcess, Outbox},
+        payment::Payments,
+        rabbit_bridge::{RabbitBridge, RabbitSettings},
+        runtime::Runtime,
+        seller_dashboard::SellerDashboard,
+        webhook::{WebhookSettings, Webhooks},
+    },
+    bus::Consumer,
+    config::{Config, Consume, Environment, Secrets, Service},
+    domain::order::Pricing,
+    http::{internal::Exposed, routes::Services, tokens::Tokens},
+    integrations::{
+        imagekit::{LocalPictures, PictureStore, SharedPictures},
+        razorpay::{Keys, PaymentGateway, SandboxGateway},
+        webhook::address::UrlRules,
+    },
+    peers::{self, Peers, http::HttpPeer},
+    store::Stores,
+};
+
+/// The least room for snapshots that is of any use.
+const SMALLEST_SNAPSHOTS_MIB: u32 = 1;
+
+/// What services are made of.
+pub(super) struct Parts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) secrets: &'a Secrets,
+    pub(super) storage: &'a Storage,
+    pub(super) runtime: &'a Runtime,
+}
+
+/// What was started.
+pub(super) struct Started {
+    pub(super) services: Services,
+    pub(super) exposed: Exposed,
+    pub(super) outbox: Outbox,
+    pub(super) rabbit: Option<RabbitBridge>,
+    pub(super) mails: Option<Mails>,
+    /// The services in other processes.
+    pub(super) neighbours: Vec<HttpPeer>,
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+impl Parts<'_> {
+    fn serves(&self, service: Service) -> bool {
+        self.config.services.serve(service)
+    }
+
+    /// Starts the services of this process, and finds the others that they call.
+    pub(super) fn services(&self, data_dir: &Path) -> Result<Started> {
+        let (config, runtime) = (self.config, self.runtime);
+        let (stores, peers) = (self.storage.stores(), Peers::default());
+        let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
+        let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
+        let shared = stores.shared.is_some();
+        let accounts = self.accounts(&stores)?;
+        let inventory = self.inventory(&stores, snapshots.clone());
+        let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
+        let carts = self
+            .serves(Service::Cart)
+            .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
+        let orders = self.orders(&stores, &peers);
+        let (payments, sandbox) = self.payments(&stores, &peers);
+        let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
+
+        let exposed = Exposed {
+            accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
+            catalogue: catalogue.clone().map(|service| -> Arc<dyn peers::Catalogue> { Arc::new(service) }),
+            inventory: inventory.clone().map(|service| -> Arc<dyn peers::Inventory> { Arc::new(service) }),
+            carts: carts.clone().map(|service| -> Arc<dyn peers::Carts> { Arc::new(service) }),
+            orders: orders.clone().map(|service| -> Arc<dyn peers::Orders> { Arc::new(service) }),
+            payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
+        };
+        exposed.fill(&peers);
+        let neighbours = nodes::connect(config, self.tokens(), &peers)?;
+        let webhooks = match self.serves(Service::Notification) {
+            true => Some(self.webhooks(&stores, &peers)?),
+            false => None,
+        };
+        let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
+        if let Some(webhooks) = &webhooks {
+            let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
+            let (mailer, sending) = super::mail::mailer(config, runtime, &stores)?;
+            mails = sending;
+            let email = EmailChannel::new(peers.clone(), mailer, shop);
+            consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
+            let telling = WebhookChannel::new(webhooks.clone());
+            consumers.push(Arc::new(Notifications::start(runtime, Arc::new(telling))));
+        }
+        if let Some(dashboard) = &dashboard {
+            consumers.push(Arc::new(dashboard.clone()));
+        }
+        let rabbit = self.rabbit(&consumers);
+        let carrier: Arc<dyn Carrier> = match &rabbit {
+            Some(bridge) => Arc::new(bridge.clone()),
+            None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
+        };
+        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
+        let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
+        let serves_stock = inventory.is_some();
+        let inventory = peers.shared_inventory();
+        let services = Services {
+            accounts,
+            catalogue,
+            inventory,
+            serves_stock,
+            carts,
+            orders,
+            payments,
+            dashboard,
+            webhooks,
+            sandbox,
+            mailbox,
+        };
+        Ok(Started { services, exposed, outbox, rabbit, mails, neighbours })
+    }
+
+    fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
+        if !self.serves(Service::Auth) {
+            return Ok(None);
+        }
+        let passwords = Passwords::start(self.config.passwords.hashers());
+        let passwords = passwords.context("the password threads did not start")?;
+        Ok(Some(Accounts::start(self.runtime, Arc::clone(&stores.accounts), passwords, stores.shared.is_some())))
+    }
+
+    fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {
+        let window = signed(self.config.order.payment_window);
+        let start = || Inventory::start(self.runtime, Arc::clone(&stores.stock), listener, window);
+        self.serves(Service::Inventory).then(start)
+    }
+
+    fn catalogue(
+        &self,
+        stores: &Stores,
+        peers: &Peers,
+        snapshots: Arc<Snapshots>,
+        data_dir: &Path,
+    ) -> Result<Option<Catalogue>> {
+        if !self.serves(Service::Product) {
+            return Ok(None);
+        }
+        let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
+        let mut pictures: Arc<dyn PictureStore> = Arc::new(LocalPictures::new(data_dir));
+        if let Some(store) = &stores.shared {
+            pictures = Arc::new(SharedPictures::new(Arc::clone(store)));
+            let listener: Arc<dyn StockListener> = snapshots.clone();
+            inventory::follow(self.runtime, Arc::clone(store), listener);
+        }
+        let (products, shared) = (Arc::clone(&stores.products), stores.shared.is_some());
+        Ok(Some(Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared)))
+    }
+
+    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
+        let pricing = Pricing {
+            tax_basis_points: self.config.pricing.tax_basis_points,
+            shipping_minor: self.config.pricing.shipping_flat_minor,
+        };
+        let settings = OrderSettings { pricing, window: signed(self.config.order.payment_window) };
+        let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        self.serves(Service::Order).then(start)
+    }
+
+    fn payments(&self, stores: &Stores, peers: &Peers) -> (Option<Payments>, Option<Arc<SandboxGateway>>) {
+        if !self.serves(Service::Payment) {
+            return (None, None);
+        }
+        let keys = Keys {
+            key_secret: self.secrets.razorpay_key_secret.clone(),
+            webhook_secret: self.secrets.razorpay_webhook_secret.clone(),
+        };
+        let key_id = self.secrets.razorpay_key_id.clone();
+        let sandbox = Arc::new(SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments)));
+        let gateway: Arc<dyn PaymentGateway> = sandbox.clone();
+        let every = signed(self.config.razorpay.reconcile_every);
+        let payments = Payments::start(self.runtime, Arc::clone(&stores.payments), gateway, peers.clone(), every);
+        (Some(payments), Some(sandbox))
+    }
+
+    /// Makes and checks tokens.
+    pub(super) fn tokens(&self) -> Tokens {
+        Tokens::new(self.secrets.jwt.expose_secret().as_bytes())
+    }
+
+    fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
+        let config = &self.config.webhooks;
+        let allow_http = self.config.environment == Environment::Development || config.allow_private;
+        let settings = WebhookSettings {
+            rules: UrlRules { allow_http, allow_private: config.allow_private },
+            retry_delays: config.retry_delays.clone(),
+            switch_off_after: config.switch_off_after,
+            timeout: config.timeout,
+        };
+        let started = Webhooks::start(self.runtime, Arc::clone(&stores.webhooks), peers.clone(), settings);
+        started.context("webhooks cannot be sent")
+    }
+
+    /// The bridge to the broker, when there is one to be used.
+    fn rabbit(&self, consumers: &[Arc<dyn Consumer>]) -> Option<RabbitBridge> {
+        let rabbit = &self.config.rabbit;
+        let consume = match &rabbit.consume {
+            Consume::All => None,
+            Consume::Queues(names) => Some(names.clone()),
+        };
+        let settings = RabbitSettings { url: rabbit.url.clone()?, consume, delays: rabbit.retry_delays };
+        Some(RabbitBridge::start(self.runtime, &settings, consumers))
+    }
+}
+
+/// Where links in mails lead.
+fn shop_url(config: &Config) -> String {
+    let own = || format!("http://{}:{}", config.http.host, config.http.port);
+    config.http.allowed_origins.first().cloned().unwrap_or_else(own)
+}
