@@ -3,7 +3,7 @@
 //! [`Mails`] takes a mail on by one write into the delivery log, and [`MailSender`] sends what
 //! waits there. So whoever tells of an event waits for the store and never for a mail server. A
 //! mail that is put off is tried again after growing pauses and has failed after the last; one
-//! that is refused has failed at once. [`resend`] sends one by hand.
+//! that is refused has failed at once. `resend` sends one by hand.
 //!
 //! **Invariant:** a mail is in the log before its event counts as handled, and is sent until
 //! the server takes or refuses it or its tries are used up; one that is recorded as sent is

@@ -1,6 +1,6 @@
 //! Redis: what nodes share for the moment, and could do without.
 //!
-//! Owns one connection with a thread of its own ([`keeper`]), calls with a short deadline
+//! Owns one connection with a thread of its own (`keeper`), calls with a short deadline
 //! ([`Session`]) and wake-ups between nodes ([`Wake`]). What is kept there belongs to those who
 //! keep it: `http::rate` and `http::tokens`.
 //!
