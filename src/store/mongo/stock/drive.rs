@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bson::Document;
 use futures_util::future::join_all;
 use mongodb::Collection;
+use parking_lot::Mutex;
 
 use super::{
     lane::{self, Act, Lanes, Outcome},
@@ -49,6 +50,8 @@ pub(super) struct Drive {
     pub reservations: Collection<Document>,
     pub stock: Stored,
     pub lanes: Arc<Lanes>,
+    /// What this call changed, also for decisions that somebody else ended.
+    pub changed: Arc<Mutex<BTreeMap<ProductId, StockLevel>>>,
 }
 
 /// What came of a written decision.
@@ -61,7 +64,15 @@ enum Driven {
 
 impl Drive {
     pub(super) async fn act(&self, product: ProductId, act: Act) -> Result<Outcome, StoreError> {
-        lane::act(&self.lanes, &self.stock, product, act).await
+        let outcome = lane::act(&self.lanes, &self.stock, product, act).await?;
+        if let Outcome::Done(level) = outcome {
+            let mut changed = self.changed.lock();
+            let newest = changed.entry(product).or_insert(level);
+            if newest.version < level.version {
+                *newest = level;
+            }
+        }
+        Ok(outcome)
     }
 
     pub(super) async fn reserve(

@@ -14,6 +14,8 @@ pub(super) mod lane;
 mod level;
 mod reservation;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bson::{Document, doc};
 
@@ -93,22 +95,22 @@ impl StockStore for Engine {
     ) -> Result<StockMove, StockStoreError> {
         let (lines, drive) = (drive::added_up(lines), self.drive());
         let expires_at = codec::time(codec::micros_up(expires_at))?;
-        self.moved(async move { drive.reserve(order, lines, expires_at).await }).await
+        self.moved(drive.clone(), async move { drive.reserve(order, lines, expires_at).await }).await
     }
 
     async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError> {
         let drive = self.drive();
-        self.moved(async move { drive.commit(order, fence).await }).await
+        self.moved(drive.clone(), async move { drive.commit(order, fence).await }).await
     }
 
     async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError> {
         let (lines, drive) = (drive::added_up(lines), self.drive());
-        self.moved(async move { drive.retake(order, lines, fence).await }).await
+        self.moved(drive.clone(), async move { drive.retake(order, lines, fence).await }).await
     }
 
     async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError> {
         let drive = self.drive();
-        self.moved(async move { drive.release(order, fence).await }).await
+        self.moved(drive.clone(), async move { drive.release(order, fence).await }).await
     }
 
     async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError> {
@@ -129,15 +131,17 @@ impl Engine {
                 sequence: self.keeps(STOCK_CHANGED).then(|| self.sequence.clone()),
             },
             lanes: self.lanes.clone(),
+            changed: Arc::default(),
         }
     }
 
-    async fn moved<E, F>(&self, work: F) -> Result<StockMove, E>
+    async fn moved<E, F>(&self, drive: Drive, work: F) -> Result<StockMove, E>
     where
         F: Future<Output = Result<StockMove, E>> + Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let moved = self.run(work).await?;
+        let mut moved = self.run(work).await?;
+        moved.changed = drive.changed.lock().values().copied().collect();
         self.stock_moved(!moved.changed.is_empty());
         Ok(moved)
     }
