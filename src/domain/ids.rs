@@ -4,6 +4,17 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Timestamp;
+
+/// The lowest id that can be made in the second of `time`.
+#[must_use]
+pub fn first_id_of(time: Timestamp) -> EventId {
+    let second = u32::try_from(time.as_second().max(0)).unwrap_or(u32::MAX);
+    let mut bytes = [0; 12];
+    bytes[..4].copy_from_slice(&second.to_be_bytes());
+    EventId::from_bytes(bytes)
+}
+
 /// The text is not 24 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id is 24 hexadecimal digits")]

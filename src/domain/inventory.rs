@@ -3,6 +3,8 @@
 //! **Invariant:** `0 <= reserved <= on_hand`, and available + reserved + sold = received,
 //! after every operation, allowed or refused.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -88,6 +90,17 @@ pub struct StockLine {
     pub product: ProductId,
     /// How many, 1 or more.
     pub quantity: u32,
+}
+
+/// One line a product, in the order of the ids.
+#[must_use]
+pub fn added_up(lines: &[StockLine]) -> Vec<StockLine> {
+    let mut by_product: BTreeMap<ProductId, u32> = BTreeMap::new();
+    for line in lines {
+        let quantity = by_product.entry(line.product).or_default();
+        *quantity = quantity.saturating_add(line.quantity);
+    }
+    by_product.into_iter().map(|(product, quantity)| StockLine { product, quantity }).collect()
 }
 
 /// Where a reservation stands. It only moves to the right, but for

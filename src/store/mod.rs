@@ -25,6 +25,8 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
+use crate::domain::Timestamp;
+
 pub use accounts::AccountStore;
 pub use carts::CartStore;
 pub use dashboard::DashboardStore;
@@ -39,6 +41,14 @@ pub use webhooks::WebhookStore;
 
 /// Says by an event's name whether anybody listens to it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
+
+/// A time as both adapters keep it: microseconds, the last one rounded up but never past the
+/// last second there is, so that what the store calls due is due for the domain too.
+fn micros_up(time: Timestamp) -> i64 {
+    let micros = time.as_microsecond();
+    let cut_off = time.as_nanosecond() > i128::from(micros) * 1_000;
+    micros.saturating_add(i64::from(cut_off)).min(Timestamp::MAX.as_second() * 1_000_000)
+}
 
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -22,18 +22,7 @@ impl AccountStore for Engine {
             "username": fold(&user.username),
             "doc": codec::document(user)?,
         };
-        let saved = self
-            .run(async move {
-                match codec::save(&users, id, version, fields, events).await {
-                    // Tells a second user of a name from a second first write of one user.
-                    Err(StoreError::Duplicate(field)) if version == 0 => {
-                        let known = codec::counted(&users, doc! { "_id": id }).await?;
-                        Err(if known > 0 { StoreError::Conflict } else { StoreError::Duplicate(field) })
-                    }
-                    saved => saved,
-                }
-            })
-            .await?;
+        let saved = self.run(async move { codec::save(&users, id, version, fields, events).await }).await?;
         self.wake(woken);
         Ok(saved)
     }

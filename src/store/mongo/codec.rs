@@ -15,6 +15,8 @@ use crate::{
     store::StoreError,
 };
 
+pub(super) use crate::store::micros_up;
+
 /// The server's code for a value that must be unique and is not.
 const DUPLICATE_KEY: i32 = 11_000;
 
@@ -166,6 +168,14 @@ pub(super) fn count(from: &Document, field: &str) -> Result<u64, StoreError> {
     u64::try_from(whole(from, field)?).map_err(corrupt)
 }
 
+/// The time in a field that may be empty.
+pub(super) fn optional_time(from: &Document, field: &str) -> Result<Option<Timestamp>, StoreError> {
+    match from.get(field) {
+        None | Some(Bson::Null) => Ok(None),
+        Some(_) => time(whole(from, field)?).map(Some),
+    }
+}
+
 /// The text in a field.
 pub(super) fn string<'a>(from: &'a Document, field: &str) -> Result<&'a str, StoreError> {
     from.get_str(field).map_err(|_| missing(field))
@@ -184,13 +194,6 @@ fn number(value: Option<&Bson>) -> Option<i64> {
 /// A version as the server keeps it.
 pub(super) fn long(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(corrupt)
-}
-
-/// A time as the server keeps it, the last microsecond rounded up but never past the last second there is.
-pub(super) fn micros_up(time: Timestamp) -> i64 {
-    let micros = time.as_microsecond();
-    let cut_off = time.as_nanosecond() > i128::from(micros) * 1_000;
-    micros.saturating_add(i64::from(cut_off)).min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 /// The time of a field.
@@ -259,8 +262,14 @@ pub(super) async fn save(
     if version == 0 {
         fields.insert("_id", id);
         fields.insert("outbox", events);
-        collection.insert_one(fields).await.map_err(|error| Failed::write(&error))?;
-        return Ok(next);
+        let Err(error) = collection.insert_one(fields).await else { return Ok(next) };
+        // A second first write of one document is a conflict, whatever else of it is taken.
+        return Err(match Failed::write(&error) {
+            StoreError::Duplicate(_) if counted(collection, bson::doc! { "_id": id }).await? > 0 => {
+                StoreError::Conflict
+            }
+            refused => refused,
+        });
     }
     let mut update = bson::doc! { "$set": fields };
     if !events.is_empty() {

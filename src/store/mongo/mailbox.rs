@@ -189,9 +189,6 @@ fn record(row: &Document) -> Result<MailRecord, StoreError> {
         attempts: u32::try_from(codec::whole(row, "attempts")?).map_err(codec::corrupt)?,
         reason: row.get_str("reason").ok().map(str::to_owned),
         changed_at: codec::time(codec::whole(row, "changedAt")?)?,
-        next_try_at: match row.get("dueAt") {
-            None | Some(Bson::Null) => None,
-            Some(_) => Some(codec::time(codec::whole(row, "dueAt")?)?),
-        },
+        next_try_at: codec::optional_time(row, "dueAt")?,
     })
 }

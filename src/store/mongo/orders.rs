@@ -7,7 +7,7 @@
 //! **Invariant:** of two orders under one key that has not expired, one is written.
 
 use async_trait::async_trait;
-use bson::{Bson, Document, doc, oid::ObjectId};
+use bson::{Document, doc, oid::ObjectId};
 use mongodb::Collection;
 
 use super::{
@@ -55,9 +55,9 @@ impl OrderStore for Engine {
         let keys = self.collections.idempotency_keys.clone();
         let saved = self
             .run(async move {
-                let Some(key) = key else { return insert(&orders, id, fields, events).await };
+                let Some(key) = key else { return codec::save(&orders, id, 0, fields, events).await };
                 key.claim(&keys, &orders, id, now).await?;
-                let inserted = insert(&orders, id, fields, events).await;
+                let inserted = codec::save(&orders, id, 0, fields, events).await;
                 // Not after a deadline, for then the order may be there.
                 if matches!(inserted, Err(StoreError::Duplicate(_))) {
                     let ours = doc! { "_id": key.name, "order": id };
@@ -196,22 +196,6 @@ impl Key {
             }
         }
         Err(StoreError::Busy)
-    }
-}
-
-async fn insert(
-    orders: &Collection<Document>,
-    id: ObjectId,
-    fields: Document,
-    events: Vec<Bson>,
-) -> Result<u64, StoreError> {
-    match codec::save(orders, id, 0, fields, events).await {
-        // A second first write of one order is a conflict and no duplicate.
-        Err(StoreError::Duplicate(field)) => {
-            let known = codec::counted(orders, doc! { "_id": id }).await? > 0;
-            Err(if known { StoreError::Conflict } else { StoreError::Duplicate(field) })
-        }
-        inserted => inserted,
     }
 }
 

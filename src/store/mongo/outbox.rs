@@ -12,7 +12,7 @@ use super::{
     engine::Engine,
 };
 use crate::{
-    domain::{Timestamp, event::Envelope},
+    domain::{Timestamp, event::Envelope, ids::first_id_of},
     store::{OutboxStore, StoreError, outbox::Parked},
 };
 
@@ -148,18 +148,10 @@ impl OutboxStore for Engine {
     async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError> {
         // The server does so too, by the index `expiry`, some minutes late.
         let applied = self.collections.dashboard_applied.clone();
-        let older = doc! { "_id": { "$lt": codec::oid(first_id_of(before)) } };
+        let older = doc! { "_id": { "$lt": codec::oid(first_id_of(before).bytes()) } };
         self.run(async move { applied.delete_many(older).await.map(|_| ()).map_err(|error| Failed::write(&error)) })
             .await
     }
-}
-
-/// The lowest id that can be made in the second of `time`.
-fn first_id_of(time: Timestamp) -> [u8; 12] {
-    let second = u32::try_from(time.as_second().max(0)).unwrap_or(u32::MAX);
-    let mut bytes = [0; 12];
-    bytes[..4].copy_from_slice(&second.to_be_bytes());
-    bytes
 }
 
 /// The waiting events of each document, oldest document first.
@@ -225,16 +217,12 @@ fn row(parked: &Parked) -> Result<Document, StoreError> {
 }
 
 fn read(row: &Document) -> Result<Parked, StoreError> {
-    let retry_at = match row.get("retryAt") {
-        None | Some(Bson::Null) => None,
-        Some(_) => Some(codec::time(codec::whole(row, "retryAt")?)?),
-    };
     Ok(Parked {
         id: codec::count(row, "n")?,
         queue: codec::string(row, "queue")?.to_owned(),
         envelope: codec::read(row)?,
         attempts: u32::try_from(codec::whole(row, "attempts")?).map_err(codec::corrupt)?,
-        retry_at,
+        retry_at: codec::optional_time(row, "retryAt")?,
         reason: codec::string(row, "reason")?.to_owned(),
     })
 }

@@ -32,18 +32,7 @@ impl PaymentStore for Engine {
             "dueAt": payment.due_at.map(codec::micros_up),
             "doc": codec::document(payment)?,
         };
-        let saved = self
-            .run(async move {
-                match codec::save(&payments, id, version, fields, events).await {
-                    // A second first write of one payment is a conflict and no duplicate.
-                    Err(StoreError::Duplicate(field)) if version == 0 => {
-                        let known = codec::counted(&payments, doc! { "_id": id }).await?;
-                        Err(if known > 0 { StoreError::Conflict } else { StoreError::Duplicate(field) })
-                    }
-                    saved => saved,
-                }
-            })
-            .await?;
+        let saved = self.run(async move { codec::save(&payments, id, version, fields, events).await }).await?;
         self.wake(woken);
         Ok(saved)
     }

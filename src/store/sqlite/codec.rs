@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::StoreError;
 use crate::domain::{Timestamp, event::Envelope};
+pub(super) use crate::store::micros_up;
 
 /// What must be unique besides ids, and what callers call it. Any other row that is there
 /// already is a conflict.
@@ -111,13 +112,6 @@ pub(super) fn execute(
     parameters: impl rusqlite::Params,
 ) -> Result<usize, StoreError> {
     Ok(connection.prepare_cached(sql)?.execute(parameters)?)
-}
-
-/// A time as a column has it, the last microsecond rounded up but never past the last second there is.
-pub(super) fn micros_up(time: Timestamp) -> i64 {
-    let micros = time.as_microsecond();
-    let cut_off = time.as_nanosecond() > i128::from(micros) * 1_000;
-    micros.saturating_add(i64::from(cut_off)).min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 /// The time of a column.

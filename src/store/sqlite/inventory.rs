@@ -3,8 +3,6 @@
 //! **Invariant:** the arithmetic is [`crate::domain::inventory`]'s; nothing here adds or
 //! subtracts units, and the table refuses a row that would break `0 <= reserved <= on_hand`.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
@@ -14,7 +12,7 @@ use crate::{
         Timestamp,
         event::{Envelope, Event},
         ids::{OrderId, ProductId},
-        inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine},
+        inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine, added_up},
     },
     store::{
         StockStore,
@@ -146,16 +144,6 @@ impl Engine {
     fn stock_clock(&self) -> Option<Timestamp> {
         self.keeps(STOCK_CHANGED).then(Timestamp::now)
     }
-}
-
-/// One line a product, in the order of the ids.
-fn added_up(lines: &[StockLine]) -> Vec<StockLine> {
-    let mut by_product: BTreeMap<ProductId, u32> = BTreeMap::new();
-    for line in lines {
-        let quantity = by_product.entry(line.product).or_default();
-        *quantity = quantity.saturating_add(line.quantity);
-    }
-    by_product.into_iter().map(|(product, quantity)| StockLine { product, quantity }).collect()
 }
 
 /// Takes all lines or none.

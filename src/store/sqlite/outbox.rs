@@ -5,7 +5,7 @@ use rusqlite::Row;
 
 use super::{StoreError, codec, engine::Engine, writer::Writing};
 use crate::{
-    domain::{Timestamp, event::Envelope, ids::EventId},
+    domain::{Timestamp, event::Envelope, ids::first_id_of},
     store::{OutboxStore, outbox::Parked},
 };
 
@@ -108,14 +108,6 @@ impl OutboxStore for Engine {
         })
         .await
     }
-}
-
-/// The lowest id that can be made in the second of `time`.
-fn first_id_of(time: Timestamp) -> EventId {
-    let second = u32::try_from(time.as_second().max(0)).unwrap_or(u32::MAX);
-    let mut bytes = [0; 12];
-    bytes[..4].copy_from_slice(&second.to_be_bytes());
-    EventId::from_bytes(bytes)
 }
 
 /// The sequences as ranges of neighbours, so that a relay's batch is one delete.

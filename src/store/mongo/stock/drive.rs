@@ -34,16 +34,6 @@ use crate::{
 /// How often a decision is made anew while others decide about the same order.
 const TRIES: u32 = 30;
 
-/// One line a product, in the order of the ids.
-pub(super) fn added_up(lines: &[StockLine]) -> Vec<StockLine> {
-    let mut by_product: BTreeMap<ProductId, u32> = BTreeMap::new();
-    for line in lines {
-        let quantity = by_product.entry(line.product).or_default();
-        *quantity = quantity.saturating_add(line.quantity);
-    }
-    by_product.into_iter().map(|(product, quantity)| StockLine { product, quantity }).collect()
-}
-
 /// Whatever a reservation's steps need.
 #[derive(Clone)]
 pub(super) struct Drive {
@@ -292,7 +282,7 @@ impl Drive {
     async fn give_back(&self, decided: Known) -> Result<Driven, StoreError> {
         let key = decided.key();
         if decided.step == Step::Returning {
-            return self.finish(decided, Step::Released, |line| Act::Restock(key, line.quantity)).await;
+            return self.finish(decided, Step::Released, |_| Act::Restock(key)).await;
         }
         self.finish(decided, Step::Released, |_| Act::Release(key)).await
     }

@@ -43,8 +43,8 @@ pub(super) enum Act {
     Release(HoldKey),
     /// Sells held units, if they are held.
     Sell(HoldKey),
-    /// Takes that many sold units back, once.
-    Restock(HoldKey, u32),
+    /// Takes sold units back, once.
+    Restock(HoldKey),
 }
 
 /// What became of it.
@@ -64,7 +64,7 @@ impl Act {
     const fn key(self) -> Option<HoldKey> {
         match self {
             Self::Set(_) => None,
-            Self::Hold(key, _) | Self::Release(key) | Self::Sell(key) | Self::Restock(key, _) => Some(key),
+            Self::Hold(key, _) | Self::Release(key) | Self::Sell(key) | Self::Restock(key) => Some(key),
         }
     }
 }
@@ -92,7 +92,7 @@ impl Level {
                 Some(held) => (self.level.commit(held.quantity), Some((key, Share { stage: Stage::Sold, ..held }))),
                 None => return Outcome::Was(self.level),
             },
-            Act::Restock(key, _) => match share.filter(|share| share.stage == Stage::Sold) {
+            Act::Restock(key) => match share.filter(|share| share.stage == Stage::Sold) {
                 Some(sold) => {
                     (self.level.restock(sold.quantity), Some((key, Share { stage: Stage::Returned, ..sold })))
                 }
@@ -253,7 +253,7 @@ mod tests {
                     1 => Act::Hold(key, quantity),
                     2 => Act::Release(key),
                     3 => Act::Sell(key),
-                    4 => Act::Restock(key, quantity),
+                    4 => Act::Restock(key),
                     _ => {
                         moved.extend(std::mem::take(&mut level.shares));
                         continue;

@@ -29,7 +29,7 @@ use crate::{
     domain::{
         Timestamp,
         ids::{OrderId, ProductId},
-        inventory::{StockLevel, StockLine},
+        inventory::{StockLevel, StockLine, added_up},
     },
     store::{
         StockStore, StoreError,
@@ -93,7 +93,7 @@ impl StockStore for Engine {
         lines: &[StockLine],
         expires_at: Timestamp,
     ) -> Result<StockMove, StockStoreError> {
-        let (lines, drive) = (drive::added_up(lines), self.drive());
+        let (lines, drive) = (added_up(lines), self.drive());
         let expires_at = codec::time(codec::micros_up(expires_at))?;
         self.moved(drive.clone(), async move { drive.reserve(order, lines, expires_at).await }).await
     }
@@ -104,7 +104,7 @@ impl StockStore for Engine {
     }
 
     async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError> {
-        let (lines, drive) = (drive::added_up(lines), self.drive());
+        let (lines, drive) = (added_up(lines), self.drive());
         self.moved(drive.clone(), async move { drive.retake(order, lines, fence).await }).await
     }
 

@@ -228,10 +228,6 @@ pub(super) async fn redeliver(
 pub(super) fn delivery(row: &Document) -> Result<WebhookDelivery, StoreError> {
     let attempts: Vec<Attempt> =
         codec::read(&doc! { "doc": row.get("attempts").cloned().unwrap_or_else(|| Bson::Array(vec![])) })?;
-    let due = match row.get("dueAt") {
-        None | Some(Bson::Null) => None,
-        Some(_) => Some(codec::time(codec::whole(row, "dueAt")?)?),
-    };
     let states = [DeliveryState::Waiting, DeliveryState::Delivered, DeliveryState::Failed];
     let word = codec::string(row, "state")?;
     let state = states.into_iter().find(|state| state.as_str() == word);
@@ -244,7 +240,7 @@ pub(super) fn delivery(row: &Document) -> Result<WebhookDelivery, StoreError> {
         attempts,
         tries: u32::try_from(codec::whole(row, "tries")?).map_err(codec::corrupt)?,
         state: state.ok_or_else(|| codec::corrupt(format!("a delivery that is {word}")))?,
-        next_try_at: due,
+        next_try_at: codec::optional_time(row, "dueAt")?,
         created_at: codec::time(codec::whole(row, "createdAt")?)?,
     })
 }
