@@ -73,7 +73,7 @@ impl Flow {
             let Some(refund) = payment.pending_refund().cloned() else { return Ok(payment) };
             let Some(payment_id) = payment.payment_id.clone() else { return Err(PaymentFailure::NotFound) };
             let gateway_id = match self.gateway.refund(&payment_id, refund.amount, refund.id).await {
-                Ok(gateway_id) => gateway_id,
+                Ok(taken) => taken.id,
                 Err(error) => {
                     tracing::warn!(payment.id = %payment.id, %error, "a refund is tried again later");
                     return self.later(payment).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayError, GatewayPayment, GatewayStatus, Keys, PaymentGateway};
+use super::{GatewayError, GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus, Keys, PaymentGateway};
 use crate::{
     domain::{
         ids::{EventId, OrderId, RefundId},
@@ -75,7 +75,7 @@ impl SandboxGateway {
                     Outcome::Success => GatewayStatus::Captured,
                     Outcome::Failure => GatewayStatus::Failed,
                 };
-                page.payments.push(GatewayPayment { id: id.clone(), status, amount: page.amount });
+                page.payments.push(GatewayPayment { id: id.clone(), status, amount: page.amount, refunded: 0 });
                 self.write(gateway_order, &page).await?;
                 id
             }
@@ -112,6 +112,10 @@ impl PaymentGateway for SandboxGateway {
         &self.keys
     }
 
+    fn may_be_paid_twice(&self) -> bool {
+        false
+    }
+
     async fn create_order(&self, receipt: OrderId, amount: Money) -> Result<String, GatewayError> {
         let id = format!("order_{}", EventId::generate());
         self.write(&id, &Page { receipt, amount, payments: vec![] }).await?;
@@ -130,16 +134,27 @@ impl PaymentGateway for SandboxGateway {
         }
         // Only the holder of the secret can have signed it: taken as a payment made elsewhere.
         let status = GatewayStatus::Captured;
-        let payment = GatewayPayment { id: payment_id.to_owned(), status, amount: page.amount };
+        let payment = GatewayPayment { id: payment_id.to_owned(), status, amount: page.amount, refunded: 0 };
         page.payments.push(payment.clone());
         self.write(gateway_order, &page).await?;
         Ok(payment)
     }
 
-    async fn refund(&self, payment_id: &str, amount: Money, key: RefundId) -> Result<String, GatewayError> {
+    async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
+        // Nothing here is ever only authorised.
+        let status = GatewayStatus::Captured;
+        Ok(GatewayPayment { id: payment_id.to_owned(), status, amount, refunded: 0 })
+    }
+
+    async fn refund(&self, payment_id: &str, amount: Money, key: RefundId) -> Result<GatewayRefund, GatewayError> {
         let id = format!("rfnd_{key}");
         let page = serde_json::json!({ "payment": payment_id, "amount": amount });
         self.books.put_sandbox(&id, &page).await.map_err(away)?;
-        Ok(id)
+        Ok(GatewayRefund { id, key: Some(key), amount, status: GatewayRefundStatus::Processed })
+    }
+
+    async fn refunds_of(&self, _payment_id: &str) -> Result<Vec<GatewayRefund>, GatewayError> {
+        // A refund is processed the moment it is asked for, and nobody else makes any.
+        Ok(vec![])
     }
 }
