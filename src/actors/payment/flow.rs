@@ -15,7 +15,7 @@ use crate::{
         ids::{OrderId, PaymentId, UserId},
         money::Money,
         order::{OrderPayment, OrderStatus},
-        payment::{Captured, Changed, Ledger, Payment, PaymentStatus, Questions},
+        payment::{Captured, Changed, Payment, Questions},
     },
     integrations::razorpay::{GatewayPayment, GatewayStatus, PaymentGateway},
     peers::{Peers, Settlement},
@@ -59,24 +59,7 @@ impl Flow {
         }
         let contact = self.peers.accounts()?.contact(user).await?.ok_or(PaymentFailure::NoSuchOrder)?;
         let razorpay_order_id = self.gateway.create_order(order_id, order.total).await?;
-        let mut payment = Payment {
-            id: PaymentId::generate(),
-            order: order_id,
-            contact,
-            razorpay_order_id,
-            payment_id: None,
-            status: PaymentStatus::Pending,
-            price: order.total,
-            refunds: vec![],
-            ledger: Ledger::default(),
-            disputes: vec![],
-            settled: false,
-            attempts: 0,
-            due_at: None,
-            created_at: now,
-            updated_at: now,
-            version: 0,
-        };
+        let mut payment = Payment::open(order_id, contact, razorpay_order_id, order.total, now);
         payment.plan(self.questions, now);
         let told = Payment { version: 1, ..payment.clone() };
         let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];

@@ -16,7 +16,7 @@ use crate::{
         event::Event,
         ids::{PaymentId, RefundId},
         order::RefundNote,
-        payment::{Changed, Payment, Refund},
+        payment::{Changed, Payment, Refund, RefundStatus},
     },
     integrations::razorpay::{GatewayError, GatewayRefund, GatewayRefundStatus},
     peers::PeerError,
@@ -194,9 +194,9 @@ fn learn_one(
         Some(id) => (payment.refund_taken(id, &row.id, now), id),
         // What came back before it was heard of is as if it had not been.
         None if row.status == GatewayRefundStatus::Failed => return (Changed::No, None),
-        None => match (payment.foreign_refund(payment_id, &row.id, row.amount, now), payment.refunds.last()) {
-            (Changed::Yes, Some(refund)) => (Changed::Yes, refund.id),
-            _ => return (Changed::No, None),
+        None => match payment.foreign_refund(payment_id, &row.id, row.amount, now) {
+            Some(id) => (Changed::Yes, id),
+            None => return (Changed::No, None),
         },
     };
     let taken = (changed == Changed::Yes).then_some(id);

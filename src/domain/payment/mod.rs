@@ -156,6 +156,29 @@ const PAID_TWICE: &str = "the order was paid twice";
 const NOT_THE_PRICE: &str = "the amount is not the order's total";
 
 impl Payment {
+    /// A payment of `order` that nothing was paid of yet.
+    #[must_use]
+    pub fn open(order: OrderId, contact: Contact, razorpay_order_id: String, price: Money, now: Timestamp) -> Self {
+        Self {
+            id: PaymentId::generate(),
+            order,
+            contact,
+            razorpay_order_id,
+            payment_id: None,
+            status: PaymentStatus::Pending,
+            price,
+            refunds: vec![],
+            ledger: Ledger::default(),
+            disputes: vec![],
+            settled: false,
+            attempts: 0,
+            due_at: None,
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        }
+    }
+
     /// Who pays.
     #[must_use]
     pub const fn user(&self) -> UserId {

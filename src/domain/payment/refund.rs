@@ -197,34 +197,49 @@ impl Payment {
 
     /// A refund that the gateway has and nobody here asked for: an operator made it there.
     /// What was about to be given back and is not left any more is not asked for.
-    pub fn foreign_refund(&mut self, payment_id: &str, gateway_id: &str, amount: Money, now: Timestamp) -> Changed {
+    /// `None`: it was known.
+    pub fn foreign_refund(
+        &mut self,
+        payment_id: &str,
+        gateway_id: &str,
+        amount: Money,
+        now: Timestamp,
+    ) -> Option<RefundId> {
         let known = self.refunds.iter().any(|refund| refund.gateway_id.as_deref() == Some(gateway_id));
         if known || !self.ledger.has_captured(payment_id) {
-            return Changed::No;
+            return None;
         }
         // Always the same id for the same refund, however often it is come upon.
         let digest = Sha256::digest(gateway_id.as_bytes());
         let id = RefundId::try_from(&digest[..12]).unwrap_or_else(|_| RefundId::generate());
         let reason = Some(FOREIGN.to_owned());
         self.refunds.push(Refund { reason, ..decided(id, payment_id.to_owned(), amount, now) });
-        while self.overdrawn(payment_id) {
-            let overtaken =
-                |refund: &&mut Refund| refund.payment_id == payment_id && refund.is_unsent() && refund.id != id;
-            let Some(refund) = self.refunds.iter_mut().rfind(overtaken) else { break };
-            refund.status = RefundStatus::Failed;
-            refund.reason = Some(OVERTAKEN.to_owned());
-        }
-        self.refund_taken(id, gateway_id, now)
+        self.make_room(payment_id, id, now);
+        self.refund_taken(id, gateway_id, now);
+        Some(id)
     }
 
-    fn overdrawn(&self, payment_id: &str) -> bool {
-        let about: i64 = self
-            .refunds
-            .iter()
-            .filter(|refund| refund.payment_id == payment_id && refund.is_unsent())
-            .map(|refund| refund.amount.minor())
-            .sum();
-        about > self.ledger.owed(payment_id)
+    /// Gives up, from the newest, what was about to be given back and is not left any more
+    /// beside the refund `beside`; what is left of the last one given up is decided anew, since
+    /// the gateway may know it by its id with the old amount.
+    fn make_room(&mut self, payment_id: &str, beside: RefundId, now: Timestamp) {
+        let unsent = |refund: &&Refund| refund.payment_id == payment_id && refund.is_unsent();
+        let about: i64 = self.refunds.iter().filter(unsent).map(|refund| refund.amount.minor()).sum();
+        let mut excess = about - self.ledger.owed(payment_id);
+        while excess > 0 {
+            let own =
+                |refund: &&mut Refund| refund.payment_id == payment_id && refund.is_unsent() && refund.id != beside;
+            let Some(refund) = self.refunds.iter_mut().rfind(own) else { break };
+            refund.status = RefundStatus::Failed;
+            let given_up = Refund { reason: refund.reason.replace(OVERTAKEN.to_owned()), ..refund.clone() };
+            let rest = given_up.amount.minor() - excess;
+            excess -= given_up.amount.minor();
+            if rest > 0 {
+                let amount = Money::new(rest, given_up.amount.currency());
+                let again = decided(RefundId::generate(), payment_id.to_owned(), amount, now);
+                self.refunds.push(Refund { reason: given_up.reason, ..again });
+            }
+        }
     }
 
     /// The oldest refund that the gateway is to be asked for now.

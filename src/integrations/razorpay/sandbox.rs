@@ -70,10 +70,10 @@ impl SandboxGateway {
             (Some(paid), Outcome::Success) => paid.id.clone(),
             (Some(_), Outcome::Failure) => return Err(GatewayError::Refused("the order is paid".to_owned())),
             (None, _) => {
-                let id = format!("pay_{}", EventId::generate());
-                let status = match outcome {
-                    Outcome::Success => GatewayStatus::Captured,
-                    Outcome::Failure => GatewayStatus::Failed,
+                // Named after its order, so that two nodes that take the money at once take it once.
+                let (id, status) = match outcome {
+                    Outcome::Success => (gateway_order.replacen("order_", "pay_", 1), GatewayStatus::Captured),
+                    Outcome::Failure => (format!("pay_{}", EventId::generate()), GatewayStatus::Failed),
                 };
                 page.payments.push(GatewayPayment { id: id.clone(), status, amount: page.amount, refunded: 0 });
                 self.write(gateway_order, &page).await?;

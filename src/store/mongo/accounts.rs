@@ -8,7 +8,13 @@ use super::{
     engine::Engine,
 };
 use crate::{
-    domain::{Timestamp, event::Envelope, ids::UserId, text::fold, user::{Role, User}},
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::UserId,
+        text::fold,
+        user::{Role, User},
+    },
     store::{AccountStore, StoreError},
 };
 

@@ -5,7 +5,13 @@ use rusqlite::params;
 
 use super::{StoreError, codec, engine::Engine, writer::Writing};
 use crate::{
-    domain::{Timestamp, event::Envelope, ids::UserId, text::fold, user::{Role, User}},
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::UserId,
+        text::fold,
+        user::{Role, User},
+    },
     store::AccountStore,
 };
 
