@@ -141,8 +141,8 @@ impl PaymentGateway for SandboxGateway {
     }
 
     async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
-        // Nothing here is ever only authorised.
-        let status = GatewayStatus::Captured;
+        // Nothing here is ever only authorised: what is not captured was not paid here.
+        let status = GatewayStatus::Authorized;
         Ok(GatewayPayment { id: payment_id.to_owned(), status, amount, refunded: 0 })
     }
 
