@@ -37,9 +37,9 @@ use crate::{
 /// Pictures in work at once.
 const AT_ONCE: u32 = 3;
 /// How long work on one may take, whatever the host does.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_secs(30);
 /// How long a claim holds.
-const LEASE: Duration = Duration::from_secs(75);
+const LEASE: Duration = Duration::from_secs(35);
 /// How long the pictures of a product that is being written may be without it.
 const UNWRITTEN: SignedDuration = SignedDuration::from_mins(5);
 /// The first pause after something went wrong, which doubles.

@@ -2,7 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use microbazaar::{domain::ids::ImageId, store::pictures::PictureRecord};
+use microbazaar::{
+    domain::{
+        Timestamp,
+        ids::{ImageId, ProductId},
+    },
+    store::pictures::PictureRecord,
+};
 use reqwest::multipart::{Form, Part};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -55,8 +61,8 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 async fn hosted(app: &TestApp, imagekit: &ImageKit, product: &Value) -> Value {
     let endpoint = imagekit.endpoint();
     let there = |image: &Value| image["url"].as_str().unwrap().starts_with(&endpoint);
-    let all = |body: &Value| images(&body["product"]).iter().all(there);
-    app.until("the pictures' addresses", "", &path(product), all).await["product"].clone()
+    let all = |body: &Value| images(body).iter().all(there);
+    app.until("the pictures' addresses", "", &path(product), all).await
 }
 
 async fn record(app: &TestApp, image: &Value) -> Option<PictureRecord> {
@@ -118,7 +124,7 @@ async fn a_products_pictures_are_hosted_until_it_goes() {
     assert_eq!(images(&left), &images(&shown)[1..]);
     until("the first file's end", async || imagekit.files().len() == 1).await;
     assert!(imagekit.files()[0].path.contains(&text(&left["images"][0]["id"])));
-    app.delete(&path(&shown)).token(&seller.token).send().await.expect(200);
+    app.delete(&path(&shown)).token(&seller.token).send().await.expect(204);
     until("the other file's end", async || imagekit.files().is_empty()).await;
     settled(&app).await;
     assert!(record(&app, &shown["images"][0]).await.is_none());
@@ -138,13 +144,13 @@ async fn while_imagekit_is_away_pictures_are_shown_from_here_and_go_there_later(
     let created = create(&app, &seller, 2).await;
     until("readyz", async || readiness(&app).await == ("degraded".into(), true)).await;
     // A product goes meanwhile, and one that was never uploaded comes and goes.
-    app.delete(&path(&old)).token(&seller.token).send().await.expect(200);
+    app.delete(&path(&old)).token(&seller.token).send().await.expect(204);
     let brief = create(&app, &seller, 1).await;
-    app.delete(&path(&brief)).token(&seller.token).send().await.expect(200);
+    app.delete(&path(&brief)).token(&seller.token).send().await.expect(204);
     app.get(&text(&brief["images"][0]["url"])).send().await.expect(404);
     // What is to be done outlives the process.
     let app = app.restart().await;
-    let product = app.get(&path(&created)).send().await.expect(200)["product"].clone();
+    let product = app.get(&path(&created)).send().await.expect(200);
     assert_eq!(product["images"], created["images"]);
     for image in images(&product) {
         assert!(is_shown(&app, &image["url"]).await && is_shown(&app, &image["thumbnail"]).await);
@@ -189,7 +195,7 @@ async fn whatever_imagekit_does_each_picture_is_there_once() {
         assert_eq!(imagekit.files().iter().filter(|file| file.path == name).count(), 1, "{manner:?}");
         assert_eq!(images(&shown).len(), 1);
         imagekit.be(if manner == Manner::Answer(429) { Manner::TooMany(50) } else { manner });
-        app.delete(&path(&shown)).token(&seller.token).send().await.expect(200);
+        app.delete(&path(&shown)).token(&seller.token).send().await.expect(204);
         imagekit.be(Manner::Work);
         until("the file's end", async || imagekit.files().is_empty()).await;
         settled(&app).await;
@@ -207,11 +213,33 @@ async fn a_product_that_goes_during_its_upload_leaves_no_file() {
     imagekit.be(Manner::DoAndWait(Duration::from_millis(400)));
     let created = create(&app, &seller, 1).await;
     until("the upload", async || imagekit.files().len() == 1).await;
-    app.delete(&path(&created)).token(&seller.token).send().await.expect(200);
+    app.delete(&path(&created)).token(&seller.token).send().await.expect(204);
     imagekit.be(Manner::Work);
     until("the file's end", async || imagekit.files().is_empty()).await;
     settled(&app).await;
     assert!(record(&app, &created["images"][0]).await.is_none());
+    imagekit.check();
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_picture_that_no_product_shows_any_more_is_deleted() {
+    let imagekit = ImageKit::start();
+    let app = shop(&imagekit).await;
+    let seller = app.seller("mira").await;
+    let created = create(&app, &seller, 1).await;
+    hosted(&app, &imagekit, &created).await;
+    settled(&app).await;
+    // As a process leaves it that was killed in the middle: of one picture nobody wrote more than
+    // that it would be taken, of the other that it would be taken out.
+    let stores = app.app.storage.stores();
+    let long_ago = Timestamp::now() - Duration::from_secs(3_600);
+    stores.pictures.open(ImageId::generate(), ProductId::generate(), long_ago).await.unwrap();
+    let image: ImageId = text(&created["images"][0]["id"]).parse().unwrap();
+    stores.pictures.announce(&[image], Timestamp::now()).await.unwrap();
+    settled(&app).await;
+    assert_eq!(imagekit.files().len(), 1, "its product still shows it");
+    assert_eq!(stores.pictures.picture(image).await.unwrap().unwrap().due_at, None);
     imagekit.check();
     app.shutdown().await;
 }
