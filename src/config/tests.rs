@@ -226,10 +226,9 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn what_this_build_cannot_do_is_refused() {
-    for (name, value, key) in [
-        ("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"),
-        ("GOOGLE_API_KEY", "x", "gemini.api_key"),
-    ] {
+    for (name, value, key) in
+        [("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"), ("GOOGLE_API_KEY", "x", "gemini.api_key")]
+    {
         let told = refusal(name, value);
         assert!(told.starts_with(&format!("{key}: this build")), "{told}");
     }

@@ -10,8 +10,8 @@ use microbazaar::{
         ids::{EventId, ImageId, ProductId},
     },
     integrations::imagekit::{
-        HostError, HostedPictures, ImageKit, ImageKitSettings, LocalPictures, PictureHost, PictureStore, SharedPictures,
-        StoredPicture, Variant, Worth, prepare,
+        HostError, HostedPictures, ImageKit, ImageKitSettings, LocalPictures, PictureHost, PictureStore,
+        SharedPictures, StoredPicture, Variant, Worth, prepare,
     },
     store::{
         mongo::{MongoOptions, MongoStore},

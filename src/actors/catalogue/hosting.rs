@@ -13,11 +13,7 @@
 //! **Invariant:** the copy kept here goes only when the product's document shows the picture
 //! elsewhere, or no product shows it.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::FutureExt;

@@ -309,10 +309,9 @@ mod tests {
 
     #[test]
     fn a_pause_is_granted_within_limits() {
-        let pause = |name: &'static str, value: &str| pause_in(&HeaderMap::from_iter([(
-            reqwest::header::HeaderName::from_static(name),
-            value.parse().unwrap(),
-        )]));
+        let pause = |name: &'static str, value: &str| {
+            pause_in(&HeaderMap::from_iter([(reqwest::header::HeaderName::from_static(name), value.parse().unwrap())]))
+        };
         assert_eq!(pause("x-ratelimit-reset", "1500"), Duration::from_millis(1_500));
         assert_eq!(pause("retry-after", "2"), Duration::from_secs(2));
         assert_eq!(pause("retry-after", "99999"), PAUSES.1);

@@ -53,14 +53,12 @@ impl PictureLog for Engine {
     }
 
     async fn drop_pictures(&self, images: &[ImageId], now: Timestamp) -> Result<(), StoreError> {
-        let fields =
-            doc! { "dropped": true, "attempts": 0_i64, "dueAt": codec::micros_up(now) };
+        let fields = doc! { "dropped": true, "attempts": 0_i64, "dueAt": codec::micros_up(now) };
         self.each(images, doc! {}, fields).await
     }
 
     async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedPicture>, StoreError> {
-        let (pictures, now, until) =
-            (self.collections.pictures.clone(), now.as_microsecond(), lease.as_microsecond());
+        let (pictures, now, until) = (self.collections.pictures.clone(), now.as_microsecond(), lease.as_microsecond());
         let due = doc! { "dueAt": { "$ne": Bson::Null, "$lte": now }, "lease": { "$lte": now } };
         self.run(async move {
             let find = pictures.find(due.clone()).sort(doc! { "dueAt": 1, "_id": 1 }).limit(limit.into());
