@@ -17,6 +17,7 @@ pub mod lock;
 mod mail;
 mod network;
 mod nodes;
+mod pictures;
 mod reader;
 pub mod secret;
 mod sections;

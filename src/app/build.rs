@@ -112,7 +112,12 @@ impl App {
                 mails.finish(END_WITHIN).await;
             }
         };
-        tokio::join!(webhooks, mails);
+        let pictures = async {
+            if let Some(catalogue) = &self.services.catalogue {
+                catalogue.finish(END_WITHIN).await;
+            }
+        };
+        tokio::join!(webhooks, mails, pictures);
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
         self.storage.close().await?;

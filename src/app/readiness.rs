@@ -120,6 +120,7 @@ impl Watch {
                 .chain(self.broker())
                 .chain(self.search())
                 .chain(self.mail_server())
+                .chain(self.picture_host())
                 .chain(nodes::parts(&self.besides.neighbours))
                 .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
@@ -144,6 +145,14 @@ impl Watch {
     fn mail_server(&self) -> Option<Part> {
         let up = self.besides.mails.as_ref()?.is_up();
         Some(dispensable("smtp", up, "mails wait in the delivery log"))
+    }
+
+    /// Where pictures are hosted, if anywhere: without it the shop sells on and shows them itself.
+    fn picture_host(&self) -> Option<Part> {
+        let trouble = self.besides.catalogue.as_ref()?.hosting_trouble()?;
+        let detail = trouble.as_ref().err().map(|why| format!("{why}; pictures are kept and shown here"));
+        let state = if trouble.is_ok() { PartState::Up } else { PartState::Degraded };
+        Some(Part { name: "imagekit".to_owned(), state, detail })
     }
 
     /// From now on the process is not ready: it is about to end.

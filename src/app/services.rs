@@ -30,7 +30,7 @@ use crate::{
     domain::order::Pricing,
     http::{internal::Exposed, routes::Services, tokens::Tokens},
     integrations::{
-        imagekit::{LocalPictures, PictureStore, SharedPictures},
+        imagekit::{HostedPictures, ImageKit, LocalPictures, PictureStore, SharedPictures},
         razorpay::{Keys, PaymentGateway, SandboxGateway},
         webhook::address::UrlRules,
     },
@@ -170,8 +170,22 @@ impl Parts<'_> {
             let listener: Arc<dyn StockListener> = snapshots.clone();
             inventory::follow(self.runtime, Arc::clone(store), listener);
         }
+        let hosted = match self.config.picture_host()? {
+            Some(settings) => {
+                let host = ImageKit::try_new(settings).context("ImageKit cannot be called")?;
+                Some(HostedPictures::new(Arc::clone(&pictures), Arc::new(host), Arc::clone(&stores.pictures)))
+            }
+            None => None,
+        };
+        if let Some(hosted) = &hosted {
+            pictures = Arc::new(hosted.clone());
+        }
         let (products, shared) = (Arc::clone(&stores.products), stores.shared.is_some());
-        Ok(Some(Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared)))
+        let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared);
+        Ok(Some(match hosted {
+            Some(hosted) => catalogue.with_hosting(self.runtime, hosted),
+            None => catalogue,
+        }))
     }
 
     fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {

@@ -160,8 +160,9 @@ fn imagekit(read: &mut Reader) -> Result<ImagekitConfig, ConfigError> {
     Ok(ImagekitConfig {
         public_key: read.optional("imagekit.public_key", owned)?,
         private_key: read.secret("imagekit.private_key")?,
-        url_endpoint: read.optional("imagekit.url_endpoint", owned)?,
+        url_endpoint: read.optional("imagekit.url_endpoint", values::page)?,
         base_url: read.parsed("imagekit.base_url", base_url)?,
+        retry_every: read.duration("imagekit.retry_every")?,
     })
 }
 

@@ -37,7 +37,8 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         Some(refusal) => Err(refusal),
         None => razorpay_is_whole(config)
             .and_then(|()| nodes::check(config))
-            .and_then(|()| config.mail_server().map(|_checked| ())),
+            .and_then(|()| config.mail_server().map(|_checked| ()))
+            .and_then(|()| config.picture_host().map(|_checked| ())),
     }
 }
 

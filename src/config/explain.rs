@@ -19,12 +19,16 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
         if config.rabbit.url.is_some() { "RabbitMQ, from an outbox" } else { "within the process, from an outbox" };
     let shared = config.mongo.uri.is_some();
     let here = |what: &str| if shared { "MongoDB".to_owned() } else { format!("{what} in {folder}") };
+    let pictures = match config.imagekit.private_key {
+        Some(_) => format!("ImageKit, and {} until they are there", here("files")),
+        None => here("files"),
+    };
     let rates = if config.redis.url.is_some() { "Redis, or else within the process" } else { "within the process" };
     vec![
         ("documents", here("SQLite")),
         ("events", events.into()),
         ("rate limits", rates.into()),
-        ("pictures", here("files")),
+        ("pictures", pictures),
         ("payments", "a sandbox gateway".into()),
         ("mails", mails.into()),
     ]

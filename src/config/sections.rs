@@ -129,6 +129,8 @@ pub struct ImagekitConfig {
     pub url_endpoint: Option<String>,
     /// Where pictures are sent to.
     pub base_url: String,
+    /// How long to wait before a refused key is tried again, and at most while it is away.
+    pub retry_every: Duration,
 }
 
 /// `[gemini]`

@@ -226,14 +226,37 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn what_this_build_cannot_do_is_refused() {
-    for (name, value, key) in [
-        ("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"),
-        ("IMAGEKIT_PUBLIC_KEY", "x", "imagekit.public_key"),
-        ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/x", "imagekit.url_endpoint"),
-        ("GOOGLE_API_KEY", "x", "gemini.api_key"),
-    ] {
+    for (name, value, key) in
+        [("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"), ("GOOGLE_API_KEY", "x", "gemini.api_key")]
+    {
         let told = refusal(name, value);
         assert!(told.starts_with(&format!("{key}: this build")), "{told}");
+    }
+}
+
+#[test]
+fn imagekit_is_given_whole_or_not_at_all() {
+    let key = ("IMAGEKIT_PRIVATE_KEY", "private_hush-hush");
+    let endpoint = ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/shop");
+    let told = |given: &[(&str, &str)]| {
+        let mut sources = Sources::of_variables([]);
+        sources.variables.extend(given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::load_from(&sources, &Overrides::default()).map_err(|error| error.to_string())?;
+        Ok::<_, String>(config.picture_host().unwrap().map(|host| (host.url_endpoint, host.base_url)))
+    };
+    assert_eq!(told(&[]), Ok(None));
+    let whole = Some(("https://ik.example/shop".to_owned(), "https://upload.imagekit.io".to_owned()));
+    assert_eq!(told(&[key, endpoint]), Ok(whole));
+    for (given, wrong) in [
+        (&[key][..], "imagekit.url_endpoint: must be given along with imagekit.private_key"),
+        (&[endpoint], "imagekit.private_key: must be given"),
+        (&[("IMAGEKIT_PUBLIC_KEY", "public_x")], "imagekit.private_key: must be given"),
+        (&[key, ("IMAGEKIT_URL_ENDPOINT", "ik.example")], "imagekit.url_endpoint: "),
+        (&[key, ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/?x")], "imagekit.url_endpoint: "),
+        (&[key, endpoint, ("MICROBAZAAR_IMAGEKIT__RETRY_EVERY", "2h")], "imagekit.retry_every: "),
+    ] {
+        let problem = told(given).unwrap_err();
+        assert!(problem.starts_with(wrong) && !problem.contains("hush"), "{problem}");
     }
 }
 

@@ -7,13 +7,9 @@ use super::{Config, error::ConfigError};
 type Given = fn(&Config) -> bool;
 
 const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not built in yet";
-const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 
-const ROWS: [(&str, Given, &str); 5] = [
+const ROWS: [(&str, Given, &str); 2] = [
     ("razorpay.key_id", |config| config.razorpay.key_id.is_some(), RAZORPAY),
-    ("imagekit.public_key", |config| config.imagekit.public_key.is_some(), IMAGEKIT),
-    ("imagekit.private_key", |config| config.imagekit.private_key.is_some(), IMAGEKIT),
-    ("imagekit.url_endpoint", |config| config.imagekit.url_endpoint.is_some(), IMAGEKIT),
     (
         "gemini.api_key",
         |config| config.gemini.api_key.is_some(),

@@ -18,6 +18,7 @@ pub mod mongo;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
+pub mod pictures;
 pub mod products;
 pub mod shared;
 pub mod sqlite;
@@ -35,6 +36,7 @@ pub use mailbox::MailboxStore;
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::{PaymentStore, REPORT_KNOWN_FOR, StoredReport};
+pub use pictures::PictureLog;
 pub use products::ProductStore;
 pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
@@ -105,6 +107,8 @@ pub struct Stores {
     pub outbox: Arc<dyn OutboxStore>,
     /// Webhooks and what is on its way to them.
     pub webhooks: Arc<dyn WebhookStore>,
+    /// What is to be done about pictures that another program hosts.
+    pub pictures: Arc<dyn PictureLog>,
     /// What nodes tell one another, when the store is one that many use at once.
     pub shared: Option<Arc<dyn SharedStore>>,
 }

@@ -9,8 +9,12 @@
 
 mod client;
 mod crash;
+#[expect(dead_code, reason = "other tests have it do more")]
+#[path = "../it/imagekit.rs"]
+mod imagekit;
 mod kill;
 mod market;
+mod pictures;
 mod process;
 mod race;
 mod run;

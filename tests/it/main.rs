@@ -11,4 +11,6 @@ mod api;
 mod api_document;
 mod conformance;
 mod hostile;
+mod imagekit;
+mod picture_stores;
 mod readme;

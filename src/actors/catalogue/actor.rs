@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use bytes::Bytes;
@@ -29,6 +29,8 @@ use crate::{
 
 /// How often a change is decided anew when another writer was first.
 const TRIES: u32 = 16;
+/// By when a change that takes pictures out of a product has been done, or never will be.
+const DELETED_BY: Duration = Duration::from_secs(120);
 
 /// Who changes a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +149,7 @@ impl Shelf {
     async fn create(&self, new: NewProduct) -> Outcome<Arc<Snapshot>> {
         let seller = self.peers.accounts()?.contact(new.seller).await?.ok_or(CatalogueFailure::NotFound)?;
         let (id, now) = (ProductId::generate(), Timestamp::now());
-        let images = self.keep_pictures(new.files).await?;
+        let images = self.keep_pictures(id, new.files).await?;
         let levels = self.peers.inventory()?.set_available(vec![(id, new.stock)]).await?;
         let mut product = Product {
             id,
@@ -198,7 +200,7 @@ impl Shelf {
                 if product.images.len() + files.len() > IMAGES_MAX {
                     return Err(ProductError::TooManyImages.into());
                 }
-                let images = self.keep_pictures(files).await?;
+                let images = self.keep_pictures(id, files).await?;
                 let changed = self.change(product, who, |product, now| product.add_images(images.clone(), now)).await;
                 if let Err(error) = &changed {
                     self.drop_if_unused(&images, error).await;
@@ -207,6 +209,7 @@ impl Shelf {
             }
             Edit::RemoveImage { image } => {
                 let mut removed = None;
+                self.announce_delete(&[image]).await?;
                 let changed = self
                     .change(product, who, |product, now| {
                         removed = Some(product.remove_image(image, now)?);
@@ -255,6 +258,8 @@ impl Shelf {
         for _ in 0..TRIES {
             let product = self.editable(id, who).await?;
             let gone = Event::ProductDeleted { product: id, seller: product.seller };
+            let pictures: Vec<ImageId> = product.images.iter().map(|image| image.id).collect();
+            self.announce_delete(&pictures).await?;
             match self.store.delete(&product, &[happened(gone, Timestamp::now())]).await {
                 Ok(()) => {
                     self.snapshots.remove(id);
@@ -321,14 +326,14 @@ impl Shelf {
         Ok(found.into_iter().flatten().collect())
     }
 
-    async fn keep_pictures(&self, files: Vec<Bytes>) -> Outcome<Vec<Image>> {
+    async fn keep_pictures(&self, of: ProductId, files: Vec<Bytes>) -> Outcome<Vec<Image>> {
         let mut ready = Vec::with_capacity(files.len());
         for file in files {
             ready.push(self.preparer.prepare_bounded(file).await?);
         }
         let mut kept = Vec::with_capacity(ready.len());
         for picture in ready {
-            match self.pictures.put(ImageId::generate(), picture).await {
+            match self.pictures.put(of, ImageId::generate(), picture).await {
                 Ok(image) => kept.push(image),
                 Err(error) => {
                     self.drop_pictures(&kept).await;
@@ -350,6 +355,35 @@ impl Shelf {
         if surely_not_written {
             self.drop_pictures(images).await;
         }
+    }
+
+    /// Says that these are about to be taken out of their product.
+    async fn announce_delete(&self, images: &[ImageId]) -> Outcome<()> {
+        let by = Timestamp::now().saturating_add(DELETED_BY).unwrap_or(Timestamp::MAX);
+        Ok(self.pictures.announce_delete(images, by).await?)
+    }
+
+    /// Shows a picture of a product from elsewhere; returns whether the product still has it. Its
+    /// seller changed nothing, so the time of its last change stays.
+    pub(super) async fn show_elsewhere(&self, id: ProductId, image: &Image) -> Outcome<bool> {
+        let _turn = self.turn(id).await?;
+        for _ in 0..TRIES {
+            let Some(mut product) = self.store.get(id).await? else { return Ok(false) };
+            let Some(shown) = product.images.iter_mut().find(|shown| shown.id == image.id) else { return Ok(false) };
+            *shown = image.clone();
+            let told = Product { version: product.version + 1, ..product.clone() };
+            match self.store.save(&product, &[happened(Event::ProductUpdated(told), Timestamp::now())]).await {
+                Ok(version) => {
+                    product.version = version;
+                    let level = self.peers.inventory()?.level(id).await?;
+                    self.show(&product, level).await?;
+                    return Ok(true);
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy.into())
     }
 
     async fn drop_pictures(&self, images: &[Image]) {

@@ -9,6 +9,7 @@
 
 mod actor;
 mod follower;
+mod hosting;
 pub mod index;
 mod peer;
 pub mod snapshots;
@@ -26,6 +27,7 @@ pub use actor::{Editor, NewProduct};
 use self::{
     actor::{CatalogueActor, Edit, Shelf, Write},
     follower::IndexFollower,
+    hosting::{Hosting, PictureHosting},
     index::{IndexError, ListQuery, SearchIndex},
     snapshots::{Snapshot, Snapshots},
 };
@@ -39,7 +41,7 @@ use crate::{
         inventory::StockLevel,
         product::{Product, ProductError, ProductPatch},
     },
-    integrations::imagekit::{PictureError, PictureStore, Preparer},
+    integrations::imagekit::{HostedPictures, PictureError, PictureStore, Preparer},
     peers::{PeerError, Peers},
     store::{ProductStore, StoreError},
 };
@@ -91,6 +93,7 @@ pub struct Catalogue {
     caught_up: Arc<AtomicBool>,
     /// Searches that are not remembered are real work: as many at once as help.
     searching: Arc<Semaphore>,
+    hosting: Option<Arc<Hosting>>,
 }
 
 type Answer<T> = Result<T, AskError<CatalogueFailure>>;
@@ -131,7 +134,32 @@ impl Catalogue {
             let (changed, caught_up) = (Arc::clone(&changed), Arc::clone(&of_follower));
             IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), changed, shown.clone(), caught_up)
         });
-        Self { actor, shelf, index, caught_up, searching: Arc::new(Semaphore::new(SEARCHES_AT_ONCE)) }
+        let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
+        Self { actor, shelf, index, caught_up, searching, hosting: None }
+    }
+
+    /// Has pictures hosted elsewhere. They are those that this was started with.
+    #[must_use]
+    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedPictures) -> Self {
+        let hosting = Arc::new(Hosting::new(Arc::clone(&self.shelf), pictures));
+        self.hosting = Some(Arc::clone(&hosting));
+        runtime.supervise("picture_hosting", Limits::default(), move || PictureHosting::new(Arc::clone(&hosting)));
+        self
+    }
+
+    /// Whether pictures are hosted elsewhere, and what keeps them from being.
+    #[must_use]
+    pub fn hosting_trouble(&self) -> Option<Result<(), String>> {
+        let hosting = self.hosting.as_ref()?;
+        Some(hosting.trouble().map_or(Ok(()), Err))
+    }
+
+    /// Begins to bring no more pictures elsewhere, and waits for those under way.
+    pub async fn finish(&self, within: std::time::Duration) {
+        if let Some(hosting) = &self.hosting {
+            // What is not finished by then is done again after its claim is over.
+            hosting.finish(within).await;
+        }
     }
 
     /// Whether the search index has come up with the store since the start.

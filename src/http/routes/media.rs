@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, get,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION},
     web::Data,
 };
 
@@ -30,6 +30,7 @@ fn parse(file: &str) -> Option<(ImageId, Variant)> {
     params(("file" = String, Path, description = "As a product's `images` name it")),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
+        (status = 302, description = "The picture is hosted elsewhere by now, at `Location`"),
         (status = 304, description = "As the client has it"),
         (status = 404, description = "No such picture", body = ErrorBody),
     ),
@@ -39,7 +40,12 @@ fn parse(file: &str) -> Option<(ImageId, Variant)> {
 pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpResponse, ApiError> {
     let file = req.match_info().get("file").unwrap_or_default();
     let (id, variant) = parse(file).ok_or(ApiError::NotFound("picture"))?;
-    let picture = services.catalogue()?.pictures().read(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
+    let pictures = services.catalogue()?.pictures();
+    let Some(picture) = pictures.read(id, variant).await? else {
+        // Whoever remembers where it was before it went elsewhere finds it there.
+        let there = pictures.elsewhere(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
+        return Ok(HttpResponse::Found().insert_header((LOCATION, there)).finish());
+    };
     let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == picture.etag || tag.trim() == "*"));
     let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };

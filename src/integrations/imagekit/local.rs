@@ -16,7 +16,10 @@ use async_trait::async_trait;
 use super::{
     FORMATS, PictureError, PictureFormat, PictureStore, ReadyPicture, StoredPicture, VARIANTS, Variant, file_name,
 };
-use crate::domain::{ids::ImageId, product::Image};
+use crate::domain::{
+    ids::{ImageId, ProductId},
+    product::Image,
+};
 
 /// Keeps pictures in files.
 #[derive(Debug, Clone)]
@@ -43,7 +46,7 @@ impl LocalPictures {
 
 #[async_trait]
 impl PictureStore for LocalPictures {
-    async fn put(&self, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+    async fn put(&self, _of: ProductId, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
         let (store, format) = (self.clone(), picture.format);
         blocking(move || {
             let folder = store.folder(id);
@@ -144,14 +147,14 @@ mod tests {
         let (dir, id) = (dir(), ImageId::generate());
         let store = LocalPictures::new(&dir.0);
         assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
-        let image = store.put(id, picture(PictureFormat::Png, "large")).await.unwrap();
+        let image = store.put(ProductId::generate(), id, picture(PictureFormat::Png, "large")).await.unwrap();
         assert_eq!(image, Image { id, url: format!("/media/{id}.png"), thumbnail: format!("/media/{id}.thumb.png") });
         let full = store.read(id, Variant::Full).await.unwrap().unwrap();
         assert_eq!((&full.bytes[..], full.content_type), (&b"large"[..], "image/png"));
         let small = store.read(id, Variant::Thumbnail).await.unwrap().unwrap();
         assert_eq!(&small.bytes[..], b"small");
         assert_ne!(small.etag, full.etag);
-        store.put(id, picture(PictureFormat::Png, "again")).await.unwrap();
+        store.put(ProductId::generate(), id, picture(PictureFormat::Png, "again")).await.unwrap();
         assert_eq!(fs::read_dir(store.folder(id)).unwrap().count(), 2, "nothing is left beside");
         store.delete(id).await.unwrap();
         store.delete(id).await.unwrap();
@@ -162,7 +165,8 @@ mod tests {
     async fn a_disk_that_fails_is_an_error() {
         let dir = dir();
         fs::write(&dir.0, "a file where the folder should be").unwrap();
-        let put = LocalPictures::new(&dir.0).put(ImageId::generate(), picture(PictureFormat::Jpeg, "x")).await;
+        let (store, picture) = (LocalPictures::new(&dir.0), picture(PictureFormat::Jpeg, "x"));
+        let put = store.put(ProductId::generate(), ImageId::generate(), picture).await;
         assert!(matches!(put, Err(PictureError::Unavailable(_))));
         fs::remove_file(&dir.0).unwrap();
     }

@@ -1,8 +1,12 @@
-//! Pictures of products: made safe here, then kept by a [`PictureStore`].
+//! Pictures of products: made safe here, then kept by a [`PictureStore`]. A [`PictureHost`] such as
+//! ImageKit takes them from there.
 //!
 //! **Invariant:** what is kept and served was encoded by this program from pixels; no byte
 //! of an uploaded file is ever served.
 
+mod client;
+mod host;
+mod hosted;
 mod local;
 mod prepare;
 mod shared;
@@ -11,11 +15,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 pub use self::{
+    client::{ImageKit, ImageKitSettings, UPLOAD_BASE},
+    host::{HostError, PictureHost, Worth},
+    hosted::HostedPictures,
     local::LocalPictures,
     prepare::{PictureFormat, Preparer, ReadyPicture, prepare},
     shared::SharedPictures,
 };
-use crate::domain::{ids::ImageId, product::Image};
+use crate::domain::{
+    Timestamp,
+    ids::{ImageId, ProductId},
+    product::Image,
+};
 
 /// The largest file that is taken.
 pub const MAX_PICTURE_BYTES: usize = 5 * 1024 * 1024;
@@ -75,11 +86,21 @@ const VARIANTS: [Variant; 2] = [Variant::Full, Variant::Thumbnail];
 /// Keeps pictures.
 #[async_trait]
 pub trait PictureStore: Send + Sync {
-    /// Keeps a picture and says where it is served.
+    /// Keeps a picture that is for the product `of`, and says where it is served.
     ///
     /// # Errors
     /// [`PictureError::Unavailable`] or `Busy`; repeating is harmless.
-    async fn put(&self, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError>;
+    async fn put(&self, of: ProductId, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError>;
+
+    /// These are about to be taken out of their product: if that is done and nobody says so any
+    /// more, they are deleted all the same, some time after `by`.
+    ///
+    /// # Errors
+    /// As [`PictureStore::put`]; then they are not to be taken out.
+    async fn announce_delete(&self, ids: &[ImageId], by: Timestamp) -> Result<(), PictureError> {
+        let _nothing_to_remember = (ids, by);
+        Ok(())
+    }
 
     /// Deletes a picture; one that is not there is deleted.
     ///
@@ -92,4 +113,13 @@ pub trait PictureStore: Send + Sync {
     /// # Errors
     /// As [`PictureStore::put`].
     async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError>;
+
+    /// Where a picture that is not kept here is served instead, if it is anywhere.
+    ///
+    /// # Errors
+    /// As [`PictureStore::put`].
+    async fn elsewhere(&self, id: ImageId, variant: Variant) -> Result<Option<String>, PictureError> {
+        let _all_is_here = (id, variant);
+        Ok(None)
+    }
 }

@@ -8,7 +8,10 @@ use async_trait::async_trait;
 
 use super::{FORMATS, PictureError, PictureStore, ReadyPicture, StoredPicture, VARIANTS, Variant, file_name};
 use crate::{
-    domain::{ids::ImageId, product::Image},
+    domain::{
+        ids::{ImageId, ProductId},
+        product::Image,
+    },
     store::{StoreError, shared::SharedStore},
 };
 
@@ -32,7 +35,7 @@ fn unavailable(error: StoreError) -> PictureError {
 
 #[async_trait]
 impl PictureStore for SharedPictures {
-    async fn put(&self, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+    async fn put(&self, _of: ProductId, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
         let name = |variant| file_name(id, variant, picture.format);
         // The picture last: once it is there, so is its thumbnail.
         let thumbnail = picture.thumbnail.to_vec();

@@ -9,11 +9,11 @@
 //! **Invariant:** a call ends within its [`Call::within`](super::wire::Call::within), whatever the peer does; what
 //! may not be repeated is sent once.
 
-pub mod breaker;
 mod caller;
 mod peer;
 #[cfg(test)]
 mod tests;
 pub mod token;
 
-pub use self::{breaker::Breaker, caller::Caller, peer::HttpPeer, token::ServiceToken};
+pub use self::{caller::Caller, peer::HttpPeer, token::ServiceToken};
+pub use crate::integrations::breaker::{self, Breaker};

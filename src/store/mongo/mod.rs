@@ -25,6 +25,7 @@ mod mailbox;
 mod orders;
 mod outbox;
 mod payments;
+mod pictures;
 mod products;
 mod sequence;
 mod shared;
@@ -100,6 +101,7 @@ impl MongoStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            pictures: self.engine.clone(),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),
         }

@@ -20,6 +20,7 @@ mod options;
 mod orders;
 mod outbox;
 mod payments;
+mod pictures;
 mod products;
 mod readers;
 mod schema;
@@ -84,6 +85,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
+            pictures: self.engine.clone(),
             shared: None,
             webhooks: self.engine.clone(),
         }

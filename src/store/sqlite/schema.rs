@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_2_mail_log.sql"),
     include_str!("schema_3_webhooks.sql"),
     include_str!("schema_4_reports.sql"),
+    include_str!("schema_5_pictures.sql"),
 ];
 
 /// Applies the steps that the file has not had yet.

@@ -12,6 +12,7 @@ mod client;
 mod conventions;
 mod csrf;
 mod dead;
+mod imagekit;
 mod inventory;
 mod late_money;
 mod mailbox;

@@ -15,6 +15,7 @@ mod mongo;
 mod orders;
 mod outbox;
 mod payments;
+mod pictures;
 mod products;
 mod sqlite;
 mod webhooks;
@@ -65,6 +66,11 @@ macro_rules! conformance_suite {
                 a_payment_is_found_by_id_order_and_gateway_order, an_order_has_one_payment,
                 a_stale_payment_is_a_conflict, due_payments_come_longest_due_first, all_payments_are_walked_by_id,
                 a_report_is_kept_once_and_worked_on_until_it_is_done, a_payment_is_found_by_what_paid_it, the_sandbox_keeps_its_books,
+            }
+            pictures::{
+                a_picture_is_due_once_it_is_recorded, a_picture_is_claimed_by_one,
+                what_came_of_a_picture_is_recorded, what_was_announced_is_looked_at_whatever_came_before,
+                a_dropped_picture_stays_dropped,
             }
             outbox::{
                 events_wait_in_order_until_settled, a_sequence_is_not_used_again, what_failed_is_parked_with_the_settling,

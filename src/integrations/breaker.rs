@@ -1,8 +1,8 @@
-//! Whether a peer is worth asking.
+//! Whether a peer, or another program, is worth asking.
 //!
-//! Closed, calls pass. After [`FAILURES`] in a row it opens: calls are refused at once. After a
-//! pause, which doubles up to [`LONGEST_PAUSE`], one call may try; its success closes the
-//! breaker and its failure opens it again.
+//! Closed, calls pass. After some failures in a row it opens: calls are refused at once. After a
+//! pause, which doubles up to a limit, one call may try; its success closes the breaker and its
+//! failure opens it again. One that said how long to leave it alone is left alone so long.
 //!
 //! **Invariant:** of an open breaker's callers at most one is on its way at a time, and one
 //! that gives up leaves its place to the next.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Failures in a row that open it.
+/// Failures in a row that open it, unless its maker says otherwise.
 pub const FAILURES: u32 = 5;
 /// How long it stays open at first.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -35,6 +35,9 @@ enum State {
 struct Inner {
     state: State,
     pause: Duration,
+    most: u32,
+    first: Duration,
+    longest: Duration,
 }
 
 /// A circuit breaker.
@@ -43,7 +46,7 @@ pub struct Breaker(Mutex<Inner>);
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self(Mutex::new(Inner { state: State::Closed { failures: 0 }, pause: FIRST_PAUSE }))
+        Self::opening_after(FAILURES, FIRST_PAUSE, LONGEST_PAUSE)
     }
 }
 
@@ -57,6 +60,13 @@ pub struct Pass<'a> {
 }
 
 impl Breaker {
+    /// A closed one, which opens after so many failures in a row, for `first` and at most for
+    /// `longest`.
+    #[must_use]
+    pub const fn opening_after(most: u32, first: Duration, longest: Duration) -> Self {
+        Self(Mutex::new(Inner { state: State::Closed { failures: 0 }, pause: first, most, first, longest }))
+    }
+
     /// Lets a call pass, or refuses it at once.
     pub fn enter(&self) -> Option<Pass<'_>> {
         let mut inner = self.0.lock();
@@ -76,12 +86,22 @@ impl Breaker {
     pub fn is_closed(&self) -> bool {
         matches!(self.0.lock().state, State::Closed { .. })
     }
+
+    /// Whether a call would pass now.
+    #[must_use]
+    pub fn would_pass(&self) -> bool {
+        match self.0.lock().state {
+            State::Closed { .. } => true,
+            State::Open { until } => Instant::now() >= until,
+            State::Trying => false,
+        }
+    }
 }
 
 impl Inner {
     fn open(&mut self) {
         self.state = State::Open { until: Instant::now() + self.pause };
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause = (self.pause * 2).min(self.longest);
     }
 }
 
@@ -97,8 +117,14 @@ impl Pass<'_> {
             _ => return,
         }
         if of_use {
-            inner.pause = FIRST_PAUSE;
+            inner.pause = inner.first;
         }
+    }
+
+    /// The peer said that nobody is to call for so long: it opens for that time.
+    pub fn put_off(mut self, pause: Duration) {
+        self.told = true;
+        self.breaker.0.lock().state = State::Open { until: Instant::now() + pause };
     }
 
     /// The peer did not answer, or not as one.
@@ -107,7 +133,7 @@ impl Pass<'_> {
         let mut inner = self.breaker.0.lock();
         match inner.state {
             State::Trying if self.trying => inner.open(),
-            State::Closed { failures } if failures + 1 < FAILURES => {
+            State::Closed { failures } if failures + 1 < inner.most => {
                 inner.state = State::Closed { failures: failures + 1 };
             }
             State::Closed { .. } => inner.open(),
@@ -161,6 +187,20 @@ mod tests {
             tokio::time::advance(Duration::from_millis(1)).await;
             breaker.enter().unwrap().failed();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_how_long_is_left_alone_so_long() {
+        let breaker = Breaker::opening_after(1, FIRST_PAUSE, FIRST_PAUSE);
+        breaker.enter().unwrap().put_off(Duration::from_secs(30));
+        tokio::time::advance(Duration::from_millis(29_999)).await;
+        assert!(!breaker.would_pass() && breaker.enter().is_none());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(breaker.would_pass());
+        let trying = breaker.enter().unwrap();
+        assert!(!breaker.would_pass());
+        trying.succeeded(true);
+        assert!(breaker.is_closed());
     }
 
     #[tokio::test(start_paused = true)]

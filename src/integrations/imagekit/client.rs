@@ -1,0 +1,329 @@
+//! ImageKit, by its REST API.
+//!
+//! A picture's file is named after its id, so that a second upload takes the place of the first.
+//! Three failures in a row open a breaker, and so do a refused key and a limit on calls; whoever
+//! works off what waits then looks now and then, and begins again when that succeeds.
+//!
+//! **Invariant:** the private key leaves in the header `Authorization` alone: no error, log line
+//! or `Debug` shows it, also when ImageKit repeats it.
+
+use std::{error::Error, fmt, time::Duration};
+
+use async_trait::async_trait;
+use bytes::BytesMut;
+use parking_lot::Mutex;
+use reqwest::{
+    Method, RequestBuilder, StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+    multipart::{Form, Part},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::{
+    StoredPicture,
+    host::{HostError, PictureHost, Worth},
+};
+use crate::{
+    domain::{ids::ImageId, product::Image},
+    integrations::{
+        breaker::{Breaker, Pass},
+        http_client,
+    },
+    store::pictures::HostedFile,
+};
+
+/// Where uploads go by default.
+pub const UPLOAD_BASE: &str = "https://upload.imagekit.io";
+/// Where the other calls go then.
+const API_BASE: &str = "https://api.imagekit.io";
+/// The folder there in which all pictures are.
+const FOLDER: &str = "/microbazaar";
+/// Shows the whole picture, at most 400 pixels a side, as the thumbnails made here.
+const THUMBNAIL: &str = "tr:w-400,h-400,c-at_max";
+/// Failures in a row that open the breaker.
+const FAILURES: u32 = 3;
+/// How long it stays open at first.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Within what a pause that ImageKit asks for is granted.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(300));
+/// How much of an answer is read.
+const ANSWER_MAX: usize = 256 * 1024;
+/// How much of ImageKit's own words is repeated, in characters.
+const WORDS_MAX: usize = 200;
+
+/// How ImageKit is used.
+#[derive(Debug, Clone)]
+pub struct ImageKitSettings {
+    /// Where calls go, without a path; [`UPLOAD_BASE`] stands for ImageKit's two addresses.
+    pub base_url: String,
+    /// Where pictures are shown from.
+    pub url_endpoint: String,
+    /// The private key.
+    pub private_key: SecretString,
+    /// How long a call may take.
+    pub within: Duration,
+    /// How long to wait before a refused key is tried again, and at most while it is away.
+    pub retry_every: Duration,
+}
+
+/// Whether it is known to be well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    /// Nobody has asked yet.
+    Unknown,
+    Well,
+    /// As this says.
+    Ill(String),
+}
+
+/// Calls ImageKit.
+pub struct ImageKit {
+    settings: ImageKitSettings,
+    api: String,
+    client: reqwest::Client,
+    breaker: Breaker,
+    standing: Mutex<Standing>,
+}
+
+impl fmt::Debug for ImageKit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImageKit").field("base_url", &self.settings.base_url).finish_non_exhaustive()
+    }
+}
+
+/// A file as ImageKit tells of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    file_id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    file_path: String,
+}
+
+impl ImageKit {
+    /// Calls ImageKit as `settings` say.
+    ///
+    /// # Errors
+    /// When there is no TLS to be had.
+    pub fn try_new(mut settings: ImageKitSettings) -> Result<Self, reqwest::Error> {
+        let client = http_client::builder().timeout(settings.within).build()?;
+        let api = if settings.base_url == UPLOAD_BASE { API_BASE } else { &settings.base_url }.to_owned();
+        settings.url_endpoint.truncate(settings.url_endpoint.trim_end_matches('/').len());
+        let breaker = Breaker::opening_after(FAILURES, FIRST_PAUSE.min(settings.retry_every), settings.retry_every);
+        Ok(Self { settings, api, client, breaker, standing: Mutex::new(Standing::Unknown) })
+    }
+
+    /// Does a call past the breaker, and learns from it.
+    async fn call(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), HostError> {
+        let pass = self.breaker.enter().ok_or(HostError::KnownAway)?;
+        let request = request.basic_auth(self.settings.private_key.expose_secret(), Some(""));
+        let answered = tokio::time::timeout(self.settings.within, self.exchange(request)).await;
+        let answered = answered.unwrap_or_else(|_| Err(HostError::Away("it did not answer in time".to_owned())));
+        self.learn(pass, answered.as_ref().err());
+        answered
+    }
+
+    fn learn(&self, pass: Pass<'_>, error: Option<&HostError>) {
+        match error {
+            None | Some(HostError::Refused(_) | HostError::KnownAway) => pass.succeeded(true),
+            Some(HostError::Away(_)) => pass.failed(),
+            Some(HostError::Limited(pause)) => pass.put_off(*pause),
+            Some(HostError::Key(_)) => pass.put_off(self.settings.retry_every),
+        }
+        let mut standing = self.standing.lock();
+        let was = standing.clone();
+        *standing = match (error, self.breaker.is_closed()) {
+            (None | Some(HostError::Refused(_)), true) => Standing::Well,
+            (Some(error), false) if *error != HostError::KnownAway => {
+                Standing::Ill(format!("ImageKit is not usable: {error}"))
+            }
+            _ => return,
+        };
+        match (&was, &*standing) {
+            (Standing::Ill(_), Standing::Well) => tracing::info!("ImageKit is usable again"),
+            (Standing::Ill(was), Standing::Ill(now)) if was == now => {}
+            (_, Standing::Ill(now)) if matches!(error, Some(HostError::Key(_))) => {
+                tracing::error!("{now}; pictures are kept and shown here until the key is good");
+            }
+            (_, Standing::Ill(now)) => tracing::warn!("{now}; pictures are kept and shown here until it is back"),
+            _ => {}
+        }
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), HostError> {
+        let mut answer = request.send().await.map_err(|error| away(&error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| away(&error))? {
+            if body.len() + chunk.len() > ANSWER_MAX {
+                return Err(HostError::Away("its answer is too large".to_owned()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        match status {
+            status if status.is_success() || status == StatusCode::NOT_FOUND => Ok((status, body.to_vec())),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(HostError::Key(status.as_u16())),
+            StatusCode::TOO_MANY_REQUESTS => Err(HostError::Limited(pause_in(&headers))),
+            StatusCode::REQUEST_TIMEOUT => Err(HostError::Away(format!("it answered {status}"))),
+            status if status.is_client_error() => {
+                Err(HostError::Refused(format!("it answered {status}{}", self.words(&body))))
+            }
+            status => Err(HostError::Away(format!("it answered {status}"))),
+        }
+    }
+
+    /// What ImageKit says of an error, without the key and without what a terminal would obey.
+    fn words(&self, body: &[u8]) -> String {
+        #[derive(Deserialize)]
+        struct Said {
+            message: String,
+        }
+        let Ok(Said { message }) = serde_json::from_slice(body) else { return String::new() };
+        let message = message.replace(self.settings.private_key.expose_secret(), "(key)");
+        let plain = message.chars().map(|c| if c.is_control() { ' ' } else { c });
+        format!(": {}", plain.take(WORDS_MAX).collect::<String>())
+    }
+
+    fn files(&self, method: Method, rest: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}/v1/files{rest}", self.api))
+    }
+
+    /// The ids of the files that an upload of this picture may have left.
+    async fn find(&self, id: ImageId) -> Result<Vec<String>, HostError> {
+        // name : "<id>" finds the names that begin so.
+        let query = format!("?path=%2Fmicrobazaar%2F&limit=10&searchQuery=name%20%3A%20%22{id}%22");
+        let (_, body) = self.call(self.files(Method::GET, &query)).await?;
+        let found: Vec<Told> = serde_json::from_slice(&body).map_err(|_| unclear())?;
+        let own = found.into_iter().filter(|told| told.name.starts_with(&id.to_hex()));
+        Ok(own.map(|told| told.file_id).collect())
+    }
+}
+
+#[async_trait]
+impl PictureHost for ImageKit {
+    async fn upload(&self, id: ImageId, picture: StoredPicture) -> Result<HostedFile, HostError> {
+        let ending = if picture.content_type == "image/png" { "png" } else { "jpg" };
+        let name = format!("{id}.{ending}");
+        let length = u64::try_from(picture.bytes.len()).unwrap_or(u64::MAX);
+        let file = Part::stream_with_length(picture.bytes, length).file_name(name.clone());
+        let file = file.mime_str(picture.content_type).map_err(|_| unclear())?;
+        let form = Form::new()
+            .text("fileName", name)
+            .text("folder", FOLDER)
+            .text("useUniqueFileName", "false")
+            .text("overwriteFile", "true")
+            .part("file", file);
+        let url = format!("{}/api/v1/files/upload", self.settings.base_url);
+        let (status, body) = self.call(self.client.post(url).multipart(form)).await?;
+        if status == StatusCode::NOT_FOUND {
+            return Err(HostError::Refused(format!("it answered {status}")));
+        }
+        let told: Told = serde_json::from_slice(&body).map_err(|_| unclear())?;
+        if !is_id(&told.file_id) || !is_path(&told.file_path) {
+            return Err(unclear());
+        }
+        Ok(HostedFile { id: told.file_id, path: told.file_path })
+    }
+
+    async fn delete(&self, id: ImageId, file: Option<&HostedFile>) -> Result<(), HostError> {
+        let files = match file {
+            Some(file) => vec![file.id.clone()],
+            None => self.find(id).await?,
+        };
+        for file in files.iter().filter(|file| is_id(file)) {
+            // One that is not there is deleted.
+            self.call(self.files(Method::DELETE, &format!("/{file}"))).await?;
+        }
+        Ok(())
+    }
+
+    async fn look(&self) -> Result<(), HostError> {
+        self.call(self.files(Method::GET, "?limit=1")).await.map(|_| ())
+    }
+
+    fn image(&self, id: ImageId, file: &HostedFile) -> Image {
+        let (endpoint, path) = (&self.settings.url_endpoint, &file.path);
+        Image { id, url: format!("{endpoint}{path}"), thumbnail: format!("{endpoint}/{THUMBNAIL}{path}") }
+    }
+
+    fn worth(&self) -> Worth {
+        let known = *self.standing.lock() != Standing::Unknown;
+        match (self.breaker.would_pass(), self.breaker.is_closed() && known) {
+            (false, _) => Worth::Nothing,
+            (true, true) => Worth::Work,
+            (true, false) => Worth::Look,
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        match &*self.standing.lock() {
+            Standing::Ill(why) => Some(why.clone()),
+            Standing::Unknown | Standing::Well => None,
+        }
+    }
+}
+
+fn unclear() -> HostError {
+    HostError::Away("its answer is not one of ImageKit's".to_owned())
+}
+
+/// Whether it is an id that may stand in an address.
+fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// Whether it is a path that may stand in a page.
+fn is_path(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    text.len() <= 512 && text.starts_with('/') && !text.starts_with("//") && text.bytes().all(plain)
+}
+
+/// How long to wait after too many calls: in seconds, or in ImageKit's own header in milliseconds.
+fn pause_in(headers: &HeaderMap) -> Duration {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let asked = number("x-ratelimit-reset").map(Duration::from_millis);
+    let asked = asked.or_else(|| number(RETRY_AFTER.as_str()).map(Duration::from_secs));
+    asked.unwrap_or(FIRST_PAUSE).clamp(PAUSES.0, PAUSES.1)
+}
+
+/// What went wrong, without the address.
+fn away(error: &reqwest::Error) -> HostError {
+    if error.is_timeout() {
+        return HostError::Away("it did not answer in time".to_owned());
+    }
+    let (mut why, mut cause) = (String::new(), error.source());
+    while let Some(error) = cause {
+        why = error.to_string();
+        cause = error.source();
+    }
+    let what = if error.is_connect() { "no connection" } else { "the connection broke" };
+    HostError::Away(format!("{what}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_granted_within_limits() {
+        let pause = |name: &'static str, value: &str| {
+            pause_in(&HeaderMap::from_iter([(reqwest::header::HeaderName::from_static(name), value.parse().unwrap())]))
+        };
+        assert_eq!(pause("x-ratelimit-reset", "1500"), Duration::from_millis(1_500));
+        assert_eq!(pause("retry-after", "2"), Duration::from_secs(2));
+        assert_eq!(pause("retry-after", "99999"), PAUSES.1);
+        assert_eq!(pause("retry-after", "soon"), FIRST_PAUSE);
+    }
+
+    #[test]
+    fn only_plain_ids_and_paths_are_taken() {
+        assert!(is_id("598821f949c0a938d57563bd") && !is_id("") && !is_id("../v1") && !is_id("a?b"));
+        assert!(is_path("/microbazaar/a.jpg"));
+        for text in ["", "a.jpg", "//evil.example/a.jpg", "/a\"onerror=", "/a b", "/a?tr=x"] {
+            assert!(!is_path(text), "{text}");
+        }
+    }
+}

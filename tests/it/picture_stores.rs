@@ -1,0 +1,215 @@
+//! Every way to keep pictures, held to the same, and the host behind one of them.
+
+use std::{io::Cursor, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use image::{DynamicImage, ImageFormat, RgbImage};
+use microbazaar::{
+    domain::{
+        Timestamp,
+        ids::{EventId, ImageId, ProductId},
+    },
+    integrations::imagekit::{
+        HostError, HostedPictures, ImageKit, ImageKitSettings, LocalPictures, PictureHost, PictureStore,
+        SharedPictures, StoredPicture, Variant, Worth, prepare,
+    },
+    store::{
+        mongo::{MongoOptions, MongoStore},
+        sqlite::{SqliteOptions, SqliteStore},
+    },
+};
+use secrecy::SecretString;
+
+use crate::imagekit::{ImageKit as StandIn, Manner, PRIVATE_KEY};
+
+/// A folder that is gone after the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("microbazaar-pictures-{}", EventId::generate()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn png(red: u8) -> Vec<u8> {
+    let drawn = RgbImage::from_fn(900, 600, |x, _| image::Rgb([red, u8::try_from(x % 256).unwrap(), 90]));
+    let mut out = Cursor::new(Vec::new());
+    DynamicImage::ImageRgb8(drawn).write_to(&mut out, ImageFormat::Png).unwrap();
+    out.into_inner()
+}
+
+/// What all of them hold.
+async fn keeps_pictures(store: &dyn PictureStore) {
+    let (product, id, other) = (ProductId::generate(), ImageId::generate(), ImageId::generate());
+    assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
+    let ready = prepare(&png(1)).unwrap();
+    let image = store.put(product, id, ready.clone()).await.unwrap();
+    assert_eq!(store.put(product, id, ready.clone()).await.unwrap(), image, "putting again is harmless");
+    assert_eq!((image.id, image.url), (id, format!("/media/{id}.png")), "it is shown from here at once");
+    let full = store.read(id, Variant::Full).await.unwrap().unwrap();
+    let small = store.read(id, Variant::Thumbnail).await.unwrap().unwrap();
+    assert_eq!((full.bytes, full.content_type), (ready.full, "image/png"));
+    assert_eq!(small.bytes, ready.thumbnail);
+    assert_ne!(small.etag, full.etag);
+    assert_eq!(store.elsewhere(id, Variant::Full).await.unwrap(), None);
+    store.put(product, other, prepare(&png(2)).unwrap()).await.unwrap();
+    store.announce_delete(&[id, ImageId::generate()], Timestamp::now()).await.unwrap();
+    assert!(store.read(id, Variant::Full).await.unwrap().is_some(), "an announcement deletes nothing");
+    for id in [id, id, ImageId::generate()] {
+        store.delete(id).await.unwrap();
+        assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
+        assert_eq!(store.read(id, Variant::Thumbnail).await.unwrap(), None);
+    }
+    assert!(store.read(other, Variant::Full).await.unwrap().is_some(), "others stay");
+}
+
+#[tokio::test]
+async fn files_keep_pictures() {
+    let folder = Folder::new();
+    keeps_pictures(&LocalPictures::new(&folder.0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shared_store_keeps_pictures() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
+        eprintln!("left out: TEST_MONGO_URI names no server");
+        return;
+    };
+    let options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
+    let store = MongoStore::open(options).await.unwrap();
+    keeps_pictures(&SharedPictures::new(store.stores().shared.unwrap())).await;
+    let host = client("http://127.0.0.1:9", "http://127.0.0.1:9", PRIVATE_KEY);
+    let here = Arc::new(SharedPictures::new(store.stores().shared.unwrap()));
+    keeps_pictures(&HostedPictures::new(here, Arc::new(host), store.stores().pictures)).await;
+    store.drop_databases().await.unwrap();
+}
+
+#[tokio::test]
+async fn imagekit_keeps_pictures_whether_it_is_there_or_not() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
+    let host = client("http://127.0.0.1:9", "http://127.0.0.1:9", PRIVATE_KEY);
+    let here = Arc::new(LocalPictures::new(&folder.0));
+    let hosted = HostedPictures::new(here, Arc::new(host), store.stores().pictures);
+    keeps_pictures(&hosted).await;
+    assert_eq!(store.stores().pictures.unsettled().await, Ok(2), "one to be uploaded, one to be deleted");
+    store.close().unwrap();
+}
+
+fn client(base_url: &str, url_endpoint: &str, key: &str) -> ImageKit {
+    ImageKit::try_new(ImageKitSettings {
+        base_url: base_url.to_owned(),
+        url_endpoint: format!("{url_endpoint}/"),
+        private_key: SecretString::from(key),
+        within: Duration::from_millis(500),
+        retry_every: Duration::from_millis(100),
+    })
+    .unwrap()
+}
+
+fn stored(red: u8) -> StoredPicture {
+    let ready = prepare(&png(red)).unwrap();
+    StoredPicture { bytes: ready.full, content_type: "image/png", etag: String::new() }
+}
+
+/// Waits until it is worth asking again.
+async fn passable(host: &ImageKit) {
+    let waiting = async {
+        while host.worth() == Worth::Nothing {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+}
+
+#[actix_web::test]
+async fn an_upload_of_the_same_picture_takes_the_place_of_the_first() {
+    let imagekit = StandIn::start();
+    let host = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
+    assert_eq!(host.worth(), Worth::Look, "nobody knows yet whether the key is good");
+    host.look().await.unwrap();
+    assert_eq!((host.worth(), host.trouble()), (Worth::Work, None));
+    let (one, two) = (ImageId::generate(), ImageId::generate());
+    let first = host.upload(one, stored(1)).await.unwrap();
+    imagekit.be(Manner::DoAndCut);
+    assert!(matches!(host.upload(two, stored(2)).await, Err(HostError::Away(_))));
+    imagekit.be(Manner::Work);
+    assert_eq!(host.upload(one, stored(1)).await.unwrap(), first);
+    let files = imagekit.files();
+    assert_eq!(files.iter().map(|file| file.uploads).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(files[0].bytes, stored(1).bytes);
+    let image = host.image(one, &first);
+    assert_eq!(image.url, format!("{}/microbazaar/{one}.png", imagekit.endpoint()));
+    assert_eq!(image.thumbnail, format!("{}/tr:w-400,h-400,c-at_max/microbazaar/{one}.png", imagekit.endpoint()));
+    for (url, small) in [(image.url, "false"), (image.thumbnail, "true")] {
+        let shown = reqwest::get(url).await.unwrap();
+        assert_eq!((shown.status().as_u16(), &shown.headers()["x-small"]), (200, &small.parse().unwrap()));
+    }
+    // One is known by its id, the other is found by its name.
+    host.delete(one, Some(&first)).await.unwrap();
+    host.delete(two, None).await.unwrap();
+    assert_eq!(imagekit.files().len(), 0);
+    host.delete(one, Some(&first)).await.unwrap();
+    host.delete(ImageId::generate(), None).await.unwrap();
+    imagekit.check();
+}
+
+#[actix_web::test]
+async fn whatever_imagekit_does_ends_in_time_and_in_a_clear_error() {
+    let mut imagekit = StandIn::start();
+    let host = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
+    let upload = async |manner| {
+        imagekit.be(manner);
+        host.look().await.ok();
+        passable(&host).await;
+        host.upload(ImageId::generate(), stored(1)).await.unwrap_err()
+    };
+    let told = upload(Manner::Answer(400)).await.to_string();
+    assert_eq!(told, "it answered 400 Bad Request: no, (key) [31m", "the key is not shown");
+    assert_eq!(host.worth(), Worth::Work, "it is there");
+    assert_eq!(upload(Manner::Answer(500)).await.to_string(), "it answered 500 Internal Server Error");
+    assert_eq!(upload(Manner::Slow(Duration::from_secs(60))).await.to_string(), "it did not answer in time");
+    let broken = upload(Manner::Cut).await.to_string();
+    assert!(broken.starts_with("the connection broke"), "{broken}");
+    assert_eq!(upload(Manner::TooMany(150)).await, HostError::Limited(Duration::from_millis(150)));
+    assert!(host.trouble().is_some() && imagekit.files().is_empty());
+    imagekit.be(Manner::Work);
+    passable(&host).await;
+    assert_eq!(host.worth(), Worth::Look);
+    host.look().await.unwrap();
+    assert_eq!((host.worth(), host.trouble()), (Worth::Work, None));
+    imagekit.be(Manner::TooMany(60_000));
+    let other = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
+    assert_eq!(other.look().await, Err(HostError::Limited(Duration::from_secs(60))));
+    assert_eq!(other.upload(ImageId::generate(), stored(1)).await, Err(HostError::KnownAway), "it is left alone");
+    assert_eq!((other.worth(), other.trouble().is_some()), (Worth::Nothing, true));
+    imagekit.go_away().await;
+    let gone = host.upload(ImageId::generate(), stored(1)).await.unwrap_err().to_string();
+    assert!(gone.starts_with("no connection") || gone.starts_with("the connection broke"), "{gone}");
+    imagekit.check();
+}
+
+#[actix_web::test]
+async fn a_bad_key_is_told_and_shown_nowhere() {
+    let imagekit = StandIn::start();
+    let host = client(&imagekit.base(), &imagekit.endpoint(), "private_other-hush");
+    assert_eq!(host.look().await, Err(HostError::Key(403)));
+    let told = host.trouble().unwrap();
+    assert_eq!(told, "ImageKit is not usable: it refuses the key in imagekit.private_key with status 403");
+    assert!(!format!("{host:?}").contains("hush"));
+    assert_eq!(host.worth(), Worth::Nothing);
+    imagekit.know("private_other-hush");
+    passable(&host).await;
+    host.look().await.unwrap();
+    assert_eq!(host.worth(), Worth::Work);
+    let picture = StoredPicture { bytes: Bytes::from_static(b"none"), content_type: "image/png", etag: String::new() };
+    assert!(matches!(host.upload(ImageId::generate(), picture).await, Err(HostError::Refused(_))));
+}
