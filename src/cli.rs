@@ -4,6 +4,7 @@
 //! a wrong flag, value or key, and 1 for what goes wrong later.
 
 pub mod dead;
+pub mod money;
 pub mod password;
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,12 @@ pub enum Command {
     /// Look after the mails, also while the shop runs
     #[command(subcommand)]
     Mail(Mail),
+    /// Look after the ledger
+    #[command(subcommand)]
+    Ledger(money::Ledger),
+    /// Look after payments, also while the shop runs
+    #[command(subcommand)]
+    Payments(money::Payments),
     /// Ask the server of this configuration how it is
     Health {
         /// Whether it can serve, not only whether it lives

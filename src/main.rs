@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use microbazaar::{
     app,
-    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, dead, password},
+    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, dead, money, password},
     config::{Config, Sources},
     telemetry,
 };
@@ -43,6 +43,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Mail(Mail::List { failed, limit }) => app::mail_list(&config, failed, limit)?,
         Command::Mail(Mail::Show { id }) => app::mail_show(&config, id)?,
         Command::Mail(Mail::Resend { id }) => app::mail_resend(&config, id)?,
+        Command::Ledger(money::Ledger::Check) => app::ledger_check(&config)?,
+        Command::Payments(money::Payments::Reconcile { since }) => app::payments_reconcile(&config, since)?,
         Command::Health { ready } => app::health(&config, ready)?,
         Command::Dead(command) => return Ok(cli::print(&dead::run(&config, command)?)),
     }

@@ -1,0 +1,51 @@
+//! Commands about money.
+
+use clap::Subcommand;
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+
+/// Commands about the ledger.
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Check that every payment, its refunds and its order say the same; also while the shop runs
+    Check,
+}
+
+/// Commands about payments.
+#[derive(Debug, Subcommand)]
+pub enum Payments {
+    /// Compare with the payment gateway, print what differs, and let the server put it right
+    Reconcile {
+        /// Payments opened since: a day (2026-01-31), a moment (2026-01-31T12:00:00Z), or how long ago (36h, 7d)
+        #[arg(long, value_parser = since)]
+        since: Timestamp,
+    },
+}
+
+fn since(text: &str) -> Result<Timestamp, String> {
+    let ago = |duration: SignedDuration| Timestamp::now().checked_sub(duration).ok();
+    let days = |text: &str| text.strip_suffix('d')?.parse::<i64>().ok()?.checked_mul(24);
+    let day = |text: &str| Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let told = text.parse::<Timestamp>().ok();
+    let told = told.or_else(|| day(text));
+    let told = told.or_else(|| days(text).and_then(|hours| ago(SignedDuration::try_from_hours(hours)?)));
+    let told = told.or_else(|| ago(text.parse::<SignedDuration>().ok()?));
+    told.ok_or_else(|| "write a day (2026-01-31), a moment (2026-01-31T12:00:00Z), or how long ago (36h, 7d)".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_day_a_moment_or_how_long_ago() {
+        assert_eq!(since("2026-01-31").unwrap(), "2026-01-31T00:00:00Z".parse().unwrap());
+        assert_eq!(since("2026-01-31T12:00:00Z").unwrap(), "2026-01-31T12:00:00Z".parse().unwrap());
+        for (text, hours) in [("36h", 36), ("7d", 168)] {
+            let ago = Timestamp::now().duration_since(since(text).unwrap());
+            assert!((ago - SignedDuration::from_hours(hours)).abs() < SignedDuration::from_mins(1), "{text}: {ago}");
+        }
+        for bad in ["", "yesterday", "-", "d", "99999999999999999d", "2026-13-01"] {
+            assert!(since(bad).is_err(), "{bad}");
+        }
+    }
+}
