@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing here knows a rule of the marketplace.
 
+pub mod breaker;
 pub mod http_client;
 pub mod imagekit;
 pub mod razorpay;
