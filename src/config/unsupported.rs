@@ -6,11 +6,9 @@ use super::{Config, error::ConfigError};
 
 type Given = fn(&Config) -> bool;
 
-const RAZORPAY: &str = "this build takes sandbox payments only; Razorpay is not built in yet";
 const IMAGEKIT: &str = "this build keeps pictures in the data directory; ImageKit is not built in yet";
 
-const ROWS: [(&str, Given, &str); 5] = [
-    ("razorpay.key_id", |config| config.razorpay.key_id.is_some(), RAZORPAY),
+const ROWS: [(&str, Given, &str); 4] = [
     ("imagekit.public_key", |config| config.imagekit.public_key.is_some(), IMAGEKIT),
     ("imagekit.private_key", |config| config.imagekit.private_key.is_some(), IMAGEKIT),
     ("imagekit.url_endpoint", |config| config.imagekit.url_endpoint.is_some(), IMAGEKIT),
@@ -25,9 +23,4 @@ const ROWS: [(&str, Given, &str); 5] = [
 pub(super) fn refusals(config: &Config) -> Vec<ConfigError> {
     let given = ROWS.iter().filter(|(_, given, _)| given(config));
     given.map(|(key, _, why)| ConfigError::new(*key, *why)).collect()
-}
-
-/// Why `key` cannot be honoured, if it cannot.
-pub(super) fn reason(key: &str) -> Option<&'static str> {
-    ROWS.iter().find(|(row, ..)| *row == key).map(|(.., why)| *why)
 }

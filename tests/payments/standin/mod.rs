@@ -5,7 +5,7 @@
 //! outlive whichever program calls it. A test target of its own includes this folder by `#[path]`.
 //!
 //! **Invariant:** what [`StandIn::truth`] tells is what happened, whatever was answered.
-#![allow(dead_code, reason = "each test target that includes this uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test target that includes this uses a part of it")]
 
 mod api;
 mod books;
