@@ -25,6 +25,8 @@ use crate::{
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often to look whether a gateway that refused the key accepts it again.
+const LOCKED_OUT_EVERY: Duration = Duration::from_secs(30);
 
 /// What the process stands on besides its store, each where it is used.
 pub(super) struct Besides {
@@ -65,7 +67,7 @@ async fn look_for(gateway: Arc<RazorpayGateway>) {
     loop {
         let up = gateway.is_up() || gateway.look().await;
         gauge!("gateway_up").set(if up { 1.0 } else { 0.0 });
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(if gateway.is_locked_out() { LOCKED_OUT_EVERY } else { EVERY }).await;
     }
 }
 

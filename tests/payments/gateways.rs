@@ -30,9 +30,9 @@ pub fn keys() -> Keys {
 
 /// Tries that follow fast, and a gateway that has little time.
 pub const HASTE: Patience = Patience {
-    read: (Duration::from_secs(2), Duration::from_secs(4)),
-    capture: (Duration::from_secs(2), Duration::from_secs(4)),
-    write: (Duration::from_secs(2), Duration::from_secs(6)),
+    read: (Duration::from_secs(3), Duration::from_secs(8)),
+    capture: (Duration::from_secs(3), Duration::from_secs(8)),
+    write: (Duration::from_secs(3), Duration::from_secs(10)),
     pause: Duration::from_millis(5),
 };
 

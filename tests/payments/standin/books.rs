@@ -217,7 +217,7 @@ impl Books {
             return Err(json::refused("The payment has been fully refunded already"));
         }
         let amount = amount.unwrap_or(left);
-        if amount < LEAST.min(left) {
+        if amount < LEAST {
             return Err(json::invalid("The amount must be at least INR 1.00", "amount"));
         }
         if amount > left {
