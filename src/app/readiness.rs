@@ -64,9 +64,14 @@ fn dispensable(name: &str, up: bool, while_away: &str) -> Part {
 
 /// Looks for a gateway that is away. One that is there is asked nothing.
 async fn look_for(gateway: Arc<RazorpayGateway>) {
+    let mut was_up = true;
     loop {
         let up = gateway.is_up() || gateway.look().await;
         gauge!("gateway_up").set(if up { 1.0 } else { 0.0 });
+        if up != was_up {
+            was_up = up;
+            tracing::info!(up, "the payment gateway came or went");
+        }
         tokio::time::sleep(if gateway.is_locked_out() { LOCKED_OUT_EVERY } else { EVERY }).await;
     }
 }

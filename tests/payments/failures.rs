@@ -151,7 +151,7 @@ async fn what_is_answered_after_the_client_gave_up_is_done_once() {
     let receipt = OrderId::generate();
     standin.next(CREATE, late);
     let order = gateway.create_order(receipt, inr(500)).await.unwrap();
-    assert_eq!(standin.orders_for(&receipt.to_string()), [order.clone()]);
+    assert_eq!(standin.orders_for(&receipt.to_string()), std::slice::from_ref(&order));
     let payment = standin.pay(&order, Outcome::Authorized).unwrap().payment_id;
     standin.next("POST /v1/payments", late);
     assert_eq!(gateway.capture(&payment, inr(500)).await.unwrap().status, GatewayStatus::Captured);

@@ -247,11 +247,10 @@ impl Api {
     fn let_in<T>(&self, answered: &Result<T, Trouble>) {
         let locked_out = matches!(answered, Err(Trouble::LockedOut(_)));
         if self.locked_out.swap(locked_out, Ordering::Relaxed) != locked_out {
-            match locked_out {
-                true => {
-                    tracing::error!("the payment gateway lets nobody in: see razorpay.key_id and razorpay.key_secret")
-                }
-                false => tracing::info!("the payment gateway accepts the key again"),
+            if locked_out {
+                tracing::error!("the payment gateway lets nobody in: see razorpay.key_id and razorpay.key_secret");
+            } else {
+                tracing::info!("the payment gateway accepts the key again");
             }
         }
     }

@@ -28,6 +28,8 @@ use crate::{
     integrations::http_client,
 };
 
+/// Who asks.
+const USER_AGENT: &str = concat!("microbazaar/", env!("CARGO_PKG_VERSION"));
 /// Entries that the gateway gives at once at most.
 const PAGE: usize = 100;
 /// Pages of refunds that are read of one payment at most.
@@ -78,7 +80,7 @@ impl RazorpayGateway {
         keys: Keys,
         patience: Patience,
     ) -> Result<Self, reqwest::Error> {
-        let mut client = http_client::builder();
+        let mut client = http_client::builder().user_agent(USER_AGENT);
         if is_on_this_machine(base_url) {
             client = client.no_proxy();
         }

@@ -182,6 +182,11 @@ impl StandIn {
         }
     }
 
+    /// The ids of the payments made for an order.
+    pub fn payments_of(&self, order_id: &str) -> Vec<String> {
+        self.shared.books.lock().payments_of(order_id).iter().map(|payment| payment.id.clone()).collect()
+    }
+
     /// The ids of a payment's refunds.
     pub fn refunds_of(&self, payment_id: &str) -> Vec<String> {
         self.shared.books.lock().refunds_of(payment_id).iter().map(|refund| refund.id.clone()).collect()
