@@ -5,6 +5,7 @@ pub mod app;
 pub mod bus;
 pub mod cli;
 pub mod config;
+pub mod crash;
 pub mod domain;
 pub mod http;
 pub mod integrations;

@@ -13,7 +13,7 @@ use super::{
     inventory::StockLevel,
     money::Money,
     order::Order,
-    payment::Payment,
+    payment::{Dispute, Payment},
     product::Product,
     user::{Contact, FullName, Role},
 };
@@ -98,6 +98,15 @@ pub enum Event {
         /// Why.
         reason: Option<String>,
     },
+    /// A buyer's bank wants captured money back.
+    PaymentDisputed {
+        /// The payment.
+        payment: Payment,
+        /// What it is about.
+        dispute: Dispute,
+        /// Who has to answer at the gateway.
+        admins: Vec<Contact>,
+    },
 }
 
 impl Event {
@@ -122,6 +131,7 @@ impl Event {
             Self::PaymentFailed { .. } => "PAYMENT_FAILED",
             Self::PaymentUpdated(_) => "PAYMENT_UPDATED",
             Self::PaymentRefunded { .. } => "PAYMENT_REFUNDED",
+            Self::PaymentDisputed { .. } => "PAYMENT_DISPUTED",
         }
     }
 
@@ -151,7 +161,8 @@ impl Event {
             | Self::PaymentCompleted(payment)
             | Self::PaymentFailed { payment, .. }
             | Self::PaymentUpdated(payment)
-            | Self::PaymentRefunded { payment, .. } => payment.id.to_hex(),
+            | Self::PaymentRefunded { payment, .. }
+            | Self::PaymentDisputed { payment, .. } => payment.id.to_hex(),
         }
     }
 }

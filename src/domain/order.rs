@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Timestamp,
-    ids::{OrderId, PaymentId, ProductId, UserId},
+    ids::{OrderId, PaymentId, ProductId, RefundId, UserId},
     inventory::StockLine,
     money::{Money, MoneyError},
     user::PostalAddress,
@@ -108,6 +108,20 @@ pub struct TimelineEntry {
     /// When.
     pub at: Timestamp,
     /// Why, where there is something to say.
+    pub reason: Option<String>,
+    /// The refund that it tells of; the status is then what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundId>,
+}
+
+/// Money of an order that went back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundNote {
+    /// Which refund.
+    pub refund: RefundId,
+    /// How much.
+    pub amount: Money,
+    /// Why.
     pub reason: Option<String>,
 }
 
@@ -326,7 +340,7 @@ impl Order {
             total: totals.total,
             shipping_address: new.shipping_address,
             payment: None,
-            timeline: vec![TimelineEntry { status: OrderStatus::Pending, at: now, reason: None }],
+            timeline: vec![TimelineEntry { status: OrderStatus::Pending, at: now, reason: None, refund: None }],
             cancel_cause: None,
             cart_version: new.cart_version,
             expires_at,

@@ -28,7 +28,7 @@ pub const OLD_SECRET_VALID: jiff::SignedDuration = jiff::SignedDuration::from_ho
 pub const PING: &str = "ping";
 
 /// The events that a webhook can be told of, by routing key.
-pub const EVENTS: [&str; 16] = [
+pub const EVENTS: [&str; 17] = [
     "user.created",
     "product.created",
     "product.updated",
@@ -45,6 +45,7 @@ pub const EVENTS: [&str; 16] = [
     "payment.failed",
     "payment.updated",
     "payment.refunded",
+    "payment.disputed",
 ];
 
 /// A key that signs. It is stored as it is, for signing needs it, and shown by no `Debug`.

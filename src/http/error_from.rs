@@ -68,7 +68,6 @@ impl From<PaymentError> for ApiError {
             PaymentError::NotPositive => Self::field("amount", message),
             PaymentError::CurrencyMismatch => Self::field("amount.currency", message),
             PaymentError::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
-            PaymentError::PaidByAnother => Self::conflict("payment.paid_by_another", message),
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::{
     cart::Cart,
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::{Reservation, StockError, StockLevel, StockLine},
-    order::{Order, OrderPayment},
+    order::{Order, OrderPayment, RefundNote},
     payment::Payment,
     product::Product,
     user::{Contact, PostalAddress, Role},
@@ -126,6 +126,8 @@ pub trait Orders: Send + Sync {
     async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError>;
     /// Applies captured money to an order; the same payment again gives the same answer.
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError>;
+    /// Lets the order's timeline show a refund, once.
+    async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError>;
 }
 
 /// The auth service.
@@ -135,6 +137,10 @@ pub trait Accounts: Send + Sync {
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError>;
     /// What a user may do; `None` when there is no such user.
     async fn role(&self, _user: UserId) -> Result<Option<Role>, PeerError> {
+        Err(PeerError::Unavailable("auth"))
+    }
+    /// How to reach the shop's admins, as many as a mail is sent to.
+    async fn admins(&self) -> Result<Vec<Contact>, PeerError> {
         Err(PeerError::Unavailable("auth"))
     }
     /// One of the user's addresses, or her default one.

@@ -14,7 +14,7 @@ use super::{Fence, InventoryError, PeerError};
 use crate::domain::{
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::{Shortage, StockError, StockLine},
-    order::OrderPayment,
+    order::{OrderPayment, RefundNote},
     product::Product,
 };
 
@@ -95,6 +95,10 @@ pub const CHECK_OUT: Call = Call::of("cart", "check-out");
 pub const ORDER: Call = Call::of("order", "order");
 /// [`super::Orders::settle`]: the same payment again gets the same answer.
 pub const SETTLE: Call = Call::of("order", "settle").calls_further();
+/// [`super::Orders::note_refund`], once for each refund.
+pub const NOTE_REFUND: Call = Call::of("order", "note-refund");
+/// [`super::Accounts::admins`].
+pub const ADMINS: Call = Call::of("auth", "admins");
 /// [`super::Accounts::contact`].
 pub const CONTACT: Call = Call::of("auth", "contact");
 /// [`super::Accounts::role`].
@@ -186,6 +190,15 @@ pub struct Settle {
     pub order: OrderId,
     /// The money.
     pub payment: OrderPayment,
+}
+
+/// Money of an order that went back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NoteRefund {
+    /// The order.
+    pub order: OrderId,
+    /// The money.
+    pub note: RefundNote,
 }
 
 /// Money to be given back.

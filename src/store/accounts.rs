@@ -3,7 +3,12 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::{Timestamp, event::Envelope, ids::UserId, user::User};
+use crate::domain::{
+    Timestamp,
+    event::Envelope,
+    ids::UserId,
+    user::{Role, User},
+};
 
 /// Keeps users and dead tokens.
 #[async_trait]
@@ -23,6 +28,9 @@ pub trait AccountStore: Send + Sync {
 
     /// The user of a folded user name.
     async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError>;
+
+    /// The users of a role, by id, at most `limit`.
+    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError>;
 
     /// Remembers that the token with the id `jti` is dead, until it would have expired anyway.
     async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError>;

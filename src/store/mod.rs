@@ -34,7 +34,7 @@ pub use inventory::StockStore;
 pub use mailbox::MailboxStore;
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
-pub use payments::PaymentStore;
+pub use payments::{PaymentStore, REPORT_KNOWN_FOR, StoredReport};
 pub use products::ProductStore;
 pub use shared::SharedStore;
 pub use webhooks::WebhookStore;

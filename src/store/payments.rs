@@ -1,6 +1,7 @@
-//! Payments, the webhooks that were worked on, and the sandbox gateway's own books.
+//! Payments, the gateway's reports, and the sandbox gateway's own books.
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 
 use super::StoreError;
 use crate::domain::{
@@ -9,6 +10,22 @@ use crate::domain::{
     ids::{OrderId, PaymentId},
     payment::Payment,
 };
+
+/// A report of the gateway, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReport {
+    /// The gateway's id of it, by which it is applied once.
+    pub id: String,
+    /// Raw; its signature was good.
+    pub body: Vec<u8>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// How often working on it failed.
+    pub attempts: u32,
+}
+
+/// How long a report is known. The gateway repeats one for a day at most.
+pub const REPORT_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Keeps payments.
 #[async_trait]
@@ -35,11 +52,21 @@ pub trait PaymentStore: Send + Sync {
     /// All payments with an id above `after`, by id, at most `limit`.
     async fn all(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError>;
 
-    /// Remembers that the webhook `event_id` was worked on.
-    async fn remember_webhook(&self, event_id: &str, now: Timestamp) -> Result<(), StoreError>;
+    /// The payment whose order was paid by this payment of the gateway.
+    async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError>;
 
-    /// Whether the webhook `event_id` was worked on.
-    async fn knows_webhook(&self, event_id: &str) -> Result<bool, StoreError>;
+    /// Stores a report of the gateway, to be worked on by somebody else from `due_at` on;
+    /// `false` when it was stored before. Ninety days later it is forgotten.
+    async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Reports to work on at `now`, longest due first, at most `limit`.
+    async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError>;
+
+    /// Working on a report failed for now.
+    async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError>;
+
+    /// Nothing is left to do for a report; `outcome` says what became of it.
+    async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError>;
 
     /// Writes a page of the sandbox gateway's books: any JSON under a key.
     async fn put_sandbox(&self, key: &str, page: &serde_json::Value) -> Result<(), StoreError>;

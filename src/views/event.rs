@@ -14,7 +14,8 @@ use crate::{
     domain::{
         event::{Envelope, Event},
         order::Order,
-        payment::Payment,
+        payment::{Dispute, Payment},
+        user::Contact,
     },
 };
 
@@ -89,6 +90,13 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
             let payload = with(full_notice(payment), [("refundAmount", amount), ("reason", json!(reason))]);
             vec![message(table::PAYMENT_REFUNDED_NOTIFICATION, payload)]
         }
+        Event::PaymentDisputed { payment, dispute, admins } => {
+            let name = |admin: &Contact| json!({"email": admin.email, "username": admin.username, "fullName": FullNameView::from(&admin.full_name)});
+            let admins: Vec<Value> = admins.iter().map(name).collect();
+            let payload =
+                with(disputed(payment, dispute), [("orderId", json!(payment.order)), ("admins", json!(admins))]);
+            vec![message(table::PAYMENT_DISPUTED_NOTIFICATION, payload)]
+        }
     }
 }
 
@@ -120,6 +128,9 @@ pub fn exchange_payload(envelope: &Envelope) -> Value {
             let amount = json!(Amount::from_minor(amount.minor()));
             with(json!(PaymentView::from(payment)), [("refundAmount", amount), ("reason", json!(reason))])
         }
+        Event::PaymentDisputed { payment, dispute, .. } => {
+            with(json!(PaymentView::from(payment)), [("dispute", disputed(payment, dispute))])
+        }
     }
 }
 
@@ -135,6 +146,17 @@ fn notice(payment: &Payment) -> Value {
         "orderId": payment.order,
         "amount": Amount::from_minor(payment.price.minor()),
         "currency": payment.price.currency().code(),
+    })
+}
+
+fn disputed(payment: &Payment, dispute: &Dispute) -> Value {
+    json!({
+        "disputeId": dispute.id,
+        "paymentId": dispute.payment_id,
+        "amount": Amount::from_minor(dispute.amount.minor()),
+        "currency": payment.price.currency().code(),
+        "reason": dispute.reason,
+        "respondBy": dispute.respond_by,
     })
 }
 

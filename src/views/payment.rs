@@ -24,10 +24,15 @@ pub struct RefundView {
     #[serde(default)]
     #[schema(example = "damaged")]
     pub reason: Option<String>,
-    /// `pending` or `processed`.
+    /// Which payment of the gateway it is of: another than the payment's own when an order was
+    /// paid twice.
+    #[serde(default)]
+    #[schema(example = "pay_29QQoUBi66xm2f")]
+    pub payment_id: String,
+    /// `pending`, `processed`, or `failed` when it came back and another took its place.
     #[schema(schema_with = words::refund_status)]
     pub status: RefundStatus,
-    /// The gateway's id, once processed.
+    /// The gateway's id, once it has it.
     #[serde(default)]
     #[schema(example = "rfnd_FP8QHiV938haTz")]
     pub refund_id: Option<String>,
@@ -42,6 +47,7 @@ impl From<&Refund> for RefundView {
             id: refund.id,
             amount: refund.amount.into(),
             reason: refund.reason.clone(),
+            payment_id: refund.payment_id.clone(),
             status: refund.status,
             refund_id: refund.gateway_id.clone(),
             created_at: refund.created_at,

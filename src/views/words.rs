@@ -54,7 +54,7 @@ pub fn payment_status() -> Object {
 /// Of [`RefundStatus`].
 #[must_use]
 pub fn refund_status() -> Object {
-    one_of([RefundStatus::Pending, RefundStatus::Processed])
+    one_of([RefundStatus::Pending, RefundStatus::Processed, RefundStatus::Failed])
 }
 
 /// Of [`ReservationState`].

@@ -24,7 +24,7 @@ use microbazaar::{
         payment::Payment,
     },
     store::{
-        CartStore, OrderStore, Page, PaymentStore, StockStore, StoreError, Stores,
+        CartStore, OrderStore, Page, PaymentStore, StockStore, StoreError, StoredReport, Stores,
         inventory::{Fence, StockMove, StockStoreError},
         orders::IdempotencyKey,
     },
@@ -239,12 +239,24 @@ impl PaymentStore for Life {
         self.read(self.stores.payments.all(after, limit)).await
     }
 
-    async fn remember_webhook(&self, event_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.write(self.stores.payments.remember_webhook(event_id, now)).await
+    async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
+        self.read(self.stores.payments.by_gateway_payment(payment_id)).await
     }
 
-    async fn knows_webhook(&self, event_id: &str) -> Result<bool, StoreError> {
-        self.read(self.stores.payments.knows_webhook(event_id)).await
+    async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
+        self.write(self.stores.payments.keep_report(report, due_at)).await
+    }
+
+    async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError> {
+        self.read(self.stores.payments.due_reports(now, limit)).await
+    }
+
+    async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError> {
+        self.write(self.stores.payments.report_later(id, attempts, due_at)).await
+    }
+
+    async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
+        self.write(self.stores.payments.report_done(id, outcome)).await
     }
 
     async fn put_sandbox(&self, key: &str, page: &serde_json::Value) -> Result<(), StoreError> {

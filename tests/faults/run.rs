@@ -259,7 +259,7 @@ impl Run {
         for payment in payments {
             let page = self.stores.payments.get_sandbox(&payment.razorpay_order_id).await.unwrap().unwrap();
             let paid = page["payments"].as_array().unwrap().iter().any(|row| row["status"] == "captured");
-            let rests = payment.has_money() && payment.settled && payment.pending_refund().is_none();
+            let rests = payment.has_money() && payment.settled && !payment.has_work(Timestamp::now());
             if paid && !rests {
                 quiet = false;
                 if payment.due_at.is_some_and(|at| at > Timestamp::now()) {

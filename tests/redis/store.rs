@@ -7,7 +7,12 @@ use std::sync::{
 
 use async_trait::async_trait;
 use microbazaar::{
-    domain::{Timestamp, event::Envelope, ids::UserId, user::User},
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::UserId,
+        user::{Role, User},
+    },
     store::{AccountStore, StoreError},
 };
 
@@ -43,6 +48,10 @@ impl AccountStore for Counting {
 
     async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
         self.store.by_username(folded).await
+    }
+
+    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.store.of_role(role, limit).await
     }
 
     async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {

@@ -7,13 +7,15 @@ use crate::{
     actors::runtime::AskError,
     domain::{
         ids::{AddressId, UserId},
-        user::{Contact, PostalAddress, Role},
+        user::{Contact, PostalAddress, Role, User},
     },
     peers::{self, PeerError},
 };
 
 /// This service's name to the others.
 const NAME: &str = "auth";
+/// To how many admins one mail goes at most.
+const ADMINS_MAX: u32 = 20;
 
 #[async_trait]
 impl peers::Accounts for Accounts {
@@ -24,6 +26,12 @@ impl peers::Accounts for Accounts {
 
     async fn role(&self, user: UserId) -> Result<Option<Role>, PeerError> {
         Ok(self.user(user).await.map_err(peer_error)?.map(|user| user.role))
+    }
+
+    async fn admins(&self) -> Result<Vec<Contact>, PeerError> {
+        let admins = self.store.of_role(Role::Admin, ADMINS_MAX).await;
+        let admins = admins.map_err(|error| PeerError::of("auth", &AskError::Refused(error)))?;
+        Ok(admins.iter().map(User::contact).collect())
     }
 
     async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {

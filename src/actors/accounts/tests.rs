@@ -80,6 +80,10 @@ impl AccountStore for Fake {
         Ok(self.find(|user| text::fold(&user.username) == folded))
     }
 
+    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
+        Ok(self.find(|user| user.role == role && limit > 0).into_iter().collect())
+    }
+
     async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
         self.dead.lock().push((jti.to_owned(), expires_at));
         Ok(())

@@ -1,4 +1,4 @@
-//! The channel of e-mail: one delivery in, one mail out.
+//! The channel of e-mail: one delivery in, one mail out to each whom it is about.
 
 use std::sync::Arc;
 
@@ -16,13 +16,14 @@ use crate::{
 };
 
 /// The queues whose deliveries become mails.
-const QUEUES: [&str; 8] = [
+const QUEUES: [&str; 9] = [
     table::USER_CREATED_NOTIFICATION,
     table::PRODUCT_CREATED_NOTIFICATION,
     table::PAYMENT_INITIATED_NOTIFICATION,
     table::PAYMENT_COMPLETED_NOTIFICATION,
     table::PAYMENT_FAILED_NOTIFICATION,
     table::PAYMENT_REFUNDED_NOTIFICATION,
+    table::PAYMENT_DISPUTED_NOTIFICATION,
     table::ORDER_SHIPPED_NOTIFICATION,
     table::ORDER_CANCELLED_NOTIFICATION,
 ];
@@ -54,20 +55,24 @@ impl Channel for EmailChannel {
 
     async fn notify(&self, delivery: &Delivery) -> Result<(), HandleError> {
         let (to, letter) = facts::read(delivery)?;
-        let recipient = match to {
-            To::Named(recipient) => recipient,
+        let recipients = match to {
+            To::Named(recipients) => recipients,
             To::User(user) => {
                 let accounts = self.peers.accounts().map_err(later)?;
                 let contact = accounts.contact(user).await.map_err(later)?;
                 let contact = contact.ok_or_else(|| HandleError::Unreadable("nobody knows this buyer".into()))?;
-                Recipient::of(&contact)?
+                vec![Recipient::of(&contact)?]
             }
         };
-        let mail = letter.mail(&recipient, &self.shop, delivery.occurred_at)?;
-        self.mailer.send(delivery.event, &mail).await.map_err(|error| match error {
-            MailError::Temporary(_) => later(error),
-            MailError::Permanent(_) => HandleError::Unreadable(error.to_string()),
-        })
+        for recipient in recipients {
+            let mail = letter.mail(&recipient, &self.shop, delivery.occurred_at)?;
+            // Of an event, one address gets one mail, also when the delivery is made again.
+            self.mailer.send(delivery.event, &mail).await.map_err(|error| match error {
+                MailError::Temporary(_) => later(error),
+                MailError::Permanent(_) => HandleError::Unreadable(error.to_string()),
+            })?;
+        }
+        Ok(())
     }
 }
 

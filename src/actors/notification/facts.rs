@@ -3,7 +3,9 @@
 //! **Invariant:** whatever has no address or misses what its mail is about is
 //! [`HandleError::Unreadable`], before anything is sent.
 
-use super::letter::{Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line};
+use super::letter::{
+    DisputeFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line,
+};
 use crate::{
     actors::payload::{Payload, missing},
     bus::{Delivery, HandleError},
@@ -17,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum To {
     /// The payload says.
-    Named(Recipient),
+    Named(Vec<Recipient>),
     /// This user, wherever her mail goes.
     User(UserId),
 }
@@ -38,13 +40,19 @@ pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
         "PAYMENT_FAILED" if payload.is_missing("amount") => Letter::PaymentFailed(payment_of(payload, String::new())?),
         "PAYMENT_FAILED" => Letter::PaymentFailed(payment(payload, "amount")?),
         "PAYMENT_REFUNDED" => Letter::Refund(payment(payload, "refundAmount")?),
+        "PAYMENT_DISPUTED" => Letter::Dispute(dispute(payload)?),
         "ORDER_SHIPPED" => Letter::OrderShipped(order(payload)?),
         "ORDER_CANCELLED" => Letter::OrderCancelled(order(payload)?),
         _ => return Err(HandleError::Unreadable(format!("no mail is made of the queue {}", delivery.queue))),
     };
     let to = match letter {
         Letter::OrderShipped(_) | Letter::OrderCancelled(_) => To::User(payload.id(&["user"])?),
-        _ => To::Named(recipient(payload)?),
+        Letter::Dispute(_) => {
+            // One admin's bad address keeps no other from hearing of it.
+            let admins = payload.objects("admins").into_iter().filter_map(|admin| recipient(admin).ok());
+            To::Named(admins.collect())
+        }
+        _ => To::Named(vec![recipient(payload)?]),
     };
     Ok((to, letter))
 }
@@ -69,6 +77,19 @@ fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentFacts, Hand
         amount,
         payment_id: payload.text("paymentId").map(one_line),
         reason: payload.text("reason").map(one_line),
+    })
+}
+
+fn dispute(payload: Payload<'_>) -> Result<DisputeFacts, HandleError> {
+    let code = payload.text("currency").unwrap_or(Currency::Inr.code());
+    let order: OrderId = payload.id(&["orderId"])?;
+    Ok(DisputeFacts {
+        dispute: one_line(payload.need_text("disputeId")?),
+        order: order.to_hex(),
+        amount: payload.number("amount").map_or_else(String::new, |amount| amount_text(&amount, code)),
+        payment_id: payload.text("paymentId").map(one_line),
+        reason: payload.text("reason").map(one_line),
+        respond_by: payload.text("respondBy").map(one_line),
     })
 }
 

@@ -77,6 +77,23 @@ pub struct PaymentFacts {
     pub reason: Option<String>,
 }
 
+/// What a mail about a dispute says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisputeFacts {
+    /// The gateway's id of it.
+    pub dispute: String,
+    /// The order's id.
+    pub order: String,
+    /// How much, with the currency.
+    pub amount: String,
+    /// The gateway's payment.
+    pub payment_id: Option<String>,
+    /// Why, as the buyer's bank says.
+    pub reason: Option<String>,
+    /// Until when to answer.
+    pub respond_by: Option<String>,
+}
+
 /// A line of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -120,6 +137,8 @@ pub enum Letter {
     PaymentFailed(PaymentFacts),
     /// Money goes back.
     Refund(PaymentFacts),
+    /// A buyer's bank wants money back; to the admins.
+    Dispute(DisputeFacts),
     /// Every line is on its way.
     OrderShipped(OrderFacts),
     /// It ended without goods.
@@ -177,6 +196,7 @@ renders! {
     payment_received(PaymentFacts): "mail/payment_received.html", "mail/payment_received.txt";
     payment_failed(PaymentFacts): "mail/payment_failed.html", "mail/payment_failed.txt";
     refund(PaymentFacts): "mail/refund.html", "mail/refund.txt";
+    dispute(DisputeFacts): "mail/dispute.html", "mail/dispute.txt";
     order_shipped(OrderFacts): "mail/order_shipped.html", "mail/order_shipped.txt";
     order_cancelled(OrderFacts): "mail/order_cancelled.html", "mail/order_cancelled.txt";
 }
@@ -192,6 +212,7 @@ impl Letter {
             Self::PaymentReceived(of) => format!("Payment received for order {}", of.order),
             Self::PaymentFailed(of) => format!("Payment failed for order {}", of.order),
             Self::Refund(of) => format!("Refund for order {}", of.order),
+            Self::Dispute(of) => format!("Payment disputed for order {}", of.order),
             Self::OrderShipped(of) => format!("Order shipped: {}", of.order),
             Self::OrderCancelled(of) => format!("Order cancelled: {}", of.order),
         })
@@ -210,6 +231,7 @@ impl Letter {
             Self::PaymentReceived(of) => payment_received(shop, name, of),
             Self::PaymentFailed(of) => payment_failed(shop, name, of),
             Self::Refund(of) => refund(shop, name, of),
+            Self::Dispute(of) => dispute(shop, name, of),
             Self::OrderShipped(of) => order_shipped(shop, name, of),
             Self::OrderCancelled(of) => order_cancelled(shop, name, of),
         };

@@ -7,7 +7,7 @@ use crate::{
     actors::runtime::takes_traced,
     domain::{
         ids::OrderId,
-        order::{Order, OrderPayment},
+        order::{Order, OrderPayment, RefundNote},
         user::PostalAddress,
     },
     peers::Settlement,
@@ -31,7 +31,7 @@ impl Actor for OrderSaga {
     type Context = Context<Self>;
 }
 
-takes_traced!(OrderSaga: Place, Task, Settle);
+takes_traced!(OrderSaga: Place, Task, Settle, NoteRefund);
 
 /// Reserves, writes the order and empties the cart.
 #[derive(Debug, Message)]
@@ -94,5 +94,19 @@ impl Handler<Settle> for OrderSaga {
     fn handle(&mut self, Settle { payment }: Settle, _: &mut Self::Context) -> Self::Result {
         let (context, id) = (self.context.clone(), self.order);
         Box::pin(async move { context.settle(id, &payment).await })
+    }
+}
+
+/// Money of the order went back.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), OrderFailure>")]
+pub struct NoteRefund(pub RefundNote);
+
+impl Handler<NoteRefund> for OrderSaga {
+    type Result = ResponseFuture<Result<(), OrderFailure>>;
+
+    fn handle(&mut self, NoteRefund(note): NoteRefund, _: &mut Self::Context) -> Self::Result {
+        let (context, id) = (self.context.clone(), self.order);
+        Box::pin(async move { context.note_refund(id, &note).await })
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     domain::{
         ids::{OrderId, UserId},
         inventory::Shortage,
-        order::{Order, OrderError, OrderPayment, OrderStatus, Pricing},
+        order::{Order, OrderError, OrderPayment, OrderStatus, Pricing, RefundNote},
         user::PostalAddress,
     },
     peers::{self, PeerError, Peers, Settlement},
@@ -212,5 +212,9 @@ impl peers::Orders for Orders {
 
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.sagas.ask(&id, Traced::new(actor::Settle { payment })).await.map_err(peer_error)
+    }
+
+    async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError> {
+        self.sagas.ask(&id, Traced::new(actor::NoteRefund(note))).await.map_err(peer_error)
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         event::Event,
         ids::{OrderId, UserId},
         inventory::StockError,
-        order::{CancelCause, Expiry, LateMoney, Order, OrderPayment, OrderStatus, SagaStep},
+        order::{CancelCause, Expiry, LateMoney, Order, OrderPayment, OrderStatus, RefundNote, SagaStep},
         user::PostalAddress,
     },
     peers::{InventoryError, Peers, Settlement},
@@ -119,6 +119,19 @@ impl SagaContext {
     /// Marks lines as delivered.
     pub(super) async fn deliver(&self, id: OrderId, who: Party, tracking: Option<&str>) -> Outcome<Order> {
         self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), tracking, now)?)).await
+    }
+
+    /// Lets the timeline show a refund.
+    pub(super) async fn note_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<()> {
+        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
+        for _ in 0..TRIES {
+            let mut order = self.read(id).await?;
+            let now = Timestamp::now();
+            if !order.note_refund(note, now) || self.save(&mut order, Event::OrderUpdated, now).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy.into())
     }
 
     /// Does what is due.

@@ -65,7 +65,7 @@ impl Handler<Webhook> for PaymentActor {
 
     fn handle(&mut self, webhook: Webhook, _: &mut Self::Context) -> Self::Result {
         let flow = self.flow.clone();
-        Box::pin(async move { flow.webhook(&webhook.body, &webhook.signature, webhook.event_id).await })
+        Box::pin(async move { flow.report(webhook.body, &webhook.signature, webhook.event_id).await })
     }
 }
 

@@ -5,19 +5,19 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use super::{Opened, PaymentFailure};
 use crate::{
     actors::runtime::{StripedLocks, happened},
+    crash,
     domain::{
         Timestamp,
         event::{Envelope, Event},
         ids::{OrderId, PaymentId, UserId},
+        money::Money,
         order::{OrderPayment, OrderStatus},
-        payment::{Changed, Payment, PaymentStatus},
+        payment::{Captured, Changed, Payment, Questions},
     },
-    integrations::razorpay::{GatewayStatus, PaymentGateway},
+    integrations::razorpay::{GatewayPayment, GatewayStatus, PaymentGateway},
     peers::{Peers, Settlement},
     store::{PaymentStore, StoreError},
 };
@@ -34,8 +34,9 @@ pub struct Flow {
     pub(super) store: Arc<dyn PaymentStore>,
     pub(super) gateway: Arc<dyn PaymentGateway>,
     pub(super) peers: Peers,
-    pub(super) reconcile_every: SignedDuration,
-    /// Refunds of one payment wait for one another here, so that none loses race after race.
+    pub(super) questions: Questions,
+    /// Refunds of one payment, and openings for one order, wait for one another here, so that
+    /// none loses race after race and no order is opened twice at the gateway.
     pub(super) turns: Arc<StripedLocks>,
 }
 
@@ -52,27 +53,14 @@ impl Flow {
         if order.status != OrderStatus::Pending || order.expires_at <= now {
             return Err(PaymentFailure::NotPayable);
         }
+        let _turn = self.turns.lock(&order_id).await.ok_or(StoreError::Busy)?;
         if let Some(payment) = self.still_open(order_id).await? {
             return Ok(Opened { payment, new: false });
         }
         let contact = self.peers.accounts()?.contact(user).await?.ok_or(PaymentFailure::NoSuchOrder)?;
         let razorpay_order_id = self.gateway.create_order(order_id, order.total).await?;
-        let mut payment = Payment {
-            id: PaymentId::generate(),
-            order: order_id,
-            contact,
-            razorpay_order_id,
-            payment_id: None,
-            status: PaymentStatus::Pending,
-            price: order.total,
-            refunds: vec![],
-            settled: false,
-            attempts: 0,
-            due_at: now.saturating_add(self.reconcile_every).ok(),
-            created_at: now,
-            updated_at: now,
-            version: 0,
-        };
+        let mut payment = Payment::open(order_id, contact, razorpay_order_id, order.total, now);
+        payment.plan(self.questions, now);
         let told = Payment { version: 1, ..payment.clone() };
         let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];
         match self.store.save(&payment, &events.map(|event| happened(event, now))).await {
@@ -111,21 +99,49 @@ impl Flow {
         if !self.gateway.keys().payment_is_signed(order_id, payment_id, signature) {
             return Err(PaymentFailure::BadSignature);
         }
-        let known = self.gateway.signed_payment(order_id, payment_id).await?;
-        if known.status != GatewayStatus::Captured || known.amount != payment.price {
-            tracing::warn!(payment.id = %payment.id, status = ?known.status, "a signed payment is not captured in full");
-            return Ok(payment);
-        }
-        self.captured(order_id, payment_id).await
+        let known = match self.gateway.signed_payment(order_id, payment_id).await {
+            Ok(known) => known,
+            Err(error) => {
+                // The buyer has paid, as it seems: looked at again soon, also if she does not come back.
+                self.later(payment).await?;
+                return Err(error.into());
+            }
+        };
+        self.seen(payment, &known).await
     }
 
-    /// The gateway has captured the money.
-    pub(super) async fn captured(&self, order_id: &str, payment_id: &str) -> Outcome<Payment> {
+    /// What the gateway says of a payment of this order.
+    pub(super) async fn seen(&self, payment: Payment, known: &GatewayPayment) -> Outcome<Payment> {
+        let captured = match known.status {
+            GatewayStatus::Captured => known.clone(),
+            // Only what could be kept is captured; anything else lapses, and nobody was charged.
+            GatewayStatus::Authorized if !payment.has_money() && known.amount == payment.price => {
+                self.gateway.capture(&known.id, known.amount).await?
+            }
+            GatewayStatus::Authorized | GatewayStatus::Created | GatewayStatus::Failed => return Ok(payment),
+        };
+        if captured.status != GatewayStatus::Captured {
+            tracing::warn!(payment.id = %payment.id, status = ?captured.status, "an authorised payment is not captured");
+            return Ok(payment);
+        }
+        self.captured(&payment.razorpay_order_id, &captured.id, captured.amount).await
+    }
+
+    /// The gateway has captured money. What is not for the order goes back.
+    pub(super) async fn captured(&self, order_id: &str, payment_id: &str, amount: Money) -> Outcome<Payment> {
         for _ in 0..TRIES {
             let mut payment = self.by_gateway_order(order_id).await?;
-            let changed = payment.capture(payment_id, Timestamp::now())?;
-            if changed == Changed::Yes && !self.save(&mut payment, &[]).await? {
-                continue;
+            let captured = payment.capture(payment_id, amount, Timestamp::now());
+            if captured != Captured::Known {
+                crash::point("payment.capture.before");
+                if !self.save(&mut payment, &[]).await? {
+                    continue;
+                }
+                crash::point("payment.capture.after");
+            }
+            if captured == Captured::NotForOrder {
+                tracing::warn!(payment.id = %payment.id, %amount, "captured money is not for the order and goes back");
+                return self.push_refunds(payment).await;
             }
             return if payment.settled { Ok(payment) } else { self.settle(payment).await };
         }
@@ -153,15 +169,21 @@ impl Flow {
     /// is due again later.
     pub(super) async fn settle(&self, payment: Payment) -> Outcome<Payment> {
         let now = Timestamp::now();
-        let Some(payment_id) = payment.payment_id.clone() else { return Ok(payment) };
+        let Some(payment_id) = payment.payment_id.clone().filter(|_| payment.has_money()) else { return Ok(payment) };
         let paid = OrderPayment { id: payment.id, payment_id, at: now };
         let settlement = match self.peers.orders() {
             Ok(orders) => orders.settle(payment.order, paid).await,
             Err(error) => Err(error),
         };
         match settlement {
-            Ok(Settlement::Kept) => self.keep(payment).await,
-            Ok(Settlement::GiveBack) => self.refund_all(payment.id, NOT_KEPT).await,
+            Ok(Settlement::Kept) => {
+                crash::point("payment.settle.after");
+                self.keep(payment).await
+            }
+            Ok(Settlement::GiveBack) => {
+                crash::point("payment.give_back.before");
+                self.refund_all(payment.id, NOT_KEPT).await
+            }
             Err(error) => {
                 tracing::warn!(payment.id = %payment.id, %error, "captured money is settled later");
                 self.later(payment).await
@@ -187,7 +209,7 @@ impl Flow {
 
     /// Puts the next try off.
     pub(super) async fn later(&self, mut payment: Payment) -> Outcome<Payment> {
-        payment.retry_later(Timestamp::now());
+        payment.retry_later();
         // Who was first has either done it or put it off.
         let _first = self.save(&mut payment, &[]).await?;
         Ok(payment)
@@ -197,13 +219,14 @@ impl Flow {
         self.store.get(id).await?.ok_or(PaymentFailure::NotFound)
     }
 
-    async fn by_gateway_order(&self, order_id: &str) -> Outcome<Payment> {
+    pub(super) async fn by_gateway_order(&self, order_id: &str) -> Outcome<Payment> {
         self.store.by_razorpay_order(order_id).await?.ok_or(PaymentFailure::NotFound)
     }
 
-    /// Writes; `false` when another writer was first.
+    /// Plans when to look next, and writes; `false` when another writer was first.
     pub(super) async fn save(&self, payment: &mut Payment, events: &[Event]) -> Outcome<bool> {
         let now = Timestamp::now();
+        payment.plan(self.questions, now);
         let events: Vec<Envelope> = events.iter().map(|event| happened(event.clone(), now)).collect();
         match self.store.save(payment, &events).await {
             Ok(version) => {

@@ -11,8 +11,9 @@ mod actor;
 mod flow;
 mod reconcile;
 mod refunds;
+mod report_body;
+mod reports;
 mod sweeper;
-mod webhook;
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ use crate::{
     domain::{
         ids::{OrderId, PaymentId, RefundId, UserId},
         money::{Currency, Money},
-        payment::{Payment, PaymentError},
+        payment::{Payment, PaymentError, Questions},
     },
     integrations::razorpay::{GatewayError, PaymentGateway},
     peers::{self, PeerError, Peers},
@@ -126,12 +127,14 @@ impl Payments {
         reconcile_every: SignedDuration,
     ) -> Self {
         let turns = Arc::new(StripedLocks::new(TURNS));
-        let flow = Flow { store: Arc::clone(&store), gateway: Arc::clone(&gateway), peers, reconcile_every, turns };
+        let questions = Questions { every: reconcile_every, paid_twice: gateway.may_be_paid_twice() };
+        let flow = Flow { store: Arc::clone(&store), gateway: Arc::clone(&gateway), peers, questions, turns };
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
-        let shards = runtime.supervise_sharded("payment", 4, limits, move || PaymentActor::new(flow.clone()));
-        let (of_sweeper, to_sweeper) = (Arc::clone(&store), shards.clone());
+        let (of_actors, of_sweeper) = (flow.clone(), flow);
+        let shards = runtime.supervise_sharded("payment", 4, limits, move || PaymentActor::new(of_actors.clone()));
+        let to_sweeper = shards.clone();
         runtime.supervise("payment_sweeper", Limits::default(), move || {
-            PaymentSweeper::new(Arc::clone(&of_sweeper), to_sweeper.clone())
+            PaymentSweeper::new(of_sweeper.clone(), to_sweeper.clone())
         });
         Self { shards, store, gateway }
     }
@@ -229,7 +232,7 @@ impl peers::Payments for Payments {
     async fn captured(&self, order: OrderId) -> Result<Option<Payment>, PeerError> {
         let payment = self.store.of_order(order).await;
         let payment = payment.map_err(|error| PeerError::of("payment", &AskError::Refused(error)))?;
-        Ok(payment.filter(|payment| payment.has_money() && payment.refunds.is_empty()))
+        Ok(payment.filter(|payment| payment.has_money() && payment.own_refunds().next().is_none()))
     }
 
     async fn refund(&self, payment: PaymentId, reason: String) -> Result<(), PeerError> {

@@ -1,63 +1,91 @@
-//! Looking after payments that nobody reported on.
+//! Looking after payments: what is to be done, and what nobody reported.
 //!
 //! **Invariant:** captured money and refunds are asked about until they are settled; only
 //! payments without money are given up.
 
-use jiff::SignedDuration;
-
 use super::flow::{Flow, Outcome};
 use crate::{
-    domain::{Timestamp, ids::PaymentId, payment::Payment},
-    integrations::razorpay::GatewayStatus,
+    domain::{
+        Timestamp,
+        ids::PaymentId,
+        payment::{Payment, Refund},
+    },
+    integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus},
 };
 
-/// How long a payment without money is asked about.
-const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(72);
-/// The longest pause between two questions.
-const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(6);
-
 impl Flow {
-    /// Does what is due: tells the order of captured money, pushes refunds, or asks the
-    /// gateway about a payment that has been open for long.
+    /// Does what is due: tells the order of captured money and of refunds, pushes refunds, or
+    /// asks the gateway what it knows.
     pub(super) async fn wake(&self, id: PaymentId) -> Outcome<Payment> {
         let payment = self.read(id).await?;
-        if payment.due_at.is_none_or(|due| due > Timestamp::now()) {
+        let now = Timestamp::now();
+        if payment.due_at.is_none_or(|due| due > now) {
             return Ok(payment);
         }
-        if payment.pending_refund().is_some() {
+        if payment.unsent_refund(now).is_some() {
             return self.push_refunds(payment).await;
         }
-        if payment.has_money() {
-            return if payment.settled { self.rest(payment, None).await } else { self.settle(payment).await };
+        if payment.has_money() && !payment.settled {
+            return self.settle(payment).await;
+        }
+        if payment.unnoted_refund().is_some() {
+            return self.note_refunds(payment).await;
         }
         self.ask_gateway(payment).await
     }
 
+    /// Compares with the gateway, and puts right what differs.
     async fn ask_gateway(&self, payment: Payment) -> Outcome<Payment> {
-        let known = match self.gateway.payments_of(&payment.razorpay_order_id).await {
-            Ok(known) => known,
-            Err(error) => {
-                tracing::warn!(payment.id = %payment.id, %error, "the gateway is asked again later");
-                return self.later(payment).await;
+        let id = payment.id;
+        match self.compare(payment).await? {
+            Ok(()) => {
+                let mut payment = self.read(id).await?;
+                payment.attempts = 0;
+                // Who was first knows better when to look next.
+                let _first = self.save(&mut payment, &[]).await?;
+                Ok(payment)
             }
-        };
-        let paid = |row: &&crate::integrations::razorpay::GatewayPayment| {
-            row.status == GatewayStatus::Captured && row.amount == payment.price
-        };
-        if let Some(captured) = known.iter().find(paid) {
-            return self.captured(&payment.razorpay_order_id, &captured.id).await;
+            Err(error) => {
+                tracing::warn!(payment.id = %id, %error, "the gateway is asked again later");
+                self.later(self.read(id).await?).await
+            }
         }
-        let now = Timestamp::now();
-        let open_for = now.duration_since(payment.created_at);
-        let pause = open_for.max(self.reconcile_every).min(PAUSE_MAX);
-        let next = (open_for < GIVE_UP_AFTER).then(|| now.saturating_add(pause).ok()).flatten();
-        self.rest(payment, next).await
     }
 
-    async fn rest(&self, mut payment: Payment, until: Option<Timestamp>) -> Outcome<Payment> {
-        payment.due_at = until;
-        // Who was first knows better when to look next.
-        let _first = self.save(&mut payment, &[]).await?;
-        Ok(payment)
+    async fn compare(&self, payment: Payment) -> Outcome<Result<(), GatewayError>> {
+        let (id, order) = (payment.id, payment.razorpay_order_id.clone());
+        let rows = match self.gateway.payments_of(&order).await {
+            Ok(rows) => rows,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut payment = payment;
+        // Captured ones first: what is only authorised is not captured beside them.
+        let (captured, others): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| row.status == GatewayStatus::Captured);
+        for row in captured.iter().chain(&others) {
+            if !payment.knows_capture(&row.id) {
+                match self.seen(payment, row).await {
+                    Err(super::PaymentFailure::Gateway(error)) => return Ok(Err(error)),
+                    seen => seen?,
+                };
+                payment = self.read(id).await?;
+            }
+            if is_news(&payment, row) {
+                let refunds = match self.gateway.refunds_of(&row.id).await {
+                    Ok(refunds) => refunds,
+                    Err(error) => return Ok(Err(error)),
+                };
+                payment = self.learn(payment, &row.id, &refunds).await?;
+            }
+        }
+        Ok(Ok(()))
     }
+}
+
+/// Whether the gateway's refunds of a captured payment are worth looking at.
+fn is_news(payment: &Payment, row: &GatewayPayment) -> bool {
+    let own = payment.refunds.iter().filter(|refund| refund.payment_id == row.id);
+    let back: i64 = row.amount.minor() - payment.ledger.owed(&row.id);
+    let open = own.clone().any(Refund::is_on_its_way);
+    payment.knows_capture(&row.id) && (open || row.refunded != back)
 }

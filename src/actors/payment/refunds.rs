@@ -3,20 +3,28 @@
 //! **Invariant:** no refund is asked of the gateway before it is written, and none is made
 //! twice.
 
+use jiff::SignedDuration;
+
 use super::{
-    PaymentFailure, RefundRequest, Refunded,
+    RefundRequest, Refunded,
     flow::{Flow, Outcome, TRIES, told},
 };
 use crate::{
+    crash,
     domain::{
         Timestamp,
         event::Event,
         ids::{PaymentId, RefundId},
-        payment::{Payment, RefundStatus},
+        order::RefundNote,
+        payment::{Changed, Payment, Refund, RefundStatus},
     },
+    integrations::razorpay::{GatewayError, GatewayRefund, GatewayRefundStatus},
     peers::PeerError,
     store::StoreError,
 };
+
+/// How long the gateway surely knows a refund by its key.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 
 impl Flow {
     /// Gives back what an admin asks for.
@@ -35,7 +43,9 @@ impl Flow {
             let (reason, key) = (request.reason.clone(), request.key.clone());
             payment.start_refund(refund, request.amount, reason, key, Timestamp::now())?;
             if self.save(&mut payment, &[]).await? {
+                crash::point("payment.refund.decided");
                 let payment = self.push_refunds(payment).await?;
+                let payment = self.note_refunds(payment).await?;
                 return Ok(Refunded { payment, refund });
             }
         }
@@ -70,37 +80,136 @@ impl Flow {
     /// Hands decided refunds to the gateway. What fails now is due again later.
     pub(super) async fn push_refunds(&self, mut payment: Payment) -> Outcome<Payment> {
         for _ in 0..TRIES {
-            let Some(refund) = payment.pending_refund().cloned() else { return Ok(payment) };
-            let Some(payment_id) = payment.payment_id.clone() else { return Err(PaymentFailure::NotFound) };
-            let gateway_id = match self.gateway.refund(&payment_id, refund.amount, refund.id).await {
-                Ok(taken) => taken.id,
+            let now = Timestamp::now();
+            let Some(refund) = payment.unsent_refund(now).cloned() else { return Ok(payment) };
+            // Asked for before, perhaps, and the answer lost: the gateway may forget the key in time.
+            let again = payment.attempts > 0 || now.duration_since(refund.created_at) > REMEMBERED;
+            match self.give(&refund, again).await {
+                Ok(taken) => {
+                    crash::point("payment.refund.asked");
+                    payment = self.learn(payment, &refund.payment_id, &taken).await?;
+                }
                 Err(error) => {
                     tracing::warn!(payment.id = %payment.id, %error, "a refund is tried again later");
                     return self.later(payment).await;
                 }
-            };
-            payment = self.refund_taken(payment, refund.id, &gateway_id).await?;
+            }
         }
         Ok(payment)
     }
 
-    async fn refund_taken(&self, mut payment: Payment, refund: RefundId, gateway_id: &str) -> Outcome<Payment> {
-        for _ in 0..TRIES {
-            payment.refund_processed(refund, gateway_id, Timestamp::now());
-            let told = told(&payment);
-            let Some(row) = told.refunds.iter().find(|row| row.id == refund) else { break };
-            let refunded =
-                Event::PaymentRefunded { payment: told.clone(), amount: row.amount, reason: row.reason.clone() };
-            if self.save(&mut payment, &[Event::PaymentUpdated(told.clone()), refunded]).await? {
-                break;
+    /// Asks the gateway for a refund. Answers with what the gateway has for the payment, if it
+    /// was looked at, else with the refund.
+    async fn give(&self, refund: &Refund, again: bool) -> Result<Vec<GatewayRefund>, GatewayError> {
+        if again {
+            let known = self.gateway.refunds_of(&refund.payment_id).await?;
+            if known.iter().any(|row| row.key == Some(refund.id)) {
+                return Ok(known);
             }
-            payment = self.read(payment.id).await?;
-            let taken =
-                |row: &crate::domain::payment::Refund| row.id == refund && row.status == RefundStatus::Processed;
-            if payment.refunds.iter().any(taken) {
-                break;
+        }
+        crash::point("payment.refund.before");
+        match self.gateway.refund(&refund.payment_id, refund.amount, refund.id).await {
+            Ok(taken) => Ok(vec![GatewayRefund { key: Some(refund.id), ..taken }]),
+            // Somebody may have given it back at the gateway itself.
+            Err(error @ GatewayError::Refused(_)) => match self.gateway.refunds_of(&refund.payment_id).await {
+                Ok(known) if !known.is_empty() => Ok(known),
+                _ => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Applies what the gateway says of refunds of one captured payment.
+    pub(super) async fn learn(
+        &self,
+        mut payment: Payment,
+        payment_id: &str,
+        rows: &[GatewayRefund],
+    ) -> Outcome<Payment> {
+        for _ in 0..TRIES {
+            let now = Timestamp::now();
+            let mut changed = false;
+            let mut taken = vec![];
+            for row in rows {
+                let (is_new, id) = learn_one(&mut payment, payment_id, row, now);
+                changed |= is_new == Changed::Yes;
+                taken.extend(id);
+            }
+            if changed {
+                let told = told(&payment);
+                let refunds = told.refunds.iter().filter(|refund| taken.contains(&refund.id));
+                let refunded = refunds.map(|refund| Event::PaymentRefunded {
+                    payment: told.clone(),
+                    amount: refund.amount,
+                    reason: refund.reason.clone(),
+                });
+                let events: Vec<Event> = std::iter::once(Event::PaymentUpdated(told.clone())).chain(refunded).collect();
+                if self.save(&mut payment, &events).await? {
+                    crash::point("payment.refund.after");
+                    return Ok(payment);
+                }
+                payment = self.read(payment.id).await?;
+            } else {
+                // A refund that the gateway refuses and does not know either has to wait.
+                return if payment.unsent_refund(now).is_some() { self.later(payment).await } else { Ok(payment) };
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// Lets the order's timeline show what was given back.
+    pub(super) async fn note_refunds(&self, mut payment: Payment) -> Outcome<Payment> {
+        for _ in 0..TRIES {
+            let Some(refund) = payment.unnoted_refund().cloned() else { return Ok(payment) };
+            let note = RefundNote { refund: refund.id, amount: refund.amount, reason: refund.reason };
+            let noted = match self.peers.orders() {
+                Ok(orders) => orders.note_refund(payment.order, note).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = noted {
+                tracing::warn!(payment.id = %payment.id, %error, "the order hears of a refund later");
+                return self.later(payment).await;
+            }
+            payment.refund_noted(refund.id);
+            if !self.save(&mut payment, &[]).await? {
+                payment = self.read(payment.id).await?;
             }
         }
         Ok(payment)
     }
+}
+
+/// Applies one refund as the gateway has it; the id of one that it has taken now.
+fn learn_one(
+    payment: &mut Payment,
+    payment_id: &str,
+    row: &GatewayRefund,
+    now: Timestamp,
+) -> (Changed, Option<RefundId>) {
+    let is_it = |refund: &&Refund| {
+        refund.payment_id == payment_id && (refund.gateway_id.as_deref() == Some(&row.id) || row.key == Some(refund.id))
+    };
+    let known = payment.refunds.iter().find(is_it).map(|refund| refund.id);
+    let (mut changed, id) = match known {
+        Some(id) => (payment.refund_taken(id, &row.id, now), id),
+        // What came back before it was heard of is as if it had not been.
+        None if row.status == GatewayRefundStatus::Failed => return (Changed::No, None),
+        None => match payment.foreign_refund(payment_id, &row.id, row.amount, now) {
+            Some(id) => (Changed::Yes, id),
+            None => return (Changed::No, None),
+        },
+    };
+    let taken = (changed == Changed::Yes).then_some(id);
+    let ended = match row.status {
+        GatewayRefundStatus::Pending => Changed::No,
+        GatewayRefundStatus::Processed => payment.refund_processed(id, now),
+        GatewayRefundStatus::Failed => payment.refund_failed(id, now),
+    };
+    if row.status == GatewayRefundStatus::Failed && ended == Changed::Yes {
+        tracing::error!(payment.id = %payment.id, refund.id = %id, "a refund came back and is asked for anew");
+    }
+    if ended == Changed::Yes {
+        changed = Changed::Yes;
+    }
+    (changed, taken)
 }

@@ -1,13 +1,14 @@
-//! `PaymentSweeper`: finds payments with something to do and wakes them.
+//! `PaymentSweeper`: finds payments with something to do and wakes them, and the gateway's
+//! reports that were stored and not worked on.
 //!
-//! **Invariant:** it decides nothing; it only wakes payments.
+//! **Invariant:** it decides nothing of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt;
 
-use super::{PaymentActor, actor::Task};
+use super::{PaymentActor, actor::Task, flow::Flow};
 use crate::{actors::runtime::Sharded, domain::Timestamp, store::PaymentStore};
 
 /// How often to look.
@@ -19,18 +20,22 @@ const AT_ONCE: usize = 8;
 
 /// Looks for payments that are due. Runs on every node: what is done twice is done once.
 pub struct PaymentSweeper {
-    store: Arc<dyn PaymentStore>,
+    flow: Flow,
     payments: Sharded<PaymentActor>,
 }
 
 impl PaymentSweeper {
-    pub(super) const fn new(store: Arc<dyn PaymentStore>, payments: Sharded<PaymentActor>) -> Self {
-        Self { store, payments }
+    pub(super) const fn new(flow: Flow, payments: Sharded<PaymentActor>) -> Self {
+        Self { flow, payments }
     }
 
     fn look_later(&self, ctx: &mut Context<Self>) {
         ctx.run_later(EVERY, |actor, ctx| {
-            let look = sweep(Arc::clone(&actor.store), actor.payments.clone());
+            let (flow, payments) = (actor.flow.clone(), actor.payments.clone());
+            let look = async move {
+                work_on_reports(&flow).await;
+                sweep(&*flow.store, payments).await;
+            };
             ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
         });
     }
@@ -44,7 +49,24 @@ impl Actor for PaymentSweeper {
     }
 }
 
-async fn sweep(store: Arc<dyn PaymentStore>, payments: Sharded<PaymentActor>) {
+/// Works on reports that whoever stored them did not finish.
+async fn work_on_reports(flow: &Flow) {
+    let due = match flow.store.due_reports(Timestamp::now(), BATCH).await {
+        Ok(due) => due,
+        Err(error) => {
+            tracing::warn!(%error, "due reports could not be looked for");
+            return;
+        }
+    };
+    let mut worked = futures_util::stream::iter(due).map(|report| flow.work_on(report)).buffer_unordered(AT_ONCE);
+    while let Some(done) = worked.next().await {
+        if let Err(error) = done {
+            tracing::warn!(%error, "a report is worked on again later");
+        }
+    }
+}
+
+async fn sweep(store: &dyn PaymentStore, payments: Sharded<PaymentActor>) {
     let due = match store.due(Timestamp::now(), BATCH).await {
         Ok(due) => due,
         Err(error) => {

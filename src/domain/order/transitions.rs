@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 
 use super::{
-    CancelCause, Order, OrderError, OrderItem, OrderPayment, OrderStatus, Saga, SagaStep, Shipment, TimelineEntry,
+    CancelCause, Order, OrderError, OrderItem, OrderPayment, OrderStatus, RefundNote, Saga, SagaStep, Shipment,
+    TimelineEntry,
 };
 use crate::domain::{
     Timestamp,
@@ -199,6 +200,18 @@ impl Order {
         Ok(())
     }
 
+    /// The timeline shows a refund, once; whether it did not before.
+    pub fn note_refund(&mut self, note: &RefundNote, now: Timestamp) -> bool {
+        if self.timeline.iter().any(|entry| entry.refund == Some(note.refund)) {
+            return false;
+        }
+        let reason = note.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let reason = Some(format!("{} refunded{reason}", note.amount));
+        self.updated_at = now;
+        self.timeline.push(TimelineEntry { status: self.status, at: now, reason, refund: Some(note.refund) });
+        true
+    }
+
     /// A step is done (or was already).
     pub fn step_done(&mut self, step: SagaStep, now: Timestamp) {
         self.saga.todo.retain(|todo| *todo != step);
@@ -227,7 +240,7 @@ impl Order {
     fn reach(&mut self, status: OrderStatus, reason: Option<String>, now: Timestamp) {
         self.status = status;
         self.updated_at = now;
-        self.timeline.push(TimelineEntry { status, at: now, reason });
+        self.timeline.push(TimelineEntry { status, at: now, reason, refund: None });
     }
 
     fn wrong_state(&self, action: &'static str) -> OrderError {

@@ -23,6 +23,8 @@ fn accounts(scope: Scope, exposed: &Exposed) -> Scope {
     });
     let scope =
         answer(scope, wire::ROLE, accounts, |accounts, ask: wire::OfUser| async move { accounts.role(ask.user).await });
+    let scope =
+        answer(scope, wire::ADMINS, accounts, |accounts, _: wire::Nothing| async move { accounts.admins().await });
     answer(scope, wire::ADDRESS, accounts, |accounts, ask: wire::OfAddress| async move {
         accounts.address(ask.user, ask.address).await
     })
@@ -82,8 +84,11 @@ fn orders(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = ping(scope, "order");
     let scope =
         answer(scope, wire::ORDER, orders, |orders, ask: wire::OfOrder| async move { orders.order(ask.order).await });
-    answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
+    let scope = answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
         orders.settle(ask.order, ask.payment).await
+    });
+    answer(scope, wire::NOTE_REFUND, orders, |orders, ask: wire::NoteRefund| async move {
+        orders.note_refund(ask.order, ask.note).await
     })
 }
 

@@ -47,7 +47,7 @@ struct Page {
 struct Given {
     /// The gateway order it was made for; `None` when it was only told of.
     order: Option<String>,
-    /// What was captured, if that is known.
+    /// What was captured; `None` when the books know of nothing captured.
     amount: Option<Money>,
     refunds: Vec<GatewayRefund>,
 }
@@ -86,13 +86,15 @@ impl SandboxGateway {
             (Some(paid), Outcome::Success) => paid.id.clone(),
             (Some(_), Outcome::Failure) => return Err(GatewayError::Refused("the order is paid".to_owned())),
             (None, _) => {
-                let id = format!("pay_{}", EventId::generate());
-                let status = match outcome {
-                    Outcome::Success => GatewayStatus::Captured,
-                    Outcome::Failure => GatewayStatus::Failed,
+                // Named after its order, so that two nodes that take the money at once take it once.
+                let (id, status) = match outcome {
+                    Outcome::Success => (gateway_order.replacen("order_", "pay_", 1), GatewayStatus::Captured),
+                    Outcome::Failure => (format!("pay_{}", EventId::generate()), GatewayStatus::Failed),
                 };
                 page.payments.push(GatewayPayment { id: id.clone(), status, amount: page.amount, refunded: 0 });
-                self.begin(gateway_order, &id, page.amount).await?;
+                if status == GatewayStatus::Captured {
+                    self.begin(gateway_order, &id, page.amount).await?;
+                }
                 self.write(gateway_order, &page).await?;
                 id
             }
@@ -117,9 +119,14 @@ impl SandboxGateway {
         }
     }
 
+    /// Begins the page of a captured payment, which another node may have begun.
     async fn begin(&self, gateway_order: &str, payment_id: &str, amount: Money) -> Result<(), GatewayError> {
-        let given = Given { order: Some(gateway_order.to_owned()), amount: Some(amount), refunds: vec![] };
-        self.write(payment_id, &given).await
+        let given = self.given(payment_id).await?;
+        if given.amount.is_some() {
+            return Ok(());
+        }
+        let begun = Given { order: Some(gateway_order.to_owned()), amount: Some(amount), ..given };
+        self.write(payment_id, &begun).await
     }
 
     /// `payment` with what was given back of it.
@@ -185,9 +192,12 @@ impl PaymentGateway for SandboxGateway {
     }
 
     async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
-        // Nothing here is ever only authorised.
-        let status = GatewayStatus::Captured;
-        self.up_to_date(GatewayPayment { id: payment_id.to_owned(), status, amount, refunded: 0 }).await
+        // Nothing here is ever only authorised: what is not captured was not paid here.
+        let known = self.given(payment_id).await?.amount;
+        let status = if known.is_some() { GatewayStatus::Captured } else { GatewayStatus::Authorized };
+        let payment =
+            GatewayPayment { id: payment_id.to_owned(), status, amount: known.unwrap_or(amount), refunded: 0 };
+        self.up_to_date(payment).await
     }
 
     async fn refund(&self, payment_id: &str, amount: Money, key: RefundId) -> Result<GatewayRefund, GatewayError> {

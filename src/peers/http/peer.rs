@@ -11,7 +11,7 @@ use crate::{
         cart::Cart,
         ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
         inventory::{Reservation, StockLevel, StockLine},
-        order::{Order, OrderPayment},
+        order::{Order, OrderPayment, RefundNote},
         payment::Payment,
         user::{Contact, PostalAddress, Role},
     },
@@ -155,6 +155,10 @@ impl Orders for HttpPeer {
     async fn settle(&self, order: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.plain(wire::SETTLE, &wire::Settle { order, payment }).await
     }
+
+    async fn note_refund(&self, order: OrderId, note: RefundNote) -> Result<(), PeerError> {
+        self.plain(wire::NOTE_REFUND, &wire::NoteRefund { order, note }).await
+    }
 }
 
 #[async_trait]
@@ -165,6 +169,10 @@ impl Accounts for HttpPeer {
 
     async fn role(&self, user: UserId) -> Result<Option<Role>, PeerError> {
         self.plain(wire::ROLE, &wire::OfUser { user }).await
+    }
+
+    async fn admins(&self) -> Result<Vec<Contact>, PeerError> {
+        self.plain(wire::ADMINS, &wire::Nothing {}).await
     }
 
     async fn address(&self, user: UserId, address: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {

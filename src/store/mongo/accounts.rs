@@ -8,7 +8,13 @@ use super::{
     engine::Engine,
 };
 use crate::{
-    domain::{Timestamp, event::Envelope, ids::UserId, text::fold, user::User},
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::UserId,
+        text::fold,
+        user::{Role, User},
+    },
     store::{AccountStore, StoreError},
 };
 
@@ -37,6 +43,15 @@ impl AccountStore for Engine {
 
     async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
         self.user(doc! { "username": folded }).await
+    }
+
+    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
+        let users = self.collections.users.clone();
+        self.run(async move {
+            let find = users.find(doc! { "doc.role": role.as_str() }).sort(doc! { "_id": 1 }).limit(limit.into());
+            codec::all(find, user).await
+        })
+        .await
     }
 
     async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {

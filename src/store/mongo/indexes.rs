@@ -32,6 +32,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     let table = [
         index(&all.users, "unique_email", doc! { "email": 1 }, Kind::Unique),
         index(&all.users, "unique_username", doc! { "username": 1 }, Kind::Unique),
+        index(&all.users, "role", doc! { "doc.role": 1, "_id": 1 }, Kind::Plain),
         index(&all.dead_tokens, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.dead_tokens, "killed", doc! { "killedAt": 1 }, Kind::Plain),
         index(&all.products, "sequence", doc! { "sequence": 1 }, Kind::Plain),
@@ -47,6 +48,8 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.payments, "unique_order", doc! { "order": 1 }, Kind::Unique),
         index(&all.payments, "unique_razorpay_order", doc! { "razorpayOrderId": 1 }, Kind::Unique),
         index(&all.payments, "due", doc! { "dueAt": 1 }, Kind::Plain),
+        index(&all.payments, "gateway_payment", doc! { "paymentId": 1 }, Kind::Plain),
+        index(&all.webhooks_seen, "due", doc! { "dueAt": 1 }, Kind::Plain),
         index(&all.webhooks_seen, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.mails, "unique_mail", doc! { "event": 1, "recipient": 1 }, Kind::Unique),
         index(&all.mails, "number", doc! { "n": -1 }, Kind::Plain),

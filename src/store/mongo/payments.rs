@@ -1,8 +1,7 @@
-//! Payments, the webhooks that were worked on, and the sandbox gateway's own books.
+//! Payments, the gateway's reports, and the sandbox gateway's own books.
 
 use async_trait::async_trait;
-use bson::{Document, doc};
-use jiff::SignedDuration;
+use bson::{Binary, Document, doc, spec::BinarySubtype};
 
 use super::{
     codec::{self, Failed},
@@ -15,11 +14,8 @@ use crate::{
         ids::{OrderId, PaymentId},
         payment::Payment,
     },
-    store::{PaymentStore, StoreError},
+    store::{PaymentStore, REPORT_KNOWN_FOR, StoreError, StoredReport},
 };
-
-/// How long a webhook is known. Gateways repeat one for a day at most.
-const REMEMBER: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 #[async_trait]
 impl PaymentStore for Engine {
@@ -30,6 +26,7 @@ impl PaymentStore for Engine {
             "order": codec::oid(payment.order.bytes()),
             "razorpayOrderId": &payment.razorpay_order_id,
             "dueAt": payment.due_at.map(codec::micros_up),
+            "paymentId": &payment.payment_id,
             "doc": codec::document(payment)?,
         };
         let saved = self.run(async move { codec::save(&payments, id, version, fields, events).await }).await?;
@@ -68,22 +65,50 @@ impl PaymentStore for Engine {
         .await
     }
 
-    async fn remember_webhook(&self, event_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        let (webhooks, event_id) = (self.collections.webhooks_seen.clone(), event_id.to_owned());
-        let until = codec::date(now.saturating_add(REMEMBER).unwrap_or(Timestamp::MAX));
+    async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
+        self.payment(doc! { "paymentId": payment_id }).await
+    }
+
+    async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
+        let (reports, report) = (self.collections.webhooks_seen.clone(), report.clone());
+        let until = codec::date(report.received_at.saturating_add(REPORT_KNOWN_FOR).unwrap_or(Timestamp::MAX));
+        let row = doc! {
+            "_id": report.id,
+            "seenAt": report.received_at.as_microsecond(),
+            "forgetAt": until,
+            "body": Binary { subtype: BinarySubtype::Generic, bytes: report.body },
+            "attempts": i64::from(report.attempts),
+            "dueAt": codec::micros_up(due_at),
+        };
         self.run(async move {
-            let seen = doc! { "$setOnInsert": { "seenAt": now.as_microsecond(), "forgetAt": until } };
-            match webhooks.update_one(doc! { "_id": event_id }, seen).upsert(true).await {
-                Err(error) if !codec::is_duplicate(&error) => Err(Failed::write(&error)),
-                _ => Ok(()),
+            match reports.insert_one(row).await {
+                Ok(_) => Ok(true),
+                Err(error) if codec::is_duplicate(&error) => Ok(false),
+                Err(error) => Err(Failed::write(&error)),
             }
         })
         .await
     }
 
-    async fn knows_webhook(&self, event_id: &str) -> Result<bool, StoreError> {
-        let (webhooks, event_id) = (self.collections.webhooks_seen.clone(), event_id.to_owned());
-        self.run(async move { Ok(codec::counted(&webhooks, doc! { "_id": event_id }).await? > 0) }).await
+    async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError> {
+        let reports = self.collections.webhooks_seen.clone();
+        self.run(async move {
+            let due = doc! { "dueAt": { "$lte": now.as_microsecond() } };
+            codec::all(reports.find(due).sort(doc! { "dueAt": 1 }).limit(limit.into()), report).await
+        })
+        .await
+    }
+
+    async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError> {
+        // One that another process has done since stays done.
+        let open = doc! { "_id": id, "dueAt": { "$exists": true } };
+        let later = doc! { "$set": { "attempts": i64::from(attempts), "dueAt": codec::micros_up(due_at) } };
+        self.change_report(open, later).await
+    }
+
+    async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
+        let done = doc! { "$set": { "outcome": outcome }, "$unset": { "dueAt": "" } };
+        self.change_report(doc! { "_id": id }, done).await
     }
 
     async fn put_sandbox(&self, key: &str, page: &serde_json::Value) -> Result<(), StoreError> {
@@ -102,6 +127,14 @@ impl PaymentStore for Engine {
 }
 
 impl Engine {
+    async fn change_report(&self, which: Document, change: Document) -> Result<(), StoreError> {
+        let reports = self.collections.webhooks_seen.clone();
+        self.run(
+            async move { reports.update_one(which, change).await.map(|_| ()).map_err(|error| Failed::write(&error)) },
+        )
+        .await
+    }
+
     async fn payment(&self, filter: Document) -> Result<Option<Payment>, StoreError> {
         let payments = self.collections.payments.clone();
         self.run(async move { codec::first(&payments, filter, payment).await }).await
@@ -110,4 +143,11 @@ impl Engine {
 
 fn payment(row: &Document) -> Result<Payment, StoreError> {
     Ok(Payment { version: codec::count(row, "version")?, ..codec::read(row)? })
+}
+
+fn report(row: &Document) -> Result<StoredReport, StoreError> {
+    let id = codec::string(row, "_id")?.to_owned();
+    let body = row.get_binary_generic("body").map_err(codec::corrupt)?.clone();
+    let attempts = u32::try_from(codec::count(row, "attempts")?).unwrap_or(u32::MAX);
+    Ok(StoredReport { id, body, received_at: codec::time(codec::whole(row, "seenAt")?)?, attempts })
 }

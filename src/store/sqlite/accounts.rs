@@ -5,7 +5,13 @@ use rusqlite::params;
 
 use super::{StoreError, codec, engine::Engine, writer::Writing};
 use crate::{
-    domain::{Timestamp, event::Envelope, ids::UserId, text::fold, user::User},
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::UserId,
+        text::fold,
+        user::{Role, User},
+    },
     store::AccountStore,
 };
 
@@ -61,6 +67,16 @@ impl AccountStore for Engine {
         let folded = folded.to_owned();
         self.read(move |connection| {
             codec::first(connection, "SELECT version, doc FROM users WHERE username = ?1", [folded], user)
+        })
+        .await
+    }
+
+    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.read(move |connection| {
+            // As the index has it, letter by letter.
+            let sql = "SELECT version, doc FROM users WHERE json_extract(CAST(doc AS TEXT), '$.role') = ?1
+                       ORDER BY id LIMIT ?2";
+            codec::all(connection, sql, (role.as_str(), limit), user)
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Payments, the webhooks that were worked on, and the sandbox gateway's own books.
+//! Payments, the gateway's reports, and the sandbox gateway's own books.
 
 use async_trait::async_trait;
 use rusqlite::Row;
@@ -11,7 +11,7 @@ use crate::{
         ids::{OrderId, PaymentId},
         payment::Payment,
     },
-    store::PaymentStore,
+    store::{PaymentStore, REPORT_KNOWN_FOR, StoredReport},
 };
 
 #[async_trait]
@@ -20,21 +20,23 @@ impl PaymentStore for Engine {
         let (doc, events) = (codec::json(payment)?, self.prepare(events)?);
         let (id, order, version) = (payment.id, payment.order, payment.version);
         let (razorpay_order, due_at) = (payment.razorpay_order_id.clone(), payment.due_at.map(codec::micros_up));
+        let payment_id = payment.payment_id.clone();
         self.write(move |writing| {
-            let row = (id.as_slice(), order.as_slice(), razorpay_order, due_at, version, doc);
+            let row = (id.as_slice(), order.as_slice(), razorpay_order, due_at, version, doc, payment_id);
             let written = if version == 0 {
                 // A second first write of one payment is a conflict and no duplicate.
                 codec::execute(
                     writing,
-                    "INSERT INTO payments (id, order_id, razorpay_order_id, due_at, version, doc)
-                     SELECT ?1, ?2, ?3, ?4, ?5 + 1, ?6 WHERE NOT EXISTS (SELECT 1 FROM payments WHERE id = ?1)",
+                    "INSERT INTO payments (id, order_id, razorpay_order_id, due_at, version, doc, payment_id)
+                     SELECT ?1, ?2, ?3, ?4, ?5 + 1, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM payments WHERE id = ?1)",
                     row,
                 )?
             } else {
                 codec::execute(
                     writing,
                     "UPDATE payments
-                     SET order_id = ?2, razorpay_order_id = ?3, due_at = ?4, version = version + 1, doc = ?6
+                     SET order_id = ?2, razorpay_order_id = ?3, due_at = ?4, version = version + 1, doc = ?6,
+                         payment_id = ?7
                      WHERE id = ?1 AND version = ?5",
                     row,
                 )?
@@ -91,20 +93,57 @@ impl PaymentStore for Engine {
         .await
     }
 
-    async fn remember_webhook(&self, event_id: &str, now: Timestamp) -> Result<(), StoreError> {
-        let (event_id, now) = (event_id.to_owned(), now.as_microsecond());
-        self.write(move |writing| {
-            let sql = "INSERT INTO webhooks (event_id, seen_at) VALUES (?1, ?2) ON CONFLICT (event_id) DO NOTHING";
-            codec::execute(writing, sql, (event_id, now)).map(|_| ())
+    async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
+        let payment_id = payment_id.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT version, doc FROM payments WHERE payment_id = ?1";
+            codec::first(connection, sql, [payment_id], payment)
         })
         .await
     }
 
-    async fn knows_webhook(&self, event_id: &str) -> Result<bool, StoreError> {
-        let event_id = event_id.to_owned();
+    async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
+        let (report, due_at) = (report.clone(), codec::micros_up(due_at));
+        let (seen_at, forget) = (report.received_at.as_microsecond(), report.received_at - REPORT_KNOWN_FOR);
+        self.write(move |writing| {
+            let old = "DELETE FROM webhooks WHERE seen_at < ?1 AND due_at IS NULL";
+            codec::execute(writing, old, [forget.as_microsecond()])?;
+            let sql = "INSERT INTO webhooks (event_id, seen_at, body, attempts, due_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT (event_id) DO NOTHING";
+            let row = (report.id, seen_at, report.body, report.attempts, due_at);
+            Ok(codec::execute(writing, sql, row)? > 0)
+        })
+        .await
+    }
+
+    async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError> {
+        let now = now.as_microsecond();
         self.read(move |connection| {
-            let known = codec::count(connection, "SELECT count(*) FROM webhooks WHERE event_id = ?1", [event_id])?;
-            Ok(known > 0)
+            let sql =
+                "SELECT event_id, body, seen_at, attempts FROM webhooks WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2";
+            codec::all(connection, sql, (now, limit), |row| {
+                let received_at = codec::time(row.get(2)?)?;
+                Ok(StoredReport { id: row.get(0)?, body: row.get(1)?, received_at, attempts: row.get(3)? })
+            })
+        })
+        .await
+    }
+
+    async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError> {
+        let (id, due_at) = (id.to_owned(), codec::micros_up(due_at));
+        self.write(move |writing| {
+            // One that another process has done since stays done.
+            let sql = "UPDATE webhooks SET attempts = ?2, due_at = ?3 WHERE event_id = ?1 AND outcome IS NULL";
+            codec::execute(writing, sql, (id, attempts, due_at)).map(|_| ())
+        })
+        .await
+    }
+
+    async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
+        let (id, outcome) = (id.to_owned(), outcome.to_owned());
+        self.write(move |writing| {
+            let sql = "UPDATE webhooks SET outcome = ?2, due_at = NULL WHERE event_id = ?1";
+            codec::execute(writing, sql, (id, outcome)).map(|_| ())
         })
         .await
     }

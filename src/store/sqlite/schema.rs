@@ -9,8 +9,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 
 /// Each step takes a file from the version that is its place to the next.
-const STEPS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema_2_mail_log.sql"), include_str!("schema_3_webhooks.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2_mail_log.sql"),
+    include_str!("schema_3_webhooks.sql"),
+    include_str!("schema_4_reports.sql"),
+];
 
 /// Applies the steps that the file has not had yet.
 ///

@@ -7,7 +7,6 @@ use crate::{
         inventory::StockLevel,
         money::{Currency, Money},
         order::{NewOrder, OrderItem, OrderPayment, Pricing, Shipment},
-        payment::PaymentStatus,
         product::Product,
         user::{Contact, FullName, Role, User},
     },
@@ -74,22 +73,9 @@ fn order() -> Order {
 }
 
 fn payment() -> Payment {
-    Payment {
-        id: id(PaymentId::from_bytes, 6),
-        order: id(OrderId::from_bytes, 5),
-        contact: contact(),
-        razorpay_order_id: "order_1".into(),
-        payment_id: None,
-        status: PaymentStatus::Pending,
-        price: Money::new(114_890, Currency::Inr),
-        refunds: vec![],
-        settled: false,
-        attempts: 0,
-        due_at: None,
-        created_at: now(),
-        updated_at: now(),
-        version: 1,
-    }
+    let price = Money::new(114_890, Currency::Inr);
+    let payment = Payment::open(id(OrderId::from_bytes, 5), contact(), "order_1".into(), price, now());
+    Payment { id: id(PaymentId::from_bytes, 6), version: 1, ..payment }
 }
 
 fn envelope(event: Event) -> Envelope {
@@ -174,7 +160,7 @@ fn payments_are_told_to_the_buyer_and_the_dashboard() {
     });
     assert_eq!(sent(Event::PaymentInitiated(payment())), [("PAYMENT_NOTIFICATION.PAYMENT_INITIATED", notice.clone())]);
     let mut paid = payment();
-    paid.capture("pay_1", now()).unwrap();
+    paid.capture("pay_1", paid.price, now());
     let name = json!({"firstName": "Asha", "lastName": "Rao"});
     let full = with(notice.clone(), [("fullName", name.clone()), ("paymentId", json!("pay_1"))]);
     let completed = sent(Event::PaymentCompleted(paid.clone()));
@@ -202,7 +188,7 @@ fn payments_are_told_to_the_buyer_and_the_dashboard() {
     assert_eq!(sent(event), [("PAYMENT_NOTIFICATION.PAYMENT_REFUNDED", refunded)]);
     assert_eq!(
         json!(PaymentView::from(&paid))["refunds"],
-        json!([{"_id": hex(8), "amount": {"amount": 1, "currency": "INR"}, "reason": null, "status": "pending",
+        json!([{"_id": hex(8), "amount": {"amount": 1, "currency": "INR"}, "reason": null, "status": "pending", "paymentId": "pay_1",
             "refundId": null, "createdAt": NOW}])
     );
 }

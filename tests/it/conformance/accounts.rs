@@ -3,7 +3,10 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use microbazaar::{
-    domain::{Timestamp, user::User},
+    domain::{
+        Timestamp,
+        user::{Role, User},
+    },
     store::{StoreError, Stores},
 };
 
@@ -17,6 +20,26 @@ pub async fn a_user_is_found_by_id_email_and_name(stores: &Stores) {
     assert_eq!(stores.accounts.by_email("ana@example.com").await, Ok(Some(stored.clone())));
     assert_eq!(stores.accounts.by_username("ana").await, Ok(Some(stored)));
     assert_eq!(stores.accounts.by_email("Ana@Example.com").await, Ok(None), "only the folded form is looked up");
+}
+
+pub async fn users_of_a_role_are_found(stores: &Stores) {
+    let admin = |n: u32| User { role: Role::Admin, ..make::user(&format!("a{n}@x.com"), &format!("a{n}")) };
+    let admins = [admin(0), admin(1), admin(2)];
+    for user in admins.iter().chain([&make::user("ana@x.com", "ana")]) {
+        stores.accounts.save(user, &[]).await.unwrap();
+    }
+    let found = async |role, limit| {
+        let found = stores.accounts.of_role(role, limit).await.unwrap();
+        found.into_iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Role::Admin, 10).await, admins.each_ref().map(|user| user.id));
+    assert_eq!(found(Role::Admin, 2).await, [admins[0].id, admins[1].id]);
+    assert_eq!(found(Role::Seller, 10).await, []);
+    let mut demoted = stores.accounts.get(admins[0].id).await.unwrap().unwrap();
+    demoted.role = Role::Seller;
+    stores.accounts.save(&demoted, &[]).await.unwrap();
+    assert_eq!(found(Role::Seller, 10).await, [demoted.id]);
+    assert_eq!(found(Role::Admin, 10).await, [admins[1].id, admins[2].id]);
 }
 
 pub async fn a_stale_user_is_a_conflict(stores: &Stores) {

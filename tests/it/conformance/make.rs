@@ -5,11 +5,11 @@ use microbazaar::domain::{
     Timestamp,
     cart::Cart,
     event::{Envelope, Event},
-    ids::{AddressId, CartId, OrderId, PaymentId, ProductId, UserId},
+    ids::{AddressId, CartId, OrderId, ProductId, UserId},
     inventory::StockLine,
     money::{Currency, Money},
     order::{NewOrder, Order, OrderItem, Pricing, Shipment},
-    payment::{Payment, PaymentStatus},
+    payment::Payment,
     product::Product,
     user::{Address, Contact, FullName, PostalAddress, Role, User},
 };
@@ -94,22 +94,8 @@ pub fn payment(razorpay_order_id: &str) -> Payment {
         username: "ana".into(),
         full_name: FullName::default(),
     };
-    Payment {
-        id: PaymentId::generate(),
-        order: OrderId::generate(),
-        contact,
-        razorpay_order_id: razorpay_order_id.into(),
-        payment_id: None,
-        status: PaymentStatus::Pending,
-        price: Money::new(100_000, Currency::Inr),
-        refunds: vec![],
-        settled: false,
-        attempts: 0,
-        due_at: None,
-        created_at: at(0),
-        updated_at: at(0),
-        version: 0,
-    }
+    let price = Money::new(100_000, Currency::Inr);
+    Payment::open(OrderId::generate(), contact, razorpay_order_id.into(), price, at(0))
 }
 
 /// An event, any.

@@ -35,7 +35,7 @@ macro_rules! conformance_suite {
             accounts::{
                 a_user_is_found_by_id_email_and_name, a_stale_user_is_a_conflict,
                 one_of_many_registrations_of_an_email_wins, a_name_can_be_changed_but_not_to_a_taken_one,
-                a_refused_user_leaves_no_event, dead_tokens_are_forgotten_when_they_expire,
+                a_refused_user_leaves_no_event, users_of_a_role_are_found, dead_tokens_are_forgotten_when_they_expire,
                 a_token_is_dead_once_it_is_killed,
             }
             carts::{
@@ -64,7 +64,7 @@ macro_rules! conformance_suite {
             payments::{
                 a_payment_is_found_by_id_order_and_gateway_order, an_order_has_one_payment,
                 a_stale_payment_is_a_conflict, due_payments_come_longest_due_first, all_payments_are_walked_by_id,
-                webhooks_are_remembered, the_sandbox_keeps_its_books,
+                a_report_is_kept_once_and_worked_on_until_it_is_done, a_payment_is_found_by_what_paid_it, the_sandbox_keeps_its_books,
             }
             outbox::{
                 events_wait_in_order_until_settled, a_sequence_is_not_used_again, what_failed_is_parked_with_the_settling,

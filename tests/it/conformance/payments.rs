@@ -1,9 +1,9 @@
-//! Payments, webhooks and the sandbox's books.
+//! Payments, the gateway's reports and the sandbox's books.
 
 use futures_util::future::join_all;
 use microbazaar::{
     domain::payment::Payment,
-    store::{StoreError, Stores},
+    store::{StoreError, StoredReport, Stores},
 };
 use serde_json::json;
 
@@ -68,12 +68,36 @@ pub async fn all_payments_are_walked_by_id(stores: &Stores) {
     assert_eq!(walk(stores.payments.all(Some(ids[1]), 2).await.unwrap()), ids[2..]);
 }
 
-pub async fn webhooks_are_remembered(stores: &Stores) {
-    assert_eq!(stores.payments.knows_webhook("evt_1").await, Ok(false));
-    for _ in 0..2 {
-        stores.payments.remember_webhook("evt_1", make::at(0)).await.unwrap();
-        assert_eq!(stores.payments.knows_webhook("evt_1").await, Ok(true));
-    }
+pub async fn a_report_is_kept_once_and_worked_on_until_it_is_done(stores: &Stores) {
+    let payments = &stores.payments;
+    let report =
+        |id: &str| StoredReport { id: id.into(), body: b"{}\xff".to_vec(), received_at: make::at(0), attempts: 0 };
+    assert_eq!(payments.keep_report(&report("evt_1"), make::at(5)).await, Ok(true));
+    assert_eq!(payments.keep_report(&report("evt_2"), make::at(4)).await, Ok(true));
+    let again = StoredReport { body: b"other".to_vec(), ..report("evt_1") };
+    assert_eq!(payments.keep_report(&again, make::at(1)).await, Ok(false));
+    let due = async |at| payments.due_reports(make::at(at), 10).await.unwrap();
+    assert_eq!(due(3).await, []);
+    assert_eq!(due(5).await, [report("evt_2"), report("evt_1")], "longest due first");
+    assert_eq!(payments.due_reports(make::at(5), 1).await, Ok(vec![report("evt_2")]));
+    payments.report_later("evt_2", 1, make::at(9)).await.unwrap();
+    payments.report_done("evt_1", "applied").await.unwrap();
+    payments.report_later("evt_1", 1, make::at(6)).await.unwrap();
+    assert_eq!(due(8).await, [], "what is done stays done");
+    assert_eq!(due(9).await, [StoredReport { attempts: 1, ..report("evt_2") }]);
+    assert_eq!(payments.keep_report(&report("evt_1"), make::at(1)).await, Ok(false), "it is known for long");
+}
+
+pub async fn a_payment_is_found_by_what_paid_it(stores: &Stores) {
+    let mut payment = make::payment("order_1");
+    stores.payments.save(&payment, &[]).await.unwrap();
+    assert_eq!(stores.payments.by_gateway_payment("pay_1").await, Ok(None));
+    payment.version = 1;
+    payment.capture("pay_1", payment.price, make::at(1));
+    stores.payments.save(&payment, &[]).await.unwrap();
+    let found = stores.payments.by_gateway_payment("pay_1").await.unwrap();
+    assert_eq!(found, Some(Payment { version: 2, ..payment }), "with its ledger");
+    assert_eq!(stores.payments.by_gateway_payment("pay_2").await, Ok(None));
 }
 
 pub async fn the_sandbox_keeps_its_books(stores: &Stores) {

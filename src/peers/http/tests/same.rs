@@ -8,9 +8,10 @@ use super::{HttpPeer, peer, serve, service::Service, tokens};
 use crate::{
     domain::{
         Timestamp,
-        ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
+        ids::{AddressId, OrderId, PaymentId, ProductId, RefundId, UserId},
         inventory::{Shortage, StockError, StockLine},
-        order::OrderPayment,
+        money::{Currency, Money},
+        order::{OrderPayment, RefundNote},
         user::Role,
     },
     peers::{
@@ -33,6 +34,8 @@ where
         payment_id: payment_id.to_owned(),
         at: Timestamp::new(1, 999).unwrap(),
     };
+    let refunded =
+        RefundNote { refund: RefundId::from_bytes([6; 12]), amount: Money::new(5, Currency::Inr), reason: None };
     vec![
         format!("{:?}", service.offers(&[product, nothing]).await),
         format!("{:?}", service.level(product).await),
@@ -52,6 +55,8 @@ where
         format!("{:?}", service.settle(order, paid("pay_2")).await),
         format!("{:?}", service.contact(user).await),
         format!("{:?}", service.contact(nobody).await),
+        format!("{:?}", service.note_refund(order, refunded).await),
+        format!("{:?}", service.admins().await),
         format!("{:?}", service.role(user).await),
         format!("{:?}", service.role(nobody).await),
         format!("{:?}", service.address(user, Some(AddressId::from_bytes([2; 12]))).await),

@@ -15,8 +15,11 @@ use crate::{
         ids::{AddressId, CartId, ImageId, OrderId, PaymentId, ProductId, RefundId, UserId},
         inventory::{Reservation, ReservationState, StockLevel, StockLine},
         money::{Currency, Money},
-        order::{CancelCause, Order, OrderItem, OrderPayment, OrderStatus, Saga, SagaStep, Shipment, TimelineEntry},
-        payment::{Payment, PaymentStatus, Refund, RefundStatus},
+        order::{
+            CancelCause, Order, OrderItem, OrderPayment, OrderStatus, RefundNote, Saga, SagaStep, Shipment,
+            TimelineEntry,
+        },
+        payment::{Payment, Refund, RefundStatus},
         product::{Image, Product},
         user::{Contact, FullName, PostalAddress, Role},
     },
@@ -134,7 +137,12 @@ fn order(id: OrderId) -> Order {
         total: money(67),
         shipping_address: Some(address()),
         payment: Some(OrderPayment { id: PaymentId::from_bytes([4; 12]), payment_id: "pay_1".into(), at: at(9) }),
-        timeline: vec![TimelineEntry { status: OrderStatus::Pending, at: at(2), reason: Some("why".into()) }],
+        timeline: vec![TimelineEntry {
+            status: OrderStatus::Pending,
+            at: at(2),
+            reason: Some("why".into()),
+            refund: None,
+        }],
         cancel_cause: Some(CancelCause::Expired),
         cart_version: 12,
         expires_at: at(3),
@@ -148,29 +156,21 @@ fn order(id: OrderId) -> Order {
 fn payment(order: OrderId) -> Payment {
     let refund = Refund {
         id: RefundId::from_bytes([6; 12]),
+        payment_id: "pay_1".into(),
         amount: money(1),
         reason: None,
         status: RefundStatus::Pending,
         gateway_id: None,
         key: Some(("k".into(), "h".into())),
         created_at: at(8),
+        not_before: Some(at(9)),
+        tries: 1,
+        noted: true,
     };
-    Payment {
-        id: PaymentId::from_bytes([4; 12]),
-        order,
-        contact: contact(UserId::from_bytes([8; 12])),
-        razorpay_order_id: "order_1".into(),
-        payment_id: Some("pay_1".into()),
-        status: PaymentStatus::Successful,
-        price: money(67),
-        refunds: vec![refund],
-        settled: true,
-        attempts: 1,
-        due_at: None,
-        created_at: at(8),
-        updated_at: at(9),
-        version: 4,
-    }
+    let contact = contact(UserId::from_bytes([8; 12]));
+    let mut payment = Payment::open(order, contact, "order_1".into(), money(67), at(8));
+    payment.capture("pay_1", money(67), at(8));
+    Payment { id: PaymentId::from_bytes([4; 12]), refunds: vec![refund], attempts: 1, version: 4, ..payment }
 }
 
 #[async_trait]
@@ -245,6 +245,10 @@ impl Orders for Service {
         self.plain(format!("settle {id} {payment:?}"))?;
         Ok(if payment.payment_id == "pay_1" { Settlement::Kept } else { Settlement::GiveBack })
     }
+
+    async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError> {
+        self.plain(format!("note_refund {id} {note:?}"))
+    }
 }
 
 #[async_trait]
@@ -252,6 +256,11 @@ impl Accounts for Service {
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
         self.plain(format!("contact {user}"))?;
         Ok((user != UserId::from_bytes([0; 12])).then(|| contact(user)))
+    }
+
+    async fn admins(&self) -> Result<Vec<Contact>, PeerError> {
+        self.plain("admins".to_owned())?;
+        Ok(vec![contact(UserId::from_bytes([8; 12]))])
     }
 
     async fn role(&self, user: UserId) -> Result<Option<Role>, PeerError> {

@@ -1,0 +1,185 @@
+//! What the gateway reports by itself.
+//!
+//! A report is stored, then answered, then worked on; what fails is worked on again, by any
+//! process. Repetition and disorder change nothing, since a payment only moves forward.
+//!
+//! **Invariant:** nothing is read from a body whose signature is not the gateway's.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use super::{
+    PaymentFailure,
+    flow::{Flow, Outcome, TRIES, told},
+    report_body::{DisputeEntity, Entities, PaymentEntity, RefundEntity, Report},
+};
+use crate::{
+    crash,
+    domain::{
+        Timestamp,
+        event::Event,
+        money::Money,
+        payment::{Changed, Dispute, Payment},
+    },
+    integrations::razorpay::{GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus},
+    store::{StoreError, StoredReport},
+};
+
+/// How long the gateway waits at most while its report is worked on; it is answered then,
+/// whatever became of the work.
+const ANSWER_WITHIN: Duration = Duration::from_millis(600);
+/// Whoever stored a report is still at it; after this somebody else works on it.
+const GRACE: SignedDuration = SignedDuration::from_secs(5);
+/// How often a report is worked on. The gateway is asked about every open payment besides.
+const TRIES_MAX: u32 = 40;
+/// The longest pause between two tries.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// What became of a report.
+type Result<T> = std::result::Result<T, PaymentFailure>;
+
+impl Flow {
+    /// Stores a report, and works on it for a while. Stored before is answered at once.
+    pub(super) async fn report(&self, body: Vec<u8>, signature: &str, event_id: Option<String>) -> Outcome<()> {
+        if !self.gateway.keys().webhook_is_signed(&body, signature) {
+            return Err(PaymentFailure::BadSignature);
+        }
+        if serde_json::from_slice::<serde_json::Value>(&body).is_err() {
+            return Err(PaymentFailure::Unreadable);
+        }
+        let id = event_id.unwrap_or_else(|| hex::encode(Sha256::digest(&body)));
+        let now = Timestamp::now();
+        let due_at = now.saturating_add(GRACE).unwrap_or(now);
+        let report = StoredReport { id, body, received_at: now, attempts: 0 };
+        crash::point("payment.report.before");
+        if !self.store.keep_report(&report, due_at).await? {
+            return Ok(());
+        }
+        crash::point("payment.report.after");
+        let flow = self.clone();
+        let work = actix::spawn(async move { flow.work_on(report).await });
+        match tokio::time::timeout(ANSWER_WITHIN, work).await {
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "a report is worked on again later"),
+            Ok(Err(error)) => tracing::error!(%error, "a report is worked on again later"),
+            Ok(Ok(Ok(()))) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Works on a stored report, and notes what became of it.
+    pub(super) async fn work_on(&self, report: StoredReport) -> Outcome<()> {
+        let now = Timestamp::now();
+        let outcome = match self.apply(&report.body).await {
+            Ok(outcome) => outcome,
+            // A rule, or somebody else's payment: trying again changes nothing.
+            Err(PaymentFailure::NotFound) => "tells of no payment of ours",
+            Err(error) if report.attempts + 1 >= TRIES_MAX => {
+                tracing::error!(report.id, %error, "a report is given up; the gateway is asked instead");
+                "given up"
+            }
+            Err(error) => {
+                let attempts = report.attempts + 1;
+                let pause = SignedDuration::from_secs(1_i64 << attempts.min(12)).min(PAUSE_MAX);
+                let due_at = now.saturating_add(pause).unwrap_or(now);
+                self.store.report_later(&report.id, attempts, due_at).await?;
+                return Err(error);
+            }
+        };
+        self.store.report_done(&report.id, outcome).await?;
+        Ok(())
+    }
+
+    async fn apply(&self, body: &[u8]) -> Result<&'static str> {
+        let Ok(Report { event, payload }) = serde_json::from_slice::<Report>(body) else {
+            return Ok("has another shape than this program knows");
+        };
+        let Entities { payment, refund, dispute } = payload.entities();
+        match (event.as_str(), payment, refund, dispute) {
+            ("payment.authorized" | "payment.captured" | "order.paid", Some(payment), ..) => {
+                self.reported_payment(&event, &payment).await
+            }
+            ("payment.failed", Some(payment), ..) => {
+                let reason = payment.error_description.as_deref().unwrap_or("the payment failed");
+                self.failed(payment.order()?, reason).await?;
+                Ok("applied")
+            }
+            ("refund.created" | "refund.processed" | "refund.failed", payment, Some(refund), _) => {
+                self.reported_refund(&event, payment.as_ref(), &refund).await
+            }
+            ("payment.dispute.created", payment, _, Some(dispute)) => {
+                self.reported_dispute(payment.as_ref(), &dispute).await
+            }
+            _ => Ok("ignored"),
+        }
+    }
+
+    async fn reported_payment(&self, event: &str, entity: &PaymentEntity) -> Result<&'static str> {
+        let payment = self.by_gateway_order(entity.order()?).await?;
+        let Some(amount) = entity.amount_or(payment.price) else { return Ok("is in a currency of no order of ours") };
+        let status = if event == "payment.authorized" { GatewayStatus::Authorized } else { GatewayStatus::Captured };
+        let row = GatewayPayment { id: entity.id.clone(), status, amount, refunded: 0 };
+        self.seen(payment, &row).await?;
+        Ok("applied")
+    }
+
+    async fn reported_refund(
+        &self,
+        event: &str,
+        payment: Option<&PaymentEntity>,
+        entity: &RefundEntity,
+    ) -> Result<&'static str> {
+        let payment = self.of_entity(payment, &entity.payment_id).await?;
+        let Some(amount) = entity.amount(payment.price.currency()) else {
+            return Ok("is in a currency of no order of ours");
+        };
+        if !payment.knows_capture(&entity.payment_id) {
+            // The report of the money is still on its way.
+            return Err(PaymentFailure::Store(StoreError::Busy));
+        }
+        let status = match event {
+            "refund.processed" => GatewayRefundStatus::Processed,
+            "refund.failed" => GatewayRefundStatus::Failed,
+            _ => GatewayRefundStatus::Pending,
+        };
+        let row = GatewayRefund { id: entity.id.clone(), key: entity.key(), amount, status };
+        self.learn(payment, &entity.payment_id, &[row]).await?;
+        Ok("applied")
+    }
+
+    async fn reported_dispute(&self, payment: Option<&PaymentEntity>, entity: &DisputeEntity) -> Result<&'static str> {
+        let admins = self.peers.accounts()?.admins().await?;
+        let mut payment = self.of_entity(payment, &entity.payment_id).await?;
+        for _ in 0..TRIES {
+            let now = Timestamp::now();
+            let amount = entity.amount.map_or(payment.price, |minor| Money::new(minor, payment.price.currency()));
+            let dispute = Dispute {
+                id: entity.id.clone(),
+                payment_id: entity.payment_id.clone(),
+                amount,
+                reason: entity.reason(),
+                respond_by: entity.respond_by.and_then(|at| Timestamp::from_second(at).ok()),
+                at: now,
+            };
+            if payment.dispute(dispute.clone(), now) == Changed::No {
+                return Ok("applied before");
+            }
+            tracing::error!(payment.id = %payment.id, dispute.id = dispute.id, "a buyer's bank wants money back");
+            let event = Event::PaymentDisputed { payment: told(&payment), dispute, admins: admins.clone() };
+            if self.save(&mut payment, &[event]).await? {
+                return Ok("applied");
+            }
+            payment = self.read(payment.id).await?;
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// The payment that an entity of the gateway belongs to.
+    async fn of_entity(&self, entity: Option<&PaymentEntity>, payment_id: &str) -> Result<Payment> {
+        if let Some(order) = entity.and_then(|entity| entity.order_id.as_deref()) {
+            return self.by_gateway_order(order).await;
+        }
+        self.store.by_gateway_payment(payment_id).await?.ok_or(PaymentFailure::NotFound)
+    }
+}

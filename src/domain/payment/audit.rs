@@ -1,0 +1,164 @@
+//! Whether a payment's ledger, its refunds and its order say the same.
+//!
+//! **Invariant:** money that is neither the order's nor on its way back is told of.
+
+use std::collections::HashSet;
+
+use super::{Movement, Payment, PaymentStatus, Refund, RefundStatus};
+use crate::domain::{
+    ids::PaymentId,
+    money::Money,
+    order::{Order, OrderStatus, SagaStep},
+};
+
+/// What the order says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderSide {
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// By which payment it was confirmed.
+    pub paid_by: Option<PaymentId>,
+    /// What it costs.
+    pub total: Money,
+    /// Whether it has yet to ask for its money to be given back.
+    pub to_be_refunded: bool,
+}
+
+impl From<&Order> for OrderSide {
+    fn from(order: &Order) -> Self {
+        Self {
+            status: order.status,
+            paid_by: order.payment.as_ref().map(|payment| payment.id),
+            total: order.total,
+            to_be_refunded: order.saga.todo.contains(&SagaStep::Refund),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// What contradicts.
+    pub wrong: Vec<String>,
+    /// Minor units that are neither kept for goods nor back: on their way to one or the other.
+    pub on_its_way: i64,
+    /// Minor units captured.
+    pub captured: i64,
+    /// Minor units that the gateway took back, without those that came back.
+    pub refunded: i64,
+}
+
+impl Payment {
+    /// Compares the ledger with the refunds, the status and the order (`None`: there is none).
+    #[must_use]
+    pub fn audit(&self, order: Option<OrderSide>) -> Audit {
+        let mut audit = Audit {
+            captured: self.ledger.moved(Movement::Captured),
+            refunded: self.ledger.moved(Movement::Refunded) - self.ledger.moved(Movement::RefundFailed),
+            ..Audit::default()
+        };
+        self.audit_entries(&mut audit);
+        self.audit_refunds(&mut audit);
+        self.audit_extra(&mut audit);
+        self.audit_order(order, &mut audit);
+        audit
+    }
+
+    fn audit_entries(&self, audit: &mut Audit) {
+        let mut captured = HashSet::new();
+        for (number, entry) in (1..).zip(self.ledger.entries()) {
+            if entry.number != number {
+                audit.wrong.push(format!("entry {number} has the number {}", entry.number));
+            }
+            if entry.amount.minor() <= 0 {
+                audit.wrong.push(format!("entry {number} moves {}", entry.amount));
+            }
+            if (entry.debit, entry.credit) != entry.movement.accounts() {
+                audit.wrong.push(format!("entry {number} is not booked as its movement is"));
+            }
+            if entry.movement == Movement::Captured && !captured.insert(entry.payment_id.as_str()) {
+                audit.wrong.push(format!("{} is captured twice", entry.payment_id));
+            }
+            if entry.movement != Movement::Captured && !captured.contains(entry.payment_id.as_str()) {
+                audit.wrong.push(format!("entry {number} is about {}, which was not captured", entry.payment_id));
+            }
+        }
+        for payment_id in captured {
+            if self.ledger.owed(payment_id) < 0 {
+                audit.wrong.push(format!("more of {payment_id} went back than was captured"));
+            }
+        }
+        let main = self.payment_id.as_deref().filter(|_| self.has_money());
+        let main = main.and_then(|id| self.ledger.captures().find(|entry| entry.payment_id == id));
+        if self.has_money() && main.map(|entry| entry.amount) != Some(self.price) {
+            audit.wrong.push(format!("it is {} and {} is not captured", self.status.as_str(), self.price));
+        }
+        let all_back = self.payment_id.as_deref().is_some_and(|id| self.ledger.owed(id) == 0);
+        let trying = self.own_refunds().any(Refund::is_unsent);
+        if self.status == PaymentStatus::Refunded && !all_back && !trying {
+            audit.wrong.push("it is REFUNDED and not all of it is back".to_owned());
+        }
+    }
+
+    fn audit_refunds(&self, audit: &mut Audit) {
+        for refund in &self.refunds {
+            let of = |movement: Movement| {
+                let own = move |entry: &&super::Entry| entry.refund == Some(refund.id) && entry.movement == movement;
+                self.ledger.entries().iter().filter(own)
+            };
+            let (taken, back) = (of(Movement::Refunded).count(), of(Movement::RefundFailed).count());
+            let expected = match (&refund.gateway_id, refund.status) {
+                (None, _) => (0, 0),
+                (Some(_), RefundStatus::Failed) => (1, 1),
+                (Some(_), _) => (1, 0),
+            };
+            if (taken, back) != expected {
+                audit.wrong.push(format!("refund {} is booked {taken} times, and back {back} times", refund.id));
+            }
+            if of(Movement::Refunded).any(|entry| entry.amount != refund.amount) {
+                audit.wrong.push(format!("refund {} is booked with another amount", refund.id));
+            }
+        }
+    }
+
+    /// Captured money that is not the order's.
+    fn audit_extra(&self, audit: &mut Audit) {
+        let main = self.payment_id.as_deref().filter(|_| self.has_money());
+        for entry in self.ledger.captures().filter(|entry| Some(entry.payment_id.as_str()) != main) {
+            let owed = self.ledger.owed(&entry.payment_id);
+            audit.on_its_way += owed;
+            if owed != self.about_to_go(&entry.payment_id) {
+                audit.wrong.push(format!("{} is kept and is not the order's", entry.payment_id));
+            }
+        }
+    }
+
+    fn audit_order(&self, order: Option<OrderSide>, audit: &mut Audit) {
+        let Some(payment_id) = self.payment_id.as_deref().filter(|_| self.has_money()) else { return };
+        let owed = self.ledger.owed(payment_id);
+        let going = self.about_to_go(payment_id);
+        let Some(order) = order else {
+            audit.wrong.push("there is no such order".to_owned());
+            return;
+        };
+        let kept = order.status.is_sale() && order.paid_by == Some(self.id);
+        if kept && order.total != self.price {
+            audit.wrong.push(format!("the order costs {}", order.total));
+        }
+        if kept {
+            audit.on_its_way += going;
+            return;
+        }
+        audit.on_its_way += owed;
+        let told = self.settled && !order.to_be_refunded;
+        if told && owed != going {
+            audit.wrong.push(format!("{} of an order that is {} is kept", payment_id, order.status.as_str()));
+        }
+    }
+
+    /// Minor units of a captured payment for which a refund is decided and not taken yet.
+    fn about_to_go(&self, payment_id: &str) -> i64 {
+        let unsent = self.refunds.iter().filter(|refund| refund.payment_id == payment_id && refund.is_unsent());
+        unsent.map(|refund| refund.amount.minor()).sum()
+    }
+}

@@ -1,0 +1,281 @@
+//! Refunds: money on its way back.
+//!
+//! **Invariant:** refunds of a captured payment together never exceed it, and each refund
+//! is one row with its own id, which is also the gateway's idempotency key: asking twice
+//! gives once.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Changed, Payment, PaymentError, PaymentStatus};
+use crate::domain::{Timestamp, ids::RefundId, money::Money};
+
+/// How often a refund that came back is asked for anew.
+pub const REFUND_TRIES: u32 = 8;
+/// The longest pause before a refund that came back is asked for anew.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// Of a refund that somebody made at the gateway's own pages.
+const FOREIGN: &str = "made at the gateway";
+/// Of a refund whose money somebody gave back at the gateway's own pages meanwhile.
+const OVERTAKEN: &str = "the money was given back at the gateway meanwhile";
+
+/// Where a refund stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefundStatus {
+    /// Decided; the gateway has it once there is a `gateway_id`, and the buyer not yet.
+    Pending,
+    /// The buyer has it.
+    Processed,
+    /// It came back. Another refund takes its place.
+    Failed,
+}
+
+/// Money on its way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refund {
+    /// Id, and the gateway's idempotency key.
+    pub id: RefundId,
+    /// Which captured payment of the gateway it is of.
+    pub payment_id: String,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    pub reason: Option<String>,
+    /// Where it stands.
+    pub status: RefundStatus,
+    /// The gateway's id, once the gateway has it.
+    pub gateway_id: Option<String>,
+    /// The caller's idempotency key and the hash of what was asked with it.
+    pub key: Option<(String, String)>,
+    /// When decided.
+    pub created_at: Timestamp,
+    /// Not to be asked for before; set where it takes the place of one that came back.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// How many of the same money came back before.
+    #[serde(default)]
+    pub tries: u32,
+    /// Whether the order's timeline shows it.
+    #[serde(default)]
+    pub noted: bool,
+}
+
+impl Refund {
+    /// Decided, and nothing known of the gateway's having it.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.status == RefundStatus::Pending && self.gateway_id.is_none()
+    }
+
+    /// With the gateway, and nothing known of the buyer's having it.
+    #[must_use]
+    pub fn is_on_its_way(&self) -> bool {
+        self.status == RefundStatus::Pending && self.gateway_id.is_some()
+    }
+}
+
+impl Payment {
+    /// Captured money for the order that is not refunded, nor about to be.
+    #[must_use]
+    pub fn left(&self) -> Money {
+        let captured = if self.has_money() { self.price.minor() } else { 0 };
+        let refunded: i64 = self.own_refunds().map(|refund| refund.amount.minor()).sum();
+        Money::new(captured - refunded, self.price.currency())
+    }
+
+    /// Refunds of the payment that paid the order, without those that came back.
+    pub fn own_refunds(&self) -> impl Iterator<Item = &Refund> {
+        let own = |refund: &&Refund| Some(&refund.payment_id) == self.payment_id.as_ref();
+        self.refunds.iter().filter(own).filter(|refund| refund.status != RefundStatus::Failed)
+    }
+
+    /// Decides a refund of `amount` (`None`: all that is left).
+    ///
+    /// # Errors
+    /// [`PaymentError`]; the payment is then as it was.
+    pub fn start_refund(
+        &mut self,
+        id: RefundId,
+        amount: Option<Money>,
+        reason: Option<String>,
+        key: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Result<(), PaymentError> {
+        let Some(payment_id) = self.payment_id.clone().filter(|_| self.has_money()) else {
+            return Err(PaymentError::NotCaptured);
+        };
+        let left = self.left();
+        let amount = amount.unwrap_or(left);
+        if amount.currency() != left.currency() {
+            return Err(PaymentError::CurrencyMismatch);
+        }
+        if left.minor() <= 0 || amount.minor() > left.minor() {
+            return Err(PaymentError::MoreThanLeft { left });
+        }
+        if amount.minor() <= 0 {
+            return Err(PaymentError::NotPositive);
+        }
+        self.refunds.push(Refund { reason, key, ..decided(id, payment_id, amount, now) });
+        self.settled = true;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Decides to give back money that is not for the order.
+    pub(super) fn give_back(&mut self, payment_id: &str, amount: Money, reason: &str, now: Timestamp) {
+        let refund = decided(RefundId::generate(), payment_id.to_owned(), amount, now);
+        self.refunds.push(Refund { reason: Some(reason.to_owned()), ..refund });
+        self.touch(now);
+    }
+
+    /// The refund made earlier under this idempotency key, if the request was the same.
+    ///
+    /// # Errors
+    /// [`PaymentError::KeyReused`].
+    pub fn refund_by_key(&self, key: &str, request_hash: &str) -> Result<Option<&Refund>, PaymentError> {
+        let of_key = |refund: &&Refund| refund.key.as_ref().is_some_and(|(known, _)| known == key);
+        match self.refunds.iter().find(of_key) {
+            Some(refund) if refund.key.as_ref().is_some_and(|(_, hash)| hash != request_hash) => {
+                Err(PaymentError::KeyReused)
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// The gateway has taken the refund.
+    pub fn refund_taken(&mut self, id: RefundId, gateway_id: &str, now: Timestamp) -> Changed {
+        let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id && refund.is_unsent()) else {
+            return Changed::No;
+        };
+        refund.gateway_id = Some(gateway_id.to_owned());
+        let refund = refund.clone();
+        self.ledger.refunded(&refund, now);
+        let all_taken = self.own_refunds().all(|refund| !refund.is_unsent());
+        if self.has_money() && all_taken && self.left().minor() == 0 {
+            self.status = PaymentStatus::Refunded;
+        }
+        self.touch(now);
+        Changed::Yes
+    }
+
+    /// The buyer has the money of a refund that the gateway had taken.
+    pub fn refund_processed(&mut self, id: RefundId, now: Timestamp) -> Changed {
+        let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id && refund.is_on_its_way()) else {
+            return Changed::No;
+        };
+        refund.status = RefundStatus::Processed;
+        self.touch(now);
+        Changed::Yes
+    }
+
+    /// The money of a refund came back to the shop. Another refund takes its place, after a
+    /// pause that grows; after [`REFUND_TRIES`] it is left to people.
+    pub fn refund_failed(&mut self, id: RefundId, now: Timestamp) -> Changed {
+        let came_back = |refund: &&mut Refund| {
+            refund.id == id && refund.gateway_id.is_some() && refund.status != RefundStatus::Failed
+        };
+        let Some(refund) = self.refunds.iter_mut().find(came_back) else { return Changed::No };
+        refund.status = RefundStatus::Failed;
+        let failed = refund.clone();
+        self.ledger.came_back(&failed, now);
+        let tries = failed.tries + 1;
+        if tries < REFUND_TRIES {
+            let pause = SignedDuration::from_secs(10_i64.saturating_mul(6_i64.saturating_pow(failed.tries)));
+            let not_before = now.saturating_add(pause.min(PAUSE_MAX)).ok();
+            let (id, reason, key) = (RefundId::generate(), failed.reason, None);
+            let again = decided(id, failed.payment_id, failed.amount, now);
+            self.refunds.push(Refund { reason, key, not_before, tries, noted: failed.noted, ..again });
+        } else if self.status == PaymentStatus::Refunded {
+            self.status = PaymentStatus::Successful;
+        }
+        self.touch(now);
+        Changed::Yes
+    }
+
+    /// A refund that the gateway has and nobody here asked for: an operator made it there.
+    /// What was about to be given back and is not left any more is not asked for.
+    /// `None`: it was known.
+    pub fn foreign_refund(
+        &mut self,
+        payment_id: &str,
+        gateway_id: &str,
+        amount: Money,
+        now: Timestamp,
+    ) -> Option<RefundId> {
+        let known = self.refunds.iter().any(|refund| refund.gateway_id.as_deref() == Some(gateway_id));
+        if known || !self.ledger.has_captured(payment_id) {
+            return None;
+        }
+        // Always the same id for the same refund, however often it is come upon.
+        let digest = Sha256::digest(gateway_id.as_bytes());
+        let id = RefundId::try_from(&digest[..12]).unwrap_or_else(|_| RefundId::generate());
+        let reason = Some(FOREIGN.to_owned());
+        self.refunds.push(Refund { reason, ..decided(id, payment_id.to_owned(), amount, now) });
+        self.make_room(payment_id, id, now);
+        self.refund_taken(id, gateway_id, now);
+        Some(id)
+    }
+
+    /// Gives up, from the newest, what was about to be given back and is not left any more
+    /// beside the refund `beside`; what is left of the last one given up is decided anew, since
+    /// the gateway may know it by its id with the old amount.
+    fn make_room(&mut self, payment_id: &str, beside: RefundId, now: Timestamp) {
+        let unsent = |refund: &&Refund| refund.payment_id == payment_id && refund.is_unsent();
+        let about: i64 = self.refunds.iter().filter(unsent).map(|refund| refund.amount.minor()).sum();
+        let mut excess = about - self.ledger.owed(payment_id);
+        while excess > 0 {
+            let own =
+                |refund: &&mut Refund| refund.payment_id == payment_id && refund.is_unsent() && refund.id != beside;
+            let Some(refund) = self.refunds.iter_mut().rfind(own) else { break };
+            refund.status = RefundStatus::Failed;
+            let given_up = Refund { reason: refund.reason.replace(OVERTAKEN.to_owned()), ..refund.clone() };
+            let rest = given_up.amount.minor() - excess;
+            excess -= given_up.amount.minor();
+            if rest > 0 {
+                let amount = Money::new(rest, given_up.amount.currency());
+                let again = decided(RefundId::generate(), payment_id.to_owned(), amount, now);
+                self.refunds.push(Refund { reason: given_up.reason, ..again });
+            }
+        }
+    }
+
+    /// The oldest refund that the gateway is to be asked for now.
+    #[must_use]
+    pub fn unsent_refund(&self, now: Timestamp) -> Option<&Refund> {
+        let due = |refund: &&Refund| refund.not_before.is_none_or(|at| at <= now);
+        self.refunds.iter().filter(|refund| refund.is_unsent()).find(due)
+    }
+
+    /// The oldest refund for the order that the gateway has and the order's timeline does not show.
+    #[must_use]
+    pub fn unnoted_refund(&self) -> Option<&Refund> {
+        self.own_refunds().find(|refund| refund.gateway_id.is_some() && !refund.noted)
+    }
+
+    /// The order's timeline shows a refund.
+    pub fn refund_noted(&mut self, id: RefundId) {
+        if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
+            refund.noted = true;
+            self.attempts = 0;
+        }
+    }
+}
+
+fn decided(id: RefundId, payment_id: String, amount: Money, now: Timestamp) -> Refund {
+    Refund {
+        id,
+        payment_id,
+        amount,
+        reason: None,
+        status: RefundStatus::Pending,
+        gateway_id: None,
+        key: None,
+        created_at: now,
+        not_before: None,
+        tries: 0,
+        noted: false,
+    }
+}
