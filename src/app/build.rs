@@ -80,10 +80,12 @@ impl App {
         let storage = Storage::open(config, data_dir.path(), options).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
-        let Started { services, exposed, outbox, rabbit, mails, neighbours } = parts.services(data_dir.path())?;
+        let Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours } =
+            parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
-        let besides = Besides { rabbit, catalogue: services.catalogue.clone(), mails: mails.clone(), neighbours };
+        let catalogue = services.catalogue.clone();
+        let besides = Besides { rabbit, catalogue, mails: mails.clone(), razorpay, neighbours };
         let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
         let services = Data::new(services);
         let redis = super::redis::start(&config.redis)?;

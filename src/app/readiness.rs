@@ -19,11 +19,14 @@ use crate::{
     actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
+    integrations::razorpay::RazorpayGateway,
     peers::http::HttpPeer,
 };
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often to look whether a gateway that refused the key accepts it again.
+const LOCKED_OUT_EVERY: Duration = Duration::from_secs(30);
 
 /// What the process stands on besides its store, each where it is used.
 pub(super) struct Besides {
@@ -33,6 +36,8 @@ pub(super) struct Besides {
     pub(super) catalogue: Option<Catalogue>,
     /// Who sends mails by a mail server.
     pub(super) mails: Option<Mails>,
+    /// Razorpay, where it takes the payments.
+    pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
     pub(super) neighbours: Vec<HttpPeer>,
 }
@@ -57,10 +62,25 @@ fn dispensable(name: &str, up: bool, while_away: &str) -> Part {
     Part { name: name.to_owned(), state, detail: (!up).then(|| while_away.to_owned()) }
 }
 
+/// Looks for a gateway that is away. One that is there is asked nothing.
+async fn look_for(gateway: Arc<RazorpayGateway>) {
+    let mut was_up = true;
+    loop {
+        let up = gateway.is_up() || gateway.look().await;
+        gauge!("gateway_up").set(if up { 1.0 } else { 0.0 });
+        if up != was_up {
+            was_up = up;
+            tracing::info!(up, "the payment gateway came or went");
+        }
+        tokio::time::sleep(if gateway.is_locked_out() { LOCKED_OUT_EVERY } else { EVERY }).await;
+    }
+}
+
 impl Watch {
     /// Starts looking. A large database's integrity is checked in the background.
     pub(super) fn start(storage: Storage, runtime: Arc<Runtime>, outbox: Outbox, besides: Besides) -> Arc<Self> {
         let mut tasks = nodes::look_at(&besides.neighbours);
+        tasks.extend(besides.razorpay.clone().map(|gateway| actix_rt::spawn(look_for(gateway))));
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
@@ -121,6 +141,7 @@ impl Watch {
                 .chain(self.search())
                 .chain(self.mail_server())
                 .chain(self.picture_host())
+                .chain(self.gateway())
                 .chain(nodes::parts(&self.besides.neighbours))
                 .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
@@ -153,6 +174,16 @@ impl Watch {
         let detail = trouble.as_ref().err().map(|why| format!("{why}; pictures are kept and shown here"));
         let state = if trouble.is_ok() { PartState::Up } else { PartState::Degraded };
         Some(Part { name: "imagekit".to_owned(), state, detail })
+    }
+
+    /// Razorpay, where it is used: without it nobody can begin to pay, and all else goes on.
+    fn gateway(&self) -> Option<Part> {
+        let gateway = self.besides.razorpay.as_ref()?;
+        let while_away = match gateway.is_locked_out() {
+            true => "it does not accept razorpay.key_id with razorpay.key_secret; payments and refunds wait",
+            false => "payments and refunds wait",
+        };
+        Some(dispensable("razorpay", gateway.is_up(), while_away))
     }
 
     /// From now on the process is not ready: it is about to end.

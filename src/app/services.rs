@@ -31,7 +31,7 @@ use crate::{
     http::{internal::Exposed, routes::Services, tokens::Tokens},
     integrations::{
         imagekit::{HostedPictures, ImageKit, LocalPictures, PictureStore, SharedPictures},
-        razorpay::{Keys, PaymentGateway, SandboxGateway},
+        razorpay::{Keys, PaymentGateway, RazorpayGateway, SandboxGateway},
         webhook::address::UrlRules,
     },
     peers::{self, Peers, http::HttpPeer},
@@ -56,8 +56,43 @@ pub(super) struct Started {
     pub(super) outbox: Outbox,
     pub(super) rabbit: Option<RabbitBridge>,
     pub(super) mails: Option<Mails>,
+    /// Razorpay, where it takes the payments.
+    pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
     pub(super) neighbours: Vec<HttpPeer>,
+}
+
+/// Who takes payments, and by which gateway.
+#[derive(Default)]
+pub(super) struct Taking {
+    payments: Option<Payments>,
+    sandbox: Option<Arc<SandboxGateway>>,
+    razorpay: Option<Arc<RazorpayGateway>>,
+}
+
+/// Razorpay where its key is given, else the sandbox.
+///
+/// # Errors
+/// When there is no way to call Razorpay.
+pub(super) fn gateway(
+    config: &Config,
+    secrets: &Secrets,
+    stores: &Stores,
+) -> Result<(Arc<dyn PaymentGateway>, Taking)> {
+    let keys = Keys {
+        key_secret: secrets.razorpay_key_secret.clone(),
+        webhook_secret: secrets.razorpay_webhook_secret.clone(),
+    };
+    let key_id = secrets.razorpay_key_id.clone();
+    let mut taking = Taking::default();
+    let gateway: Arc<dyn PaymentGateway> = if config.razorpay.key_id.is_some() {
+        let gateway = RazorpayGateway::try_new(&config.razorpay.base_url, key_id, keys);
+        taking.razorpay.insert(Arc::new(gateway.context("Razorpay cannot be called")?)).clone()
+    } else {
+        let sandbox = SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments));
+        taking.sandbox.insert(Arc::new(sandbox)).clone()
+    };
+    Ok((gateway, taking))
 }
 
 fn signed(duration: Duration) -> SignedDuration {
@@ -83,7 +118,7 @@ impl Parts<'_> {
             .serves(Service::Cart)
             .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
-        let (payments, sandbox) = self.payments(&stores, &peers);
+        let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
         let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
         let exposed = Exposed {
@@ -135,7 +170,7 @@ impl Parts<'_> {
             sandbox,
             mailbox,
         };
-        Ok(Started { services, exposed, outbox, rabbit, mails, neighbours })
+        Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours })
     }
 
     fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
@@ -198,20 +233,15 @@ impl Parts<'_> {
         self.serves(Service::Order).then(start)
     }
 
-    fn payments(&self, stores: &Stores, peers: &Peers) -> (Option<Payments>, Option<Arc<SandboxGateway>>) {
+    /// Payments, by Razorpay where its key is given and else in the sandbox.
+    fn payments(&self, stores: &Stores, peers: &Peers) -> Result<Taking> {
         if !self.serves(Service::Payment) {
-            return (None, None);
+            return Ok(Taking::default());
         }
-        let keys = Keys {
-            key_secret: self.secrets.razorpay_key_secret.clone(),
-            webhook_secret: self.secrets.razorpay_webhook_secret.clone(),
-        };
-        let key_id = self.secrets.razorpay_key_id.clone();
-        let sandbox = Arc::new(SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments)));
-        let gateway: Arc<dyn PaymentGateway> = sandbox.clone();
+        let (gateway, taking) = gateway(self.config, &self.secrets, stores)?;
         let every = signed(self.config.razorpay.reconcile_every);
         let payments = Payments::start(self.runtime, Arc::clone(&stores.payments), gateway, peers.clone(), every);
-        (Some(payments), Some(sandbox))
+        Ok(Taking { payments: Some(payments), ..taking })
     }
 
     /// Makes and checks tokens.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, Environment, error::ConfigError, nodes, services::Service, unsupported};
+use super::{Config, Environment, error::ConfigError, nodes, services::Service};
 use crate::integrations::redis;
 
 /// The shortest secret that tokens are signed with, in bytes: what HS256 itself has.
@@ -73,9 +73,7 @@ fn production(config: &Config) -> Result<(), ConfigError> {
     ];
     for (key, given, problem) in demanded {
         if !given {
-            // Said at once, so that nobody gathers keys for a build that cannot use them.
-            let further = unsupported::reason(key).map(|why| format!("; but {why}")).unwrap_or_default();
-            return Err(ConfigError::new(key, format!("{problem}{further}")));
+            return Err(ConfigError::new(key, problem));
         }
     }
     if config.mailbox.enabled {

@@ -29,7 +29,7 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
         ("events", events.into()),
         ("rate limits", rates.into()),
         ("pictures", pictures),
-        ("payments", "a sandbox gateway".into()),
+        ("payments", if config.razorpay.key_id.is_some() { "Razorpay" } else { "a sandbox gateway" }.into()),
         ("mails", mails.into()),
     ]
 }

@@ -226,9 +226,7 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn what_this_build_cannot_do_is_refused() {
-    for (name, value, key) in
-        [("RAZORPAY_KEY_ID", "rzp_test_1", "razorpay.key_id"), ("GOOGLE_API_KEY", "x", "gemini.api_key")]
-    {
+    for (name, value, key) in [("GOOGLE_API_KEY", "x", "gemini.api_key")] {
         let told = refusal(name, value);
         assert!(told.starts_with(&format!("{key}: this build")), "{told}");
     }
@@ -325,8 +323,7 @@ fn production_demands_secrets_and_refuses_stand_ins() {
     assert_eq!(load([production]).unwrap_err(), "jwt_secret: must be given in production, with 32 bytes or more");
     assert_eq!(
         load([production, ("JWT_SECRET", SECRET)]).unwrap_err(),
-        "razorpay.key_id: must be given in production, which refuses sandbox payments; \
-         but this build takes sandbox payments only; Razorpay is not built in yet"
+        "razorpay.key_id: must be given in production, which refuses sandbox payments"
     );
     let keys = [
         ("RAZORPAY_KEY_ID", "rzp_live_1"),
@@ -343,7 +340,22 @@ fn production_demands_secrets_and_refuses_stand_ins() {
     sources.variables.insert("MICROBAZAAR_MAILBOX__ENABLED".into(), "true".into());
     assert_eq!(told(&sources), "mailbox.enabled: must be false in production");
     sources.variables.remove("MICROBAZAAR_MAILBOX__ENABLED");
-    assert!(told(&sources).starts_with("razorpay.key_id: this build"), "{}", told(&sources));
+    assert!(Config::load_from(&sources, &Overrides::default()).is_ok());
+    for (without, key) in [("KEY_SECRET", "key_secret"), ("WEBHOOK_SECRET", "webhook_secret")] {
+        let mut sources = sources.clone();
+        sources.variables.remove(&format!("RAZORPAY_{without}"));
+        assert_eq!(told(&sources), format!("razorpay.{key}: must be given in production"));
+        sources.variables.remove("MICROBAZAAR_ENVIRONMENT");
+        assert_eq!(told(&sources), format!("razorpay.{key}: must be given along with razorpay.key_id"));
+    }
+}
+
+#[test]
+fn the_payments_are_those_of_the_given_gateway() {
+    let shown = |config: &Config| config.explain(&[]);
+    assert!(shown(&load([]).unwrap()).contains("payments    a sandbox gateway"));
+    let keys = [("RAZORPAY_KEY_ID", "rzp_test_1"), ("RAZORPAY_KEY_SECRET", "x"), ("RAZORPAY_WEBHOOK_SECRET", "y")];
+    assert!(shown(&load(keys).unwrap()).contains("payments    Razorpay"));
 }
 
 #[test]

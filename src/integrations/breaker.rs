@@ -1,4 +1,4 @@
-//! Whether a peer, or another program, is worth asking.
+//! Whether a peer, or a program beyond the marketplace, is worth asking.
 //!
 //! Closed, calls pass. After some failures in a row it opens: calls are refused at once. After a
 //! pause, which doubles up to a limit, one call may try; its success closes the breaker and its

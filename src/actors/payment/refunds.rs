@@ -189,7 +189,9 @@ fn learn_one(
     let is_it = |refund: &&Refund| {
         // One that was given up unsent is nobody's: should the gateway have it, it is foreign.
         let given_up = refund.status == RefundStatus::Failed && refund.gateway_id.is_none();
-        !given_up && refund.payment_id == payment_id && (refund.gateway_id.as_deref() == Some(&row.id) || row.key == Some(refund.id))
+        !given_up
+            && refund.payment_id == payment_id
+            && (refund.gateway_id.as_deref() == Some(&row.id) || row.key == Some(refund.id))
     };
     let known = payment.refunds.iter().find(is_it).map(|refund| refund.id);
     let (mut changed, id) = match known {

@@ -46,7 +46,8 @@ impl Flow {
         if !self.gateway.keys().webhook_is_signed(&body, signature) {
             return Err(PaymentFailure::BadSignature);
         }
-        if serde_json::from_slice::<serde_json::Value>(&body).is_err() {
+        let told = serde_json::from_slice::<serde_json::Value>(&body);
+        if !told.is_ok_and(|told| told["event"].is_string()) {
             return Err(PaymentFailure::Unreadable);
         }
         let id = event_id.unwrap_or_else(|| hex::encode(Sha256::digest(&body)));

@@ -42,6 +42,22 @@ struct Page {
     payments: Vec<GatewayPayment>,
 }
 
+/// A payment's page in the books.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Given {
+    /// The gateway order it was made for; `None` when it was only told of.
+    order: Option<String>,
+    /// What was captured; `None` when the books know of nothing captured.
+    amount: Option<Money>,
+    refunds: Vec<GatewayRefund>,
+}
+
+impl Given {
+    fn in_all(&self) -> i64 {
+        self.refunds.iter().map(|refund| refund.amount.minor()).sum()
+    }
+}
+
 /// Stands in for Razorpay. Refused in production.
 pub struct SandboxGateway {
     key_id: String,
@@ -76,6 +92,9 @@ impl SandboxGateway {
                     Outcome::Failure => (format!("pay_{}", EventId::generate()), GatewayStatus::Failed),
                 };
                 page.payments.push(GatewayPayment { id: id.clone(), status, amount: page.amount, refunded: 0 });
+                if status == GatewayStatus::Captured {
+                    self.begin(gateway_order, &id, page.amount).await?;
+                }
                 self.write(gateway_order, &page).await?;
                 id
             }
@@ -92,9 +111,33 @@ impl SandboxGateway {
         serde_json::from_value(page).map_err(|error| GatewayError::Unavailable(error.to_string()))
     }
 
-    async fn write(&self, gateway_order: &str, page: &Page) -> Result<(), GatewayError> {
+    /// The refunds of a payment; none for one that the books do not know.
+    async fn given(&self, payment_id: &str) -> Result<Given, GatewayError> {
+        match self.books.get_sandbox(payment_id).await.map_err(away)? {
+            Some(page) => serde_json::from_value(page).map_err(|error| GatewayError::Unavailable(error.to_string())),
+            None => Ok(Given::default()),
+        }
+    }
+
+    /// Begins the page of a captured payment, which another node may have begun.
+    async fn begin(&self, gateway_order: &str, payment_id: &str, amount: Money) -> Result<(), GatewayError> {
+        let given = self.given(payment_id).await?;
+        if given.amount.is_some() {
+            return Ok(());
+        }
+        let begun = Given { order: Some(gateway_order.to_owned()), amount: Some(amount), ..given };
+        self.write(payment_id, &begun).await
+    }
+
+    /// `payment` with what was given back of it.
+    async fn up_to_date(&self, payment: GatewayPayment) -> Result<GatewayPayment, GatewayError> {
+        let refunded = self.given(&payment.id).await?.in_all();
+        Ok(GatewayPayment { refunded, ..payment })
+    }
+
+    async fn write(&self, id: &str, page: &(impl Serialize + Sync)) -> Result<(), GatewayError> {
         let page = serde_json::to_value(page).map_err(|error| GatewayError::Unavailable(error.to_string()))?;
-        self.books.put_sandbox(gateway_order, &page).await.map_err(away)
+        self.books.put_sandbox(id, &page).await.map_err(away)
     }
 }
 
@@ -123,38 +166,57 @@ impl PaymentGateway for SandboxGateway {
     }
 
     async fn payments_of(&self, gateway_order: &str) -> Result<Vec<GatewayPayment>, GatewayError> {
-        Ok(self.page(gateway_order).await?.payments)
+        let mut payments = vec![];
+        for payment in self.page(gateway_order).await?.payments {
+            payments.push(self.up_to_date(payment).await?);
+        }
+        Ok(payments)
     }
 
     async fn signed_payment(&self, gateway_order: &str, payment_id: &str) -> Result<GatewayPayment, GatewayError> {
         let _writing = self.writing.lock().await;
         let mut page = self.page(gateway_order).await?;
         if let Some(known) = page.payments.iter().find(|payment| payment.id == payment_id) {
-            return Ok(known.clone());
+            return self.up_to_date(known.clone()).await;
+        }
+        if self.given(payment_id).await?.order.is_some() {
+            return Err(GatewayError::Unknown);
         }
         // Only the holder of the secret can have signed it: taken as a payment made elsewhere.
         let status = GatewayStatus::Captured;
         let payment = GatewayPayment { id: payment_id.to_owned(), status, amount: page.amount, refunded: 0 };
         page.payments.push(payment.clone());
+        self.begin(gateway_order, payment_id, page.amount).await?;
         self.write(gateway_order, &page).await?;
         Ok(payment)
     }
 
     async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
         // Nothing here is ever only authorised: what is not captured was not paid here.
-        let status = GatewayStatus::Authorized;
-        Ok(GatewayPayment { id: payment_id.to_owned(), status, amount, refunded: 0 })
+        let known = self.given(payment_id).await?.amount;
+        let status = if known.is_some() { GatewayStatus::Captured } else { GatewayStatus::Authorized };
+        let payment =
+            GatewayPayment { id: payment_id.to_owned(), status, amount: known.unwrap_or(amount), refunded: 0 };
+        self.up_to_date(payment).await
     }
 
     async fn refund(&self, payment_id: &str, amount: Money, key: RefundId) -> Result<GatewayRefund, GatewayError> {
-        let id = format!("rfnd_{key}");
-        let page = serde_json::json!({ "payment": payment_id, "amount": amount });
-        self.books.put_sandbox(&id, &page).await.map_err(away)?;
-        Ok(GatewayRefund { id, key: Some(key), amount, status: GatewayRefundStatus::Processed })
+        let _writing = self.writing.lock().await;
+        let mut given = self.given(payment_id).await?;
+        if let Some(refund) = given.refunds.iter().find(|refund| refund.key == Some(key)) {
+            return Ok(refund.clone());
+        }
+        if given.amount.is_some_and(|captured| given.in_all() + amount.minor() > captured.minor()) {
+            return Err(GatewayError::Refused("there is not as much left of the payment".to_owned()));
+        }
+        let status = GatewayRefundStatus::Processed;
+        let refund = GatewayRefund { id: format!("rfnd_{key}"), key: Some(key), amount, status };
+        given.refunds.push(refund.clone());
+        self.write(payment_id, &given).await?;
+        Ok(refund)
     }
 
-    async fn refunds_of(&self, _payment_id: &str) -> Result<Vec<GatewayRefund>, GatewayError> {
-        // A refund is processed the moment it is asked for, and nobody else makes any.
-        Ok(vec![])
+    async fn refunds_of(&self, payment_id: &str) -> Result<Vec<GatewayRefund>, GatewayError> {
+        Ok(self.given(payment_id).await?.refunds)
     }
 }

@@ -10,8 +10,9 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{Breaker, ServiceToken};
+use super::ServiceToken;
 use crate::{
+    integrations::breaker::Breaker,
     peers::{
         InventoryError, PeerError,
         wire::{self, BODY_MAX, Call, DEADLINE, Failure},

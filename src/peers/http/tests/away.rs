@@ -12,7 +12,8 @@ use super::{offers, peer, peer_with, serve, service::Service, until};
 use crate::{
     domain::ids::{OrderId, ProductId},
     http::tokens::Tokens,
-    peers::{Inventory, PeerError, http::breaker::FAILURES},
+    integrations::breaker::FAILURES,
+    peers::{Inventory, PeerError},
 };
 
 /// Answers every connection by `answer`, which may keep it open for ever.

@@ -1,0 +1,33 @@
+//! Payment gateways: one suite over the sandbox and over Razorpay, the client's behaviour
+//! when the gateway fails, and a shop that is paid by Razorpay. Razorpay is `standin`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::as_conversions,
+    missing_docs,
+    reason = "a failed step of a test is a failed test"
+)]
+
+mod client;
+mod failures;
+mod gateways;
+mod posted;
+mod shop;
+mod standin;
+mod suite;
+mod tiny;
+
+use std::time::Duration;
+
+/// How long a test waits for what is to happen.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until `so` is.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let waited = tokio::time::timeout(DEADLINE, async {
+        while !so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "not within {DEADLINE:?}: {what}");
+}
