@@ -11,7 +11,11 @@
 mod client;
 mod failures;
 mod gateways;
+mod late;
+mod market;
 mod posted;
+mod refunds;
+mod reported;
 mod shop;
 mod standin;
 mod suite;

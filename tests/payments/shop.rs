@@ -2,96 +2,14 @@
 
 use std::time::Duration;
 
-use microbazaar::{
-    app::App,
-    config::{Config, Overrides, Sources},
-};
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::{
-    gateways::Folder,
-    standin::{Fault, Faults, Habits, Outcome, StandIn},
+    market::{Shop, text},
+    standin::{Fault, Faults, Habits, Outcome},
     until,
 };
-
-/// A shop within the test, and Razorpay beside it.
-struct Shop {
-    app: App,
-    base: String,
-    client: reqwest::Client,
-    standin: StandIn,
-    _folder: Folder,
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
-}
-
-impl Shop {
-    async fn open() -> Self {
-        let (standin, folder) = (StandIn::start(), Folder::new());
-        let data = folder.0.join("data").display().to_string();
-        let mut sources = Sources::of_variables([
-            ("JWT_SECRET", "a secret of thirty-two bytes, or so"),
-            ("PORT", "0"),
-            ("MICROBAZAAR_RATE_LIMIT__ENABLED", "false"),
-            ("MICROBAZAAR_DATA_DIR", data.as_str()),
-        ]);
-        sources.variables.extend(standin.variables().into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let config = Config::load_from(&sources, &Overrides::default()).unwrap();
-        let app = App::start(&config).await.unwrap();
-        let base = format!("http://{}", app.address);
-        let client = microbazaar::integrations::http_client::builder().no_proxy().build().unwrap();
-        Self { app, base, client, standin, _folder: folder }
-    }
-
-    async fn ask(&self, method: Method, path: &str, token: &str, body: Option<&Value>) -> (StatusCode, Value) {
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        if !token.is_empty() {
-            request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status(), answer.json().await.unwrap_or_default())
-    }
-
-    async fn post(&self, path: &str, token: &str, body: &Value) -> (StatusCode, Value) {
-        self.ask(Method::POST, path, token, Some(body)).await
-    }
-
-    async fn get(&self, path: &str, token: &str) -> Value {
-        self.ask(Method::GET, path, token, None).await.1
-    }
-
-    async fn join(&self, name: &str, role: &str) -> String {
-        let new = json!({"email": format!("{name}@shop.example"), "password": "correct horse", "role": role});
-        text(&self.post("/api/auth/register", "", &new).await.1["token"])
-    }
-
-    /// A buyer's order of two things that cost 10; the buyer's token and the order's id.
-    async fn ordered(&self) -> (String, String) {
-        let (seller, buyer) = (self.join("mira", "seller").await, self.join("asha", "user").await);
-        let new = json!({"title": "Brass lamp", "priceAmount": 10, "stock": 100});
-        let product = text(&self.post("/api/products", &seller, &new).await.1["product"]["_id"]);
-        self.post("/api/cart/items", &buyer, &json!({"productId": product, "quantity": 2})).await;
-        let address = json!({"street": "1 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
-        let (status, placed) = self.post("/api/orders", &buyer, &json!({ "shippingAddress": address })).await;
-        assert_eq!(status, StatusCode::CREATED, "{placed}");
-        (buyer, text(&placed["order"]["_id"]))
-    }
-
-    async fn order_status(&self, buyer: &str, order: &str) -> String {
-        text(&self.get(&format!("/api/orders/{order}"), buyer).await["order"]["status"])
-    }
-
-    async fn close(self) {
-        let ended = self.app.shutdown().await.unwrap();
-        assert_eq!(ended.actors_alive, 0);
-    }
-}
 
 #[actix_rt::test]
 async fn an_order_is_paid_by_razorpay() {
