@@ -44,6 +44,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Mail(Mail::Show { id }) => app::mail_show(&config, id)?,
         Command::Mail(Mail::Resend { id }) => app::mail_resend(&config, id)?,
         Command::Health { ready } => app::health(&config, ready)?,
+        Command::Migrate { from, to } => app::migrate::command(&config, from.as_deref(), to)?,
         Command::Dead(command) => return Ok(cli::print(&dead::run(&config, command)?)),
     }
     Ok(ExitCode::SUCCESS)

@@ -103,6 +103,39 @@ impl Collections {
         })
     }
 
+    /// Where it stands how far a shop was moved here.
+    pub(super) fn migration(&self) -> Collection<Document> {
+        self.databases[0].collection("migration")
+    }
+
+    /// All collections of documents that make up a shop.
+    pub(super) fn all(&self) -> [&Collection<Document>; 22] {
+        [
+            &self.users,
+            &self.dead_tokens,
+            &self.products,
+            &self.counters,
+            &self.files,
+            &self.stock,
+            &self.shares,
+            &self.reservations,
+            &self.carts,
+            &self.orders,
+            &self.idempotency_keys,
+            &self.payments,
+            &self.webhooks_seen,
+            &self.sandbox,
+            &self.mails,
+            &self.parked,
+            &self.webhook_endpoints,
+            &self.webhook_deliveries,
+            &self.dashboard_orders,
+            &self.dashboard_products,
+            &self.dashboard_notes,
+            &self.dashboard_applied,
+        ]
+    }
+
     /// Where it stands who tries parked messages again.
     pub(super) fn parked_leases(&self) -> Collection<Document> {
         self.databases[6].collection("leases")

@@ -19,6 +19,7 @@ mod carts;
 mod codec;
 mod dashboard;
 mod engine;
+mod import;
 mod indexes;
 mod leases;
 mod mailbox;
@@ -36,6 +37,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use self::engine::Engine;
+pub use self::import::{Begun, Import, ImportError};
 use super::{KeepEvent, StoreError, Stores};
 
 /// How the adapter runs.
@@ -80,9 +82,11 @@ impl MongoStore {
     /// Connects, and makes the indexes that are not there.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the address is wrong, or the server away.
+    /// [`StoreError::Unavailable`] when the address is wrong, the server away, or a shop is being
+    /// moved there.
     pub async fn open(options: MongoOptions) -> Result<Self, StoreError> {
         let engine = Arc::new(Engine::start(options).await?);
+        import::expect_whole(&engine).await?;
         indexes::ensure(&engine).await?;
         Ok(Self { engine })
     }

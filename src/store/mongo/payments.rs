@@ -26,12 +26,7 @@ impl PaymentStore for Engine {
     async fn save(&self, payment: &Payment, events: &[Envelope]) -> Result<u64, StoreError> {
         let (payments, events) = (self.collections.payments.clone(), self.prepare(events)?);
         let (id, version, woken) = (codec::oid(payment.id.bytes()), payment.version, !events.is_empty());
-        let fields = doc! {
-            "order": codec::oid(payment.order.bytes()),
-            "razorpayOrderId": &payment.razorpay_order_id,
-            "dueAt": payment.due_at.map(codec::micros_up),
-            "doc": codec::document(payment)?,
-        };
+        let fields = fields(payment)?;
         let saved = self.run(async move { codec::save(&payments, id, version, fields, events).await }).await?;
         self.wake(woken);
         Ok(saved)
@@ -70,9 +65,8 @@ impl PaymentStore for Engine {
 
     async fn remember_webhook(&self, event_id: &str, now: Timestamp) -> Result<(), StoreError> {
         let (webhooks, event_id) = (self.collections.webhooks_seen.clone(), event_id.to_owned());
-        let until = codec::date(now.saturating_add(REMEMBER).unwrap_or(Timestamp::MAX));
+        let seen = doc! { "$setOnInsert": seen(now) };
         self.run(async move {
-            let seen = doc! { "$setOnInsert": { "seenAt": now.as_microsecond(), "forgetAt": until } };
             match webhooks.update_one(doc! { "_id": event_id }, seen).upsert(true).await {
                 Err(error) if !codec::is_duplicate(&error) => Err(Failed::write(&error)),
                 _ => Ok(()),
@@ -106,6 +100,22 @@ impl Engine {
         let payments = self.collections.payments.clone();
         self.run(async move { codec::first(&payments, filter, payment).await }).await
     }
+}
+
+/// The fields of a payment besides its id, version and events.
+pub(super) fn fields(payment: &Payment) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "order": codec::oid(payment.order.bytes()),
+        "razorpayOrderId": &payment.razorpay_order_id,
+        "dueAt": payment.due_at.map(codec::micros_up),
+        "doc": codec::document(payment)?,
+    })
+}
+
+/// The fields of a webhook that was worked on at `now`.
+pub(super) fn seen(now: Timestamp) -> Document {
+    let until = codec::date(now.saturating_add(REMEMBER).unwrap_or(Timestamp::MAX));
+    doc! { "seenAt": now.as_microsecond(), "forgetAt": until }
 }
 
 fn payment(row: &Document) -> Result<Payment, StoreError> {

@@ -129,6 +129,6 @@ impl PaymentStore for Engine {
     }
 }
 
-fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
+pub(super) fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
     Ok(Payment { version: row.get(0)?, ..codec::document(row, 1)? })
 }
