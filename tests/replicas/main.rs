@@ -8,6 +8,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod moved;
 mod shop;
 
 use futures_util::future::join_all;

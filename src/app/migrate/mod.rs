@@ -115,6 +115,14 @@ impl Migration<'_> {
         let mut options = MongoOptions::new(self.to.clone(), self.prefix.clone());
         options.deadline = WITHIN;
         let import = Import::open(options).await.context("the database cannot be used")?;
+        let moved = self.take_in(&export, &import, told).await;
+        let closed = import.close().await;
+        let moved = moved?;
+        closed.context("the database was not left in time")?;
+        Ok(moved)
+    }
+
+    async fn take_in(&self, export: &Export, import: &Import, told: Told<'_>) -> Result<Moved> {
         let begun = match import.begin(&export.fingerprint()?, Timestamp::now()).await {
             Ok(begun) => begun,
             Err(ImportError::Store(error)) => return Err(error).context("the database cannot be used"),
@@ -128,9 +136,9 @@ impl Migration<'_> {
         }
         for kind in Kind::ALL {
             let done = begun.written.get(kind.name()).copied().unwrap_or(0);
-            self.move_kind(&export, &import, kind, done, begun.at, told).await?;
+            self.move_kind(export, import, kind, done, begun.at, told).await?;
         }
-        let counts = self.counts(&export, &import).await?;
+        let counts = self.counts(export, import).await?;
         let differing: Vec<&Counted> = counts.iter().filter(|counted| counted.from != counted.to).collect();
         if !differing.is_empty() {
             bail!("{}", text::differing(&differing));

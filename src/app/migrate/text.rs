@@ -14,17 +14,17 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 /// Tells how far the move is: each kind as it begins and ends, and now and then between.
 #[derive(Default)]
 pub(super) struct Progress {
-    told: Option<Instant>,
+    told: Option<(Kind, Instant)>,
 }
 
 impl Progress {
     pub(super) fn tell(&mut self, kind: Kind, done: u64, all: u64) {
         let now = Instant::now();
-        let soon = self.told.is_some_and(|told| now.duration_since(told) < TELL_EVERY);
+        let soon = self.told.is_some_and(|(of, at)| of == kind && now.duration_since(at) < TELL_EVERY);
         if all == 0 || (soon && done < all) {
             return;
         }
-        self.told = Some(now);
+        self.told = Some((kind, now));
         // Nobody may be reading.
         let _ = writeln!(std::io::stderr(), "{}: {done} of {all}", kind.name());
     }

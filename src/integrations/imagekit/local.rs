@@ -111,7 +111,9 @@ impl PictureStore for LocalPictures {
 /// What is in a folder, in order; in one that is not there nothing is.
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(vec![]);
+        }
         entries => entries?,
     };
     let mut names = vec![];

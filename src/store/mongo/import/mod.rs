@@ -149,6 +149,20 @@ impl Import {
         self.put_note(doc! { "finishedAt": now.as_microsecond() }).await
     }
 
+    /// Ends the connections.
+    ///
+    /// # Errors
+    /// When they do not end in time; nothing is lost by that.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let client = self.engine.collections.users.client().clone();
+        self.engine
+            .run(async move {
+                client.shutdown().immediate(true).await;
+                Ok(())
+            })
+            .await
+    }
+
     async fn put_note(&self, fields: Document) -> Result<(), StoreError> {
         let notes = self.engine.collections.migration();
         self.engine
