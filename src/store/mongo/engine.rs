@@ -18,7 +18,7 @@ use tokio::{
     sync::{Notify, Semaphore},
 };
 
-use super::{MongoOptions, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
+use super::{MongoOptions, OnEvents, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
 use crate::store::{KeepEvent, StoreError};
 
 /// How long the driver looks for a server before it says that there is none.
@@ -156,6 +156,7 @@ pub(super) struct Engine {
     pub(super) sequence: Arc<Sequence>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) leases: Arc<Leases>,
+    pub(super) on_events: OnEvents,
     keep_event: KeepEvent,
     deadline: Duration,
     permits: Arc<Semaphore>,
@@ -193,6 +194,7 @@ impl Engine {
             sequence: Arc::new(Sequence::new()),
             lanes: Arc::new(Lanes::default()),
             leases: Arc::new(Leases::new()),
+            on_events: options.on_events,
             keep_event: options.keep_event,
             deadline,
             permits: Arc::new(Semaphore::new(options.in_flight)),

@@ -55,7 +55,12 @@ pub struct MongoOptions {
     pub connections: u32,
     /// Which events are kept for the outbox.
     pub keep_event: KeepEvent,
+    /// Is called when events were written, for other nodes to know.
+    pub on_events: OnEvents,
 }
+
+/// Is called after a write; it does not wait.
+pub type OnEvents = Arc<dyn Fn() + Send + Sync>;
 
 impl MongoOptions {
     /// What suits one node.
@@ -68,6 +73,7 @@ impl MongoOptions {
             in_flight: 4_096,
             connections: 64,
             keep_event: Arc::new(|_| true),
+            on_events: Arc::new(|| {}),
         }
     }
 }

@@ -23,10 +23,11 @@ impl Engine {
         kept.map(|envelope| codec::waiting(self.sequence.next(), envelope)).collect()
     }
 
-    /// Tells the relay that there is something to do.
+    /// Tells the relay that there is something to do, and those of other nodes.
     pub(super) fn wake(&self, there_is: bool) {
         if there_is {
             self.written.notify_one();
+            (self.on_events)();
         }
     }
 }
