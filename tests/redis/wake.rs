@@ -81,3 +81,38 @@ async fn many_wake_ups_are_few_words() {
     let most = began.elapsed().as_millis() / 25 + 2;
     assert!(count > 0 && count <= most, "{count} of at most {most}");
 }
+
+#[actix_rt::test]
+async fn a_connection_that_is_lost_over_a_word_comes_back() {
+    let Some(mut server) = Server::start() else { return };
+    let one = node(&server.url(), &prefix()).await;
+    let wake = one.wake();
+    for _ in 0..4 {
+        let talking = actix_rt::spawn({
+            let wake = wake.clone();
+            async move {
+                loop {
+                    wake.wake("stock");
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        until("words go out", async || one.is_up()).await;
+        server.kill();
+        until("the loss is noticed", async || !one.is_up()).await;
+        talking.abort();
+        server.start_again();
+        until("it is back, and stays", async || {
+            let Ok(session) = one.session() else { return false };
+            let mut ping = redis::pipe();
+            ping.cmd("PING");
+            for _ in 0..200 {
+                if session.send::<Vec<String>>(&ping).await.is_err() {
+                    return false;
+                }
+            }
+            one.session().is_ok_and(|now| now.generation() == session.generation())
+        })
+        .await;
+    }
+}

@@ -95,8 +95,11 @@ async fn without_redis_they_look_by_themselves_again() {
         each_is_shown(&nodes, &seller, &buyer, &product, round).await;
     }
     redis.start_again();
-    nodes.until("it is back", async || nodes.get(0, "/readyz", "").await.1["status"] == "ready").await;
-    nodes.until("there too", async || nodes.get(1, "/readyz", "").await.1["status"] == "ready").await;
+    for node in [0, 1] {
+        nodes
+            .until("it hears the other again", async || nodes.get(node, "/readyz", "").await.1["status"] == "ready")
+            .await;
+    }
     each_is_shown(&nodes, &seller, &buyer, &product, 3).await;
     nodes.stop().await;
 }

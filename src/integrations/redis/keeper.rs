@@ -9,6 +9,7 @@
 use std::{io, sync::Arc, thread, time::Duration};
 
 use ::redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, Value, aio::MultiplexedConnection};
+use futures_util::FutureExt;
 use metrics::gauge;
 use tokio::{
     sync::watch,
@@ -64,6 +65,8 @@ impl Keeper {
                 Ok(connection) => {
                     let since = Instant::now();
                     tracing::info!("connected to Redis");
+                    // That the last one broke was noticed otherwise: it says nothing of this one.
+                    let _stale = self.shared.broke.notified().now_or_never();
                     *self.shared.live.write() = Some(Live { connection: connection.clone(), generation });
                     gauge!("redis_up").set(1.0);
                     self.shared.topics.connected(true);
