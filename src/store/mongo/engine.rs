@@ -187,7 +187,14 @@ impl Engine {
             client.write_concern = Some(majority);
             Client::with_options(client).map_err(|error| StoreError::Unavailable(error.to_string()))
         });
-        let client = connected.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let client = match connected.await.map_err(|error| StoreError::Unavailable(error.to_string())).flatten() {
+            Ok(client) => client,
+            Err(error) => {
+                // As in `drop`.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         let engine = Self {
             collections: Collections::new(&client, &options.database_prefix),
             written: Arc::new(Notify::new()),

@@ -182,6 +182,10 @@ async fn a_place_that_is_taken_is_refused() {
     let folders = [Folder::new(), Folder::new(), Folder::new()];
     let refusal = async |from: &Folder| whole(&target.migration(&from.0, 100)).await.unwrap_err().to_string();
     assert!(refusal(&folders[0]).await.contains("there is no shop in"));
+    Shop::start(&config(&folders[1], None)).await.app.shutdown().await.unwrap();
+    let nowhere = Migration { to: SecretString::from("nonsense"), ..target.migration(&folders[1].0, 100) };
+    let told = format!("{:#}", whole(&nowhere).await.unwrap_err());
+    assert!(told.contains("the address in mongo.uri is not one of MongoDB"), "{told}");
     // A folder that is being served.
     let serving = Shop::start(&config(&folders[0], None)).await;
     assert!(refusal(&folders[0]).await.contains("is in use by another microbazaar process"));
@@ -195,7 +199,6 @@ async fn a_place_that_is_taken_is_refused() {
     node.app.shutdown().await.unwrap();
     // One that has been moved to, by another shop or by this one as it was.
     assert!(matches!(whole(&target.migration(&folders[0].0, 100)).await.unwrap(), Moved::Now(_)));
-    Shop::start(&config(&folders[1], None)).await.app.shutdown().await.unwrap();
     assert!(refusal(&folders[1]).await.contains("what was moved there from another folder"));
     let shop = Shop::start(&config(&folders[0], None)).await;
     shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
