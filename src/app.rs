@@ -10,6 +10,7 @@ pub mod dead;
 pub mod demo;
 mod health;
 mod mail;
+pub mod migrate;
 mod money;
 mod nodes;
 mod readiness;

@@ -22,6 +22,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use secrecy::SecretString;
+
 use crate::config::{ConfigError, Overrides};
 
 /// A marketplace in one program.
@@ -81,6 +83,17 @@ pub enum Command {
     /// Look after messages that no consumer could handle
     #[command(subcommand)]
     Dead(dead::Dead),
+    /// Move an embedded shop to MongoDB; the server must not run
+    #[command(after_help = "An address on the command line is seen by others on the machine; \
+        without --to it comes from MONGO_URI.")]
+    Migrate {
+        /// The data directory to move from [default: that of the configuration]
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<PathBuf>,
+        /// The address of the server to move to [default: mongo.uri]
+        #[arg(long, value_name = "URI", value_parser = secret)]
+        to: Option<SecretString>,
+    },
 }
 
 /// Flags of `serve`.
@@ -156,6 +169,10 @@ pub enum Mail {
 
 fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "a port is a whole number between 0 and 65535".into())
+}
+
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
 }
 
 fn products(text: &str) -> Result<u32, String> {

@@ -46,6 +46,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ledger(money::Ledger::Check) => app::ledger_check(&config)?,
         Command::Payments(money::Payments::Reconcile { since }) => app::payments_reconcile(&config, since)?,
         Command::Health { ready } => app::health(&config, ready)?,
+        Command::Migrate { from, to } => app::migrate::command(&config, from.as_deref(), to)?,
         Command::Dead(command) => return Ok(cli::print(&dead::run(&config, command)?)),
     }
     Ok(ExitCode::SUCCESS)

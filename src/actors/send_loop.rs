@@ -8,16 +8,19 @@
 //! to outlast one attempt and no queueing.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::store::StoreError;
+use crate::{integrations::redis::Wake, store::StoreError};
 
-/// How often to look for what is due when nothing wakes it.
+/// How often to look for what is due when nothing wakes it; more seldom where other nodes do.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What outlives the actor: how many attempts are under way, and whether more may begin.
@@ -26,22 +29,33 @@ pub(super) struct SendLoop {
     name: &'static str,
     at_once: u32,
     /// Wakes it.
-    due: Notify,
+    due: Arc<Notify>,
+    wake: Wake,
+    topic: &'static str,
     /// One for each attempt under way.
     slots: Semaphore,
     ending: AtomicBool,
 }
 
 impl SendLoop {
-    /// A loop over the queue called `name`, with at most `at_once` attempts under way.
-    pub(super) fn new(name: &'static str, at_once: u32) -> Self {
+    /// A loop over the queue called `name`, with at most `at_once` attempts under way, which is woken
+    /// by this topic.
+    pub(super) fn new(name: &'static str, at_once: u32, wake: &Wake, topic: &'static str) -> Self {
         let slots = Semaphore::new(usize::try_from(at_once).unwrap_or(1));
-        Self { name, at_once, due: Notify::new(), slots, ending: AtomicBool::new(false) }
+        Self {
+            name,
+            at_once,
+            due: wake.listen(topic),
+            wake: wake.clone(),
+            topic,
+            slots,
+            ending: AtomicBool::new(false),
+        }
     }
 
-    /// Something may be due.
+    /// Something may be due, for whichever node has a slot.
     pub(super) fn wake(&self) {
-        self.due.notify_one();
+        self.wake.wake(self.topic);
     }
 
     /// Begins no more attempts, and waits for those under way.
@@ -78,7 +92,7 @@ impl SendLoop {
             tokio::select! {
                 Some(()) = sending.next() => {}
                 () = self.due.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(self.wake.look_every(LOOK_EVERY)) => {}
             }
         }
     }

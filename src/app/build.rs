@@ -77,9 +77,11 @@ impl App {
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
         let data_dir = DataDir::lock(config.own_folder())?;
         let secrets = config.secrets()?;
-        let storage = Storage::open(config, data_dir.path(), options).await?;
+        let redis = super::redis::start(&config.redis)?;
+        let wake = super::redis::wake(&config.redis, redis.as_ref());
+        let storage = Storage::open_waking(config, data_dir.path(), options, &wake).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
-        let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime };
+        let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime, wake: &wake };
         let Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours } =
             parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
@@ -88,7 +90,6 @@ impl App {
         let besides = Besides { rabbit, catalogue, mails: mails.clone(), razorpay, neighbours };
         let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
         let services = Data::new(services);
-        let redis = super::redis::start(&config.redis)?;
         let state = Data::new(parts.state(&dead, &watch, redis)?);
         let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
         let handle = server.handle();

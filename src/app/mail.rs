@@ -16,7 +16,10 @@ use crate::{
         runtime::Runtime,
     },
     config::Config,
-    integrations::smtp::{MailboxMailer, Mailer, SmtpClient},
+    integrations::{
+        redis::Wake,
+        smtp::{MailboxMailer, Mailer, SmtpClient},
+    },
     store::{
         MailboxStore, Stores,
         mailbox::{MailRecord, MailState},
@@ -28,11 +31,16 @@ use crate::{
 ///
 /// # Errors
 /// One sentence that names the key that cannot be used.
-pub(super) fn mailer(config: &Config, runtime: &Runtime, stores: &Stores) -> Result<(Arc<dyn Mailer>, Option<Mails>)> {
+pub(super) fn mailer(
+    config: &Config,
+    runtime: &Runtime,
+    stores: &Stores,
+    wake: &Wake,
+) -> Result<(Arc<dyn Mailer>, Option<Mails>)> {
     let mailbox = Arc::clone(&stores.mailbox);
     Ok(match smtp(config)? {
         Some(smtp) => {
-            let mails = Mails::start(runtime, mailbox, Arc::new(smtp), config.rabbit.retry_delays.to_vec());
+            let mails = Mails::start(runtime, mailbox, Arc::new(smtp), config.rabbit.retry_delays.to_vec(), wake);
             (Arc::new(mails.clone()), Some(mails))
         }
         None => (Arc::new(MailboxMailer::new(mailbox)), None),

@@ -9,7 +9,7 @@ use crate::{
         rate::AuthLimits,
         state::ReadinessSource,
     },
-    integrations::redis::{Redis, RedisSettings},
+    integrations::redis::{Redis, RedisSettings, Wake},
 };
 
 /// Starts to connect, if there is one to be used.
@@ -17,6 +17,11 @@ pub(super) fn start(config: &RedisConfig) -> Result<Option<Redis>> {
     let Some(url) = config.url.clone() else { return Ok(None) };
     let settings = RedisSettings { url, prefix: config.prefix.clone(), timeout: config.timeout };
     Redis::start(&settings).map(Some).context("redis.url cannot be used")
+}
+
+/// Wake-ups between nodes; without Redis within this one.
+pub(super) fn wake(config: &RedisConfig, redis: Option<&Redis>) -> Wake {
+    redis.map_or_else(Wake::default, |redis| redis.wake().looking_every(config.look_every))
 }
 
 /// The limits, counted there.

@@ -32,6 +32,7 @@ use crate::{
     integrations::{
         imagekit::{HostedPictures, ImageKit, LocalPictures, PictureStore, SharedPictures},
         razorpay::{Keys, PaymentGateway, RazorpayGateway, SandboxGateway},
+        redis::Wake,
         webhook::address::UrlRules,
     },
     peers::{self, Peers, http::HttpPeer},
@@ -47,6 +48,7 @@ pub(super) struct Parts<'a> {
     pub(super) secrets: &'a Secrets,
     pub(super) storage: &'a Storage,
     pub(super) runtime: &'a Runtime,
+    pub(super) wake: &'a Wake,
 }
 
 /// What was started.
@@ -112,7 +114,7 @@ impl Parts<'_> {
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
         let shared = stores.shared.is_some();
         let accounts = self.accounts(&stores)?;
-        let inventory = self.inventory(&stores, snapshots.clone());
+        let inventory = self.inventory(&stores, inventory::waking(snapshots.clone(), self.wake.clone()));
         let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
         let carts = self
             .serves(Service::Cart)
@@ -138,7 +140,7 @@ impl Parts<'_> {
         let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
         if let Some(webhooks) = &webhooks {
             let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
-            let (mailer, sending) = super::mail::mailer(config, runtime, &stores)?;
+            let (mailer, sending) = super::mail::mailer(config, runtime, &stores, self.wake)?;
             mails = sending;
             let email = EmailChannel::new(peers.clone(), mailer, shop);
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
@@ -153,7 +155,7 @@ impl Parts<'_> {
             Some(bridge) => Arc::new(bridge.clone()),
             None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
         };
-        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier);
+        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
         let serves_stock = inventory.is_some();
         let inventory = peers.shared_inventory();
@@ -203,7 +205,7 @@ impl Parts<'_> {
         if let Some(store) = &stores.shared {
             pictures = Arc::new(SharedPictures::new(Arc::clone(store)));
             let listener: Arc<dyn StockListener> = snapshots.clone();
-            inventory::follow(self.runtime, Arc::clone(store), listener);
+            inventory::follow(self.runtime, Arc::clone(store), listener, self.wake);
         }
         let hosted = match self.config.picture_host()? {
             Some(settings) => {
@@ -215,10 +217,10 @@ impl Parts<'_> {
         if let Some(hosted) = &hosted {
             pictures = Arc::new(hosted.clone());
         }
-        let (products, shared) = (Arc::clone(&stores.products), stores.shared.is_some());
+        let (products, shared) = (Arc::clone(&stores.products), stores.shared.as_ref().map(|_| self.wake));
         let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared);
         Ok(Some(match hosted {
-            Some(hosted) => catalogue.with_hosting(self.runtime, hosted),
+            Some(hosted) => catalogue.with_hosting(self.runtime, hosted, self.wake),
             None => catalogue,
         }))
     }
@@ -258,7 +260,7 @@ impl Parts<'_> {
             switch_off_after: config.switch_off_after,
             timeout: config.timeout,
         };
-        let started = Webhooks::start(self.runtime, Arc::clone(&stores.webhooks), peers.clone(), settings);
+        let started = Webhooks::start(self.runtime, Arc::clone(&stores.webhooks), peers.clone(), settings, self.wake);
         started.context("webhooks cannot be sent")
     }
 

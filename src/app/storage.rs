@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     config::Config,
+    integrations::redis::{Wake, topic},
     store::{
         StoreError, Stores,
         mongo::{MongoOptions, MongoStore},
@@ -36,9 +37,19 @@ impl Storage {
     /// # Errors
     /// When the file is broken, or the database is not there within a minute.
     pub async fn open(config: &Config, data_dir: &Path, options: SqliteOptions) -> Result<Self> {
+        Self::open_waking(config, data_dir, options, &Wake::default()).await
+    }
+
+    /// As [`Storage::open`], and wakes the relays of other nodes when it has written events.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub async fn open_waking(config: &Config, data_dir: &Path, options: SqliteOptions, wake: &Wake) -> Result<Self> {
         let Some(uri) = &config.mongo.uri else { return Ok(Self::Sqlite(SqliteStore::open(data_dir, options)?)) };
         let mut mongo = MongoOptions::new(uri.clone(), config.mongo.database_prefix.clone());
         mongo.keep_event = Arc::clone(&options.keep_event);
+        let wake = wake.clone();
+        mongo.on_events = Arc::new(move || wake.wake_others(topic::OUTBOX));
         let deadline = tokio::time::Instant::now() + THERE_WITHIN;
         loop {
             match MongoStore::open(mongo.clone()).await {

@@ -143,6 +143,7 @@ fn redis(read: &mut Reader) -> Result<RedisConfig, ConfigError> {
         url: read.secret("redis.url")?,
         prefix: read.optional("redis.prefix", prefix)?.unwrap_or_default(),
         timeout: read.duration("redis.timeout")?,
+        look_every: read.duration("redis.look_every")?,
     })
 }
 

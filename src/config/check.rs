@@ -13,6 +13,7 @@ pub const JWT_SECRET_MIN: usize = 32;
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
 const LONGEST_CALL: Duration = Duration::from_secs(5);
+const LONGEST_LOOK: Duration = Duration::from_secs(60 * 60);
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The first rule that `config` breaks.
@@ -26,6 +27,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.redis.timeout > LONGEST_CALL {
         return Err(ConfigError::new("redis.timeout", "is more than 5s"));
+    }
+    if config.redis.look_every > LONGEST_LOOK {
+        return Err(ConfigError::new("redis.look_every", "is more than 1h"));
     }
     if let Some(url) = &config.redis.url {
         redis::check_url(url.expose_secret()).map_err(|problem| ConfigError::new("redis.url", problem))?;

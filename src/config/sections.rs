@@ -101,6 +101,8 @@ pub struct RedisConfig {
     pub prefix: String,
     /// How long a call may take before this node goes on by itself.
     pub timeout: Duration,
+    /// How often a node looks for what others did while they wake it.
+    pub look_every: Duration,
 }
 
 /// `[razorpay]`

@@ -541,4 +541,5 @@ fn an_address_of_redis_is_one_and_is_not_repeated() {
     assert_eq!(load([]).unwrap().redis.prefix, "microbazaar:");
     assert!(refusal("MICROBAZAAR_REDIS__PREFIX", "a b").starts_with("redis.prefix: "));
     assert_eq!(refusal("MICROBAZAAR_REDIS__TIMEOUT", "6s"), "redis.timeout: is more than 5s");
+    assert_eq!(refusal("MICROBAZAAR_REDIS__LOOK_EVERY", "2h"), "redis.look_every: is more than 1h");
 }

@@ -15,6 +15,7 @@ pub mod dashboard;
 pub mod inventory;
 pub mod mailbox;
 pub mod mongo;
+pub mod moving;
 pub mod orders;
 pub mod outbox;
 pub mod payments;

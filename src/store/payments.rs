@@ -24,6 +24,17 @@ pub struct StoredReport {
     pub attempts: u32,
 }
 
+/// A report, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReport {
+    /// The report; its body is empty where it was only noted that it came.
+    pub report: StoredReport,
+    /// When to work on it; never, once it is done.
+    pub due_at: Option<Timestamp>,
+    /// What became of it, once it is done.
+    pub outcome: Option<String>,
+}
+
 /// How long a report is known. The gateway repeats one for a day at most.
 pub const REPORT_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 

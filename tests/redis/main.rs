@@ -10,6 +10,7 @@
 )]
 
 mod limits;
+mod mails;
 mod nodes;
 #[path = "../broker/proxy.rs"]
 #[expect(dead_code, reason = "the broker's tests use the rest")]

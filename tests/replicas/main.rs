@@ -8,11 +8,21 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod moved;
+#[path = "../redis/server.rs"]
+#[expect(dead_code, reason = "the tests of Redis use the rest")]
+mod server;
 mod shop;
+mod woken;
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
 use shop::{Nodes, text};
+
+/// How long a test waits for what is to happen.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 #[actix_rt::test]
 async fn what_one_node_answered_the_other_sees() {

@@ -18,8 +18,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-/// How long a test waits for what is to happen.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::DEADLINE;
 
 struct Node {
     app: Option<App>,
@@ -46,6 +45,11 @@ pub fn address() -> Value {
 impl Nodes {
     /// That many, with a payment window of `window` seconds.
     pub async fn start(count: usize, window: u64) -> Option<Self> {
+        Self::start_with(count, window, |_| {}).await
+    }
+
+    /// With other settings than usual.
+    pub async fn start_with(count: usize, window: u64, change: impl Fn(&mut Config)) -> Option<Self> {
         let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
             eprintln!("left out: TEST_MONGO_URI names no server");
             return None;
@@ -62,6 +66,7 @@ impl Nodes {
             config.order.payment_window = Duration::from_secs(window);
             config.mongo.uri = Some(SecretString::from(uri.clone()));
             config.mongo.database_prefix = prefix.clone();
+            change(&mut config);
             let app = App::start(&config).await.unwrap();
             nodes.push(Node { base: format!("http://{}", app.address), app: Some(app), folder });
         }

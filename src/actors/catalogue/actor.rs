@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use bytes::Bytes;
-use tokio::sync::{MutexGuard, Notify};
+use tokio::sync::MutexGuard;
 
 use super::{
     CatalogueFailure,
@@ -22,7 +22,10 @@ use crate::{
         money::Money,
         product::{IMAGES_MAX, Image, Product, ProductError, ProductPatch},
     },
-    integrations::imagekit::{PictureStore, Preparer},
+    integrations::{
+        imagekit::{PictureStore, Preparer},
+        redis::{Wake, topic},
+    },
     peers::Peers,
     store::{ProductStore, StoreError},
 };
@@ -67,7 +70,7 @@ pub(super) struct Shelf {
     pub(super) pictures: Arc<dyn PictureStore>,
     pub(super) preparer: Preparer,
     pub(super) peers: Peers,
-    pub(super) changed: Arc<Notify>,
+    pub(super) wake: Wake,
     /// Changes of one product wait for one another here, so that none loses race after race.
     pub(super) turns: StripedLocks,
 }
@@ -263,7 +266,7 @@ impl Shelf {
             match self.store.delete(&product, &[happened(gone, Timestamp::now())]).await {
                 Ok(()) => {
                     self.snapshots.remove(id);
-                    self.changed.notify_one();
+                    self.wake.wake(topic::PRODUCTS);
                     self.drop_pictures(&product.images).await;
                     return Ok(());
                 }
@@ -286,7 +289,7 @@ impl Shelf {
     async fn show(&self, product: &Product, level: Option<StockLevel>) -> Outcome<Arc<Snapshot>> {
         let level = level.unwrap_or_else(|| StockLevel::empty(product.id));
         self.snapshots.put_product(product, level);
-        self.changed.notify_one();
+        self.wake.wake(topic::PRODUCTS);
         match self.snapshots.get(product.id) {
             Some(shown) => Ok(shown),
             None => self.load(product.id).await?.ok_or(CatalogueFailure::NotFound),

@@ -17,7 +17,10 @@ use super::{
     index::{IndexError, SearchIndex},
     snapshots::{Snapshot, Snapshots},
 };
-use crate::store::{ProductStore, StoreError, products::ProductChange};
+use crate::{
+    integrations::redis::Wake,
+    store::{ProductStore, StoreError, products::ProductChange},
+};
 
 /// How many changes to read at once.
 const BATCH: u32 = 1_000;
@@ -25,7 +28,7 @@ const BATCH: u32 = 1_000;
 const PAUSE: Duration = Duration::from_millis(100);
 /// With no change for this long the index's writer gives its memory back.
 const IDLE: Duration = Duration::from_secs(3);
-/// How often to look for what other nodes changed.
+/// How often to look for what other nodes changed; more seldom where they wake it.
 const SHARED: Duration = Duration::from_millis(250);
 /// How often to look for a change that seems not to be there, a second apart.
 const LOOKS: u32 = 12;
@@ -38,10 +41,16 @@ pub struct IndexFollower {
     follow: Arc<Follow>,
 }
 
+/// How the follower hears of changes.
+pub(super) struct Changed {
+    pub(super) wake: Wake,
+    pub(super) heard: Arc<Notify>,
+}
+
 struct Follow {
     store: Arc<dyn ProductStore>,
     index: Arc<SearchIndex>,
-    changed: Arc<Notify>,
+    changed: Changed,
     /// What shows products, when other nodes change them too.
     shared: Option<Arc<Snapshots>>,
     caught_up: Arc<AtomicBool>,
@@ -61,7 +70,7 @@ impl IndexFollower {
     pub(super) fn new(
         store: Arc<dyn ProductStore>,
         index: Arc<SearchIndex>,
-        changed: Arc<Notify>,
+        changed: Changed,
         shared: Option<Arc<Snapshots>>,
         caught_up: Arc<AtomicBool>,
     ) -> Self {
@@ -97,17 +106,18 @@ impl Follow {
     async fn wait(&self) {
         tokio::time::sleep(PAUSE).await;
         if self.shared.is_some() {
-            // Other nodes wake nobody here.
-            let _either = tokio::time::timeout(SHARED, self.changed.notified()).await;
+            // Without Redis other nodes wake nobody here.
+            let every = self.changed.wake.look_every(SHARED);
+            let _either = tokio::time::timeout(every, self.changed.heard.notified()).await;
             return;
         }
-        if tokio::time::timeout(IDLE, self.changed.notified()).await.is_ok() {
+        if tokio::time::timeout(IDLE, self.changed.heard.notified()).await.is_ok() {
             return;
         }
         if let Err(error) = self.blocking(|index, _| index.release_writer(), vec![]).await {
             tracing::warn!(%error, "the search index kept its memory");
         }
-        self.changed.notified().await;
+        self.changed.heard.notified().await;
     }
 
     async fn catch_up(&self) -> Result<(), Trouble> {

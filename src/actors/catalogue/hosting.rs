@@ -23,7 +23,10 @@ use metrics::{counter, gauge};
 use super::{CatalogueFailure, actor::Shelf};
 use crate::{
     actors::send_loop::{Every, SendLoop},
-    integrations::imagekit::{HostError, HostedPictures, PictureError, Variant, Worth},
+    integrations::{
+        imagekit::{HostError, HostedPictures, PictureError, Variant, Worth},
+        redis::{Wake, topic},
+    },
     store::{
         StoreError,
         pictures::{ClaimedPicture, PictureOutcome, PictureRecord},
@@ -85,8 +88,8 @@ enum Trouble {
 }
 
 impl Hosting {
-    pub(super) fn new(shelf: Arc<Shelf>, pictures: HostedPictures) -> Self {
-        Self { shelf, pictures, working: SendLoop::new("pictures", AT_ONCE) }
+    pub(super) fn new(shelf: Arc<Shelf>, pictures: HostedPictures, wake: &Wake) -> Self {
+        Self { shelf, pictures, working: SendLoop::new("pictures", AT_ONCE, wake, topic::PICTURES) }
     }
 
     /// What keeps the host from being used.

@@ -20,13 +20,13 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 pub use actor::{Editor, NewProduct};
 
 use self::{
     actor::{CatalogueActor, Edit, Shelf, Write},
-    follower::IndexFollower,
+    follower::{Changed, IndexFollower},
     hosting::{Hosting, PictureHosting},
     index::{IndexError, ListQuery, SearchIndex},
     snapshots::{Snapshot, Snapshots},
@@ -41,7 +41,10 @@ use crate::{
         inventory::StockLevel,
         product::{Product, ProductError, ProductPatch},
     },
-    integrations::imagekit::{HostedPictures, PictureError, PictureStore, Preparer},
+    integrations::{
+        imagekit::{HostedPictures, PictureError, PictureStore, Preparer},
+        redis::{Wake, topic},
+    },
     peers::{PeerError, Peers},
     store::{ProductStore, StoreError},
 };
@@ -103,7 +106,7 @@ const SEARCHES_AT_ONCE: usize = 4;
 
 impl Catalogue {
     /// Starts the actor and the index's follower. With a `shared` store other nodes change
-    /// products too, which is shown within a second.
+    /// products too, which is shown within a second; they wake the follower.
     pub fn start(
         runtime: &Runtime,
         store: Arc<dyn ProductStore>,
@@ -111,16 +114,17 @@ impl Catalogue {
         index: Arc<SearchIndex>,
         pictures: Arc<dyn PictureStore>,
         peers: Peers,
-        shared: bool,
+        shared: Option<&Wake>,
     ) -> Self {
-        let changed = Arc::new(Notify::new());
+        let wake = shared.cloned().unwrap_or_default();
+        let changed = wake.listen(topic::PRODUCTS);
         let shelf = Arc::new(Shelf {
             store,
             snapshots,
             pictures,
             preparer: Preparer::default(),
             peers,
-            changed: Arc::clone(&changed),
+            wake: wake.clone(),
             turns: StripedLocks::new(TURNS),
         });
         let of_actor = Arc::clone(&shelf);
@@ -128,10 +132,11 @@ impl Catalogue {
         let actor = runtime.supervise("catalogue", limits, move || CatalogueActor::new(Arc::clone(&of_actor)));
         let caught_up = Arc::new(AtomicBool::new(false));
         let of_follower = Arc::clone(&caught_up);
-        let shown = shared.then(|| Arc::clone(&shelf.snapshots));
+        let shown = shared.map(|_| Arc::clone(&shelf.snapshots));
         let (followed, following) = (Arc::clone(&shelf.store), Arc::clone(&index));
         runtime.supervise("search_index", Limits::default(), move || {
-            let (changed, caught_up) = (Arc::clone(&changed), Arc::clone(&of_follower));
+            let (changed, caught_up) =
+                (Changed { wake: wake.clone(), heard: Arc::clone(&changed) }, Arc::clone(&of_follower));
             IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), changed, shown.clone(), caught_up)
         });
         let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
@@ -140,8 +145,8 @@ impl Catalogue {
 
     /// Has pictures hosted elsewhere. They are those that this was started with.
     #[must_use]
-    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedPictures) -> Self {
-        let hosting = Arc::new(Hosting::new(Arc::clone(&self.shelf), pictures));
+    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedPictures, wake: &Wake) -> Self {
+        let hosting = Arc::new(Hosting::new(Arc::clone(&self.shelf), pictures, wake));
         self.hosting = Some(Arc::clone(&hosting));
         runtime.supervise("picture_hosting", Limits::default(), move || PictureHosting::new(Arc::clone(&hosting)));
         self
@@ -269,7 +274,7 @@ impl Catalogue {
         self.shelf.peers.inventory()?.set_available(levels).await?;
         let documents: Vec<Product> = products.iter().map(|(product, _)| product.clone()).collect();
         self.shelf.store.insert_many(&documents).await?;
-        self.shelf.changed.notify_one();
+        self.shelf.wake.wake(topic::PRODUCTS);
         Ok(())
     }
 

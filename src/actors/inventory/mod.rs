@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use self::{
     actor::{Call, InventoryActor},
     expiry::ExpiryActor,
-    shared::StockFollower,
+    shared::{Follow, StockFollower},
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded};
 use crate::{
@@ -27,9 +27,11 @@ use crate::{
         ids::{OrderId, ProductId},
         inventory::{Reservation, StockLevel, StockLine},
     },
+    integrations::redis::Wake,
     peers::{self, Fence, InventoryError, PeerError},
     store::{SharedStore, StockStore, StoreError, inventory::StockStoreError},
 };
+pub use shared::waking;
 
 /// Is told of every change of stock.
 pub trait StockListener: Send + Sync {
@@ -49,10 +51,9 @@ pub struct Inventory {
 }
 
 /// Starts what shows the changes that other nodes make to the stock.
-pub fn follow(runtime: &Runtime, store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>) {
-    runtime.supervise("stock_follower", Limits::default(), move || {
-        StockFollower::new(Arc::clone(&store), Arc::clone(&listener))
-    });
+pub fn follow(runtime: &Runtime, store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>, wake: &Wake) {
+    let follow = Arc::new(Follow::new(store, listener, wake));
+    runtime.supervise("stock_follower", Limits::default(), move || StockFollower::new(Arc::clone(&follow)));
 }
 
 impl Inventory {

@@ -7,15 +7,19 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use super::StockListener;
 use crate::{
-    domain::Timestamp,
+    domain::{Timestamp, inventory::StockLevel},
+    integrations::redis::{Wake, topic},
     store::{SharedStore, StoreError},
 };
 
-/// How often to look.
+/// How often to look; more seldom where other nodes wake it.
 const EVERY: Duration = Duration::from_millis(250);
+/// The shortest time between two looks: changes that come together are shown together.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How far back each look reaches: a write takes a moment, and clocks of nodes differ.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 /// How many changes to read at once.
@@ -28,15 +32,37 @@ pub struct StockFollower {
     follow: Arc<Follow>,
 }
 
-struct Follow {
+/// What outlives the actor.
+pub(super) struct Follow {
     store: Arc<dyn SharedStore>,
     listener: Arc<dyn StockListener>,
+    wake: Wake,
+    /// Another node changed stock.
+    woken: Arc<Notify>,
 }
 
 impl StockFollower {
-    pub(super) fn new(store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>) -> Self {
-        Self { follow: Arc::new(Follow { store, listener }) }
+    pub(super) const fn new(follow: Arc<Follow>) -> Self {
+        Self { follow }
     }
+}
+
+/// Tells `listener`, and other nodes that there is something to look at.
+struct Waking {
+    listener: Arc<dyn StockListener>,
+    wake: Wake,
+}
+
+impl StockListener for Waking {
+    fn stock_changed(&self, level: &StockLevel) {
+        self.listener.stock_changed(level);
+        self.wake.wake_others(topic::STOCK);
+    }
+}
+
+/// Is told of what this node changes, for `listener` and for other nodes.
+pub fn waking(listener: Arc<dyn StockListener>, wake: Wake) -> Arc<dyn StockListener> {
+    Arc::new(Waking { listener, wake })
 }
 
 impl Actor for StockFollower {
@@ -49,13 +75,19 @@ impl Actor for StockFollower {
 }
 
 impl Follow {
+    pub(super) fn new(store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>, wake: &Wake) -> Self {
+        Self { store, listener, wake: wake.clone(), woken: wake.listen(topic::STOCK) }
+    }
+
     async fn run(&self) {
         let mut seen = Timestamp::now();
         loop {
             match self.look(seen).await {
                 Ok(newest) => {
                     seen = newest;
-                    tokio::time::sleep(EVERY).await;
+                    tokio::time::sleep(PAUSE).await;
+                    let every = self.wake.look_every(EVERY);
+                    let _either = tokio::time::timeout(every, self.woken.notified()).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "stock of other nodes is not followed");

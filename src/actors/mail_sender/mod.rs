@@ -28,7 +28,10 @@ use super::{
 };
 use crate::{
     domain::ids::EventId,
-    integrations::smtp::{Mail, MailError, MailTransport, Mailer, Retention},
+    integrations::{
+        redis::{Wake, topic},
+        smtp::{Mail, MailError, MailTransport, Mailer, Retention},
+    },
     store::MailboxStore,
 };
 
@@ -54,15 +57,16 @@ struct Shared {
 }
 
 impl Mails {
-    /// Starts the sender.
+    /// Starts the sender, which is woken by whichever node takes a mail on.
     #[must_use]
     pub fn start(
         runtime: &Runtime,
         store: Arc<dyn MailboxStore>,
         transport: Arc<dyn MailTransport>,
         pauses: Vec<Duration>,
+        wake: &Wake,
     ) -> Self {
-        let sending = SendLoop::new("mails", AT_ONCE);
+        let sending = SendLoop::new("mails", AT_ONCE, wake, topic::MAILS);
         let shared = Arc::new(Shared { store, transport, pauses, sending, retention: Retention::default() });
         let of_actor = Arc::clone(&shared);
         let sender =

@@ -91,7 +91,7 @@ fn start() -> Fixture {
     std::fs::create_dir_all(&dir).unwrap();
     let sqlite = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
     let (runtime, server, store) = (Runtime::new(1), Arc::<Server>::default(), sqlite.stores().mailbox);
-    let mails = Mails::start(&runtime, store.clone(), server.clone(), PAUSES.to_vec());
+    let mails = Mails::start(&runtime, store.clone(), server.clone(), PAUSES.to_vec(), &Wake::default());
     Fixture { runtime, server, store, mails, sqlite, dir }
 }
 
@@ -140,7 +140,13 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 async fn each_mail_is_sent_once_and_few_at_a_time() {
     let fixture = start();
     // A second sender over the same store, as another node would have.
-    let other = Mails::start(&fixture.runtime, fixture.store.clone(), fixture.server.clone(), PAUSES.to_vec());
+    let other = Mails::start(
+        &fixture.runtime,
+        fixture.store.clone(),
+        fixture.server.clone(),
+        PAUSES.to_vec(),
+        &Wake::default(),
+    );
     for number in 0..60 {
         let (event, mail) = (EventId::generate(), mail(&format!("buyer{number}@x.com")));
         for mails in [&fixture.mails, &other, &fixture.mails] {

@@ -26,6 +26,7 @@ use self::relay::Relay;
 use super::runtime::{Handle, Limits, Runtime};
 use crate::{
     domain::event::Envelope,
+    integrations::redis::Wake,
     store::{OutboxStore, StoreError, outbox::Parked},
 };
 
@@ -56,7 +57,8 @@ pub trait Carrier: Send + Sync {
 
 /// How long applied events are remembered, so that a second delivery is known as one.
 const REMEMBER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
-/// How long the relay sleeps when nothing wakes it: parked messages are looked for then.
+/// How long the relay sleeps when nothing wakes it: parked messages are looked for then. Longer
+/// where other nodes wake it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long it pauses after the store failed it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -84,9 +86,9 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts the relay to this carrier.
-    pub fn start(runtime: &Runtime, store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>) -> Self {
-        let relay = Arc::new(Relay::new(Arc::clone(&store), carrier));
+    /// Starts the relay to this carrier, which `wake` tells of events that other nodes wrote.
+    pub fn start(runtime: &Runtime, store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>, wake: &Wake) -> Self {
+        let relay = Arc::new(Relay::new(Arc::clone(&store), carrier, wake));
         let actor = runtime.supervise("outbox", Limits::default(), move || OutboxActor { relay: Arc::clone(&relay) });
         Self { store, _actor: actor }
     }

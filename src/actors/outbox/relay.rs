@@ -5,10 +5,12 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use super::{Carried, Carrier, CarryError, LOOK_EVERY, PAUSE, REMEMBER};
 use crate::{
     domain::{Timestamp, event::Envelope},
+    integrations::redis::{Wake, topic},
     store::{OutboxStore, StoreError, outbox::Parked},
 };
 
@@ -27,6 +29,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Relay {
     store: Arc<dyn OutboxStore>,
     carrier: Arc<dyn Carrier>,
+    wake: Wake,
+    /// Another node wrote events.
+    woken: Arc<Notify>,
 }
 
 /// Why events wait.
@@ -39,8 +44,8 @@ pub(super) enum Trouble {
 }
 
 impl Relay {
-    pub(super) fn new(store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>) -> Self {
-        Self { store, carrier }
+    pub(super) fn new(store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>, wake: &Wake) -> Self {
+        Self { store, carrier, wake: wake.clone(), woken: wake.listen(topic::OUTBOX) }
     }
 
     pub(super) async fn run(&self) {
@@ -50,8 +55,12 @@ impl Relay {
                 Ok(more) => {
                     pause = PAUSE;
                     if !more {
-                        // Woken by a write, or in time for parked messages.
-                        let _either = tokio::time::timeout(LOOK_EVERY, self.store.written()).await;
+                        // Woken by a write, here or elsewhere, or in time for parked messages.
+                        tokio::select! {
+                            () = self.store.written() => {}
+                            () = self.woken.notified() => {}
+                            () = tokio::time::sleep(self.wake.look_every(LOOK_EVERY)) => {}
+                        }
                     }
                 }
                 Err(error) => {

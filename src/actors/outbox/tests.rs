@@ -196,7 +196,11 @@ const GONE: &[&str] = &[table::PRODUCT_DELETED_DASHBOARD];
 
 fn relay(store: &Arc<Memory>, readers: &[&Arc<Reader>]) -> Relay {
     let consumer = |reader: &&Arc<Reader>| -> Arc<dyn Consumer> { (*reader).clone() };
-    Relay::new(store.clone(), Arc::new(InProcess::new(readers.iter().map(consumer).collect(), PAUSES)))
+    Relay::new(
+        store.clone(),
+        Arc::new(InProcess::new(readers.iter().map(consumer).collect(), PAUSES)),
+        &Wake::default(),
+    )
 }
 
 async fn turn(relay: &Relay) -> Result<bool, StoreError> {
@@ -354,7 +358,12 @@ async fn a_relay_that_dies_is_started_anew_and_goes_on() {
     let (store, reader) = (Memory::with(&events), Reader::of(GONE));
     store.panics.store(true, Ordering::SeqCst);
     let runtime = Runtime::new(1);
-    let outbox = Outbox::start(&runtime, store.clone(), Arc::new(InProcess::new(vec![reader.clone()], PAUSES)));
+    let outbox = Outbox::start(
+        &runtime,
+        store.clone(),
+        Arc::new(InProcess::new(vec![reader.clone()], PAUSES)),
+        &Wake::default(),
+    );
     assert_eq!(outbox.drain(Duration::from_secs(20)).await, Ok(0));
     assert_eq!(reader.handled(), ids(&events));
     assert_eq!(runtime.snapshot()[0].restarts, 1);
@@ -403,7 +412,7 @@ async fn batches_are_on_their_way_at_once_and_one_that_is_lost_keeps_those_behin
         under_way: Arc::default(),
         most: AtomicUsize::default(),
     });
-    let relay = Relay::new(store.clone(), carrier.clone());
+    let relay = Relay::new(store.clone(), carrier.clone(), &Wake::default());
     assert!(matches!(relay.turn(&mut Timestamp::now()).await, Err(Trouble::Carry(_))));
     let batch = 1_300 - store.depth();
     assert_eq!(*carrier.handed_on.lock(), ids(&events[..4 * batch]), "one was taken out, and a fourth handed on");

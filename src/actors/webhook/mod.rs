@@ -25,7 +25,10 @@ use super::{
     send_loop::SendLoop,
 };
 use crate::{
-    integrations::webhook::{WebhookClient, address::UrlRules},
+    integrations::{
+        redis::{Wake, topic},
+        webhook::{WebhookClient, address::UrlRules},
+    },
     peers::Peers,
     store::WebhookStore,
 };
@@ -82,6 +85,7 @@ impl Webhooks {
         store: Arc<dyn WebhookStore>,
         peers: Peers,
         settings: WebhookSettings,
+        wake: &Wake,
     ) -> Result<Self, reqwest::Error> {
         let client = WebhookClient::new(settings.rules, settings.timeout)?;
         let shared = Arc::new(Shared {
@@ -89,7 +93,7 @@ impl Webhooks {
             peers,
             client,
             settings,
-            sending: SendLoop::new("webhooks", AT_ONCE),
+            sending: SendLoop::new("webhooks", AT_ONCE, wake, topic::WEBHOOKS),
             known: Mutex::default(),
         });
         let of_actor = Arc::clone(&shared);

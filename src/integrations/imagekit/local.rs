@@ -34,6 +34,20 @@ impl LocalPictures {
         Self { root: data_dir.join("pictures") }
     }
 
+    /// Calls `visit` with the name and place of each file, the same order each time.
+    ///
+    /// # Errors
+    /// What kept it from reading a folder, or what `visit` says.
+    pub fn each_file(&self, visit: &mut dyn FnMut(&str, &Path) -> io::Result<()>) -> io::Result<()> {
+        for folder in names_in(&self.root)? {
+            let folder = self.root.join(folder);
+            for name in names_in(&folder)?.iter().filter(|name| is_whole(name)) {
+                visit(name, &folder.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
     fn folder(&self, id: ImageId) -> PathBuf {
         // The last digits count up, the first ones hardly change.
         self.root.join(&id.to_hex()[22..])
@@ -95,6 +109,31 @@ impl PictureStore for LocalPictures {
         })
         .await
     }
+}
+
+/// What is in a folder, in order; in one that is not there nothing is.
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(vec![]);
+        }
+        entries => entries?,
+    };
+    let mut names = vec![];
+    for entry in entries {
+        // Ours are ASCII; what else there may be is none of ours.
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Whether a name is that of a picture, and not of one that is being written.
+fn is_whole(name: &str) -> bool {
+    let known = |id: ImageId| {
+        FORMATS.iter().any(|format| VARIANTS.iter().any(|variant| file_name(id, *variant, *format) == name))
+    };
+    name.get(..24).and_then(|id| id.parse().ok()).is_some_and(known)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, PictureError> {

@@ -9,10 +9,11 @@
 use std::{io, sync::Arc, thread, time::Duration};
 
 use ::redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, Value, aio::MultiplexedConnection};
+use futures_util::FutureExt;
 use metrics::gauge;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{Live, RedisError, RedisSettings, Shared};
@@ -23,6 +24,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The pause between two rounds of wake-ups: what comes meanwhile is one round.
+const WAKE_PAUSE: Duration = Duration::from_millis(25);
 /// Calls that wait to be sent at once; one more waits within its deadline.
 const CALLS_AHEAD: usize = 1_024;
 
@@ -62,10 +65,11 @@ impl Keeper {
                 Ok(connection) => {
                     let since = Instant::now();
                     tracing::info!("connected to Redis");
+                    // That the last one broke was noticed otherwise: it says nothing of this one.
+                    let _stale = self.shared.broke.notified().now_or_never();
                     *self.shared.live.write() = Some(Live { connection: connection.clone(), generation });
                     gauge!("redis_up").set(1.0);
-                    // Whatever happened elsewhere meanwhile was not heard.
-                    self.shared.topics.wake_all();
+                    self.shared.topics.connected(true);
                     let error = self.use_up(connection).await;
                     self.shared.lost(generation);
                     gauge!("redis_up").set(0.0);
@@ -112,10 +116,18 @@ impl Keeper {
 
     /// Sends wake-ups and looks at the connection, until it is lost.
     async fn use_up(&self, mut connection: MultiplexedConnection) -> RedisError {
+        let mut next = Instant::now();
         loop {
+            let waiting = async {
+                self.shared.topics.waiting().await;
+                sleep_until(next).await;
+            };
             let done = tokio::select! {
                 () = self.shared.broke.notified() => Err(RedisError::Away),
-                () = self.shared.topics.waiting() => self.publish(&mut connection).await,
+                () = waiting => {
+                    next = Instant::now() + WAKE_PAUSE;
+                    self.publish(&mut connection).await
+                }
                 () = sleep(LOOK_EVERY) => self.look(&mut connection).await,
             };
             if let Err(error) = done {

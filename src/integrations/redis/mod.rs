@@ -23,7 +23,7 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::wake::Wake;
+pub use self::wake::{Wake, topic};
 use self::{keeper::Keeper, wake::Topics};
 
 /// Where Redis is and how it is used.
@@ -86,6 +86,7 @@ impl Shared {
         if live.as_ref().is_some_and(|live| live.generation == generation) {
             *live = None;
             self.broke.notify_one();
+            self.topics.connected(false);
         }
     }
 }

@@ -2,40 +2,83 @@
 //!
 //! A wake-up carries no news but its topic. It may come twice, for nothing, or not at all while
 //! Redis is away: whoever listens looks by itself now and then, too. After each connection every
-//! listener is woken once.
+//! listener is woken once, and when it is lost too, so that each goes over to looking by itself.
 //!
-//! **Invariant:** waking never waits, and what waits to be sent is at most one word a topic.
+//! **Invariant:** waking never waits, and what waits to be sent is at most one word a topic;
+//! words are sent no more often than the keeper's pause between two.
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+/// What there is to be looked at.
+pub mod topic {
+    /// Products have changed.
+    pub const PRODUCTS: &str = "products";
+    /// Stock has changed.
+    pub const STOCK: &str = "stock";
+    /// Events wait in the outbox.
+    pub const OUTBOX: &str = "outbox";
+    /// Mails wait to be sent.
+    pub const MAILS: &str = "mails";
+    /// Deliveries to webhooks wait.
+    pub const WEBHOOKS: &str = "webhooks";
+    /// Pictures wait to be brought to their host, or deleted there.
+    pub const PICTURES: &str = "pictures";
+}
+
 /// Wakes listeners on this node at once, and on the others by Redis.
 #[derive(Clone)]
-pub struct Wake(Arc<Topics>);
+pub struct Wake {
+    topics: Arc<Topics>,
+    /// How often to look while wake-ups come.
+    look_every: Duration,
+}
 
 impl Default for Wake {
     /// For a node that is alone: wakes its own listeners.
     fn default() -> Self {
-        Self(Arc::new(Topics::new(String::new())))
+        Self::new(Arc::new(Topics::new(String::new())))
     }
 }
 
 impl Wake {
-    pub(super) fn new(topics: Arc<Topics>) -> Self {
-        Self(topics)
+    pub(super) const fn new(topics: Arc<Topics>) -> Self {
+        Self { topics, look_every: Duration::ZERO }
+    }
+
+    /// The same, whose listeners look by themselves that often at least while Redis is there.
+    #[must_use]
+    pub fn looking_every(self, look_every: Duration) -> Self {
+        Self { look_every, ..self }
+    }
+
+    /// How long a listener that looks every `own` by itself waits for a wake-up: longer while
+    /// wake-ups come.
+    #[must_use]
+    pub fn look_every(&self, own: Duration) -> Duration {
+        if self.topics.connected.load(Ordering::Acquire) { own.max(self.look_every) } else { own }
     }
 
     /// Wakes whoever listens to this topic, on every node.
     pub fn wake(&self, topic: &'static str) {
-        self.0.wake(topic);
-        if !self.0.channel.is_empty() {
-            self.0.outgoing.lock().insert(topic);
-            self.0.ready.notify_one();
+        self.topics.wake(topic);
+        self.wake_others(topic);
+    }
+
+    /// Wakes whoever listens to this topic on the other nodes; this one knows already.
+    pub fn wake_others(&self, topic: &'static str) {
+        // One that waits to be sent is enough.
+        if !self.topics.channel.is_empty() && self.topics.outgoing.lock().insert(topic) {
+            self.topics.ready.notify_one();
         }
     }
 
@@ -43,7 +86,7 @@ impl Wake {
     #[must_use]
     pub fn listen(&self, topic: &'static str) -> Arc<Notify> {
         let listener = Arc::new(Notify::new());
-        let mut topics = self.0.listeners.lock();
+        let mut topics = self.topics.listeners.lock();
         let listeners = topics.entry(topic).or_default();
         listeners.retain(|other| other.strong_count() > 0);
         listeners.push(Arc::downgrade(&listener));
@@ -59,13 +102,15 @@ pub(super) struct Topics {
     listeners: Mutex<HashMap<&'static str, Vec<Weak<Notify>>>>,
     outgoing: Mutex<BTreeSet<&'static str>>,
     ready: Notify,
+    /// Whether words of other nodes come.
+    connected: AtomicBool,
 }
 
 impl Topics {
     pub(super) fn new(channel: String) -> Self {
         let node = hex::encode(rand::random::<[u8; 8]>());
         let (listeners, outgoing) = (Mutex::default(), Mutex::default());
-        Self { channel, node, listeners, outgoing, ready: Notify::new() }
+        Self { channel, node, listeners, outgoing, ready: Notify::new(), connected: AtomicBool::new(false) }
     }
 
     pub(super) fn channel(&self) -> &str {
@@ -92,7 +137,14 @@ impl Topics {
         }
     }
 
-    pub(super) fn wake_all(&self) {
+    /// Words of other nodes come from now on, or no more. What was said in between was not heard,
+    /// and who waits longer than without them waits no more.
+    pub(super) fn connected(&self, is: bool) {
+        self.connected.store(is, Ordering::Release);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         let topics = self.listeners.lock();
         topics.values().flatten().filter_map(Weak::upgrade).for_each(|listener| listener.notify_one());
     }
@@ -138,8 +190,17 @@ mod tests {
         topics.heard(b"another nobody-listens");
         assert!(!woken(&mail), "what we said ourselves is no news");
         assert_eq!(topics.outgoing().len(), 1, "one word a topic");
-        topics.wake_all();
-        assert!(woken(&mail) && woken(&other));
+        let often = wake.looking_every(Duration::from_secs(9));
+        assert_eq!(often.look_every(Duration::from_secs(1)), Duration::from_secs(1));
+        for connected in [true, false] {
+            topics.connected(connected);
+            assert!(woken(&mail) && woken(&other));
+            let longer = Duration::from_secs(if connected { 9 } else { 1 });
+            assert_eq!(often.look_every(Duration::from_secs(1)), longer);
+        }
+        assert_eq!(often.look_every(Duration::from_secs(10)), Duration::from_secs(10));
+        often.wake_others("mail");
+        assert!(!woken(&mail) && topics.outgoing().len() == 1);
     }
 
     #[test]
@@ -147,6 +208,6 @@ mod tests {
         let wake = Wake::default();
         let listener = wake.listen("mail");
         wake.wake("mail");
-        assert!(woken(&listener) && wake.0.outgoing().is_empty());
+        assert!(woken(&listener) && wake.topics.outgoing().is_empty());
     }
 }

@@ -23,11 +23,7 @@ impl AccountStore for Engine {
     async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError> {
         let (users, events) = (self.collections.users.clone(), self.prepare(events)?);
         let (id, version, woken) = (codec::oid(user.id.bytes()), user.version, !events.is_empty());
-        let fields = doc! {
-            "email": fold(&user.email),
-            "username": fold(&user.username),
-            "doc": codec::document(user)?,
-        };
+        let fields = fields(user)?;
         let saved = self.run(async move { codec::save(&users, id, version, fields, events).await }).await?;
         self.wake(woken);
         Ok(saved)
@@ -56,11 +52,7 @@ impl AccountStore for Engine {
 
     async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
         let (tokens, jti) = (self.collections.dead_tokens.clone(), jti.to_owned());
-        let until = doc! {
-            "expiresAt": codec::micros_up(expires_at),
-            "forgetAt": codec::date(expires_at),
-            "killedAt": Timestamp::now().as_microsecond(),
-        };
+        let until = dead_until(expires_at);
         self.run(async move {
             let update = tokens.update_one(doc! { "_id": jti }, doc! { "$max": until }).upsert(true);
             update.await.map(|_| ()).map_err(|error| Failed::write(&error))
@@ -88,6 +80,24 @@ impl AccountStore for Engine {
         let now = Timestamp::now().as_microsecond();
         let killed = doc! { "killedAt": { "$gte": since }, "expiresAt": { "$gt": now } };
         self.run(async move { codec::all(tokens.find(killed), dead_token).await }).await
+    }
+}
+
+/// The fields of a user besides its id, version and events.
+pub(super) fn fields(user: &User) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "email": fold(&user.email),
+        "username": fold(&user.username),
+        "doc": codec::document(user)?,
+    })
+}
+
+/// The fields of a token that is killed now, besides its id.
+pub(super) fn dead_until(expires_at: Timestamp) -> Document {
+    doc! {
+        "expiresAt": codec::micros_up(expires_at),
+        "forgetAt": codec::date(expires_at),
+        "killedAt": Timestamp::now().as_microsecond(),
     }
 }
 

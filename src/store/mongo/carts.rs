@@ -1,7 +1,7 @@
 //! Carts, one document for each user.
 
 use async_trait::async_trait;
-use bson::doc;
+use bson::{Document, doc};
 
 use super::{
     codec::{self, Failed},
@@ -17,10 +17,9 @@ impl CartStore for Engine {
     async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
         let (carts, version) = (self.collections.carts.clone(), cart.version);
         let (id, user) = (codec::oid(cart.id.bytes()), codec::oid(cart.user.bytes()));
-        let doc = codec::document(cart)?;
+        let (doc, made) = (codec::document(cart)?, document(cart, 1)?);
         self.run(async move {
             if version == 0 {
-                let made = doc! { "_id": id, "user": user, "version": 1_i64, "doc": doc };
                 carts.insert_one(made).await.map_err(|error| Failed::write(&error))?;
                 return Ok(1);
             }
@@ -43,4 +42,14 @@ impl CartStore for Engine {
         })
         .await
     }
+}
+
+/// A cart as it stands with this version.
+pub(super) fn document(cart: &Cart, version: u64) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "_id": codec::oid(cart.id.bytes()),
+        "user": codec::oid(cart.user.bytes()),
+        "version": codec::long(version)?,
+        "doc": codec::document(cart)?,
+    })
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) use crate::store::micros_up;
 
 /// The server's code for a value that must be unique and is not.
-const DUPLICATE_KEY: i32 = 11_000;
+pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
 /// Unique indexes by name, and what callers call the field.
 const UNIQUE: [(&str, &str); 5] = [

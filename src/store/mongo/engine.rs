@@ -18,7 +18,7 @@ use tokio::{
     sync::{Notify, Semaphore},
 };
 
-use super::{MongoOptions, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
+use super::{MongoOptions, OnEvents, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
 use crate::store::{KeepEvent, StoreError};
 
 /// How long the driver looks for a server before it says that there is none.
@@ -105,6 +105,39 @@ impl Collections {
         })
     }
 
+    /// Where it stands how far a shop was moved here.
+    pub(super) fn migration(&self) -> Collection<Document> {
+        self.databases[0].collection("migration")
+    }
+
+    /// All collections of documents that make up a shop.
+    pub(super) fn all(&self) -> [&Collection<Document>; 22] {
+        [
+            &self.users,
+            &self.dead_tokens,
+            &self.products,
+            &self.counters,
+            &self.files,
+            &self.stock,
+            &self.shares,
+            &self.reservations,
+            &self.carts,
+            &self.orders,
+            &self.idempotency_keys,
+            &self.payments,
+            &self.webhooks_seen,
+            &self.sandbox,
+            &self.mails,
+            &self.parked,
+            &self.webhook_endpoints,
+            &self.webhook_deliveries,
+            &self.dashboard_orders,
+            &self.dashboard_products,
+            &self.dashboard_notes,
+            &self.dashboard_applied,
+        ]
+    }
+
     /// Where it stands who tries parked messages again.
     pub(super) fn parked_leases(&self) -> Collection<Document> {
         self.databases[6].collection("leases")
@@ -125,6 +158,7 @@ pub(super) struct Engine {
     pub(super) sequence: Arc<Sequence>,
     pub(super) lanes: Arc<Lanes>,
     pub(super) leases: Arc<Leases>,
+    pub(super) on_events: OnEvents,
     keep_event: KeepEvent,
     deadline: Duration,
     permits: Arc<Semaphore>,
@@ -155,13 +189,21 @@ impl Engine {
             client.write_concern = Some(majority);
             Client::with_options(client).map_err(|error| StoreError::Unavailable(error.to_string()))
         });
-        let client = connected.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        let client = match connected.await.map_err(|error| StoreError::Unavailable(error.to_string())).flatten() {
+            Ok(client) => client,
+            Err(error) => {
+                // As in `drop`.
+                runtime.shutdown_background();
+                return Err(error);
+            }
+        };
         let engine = Self {
             collections: Collections::new(&client, &options.database_prefix),
             written: Arc::new(Notify::new()),
             sequence: Arc::new(Sequence::new()),
             lanes: Arc::new(Lanes::default()),
             leases: Arc::new(Leases::new()),
+            on_events: options.on_events,
             keep_event: options.keep_event,
             deadline,
             permits: Arc::new(Semaphore::new(options.in_flight)),

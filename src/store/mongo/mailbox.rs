@@ -1,7 +1,7 @@
 //! Mails and what became of them, where every node finds them.
 
 use async_trait::async_trait;
-use bson::{Bson, Document, doc};
+use bson::{Document, doc};
 use mongodb::{Collection, options::ReturnDocument};
 
 use super::{
@@ -154,19 +154,20 @@ impl Engine {
     /// Writes a mail, if it is not there yet; returns whether it was not.
     async fn keep(&self, event: EventId, mail: &Mail, state: MailState) -> Result<bool, StoreError> {
         let (mails, number) = (self.collections.mails.clone(), self.sequence.next());
-        let now = codec::micros_up(Timestamp::now());
-        let made = doc! {
-            "n": codec::long(number)?,
-            "event": codec::oid(event.bytes()),
-            "recipient": &mail.to,
-            "state": state.as_str(),
-            "attempts": 0_i64,
-            "reason": Bson::Null,
-            "changedAt": now,
-            "dueAt": (state == MailState::Waiting).then_some(now),
-            "lease": 0_i64,
-            "doc": codec::document(mail)?,
-        };
+        let now = Timestamp::now();
+        let made = document(
+            &MailRecord {
+                id: number,
+                event,
+                mail: mail.clone(),
+                state,
+                attempts: 0,
+                reason: None,
+                changed_at: now,
+                next_try_at: (state == MailState::Waiting).then_some(now),
+            },
+            0,
+        )?;
         self.run(async move {
             match mails.insert_one(made).await {
                 Ok(_) => Ok(true),
@@ -176,6 +177,22 @@ impl Engine {
         })
         .await
     }
+}
+
+/// A record as it stands, claimed until `lease` (0 for by nobody).
+pub(super) fn document(record: &MailRecord, lease: i64) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "n": codec::long(record.id)?,
+        "event": codec::oid(record.event.bytes()),
+        "recipient": &record.mail.to,
+        "state": record.state.as_str(),
+        "attempts": i64::from(record.attempts),
+        "reason": record.reason.clone(),
+        "changedAt": codec::micros_up(record.changed_at),
+        "dueAt": record.next_try_at.map(codec::micros_up),
+        "lease": lease,
+        "doc": codec::document(&record.mail)?,
+    })
 }
 
 fn record(row: &Document) -> Result<MailRecord, StoreError> {

@@ -19,6 +19,7 @@ mod carts;
 mod codec;
 mod dashboard;
 mod engine;
+mod import;
 mod indexes;
 mod leases;
 mod mailbox;
@@ -37,6 +38,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use self::engine::Engine;
+pub use self::import::{Begun, Import, ImportError};
 use super::{KeepEvent, StoreError, Stores};
 
 /// How the adapter runs.
@@ -54,7 +56,12 @@ pub struct MongoOptions {
     pub connections: u32,
     /// Which events are kept for the outbox.
     pub keep_event: KeepEvent,
+    /// Is called when events were written, for other nodes to know.
+    pub on_events: OnEvents,
 }
+
+/// Is called after a write; it does not wait.
+pub type OnEvents = Arc<dyn Fn() + Send + Sync>;
 
 impl MongoOptions {
     /// What suits one node.
@@ -67,6 +74,7 @@ impl MongoOptions {
             in_flight: 4_096,
             connections: 64,
             keep_event: Arc::new(|_| true),
+            on_events: Arc::new(|| {}),
         }
     }
 }
@@ -81,9 +89,11 @@ impl MongoStore {
     /// Connects, and makes the indexes that are not there.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the address is wrong, or the server away.
+    /// [`StoreError::Unavailable`] when the address is wrong, the server away, or a shop is being
+    /// moved there.
     pub async fn open(options: MongoOptions) -> Result<Self, StoreError> {
         let engine = Arc::new(Engine::start(options).await?);
+        import::expect_whole(&engine).await?;
         indexes::ensure(&engine).await?;
         Ok(Self { engine })
     }

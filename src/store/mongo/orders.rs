@@ -41,14 +41,7 @@ impl OrderStore for Engine {
         let woken = !events.is_empty();
         let fields = fields(order)?;
         let key = key.map(|key| {
-            let fields = doc! {
-                "order": codec::oid(order.id.bytes()),
-                "key": &key.key,
-                "requestHash": &key.request_hash,
-                "expiresAt": codec::micros_up(key.expires_at),
-                "forgetAt": codec::date(key.expires_at),
-                "madeAt": Timestamp::now().as_microsecond(),
-            };
+            let fields = key_fields(&IdempotencyKey { order: order.id, ..key.clone() });
             Key { name: key_name(order.user, &key.key), fields }
         });
         let (id, now) = (codec::oid(order.id.bytes()), order.created_at.as_microsecond());
@@ -141,7 +134,7 @@ impl OrderStore for Engine {
 }
 
 /// The fields of an order besides its id, version and events.
-fn fields(order: &Order) -> Result<Document, StoreError> {
+pub(super) fn fields(order: &Order) -> Result<Document, StoreError> {
     Ok(doc! {
         "user": codec::oid(order.user.bytes()),
         "cartVersion": codec::long(order.cart_version)?,
@@ -151,8 +144,20 @@ fn fields(order: &Order) -> Result<Document, StoreError> {
     })
 }
 
-fn key_name(user: UserId, key: &str) -> String {
+pub(super) fn key_name(user: UserId, key: &str) -> String {
     format!("{user}:{key}")
+}
+
+/// The fields of a key besides its name.
+pub(super) fn key_fields(key: &IdempotencyKey) -> Document {
+    doc! {
+        "order": codec::oid(key.order.bytes()),
+        "key": &key.key,
+        "requestHash": &key.request_hash,
+        "expiresAt": codec::micros_up(key.expires_at),
+        "forgetAt": codec::date(key.expires_at),
+        "madeAt": Timestamp::now().as_microsecond(),
+    }
 }
 
 /// A key on its way into the store.

@@ -23,10 +23,11 @@ impl Engine {
         kept.map(|envelope| codec::waiting(self.sequence.next(), envelope)).collect()
     }
 
-    /// Tells the relay that there is something to do.
+    /// Tells the relay that there is something to do, and those of other nodes.
     pub(super) fn wake(&self, there_is: bool) {
         if there_is {
             self.written.notify_one();
+            (self.on_events)();
         }
     }
 }
@@ -201,12 +202,13 @@ fn merged(documents: Vec<Vec<(u64, Envelope)>>) -> Vec<(u64, Envelope)> {
 }
 
 /// What is parked twice by a repeated settling is one.
-fn parked_name(parked: &Parked) -> String {
+pub(super) fn parked_name(parked: &Parked) -> String {
     let state = if parked.retry_at.is_some() { "retry" } else { "dead" };
     format!("{}:{}:{state}", parked.envelope.id, parked.queue)
 }
 
-fn row(parked: &Parked) -> Result<Document, StoreError> {
+/// The fields of a parked message besides its name and number.
+pub(super) fn row(parked: &Parked) -> Result<Document, StoreError> {
     Ok(doc! {
         "queue": &parked.queue,
         "attempts": i64::from(parked.attempts),

@@ -14,7 +14,7 @@ use crate::{
         ids::{OrderId, PaymentId},
         payment::Payment,
     },
-    store::{PaymentStore, REPORT_KNOWN_FOR, StoreError, StoredReport},
+    store::{PaymentStore, REPORT_KNOWN_FOR, StoreError, StoredReport, payments::KeptReport},
 };
 
 #[async_trait]
@@ -22,13 +22,7 @@ impl PaymentStore for Engine {
     async fn save(&self, payment: &Payment, events: &[Envelope]) -> Result<u64, StoreError> {
         let (payments, events) = (self.collections.payments.clone(), self.prepare(events)?);
         let (id, version, woken) = (codec::oid(payment.id.bytes()), payment.version, !events.is_empty());
-        let fields = doc! {
-            "order": codec::oid(payment.order.bytes()),
-            "razorpayOrderId": &payment.razorpay_order_id,
-            "dueAt": payment.due_at.map(codec::micros_up),
-            "paymentId": &payment.payment_id,
-            "doc": codec::document(payment)?,
-        };
+        let fields = fields(payment)?;
         let saved = self.run(async move { codec::save(&payments, id, version, fields, events).await }).await?;
         self.wake(woken);
         Ok(saved)
@@ -71,15 +65,7 @@ impl PaymentStore for Engine {
 
     async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
         let (reports, report) = (self.collections.webhooks_seen.clone(), report.clone());
-        let until = codec::date(report.received_at.saturating_add(REPORT_KNOWN_FOR).unwrap_or(Timestamp::MAX));
-        let row = doc! {
-            "_id": report.id,
-            "seenAt": report.received_at.as_microsecond(),
-            "forgetAt": until,
-            "body": Binary { subtype: BinarySubtype::Generic, bytes: report.body },
-            "attempts": i64::from(report.attempts),
-            "dueAt": codec::micros_up(due_at),
-        };
+        let row = report_document(KeptReport { report, due_at: Some(due_at), outcome: None });
         self.run(async move {
             match reports.insert_one(row).await {
                 Ok(_) => Ok(true),
@@ -139,6 +125,37 @@ impl Engine {
         let payments = self.collections.payments.clone();
         self.run(async move { codec::first(&payments, filter, payment).await }).await
     }
+}
+
+/// The fields of a payment besides its id, version and events.
+pub(super) fn fields(payment: &Payment) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "order": codec::oid(payment.order.bytes()),
+        "razorpayOrderId": &payment.razorpay_order_id,
+        "dueAt": payment.due_at.map(codec::micros_up),
+        "paymentId": &payment.payment_id,
+        "doc": codec::document(payment)?,
+    })
+}
+
+/// A report and what became of it.
+pub(super) fn report_document(kept: KeptReport) -> Document {
+    let KeptReport { report, due_at, outcome } = kept;
+    let until = codec::date(report.received_at.saturating_add(REPORT_KNOWN_FOR).unwrap_or(Timestamp::MAX));
+    let mut document = doc! {
+        "_id": report.id,
+        "seenAt": report.received_at.as_microsecond(),
+        "forgetAt": until,
+        "body": Binary { subtype: BinarySubtype::Generic, bytes: report.body },
+        "attempts": i64::from(report.attempts),
+    };
+    if let Some(due_at) = due_at {
+        document.insert("dueAt", codec::micros_up(due_at));
+    }
+    if let Some(outcome) = outcome {
+        document.insert("outcome", outcome);
+    }
+    document
 }
 
 fn payment(row: &Document) -> Result<Payment, StoreError> {

@@ -22,20 +22,18 @@ use crate::{
 #[async_trait]
 impl PictureLog for Engine {
     async fn open(&self, image: ImageId, product: ProductId, now: Timestamp) -> Result<(), StoreError> {
-        let (pictures, now) = (self.collections.pictures.clone(), codec::micros_up(now));
-        let made = doc! {
-            "_id": codec::oid(image.bytes()),
-            "product": codec::oid(product.bytes()),
-            "createdAt": now,
-            "fileId": Bson::Null,
-            "path": Bson::Null,
-            "dropped": false,
-            "lookBy": 0_i64,
-            "attempts": 0_i64,
-            "reason": Bson::Null,
-            "dueAt": now,
-            "lease": 0_i64,
+        let pictures = self.collections.pictures.clone();
+        let record = PictureRecord {
+            image,
+            product,
+            created_at: now,
+            file: None,
+            dropped: false,
+            attempts: 0,
+            reason: None,
+            due_at: Some(now),
         };
+        let made = document(&record, 0);
         self.run(async move {
             match pictures.insert_one(made).await {
                 Err(error) if !codec::is_duplicate(&error) => Err(Failed::write(&error)),
@@ -189,4 +187,22 @@ fn record(row: &Document) -> Result<PictureRecord, StoreError> {
         reason: text("reason"),
         due_at: codec::optional_time(row, "dueAt")?,
     })
+}
+
+/// The document of a record that nobody has claimed.
+pub(super) fn document(record: &PictureRecord, announced: i64) -> Document {
+    let file = record.file.as_ref();
+    doc! {
+        "_id": codec::oid(record.image.bytes()),
+        "product": codec::oid(record.product.bytes()),
+        "createdAt": codec::micros_up(record.created_at),
+        "fileId": file.map(|file| &file.id),
+        "path": file.map(|file| &file.path),
+        "dropped": record.dropped,
+        "lookBy": announced,
+        "attempts": i64::from(record.attempts),
+        "reason": &record.reason,
+        "dueAt": record.due_at.map(codec::micros_up),
+        "lease": 0_i64,
+    }
 }

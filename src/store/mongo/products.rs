@@ -145,7 +145,8 @@ impl ProductStore for Engine {
     }
 }
 
-fn fields(product: &Product) -> Result<Document, StoreError> {
+/// The fields of a product besides its id, sequence, version and events.
+pub(super) fn fields(product: &Product) -> Result<Document, StoreError> {
     Ok(doc! { "seller": codec::oid(product.seller.bytes()), "doc": codec::document(product)? })
 }
 

@@ -1,7 +1,7 @@
 //! What nodes tell one another: changed stock, and files that any of them serves.
 
 use async_trait::async_trait;
-use bson::{Binary, doc, spec::BinarySubtype};
+use bson::{Binary, Document, doc, spec::BinarySubtype};
 
 use super::{
     codec::{self, Failed},
@@ -33,9 +33,9 @@ impl SharedStore for Engine {
 
     async fn put_file(&self, name: &str, bytes: Vec<u8>) -> Result<(), StoreError> {
         let (files, name) = (self.collections.files.clone(), name.to_owned());
-        let bytes = Binary { subtype: BinarySubtype::Generic, bytes };
+        let file = file(bytes);
         self.run(async move {
-            let put = files.update_one(doc! { "_id": name }, doc! { "$set": { "bytes": bytes } }).upsert(true);
+            let put = files.update_one(doc! { "_id": name }, doc! { "$set": file }).upsert(true);
             put.await.map(|_| ()).map_err(|error| Failed::write(&error))
         })
         .await
@@ -60,4 +60,9 @@ impl SharedStore for Engine {
         })
         .await
     }
+}
+
+/// The fields of a file besides its name.
+pub(super) fn file(bytes: Vec<u8>) -> Document {
+    doc! { "bytes": Binary { subtype: BinarySubtype::Generic, bytes } }
 }

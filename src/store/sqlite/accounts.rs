@@ -127,7 +127,7 @@ impl AccountStore for Engine {
     }
 }
 
-fn user(row: &rusqlite::Row<'_>) -> Result<User, StoreError> {
+pub(super) fn user(row: &rusqlite::Row<'_>) -> Result<User, StoreError> {
     Ok(User { version: row.get(0)?, ..codec::document(row, 1)? })
 }
 

@@ -35,10 +35,12 @@ impl CartStore for Engine {
 
     async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
         self.read(move |connection| {
-            codec::first(connection, "SELECT version, doc FROM carts WHERE user = ?1", [user.as_slice()], |row| {
-                Ok(Cart { version: row.get(0)?, ..codec::document(row, 1)? })
-            })
+            codec::first(connection, "SELECT version, doc FROM carts WHERE user = ?1", [user.as_slice()], cart)
         })
         .await
     }
+}
+
+pub(super) fn cart(row: &rusqlite::Row<'_>) -> Result<Cart, StoreError> {
+    Ok(Cart { version: row.get(0)?, ..codec::document(row, 1)? })
 }

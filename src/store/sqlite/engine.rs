@@ -181,7 +181,7 @@ async fn within<A>(deadline: Duration, answer: oneshot::Receiver<A>) -> Result<A
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
     spawned.map(|_detached| ()).map_err(|error| StoreError::Unavailable(error.to_string()))
 }

@@ -22,6 +22,10 @@ use crate::{
 
 /// The name of [`Event::StockChanged`].
 const STOCK_CHANGED: &str = "STOCK_CHANGED";
+/// The columns that [`read_level`] reads.
+pub(super) const LEVEL: &str = "product, on_hand, reserved, sold, version";
+/// The columns that [`read_reservation`] reads.
+pub(super) const RESERVATION: &str = "order_id, state, expires_at, lines, fence";
 
 #[async_trait]
 impl StockStore for Engine {
@@ -280,10 +284,17 @@ fn publish(writing: &Writing<'_>, changed: &[StockLevel], now: Option<Timestamp>
 }
 
 fn level(connection: &Connection, product: ProductId) -> Result<Option<StockLevel>, StoreError> {
-    let sql = "SELECT on_hand, reserved, sold, version FROM stock WHERE product = ?1";
-    codec::first(connection, sql, [product.as_slice()], |row| {
-        let (on_hand, reserved, sold, version) = row.try_into()?;
-        Ok(StockLevel { product, on_hand, reserved, sold, version })
+    let sql = "SELECT product, on_hand, reserved, sold, version FROM stock WHERE product = ?1";
+    codec::first(connection, sql, [product.as_slice()], read_level)
+}
+
+pub(super) fn read_level(row: &Row<'_>) -> Result<StockLevel, StoreError> {
+    Ok(StockLevel {
+        product: codec::id(row, 0)?,
+        on_hand: row.get(1)?,
+        reserved: row.get(2)?,
+        sold: row.get(3)?,
+        version: row.get(4)?,
     })
 }
 
@@ -303,6 +314,12 @@ fn put(writing: &Writing<'_>, level: &StockLevel) -> Result<(), StoreError> {
 fn reservation(connection: &Connection, order: OrderId) -> Result<Option<Known>, StoreError> {
     let sql = "SELECT order_id, state, expires_at, lines, fence FROM reservations WHERE order_id = ?1";
     codec::first(connection, sql, [order.as_slice()], read_reservation)
+}
+
+/// A reservation, and the highest fence that it was called with.
+pub(super) fn read_fenced(row: &Row<'_>) -> Result<(Reservation, u64), StoreError> {
+    let Known { reservation, fence } = read_reservation(row)?;
+    Ok((reservation, fence))
 }
 
 fn read_reservation(row: &Row<'_>) -> Result<Known, StoreError> {

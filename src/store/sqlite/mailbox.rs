@@ -17,6 +17,11 @@ const STATES: [(MailState, i64); 4] =
 
 /// The columns that [`read_record`] reads.
 const COLUMNS: &str = "id, event, doc, state, attempts, reason, changed_at, due_at";
+/// The same, and behind them at [`LEASE`] until when the mail is claimed.
+pub(super) const COLUMNS_AND_LEASE: &str =
+    "id, event, doc, state, attempts, reason, changed_at, due_at, coalesce(lease, 0)";
+/// See [`COLUMNS_AND_LEASE`].
+pub(super) const LEASE: usize = 8;
 
 /// The number that stands for a state.
 fn number(state: MailState) -> i64 {
@@ -167,7 +172,7 @@ fn insert(
     Ok(codec::execute(writing, sql, row)? > 0)
 }
 
-fn read_record(row: &Row<'_>) -> Result<MailRecord, StoreError> {
+pub(super) fn read_record(row: &Row<'_>) -> Result<MailRecord, StoreError> {
     let state: i64 = row.get(3)?;
     let due_at: Option<i64> = row.get(7)?;
     let state = STATES.iter().find(|(_, number)| *number == state).map(|(state, _)| *state);

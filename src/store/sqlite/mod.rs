@@ -14,6 +14,7 @@ mod codec;
 mod connection;
 mod dashboard;
 mod engine;
+mod export;
 mod inventory;
 mod mailbox;
 mod options;
@@ -29,7 +30,8 @@ mod writer;
 
 use std::{path::Path, sync::Arc};
 
-use engine::Engine;
+use engine::{Engine, spawn};
+pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
 use super::{StoreError, Stores};

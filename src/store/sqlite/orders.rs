@@ -81,14 +81,7 @@ impl OrderStore for Engine {
                 "SELECT key, request_hash, order_id, expires_at FROM idempotency_keys
                  WHERE user = ?1 AND key = ?2 AND expires_at > ?3",
                 (user.as_slice(), key, now),
-                |row| {
-                    Ok(IdempotencyKey {
-                        key: row.get(0)?,
-                        request_hash: row.get(1)?,
-                        order: codec::id(row, 2)?,
-                        expires_at: codec::time(row.get(3)?)?,
-                    })
-                },
+                idempotency_key,
             )
         })
         .await
@@ -172,6 +165,15 @@ fn page(
     Ok(Page { rows, total })
 }
 
-fn order(row: &Row<'_>) -> Result<Order, StoreError> {
+pub(super) fn order(row: &Row<'_>) -> Result<Order, StoreError> {
     Ok(Order { version: row.get(0)?, ..codec::document(row, 1)? })
+}
+
+pub(super) fn idempotency_key(row: &Row<'_>) -> Result<IdempotencyKey, StoreError> {
+    Ok(IdempotencyKey {
+        key: row.get(0)?,
+        request_hash: row.get(1)?,
+        order: codec::id(row, 2)?,
+        expires_at: codec::time(row.get(3)?)?,
+    })
 }

@@ -11,6 +11,8 @@ use crate::{
 
 /// Up to this many places, what waits is counted; beyond, each place is taken for an event.
 const COUNTED: u64 = 10_000;
+/// The columns that [`read_parked`] reads.
+pub(super) const PARKED: &str = "id, queue, attempts, retry_at, reason, doc";
 
 #[async_trait]
 impl OutboxStore for Engine {
@@ -157,7 +159,7 @@ impl ParkedRow {
     }
 }
 
-fn read_parked(row: &Row<'_>) -> Result<Parked, StoreError> {
+pub(super) fn read_parked(row: &Row<'_>) -> Result<Parked, StoreError> {
     let retry_at: Option<i64> = row.get(3)?;
     Ok(Parked {
         id: row.get(0)?,

@@ -11,7 +11,7 @@ use crate::{
         ids::{OrderId, PaymentId},
         payment::Payment,
     },
-    store::{PaymentStore, REPORT_KNOWN_FOR, StoredReport},
+    store::{PaymentStore, REPORT_KNOWN_FOR, StoredReport, payments::KeptReport},
 };
 
 #[async_trait]
@@ -168,6 +168,21 @@ impl PaymentStore for Engine {
     }
 }
 
-fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
+pub(super) fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {
     Ok(Payment { version: row.get(0)?, ..codec::document(row, 1)? })
+}
+
+fn report(row: &Row<'_>) -> Result<StoredReport, StoreError> {
+    // One that was seen before bodies were kept has none.
+    let body: Option<Vec<u8>> = row.get(1)?;
+    let (received_at, attempts) = (codec::time(row.get(2)?)?, row.get(3)?);
+    Ok(StoredReport { id: row.get(0)?, body: body.unwrap_or_default(), received_at, attempts })
+}
+
+/// The columns that [`kept_report`] reads.
+pub(super) const REPORT_AND_MORE: &str = "event_id, body, seen_at, attempts, due_at, outcome";
+
+pub(super) fn kept_report(row: &Row<'_>) -> Result<KeptReport, StoreError> {
+    let due_at: Option<i64> = row.get(4)?;
+    Ok(KeptReport { report: report(row)?, due_at: due_at.map(codec::time).transpose()?, outcome: row.get(5)? })
 }

@@ -17,6 +17,11 @@ use crate::{
 
 /// The columns that [`read_record`] reads.
 const COLUMNS: &str = "image, product, created_at, file_id, path, dropped, attempts, reason, due_at";
+/// The same, and until when it was announced.
+pub(super) const COLUMNS_AND_ANNOUNCED: &str =
+    "image, product, created_at, file_id, path, dropped, attempts, reason, due_at, look_by";
+/// The place of that.
+pub(super) const ANNOUNCED: usize = 9;
 
 #[async_trait]
 impl PictureLog for Engine {
@@ -138,7 +143,7 @@ fn claim(writing: &Connection, image: ImageId, lease: Timestamp) -> Result<Optio
     codec::first(writing, &sql, [image.as_slice()], |row| Ok(ClaimedPicture { record: read_record(row)?, lease }))
 }
 
-fn read_record(row: &Row<'_>) -> Result<PictureRecord, StoreError> {
+pub(super) fn read_record(row: &Row<'_>) -> Result<PictureRecord, StoreError> {
     let (id, path): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
     let due_at: Option<i64> = row.get(8)?;
     Ok(PictureRecord {

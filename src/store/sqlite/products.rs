@@ -135,6 +135,6 @@ fn find(connection: &Connection, id: ProductId) -> Result<Option<Product>, Store
     codec::first(connection, sql, [id.as_slice()], product)
 }
 
-fn product(row: &Row<'_>) -> Result<Product, StoreError> {
+pub(super) fn product(row: &Row<'_>) -> Result<Product, StoreError> {
     Ok(Product { version: row.get(0)?, ..codec::document(row, 1)? })
 }

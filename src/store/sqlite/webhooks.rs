@@ -2,6 +2,7 @@
 
 mod queue;
 
+pub(super) use self::queue::{DELIVERY_AND_MORE, delivery, delivery_besides};
 use async_trait::async_trait;
 use rusqlite::Row;
 
@@ -21,6 +22,11 @@ use crate::{
 
 /// The columns that [`webhook`] reads.
 const COLUMNS: &str = "version, doc, failures, off_reason, off_at";
+/// The same, and behind them at [`PLACE`] the webhook's place among its owner's.
+pub(super) const COLUMNS_AND_PLACE: &str =
+    "version, doc, failures, off_reason, off_at, row_number() OVER (PARTITION BY owner ORDER BY id) - 1";
+/// See [`COLUMNS_AND_PLACE`].
+pub(super) const PLACE: usize = 5;
 
 #[async_trait]
 impl WebhookStore for Engine {
@@ -176,7 +182,7 @@ fn save(
     Ok(version + 1)
 }
 
-fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
+pub(super) fn webhook(row: &Row<'_>) -> Result<Webhook, StoreError> {
     webhook_at(row, 0)
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn all(all: &Collections, changes: &[(EventId, DashboardChange)
     let ids: Vec<ObjectId> = changes.iter().map(|(event, _)| codec::oid(event.bytes())).collect();
     let find = all.dashboard_applied.find(doc! { "_id": { "$in": &ids } }).projection(doc! { "_id": 1 });
     let mut applied: HashSet<[u8; 12]> = codec::all(find, |row| codec::id(row, "_id")).await?.into_iter().collect();
-    let until = codec::date(Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX));
+    let until = forget_at();
     let mut marks = vec![];
     for (event, change) in changes {
         if applied.insert(event.bytes()) {
@@ -45,6 +45,16 @@ pub(super) async fn all(all: &Collections, changes: &[(EventId, DashboardChange)
     }
 }
 
+/// The fields of a product that is gone, besides whose it was.
+pub(in crate::store::mongo) fn gone() -> Document {
+    doc! { "gone": true, "json": Bson::Null, "version": i64::MAX }
+}
+
+/// When an event that is applied now is forgotten.
+pub(in crate::store::mongo) fn forget_at() -> bson::DateTime {
+    codec::date(Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX))
+}
+
 async fn one(all: &Collections, change: &DashboardChange) -> Result<(), StoreError> {
     match change {
         DashboardChange::Order(row) => {
@@ -56,7 +66,7 @@ async fn one(all: &Collections, change: &DashboardChange) -> Result<(), StoreErr
         }
         DashboardChange::ProductGone(id) => {
             // A row without a document stays, so that an older event does not bring it back.
-            let gone = doc! { "$set": { "gone": true, "json": Bson::Null, "version": i64::MAX } };
+            let gone = doc! { "$set": gone() };
             upsert(&all.dashboard_products, doc! { "_id": codec::oid(id.bytes()) }, gone).await
         }
         DashboardChange::Note { kind, id, document } => {
@@ -86,7 +96,8 @@ async fn upsert(collection: &Collection<Document>, filter: Document, update: Doc
     }
 }
 
-fn order(row: &OrderRow) -> Result<Document, StoreError> {
+/// The fields of an order's row besides its id and version.
+pub(in crate::store::mongo) fn order(row: &OrderRow) -> Result<Document, StoreError> {
     let lines = row.lines.iter().map(|line| {
         doc! {
             "seller": codec::oid(line.seller.bytes()),

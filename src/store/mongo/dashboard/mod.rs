@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the lines of an order have its status and are replaced together with it.
 
-mod apply;
+pub(super) mod apply;
 mod metrics;
 
 use std::collections::HashMap;

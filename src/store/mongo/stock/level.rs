@@ -89,6 +89,16 @@ impl Share {
         doc! { "stage": self.stage.rank(), "quantity": i64::from(self.quantity) }
     }
 
+    /// As a document of its own, besides its id.
+    pub(super) fn alone(self) -> Document {
+        let mut fields = self.document();
+        if self.stage != Stage::Held {
+            let forget = Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX);
+            fields.insert("forgetAt", codec::date(forget));
+        }
+        fields
+    }
+
     fn read(row: &Document) -> Result<Self, StoreError> {
         Ok(Self {
             stage: Stage::of_rank(codec::whole(row, "stage")?)?,
@@ -162,11 +172,7 @@ impl Stored {
         let product = level.level.product;
         for (key, share) in &level.shares {
             let id = name(product, *key);
-            let mut fields = share.document();
-            if share.stage != Stage::Held {
-                let forget = Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX);
-                fields.insert("forgetAt", codec::date(forget));
-            }
+            let fields = share.alone();
             // One that is further already stays: making it a second time fails for its id.
             let earlier = doc! { "_id": id, "stage": { "$lt": share.stage.rank() } };
             match self.shares.update_one(earlier, doc! { "$set": fields }).upsert(true).await {
@@ -181,14 +187,7 @@ impl Stored {
 
     /// Writes `after` where the document still is `before`; returns whether it was.
     pub(super) async fn put(&self, before: &Level, after: &Level) -> Result<bool, StoreError> {
-        let mut set = doc! {
-            "onHand": after.level.on_hand,
-            "reserved": after.level.reserved,
-            "available": after.level.available(),
-            "sold": after.level.sold,
-            "version": codec::long(after.level.version)?,
-            "changedAt": Timestamp::now().as_microsecond(),
-        };
+        let mut set = fields(&after.level)?;
         let mut unset = Document::new();
         for (key, share) in after.shares.iter().filter(|(key, share)| before.shares.get(key) != Some(share)) {
             set.insert(format!("shares.{}", key.field()), share.document());
@@ -221,8 +220,20 @@ impl Stored {
     }
 }
 
+/// The counts of a stock that changes now, as its document has them.
+pub(super) fn fields(level: &StockLevel) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "onHand": level.on_hand,
+        "reserved": level.reserved,
+        "available": level.available(),
+        "sold": level.sold,
+        "version": codec::long(level.version)?,
+        "changedAt": Timestamp::now().as_microsecond(),
+    })
+}
+
 /// The id of a share's document: digits and a number, nothing that anybody typed.
-fn name(product: ProductId, key: HoldKey) -> String {
+pub(super) fn name(product: ProductId, key: HoldKey) -> String {
     format!("{product}_{}", key.field())
 }
 

@@ -12,6 +12,7 @@
 mod drive;
 pub(super) mod lane;
 mod level;
+mod moved_in;
 mod reservation;
 
 use std::sync::Arc;
@@ -37,7 +38,10 @@ use crate::{
     },
 };
 
-pub(super) use self::level::read;
+pub(super) use self::{
+    level::read,
+    moved_in::{reservation_documents, stock_document},
+};
 
 /// Leaves out of a stock document what is not its counts.
 pub(super) fn counts() -> Document {

@@ -142,17 +142,7 @@ pub(super) async fn load(collection: &Collection<Document>, order: OrderId) -> R
 /// Writes `next` where the document still is `from`; returns it as it is then, or `None`
 /// when somebody else wrote.
 pub(super) async fn put(collection: &Collection<Document>, next: Known) -> Result<Option<Known>, StoreError> {
-    let lines = next.lines.iter().map(|line| {
-        doc! { "product": codec::oid(line.product.bytes()), "quantity": i64::from(line.quantity) }
-    });
-    let fields = doc! {
-        "state": next.step.word(),
-        "attempt": next.attempt,
-        "lines": lines.collect::<Vec<_>>(),
-        "expiresAt": next.expires_at.as_microsecond(),
-        "fence": codec::long(next.fence)?,
-        "version": next.version + 1,
-    };
+    let fields = fields(&next)?;
     let id = codec::oid(next.order.bytes());
     let written = if next.version == 0 {
         let mut made = fields;
@@ -168,6 +158,21 @@ pub(super) async fn put(collection: &Collection<Document>, next: Known) -> Resul
         written.map_err(|error| Failed::write(&error))?.matched_count == 1
     };
     Ok(written.then(|| Known { version: next.version + 1, ..next }))
+}
+
+/// The fields of a reservation's document after its next write, besides its id.
+pub(super) fn fields(next: &Known) -> Result<Document, StoreError> {
+    let lines = next.lines.iter().map(|line| {
+        doc! { "product": codec::oid(line.product.bytes()), "quantity": i64::from(line.quantity) }
+    });
+    Ok(doc! {
+        "state": next.step.word(),
+        "attempt": next.attempt,
+        "lines": lines.collect::<Vec<_>>(),
+        "expiresAt": next.expires_at.as_microsecond(),
+        "fence": codec::long(next.fence)?,
+        "version": next.version + 1,
+    })
 }
 
 /// Reservations of these steps whose time is over, longest over first.

@@ -1,6 +1,6 @@
 //! Webhooks; `queue` has what is on its way to them.
 
-mod queue;
+pub(super) mod queue;
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
@@ -27,15 +27,7 @@ use crate::{
 impl WebhookStore for Engine {
     async fn insert(&self, webhook: &Webhook, at_most: u32) -> Result<bool, StoreError> {
         let endpoints = self.collections.webhook_endpoints.clone();
-        let mut made = doc! {
-            "_id": codec::oid(webhook.id.bytes()),
-            "owner": codec::oid(webhook.owner.bytes()),
-            "role": webhook.role.as_str(),
-            "failures": 0_i64,
-            "off": Bson::Null,
-            "version": 1_i64,
-            "doc": codec::document(webhook)?,
-        };
+        let mut made = document(&Webhook { version: 1, consecutive_failures: 0, off: None, ..webhook.clone() })?;
         let owner = codec::oid(webhook.owner.bytes());
         self.run(async move {
             let find = endpoints.find(doc! { "owner": owner }).projection(doc! { "slot": 1 });
@@ -180,6 +172,19 @@ impl Engine {
         let endpoints = self.collections.webhook_endpoints.clone();
         self.run(async move { codec::first(&endpoints, filter, webhook).await }).await
     }
+}
+
+/// A webhook as it stands, without its place.
+pub(super) fn document(webhook: &Webhook) -> Result<Document, StoreError> {
+    Ok(doc! {
+        "_id": codec::oid(webhook.id.bytes()),
+        "owner": codec::oid(webhook.owner.bytes()),
+        "role": webhook.role.as_str(),
+        "failures": i64::from(webhook.consecutive_failures),
+        "off": webhook.off.as_ref().map(off_document),
+        "version": codec::long(webhook.version)?,
+        "doc": codec::document(webhook)?,
+    })
 }
 
 fn off_document(off: &SwitchedOff) -> Document {

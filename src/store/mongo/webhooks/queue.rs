@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         Timestamp,
-        ids::{EventId, WebhookDeliveryId, WebhookId},
+        ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
         webhook::{Attempt, DeliveryState, WebhookDelivery},
     },
     store::{
@@ -50,23 +50,35 @@ pub(super) async fn enqueue(
         hold(&all.webhook_deliveries, webhook).await?;
         return Ok(Enqueued::Overflow);
     }
-    let mut made = tried(delivery)?;
-    made.extend(doc! {
-        "_id": id,
-        "n": number,
-        "webhook": webhook,
-        "owner": endpoint.get("owner").cloned(),
-        "event": codec::oid(delivery.event.bytes()),
-        "name": &delivery.name,
-        "body": &delivery.body,
-        "createdAt": delivery.created_at.as_microsecond(),
-        "lease": 0_i64,
-    });
+    let owner = UserId::from_bytes(codec::id(&endpoint, "owner")?);
+    let made = document(delivery, owner, number, 0)?;
     match all.webhook_deliveries.insert_one(made).await {
         Ok(_) => Ok(Enqueued::New),
         Err(error) if codec::is_duplicate(&error) => Ok(Enqueued::Known),
         Err(error) => Err(Failed::write(&error)),
     }
+}
+
+/// A delivery as it stands, claimed until `lease` (0 for by nobody).
+pub(in crate::store::mongo) fn document(
+    delivery: &WebhookDelivery,
+    owner: UserId,
+    number: i64,
+    lease: i64,
+) -> Result<Document, StoreError> {
+    let mut made = tried(delivery)?;
+    made.extend(doc! {
+        "_id": codec::oid(delivery.id.bytes()),
+        "n": number,
+        "webhook": codec::oid(delivery.webhook.bytes()),
+        "owner": codec::oid(owner.bytes()),
+        "event": codec::oid(delivery.event.bytes()),
+        "name": &delivery.name,
+        "body": &delivery.body,
+        "createdAt": delivery.created_at.as_microsecond(),
+        "lease": lease,
+    });
+    Ok(made)
 }
 
 /// What an attempt changes.

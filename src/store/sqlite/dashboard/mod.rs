@@ -82,7 +82,7 @@ fn orders(connection: &Connection, seller: UserId, skip: u64, limit: u32) -> Res
     Ok(Page { rows, total: codec::count(connection, sql, [seller.as_slice()])? })
 }
 
-fn order(connection: &Connection, id: OrderId) -> Result<Option<OrderRow>, StoreError> {
+pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<OrderRow>, StoreError> {
     let lines = codec::all(
         connection,
         "SELECT seller, product, title, quantity, price_minor, currency FROM dashboard_lines

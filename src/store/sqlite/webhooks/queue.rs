@@ -22,6 +22,9 @@ use crate::{
 const DELIVERY: &str = "d.id, d.webhook, d.event, d.name, d.body, d.attempts, d.tries, d.state, d.due_at, d.created_at";
 /// How many they are.
 const DELIVERY_WIDTH: usize = 10;
+/// The same, and behind them what [`delivery_besides`] reads.
+pub(in crate::store::sqlite) const DELIVERY_AND_MORE: &str = "d.id, d.webhook, d.event, d.name, d.body, d.attempts, \
+     d.tries, d.state, d.due_at, d.created_at, d.seq, d.owner, coalesce(d.lease, 0)";
 
 const fn state_number(state: DeliveryState) -> i64 {
     match state {
@@ -218,7 +221,12 @@ pub(super) fn log(
     Ok(Page { rows, total: codec::count(connection, sql, [webhook.as_slice()])? })
 }
 
-fn delivery(row: &Row<'_>) -> Result<WebhookDelivery, StoreError> {
+/// A delivery's place in the log, whose it is, and until when it is claimed.
+pub(in crate::store::sqlite) fn delivery_besides(row: &Row<'_>) -> Result<(u64, UserId, i64), StoreError> {
+    Ok((row.get(DELIVERY_WIDTH)?, codec::id(row, DELIVERY_WIDTH + 1)?, row.get(DELIVERY_WIDTH + 2)?))
+}
+
+pub(in crate::store::sqlite) fn delivery(row: &Row<'_>) -> Result<WebhookDelivery, StoreError> {
     let state: i64 = row.get(7)?;
     let due_at: Option<i64> = row.get(8)?;
     let attempts: Vec<Attempt> = codec::document(row, 5)?;

@@ -1,0 +1,222 @@
+//! `microbazaar migrate`: moves an embedded shop to MongoDB.
+//!
+//! Records are read in batches and written in batches, each noted in the database when it is
+//! written; a move that was cut off goes on from there. What was not noted is written again,
+//! which changes nothing.
+//!
+//! **Invariant:** the folder that is moved stays as it is, nobody serves it meanwhile, and no
+//! node opens the database before every count agrees.
+
+mod pictures;
+mod text;
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use secrecy::SecretString;
+
+use self::text::Progress;
+use crate::{
+    config::{Config, ConfigError, DataDir},
+    domain::Timestamp,
+    store::{
+        StoreError,
+        mongo::{Import, ImportError, MongoOptions},
+        moving::{Kind, Record},
+        sqlite::{Batch, Export, Records, SqliteStore},
+    },
+};
+
+/// How long one batch may take.
+const WITHIN: Duration = Duration::from_secs(60);
+/// The pauses before a batch is tried again; after the last the move is cut off.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+];
+/// What is over so soon after counting is not counted: it may go at any moment.
+const OVER_SOON: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
+
+/// A move, as it is asked for.
+#[derive(Debug, Clone)]
+pub struct Migration<'a> {
+    /// The data directory to move from.
+    pub from: &'a Path,
+    /// The address of the server to move to.
+    pub to: SecretString,
+    /// Begins the name of each service's database.
+    pub prefix: String,
+    /// How much is read and written at once.
+    pub batch: Batch,
+}
+
+/// How many records of a kind there are, here and there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Which.
+    pub kind: Kind,
+    /// In the folder.
+    pub from: u64,
+    /// In the database.
+    pub to: u64,
+}
+
+/// What came of a move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// It is done, and these counts agree.
+    Now(Vec<Counted>),
+    /// It was done then, and nothing was done now.
+    Before(Timestamp),
+}
+
+/// Moves the shop and prints what was moved.
+///
+/// # Errors
+/// One sentence: the folder has no shop or is in use, the database is away, in use or holds
+/// another shop, or counts differ.
+pub fn command(config: &Config, from: Option<&Path>, to: Option<SecretString>) -> Result<()> {
+    let Some(to) = to.or_else(|| config.mongo.uri.clone()) else {
+        return Err(ConfigError::new("mongo.uri", "must be given, or --to: where the shop is to be moved").into());
+    };
+    let migration = Migration {
+        from: from.unwrap_or(&config.data_dir),
+        to,
+        prefix: config.mongo.database_prefix.clone(),
+        batch: Batch { rows: 500, bytes: 4 << 20 },
+    };
+    let mut progress = Progress::default();
+    let moved = actix_rt::System::new().block_on(migration.run(&mut |kind, done, all| {
+        progress.tell(kind, done, all);
+        Ok(())
+    }))?;
+    super::commands::print(&text::result(&migration, &moved));
+    Ok(())
+}
+
+/// Is told how far a kind is, of how many, after each batch; an error cuts the move off there.
+pub type Told<'a> = &'a mut dyn FnMut(Kind, u64, u64) -> Result<()>;
+
+impl Migration<'_> {
+    /// Moves the shop.
+    ///
+    /// # Errors
+    /// As [`command`].
+    pub async fn run(&self, told: Told<'_>) -> Result<Moved> {
+        let folder = self.from.display();
+        if !SqliteStore::is_in(self.from) {
+            bail!("there is no shop in {folder}");
+        }
+        let _alone = DataDir::lock(self.from)?;
+        let export = Export::open(self.from).with_context(|| format!("the shop in {folder} cannot be read"))?;
+        let mut options = MongoOptions::new(self.to.clone(), self.prefix.clone());
+        options.deadline = WITHIN;
+        let import = Import::open(options).await.context("the database cannot be used")?;
+        let moved = self.take_in(&export, &import, told).await;
+        let closed = import.close().await;
+        let moved = moved?;
+        closed.context("the database was not left in time")?;
+        Ok(moved)
+    }
+
+    async fn take_in(&self, export: &Export, import: &Import, told: Told<'_>) -> Result<Moved> {
+        let begun = match import.begin(&export.fingerprint()?, Timestamp::now()).await {
+            Ok(begun) => begun,
+            Err(ImportError::Store(error)) => return Err(error).context("the database cannot be used"),
+            Err(refusal) => bail!(
+                "the shop is not moved to the databases {}*: {refusal}; empty them, or set another mongo.database_prefix",
+                self.prefix
+            ),
+        };
+        if let Some(at) = begun.finished {
+            return Ok(Moved::Before(at));
+        }
+        for kind in Kind::ALL {
+            let done = begun.written.get(kind.name()).copied().unwrap_or(0);
+            self.move_kind(export, import, kind, done, begun.at, told).await?;
+        }
+        let counts = self.counts(export, import).await?;
+        let differing: Vec<&Counted> = counts.iter().filter(|counted| counted.from != counted.to).collect();
+        if !differing.is_empty() {
+            bail!("{}", text::differing(&differing));
+        }
+        patiently(async || import.finish(Timestamp::now()).await).await?;
+        Ok(Moved::Now(counts))
+    }
+
+    /// Moves what is left of a kind after the first `done`.
+    async fn move_kind(
+        &self,
+        export: &Export,
+        import: &Import,
+        kind: Kind,
+        mut done: u64,
+        at: Timestamp,
+        told: Told<'_>,
+    ) -> Result<()> {
+        let all = self.count(export, kind, at).await?;
+        let mut records = self.read(export, kind, done, at)?;
+        told(kind, done, all)?;
+        while let Some(batch) = records.recv().await {
+            let batch = batch.with_context(|| format!("the {} cannot be read", kind.name()))?;
+            done += u64::try_from(batch.len())?;
+            let written = patiently(async || import.write(kind, batch.clone(), done).await).await;
+            written.with_context(|| format!("the {} cannot be written; begin again to go on", kind.name()))?;
+            told(kind, done, all)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, export: &Export, kind: Kind, skip: u64, at: Timestamp) -> Result<Records> {
+        match kind {
+            Kind::Pictures => Ok(pictures::read(self.from, skip, self.batch)?),
+            kind => Ok(export.read(kind, skip, at, self.batch)?),
+        }
+    }
+
+    async fn count(&self, export: &Export, kind: Kind, now: Timestamp) -> Result<u64> {
+        match export.count(kind, now)? {
+            Some(count) => Ok(count),
+            None => Ok(pictures::count(self.from).await?),
+        }
+    }
+
+    async fn counts(&self, export: &Export, import: &Import) -> Result<Vec<Counted>> {
+        let soon = Timestamp::now().saturating_add(OVER_SOON).unwrap_or(Timestamp::MAX);
+        let mut counts = vec![];
+        for kind in Kind::ALL {
+            let from = self.count(export, kind, soon).await?;
+            let to = patiently(async || import.count(kind, soon).await).await?;
+            counts.push(Counted { kind, from, to });
+        }
+        Ok(counts)
+    }
+}
+
+/// Tries again what the database did not do, after growing pauses.
+async fn patiently<T>(work: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for pause in PAUSES {
+        match work().await {
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Deadline | StoreError::Busy)) => {
+                tracing::warn!(%error, "the database is asked again soon");
+                tokio::time::sleep(pause).await;
+            }
+            answer => return answer,
+        }
+    }
+    work().await
+}
+
+/// The records of a kind that is read by a thread from elsewhere than the store.
+fn sent(work: impl FnOnce(&dyn Fn(Vec<Record>) -> bool) -> Result<(), StoreError> + Send + 'static) -> Records {
+    let (send, records) = tokio::sync::mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = work(&|batch| send.blocking_send(Ok(batch)).is_ok()) {
+            let _gone = send.blocking_send(Err(error));
+        }
+    });
+    records
+}

@@ -1,0 +1,134 @@
+//! Which documents a record becomes, and where they stand.
+
+use bson::{Bson, Document, doc};
+use mongodb::Collection;
+
+use super::super::{
+    accounts, carts, codec, dashboard::apply, engine::Collections, mailbox, orders, outbox, payments, pictures,
+    products, shared, stock, webhooks,
+};
+use crate::{
+    domain::event::{Envelope, Event},
+    store::{StoreError, moving::Record, products::ProductChange},
+};
+
+/// A document on its way to its place.
+pub(super) type Placed = (Collection<Document>, Document);
+
+/// The documents of a record; of an event none, for it stands in another document.
+pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>, StoreError> {
+    let (place, document) = match record {
+        Record::User(user) => {
+            (&all.users, versioned(codec::oid(user.id.bytes()).into(), user.version, accounts::fields(&user)?)?)
+        }
+        Record::DeadToken(jti, expires_at) => (&all.dead_tokens, named(jti, accounts::dead_until(expires_at))),
+        Record::Counter(value) => {
+            (&all.counters, doc! { "_id": "products", "value": codec::long(value)?, "onTheirWay": [] })
+        }
+        Record::Product { seller, version, change } => {
+            let ProductChange { sequence, id, product } = *change;
+            let mut fields = match &product {
+                Some(product) => products::fields(product)?,
+                None => doc! { "seller": codec::oid(seller.bytes()), "gone": true, "doc": Bson::Null },
+            };
+            fields.insert("sequence", codec::long(sequence)?);
+            (&all.products, versioned(codec::oid(id.bytes()).into(), version, fields)?)
+        }
+        Record::Picture(name, bytes) => (&all.files, named(name, shared::file(bytes))),
+        Record::HostedPicture(record, announced) => (&all.pictures, pictures::document(&record, announced)),
+        Record::Stock(level) => (&all.stock, stock::stock_document(&level)?),
+        Record::Reservation(reservation, fence) => {
+            let (reservation, shares) = stock::reservation_documents(&reservation, fence)?;
+            let mut placed: Vec<Placed> = shares.into_iter().map(|share| (all.shares.clone(), share)).collect();
+            placed.push((all.reservations.clone(), reservation));
+            return Ok(placed);
+        }
+        Record::Cart(cart) => (&all.carts, carts::document(&cart, cart.version)?),
+        Record::Order(order) => {
+            (&all.orders, versioned(codec::oid(order.id.bytes()).into(), order.version, orders::fields(&order)?)?)
+        }
+        Record::IdempotencyKey(user, key) => {
+            (&all.idempotency_keys, named(orders::key_name(user, &key.key), orders::key_fields(&key)))
+        }
+        Record::Payment(payment) => {
+            let fields = payments::fields(&payment)?;
+            (&all.payments, versioned(codec::oid(payment.id.bytes()).into(), payment.version, fields)?)
+        }
+        Record::Report(kept) => (&all.webhooks_seen, payments::report_document(kept)),
+        Record::SandboxPage(key, page) => (&all.sandbox, named(key, doc! { "json": codec::text(&page)? })),
+        Record::Mail(mail, lease) => {
+            // So that one which was written before is known.
+            (&all.mails, named(codec::long(mail.id)?, mailbox::document(&mail, lease)?))
+        }
+        Record::Webhook(webhook, place) => {
+            let mut document = webhooks::document(&webhook)?;
+            document.insert("slot", i64::from(place));
+            (&all.webhook_endpoints, document)
+        }
+        Record::WebhookDelivery { delivery, sequence, owner, lease } => {
+            (&all.webhook_deliveries, webhooks::queue::document(&delivery, owner, codec::long(sequence)?, lease)?)
+        }
+        Record::DashboardOrder(row) => {
+            let mut fields = apply::order(&row)?;
+            fields.insert("version", codec::long(row.version)?);
+            (&all.dashboard_orders, named(codec::oid(row.id.bytes()), fields))
+        }
+        Record::DashboardProduct { id, seller, version, document } => {
+            let mut fields = match &document {
+                Some(document) => doc! { "version": codec::long(version)?, "json": codec::text(document)? },
+                None => apply::gone(),
+            };
+            if let Some(seller) = seller {
+                fields.insert("seller", codec::oid(seller.bytes()));
+            }
+            (&all.dashboard_products, named(codec::oid(id.bytes()), fields))
+        }
+        Record::DashboardNote { kind, id, document } => {
+            (&all.dashboard_notes, named(doc! { "kind": kind, "id": id }, doc! { "json": codec::text(&document)? }))
+        }
+        Record::DashboardApplied(event) => {
+            (&all.dashboard_applied, named(codec::oid(event.bytes()), doc! { "forgetAt": apply::forget_at() }))
+        }
+        Record::Parked(parked) => {
+            let mut fields = outbox::row(&parked)?;
+            fields.insert("n", codec::long(parked.id)?);
+            // Two tries of one message may have been parked with one name.
+            (&all.parked, named(format!("{}:{}", outbox::parked_name(&parked), parked.id), fields))
+        }
+        Record::Event(..) => return Ok(vec![]),
+    };
+    Ok(vec![(place.clone(), document)])
+}
+
+fn named(id: impl Into<Bson>, mut fields: Document) -> Document {
+    fields.insert("_id", id);
+    fields
+}
+
+/// A document whose versions are counted and that carries events.
+fn versioned(id: Bson, version: u64, mut fields: Document) -> Result<Document, StoreError> {
+    fields.extend(doc! { "version": codec::long(version)?, "outbox": [] });
+    Ok(named(id, fields))
+}
+
+/// The collection of the document that an event tells of.
+pub(super) fn carrier<'a>(all: &'a Collections, envelope: &Envelope) -> &'a Collection<Document> {
+    match &envelope.event {
+        Event::UserCreated(_) => &all.users,
+        Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => &all.products,
+        Event::StockChanged(_) => &all.stock,
+        Event::OrderCreated(_)
+        | Event::OrderConfirmed(_)
+        | Event::OrderUpdated(_)
+        | Event::OrderShipped(_)
+        | Event::OrderDelivered(_)
+        | Event::OrderCancelled(_) => &all.orders,
+        Event::PaymentCreated(_)
+        | Event::PaymentInitiated(_)
+        | Event::PaymentCompleted(_)
+        | Event::PaymentFailed { .. }
+        | Event::PaymentUpdated(_)
+        | Event::PaymentRefunded { .. }
+        | Event::PaymentDisputed { .. } => &all.payments,
+    }
+}

@@ -1,0 +1,234 @@
+//! Takes in a shop that another store kept.
+//!
+//! A note in the database says of which shop, and how far each kind was written, so that a move
+//! which was cut off goes on. What was written and not noted is found by its id and left alone.
+//!
+//! **Invariant:** nothing is written into a database that holds anything of another shop, and no
+//! node opens one that is not whole.
+
+mod documents;
+mod write;
+
+use std::collections::HashMap;
+
+use bson::{Bson, Document, doc};
+
+use super::{
+    MongoOptions,
+    codec::{self, Failed},
+    engine::Engine,
+    indexes,
+};
+use crate::{
+    domain::Timestamp,
+    store::{
+        OutboxStore, StoreError,
+        moving::{Kind, Record},
+    },
+};
+
+/// The id of the note.
+const NOTE: &str = "moved";
+
+/// Why a shop is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// Something else was moved there.
+    #[error("they hold what was moved there from another folder, or from this one before it was served again")]
+    OtherShop,
+    /// There are documents.
+    #[error("there are documents in {0} already")]
+    NotEmpty(String),
+    /// A node has them open.
+    #[error("a node serves a shop from them now")]
+    InUse,
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What the note said, or says now.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// When the move began.
+    pub at: Timestamp,
+    /// When it was finished, if it is.
+    pub finished: Option<Timestamp>,
+    /// How many records of each kind were written and noted.
+    pub written: HashMap<&'static str, u64>,
+}
+
+/// A database that takes a shop in.
+pub struct Import {
+    engine: Engine,
+}
+
+impl Import {
+    /// Connects, and makes the indexes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the address is wrong, or the server away.
+    pub async fn open(options: MongoOptions) -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::start(options).await? })
+    }
+
+    /// Begins the move of the shop with this fingerprint, or goes on with it.
+    ///
+    /// # Errors
+    /// [`ImportError`] when the database holds another shop, or is in use.
+    pub async fn begin(&self, fingerprint: &str, now: Timestamp) -> Result<Begun, ImportError> {
+        if let Some(begun) = self.note(fingerprint).await? {
+            return Ok(begun);
+        }
+        self.expect_empty(now).await?;
+        indexes::ensure(&self.engine).await?;
+        let notes = self.engine.collections.migration();
+        let made = doc! { "_id": NOTE, "of": fingerprint, "at": now.as_microsecond(), "written": {} };
+        let noted = async move {
+            match notes.insert_one(made).await {
+                Err(error) if !codec::is_duplicate(&error) => Err(Failed::write(&error)),
+                _ => Ok(()),
+            }
+        };
+        self.engine.run(noted).await?;
+        // Whoever was quicker may have another shop.
+        self.note(fingerprint).await?.ok_or(ImportError::OtherShop)
+    }
+
+    /// Writes records of a kind of which `after` are written then, and notes that. Repeating it is
+    /// harmless.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn write(&self, kind: Kind, records: Vec<Record>, after: u64) -> Result<(), StoreError> {
+        write::all(&self.engine, records).await?;
+        let field = format!("written.{}", kind.name());
+        self.put_note(doc! { field: codec::long(after)? }).await
+    }
+
+    /// How many records of a kind are there, leaving out those that are over at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, kind: Kind, now: Timestamp) -> Result<u64, StoreError> {
+        let all = &self.engine.collections;
+        let lives = doc! { "expiresAt": { "$gt": now.as_microsecond() } };
+        let (collection, filter) = match kind {
+            Kind::Users => (&all.users, doc! {}),
+            Kind::DeadTokens => (&all.dead_tokens, lives),
+            Kind::Counters => (&all.counters, doc! {}),
+            Kind::Products => (&all.products, doc! {}),
+            Kind::Pictures => (&all.files, doc! {}),
+            Kind::HostedPictures => (&all.pictures, doc! {}),
+            Kind::Stock => (&all.stock, doc! {}),
+            Kind::Reservations => (&all.reservations, doc! {}),
+            Kind::Carts => (&all.carts, doc! {}),
+            Kind::Orders => (&all.orders, doc! {}),
+            Kind::IdempotencyKeys => (&all.idempotency_keys, lives),
+            Kind::Payments => (&all.payments, doc! {}),
+            Kind::Reports => (&all.webhooks_seen, doc! {}),
+            Kind::Sandbox => (&all.sandbox, doc! {}),
+            Kind::Mails => (&all.mails, doc! {}),
+            Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
+            Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
+            Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),
+            Kind::DashboardProducts => (&all.dashboard_products, doc! {}),
+            Kind::DashboardNotes => (&all.dashboard_notes, doc! {}),
+            Kind::DashboardApplied => (&all.dashboard_applied, doc! {}),
+            Kind::Parked => (&all.parked, doc! {}),
+            Kind::Events => return self.engine.depth().await,
+        };
+        let collection = collection.clone();
+        self.engine.run(async move { codec::counted(&collection, filter).await }).await
+    }
+
+    /// Notes that all is here: from now on nodes open the database.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finish(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.put_note(doc! { "finishedAt": now.as_microsecond() }).await
+    }
+
+    /// Ends the connections.
+    ///
+    /// # Errors
+    /// When they do not end in time; nothing is lost by that.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let client = self.engine.collections.users.client().clone();
+        self.engine
+            .run(async move {
+                client.shutdown().immediate(true).await;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn put_note(&self, fields: Document) -> Result<(), StoreError> {
+        let notes = self.engine.collections.migration();
+        self.engine
+            .run(async move {
+                let noted = notes.update_one(doc! { "_id": NOTE }, doc! { "$set": fields }).await;
+                noted.map(|_| ()).map_err(|error| Failed::write(&error))
+            })
+            .await
+    }
+
+    /// The note of this shop, if there is one.
+    async fn note(&self, fingerprint: &str) -> Result<Option<Begun>, ImportError> {
+        let Some(note) = note(&self.engine).await? else { return Ok(None) };
+        if codec::string(&note, "of")? != fingerprint {
+            return Err(ImportError::OtherShop);
+        }
+        let mut written = HashMap::new();
+        for kind in Kind::ALL {
+            let fields = note.get_document("written").map_err(codec::corrupt)?;
+            if fields.contains_key(kind.name()) {
+                written.insert(kind.name(), codec::count(fields, kind.name())?);
+            }
+        }
+        Ok(Some(Begun {
+            at: codec::time(codec::whole(&note, "at")?)?,
+            finished: codec::optional_time(&note, "finishedAt")?,
+            written,
+        }))
+    }
+
+    /// Refuses a database in which there is anything, or that a node uses.
+    async fn expect_empty(&self, now: Timestamp) -> Result<(), ImportError> {
+        let all = self.engine.collections.clone();
+        let used = doc! { "until": { "$gt": now.as_microsecond() } };
+        self.engine
+            .run(async move {
+                for collection in all.all() {
+                    if collection.find_one(doc! {}).await.map_err(|error| Failed::read(&error))?.is_some() {
+                        return Err(ImportError::NotEmpty(collection.namespace().to_string()));
+                    }
+                }
+                let mut leases: Vec<_> = all.with_outbox().into_iter().map(|outbox| outbox.leases).collect();
+                leases.push(all.parked_leases());
+                for lease in leases {
+                    if codec::counted(&lease, used.clone()).await? > 0 {
+                        return Err(ImportError::InUse);
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+async fn note(engine: &Engine) -> Result<Option<Document>, StoreError> {
+    let notes = engine.collections.migration();
+    engine.run(async move { notes.find_one(doc! { "_id": NOTE }).await.map_err(|error| Failed::read(&error)) }).await
+}
+
+/// Refuses a database into which a shop is being moved.
+pub(super) async fn expect_whole(engine: &Engine) -> Result<(), StoreError> {
+    match note(engine).await? {
+        Some(note) if matches!(note.get("finishedAt"), None | Some(Bson::Null)) => {
+            Err(StoreError::Unavailable("a shop is being moved there; let microbazaar migrate finish".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}

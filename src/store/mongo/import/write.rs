@@ -1,0 +1,86 @@
+//! Writes a batch of records; what is there already stays as it is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bson::{Document, doc};
+use futures_util::future::try_join_all;
+use mongodb::{
+    Collection,
+    error::{Error, ErrorKind},
+};
+
+use super::{
+    super::{
+        codec::{self, DUPLICATE_KEY, Failed},
+        engine::{Collections, Engine},
+    },
+    documents::{carrier, documents},
+};
+use crate::{
+    domain::event::Envelope,
+    store::{StoreError, moving::Record},
+};
+
+/// Writes all, each once.
+pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), StoreError> {
+    let collections = engine.collections.clone();
+    let mut by_place: BTreeMap<String, (Collection<Document>, Vec<Document>)> = BTreeMap::new();
+    let mut events: HashMap<String, Vec<(u64, Envelope)>> = HashMap::new();
+    for record in records {
+        if let Record::Event(sequence, envelope) = record {
+            events.entry(envelope.event.aggregate_id()).or_default().push((sequence, *envelope));
+            continue;
+        }
+        for (place, document) in documents(&collections, record)? {
+            let name = place.namespace().to_string();
+            by_place.entry(name).or_insert_with(|| (place, vec![])).1.push(document);
+        }
+    }
+    engine
+        .run(async move {
+            for (place, documents) in by_place.into_values() {
+                insert(&place, documents).await?;
+            }
+            let collections = &collections;
+            try_join_all(events.into_values().map(|of_one| hang(collections, of_one))).await.map(|_| ())
+        })
+        .await
+}
+
+async fn insert(place: &Collection<Document>, documents: Vec<Document>) -> Result<(), StoreError> {
+    match place.insert_many(&documents).ordered(false).await {
+        Err(error) if !all_there(&error) => Err(Failed::write(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the error tells of nothing but documents that are there already.
+fn all_there(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::InsertMany(refused) => {
+            refused.write_concern_error.is_none()
+                && refused
+                    .write_errors
+                    .as_ref()
+                    .is_some_and(|each| each.iter().all(|refused| refused.code == DUPLICATE_KEY))
+        }
+        _ => false,
+    }
+}
+
+/// Hangs events of one document on it, in their order, each once.
+async fn hang(all: &Collections, events: Vec<(u64, Envelope)>) -> Result<(), StoreError> {
+    for (sequence, envelope) in events {
+        let (place, number) = (carrier(all, &envelope), codec::long(sequence)?);
+        let id: bson::oid::ObjectId = envelope.event.aggregate_id().parse().map_err(codec::corrupt)?;
+        let waiting = codec::waiting(sequence, &envelope)?;
+        let without = doc! { "_id": id, "outbox.n": { "$ne": number } };
+        let hung = place.update_one(without, doc! { "$push": { "outbox": waiting } }).await;
+        let hung = hung.map_err(|error| Failed::write(&error))?.matched_count == 1;
+        if !hung && codec::counted(place, doc! { "_id": id }).await? == 0 {
+            let name = envelope.event.name();
+            return Err(codec::corrupt(format!("the event {sequence} ({name}) tells of {id}, which is not there")));
+        }
+    }
+    Ok(())
+}

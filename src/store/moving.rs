@@ -1,0 +1,218 @@
+//! A whole shop, record by record, on its way from one store into another.
+//!
+//! The store that gives reads its rows into [`Record`]s (`sqlite::export`), the store that takes
+//! writes them as documents (`mongo::import`); both with the readers and writers of their adapters.
+//!
+//! **Invariant:** a kind's records come in the same order each time, so that their number says
+//! how far it was moved.
+
+use serde_json::Value;
+
+use super::{
+    dashboard::OrderRow, mailbox::MailRecord, orders::IdempotencyKey, outbox::Parked, payments::KeptReport,
+    pictures::PictureRecord, products::ProductChange,
+};
+use crate::domain::{
+    Timestamp,
+    cart::Cart,
+    event::Envelope,
+    ids::{EventId, ProductId, UserId},
+    inventory::{Reservation, StockLevel},
+    order::Order,
+    payment::Payment,
+    user::User,
+    webhook::{Webhook, WebhookDelivery},
+};
+
+/// What a shop consists of, each moved by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Users.
+    Users,
+    /// Tokens that are dead before their time.
+    DeadTokens,
+    /// The number of the last change to a product.
+    Counters,
+    /// Products, deleted ones as tombstones.
+    Products,
+    /// Files of pictures.
+    Pictures,
+    /// What another program hosts of the pictures.
+    HostedPictures,
+    /// Stock.
+    Stock,
+    /// Reservations.
+    Reservations,
+    /// Carts.
+    Carts,
+    /// Orders.
+    Orders,
+    /// Keys under which orders were made.
+    IdempotencyKeys,
+    /// Payments.
+    Payments,
+    /// The gateway's reports.
+    Reports,
+    /// The sandbox gateway's books.
+    Sandbox,
+    /// Mails and what became of them.
+    Mails,
+    /// Webhooks that somebody registered.
+    Webhooks,
+    /// What is on its way to them, and the log of it.
+    WebhookDeliveries,
+    /// The seller dashboard's orders.
+    DashboardOrders,
+    /// The seller dashboard's products.
+    DashboardProducts,
+    /// The seller dashboard's notes.
+    DashboardNotes,
+    /// Which events the seller dashboard has seen.
+    DashboardApplied,
+    /// Messages that a consumer could not handle.
+    Parked,
+    /// Events that were not delivered yet.
+    Events,
+}
+
+impl Kind {
+    /// All, in the order in which they are moved: what an event tells of stands before it.
+    pub const ALL: [Self; 23] = [
+        Self::Users,
+        Self::DeadTokens,
+        Self::Counters,
+        Self::Products,
+        Self::Pictures,
+        Self::HostedPictures,
+        Self::Stock,
+        Self::Reservations,
+        Self::Carts,
+        Self::Orders,
+        Self::IdempotencyKeys,
+        Self::Payments,
+        Self::Reports,
+        Self::Sandbox,
+        Self::Mails,
+        Self::Webhooks,
+        Self::WebhookDeliveries,
+        Self::DashboardOrders,
+        Self::DashboardProducts,
+        Self::DashboardNotes,
+        Self::DashboardApplied,
+        Self::Parked,
+        Self::Events,
+    ];
+
+    /// Its name, in notes and for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::DeadTokens => "dead tokens",
+            Self::Counters => "counters",
+            Self::Products => "products",
+            Self::Pictures => "picture files",
+            Self::HostedPictures => "hosted pictures",
+            Self::Stock => "stock",
+            Self::Reservations => "reservations",
+            Self::Carts => "carts",
+            Self::Orders => "orders",
+            Self::IdempotencyKeys => "idempotency keys",
+            Self::Payments => "payments",
+            Self::Reports => "gateway reports",
+            Self::Sandbox => "sandbox",
+            Self::Mails => "mails",
+            Self::Webhooks => "webhooks",
+            Self::WebhookDeliveries => "webhook deliveries",
+            Self::DashboardOrders => "dashboard orders",
+            Self::DashboardProducts => "dashboard products",
+            Self::DashboardNotes => "dashboard notes",
+            Self::DashboardApplied => "dashboard events",
+            Self::Parked => "parked messages",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// One record, of the kind of its name.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// A user.
+    User(Box<User>),
+    /// A dead token's id, and until when it would have lived.
+    DeadToken(String, Timestamp),
+    /// The number of the last change to a product.
+    Counter(u64),
+    /// A product as of its last change, or its tombstone.
+    Product {
+        /// Whose.
+        seller: UserId,
+        /// The document's version.
+        version: u64,
+        /// The rest.
+        change: Box<ProductChange>,
+    },
+    /// A file, by its name.
+    Picture(String, Vec<u8>),
+    /// What another program hosts of a picture, and until when it was announced (microseconds).
+    HostedPicture(Box<PictureRecord>, i64),
+    /// A product's stock.
+    Stock(StockLevel),
+    /// A reservation, with the highest fence that it was called with.
+    Reservation(Reservation, u64),
+    /// A cart.
+    Cart(Box<Cart>),
+    /// An order.
+    Order(Box<Order>),
+    /// Whose key.
+    IdempotencyKey(UserId, IdempotencyKey),
+    /// A payment.
+    Payment(Box<Payment>),
+    /// A report, and what became of it.
+    Report(KeptReport),
+    /// A page, by its key.
+    SandboxPage(String, Value),
+    /// A mail, and until when somebody has claimed it (microseconds, 0 for nobody).
+    Mail(Box<MailRecord>, i64),
+    /// A webhook, and its place among its owner's.
+    Webhook(Box<Webhook>, u32),
+    /// A delivery.
+    WebhookDelivery {
+        /// The delivery.
+        delivery: Box<WebhookDelivery>,
+        /// Its place in the log.
+        sequence: u64,
+        /// Whose webhook it is for.
+        owner: UserId,
+        /// Until when somebody has claimed it (microseconds, 0 for nobody).
+        lease: i64,
+    },
+    /// An order of the seller dashboard.
+    DashboardOrder(Box<OrderRow>),
+    /// A product of the seller dashboard.
+    DashboardProduct {
+        /// Id.
+        id: ProductId,
+        /// Whose, if that was ever known.
+        seller: Option<UserId>,
+        /// The version that it was made from.
+        version: u64,
+        /// What is shown, `None` once the product is gone.
+        document: Option<Value>,
+    },
+    /// A note of the seller dashboard.
+    DashboardNote {
+        /// `user` or `payment`.
+        kind: String,
+        /// Id of what it tells of.
+        id: String,
+        /// The payload.
+        document: Value,
+    },
+    /// An event that the seller dashboard has seen.
+    DashboardApplied(EventId),
+    /// A message that a consumer could not handle.
+    Parked(Box<Parked>),
+    /// An event that was not delivered yet, with its place.
+    Event(u64, Box<Envelope>),
+}

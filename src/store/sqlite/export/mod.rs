@@ -1,0 +1,205 @@
+//! Reads the whole store out, for another one to take in.
+//!
+//! The file is opened for reading alone, so it stays as it is, also when whoever wrote it last
+//! was killed.
+//!
+//! **Invariant:** at most [`AHEAD`] batches are in memory besides the one that is being written.
+
+mod tables;
+
+use std::{
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use rusqlite::{Connection, Row, types::ValueRef};
+use tokio::sync::mpsc;
+
+use self::tables::{TABLES, Table};
+use super::{StoreError, connection, schema, spawn};
+use crate::{
+    domain::Timestamp,
+    store::moving::{Kind, Record},
+};
+
+/// Batches that wait to be taken.
+const AHEAD: usize = 2;
+
+/// How large a batch becomes: whichever comes first.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    /// Records.
+    pub rows: usize,
+    /// Bytes, roughly.
+    pub bytes: usize,
+}
+
+/// Records of one kind in their order, some at a time; an error is the last.
+pub type Records = mpsc::Receiver<Result<Vec<Record>, StoreError>>;
+
+/// A store that is read out, and that nobody writes to meanwhile.
+pub struct Export {
+    file: PathBuf,
+    connection: Connection,
+}
+
+impl Export {
+    /// Opens the store in the directory `dir`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none or it has another schema than this program's,
+    /// [`StoreError::Corrupt`] when it is damaged.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let file = dir.join(connection::FILE);
+        if !file.is_file() {
+            return Err(StoreError::Unavailable(format!("there is no data file {}", file.display())));
+        }
+        let named = |error| connection::named(&file, error);
+        let connection = connection::open_reader(&file).map_err(named)?;
+        schema::expect_current(&connection).map_err(named)?;
+        Ok(Self { connection, file })
+    }
+
+    /// Another one as soon as anybody has written to the store.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub fn fingerprint(&self) -> Result<String, StoreError> {
+        let look = |file: &Path| {
+            let about = std::fs::metadata(file)?;
+            let since = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            Ok((about.len(), since.as_nanos()))
+        };
+        let unreadable = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+        let (length, at) = look(&self.file).map_err(unreadable)?;
+        let mut log = self.file.clone().into_os_string();
+        log.push("-wal");
+        // Reading makes an empty one.
+        Ok(match look(Path::new(&log)).ok().filter(|(length, _)| *length > 0) {
+            Some((more, then)) => format!("{length} {at} {more} {then}"),
+            None => format!("{length} {at}"),
+        })
+    }
+
+    /// How many records of a kind there are, leaving out those that are over at `now`; `None` for a
+    /// kind that is not kept here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn count(&self, kind: Kind, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let Some(table) = table(kind) else { return Ok(None) };
+        let mut statement = self.connection.prepare(&format!("SELECT count(*) FROM {}", table.from))?;
+        let mut rows = query(&mut statement, now)?;
+        rows.next()?.map(|row| row.get(0).map_err(StoreError::from)).transpose()
+    }
+
+    /// Reads the records of a kind but the first `skip`, on a thread of its own; those that are over
+    /// at `now` are no records.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn read(&self, kind: Kind, skip: u64, now: Timestamp, batch: Batch) -> Result<Records, StoreError> {
+        let (send, records) = mpsc::channel(AHEAD);
+        let Some(table) = table(kind) else { return Ok(records) };
+        let file = self.file.clone();
+        spawn("store-export", move || {
+            if let Err(error) = send_all(&file, table, skip, now, batch, &send) {
+                let _gone = send.blocking_send(Err(connection::named(&file, error)));
+            }
+        })?;
+        Ok(records)
+    }
+}
+
+fn table(kind: Kind) -> Option<&'static Table> {
+    TABLES.iter().find(|table| table.kind == kind)
+}
+
+/// Runs a query that may ask for the time.
+fn query<'s>(statement: &'s mut rusqlite::Statement<'_>, now: Timestamp) -> Result<rusqlite::Rows<'s>, StoreError> {
+    if statement.parameter_count() > 0 {
+        statement.raw_bind_parameter(1, now.as_microsecond())?;
+    }
+    Ok(statement.raw_query())
+}
+
+fn send_all(
+    file: &Path,
+    table: &Table,
+    skip: u64,
+    now: Timestamp,
+    batch: Batch,
+    send: &mpsc::Sender<Result<Vec<Record>, StoreError>>,
+) -> Result<(), StoreError> {
+    let connection = connection::open_reader(file)?;
+    let Table { columns, from, order, read, .. } = table;
+    let mut statement = connection.prepare(&format!("SELECT {columns} FROM {from} ORDER BY {order}"))?;
+    let mut rows = query(&mut statement, now)?;
+    let (mut records, mut bytes, mut passed) = (vec![], 0, 0_u64);
+    while let Some(row) = rows.next()? {
+        passed += 1;
+        if passed <= skip {
+            continue;
+        }
+        bytes += weight(row)?;
+        records.push(read(&connection, row)?);
+        if records.len() >= batch.rows.max(1) || bytes >= batch.bytes {
+            bytes = 0;
+            if send.blocking_send(Ok(std::mem::take(&mut records))).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if !records.is_empty() {
+        let _gone = send.blocking_send(Ok(records));
+    }
+    Ok(())
+}
+
+/// How many bytes a row has, roughly.
+fn weight(row: &Row<'_>) -> Result<usize, StoreError> {
+    let mut bytes = 0;
+    for column in 0..row.as_ref().column_count() {
+        bytes += match row.get_ref(column)? {
+            ValueRef::Blob(value) | ValueRef::Text(value) => value.len(),
+            _ => 8,
+        };
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::{SqliteOptions, SqliteStore};
+
+    /// Tables that are read together with another.
+    const PARTS: [&str; 1] = ["dashboard_lines"];
+
+    #[test]
+    fn every_table_is_read_out() {
+        let dir = std::env::temp_dir().join(format!("microbazaar-export-{}", crate::domain::ids::UserId::generate()));
+        std::fs::create_dir_all(&dir).unwrap();
+        SqliteStore::open(&dir, SqliteOptions::default()).unwrap().close().unwrap();
+        let export = Export::open(&dir).unwrap();
+        let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let mut statement = export.connection.prepare(sql).unwrap();
+        let names = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        for name in names.map(Result::unwrap).filter(|name| !PARTS.contains(&name.as_str())) {
+            assert!(
+                TABLES.iter().any(|table| table.from.split(' ').next() == Some(name.as_str())),
+                "{name} is moved by no row of `tables::TABLES`: a shop that is moved would lose it"
+            );
+        }
+        for table in &TABLES {
+            let connection = &export.connection;
+            let sql = format!("SELECT {} FROM {} ORDER BY {}", table.columns, table.from, table.order);
+            connection.prepare(&sql).unwrap();
+            assert!(export.count(table.kind, Timestamp::now()).unwrap().is_some(), "{}", table.from);
+        }
+        assert_eq!(export.fingerprint().unwrap(), Export::open(&dir).unwrap().fingerprint().unwrap());
+        drop(statement);
+        drop(export);
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,119 @@
+//! Which row becomes which record.
+
+use rusqlite::{Connection, Row};
+
+use super::super::{
+    StoreError, accounts, carts, codec, dashboard, inventory, mailbox, orders, outbox, payments, pictures, products,
+    webhooks,
+};
+use crate::{
+    domain::ids::{EventId, UserId},
+    store::{
+        moving::{Kind, Record},
+        orders::IdempotencyKey,
+        products::ProductChange,
+    },
+};
+
+/// How one kind of record is read.
+pub(super) struct Table {
+    pub(super) kind: Kind,
+    /// What is read of each row.
+    pub(super) columns: &'static str,
+    /// The table, and which of its rows; `?1` is the time.
+    pub(super) from: &'static str,
+    /// The order, the same each time.
+    pub(super) order: &'static str,
+    pub(super) read: fn(&Connection, &Row<'_>) -> Result<Record, StoreError>,
+}
+
+const fn table(
+    kind: Kind,
+    columns: &'static str,
+    from: &'static str,
+    order: &'static str,
+    read: fn(&Connection, &Row<'_>) -> Result<Record, StoreError>,
+) -> Table {
+    Table { kind, columns, from, order, read }
+}
+
+/// Every kind that is in the file.
+pub(super) const TABLES: [Table; 22] = [
+    table(Kind::Users, "version, doc", "users", "id", |_, row| Ok(Record::User(Box::new(accounts::user(row)?)))),
+    table(Kind::DeadTokens, "jti, expires_at", "dead_tokens WHERE expires_at > ?1", "jti", |_, row| {
+        Ok(Record::DeadToken(row.get(0)?, codec::time(row.get(1)?)?))
+    }),
+    table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
+        Ok(Record::Counter(row.get(0)?))
+    }),
+    table(Kind::Products, "version, doc, sequence, id, deleted, seller", "products", "id", |_, row| {
+        let gone: bool = row.get(4)?;
+        let product = if gone { None } else { Some(products::product(row)?) };
+        let change = ProductChange { sequence: row.get(2)?, id: codec::id(row, 3)?, product };
+        Ok(Record::Product { seller: codec::id(row, 5)?, version: row.get(0)?, change: Box::new(change) })
+    }),
+    table(Kind::HostedPictures, pictures::COLUMNS_AND_ANNOUNCED, "pictures", "image", |_, row| {
+        Ok(Record::HostedPicture(Box::new(pictures::read_record(row)?), row.get(pictures::ANNOUNCED)?))
+    }),
+    table(Kind::Stock, inventory::LEVEL, "stock", "product", |_, row| Ok(Record::Stock(inventory::read_level(row)?))),
+    table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {
+        let (reservation, fence) = inventory::read_fenced(row)?;
+        Ok(Record::Reservation(reservation, fence))
+    }),
+    table(Kind::Carts, "version, doc", "carts", "user", |_, row| Ok(Record::Cart(Box::new(carts::cart(row)?)))),
+    table(Kind::Orders, "version, doc", "orders", "id", |_, row| Ok(Record::Order(Box::new(orders::order(row)?)))),
+    table(
+        Kind::IdempotencyKeys,
+        "key, request_hash, order_id, expires_at, user",
+        "idempotency_keys WHERE expires_at > ?1",
+        "user, key",
+        |_, row| {
+            let key: IdempotencyKey = orders::idempotency_key(row)?;
+            Ok(Record::IdempotencyKey(codec::id(row, 4)?, key))
+        },
+    ),
+    table(Kind::Payments, "version, doc", "payments", "id", |_, row| {
+        Ok(Record::Payment(Box::new(payments::payment(row)?)))
+    }),
+    table(Kind::Reports, payments::REPORT_AND_MORE, "webhooks", "event_id", |_, row| {
+        Ok(Record::Report(payments::kept_report(row)?))
+    }),
+    table(Kind::Sandbox, "key, page", "sandbox", "key", |_, row| {
+        Ok(Record::SandboxPage(row.get(0)?, codec::document(row, 1)?))
+    }),
+    table(Kind::Mails, mailbox::COLUMNS_AND_LEASE, "mails", "id", |_, row| {
+        Ok(Record::Mail(Box::new(mailbox::read_record(row)?), row.get(mailbox::LEASE)?))
+    }),
+    table(Kind::Webhooks, webhooks::COLUMNS_AND_PLACE, "webhook_endpoints", "id", |_, row| {
+        Ok(Record::Webhook(Box::new(webhooks::webhook(row)?), row.get(webhooks::PLACE)?))
+    }),
+    table(Kind::WebhookDeliveries, webhooks::DELIVERY_AND_MORE, "webhook_deliveries d", "d.seq", |_, row| {
+        let (sequence, owner, lease) = webhooks::delivery_besides(row)?;
+        Ok(Record::WebhookDelivery { delivery: Box::new(webhooks::delivery(row)?), sequence, owner, lease })
+    }),
+    table(Kind::DashboardOrders, "id", "dashboard_orders", "id", |connection, row| {
+        let found = dashboard::order(connection, codec::id(row, 0)?)?;
+        let found = found.ok_or_else(|| StoreError::Corrupt("a row that is not there".into()))?;
+        Ok(Record::DashboardOrder(Box::new(found)))
+    }),
+    table(Kind::DashboardProducts, "id, seller, version, gone, doc", "dashboard_products", "id", |_, row| {
+        let gone: bool = row.get(3)?;
+        let document = if gone { None } else { Some(codec::document(row, 4)?) };
+        // A row of a product that was gone before it was told of has no seller.
+        let seller: Option<UserId> = codec::id(row, 1).ok();
+        Ok(Record::DashboardProduct { id: codec::id(row, 0)?, seller, version: row.get(2)?, document })
+    }),
+    table(Kind::DashboardNotes, "kind, id, doc", "dashboard_notes", "kind, id", |_, row| {
+        Ok(Record::DashboardNote { kind: row.get(0)?, id: row.get(1)?, document: codec::document(row, 2)? })
+    }),
+    table(Kind::DashboardApplied, "event", "dashboard_applied", "event", |_, row| {
+        let event: EventId = codec::id(row, 0)?;
+        Ok(Record::DashboardApplied(event))
+    }),
+    table(Kind::Parked, outbox::PARKED, "parked", "id", |_, row| {
+        Ok(Record::Parked(Box::new(outbox::read_parked(row)?)))
+    }),
+    table(Kind::Events, "seq, doc", "outbox", "seq", |_, row| {
+        Ok(Record::Event(row.get(0)?, Box::new(codec::document(row, 1)?)))
+    }),
+];

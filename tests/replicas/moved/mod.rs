@@ -1,0 +1,216 @@
+//! An embedded shop that is moved to MongoDB.
+
+mod killed;
+mod shop;
+
+use std::path::Path;
+
+use microbazaar::{
+    app::migrate::{Counted, Migration, Moved},
+    domain::ids::UserId,
+    store::{
+        StoreError,
+        mongo::{MongoOptions, MongoStore},
+        moving::Kind,
+        sqlite::Batch,
+    },
+};
+use secrecy::SecretString;
+use serde_json::json;
+
+use self::shop::{Folder, People, Shop, config, leave_behind};
+
+/// Where the shop goes; the databases are gone after [`Target::drop`].
+struct Target {
+    uri: String,
+    prefix: String,
+}
+
+impl Target {
+    /// `None`, and a word about it, where there is no server.
+    fn new() -> Option<Self> {
+        let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
+            eprintln!("left out: TEST_MONGO_URI names no server");
+            return None;
+        };
+        Some(Self { uri, prefix: format!("mv_{}_", UserId::generate()) })
+    }
+
+    fn migration<'a>(&self, from: &'a Path, rows: usize) -> Migration<'a> {
+        let batch = Batch { rows, bytes: 1 << 20 };
+        Migration { from, to: SecretString::from(self.uri.as_str()), prefix: self.prefix.clone(), batch }
+    }
+
+    fn options(&self) -> MongoOptions {
+        MongoOptions::new(SecretString::from(self.uri.as_str()), self.prefix.clone())
+    }
+
+    async fn drop(self) {
+        MongoStore::open(self.options()).await.unwrap().drop_databases().await.unwrap();
+    }
+}
+
+/// An ended shop with something of everything.
+async fn embedded(folder: &Folder) -> People {
+    let shop = Shop::start(&config(folder, None)).await;
+    shop.ready().await;
+    let mut people = shop.fill().await;
+    shop.app.shutdown().await.unwrap();
+    leave_behind(folder, &mut people).await;
+    people
+}
+
+async fn whole(migration: &Migration<'_>) -> anyhow::Result<Moved> {
+    migration.run(&mut |_, _, _| Ok(())).await
+}
+
+fn of(counts: &[Counted], kind: Kind) -> u64 {
+    counts.iter().find(|counted| counted.kind == kind).unwrap().to
+}
+
+#[actix_rt::test]
+async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
+    let Some(target) = Target::new() else { return };
+    let (folder, node) = (Folder::new(), Folder::new());
+    let people = embedded(&folder).await;
+    let file = folder.0.join("microbazaar.db");
+    let before = std::fs::read(&file).unwrap();
+
+    // Cut off after each batch in turn; each time it goes on from there.
+    let migration = target.migration(&folder.0, 3);
+    let (mut cuts, mut told) = (0, vec![]);
+    let moved = loop {
+        let mut begun = None;
+        let mut cut_off = |kind, done, all| {
+            told.push((done, all));
+            let (of, from) = *begun.get_or_insert((kind, done));
+            if of != kind {
+                begun = Some((kind, done));
+            }
+            anyhow::ensure!(of != kind || from == done, "cut off");
+            Ok(())
+        };
+        match migration.run(&mut cut_off).await {
+            Ok(moved) => break moved,
+            Err(error) => assert_eq!(error.to_string(), "cut off"),
+        }
+        cuts += 1;
+        if cuts == 1 {
+            let refused = MongoStore::open(target.options()).await.err().unwrap();
+            assert!(matches!(&refused, StoreError::Unavailable(why) if why.contains("being moved")), "{refused}");
+        }
+    };
+    assert!(cuts > 20, "{cuts}");
+    assert!(told.iter().all(|(done, all)| done <= all));
+    let Moved::Now(counts) = &moved else { panic!("{moved:?}") };
+    assert!(counts.iter().all(|counted| counted.from == counted.to), "{counts:?}");
+    let some = |kind| (kind, of(counts, kind));
+    assert_eq!(some(Kind::Users), (Kind::Users, 6));
+    assert_eq!(some(Kind::Products), (Kind::Products, 3));
+    assert_eq!(some(Kind::Pictures), (Kind::Pictures, 8));
+    assert_eq!(some(Kind::Orders), (Kind::Orders, 4));
+    assert_eq!(some(Kind::Payments), (Kind::Payments, 2));
+    assert_eq!(some(Kind::Webhooks), (Kind::Webhooks, 3));
+    assert_eq!(some(Kind::Parked), (Kind::Parked, 3));
+    assert_eq!(some(Kind::Events), (Kind::Events, 9));
+    for kind in Kind::ALL {
+        assert!(of(counts, kind) > 0, "a shop with something of everything has {}", kind.name());
+    }
+    assert!(matches!(whole(&migration).await.unwrap(), Moved::Before(_)), "once is enough");
+    assert!(before == std::fs::read(&file).unwrap(), "the source is as it was");
+
+    // The same shop from the folder and from the database, side by side: what each user sees.
+    let old = Shop::start(&config(&folder, None)).await;
+    old.ready().await;
+    let new = Shop::start(&config(&node, Some((&target.uri, &target.prefix)))).await;
+    new.ready().await;
+    for shop in [&old, &new] {
+        shop.until("the late mail is there", async || !shop.mails(&people.unwelcomed).await.is_empty()).await;
+        shop.app.settle(std::time::Duration::from_secs(60)).await.unwrap();
+    }
+    // Each finishes by itself what the end of the old one left to do.
+    let mut differs = None;
+    for _look in 0..200 {
+        let (there, here) = (old.seen(&people).await, new.seen(&people).await);
+        let known = |(what, seen): (&String, &(u16, String))| {
+            (here[what] != *seen).then(|| format!("{what}:\n{seen:?}\n{:?}", here[what]))
+        };
+        differs = there.iter().find_map(known);
+        if differs.is_none() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(differs, None);
+    let there = new.seen(&people).await;
+    assert!(there.values().filter(|(status, _)| *status == 200).count() > 25, "{there:?}");
+    for email in people.emails().iter().chain([&people.unwelcomed]) {
+        assert_eq!(old.mails(email).await, new.mails(email).await, "{email}");
+        new.login(email).await;
+    }
+    assert_eq!(new.mails(&people.unwelcomed).await.len(), 1, "once");
+    assert_eq!(new.get("/api/auth/me", &people.dead).await.0, 401);
+    goes_on(&new, &people).await;
+    old.app.shutdown().await.unwrap();
+    assert_eq!(new.app.shutdown().await.unwrap().events_waiting, 0);
+    target.drop().await;
+}
+
+/// What was under way in the folder goes on over the database.
+async fn goes_on(shop: &Shop, people: &People) {
+    let asha = people.token("asha");
+    let orders = shop.json("/api/orders/me?status=PENDING", asha).await;
+    let open = orders["orders"][0].clone();
+    let (order, product) = (open["_id"].as_str().unwrap(), open["items"][0]["product"].as_str().unwrap());
+    let stock = async || shop.json(&format!("/api/inventory/{product}"), "").await;
+    assert_eq!(stock().await["reserved"], 1);
+    shop.pay(asha, order).await;
+    let path = format!("/api/orders/{order}");
+    shop.until("it is confirmed", async || shop.json(&path, asha).await["order"]["status"] == "CONFIRMED").await;
+    shop.until("its units are sold", async || stock().await["reserved"] == 0).await;
+    assert_eq!(stock().await["available"], 47);
+    // One that was sold before comes back to the shelf.
+    let confirmed = shop.json("/api/orders/me?status=CONFIRMED", asha).await;
+    let sold = confirmed["orders"].as_array().unwrap().iter().find(|sold| sold["_id"] != order).unwrap().clone();
+    shop.post(&format!("/api/orders/{}/cancel", sold["_id"].as_str().unwrap()), asha, &json!({})).await;
+    shop.until("its units are back", async || stock().await["available"] == 49).await;
+}
+
+#[actix_rt::test]
+async fn a_place_that_is_taken_is_refused() {
+    let Some(target) = Target::new() else { return };
+    let folders = [Folder::new(), Folder::new(), Folder::new()];
+    let refusal = async |from: &Folder| whole(&target.migration(&from.0, 100)).await.unwrap_err().to_string();
+    assert!(refusal(&folders[0]).await.contains("there is no shop in"));
+    Shop::start(&config(&folders[1], None)).await.app.shutdown().await.unwrap();
+    let nowhere = Migration { to: SecretString::from("nonsense"), ..target.migration(&folders[1].0, 100) };
+    let told = format!("{:#}", whole(&nowhere).await.unwrap_err());
+    assert!(told.contains("the address in mongo.uri is not one of MongoDB"), "{told}");
+    // A folder that is being served.
+    let serving = Shop::start(&config(&folders[0], None)).await;
+    assert!(refusal(&folders[0]).await.contains("is in use by another microbazaar process"));
+    serving.app.shutdown().await.unwrap();
+    // A database that is being served, empty or not.
+    let node = Shop::start(&config(&folders[2], Some((&target.uri, &target.prefix)))).await;
+    node.until("it is refused as in use", async || {
+        refusal(&folders[0]).await.contains("a node serves a shop from them now")
+    })
+    .await;
+    node.app.shutdown().await.unwrap();
+    // One that has been moved to, by another shop or by this one as it was.
+    assert!(matches!(whole(&target.migration(&folders[0].0, 100)).await.unwrap(), Moved::Now(_)));
+    assert!(refusal(&folders[1]).await.contains("what was moved there from another folder"));
+    let shop = Shop::start(&config(&folders[0], None)).await;
+    shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
+    shop.app.shutdown().await.unwrap();
+    assert!(refusal(&folders[0]).await.contains("from this one before it was served again"));
+    // One that was filled in no move at all.
+    let other = Target::new().unwrap();
+    let node = Shop::start(&config(&folders[2], Some((&other.uri, &other.prefix)))).await;
+    node.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
+    node.app.shutdown().await.unwrap();
+    let refused = whole(&other.migration(&folders[0].0, 100)).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("there are documents in {}auth.users already", other.prefix)), "{refused}");
+    target.drop().await;
+    other.drop().await;
+}
