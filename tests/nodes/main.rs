@@ -9,6 +9,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod agreement;
 mod fleet;
 mod node;
 mod shopper;
@@ -180,30 +181,7 @@ async fn each_peer_is_taken_away_and_given_back_in_the_middle_of_sales() {
         people.push(buyer.await.unwrap());
         assert!(!people.last().unwrap().1.is_empty(), "some were paid");
     }
-    // Late money may still turn an order over, so all is looked at anew each time.
-    let mut seen = String::new();
-    let settled = async {
-        loop {
-            let (mut confirmed, mut settled) = (0, true);
-            for (buyer, paid) in &people {
-                for order in buyer.orders().await {
-                    let id = shopper::text(&order["_id"]);
-                    let is_confirmed = order["status"] == "CONFIRMED";
-                    confirmed += u64::from(is_confirmed);
-                    settled &= order["status"] != "PENDING";
-                    settled &= is_confirmed || !paid.contains(&id) || refunded(buyer, &id).await;
-                }
-            }
-            let (stock, sales) = (seller.stock(&product).await, seller.sales().await);
-            seen = format!("confirmed {confirmed}, settled {settled}, stock {stock:?}, sales {sales}");
-            if settled && stock == (u64::from(STOCK) - confirmed, 0) && sales == confirmed {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    let in_time = tokio::time::timeout(fleet::DEADLINE, settled).await.is_ok();
-    assert!(in_time, "goods, money and figures agree in the end: {seen}");
+    agreement::until_all_agrees(&fleet, &seller, &product, STOCK, &people).await;
     drop((people, witness, seller));
     Arc::into_inner(fleet).unwrap().end().await;
 }
@@ -230,10 +208,6 @@ async fn a_peer_that_does_nothing_hangs_nobody() {
     seller.product(1).await;
     drop(seller);
     Arc::into_inner(fleet).unwrap().end().await;
-}
-
-async fn refunded(buyer: &Person, order: &str) -> bool {
-    buyer.get(&format!("/api/payments/order/{order}")).await.body["payment"]["status"] == "REFUNDED"
 }
 
 /// What needs a service that is away is answered with 503 and when to ask again; the rest goes on.
