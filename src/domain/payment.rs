@@ -149,6 +149,9 @@ fn grace(now: Timestamp) -> Option<Timestamp> {
 
 /// The longest pause between two tries.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// The same while the order is to be told of captured money: a service of our own, which costs
+/// little to ask.
+const UNSETTLED_MAX: SignedDuration = SignedDuration::from_secs(30);
 
 impl Payment {
     /// Who pays.
@@ -274,10 +277,13 @@ impl Payment {
         matches!(self.status, PaymentStatus::Successful | PaymentStatus::Refunded)
     }
 
-    /// What is left to do failed for now; the pause before the next try doubles up to an hour.
+    /// What is left to do failed for now; the pause before the next try doubles up to an hour, and
+    /// to half a minute while only the order has not heard of the money.
     pub fn retry_later(&mut self, now: Timestamp) {
         self.attempts = self.attempts.saturating_add(1);
-        let pause = SignedDuration::from_secs(1_i64 << self.attempts.min(12)).min(PAUSE_MAX);
+        let awaits_order = self.has_money() && !self.settled && self.pending_refund().is_none();
+        let longest = if awaits_order { UNSETTLED_MAX } else { PAUSE_MAX };
+        let pause = SignedDuration::from_secs(1_i64 << self.attempts.min(12)).min(longest);
         self.due_at = now.saturating_add(pause).ok();
     }
 
