@@ -1,6 +1,9 @@
 //! What must hold once everything is there again: goods, money and figures agree.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
 use microbazaar::bus::{
@@ -10,78 +13,84 @@ use microbazaar::bus::{
 
 use super::{
     fleet::{DEADLINE, Fleet},
+    sales::Bought,
     shopper::{Person, text},
 };
 
+/// Products by their ids, each with the units it had.
+pub type Stocked = [(String, u32)];
+
 /// How it is now.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seen {
-    /// Units of confirmed orders. An order may have more than one: putting a unit in the cart is
-    /// repeated when its answer was lost.
-    units: u64,
+    /// Units of confirmed orders, by product. An order may have more than one: putting a unit in
+    /// the cart is repeated when its answer was lost.
+    units: BTreeMap<String, u64>,
     /// Orders that wait, or whose money is neither kept nor back.
     open: Vec<String>,
-    /// On hand and reserved.
-    stock: (u64, u64),
+    /// Orders that were answered as placed and are not there.
+    lost: Vec<String>,
+    /// On hand and reserved, by product.
+    stock: BTreeMap<String, (u64, u64)>,
     /// Units sold, as the dashboard counts.
     sales: u64,
 }
 
 impl Seen {
-    async fn now(seller: &Person, product: &str, people: &[(Person, Vec<String>)]) -> Self {
+    async fn now(seller: &Person, products: &Stocked, people: &[(Person, Bought)]) -> Self {
         let mut seen = Self::default();
-        for (buyer, paid) in people {
+        for (buyer, bought) in people {
+            let mut known = BTreeSet::new();
             for order in buyer.orders().await {
                 let (id, status) = (text(&order["_id"]), text(&order["status"]));
                 if status == "CONFIRMED" {
-                    let items = order["items"].as_array().unwrap();
-                    seen.units += items.iter().map(|item| item["quantity"].as_u64().unwrap()).sum::<u64>();
-                } else if status == "PENDING" || paid.contains(&id) {
+                    for item in order["items"].as_array().unwrap() {
+                        *seen.units.entry(text(&item["product"])).or_default() += item["quantity"].as_u64().unwrap();
+                    }
+                } else if status == "PENDING" || bought.paid.contains(&id) {
                     let payment = buyer.get(&format!("/api/payments/order/{id}")).await.body["payment"].clone();
                     if status == "PENDING" || payment["status"] != "REFUNDED" {
                         seen.open.push(format!("{id} is {status}, its payment {payment}"));
                     }
                 }
+                known.insert(id);
             }
+            seen.lost.extend(bought.placed.iter().filter(|id| !known.contains(*id)).cloned());
         }
-        seen.stock = seller.stock(product).await;
+        for (product, _) in products {
+            seen.stock.insert(product.clone(), seller.stock(product).await);
+        }
         seen.sales = seller.sales().await;
         seen
     }
 
-    fn agrees(&self, stock: u32) -> bool {
-        self.open.is_empty() && self.stock == (u64::from(stock) - self.units, 0) && self.sales == self.units
+    fn agrees(&self, products: &Stocked) -> bool {
+        let goods = |(product, had): &(String, u32)| {
+            let (on_hand, reserved) = self.stock[product];
+            reserved == 0 && on_hand + self.units.get(product).copied().unwrap_or(0) == u64::from(*had)
+        };
+        let sold: u64 = self.units.values().sum();
+        self.open.is_empty() && self.lost.is_empty() && products.iter().all(goods) && self.sales == sold
     }
 }
 
 /// Waits until it does. Late money may still turn an order over, so all is looked at anew each time.
-/// `people` are the buyers, each with what she paid; the product had `stock` units.
-pub async fn until_all_agrees(
-    fleet: &Fleet,
-    seller: &Person,
-    product: &str,
-    stock: u32,
-    people: &[(Person, Vec<String>)],
-) {
+pub async fn until_all_agrees(fleet: &Fleet, seller: &Person, products: &Stocked, people: &[(Person, Bought)]) {
     let mut seen = Seen::default();
     let agreed = async {
         loop {
-            seen = Seen::now(seller, product, people).await;
-            if seen.agrees(stock) {
+            seen = Seen::now(seller, products, people).await;
+            if seen.agrees(products) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    if tokio::time::timeout(DEADLINE, agreed).await.is_ok() {
-        return;
+    let in_time = tokio::time::timeout(DEADLINE, agreed).await.is_ok();
+    if !in_time {
+        let depths = depths(&fleet.channel).await;
+        panic!("goods, money and figures agree in the end: of {products:?} {seen:#?}; queues: {depths:?}");
     }
-    let Seen { units, open, stock: (on_hand, reserved), sales } = seen;
-    panic!(
-        "goods, money and figures agree in the end: {units} units confirmed, {on_hand} of {stock} on hand, \
-         {reserved} reserved, {sales} counted as sold; open: {open:#?}; queues with messages: {:?}",
-        depths(&fleet.channel).await
-    );
 }
 
 /// The queues in which messages wait or rest.
