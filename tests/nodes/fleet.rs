@@ -297,7 +297,15 @@ impl Fleet {
     }
 
     pub async fn until_ready(&self, service: &str) {
-        until(&format!("{service} is ready"), async || self.readyz(service).await.0 == "ready").await;
+        let mut said = (String::new(), vec![]);
+        let ready = async {
+            while said.0 != "ready" {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                said = self.readyz(service).await;
+            }
+        };
+        let in_time = tokio::time::timeout(DEADLINE, ready).await.is_ok();
+        assert!(in_time, "in time: {service} is ready, which is {} without {:?}", said.0, said.1);
     }
 
     /// Ends all nodes and removes what they left.

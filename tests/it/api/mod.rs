@@ -26,6 +26,7 @@ mod refunds;
 mod rush;
 mod search;
 mod seller;
+mod servers;
 mod shipping;
 mod webhooks;
 
@@ -46,6 +47,7 @@ use microbazaar::{
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use servers::Vhost;
 
 /// Signs the tokens of every test.
 const SECRET: &str = "a secret of thirty-two bytes, or so";
@@ -56,8 +58,8 @@ const PASSWORD: &str = "correct horse";
 /// How long a test waits for what is to happen.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A folder that is gone after the test.
-struct Folder(PathBuf);
+/// A folder that is gone after the test, and the vhost that goes with it.
+struct Folder(PathBuf, Option<Vhost>);
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -90,7 +92,7 @@ impl TestApp {
     /// With other settings than the tests' usual ones.
     async fn spawn_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate()));
-        let folder = Folder(folder);
+        let mut folder = Folder(folder, None);
         let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
         config.data_dir = folder.0.clone();
         config.jwt_secret = Some(SecretString::from(SECRET));
@@ -99,10 +101,7 @@ impl TestApp {
         config.http.workers = 2;
         config.rate_limit.enabled = false;
         config.passwords.concurrency = 2;
-        if let Ok(uri) = std::env::var("TEST_API_MONGO_URI") {
-            config.mongo.uri = Some(SecretString::from(uri));
-            config.mongo.database_prefix = format!("api_{}_", UserId::generate());
-        }
+        folder.1 = servers::of_their_own(&mut config).await;
         change(&mut config);
         Self::start(config, folder).await
     }
@@ -111,7 +110,11 @@ impl TestApp {
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
         let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
-        Self { app, base, client, config, folder }
+        let app = Self { app, base, client, config, folder };
+        if app.config.rabbit.url.is_some() || app.config.redis.url.is_some() {
+            app.until("the servers", "", "/readyz", |view| view["status"] == "ready").await;
+        }
+        app
     }
 
     /// Ends, and says that nothing is left undone.
@@ -136,6 +139,9 @@ impl TestApp {
     /// Waits until every event has arrived.
     async fn settle(&self) {
         assert_eq!(self.app.settle(DEADLINE).await.unwrap(), 0, "events still wait");
+        if let (Some(vhost), true) = (&self.folder.1, self.config.rabbit.url.is_some()) {
+            vhost.settle().await;
+        }
     }
 
     /// Asks again until the answer is as it should be.
