@@ -66,7 +66,7 @@ impl Keeper {
                     gauge!("redis_up").set(1.0);
                     // Whatever happened elsewhere meanwhile was not heard.
                     self.shared.topics.wake_all();
-                    let error = self.use_up(connection).await;
+                    let error = self.use_up(connection, generation).await;
                     self.shared.lost(generation);
                     gauge!("redis_up").set(0.0);
                     tracing::warn!(%error, "Redis is lost; nodes go on by themselves");
@@ -111,10 +111,14 @@ impl Keeper {
     }
 
     /// Sends wake-ups and looks at the connection, until it is lost.
-    async fn use_up(&self, mut connection: MultiplexedConnection) -> RedisError {
+    async fn use_up(&self, mut connection: MultiplexedConnection, generation: u64) -> RedisError {
         loop {
             let done = tokio::select! {
-                () = self.shared.broke.notified() => Err(RedisError::Away),
+                // The word may be a late one about the connection before.
+                () = self.shared.broke.notified() => match self.shared.is_live(generation) {
+                    true => Ok(()),
+                    false => Err(RedisError::Away),
+                },
                 () = self.shared.topics.waiting() => self.publish(&mut connection).await,
                 () = sleep(LOOK_EVERY) => self.look(&mut connection).await,
             };

@@ -88,6 +88,10 @@ impl Shared {
             self.broke.notify_one();
         }
     }
+
+    fn is_live(&self, generation: u64) -> bool {
+        self.live.read().as_ref().is_some_and(|live| live.generation == generation)
+    }
 }
 
 /// Whether an address can be one of Redis, and why not, without repeating it.
