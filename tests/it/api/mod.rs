@@ -112,9 +112,23 @@ impl TestApp {
         let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
         let app = Self { app, base, client, config, folder };
         if app.config.rabbit.url.is_some() || app.config.redis.url.is_some() {
-            app.until("the servers", "", "/readyz", |view| view["status"] == "ready").await;
+            app.until_ready().await;
         }
         app
+    }
+
+    /// Waits until each server that it uses was reached.
+    async fn until_ready(&self) {
+        let started = Instant::now();
+        loop {
+            let answer = self.client.get(format!("{}/readyz", self.base)).send().await.unwrap();
+            let view: Value = answer.json().await.unwrap();
+            if view["status"] == "ready" {
+                return;
+            }
+            assert!(started.elapsed() < DEADLINE, "it is ready in time: {view}");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 
     /// Ends, and says that nothing is left undone.
