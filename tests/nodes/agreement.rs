@@ -7,7 +7,7 @@ use std::{
 
 use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
 use microbazaar::bus::{
-    rabbit::topology::{RETRIES, dead_queue, retry_queue},
+    rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
     table::QUEUES,
 };
 
@@ -91,6 +91,18 @@ pub async fn until_all_agrees(fleet: &Fleet, seller: &Person, products: &Stocked
         let depths = depths(&fleet.channel).await;
         panic!("goods, money and figures agree in the end: of {products:?} {seen:#?}; queues: {depths:?}");
     }
+}
+
+/// How many messages rest in dead queues, also those of earlier shops.
+pub async fn dead(fleet: &Fleet) -> u32 {
+    let mut dead = 0;
+    for queue in QUEUES {
+        topology::declare_read(&fleet.channel, queue.name).await.unwrap();
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let name = dead_queue(queue.name);
+        dead += fleet.channel.queue_declare(name.into(), options, FieldTable::default()).await.unwrap().message_count();
+    }
+    dead
 }
 
 /// The queues in which messages wait or rest.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     STOCK,
-    agreement::until_all_agrees,
+    agreement::{self, until_all_agrees},
     drop_people,
     fleet::{Fleet, Shape, until},
     sales::Sales,
@@ -33,6 +33,7 @@ async fn each_server_is_taken_away_from_split_services_in_the_middle_of_sales() 
 async fn each_server_is_taken_away(shape: Shape) {
     let Some((fleet, ways)) = Fleet::start_over_ways(shape).await else { return };
     let fleet = Arc::new(fleet);
+    let dead = agreement::dead(&fleet).await;
     let seller = Person::join(&fleet, "seller", "seller").await;
     let witness = Witness::of(&fleet, &seller).await;
     let products = [(seller.product(STOCK).await, STOCK), (seller.product(SCARCE).await, SCARCE)];
@@ -64,6 +65,7 @@ async fn each_server_is_taken_away(shape: Shape) {
     sales.go_on(SOME).await;
     let people = sales.end().await;
     until_all_agrees(&fleet, &seller, &products, &people).await;
+    assert_eq!(agreement::dead(&fleet).await, dead, "no message has died of it");
     drop(people);
     drop(witness);
     Arc::into_inner(drop_people(fleet, [seller])).unwrap().end().await;
