@@ -112,21 +112,22 @@ impl TestApp {
         let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
         let app = Self { app, base, client, config, folder };
         if app.config.rabbit.url.is_some() || app.config.redis.url.is_some() {
-            app.until_ready().await;
+            app.until_reached().await;
         }
         app
     }
 
     /// Waits until each server that it uses was reached.
-    async fn until_ready(&self) {
+    async fn until_reached(&self) {
         let started = Instant::now();
         loop {
             let answer = self.client.get(format!("{}/readyz", self.base)).send().await.unwrap();
             let view: Value = answer.json().await.unwrap();
-            if view["status"] == "ready" {
+            let away = |server| view["away"].as_array().is_some_and(|away| away.contains(&json!(server)));
+            if !away("rabbitmq") && !away("redis") {
                 return;
             }
-            assert!(started.elapsed() < DEADLINE, "it is ready in time: {view}");
+            assert!(started.elapsed() < DEADLINE, "its servers are reached in time: {view}");
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }
