@@ -72,13 +72,22 @@ pub fn count(number: usize) -> f64 {
 /// # Errors
 /// When a connection breaks.
 pub async fn drive(server: &Process, scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
+    drive_all(&[server], scripts, pace).await
+}
+
+/// As [`drive`], with the connections spread evenly over several servers.
+///
+/// # Errors
+/// When a connection breaks.
+pub async fn drive_all(servers: &[&Process], scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
+    let used = || servers.iter().map(|server| server.cpu_seconds()).sum::<Result<f64>>();
     let mut tasks = JoinSet::new();
     let warm_until = Instant::now() + pace.warm;
-    for script in scripts {
+    for (script, server) in scripts.into_iter().zip(servers.iter().cycle()) {
         tasks.spawn(one(server.address, script, warm_until, pace));
     }
     tokio::time::sleep_until(warm_until.into()).await;
-    let cpu_before = server.cpu_seconds()?;
+    let cpu_before = used()?;
     let mut total = Outcome::default();
     let mut last = warm_until;
     while let Some(done) = tasks.join_next().await {
@@ -89,7 +98,7 @@ pub async fn drive(server: &Process, scripts: Vec<Script>, pace: Pace) -> Result
         total.latencies.extend(part.latencies);
         last = last.max(ended);
     }
-    total.cpu_seconds = server.cpu_seconds()? - cpu_before;
+    total.cpu_seconds = used()? - cpu_before;
     total.seconds = last.duration_since(warm_until).as_secs_f64();
     total.latencies.sort_unstable();
     Ok(total)

@@ -1,6 +1,6 @@
 //! What the load is made of: requests, users and their tokens, products, words.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use microbazaar::{
@@ -60,7 +60,14 @@ pub fn post(path: &str, token: Option<&str>, body: &str) -> Vec<u8> {
 /// # Errors
 /// When the command fails.
 pub fn fill(run: &Run, data: &Path) -> Result<()> {
-    let mut command = microbazaar(run, data);
+    fill_by(microbazaar(run, data), run)
+}
+
+/// As [`fill`], by a command that has all but what it is to do.
+///
+/// # Errors
+/// As [`fill`].
+pub fn fill_by(mut command: Command, run: &Run) -> Result<()> {
     command.args(["demo", "--products", &run.products.to_string()]).stdout(std::process::Stdio::null());
     if !command.status().context("the server's program cannot be run")?.success() {
         bail!("the shop could not be filled");

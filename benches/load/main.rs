@@ -8,6 +8,7 @@ mod bare;
 mod client;
 mod drive;
 mod fixture;
+mod nodes;
 mod process;
 mod report;
 mod rows;
@@ -30,6 +31,8 @@ struct Cli {
 enum Command {
     /// Start a server, load it, print the table
     Run(Run),
+    /// Load the shop embedded, as one node on MongoDB, and as two nodes; print them side by side
+    Nodes(Nodes),
     /// Answer every GET with a file's bytes, until killed
     Bare(Bare),
 }
@@ -54,6 +57,22 @@ pub struct Run {
     data: Option<PathBuf>,
 }
 
+/// What nodes are to use.
+#[derive(Debug, Args)]
+pub struct Nodes {
+    #[command(flatten)]
+    run: Run,
+    /// A MongoDB that may be filled
+    #[arg(long)]
+    mongo: String,
+    /// A RabbitMQ with a vhost to itself
+    #[arg(long)]
+    rabbit: String,
+    /// A Redis
+    #[arg(long)]
+    redis: String,
+}
+
 /// How to be bare.
 #[derive(Debug, Args)]
 pub struct Bare {
@@ -68,6 +87,7 @@ pub struct Bare {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(run) => rows::run(&run),
+        Command::Nodes(nodes) => nodes::run(&nodes),
         Command::Bare(bare) => bare::serve(&bare),
     };
     match done {

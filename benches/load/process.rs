@@ -30,8 +30,15 @@ impl Process {
     /// # Errors
     /// When it does not get ready.
     pub async fn server(run: &Run, data: &Path) -> Result<Self> {
+        Self::of(microbazaar(run, data)).await
+    }
+
+    /// Starts the real server by a command that has all but what it is to do.
+    ///
+    /// # Errors
+    /// As [`Process::server`].
+    pub async fn of(mut command: Command) -> Result<Self> {
         let port = free_port()?;
-        let mut command = microbazaar(run, data);
         command.args(["serve", "--port", &port.to_string()]);
         Self::start(&mut command, port, "/readyz").await
     }

@@ -264,11 +264,12 @@ impl Bench<'_> {
     }
 }
 
-fn add(token: &str, product: &str) -> Vec<u8> {
+/// One more of a product into the cart.
+pub fn add(token: &str, product: &str) -> Vec<u8> {
     post("/api/cart/items", Some(token), &format!(r#"{{"productId":"{product}","quantity":1}}"#))
 }
 
 /// The whole part of a small number.
-fn whole(number: f64) -> usize {
+pub fn whole(number: f64) -> usize {
     format!("{number:.0}").parse().unwrap_or(usize::MAX)
 }

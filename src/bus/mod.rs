@@ -30,6 +30,10 @@ pub struct Delivery {
 /// Why a consumer could not handle a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
+    /// What it takes to handle it is away for now: the store, or another service. Nothing speaks
+    /// against the delivery, so that waiting does not count as trying.
+    #[error("{0}")]
+    Away(String),
     /// Trying again later may help.
     #[error("{0}")]
     Transient(String),

@@ -1,4 +1,4 @@
-//! A way to the broker that can be held up and cut.
+//! A way to a server, the broker above all, that can be held up and cut.
 
 use std::sync::{
     Arc,
@@ -84,11 +84,13 @@ impl State {
 
 impl Proxy {
     pub async fn start(url: &str) -> Self {
-        let (before, rest) = url.rsplit_once('@').unwrap();
+        // Behind the name and password, or behind the scheme.
+        let behind = ["@", "://"].into_iter().find_map(|mark| url.rfind(mark).map(|at| at + mark.len())).unwrap();
+        let (before, rest) = url.split_at(behind);
         let (target, vhost) = rest.split_once('/').unwrap();
         let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("{before}@{}/{vhost}", listener.local_addr().unwrap());
+        let url = format!("{before}{}/{vhost}", listener.local_addr().unwrap());
         let state = Arc::new(State {
             open: AtomicBool::new(true),
             left: AtomicI64::new(-1),

@@ -1,6 +1,12 @@
-//! One process a service, and the way to each by path, as a gateway leads it.
+//! The processes of a shop, one a service or each serving all, and the way to them as a gateway leads it.
 
-use std::{collections::HashMap, net::TcpListener, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    net::TcpListener,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use lapin::{
     Channel, Connection, ConnectionProperties,
@@ -18,7 +24,10 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::MutexGuard;
 
-use super::node::{Node, Told, command};
+use super::{
+    node::{Node, Told, command},
+    way::{Way, Ways},
+};
 
 pub const SERVICES: [&str; 8] =
     ["auth", "product", "inventory", "cart", "order", "payment", "notification", "seller-dashboard"];
@@ -41,10 +50,32 @@ pub struct Answer {
     pub body: Value,
 }
 
-/// Every service in a process of its own.
+/// Which processes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One a service.
+    Split,
+    /// Two, each of which serves everything.
+    Replicas,
+}
+
+impl Shape {
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Split => &SERVICES,
+            Self::Replicas => &["one", "two"],
+        }
+    }
+}
+
+/// The processes of one shop.
 pub struct Fleet {
     pub told: Told,
     pub channel: Channel,
+    pub shape: Shape,
+    /// Answers that did not know what became of the request.
+    pub unknown: AtomicUsize,
+    turns: AtomicUsize,
     nodes: Mutex<HashMap<&'static str, Node>>,
     ports: HashMap<&'static str, u16>,
     folder: PathBuf,
@@ -54,12 +85,38 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet without a node started; `None`, and a word about it, without the servers.
+    /// One process a service, none of them started; `None`, and a word about it, without the servers.
     pub async fn prepare() -> Option<Self> {
         let (Ok(mongo), Ok(rabbit)) = (std::env::var("TEST_MONGO_URI"), std::env::var("TEST_RABBIT_URL")) else {
             eprintln!("left out: TEST_MONGO_URI and TEST_RABBIT_URL do not name a database and a broker");
             return None;
         };
+        Some(Self::of(Shape::Split, mongo, rabbit, None).await)
+    }
+
+    /// Two replicas, both up, whose orders wait that long for their money.
+    pub async fn replicas(window: &'static str) -> Option<Self> {
+        let (mongo, rabbit, redis) = servers()?;
+        let mut fleet = Self::of(Shape::Replicas, mongo, rabbit, Some(redis)).await;
+        fleet.told.window = window;
+        fleet.up().await;
+        Some(fleet)
+    }
+
+    /// Processes of this shape, all up, and the ways by which they reach the three servers.
+    pub async fn start_over_ways(shape: Shape) -> Option<(Self, Ways)> {
+        let (mongo, rabbit, redis) = servers()?;
+        let ways = Ways { mongo: Way::to(&mongo), rabbit: Way::to(&rabbit), redis: Way::to(&redis) };
+        let mut fleet = Self::of(shape, mongo, rabbit, None).await;
+        let url = |way: &Way| way.url().to_owned();
+        (fleet.told.mongo, fleet.told.rabbit) = (url(&ways.mongo), url(&ways.rabbit));
+        fleet.told.redis = Some(url(&ways.redis));
+        fleet.up().await;
+        Some((fleet, ways))
+    }
+
+    /// Processes of this shape, none of them started, which use these servers.
+    async fn of(shape: Shape, mongo: String, rabbit: String, redis: Option<String>) -> Self {
         let turn = TURN.lock().await;
         let connection = Connection::connect(&rabbit, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -72,32 +129,59 @@ impl Fleet {
         let folder = std::env::temp_dir().join(format!("microbazaar-nodes-{id}"));
         std::fs::create_dir_all(&folder).unwrap();
         // Held all at once, so that they differ.
-        let held: Vec<TcpListener> = SERVICES.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let names = shape.names();
+        let held: Vec<TcpListener> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: HashMap<_, _> =
-            SERVICES.into_iter().zip(held.iter().map(|one| one.local_addr().unwrap().port())).collect();
-        let peers = PEERS.into_iter().map(|peer| (peer, ports[peer])).collect();
-        let told = Told { mongo, rabbit, prefix: format!("n_{id}_"), secret: SECRET, peers };
+            names.iter().copied().zip(held.iter().map(|one| one.local_addr().unwrap().port())).collect();
+        let peers = match shape {
+            Shape::Split => PEERS.into_iter().map(|peer| (peer, ports[peer])).collect(),
+            Shape::Replicas => vec![],
+        };
+        let told = Told { mongo, rabbit, redis, prefix: format!("n_{id}_"), secret: SECRET, window: "6s", peers };
         let client = microbazaar::integrations::http_client::builder().timeout(PATIENCE).build().unwrap();
-        let nodes = Mutex::default();
-        Some(Self { told, channel, nodes, ports, folder, client, _connection: connection, _turn: turn })
+        let (nodes, turns, unknown) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self {
+            told,
+            channel,
+            shape,
+            unknown,
+            turns,
+            nodes,
+            ports,
+            folder,
+            client,
+            _connection: connection,
+            _turn: turn,
+        }
     }
 
     /// A fleet with every service up.
     pub async fn start() -> Option<Self> {
         let fleet = Self::prepare().await?;
-        // The first makes the indexes, the others find them.
-        for service in SERVICES {
-            fleet.spawn(service);
-        }
-        fleet.nodes.lock().values().for_each(Node::listens);
-        for service in SERVICES {
-            fleet.until_ready(service).await;
-        }
+        fleet.up().await;
         Some(fleet)
     }
 
-    pub fn command(&self, service: &'static str) -> std::process::Command {
-        command(&self.told, service, self.ports[service], &self.folder)
+    async fn up(&self) {
+        // The first makes the indexes, the others find them.
+        for name in self.shape.names() {
+            self.spawn(name);
+        }
+        self.nodes.lock().values().for_each(Node::listens);
+        self.until_all_ready().await;
+    }
+
+    pub async fn until_all_ready(&self) {
+        for name in self.shape.names() {
+            self.until_ready(name).await;
+        }
+    }
+
+    pub fn command(&self, name: &'static str) -> std::process::Command {
+        let service = (self.shape == Shape::Split).then_some(name);
+        let folder = if service.is_some() { self.folder.clone() } else { self.folder.join(name) };
+        std::fs::create_dir_all(&folder).unwrap();
+        command(&self.told, service, self.ports[name], &folder)
     }
 
     fn spawn(&self, service: &'static str) {
@@ -122,6 +206,22 @@ impl Fleet {
         self.nodes.lock().insert(service, node);
     }
 
+    /// The processes that serve a path.
+    pub fn serving(&self, path: &str) -> Vec<&'static str> {
+        match self.shape {
+            Shape::Split => vec![Self::of_path(path)],
+            Shape::Replicas => self.shape.names().to_vec(),
+        }
+    }
+
+    /// The sum of a metric's lines that begin so; `None` when there is none.
+    pub async fn metric(&self, name: &str, begins: &str) -> Option<f64> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.ports[name]);
+        let told = self.client.get(url).send().await.ok()?.text().await.ok()?;
+        let of_line = |line: &str| line.strip_prefix(begins)?.rsplit_once(' ')?.1.parse::<f64>().ok();
+        told.lines().filter_map(of_line).reduce(|sum, more| sum + more)
+    }
+
     /// Which service a path belongs to.
     fn of_path(path: &str) -> &'static str {
         let ways = [
@@ -140,9 +240,15 @@ impl Fleet {
         ways.into_iter().find(|(start, _)| path.starts_with(start)).expect("a path of a service").1
     }
 
-    /// Asks the service that a path belongs to; `None` when it is away.
+    /// Asks the process whose service a path belongs to, or the next one that serves all; `None`
+    /// when it is away.
     pub async fn ask(&self, method: Method, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
-        self.ask_at(Self::of_path(path), method, path, token, body, &[]).await
+        let names = self.shape.names();
+        let name = match self.shape {
+            Shape::Split => Self::of_path(path),
+            Shape::Replicas => names[self.turns.fetch_add(1, Ordering::Relaxed) % names.len()],
+        };
+        self.ask_at(name, method, path, token, body, &[]).await
     }
 
     /// Asks one service, whatever the path. A service that is there answers.
@@ -191,7 +297,15 @@ impl Fleet {
     }
 
     pub async fn until_ready(&self, service: &str) {
-        until(&format!("{service} is ready"), async || self.readyz(service).await.0 == "ready").await;
+        let mut said = (String::new(), vec![]);
+        let ready = async {
+            while said.0 != "ready" {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                said = self.readyz(service).await;
+            }
+        };
+        let in_time = tokio::time::timeout(DEADLINE, ready).await.is_ok();
+        assert!(in_time, "in time: {service} is ready, which is {} without {:?}", said.0, said.1);
     }
 
     /// Ends all nodes and removes what they left.
@@ -200,6 +314,17 @@ impl Fleet {
         let options = MongoOptions::new(SecretString::from(self.told.mongo.clone()), self.told.prefix.clone());
         MongoStore::open(options).await.unwrap().drop_databases().await.unwrap();
     }
+}
+
+/// MongoDB, RabbitMQ and Redis; `None`, and a word about it, without one of them.
+fn servers() -> Option<(String, String, String)> {
+    let url = |name| std::env::var(name).ok();
+    let all = (url("TEST_MONGO_URI"), url("TEST_RABBIT_URL"), url("TEST_REDIS_URL"));
+    let (Some(mongo), Some(rabbit), Some(redis)) = all else {
+        eprintln!("left out: TEST_MONGO_URI, TEST_RABBIT_URL and TEST_REDIS_URL do not name all three servers");
+        return None;
+    };
+    Some((mongo, rabbit, redis))
 }
 
 impl Drop for Fleet {

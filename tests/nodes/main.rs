@@ -1,6 +1,7 @@
-//! One process a service, over a MongoDB-compatible server and RabbitMQ, which `scripts/test`
-//! starts and names in `TEST_MONGO_URI` and `TEST_RABBIT_URL`. Without them there is nothing
-//! to test against, and they say so.
+//! The real program as several processes, one a service or replicas, over a MongoDB-compatible
+//! server, RabbitMQ and Redis, which `scripts/test` starts and names in `TEST_MONGO_URI`,
+//! `TEST_RABBIT_URL` and `TEST_REDIS_URL`. Without them there is nothing to test against, and they
+//! say so.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,15 +10,23 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod agreement;
 mod fleet;
+mod killed;
+mod logout;
 mod node;
+mod outage;
+mod peers;
+#[path = "../broker/proxy.rs"]
+#[expect(dead_code, reason = "the broker's tests use the rest")]
+mod proxy;
+mod rush;
+mod sales;
 mod shopper;
 mod start;
+mod way;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use fleet::{Fleet, SERVICES, until};
 use lapin::{
@@ -31,18 +40,6 @@ use shopper::Person;
 
 /// Units of the one product.
 const STOCK: u32 = 10_000;
-
-/// The services that call each service.
-const CALLERS: [(&str, &[&str]); 8] = [
-    ("inventory", &["product", "order", "seller-dashboard"]),
-    ("product", &["cart", "order"]),
-    ("cart", &["order"]),
-    ("auth", &["product", "order", "payment", "notification"]),
-    ("payment", &["order"]),
-    ("order", &["payment"]),
-    ("notification", &[]),
-    ("seller-dashboard", &[]),
-];
 
 #[actix_rt::test]
 async fn a_purchase_goes_through_every_process() {
@@ -134,127 +131,4 @@ async fn listen(fleet: &Fleet, key: &str) -> String {
     let (exchange, options) = (EXCHANGE.into(), QueueBindOptions::default());
     channel.queue_bind(name.as_str().into(), exchange, key.into(), options, FieldTable::default()).await.unwrap();
     name
-}
-
-#[actix_rt::test]
-async fn each_peer_is_taken_away_and_given_back_in_the_middle_of_sales() {
-    let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
-    let seller = Person::join(&fleet, "seller", "seller").await;
-    let product = seller.product(STOCK).await;
-    let ended = Arc::new(AtomicBool::new(false));
-    let mut buying = vec![];
-    for number in 0..3 {
-        let buyer = Person::join(&fleet, &format!("buyer{number}"), "user").await;
-        let (ended, product) = (Arc::clone(&ended), product.clone());
-        buying.push(actix_rt::spawn(async move {
-            let mut paid = vec![];
-            while !ended.load(Ordering::SeqCst) {
-                if let Some(order) = buyer.order(&product).await
-                    && buyer.pay(&order).await
-                {
-                    paid.push(order);
-                }
-            }
-            (buyer, paid)
-        }));
-    }
-    let witness = Person::join(&fleet, "witness", "user").await;
-    for (service, callers) in CALLERS {
-        fleet.kill(service);
-        for caller in callers {
-            until(&format!("{caller} says that {service} is away"), async || {
-                let (state, away) = fleet.readyz(caller).await;
-                state == "degraded" && away.contains(&format!("peers.{service}"))
-            })
-            .await;
-        }
-        without(&fleet, service, &witness, &seller, &product).await;
-        fleet.restart(service);
-        for service in SERVICES {
-            fleet.until_ready(service).await;
-        }
-    }
-    ended.store(true, Ordering::SeqCst);
-    let mut people = vec![];
-    for buyer in buying {
-        people.push(buyer.await.unwrap());
-        assert!(!people.last().unwrap().1.is_empty(), "some were paid");
-    }
-    // Late money may still turn an order over, so all is looked at anew each time.
-    let mut seen = String::new();
-    let settled = async {
-        loop {
-            let (mut confirmed, mut settled) = (0, true);
-            for (buyer, paid) in &people {
-                for order in buyer.orders().await {
-                    let id = shopper::text(&order["_id"]);
-                    let is_confirmed = order["status"] == "CONFIRMED";
-                    confirmed += u64::from(is_confirmed);
-                    settled &= order["status"] != "PENDING";
-                    settled &= is_confirmed || !paid.contains(&id) || refunded(buyer, &id).await;
-                }
-            }
-            let (stock, sales) = (seller.stock(&product).await, seller.sales().await);
-            seen = format!("confirmed {confirmed}, settled {settled}, stock {stock:?}, sales {sales}");
-            if settled && stock == (u64::from(STOCK) - confirmed, 0) && sales == confirmed {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    let in_time = tokio::time::timeout(fleet::DEADLINE, settled).await.is_ok();
-    assert!(in_time, "goods, money and figures agree in the end: {seen}");
-    drop((people, witness, seller));
-    Arc::into_inner(fleet).unwrap().end().await;
-}
-
-#[actix_rt::test]
-async fn a_peer_that_does_nothing_hangs_nobody() {
-    let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
-    let seller = Person::join(&fleet, "seller", "seller").await;
-    seller.product(STOCK).await;
-    fleet.freeze("inventory", true);
-    let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});
-    // Also while it is not known yet: each answer comes within the caller's patience.
-    until("product says that it is away", async || {
-        let answer = fleet.ask(Method::POST, "/api/products", &seller.token, Some(&offer)).await.expect("an answer");
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
-        assert!(answer.retry_after.is_some(), "{answer:?}");
-        fleet.readyz("product").await == ("degraded".to_owned(), vec!["peers.inventory".to_owned()])
-    })
-    .await;
-    let shown = fleet.ask(Method::GET, "/api/auth/me", &seller.token, None).await.expect("an answer");
-    assert_eq!(shown.status, StatusCode::OK, "what needs no stock goes on: {shown:?}");
-    fleet.freeze("inventory", false);
-    fleet.until_ready("product").await;
-    seller.product(1).await;
-    drop(seller);
-    Arc::into_inner(fleet).unwrap().end().await;
-}
-
-async fn refunded(buyer: &Person, order: &str) -> bool {
-    buyer.get(&format!("/api/payments/order/{order}")).await.body["payment"]["status"] == "REFUNDED"
-}
-
-/// What needs a service that is away is answered with 503 and when to ask again; the rest goes on.
-async fn without(fleet: &Fleet, service: &str, buyer: &Person, seller: &Person, product: &str) {
-    let item = json!({"productId": product, "quantity": 1});
-    let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});
-    let nothing = json!({});
-    let refused: &[(&Person, Method, &str, Option<&serde_json::Value>)] = match service {
-        "inventory" | "auth" => &[(seller, Method::POST, "/api/products", Some(&offer))],
-        "product" => &[(buyer, Method::POST, "/api/cart/items", Some(&item))],
-        "cart" => &[(buyer, Method::POST, "/api/orders", Some(&nothing))],
-        "order" => &[(buyer, Method::POST, "/api/payments/create/665f1f77bcf86cd799439016", Some(&nothing))],
-        _ => &[],
-    };
-    for (who, method, path, body) in refused {
-        let answer = fleet.ask(method.clone(), path, &who.token, *body).await.expect("an answer");
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path} without {service}: {answer:?}");
-        assert!(answer.retry_after.is_some(), "{path} without {service}");
-    }
-    if service != "order" {
-        let orders = fleet.ask(Method::GET, "/api/orders/me", &buyer.token, None).await.expect("an answer");
-        assert_eq!(orders.status, StatusCode::OK, "orders are shown without {service}");
-    }
 }

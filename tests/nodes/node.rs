@@ -1,4 +1,4 @@
-//! The real program serving one service, as a process that can be killed and started again.
+//! The real program, serving one service or all, as a process that can be killed and started again.
 
 use std::{
     io::{BufRead, BufReader},
@@ -14,31 +14,40 @@ const WITHIN: Duration = Duration::from_secs(60);
 pub struct Told {
     pub mongo: String,
     pub rabbit: String,
+    pub redis: Option<String>,
     pub prefix: String,
     pub secret: &'static str,
+    /// How long an order waits for its money.
+    pub window: &'static str,
     /// Where each peer is.
     pub peers: Vec<(&'static str, u16)>,
 }
 
-/// A process that serves one service.
+/// A process of the shop.
 pub struct Node {
     child: Child,
     ready: Receiver<()>,
 }
 
-/// The program that is to serve `service`.
-pub fn command(told: &Told, service: &str, port: u16, folder: &Path) -> Command {
+/// The program that is to serve `service`, or everything.
+pub fn command(told: &Told, service: Option<&str>, port: u16, folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
-    command.env_clear().current_dir(folder).args(["serve", "--services", service, "--port", &port.to_string()]);
+    command.env_clear().current_dir(folder).args(["serve", "--port", &port.to_string()]);
+    if let Some(service) = service {
+        command.args(["--services", service]);
+    }
     command.arg("--data-dir").arg(folder);
     for (service, port) in &told.peers {
         command.env(format!("MICROBAZAAR_PEERS__{}", service.to_uppercase()), format!("http://127.0.0.1:{port}"));
     }
     command.env("MONGO_URI", &told.mongo).env("RABBIT_URL", &told.rabbit).env("JWT_SECRET", told.secret);
     command.env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &told.prefix);
+    if let Some(redis) = &told.redis {
+        command.env("REDIS_URL", redis).env("MICROBAZAAR_REDIS__PREFIX", &told.prefix);
+    }
     for (key, value) in [
         ("RATE_LIMIT__ENABLED", "false"),
-        ("ORDER__PAYMENT_WINDOW", "6s"),
+        ("ORDER__PAYMENT_WINDOW", told.window),
         ("RAZORPAY__RECONCILE_EVERY", "1s"),
         ("HTTP__WORKERS", "1"),
         ("PASSWORDS__CONCURRENCY", "1"),

@@ -1,6 +1,9 @@
 //! Somebody who sells or buys, and repeats whatever got no answer or a 503.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -38,6 +41,9 @@ impl Person {
                     return answer;
                 }
                 assert!(answer.retry_after.is_some(), "{path}: {answer:?}");
+                if answer.body["code"] == "outcome_unknown" {
+                    self.fleet.unknown.fetch_add(1, Ordering::Relaxed);
+                }
             }
             assert!(Instant::now() < ends, "{path} is answered in time");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -59,15 +65,25 @@ impl Person {
         text(&answer.body["product"]["_id"])
     }
 
-    /// From an empty cart to an order of one unit; none when there is no stock.
+    /// From an empty cart to an order of one unit, or of more when an answer was lost; none when
+    /// there is no stock.
     pub async fn order(&self, product: &str) -> Option<String> {
-        // Once in the cart is enough, also when the answer to the first try was lost.
         self.ask(Method::DELETE, "/api/cart", None).await;
-        let answer = self.post("/api/cart/items", &json!({"productId": product, "quantity": 1})).await;
-        if answer.status == StatusCode::CONFLICT {
+        if !self.fill_cart(product).await {
             return None;
         }
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        self.check_out().await
+    }
+
+    /// Puts a unit into the cart; `false` when there is no stock.
+    pub async fn fill_cart(&self, product: &str) -> bool {
+        let answer = self.post("/api/cart/items", &json!({"productId": product, "quantity": 1})).await;
+        assert!([StatusCode::OK, StatusCode::CONFLICT].contains(&answer.status), "{answer:?}");
+        answer.status == StatusCode::OK
+    }
+
+    /// From the cart to an order; none when there is no stock.
+    pub async fn check_out(&self) -> Option<String> {
         let answer = self.post("/api/orders", &json!({})).await;
         match answer.status {
             StatusCode::CREATED => Some(text(&answer.body["order"]["_id"])),

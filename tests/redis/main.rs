@@ -9,6 +9,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod late;
 mod limits;
 mod mails;
 mod nodes;

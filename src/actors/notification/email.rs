@@ -77,5 +77,5 @@ impl Channel for EmailChannel {
 }
 
 fn later(error: impl ToString) -> HandleError {
-    HandleError::Transient(error.to_string())
+    HandleError::Away(error.to_string())
 }

@@ -1,9 +1,9 @@
 //! Tells people and programs what happened.
 //!
 //! [`Notifications`] reads the queues of one [`Channel`] and has it tell of each delivery. A
-//! payload that is not what its queue promises is [`HandleError::Unreadable`]; a receiver
-//! or a peer that is away, or an actor that died with the delivery in its hands, is
-//! [`HandleError::Transient`] and tried again.
+//! payload that is not what its queue promises is [`HandleError::Unreadable`]; a store or a
+//! peer that is away is [`HandleError::Away`]; an actor that died with the delivery in its hands,
+//! or took too long, is [`HandleError::Transient`]. Both are tried again.
 //!
 //! **Invariant:** deliveries of one aggregate are worked on in their order; a delivery is
 //! answered with `Ok` only after its channel has told of it, or has stored that it will.

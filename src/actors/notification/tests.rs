@@ -314,7 +314,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
     fixture.mailbox.fails.store(1, Ordering::SeqCst);
     let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
     let answers = fixture.notifications.handle(vec![one.clone()]).await;
-    assert!(matches!(answers[..], [Err(HandleError::Transient(_))]), "{answers:?}");
+    assert!(matches!(answers[..], [Err(HandleError::Away(_))]), "{answers:?}");
     assert_eq!(fixture.notifications.handle(vec![one]).await, [Ok(())]);
 
     let mailer = Notifications::start(
@@ -323,7 +323,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
     );
     let batch = [(table::ORDER_SHIPPED_NOTIFICATION, order()), (table::PAYMENT_COMPLETED_NOTIFICATION, payment())];
     let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;
-    assert!(matches!(answers[..], [Err(HandleError::Transient(_)), Err(HandleError::Unreadable(_))]), "{answers:?}");
+    assert!(matches!(answers[..], [Err(HandleError::Away(_)), Err(HandleError::Unreadable(_))]), "{answers:?}");
     assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
 }
 

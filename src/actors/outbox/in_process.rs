@@ -129,7 +129,10 @@ async fn feed(
 fn park(pauses: &[SignedDuration], queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
     let pause = match error {
         HandleError::Unreadable(_) => None,
-        HandleError::Transient(_) => usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt)),
+        // A store that is away cannot park either: this is for one that is back by then.
+        HandleError::Away(_) | HandleError::Transient(_) => {
+            usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt))
+        }
     };
     let retry_at = pause.and_then(|pause| Timestamp::now().saturating_add(*pause).ok());
     match retry_at {

@@ -1,4 +1,8 @@
 //! `RabbitConsumer`: reads one queue.
+//!
+//! What was not handled goes to the retry queues, the next one each time, and at last to the dead
+//! one. A message that waits for a store or a service that is away uses up none of its tries: it
+//! comes again by the first two, so that it is handled within seconds of their return.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +22,7 @@ use crate::{
         rabbit::{
             Link, Outgoing, RabbitError, confirmed, publish_one,
             topology::{self, Delays},
-            wire,
+            wire::{self, Tried},
         },
         table::Queue,
     },
@@ -31,6 +35,37 @@ const PREFETCH: u16 = 128;
 const WITHIN: Duration = Duration::from_secs(20);
 /// How long to wait before reading again after something broke.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often a message waits for what is away before that counts as a try: a good day of the
+/// usual pauses.
+const WAITS: usize = 10_000;
+/// How often of these by the first retry queue, before it is the second's longer pause.
+const SHORT_WAITS: usize = 5;
+
+/// Where a message goes that was not handled.
+#[derive(Debug, PartialEq, Eq)]
+struct Aside {
+    /// Which of the retry queues, from 1; none, or none that is there, for the dead one.
+    retry: Option<usize>,
+    /// What it is to say of itself.
+    tried: Tried,
+}
+
+impl Aside {
+    fn of(error: &HandleError, tried: Tried) -> Self {
+        let attempts = tried.attempts + 1;
+        match error {
+            HandleError::Away(_) if tried.waits < WAITS => {
+                let retry = if tried.waits < SHORT_WAITS { 1 } else { 2 };
+                Self { retry: Some(retry), tried: Tried { waits: tried.waits + 1, ..tried } }
+            }
+            HandleError::Away(_) | HandleError::Transient(_) => {
+                Self { retry: Some(attempts), tried: Tried { attempts, waits: 0 } }
+            }
+            HandleError::Unreadable(_) => Self { retry: None, tried: Tried { attempts, ..tried } },
+        }
+    }
+}
 
 /// Reads one queue for as long as it lives; after anything breaks it begins anew.
 pub struct RabbitConsumer {
@@ -134,14 +169,10 @@ impl Reader {
 
     /// Hands a message that was not handled to where it waits for its next try, or rests.
     async fn put_aside(&self, channel: &Channel, message: &Message, error: &HandleError) -> Result<(), RabbitError> {
-        let attempt = wire::attempts(&message.properties) + 1;
-        let delay = match error {
-            HandleError::Transient(_) => self.delays.get(attempt - 1).copied(),
-            HandleError::Unreadable(_) => None,
-        };
-        let queue = match delay {
-            Some(_) => topology::retry_queue(self.queue.name, attempt),
-            None => topology::dead_queue(self.queue.name),
+        let next = Aside::of(error, Tried::of(&message.properties));
+        let (delay, queue) = match next.retry.and_then(|retry| Some((retry, *self.delays.get(retry - 1)?))) {
+            Some((retry, delay)) => (Some(delay), topology::retry_queue(self.queue.name, retry)),
+            None => (None, topology::dead_queue(self.queue.name)),
         };
         let trace = wire::trace(&message.properties).map(Trace::id);
         tracing::warn!(queue = self.queue.name, to = queue, trace.id = trace, %error, "a message was not handled");
@@ -150,10 +181,50 @@ impl Reader {
             routing_key: queue,
             mandatory: true,
             body: message.data.clone(),
-            properties: wire::failed(&message.properties, attempt, &error.to_string(), delay),
+            properties: wire::failed(&message.properties, next.tried, &error.to_string(), delay),
         };
         let confirm = publish_one(channel, &aside).await?;
         let confirmation = timeout(WITHIN, confirm).await.map_err(|_| RabbitError::Deadline)??;
         confirmed(&aside, confirmation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The retry queues that a message goes by while each try ends so.
+    fn way(error: &HandleError, times: usize, mut tried: Tried) -> (Vec<Option<usize>>, Tried) {
+        let mut way = vec![];
+        for _ in 0..times {
+            let aside = Aside::of(error, tried);
+            way.push(aside.retry);
+            tried = aside.tried;
+        }
+        (way, tried)
+    }
+
+    #[test]
+    fn waiting_for_what_is_away_uses_up_no_try() {
+        let (away, fails) = (HandleError::Away(String::new()), HandleError::Transient(String::new()));
+        let (first, tried) = way(&away, 8, Tried::default());
+        assert_eq!(first, [1, 1, 1, 1, 1, 2, 2, 2].map(Some));
+        let (then, tried) = way(&fails, 5, tried);
+        assert_eq!(then, [1, 2, 3, 4, 5].map(Some), "the fifth is none that is there");
+        assert_eq!(tried, Tried { attempts: 5, waits: 0 });
+    }
+
+    #[test]
+    fn waiting_has_an_end() {
+        let away = HandleError::Away(String::new());
+        let (_, tried) = way(&away, WAITS, Tried::default());
+        assert_eq!(tried.attempts, 0);
+        assert_eq!(Aside::of(&away, tried), Aside { retry: Some(1), tried: Tried { attempts: 1, waits: 0 } });
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_dead_at_once() {
+        let aside = Aside::of(&HandleError::Unreadable(String::new()), Tried::default());
+        assert_eq!((aside.retry, aside.tried.attempts), (None, 1));
     }
 }

@@ -6,7 +6,7 @@
 //! model anew from the owners' current documents.
 //!
 //! A delivery that cannot be read is [`HandleError::Unreadable`] and holds up no other; a
-//! store that is away is [`HandleError::Transient`] for all of them.
+//! store that is away is [`HandleError::Away`] for all of them.
 //!
 //! **Invariant:** a delivery is answered with `Ok` only after its row is stored; applying
 //! it again changes nothing.
@@ -115,7 +115,8 @@ fn keep_lines_of(row: &mut OrderRow, seller: UserId) {
 }
 
 fn no_answer(error: &AskError<StoreError>) -> HandleError {
-    HandleError::Transient(format!("the dashboard did not take it: {error}"))
+    let told = format!("the dashboard did not take it: {error}");
+    if may_be_one(error) { HandleError::Transient(told) } else { HandleError::Away(told) }
 }
 
 /// Whether one delivery of a batch may be what failed the whole, so that the others are

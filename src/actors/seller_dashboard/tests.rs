@@ -315,7 +315,7 @@ async fn a_store_that_is_away_is_asked_once_and_all_come_again() {
     store.away.store(1, Ordering::SeqCst);
     let batch = vec![note("a"), note("b")];
     let answers = dashboard.handle(batch.clone()).await;
-    assert!(answers.iter().all(|answer| matches!(answer, Err(HandleError::Transient(_)))), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Err(HandleError::Away(_)))), "{answers:?}");
     assert!(all_taken(&dashboard.handle(batch).await));
     assert_eq!(*store.notes.lock(), ["a", "b"]);
     assert_eq!(dashboard.handle(vec![]).await, []);

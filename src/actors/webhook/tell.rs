@@ -96,7 +96,7 @@ impl Webhooks {
 }
 
 fn later(error: impl ToString) -> HandleError {
-    HandleError::Transient(error.to_string())
+    HandleError::Away(error.to_string())
 }
 
 /// The delivery of an event to a webhook.

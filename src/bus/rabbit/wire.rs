@@ -25,6 +25,8 @@ const OCCURRED_AT: &str = "x-occurred-at";
 const AGGREGATE_ID: &str = "x-aggregate-id";
 /// How often a message was tried.
 const ATTEMPTS: &str = "x-attempts";
+/// How often since then it waited for what was away.
+const WAITS: &str = "x-waits";
 /// Why it was not handled.
 const REASON: &str = "x-reason";
 /// The longest reason, in characters: headers are no place for more.
@@ -104,11 +106,25 @@ pub fn trace(properties: &BasicProperties) -> Option<Trace> {
     header(properties, TRACEPARENT).and_then(|text| Trace::parse(&text))
 }
 
-/// How often a message was tried before.
-#[must_use]
-pub fn attempts(properties: &BasicProperties) -> usize {
-    let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(ATTEMPTS));
-    match value {
+/// What a message says of how it went so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// How often it was tried in vain.
+    pub attempts: usize,
+    /// How often since then it waited for what was away.
+    pub waits: usize,
+}
+
+impl Tried {
+    /// Of a message with these properties.
+    #[must_use]
+    pub fn of(properties: &BasicProperties) -> Self {
+        Self { attempts: number(properties, ATTEMPTS), waits: number(properties, WAITS) }
+    }
+}
+
+fn number(properties: &BasicProperties, name: &str) -> usize {
+    match properties.headers().as_ref().and_then(|headers| headers.inner().get(name)) {
         Some(AMQPValue::LongLongInt(count)) => usize::try_from(*count).unwrap_or(0),
         Some(AMQPValue::LongInt(count)) => usize::try_from(*count).unwrap_or(0),
         _ => 0,
@@ -124,9 +140,11 @@ pub fn reason(properties: &BasicProperties) -> Option<String> {
 /// The properties of a message that goes on to where failures wait for `delay`, or rest
 /// when there is none.
 #[must_use]
-pub fn failed(properties: &BasicProperties, attempts: usize, reason: &str, delay: Option<Duration>) -> BasicProperties {
+pub fn failed(properties: &BasicProperties, tried: Tried, reason: &str, delay: Option<Duration>) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
-    headers.insert(ATTEMPTS.into(), AMQPValue::LongLongInt(i64::try_from(attempts).unwrap_or(i64::MAX)));
+    for (name, count) in [(ATTEMPTS, tried.attempts), (WAITS, tried.waits)] {
+        headers.insert(name.into(), AMQPValue::LongLongInt(i64::try_from(count).unwrap_or(i64::MAX)));
+    }
     let reason: String = reason.chars().take(REASON_MAX).collect();
     headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
     let kept = lasting(properties).with_headers(headers);
@@ -161,7 +179,7 @@ fn lasting(properties: &BasicProperties) -> BasicProperties {
 pub fn replayed(properties: &BasicProperties) -> BasicProperties {
     let mut kept = FieldTable::default();
     for (name, value) in properties.headers().clone().unwrap_or_default().inner() {
-        if ![ATTEMPTS, REASON, "x-death"].contains(&name.as_str()) {
+        if ![ATTEMPTS, WAITS, REASON, "x-death"].contains(&name.as_str()) {
             kept.insert(name.clone(), value.clone());
         }
     }
@@ -238,7 +256,7 @@ pub fn letter(queue: &'static Queue, properties: &BasicProperties, body: Vec<u8>
         event,
         name: properties.kind().as_ref().map_or_else(|| queue.event.to_owned(), ToString::to_string),
         occurred_at: header(properties, OCCURRED_AT).and_then(|text| text.parse().ok()).or(sent_at(properties)),
-        attempts: attempts(properties),
+        attempts: Tried::of(properties).attempts,
         reason: reason(properties).unwrap_or_default(),
         body,
     }
@@ -308,9 +326,10 @@ mod tests {
 
     #[test]
     fn a_failure_is_counted_and_a_replay_starts_anew() {
-        let once = failed(&BasicProperties::default().with_expiration("5".into()), 1, &"x".repeat(2_000), None);
-        assert_eq!((attempts(&once), reason(&once).map(|r| r.len())), (1, Some(REASON_MAX)));
+        let tried = Tried { attempts: 1, waits: 3 };
+        let once = failed(&BasicProperties::default().with_expiration("5".into()), tried, &"x".repeat(2_000), None);
+        assert_eq!((Tried::of(&once), reason(&once).map(|r| r.len())), (tried, Some(REASON_MAX)));
         assert_eq!(*once.expiration(), None, "what failed is not dropped for its age");
-        assert_eq!((attempts(&replayed(&once)), reason(&replayed(&once))), (0, None));
+        assert_eq!((Tried::of(&replayed(&once)), reason(&replayed(&once))), (Tried::default(), None));
     }
 }

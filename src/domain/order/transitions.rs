@@ -43,8 +43,9 @@ struct Leg {
     action: &'static str,
 }
 
-/// The longest pause between two tries of a saga step.
-const PAUSE_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// The longest pause between two tries of a saga step. A step fails because another service is
+/// away, and asking costs little then: stock and money are to be right soon after it is back.
+const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
 
 impl Order {
     /// What a captured payment `payment` means now.
@@ -219,7 +220,7 @@ impl Order {
         self.schedule(now);
     }
 
-    /// A step failed for now; the next try comes after a pause that doubles up to ten minutes.
+    /// A step failed for now; the next try comes after a pause that doubles up to half a minute.
     pub fn step_failed(&mut self, now: Timestamp) {
         self.saga.attempts = self.saga.attempts.saturating_add(1);
         let pause = SignedDuration::from_secs(1_i64 << self.saga.attempts.min(10)).min(PAUSE_MAX);

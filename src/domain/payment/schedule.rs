@@ -11,6 +11,8 @@ use crate::domain::Timestamp;
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
 /// The longest pause between two tries of what has to be done.
 const TRY_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// The same while only the order is to be told: a service of our own, which costs little to ask.
+const TELL_PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// How long the gateway is asked about a payment that brought no money, or about a second one.
 const ASK_FOR: SignedDuration = SignedDuration::from_hours(72);
 /// The longest pause between two questions meanwhile.
@@ -56,7 +58,8 @@ impl Payment {
     /// Plans when to look next, after whatever was done now.
     pub fn plan(&mut self, questions: Questions, now: Timestamp) {
         self.due_at = if self.attempts > 0 {
-            let pause = SignedDuration::from_secs(1_i64 << self.attempts.min(12)).min(TRY_PAUSE_MAX);
+            let longest = if self.only_tells(now) { TELL_PAUSE_MAX } else { TRY_PAUSE_MAX };
+            let pause = SignedDuration::from_secs(1_i64 << self.attempts.min(12)).min(longest);
             now.saturating_add(pause).ok()
         } else if self.has_work(now) {
             now.saturating_add(GRACE).ok()
@@ -70,6 +73,11 @@ impl Payment {
     pub fn has_work(&self, now: Timestamp) -> bool {
         let unsettled = self.has_money() && !self.settled;
         unsettled || self.unsent_refund(now).is_some() || self.unnoted_refund().is_some()
+    }
+
+    /// Whether the order has to hear of money, and the gateway has nothing to do.
+    fn only_tells(&self, now: Timestamp) -> bool {
+        self.has_work(now) && self.unsent_refund(now).is_none()
     }
 
     fn next_question(&self, questions: Questions, now: Timestamp) -> Option<Timestamp> {

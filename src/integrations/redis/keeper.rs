@@ -70,7 +70,7 @@ impl Keeper {
                     *self.shared.live.write() = Some(Live { connection: connection.clone(), generation });
                     gauge!("redis_up").set(1.0);
                     self.shared.topics.connected(true);
-                    let error = self.use_up(connection).await;
+                    let error = self.use_up(connection, generation).await;
                     self.shared.lost(generation);
                     gauge!("redis_up").set(0.0);
                     tracing::warn!(%error, "Redis is lost; nodes go on by themselves");
@@ -115,7 +115,7 @@ impl Keeper {
     }
 
     /// Sends wake-ups and looks at the connection, until it is lost.
-    async fn use_up(&self, mut connection: MultiplexedConnection) -> RedisError {
+    async fn use_up(&self, mut connection: MultiplexedConnection, generation: u64) -> RedisError {
         let mut next = Instant::now();
         loop {
             let waiting = async {
@@ -123,7 +123,11 @@ impl Keeper {
                 sleep_until(next).await;
             };
             let done = tokio::select! {
-                () = self.shared.broke.notified() => Err(RedisError::Away),
+                // The word may be a late one about the connection before.
+                () = self.shared.broke.notified() => match self.shared.is_live(generation) {
+                    true => Ok(()),
+                    false => Err(RedisError::Away),
+                },
                 () = waiting => {
                     next = Instant::now() + WAKE_PAUSE;
                     self.publish(&mut connection).await

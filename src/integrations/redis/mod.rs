@@ -89,6 +89,10 @@ impl Shared {
             self.topics.connected(false);
         }
     }
+
+    fn is_live(&self, generation: u64) -> bool {
+        self.live.read().as_ref().is_some_and(|live| live.generation == generation)
+    }
 }
 
 /// Whether an address can be one of Redis, and why not, without repeating it.

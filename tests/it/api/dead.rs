@@ -61,7 +61,7 @@ async fn unwelcomed(stores: &Stores, name: &str, queue: &str) -> (Person, EventI
 
 #[actix_web::test]
 async fn dead_messages_are_listed_shown_and_replayed_while_the_server_runs() {
-    let app = TestApp::spawn_with(|config| config.mongo.uri = None).await;
+    let app = TestApp::spawn_with(super::servers::embedded).await;
     let (data, stores) = (app.folder.0.clone(), app.app.storage.stores());
     assert_eq!(said(&data, &["list"]).await, "no message is dead\n");
     let (asha, of_asha) = unwelcomed(&stores, "asha", USER_CREATED_NOTIFICATION).await;
@@ -108,7 +108,7 @@ async fn until_welcome(app: &TestApp, who: &Person) {
 
 #[actix_web::test]
 async fn a_replay_without_a_server_is_for_the_next_one() {
-    let app = TestApp::spawn_with(|config| config.mongo.uri = None).await;
+    let app = TestApp::spawn_with(super::servers::embedded).await;
     let (asha, event) = unwelcomed(&app.app.storage.stores(), "asha", USER_CREATED_NOTIFICATION).await;
     let config = app.config.clone();
     let folder = app.end().await;
@@ -122,7 +122,7 @@ async fn a_replay_without_a_server_is_for_the_next_one() {
 
 #[actix_web::test]
 async fn what_cannot_be_done_is_one_sentence_and_makes_nothing() {
-    let app = TestApp::spawn_with(|config| config.mongo.uri = None).await;
+    let app = TestApp::spawn_with(super::servers::embedded).await;
     let folder = app.end().await;
     for arguments in [["show", "7"], ["replay", "665f1f77bcf86cd799439011"]] {
         let sentence = refused(&folder.0, &arguments, 1).await;

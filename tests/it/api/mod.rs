@@ -27,6 +27,7 @@ mod refunds;
 mod rush;
 mod search;
 mod seller;
+mod servers;
 mod shipping;
 mod webhooks;
 
@@ -47,6 +48,7 @@ use microbazaar::{
 use reqwest::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use servers::Vhost;
 
 /// Signs the tokens of every test.
 const SECRET: &str = "a secret of thirty-two bytes, or so";
@@ -57,8 +59,8 @@ const PASSWORD: &str = "correct horse";
 /// How long a test waits for what is to happen.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A folder that is gone after the test.
-struct Folder(PathBuf);
+/// A folder that is gone after the test, and the vhost that goes with it.
+struct Folder(PathBuf, Option<Vhost>);
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -91,7 +93,7 @@ impl TestApp {
     /// With other settings than the tests' usual ones.
     async fn spawn_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate()));
-        let folder = Folder(folder);
+        let mut folder = Folder(folder, None);
         let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
         config.data_dir = folder.0.clone();
         config.jwt_secret = Some(SecretString::from(SECRET));
@@ -100,10 +102,7 @@ impl TestApp {
         config.http.workers = 2;
         config.rate_limit.enabled = false;
         config.passwords.concurrency = 2;
-        if let Ok(uri) = std::env::var("TEST_API_MONGO_URI") {
-            config.mongo.uri = Some(SecretString::from(uri));
-            config.mongo.database_prefix = format!("api_{}_", UserId::generate());
-        }
+        folder.1 = servers::of_their_own(&mut config).await;
         change(&mut config);
         Self::start(config, folder).await
     }
@@ -112,7 +111,26 @@ impl TestApp {
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
         let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
-        Self { app, base, client, config, folder }
+        let app = Self { app, base, client, config, folder };
+        if app.config.rabbit.url.is_some() || app.config.redis.url.is_some() {
+            app.until_reached().await;
+        }
+        app
+    }
+
+    /// Waits until each server that it uses was reached.
+    async fn until_reached(&self) {
+        let started = Instant::now();
+        loop {
+            let answer = self.client.get(format!("{}/readyz", self.base)).send().await.unwrap();
+            let view: Value = answer.json().await.unwrap();
+            let away = |server| view["away"].as_array().is_some_and(|away| away.contains(&json!(server)));
+            if !away("rabbitmq") && !away("redis") {
+                return;
+            }
+            assert!(started.elapsed() < DEADLINE, "its servers are reached in time: {view}");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 
     /// Ends, and says that nothing is left undone.
@@ -137,6 +155,9 @@ impl TestApp {
     /// Waits until every event has arrived.
     async fn settle(&self) {
         assert_eq!(self.app.settle(DEADLINE).await.unwrap(), 0, "events still wait");
+        if let (Some(vhost), true) = (&self.folder.1, self.config.rabbit.url.is_some()) {
+            vhost.settle().await;
+        }
     }
 
     /// Asks again until the answer is as it should be.

@@ -64,6 +64,24 @@ pub async fn an_older_order_never_overwrites_a_newer_one(stores: &Stores) {
     assert_eq!(sales(stores, seller).await, 2, "the lines keep the order's status");
 }
 
+/// As two nodes do that read the queue of new orders and that of changed ones.
+pub async fn of_two_that_make_one_row_at_once_the_newer_stays(stores: &Stores) {
+    let seller = UserId::generate();
+    let orders: Vec<[OrderRow; 3]> = (0..40)
+        .map(|_| {
+            let first = row(OrderStatus::Pending, at(0), vec![line(seller, ProductId::generate(), 1, inr(100))]);
+            let second = OrderRow { version: 2, status: OrderStatus::Confirmed, ..first.clone() };
+            let third = OrderRow { version: 3, status: OrderStatus::Confirmed, ..first.clone() };
+            [first, second, third]
+        })
+        .collect();
+    let written = orders.iter().flatten().map(|row| apply(stores, DashboardChange::Order(row.clone())));
+    futures_util::future::join_all(written).await;
+    let shown = stores.dashboard.orders(seller, 0, 100).await.unwrap().rows;
+    assert_eq!(shown.iter().filter(|row| row.version == 3).count(), orders.len(), "{shown:?}");
+    assert_eq!(sales(stores, seller).await, 40);
+}
+
 pub async fn metrics_count_sales_and_every_status(stores: &Stores) {
     let (seller, rival) = (UserId::generate(), UserId::generate());
     let (a, b) = (ProductId::generate(), ProductId::generate());

@@ -78,6 +78,7 @@ macro_rules! conformance_suite {
             }
             dashboard::{
                 an_event_is_applied_once, an_older_order_never_overwrites_a_newer_one,
+                of_two_that_make_one_row_at_once_the_newer_stays,
                 metrics_count_sales_and_every_status, metrics_keep_to_the_range, two_currencies_are_two_sums,
                 a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
                 reset_forgets_rows_and_events, forgetting_keeps_recent_events,

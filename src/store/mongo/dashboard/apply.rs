@@ -90,10 +90,13 @@ async fn put(
 }
 
 async fn upsert(collection: &Collection<Document>, filter: Document, update: Document) -> Result<(), StoreError> {
-    match collection.update_one(filter, update).upsert(true).await {
-        Err(error) if !codec::is_duplicate(&error) => Err(Failed::write(&error)),
-        _ => Ok(()),
+    match collection.update_one(filter.clone(), update.clone()).upsert(true).await {
+        // Either the row is newer, or another node made an older one in the same moment: the
+        // second look tells.
+        Err(error) if codec::is_duplicate(&error) => collection.update_one(filter, update).await.map(|_| ()),
+        written => written.map(|_| ()),
     }
+    .map_err(|error| Failed::write(&error))
 }
 
 /// The fields of an order's row besides its id and version.

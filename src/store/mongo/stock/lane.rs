@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use metrics::counter;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -169,6 +170,7 @@ async fn work(lanes: Arc<Lanes>, stored: Stored, product: ProductId) {
             lane.drain(..some).collect::<Vec<_>>()
         };
         let acts: Vec<Act> = joined.iter().map(|waiting| waiting.act).collect();
+        counter!("stock_changes_total").increment(u64::try_from(acts.len()).unwrap_or(u64::MAX));
         let written = write(&stored, product, &acts, &mut known).await;
         match written {
             Ok(outcomes) => {
@@ -217,7 +219,7 @@ async fn write(
             // What refuses may be long over on another node.
             continue;
         }
-        if after == before || stored.put(&before, &after).await? {
+        if after == before || put(stored, &before, &after).await? {
             *known = after.exists.then_some(after);
             return Ok(outcomes);
         }
@@ -226,6 +228,13 @@ async fn write(
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
     Err(StoreError::Busy)
+}
+
+async fn put(stored: &Stored, before: &Level, after: &Level) -> Result<bool, StoreError> {
+    let written = stored.put(before, after).await?;
+    let outcome = if written { "written" } else { "overtaken" };
+    counter!("stock_writes_total", "outcome" => outcome).increment(1);
+    Ok(written)
 }
 
 #[cfg(test)]

@@ -1,0 +1,125 @@
+//! What must hold once everything is there again: goods, money and figures agree.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
+use microbazaar::bus::{
+    rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
+    table::QUEUES,
+};
+
+use super::{
+    fleet::{DEADLINE, Fleet},
+    sales::Bought,
+    shopper::{Person, text},
+};
+
+/// Products by their ids, each with the units it had.
+pub type Stocked = [(String, u32)];
+
+/// How it is now.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Units of confirmed orders, by product. An order may have more than one: putting a unit in
+    /// the cart is repeated when its answer was lost.
+    units: BTreeMap<String, u64>,
+    /// Orders that wait, or whose money is neither kept nor back.
+    open: Vec<String>,
+    /// Orders that were answered as placed and are not there.
+    lost: Vec<String>,
+    /// On hand and reserved, by product.
+    stock: BTreeMap<String, (u64, u64)>,
+    /// Units sold, as the dashboard counts.
+    sales: u64,
+}
+
+impl Seen {
+    async fn now(seller: &Person, products: &Stocked, people: &[(Person, Bought)]) -> Self {
+        let mut seen = Self::default();
+        for (buyer, bought) in people {
+            let mut known = BTreeSet::new();
+            for order in buyer.orders().await {
+                let (id, status) = (text(&order["_id"]), text(&order["status"]));
+                if status == "CONFIRMED" {
+                    for item in order["items"].as_array().unwrap() {
+                        *seen.units.entry(text(&item["product"])).or_default() += item["quantity"].as_u64().unwrap();
+                    }
+                } else if status == "PENDING" || bought.paid.contains(&id) {
+                    let payment = buyer.get(&format!("/api/payments/order/{id}")).await.body["payment"].clone();
+                    if status == "PENDING" || payment["status"] != "REFUNDED" {
+                        seen.open.push(format!("{id} is {status}, its payment {payment}"));
+                    }
+                }
+                known.insert(id);
+            }
+            seen.lost.extend(bought.placed.iter().filter(|id| !known.contains(*id)).cloned());
+        }
+        for (product, _) in products {
+            seen.stock.insert(product.clone(), seller.stock(product).await);
+        }
+        seen.sales = seller.sales().await;
+        seen
+    }
+
+    fn agrees(&self, products: &Stocked) -> bool {
+        let goods = |(product, had): &(String, u32)| {
+            let (on_hand, reserved) = self.stock[product];
+            reserved == 0 && on_hand + self.units.get(product).copied().unwrap_or(0) == u64::from(*had)
+        };
+        let sold: u64 = self.units.values().sum();
+        self.open.is_empty() && self.lost.is_empty() && products.iter().all(goods) && self.sales == sold
+    }
+}
+
+/// Waits until it does. Late money may still turn an order over, so all is looked at anew each time.
+pub async fn until_all_agrees(fleet: &Fleet, seller: &Person, products: &Stocked, people: &[(Person, Bought)]) {
+    let mut seen = Seen::default();
+    let agreed = async {
+        loop {
+            seen = Seen::now(seller, products, people).await;
+            if seen.agrees(products) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(DEADLINE, agreed).await.is_ok();
+    if !in_time {
+        let depths = depths(&fleet.channel).await;
+        panic!("goods, money and figures agree in the end: of {products:?} {seen:#?}; queues: {depths:?}");
+    }
+}
+
+/// How many messages rest in dead queues, also those of earlier shops.
+pub async fn dead(fleet: &Fleet) -> u32 {
+    let mut dead = 0;
+    for queue in QUEUES {
+        topology::declare_read(&fleet.channel, queue.name).await.unwrap();
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let name = dead_queue(queue.name);
+        dead += fleet.channel.queue_declare(name.into(), options, FieldTable::default()).await.unwrap().message_count();
+    }
+    dead
+}
+
+/// The queues in which messages wait or rest.
+async fn depths(channel: &Channel) -> Vec<(String, u32)> {
+    let mut depths = vec![];
+    for queue in QUEUES {
+        let waits = (1..=RETRIES).map(|attempt| retry_queue(queue.name, attempt));
+        for name in waits.chain([queue.name.to_owned(), dead_queue(queue.name)]) {
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            // One that nobody has declared ends the channel, and with it the list.
+            let Ok(there) = channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await else {
+                return depths;
+            };
+            if there.message_count() > 0 {
+                depths.push((name, there.message_count()));
+            }
+        }
+    }
+    depths
+}

@@ -1,0 +1,99 @@
+//! Each service taken away and given back, and one that does nothing.
+
+use std::sync::Arc;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use super::{
+    STOCK,
+    agreement::until_all_agrees,
+    fleet::{Fleet, until},
+    sales::Sales,
+    shopper::Person,
+};
+
+/// The services that call each service.
+const CALLERS: [(&str, &[&str]); 8] = [
+    ("inventory", &["product", "order", "seller-dashboard"]),
+    ("product", &["cart", "order"]),
+    ("cart", &["order"]),
+    ("auth", &["product", "order", "payment", "notification"]),
+    ("payment", &["order"]),
+    ("order", &["payment"]),
+    ("notification", &[]),
+    ("seller-dashboard", &[]),
+];
+
+#[actix_rt::test]
+async fn each_peer_is_taken_away_and_given_back_in_the_middle_of_sales() {
+    let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
+    let seller = Person::join(&fleet, "seller", "seller").await;
+    let product = seller.product(STOCK).await;
+    let sales = Sales::start(&fleet, std::slice::from_ref(&product), 3).await;
+    let witness = Person::join(&fleet, "witness", "user").await;
+    for (service, callers) in CALLERS {
+        fleet.kill(service);
+        for caller in callers {
+            until(&format!("{caller} says that {service} is away"), async || {
+                let (state, away) = fleet.readyz(caller).await;
+                state == "degraded" && away.contains(&format!("peers.{service}"))
+            })
+            .await;
+        }
+        without(&fleet, service, &witness, &seller, &product).await;
+        fleet.restart(service);
+        fleet.until_all_ready().await;
+    }
+    let people = sales.end().await;
+    until_all_agrees(&fleet, &seller, &[(product, STOCK)], &people).await;
+    drop((people, witness, seller));
+    Arc::into_inner(fleet).unwrap().end().await;
+}
+
+#[actix_rt::test]
+async fn a_peer_that_does_nothing_hangs_nobody() {
+    let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
+    let seller = Person::join(&fleet, "seller", "seller").await;
+    seller.product(STOCK).await;
+    fleet.freeze("inventory", true);
+    let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});
+    // Also while it is not known yet: each answer comes within the caller's patience.
+    until("product says that it is away", async || {
+        let answer = fleet.ask(Method::POST, "/api/products", &seller.token, Some(&offer)).await.expect("an answer");
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+        assert!(answer.retry_after.is_some(), "{answer:?}");
+        fleet.readyz("product").await == ("degraded".to_owned(), vec!["peers.inventory".to_owned()])
+    })
+    .await;
+    let shown = fleet.ask(Method::GET, "/api/auth/me", &seller.token, None).await.expect("an answer");
+    assert_eq!(shown.status, StatusCode::OK, "what needs no stock goes on: {shown:?}");
+    fleet.freeze("inventory", false);
+    fleet.until_ready("product").await;
+    seller.product(1).await;
+    drop(seller);
+    Arc::into_inner(fleet).unwrap().end().await;
+}
+
+/// What needs a service that is away is answered with 503 and when to ask again; the rest goes on.
+async fn without(fleet: &Fleet, service: &str, buyer: &Person, seller: &Person, product: &str) {
+    let item = json!({"productId": product, "quantity": 1});
+    let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});
+    let nothing = json!({});
+    let refused: &[(&Person, Method, &str, Option<&serde_json::Value>)] = match service {
+        "inventory" | "auth" => &[(seller, Method::POST, "/api/products", Some(&offer))],
+        "product" => &[(buyer, Method::POST, "/api/cart/items", Some(&item))],
+        "cart" => &[(buyer, Method::POST, "/api/orders", Some(&nothing))],
+        "order" => &[(buyer, Method::POST, "/api/payments/create/665f1f77bcf86cd799439016", Some(&nothing))],
+        _ => &[],
+    };
+    for (who, method, path, body) in refused {
+        let answer = fleet.ask(method.clone(), path, &who.token, *body).await.expect("an answer");
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path} without {service}: {answer:?}");
+        assert!(answer.retry_after.is_some(), "{path} without {service}");
+    }
+    if service != "order" {
+        let orders = fleet.ask(Method::GET, "/api/orders/me", &buyer.token, None).await.expect("an answer");
+        assert_eq!(orders.status, StatusCode::OK, "orders are shown without {service}");
+    }
+}
