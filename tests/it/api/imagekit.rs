@@ -277,7 +277,7 @@ async fn of_two_nodes_one_brings_a_picture() {
         eprintln!("left out: two nodes need a database that they share");
         return one.shutdown().await;
     }
-    let folder = Folder(std::env::temp_dir().join(format!("microbazaar-api-{}", ImageId::generate())));
+    let folder = Folder(std::env::temp_dir().join(format!("microbazaar-api-{}", ImageId::generate())), None);
     let mut config = one.config.clone();
     config.data_dir = folder.0.clone();
     let two = TestApp::start(config, folder).await;
