@@ -7,9 +7,73 @@
 //!
 //! **Invariant:** dying here is dying by SIGKILL: nothing is saved, closed or answered.
 
-/// Dies here, if that is asked for.
+/// Every point there is, so that a test can walk them all.
+pub const POINTS: &[&str] = &[
+    // From a cart to an order.
+    "order.hold.before",
+    "order.hold.after",
+    "order.write.before",
+    "order.write.after",
+    "order.empty_cart.before",
+    "order.empty_cart.after",
+    // Steps that are found due.
+    "order.empty_cart_again.before",
+    "order.empty_cart_again.after",
+    "order.expire.before",
+    "order.expire.after",
+    "order.cancel.before",
+    "order.cancel.after",
+    "order.release.before",
+    "order.release.after",
+    "order.refund.before",
+    "order.refund.after",
+    "order.steps.before",
+    "order.steps.after",
+    // Money comes.
+    "order.commit.before",
+    "order.commit.after",
+    "order.retake.before",
+    "order.retake.after",
+    "order.confirm.before",
+    "order.confirm.after",
+    "order.refuse.before",
+    "order.refuse.after",
+    "order.unwanted.before",
+    "order.unwanted.after",
+    "order.note.before",
+    "order.note.after",
+    // A payment's way.
+    "payment.open.before",
+    "payment.open.asked",
+    "payment.open.after",
+    "payment.take.before",
+    "payment.take.after",
+    "payment.capture.before",
+    "payment.capture.after",
+    "payment.fail.before",
+    "payment.fail.after",
+    "payment.settle.before",
+    "payment.settle.after",
+    "payment.keep.before",
+    "payment.keep.after",
+    "payment.give_back.before",
+    "payment.refund.decided",
+    "payment.refund.before",
+    "payment.refund.asked",
+    "payment.refund.after",
+    "payment.note.before",
+    "payment.note.told",
+    "payment.note.after",
+    "payment.report.before",
+    "payment.report.after",
+    "payment.report.worked",
+    "payment.report.done",
+];
+
+/// Dies here, if that is asked for. The name is one of [`POINTS`].
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
+    debug_assert!(POINTS.contains(&name), "{name} is in the list of points");
     armed::pass(name);
 }
 

@@ -142,22 +142,10 @@ impl Buyer {
     /// From the cart to a paid, cancelled or forgotten order.
     pub async fn shop(&mut self, products: &[String]) {
         let product = &products[self.random.random_range(0..products.len())];
-        let body = json!({ "productId": product, "quantity": self.random.random_range(1..=3) });
-        let ((status, answer), _) = self.line.post("/api/cart/items", &self.token, &body).await;
-        if status == StatusCode::CONFLICT {
+        let quantity = self.random.random_range(1..=3);
+        if !self.order(product, quantity).await {
             return;
         }
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        let key = format!("{}-{}", self.number, self.orders.len());
-        let ((status, answer), _) =
-            self.line.ask(Method::POST, "/api/orders", &self.token, Some(&key), Some(&json!({}))).await;
-        if status == StatusCode::CONFLICT {
-            let ((status, answer), _) = self.line.ask(Method::DELETE, "/api/cart", &self.token, None, None).await;
-            assert_eq!(status, StatusCode::OK, "{answer}");
-            return;
-        }
-        assert_eq!(status, StatusCode::CREATED, "{answer}");
-        self.orders.push(Known { id: text(&answer["order"]["_id"]), ..Known::default() });
         match self.random.random_range(0..10) {
             0 => {}
             1 => self.cancel().await,
@@ -169,26 +157,67 @@ impl Buyer {
         }
     }
 
-    async fn pay(&mut self) {
-        let id = self.orders.last().unwrap().id.clone();
+    /// Orders some of a product; `false` when there is not enough of it.
+    pub async fn order(&mut self, product: &str, quantity: u32) -> bool {
+        let body = json!({ "productId": product, "quantity": quantity });
+        let ((status, answer), _) = self.line.post("/api/cart/items", &self.token, &body).await;
+        if status == StatusCode::CONFLICT {
+            return false;
+        }
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        let key = format!("{}-{}", self.number, self.orders.len());
+        let ((status, answer), _) =
+            self.line.ask(Method::POST, "/api/orders", &self.token, Some(&key), Some(&json!({}))).await;
+        if status == StatusCode::CONFLICT {
+            let ((status, answer), _) = self.line.ask(Method::DELETE, "/api/cart", &self.token, None, None).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            return false;
+        }
+        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        self.orders.push(Known { id: text(&answer["order"]["_id"]), ..Known::default() });
+        true
+    }
+
+    /// Opens a payment of her last order; the gateway's order. `None`: it is too late.
+    pub async fn open(&self) -> Option<String> {
+        let id = &self.orders.last().unwrap().id;
         let ((status, opened), _) =
             self.line.post(&format!("/api/payments/create/{id}"), &self.token, &json!({})).await;
         if status == StatusCode::CONFLICT {
-            return;
+            return None;
         }
         assert!(status.is_success(), "{opened}");
-        let path = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
-        let ((status, checkout), _) = self.line.post(&path, &self.token, &json!({ "outcome": "success" })).await;
-        assert_eq!(status, StatusCode::OK, "{checkout}");
-        let ((status, verified), _) = self.line.post("/api/payments/verify", &self.token, &checkout).await;
-        assert_eq!(status, StatusCode::OK, "{verified}");
-        let (_, order) = self.line.get(&format!("/api/orders/{id}"), &self.token).await;
-        let known = self.orders.last_mut().unwrap();
-        known.paid = true;
-        known.confirmed = order["order"]["status"] == "CONFIRMED";
+        Some(text(&opened["razorpayOrderId"]))
     }
 
-    async fn cancel(&mut self) {
+    async fn pay(&mut self) {
+        let Some(at_gateway) = self.open().await else { return };
+        let path = format!("/sandbox/payments/{at_gateway}");
+        let ((status, checkout), _) = self.line.post(&path, &self.token, &json!({ "outcome": "success" })).await;
+        assert_eq!(status, StatusCode::OK, "{checkout}");
+        self.verify(self.orders.len() - 1, &checkout).await;
+    }
+
+    /// Hands in what the checkout gave for one of her orders.
+    pub async fn verify(&mut self, order: usize, checkout: &Value) {
+        let ((status, verified), _) = self.line.post("/api/payments/verify", &self.token, checkout).await;
+        assert_eq!(status, StatusCode::OK, "{verified}");
+        let money = verified["payment"]["status"].as_str().unwrap();
+        let confirmed = self.status_of(order).await == "CONFIRMED";
+        let known = &mut self.orders[order];
+        known.paid |= matches!(money, "SUCCESSFUL" | "REFUNDED");
+        known.confirmed |= confirmed;
+    }
+
+    /// Where one of her orders stands.
+    pub async fn status_of(&self, order: usize) -> String {
+        let (status, answer) = self.line.get(&format!("/api/orders/{}", self.orders[order].id), &self.token).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        text(&answer["order"]["status"])
+    }
+
+    /// Cancels her last order.
+    pub async fn cancel(&mut self) {
         let known = self.orders.last_mut().unwrap();
         known.cancelling = true;
         let path = format!("/api/orders/{}/cancel", known.id);
@@ -209,10 +238,16 @@ impl Buyer {
 
     /// Her orders as the program shows them.
     pub async fn orders_shown(&self) -> Vec<Value> {
-        let (status, answer) = self.line.get("/api/orders/me?limit=100", &self.token).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        assert_eq!(answer["pagination"]["totalPages"].as_u64().unwrap_or(1).max(1), 1, "one page is enough");
-        answer["orders"].as_array().unwrap().clone()
+        let mut shown = vec![];
+        for page in 1.. {
+            let (status, answer) = self.line.get(&format!("/api/orders/me?limit=100&page={page}"), &self.token).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            shown.extend(answer["orders"].as_array().unwrap().iter().cloned());
+            if answer["pagination"]["totalPages"].as_u64().unwrap() <= page {
+                break;
+            }
+        }
+        shown
     }
 
     /// The payment of one of her orders, if there is one.

@@ -19,10 +19,10 @@ use microbazaar::{
         event::Envelope,
         ids::{OrderId, PaymentId, ProductId, UserId},
         inventory::{StockLevel, StockLine},
-        money::Money,
         order::{Order, OrderStatus},
         payment::Payment,
     },
+    integrations::razorpay::GatewayRefund,
     store::{
         CartStore, OrderStore, Page, PaymentStore, StockStore, StoreError, StoredReport, Stores,
         inventory::{Fence, StockMove, StockStoreError},
@@ -40,17 +40,17 @@ pub enum Side {
     After,
 }
 
-/// The gateway's own books of refunds, which outlive every process: by payment, the key and
-/// amount of each.
+/// The gateway's own books of refunds, which outlive every process: by payment, the id and
+/// amount of each that was ever in them.
 #[derive(Default)]
 pub struct Refunds(Mutex<BTreeMap<String, BTreeMap<String, i64>>>);
 
 impl Refunds {
     fn note(&self, key: &str, page: &serde_json::Value) {
-        if key.starts_with("rfnd_") {
-            let payment = page["payment"].as_str().unwrap().to_owned();
-            let amount: Money = serde_json::from_value(page["amount"].clone()).unwrap();
-            self.0.lock().entry(payment).or_default().insert(key.to_owned(), amount.minor());
+        if key.starts_with("pay_") {
+            let refunds: Vec<GatewayRefund> = serde_json::from_value(page["refunds"].clone()).unwrap();
+            let refunds = refunds.into_iter().map(|refund| (refund.id, refund.amount.minor()));
+            self.0.lock().entry(key.to_owned()).or_default().extend(refunds);
         }
     }
 

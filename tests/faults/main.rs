@@ -14,6 +14,7 @@ mod crash;
 mod imagekit;
 mod kill;
 mod market;
+mod money;
 mod pictures;
 mod process;
 mod race;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::client::{Buyer, Line, text};
 
 const STOCK: u64 = 150;
-/// How many orders a buyer makes at most, so that one page shows them all.
+/// How many orders a buyer makes at most.
 const ORDERS: usize = 12;
 const SETTLES_WITHIN: Duration = Duration::from_secs(45);
 
@@ -33,10 +33,15 @@ pub struct Seller {
 
 impl Seller {
     pub async fn join(line: &Line, number: usize) -> Self {
+        Self::join_with(line, number, &[("Lamp", STOCK), ("Chair", STOCK), ("Desk", STOCK)]).await
+    }
+
+    /// Joins with these titles, and how many there are of each.
+    pub async fn join_with(line: &Line, number: usize, goods: &[(&str, u64)]) -> Self {
         let (id, token) = line.join(&format!("seller{number}@example.com"), "seller").await;
         let mut products = vec![];
-        for title in ["Lamp", "Chair", "Desk"] {
-            let body = json!({ "title": title, "priceAmount": 19.99, "stock": STOCK });
+        for (title, stock) in goods {
+            let body = json!({ "title": title, "priceAmount": 19.99, "stock": stock });
             let ((status, answer), tries) = line.post("/api/products", &token, &body).await;
             assert_eq!((status, tries), (StatusCode::CREATED, 1), "{answer}");
             products.push(text(&answer["product"]["_id"]));
@@ -88,14 +93,16 @@ impl Shown {
         self.orders.values().filter(|row| !agrees(row)).collect()
     }
 
-    fn sold(&self, product: &str) -> u64 {
+    /// Units of a product in orders that are confirmed.
+    pub fn sold(&self, product: &str) -> u64 {
         let items = self.orders.values().filter(|(order, _)| order["status"] == "CONFIRMED");
         let items = items.flat_map(|(order, _)| order["items"].as_array().unwrap());
         items.filter(|item| item["product"] == product).map(|item| item["quantity"].as_u64().unwrap()).sum()
     }
 }
 
-async fn reserved(line: &Line, products: &[String]) -> u64 {
+/// How many units of these products are held.
+pub async fn reserved(line: &Line, products: &[String]) -> u64 {
     let mut reserved = 0;
     for product in products {
         let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
@@ -105,7 +112,7 @@ async fn reserved(line: &Line, products: &[String]) -> u64 {
 }
 
 /// How many events wait, by the program's own count.
-async fn events_waiting(base: &str) -> Option<String> {
+pub async fn events_waiting(base: &str) -> Option<String> {
     let client =
         microbazaar::integrations::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
     let text = client.get(format!("{base}/metrics")).send().await.ok()?.text().await.ok()?;
@@ -150,10 +157,15 @@ pub fn check_orders(buyers: &[Buyer], shown: &Shown) {
 
 pub async fn check_stock(line: &Line, shown: &Shown, products: &[String]) {
     for product in products {
-        let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
-        let sum = level["available"].as_u64().unwrap() + level["reserved"].as_u64().unwrap() + shown.sold(product);
-        assert_eq!(sum, STOCK, "no unit is lost or sold twice: {level}");
+        check_stock_of(line, shown, product, STOCK).await;
     }
+}
+
+/// What was received of a product is there, held or sold.
+pub async fn check_stock_of(line: &Line, shown: &Shown, product: &str, received: u64) {
+    let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
+    let sum = level["available"].as_u64().unwrap() + level["reserved"].as_u64().unwrap() + shown.sold(product);
+    assert_eq!(sum, received, "no unit of {product} is lost or sold twice: {level}");
 }
 
 pub async fn check_people(line: &Line, buyers: &[Buyer], last: &str) {
@@ -193,7 +205,8 @@ fn expected_metrics(seller: &Seller, shown: &Shown) -> (u64, i64, BTreeMap<Strin
     (sales, revenue, by_status)
 }
 
-fn minor(money: &Value) -> i64 {
+/// Money in minor units.
+pub fn minor(money: &Value) -> i64 {
     (money["amount"].as_f64().unwrap() * 100.0).round() as i64
 }
 

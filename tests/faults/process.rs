@@ -31,7 +31,13 @@ pub fn microbazaar(data: &Path, arguments: &[&str]) -> Command {
 
 /// Does one thing and waits for its end, with a deadline.
 pub fn finish(data: &Path, arguments: &[&str]) -> Output {
+    finish_with(data, arguments, &[])
+}
+
+/// Does one thing with more settings and waits for its end, with a deadline.
+pub fn finish_with(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = microbazaar(data, arguments);
+    command.envs(settings.iter().copied());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let ends = Instant::now() + WITHIN;
     while child.try_wait().unwrap().is_none() {
@@ -52,6 +58,11 @@ impl Process {
 
     /// Starts it with more settings.
     pub fn start_with(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::launch(data, settings).unwrap_or_else(|status| panic!("the program is ready and did not end: {status}"))
+    }
+
+    /// Starts it, or tells how it ended before it was ready.
+    pub fn launch(data: &Path, settings: &[(&str, &str)]) -> Result<Self, ExitStatus> {
         let mut command = microbazaar(data, &["serve", "--port", "0"]);
         command.envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
@@ -65,11 +76,19 @@ impl Process {
                 }
             }
         });
-        let base = told.recv_timeout(WITHIN);
-        if base.is_err() {
-            let _ended = child.kill();
+        match told.recv_timeout(WITHIN) {
+            Ok(base) => Ok(Self { child, base }),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(child.wait().unwrap()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let _ended = child.kill();
+                panic!("the program is ready in time");
+            }
         }
-        Self { child, base: base.expect("the program is ready in time") }
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// SIGKILL.

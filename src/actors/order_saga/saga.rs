@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{OrderFailure, Party, allow, place::Draft};
 use crate::{
     actors::runtime::{StripedLocks, happened},
+    crash,
     domain::{
         Timestamp,
         event::Event,
@@ -50,6 +51,7 @@ impl SagaContext {
         let (id, inventory) = (new.id, self.peers.inventory()?);
         let now = Timestamp::now();
         let mut order = Order::place(new, &pricing, now)?;
+        crash::point("order.hold.before");
         match inventory.reserve(id, order.stock_lines()).await {
             Ok(_) => {}
             Err(InventoryError::Rule(StockError::Short(short))) => return Err(OrderFailure::Short(short)),
@@ -61,8 +63,10 @@ impl SagaContext {
                 return Err(error.into());
             }
         }
+        crash::point("order.hold.after");
         let told = Order { version: order.version + 1, ..order.clone() };
         let created = happened(Event::OrderCreated(told), now);
+        crash::point("order.write.before");
         match self.store.insert(&order, key.as_ref(), &[created]).await {
             Ok(version) => order.version = version,
             // Whether it was written is unknown: the stock stays held, and ends with the order
@@ -73,9 +77,13 @@ impl SagaContext {
                 return Err(error.into());
             }
         }
-        if let Err(error) = self.peers.carts()?.check_out(order.user, id, bought).await {
+        crash::point("order.write.after");
+        let carts = self.peers.carts()?;
+        crash::point("order.empty_cart.before");
+        if let Err(error) = carts.check_out(order.user, id, bought).await {
             tracing::warn!(order.id = %id, %error, "the cart will be emptied later");
         }
+        crash::point("order.empty_cart.after");
         Ok(order)
     }
 
@@ -92,9 +100,12 @@ impl SagaContext {
     pub(super) async fn cancel(&self, id: OrderId, who: Party, reason: Option<String>) -> Outcome<Order> {
         let order = self
             .change(id, who, Event::OrderCancelled, |order, now| {
-                Ok(order.cancel(CancelCause::Buyer, reason.clone(), now)?)
+                order.cancel(CancelCause::Buyer, reason.clone(), now)?;
+                crash::point("order.cancel.before");
+                Ok(())
             })
             .await?;
+        crash::point("order.cancel.after");
         // The order is cancelled whatever becomes of the steps now: what fails is due again.
         match self.run_steps(order.clone()).await {
             Ok(Some(order)) => Ok(order),
@@ -127,7 +138,12 @@ impl SagaContext {
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             let now = Timestamp::now();
-            if !order.note_refund(note, now) || self.save(&mut order, Event::OrderUpdated, now).await? {
+            if !order.note_refund(note, now) {
+                return Ok(());
+            }
+            crash::point("order.note.before");
+            if self.save(&mut order, Event::OrderUpdated, now).await? {
+                crash::point("order.note.after");
                 return Ok(());
             }
         }
@@ -162,21 +178,35 @@ impl SagaContext {
                 LateMoney::Applied => return Ok(Settlement::Kept),
                 LateMoney::Unwanted => {
                     if order.status == OrderStatus::Cancelled {
+                        crash::point("order.unwanted.before");
                         inventory.release(id, Some(order.version)).await?;
+                        crash::point("order.unwanted.after");
                     }
                     return Ok(Settlement::GiveBack);
                 }
-                LateMoney::Awaited => match inventory.commit(id, fence).await {
-                    Err(InventoryError::Rule(_)) => inventory.retake(id, order.stock_lines(), fence).await,
-                    held => held,
-                },
-                LateMoney::Late => inventory.retake(id, order.stock_lines(), fence).await,
+                LateMoney::Awaited => {
+                    crash::point("order.commit.before");
+                    let held = match inventory.commit(id, fence).await {
+                        Err(InventoryError::Rule(_)) => inventory.retake(id, order.stock_lines(), fence).await,
+                        held => held,
+                    };
+                    crash::point("order.commit.after");
+                    held
+                }
+                LateMoney::Late => {
+                    crash::point("order.retake.before");
+                    let held = inventory.retake(id, order.stock_lines(), fence).await;
+                    crash::point("order.retake.after");
+                    held
+                }
             };
             let now = Timestamp::now();
             match taken {
                 Ok(_) => {
                     order.confirm(payment.clone(), now)?;
+                    crash::point("order.confirm.before");
                     if self.save(&mut order, Event::OrderConfirmed, now).await? {
+                        crash::point("order.confirm.after");
                         return Ok(Settlement::Kept);
                     }
                 }
@@ -184,6 +214,7 @@ impl SagaContext {
                 // Unpaid for too long to be held, and sold to others since. That the money goes back
                 // is written first: another call may find the stock there again.
                 Err(InventoryError::Rule(_)) => {
+                    crash::point("order.refuse.before");
                     let refused = if order.status == OrderStatus::Cancelled {
                         order.refuse_money(now)?;
                         self.save(&mut order, Event::OrderUpdated, now).await?
@@ -192,6 +223,7 @@ impl SagaContext {
                         self.save(&mut order, Event::OrderCancelled, now).await?
                     };
                     if refused {
+                        crash::point("order.refuse.after");
                         return Ok(Settlement::GiveBack);
                     }
                 }
@@ -209,9 +241,11 @@ impl SagaContext {
                     break;
                 }
                 order.cancel(CancelCause::Expired, Some("expired".to_owned()), now)?;
+                crash::point("order.expire.before");
                 if !self.save(&mut order, Event::OrderCancelled, now).await? {
                     return Ok(None);
                 }
+                crash::point("order.expire.after");
                 changed = false;
                 continue;
             }
@@ -228,8 +262,12 @@ impl SagaContext {
             }
         }
         if changed {
+            crash::point("order.steps.before");
             match self.store.save(&order, &[]).await {
-                Ok(version) => order.version = version,
+                Ok(version) => {
+                    order.version = version;
+                    crash::point("order.steps.after");
+                }
                 Err(StoreError::Conflict) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -240,15 +278,21 @@ impl SagaContext {
     async fn step(&self, order: &Order, step: SagaStep) -> Outcome<()> {
         match step {
             SagaStep::EmptyCart => {
+                crash::point("order.empty_cart_again.before");
                 self.peers.carts()?.check_out(order.user, order.id, order.stock_lines()).await?;
+                crash::point("order.empty_cart_again.after");
             }
             SagaStep::ReleaseStock => {
+                crash::point("order.release.before");
                 self.peers.inventory()?.release(order.id, Some(order.version)).await?;
+                crash::point("order.release.after");
             }
             SagaStep::Refund => {
                 if let Some(payment) = &order.payment {
                     let reason = "order cancelled".to_owned();
+                    crash::point("order.refund.before");
                     self.peers.payments()?.refund(payment.id, reason).await?;
+                    crash::point("order.refund.after");
                 }
             }
             SagaStep::AwaitPayment => {}

@@ -58,13 +58,16 @@ impl Flow {
             return Ok(Opened { payment, new: false });
         }
         let contact = self.peers.accounts()?.contact(user).await?.ok_or(PaymentFailure::NoSuchOrder)?;
+        crash::point("payment.open.before");
         let razorpay_order_id = self.gateway.create_order(order_id, order.total).await?;
+        crash::point("payment.open.asked");
         let mut payment = Payment::open(order_id, contact, razorpay_order_id, order.total, now);
         payment.plan(self.questions, now);
         let told = Payment { version: 1, ..payment.clone() };
         let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];
         match self.store.save(&payment, &events.map(|event| happened(event, now))).await {
             Ok(version) => {
+                crash::point("payment.open.after");
                 payment.version = version;
                 Ok(Opened { payment, new: true })
             }
@@ -116,7 +119,10 @@ impl Flow {
             GatewayStatus::Captured => known.clone(),
             // Only what could be kept is captured; anything else lapses, and nobody was charged.
             GatewayStatus::Authorized if !payment.has_money() && known.amount == payment.price => {
-                self.gateway.capture(&known.id, known.amount).await?
+                crash::point("payment.take.before");
+                let taken = self.gateway.capture(&known.id, known.amount).await?;
+                crash::point("payment.take.after");
+                taken
             }
             GatewayStatus::Authorized | GatewayStatus::Created | GatewayStatus::Failed => return Ok(payment),
         };
@@ -158,7 +164,9 @@ impl Flow {
             let told = told(&payment);
             let reason = reason.to_owned();
             let events = [Event::PaymentFailed { payment: told.clone(), reason }, Event::PaymentUpdated(told)];
+            crash::point("payment.fail.before");
             if self.save(&mut payment, &events).await? {
+                crash::point("payment.fail.after");
                 return Ok(payment);
             }
         }
@@ -171,6 +179,7 @@ impl Flow {
         let now = Timestamp::now();
         let Some(payment_id) = payment.payment_id.clone().filter(|_| payment.has_money()) else { return Ok(payment) };
         let paid = OrderPayment { id: payment.id, payment_id, at: now };
+        crash::point("payment.settle.before");
         let settlement = match self.peers.orders() {
             Ok(orders) => orders.settle(payment.order, paid).await,
             Err(error) => Err(error),
@@ -199,7 +208,9 @@ impl Flow {
             payment.settle(Timestamp::now());
             let told = told(&payment);
             let events = [Event::PaymentCompleted(told.clone()), Event::PaymentUpdated(told)];
+            crash::point("payment.keep.before");
             if self.save(&mut payment, &events).await? {
+                crash::point("payment.keep.after");
                 break;
             }
             payment = self.read(payment.id).await?;

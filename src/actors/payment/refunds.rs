@@ -71,6 +71,7 @@ impl Flow {
                 if !self.save(&mut payment, &[]).await? {
                     continue;
                 }
+                crash::point("payment.refund.decided");
             }
             return self.push_refunds(payment).await;
         }
@@ -162,6 +163,7 @@ impl Flow {
         for _ in 0..TRIES {
             let Some(refund) = payment.unnoted_refund().cloned() else { return Ok(payment) };
             let note = RefundNote { refund: refund.id, amount: refund.amount, reason: refund.reason };
+            crash::point("payment.note.before");
             let noted = match self.peers.orders() {
                 Ok(orders) => orders.note_refund(payment.order, note).await,
                 Err(error) => Err(error),
@@ -170,8 +172,11 @@ impl Flow {
                 tracing::warn!(payment.id = %payment.id, %error, "the order hears of a refund later");
                 return self.later(payment).await;
             }
+            crash::point("payment.note.told");
             payment.refund_noted(refund.id);
-            if !self.save(&mut payment, &[]).await? {
+            if self.save(&mut payment, &[]).await? {
+                crash::point("payment.note.after");
+            } else {
                 payment = self.read(payment.id).await?;
             }
         }

@@ -88,7 +88,9 @@ impl Flow {
                 return Err(error);
             }
         };
+        crash::point("payment.report.worked");
         self.store.report_done(&report.id, outcome).await?;
+        crash::point("payment.report.done");
         Ok(())
     }
 

@@ -15,7 +15,7 @@ mod json;
 mod webhooks;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, mpsc},
     thread::JoinHandle,
@@ -185,6 +185,13 @@ impl StandIn {
     /// The ids of the payments made for an order.
     pub fn payments_of(&self, order_id: &str) -> Vec<String> {
         self.shared.books.lock().payments_of(order_id).iter().map(|payment| payment.id.clone()).collect()
+    }
+
+    /// The gateway orders with a payment that somebody has yet to capture.
+    pub fn promised(&self) -> BTreeSet<String> {
+        let books = self.shared.books.lock();
+        let promised = books.payments.values().filter(|payment| payment.status == "authorized");
+        promised.map(|payment| payment.order_id.clone()).collect()
     }
 
     /// The ids of a payment's refunds.

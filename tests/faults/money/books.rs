@@ -1,0 +1,191 @@
+//! What must hold once nothing moves any more.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use microbazaar::{
+    domain::{
+        Timestamp,
+        ids::ProductId,
+        order::{Order, OrderStatus},
+        payment::{Movement, Payment},
+    },
+    store::{Stores, sqlite::SqliteStore},
+};
+use serde_json::Value;
+
+use super::{
+    super::{
+        client::Buyer,
+        market::{Shown, check_dashboards, check_stock_of, events_waiting, minor, reserved},
+    },
+    standin::{Faults, Truth},
+    world::World,
+};
+
+const SETTLES_WITHIN: Duration = Duration::from_secs(90);
+const ALL: u32 = 100_000;
+
+/// What is still to do, by the store.
+async fn left_to_do(stores: &Stores, world: &World) -> Vec<String> {
+    let (orders, payments) = documents(stores).await;
+    let now = Timestamp::now();
+    let mut left = vec![];
+    let open = |order: &&Order| order.status == OrderStatus::Pending || !order.saga.todo.is_empty();
+    left.extend(orders.iter().filter(open).map(|order| format!("order {}: {:?}", order.id, order.saga)));
+    let promised = world.standin.promised();
+    for payment in &payments {
+        let truth = world.standin.truth();
+        let truth = &truth[&payment.razorpay_order_id];
+        let unsent = payment.refunds.iter().any(|refund| refund.is_unsent() || refund.is_on_its_way());
+        let promised = !payment.has_money() && promised.contains(&payment.razorpay_order_id);
+        let unheard = payment.ledger.moved(Movement::Captured) != truth.captured;
+        if payment.has_work(now) || unsent || promised || unheard {
+            left.push(format!("payment {} of order {}: due {:?}", payment.id, payment.order, payment.due_at));
+        }
+    }
+    let reports = stores.payments.due_reports(Timestamp::MAX, 100).await.unwrap();
+    left.extend(reports.iter().map(|report| format!("report {}", report.id)));
+    let mails = stores.mailbox.waiting().await.unwrap();
+    left.extend((mails > 0).then(|| format!("{mails} mails")));
+    left
+}
+
+async fn documents(stores: &Stores) -> (Vec<Order>, Vec<Payment>) {
+    (stores.orders.all(None, ALL).await.unwrap(), stores.payments.all(None, ALL).await.unwrap())
+}
+
+impl World {
+    /// Lets the storm cease, waits until nothing moves any more, and checks everything.
+    pub async fn settle_and_check(mut self, buyers: &[Buyer]) {
+        self.standin.set_faults(Faults::none());
+        self.settle().await;
+        let shown = Shown::of(buyers).await;
+        self.check_known(buyers, &shown);
+        for (product, received) in self.received() {
+            check_stock_of(&self.line, &shown, product, received).await;
+        }
+        check_dashboards(&self.line, &self.sellers, &shown).await;
+        let said = self.command(&["ledger", "check"]).await;
+        assert!(said.contains("on its way 0.00"), "{}: {said}", self.label);
+        println!("{}: {said}", self.label);
+        let said = self.command(&["payments", "reconcile", "--since", "1h"]).await;
+        assert!(said.contains(" 0 differ"), "{}: {said}", self.label);
+        self.terminate().await;
+        self.check_store(&shown, buyers.len() + self.sellers.len()).await;
+    }
+
+    async fn settle(&self) {
+        let sqlite = SqliteStore::open_beside(&self.data).unwrap();
+        let stores = sqlite.stores();
+        let products: Vec<String> = self.received().map(|(product, _)| product.clone()).collect();
+        let begun = Instant::now();
+        // What no webhook told is asked for now, and not some day.
+        self.command(&["payments", "reconcile", "--since", "1h"]).await;
+        loop {
+            let mut left = left_to_do(&stores, self).await;
+            left.extend((!self.post.is_idle()).then(|| "webhooks".to_owned()));
+            let held = reserved(&self.line, &products).await;
+            left.extend((held > 0).then(|| format!("{held} units are held")));
+            let events = events_waiting(self.base()).await;
+            left.extend((events.as_deref() != Some("0")).then(|| format!("events: {events:?}")));
+            if left.is_empty() {
+                break;
+            }
+            assert!(begun.elapsed() < SETTLES_WITHIN, "{}: all settles in time: {left:#?}", self.label);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        println!("{}: quiet after {:?}", self.label, begun.elapsed());
+        tokio::task::spawn_blocking(move || sqlite.close()).await.unwrap().unwrap();
+    }
+
+    /// What was answered is so.
+    fn check_known(&self, buyers: &[Buyer], shown: &Shown) {
+        for known in buyers.iter().flat_map(|buyer| &buyer.orders) {
+            let label = &self.label;
+            let (order, payment) =
+                shown.orders.get(&known.id).unwrap_or_else(|| panic!("{label}: an answered order: {known:?}"));
+            let status = order["status"].as_str().unwrap();
+            assert!(!known.cancelled || status == "CANCELLED", "{label}: {known:?} {order}");
+            assert!(!known.confirmed || known.cancelling || status == "CONFIRMED", "{label}: {known:?} {order}");
+            let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
+            assert!(!known.paid || matches!(money, Some("SUCCESSFUL" | "REFUNDED")), "{label}: {known:?} {payment:?}");
+        }
+        self.check_gateway(shown);
+    }
+
+    /// By the gateway's own books: what is kept is a sold order's total, and nothing else.
+    fn check_gateway(&self, shown: &Shown) {
+        let label = &self.label;
+        let mut of_orders: BTreeMap<String, Truth> = BTreeMap::new();
+        for truth in self.standin.truth().into_values() {
+            let sum = of_orders.entry(truth.receipt.clone().unwrap()).or_default();
+            sum.amount = truth.amount;
+            sum.captured += truth.captured;
+            sum.refunded += truth.refunded;
+            sum.captures += truth.captures;
+            sum.refunds += truth.refunds;
+        }
+        let mut confirmed = 0;
+        for (id, (order, payment)) in &shown.orders {
+            let truth = of_orders.remove(id).unwrap_or_default();
+            let sold = order["status"] == "CONFIRMED";
+            confirmed += usize::from(sold);
+            let expected = if sold { minor(&order["totalPrice"]) } else { 0 };
+            assert_eq!(truth.captured - truth.refunded, expected, "{label}: {order} {payment:?} {truth:?}");
+            assert_eq!(truth.refunds, truth.captures - usize::from(sold), "{label}: {order} {payment:?} {truth:?}");
+            self.check_payment(order, payment.as_ref(), &truth);
+        }
+        assert_eq!(of_orders, BTreeMap::new(), "{label}: no order at the gateway is of none here");
+        println!("{label}: {} orders, {confirmed} of them sold", shown.orders.len());
+    }
+
+    fn check_payment(&self, order: &Value, payment: Option<&Value>, truth: &Truth) {
+        let status = payment.and_then(|payment| payment["status"].as_str());
+        let rows = payment.and_then(|payment| payment["refunds"].as_array()).map_or(0, Vec::len);
+        let expected = match (order["status"].as_str().unwrap(), truth.captures) {
+            ("CONFIRMED", _) => matches!(status, Some("SUCCESSFUL")),
+            ("CANCELLED", 0) => matches!(status, None | Some("PENDING" | "FAILED")),
+            ("CANCELLED", _) => matches!(status, Some("REFUNDED")),
+            _ => false,
+        };
+        assert!(expected && rows == truth.refunds, "{}: {order} {payment:?} {truth:?}", self.label);
+    }
+
+    /// What only the store shows: mails, the ledger, units sold.
+    async fn check_store(&self, shown: &Shown, people: usize) {
+        let sqlite = SqliteStore::open_beside(&self.data).unwrap();
+        let (stores, label) = (sqlite.stores(), &self.label);
+        let mails = stores.mailbox.list(ALL).await.unwrap();
+        let count = |subject: &str| mails.iter().filter(|mail| mail.subject == subject).count();
+        let welcomed = mails.iter().filter(|mail| mail.subject.starts_with("Welcome")).count();
+        assert_eq!(welcomed, people, "{label}: one welcome a person");
+        let truths = self.standin.truth();
+        let (_, payments) = documents(&stores).await;
+        for (id, (order, payment)) in &shown.orders {
+            let payment = payment.as_ref().map(|payment| payment["_id"].as_str().unwrap());
+            let payment = payments.iter().find(|known| Some(known.id.to_string().as_str()) == payment);
+            let truth = payment.map(|payment| truths[&payment.razorpay_order_id].clone()).unwrap_or_default();
+            let received = count(&format!("Payment received for order {id}"));
+            let sold = order["status"] == "CONFIRMED";
+            assert!(received <= 1 && (received == 1 || !sold), "{label}: {received} mails of {order}");
+            let refunded = count(&format!("Refund for order {id}"));
+            assert_eq!(refunded, truth.refunds, "{label}: mails of refunds of {order} {payment:?}");
+            if let Some(payment) = payment {
+                let moved = |movement| payment.ledger.moved(movement);
+                let known = (moved(Movement::Captured), moved(Movement::Refunded), moved(Movement::RefundFailed));
+                assert_eq!(known, (truth.captured, truth.refunded, 0), "{label}: {payment:?}");
+            }
+        }
+        assert_eq!(stores.outbox.dead(0, 10).await.unwrap(), [], "{label}: no message is dead");
+        for (product, received) in self.received() {
+            let id: ProductId = product.parse().unwrap();
+            let level = stores.stock.get(id).await.unwrap().unwrap();
+            assert_eq!(u64::try_from(level.sold).unwrap(), shown.sold(product), "{label}: {level:?}");
+            assert_eq!(level.available() + level.reserved + level.sold, i64::try_from(received).unwrap(), "{level:?}");
+        }
+        tokio::task::spawn_blocking(move || sqlite.close()).await.unwrap().unwrap();
+    }
+}

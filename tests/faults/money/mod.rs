@@ -1,0 +1,96 @@
+//! Money under fire: buyers pay at a gateway that fails, webhooks come twice and out of order,
+//! the program is killed at any moment and at every named point, and in the end money is kept
+//! for goods that were sold, and for nothing else.
+
+mod books;
+mod payer;
+#[path = "../../payments/standin/mod.rs"]
+mod standin;
+mod world;
+
+use std::time::{Duration, Instant};
+
+use microbazaar::crash::POINTS;
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+use self::world::{Goods, World};
+
+/// Seeds of every run, beside one by chance.
+const SEEDS: [u64; 2] = [11, 12];
+/// How often the program is killed at any moment.
+const KILLS: usize = 5;
+/// Shops in which the points are walked side by side.
+const WORLDS: usize = 3;
+/// How long it may take until somebody comes by a point.
+const PASSED_WITHIN: Duration = Duration::from_secs(60);
+
+/// The seed that the environment names, to do again what failed.
+fn seed_named() -> Option<u64> {
+    std::env::var("MICROBAZAAR_TEST_SEED").ok()?.parse().ok()
+}
+
+/// Little of everything, so that buyers race for the last ones.
+const SCARCE: Goods = Goods { plenty: 14, buyers: 8 };
+/// Enough that every way can be gone again and again.
+const AMPLE: Goods = Goods { plenty: 400, buyers: 6 };
+
+async fn killed_at_any_moment(seed: u64) {
+    println!("MICROBAZAAR_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut world = World::open(format!("seed {seed}"), seed, SCARCE).await;
+    let shopping = world.shopping();
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(random.random_range(300..1_800))).await;
+        world.kill().await;
+        world.check_books().await;
+        world.live(None).await;
+    }
+    let buyers = shopping.end().await;
+    world.kill().await;
+    world.check_books().await;
+    world.live(None).await;
+    world.settle_and_check(&buyers).await;
+}
+
+async fn killed_at_points(seed: u64, points: Vec<&'static str>) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut world = World::open(format!("points of seed {seed}"), seed, AMPLE).await;
+    let shopping = world.shopping();
+    for point in points {
+        let begun = Instant::now();
+        let times: u32 = random.random_range(1..=2);
+        world.kill().await;
+        world.live(Some(&format!("{point}:{times}"))).await;
+        world.dies(point, PASSED_WITHIN).await;
+        world.check_books().await;
+        println!("{point}:{times} after {:?}", begun.elapsed());
+    }
+    world.live(None).await;
+    let buyers = shopping.end().await;
+    world.settle_and_check(&buyers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn money_is_kept_for_goods_alone_whenever_the_program_is_killed() {
+    let seeds = seed_named().map_or_else(|| vec![SEEDS[0], SEEDS[1], rand::random()], |seed| vec![seed]);
+    let runs: Vec<_> = seeds.into_iter().map(|seed| tokio::spawn(killed_at_any_moment(seed))).collect();
+    for run in runs {
+        run.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn money_is_kept_for_goods_alone_at_whatever_point_the_program_dies() {
+    let seed = seed_named().unwrap_or_else(rand::random);
+    println!("MICROBAZAAR_TEST_SEED={seed}");
+    let mut points = POINTS.to_vec();
+    points.shuffle(&mut StdRng::seed_from_u64(seed));
+    let share = points.len().div_ceil(WORLDS);
+    let worlds = (0..).zip(points.chunks(share));
+    let worlds: Vec<_> = worlds
+        .map(|(number, points)| tokio::spawn(killed_at_points(seed.wrapping_add(number), points.to_vec())))
+        .collect();
+    for world in worlds {
+        world.await.unwrap();
+    }
+}

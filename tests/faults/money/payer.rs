@@ -1,0 +1,171 @@
+//! A buyer who pays in every way that there is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+use super::{
+    super::client::{Buyer, Line},
+    standin::{Outcome, StandIn},
+};
+
+/// What becomes of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Nothing.
+    Forgotten,
+    Cancelled,
+    Paid,
+    /// Only authorised: somebody has to capture it.
+    Promised,
+    FailedFirst,
+    Twice,
+    /// Once authorised and once captured.
+    TwiceOncePromised,
+    /// After the window has ended.
+    Late,
+    LatePromised,
+    /// After the window has ended, when the only piece is another order's.
+    LateAndGone,
+    PaidAfterCancel,
+    PromisedAfterCancel,
+    PaidThenCancelled,
+}
+
+const WAYS: [Way; 13] = [
+    Way::Forgotten,
+    Way::Cancelled,
+    Way::Paid,
+    Way::Promised,
+    Way::FailedFirst,
+    Way::Twice,
+    Way::TwiceOncePromised,
+    Way::Late,
+    Way::LatePromised,
+    Way::LateAndGone,
+    Way::PaidAfterCancel,
+    Way::PromisedAfterCancel,
+    Way::PaidThenCancelled,
+];
+
+/// How long an order may stay open.
+const EXPIRES_WITHIN: Duration = Duration::from_secs(60);
+
+/// A buyer at the gateway.
+pub struct Payer {
+    buyer: Buyer,
+    standin: Arc<StandIn>,
+    random: StdRng,
+    plenty: Vec<String>,
+    /// Of which there is one each.
+    single: Vec<String>,
+}
+
+impl Payer {
+    pub async fn join(
+        line: Line,
+        number: usize,
+        seed: u64,
+        standin: Arc<StandIn>,
+        plenty: Vec<String>,
+        single: Vec<String>,
+    ) -> Self {
+        let random = StdRng::seed_from_u64(seed ^ (number as u64).rotate_left(32));
+        Self { buyer: Buyer::join(line, number, seed).await, standin, random, plenty, single }
+    }
+
+    /// Goes every way again and again.
+    pub async fn shop_until(mut self, ended: Arc<AtomicBool>) -> Buyer {
+        loop {
+            let mut ways = WAYS;
+            ways.shuffle(&mut self.random);
+            for way in ways {
+                if ended.load(Ordering::SeqCst) {
+                    return self.buyer;
+                }
+                self.go(way).await;
+            }
+        }
+    }
+
+    async fn go(&mut self, way: Way) {
+        let goods = if way == Way::LateAndGone { &self.single } else { &self.plenty };
+        let product = goods[self.random.random_range(0..goods.len())].clone();
+        let quantity = if way == Way::LateAndGone { 1 } else { self.random.random_range(1..=3) };
+        if !self.buyer.order(&product, quantity).await {
+            return;
+        }
+        match way {
+            Way::Forgotten => return,
+            Way::Cancelled => return self.buyer.cancel().await,
+            _ => {}
+        }
+        let order = self.buyer.orders.len() - 1;
+        let Some(at_gateway) = self.buyer.open().await else { return };
+        match way {
+            Way::Forgotten | Way::Cancelled => {}
+            Way::Paid => self.pay(order, &at_gateway, Outcome::Captured).await,
+            Way::Promised => self.pay(order, &at_gateway, Outcome::Authorized).await,
+            Way::FailedFirst => {
+                self.standin.pay(&at_gateway, Outcome::Failed).unwrap();
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+            }
+            Way::Twice => {
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+            }
+            Way::TwiceOncePromised => {
+                self.standin.pay(&at_gateway, Outcome::Authorized).unwrap();
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+            }
+            Way::Late => {
+                self.expired(order).await;
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+            }
+            Way::LatePromised => {
+                self.expired(order).await;
+                self.pay(order, &at_gateway, Outcome::Authorized).await;
+            }
+            Way::LateAndGone => {
+                self.expired(order).await;
+                if self.buyer.order(&product, 1).await {
+                    self.pay(order, &at_gateway, Outcome::Captured).await;
+                }
+            }
+            Way::PaidAfterCancel => {
+                self.buyer.cancel().await;
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+            }
+            Way::PromisedAfterCancel => {
+                self.buyer.cancel().await;
+                self.pay(order, &at_gateway, Outcome::Authorized).await;
+            }
+            Way::PaidThenCancelled => {
+                self.pay(order, &at_gateway, Outcome::Captured).await;
+                self.buyer.cancel().await;
+            }
+        }
+    }
+
+    /// Pays at the gateway; the page comes back or is closed before.
+    async fn pay(&mut self, order: usize, at_gateway: &str, outcome: Outcome) {
+        let checkout = self.standin.pay(at_gateway, outcome).unwrap();
+        if self.random.random_bool(0.6) {
+            self.buyer.verify(order, &checkout.json()).await;
+        }
+    }
+
+    async fn expired(&self, order: usize) {
+        let ends = Instant::now() + EXPIRES_WITHIN;
+        while self.buyer.status_of(order).await == "PENDING" {
+            assert!(Instant::now() < ends, "{} ends in time", self.buyer.orders[order].id);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}

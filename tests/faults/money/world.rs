@@ -1,0 +1,199 @@
+//! A shop, the gateway that it is paid by, and its buyers.
+
+use std::{
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    super::{
+        client::{Buyer, Line},
+        market::Seller,
+        process::{Process, data_of, finish_with},
+        shop::TempDir,
+    },
+    payer::Payer,
+    standin::{Faults, Habits, Post, StandIn},
+};
+
+/// Where nobody answers: there the buyers and the gateway call while the program is dead.
+const NOBODY: &str = "http://127.0.0.1:9";
+/// How long buyers may take to finish what they are at.
+const ENDS_WITHIN: Duration = Duration::from_secs(90);
+
+/// What is sold, and to how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Goods {
+    /// Of each of the first products.
+    pub plenty: u64,
+    /// How many buyers there are.
+    pub buyers: usize,
+}
+
+/// The buyers at work.
+pub struct Shopping {
+    ended: Arc<AtomicBool>,
+    buyers: Vec<tokio::task::JoinHandle<Buyer>>,
+}
+
+impl Shopping {
+    /// Lets each finish what she is at.
+    pub async fn end(self) -> Vec<Buyer> {
+        self.ended.store(true, Ordering::SeqCst);
+        let mut buyers = vec![];
+        for buyer in self.buyers {
+            let ended = tokio::time::timeout(ENDS_WITHIN, buyer).await;
+            buyers.push(ended.expect("buyers end in time").unwrap());
+        }
+        buyers
+    }
+}
+
+/// One shop with all that is around it.
+pub struct World {
+    pub label: String,
+    pub line: Line,
+    pub standin: Arc<StandIn>,
+    pub post: Post,
+    pub sellers: Vec<Seller>,
+    pub data: PathBuf,
+    goods: Goods,
+    seed: u64,
+    process: Option<Process>,
+    _dir: TempDir,
+}
+
+impl World {
+    /// Opens a shop; the gateway works well until buyers come.
+    pub async fn open(label: String, seed: u64, goods: Goods) -> Self {
+        let dir = TempDir::new();
+        let data = data_of(&dir.0);
+        let standin = Arc::new(StandIn::start());
+        let post = standin.post_to(NOBODY, Habits::bad(seed));
+        let line = Line::new(NOBODY);
+        let sellers = vec![];
+        let mut world =
+            Self { label, line, standin, post, sellers, data, goods, seed, process: None, _dir: dir };
+        world.live(None).await;
+        for number in 0..2 {
+            let goods = [("Lamp", goods.plenty), ("Chair", goods.plenty), ("Painting", 1), ("Vase", 1)];
+            world.sellers.push(Seller::join_with(&world.line, number, &goods).await);
+        }
+        world
+    }
+
+    /// What was received of each product.
+    pub fn received(&self) -> impl Iterator<Item = (&String, u64)> {
+        let plenty = self.goods.plenty;
+        let of = move |seller: &'_ Seller| [plenty, plenty, 1, 1].into_iter().take(seller.products.len());
+        self.sellers.iter().flat_map(move |seller| seller.products.iter().zip(of(seller)))
+    }
+
+    /// Sends the buyers in, and the storm.
+    pub fn shopping(&self) -> Shopping {
+        self.standin.set_faults(Faults { late: 8, late_by: Duration::from_secs(11), ..Faults::storm(self.seed) });
+        let ended = Arc::new(AtomicBool::new(false));
+        let of_kind = |single: bool| {
+            let goods = self.received().filter(move |(_, received)| (*received == 1) == single);
+            goods.map(|(product, _)| product.clone()).collect::<Vec<_>>()
+        };
+        let (plenty, single) = (of_kind(false), of_kind(true));
+        let buyers = (0..self.goods.buyers).map(|number| {
+            let (line, standin, ended) = (self.line.clone(), Arc::clone(&self.standin), Arc::clone(&ended));
+            let (seed, plenty, single) = (self.seed, plenty.clone(), single.clone());
+            tokio::spawn(async move {
+                Payer::join(line, number, seed, standin, plenty, single).await.shop_until(ended).await
+            })
+        });
+        Shopping { buyers: buyers.collect(), ended }
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = self.standin.variables();
+        settings.push(("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "2s".to_owned()));
+        settings
+    }
+
+    /// Starts the program over the same data, to die at a point if one is named; it may have
+    /// come by the point before it was ready.
+    pub async fn live(&mut self, crash_at: Option<&str>) {
+        let mut settings = self.settings();
+        settings.extend(crash_at.map(|point| ("CRASH_AT", point.to_owned())));
+        let data = self.data.clone();
+        let launched = tokio::task::spawn_blocking(move || {
+            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            Process::launch(&data, &settings)
+        });
+        match launched.await.unwrap() {
+            Ok(process) => {
+                self.direct(&process.base);
+                self.process = Some(process);
+            }
+            Err(status) => assert!(crash_at.is_some() && status.signal() == Some(9), "{}: {status}", self.label),
+        }
+    }
+
+    fn direct(&self, base: &str) {
+        self.line.redirect(base);
+        self.post.redirect(&format!("{base}/api/payments/webhook"));
+    }
+
+    /// Kills the program, if it lives.
+    pub async fn kill(&mut self) {
+        self.direct(NOBODY);
+        if let Some(process) = self.process.take() {
+            tokio::task::spawn_blocking(|| process.kill()).await.unwrap();
+        }
+    }
+
+    /// Ends the program as an operator does.
+    pub async fn terminate(&mut self) {
+        let process = self.process.take().unwrap();
+        let status = tokio::task::spawn_blocking(|| process.terminate()).await.unwrap();
+        assert_eq!(status.code(), Some(0), "{}", self.label);
+    }
+
+    /// Waits until the program has died at its point.
+    pub async fn dies(&mut self, point: &str, within: Duration) {
+        let ends = Instant::now() + within;
+        while let Some(process) = &mut self.process {
+            if let Some(status) = process.ended() {
+                assert_eq!(status.signal(), Some(9), "{}: at {point}: {status}", self.label);
+                break;
+            }
+            assert!(Instant::now() < ends, "{}: nobody came by {point} in time", self.label);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.process = None;
+        self.direct(NOBODY);
+    }
+
+    /// Where the program listens.
+    pub fn base(&self) -> &str {
+        &self.process.as_ref().unwrap().base
+    }
+
+    /// Runs a command of the program beside it, or over the data that a dead one left.
+    pub async fn command(&self, arguments: &'static [&'static str]) -> String {
+        let (data, settings) = (self.data.clone(), self.settings());
+        let done = tokio::task::spawn_blocking(move || {
+            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            finish_with(&data, arguments, &settings)
+        });
+        let done = done.await.unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{}: {arguments:?}: {said} {complained}", self.label);
+        said
+    }
+
+    /// Whatever a crash leaves behind, no entry of the ledger contradicts another one.
+    pub async fn check_books(&self) {
+        self.command(&["ledger", "check"]).await;
+    }
+}
