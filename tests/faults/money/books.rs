@@ -12,7 +12,7 @@ use microbazaar::{
         order::{Order, OrderStatus},
         payment::{Movement, Payment},
     },
-    store::{Stores, sqlite::SqliteStore},
+    store::Stores,
 };
 use serde_json::Value;
 
@@ -61,6 +61,8 @@ impl World {
     /// Lets the storm cease, waits until nothing moves any more, and checks everything.
     pub async fn settle_and_check(mut self, buyers: &[Buyer]) {
         self.standin.set_faults(Faults::none());
+        self.standin.hold_refunds(false);
+        self.standin.settle_all_refunds(true);
         self.settle().await;
         let shown = Shown::of(buyers).await;
         self.check_known(buyers, &shown);
@@ -75,11 +77,12 @@ impl World {
         assert!(said.contains(" 0 differ"), "{}: {said}", self.label);
         self.terminate().await;
         self.check_store(&shown, buyers.len() + self.sellers.len()).await;
+        self.documents.drop_databases().await;
     }
 
     async fn settle(&self) {
-        let sqlite = SqliteStore::open_beside(&self.data).unwrap();
-        let stores = sqlite.stores();
+        let opened = self.documents.open().await;
+        let stores = opened.stores();
         let products: Vec<String> = self.received().map(|(product, _)| product.clone()).collect();
         let begun = Instant::now();
         // What no webhook told is asked for now, and not some day.
@@ -98,7 +101,7 @@ impl World {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         println!("{}: quiet after {:?}", self.label, begun.elapsed());
-        tokio::task::spawn_blocking(move || sqlite.close()).await.unwrap().unwrap();
+        opened.close().await;
     }
 
     /// What was answered is so.
@@ -156,8 +159,8 @@ impl World {
 
     /// What only the store shows: mails, the ledger, units sold.
     async fn check_store(&self, shown: &Shown, people: usize) {
-        let sqlite = SqliteStore::open_beside(&self.data).unwrap();
-        let (stores, label) = (sqlite.stores(), &self.label);
+        let opened = self.documents.open().await;
+        let (stores, label) = (opened.stores(), &self.label);
         let mails = stores.mailbox.list(ALL).await.unwrap();
         let count = |subject: &str| mails.iter().filter(|mail| mail.subject == subject).count();
         let welcomed = mails.iter().filter(|mail| mail.subject.starts_with("Welcome")).count();
@@ -186,6 +189,6 @@ impl World {
             assert_eq!(u64::try_from(level.sold).unwrap(), shown.sold(product), "{label}: {level:?}");
             assert_eq!(level.available() + level.reserved + level.sold, i64::try_from(received).unwrap(), "{level:?}");
         }
-        tokio::task::spawn_blocking(move || sqlite.close()).await.unwrap().unwrap();
+        opened.close().await;
     }
 }

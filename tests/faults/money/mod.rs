@@ -3,6 +3,7 @@
 //! for goods that were sold, and for nothing else.
 
 mod books;
+mod documents;
 mod payer;
 #[path = "../../payments/standin/mod.rs"]
 mod standin;
@@ -13,12 +14,15 @@ use std::time::{Duration, Instant};
 use microbazaar::crash::POINTS;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use self::world::{Goods, World};
+use self::{
+    documents::Documents,
+    world::{Goods, World},
+};
 
 /// Seeds of every run, beside one by chance.
 const SEEDS: [u64; 2] = [11, 12];
 /// How often the program is killed at any moment.
-const KILLS: usize = 5;
+const KILLS: usize = 7;
 /// Shops in which the points are walked side by side.
 const WORLDS: usize = 3;
 /// How long it may take until somebody comes by a point.
@@ -30,17 +34,18 @@ fn seed_named() -> Option<u64> {
 }
 
 /// Little of everything, so that buyers race for the last ones.
-const SCARCE: Goods = Goods { plenty: 14, buyers: 8 };
+const SCARCE: Goods = Goods { plenty: 14, buyers: 8, refunds_wait: false };
 /// Enough that every way can be gone again and again.
-const AMPLE: Goods = Goods { plenty: 400, buyers: 6 };
+const AMPLE: Goods = Goods { plenty: 400, buyers: 6, refunds_wait: false };
 
 async fn killed_at_any_moment(seed: u64) {
     println!("MICROBAZAAR_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let mut world = World::open(format!("seed {seed}"), seed, SCARCE).await;
+    let goods = Goods { refunds_wait: seed.is_multiple_of(2), ..SCARCE };
+    let mut world = World::open(format!("seed {seed}"), seed, goods, None).await;
     let shopping = world.shopping();
     for _ in 0..KILLS {
-        tokio::time::sleep(Duration::from_millis(random.random_range(300..1_800))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(300..2_200))).await;
         world.kill().await;
         world.check_books().await;
         world.live(None).await;
@@ -52,9 +57,9 @@ async fn killed_at_any_moment(seed: u64) {
     world.settle_and_check(&buyers).await;
 }
 
-async fn killed_at_points(seed: u64, points: Vec<&'static str>) {
+async fn killed_at_points(seed: u64, points: &[&'static str], databases: Option<Documents>) {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut world = World::open(format!("points of seed {seed}"), seed, AMPLE).await;
+    let mut world = World::open(format!("points of seed {seed}"), seed, AMPLE, databases).await;
     let shopping = world.shopping();
     for point in points {
         let begun = Instant::now();
@@ -79,18 +84,32 @@ async fn money_is_kept_for_goods_alone_whenever_the_program_is_killed() {
     }
 }
 
+/// All points in an order of the seed's, in so many parts.
+fn parts(seed: u64, parts: usize) -> Vec<Vec<&'static str>> {
+    let mut points = POINTS.to_vec();
+    points.shuffle(&mut StdRng::seed_from_u64(seed));
+    points.chunks(points.len().div_ceil(parts)).map(<[_]>::to_vec).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn money_is_kept_for_goods_alone_at_whatever_point_the_program_dies() {
     let seed = seed_named().unwrap_or_else(rand::random);
     println!("MICROBAZAAR_TEST_SEED={seed}");
-    let mut points = POINTS.to_vec();
-    points.shuffle(&mut StdRng::seed_from_u64(seed));
-    let share = points.len().div_ceil(WORLDS);
-    let worlds = (0..).zip(points.chunks(share));
-    let worlds: Vec<_> = worlds
-        .map(|(number, points)| tokio::spawn(killed_at_points(seed.wrapping_add(number), points.to_vec())))
-        .collect();
-    for world in worlds {
+    let worlds = (0..).zip(parts(seed, WORLDS)).map(|(number, points)| {
+        tokio::spawn(async move { killed_at_points(seed.wrapping_add(number), &points, None).await })
+    });
+    for world in worlds.collect::<Vec<_>>() {
         world.await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_loses_no_money_at_whatever_point_the_program_dies() {
+    let Some(databases) = Documents::of_server() else {
+        eprintln!("left out: TEST_MONGO_URI names no server");
+        return;
+    };
+    let seed = seed_named().unwrap_or_else(rand::random);
+    println!("MICROBAZAAR_TEST_SEED={seed}");
+    killed_at_points(seed, &parts(seed, 1)[0], Some(databases)).await;
 }

@@ -24,6 +24,7 @@ enum Way {
     Paid,
     /// Only authorised: somebody has to capture it.
     Promised,
+    Failed,
     FailedFirst,
     Twice,
     /// Once authorised and once captured.
@@ -38,19 +39,24 @@ enum Way {
     PaidThenCancelled,
 }
 
-const WAYS: [Way; 13] = [
+/// Some more often than others, for they seldom come about as they should.
+const WAYS: [Way; 17] = [
     Way::Forgotten,
     Way::Cancelled,
     Way::Paid,
     Way::Promised,
+    Way::Failed,
     Way::FailedFirst,
     Way::Twice,
     Way::TwiceOncePromised,
     Way::Late,
     Way::LatePromised,
     Way::LateAndGone,
+    Way::LateAndGone,
+    Way::LateAndGone,
     Way::PaidAfterCancel,
     Way::PromisedAfterCancel,
+    Way::PaidThenCancelled,
     Way::PaidThenCancelled,
 ];
 
@@ -112,6 +118,9 @@ impl Payer {
             Way::Forgotten | Way::Cancelled => {}
             Way::Paid => self.pay(order, &at_gateway, Outcome::Captured).await,
             Way::Promised => self.pay(order, &at_gateway, Outcome::Authorized).await,
+            Way::Failed => {
+                self.standin.pay(&at_gateway, Outcome::Failed).unwrap();
+            }
             Way::FailedFirst => {
                 self.standin.pay(&at_gateway, Outcome::Failed).unwrap();
                 self.pay(order, &at_gateway, Outcome::Captured).await;
@@ -147,7 +156,8 @@ impl Payer {
                 self.pay(order, &at_gateway, Outcome::Authorized).await;
             }
             Way::PaidThenCancelled => {
-                self.pay(order, &at_gateway, Outcome::Captured).await;
+                let checkout = self.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+                self.buyer.verify(order, &checkout.json()).await;
                 self.buyer.cancel().await;
             }
         }

@@ -17,6 +17,7 @@ use super::{
         process::{Process, data_of, finish_with},
         shop::TempDir,
     },
+    documents::Documents,
     payer::Payer,
     standin::{Faults, Habits, Post, StandIn},
 };
@@ -33,6 +34,8 @@ pub struct Goods {
     pub plenty: u64,
     /// How many buyers there are.
     pub buyers: usize,
+    /// Whether refunds are under way as long as the storm lasts.
+    pub refunds_wait: bool,
 }
 
 /// The buyers at work.
@@ -61,7 +64,8 @@ pub struct World {
     pub standin: Arc<StandIn>,
     pub post: Post,
     pub sellers: Vec<Seller>,
-    pub data: PathBuf,
+    pub documents: Documents,
+    data: PathBuf,
     goods: Goods,
     seed: u64,
     process: Option<Process>,
@@ -69,16 +73,18 @@ pub struct World {
 }
 
 impl World {
-    /// Opens a shop; the gateway works well until buyers come.
-    pub async fn open(label: String, seed: u64, goods: Goods) -> Self {
+    /// Opens a shop that keeps its documents in a file, or in these databases; the gateway
+    /// works well until buyers come.
+    pub async fn open(label: String, seed: u64, goods: Goods, databases: Option<Documents>) -> Self {
         let dir = TempDir::new();
         let data = data_of(&dir.0);
+        let documents = databases.unwrap_or_else(|| Documents::File(data.clone()));
         let standin = Arc::new(StandIn::start());
         let post = standin.post_to(NOBODY, Habits::bad(seed));
         let line = Line::new(NOBODY);
         let sellers = vec![];
         let mut world =
-            Self { label, line, standin, post, sellers, data, goods, seed, process: None, _dir: dir };
+            Self { label, line, standin, post, sellers, documents, data, goods, seed, process: None, _dir: dir };
         world.live(None).await;
         for number in 0..2 {
             let goods = [("Lamp", goods.plenty), ("Chair", goods.plenty), ("Painting", 1), ("Vase", 1)];
@@ -97,6 +103,7 @@ impl World {
     /// Sends the buyers in, and the storm.
     pub fn shopping(&self) -> Shopping {
         self.standin.set_faults(Faults { late: 8, late_by: Duration::from_secs(11), ..Faults::storm(self.seed) });
+        self.standin.hold_refunds(self.goods.refunds_wait);
         let ended = Arc::new(AtomicBool::new(false));
         let of_kind = |single: bool| {
             let goods = self.received().filter(move |(_, received)| (*received == 1) == single);
@@ -115,6 +122,7 @@ impl World {
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = self.standin.variables();
+        settings.extend(self.documents.settings());
         settings.push(("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "2s".to_owned()));
         settings
     }

@@ -1,0 +1,80 @@
+//! Where a shop keeps its documents, and how the test looks into them.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use microbazaar::{
+    domain::ids::EventId,
+    store::{
+        Stores,
+        mongo::{MongoOptions, MongoStore},
+        sqlite::SqliteStore,
+    },
+};
+
+/// The shop's documents.
+#[derive(Debug, Clone)]
+pub enum Documents {
+    /// A file in this folder.
+    File(PathBuf),
+    /// Databases of a server.
+    Databases { uri: String, prefix: String },
+}
+
+/// Documents that are being looked into.
+pub enum Opened {
+    File(SqliteStore),
+    Databases(MongoStore),
+}
+
+impl Documents {
+    /// New databases at the server that `TEST_MONGO_URI` names, if it names one.
+    pub fn of_server() -> Option<Self> {
+        let uri = std::env::var("TEST_MONGO_URI").ok()?;
+        Some(Self::Databases { uri, prefix: format!("test_{}_", EventId::generate()) })
+    }
+
+    /// The variables that make a program use them.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::File(_) => vec![],
+            Self::Databases { uri, prefix } => {
+                vec![("MONGO_URI", uri.clone()), ("MICROBAZAAR_MONGO__DATABASE_PREFIX", prefix.clone())]
+            }
+        }
+    }
+
+    pub async fn open(&self) -> Opened {
+        match self {
+            Self::File(data) => Opened::File(SqliteStore::open_beside(data).unwrap()),
+            Self::Databases { uri, prefix } => {
+                let mut options = MongoOptions::new(uri.clone().into(), prefix.clone());
+                options.deadline = Duration::from_secs(20);
+                options.keep_event = Arc::new(|_| false);
+                Opened::Databases(MongoStore::open(options).await.unwrap())
+            }
+        }
+    }
+
+    /// Leaves nothing at the server.
+    pub async fn drop_databases(&self) {
+        if let Opened::Databases(store) = self.open().await {
+            store.drop_databases().await.unwrap();
+        }
+    }
+}
+
+impl Opened {
+    pub fn stores(&self) -> Stores {
+        match self {
+            Self::File(store) => store.stores(),
+            Self::Databases(store) => store.stores(),
+        }
+    }
+
+    pub async fn close(self) {
+        match self {
+            Self::File(store) => tokio::task::spawn_blocking(move || store.close()).await.unwrap().unwrap(),
+            Self::Databases(store) => store.close().await.unwrap(),
+        }
+    }
+}
