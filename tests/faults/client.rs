@@ -108,6 +108,8 @@ pub struct Known {
     pub cancelling: bool,
     /// A cancellation was answered.
     pub cancelled: bool,
+    /// Minor units that an admin gave back of a kept payment.
+    pub given_back: i64,
 }
 
 /// A buyer and what she knows.

@@ -23,8 +23,8 @@ use self::{
 const SEEDS: [u64; 2] = [11, 12];
 /// How often the program is killed at any moment.
 const KILLS: usize = 7;
-/// Shops in which the points are walked side by side.
-const WORLDS: usize = 3;
+/// How long it is away once: longer than stock is held for an order. Meanwhile buyers pay.
+const OUTAGE: Duration = Duration::from_secs(8);
 /// How long it may take until somebody comes by a point.
 const PASSED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -44,16 +44,20 @@ async fn killed_at_any_moment(seed: u64) {
     let goods = Goods { refunds_wait: seed.is_multiple_of(2), ..SCARCE };
     let mut world = World::open(format!("seed {seed}"), seed, goods, None).await;
     let shopping = world.shopping();
-    for _ in 0..KILLS {
-        tokio::time::sleep(Duration::from_millis(random.random_range(300..2_200))).await;
-        world.kill().await;
-        world.check_books().await;
+    let long = random.random_range(1..KILLS);
+    for kill in 0..KILLS {
+        world.die_within(random.random_range(300..2_200)).await;
+        if kill == long {
+            tokio::time::sleep(OUTAGE).await;
+        }
         world.live(None).await;
     }
     let buyers = shopping.end().await;
-    world.kill().await;
-    world.check_books().await;
-    world.live(None).await;
+    // Once more while it takes up what was left.
+    for _ in 0..2 {
+        world.die_within(random.random_range(0..1_000)).await;
+        world.live(None).await;
+    }
     world.settle_and_check(&buyers).await;
 }
 
@@ -84,19 +88,16 @@ async fn money_is_kept_for_goods_alone_whenever_the_program_is_killed() {
     }
 }
 
-/// All points in an order of the seed's, in so many parts.
-fn parts(seed: u64, parts: usize) -> Vec<Vec<&'static str>> {
-    let mut points = POINTS.to_vec();
-    points.shuffle(&mut StdRng::seed_from_u64(seed));
-    points.chunks(points.len().div_ceil(parts)).map(<[_]>::to_vec).collect()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn money_is_kept_for_goods_alone_at_whatever_point_the_program_dies() {
+/// Walks all points, in so many shops side by side.
+async fn walk_all_points(worlds: usize, open: impl Fn() -> Option<Documents>) {
     let seed = seed_named().unwrap_or_else(rand::random);
     println!("MICROBAZAAR_TEST_SEED={seed}");
-    let worlds = (0..).zip(parts(seed, WORLDS)).map(|(number, points)| {
-        tokio::spawn(async move { killed_at_points(seed.wrapping_add(number), &points, None).await })
+    let mut points = POINTS.to_vec();
+    points.shuffle(&mut StdRng::seed_from_u64(seed));
+    let parts = (0..).zip(points.chunks(points.len().div_ceil(worlds)));
+    let worlds = parts.map(|(number, points)| {
+        let (points, databases) = (points.to_vec(), open());
+        tokio::spawn(async move { killed_at_points(seed.wrapping_add(number), &points, databases).await })
     });
     for world in worlds.collect::<Vec<_>>() {
         world.await.unwrap();
@@ -104,12 +105,15 @@ async fn money_is_kept_for_goods_alone_at_whatever_point_the_program_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn money_is_kept_for_goods_alone_at_whatever_point_the_program_dies() {
+    walk_all_points(3, || None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_loses_no_money_at_whatever_point_the_program_dies() {
-    let Some(databases) = Documents::of_server() else {
+    if Documents::of_server().is_none() {
         eprintln!("left out: TEST_MONGO_URI names no server");
         return;
-    };
-    let seed = seed_named().unwrap_or_else(rand::random);
-    println!("MICROBAZAAR_TEST_SEED={seed}");
-    killed_at_points(seed, &parts(seed, 1)[0], Some(databases)).await;
+    }
+    walk_all_points(2, Documents::of_server).await;
 }

@@ -9,6 +9,9 @@ use std::{
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use reqwest::{Method, StatusCode};
+
+use serde_json::json;
 
 use super::{
     super::client::{Buyer, Line},
@@ -37,10 +40,12 @@ enum Way {
     PaidAfterCancel,
     PromisedAfterCancel,
     PaidThenCancelled,
+    /// An admin gives a part of it back.
+    PartlyBack,
 }
 
 /// Some more often than others, for they seldom come about as they should.
-const WAYS: [Way; 17] = [
+const WAYS: [Way; 18] = [
     Way::Forgotten,
     Way::Cancelled,
     Way::Paid,
@@ -58,16 +63,22 @@ const WAYS: [Way; 17] = [
     Way::PromisedAfterCancel,
     Way::PaidThenCancelled,
     Way::PaidThenCancelled,
+    Way::PartlyBack,
 ];
 
 /// How long an order may stay open.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(60);
+
+/// What an admin gives back: the gateway's least amount, in minor units.
+const PART: i64 = 100;
 
 /// A buyer at the gateway.
 pub struct Payer {
     buyer: Buyer,
     standin: Arc<StandIn>,
     random: StdRng,
+    /// The token of an admin who looks after her orders.
+    admin: String,
     plenty: Vec<String>,
     /// Of which there is one each.
     single: Vec<String>,
@@ -79,11 +90,11 @@ impl Payer {
         number: usize,
         seed: u64,
         standin: Arc<StandIn>,
-        plenty: Vec<String>,
-        single: Vec<String>,
+        admin: String,
+        (plenty, single): (Vec<String>, Vec<String>),
     ) -> Self {
         let random = StdRng::seed_from_u64(seed ^ (number as u64).rotate_left(32));
-        Self { buyer: Buyer::join(line, number, seed).await, standin, random, plenty, single }
+        Self { buyer: Buyer::join(line, number, seed).await, standin, random, admin, plenty, single }
     }
 
     /// Goes every way again and again.
@@ -160,6 +171,25 @@ impl Payer {
                 self.buyer.verify(order, &checkout.json()).await;
                 self.buyer.cancel().await;
             }
+            Way::PartlyBack => {
+                let checkout = self.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+                self.buyer.verify(order, &checkout.json()).await;
+                self.part_back(order).await;
+            }
+        }
+    }
+
+    /// An admin gives back a part of an order that was kept, and asks until it is answered.
+    async fn part_back(&mut self, order: usize) {
+        let id = self.buyer.orders[order].id.clone();
+        let payment = self.buyer.payment_of(&id).await.unwrap();
+        let path = format!("/api/payments/{}/refunds", payment["_id"].as_str().unwrap());
+        let body = json!({ "amount": { "amount": 1 }, "reason": "a scratch" });
+        let ((status, answer), _) = self.buyer.line.ask(Method::POST, &path, &self.admin, Some(&id), Some(&body)).await;
+        // 409: the order could not be kept, and all of it went back.
+        assert!(matches!(status, StatusCode::CREATED | StatusCode::CONFLICT), "{status} {answer}");
+        if status == StatusCode::CREATED {
+            self.buyer.orders[order].given_back = PART;
         }
     }
 

@@ -10,9 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use super::{
     super::{
-        client::{Buyer, Line},
+        client::{Buyer, Line, text},
         market::Seller,
         process::{Process, data_of, finish_with},
         shop::TempDir,
@@ -24,6 +26,9 @@ use super::{
 
 /// Where nobody answers: there the buyers and the gateway call while the program is dead.
 const NOBODY: &str = "http://127.0.0.1:9";
+/// Who gives money back by hand.
+pub const ADMIN: &str = "admin@example.com";
+const ADMIN_PASSWORD: &str = "correct horse";
 /// How long buyers may take to finish what they are at.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -64,6 +69,8 @@ pub struct World {
     pub standin: Arc<StandIn>,
     pub post: Post,
     pub sellers: Vec<Seller>,
+    /// The token of an admin.
+    admin: String,
     pub documents: Documents,
     data: PathBuf,
     goods: Goods,
@@ -82,10 +89,14 @@ impl World {
         let standin = Arc::new(StandIn::start());
         let post = standin.post_to(NOBODY, Habits::bad(seed));
         let line = Line::new(NOBODY);
-        let sellers = vec![];
+        let (sellers, admin) = (vec![], String::new());
         let mut world =
-            Self { label, line, standin, post, sellers, documents, data, goods, seed, process: None, _dir: dir };
+            Self { label, line, standin, post, sellers, admin, documents, data, goods, seed, process: None, _dir: dir };
+        world.command(&["admin", "create", "--email", ADMIN]).await;
         world.live(None).await;
+        let login = json!({ "email": ADMIN, "password": ADMIN_PASSWORD });
+        let ((_, answer), _) = world.line.post("/api/auth/login", "", &login).await;
+        world.admin = text(&answer["token"]);
         for number in 0..2 {
             let goods = [("Lamp", goods.plenty), ("Chair", goods.plenty), ("Painting", 1), ("Vase", 1)];
             world.sellers.push(Seller::join_with(&world.line, number, &goods).await);
@@ -112,16 +123,17 @@ impl World {
         let (plenty, single) = (of_kind(false), of_kind(true));
         let buyers = (0..self.goods.buyers).map(|number| {
             let (line, standin, ended) = (self.line.clone(), Arc::clone(&self.standin), Arc::clone(&ended));
-            let (seed, plenty, single) = (self.seed, plenty.clone(), single.clone());
-            tokio::spawn(async move {
-                Payer::join(line, number, seed, standin, plenty, single).await.shop_until(ended).await
-            })
+            let (seed, admin, goods) = (self.seed, self.admin.clone(), (plenty.clone(), single.clone()));
+            tokio::spawn(
+                async move { Payer::join(line, number, seed, standin, admin, goods).await.shop_until(ended).await },
+            )
         });
         Shopping { buyers: buyers.collect(), ended }
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = self.standin.variables();
+        settings.push(("MICROBAZAAR_ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()));
         settings.extend(self.documents.settings());
         settings.push(("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "2s".to_owned()));
         settings
@@ -157,6 +169,13 @@ impl World {
         if let Some(process) = self.process.take() {
             tokio::task::spawn_blocking(|| process.kill()).await.unwrap();
         }
+    }
+
+    /// Kills the program some milliseconds from now, and checks the books that it leaves.
+    pub async fn die_within(&mut self, millis: u64) {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        self.kill().await;
+        self.check_books().await;
     }
 
     /// Ends the program as an operator does.
