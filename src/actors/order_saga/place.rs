@@ -89,7 +89,12 @@ impl Desk {
     ) -> Result<Placed, AskError<OrderFailure>> {
         let Some(_turn) = self.users.lock(&request.user).await else { return Err(AskError::Busy) };
         for _ in 0..TRIES {
-            if let Some(order) = self.replay(&request).await.map_err(AskError::Refused)? {
+            if let Some(mut order) = self.replay(&request).await.map_err(AskError::Refused)? {
+                // Its maker may have died before the cart was emptied, and what was ordered has left
+                // the cart when an order is answered.
+                if order.saga.todo.contains(&SagaStep::EmptyCart) {
+                    order = sagas.ask(&order.id, Task::Wake).await?;
+                }
                 return Ok(Placed { order, replayed: true });
             }
             let draft = self.draft(&request).await.map_err(AskError::Refused)?;

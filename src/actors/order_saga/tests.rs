@@ -243,14 +243,32 @@ async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
     let first = shop.place(ana, "key").await.unwrap();
     eventually("its end is noticed", || shop.kind("cart").restarts == 1).await;
     assert_eq!(shop.quantity(ana, product).await, 2, "the cart will be emptied later");
-    let again = shop.place(ana, "key").await.unwrap();
-    assert!(again.replayed && again.order.id == first.order.id);
     // Without the key it finds its cart emptied by then, and makes no second order of it.
     let other = shop.place(ana, "other").await;
     assert!(matches!(other, Err(AskError::Refused(OrderFailure::Rule(OrderError::EmptyCart)))), "{other:?}");
+    let again = shop.place(ana, "key").await.unwrap();
+    assert!(again.replayed && again.order.id == first.order.id);
     assert_eq!(shop.quantity(ana, product).await, 0);
     let level = shop.stores.stock.get(product).await.unwrap().unwrap();
     assert_eq!((level.available(), level.reserved), (98, 2));
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
+    let shop = Shop::open(PATIENT);
+    let (ana, product) = (UserId::generate(), shop.product(100).await);
+    shop.carts.add(ana, product, 2).await.unwrap();
+    *shop.poisoned.poison.lock() = Some(Poison::BeforeTheWrite);
+    let first = shop.place(ana, "key").await.unwrap();
+    eventually("its end is noticed", || shop.kind("cart").restarts == 1).await;
+    let again = shop.place(ana, "key").await.unwrap();
+    assert!(again.replayed && again.order.id == first.order.id);
+    assert_eq!(shop.quantity(ana, product).await, 0);
+    // What comes into the cart afterwards stays there.
+    shop.carts.add(ana, product, 3).await.unwrap();
+    assert!(shop.place(ana, "key").await.unwrap().replayed);
+    assert_eq!(shop.quantity(ana, product).await, 3);
     shop.close().await;
 }
 

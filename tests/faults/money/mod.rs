@@ -16,6 +16,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use self::{
     documents::Documents,
+    payer::Way,
     world::{Goods, World},
 };
 
@@ -68,6 +69,7 @@ async fn killed_at_points(seed: u64, points: &[&'static str], databases: Option<
     for point in points {
         let begun = Instant::now();
         let times: u32 = random.random_range(1..=2);
+        *world.hint.lock() = Way::past(point);
         world.kill().await;
         world.live(Some(&format!("{point}:{times}"))).await;
         world.dies(point, PASSED_WITHIN).await;

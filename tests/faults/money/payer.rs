@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use reqwest::{Method, StatusCode};
 
@@ -20,7 +21,7 @@ use super::{
 
 /// What becomes of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub enum Way {
     /// Nothing.
     Forgotten,
     Cancelled,
@@ -44,8 +45,10 @@ enum Way {
     PartlyBack,
 }
 
-/// Some more often than others, for they seldom come about as they should.
-const WAYS: [Way; 18] = [
+/// A way that buyers are to prefer.
+pub type Hint = Arc<Mutex<Option<Way>>>;
+
+const WAYS: [Way; 15] = [
     Way::Forgotten,
     Way::Cancelled,
     Way::Paid,
@@ -57,11 +60,8 @@ const WAYS: [Way; 18] = [
     Way::Late,
     Way::LatePromised,
     Way::LateAndGone,
-    Way::LateAndGone,
-    Way::LateAndGone,
     Way::PaidAfterCancel,
     Way::PromisedAfterCancel,
-    Way::PaidThenCancelled,
     Way::PaidThenCancelled,
     Way::PartlyBack,
 ];
@@ -79,9 +79,28 @@ pub struct Payer {
     random: StdRng,
     /// The token of an admin who looks after her orders.
     admin: String,
+    hint: Hint,
     plenty: Vec<String>,
     /// Of which there is one each.
     single: Vec<String>,
+}
+
+impl Way {
+    /// By which a point is passed that is seldom passed otherwise.
+    pub fn past(point: &str) -> Option<Self> {
+        let (side, _) = point.rsplit_once('.')?;
+        Some(match side {
+            "order.cancel" => Self::Cancelled,
+            "order.refund" => Self::PaidThenCancelled,
+            "order.retake" => Self::Late,
+            "order.refuse" => Self::LateAndGone,
+            "order.unwanted" | "payment.give_back" => Self::PaidAfterCancel,
+            "order.note" | "payment.note" | "payment.refund" => Self::PartlyBack,
+            "payment.fail" => Self::Failed,
+            "payment.take" => Self::Promised,
+            _ => return None,
+        })
+    }
 }
 
 impl Payer {
@@ -90,11 +109,11 @@ impl Payer {
         number: usize,
         seed: u64,
         standin: Arc<StandIn>,
-        admin: String,
+        (admin, hint): (String, Hint),
         (plenty, single): (Vec<String>, Vec<String>),
     ) -> Self {
         let random = StdRng::seed_from_u64(seed ^ (number as u64).rotate_left(32));
-        Self { buyer: Buyer::join(line, number, seed).await, standin, random, admin, plenty, single }
+        Self { buyer: Buyer::join(line, number, seed).await, standin, random, admin, hint, plenty, single }
     }
 
     /// Goes every way again and again.
@@ -106,6 +125,8 @@ impl Payer {
                 if ended.load(Ordering::SeqCst) {
                     return self.buyer;
                 }
+                let hint = *self.hint.lock();
+                let way = hint.filter(|_| self.random.random_bool(0.4)).unwrap_or(way);
                 self.go(way).await;
             }
         }

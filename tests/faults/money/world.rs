@@ -20,7 +20,7 @@ use super::{
         shop::TempDir,
     },
     documents::Documents,
-    payer::Payer,
+    payer::{Hint, Payer},
     standin::{Faults, Habits, Post, StandIn},
 };
 
@@ -69,6 +69,8 @@ pub struct World {
     pub standin: Arc<StandIn>,
     pub post: Post,
     pub sellers: Vec<Seller>,
+    /// What buyers are to prefer.
+    pub hint: Hint,
     /// The token of an admin.
     admin: String,
     pub documents: Documents,
@@ -89,9 +91,22 @@ impl World {
         let standin = Arc::new(StandIn::start());
         let post = standin.post_to(NOBODY, Habits::bad(seed));
         let line = Line::new(NOBODY);
-        let (sellers, admin) = (vec![], String::new());
-        let mut world =
-            Self { label, line, standin, post, sellers, admin, documents, data, goods, seed, process: None, _dir: dir };
+        let (sellers, admin, hint) = (vec![], String::new(), Hint::default());
+        let mut world = Self {
+            label,
+            line,
+            standin,
+            post,
+            sellers,
+            hint,
+            admin,
+            documents,
+            data,
+            goods,
+            seed,
+            process: None,
+            _dir: dir,
+        };
         world.command(&["admin", "create", "--email", ADMIN]).await;
         world.live(None).await;
         let login = json!({ "email": ADMIN, "password": ADMIN_PASSWORD });
@@ -123,9 +138,10 @@ impl World {
         let (plenty, single) = (of_kind(false), of_kind(true));
         let buyers = (0..self.goods.buyers).map(|number| {
             let (line, standin, ended) = (self.line.clone(), Arc::clone(&self.standin), Arc::clone(&ended));
-            let (seed, admin, goods) = (self.seed, self.admin.clone(), (plenty.clone(), single.clone()));
+            let (seed, goods) = (self.seed, (plenty.clone(), single.clone()));
+            let told = (self.admin.clone(), Arc::clone(&self.hint));
             tokio::spawn(
-                async move { Payer::join(line, number, seed, standin, admin, goods).await.shop_until(ended).await },
+                async move { Payer::join(line, number, seed, standin, told, goods).await.shop_until(ended).await },
             )
         });
         Shopping { buyers: buyers.collect(), ended }
