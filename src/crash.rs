@@ -77,6 +77,21 @@ pub fn point(name: &str) {
     armed::pass(name);
 }
 
+/// Does a step with the points `step.before` and `step.after` around it.
+#[cfg(debug_assertions)]
+pub async fn around<T>(step: &str, work: impl Future<Output = T>) -> T {
+    point(&format!("{step}.before"));
+    let done = work.await;
+    point(&format!("{step}.after"));
+    done
+}
+
+/// Does a step.
+#[cfg(not(debug_assertions))]
+pub async fn around<T>(_step: &str, work: impl Future<Output = T>) -> T {
+    work.await
+}
+
 /// Nothing, in a release build.
 #[cfg(not(debug_assertions))]
 #[inline(always)]

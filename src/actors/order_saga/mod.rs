@@ -10,6 +10,7 @@
 //! so that an overruled decision cannot undo a newer one.
 
 mod actor;
+mod money;
 mod place;
 mod saga;
 mod sweeper;

@@ -15,15 +15,15 @@ use crate::{
         event::Event,
         ids::{OrderId, UserId},
         inventory::StockError,
-        order::{CancelCause, Expiry, LateMoney, Order, OrderPayment, OrderStatus, RefundNote, SagaStep},
+        order::{CancelCause, Expiry, Order, OrderStatus, SagaStep},
         user::PostalAddress,
     },
-    peers::{InventoryError, Peers, Settlement},
+    peers::{InventoryError, Peers},
     store::{OrderStore, StoreError},
 };
 
 /// How often a decision is made anew when another writer was first.
-const TRIES: u32 = 16;
+pub(super) const TRIES: u32 = 16;
 
 /// How many orders of this process can be changed at once without waiting needlessly.
 const TURNS: usize = 1_024;
@@ -35,10 +35,10 @@ pub struct SagaContext {
     pub(super) peers: Peers,
     /// Changes of one order wait for one another here, so that none loses race after race.
     /// The saga's mailbox cannot do it: its other handlers wait for other services.
-    turns: Arc<StripedLocks>,
+    pub(super) turns: Arc<StripedLocks>,
 }
 
-type Outcome<T> = Result<T, OrderFailure>;
+pub(super) type Outcome<T> = Result<T, OrderFailure>;
 
 impl SagaContext {
     pub(super) fn new(store: Arc<dyn OrderStore>, peers: Peers) -> Self {
@@ -51,8 +51,7 @@ impl SagaContext {
         let (id, inventory) = (new.id, self.peers.inventory()?);
         let now = Timestamp::now();
         let mut order = Order::place(new, &pricing, now)?;
-        crash::point("order.hold.before");
-        match inventory.reserve(id, order.stock_lines()).await {
+        match crash::around("order.hold", inventory.reserve(id, order.stock_lines())).await {
             Ok(_) => {}
             Err(InventoryError::Rule(StockError::Short(short))) => return Err(OrderFailure::Short(short)),
             // A product without any stock kept: nothing of it can be had.
@@ -63,11 +62,9 @@ impl SagaContext {
                 return Err(error.into());
             }
         }
-        crash::point("order.hold.after");
         let told = Order { version: order.version + 1, ..order.clone() };
         let created = happened(Event::OrderCreated(told), now);
-        crash::point("order.write.before");
-        match self.store.insert(&order, key.as_ref(), &[created]).await {
+        match crash::around("order.write", self.store.insert(&order, key.as_ref(), &[created])).await {
             Ok(version) => order.version = version,
             // Whether it was written is unknown: the stock stays held, and ends with the order
             // or by its expiry.
@@ -77,13 +74,10 @@ impl SagaContext {
                 return Err(error.into());
             }
         }
-        crash::point("order.write.after");
-        let carts = self.peers.carts()?;
-        crash::point("order.empty_cart.before");
-        if let Err(error) = carts.check_out(order.user, id, bought).await {
+        let emptied = self.peers.carts()?.check_out(order.user, id, bought);
+        if let Err(error) = crash::around("order.empty_cart", emptied).await {
             tracing::warn!(order.id = %id, %error, "the cart will be emptied later");
         }
-        crash::point("order.empty_cart.after");
         Ok(order)
     }
 
@@ -132,24 +126,6 @@ impl SagaContext {
         self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), tracking, now)?)).await
     }
 
-    /// Lets the timeline show a refund.
-    pub(super) async fn note_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<()> {
-        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
-        for _ in 0..TRIES {
-            let mut order = self.read(id).await?;
-            let now = Timestamp::now();
-            if !order.note_refund(note, now) {
-                return Ok(());
-            }
-            crash::point("order.note.before");
-            if self.save(&mut order, Event::OrderUpdated, now).await? {
-                crash::point("order.note.after");
-                return Ok(());
-            }
-        }
-        Err(StoreError::Busy.into())
-    }
-
     /// Does what is due.
     pub(super) async fn wake(&self, id: OrderId) -> Outcome<Order> {
         let order = self.read(id).await?;
@@ -168,70 +144,6 @@ impl SagaContext {
         }
     }
 
-    /// Applies captured money.
-    pub(super) async fn settle(&self, id: OrderId, payment: &OrderPayment) -> Outcome<Settlement> {
-        let inventory = self.peers.inventory()?;
-        for _ in 0..TRIES {
-            let mut order = self.read(id).await?;
-            let fence = Some(order.version + 1);
-            let taken = match order.on_money(payment.id) {
-                LateMoney::Applied => return Ok(Settlement::Kept),
-                LateMoney::Unwanted => {
-                    if order.status == OrderStatus::Cancelled {
-                        crash::point("order.unwanted.before");
-                        inventory.release(id, Some(order.version)).await?;
-                        crash::point("order.unwanted.after");
-                    }
-                    return Ok(Settlement::GiveBack);
-                }
-                LateMoney::Awaited => {
-                    crash::point("order.commit.before");
-                    let held = match inventory.commit(id, fence).await {
-                        Err(InventoryError::Rule(_)) => inventory.retake(id, order.stock_lines(), fence).await,
-                        held => held,
-                    };
-                    crash::point("order.commit.after");
-                    held
-                }
-                LateMoney::Late => {
-                    crash::point("order.retake.before");
-                    let held = inventory.retake(id, order.stock_lines(), fence).await;
-                    crash::point("order.retake.after");
-                    held
-                }
-            };
-            let now = Timestamp::now();
-            match taken {
-                Ok(_) => {
-                    order.confirm(payment.clone(), now)?;
-                    crash::point("order.confirm.before");
-                    if self.save(&mut order, Event::OrderConfirmed, now).await? {
-                        crash::point("order.confirm.after");
-                        return Ok(Settlement::Kept);
-                    }
-                }
-                Err(InventoryError::Peer(error)) => return Err(error.into()),
-                // Unpaid for too long to be held, and sold to others since. That the money goes back
-                // is written first: another call may find the stock there again.
-                Err(InventoryError::Rule(_)) => {
-                    crash::point("order.refuse.before");
-                    let refused = if order.status == OrderStatus::Cancelled {
-                        order.refuse_money(now)?;
-                        self.save(&mut order, Event::OrderUpdated, now).await?
-                    } else {
-                        order.cancel(CancelCause::SoldOut, Some("expired".to_owned()), now)?;
-                        self.save(&mut order, Event::OrderCancelled, now).await?
-                    };
-                    if refused {
-                        crash::point("order.refuse.after");
-                        return Ok(Settlement::GiveBack);
-                    }
-                }
-            }
-        }
-        Err(StoreError::Busy.into())
-    }
-
     /// Does the steps that are to do now, in their order; `None` when another writer was first.
     async fn run_steps(&self, mut order: Order) -> Outcome<Option<Order>> {
         let (mut now, mut changed) = (Timestamp::now(), false);
@@ -241,11 +153,9 @@ impl SagaContext {
                     break;
                 }
                 order.cancel(CancelCause::Expired, Some("expired".to_owned()), now)?;
-                crash::point("order.expire.before");
-                if !self.save(&mut order, Event::OrderCancelled, now).await? {
+                if !crash::around("order.expire", self.save(&mut order, Event::OrderCancelled, now)).await? {
                     return Ok(None);
                 }
-                crash::point("order.expire.after");
                 changed = false;
                 continue;
             }
@@ -262,12 +172,8 @@ impl SagaContext {
             }
         }
         if changed {
-            crash::point("order.steps.before");
-            match self.store.save(&order, &[]).await {
-                Ok(version) => {
-                    order.version = version;
-                    crash::point("order.steps.after");
-                }
+            match crash::around("order.steps", self.store.save(&order, &[])).await {
+                Ok(version) => order.version = version,
                 Err(StoreError::Conflict) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
@@ -278,40 +184,22 @@ impl SagaContext {
     async fn step(&self, order: &Order, step: SagaStep) -> Outcome<()> {
         match step {
             SagaStep::EmptyCart => {
-                crash::point("order.empty_cart_again.before");
-                self.peers.carts()?.check_out(order.user, order.id, order.stock_lines()).await?;
-                crash::point("order.empty_cart_again.after");
+                let emptied = self.peers.carts()?.check_out(order.user, order.id, order.stock_lines());
+                crash::around("order.empty_cart_again", emptied).await?;
             }
             SagaStep::ReleaseStock => {
-                crash::point("order.release.before");
-                self.peers.inventory()?.release(order.id, Some(order.version)).await?;
-                crash::point("order.release.after");
+                let released = self.peers.inventory()?.release(order.id, Some(order.version));
+                crash::around("order.release", released).await?;
             }
             SagaStep::Refund => {
                 if let Some(payment) = &order.payment {
                     let reason = "order cancelled".to_owned();
-                    crash::point("order.refund.before");
-                    self.peers.payments()?.refund(payment.id, reason).await?;
-                    crash::point("order.refund.after");
+                    crash::around("order.refund", self.peers.payments()?.refund(payment.id, reason)).await?;
                 }
             }
             SagaStep::AwaitPayment => {}
         }
         Ok(())
-    }
-
-    /// Whether money was captured that the order has not heard of; it is applied then. Not
-    /// knowing is no reason to keep stock from others: late money is handled when it comes.
-    async fn paid_in_time(&self, order: &Order) -> Outcome<bool> {
-        let captured = match self.peers.payments() {
-            Ok(payments) => payments.captured(order.id).await.unwrap_or(None),
-            Err(_) => None,
-        };
-        let Some((payment, payment_id)) = captured.and_then(|payment| Some((payment.id, payment.payment_id?))) else {
-            return Ok(false);
-        };
-        let payment = OrderPayment { id: payment, payment_id, at: Timestamp::now() };
-        Ok(Box::pin(self.settle(order.id, &payment)).await? == Settlement::Kept)
     }
 
     /// Reads, checks who asks, decides, writes with an event, until no other writer is first.
@@ -336,12 +224,17 @@ impl SagaContext {
         Err(StoreError::Busy.into())
     }
 
-    async fn read(&self, id: OrderId) -> Outcome<Order> {
+    pub(super) async fn read(&self, id: OrderId) -> Outcome<Order> {
         self.store.get(id).await?.ok_or(OrderFailure::NotFound)
     }
 
     /// Writes the order and its event; `false` when another writer was first.
-    async fn save(&self, order: &mut Order, event: impl Fn(Order) -> Event, now: Timestamp) -> Outcome<bool> {
+    pub(super) async fn save(
+        &self,
+        order: &mut Order,
+        event: impl Fn(Order) -> Event,
+        now: Timestamp,
+    ) -> Outcome<bool> {
         let told = Order { version: order.version + 1, ..order.clone() };
         match self.store.save(order, &[happened(event(told), now)]).await {
             Ok(version) => {

@@ -119,10 +119,7 @@ impl Flow {
             GatewayStatus::Captured => known.clone(),
             // Only what could be kept is captured; anything else lapses, and nobody was charged.
             GatewayStatus::Authorized if !payment.has_money() && known.amount == payment.price => {
-                crash::point("payment.take.before");
-                let taken = self.gateway.capture(&known.id, known.amount).await?;
-                crash::point("payment.take.after");
-                taken
+                crash::around("payment.take", self.gateway.capture(&known.id, known.amount)).await?
             }
             GatewayStatus::Authorized | GatewayStatus::Created | GatewayStatus::Failed => return Ok(payment),
         };
@@ -138,12 +135,8 @@ impl Flow {
         for _ in 0..TRIES {
             let mut payment = self.by_gateway_order(order_id).await?;
             let captured = payment.capture(payment_id, amount, Timestamp::now());
-            if captured != Captured::Known {
-                crash::point("payment.capture.before");
-                if !self.save(&mut payment, &[]).await? {
-                    continue;
-                }
-                crash::point("payment.capture.after");
+            if captured != Captured::Known && !crash::around("payment.capture", self.save(&mut payment, &[])).await? {
+                continue;
             }
             if captured == Captured::NotForOrder {
                 tracing::warn!(payment.id = %payment.id, %amount, "captured money is not for the order and goes back");
@@ -164,9 +157,7 @@ impl Flow {
             let told = told(&payment);
             let reason = reason.to_owned();
             let events = [Event::PaymentFailed { payment: told.clone(), reason }, Event::PaymentUpdated(told)];
-            crash::point("payment.fail.before");
-            if self.save(&mut payment, &events).await? {
-                crash::point("payment.fail.after");
+            if crash::around("payment.fail", self.save(&mut payment, &events)).await? {
                 return Ok(payment);
             }
         }
@@ -208,9 +199,7 @@ impl Flow {
             payment.settle(Timestamp::now());
             let told = told(&payment);
             let events = [Event::PaymentCompleted(told.clone()), Event::PaymentUpdated(told)];
-            crash::point("payment.keep.before");
-            if self.save(&mut payment, &events).await? {
-                crash::point("payment.keep.after");
+            if crash::around("payment.keep", self.save(&mut payment, &events)).await? {
                 break;
             }
             payment = self.read(payment.id).await?;

@@ -52,6 +52,8 @@ async fn killed_at_any_moment(seed: u64) {
             tokio::time::sleep(OUTAGE).await;
         }
         world.live(None).await;
+        // Also while the shop runs.
+        world.check_books().await;
     }
     let buyers = shopping.end().await;
     // Once more while it takes up what was left.

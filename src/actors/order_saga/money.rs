@@ -1,0 +1,98 @@
+//! What money means for an order: goods for it, or its way back.
+//!
+//! **Invariant:** stock is sold before the order is confirmed, and that money is refused is
+//! written before it goes back.
+
+use super::saga::{Outcome, SagaContext, TRIES};
+use crate::{
+    crash,
+    domain::{
+        Timestamp,
+        event::Event,
+        ids::OrderId,
+        order::{CancelCause, LateMoney, Order, OrderPayment, OrderStatus, RefundNote},
+    },
+    peers::{InventoryError, Settlement},
+    store::StoreError,
+};
+
+impl SagaContext {
+    /// Applies captured money.
+    pub(super) async fn settle(&self, id: OrderId, payment: &OrderPayment) -> Outcome<Settlement> {
+        let inventory = self.peers.inventory()?;
+        for _ in 0..TRIES {
+            let mut order = self.read(id).await?;
+            let fence = Some(order.version + 1);
+            let taken = match order.on_money(payment.id) {
+                LateMoney::Applied => return Ok(Settlement::Kept),
+                LateMoney::Unwanted => {
+                    if order.status == OrderStatus::Cancelled {
+                        crash::around("order.unwanted", inventory.release(id, Some(order.version))).await?;
+                    }
+                    return Ok(Settlement::GiveBack);
+                }
+                LateMoney::Awaited => match crash::around("order.commit", inventory.commit(id, fence)).await {
+                    Err(InventoryError::Rule(_)) => inventory.retake(id, order.stock_lines(), fence).await,
+                    held => held,
+                },
+                LateMoney::Late => {
+                    crash::around("order.retake", inventory.retake(id, order.stock_lines(), fence)).await
+                }
+            };
+            let now = Timestamp::now();
+            match taken {
+                Ok(_) => {
+                    order.confirm(payment.clone(), now)?;
+                    if crash::around("order.confirm", self.save(&mut order, Event::OrderConfirmed, now)).await? {
+                        return Ok(Settlement::Kept);
+                    }
+                }
+                Err(InventoryError::Peer(error)) => return Err(error.into()),
+                // Unpaid for too long to be held, and sold to others since. That the money goes back
+                // is written first: another call may find the stock there again.
+                Err(InventoryError::Rule(_)) => {
+                    let event = if order.status == OrderStatus::Cancelled {
+                        order.refuse_money(now)?;
+                        Event::OrderUpdated
+                    } else {
+                        order.cancel(CancelCause::SoldOut, Some("expired".to_owned()), now)?;
+                        Event::OrderCancelled
+                    };
+                    if crash::around("order.refuse", self.save(&mut order, event, now)).await? {
+                        return Ok(Settlement::GiveBack);
+                    }
+                }
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// Whether money was captured that the order has not heard of; it is applied then. Not
+    /// knowing is no reason to keep stock from others: late money is handled when it comes.
+    pub(super) async fn paid_in_time(&self, order: &Order) -> Outcome<bool> {
+        let captured = match self.peers.payments() {
+            Ok(payments) => payments.captured(order.id).await.unwrap_or(None),
+            Err(_) => None,
+        };
+        let Some((payment, payment_id)) = captured.and_then(|payment| Some((payment.id, payment.payment_id?))) else {
+            return Ok(false);
+        };
+        let payment = OrderPayment { id: payment, payment_id, at: Timestamp::now() };
+        Ok(Box::pin(self.settle(order.id, &payment)).await? == Settlement::Kept)
+    }
+
+    /// Lets the timeline show a refund.
+    pub(super) async fn note_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<()> {
+        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
+        for _ in 0..TRIES {
+            let mut order = self.read(id).await?;
+            let now = Timestamp::now();
+            if !order.note_refund(note, now)
+                || crash::around("order.note", self.save(&mut order, Event::OrderUpdated, now)).await?
+            {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+}
