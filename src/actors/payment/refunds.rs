@@ -57,7 +57,9 @@ impl Flow {
     /// Whether the gateway can give back this part, and afterwards what is left.
     fn gives_back(&self, payment: &Payment, part: Option<Money>) -> Result<(), PaymentError> {
         let (least, left) = (self.gateway.least_refund(), payment.left());
-        let Some(part) = part.filter(|part| part.currency() == left.currency() && part.minor() > 0) else { return Ok(()) };
+        let Some(part) = part.filter(|part| part.currency() == left.currency() && part.minor() > 0) else {
+            return Ok(());
+        };
         let rest = left.minor() - part.minor();
         if rest != 0 && (part.minor() < least || (1..least).contains(&rest)) {
             return Err(PaymentError::TooLittle { least: Money::new(least, left.currency()) });
