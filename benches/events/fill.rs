@@ -9,10 +9,10 @@ use microbazaar::{
     domain::{
         Timestamp,
         event::{Envelope, Event},
-        ids::{OrderId, PaymentId, ProductId, UserId},
+        ids::{OrderId, ProductId, UserId},
         money::{Currency, Money},
         order::{NewOrder, Order, OrderItem, OrderPayment, Pricing, Saga, Shipment},
-        payment::{Payment, PaymentStatus},
+        payment::Payment,
         user::{Contact, FullName, PostalAddress},
     },
     store::{
@@ -85,7 +85,7 @@ async fn sell(stores: &Stores, sellers: &[UserId], number: usize) -> Result<Vec<
     };
     order.version = stores.orders.insert(&order, None, &tell(Event::OrderCreated(order.clone()))).await?;
     payment.version = stores.payments.save(&payment, &tell(Event::PaymentCreated(payment.clone()))).await?;
-    payment.capture(&format!("pay_{number:014}"), now)?;
+    payment.capture(&format!("pay_{number:014}"), payment.price, now);
     payment.settle(now);
     stores.payments.save(&payment, &tell(Event::PaymentUpdated(payment.clone()))).await?;
     let paid = OrderPayment { id: payment.id, payment_id: format!("pay_{number:014}"), at: now };
@@ -134,20 +134,5 @@ fn payment(order: &Order, number: usize, now: Timestamp) -> Payment {
         username: format!("buyer{number}"),
         full_name: FullName { first_name: "Asha".to_owned(), last_name: "Rao".to_owned() },
     };
-    Payment {
-        id: PaymentId::generate(),
-        order: order.id,
-        contact,
-        razorpay_order_id: format!("order_{number:014}"),
-        payment_id: None,
-        status: PaymentStatus::Pending,
-        price: order.total,
-        refunds: vec![],
-        settled: false,
-        attempts: 0,
-        due_at: None,
-        created_at: now,
-        updated_at: now,
-        version: 0,
-    }
+    Payment::open(order.id, contact, format!("order_{number:014}"), order.total, now)
 }

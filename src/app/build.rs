@@ -123,6 +123,9 @@ impl App {
         tokio::join!(webhooks, mails, pictures);
         self.watch.stop();
         let actors_alive = self.runtime.shutdown(END_WITHIN).await;
+        if let Some(catalogue) = &self.services.catalogue {
+            catalogue.close().await;
+        }
         self.storage.close().await?;
         Ok(Ended { actors_alive, events_waiting })
     }

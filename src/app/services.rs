@@ -240,7 +240,7 @@ impl Parts<'_> {
         if !self.serves(Service::Payment) {
             return Ok(Taking::default());
         }
-        let (gateway, taking) = gateway(self.config, &self.secrets, stores)?;
+        let (gateway, taking) = gateway(self.config, self.secrets, stores)?;
         let every = signed(self.config.razorpay.reconcile_every);
         let payments = Payments::start(self.runtime, Arc::clone(&stores.payments), gateway, peers.clone(), every);
         Ok(Taking { payments: Some(payments), ..taking })

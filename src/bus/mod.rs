@@ -8,7 +8,10 @@ pub mod table;
 
 use async_trait::async_trait;
 
-use crate::domain::{Timestamp, ids::EventId};
+use crate::{
+    domain::{Timestamp, ids::EventId},
+    trace::Trace,
+};
 
 /// A message on a queue, as its consumer gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Delivery {
     pub aggregate_id: String,
     /// The payload, as `views::event` shapes it.
     pub payload: serde_json::Value,
+    /// The trace of the request that caused it, if one did.
+    pub trace: Option<Trace>,
 }
 
 /// Why a consumer could not handle a delivery.

@@ -226,10 +226,8 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn what_this_build_cannot_do_is_refused() {
-    for (name, value, key) in [("GOOGLE_API_KEY", "x", "gemini.api_key")] {
-        let told = refusal(name, value);
-        assert!(told.starts_with(&format!("{key}: this build")), "{told}");
-    }
+    let told = refusal("GOOGLE_API_KEY", "x");
+    assert!(told.starts_with("gemini.api_key: this build"), "{told}");
 }
 
 #[test]

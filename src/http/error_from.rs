@@ -65,6 +65,7 @@ impl From<PaymentError> for ApiError {
         match error {
             PaymentError::NotCaptured => Self::conflict("payment.not_captured", message),
             PaymentError::MoreThanLeft { .. } => Self::conflict("payment.more_than_left", message),
+            PaymentError::TooLittle { .. } => Self::conflict("payment.too_little", message),
             PaymentError::NotPositive => Self::field("amount", message),
             PaymentError::CurrencyMismatch => Self::field("amount.currency", message),
             PaymentError::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },

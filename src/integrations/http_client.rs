@@ -2,7 +2,9 @@
 //!
 //! **Invariant:** a client made here follows no redirect and gives up in time.
 
-use std::{sync::Once, time::Duration};
+use std::{error::Error, sync::Once, time::Duration};
+
+use bytes::{Bytes, BytesMut};
 
 /// How long connecting may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -21,4 +23,30 @@ pub fn builder() -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_WITHIN)
         .timeout(WITHIN)
+}
+
+/// Reads an answer's body; `None` when it is longer than `most` bytes.
+///
+/// # Errors
+/// When the connection breaks, or time is over.
+pub async fn body(answer: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, reqwest::Error> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body.freeze()))
+}
+
+/// What went wrong in the end, without the address that was called.
+#[must_use]
+pub fn why(error: &reqwest::Error) -> String {
+    let (mut why, mut cause) = (String::new(), error.source());
+    while let Some(error) = cause {
+        why = error.to_string();
+        cause = error.source();
+    }
+    why
 }

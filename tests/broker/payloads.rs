@@ -107,6 +107,12 @@ async fn live(shop: &Shop) {
         payment["payment"]["status"] == "REFUNDED"
     };
     shop.until("the money is given back", refunded).await;
+    let shown = async || {
+        let order = shop.send(Method::GET, &format!("/api/orders/{id}"), buyer, &json!({})).await;
+        order["order"]["timeline"].as_array().unwrap().len() == 4
+    };
+    shop.until("the timeline shows it", shown).await;
+    shop.report_dispute(&paid).await;
 
     let path = format!("/api/products/{product}");
     shop.send(Method::PATCH, &path, &shop.seller, &json!({"title": "Tall lamp"})).await;

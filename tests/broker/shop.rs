@@ -2,15 +2,23 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use hmac::{Hmac, KeyInit, Mac};
 use microbazaar::{
     app::App,
     config::{Config, Consume, Overrides, Sources},
-    domain::ids::UserId,
+    domain::{
+        ids::UserId,
+        user::{Role, User},
+    },
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::DEADLINE;
+
+/// Signs the gateway's reports.
+const WEBHOOK_SECRET: &str = "a webhook secret of some length, too";
 
 /// A running shop with a seller, a buyer and a product.
 pub struct Shop {
@@ -30,6 +38,7 @@ impl Shop {
         let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
         config.data_dir = folder.clone();
         config.jwt_secret = Some(SecretString::from("a secret of thirty-two bytes, or so"));
+        config.razorpay.webhook_secret = Some(SecretString::from(WEBHOOK_SECRET));
         config.http.port = 0;
         config.rate_limit.enabled = false;
         config.rabbit.url = Some(SecretString::from(url));
@@ -80,6 +89,30 @@ impl Shop {
             self.post(&format!("/sandbox/payments/{gateway}"), &self.buyer, &json!({"outcome": "success"})).await;
         self.post("/api/payments/verify", &self.buyer, &paid).await;
         order
+    }
+
+    /// The gateway reports that a payment of the buyer's is disputed; there is one admin to hear of it.
+    pub async fn report_dispute(&self, paid: &Value) {
+        let accounts = self.app.storage.stores().accounts;
+        let seller = accounts.get(self.seller_id().await.parse().unwrap()).await.unwrap().unwrap();
+        let (id, email, username) = (UserId::generate(), "root@example.com".to_owned(), "root".to_owned());
+        accounts.save(&User { id, email, username, role: Role::Admin, version: 0, ..seller }, &[]).await.unwrap();
+        let (order, payment) = (&paid["razorpay_order_id"], &paid["razorpay_payment_id"]);
+        let dispute = json!({
+            "id": "disp_1", "payment_id": payment, "amount": 6_100, "currency": "INR",
+            "reason_code": "goods_not_received", "respond_by": 1_900_000_000,
+        });
+        let report = json!({
+            "event": "payment.dispute.created",
+            "payload": {"dispute": {"entity": dispute}, "payment": {"entity": {"id": payment, "order_id": order}}},
+        });
+        let body = report.to_string();
+        let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
+        mac.update(body.as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let request = self.client.post(format!("{}/api/payments/webhook", self.base)).body(body);
+        let answer = request.header("x-razorpay-signature", signature).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
     }
 
     /// Has the seller told of her orders at this address.

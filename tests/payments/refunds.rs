@@ -36,6 +36,11 @@ async fn an_admin_gives_back_parts_and_the_timeline_shows_them() {
     assert!(last["status"] == "CONFIRMED" && reason.contains("5.00") && reason.contains("a dent"), "{last}");
     let (status, told) = shop.post(&path, &admin, &json!({"amount": {"amount": 1_000_000}})).await;
     assert_eq!(status, StatusCode::CONFLICT, "{told}");
+    // What would be left could never go back.
+    for amount in [json!({"amount": 66.5}), json!({"amount": 0.5})] {
+        let (status, told) = shop.post(&path, &admin, &json!({ "amount": amount })).await;
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("payment.too_little")), "{told}");
+    }
     assert_eq!(shop.post(&path, &buyer, &json!({})).await.0, StatusCode::FORBIDDEN);
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.refunded, truth.refunds), (500, 1));

@@ -167,6 +167,17 @@ impl Catalogue {
         }
     }
 
+    /// Gives the index's files back, after the actors have ended: somebody in this process who
+    /// still holds the catalogue keeps nobody from opening them.
+    pub async fn close(&self) {
+        let index = Arc::clone(&self.index);
+        match tokio::task::spawn_blocking(move || index.release_writer()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the search index was not closed well"),
+            Err(error) => tracing::warn!(%error, "the search index was not closed well"),
+        }
+    }
+
     /// Whether the search index has come up with the store since the start.
     #[must_use]
     pub fn caught_up(&self) -> bool {

@@ -11,7 +11,10 @@ use std::{sync::Arc, time::Duration};
 use actix::{Actor, Context, Handler, Message, ResponseActFuture, WrapFuture};
 
 use super::Channel;
-use crate::bus::{Delivery, HandleError};
+use crate::{
+    bus::{Delivery, HandleError},
+    trace::Trace,
+};
 
 /// Less than the caller waits.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(25);
@@ -43,7 +46,9 @@ impl Handler<Deliver> for NotificationActor {
     fn handle(&mut self, Deliver(delivery): Deliver, _: &mut Self::Context) -> Self::Result {
         let channel = Arc::clone(&self.channel);
         let work = async move {
-            let told = tokio::time::timeout(GIVE_UP_AFTER, channel.notify(&delivery)).await;
+            // What is asked for this is a part of what the request caused.
+            let trace = delivery.trace.map_or_else(Trace::begin, Trace::child);
+            let told = tokio::time::timeout(GIVE_UP_AFTER, trace.scope(channel.notify(&delivery))).await;
             told.unwrap_or_else(|_| Err(HandleError::Transient(format!("no {} in time", channel.name()))))
         };
         Box::pin(work.into_actor(self))

@@ -126,7 +126,7 @@ fn delivery(queue: &'static str, payload: Value) -> Delivery {
     let name = queue.rsplit('.').next().unwrap().to_owned();
     let aggregate_id = payload["orderId"].as_str().unwrap_or(ORDER).to_owned();
     let occurred_at = "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap();
-    Delivery { queue, event: EventId::generate(), name, occurred_at, aggregate_id, payload }
+    Delivery { queue, event: EventId::generate(), name, occurred_at, aggregate_id, payload, trace: None }
 }
 
 /// The mail of one delivery.

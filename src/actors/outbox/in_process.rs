@@ -11,6 +11,7 @@ use crate::{
     bus::{Consumer, Delivery, HandleError, table::QUEUES},
     domain::{Timestamp, event::Envelope},
     store::outbox::Parked,
+    trace::Trace,
     views::event::{Message, exchange_payload, messages},
 };
 
@@ -79,6 +80,7 @@ impl InProcess {
                     occurred_at: envelope.occurred_at,
                     aggregate_id: envelope.event.aggregate_id(),
                     payload: message.payload,
+                    trace: envelope.trace.as_deref().and_then(Trace::parse),
                 },
                 envelope,
             })

@@ -15,8 +15,9 @@ use crate::{
         Timestamp,
         event::Event,
         ids::{PaymentId, RefundId},
+        money::Money,
         order::RefundNote,
-        payment::{Changed, Payment, Refund, RefundStatus},
+        payment::{Changed, Payment, PaymentError, Refund, RefundStatus},
     },
     integrations::razorpay::{GatewayError, GatewayRefund, GatewayRefundStatus},
     peers::PeerError,
@@ -39,6 +40,7 @@ impl Flow {
                 let refund = known.id;
                 return Ok(Refunded { payment, refund });
             }
+            self.gives_back(&payment, request.amount)?;
             let refund = RefundId::generate();
             let (reason, key) = (request.reason.clone(), request.key.clone());
             payment.start_refund(refund, request.amount, reason, key, Timestamp::now())?;
@@ -50,6 +52,19 @@ impl Flow {
             }
         }
         Err(StoreError::Busy.into())
+    }
+
+    /// Whether the gateway can give back this part, and afterwards what is left.
+    fn gives_back(&self, payment: &Payment, part: Option<Money>) -> Result<(), PaymentError> {
+        let (least, left) = (self.gateway.least_refund(), payment.left());
+        let Some(part) = part.filter(|part| part.currency() == left.currency() && part.minor() > 0) else {
+            return Ok(());
+        };
+        let rest = left.minor() - part.minor();
+        if rest != 0 && (part.minor() < least || (1..least).contains(&rest)) {
+            return Err(PaymentError::TooLittle { least: Money::new(least, left.currency()) });
+        }
+        Ok(())
     }
 
     /// Money that the order has not heard of is its business first: it may keep it, or not.

@@ -64,6 +64,7 @@ mod tests {
             occurred_at: crate::domain::Timestamp::UNIX_EPOCH,
             aggregate_id: String::new(),
             payload: json!({ "items": items }),
+            trace: None,
         }
     }
 

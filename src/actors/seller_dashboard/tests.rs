@@ -149,6 +149,7 @@ impl Owners {
                 occurred_at: envelope.occurred_at,
                 aggregate_id: envelope.event.aggregate_id(),
                 payload: message.payload,
+                trace: None,
             })
         });
         (deliveries.collect(), last)
@@ -287,6 +288,7 @@ fn note(id: &str) -> Delivery {
         occurred_at: at(0),
         aggregate_id: id.into(),
         payload: json!({ "_id": id }),
+        trace: None,
     }
 }
 

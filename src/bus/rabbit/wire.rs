@@ -207,6 +207,7 @@ pub fn delivery(queue: &'static Queue, properties: &BasicProperties, body: &[u8]
         occurred_at: occurred_at.or(sent_at).unwrap_or_else(Timestamp::now),
         aggregate_id: header(properties, AGGREGATE_ID).or_else(id_within).unwrap_or_default(),
         payload,
+        trace: trace(properties),
     })
 }
 

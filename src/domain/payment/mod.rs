@@ -104,6 +104,12 @@ pub enum PaymentError {
     /// Nothing, or less.
     #[error("a refund is more than nothing")]
     NotPositive,
+    /// Less than the gateway gives back, now or of what would be left.
+    #[error("the gateway gives back {least} or more: refund so much and leave so much, or all of it")]
+    TooLittle {
+        /// The least.
+        least: Money,
+    },
     /// Another currency than the payment's.
     #[error("a refund is in the payment's currency")]
     CurrencyMismatch,

@@ -9,6 +9,9 @@ use crate::domain::Timestamp;
 
 /// Whoever wrote what is to do is still at it; after this somebody else looks.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
+/// The same while only the order's timeline has to show a refund, which nobody is at: its order
+/// asked for it and is busy until it has its answer.
+const NOTE_AFTER: SignedDuration = SignedDuration::from_secs(1);
 /// The longest pause between two tries of what has to be done.
 const TRY_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
 /// The same while only the order is to be told: a service of our own, which costs little to ask.
@@ -62,7 +65,8 @@ impl Payment {
             let pause = SignedDuration::from_secs(1_i64 << self.attempts.min(12)).min(longest);
             now.saturating_add(pause).ok()
         } else if self.has_work(now) {
-            now.saturating_add(GRACE).ok()
+            let moves_money = self.unsent_refund(now).is_some() || (self.has_money() && !self.settled);
+            now.saturating_add(if moves_money { GRACE } else { NOTE_AFTER }).ok()
         } else {
             self.next_question(questions, now)
         };

@@ -7,10 +7,9 @@
 //! **Invariant:** the private key leaves in the header `Authorization` alone: no error, log line
 //! or `Debug` shows it, also when ImageKit repeats it.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use bytes::BytesMut;
 use parking_lot::Mutex;
 use reqwest::{
     Method, RequestBuilder, StatusCode,
@@ -156,13 +155,8 @@ impl ImageKit {
     async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), HostError> {
         let mut answer = request.send().await.map_err(|error| away(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| away(&error))? {
-            if body.len() + chunk.len() > ANSWER_MAX {
-                return Err(HostError::Away("its answer is too large".to_owned()));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = http_client::body(&mut answer, ANSWER_MAX).await.map_err(|error| away(&error))?;
+        let body = body.ok_or_else(|| HostError::Away("its answer is too large".to_owned()))?;
         match status {
             status if status.is_success() || status == StatusCode::NOT_FOUND => Ok((status, body.to_vec())),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(HostError::Key(status.as_u16())),
@@ -294,13 +288,8 @@ fn away(error: &reqwest::Error) -> HostError {
     if error.is_timeout() {
         return HostError::Away("it did not answer in time".to_owned());
     }
-    let (mut why, mut cause) = (String::new(), error.source());
-    while let Some(error) = cause {
-        why = error.to_string();
-        cause = error.source();
-    }
     let what = if error.is_connect() { "no connection" } else { "the connection broke" };
-    HostError::Away(format!("{what}: {why}"))
+    HostError::Away(format!("{what}: {}", http_client::why(error)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use metrics::counter;
 use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{GatewayError, wire};
-use crate::integrations::breaker::Breaker;
+use crate::integrations::{breaker::Breaker, http_client};
 
 /// How often a call is tried at most.
 pub(super) const TRIES: u32 = 4;
@@ -267,14 +267,9 @@ impl Api {
         }
         let mut answer = request.send().await.map_err(|error| trouble(&error))?;
         let after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| trouble(&error))? {
-            if body.len() + chunk.len() > ANSWER_MAX {
-                return Err(Trouble::Unsure("its answer is too large".to_owned()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { status: answer.status(), after: after.map(Duration::from_secs), body: body.freeze() })
+        let body = http_client::body(&mut answer, ANSWER_MAX).await.map_err(|error| trouble(&error))?;
+        let body = body.ok_or_else(|| Trouble::Unsure("its answer is too large".to_owned()))?;
+        Ok(Answer { status: answer.status(), after: after.map(Duration::from_secs), body })
     }
 
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Trouble> {
@@ -307,13 +302,7 @@ struct Answer {
 }
 
 fn trouble(error: &reqwest::Error) -> Trouble {
-    // The address is known; what went wrong is in its causes.
-    let mut why = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        why = error.to_string();
-        cause = error.source();
-    }
+    let why = http_client::why(error);
     match error {
         error if error.is_connect() => Trouble::NotSent(format!("no connection: {why}")),
         error if error.is_builder() => Trouble::NotSent("the request cannot be written".to_owned()),

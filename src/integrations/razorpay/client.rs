@@ -207,6 +207,11 @@ impl PaymentGateway for RazorpayGateway {
         true
     }
 
+    fn least_refund(&self) -> i64 {
+        // As of payments, in both currencies.
+        least(Currency::Inr)
+    }
+
     async fn create_order(&self, receipt: OrderId, amount: Money) -> Result<String, GatewayError> {
         let least = Money::new(least(amount.currency()), amount.currency());
         if amount.minor() < least.minor() {

@@ -92,6 +92,11 @@ pub trait PaymentGateway: Send + Sync {
     /// that are paid already.
     fn may_be_paid_twice(&self) -> bool;
 
+    /// The least that can be given back, in minor units.
+    fn least_refund(&self) -> i64 {
+        1
+    }
+
     /// Opens an order of `amount` at the gateway; returns the gateway's id of it.
     ///
     /// # Errors

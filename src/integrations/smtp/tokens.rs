@@ -97,13 +97,8 @@ impl Tokens {
         let request = self.client.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
         let away = |error: reqwest::Error| format!("the token endpoint is away: {}", error.without_url());
         let mut response = request.send().await.map_err(away)?;
-        let (status, mut body) = (response.status(), Vec::new());
-        while let Some(part) = response.chunk().await.map_err(away)? {
-            body.extend_from_slice(&part);
-            if body.len() > ANSWER_MAX {
-                return Err("the token endpoint's answer is too long".to_owned());
-            }
-        }
+        let (status, body) = (response.status(), http_client::body(&mut response, ANSWER_MAX).await.map_err(away)?);
+        let body = body.ok_or_else(|| "the token endpoint's answer is too long".to_owned())?;
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| format!("the token endpoint answered {} and no JSON", status.as_u16()))?;
         match answer.access_token.filter(|_| status.is_success()) {

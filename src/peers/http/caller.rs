@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -12,7 +12,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::ServiceToken;
 use crate::{
-    integrations::breaker::Breaker,
+    integrations::{breaker::Breaker, http_client},
     peers::{
         InventoryError, PeerError,
         wire::{self, BODY_MAX, Call, DEADLINE, Failure},
@@ -173,14 +173,9 @@ impl Caller {
         let url = format!("{}{}", self.base, call.path());
         let request = self.client.post(url).bearer_auth(token).headers(headers).body(body);
         let mut answer = request.send().await.map_err(|error| trouble(&error))?;
-        let mut read = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| trouble(&error))? {
-            if read.len() + chunk.len() > BODY_MAX {
-                return Err(Trouble::Broken("its answer is too large".to_owned()));
-            }
-            read.extend_from_slice(&chunk);
-        }
-        Ok((answer.status(), read.freeze()))
+        let read = http_client::body(&mut answer, BODY_MAX).await.map_err(|error| trouble(&error))?;
+        let read = read.ok_or_else(|| Trouble::Broken("its answer is too large".to_owned()))?;
+        Ok((answer.status(), read))
     }
 }
 
@@ -198,13 +193,7 @@ fn read<R: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<R, Troub
 }
 
 fn trouble(error: &reqwest::Error) -> Trouble {
-    // The address in it may be nobody's business; what went wrong is in its causes.
-    let mut why = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        why = error.to_string();
-        cause = error.source();
-    }
+    let why = http_client::why(error);
     if error.is_connect() || error.is_builder() {
         return Trouble::NotSent(format!("no connection: {why}"));
     }

@@ -42,7 +42,7 @@ impl StockStore for Engine {
     }
 
     async fn set_available(&self, levels: &[(ProductId, u32)]) -> Result<Vec<StockLevel>, StoreError> {
-        let (levels, now) = (levels.to_vec(), self.stock_clock());
+        let (levels, told) = (levels.to_vec(), self.tells_of_stock());
         self.write(move |writing| {
             let set = |(product, available): &(ProductId, u32)| {
                 let before = level(writing, *product)?.unwrap_or(StockLevel::empty(*product));
@@ -51,7 +51,7 @@ impl StockStore for Engine {
                 Ok(after)
             };
             let changed: Vec<StockLevel> = levels.iter().map(set).collect::<Result<_, StoreError>>()?;
-            publish(writing, &changed, now)?;
+            publish(writing, &changed, told)?;
             Ok(changed)
         })
         .await
@@ -63,7 +63,7 @@ impl StockStore for Engine {
         lines: &[StockLine],
         expires_at: Timestamp,
     ) -> Result<StockMove, StockStoreError> {
-        let (lines, now) = (added_up(lines), self.stock_clock());
+        let (lines, told) = (added_up(lines), self.tells_of_stock());
         let expires_at = codec::time(codec::micros_up(expires_at))?;
         self.write(move |writing| {
             if let Some(known) = reservation(writing, order)? {
@@ -71,25 +71,25 @@ impl StockStore for Engine {
             }
             let changed = take(writing, &lines, StockLevel::reserve)?;
             let made = Reservation { order, lines, state: ReservationState::Held, expires_at };
-            Ok(moved(writing, made, changed, 0, now)?)
+            Ok(moved(writing, made, changed, 0, told)?)
         })
         .await
     }
 
     async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError> {
-        let now = self.stock_clock();
+        let told = self.tells_of_stock();
         self.write(move |writing| {
             let known = reservation(writing, order)?.ok_or(StockError::NoReservation)?;
             if known.overrules(fence) || known.reservation.state == ReservationState::Released {
                 return known.unless_released();
             }
-            Ok(sell_held(writing, known, fence, now)?)
+            Ok(sell_held(writing, known, fence, told)?)
         })
         .await
     }
 
     async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError> {
-        let (lines, now) = (added_up(lines), self.stock_clock());
+        let (lines, told) = (added_up(lines), self.tells_of_stock());
         let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
         self.write(move |writing| {
             let (expires_at, fence) = match reservation(writing, order)? {
@@ -98,18 +98,18 @@ impl StockStore for Engine {
                 Some(known) if known.reservation.state == ReservationState::Released => {
                     (known.reservation.expires_at, known.raised(fence))
                 }
-                Some(known) => return Ok(sell_held(writing, known, fence, now)?),
+                Some(known) => return Ok(sell_held(writing, known, fence, told)?),
             };
             let sell = |level: &StockLevel, quantity| level.reserve(quantity).map(|held| held.commit(quantity));
             let changed = take(writing, &lines, sell)?;
             let made = Reservation { order, lines, state: ReservationState::Committed, expires_at };
-            Ok(moved(writing, made, changed, fence, now)?)
+            Ok(moved(writing, made, changed, fence, told)?)
         })
         .await
     }
 
     async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError> {
-        let now = self.stock_clock();
+        let told = self.tells_of_stock();
         let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
         self.write(move |writing| {
             // Nothing is held for an unknown order, and it is never due: what follows writes
@@ -122,13 +122,13 @@ impl StockStore for Engine {
             if known.overrules(fence) {
                 return Ok(unmoved(known.reservation));
             }
-            give_back(writing, known, fence, now)
+            give_back(writing, known, fence, told)
         })
         .await
     }
 
     async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError> {
-        let (until, clock) = (now.as_microsecond(), self.stock_clock());
+        let (until, told) = (now.as_microsecond(), self.tells_of_stock());
         self.write(move |writing| {
             let expired = codec::all(
                 writing,
@@ -137,16 +137,16 @@ impl StockStore for Engine {
                 (until, limit),
                 read_reservation,
             )?;
-            expired.into_iter().map(|known| give_back(writing, known, None, clock)).collect()
+            expired.into_iter().map(|known| give_back(writing, known, None, told)).collect()
         })
         .await
     }
 }
 
 impl Engine {
-    /// When stock changes now, if anybody wants to know of it.
-    fn stock_clock(&self) -> Option<Timestamp> {
-        self.keeps(STOCK_CHANGED).then(Timestamp::now)
+    /// Whether anybody wants to know of stock that changes.
+    fn tells_of_stock(&self) -> bool {
+        self.keeps(STOCK_CHANGED)
     }
 }
 
@@ -199,12 +199,7 @@ impl Known {
 }
 
 /// Sells what is held; what is sold stays so, with the fence of this call.
-fn sell_held(
-    writing: &Writing<'_>,
-    known: Known,
-    fence: Fence,
-    now: Option<Timestamp>,
-) -> Result<StockMove, StoreError> {
+fn sell_held(writing: &Writing<'_>, known: Known, fence: Fence, told: bool) -> Result<StockMove, StoreError> {
     let raised = known.raised(fence);
     let held = known.reservation;
     let changed = match held.state {
@@ -212,15 +207,10 @@ fn sell_held(
         _ if raised == known.fence => return Ok(unmoved(held)),
         _ => vec![],
     };
-    moved(writing, Reservation { state: ReservationState::Committed, ..held }, changed, raised, now)
+    moved(writing, Reservation { state: ReservationState::Committed, ..held }, changed, raised, told)
 }
 
-fn give_back(
-    writing: &Writing<'_>,
-    known: Known,
-    fence: Fence,
-    now: Option<Timestamp>,
-) -> Result<StockMove, StoreError> {
+fn give_back(writing: &Writing<'_>, known: Known, fence: Fence, told: bool) -> Result<StockMove, StoreError> {
     let raised = known.raised(fence);
     let had = known.reservation;
     let changed = match had.state {
@@ -229,7 +219,7 @@ fn give_back(
         ReservationState::Held => shift(writing, &had.lines, StockLevel::release)?,
         ReservationState::Committed => shift(writing, &had.lines, StockLevel::restock)?,
     };
-    moved(writing, Reservation { state: ReservationState::Released, ..had }, changed, raised, now)
+    moved(writing, Reservation { state: ReservationState::Released, ..had }, changed, raised, told)
 }
 
 /// Moves units that a reservation has, which cannot fall short.
@@ -253,7 +243,7 @@ fn moved(
     reservation: Reservation,
     changed: Vec<StockLevel>,
     fence: u64,
-    now: Option<Timestamp>,
+    told: bool,
 ) -> Result<StockMove, StoreError> {
     codec::execute(
         writing,
@@ -268,7 +258,7 @@ fn moved(
             fence,
         ),
     )?;
-    publish(writing, &changed, now)?;
+    publish(writing, &changed, told)?;
     Ok(StockMove { reservation, changed })
 }
 
@@ -276,8 +266,12 @@ const fn unmoved(reservation: Reservation) -> StockMove {
     StockMove { reservation, changed: vec![] }
 }
 
-fn publish(writing: &Writing<'_>, changed: &[StockLevel], now: Option<Timestamp>) -> Result<(), StoreError> {
-    let Some(now) = now else { return Ok(()) };
+fn publish(writing: &Writing<'_>, changed: &[StockLevel], told: bool) -> Result<(), StoreError> {
+    if !told {
+        return Ok(());
+    }
+    // Here, where writes come one after the other: so the times of a product's events do too.
+    let now = Timestamp::now();
     let event = |level: &StockLevel| codec::json(&Envelope::new(Event::StockChanged(*level), now));
     let events: Vec<_> = changed.iter().map(event).collect::<Result<_, _>>()?;
     writing.publish(&events)

@@ -22,6 +22,7 @@ fn delivery(queue: &'static str, payload: Value) -> Delivery {
         occurred_at: "2026-01-02T03:04:05Z".parse().unwrap(),
         aggregate_id: ORDER.into(),
         payload,
+        trace: None,
     }
 }
 
