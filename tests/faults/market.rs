@@ -140,6 +140,7 @@ pub fn check_orders(buyers: &[Buyer], shown: &Shown) {
         let status = order["status"].as_str().unwrap();
         assert!(!known.cancelled || status == "CANCELLED", "{known:?} {order}");
         assert!(!known.confirmed || known.cancelling || status == "CONFIRMED", "{known:?} {order}");
+        assert!(known.given_back == 0 || status == "CONFIRMED", "{known:?} {order}");
         let Some(payment) = payment else {
             assert!(!known.paid, "{known:?} {order}");
             continue;
