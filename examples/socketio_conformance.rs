@@ -7,6 +7,9 @@
 //! `/engine.io/` sends every message back. `/socket.io/` has the namespaces `/` and `/custom`: each
 //! sends `auth` with what the client showed, answers `message` with `message-back`, and
 //! acknowledges `message-with-ack` with its arguments, attachments included.
+//!
+//! The suites want a ping after 300 ms. `PING_INTERVAL` sets another time, in milliseconds, to hold
+//! many idle connections and see what they cost.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -22,6 +25,9 @@ use serde_json::{Map, Value};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// From a client's acceptance to its first event.
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// Sends every message back.
 struct Echo;
@@ -62,6 +68,8 @@ impl SocketHandler for Mirror {
     }
 
     async fn connected(&mut self) {
+        // The suites listen for one message at a time and would miss one that comes along with another.
+        tokio::time::sleep(BETWEEN).await;
         let _gone = self.socket.emit("auth", Value::Object(std::mem::take(&mut self.auth)));
     }
 
@@ -75,15 +83,15 @@ impl SocketHandler for Mirror {
     }
 }
 
-fn port() -> Result<u16, String> {
-    let Some(port) = std::env::var_os("PORT") else { return Ok(3000) };
-    let port = port.to_string_lossy();
-    port.parse().map_err(|_error| format!("PORT is a number up to 65535, and not \"{port}\""))
+fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
+    let Some(value) = std::env::var_os(name) else { return Ok(default) };
+    let value = value.to_string_lossy();
+    value.parse().map_err(|_error| format!("{name} is no number that fits: \"{value}\""))
 }
 
-async fn serve(port: u16) -> std::io::Result<()> {
+async fn serve(port: u16, ping_interval: u32) -> std::io::Result<()> {
     let config = EngineConfig {
-        ping_interval: Duration::from_millis(300),
+        ping_interval: Duration::from_millis(ping_interval.into()),
         ping_timeout: Duration::from_millis(200),
         max_payload: 1_000_000,
         ..EngineConfig::default()
@@ -126,9 +134,11 @@ async fn serve(port: u16) -> std::io::Result<()> {
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    let ended = match port() {
-        Ok(port) => serve(port).await.map_err(|error| format!("cannot serve on port {port}: {error}")),
-        Err(error) => Err(error),
+    let ended = match (number("PORT", 3000), number("PING_INTERVAL", 300)) {
+        (Ok(port), Ok(interval)) => {
+            serve(port, interval).await.map_err(|error| format!("cannot serve on port {port}: {error}"))
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ mod framing;
 
 use framing::{
     engine::{Packet, decode_payload, decode_text, encode_payload},
+    plain,
     socket::{AttachmentLimits, Decoder, Incoming, Outgoing, acknowledged, event},
 };
 
@@ -24,6 +25,9 @@ fuzz_target!(|input: &[u8]| {
     let mut decoder = Decoder::new(LIMITS);
     for frame in input.split(|byte| *byte == 0xff) {
         let Some((how, rest)) = frame.split_first() else { continue };
+        if let Ok((name, data)) = std::str::from_utf8(rest).map_err(drop).and_then(|text| plain::read(text).map_err(drop)) {
+            assert_eq!(plain::read(&plain::event(&name, data.clone())), Ok((name, data)));
+        }
         let packets = match (how % 3, std::str::from_utf8(rest)) {
             (0, Ok(text)) => decode_payload(text, 64).unwrap_or_default(),
             (1, Ok(text)) => decode_text(text.to_owned()).into_iter().collect(),

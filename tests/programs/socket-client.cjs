@@ -48,9 +48,10 @@ async function says(socket, count) {
 const scenarios = {
   async upgrade() {
     const socket = connect();
-    await heard(socket, 'connect');
+    const first = transport(socket);
     const upgraded = once(socket.io.engine, 'upgrade');
-    assert.equal(transport(socket), 'polling');
+    await heard(socket, 'connect');
+    assert.equal(first, 'polling');
     // Before, while and after it moves.
     const messages = listen(socket);
     let count = 0;
@@ -234,6 +235,43 @@ const scenarios = {
     assert.match(await (await fetch(`${polling}&sid=${sid}`)).text(), /40\{/);
     const unknown = new WebSocket(`${address}&sid=AAAAAAAAAAAAAAAA`);
     assert.match((await once(unknown, 'error'))[0].message, /400/);
+  },
+
+  async plain() {
+    const address = `${url.replace('http', 'ws')}/ws/chat`;
+    const read = async (socket) => JSON.parse((await once(socket, 'message'))[0].toString());
+    for (const [query, headers] of [
+      ['?token=token-of-ann', {}],
+      ['', { authorization: 'Bearer token-of-ann' }],
+      ['', { cookie: 'token=token-of-ann' }],
+    ]) {
+      const socket = new WebSocket(address + query, { headers });
+      await once(socket, 'open');
+      socket.send(JSON.stringify({ event: 'message', data: 'a' }));
+      const { event, data } = await read(socket);
+      assert.equal(event, 'message');
+      assert.match(data, /^\d+: a$/);
+      for (const [frame, code] of [['abc', 'bad_event'], ['{"data":1}', 'bad_event'], [Buffer.from([1]), 'binary_refused'], ['{"event":"message","data":7}', 'bad_message']]) {
+        socket.send(frame);
+        const error = await read(socket);
+        assert.deepEqual([error.event, error.data.code], ['error', code]);
+      }
+      socket.close();
+      await once(socket, 'close');
+    }
+    const refused = new WebSocket(`${address}?token=wrong`);
+    const closed = once(refused, 'close');
+    assert.deepEqual(await read(refused), { event: 'connect_error', data: { message: 'Invalid token' } });
+    await closed;
+    const foreign = new WebSocket(`${address}?token=token-of-ann`, { headers: { origin: 'https://evil.example' } });
+    assert.match((await once(foreign, 'error'))[0].message, /403/);
+    const revoked = new WebSocket(`${address}?token=token-of-ann`);
+    await once(revoked, 'open');
+    const over = once(revoked, 'close');
+    wish('revoke token-of-ann');
+    const asking = setInterval(() => revoked.send('{"event":"message","data":"b"}'), 20);
+    await over;
+    clearInterval(asking);
   },
 
   async deaf() {

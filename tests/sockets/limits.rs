@@ -98,10 +98,8 @@ async fn a_client_that_does_not_read_loses_its_session_and_not_the_server_its_me
         server.packets(&other, 1).await;
     }
     assert_eq!(server.poll(&slow).await.status(), 400);
-    until("it is told", async || {
-        server.talks.ended.lock().contains(&DisconnectReason::Closed(CloseReason::Slow))
-    })
-    .await;
+    until("it is told", async || server.talks.ended.lock().contains(&DisconnectReason::Closed(CloseReason::Slow)))
+        .await;
     server.stop().await;
 }
 

@@ -44,17 +44,19 @@ impl TestServer {
         });
         let engine = Engine::new(engine, namespaces);
         let served = engine.clone();
-        let server = HttpServer::new(move || App::new().service(served.resource(PATH)))
-            .workers(2)
-            .disable_signals()
-            .shutdown_timeout(30)
-            .bind(("127.0.0.1", 0))
-            .unwrap();
+        let server = HttpServer::new(move || {
+            App::new().service(served.resource(PATH)).service(served.plain_resource("/ws/chat"))
+        })
+        .workers(2)
+        .disable_signals()
+        .shutdown_timeout(30)
+        .bind(("127.0.0.1", 0))
+        .unwrap();
         let url = format!("http://{}", server.addrs()[0]);
         let server = server.run();
         let handle = server.handle();
         actix_rt::spawn(server);
-        let http = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+        let http = microbazaar::integrations::http_client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { url, engine, talks, http, runtime, handle }
     }
 

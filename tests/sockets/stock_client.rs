@@ -17,8 +17,7 @@ async fn run(server: &TestServer, scenario: &'static str) {
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/socket-client.cjs");
-    let mut child =
-        Command::new("node").args([script, &server.url, scenario]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new("node").args([script, &server.url, scenario]).stdout(Stdio::piped()).spawn().unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     let (wish, mut wishes) = tokio::sync::mpsc::unbounded_channel();
     let ended = tokio::task::spawn_blocking(move || {
@@ -38,7 +37,8 @@ async fn run(server: &TestServer, scenario: &'static str) {
             }
         }
     };
-    let (_granted, ended) = tokio::time::timeout(DEADLINE, async { tokio::join!(granting, ended) }).await.expect(scenario);
+    let (_granted, ended) =
+        tokio::time::timeout(DEADLINE, async { tokio::join!(granting, ended) }).await.expect(scenario);
     assert!(ended.unwrap().success(), "{scenario} failed, see above");
 }
 
@@ -99,6 +99,11 @@ async fn two_sockets_of_a_user_hear_the_same_and_another_user_nothing() {
 }
 
 #[actix_rt::test]
+async fn a_plain_websocket_carries_the_same_events() {
+    runs("plain").await;
+}
+
+#[actix_rt::test]
 async fn it_lives_on_pings() {
     let pinged = EngineConfig {
         ping_interval: Duration::from_millis(50),
@@ -112,11 +117,8 @@ async fn it_lives_on_pings() {
 
 #[actix_rt::test]
 async fn raw_frames_that_are_no_packets_close_their_websocket() {
-    let config = EngineConfig {
-        max_payload: 10_000,
-        upgrade_timeout: Duration::from_millis(200),
-        ..EngineConfig::default()
-    };
+    let config =
+        EngineConfig { max_payload: 10_000, upgrade_timeout: Duration::from_millis(200), ..EngineConfig::default() };
     let server = TestServer::with(config, SocketConfig { rate: None, ..SocketConfig::default() });
     run(&server, "raw").await;
     server.stop().await;

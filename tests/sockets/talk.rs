@@ -1,10 +1,6 @@
 //! What the tests' sockets talk to: an actor for each user, which outlives her sockets.
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler, Message};
 use async_trait::async_trait;

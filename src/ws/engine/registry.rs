@@ -46,6 +46,16 @@ impl Engine {
             .to(move |request: HttpRequest, payload: web::Payload| routes::handle(engine.clone(), request, payload))
     }
 
+    /// Answers this path with WebSockets without Engine.IO: each is a session whose messages are its
+    /// frames ([`Session::is_plain`]), kept alive by WebSocket's own pings.
+    pub fn plain_resource(&self, path: &str) -> Resource {
+        let engine = self.clone();
+        web::resource(path.to_owned()).to(move |request: HttpRequest, payload: web::Payload| {
+            let engine = engine.clone();
+            async move { routes::handle_plain(&engine, &request, payload) }
+        })
+    }
+
     /// How many sessions there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -74,8 +84,8 @@ impl Engine {
     }
 
     /// Opens a session and runs the protocol on it, on this thread.
-    pub(super) fn open(&self, request: &HttpRequest) -> Result<Session, Refusal> {
-        let (session, inbox) = Session::new(Arc::clone(&self.0.config), Instant::now());
+    pub(super) fn open(&self, request: &HttpRequest, plain: bool) -> Result<Session, Refusal> {
+        let (session, inbox) = Session::new(Arc::clone(&self.0.config), plain, Instant::now());
         {
             let mut sessions = self.0.sessions.write();
             // Looked at under the lock: a shutdown closes all that are in it.

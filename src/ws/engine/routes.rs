@@ -37,6 +37,17 @@ pub(super) async fn handle(engine: Engine, request: HttpRequest, payload: Payloa
     }
 }
 
+/// A request for a WebSocket without Engine.IO.
+pub(super) fn handle_plain(engine: &Engine, request: &HttpRequest, payload: Payload) -> HttpResponse {
+    let answer = || {
+        engine.0.protocol.allow(request)?;
+        actix_web_actors::ws::handshake(request).map_err(|_error| Refusal::BadRequest)?;
+        let session = engine.open(request, true)?;
+        websocket::start(session, Role::Only, request, payload).map_err(|_error| Refusal::BadRequest)
+    };
+    answer().unwrap_or_else(|refusal: Refusal| refusal.response())
+}
+
 async fn answer(engine: &Engine, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Refusal> {
     engine.0.protocol.allow(request)?;
     if request.method() == Method::OPTIONS {
@@ -55,7 +66,7 @@ async fn answer(engine: &Engine, request: &HttpRequest, payload: Payload) -> Res
         (TransportType::Websocket, &Method::GET, session) => upgrade(engine, session, request, payload),
         (TransportType::Websocket, ..) => Err(Refusal::BadRequest),
         (TransportType::Polling, &Method::GET, None) => {
-            let session = engine.open(request)?;
+            let session = engine.open(request, false)?;
             Ok(packets(vec![session.open_packet(true)]))
         }
         (TransportType::Polling, &Method::GET, Some(session)) => poll(session).await,
@@ -73,7 +84,7 @@ fn upgrade(
     // Before a session is opened for what is no WebSocket.
     actix_web_actors::ws::handshake(request).map_err(|_error| Refusal::BadRequest)?;
     let (session, role) = match session {
-        None => (engine.open(request)?, Role::Only),
+        None => (engine.open(request, false)?, Role::Only),
         Some(session) if session.may_upgrade(Instant::now()) => (session, Role::Upgrade),
         Some(session) => (session, Role::TooLate),
     };

@@ -3,6 +3,9 @@
 //! **Invariant:** every change is made under the session's lock and is over when the lock is
 //! released, so that requests that come at once see one order.
 
+mod heartbeat;
+mod upgrade;
+
 use std::sync::Arc;
 
 use actix::Recipient;
@@ -81,6 +84,7 @@ struct State {
 
 pub(super) struct Inner {
     pub(super) sid: Sid,
+    plain: bool,
     pub(super) config: Arc<EngineConfig>,
     state: Mutex<State>,
     changed: Notify,
@@ -101,7 +105,7 @@ impl Inbox {
 }
 
 impl Session {
-    pub(super) fn new(config: Arc<EngineConfig>, now: Instant) -> (Self, Inbox) {
+    pub(super) fn new(config: Arc<EngineConfig>, plain: bool, now: Instant) -> (Self, Inbox) {
         let (inbox, receiver) = mpsc::channel(config.inbox.max(1));
         let state = State {
             transport: Transport::Polling { waiter: None, posting: false },
@@ -112,7 +116,7 @@ impl Session {
             pong_by: None,
             closed: None,
         };
-        let inner = Inner { sid: Sid::new(), config, state: Mutex::new(state), changed: Notify::new() };
+        let inner = Inner { sid: Sid::new(), plain, config, state: Mutex::new(state), changed: Notify::new() };
         (Self(Arc::new(inner)), Inbox(receiver))
     }
 
@@ -120,6 +124,12 @@ impl Session {
     #[must_use]
     pub fn id(&self) -> Sid {
         self.0.sid
+    }
+
+    /// Whether it is a WebSocket without Engine.IO: messages are its frames.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.plain
     }
 
     /// Why it is closed, if it is.
@@ -247,65 +257,6 @@ impl Session {
         }
     }
 
-    /// Whether a WebSocket may try to take this session over.
-    pub(super) fn may_upgrade(&self, now: Instant) -> bool {
-        self.expire(now);
-        let state = self.0.state.lock();
-        state.closed.is_none() && !state.upgrading && matches!(state.transport, Transport::Polling { .. })
-    }
-
-    /// A WebSocket was probed: a waiting poll ends, so that the client can move.
-    pub(super) fn probe(&self) -> bool {
-        let mut state = self.0.state.lock();
-        if state.closed.is_some() || state.upgrading || matches!(state.transport, Transport::Websocket { .. }) {
-            return false;
-        }
-        state.upgrading = true;
-        if let Transport::Polling { waiter: Some(_), .. } = &state.transport {
-            state.outbox.push_control(Packet::Noop);
-            state.flush();
-        }
-        true
-    }
-
-    /// The WebSocket that probed went away before the upgrade.
-    pub(super) fn abandon_upgrade(&self) {
-        self.0.state.lock().upgrading = false;
-    }
-
-    /// Sends by this WebSocket from now on.
-    pub(super) fn attach(&self, address: Recipient<Wake>) {
-        let mut state = self.0.state.lock();
-        if let Transport::Polling { waiter: Some(waiter), .. } = &mut state.transport
-            && !waiter.is_closed()
-        {
-            state.outbox.push_control(Packet::Noop);
-            state.flush();
-        }
-        state.upgrading = false;
-        state.transport = Transport::Websocket { address, woken: false };
-        state.flush();
-    }
-
-    /// What the WebSocket is to send, and whether it is to close then.
-    pub(super) fn take_outgoing(&self) -> (Vec<Packet>, Option<CloseReason>) {
-        let mut state = self.0.state.lock();
-        if let Transport::Websocket { woken, .. } = &mut state.transport {
-            *woken = false;
-        }
-        (state.outbox.take(), state.closed)
-    }
-
-    /// The client gave a sign of life.
-    pub(super) fn pong(&self, now: Instant) {
-        let mut state = self.0.state.lock();
-        if state.pong_by.take().is_some() {
-            state.next_ping = now + self.0.config.ping_interval;
-            drop(state);
-            self.0.changed.notify_one();
-        }
-    }
-
     /// Hands a message to the protocol at once.
     ///
     /// # Errors
@@ -327,28 +278,6 @@ impl Session {
         }
     }
 
-    /// Does what is due and returns when to look again; `None` when the session is closed.
-    pub(super) fn heartbeat(&self, now: Instant) -> Option<Instant> {
-        self.expire(now);
-        let config = &self.0.config;
-        let mut state = self.0.state.lock();
-        if state.closed.is_some() {
-            return None;
-        }
-        if let Some(by) = state.pong_by {
-            return Some(by);
-        }
-        if state.next_ping > now {
-            return Some(state.next_ping);
-        }
-        // Counted from when it was due, unless this process was late itself.
-        let by = (state.next_ping + config.ping_timeout).max(now + config.ping_timeout / 2);
-        state.pong_by = Some(by);
-        state.outbox.push_control(Packet::Ping);
-        state.flush();
-        Some(by)
-    }
-
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;
     }
@@ -359,18 +288,6 @@ impl Session {
         matches!(state.transport, Transport::Polling { .. })
             && state.closed.is_some_and(CloseReason::lingers)
             && !state.outbox.is_empty()
-    }
-
-    /// Ends a session whose time is over, though its task did not run yet.
-    fn expire(&self, now: Instant) {
-        let over = {
-            let state = self.0.state.lock();
-            let by = state.pong_by.unwrap_or(state.next_ping + self.0.config.ping_timeout);
-            state.closed.is_none() && by <= now
-        };
-        if over {
-            self.close(CloseReason::PingTimeout);
-        }
     }
 }
 

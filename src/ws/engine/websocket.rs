@@ -63,7 +63,9 @@ impl Actor for WebsocketTransport {
     fn started(&mut self, ctx: &mut Context) {
         match self.role {
             Role::Only => {
-                write(self.session.open_packet(false), ctx);
+                if !self.session.is_plain() {
+                    self.write(self.session.open_packet(false), ctx);
+                }
                 self.attach(ctx);
             }
             Role::Upgrade => {
@@ -100,7 +102,7 @@ impl WebsocketTransport {
         match (self.role, packet) {
             (Role::Upgrade, Packet::PingUpgrade) if !self.probed && self.session.probe() => {
                 self.probed = true;
-                write(Packet::PongUpgrade, ctx);
+                self.write(Packet::PongUpgrade, ctx);
             }
             (Role::Upgrade, Packet::Upgrade) if self.probed => self.attach(ctx),
             (Role::Attached, Packet::Message(text)) => self.message(Message::Text(text), ctx),
@@ -151,9 +153,22 @@ impl WebsocketTransport {
     }
 
     fn text(&mut self, text: Str, ctx: &mut Context) {
+        if self.session.is_plain() {
+            return self.message(Message::Text(text), ctx);
+        }
         match decode_text(text) {
             Ok(packet) => self.packet(packet, ctx),
             Err(_) => self.refuse(ctx),
+        }
+    }
+
+    fn write(&self, packet: Packet, ctx: &mut Context) {
+        match packet {
+            Packet::Binary(bytes) => ctx.binary(bytes),
+            packet if !self.session.is_plain() => ctx.text(String::from(packet)),
+            Packet::Message(text) => ctx.text(String::from(text)),
+            Packet::Ping => ctx.ping(b""),
+            _only_of_engine_io => {}
         }
     }
 
@@ -162,13 +177,6 @@ impl WebsocketTransport {
             self.session.close(CloseReason::ParseError);
         }
         end(ctx);
-    }
-}
-
-fn write(packet: Packet, ctx: &mut Context) {
-    match packet {
-        Packet::Binary(bytes) => ctx.binary(bytes),
-        packet => ctx.text(String::from(packet)),
     }
 }
 
@@ -183,7 +191,7 @@ impl Handler<Wake> for WebsocketTransport {
     fn handle(&mut self, _wake: Wake, ctx: &mut Context) {
         let (packets, closed) = self.session.take_outgoing();
         for packet in packets {
-            write(packet, ctx);
+            self.write(packet, ctx);
         }
         if closed.is_some() {
             end(ctx);
@@ -198,6 +206,7 @@ impl StreamHandler<Result<ws::Message, ProtocolError>> for WebsocketTransport {
             Ok(ws::Message::Binary(bytes)) => self.packet(Packet::Binary(Bytes::copy_from_slice(&bytes)), ctx),
             Ok(ws::Message::Continuation(item)) => self.continuation(item, ctx),
             Ok(ws::Message::Ping(bytes)) => ctx.pong(&bytes),
+            Ok(ws::Message::Pong(_)) if self.session.is_plain() => self.session.pong(Instant::now()),
             Ok(ws::Message::Pong(_) | ws::Message::Nop) => {}
             Ok(ws::Message::Close(_)) => end(ctx),
             Err(_) => self.refuse(ctx),

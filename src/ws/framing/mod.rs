@@ -4,6 +4,7 @@
 //! **Invariant:** any input is a packet or a [`FrameError`]; none is a panic.
 
 pub mod engine;
+pub mod plain;
 pub mod socket;
 
 /// What was sent is no packet of the protocol.
@@ -18,4 +19,7 @@ pub enum FrameError {
     /// No packet of Socket.IO.
     #[error("not a Socket.IO packet: {0}")]
     Socket(String),
+    /// No event of a plain WebSocket.
+    #[error("not an event: {0}")]
+    Plain(String),
 }

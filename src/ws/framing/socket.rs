@@ -18,7 +18,7 @@ use socketioxide_parser_common::CommonParser;
 use super::FrameError;
 
 /// The longest name of a namespace or an event, in bytes.
-const NAME_MAX: usize = 256;
+pub(super) const NAME_MAX: usize = 256;
 
 /// What a client sent, complete with its attachments.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,9 +206,7 @@ fn data_of(value: Value) -> Result<Data, FrameError> {
 
 fn encode(packet: Packet) -> Outgoing {
     match CommonParser.encode(packet) {
-        Value::Str(text, attachments) => {
-            Outgoing { text, attachments: attachments.map(Vec::from).unwrap_or_default() }
-        }
+        Value::Str(text, attachments) => Outgoing { text, attachments: attachments.map(Vec::from).unwrap_or_default() },
         // Not with this parser; as an attachment it would at least not be lost.
         Value::Bytes(bytes) => Outgoing { text: Str::from(""), attachments: vec![bytes] },
     }

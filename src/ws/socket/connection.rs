@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until, timeout},
@@ -17,7 +17,10 @@ use super::{
 };
 use crate::ws::{
     engine::{CloseReason, Inbox, Message, Session},
-    framing::socket::{self, AttachmentLimits, Decoder, Incoming},
+    framing::{
+        plain,
+        socket::{self, AttachmentLimits, Decoder, Incoming},
+    },
 };
 
 pub(super) struct Connection {
@@ -62,6 +65,12 @@ impl Connection {
     /// Runs until the session is closed, or ends it.
     pub(super) async fn run(mut self, mut inbox: Inbox) {
         let ended = Arc::clone(&self.ended);
+        if self.session.is_plain() {
+            self.connect("/", self.handshake.parameters()).await;
+            if self.sockets.is_empty() {
+                return;
+            }
+        }
         loop {
             let deadline = self.deadline();
             let message = tokio::select! {
@@ -99,11 +108,32 @@ impl Connection {
     }
 
     fn decode(&mut self, message: Message) -> Result<Option<Incoming>, ()> {
+        if self.session.is_plain() {
+            return Ok(self.decode_plain(message));
+        }
         let decoded = match message {
             Message::Text(text) => self.decoder.text(text),
             Message::Binary(bytes) => self.decoder.binary(bytes),
         };
         decoded.map_err(|error| tracing::debug!(%error, "a connection sent no packet"))
+    }
+
+    /// On a plain WebSocket what is no event is told so, and changes nothing.
+    fn decode_plain(&self, message: Message) -> Option<Incoming> {
+        let refusal = match message {
+            Message::Text(text) => match plain::read(&text) {
+                Ok((name, argument)) => {
+                    let data = Data::new(vec![argument]);
+                    return Some(Incoming::Event { namespace: "/".to_owned(), name, data, ack: None });
+                }
+                Err(_) => Refusal::new("bad_event", "An event is JSON with \"event\" and \"data\""),
+            },
+            Message::Binary(_) => binary_refused(),
+        };
+        if let Some(joined) = self.sockets.get("/") {
+            tell(&joined.socket, &refusal);
+        }
+        None
     }
 
     async fn packet(&mut self, packet: Incoming) {
@@ -175,7 +205,11 @@ impl Connection {
     }
 
     fn refuse(&self, namespace: &str, message: &str) {
-        let _closed_already = self.session.send(messages(socket::refused(namespace, message)));
+        let _closed_already = if self.session.is_plain() {
+            self.session.send([Message::Text(plain::event("connect_error", json!({ "message": message })))])
+        } else {
+            self.session.send(messages(socket::refused(namespace, message)))
+        };
     }
 
     async fn event(&mut self, namespace: &str, name: String, data: Data, ack: Option<i64>, verdict: Verdict) {
@@ -191,7 +225,7 @@ impl Connection {
             return;
         }
         if !data.attachments.is_empty() && !handler.takes_attachments() {
-            return tell(socket, &Refusal::new("binary_refused", "Binary data is not accepted here"));
+            return tell(socket, &binary_refused());
         }
         let ack = ack.map(|id| Ack { socket: socket.clone(), id });
         let event = Event { name, data, ack };
@@ -224,6 +258,10 @@ impl Connection {
             tracing::warn!(namespace = socket.namespace(), "a socket's handler took too long");
         }
     }
+}
+
+fn binary_refused() -> Refusal {
+    Refusal::new("binary_refused", "Binary data is not accepted here")
 }
 
 /// A client that cannot be told has gone.

@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use actix_web::{
     HttpRequest,
     http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN},
+    web::Query,
 };
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
@@ -39,6 +40,14 @@ impl Handshake {
         }
     }
 
+    /// The query's parameters: what the client of a plain WebSocket shows to be let in.
+    #[must_use]
+    pub fn parameters(&self) -> Map<String, Json> {
+        let parameters = Query::<Vec<(String, String)>>::from_query(&self.query);
+        let parameters = parameters.map(Query::into_inner).unwrap_or_default();
+        parameters.into_iter().map(|(name, value)| (name, Json::String(value))).collect()
+    }
+
     /// The token of `Authorization: Bearer`.
     #[must_use]
     pub fn bearer(&self) -> Option<&str> {
@@ -58,7 +67,8 @@ impl Handshake {
 pub struct Connecting {
     /// Its socket, which may send once the client has been accepted.
     pub socket: Socket,
-    /// What it showed to be let in: `auth` of the client's options.
+    /// What it showed to be let in: `auth` of the client's options, or the parameters of a plain
+    /// WebSocket's query.
     pub auth: Map<String, Json>,
     /// What the connection's first request said.
     pub handshake: Arc<Handshake>,

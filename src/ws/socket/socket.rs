@@ -15,9 +15,10 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{Data, Refusal};
 use crate::ws::{
-    engine::{Message, SendError, Session},
+    engine::{CloseReason, Message, SendError, Session},
     framing::{
         engine::Sid,
+        plain,
         socket::{self, Outgoing},
     },
 };
@@ -114,6 +115,11 @@ impl Socket {
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit_data(&self, name: &str, data: Data) -> Result<(), EmitError> {
+        if self.0.session.is_plain() {
+            // It has room for one argument, and no attachments.
+            let argument = data.args.into_iter().next().unwrap_or_default();
+            return self.send(Outgoing { text: plain::event(name, argument), attachments: vec![] });
+        }
         self.send(socket::event(self.namespace(), name, data, None))
     }
 
@@ -125,11 +131,14 @@ impl Socket {
         self.emit("error", json!({ "code": refusal.code, "message": refusal.message }))
     }
 
-    /// Sends an event and waits for the client's acknowledgement.
+    /// Sends an event and waits for the client's acknowledgement. Only Socket.IO has them.
     ///
     /// # Errors
     /// [`EmitError`].
     pub async fn emit_with_ack(&self, name: &str, data: Data, deadline: Duration) -> Result<Data, EmitError> {
+        if self.0.session.is_plain() {
+            return Err(EmitError::Deadline);
+        }
         let (sender, receiver) = oneshot::channel();
         let id = {
             let mut pending = self.0.pending.lock();
@@ -153,13 +162,20 @@ impl Socket {
     /// Ends the socket: the client leaves the namespace and does not come back by itself.
     pub fn disconnect(&self) {
         if !self.0.over.swap(true, Ordering::SeqCst) {
-            let _closed_already = self.0.session.send(messages(socket::disconnected(self.namespace())));
+            if self.0.session.is_plain() {
+                self.0.session.close(CloseReason::Server);
+            } else {
+                let _closed_already = self.0.session.send(messages(socket::disconnected(self.namespace())));
+            }
             self.0.pending.lock().waiting.clear();
             self.0.ended.notify_one();
         }
     }
 
     pub(super) fn accept(&self) -> Result<(), EmitError> {
+        if self.0.session.is_plain() {
+            return Ok(());
+        }
         self.send(socket::connected(self.namespace(), self.id()))
     }
 

@@ -14,12 +14,8 @@ fn events_and_acknowledgements_come_back_as_they_were_written() {
     let data = Data::new(vec![json!(1), json!("é"), json!({"3": [true]})]);
     let sent = event("/custom", "message", data.clone(), Some(12));
     assert_eq!(sent.text.as_str(), r#"2/custom,12["message",1,"é",{"3":[true]}]"#);
-    let expected = Incoming::Event {
-        namespace: "/custom".into(),
-        name: "message".into(),
-        data: data.clone(),
-        ack: Some(12),
-    };
+    let expected =
+        Incoming::Event { namespace: "/custom".into(), name: "message".into(), data: data.clone(), ack: Some(12) };
     assert_eq!(read(&sent.text), Ok(Some(expected)));
     let sent = acknowledged("/", 456, data.clone());
     assert_eq!(read(&sent.text), Ok(Some(Incoming::Ack { namespace: "/".into(), id: 456, data })));
@@ -58,9 +54,32 @@ fn what_is_no_packet_is_refused() {
     let deep = format!("2[\"a\",{}", "[".repeat(100_000));
     let more = [long.as_str(), deep.as_str()];
     let short = [
-        "", "abc", "9", "2", "2{}", "2[]", "2[1]", "2[null]", "2abc[\"a\"]", "2[\"a\"", "2[\"connect\"]", "3[]", "3",
-        "31", "31{}", "4{\"message\":\"x\"}", "0abc", "0[]", "0\"x\"", "05", "5[\"a\"]", "5-[\"a\"]", "6", "2[\"a\"]x",
-        "51", "599999999999999999999-[\"a\"]",
+        "",
+        "abc",
+        "9",
+        "2",
+        "2{}",
+        "2[]",
+        "2[1]",
+        "2[null]",
+        "2abc[\"a\"]",
+        "2[\"a\"",
+        "2[\"connect\"]",
+        "3[]",
+        "3",
+        "31",
+        "31{}",
+        "4{\"message\":\"x\"}",
+        "0abc",
+        "0[]",
+        "0\"x\"",
+        "05",
+        "5[\"a\"]",
+        "5-[\"a\"]",
+        "6",
+        "2[\"a\"]x",
+        "51",
+        "599999999999999999999-[\"a\"]",
     ];
     for text in short.into_iter().chain(more) {
         assert!(matches!(read(text), Err(FrameError::Socket(_))), "{text:.40}");
