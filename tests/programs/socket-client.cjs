@@ -194,7 +194,7 @@ const scenarios = {
       act(socket);
       assert.ok(await closed, what);
     };
-    for (const frame of ['', 'abc', '2', '2probe', '4', '4abc', '42{}', '42/other,["a"]', '451-["a"]\u0000', '1', '40']) {
+    for (const frame of ['', 'abc', '2', '2probe', '4', '4abc', '42{}', '42/other,["a"]', '1', '40']) {
       await closes(frame, (socket) => socket.send(frame));
     }
     await closes('bytes that no packet announced', (socket) => socket.send(Buffer.from([1])));

@@ -37,7 +37,7 @@ impl TestServer {
         let actors = runtime.keyed("talk", KeyedLimits::default(), |_user: &String| Talk::default());
         let talks = Talks { actors, revoked: Arc::default(), ended: Arc::default() };
         let namespaces = SocketServer::new(sockets).namespace("/", talks.clone()).check(|request| {
-            match request.headers().get("origin").map(|origin| origin.as_bytes()) {
+            match request.headers().get("origin").map(actix_web::http::header::HeaderValue::as_bytes) {
                 None | Some(b"https://shop.example") => Ok(()),
                 Some(_) => Err(Refusal::Forbidden("this page may not".into())),
             }

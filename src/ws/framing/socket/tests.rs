@@ -73,7 +73,6 @@ fn what_is_no_packet_is_refused() {
         "0abc",
         "0[]",
         "0\"x\"",
-        "05",
         "5[\"a\"]",
         "5-[\"a\"]",
         "6",
