@@ -172,6 +172,12 @@ const scenarios = {
     assert.deepEqual([...(await bobs.until(1))], ['1: mine']);
   },
 
+  async many() {
+    const users = Array.from({ length: 300 }, (_, n) => connect({ auth: { token: `token-of-${n}` } }));
+    await Promise.all(users.map((socket) => heard(socket, 'connect')));
+    await Promise.all(users.map((socket) => says(socket, 5)));
+  },
+
   async pings() {
     const socket = connect({ transports: ['websocket'] });
     await heard(socket, 'connect');

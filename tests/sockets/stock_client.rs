@@ -99,6 +99,11 @@ async fn two_sockets_of_a_user_hear_the_same_and_another_user_nothing() {
 }
 
 #[actix_rt::test]
+async fn three_hundred_at_once_each_hear_their_own() {
+    runs("many").await;
+}
+
+#[actix_rt::test]
 async fn a_plain_websocket_carries_the_same_events() {
     runs("plain").await;
 }
