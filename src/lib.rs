@@ -14,3 +14,4 @@ pub mod store;
 pub mod telemetry;
 pub mod trace;
 pub mod views;
+pub mod ws;

@@ -1,0 +1,50 @@
+//! Events on a WebSocket without Socket.IO: frames of text, `{"event": "name", "data": ...}`.
+
+use engineioxide_core::Str;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{FrameError, socket::NAME_MAX};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Frame<'a> {
+    event: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    data: Json,
+}
+
+/// Reads an event: its name and its data, null if there is none.
+///
+/// # Errors
+/// [`FrameError::Plain`].
+pub fn read(text: &str) -> Result<(String, Json), FrameError> {
+    let Frame { event, data } = serde_json::from_str(text).map_err(|error| FrameError::Plain(error.to_string()))?;
+    if event.is_empty() || event.len() > NAME_MAX {
+        return Err(FrameError::Plain("an event has a name of bounded length".to_owned()));
+    }
+    Ok((event.into_owned(), data))
+}
+
+/// Writes an event.
+#[must_use]
+pub fn event(name: &str, data: Json) -> Str {
+    Str::from(serde_json::json!({ "event": name, "data": data }).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn events_come_back_as_they_were_written_and_others_are_refused() {
+        let written = event("message", json!({"text": "é\u{1f600}"}));
+        assert_eq!(read(&written), Ok(("message".to_owned(), json!({"text": "é\u{1f600}"}))));
+        assert_eq!(read(r#"{"event":"a\"b"}"#), Ok(("a\"b".to_owned(), Json::Null)));
+        for text in ["", "a", "[]", "{}", r#"{"event":1}"#, r#"{"event":""}"#, r#"{"event":"a","more":1}"#] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}
