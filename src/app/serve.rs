@@ -54,7 +54,8 @@ fn announce(config: &Config, app: &App) {
     if config.services != Services::All {
         text.push_str(&format!("  {:<12} {}\n", "services", config.services));
     }
-    let mailbox = if config.services.serve(Service::Notification) { ", /dev/mailbox" } else { "" };
+    let shows_mails = config.mailbox.enabled && config.services.serve(Service::Notification);
+    let mailbox = if shows_mails { ", /dev/mailbox" } else { "" };
     text.push_str(&format!("  try          /docs, /openapi.json, /readyz{mailbox}\n"));
     // Nobody may be reading; the shop serves all the same.
     let mut out = std::io::stdout().lock();
