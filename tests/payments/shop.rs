@@ -37,6 +37,10 @@ async fn an_order_is_paid_by_razorpay() {
         assert_eq!((status, &verified["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{verified}");
     }
     assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
+    // What is known is told again, also while the gateway is away.
+    shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
+    let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    assert_eq!((status, &told["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{told}");
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.captured, truth.captures, truth.refunded), (truth.amount, 1, 0));
     shop.close().await;

@@ -3,9 +3,9 @@
 //!
 //! **Invariant:** it decides nothing of its own.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::{Actor, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt;
 
 use super::{PaymentActor, actor::Task, flow::Flow};
@@ -28,24 +28,29 @@ impl PaymentSweeper {
     pub(super) const fn new(flow: Flow, payments: Sharded<PaymentActor>) -> Self {
         Self { flow, payments }
     }
-
-    fn look_later(&self, ctx: &mut Context<Self>) {
-        ctx.run_later(EVERY, |actor, ctx| {
-            let (flow, payments) = (actor.flow.clone(), actor.payments.clone());
-            let look = async move {
-                work_on_reports(&flow).await;
-                sweep(&*flow.store, payments).await;
-            };
-            ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
-        });
-    }
 }
 
 impl Actor for PaymentSweeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.look_later(ctx);
+        // Apart: reports that wait for a slow gateway hold up no payment that is due.
+        let flow = self.flow.clone();
+        let reports = async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                work_on_reports(&flow).await;
+            }
+        };
+        let (store, payments) = (Arc::clone(&self.flow.store), self.payments.clone());
+        let due = async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                sweep(&*store, &payments).await;
+            }
+        };
+        ctx.spawn(reports.into_actor(self));
+        ctx.spawn(due.into_actor(self));
     }
 }
 
@@ -66,7 +71,7 @@ async fn work_on_reports(flow: &Flow) {
     }
 }
 
-async fn sweep(store: &dyn PaymentStore, payments: Sharded<PaymentActor>) {
+async fn sweep(store: &dyn PaymentStore, payments: &Sharded<PaymentActor>) {
     let due = match store.due(Timestamp::now(), BATCH).await {
         Ok(due) => due,
         Err(error) => {
@@ -74,7 +79,6 @@ async fn sweep(store: &dyn PaymentStore, payments: Sharded<PaymentActor>) {
             return;
         }
     };
-    let payments = &payments;
     let wake = |payment| async move { payments.of(&payment).ask(Task::Wake { payment }).await };
     let mut woken = futures_util::stream::iter(due).map(wake).buffer_unordered(AT_ONCE);
     while let Some(answer) = woken.next().await {
