@@ -128,6 +128,8 @@ id_type!(/// A webhook that somebody registered.
     WebhookId);
 id_type!(/// One event on its way to one webhook.
     WebhookDeliveryId);
+id_type!(/// A conversation with the assistant.
+    ConversationId);
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@
 //! passes the time and the new ids in.
 
 pub mod cart;
+pub mod conversation;
 pub mod event;
 pub mod ids;
 pub mod inventory;

@@ -14,6 +14,7 @@
 //! **Invariant:** no input makes these layers panic, wait without a deadline or grow without a
 //! bound; what does not fit the protocol or a limit ends its own session and no other.
 
+pub mod agent;
 pub mod engine;
 pub mod framing;
 pub mod socket;
