@@ -13,7 +13,7 @@ use crate::{
         Timestamp,
         ids::{AddressId, OrderId, ProductId, UserId},
         inventory::StockLine,
-        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment},
+        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment, Totals},
         user::PostalAddress,
     },
     store::{StoreError, orders::IdempotencyKey},
@@ -80,6 +80,10 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(context: SagaContext, settings: OrderSettings) -> Self {
         Self { context, settings, users: StripedLocks::new(4_096) }
+    }
+
+    pub(super) fn totals(&self, items: &[OrderItem]) -> Result<Totals, OrderError> {
+        self.settings.pricing.totals(items)
     }
 
     pub(super) async fn place(
