@@ -5,8 +5,11 @@
 
 use serde_json::Value as Json;
 
-use super::{Audience, Shopper};
-use crate::{domain::conversation::Known, peers::Peers};
+use super::{Audience, CheckoutLink, Shopper};
+use crate::{
+    domain::{conversation::Known, order::Pricing},
+    peers::Peers,
+};
 
 /// A tool as models and outside agents see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,18 +44,27 @@ pub struct ToolContext<'a> {
     pub audience: &'a dyn Audience,
 }
 
+/// What the tools work on.
+#[derive(Clone)]
+#[expect(dead_code, reason = "the tools come with the executor")]
+struct Shop {
+    peers: Peers,
+    pricing: Pricing,
+    links: CheckoutLink,
+}
+
 /// Every tool.
 #[derive(Clone)]
 pub struct Toolbox {
     #[expect(dead_code, reason = "the tools come with the executor")]
-    peers: Peers,
+    shop: Shop,
 }
 
 impl Toolbox {
-    /// The tools of a shop.
+    /// The tools of a shop: its services, its tax and shipping, and how links to its checkout are signed.
     #[must_use]
-    pub fn new(peers: Peers) -> Self {
-        Self { peers }
+    pub fn new(peers: Peers, pricing: Pricing, links: CheckoutLink) -> Self {
+        Self { shop: Shop { peers, pricing, links } }
     }
 
     /// What there is.
