@@ -9,6 +9,8 @@
 
 pub mod checkout;
 pub mod rules;
+#[cfg(test)]
+mod testing;
 pub mod tools;
 
 use async_trait::async_trait;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::conversation::{Known, Line},
     ws::agent::{
-        Audience, Shopper, Toolbox, Turn,
+        Audience, Shopper, Told, Toolbox, Turn,
         tools::{ToolContext, ToolRefusal},
     },
 };
@@ -30,6 +30,17 @@ pub(super) struct Act<'a> {
     pub(super) calls: u32,
     /// Which of several wordings is used.
     pub(super) seed: usize,
+}
+
+/// Passes on what is shown, and not what is being done.
+struct Screen<'a>(&'a dyn Audience);
+
+impl Audience for Screen<'_> {
+    fn tell(&self, told: Told) {
+        if matches!(told, Told::Products(_)) {
+            self.0.tell(told);
+        }
+    }
 }
 
 /// What a tool gave.
@@ -130,6 +141,16 @@ impl<'a> Act<'a> {
         self.calls += 1;
         let context = ToolContext { shopper: self.shopper, known: &mut *self.known, audience };
         self.tools.call(tool, arguments, context).await
+    }
+
+    /// Shows these products as the latest list.
+    pub(super) async fn put_on_screen(&mut self, goods: &[Goods]) {
+        let ids: Vec<_> = goods.iter().map(|goods| goods.id).collect();
+        let screen = Screen(self.audience);
+        // Without the cards the reply still names them.
+        let _shown = self.run("compare_products", json!({ "productIds": ids }), &screen).await;
+        self.known.listed = ids;
+        self.known.current = None;
     }
 
     /// The products of the list that was shown last, as they are now.

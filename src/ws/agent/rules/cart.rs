@@ -31,8 +31,8 @@ impl Act<'_> {
                         }
                     }
                 }
-                Found::Which(choices) => asked = asked.or(Some(self.ask_which(&choices))),
-                Found::Nothing { called, near } => asked = asked.or(Some(self.nothing_called(&called, &near))),
+                Found::Which(choices) => asked = Some(self.ask_which(&choices).await),
+                Found::Nothing { called, near } => asked = Some(self.nothing_called(&called, &near).await),
                 Found::Unsaid => {
                     let ask = "Which product shall I put in your cart? Tell me its name, or search for it first.";
                     asked = asked.or(Some(Spoken::of(ask)));
@@ -128,7 +128,7 @@ impl Act<'_> {
         }
         let goods = match self.in_cart(refer, &cart) {
             Found::These(found) => found,
-            Found::Which(choices) => return Ok(self.ask_which(&choices)),
+            Found::Which(choices) => return Ok(self.ask_which(&choices).await),
             Found::Nothing { called, .. } => return Ok(Spoken::of(format!("There is no “{called}” in your cart."))),
             Found::Unsaid if cart.items.is_empty() => {
                 return Ok(Spoken::of("Your cart is empty, so there is nothing to change."));
@@ -205,7 +205,7 @@ impl Act<'_> {
                         said.push(self.set(&goods, left).await?);
                     }
                 }
-                Found::Which(choices) => asked = asked.or(Some(self.ask_which(&choices))),
+                Found::Which(choices) => asked = Some(self.ask_which(&choices).await),
                 Found::Nothing { called, .. } => said.push(format!("There is no “{called}” in your cart.")),
                 Found::Unsaid => said.push("Which line of your cart shall I take out?".to_owned()),
             }

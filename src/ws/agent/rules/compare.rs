@@ -18,8 +18,8 @@ impl Act<'_> {
     pub(super) async fn details(&mut self, refer: &Refer) -> Done<Spoken> {
         let found = match self.resolve(refer).await? {
             Found::These(found) => found,
-            Found::Which(choices) => return Ok(self.ask_which(&choices)),
-            Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near)),
+            Found::Which(choices) => return Ok(self.ask_which(&choices).await),
+            Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
             Found::Unsaid => {
                 return Ok(Spoken::of("Which product do you mean? Tell me its name, or search for it first."));
             }
@@ -49,8 +49,8 @@ impl Act<'_> {
         for refer in refers {
             match self.resolve(refer).await? {
                 Found::These(found) => chosen.extend(found),
-                Found::Which(choices) => return Ok(self.ask_which(&choices)),
-                Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near)),
+                Found::Which(choices) => return Ok(self.ask_which(&choices).await),
+                Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
                 Found::Unsaid => {}
             }
         }
@@ -114,9 +114,9 @@ impl Act<'_> {
             Found::These(found) => found.into_iter().next(),
             Found::Which(choices) => match refer {
                 Refer::It | Refer::Nothing => choices.into_iter().next(),
-                _ => return Ok(self.ask_which(&choices)),
+                _ => return Ok(self.ask_which(&choices).await),
             },
-            Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near)),
+            Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
             Found::Unsaid => None,
         };
         let arguments = like.as_ref().map_or_else(|| json!({}), |goods| json!({ "productId": goods.id }));

@@ -31,12 +31,6 @@ impl Act<'_> {
         if !searched.is_empty() {
             return Ok(self.tell_found(&wanted, &searched));
         }
-        if let Some(category) = self.category_of(&wanted.words).await? {
-            let found = self.in_category(&category, &wanted).await?;
-            if !found.is_empty() {
-                return Ok(self.tell_found(&wanted, &found));
-            }
-        }
         self.nearest(&wanted).await
     }
 
@@ -72,14 +66,14 @@ impl Act<'_> {
                 return Ok(self.tell(&format!("I have {called}, but nothing of it is in stock right now:"), &found));
             }
         }
-        if !limits.is_none() && !wanted.words.is_empty() {
+        let present = wanted.words.iter().all(|word| PRESENTS.contains(&word.as_str()));
+        if !limits.is_none() && !present {
             let wish = if limits.max.is_some() { Wish::Cheapest } else { Wish::Dearest };
             let nearest = Wanted { wish, in_stock: wanted.in_stock, ..Wanted::default() };
             let found = self.search(&wanted.words, &nearest, any_price, false).await?;
             if !found.is_empty() {
-                let found = &found[..found.len().min(4)];
                 let text = format!("There is no {called} {}. The nearest in price:", priced(limits));
-                return Ok(self.tell(&text, found));
+                return Ok(self.tell(&text, &found));
             }
         }
         if wanted.words.len() > 1 {
@@ -96,8 +90,7 @@ impl Act<'_> {
         if !limits.is_none() {
             let found = self.search(&[], wanted, limits, false).await?;
             if !found.is_empty() {
-                let present = wanted.words.iter().any(|word| PRESENTS.contains(&word.as_str()));
-                let text = if present || called.is_empty() {
+                let text = if present {
                     format!("Here are some ideas {}:", priced(limits))
                 } else {
                     format!("I found nothing for “{called}”, but this is what there is {}:", priced(limits))

@@ -126,22 +126,20 @@ impl Act<'_> {
     }
 
     /// Asks which of these is meant; the answer is understood by the list.
-    pub(super) fn ask_which(&mut self, goods: &[Goods]) -> Spoken {
-        self.known.listed = goods.iter().map(|goods| goods.id).collect();
-        self.known.current = None;
+    pub(super) async fn ask_which(&mut self, goods: &[Goods]) -> Spoken {
+        self.put_on_screen(goods).await;
         Spoken::with(format!("{}\n{}", speech::WHICH, speech::numbered(goods)), goods)
     }
 
     /// Says that nothing is meant, and what comes near.
-    pub(super) fn nothing_called(&mut self, called: &str, near: &[Goods]) -> Spoken {
+    pub(super) async fn nothing_called(&mut self, called: &str, near: &[Goods]) -> Spoken {
         if near.is_empty() {
             return Spoken::of(format!(
                 "I found nothing called “{called}” in the shop. Could you put it in other words?"
             ));
         }
         let near = &near[..near.len().min(CHOICES_MAX)];
-        self.known.listed = near.iter().map(|goods| goods.id).collect();
-        self.known.current = None;
+        self.put_on_screen(near).await;
         let text = format!("I found nothing called just “{called}”. The nearest I have:\n{}", speech::numbered(near));
         Spoken::with(text, near)
     }

@@ -56,7 +56,7 @@ const PLACES: [(&str, usize); 10] = [
 
 /// The tokens of `text`.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let text = text.to_lowercase().replace(['\'', '\u{2019}', '`'], "").replace("/-", " ");
+    let text = text.to_lowercase().replace(['\'', '\u{2019}', '`'], "").replace("/-", " ").replace("rs.", "rs ");
     let chars: Vec<char> = text.chars().take(2_000).collect();
     let (mut tokens, mut at) = (Vec::new(), 0);
     while at < chars.len() && tokens.len() < TOKENS_MAX {
