@@ -16,11 +16,13 @@ pub mod form;
 pub mod format;
 pub mod guest;
 mod home;
+mod listing;
 pub mod mailbox;
 mod merge;
 pub mod page;
 pub mod problem;
 mod product;
+mod seller;
 mod session;
 pub mod shop;
 pub mod visit;
@@ -54,4 +56,5 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/login").get(session::login_form).post(session::login));
     page(config, web::resource("/register").get(session::register_form).post(session::register));
     page(config, web::resource("/logout").post(session::logout));
+    seller::configure(config);
 }
