@@ -33,9 +33,10 @@ use self::{
 use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
 use crate::{
     domain::{
+        Timestamp,
         ids::{OrderId, UserId},
         inventory::Shortage,
-        order::{Order, OrderError, OrderPayment, OrderStatus, Pricing, RefundNote},
+        order::{Order, OrderError, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Totals},
         user::PostalAddress,
     },
     peers::{self, PeerError, Peers, Settlement},
@@ -131,6 +132,26 @@ impl Orders {
     /// [`OrderFailure`], as for every call here.
     pub async fn place(&self, request: PlaceOrder) -> Result<Placed, AskError<OrderFailure>> {
         self.desk.place(&self.sagas, request).await
+    }
+
+    /// The order that a user made under an idempotency key, if there is one.
+    ///
+    /// # Errors
+    /// [`OrderFailure::Store`].
+    pub async fn made_with(&self, user: UserId, key: &str) -> Result<Option<Order>, OrderFailure> {
+        let known = self.store.by_key(user, key, Timestamp::now()).await?;
+        match known {
+            Some(known) => Ok(self.store.get(known.order).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// What an order of these lines would cost.
+    ///
+    /// # Errors
+    /// A rule: no lines, two currencies, too much.
+    pub fn totals(&self, items: &[OrderItem]) -> Result<Totals, OrderError> {
+        self.desk.totals(items)
     }
 
     /// An order, for someone who may see it.

@@ -13,7 +13,7 @@ use crate::{
         Timestamp,
         ids::{AddressId, OrderId, ProductId, UserId},
         inventory::StockLine,
-        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment},
+        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment, Totals},
         user::PostalAddress,
     },
     store::{StoreError, orders::IdempotencyKey},
@@ -84,6 +84,10 @@ impl Desk {
 
     pub(super) const fn pricing(&self) -> Pricing {
         self.settings.pricing
+    }
+
+    pub(super) fn totals(&self, items: &[OrderItem]) -> Result<Totals, OrderError> {
+        self.settings.pricing.totals(items)
     }
 
     pub(super) async fn place(

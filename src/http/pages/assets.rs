@@ -24,11 +24,11 @@ macro_rules! assets {
 
 /// Every file in `assets/`; a test compares them.
 const FILES: &[(&str, &[u8])] = assets![
-    "account.js",
     "app.css",
     "cart.js",
     "chat.css",
     "chat.js",
+    "checkout.js",
     "desk.css",
     "favicon.svg",
     "gallery.js",

@@ -7,8 +7,12 @@
 //! **Invariant:** all text is escaped by the templates, and whatever was sent, a page answers with
 //! a page: 4xx, never 5xx.
 
+mod account;
 pub mod assets;
+pub mod basket;
 pub mod cards;
+mod cart;
+mod checkout;
 pub mod cookies;
 pub mod edge;
 pub mod feeds;
@@ -19,7 +23,9 @@ mod home;
 mod listing;
 pub mod mailbox;
 mod merge;
+mod orders;
 pub mod page;
+mod pay;
 pub mod problem;
 mod product;
 mod seller;
@@ -56,5 +62,15 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/login").get(session::login_form).post(session::login));
     page(config, web::resource("/register").get(session::register_form).post(session::register));
     page(config, web::resource("/logout").post(session::logout));
+    page(config, web::resource("/account").get(account::show));
+    page(config, web::resource("/account/addresses").post(account::add));
+    page(config, web::resource("/account/addresses/{id}/remove").post(account::remove));
+    page(config, web::resource("/cart").get(cart::show).post(cart::add));
+    page(config, web::resource("/cart/items/{id}").post(cart::change));
+    page(config, web::resource("/checkout").get(checkout::show).post(checkout::place));
+    page(config, web::resource("/orders").get(orders::list));
+    page(config, web::resource("/orders/{id}").get(orders::show));
+    page(config, web::resource("/orders/{id}/cancel").post(orders::cancel));
+    page(config, web::resource("/orders/{id}/pay").get(pay::show).post(pay::pay));
     seller::configure(config);
 }

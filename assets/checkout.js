@@ -1,0 +1,27 @@
+// Checkout and payment: one click sends one form, and fields that are not needed step aside.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  let sent = false;
+  form.addEventListener("submit", (event) => {
+    if (sent) return event.preventDefault();
+    sent = true;
+    // After the browser has taken the pressed button's value into the form.
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button")) button.setAttribute("aria-busy", "true");
+    });
+  });
+  // The back button may show this page as it was left.
+  addEventListener("pageshow", () => {
+    sent = false;
+    for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-busy");
+  });
+}
+
+const choices = document.querySelector("[data-addresses]");
+const fresh = document.querySelector("[data-new]");
+if (choices && fresh) {
+  const show = () => {
+    fresh.hidden = choices.querySelector(":checked")?.value !== "new";
+  };
+  choices.addEventListener("change", show);
+  show();
+}

@@ -1,0 +1,135 @@
+//! What is in a visitor's cart with the offers of now, whether she has an account or not.
+//!
+//! **Invariant:** prices and stock are the catalogue's, never the browser's.
+
+use super::{cards, format, guest::GuestCart, visit::Visit};
+use crate::{
+    domain::{
+        cart::QUANTITY_MAX,
+        ids::{ProductId, UserId},
+        inventory::StockLine,
+        money::Money,
+        order::{OrderItem, Shipment},
+        user::Role,
+    },
+    http::error::ApiError,
+    peers::Offer,
+};
+
+/// A cart as pages show it.
+pub struct Basket {
+    /// What is offered of it still.
+    pub lines: Vec<(StockLine, Offer)>,
+    /// Changes with every change of a user's cart; empty for guests.
+    pub version: String,
+}
+
+/// A line as a template shows it.
+pub struct LineView {
+    /// The product.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// A small picture, or nothing.
+    pub picture: String,
+    /// Stands in for the picture.
+    pub letter: String,
+    /// Of one unit.
+    pub price: String,
+    /// How many.
+    pub quantity: u32,
+    /// Of all of them.
+    pub sum: String,
+    /// How many can be bought.
+    pub most: i64,
+    /// Whether there are fewer than this line wants.
+    pub short: bool,
+    /// Stock in words.
+    pub stock: &'static str,
+    /// `in`, `low` or `out`.
+    pub stock_class: &'static str,
+}
+
+impl Basket {
+    /// The visitor's cart.
+    ///
+    /// # Errors
+    /// 403 for who has no cart: sellers and admins; 503.
+    pub async fn of(visit: &Visit) -> Result<Self, ApiError> {
+        match &visit.user {
+            None => Self::of_guest(visit, &visit.guest_cart).await,
+            Some(user) if user.role == Role::User => Self::of_user(visit, user.id).await,
+            Some(_) => Err(ApiError::forbidden()),
+        }
+    }
+
+    async fn of_user(visit: &Visit, user: UserId) -> Result<Self, ApiError> {
+        let priced = visit.shop.carts()?.get(user).await?;
+        let offer = |product: ProductId| priced.offers.iter().find(|offer| offer.product.id == product).cloned();
+        let lines = priced.cart.lines.iter().filter_map(|line| Some((line.clone(), offer(line.product)?)));
+        Ok(Self { lines: lines.collect(), version: format!("{}-{}", priced.cart.id, priced.cart.version) })
+    }
+
+    async fn of_guest(visit: &Visit, cart: &GuestCart) -> Result<Self, ApiError> {
+        let (catalogue, mut lines) = (visit.shop.catalogue()?, vec![]);
+        for line in &cart.lines {
+            if let Some(snapshot) = catalogue.get(line.product).await? {
+                let offer = Offer { product: snapshot.product.clone(), available: snapshot.stock() };
+                lines.push((line.clone(), offer));
+            }
+        }
+        Ok(Self { lines, version: String::new() })
+    }
+
+    /// Units in it.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.lines.iter().map(|(line, _)| u64::from(line.quantity)).sum()
+    }
+
+    /// Price × quantity of all lines; none while two currencies are in it.
+    #[must_use]
+    pub fn subtotal(&self) -> Option<Money> {
+        let sums = self.lines.iter().map(|(line, offer)| offer.product.price.times(line.quantity));
+        Money::sum(sums.collect::<Result<Vec<_>, _>>().ok()?).ok().flatten()
+    }
+
+    /// As lines of an order.
+    #[must_use]
+    pub fn items(&self) -> Vec<OrderItem> {
+        let item = |(line, offer): &(StockLine, Offer)| OrderItem {
+            product: line.product,
+            title: offer.product.title.clone(),
+            seller: offer.product.seller,
+            quantity: line.quantity,
+            price: offer.product.price,
+            shipment: Shipment::Waiting,
+            tracking_number: None,
+        };
+        self.lines.iter().map(item).collect()
+    }
+
+    /// For a template.
+    #[must_use]
+    pub fn views(&self) -> Vec<LineView> {
+        self.lines.iter().map(|(line, offer)| view(line, offer)).collect()
+    }
+}
+
+fn view(line: &StockLine, offer: &Offer) -> LineView {
+    let product = &offer.product;
+    let (stock, stock_class) = cards::stock(offer.available);
+    LineView {
+        id: product.id.to_hex(),
+        title: product.title.clone(),
+        picture: product.images.first().map_or_else(String::new, |image| image.thumbnail.clone()),
+        letter: product.title.chars().next().map_or_else(String::new, |first| first.to_uppercase().to_string()),
+        price: format::money(product.price),
+        quantity: line.quantity,
+        sum: product.price.times(line.quantity).map(format::money).unwrap_or_default(),
+        most: offer.available.clamp(1, i64::from(QUANTITY_MAX)),
+        short: offer.available < i64::from(line.quantity),
+        stock,
+        stock_class,
+    }
+}

@@ -1,0 +1,152 @@
+//! The cart's page, for users and guests.
+
+use actix_web::{HttpResponse, web::Path};
+use askama::Template;
+use serde_json::json;
+
+use super::{
+    basket::{Basket, LineView},
+    form::{Form, Posted},
+    format,
+    page::Page,
+    product::id_of,
+    visit::Visit,
+};
+use crate::{
+    domain::{cart::QUANTITY_MAX, ids::ProductId, user::Role},
+    http::error::ApiError,
+};
+
+#[derive(Template)]
+#[template(path = "shop/cart.html")]
+struct CartPage {
+    page: Page,
+    lines: Vec<LineView>,
+    units: u64,
+    subtotal: String,
+    mixed: bool,
+    short: bool,
+}
+
+/// The page.
+///
+/// # Errors
+/// 403 for sellers and admins, 503.
+pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
+    let basket = Basket::of(&visit).await?;
+    visit.counted(basket.units());
+    let (lines, subtotal) = (basket.views(), basket.subtotal());
+    let view = CartPage {
+        page: visit.page("Cart"),
+        units: basket.units(),
+        mixed: subtotal.is_none() && !lines.is_empty(),
+        short: lines.iter().any(|line| line.short),
+        subtotal: subtotal.map(format::money).unwrap_or_default(),
+        lines,
+    };
+    visit.ok(&view)
+}
+
+fn quantity(form: &Form) -> Result<u32, ApiError> {
+    let read = form.number("quantity").filter(|quantity| (1..=QUANTITY_MAX).contains(quantity));
+    read.ok_or_else(|| ApiError::field("quantity", "must be a whole number from 1 to 999"))
+}
+
+/// Adds to the cart; a script gets the new count as JSON.
+///
+/// # Errors
+/// To a script, what is wrong; a browser is told on the next page.
+pub async fn add(Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
+    let product: ProductId = id_of(form.text("product"), "product")?;
+    let added = match quantity(&form) {
+        Ok(quantity) => put(&mut visit, product, quantity, true).await,
+        Err(error) => Err(error),
+    };
+    match added {
+        Ok(units) if visit.wants_json => Ok(visit.json(&json!({"count": units, "message": "Added to your cart"}))),
+        Ok(_) => {
+            visit.say("Added to your cart.");
+            Ok(visit.go("/cart"))
+        }
+        Err(error) if visit.wants_json => Err(error),
+        Err(error) => told(visit, error, &format!("/products/{product}")),
+    }
+}
+
+/// Changes a line of the cart, or takes it out: as the button says.
+///
+/// # Errors
+/// As [`add`].
+pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let product: ProductId = id_of(&path, "product")?;
+    let changed = match form.has("remove") {
+        true => take_out(&mut visit, product).await,
+        false => match quantity(&form) {
+            Ok(quantity) => put(&mut visit, product, quantity, false).await,
+            Err(error) => Err(error),
+        },
+    };
+    match changed {
+        Ok(units) if visit.wants_json => Ok(visit.json(&json!({"count": units, "message": "Your cart is changed"}))),
+        Ok(_) => Ok(visit.go("/cart")),
+        Err(error) if visit.wants_json => Err(error),
+        // Another tab took it out.
+        Err(ApiError::NotFound(_)) => Ok(visit.go("/cart")),
+        Err(error) => told(visit, error, "/cart"),
+    }
+}
+
+/// Says on the page `to` what a buyer can do something about.
+fn told(mut visit: Visit, error: ApiError, to: &str) -> Result<HttpResponse, ApiError> {
+    let text = match &error {
+        ApiError::Conflict { .. } => error.to_string(),
+        ApiError::Validation(errors) => match errors.first() {
+            Some(first) => format!("{} {}", first.path, first.msg),
+            None => error.to_string(),
+        },
+        _ => return Err(error),
+    };
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    visit.warn(format!("{first}{}.", letters.as_str()));
+    Ok(visit.go(to))
+}
+
+/// Adds to a line or sets it; returns the units in the cart.
+async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool) -> Result<u64, ApiError> {
+    let Some(user) = &visit.user else {
+        let snapshot = visit.shop.catalogue()?.get(product).await?.ok_or(ApiError::NotFound("product"))?;
+        let mut cart = visit.guest_cart.clone();
+        let have = cart.quantity_of(product);
+        if !adding && have == 0 {
+            return Err(ApiError::NotFound("product in the cart"));
+        }
+        let wanted = if adding { have.saturating_add(quantity) } else { quantity };
+        cart.set(product, wanted, snapshot.stock())?;
+        visit.keep_cart(cart);
+        return Ok(visit.guest_cart.units());
+    };
+    if user.role != Role::User {
+        return Err(ApiError::forbidden());
+    }
+    let (carts, id) = (visit.shop.carts()?, user.id);
+    let priced = match adding {
+        true => carts.add(id, product, quantity).await?,
+        false => carts.set(id, product, quantity).await?,
+    };
+    Ok(priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum())
+}
+
+async fn take_out(visit: &mut Visit, product: ProductId) -> Result<u64, ApiError> {
+    let Some(user) = &visit.user else {
+        let mut cart = visit.guest_cart.clone();
+        cart.remove(product);
+        visit.keep_cart(cart);
+        return Ok(visit.guest_cart.units());
+    };
+    if user.role != Role::User {
+        return Err(ApiError::forbidden());
+    }
+    let priced = visit.shop.carts()?.remove(user.id, product).await?;
+    Ok(priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum())
+}

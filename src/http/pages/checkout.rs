@@ -1,0 +1,185 @@
+//! Checkout: one page with address and totals, and the order that it makes.
+//!
+//! The form's key is made of the cart as it was shown. A second post, from a double click, the back
+//! button, a reload or another tab, has the same key and leads to the order that the first one
+//! made; a post of a cart that has changed since shows the page again.
+//!
+//! **Invariant:** one cart that was shown makes one order, at the total that was shown.
+
+use actix_web::{HttpResponse, http::StatusCode};
+use askama::Template;
+
+use super::{
+    account::{AddressView, address_of},
+    basket::{Basket, LineView},
+    form::{Form, Posted},
+    format,
+    page::Page,
+    visit::Visit,
+};
+use crate::{
+    actors::order_saga::{Destination, PlaceOrder},
+    domain::{
+        ids::{AddressId, OrderId},
+        order::{Order, OrderStatus, Totals},
+    },
+    http::error::ApiError,
+};
+
+#[derive(Template)]
+#[template(path = "shop/checkout.html")]
+struct CheckoutPage {
+    page: Page,
+    form: Form,
+    problem: String,
+    key: String,
+    shown: String,
+    lines: Vec<LineView>,
+    addresses: Vec<AddressView>,
+    chosen: String,
+    units: u64,
+    subtotal: String,
+    tax: String,
+    shipping: String,
+    total: String,
+}
+
+/// The key of an order of this cart.
+fn key_of(visit: &Visit, basket: &Basket) -> String {
+    format!("page-{}", visit.state().tokens.mark("checkout", &basket.version))
+}
+
+/// What was shown to be paid, as the form says it back.
+fn shown(totals: &Totals) -> String {
+    format!("{}{}", totals.total.minor(), totals.total.currency().code())
+}
+
+/// What of the cart can be ordered, and for how much.
+async fn priced(visit: &Visit) -> Result<(Basket, Totals), ApiError> {
+    let basket = Basket::of(visit).await?;
+    let totals = visit.shop.orders()?.totals(&basket.items())?;
+    Ok((basket, totals))
+}
+
+async fn page(
+    visit: Visit,
+    status: StatusCode,
+    form: Form,
+    problem: String,
+) -> Result<HttpResponse, ApiError> {
+    let user = visit.buyer()?.id;
+    let (basket, totals) = match priced(&visit).await {
+        Ok(priced) => priced,
+        Err(error) if error.code().starts_with("order.") => return Ok(back_to_cart(visit, &error)),
+        Err(error) => return Err(error),
+    };
+    let addresses = visit.shop.accounts()?.addresses(user).await?;
+    let default = addresses.iter().find(|address| address.is_default).map(|address| address.id.to_hex());
+    let chosen = if form.has("address") { form.text("address").to_owned() } else { default.unwrap_or_default() };
+    let view = CheckoutPage {
+        page: visit.page("Checkout"),
+        key: key_of(&visit, &basket),
+        shown: shown(&totals),
+        lines: basket.views(),
+        units: basket.units(),
+        addresses: addresses.iter().map(AddressView::from).collect(),
+        chosen,
+        subtotal: format::money(totals.subtotal),
+        tax: format::money(totals.tax),
+        shipping: format::money(totals.shipping),
+        total: format::money(totals.total),
+        form,
+        problem,
+    };
+    visit.html(status, &view)
+}
+
+fn back_to_cart(mut visit: Visit, error: &ApiError) -> HttpResponse {
+    if error.code() == "order.empty_cart" {
+        visit.say("Your cart is empty.");
+    } else {
+        visit.warn(format!("This cart cannot be ordered: {error}."));
+    }
+    visit.go("/cart")
+}
+
+/// The page.
+///
+/// # Errors
+/// 401, which leads to the login and back; 403 for sellers and admins; 503.
+pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.buyer()?;
+    page(visit, StatusCode::OK, Form::default(), String::new()).await
+}
+
+/// Where an order goes, as the form says.
+fn destination(form: &mut Form) -> Option<Destination> {
+    match form.text("address") {
+        "" | "new" => address_of(form).map(Destination::Here),
+        kept => Some(kept.parse().map_or(Destination::Unknown, |id: AddressId| Destination::Kept(id))),
+    }
+}
+
+/// Places the order, and goes on to pay it.
+///
+/// # Errors
+/// 401, 403, 503; what the buyer can do something about shows the page again.
+pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
+    let user = visit.buyer()?.id;
+    let key = form.text("key").to_owned();
+    let is_key = key.len() <= 64 && key.starts_with("page-") && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_key && let Some(order) = visit.shop.orders()?.made_with(user, &key).await? {
+        return Ok(go_on(visit, &order));
+    }
+    let (basket, totals) = match priced(&visit).await {
+        Ok(priced) => priced,
+        Err(error) if error.code().starts_with("order.") => return Ok(back_to_cart(visit, &error)),
+        Err(error) => return Err(error),
+    };
+    if key != key_of(&visit, &basket) || form.text("shown") != shown(&totals) {
+        let problem = "Your cart or a price has changed since. Look at the new total, then place the order.";
+        return page(visit, StatusCode::CONFLICT, form, problem.to_owned()).await;
+    }
+    let Some(destination) = destination(&mut form) else {
+        return page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await;
+    };
+    if let (Destination::Here(postal), true) = (&destination, form.has("save")) {
+        // The order matters more than the address book.
+        if let Err(error) = visit.shop.accounts()?.add_address(user, postal.clone(), false).await {
+            tracing::info!(%error, "an address was not kept");
+        }
+    }
+    let asked = PlaceOrder { user, destination, key: Some((key, "page".to_owned())) };
+    match visit.shop.orders()?.place(asked).await.map_err(ApiError::from) {
+        Ok(placed) => {
+            visit.counted(0);
+            Ok(go_on(visit, &placed.order))
+        }
+        Err(error @ ApiError::Conflict { .. }) if error.code() == "order.insufficient_stock" => {
+            visit.warn("Some of this was sold in the meantime. Lower the quantities that are marked, then try again.");
+            Ok(visit.go("/cart"))
+        }
+        Err(error) if error.code() == "order.empty_cart" => Ok(back_to_cart(visit, &error)),
+        Err(error) if error.code() == "order.no_such_address" => {
+            let problem = "This address is not among yours any more. Choose another.".to_owned();
+            page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, problem).await
+        }
+        Err(error) => {
+            form.take(error, |path| path.trim_start_matches("shippingAddress.").to_owned())?;
+            page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await
+        }
+    }
+}
+
+/// Where an order's page is.
+pub(super) fn path_of(order: OrderId) -> String {
+    format!("/orders/{order}")
+}
+
+fn go_on(visit: Visit, order: &Order) -> HttpResponse {
+    let path = path_of(order.id);
+    match order.status {
+        OrderStatus::Pending => visit.go(&format!("{path}/pay")),
+        _ => visit.go(&path),
+    }
+}

@@ -1,0 +1,243 @@
+//! A buyer's orders, and an order with all that happened to it.
+
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use askama::Template;
+
+use super::{
+    account::one_line,
+    checkout::path_of,
+    form::Posted,
+    format,
+    page::Page,
+    product::id_of,
+    visit::Visit,
+};
+use crate::{
+    actors::order_saga::Party,
+    domain::{
+        Timestamp,
+        ids::OrderId,
+        order::{Order, OrderStatus, Shipment, TimelineEntry},
+        payment::PaymentStatus,
+        user::Role,
+    },
+    http::error::ApiError,
+};
+
+/// Orders of a page.
+const PER_PAGE: u32 = 20;
+/// The last page that is shown.
+const PAGES_MAX: u64 = 10_000;
+
+/// An order in a list.
+pub struct OrderRowView {
+    /// Its id.
+    pub id: String,
+    /// On the wire.
+    pub status: &'static str,
+    /// In words.
+    pub word: &'static str,
+    /// When it was placed, for people.
+    pub day: String,
+    /// When, for machines.
+    pub at: String,
+    /// The first title, and how many more.
+    pub what: String,
+    /// In all.
+    pub total: String,
+}
+
+impl From<&Order> for OrderRowView {
+    fn from(order: &Order) -> Self {
+        let first = order.items.first().map_or("", |item| item.title.as_str());
+        let what = match order.items.len() {
+            0 | 1 => first.to_owned(),
+            many => format!("{first} and {} more", many - 1),
+        };
+        Self {
+            id: order.id.to_hex(),
+            status: order.status.as_str(),
+            word: format::order_status(order.status),
+            day: format::day(order.created_at),
+            at: order.created_at.to_string(),
+            what,
+            total: format::money(order.total),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "shop/orders.html")]
+struct OrdersPage {
+    page: Page,
+    orders: Vec<OrderRowView>,
+    number: u64,
+    pages: u64,
+}
+
+struct ItemView {
+    product: String,
+    title: String,
+    quantity: u32,
+    price: String,
+    sum: String,
+    shipment: &'static str,
+    tracking: String,
+}
+
+struct MomentView {
+    word: String,
+    reason: String,
+    at: String,
+    moment: String,
+}
+
+#[derive(Template)]
+#[template(path = "shop/order.html")]
+struct OrderPage {
+    page: Page,
+    id: String,
+    status: &'static str,
+    word: &'static str,
+    day: String,
+    items: Vec<ItemView>,
+    subtotal: String,
+    tax: String,
+    shipping: String,
+    total: String,
+    address: String,
+    timeline: Vec<MomentView>,
+    payment: &'static str,
+    refunds: Vec<String>,
+    can_pay: bool,
+    can_cancel: bool,
+    until: String,
+    until_at: String,
+}
+
+/// The buyer's orders.
+///
+/// # Errors
+/// 401, 403 for sellers and admins, 503.
+pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let user = visit.buyer()?.id;
+    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
+    let number = pairs.filter(|(name, _)| *name == "page").find_map(|(_, value)| value.parse::<u64>().ok());
+    let number = number.unwrap_or(1).clamp(1, PAGES_MAX);
+    let skip = (number - 1) * u64::from(PER_PAGE);
+    let found = visit.shop.orders()?.of_user(user, None, skip, PER_PAGE).await?;
+    let view = OrdersPage {
+        page: visit.page("Orders"),
+        orders: found.rows.iter().map(OrderRowView::from).collect(),
+        number,
+        pages: found.total.div_ceil(u64::from(PER_PAGE)).clamp(1, PAGES_MAX),
+    };
+    visit.ok(&view)
+}
+
+fn item(line: &crate::domain::order::OrderItem) -> ItemView {
+    ItemView {
+        product: line.product.to_hex(),
+        title: line.title.clone(),
+        quantity: line.quantity,
+        price: format::money(line.price),
+        sum: line.price.times(line.quantity).map(format::money).unwrap_or_default(),
+        shipment: match line.shipment {
+            Shipment::Waiting => "",
+            Shipment::Shipped => "On its way",
+            Shipment::Delivered => "Delivered",
+        },
+        tracking: line.tracking_number.clone().unwrap_or_default(),
+    }
+}
+
+fn moment(entry: &TimelineEntry) -> MomentView {
+    let word = match (entry.refund, entry.status) {
+        (Some(_), _) => "Money refunded",
+        (None, OrderStatus::Pending) => "Order placed",
+        (None, OrderStatus::Confirmed) => "Payment received, order confirmed",
+        (None, OrderStatus::Shipped) => "On its way",
+        (None, OrderStatus::Delivered) => "Delivered",
+        (None, OrderStatus::Cancelled) => "Order cancelled",
+    };
+    let reason = match entry.reason.as_deref() {
+        Some("expired") => "It was not paid in time.".to_owned(),
+        Some(reason) => reason.to_owned(),
+        None => String::new(),
+    };
+    MomentView { word: word.to_owned(), reason, at: entry.at.to_string(), moment: format::moment(entry.at) }
+}
+
+/// What the payment of an order says of itself, and of money given back.
+async fn payment(visit: &Visit, order: &Order) -> (&'static str, Vec<String>) {
+    let Ok(payments) = visit.shop.payments() else { return ("", vec![]) };
+    match payments.of_order(order.id).await {
+        Ok(Some(payment)) => {
+            let word = match payment.status {
+                PaymentStatus::Pending | PaymentStatus::Failed if order.status == OrderStatus::Cancelled => "Not paid",
+                status => format::payment_status(status),
+            };
+            (word, payment.refunds.iter().map(|refund| format::money(refund.amount)).collect())
+        }
+        Ok(None) if order.status == OrderStatus::Cancelled => ("Not paid", vec![]),
+        Ok(None) => ("Awaiting payment", vec![]),
+        Err(_) => ("", vec![]),
+    }
+}
+
+/// An order, for its buyer, a seller in it, or an admin.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let user = visit.user()?;
+    let id: OrderId = id_of(&path, "order")?;
+    let party = match user.role {
+        Role::User | Role::Service => Party::Buyer(user.id),
+        Role::Seller => Party::Seller(user.id),
+        Role::Admin => Party::Admin,
+    };
+    let order = visit.shop.orders()?.get(id, party).await?;
+    let mine = order.user == user.id;
+    let (payment, refunds) = payment(&visit, &order).await;
+    let waiting = order.items.iter().all(|line| line.shipment == Shipment::Waiting);
+    let pending = order.status == OrderStatus::Pending;
+    let view = OrderPage {
+        page: visit.page(format!("Order of {}", format::day(order.created_at))),
+        id: id.to_hex(),
+        status: order.status.as_str(),
+        word: format::order_status(order.status),
+        day: format::day(order.created_at),
+        items: order.items.iter().map(item).collect(),
+        subtotal: format::money(order.subtotal),
+        tax: format::money(order.tax),
+        shipping: format::money(order.shipping),
+        total: format::money(order.total),
+        address: order.shipping_address.as_ref().map(one_line).unwrap_or_default(),
+        timeline: order.timeline.iter().map(moment).collect(),
+        payment,
+        refunds,
+        can_pay: mine && pending && order.expires_at > Timestamp::now(),
+        can_cancel: mine && waiting && (pending || order.status == OrderStatus::Confirmed),
+        until: format::moment(order.expires_at),
+        until_at: order.expires_at.to_string(),
+    };
+    visit.ok(&view)
+}
+
+/// Cancels an order: stock goes back, and money.
+///
+/// # Errors
+/// 401, 403, 404, 503; once it is shipped, the order's page says so.
+pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let user = visit.buyer()?.id;
+    let id: OrderId = id_of(&path, "order")?;
+    let reason: String = form.trimmed("reason").chars().take(1_000).collect();
+    let reason = (!reason.is_empty()).then_some(reason);
+    match visit.shop.orders()?.cancel(id, Party::Buyer(user), reason).await.map_err(ApiError::from) {
+        Ok(_) => visit.say("The order is cancelled. What you paid is on its way back to you."),
+        Err(error @ ApiError::Conflict { .. }) => visit.warn(format!("This did not work: {error}.")),
+        Err(error) => return Err(error),
+    }
+    Ok(visit.go(&path_of(id)))
+}

@@ -1,0 +1,132 @@
+//! Paying an order: Razorpay's checkout, or the sandbox's two buttons.
+//!
+//! **Invariant:** money counts when the payment service has verified the gateway's signature, and
+//! never because a page says so.
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
+    web::Path,
+};
+use askama::Template;
+
+use super::{
+    checkout::path_of,
+    edge,
+    form::Posted,
+    format,
+    page::Page,
+    product::id_of,
+    visit::Visit,
+};
+use crate::{
+    actors::order_saga::Party,
+    domain::{
+        ids::OrderId,
+        order::{Order, OrderStatus},
+        payment::Payment,
+    },
+    http::error::ApiError,
+    integrations::razorpay::Outcome,
+};
+
+#[derive(Template)]
+#[template(path = "shop/pay.html")]
+struct PayPage {
+    page: Page,
+    order: String,
+    until: String,
+    until_at: String,
+    total: String,
+    sandbox: bool,
+    key_id: String,
+    razorpay_order: String,
+    minor: i64,
+    currency: &'static str,
+    email: String,
+    failed: bool,
+}
+
+async fn order_of(visit: &Visit, path: &str) -> Result<Order, ApiError> {
+    let id: OrderId = id_of(path, "order")?;
+    let user = visit.buyer()?.id;
+    Ok(visit.shop.orders()?.get(id, Party::Buyer(user)).await?)
+}
+
+/// The order's payment that is open; `None` when there is nothing to pay any more.
+async fn open(visit: &Visit, order: &Order) -> Result<Option<Payment>, ApiError> {
+    if order.status != OrderStatus::Pending {
+        return Ok(None);
+    }
+    match visit.shop.payments()?.open(order.id, visit.buyer()?.id).await.map_err(ApiError::from) {
+        Ok(opened) => Ok(Some(opened.payment)),
+        Err(ApiError::Conflict { code: "payment.not_payable", .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The page.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let order = order_of(&visit, &path).await?;
+    let Some(payment) = open(&visit, &order).await? else { return Ok(visit.go(&path_of(order.id))) };
+    let sandbox = visit.shop.sandbox().is_some();
+    let view = PayPage {
+        page: visit.page("Payment"),
+        order: order.id.to_hex(),
+        until: format::moment(order.expires_at),
+        until_at: order.expires_at.to_string(),
+        total: format::money(payment.price),
+        sandbox,
+        key_id: visit.shop.payments()?.key_id().to_owned(),
+        razorpay_order: payment.razorpay_order_id,
+        minor: payment.price.minor(),
+        currency: payment.price.currency().code(),
+        email: payment.contact.email,
+        failed: payment.status == crate::domain::payment::PaymentStatus::Failed,
+    };
+    let mut answer = visit.ok(&view)?;
+    if !sandbox {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(edge::PAYING_POLICY));
+    }
+    Ok(answer)
+}
+
+/// Takes what the checkout handed to its page, or the sandbox's button.
+///
+/// # Errors
+/// As [`show`], and 400 for a signature that is not the gateway's.
+pub async fn pay(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let order = order_of(&visit, &path).await?;
+    let to = path_of(order.id);
+    let user = visit.buyer()?.id;
+    let payments = visit.shop.payments()?;
+    let (gateway_order, payment_id, signature) = match visit.shop.sandbox() {
+        None => {
+            let field = |name: &str| form.text(name).chars().take(1_000).collect::<String>();
+            (field("razorpay_order_id"), field("razorpay_payment_id"), field("razorpay_signature"))
+        }
+        Some(sandbox) => {
+            // A second click on either button: the first one has decided.
+            let Some(payment) = open(&visit, &order).await? else { return Ok(visit.go(&to)) };
+            let id = payment.razorpay_order_id;
+            if form.text("outcome") != "success" {
+                match sandbox.pay(&id, Outcome::Failure).await {
+                    Ok(_) => {
+                        payments.failed(id, "the payment was declined in the sandbox".to_owned()).await?;
+                        visit.warn("The payment failed, and no money was taken. You can try again.");
+                    }
+                    Err(error) => tracing::info!(%error, "a sandbox payment did not fail"),
+                }
+                return Ok(visit.go(&to));
+            }
+            let checkout = sandbox.pay(&id, Outcome::Success).await?;
+            (checkout.order_id, checkout.payment_id, checkout.signature)
+        }
+    };
+    payments.verify(user, gateway_order, payment_id, signature).await?;
+    visit.say("Thank you, your payment has arrived.");
+    Ok(visit.go(&to))
+}
