@@ -8,6 +8,7 @@
 //! a page: 4xx, never 5xx.
 
 mod account;
+mod admin;
 pub mod assets;
 pub mod basket;
 pub mod cards;
@@ -73,4 +74,5 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/orders/{id}/cancel").post(orders::cancel));
     page(config, web::resource("/orders/{id}/pay").get(pay::show).post(pay::pay));
     seller::configure(config);
+    admin::configure(config);
 }

@@ -70,7 +70,11 @@ impl Chart {
         let room = HEIGHT - TOP;
         let bar = |(at, (date, sales, minor)): (i64, (Date, u64, i64))| {
             // In whole parts of the room: minor units may be many.
-            let height = if most > 0 { i64::try_from(i128::from(minor) * i128::from(room) / i128::from(most)).unwrap_or(0) } else { 0 };
+            let height = if most > 0 {
+                i64::try_from(i128::from(minor) * i128::from(room) / i128::from(most)).unwrap_or(0)
+            } else {
+                0
+            };
             let height = if minor > 0 { height.max(2) } else { 0 };
             Day {
                 date: date.strftime("%-d %B %Y").to_string(),

@@ -99,8 +99,11 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Row>, Unreadable> {
     }
     let mut rows = vec![];
     for (number, record) in (2..).zip(file.records()) {
-        let line = |record: Option<&csv::StringRecord>| record.and_then(csv::StringRecord::position).map_or(number, csv::Position::line);
-        let record = record.map_err(|error| Unreadable::NotCsv(error.position().map_or(number, csv::Position::line)))?;
+        let line = |record: Option<&csv::StringRecord>| {
+            record.and_then(csv::StringRecord::position).map_or(number, csv::Position::line)
+        };
+        let record =
+            record.map_err(|error| Unreadable::NotCsv(error.position().map_or(number, csv::Position::line)))?;
         if rows.len() == ROWS_MAX {
             return Err(Unreadable::TooMany);
         }

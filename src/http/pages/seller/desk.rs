@@ -12,11 +12,7 @@ use crate::{
     domain::{Timestamp, ids::UserId, money::Currency, order::OrderStatus},
     http::{
         error::ApiError,
-        pages::{
-            format,
-            page::Page,
-            visit::Visit,
-        },
+        pages::{format, page::Page, visit::Visit},
     },
     store::dashboard::Range,
 };

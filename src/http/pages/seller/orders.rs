@@ -1,9 +1,6 @@
 //! A seller's orders: those to ship, all of them, and the steps on their way.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::Path,
-};
+use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
 use crate::{
@@ -15,12 +12,7 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{
-            form::Posted,
-            format,
-            page::Page,
-            visit::Visit,
-        },
+        pages::{form::Posted, format, page::Page, visit::Visit},
     },
 };
 

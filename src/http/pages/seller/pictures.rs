@@ -15,7 +15,10 @@ pub(super) fn of(form: &mut Form, there: usize) -> Vec<Bytes> {
     let files: Vec<Bytes> =
         form.files.iter().filter(|file| file.field == FIELD).map(|file| file.bytes.clone()).collect();
     if there + files.len() > IMAGES_MAX {
-        form.refuse(FIELD, format!("a product has at most {IMAGES_MAX} pictures; choose {}", IMAGES_MAX.saturating_sub(there)));
+        form.refuse(
+            FIELD,
+            format!("a product has at most {IMAGES_MAX} pictures; choose {}", IMAGES_MAX.saturating_sub(there)),
+        );
     }
     files
 }

@@ -14,11 +14,7 @@ use crate::{
     domain::{ids::UserId, text::fold},
     http::{
         error::ApiError,
-        pages::{
-            format,
-            page::Page,
-            visit::Visit,
-        },
+        pages::{format, page::Page, visit::Visit},
     },
 };
 

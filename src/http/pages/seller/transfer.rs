@@ -125,7 +125,8 @@ pub async fn import(Posted { visit, mut form }: Posted) -> Result<HttpResponse, 
 
 /// Makes or changes one product.
 async fn take(visit: &Visit, seller: UserId, row: Row) -> Result<Done, Vec<String>> {
-    let fields = row.fields.map_err(|wrong| wrong.iter().map(|(field, what)| format!("{field}: {what}")).collect::<Vec<_>>())?;
+    let fields =
+        row.fields.map_err(|wrong| wrong.iter().map(|(field, what)| format!("{field}: {what}")).collect::<Vec<_>>())?;
     let told = |error: ApiError| vec![error.to_string()];
     let catalogue = visit.shop.catalogue().map_err(told)?;
     let Some(id) = row.id else {
