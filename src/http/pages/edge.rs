@@ -4,7 +4,7 @@
 //! those of this shop (and Razorpay's where it takes the payment).
 
 use actix_web::{
-    Error, HttpRequest,
+    Error, HttpRequest, ResponseError,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -15,7 +15,7 @@ use actix_web::{
 };
 
 use super::{problem, visit};
-use crate::http::error::ApiError;
+use crate::http::{error::ApiError, fallback};
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: https:; \
     connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
@@ -40,12 +40,13 @@ pub async fn edge<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let answer = next.call(req).await?;
     let mut answer = match error_of(&answer) {
-        Some(error) if !visit::wants_json(answer.request()) => {
+        Some(error) if is_for_people(answer.request(), &error) => {
             let (req, _) = answer.into_parts();
             let page = problem::answer(&req, &error).await;
             ServiceResponse::new(req, page).map_into_right_body()
         }
-        _ => answer.map_into_left_body(),
+        Some(error) => answer.into_response(error.error_response()).map_into_right_body(),
+        None => answer.map_into_left_body(),
     };
     protect(&mut answer);
     Ok(answer)
@@ -60,9 +61,21 @@ fn error_of<B>(answer: &ServiceResponse<B>) -> Option<ApiError> {
         }),
         // A resource refuses methods with an empty body.
         None if answer.status() == StatusCode::METHOD_NOT_ALLOWED && !answer.headers().contains_key(ALLOW) => {
-            Some(ApiError::MethodNotAllowed { allow: "GET, HEAD, POST".to_owned() })
+            Some(match fallback::error_for(answer.request()) {
+                known @ ApiError::MethodNotAllowed { .. } => known,
+                _ => ApiError::MethodNotAllowed { allow: "GET, HEAD, POST".to_owned() },
+            })
         }
         None => None,
+    }
+}
+
+/// Whether an error is told by a page. A browser uses no methods that a page does not have, so
+/// who does gets the error's body.
+fn is_for_people(req: &HttpRequest, error: &ApiError) -> bool {
+    match error {
+        ApiError::MethodNotAllowed { .. } => visit::wants_html(req),
+        _ => !visit::wants_json(req),
     }
 }
 

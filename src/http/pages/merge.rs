@@ -45,14 +45,21 @@ async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> 
     if have >= quantity {
         return Ok(None);
     }
-    let more = |wanted: u32| async move {
-        match have {
-            0 => carts.add(user, product, wanted).await,
-            _ => carts.set(user, product, wanted).await,
-        }
+    // Made first and then set, so that two at once end with what was chosen, and not twice that.
+    let made = match have {
+        0 => carts.add(user, product, 1).await,
+        _ => Ok(carts.get(user).await?),
     };
-    let available = match more(quantity).await {
-        Ok(_) | Err(AskError::Refused(CartFailure::NoSuchProduct)) => return Ok(None),
+    let set = match made {
+        Ok(_) | Err(AskError::Refused(CartFailure::Rule(CartError::InsufficientStock { available: 1.. }))) => {
+            carts.set(user, product, quantity).await
+        }
+        refused => refused,
+    };
+    let available = match set {
+        Ok(_) | Err(AskError::Refused(CartFailure::NoSuchProduct | CartFailure::Rule(CartError::NotInCart))) => {
+            return Ok(None);
+        }
         Err(AskError::Refused(CartFailure::Rule(CartError::InsufficientStock { available }))) => available,
         Err(AskError::Refused(CartFailure::Rule(_))) => 0,
         Err(error) => return Err(error.into()),
@@ -64,7 +71,7 @@ async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> 
     let available = u32::try_from(available.max(0)).unwrap_or(0);
     if available > have {
         // Whoever took the rest in this moment was first.
-        let _still_less = more(available).await;
+        let _still_less = carts.set(user, product, available.min(quantity)).await;
     }
     Ok(Some(title))
 }

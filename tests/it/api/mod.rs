@@ -19,6 +19,7 @@ mod mailbox;
 mod openapi;
 mod operations;
 mod orders;
+mod pages;
 mod payments;
 mod pictures;
 mod products;

@@ -1,0 +1,167 @@
+//! A browser without JavaScript: cookies, links and forms.
+
+use reqwest::header::HeaderMap;
+
+use crate::api::{DEADLINE, TestApp};
+
+/// A browser with cookies of its own.
+pub struct Browser {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// A page that was got.
+#[derive(Debug, Clone)]
+pub struct Doc {
+    pub status: u16,
+    /// Where it was found in the end, after redirects.
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Browser {
+    pub fn new(app: &TestApp) -> Self {
+        let client = microbazaar::integrations::http_client::builder().cookie_store(true).timeout(DEADLINE);
+        Self { client: client.build().unwrap(), base: app.base.clone() }
+    }
+
+    /// The same browser, of a shop that was started again elsewhere.
+    pub fn moved(self, app: &TestApp) -> Self {
+        Self { base: app.base.clone(), ..self }
+    }
+
+    async fn read(&self, request: reqwest::RequestBuilder) -> Doc {
+        let answer = request.header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let path = answer.url().as_str().strip_prefix(&self.base).unwrap().to_owned();
+        let doc = Doc { status, path, headers, body: answer.text().await.unwrap() };
+        assert!(status < 500 || status == 503, "{doc:?}");
+        assert_eq!(doc.header("x-content-type-options"), "nosniff");
+        doc
+    }
+
+    pub async fn get(&self, path: &str) -> Doc {
+        self.read(self.client.get(format!("{}{path}", self.base))).await
+    }
+
+    /// A page that is there.
+    pub async fn open(&self, path: &str) -> Doc {
+        let doc = self.get(path).await;
+        assert_eq!(doc.status, 200, "{path}: {}", doc.body);
+        doc
+    }
+
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Doc {
+        self.post_with(path, fields, &[]).await
+    }
+
+    /// What a script of a page gets for a form that it sends.
+    pub async fn script(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> (u16, serde_json::Value) {
+        let answer = self.request(path, fields, headers).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    pub async fn post_with(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Doc {
+        self.read(self.request(path, fields, headers)).await
+    }
+
+    fn request(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
+        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let mut request = self.client.post(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))
+    }
+
+    /// Fills in the form of `doc` that goes to `action`, and sends it.
+    pub async fn submit(&self, doc: &Doc, action: &str, fields: &[(&str, &str)]) -> Doc {
+        let hidden = doc.hidden(action);
+        let kept = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let kept = kept.filter(|(name, _)| !fields.iter().any(|(field, _)| field == name));
+        let all: Vec<(&str, &str)> = kept.chain(fields.iter().copied()).collect();
+        self.post(action, &all).await
+    }
+
+    pub async fn sign_up(&self, name: &str) -> Doc {
+        let form = self.open("/register").await;
+        let email = format!("{name}@example.com");
+        self.submit(&form, "/register", &[("email", &email), ("password", crate::api::PASSWORD)]).await
+    }
+
+    pub async fn log_in(&self, name: &str) -> Doc {
+        let form = self.open("/login").await;
+        let email = format!("{name}@example.com");
+        self.submit(&form, "/login", &[("email", &email), ("password", crate::api::PASSWORD)]).await
+    }
+
+    /// Puts `quantity` of a product into the cart, from its page.
+    pub async fn put(&self, product: &str, quantity: &str) -> Doc {
+        let page = self.open(&format!("/products/{product}")).await;
+        self.submit(&page, "/cart", &[("product", product), ("quantity", quantity)]).await
+    }
+}
+
+impl Doc {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    #[track_caller]
+    pub fn has(&self, text: &str) -> &Self {
+        assert!(self.body.contains(text), "{text:?} is not on {} ({}): {}", self.path, self.status, self.body);
+        self
+    }
+
+    #[track_caller]
+    pub fn lacks(&self, text: &str) -> &Self {
+        assert!(!self.body.contains(text), "{text:?} is on {}: {}", self.path, self.body);
+        self
+    }
+
+    /// The hidden fields of the form that goes to `action`.
+    #[track_caller]
+    pub fn hidden(&self, action: &str) -> Vec<(String, String)> {
+        let start = format!("action=\"{action}\" method=\"post\"");
+        let at = self.body.find(&start).unwrap_or_else(|| panic!("no form to {action}: {}", self.body));
+        let form = self.body[at..].split("</form>").next().unwrap();
+        let inputs = form.split("<input type=\"hidden\"").skip(1).map(|input| input.split('>').next().unwrap());
+        inputs.map(|input| (attribute(input, "name"), attribute(input, "value"))).collect()
+    }
+
+    /// A hidden field.
+    #[track_caller]
+    pub fn field(&self, action: &str, name: &str) -> String {
+        let hidden = self.hidden(action);
+        hidden.into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}")).1
+    }
+
+    /// Units in the cart, as the badge says.
+    pub fn badge(&self) -> u64 {
+        let at = self.body.find("id=\"cart-badge\"").expect("a cart badge");
+        attribute(&self.body[at..], "data-count").parse().unwrap()
+    }
+
+    /// The state of the first order of the page.
+    pub fn order_status(&self) -> String {
+        let at = self.body.find("data-status=\"").expect("an order's status");
+        attribute(&self.body[at..], "data-status")
+    }
+}
+
+fn attribute(element: &str, name: &str) -> String {
+    let start = format!("{name}=\"");
+    let Some(at) = element.find(&start) else { return String::new() };
+    let value = element[at + start.len()..].split('"').next().unwrap();
+    value.replace("&#38;", "&").replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#62;", ">")
+}
+
+pub fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}

@@ -1,0 +1,125 @@
+//! What is wrong with a form is said beside its fields; what is no form of this shop does nothing.
+
+use super::{ADDRESS, Browser, TestApp, encode, shop};
+
+#[actix_web::test]
+async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
+    let (app, _) = shop(5).await;
+    let browser = Browser::new(&app);
+    let form = browser.open("/register").await;
+    let fields = [("email", "no \"mail\""), ("password", "short"), ("username", "a b"), ("first_name", "Asha & Ravi")];
+    let again = browser.submit(&form, "/register", &fields).await;
+    assert_eq!(again.status, 400);
+    for field in ["email", "password", "username"] {
+        again.has(&format!("id=\"e-{field}\"")).has(&format!("aria-describedby=\"e-{field}\""));
+    }
+    again.has("value=\"no &#34;mail&#34;\"").has("value=\"Asha &#38; Ravi\"").lacks("short").lacks("id=\"e-first_name\"");
+    assert_eq!(again.body.matches("type=\"password\"").count(), 1);
+
+    browser.sign_up("asha").await;
+    let other = Browser::new(&app);
+    let taken = other.sign_up("asha").await;
+    assert_eq!(taken.status, 400);
+    taken.has("is taken").has("value=\"asha@example.com\"");
+    let form = other.open("/login").await;
+    let wrong = other.submit(&form, "/login", &[("email", "asha@example.com"), ("password", "wrong horse")]).await;
+    assert_eq!(wrong.status, 401);
+    wrong.has("is not right").has("value=\"asha@example.com\"").lacks("wrong horse");
+    let nobody = other.submit(&form, "/login", &[("email", "nobody@example.com"), ("password", "wrong horse")]).await;
+    assert_eq!(nobody.status, 401);
+
+    let account = browser.open("/account").await;
+    let again = browser.submit(&account, "/account/addresses", &[("street", "12 Lake Road"), ("city", " ")]).await;
+    assert_eq!(again.status, 422);
+    again.has("value=\"12 Lake Road\"").has("id=\"e-city\"").lacks("id=\"e-street\"");
+    let kept = browser.submit(&account, "/account/addresses", &ADDRESS).await;
+    kept.has("12 Lake Road, Pune, MH 411001, IN").has("Default");
+    let remove = kept.body.split("action=\"").find_map(|rest| rest.split('"').next().filter(|it| it.ends_with("/remove")));
+    let gone = browser.submit(&kept, remove.unwrap(), &[]).await;
+    gone.lacks("12 Lake Road, Pune").has("None yet");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_checkout_without_an_address_says_what_is_missing() {
+    let (app, product) = shop(5).await;
+    let browser = Browser::new(&app);
+    browser.sign_up("asha").await;
+    browser.put(&product, "1").await;
+    let checkout = browser.open("/checkout").await;
+    let again = browser.submit(&checkout, "/checkout", &ADDRESS[..3]).await;
+    assert_eq!(again.status, 422);
+    again.has("id=\"e-zip\"").has("value=\"Pune\"").lacks("id=\"e-city\"");
+    let saved: Vec<(&str, &str)> = ADDRESS.into_iter().chain([("save", "1")]).collect();
+    assert!(browser.submit(&again, "/checkout", &saved).await.path.ends_with("/pay"));
+    browser.put(&product, "1").await;
+    let checkout = browser.open("/checkout").await;
+    checkout.has("12 Lake Road, Pune, MH 411001, IN");
+    let unknown = [("address", "665f1f77bcf86cd799439013")];
+    let again = browser.submit(&checkout, "/checkout", &unknown).await;
+    assert_eq!(again.status, 422);
+    again.has("not among yours");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_form_that_is_not_of_this_shop_does_nothing() {
+    let (app, product) = shop(5).await;
+    let (browser, other) = (Browser::new(&app), Browser::new(&app));
+    browser.sign_up("asha").await;
+    let page = browser.open(&format!("/products/{product}")).await;
+    let own = page.field("/cart", "csrf");
+    let foreign = other.open(&format!("/products/{product}")).await.field("/cart", "csrf");
+    for token in ["", "x", "a.b", &foreign, &own[..own.len() - 1], &format!("{own}0")] {
+        let refused = browser.post("/cart", &[("csrf", token), ("product", &product), ("quantity", "1")]).await;
+        assert_eq!(refused.status, 403, "{token}");
+        refused.has("That is not open to you").has("This form is out of date");
+    }
+    let refused = browser.post("/cart", &[("product", &product), ("quantity", "1")]).await;
+    assert_eq!(refused.status, 403);
+    let fields = [("csrf", own.as_str()), ("product", product.as_str()), ("quantity", "1")];
+    for header in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site"), ("origin", "null")] {
+        assert_eq!(browser.post_with("/cart", &fields, &[header]).await.status, 403, "{header:?}");
+    }
+    assert_eq!(browser.open("/cart").await.badge(), 0);
+    assert_eq!(browser.post("/cart", &fields).await.badge(), 1);
+    // After a logout the forms of the session are void.
+    let account = browser.open("/account").await;
+    browser.submit(&account, "/logout", &[]).await;
+    assert_eq!(browser.post("/cart", &fields).await.status, 403);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_login_leads_nowhere_else() {
+    let (app, _) = shop(1).await;
+    app.user("asha").await;
+    for next in ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"] {
+        let browser = Browser::new(&app);
+        let form = browser.open(&format!("/login?next={}", encode(next))).await;
+        let fields = [("email", "asha"), ("password", "correct horse"), ("next", next)];
+        assert_eq!(browser.submit(&form, "/login", &fields).await.path, "/", "{next}");
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn too_many_tries_to_log_in_are_turned_away() {
+    let app = TestApp::spawn_with(|config| {
+        config.rate_limit.enabled = true;
+        config.rate_limit.auth_per_minute = 3;
+    })
+    .await;
+    let browser = Browser::new(&app);
+    let form = browser.open("/login").await;
+    let mut last = None;
+    for _ in 0..5 {
+        let fields = [("email", "asha@example.com"), ("password", "wrong horse")];
+        last = Some(browser.submit(&form, "/login", &fields).await);
+    }
+    let last = last.unwrap();
+    assert_eq!(last.status, 429);
+    assert!(last.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    last.has("Too many tries");
+    app.shutdown().await;
+}
