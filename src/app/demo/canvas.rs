@@ -4,8 +4,8 @@
 
 use image::{Rgb, RgbImage};
 
-/// Pixels a side.
-pub(super) const SIZE: u16 = 800;
+/// Pixels a side; fewer in a build for development, which draws slowly.
+pub(super) const SIZE: u16 = if cfg!(debug_assertions) { 400 } else { 800 };
 /// How many lines are looked at for each row of pixels.
 const SUB_ROWS: u16 = 4;
 

@@ -127,7 +127,8 @@ impl SharedDead {
         if let Some(known) = self.blocked.get(user) {
             return Ok(known);
         }
-        let asked = self.store.is_dead(&block_key(user));
+        let key = block_key(user);
+        let asked = self.store.is_dead(&key);
         let blocked = timeout(STORE_WITHIN.0, asked).await.unwrap_or(Err(StoreError::Deadline))?;
         self.blocked.insert(user.to_owned(), blocked);
         Ok(blocked)
