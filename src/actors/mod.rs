@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod inventory;
 pub mod mail_sender;
 pub mod notification;
+pub mod office;
 pub mod order_saga;
 pub mod outbox;
 mod payload;

@@ -50,6 +50,7 @@ pub fn admin_create(config: &Config, email: String, username: Option<String>, pa
 /// # Errors
 /// When the store is away, or products are there already.
 pub fn fill_demo(config: &Config, products: Option<u32>) -> Result<()> {
+    demo::allow(config)?;
     let mut config = config.clone();
     // The whole shop in this process, whatever it serves otherwise.
     config.services = Services::All;
@@ -58,7 +59,9 @@ pub fn fill_demo(config: &Config, products: Option<u32>) -> Result<()> {
     "127.0.0.1".clone_into(&mut config.http.host);
     actix_rt::System::new().block_on(async {
         let app = App::start(&config).await?;
-        let filled = demo::fill(&app.services, products, &|line| print(line)).await;
+        let stores = app.storage.stores();
+        let stage = demo::Stage { services: &app.services, stores: &stores };
+        let filled = demo::fill(&stage, products, &|line| print(line)).await;
         app.shutdown().await?;
         filled
     })

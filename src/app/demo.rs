@@ -1,18 +1,27 @@
-//! A demo shop: sellers, products with pictures, and accounts to try.
+//! A demo shop: sellers, products with pictures, past orders, and accounts to try.
+//!
+//! **Invariant:** accounts with a known password are made only in a development environment.
 
+mod canvas;
 mod goods;
+mod past;
 mod picture;
+mod shape;
+mod shelves;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use secrecy::SecretString;
 
+use self::{goods::Good, picture::Side};
 use crate::{
     actors::{
         accounts::{AccountError, LoginName, NewAccount},
         catalogue::NewProduct,
         runtime::AskError,
     },
+    config::{Config, Environment},
     domain::{
         Timestamp,
         ids::{ProductId, UserId},
@@ -21,23 +30,52 @@ use crate::{
         user::{FullName, Role},
     },
     http::routes::Services,
+    store::Stores,
 };
 
 /// The password of every demo account. They are for trying things out, on one's own machine.
 const PASSWORD: &str = "microbazaar-demo";
+/// User names of the accounts that are told: a buyer, a seller and an admin.
+const BUYER: &str = "demo-buyer";
+const SELLER: &str = goods::SELLERS[0].0;
+const ADMIN: &str = "demo-admin";
 /// How many products are written at once when there are to be many.
 const BATCH: usize = 1_000;
+/// How many pictures are drawn at once.
+const AT_ONCE: usize = 4;
 /// How many products are made between two lines of progress.
 const TELL_EVERY: usize = 20;
+/// Every how many goods one has a second picture.
+const SECOND_PICTURE: usize = 3;
+
+/// Where the demo is made.
+pub struct Stage<'a> {
+    /// The running services.
+    pub services: &'a Services,
+    /// Their stores, for what happened in the past.
+    pub stores: &'a Stores,
+}
+
+/// Whether a shop of this configuration may have accounts whose password everybody knows.
+///
+/// # Errors
+/// One sentence for production.
+pub fn allow(config: &Config) -> Result<()> {
+    if config.environment == Environment::Production {
+        bail!("the demo makes accounts with a known password, so it is refused in production");
+    }
+    Ok(())
+}
 
 /// Fills an empty shop and tells of it on standard output; a shop with products is left alone.
-pub(super) async fn fill_and_tell(services: &Services, products: Option<u32>) {
+pub(super) async fn fill_and_tell(stage: Stage<'_>, products: Option<u32>) {
     let tell = |line: &str| {
         use std::io::Write;
         // Nobody may be reading; the shop is filled all the same.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     };
-    if let Err(error) = fill(services, products, &tell).await {
+    if let Err(error) = fill(&stage, products, &tell).await {
         tracing::error!(error = format!("{error:#}"), "the demo shop could not be filled");
     }
 }
@@ -46,27 +84,55 @@ pub(super) async fn fill_and_tell(services: &Services, products: Option<u32>) {
 ///
 /// # Errors
 /// When a service does not do its part.
-pub async fn fill(services: &Services, products: Option<u32>, tell: &dyn Fn(&str)) -> Result<()> {
+pub async fn fill(stage: &Stage<'_>, products: Option<u32>, tell: &dyn Fn(&str)) -> Result<()> {
+    let services = stage.services;
     if services.catalogue()?.count().await? > 0 {
         tell("demo: the shop has products already and is left as it is");
+        if login(services, BUYER).await.is_ok() {
+            tell_accounts(tell);
+        }
         return Ok(());
     }
     let mut sellers = Vec::new();
     for (username, first, last) in goods::SELLERS {
         sellers.push(account(services, username, first, last, Role::Seller).await?);
     }
-    account(services, "demo-buyer", "Meera", "Nair", Role::User).await?;
+    let buyer = account(services, BUYER, "Meera", "Nair", Role::User).await?;
+    services.accounts()?.add_address(buyer, past::address(0), true).await.context("the buyer has no address")?;
+    admin(services).await?;
     match products {
-        None => with_pictures(services, &sellers, tell).await?,
+        None => {
+            let goods = goods::all();
+            let plan = past::Plan::of(&goods);
+            let made = with_pictures(services, &sellers, &goods, &plan, tell).await?;
+            past::write(stage, &plan, &made, buyer, tell).await?;
+        }
         Some(count) => many(services, &sellers, count, tell).await?,
     }
-    tell(&format!("demo: log in as demo-buyer or {} with the password {PASSWORD}", goods::SELLERS[0].0));
+    tell_accounts(tell);
     Ok(())
+}
+
+fn tell_accounts(tell: &dyn Fn(&str)) {
+    tell(&format!("demo: log in with the password {PASSWORD} as"));
+    for (what, username) in [("buyer", BUYER), ("seller", SELLER), ("admin", ADMIN)] {
+        tell(&format!("demo:   {what:<7} {}", email(username)));
+    }
+}
+
+fn email(username: &str) -> String {
+    format!("{username}@microbazaar.example")
+}
+
+async fn login(services: &Services, username: &str) -> Result<UserId> {
+    let name = LoginName::Username(username.to_owned());
+    let user = services.accounts()?.login(name, SecretString::from(PASSWORD)).await;
+    Ok(user.with_context(|| format!("{username} is there with another password"))?.id)
 }
 
 async fn account(services: &Services, username: &str, first: &str, last: &str, role: Role) -> Result<UserId> {
     let new = NewAccount {
-        email: format!("{username}@microbazaar.example"),
+        email: email(username),
         username: Some(username.to_owned()),
         full_name: FullName { first_name: first.to_owned(), last_name: last.to_owned() },
         role,
@@ -74,35 +140,58 @@ async fn account(services: &Services, username: &str, first: &str, last: &str, r
     };
     match services.accounts()?.register(new).await {
         Ok(user) => Ok(user.id),
-        Err(AskError::Refused(AccountError::UserExists)) => {
-            let name = LoginName::Username(username.to_owned());
-            let user = services.accounts()?.login(name, SecretString::from(PASSWORD)).await;
-            Ok(user.with_context(|| format!("{username} is there with another password"))?.id)
-        }
+        Err(AskError::Refused(AccountError::UserExists)) => login(services, username).await,
         Err(error) => Err(error.into()),
     }
 }
 
-async fn with_pictures(services: &Services, sellers: &[UserId], tell: &dyn Fn(&str)) -> Result<()> {
-    let goods: Vec<_> = goods::all().collect();
-    for (at, good) in goods.iter().enumerate() {
-        let drawn = good.clone();
-        let file = tokio::task::spawn_blocking(move || picture::draw(&drawn)).await??;
+async fn admin(services: &Services) -> Result<()> {
+    let made = services.accounts()?.create_admin(email(ADMIN), Some(ADMIN.to_owned()), SecretString::from(PASSWORD));
+    match made.await {
+        Ok(_) | Err(AskError::Refused(AccountError::UserExists)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The demo catalogue, in the order of `goods`, with what the past orders will take on top of
+/// the stock that is to be left.
+async fn with_pictures(
+    services: &Services,
+    sellers: &[UserId],
+    goods: &[Good],
+    plan: &past::Plan,
+    tell: &dyn Fn(&str),
+) -> Result<Vec<Product>> {
+    let drawn = stream::iter(goods.iter().copied().enumerate()).map(|(at, good)| async move {
+        let files = tokio::task::spawn_blocking(move || draw(at, &good)).await??;
+        anyhow::Ok((at, good, files))
+    });
+    let mut drawn = drawn.buffered(AT_ONCE);
+    let mut made = Vec::with_capacity(goods.len());
+    while let Some((at, good, files)) = drawn.try_next().await? {
         let new = NewProduct {
-            seller: sellers[at % sellers.len()],
-            title: good.title.clone(),
-            description: good.description.clone(),
-            price: Money::new(good.price_minor, Currency::Inr),
-            stock: good.stock,
-            category: good.category.to_owned(),
-            files: vec![Bytes::from(file)],
+            seller: sellers[good.shelf.seller],
+            title: good.item.title.to_owned(),
+            description: good.item.words.to_owned(),
+            price: Money::new(good.item.rupees * 100, Currency::Inr),
+            stock: good.item.stock + plan.sold(at),
+            category: good.shelf.category.to_owned(),
+            files,
         };
-        services.catalogue()?.create(new).await?;
-        if (at + 1) % TELL_EVERY == 0 || at + 1 == goods.len() {
-            tell(&format!("demo: {} of {} products", at + 1, goods.len()));
+        made.push(Product::clone(&services.catalogue()?.create(new).await?.product));
+        if made.len() % TELL_EVERY == 0 || made.len() == goods.len() {
+            tell(&format!("demo: {} of {} products", made.len(), goods.len()));
         }
     }
-    Ok(())
+    Ok(made)
+}
+
+fn draw(at: usize, good: &Good) -> Result<Vec<Bytes>> {
+    let mut files = vec![Bytes::from(picture::draw(good, Side::Front)?)];
+    if at % SECOND_PICTURE == 0 {
+        files.push(Bytes::from(picture::draw(good, Side::Near)?));
+    }
+    Ok(files)
 }
 
 /// Many products without pictures, for trying out what size does.

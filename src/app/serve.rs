@@ -17,6 +17,9 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
     if demo && !(serves(Service::Auth) && serves(Service::Product)) {
         bail!("--demo fills a shop where auth and product are served; run: microbazaar demo");
     }
+    if demo {
+        demo::allow(config)?;
+    }
     for service in [Service::AiBuddy, Service::Web] {
         if config.services != Services::All && serves(service) {
             tracing::warn!(service = service.name(), "this build has nothing to serve for this service yet");
@@ -28,8 +31,10 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
         let app = App::start(config).await?;
         announce(config, &app);
         let filling = demo.then(|| {
-            let services = app.services.clone();
-            actix_rt::spawn(async move { demo::fill_and_tell(&services, None).await })
+            let (services, stores) = (app.services.clone(), app.storage.stores());
+            actix_rt::spawn(async move {
+                demo::fill_and_tell(demo::Stage { services: &services, stores: &stores }, None).await;
+            })
         });
         tokio::select! {
             _ = terminate.recv() => {}

@@ -17,6 +17,7 @@ use crate::{
         inventory::{self, Inventory, StockListener},
         mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
+        office::Office,
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
         payment::Payments,
@@ -157,6 +158,7 @@ impl Parts<'_> {
         };
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
+        let office = Some(Office::new(&stores, config.rabbit.url.clone()));
         let serves_stock = inventory.is_some();
         let inventory = peers.shared_inventory();
         let services = Services {
@@ -171,6 +173,7 @@ impl Parts<'_> {
             webhooks,
             sandbox,
             mailbox,
+            office,
         };
         Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours })
     }

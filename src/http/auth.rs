@@ -120,7 +120,7 @@ fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, Doubt), ApiError> {
     let (token, source) = token_of(req).ok_or_else(ApiError::unauthorized)?;
     let state = state(req)?;
     let claims = state.tokens.verify(token).map_err(|_| INVALID)?;
-    let doubt = match state.dead_tokens.standing(&claims.jti) {
+    let doubt = match state.dead_tokens.standing_of(&claims.jti, &claims.id) {
         Standing::Dead => return Err(INVALID),
         // Services do not log out.
         Standing::Unknown if claims.role != Role::Service => Some(Arc::clone(&state.dead_tokens)),
@@ -141,7 +141,7 @@ fn caller<T: 'static>(
         Err(error) => Either::Left(ready(Err(error))),
         Ok((claims, source, None)) => Either::Left(ready(accept(claims, source))),
         Ok((claims, source, Some(dead))) => Either::Right(Box::pin(async move {
-            match dead.is_dead(&claims.jti, claims.exp).await? {
+            match dead.is_dead_of(&claims.jti, claims.exp, &claims.id).await? {
                 true => Err(INVALID),
                 false => accept(claims, source),
             }
@@ -180,13 +180,13 @@ impl FromRequest for MaybeUser {
             let (token, source) = token_of(req)?;
             let state = state(req).ok()?;
             let claims = state.tokens.verify(token).ok()?;
-            let standing = state.dead_tokens.standing(&claims.jti);
+            let standing = state.dead_tokens.standing_of(&claims.jti, &claims.id);
             let user = user(claims, source).ok()?;
             (standing != Standing::Dead).then(|| (user, standing, Arc::clone(&state.dead_tokens)))
         };
         match found() {
             Some((user, Standing::Unknown, dead)) => Either::Right(Box::pin(async move {
-                let dead = dead.is_dead(&user.jti, user.exp).await?;
+                let dead = dead.is_dead_of(&user.jti, user.exp, &user.id.to_hex()).await?;
                 Ok(Self((!dead).then_some(user)))
             })),
             found => Either::Left(ready(Ok(Self(found.map(|(user, ..)| user))))),

@@ -19,6 +19,10 @@ impl From<AccountError> for ApiError {
             AccountError::BadCredentials => {
                 Self::Unauthorized { code: "auth.bad_credentials", message: "Invalid credentials" }
             }
+            AccountError::Blocked => Self::Forbidden {
+                code: "auth.blocked",
+                message: "this account is blocked; write to those who run the shop",
+            },
             AccountError::NoSuchUser => Self::unauthorized(),
             AccountError::Invalid { field, problem } => Self::field(field, problem),
             AccountError::Rule(error) => error.into(),

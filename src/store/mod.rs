@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod mailbox;
 pub mod mongo;
 pub mod moving;
+pub mod office;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
@@ -36,6 +37,7 @@ pub use carts::CartStore;
 pub use dashboard::DashboardStore;
 pub use inventory::StockStore;
 pub use mailbox::MailboxStore;
+pub use office::OfficeStore;
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::{PaymentStore, REPORT_KNOWN_FOR, StoredReport};
@@ -112,6 +114,8 @@ pub struct Stores {
     pub webhooks: Arc<dyn WebhookStore>,
     /// What is to be done about pictures that another program hosts.
     pub pictures: Arc<dyn PictureLog>,
+    /// What admins look through.
+    pub office: Arc<dyn OfficeStore>,
     /// What nodes tell one another, when the store is one that many use at once.
     pub shared: Option<Arc<dyn SharedStore>>,
 }

@@ -12,6 +12,9 @@ pub enum AccountError {
     /// No such user, or not her password: which of both is not told.
     #[error("invalid credentials")]
     BadCredentials,
+    /// It is her password, and she may not come in.
+    #[error("this account is blocked")]
+    Blocked,
     /// There is no user of that id.
     #[error("there is no such user")]
     NoSuchUser,

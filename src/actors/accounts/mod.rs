@@ -26,6 +26,7 @@ use self::{
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
+    actors::office::block_key,
     domain::{
         Timestamp,
         ids::{AddressId, UserId},
@@ -142,7 +143,8 @@ impl Accounts {
     /// The user of that name, if this is her password.
     ///
     /// # Errors
-    /// [`AccountError::BadCredentials`], alike for an unknown user and a wrong password.
+    /// [`AccountError::BadCredentials`], alike for an unknown user and a wrong password;
+    /// [`AccountError::Blocked`].
     pub async fn login(&self, name: LoginName, password: SecretString) -> Result<User, Failure> {
         // A flood of logins must not become one of reads.
         if self.passwords.is_full() {
@@ -155,7 +157,10 @@ impl Accounts {
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let matches = self.passwords.verify(password, hash).await.map_err(AccountError::from)?;
         match user {
-            Some(user) if matches => Ok(bare(user)),
+            Some(user) if matches => match read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
+                true => Err(AskError::Refused(AccountError::Blocked)),
+                false => Ok(bare(user)),
+            },
             _ => Err(AskError::Refused(AccountError::BadCredentials)),
         }
     }

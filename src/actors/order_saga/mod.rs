@@ -120,6 +120,12 @@ impl Orders {
         orders
     }
 
+    /// Tax and shipping.
+    #[must_use]
+    pub fn pricing(&self) -> Pricing {
+        self.desk.pricing()
+    }
+
     /// Makes an order of the user's cart.
     ///
     /// # Errors

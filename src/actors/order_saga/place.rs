@@ -82,6 +82,10 @@ impl Desk {
         Self { context, settings, users: StripedLocks::new(4_096) }
     }
 
+    pub(super) const fn pricing(&self) -> Pricing {
+        self.settings.pricing
+    }
+
     pub(super) fn totals(&self, items: &[OrderItem]) -> Result<Totals, OrderError> {
         self.settings.pricing.totals(items)
     }

@@ -1,4 +1,6 @@
-//! What the demo shop sells.
+//! What the demo shop sells, and who sells it.
+
+use super::shelves::{audio, garden, kitchen, lighting, stationery, textiles, toys, travel};
 
 /// Sellers: user name, first and last name.
 pub(super) const SELLERS: [(&str, &str, &str); 6] = [
@@ -10,161 +12,105 @@ pub(super) const SELLERS: [(&str, &str, &str); 6] = [
     ("green-balcony", "Ravi", "Menon"),
 ];
 
-/// Something to sell.
-#[derive(Debug, Clone)]
-pub(super) struct Good {
-    pub(super) title: String,
-    pub(super) description: String,
-    pub(super) category: &'static str,
-    pub(super) price_minor: i64,
-    pub(super) stock: u32,
-    /// Shades the picture.
-    pub(super) number: u32,
+/// A category of goods.
+pub(crate) struct Shelf {
+    /// Its name.
+    pub(crate) category: &'static str,
+    /// Whose it is, by the place in [`SELLERS`].
+    pub(crate) seller: usize,
+    /// Wall, light and table of its pictures.
+    pub(crate) light: [u32; 3],
+    /// What stands on it.
+    pub(crate) items: &'static [Item],
 }
 
-/// A category: its name, what is said of its goods, and the goods with their prices in rupees.
-type Shelf = (&'static str, &'static str, [(&'static str, i64); 8]);
+/// What stands on a shelf.
+pub(crate) struct Item {
+    /// What it is called.
+    pub(crate) title: &'static str,
+    /// Its price.
+    pub(crate) rupees: i64,
+    /// How many there are after all past orders.
+    pub(crate) stock: u32,
+    /// Whether it stands on a table, or lies or hangs.
+    pub(crate) stands: bool,
+    /// What is said of it.
+    pub(crate) words: &'static str,
+    /// Its drawing.
+    pub(crate) drawing: &'static str,
+}
 
-const SHELVES: [Shelf; 8] = [
-    (
-        "Lighting",
-        "Warm, even light that is kind to tired eyes.",
-        [
-            ("Brass desk lamp", 2499),
-            ("Paper floor lantern", 3299),
-            ("Clay table lamp", 1899),
-            ("Clip-on reading light", 799),
-            ("Glass pendant light", 2899),
-            ("Rattan ceiling shade", 2199),
-            ("Copper wall sconce", 1599),
-            ("Solar garden lamp", 649),
-        ],
-    ),
-    (
-        "Kitchen",
-        "Made to be used every day, and to look better for it.",
-        [
-            ("Cast iron skillet", 1999),
-            ("Copper water bottle", 1149),
-            ("Stoneware mug, set of four", 1299),
-            ("Walnut chopping board", 1499),
-            ("Steel masala box", 999),
-            ("Pour-over coffee dripper", 1249),
-            ("Cotton apron with pockets", 749),
-            ("Enamel tea kettle", 1799),
-        ],
-    ),
-    (
-        "Stationery",
-        "Paper with a grain that a pen can feel.",
-        [
-            ("Dotted notebook", 349),
-            ("Brass fountain pen", 1899),
-            ("Handmade paper, fifty sheets", 599),
-            ("Linen desk calendar", 449),
-            ("Wax seal set", 899),
-            ("Watercolour pocket tin", 1099),
-            ("Recycled pencil dozen", 199),
-            ("Letterpress greeting cards", 549),
-        ],
-    ),
-    (
-        "Textiles",
-        "Woven by hand, softer with every wash.",
-        [
-            ("Merino wool throw", 3499),
-            ("Block-print bed sheet", 2299),
-            ("Linen cushion cover", 699),
-            ("Handloom cotton towel", 549),
-            ("Quilted table runner", 999),
-            ("Jute door mat", 499),
-            ("Silk scarf in indigo", 1899),
-            ("Kantha stitched quilt", 4299),
-        ],
-    ),
-    (
-        "Audio",
-        "Clear at a whisper, calm at full volume.",
-        [
-            ("Closed-back headphones", 5999),
-            ("Bookshelf speaker pair", 12999),
-            ("Bamboo phone amplifier", 899),
-            ("Portable radio", 2499),
-            ("Vinyl record brush", 699),
-            ("Wireless earbuds", 3499),
-            ("Desktop microphone", 4499),
-            ("Braided audio cable", 599),
-        ],
-    ),
-    (
-        "Garden",
-        "For balconies and back yards alike.",
-        [
-            ("Terracotta planter", 449),
-            ("Brass watering can", 1699),
-            ("Herb seed collection", 299),
-            ("Bamboo trellis", 599),
-            ("Pruning shears", 899),
-            ("Hanging fern basket", 749),
-            ("Compost bin for kitchens", 1299),
-            ("Bird feeder in teak", 1099),
-        ],
-    ),
-    (
-        "Travel",
-        "Packs flat, lasts long, weighs little.",
-        [
-            ("Canvas weekender bag", 3999),
-            ("Leather passport wallet", 1299),
-            ("Quick-dry travel towel", 649),
-            ("Folding backpack", 1499),
-            ("Packing cubes, set of three", 1199),
-            ("Steel lunch tiffin", 899),
-            ("Neck pillow in memory foam", 999),
-            ("Trekking umbrella", 1399),
-        ],
-    ),
-    (
-        "Toys",
-        "Wood, wool and a little imagination.",
-        [
-            ("Channapatna stacking rings", 799),
-            ("Wooden train set", 2199),
-            ("Knitted elephant", 899),
-            ("Story dice", 499),
-            ("Puzzle map of India", 699),
-            ("Spinning tops, pair", 249),
-            ("Shadow puppet theatre", 1599),
-            ("Building blocks in beech", 1799),
-        ],
-    ),
+/// Every shelf.
+const SHELVES: [&Shelf; 8] = [
+    &lighting::SHELF,
+    &kitchen::SHELF,
+    &stationery::SHELF,
+    &textiles::SHELF,
+    &audio::SHELF,
+    &garden::SHELF,
+    &travel::SHELF,
+    &toys::SHELF,
 ];
 
-/// The demo catalogue.
-pub(super) fn all() -> impl Iterator<Item = Good> {
-    let shelved = SHELVES
-        .into_iter()
-        .flat_map(|(category, words, goods)| goods.map(|(title, rupees)| (category, words, title, rupees)));
-    (0_u32..).zip(shelved).map(|(number, (category, words, title, rupees))| Good {
-        title: title.to_owned(),
-        description: format!("{title}. {words}"),
-        category,
-        price_minor: rupees * 100,
-        stock: 5 + number * 7 % 60,
-        number,
-    })
+/// Something to sell.
+#[derive(Clone, Copy)]
+pub(super) struct Good {
+    /// Its words, price and drawing.
+    pub(super) item: &'static Item,
+    /// Where it stands.
+    pub(super) shelf: &'static Shelf,
+}
+
+/// The demo catalogue, the shelves by turns, so that the newest are of all kinds.
+pub(super) fn all() -> Vec<Good> {
+    let rows = SHELVES.iter().map(|shelf| shelf.items.len()).max().unwrap_or(0);
+    let place = |row: usize| SHELVES.iter().filter_map(move |shelf| Some(Good { item: shelf.items.get(row)?, shelf }));
+    (0..rows).flat_map(place).collect()
+}
+
+/// One of any number of goods.
+pub(super) struct Numbered {
+    /// No two have the same.
+    pub(super) title: String,
+    /// What is said of it.
+    pub(super) description: String,
+    /// Its shelf's name.
+    pub(super) category: &'static str,
+    /// Its price.
+    pub(super) price_minor: i64,
 }
 
 /// One of any number of goods, no two with the same title.
-pub(super) fn numbered(number: u32) -> Good {
-    let shelf = &SHELVES[usize::try_from(number % 8).unwrap_or(0)];
-    let (title, rupees) = shelf.2[usize::try_from(number / 8 % 8).unwrap_or(0)];
-    Good {
-        title: format!("{title} no {number}"),
-        description: format!("{title}. {}", shelf.1),
-        category: shelf.0,
-        price_minor: rupees * 100 + i64::from(number % 977),
-        stock: 1_000,
-        number,
+pub(super) fn numbered(number: u32) -> Numbered {
+    let at = usize::try_from(number).unwrap_or(0);
+    let shelf = SHELVES[at % SHELVES.len()];
+    let item = &shelf.items[at / SHELVES.len() % shelf.items.len()];
+    Numbered {
+        title: format!("{} no {number}", item.title),
+        description: format!("{}. {}", item.title, item.words),
+        category: shelf.category,
+        price_minor: item.rupees * 100 + i64::from(number % 977),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_good_is_its_own() {
+        let goods = all();
+        assert_eq!(goods.len(), 64);
+        let titles: HashSet<_> = goods.iter().map(|good| good.item.title).collect();
+        let drawings: HashSet<_> = goods.iter().map(|good| good.item.drawing).collect();
+        assert_eq!((titles.len(), drawings.len()), (64, 64));
+        let numbered: HashSet<_> = (0..200).map(|number| numbered(number).title).collect();
+        assert_eq!(numbered.len(), 200);
+        for good in goods {
+            let sentences = good.item.words.matches(['.', '?', '!']).count();
+            assert!((2..=5).contains(&sentences), "{}: {}", good.item.title, good.item.words);
+        }
     }
 }

@@ -1,45 +1,61 @@
-//! A drawn picture for each demo product: no two look the same, and none is a grey box.
+//! The pictures of the demo's goods, drawn by the program: each good stands in the light of its
+//! shelf, with its shadow.
 
 use anyhow::Result;
-use image::{ImageFormat, Rgb, RgbImage};
+use image::codecs::jpeg::JpegEncoder;
 
-use super::goods::Good;
+use super::{
+    canvas::{Canvas, SIZE, mix},
+    goods::Good,
+    shape::{self, View},
+};
 
-/// Pixels a side.
-const SIZE: u32 = 640;
+/// Fine enough that edges stay clean when the picture is made ready for the shop.
+const QUALITY: u8 = 92;
+/// Where the table begins, as a part of the height.
+const TABLE: f32 = 0.74;
 
-/// Draws a good as a PNG: a soft gradient in its category's hue with rings of its own.
-pub(super) fn draw(good: &Good) -> Result<Vec<u8>> {
-    let hue = f32::from(u16::try_from(good.number * 47 % 360)?);
-    let rings = 3 + u16::try_from(good.number % 5)?;
-    let side = f32::from(u16::try_from(SIZE)?);
-    let pixel = |x: u32, y: u32| {
-        let at = |v: u32| f32::from(u16::try_from(v).unwrap_or(0)) / side;
-        let (x, y) = (at(x), at(y));
-        let from_centre = ((x - 0.5).powi(2) + (y - 0.52).powi(2)).sqrt();
-        let wave = (from_centre * f32::from(rings) * 12.0).cos();
-        let inside = if from_centre < 0.34 { 0.16 * wave + 0.1 } else { 0.0 };
-        hsl(hue + 40.0 * y, 0.52, (0.78 - 0.28 * y + inside).clamp(0.0, 1.0))
-    };
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    RgbImage::from_fn(SIZE, SIZE, pixel).write_to(&mut bytes, ImageFormat::Png)?;
-    Ok(bytes.into_inner())
+/// From which side a good is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// All of it.
+    Front,
+    /// From nearer, and in other light.
+    Near,
 }
 
-fn hsl(hue: f32, saturation: f32, lightness: f32) -> Rgb<u8> {
-    let chroma = saturation * lightness.min(1.0 - lightness);
-    let channel = |n: f32| {
-        let k = (n + hue / 30.0) % 12.0;
-        let value = lightness - chroma * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0);
-        #[expect(
-            clippy::as_conversions,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "in 0..=255"
-        )]
-        {
-            (value.clamp(0.0, 1.0) * 255.0).round() as u8
-        }
+/// Draws a good as a JPEG.
+pub(super) fn draw(good: &Good, side: Side) -> Result<Vec<u8>> {
+    let [wall, glow, table] = good.shelf.light.map(shape::colour);
+    let (wall, glow) = if side == Side::Front { (wall, glow) } else { (glow, wall) };
+    let mut canvas = Canvas::new(|x, y| {
+        let far = ((x - 0.42).powi(2) + (y - 0.36).powi(2)).sqrt();
+        let lit = (1.0 - far / 0.72).clamp(0.0, 1.0);
+        let back = mix(wall, glow, lit * lit * (3.0 - 2.0 * lit));
+        // A soft edge between wall and table.
+        let on_table = ((y - TABLE) / 0.012).clamp(0.0, 1.0);
+        let plane = mix(table, glow, ((y - TABLE) / (1.0 - TABLE)).clamp(0.0, 1.0) * 0.35);
+        if good.item.stands { mix(back, plane, on_table) } else { mix(back, table, (y * y * 0.55).min(1.0)) }
+    });
+    let (width, foot) = if good.item.stands { (0.36, 0.845) } else { (0.30, 0.93) };
+    shadow(&mut canvas, width, foot);
+    let view = match side {
+        Side::Front => View { zoom: 1.0, mirrored: false },
+        Side::Near => View { zoom: 1.32, mirrored: true },
     };
-    Rgb([channel(0.0), channel(8.0), channel(4.0)])
+    shape::draw(&mut canvas, good.item.drawing, view);
+    let mut bytes = Vec::new();
+    canvas.into_image().write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, QUALITY))?;
+    Ok(bytes)
+}
+
+/// A soft shadow below what stands at `foot`.
+fn shadow(canvas: &mut Canvas, width: f32, foot: f32) {
+    let side = f32::from(SIZE);
+    let (x, y, rx, ry) = (0.53 * side, foot * side, width * side, width * 0.16 * side);
+    let around = vec![vec![(x - rx, y - ry), (x + rx, y - ry), (x + rx, y + ry), (x - rx, y + ry)]];
+    canvas.fill(&around, |px, py| {
+        let far = (((px - x) / rx).powi(2) + ((py - y) / ry).powi(2)).sqrt().min(1.0);
+        ([0.14, 0.09, 0.12], 0.42 * (1.0 - far).powi(2))
+    });
 }

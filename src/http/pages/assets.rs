@@ -29,9 +29,11 @@ const FILES: &[(&str, &[u8])] = assets![
     "chat.css",
     "chat.js",
     "checkout.js",
+    "desk.css",
     "favicon.svg",
     "gallery.js",
     "order-live.js",
+    "preview.js",
     "razorpay.js",
     "suggest.js",
 ];

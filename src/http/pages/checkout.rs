@@ -61,12 +61,7 @@ async fn priced(visit: &Visit) -> Result<(Basket, Totals), ApiError> {
     Ok((basket, totals))
 }
 
-async fn page(
-    visit: Visit,
-    status: StatusCode,
-    form: Form,
-    problem: String,
-) -> Result<HttpResponse, ApiError> {
+async fn page(visit: Visit, status: StatusCode, form: Form, problem: String) -> Result<HttpResponse, ApiError> {
     let user = visit.buyer()?.id;
     let (basket, totals) = match priced(&visit).await {
         Ok(priced) => priced,

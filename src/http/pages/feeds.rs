@@ -45,8 +45,7 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     }
     for snapshot in &listed.products {
         let (id, changed) = (snapshot.product.id, snapshot.product.updated_at);
-        let _infallible =
-            writeln!(out, "<url><loc>{origin}/products/{id}</loc><lastmod>{changed}</lastmod></url>");
+        let _infallible = writeln!(out, "<url><loc>{origin}/products/{id}</loc><lastmod>{changed}</lastmod></url>");
     }
     out.push_str("</urlset>\n");
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/xml; charset=utf-8")).body(out))

@@ -39,12 +39,7 @@ pub async fn take_over(visit: &mut Visit) -> Vec<String> {
 }
 
 /// One line; `Some` title when there is less than was chosen.
-async fn one(
-    visit: &Visit,
-    user: UserId,
-    product: ProductId,
-    quantity: u32,
-) -> Result<Option<String>, ApiError> {
+async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> Result<Option<String>, ApiError> {
     let carts = visit.shop.carts()?;
     let have = carts.get(user).await?.cart.quantity_of(product);
     if have >= quantity {

@@ -8,6 +8,7 @@
 //! a page: 4xx, never 5xx.
 
 mod account;
+mod admin;
 pub mod assets;
 pub mod basket;
 pub mod cards;
@@ -20,6 +21,7 @@ pub mod form;
 pub mod format;
 pub mod guest;
 mod home;
+mod listing;
 pub mod mailbox;
 mod merge;
 mod orders;
@@ -27,6 +29,7 @@ pub mod page;
 mod pay;
 pub mod problem;
 mod product;
+mod seller;
 mod session;
 pub mod shop;
 pub mod visit;
@@ -70,4 +73,6 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/orders/{id}").get(orders::show));
     page(config, web::resource("/orders/{id}/cancel").post(orders::cancel));
     page(config, web::resource("/orders/{id}/pay").get(pay::show).post(pay::pay));
+    seller::configure(config);
+    admin::configure(config);
 }

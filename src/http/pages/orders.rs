@@ -3,15 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
-use super::{
-    account::one_line,
-    checkout::path_of,
-    form::Posted,
-    format,
-    page::Page,
-    product::id_of,
-    visit::Visit,
-};
+use super::{account::one_line, checkout::path_of, form::Posted, format, page::Page, product::id_of, visit::Visit};
 use crate::{
     actors::order_saga::Party,
     domain::{

@@ -10,15 +10,7 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{
-    checkout::path_of,
-    edge,
-    form::Posted,
-    format,
-    page::Page,
-    product::id_of,
-    visit::Visit,
-};
+use super::{checkout::path_of, edge, form::Posted, format, page::Page, product::id_of, visit::Visit};
 use crate::{
     actors::order_saga::Party,
     domain::{

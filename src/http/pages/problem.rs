@@ -38,7 +38,9 @@ fn words(error: &ApiError) -> (&'static str, &'static str) {
         409 => ("That did not work out", "Something changed meanwhile. Look again and try once more."),
         413 => ("That is too large", "Send something smaller."),
         429 => ("Too many tries", "Wait a little, then try again."),
-        503 => ("One moment, please", "A part of the shop is busy or away. Nothing is lost; try again in a few seconds."),
+        503 => {
+            ("One moment, please", "A part of the shop is busy or away. Nothing is lost; try again in a few seconds.")
+        }
         500.. => ("Something went wrong on our side", "It has been noted. Try again in a moment."),
         _ => ("We did not understand that", "Check what was entered, or start from the home page."),
     }

@@ -104,7 +104,8 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
     let product = &snapshot.product;
     let (stock, stock_class) = cards::stock(snapshot.stock());
     let mut page = visit.page(product.title.as_str());
-    let about = if product.description.trim().is_empty() { product.title.as_str() } else { product.description.as_str() };
+    let about =
+        if product.description.trim().is_empty() { product.title.as_str() } else { product.description.as_str() };
     page = page.describe(&format!("{} · {about}", format::money(product.price)));
     page.canonical = format!("{}/products/{id}", visit.origin);
     page.picture = product.images.first().map_or_else(String::new, |image| match image.url.starts_with('/') {

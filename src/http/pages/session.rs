@@ -190,13 +190,8 @@ async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Res
     let issued = visit.state().tokens.issue(user.id, user.role, Timestamp::now());
     let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
     visit.set_cookie(tokens::cookie(&token, visit.state().settings.production));
-    visit.user = Some(AuthUser {
-        id: user.id,
-        role: user.role,
-        jti: claims.jti,
-        exp: claims.exp,
-        source: TokenSource::Cookie,
-    });
+    visit.user =
+        Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
     let left_out = merge::take_over(&mut visit).await;
     match left_out.as_slice() {
         [] => visit.say(format!("{greeting}.")),

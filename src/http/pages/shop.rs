@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
 use crate::{
     actors::{
-        accounts::Accounts, cart::Carts, catalogue::Catalogue, order_saga::Orders, payment::Payments,
+        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, order_saga::Orders, payment::Payments,
         seller_dashboard::SellerDashboard,
     },
     http::{error::ApiError, routes::Services},
@@ -52,6 +52,8 @@ asked! {
     payments: Payments;
     /// Sellers' figures.
     dashboard: SellerDashboard;
+    /// What admins look at.
+    office: Office;
 }
 
 impl Shop {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     actors::{
-        accounts::Accounts, cart::Carts, catalogue::Catalogue, order_saga::Orders, payment::Payments,
+        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, order_saga::Orders, payment::Payments,
         seller_dashboard::SellerDashboard, webhook::Webhooks,
     },
     integrations::razorpay::SandboxGateway,
@@ -57,6 +57,8 @@ pub struct Services {
     pub webhooks: Option<Webhooks>,
     /// The sandbox gateway, when it is the one in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
+    /// What admins look at.
+    pub office: Option<Office>,
     /// The embedded mailbox, when it is shown.
     pub mailbox: Option<Arc<dyn MailboxStore>>,
 }
@@ -92,6 +94,8 @@ present! {
     dashboard: SellerDashboard, "seller-dashboard";
     /// Who is told of events.
     webhooks: Webhooks, "notification";
+    /// What admins look at.
+    office: Office, "web";
 }
 
 /// Registers every route.

@@ -5,12 +5,16 @@
 //!
 //! **Invariant:** a token that this node once knew to be dead stays dead.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use parking_lot::{Mutex, RwLock};
 
 use super::shared::SharedDead;
 use crate::{
+    actors::office::BLOCK_PREFIX,
     domain::Timestamp,
     integrations::redis::Redis,
     store::{AccountStore, StoreError},
@@ -30,6 +34,8 @@ pub enum Standing {
 /// The ids of tokens that were ended before their time, until that time.
 pub struct DeadTokens {
     ends: RwLock<HashMap<String, i64>>,
+    /// Users of whom no token is taken, of a process that is alone with its store.
+    blocked: RwLock<HashSet<String>>,
     purge_at: Mutex<usize>,
     shared: Option<Arc<SharedDead>>,
 }
@@ -39,7 +45,7 @@ const PURGE_FROM: usize = 1024;
 
 impl Default for DeadTokens {
     fn default() -> Self {
-        Self { ends: RwLock::default(), purge_at: Mutex::new(PURGE_FROM), shared: None }
+        Self { ends: RwLock::default(), blocked: RwLock::default(), purge_at: Mutex::new(PURGE_FROM), shared: None }
     }
 }
 
@@ -48,9 +54,15 @@ impl DeadTokens {
     /// each ends by itself, in seconds.
     #[must_use]
     pub fn load(stored: impl IntoIterator<Item = (String, i64)>) -> Self {
-        let ends: HashMap<String, i64> = stored.into_iter().collect();
+        let (mut ends, mut blocked) = (HashMap::new(), HashSet::new());
+        for (jti, exp) in stored {
+            match jti.strip_prefix(BLOCK_PREFIX) {
+                Some(user) => drop(blocked.insert(user.to_owned())),
+                None => drop(ends.insert(jti, exp)),
+            }
+        }
         let purge_at = Mutex::new(PURGE_FROM.max(ends.len().saturating_mul(2)));
-        Self { ends: RwLock::new(ends), purge_at, shared: None }
+        Self { ends: RwLock::new(ends), blocked: RwLock::new(blocked), purge_at, shared: None }
     }
 
     /// Of a node that shares its store with others, and perhaps a Redis. Must be called within a
@@ -106,6 +118,36 @@ impl DeadTokens {
             self.insert(jti, exp, Timestamp::now());
         }
         Ok(dead)
+    }
+
+    /// What this node knows of a token of a user, who may be blocked.
+    #[must_use]
+    pub fn standing_of(&self, jti: &str, user: &str) -> Standing {
+        if self.blocked.read().contains(user) { Standing::Dead } else { self.standing(jti) }
+    }
+
+    /// Whether a token was ended, or its user blocked, on whichever node. Of a block on another
+    /// node this one knows after two seconds at most.
+    ///
+    /// # Errors
+    /// As [`DeadTokens::is_dead`].
+    pub async fn is_dead_of(&self, jti: &str, exp: i64, user: &str) -> Result<bool, StoreError> {
+        if self.standing_of(jti, user) == Standing::Dead || self.is_dead(jti, exp).await? {
+            return Ok(true);
+        }
+        match &self.shared {
+            Some(shared) => shared.is_blocked(user).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Takes no token of a user any more, or takes them again; the store knows already.
+    pub fn block(&self, user: &str, blocked: bool) {
+        match (&self.shared, blocked) {
+            (Some(shared), _) => shared.look_again(user),
+            (None, true) => drop(self.blocked.write().insert(user.to_owned())),
+            (None, false) => drop(self.blocked.write().remove(user)),
+        }
     }
 
     /// Whether this node knows that the token was ended.

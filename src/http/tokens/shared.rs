@@ -27,6 +27,7 @@ use tokio::{
 };
 
 use crate::{
+    actors::office::block_key,
     domain::Timestamp,
     integrations::redis::{Redis, RedisError, Session},
     store::{AccountStore, StoreError},
@@ -43,6 +44,9 @@ const STEPS: (Duration, Duration) = (Duration::from_millis(600), Duration::from_
 const CLOCKS_APART: i64 = 30;
 /// How long the store may take to say whether a token is dead, and to list them.
 const STORE_WITHIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+/// How long a user who was not blocked passes for such, and of how many users that is remembered.
+const BLOCKED_FOR: Duration = Duration::from_secs(2);
+const USERS: u64 = 50_000;
 /// Tokens in one message to Redis.
 const AT_ONCE: usize = 500;
 /// The mark of a set that has all dead tokens.
@@ -52,6 +56,8 @@ const COMPLETE: &str = "complete";
 pub(super) struct SharedDead {
     store: Arc<dyn AccountStore>,
     copy: Option<FastCopy>,
+    /// Whether a user is blocked, as the store had it a moment ago.
+    blocked: moka::sync::Cache<String, bool>,
 }
 
 struct FastCopy {
@@ -88,7 +94,7 @@ impl SharedDead {
             in_step: AtomicU64::new(0),
             missing: Notify::new(),
         });
-        let shared = Arc::new(Self { store, copy });
+        let shared = Arc::new(Self { store, copy, blocked: remembered() });
         if shared.copy.is_some() {
             tokio::spawn(keep_in_step(Arc::downgrade(&shared)));
         }
@@ -114,6 +120,23 @@ impl SharedDead {
         }
         counter!("dead_token_store_reads_total").increment(1);
         timeout(STORE_WITHIN.0, self.store.is_dead(jti)).await.unwrap_or(Err(StoreError::Deadline))
+    }
+
+    /// Whether a user is blocked, as the store had it [`BLOCKED_FOR`] ago at most.
+    pub(super) async fn is_blocked(&self, user: &str) -> Result<bool, StoreError> {
+        if let Some(known) = self.blocked.get(user) {
+            return Ok(known);
+        }
+        let key = block_key(user);
+        let asked = self.store.is_dead(&key);
+        let blocked = timeout(STORE_WITHIN.0, asked).await.unwrap_or(Err(StoreError::Deadline))?;
+        self.blocked.insert(user.to_owned(), blocked);
+        Ok(blocked)
+    }
+
+    /// Asks the store about a user at the next look.
+    pub(super) fn look_again(&self, user: &str) {
+        self.blocked.invalidate(user);
     }
 
     /// Adds to the copy what the store has since it was in step, or all if it has none.
@@ -192,6 +215,10 @@ impl FastCopy {
             rest = more;
         }
     }
+}
+
+fn remembered() -> moka::sync::Cache<String, bool> {
+    moka::sync::Cache::builder().max_capacity(USERS).time_to_live(BLOCKED_FOR).build()
 }
 
 async fn list<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

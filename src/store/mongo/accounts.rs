@@ -112,6 +112,6 @@ impl Engine {
     }
 }
 
-fn user(row: &Document) -> Result<User, StoreError> {
+pub(super) fn user(row: &Document) -> Result<User, StoreError> {
     Ok(User { version: codec::count(row, "version")?, ..codec::read(row)? })
 }

@@ -23,6 +23,7 @@ mod import;
 mod indexes;
 mod leases;
 mod mailbox;
+mod office;
 mod orders;
 mod outbox;
 mod payments;
@@ -112,6 +113,7 @@ impl MongoStore {
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
+            office: self.engine.clone(),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),
         }

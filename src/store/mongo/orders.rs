@@ -204,7 +204,7 @@ impl Key {
     }
 }
 
-fn order(row: &Document) -> Result<Order, StoreError> {
+pub(super) fn order(row: &Document) -> Result<Order, StoreError> {
     Ok(Order { version: codec::count(row, "version")?, ..codec::read(row)? })
 }
 

@@ -158,7 +158,7 @@ pub(super) fn report_document(kept: KeptReport) -> Document {
     document
 }
 
-fn payment(row: &Document) -> Result<Payment, StoreError> {
+pub(super) fn payment(row: &Document) -> Result<Payment, StoreError> {
     Ok(Payment { version: codec::count(row, "version")?, ..codec::read(row)? })
 }
 

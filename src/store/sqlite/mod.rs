@@ -17,6 +17,7 @@ mod engine;
 mod export;
 mod inventory;
 mod mailbox;
+mod office;
 mod options;
 mod orders;
 mod outbox;
@@ -88,6 +89,7 @@ impl SqliteStore {
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
+            office: self.engine.clone(),
             shared: None,
             webhooks: self.engine.clone(),
         }

@@ -12,6 +12,7 @@ mod inventory;
 mod mailbox;
 mod make;
 mod mongo;
+mod office;
 mod orders;
 mod outbox;
 mod payments;
@@ -56,6 +57,9 @@ macro_rules! conformance_suite {
                 a_late_echo_of_an_overruled_decision_changes_nothing,
                 held_reservations_expire_and_committed_do_not, two_hundred_buyers_get_fifty_units,
                 calls_on_nothing_are_refused,
+            }
+            office::{
+                admins_page_backwards_through_users_orders_and_payments, a_dead_token_can_be_revived,
             }
             orders::{
                 an_order_is_kept_with_its_events, a_stale_order_is_a_conflict_and_leaves_no_event,

@@ -89,6 +89,28 @@ impl Browser {
         self.post(action, &all).await
     }
 
+    /// Fills in the form of `doc` that goes to `action`, with files as (field, name, bytes).
+    pub async fn upload(
+        &self,
+        doc: &Doc,
+        action: &str,
+        fields: &[(&str, &str)],
+        files: &[(&str, &str, Vec<u8>)],
+    ) -> Doc {
+        let mut form = reqwest::multipart::Form::new();
+        for (name, value) in doc.hidden(action) {
+            form = form.text(name, value);
+        }
+        for (name, value) in fields {
+            form = form.text((*name).to_owned(), (*value).to_owned());
+        }
+        for (field, name, bytes) in files {
+            let part = reqwest::multipart::Part::bytes(bytes.clone()).file_name((*name).to_owned());
+            form = form.part((*field).to_owned(), part);
+        }
+        self.read(self.client.post(format!("{}{action}", self.base)).multipart(form)).await
+    }
+
     pub async fn sign_up(&self, name: &str) -> Doc {
         let form = self.open("/register").await;
         let email = format!("{name}@example.com");

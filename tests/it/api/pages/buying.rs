@@ -38,7 +38,9 @@ async fn somebody_buys_without_javascript() {
     again.has("The last payment failed");
     let order = browser.submit(&again, &action, &[("outcome", "success")]).await;
     assert_eq!((order.order_status().as_str(), order.badge()), ("CONFIRMED", 0));
-    order.has("<span class=\"badge\" data-status=\"CONFIRMED\">Confirmed</span>").has("12 Lake Road, Pune, MH 411001, IN");
+    order
+        .has("<span class=\"badge\" data-status=\"CONFIRMED\">Confirmed</span>")
+        .has("12 Lake Road, Pune, MH 411001, IN");
     order.lacks(">Pay</a>").has("Paid").has("Cancel order");
     assert_eq!(app.stock(&product).await, (3, 0, 3));
 

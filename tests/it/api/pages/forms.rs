@@ -13,7 +13,11 @@ async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
     for field in ["email", "password", "username"] {
         again.has(&format!("id=\"e-{field}\"")).has(&format!("aria-describedby=\"e-{field}\""));
     }
-    again.has("value=\"no &#34;mail&#34;\"").has("value=\"Asha &#38; Ravi\"").lacks("short").lacks("id=\"e-first_name\"");
+    again
+        .has("value=\"no &#34;mail&#34;\"")
+        .has("value=\"Asha &#38; Ravi\"")
+        .lacks("short")
+        .lacks("id=\"e-first_name\"");
     assert_eq!(again.body.matches("type=\"password\"").count(), 1);
 
     browser.sign_up("asha").await;
@@ -34,7 +38,8 @@ async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
     again.has("value=\"12 Lake Road\"").has("id=\"e-city\"").lacks("id=\"e-street\"");
     let kept = browser.submit(&account, "/account/addresses", &ADDRESS).await;
     kept.has("12 Lake Road, Pune, MH 411001, IN").has("Default");
-    let remove = kept.body.split("action=\"").find_map(|rest| rest.split('"').next().filter(|it| it.ends_with("/remove")));
+    let remove =
+        kept.body.split("action=\"").find_map(|rest| rest.split('"').next().filter(|it| it.ends_with("/remove")));
     let gone = browser.submit(&kept, remove.unwrap(), &[]).await;
     gone.lacks("12 Lake Road, Pune").has("None yet");
     app.shutdown().await;

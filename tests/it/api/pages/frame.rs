@@ -69,7 +69,9 @@ async fn assets_are_cached_for_good_and_pages_small() {
 async fn a_page_that_is_not_there_says_so_to_people_and_to_programs() {
     let (app, _) = shop(1).await;
     let browser = Browser::new(&app);
-    for path in ["/nowhere", "/products/665f1f77bcf86cd799439099", "/products/not-an-id", "/products/%ff", "/orders/a/b"] {
+    for path in
+        ["/nowhere", "/products/665f1f77bcf86cd799439099", "/products/not-an-id", "/products/%ff", "/orders/a/b"]
+    {
         let page = browser.get(path).await;
         assert_eq!(page.status, 404, "{path}");
         page.has("We cannot find that").has("role=\"search\"");
@@ -135,7 +137,9 @@ async fn products_are_found_filtered_sorted_and_paged_by_links() {
     assert!(first < last);
     browser.open("/?q=nothing-like-this").await.has("Nothing matches that").has("value=\"nothing-like-this\"");
     browser.open("/?minprice=9&maxprice=1").await.has("id=\"price-error\"");
-    for odd in ["/?page=0", "/?page=-1", "/?page=99999999999999999999", "/?sort=x&minprice=x&maxprice=1e9", "/?q=%ff&&==&q"] {
+    for odd in
+        ["/?page=0", "/?page=-1", "/?page=99999999999999999999", "/?sort=x&minprice=x&maxprice=1e9", "/?q=%ff&&==&q"]
+    {
         browser.open(odd).await;
     }
     let found = until_listed(&browser, "/?q=thing+07", "Thing 07").await;
@@ -165,12 +169,16 @@ async fn hostile_input_gets_an_answer_for_people() {
         let answer = browser.post("/cart", &[("csrf", &token), ("product", id), ("quantity", "1")]).await;
         assert_eq!(answer.status, 404, "{id}");
     }
-    for cookie in ["visit=x; guest_cart=y; flash=z; seen=..", "guest_cart=é; token=a.b.c", "=;;==", &"a=b; ".repeat(500)] {
+    for cookie in
+        ["visit=x; guest_cart=y; flash=z; seen=..", "guest_cart=é; token=a.b.c", "=;;==", &"a=b; ".repeat(500)]
+    {
         let asked = app.client.get(format!("{}/cart", app.base)).header("accept", "text/html");
         let asked = asked.header("cookie", reqwest::header::HeaderValue::from_bytes(cookie.as_bytes()).unwrap());
         assert_eq!(asked.send().await.unwrap().status(), 200, "{cookie}");
     }
-    for (media, body) in [("application/json", "{}"), ("text/plain", ""), ("multipart/form-data; boundary=x", "--x\r\n")] {
+    for (media, body) in
+        [("application/json", "{}"), ("text/plain", ""), ("multipart/form-data; boundary=x", "--x\r\n")]
+    {
         let asked = app.client.post(format!("{}/login", app.base)).header("content-type", media).body(body);
         let status = asked.send().await.unwrap().status().as_u16();
         assert!((400..500).contains(&status), "{media}: {status}");

@@ -83,7 +83,10 @@ async fn a_script_adds_to_the_cart_and_gets_the_count() {
             browser.script("/cart", &fields, &json).await
         }
     };
-    assert_eq!(client("2", token.clone()).await, (200, serde_json::json!({"count": 2, "message": "Added to your cart"})));
+    assert_eq!(
+        client("2", token.clone()).await,
+        (200, serde_json::json!({"count": 2, "message": "Added to your cart"}))
+    );
     let (status, body) = client("9", token.clone()).await;
     assert_eq!((status, &body["available"]), (409, &serde_json::json!(5)));
     let (status, body) = client("none", token).await;

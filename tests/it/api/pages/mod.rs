@@ -1,10 +1,12 @@
 //! The web shop as somebody without JavaScript uses it, and as somebody who means harm does.
 
+mod admin;
 mod browser;
 mod buying;
 mod forms;
 mod frame;
 mod guests;
+mod seller;
 
 use browser::{Browser, Doc, encode};
 

@@ -1,0 +1,291 @@
+//! The demo's past: orders of the last thirty days, so that there is something to see in the
+//! dashboards.
+//!
+//! They are made by the rules of the domain with times that are past, and stock and money move
+//! by the services that move them otherwise. One event tells of each order, so that figures
+//! agree and nobody gets a mail about it.
+//!
+//! **Invariant:** what these orders sold was on the shelf on top of what is to be left.
+
+use anyhow::{Context, Result};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::SignedDuration;
+
+use super::{Stage, account, goods::Good};
+use crate::{
+    actors::{order_saga::Orders, payment::RefundRequest},
+    domain::{
+        Timestamp,
+        event::{Envelope, Event},
+        ids::{OrderId, PaymentId, UserId, first_id_of},
+        money::Money,
+        order::{CancelCause, NewOrder, Order, OrderItem, OrderPayment, SagaStep, Shipment},
+        payment::Payment,
+        product::Product,
+        user::{Contact, PostalAddress, Role},
+    },
+    integrations::razorpay::{Outcome, PaymentGateway, SandboxGateway},
+};
+
+/// How many orders there are.
+const ORDERS: u32 = 44;
+/// Over how many hours.
+const HOURS: u32 = 30 * 24;
+/// Those who bought beside the buyer whose account is told.
+const CUSTOMERS: [(&str, &str, &str); 3] =
+    [("anita-d", "Anita", "Desai"), ("karan-s", "Karan", "Singh"), ("lakshmi-p", "Lakshmi", "Pillai")];
+/// Above every version that a cart comes to: one version of a cart makes one order.
+const CART_VERSIONS_FROM: u64 = 1 << 40;
+/// How many orders are written at once.
+const AT_ONCE: usize = 8;
+/// The payment window that they had.
+const WINDOW: SignedDuration = SignedDuration::from_mins(15);
+/// From placing to paying, to shipping, to arriving.
+const PAID_AFTER: SignedDuration = SignedDuration::from_mins(4);
+const SHIPPED_AFTER: SignedDuration = SignedDuration::from_hours(22);
+const DELIVERED_AFTER: SignedDuration = SignedDuration::from_hours(80);
+
+/// How an order of the past went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Confirmed,
+    Shipped,
+    Delivered,
+    Cancelled,
+}
+
+/// An order of the past.
+#[derive(Debug, Clone)]
+struct PastOrder {
+    number: u32,
+    buyer: usize,
+    hours_ago: u32,
+    /// Which good, and how many.
+    lines: Vec<(usize, u32)>,
+    end: End,
+}
+
+/// What was bought, the same each time.
+pub(super) struct Plan(Vec<PastOrder>);
+
+impl Plan {
+    /// Spreads the orders over the time and the goods, with more of late and of some goods.
+    pub(super) fn of(goods: &[Good]) -> Self {
+        let mut dice = Dice(7);
+        let orders = (0..ORDERS).map(|number| {
+            // More of late: the square of an even spread.
+            let spread = (ORDERS - number) * (ORDERS - number) * HOURS / (ORDERS * ORDERS);
+            let hours_ago = spread.max(2) + dice.below(2);
+            let mut lines: Vec<(usize, u32)> = vec![];
+            for _ in 0..=dice.below(3) {
+                let good = dice.good(goods.len());
+                if lines.iter().all(|line| line.0 != good) {
+                    lines.push((good, 1 + dice.below(3)));
+                }
+            }
+            let end = match hours_ago {
+                _ if number % 10 == 6 => End::Cancelled,
+                150.. => End::Delivered,
+                48.. => End::Shipped,
+                _ => End::Confirmed,
+            };
+            let buyer = usize::try_from(number).unwrap_or(0) % (CUSTOMERS.len() + 1);
+            PastOrder { number, buyer, hours_ago, lines, end }
+        });
+        Self(orders.collect())
+    }
+
+    /// How many units of a good were sold.
+    pub(super) fn sold(&self, good: usize) -> u32 {
+        let sold = self.0.iter().filter(|order| order.end != End::Cancelled).flat_map(|order| &order.lines);
+        sold.filter(|line| line.0 == good).map(|line| line.1).sum()
+    }
+}
+
+/// Numbers that look thrown and are the same each time.
+struct Dice(u32);
+
+impl Dice {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 16) % limit.max(1)
+    }
+
+    /// One of the first two thirds of the goods twice as often as one of the others; every other
+    /// time one of the first shelf, whose seller's account is told.
+    fn good(&mut self, goods: usize) -> usize {
+        let count = u32::try_from(goods).unwrap_or(1);
+        let any = if self.below(3) == 0 { self.below(count) } else { self.below(count * 2 / 3) };
+        let one = if self.below(2) == 0 { any - any % 8 } else { any };
+        usize::try_from(one).unwrap_or(0)
+    }
+}
+
+/// Where goods go: the address of the buyer, or of a customer.
+pub(super) fn address(of: usize) -> PostalAddress {
+    let (street, city, state, zip) = match of % 4 {
+        0 => ("14 Lake View Road", "Kochi", "Kerala", "682011"),
+        1 => ("7 Carter Road", "Mumbai", "Maharashtra", "400050"),
+        2 => ("22 Sector 8", "Chandigarh", "Punjab", "160009"),
+        _ => ("3 East Car Street", "Madurai", "Tamil Nadu", "625001"),
+    };
+    PostalAddress {
+        street: street.to_owned(),
+        city: city.to_owned(),
+        state: state.to_owned(),
+        country: "India".to_owned(),
+        zip: zip.to_owned(),
+    }
+}
+
+/// Writes the past; nothing where this process does not serve what it needs, or where a real
+/// gateway takes the money.
+pub(super) async fn write(
+    stage: &Stage<'_>,
+    plan: &Plan,
+    products: &[Product],
+    buyer: UserId,
+    tell: &dyn Fn(&str),
+) -> Result<()> {
+    let services = stage.services;
+    let (Some(orders), Some(payments), Some(sandbox)) = (&services.orders, &services.payments, &services.sandbox)
+    else {
+        return Ok(());
+    };
+    let mut contacts = vec![contact(stage, buyer).await?];
+    for (username, first, last) in CUSTOMERS {
+        let user = account(services, username, first, last, Role::User).await?;
+        contacts.push(contact(stage, user).await?);
+    }
+    let past = Past { stage, orders, sandbox, products, contacts: &contacts, now: Timestamp::now() };
+    let made: Vec<Option<PaymentId>> =
+        stream::iter(&plan.0).map(|order| past.write(order)).buffered(AT_ONCE).try_collect().await?;
+    // One buyer got some of her money back.
+    if let Some(payment) = made.into_iter().flatten().next() {
+        let amount = Some(Money::new(20_000, payments.currency_of(payment).await?));
+        let reason = Some("arrived with a scratch".to_owned());
+        payments.refund(RefundRequest { payment, amount, reason, key: None }).await?;
+    }
+    tell(&format!("demo: {} orders of the last 30 days", plan.0.len()));
+    Ok(())
+}
+
+async fn contact(stage: &Stage<'_>, user: UserId) -> Result<Contact> {
+    let user = stage.services.accounts()?.user(user).await?;
+    Ok(user.context("an account of the demo is gone")?.contact())
+}
+
+struct Past<'a> {
+    stage: &'a Stage<'a>,
+    orders: &'a Orders,
+    sandbox: &'a SandboxGateway,
+    products: &'a [Product],
+    contacts: &'a [Contact],
+    now: Timestamp,
+}
+
+impl Past<'_> {
+    /// Writes one order as it is now, and returns its payment.
+    async fn write(&self, past: &PastOrder) -> Result<Option<PaymentId>> {
+        let hours = |hours: u32| SignedDuration::from_hours(i64::from(hours));
+        let minutes = SignedDuration::from_mins(i64::from(past.number * 17 % 60));
+        let placed = self.now.saturating_sub(hours(past.hours_ago).saturating_add(minutes))?;
+        let mut order = self.placed(past, placed)?;
+        let inventory = self.stage.services.inventory()?;
+        if past.end == End::Cancelled {
+            let ended = placed.saturating_add(WINDOW)?;
+            order.cancel(CancelCause::Expired, Some("expired".to_owned()), ended)?;
+            inventory.release(order.id, None).await?;
+            order.step_done(SagaStep::ReleaseStock, ended);
+            self.insert(&order).await?;
+            return Ok(None);
+        }
+        inventory.reserve(order.id, order.stock_lines()).await?;
+        inventory.commit(order.id, None).await?;
+        let payment = self.paid(&mut order, &self.contacts[past.buyer], placed.saturating_add(PAID_AFTER)?).await?;
+        let tracking = format!("IN{:09}", 300_000_017 + u64::from(past.number) * 7_919);
+        if past.end != End::Confirmed {
+            order.ship(None, Some(&tracking), placed.saturating_add(SHIPPED_AFTER)?)?;
+        }
+        if past.end == End::Delivered {
+            order.deliver(None, None, placed.saturating_add(DELIVERED_AFTER)?)?;
+        }
+        self.insert(&order).await?;
+        let told = Payment { version: 1, ..payment.clone() };
+        let created = Envelope::new(Event::PaymentCreated(told), self.now);
+        self.stage.stores.payments.save(&payment, &[created]).await?;
+        Ok(Some(payment.id))
+    }
+
+    fn placed(&self, past: &PastOrder, placed: Timestamp) -> Result<Order> {
+        let item = |&(good, quantity): &(usize, u32)| {
+            let product = &self.products[good];
+            OrderItem {
+                product: product.id,
+                title: product.title.clone(),
+                seller: product.seller,
+                quantity,
+                price: product.price,
+                shipment: Shipment::Waiting,
+                tracking_number: None,
+            }
+        };
+        let new = NewOrder {
+            id: OrderId::from_bytes(id_of(placed, OrderId::generate().bytes())),
+            user: self.contacts[past.buyer].user,
+            items: past.lines.iter().map(item).collect(),
+            shipping_address: Some(address(past.buyer)),
+            cart_version: CART_VERSIONS_FROM + u64::from(past.number),
+            window: WINDOW,
+        };
+        let mut order = Order::place(new, &self.orders.pricing(), placed)?;
+        // There never was a cart.
+        order.step_done(SagaStep::EmptyCart, placed);
+        Ok(order)
+    }
+
+    /// Takes the money by the sandbox, whose books are the other side of the ledger.
+    async fn paid(&self, order: &mut Order, contact: &Contact, at: Timestamp) -> Result<Payment> {
+        let gateway_order = self.sandbox.create_order(order.id, order.total).await?;
+        let paid = self.sandbox.pay(&gateway_order, Outcome::Success).await?;
+        let mut payment = Payment::open(order.id, contact.clone(), gateway_order, order.total, order.created_at);
+        payment.id = PaymentId::from_bytes(id_of(at, payment.id.bytes()));
+        payment.capture(&paid.payment_id, order.total, at);
+        order.confirm(OrderPayment { id: payment.id, payment_id: paid.payment_id, at }, at)?;
+        payment.settle(at);
+        Ok(payment)
+    }
+
+    async fn insert(&self, order: &Order) -> Result<()> {
+        let told = Order { version: 1, ..order.clone() };
+        let created = Envelope::new(Event::OrderCreated(told), self.now);
+        self.stage.stores.orders.insert(order, None, &[created]).await?;
+        Ok(())
+    }
+}
+
+/// An id as if made at `time`: lists are in the order of ids.
+fn id_of(time: Timestamp, made: [u8; 12]) -> [u8; 12] {
+    let mut bytes = first_id_of(time).bytes();
+    bytes[4..].copy_from_slice(&made[4..]);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::goods, *};
+
+    #[test]
+    fn the_past_has_orders_of_every_kind_and_leaves_the_stock_that_is_to_be_left() {
+        let goods = goods::all();
+        let plan = Plan::of(&goods);
+        for end in [End::Confirmed, End::Shipped, End::Delivered, End::Cancelled] {
+            assert!(plan.0.iter().filter(|order| order.end == end).count() >= 3, "{end:?}");
+        }
+        assert!(plan.0.iter().all(|order| order.hours_ago < HOURS + 24 && !order.lines.is_empty()));
+        let of_first = plan.0.iter().filter(|order| order.lines.iter().any(|line| line.0 % 8 == 0)).count();
+        assert!(of_first > 15, "{of_first}");
+        let ids = (id_of(Timestamp::UNIX_EPOCH, [9; 12]), id_of(Timestamp::UNIX_EPOCH, [8; 12]));
+        assert!(ids.0 > ids.1 && ids.0[..4] == [0; 4]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Messages that no consumer could handle, and another try for them.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use crate::{
+    actors::office::{DeadMessage, OfficeError},
+    http::{
+        error::ApiError,
+        pages::{form::Posted, format, page::Page, visit::Visit},
+    },
+};
+
+struct Row {
+    id: String,
+    name: String,
+    queue: String,
+    at: String,
+    attempts: u64,
+    reason: String,
+    place: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "admin/dead.html")]
+struct DeadPage {
+    page: Page,
+    rows: Vec<Row>,
+    trouble: String,
+}
+
+fn row(message: DeadMessage) -> Row {
+    Row {
+        id: message.id,
+        name: message.name,
+        queue: message.queue,
+        at: message.at.map_or_else(String::new, format::moment),
+        attempts: message.attempts,
+        reason: message.reason,
+        place: if message.at_broker { "broker" } else { "outbox" },
+    }
+}
+
+/// The list.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn list(visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let (rows, trouble) = match visit.shop.office()?.dead().await {
+        Ok(dead) => (dead.into_iter().map(row).collect(), String::new()),
+        Err(error @ OfficeError::Broker(_)) => (vec![], error.to_string()),
+        Err(OfficeError::Store(error)) => return Err(error.into()),
+    };
+    let view = DeadPage { page: visit.page("Dead messages"), rows, trouble };
+    visit.ok(&view)
+}
+
+/// Lets one be tried again.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn replay(Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let at_broker = form.text("place") == "broker";
+    match visit.shop.office()?.replay(form.text("id"), at_broker).await {
+        Ok(0) => visit.warn("There is no such message any more."),
+        Ok(_) => visit.say("The message is tried again."),
+        Err(error @ OfficeError::Broker(_)) => visit.warn(format!("That did not work: {error}.")),
+        Err(OfficeError::Store(error)) => return Err(error.into()),
+    }
+    Ok(visit.go("/admin/dead"))
+}

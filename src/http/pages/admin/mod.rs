@@ -1,0 +1,40 @@
+//! The pages of those who run the marketplace: how it is, users, orders, payments, dead messages.
+//!
+//! **Invariant:** every page here asks for the role `admin` first; what it shows is read from the
+//! real thing when it is asked for, and what it changes goes through the service that owns it.
+
+mod dead;
+mod orders;
+mod overview;
+mod payments;
+mod users;
+
+use actix_web::web::{self, ServiceConfig};
+
+use super::page;
+
+/// Rows of a page of a list.
+const PER_PAGE: u32 = 25;
+
+/// Registers the pages.
+pub fn configure(config: &mut ServiceConfig) {
+    page(config, web::resource("/admin").get(overview::show));
+    page(config, web::resource("/admin/users").get(users::list));
+    page(config, web::resource("/admin/users/{id}/{step}").post(users::step));
+    page(config, web::resource("/admin/orders").get(orders::list));
+    page(config, web::resource("/admin/payments").get(payments::list));
+    page(config, web::resource("/admin/payments/{id}/refund").post(payments::refund));
+    page(config, web::resource("/admin/dead").get(dead::list));
+    page(config, web::resource("/admin/dead/replay").post(dead::replay));
+}
+
+/// The link to older rows: one more was read than is shown.
+fn older<T>(rows: &mut Vec<T>, path: &str, id: impl Fn(&T) -> String) -> String {
+    let shown = usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
+    if rows.len() <= shown {
+        return String::new();
+    }
+    rows.truncate(shown);
+    let and = if path.contains('?') { '&' } else { '?' };
+    rows.last().map_or_else(String::new, |last| format!("{path}{and}before={}", id(last)))
+}

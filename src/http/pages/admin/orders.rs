@@ -1,0 +1,84 @@
+//! All orders, by status.
+
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::{PER_PAGE, older};
+use crate::{
+    domain::{
+        ids::OrderId,
+        order::{Order, OrderStatus},
+    },
+    http::{
+        error::ApiError,
+        pages::{format, listing::asked, page::Page, visit::Visit},
+    },
+};
+
+struct Choice {
+    url: String,
+    label: &'static str,
+    current: bool,
+}
+
+struct Row {
+    id: String,
+    placed: String,
+    status: &'static str,
+    word: &'static str,
+    buyer: String,
+    items: String,
+    total: String,
+    /// Steps that are still to be done, and when.
+    todo: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/orders.html")]
+struct OrdersPage {
+    page: Page,
+    choices: Vec<Choice>,
+    rows: Vec<Row>,
+    older: String,
+}
+
+fn row(order: &Order) -> Row {
+    let items = order.items.iter().map(|item| format!("{} × {}", item.quantity, item.title));
+    let todo = order.saga.todo.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(", ");
+    Row {
+        id: order.id.to_hex(),
+        placed: format::moment(order.created_at),
+        status: order.status.as_str(),
+        word: format::order_status(order.status),
+        buyer: order.user.to_hex(),
+        items: items.collect::<Vec<_>>().join(", "),
+        total: format::money(order.total),
+        todo: match order.saga.due_at {
+            Some(due) if !todo.is_empty() => format!("{todo} ({})", format::moment(due)),
+            _ => todo,
+        },
+    }
+}
+
+/// The list, newest first.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let status = OrderStatus::from_word(&asked(&req, "status"));
+    let before: Option<OrderId> = asked(&req, "before").parse().ok();
+    let mut orders = visit.shop.office()?.orders(status, before, PER_PAGE + 1).await?;
+    let here =
+        status.map_or_else(|| "/admin/orders".to_owned(), |one| format!("/admin/orders?status={}", one.as_str()));
+    let older = older(&mut orders, &here, |order| order.id.to_hex());
+    let all = Choice { url: "/admin/orders".into(), label: "All", current: status.is_none() };
+    let of = OrderStatus::ALL.map(|one| Choice {
+        url: format!("/admin/orders?status={}", one.as_str()),
+        label: format::order_status(one),
+        current: status == Some(one),
+    });
+    let choices = std::iter::once(all).chain(of).collect();
+    let view = OrdersPage { page: visit.page("All orders"), choices, rows: orders.iter().map(row).collect(), older };
+    visit.ok(&view)
+}

@@ -1,0 +1,106 @@
+//! Users: who they are, and who may not come in.
+
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use askama::Template;
+
+use super::{PER_PAGE, older};
+use crate::{
+    domain::{
+        ids::UserId,
+        user::{Role, User},
+    },
+    http::{
+        error::ApiError,
+        pages::{form::Posted, format, listing::asked, page::Page, visit::Visit},
+    },
+};
+
+struct Row {
+    id: String,
+    username: String,
+    name: String,
+    email: String,
+    role: &'static str,
+    since: String,
+    blocked: bool,
+    /// Whether it can be blocked here.
+    may_block: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin/users.html")]
+struct UsersPage {
+    page: Page,
+    q: String,
+    rows: Vec<Row>,
+    older: String,
+    first: bool,
+}
+
+async fn row(visit: &Visit, user: User) -> Result<Row, ApiError> {
+    Ok(Row {
+        blocked: visit.shop.office()?.is_blocked(user.id).await?,
+        id: user.id.to_hex(),
+        name: format!("{} {}", user.full_name.first_name, user.full_name.last_name).trim().to_owned(),
+        username: user.username,
+        email: user.email,
+        role: user.role.as_str(),
+        since: format::day(user.created_at),
+        may_block: matches!(user.role, Role::User | Role::Seller),
+    })
+}
+
+/// The list, newest first, or who is looked for.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let q = asked(&req, "q");
+    let before: Option<UserId> = asked(&req, "before").parse().ok();
+    let office = visit.shop.office()?;
+    let (users, older) = if q.is_empty() {
+        let mut users = office.users(before, PER_PAGE + 1).await?;
+        let older = older(&mut users, "/admin/users", |user| user.id.to_hex());
+        (users, older)
+    } else {
+        (office.find_user(&q).await?.into_iter().collect(), String::new())
+    };
+    let mut rows = Vec::with_capacity(users.len());
+    for user in users {
+        rows.push(row(&visit, user).await?);
+    }
+    let view = UsersPage { page: visit.page("Users"), q, rows, older, first: before.is_none() };
+    visit.ok(&view)
+}
+
+/// Blocks a user, or lets her in again.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn step(path: Path<(String, String)>, Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let (id, step) = path.into_inner();
+    let id: UserId = id.parse().map_err(|_| ApiError::NotFound("user"))?;
+    let office = visit.shop.office()?.clone();
+    let user = office.find_user(&id.to_hex()).await?.ok_or(ApiError::NotFound("user"))?;
+    let blocked = match step.as_str() {
+        "block" => true,
+        "unblock" => false,
+        _ => return Err(ApiError::NotFound("page")),
+    };
+    if user.role == Role::Admin {
+        visit.warn("An admin cannot be blocked here.");
+        return Ok(visit.go("/admin/users"));
+    }
+    if blocked {
+        office.block(id).await?;
+    } else {
+        office.unblock(id).await?;
+    }
+    visit.state().dead_tokens.block(&id.to_hex(), blocked);
+    tracing::info!(user.id = %id, blocked, "an admin blocked a user or let her in again");
+    let told = if blocked { "is blocked and logged out everywhere" } else { "may come in again" };
+    visit.say(format!("{} {told}.", user.username));
+    Ok(visit.go("/admin/users"))
+}

@@ -1,0 +1,130 @@
+//! `/seller`: sales, revenue, what sold best, what runs low, what is to be shipped.
+
+use actix_web::HttpResponse;
+use askama::Template;
+use jiff::{SignedDuration, tz::TimeZone};
+
+use super::{
+    chart::Chart,
+    orders::{self, OrderLine},
+};
+use crate::{
+    domain::{Timestamp, ids::UserId, money::Currency, order::OrderStatus},
+    http::{
+        error::ApiError,
+        pages::{format, page::Page, visit::Visit},
+    },
+    store::dashboard::Range,
+};
+
+/// Over how many days.
+const DAYS: i64 = 30;
+/// What counts as low.
+pub(super) const LOW: i64 = 5;
+/// How many products are looked through for low stock.
+const LOOKED_AT: u32 = 500;
+/// How many rows each list has.
+const ROWS: usize = 8;
+
+struct Figure {
+    label: &'static str,
+    value: String,
+    note: String,
+}
+
+struct Top {
+    url: String,
+    title: String,
+    sold: String,
+    revenue: String,
+}
+
+struct Low {
+    url: String,
+    title: String,
+    stock: i64,
+}
+
+#[derive(Template)]
+#[template(path = "seller/desk.html")]
+struct DeskPage {
+    page: Page,
+    name: String,
+    figures: Vec<Figure>,
+    chart: Chart,
+    top: Vec<Top>,
+    low: Vec<Low>,
+    to_ship: Vec<OrderLine>,
+    nothing_sold: bool,
+}
+
+/// The page.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
+    let seller = visit.seller()?.id;
+    let now = Timestamp::now();
+    let from = now.saturating_sub(SignedDuration::from_hours(DAYS * 24)).ok();
+    let metrics = visit.shop.dashboard()?.metrics(seller, Range { from, to: None }).await?;
+    let currency = metrics.revenue.first().map_or(Currency::Inr, |money| money.currency());
+    let revenue: Vec<String> = metrics.revenue.iter().map(|money| format::money(*money)).collect();
+    let of = |status| metrics.orders_by_status.iter().find(|row| row.0 == status).map_or(0, |row| row.1);
+    let open = orders::to_ship(&visit, seller, ROWS).await?;
+    let figures = vec![
+        Figure { label: "Revenue", value: or_nothing(&revenue, currency), note: "without tax and shipping".into() },
+        Figure { label: "Units sold", value: format::count(metrics.sales), note: format!("in {DAYS} days") },
+        Figure {
+            label: "Orders to ship",
+            value: format::count(of(OrderStatus::Confirmed)),
+            note: "paid and waiting".into(),
+        },
+        Figure {
+            label: "On their way",
+            value: format::count(of(OrderStatus::Shipped)),
+            note: format!("{} delivered", format::count(of(OrderStatus::Delivered))),
+        },
+    ];
+    let top = metrics.top_products.iter().take(ROWS).map(|product| Top {
+        url: format!("/seller/products/{}", product.id),
+        title: product.title.clone(),
+        sold: format::count(product.sold),
+        revenue: format::money(product.revenue),
+    });
+    let view = DeskPage {
+        name: visit.name.clone(),
+        figures,
+        chart: Chart::draw(&metrics.daily, currency, now.to_zoned(TimeZone::UTC).date(), DAYS),
+        top: top.collect(),
+        low: low(&visit, seller).await?,
+        to_ship: open,
+        nothing_sold: metrics.sales == 0,
+        page: visit.page("Your shop"),
+    };
+    visit.ok(&view)
+}
+
+fn or_nothing(revenue: &[String], currency: Currency) -> String {
+    match revenue {
+        [] => format::money(crate::domain::money::Money::zero(currency)),
+        some => some.join(" + "),
+    }
+}
+
+/// Products of which little is left, the least first.
+async fn low(visit: &Visit, seller: UserId) -> Result<Vec<Low>, ApiError> {
+    let listed = visit.shop.catalogue()?.of_seller(seller, 0, LOOKED_AT).await?;
+    let mut low: Vec<Low> = listed
+        .products
+        .iter()
+        .filter(|product| product.stock() <= LOW)
+        .map(|snapshot| Low {
+            url: format!("/seller/products/{}", snapshot.product.id),
+            title: snapshot.product.title.clone(),
+            stock: snapshot.stock().max(0),
+        })
+        .collect();
+    low.sort_by_key(|product| product.stock);
+    low.truncate(ROWS);
+    Ok(low)
+}

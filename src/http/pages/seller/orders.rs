@@ -1,0 +1,169 @@
+//! A seller's orders: those to ship, all of them, and the steps on their way.
+
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use askama::Template;
+
+use crate::{
+    actors::order_saga::Party,
+    domain::{
+        ids::{OrderId, UserId},
+        money::Money,
+        order::{Order, OrderStatus, Shipment},
+    },
+    http::{
+        error::ApiError,
+        pages::{form::Posted, format, page::Page, visit::Visit},
+    },
+};
+
+use super::super::listing::{Pager, page_of};
+
+/// Orders of a page.
+const PER_PAGE: u32 = 20;
+/// How many of the newest orders are looked through for those to ship.
+const LOOKED_AT: u32 = 100;
+/// The longest tracking number.
+const TRACKING_MAX: usize = 100;
+
+/// A line of an order.
+pub(super) struct Item {
+    pub(super) title: String,
+    pub(super) quantity: u32,
+    pub(super) price: String,
+}
+
+/// An order, as far as it is this seller's.
+pub(super) struct OrderLine {
+    pub(super) id: String,
+    pub(super) short: String,
+    pub(super) placed: String,
+    pub(super) status: &'static str,
+    pub(super) word: &'static str,
+    pub(super) items: Vec<Item>,
+    pub(super) sum: String,
+    pub(super) address: Vec<String>,
+    pub(super) tracking: String,
+    pub(super) can_ship: bool,
+    pub(super) can_deliver: bool,
+    pub(super) no_address: bool,
+}
+
+impl OrderLine {
+    fn of(order: &Order, seller: UserId) -> Self {
+        let own: Vec<_> = order.items.iter().filter(|item| item.seller == seller).collect();
+        let sum = Money::sum(own.iter().filter_map(|item| item.price.times(item.quantity).ok())).ok().flatten();
+        let moving = matches!(order.status, OrderStatus::Confirmed | OrderStatus::Shipped);
+        let waits = own.iter().any(|item| item.shipment == Shipment::Waiting);
+        let address = order.shipping_address.as_ref().map(|to| {
+            vec![to.street.clone(), format!("{} {}", to.city, to.zip), format!("{}, {}", to.state, to.country)]
+        });
+        let id = order.id.to_hex();
+        Self {
+            short: id.get(16..).unwrap_or_default().to_uppercase(),
+            id,
+            placed: format::moment(order.created_at),
+            status: order.status.as_str(),
+            word: format::order_status(order.status),
+            sum: sum.map_or_else(String::new, format::money),
+            no_address: address.is_none(),
+            address: address.unwrap_or_default(),
+            tracking: own.iter().find_map(|item| item.tracking_number.clone()).unwrap_or_default(),
+            can_ship: moving && waits,
+            can_deliver: moving && !waits && own.iter().any(|item| item.shipment == Shipment::Shipped),
+            items: own
+                .iter()
+                .map(|item| Item {
+                    title: item.title.clone(),
+                    quantity: item.quantity,
+                    price: format::money(item.price),
+                })
+                .collect(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "seller/orders.html")]
+struct OrdersPage {
+    page: Page,
+    orders: Vec<OrderLine>,
+    pager: Pager,
+}
+
+/// The orders that wait to be shipped, the oldest first, at most `most`.
+pub(super) async fn to_ship(visit: &Visit, seller: UserId, most: usize) -> Result<Vec<OrderLine>, ApiError> {
+    let rows = visit.shop.dashboard()?.orders(seller, 0, LOOKED_AT).await?.rows;
+    let mut waiting = Vec::new();
+    for row in rows.iter().rev().filter(|row| row.status == OrderStatus::Confirmed) {
+        if waiting.len() == most {
+            break;
+        }
+        // The dashboard may lag; the order itself does not.
+        match visit.shop.orders()?.get(row.id, Party::Seller(seller)).await {
+            Ok(order) => waiting.push(OrderLine::of(&order, seller)),
+            Err(error) => tracing::warn!(order.id = %row.id, %error, "an order of the dashboard cannot be shown"),
+        }
+    }
+    waiting.retain(|order| order.can_ship);
+    Ok(waiting)
+}
+
+/// All orders with something of this seller's, newest first.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let seller = visit.seller()?.id;
+    let number = page_of(&req);
+    let skip = u64::from(number - 1) * u64::from(PER_PAGE);
+    let found = visit.shop.dashboard()?.orders(seller, skip, PER_PAGE).await?;
+    let mut orders = Vec::with_capacity(found.rows.len());
+    for row in &found.rows {
+        if let Ok(order) = visit.shop.orders()?.get(row.id, Party::Seller(seller)).await {
+            orders.push(OrderLine::of(&order, seller));
+        }
+    }
+    let pager = Pager::new("/seller/orders", &[], number, PER_PAGE, found.total);
+    let view = OrdersPage { page: visit.page("Your orders"), orders, pager };
+    visit.ok(&view)
+}
+
+/// Marks a seller's lines as shipped or delivered.
+///
+/// # Errors
+/// 401, 403, 404, 503; what the order's state does not allow is told on the page that follows.
+pub async fn step(
+    req: HttpRequest,
+    path: Path<(String, String)>,
+    Posted { mut visit, form }: Posted,
+) -> Result<HttpResponse, ApiError> {
+    let seller = visit.seller()?.id;
+    let (id, step) = path.into_inner();
+    let id: OrderId = id.parse().map_err(|_| ApiError::NotFound("order"))?;
+    let orders = visit.shop.orders()?;
+    let tracking = form.trimmed("tracking").to_owned();
+    let back = if form.text("back") == "desk" { "/seller" } else { "/seller/orders" };
+    if tracking.chars().count() > TRACKING_MAX || tracking.chars().any(char::is_control) {
+        visit.warn(format!("A tracking number has at most {TRACKING_MAX} characters."));
+        return Ok(visit.go(back));
+    }
+    let tracking = (!tracking.is_empty()).then_some(tracking);
+    let (done, told) = match step.as_str() {
+        "ship" => (orders.ship(id, Party::Seller(seller), tracking).await, "marked as shipped"),
+        "deliver" => (orders.deliver(id, Party::Seller(seller), None).await, "marked as delivered"),
+        _ => return Err(ApiError::NotFound("page")),
+    };
+    match done.map_err(ApiError::from) {
+        Ok(order) => {
+            let short = order.id.to_hex().get(16..).unwrap_or_default().to_uppercase();
+            visit.say(format!("Order {short} is {told}."));
+        }
+        Err(error @ ApiError::Conflict { .. }) => {
+            let text = error.to_string();
+            tracing::debug!(path = req.path(), text, "an order's step was refused");
+            visit.warn(format!("That did not work: {text}."));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(visit.go(back))
+}

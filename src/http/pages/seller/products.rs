@@ -1,0 +1,115 @@
+//! A seller's products: the list, with words to look for.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::{
+    super::listing::{Pager, asked, page_of},
+    desk::LOW,
+};
+use crate::{
+    actors::catalogue::snapshots::Snapshot,
+    domain::{ids::UserId, text::fold},
+    http::{
+        error::ApiError,
+        pages::{format, page::Page, visit::Visit},
+    },
+};
+
+/// Products of a page.
+const PER_PAGE: u32 = 20;
+/// How many products are read at once, and how many of the newest are looked through for words.
+const BATCH: u32 = 200;
+pub(super) const LOOKED_THROUGH: usize = 5_000;
+
+struct Row {
+    url: String,
+    shop_url: String,
+    title: String,
+    picture: String,
+    letter: String,
+    category: String,
+    price: String,
+    stock: i64,
+    stock_class: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "seller/products.html")]
+struct ProductsPage {
+    page: Page,
+    q: String,
+    rows: Vec<Row>,
+    total: String,
+    pager: Pager,
+}
+
+/// The newest products of a seller, as many as are looked through.
+pub(super) async fn all(visit: &Visit, seller: UserId) -> Result<Vec<Arc<Snapshot>>, ApiError> {
+    let (mut found, mut skip) = (Vec::new(), 0);
+    while found.len() < LOOKED_THROUGH {
+        let listed = visit.shop.catalogue()?.of_seller(seller, skip, BATCH).await?;
+        if listed.products.is_empty() {
+            break;
+        }
+        found.extend(listed.products);
+        skip += u64::from(BATCH);
+        if skip >= listed.total {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The list.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let seller = visit.seller()?.id;
+    let (q, number) = (asked(&req, "q"), page_of(&req));
+    let skip = u64::from(number - 1) * u64::from(PER_PAGE);
+    let (rows, total) = if q.is_empty() {
+        let listed = visit.shop.catalogue()?.of_seller(seller, skip, PER_PAGE).await?;
+        (listed.products, listed.total)
+    } else {
+        let words = fold(&q);
+        let takes = |snapshot: &Arc<Snapshot>| {
+            let text = fold(&format!("{} {}", snapshot.product.title, snapshot.product.category));
+            words.split_whitespace().all(|word| text.contains(word))
+        };
+        let mut found = all(&visit, seller).await?;
+        found.retain(takes);
+        let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        let page = found.into_iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+        (page.take(usize::try_from(PER_PAGE).unwrap_or(0)).collect(), total)
+    };
+    let row = |snapshot: &Arc<Snapshot>| {
+        let product = &snapshot.product;
+        Row {
+            url: format!("/seller/products/{}", product.id),
+            shop_url: format!("/products/{}", product.id),
+            title: product.title.clone(),
+            picture: product.images.first().map_or_else(String::new, |image| image.thumbnail.clone()),
+            letter: product.title.chars().next().map_or_else(String::new, |first| first.to_uppercase().to_string()),
+            category: product.category.clone(),
+            price: format::money(product.price),
+            stock: snapshot.stock().max(0),
+            stock_class: match snapshot.stock() {
+                ..=0 => "out",
+                1..=LOW => "low",
+                _ => "in",
+            },
+        }
+    };
+    let view = ProductsPage {
+        page: visit.page("Your products"),
+        rows: rows.iter().map(row).collect(),
+        total: format::count(total),
+        pager: Pager::new("/seller/products", &[("q", &q)], number, PER_PAGE, total),
+        q,
+    };
+    visit.ok(&view)
+}

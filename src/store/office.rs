@@ -1,0 +1,34 @@
+//! What those who run the marketplace look through: the newest users, orders and payments.
+//!
+//! Lists go backwards from an id, so that a page costs the same wherever it is.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{
+    ids::{OrderId, PaymentId, UserId},
+    order::{Order, OrderStatus},
+    payment::Payment,
+    user::User,
+};
+
+/// Reads across owners, for admins.
+#[async_trait]
+pub trait OfficeStore: Send + Sync {
+    /// Users with an id below `before`, newest first, at most `limit`.
+    async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
+
+    /// Orders of a status, or of any, with an id below `before`, newest first, at most `limit`.
+    async fn orders(
+        &self,
+        status: Option<OrderStatus>,
+        before: Option<OrderId>,
+        limit: u32,
+    ) -> Result<Vec<Order>, StoreError>;
+
+    /// Payments with an id below `before`, newest first, at most `limit`.
+    async fn payments(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError>;
+
+    /// Forgets that the token with the id `jti` is dead.
+    async fn revive_token(&self, jti: &str) -> Result<(), StoreError>;
+}

@@ -1,0 +1,130 @@
+//! Those who run the shop look after it.
+
+use microbazaar::{
+    bus::table::USER_CREATED_NOTIFICATION,
+    domain::{
+        Timestamp,
+        event::{Envelope, Event, UserSnapshot},
+        ids::{EventId, UserId},
+        user::{FullName, Role},
+    },
+    store::outbox::Parked,
+};
+
+use super::{Browser, TestApp};
+use crate::api::servers;
+
+async fn signed_in(app: &TestApp) -> Browser {
+    app.admin().await;
+    let browser = Browser::new(app);
+    browser.log_in("root").await;
+    browser
+}
+
+#[actix_web::test]
+async fn an_admin_blocks_a_user_and_lets_her_in_again() {
+    let app = TestApp::spawn().await;
+    let admin = signed_in(&app).await;
+    let asha = Browser::new(&app);
+    asha.sign_up("asha").await;
+    asha.open("/account").await;
+    let token = app.login(&serde_json::json!({"email": "asha@example.com", "password": crate::api::PASSWORD})).await;
+    let token = token.expect(200)["token"].as_str().unwrap().to_owned();
+    let users = admin.open("/admin/users").await;
+    users.has("asha@example.com").has("root@example.com").has(">Active</span>");
+    let found = admin.open("/admin/users?q=asha%40example.com").await;
+    found.lacks("root@example.com");
+    let block = found.body.split("action=\"").find(|part| part.contains("/block\"")).unwrap();
+    let block = block.split('"').next().unwrap().to_owned();
+    assert_eq!(found.body.matches("/block\"").count(), 1);
+    let csrf = asha.open("/account").await.field("/logout", "csrf");
+    assert_eq!(asha.post(&block, &[("csrf", &csrf)]).await.status, 403, "only admins block");
+    let blocked = admin.submit(&found, &block, &[]).await;
+    blocked.has("is blocked and logged out everywhere").has(">Blocked</span>");
+
+    assert!(asha.open("/account").await.path.starts_with("/login"), "her session is over");
+    app.get("/api/auth/me").token(&token).send().await.refused(401, "auth.invalid_token");
+    let body = serde_json::json!({"email": "asha@example.com", "password": crate::api::PASSWORD});
+    app.login(&body).await.refused(403, "auth.blocked");
+    let wrong = serde_json::json!({"email": "asha@example.com", "password": "not hers at all"});
+    app.login(&wrong).await.refused(401, "auth.bad_credentials");
+    asha.log_in("asha").await.has("This account is blocked");
+
+    // Also after a restart.
+    let app = app.restart().await;
+    app.get("/api/auth/me").token(&token).send().await.refused(401, "auth.invalid_token");
+    app.login(&body).await.refused(403, "auth.blocked");
+    let admin = admin.moved(&app);
+    let users = admin.open("/admin/users").await;
+    admin.submit(&users, &block.replace("/block", "/unblock"), &[]).await.has("may come in again");
+    app.login(&body).await.expect(200);
+    app.get("/api/auth/me").token(&token).send().await.expect(200);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_admin_sees_orders_and_gives_money_back_once() {
+    let app = TestApp::spawn().await;
+    let admin = signed_in(&app).await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&mira, "Lamp <i>", 100.0, 9).await;
+    let order = app.order(&asha, &lamp, 1).await;
+    admin.open("/admin/orders").await.has("1 × Lamp &#60;i&#62;").has("data-status=\"PENDING\"").has("AwaitPayment");
+    admin.open("/admin/orders?status=CONFIRMED").await.has("No such orders");
+    app.pay(&asha, &order).await;
+    admin.open("/admin/orders?status=CONFIRMED").await.has("₹160.00").has(">Confirmed</span>");
+    let payments = admin.open("/admin/payments").await;
+    payments.has("asha@example.com").has("₹160.00").has("No refunds.");
+    let refund = payments.body.split("action=\"").find(|part| part.contains("/refund\"")).unwrap();
+    let refund = refund.split('"').next().unwrap().to_owned();
+    let fields = [("amount", "60.50"), ("reason", "<b>scratched</b>")];
+    let given = admin.submit(&payments, &refund, &fields).await;
+    given.has("₹60.50 goes back to asha@example.com.").has("&#60;b&#62;scratched").has("99.50");
+    // A double click gives nothing more.
+    admin.submit(&payments, &refund, &fields).await;
+    let payment = app.payment_of(&asha, &order).await;
+    assert_eq!(payment["refunds"].as_array().unwrap().len(), 1);
+    let again = admin.open("/admin/payments").await;
+    admin.submit(&again, &refund, &[("amount", "1000")]).await.has("Nothing was refunded: only");
+    admin.submit(&again, &refund, &[("amount", "x")]).await.has("enter an amount above zero");
+    let again = admin.open("/admin/payments").await;
+    admin.submit(&again, &refund, &[]).await.has("₹99.50 goes back").has("data-status=\"REFUNDED\"");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_admin_sees_how_the_shop_is_and_revives_the_dead() {
+    let app = TestApp::spawn_with(servers::embedded).await;
+    let admin = signed_in(&app).await;
+    let overview = admin.open("/admin").await;
+    overview.has(">Ready</span>").has("<td data-label=\"Part\">store</td>").has("order_sweeper").has("catalogue");
+    admin.open("/admin/dead").await.has("Every message that arrived was handled");
+    let user = UserSnapshot {
+        id: UserId::generate(),
+        email: "late@example.com".to_owned(),
+        username: "late".to_owned(),
+        full_name: FullName::default(),
+        role: Role::User,
+        created_at: Timestamp::now(),
+    };
+    let event = Event::UserCreated(user);
+    let envelope = Envelope { id: EventId::generate(), occurred_at: Timestamp::now(), event, trace: None };
+    let (queue, reason) = (USER_CREATED_NOTIFICATION.to_owned(), "the <mail> server said no".to_owned());
+    let row = Parked { id: 0, queue, envelope, attempts: 5, retry_at: None, reason };
+    app.app.storage.stores().outbox.settle(&[], &[row]).await.unwrap();
+    let dead = admin.open("/admin/dead").await;
+    dead.has("USER_CREATED").has("the &#60;mail&#62; server said no").has("Try again");
+    admin.submit(&dead, "/admin/dead/replay", &[]).await.has("The message is tried again.");
+    let deadline = std::time::Instant::now() + crate::api::DEADLINE;
+    loop {
+        let mails = Browser::new(&app).get("/dev/mailbox").await;
+        if mails.body.contains("late@example.com") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "the mail is sent: {}", mails.body);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    admin.open("/admin/dead").await.has("Every message that arrived was handled");
+    admin.submit(&dead, "/admin/dead/replay", &[]).await.has("There is no such message any more.");
+    app.shutdown().await;
+}
