@@ -4,7 +4,7 @@
 //! those of this shop (and Razorpay's where it takes the payment).
 
 use actix_web::{
-    Error, HttpRequest, ResponseError,
+    Error, HttpRequest,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -45,7 +45,7 @@ pub async fn edge<B: MessageBody + 'static>(
             let page = problem::answer(&req, &error).await;
             ServiceResponse::new(req, page).map_into_right_body()
         }
-        Some(error) => answer.into_response(error.error_response()).map_into_right_body(),
+        Some(error) => answer.error_response(error).map_into_right_body(),
         None => answer.map_into_left_body(),
     };
     protect(&mut answer);

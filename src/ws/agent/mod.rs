@@ -7,12 +7,16 @@
 //! **Invariant:** nothing here places an order or moves money, and no product, price or stock is
 //! told that a tool did not return.
 
+pub mod checkout;
+pub mod rules;
+#[cfg(test)]
+mod testing;
 pub mod tools;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use tools::Toolbox;
+pub use self::{checkout::CheckoutLink, rules::RuleAssistant, tools::Toolbox};
 
 use crate::{
     domain::{

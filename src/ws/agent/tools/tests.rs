@@ -1,0 +1,263 @@
+//! The executor: what it refuses before asking anybody, and what it tells.
+
+use serde_json::{Value as Json, json};
+
+use super::{arguments::Ask, specs};
+use crate::{
+    domain::{
+        ids::{OrderId, ProductId, UserId},
+        order::OrderStatus,
+        user::Role,
+    },
+    peers::PeerError,
+    ws::agent::{
+        Told,
+        testing::{GOODS, Talk, TestShop, id},
+    },
+};
+
+/// The fields that serde knows, from what it says of one that it does not know.
+fn fields(tool: &str) -> Vec<String> {
+    let told = Ask::read(tool, json!({ "zzz": 1 })).unwrap_err().message;
+    let known = told.split_once("expected").map(|(_, known)| known).unwrap_or_default();
+    let mut fields: Vec<String> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    fields.sort();
+    fields
+}
+
+#[test]
+fn schemas_have_the_fields_that_are_read() {
+    assert_eq!(specs::all().len(), 12);
+    for spec in specs::all() {
+        let properties = spec.schema["properties"].as_object().unwrap();
+        let mut named: Vec<String> = properties.keys().cloned().collect();
+        named.sort();
+        assert_eq!(named, fields(spec.name), "{}", spec.name);
+        let required: Vec<&str> =
+            spec.schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect();
+        let sample = |name: &str| match name {
+            "productIds" => json!(["665f1f77bcf86cd799439012"]),
+            "productId" | "orderId" => json!("665f1f77bcf86cd799439012"),
+            "quantity" => json!(2),
+            "minPrice" => json!(1.5),
+            "maxPrice" => json!(2000),
+            "inStock" => json!(true),
+            "status" => json!("SHIPPED"),
+            "sort" => json!("-price"),
+            _ => json!("lamp"),
+        };
+        let all: Json = named.iter().map(|name| (name.clone(), sample(name))).collect::<serde_json::Map<_, _>>().into();
+        assert!(Ask::read(spec.name, all.clone()).is_ok(), "{all}");
+        for name in &named {
+            let mut without = all.clone();
+            without.as_object_mut().unwrap().remove(name);
+            assert_eq!(
+                Ask::read(spec.name, without).is_err(),
+                required.contains(&name.as_str()),
+                "{} {name}",
+                spec.name
+            );
+        }
+        let changes = ["add_to_cart", "change_quantity", "remove_from_cart"].contains(&spec.name);
+        assert_eq!(spec.reads_only, !changes, "{}", spec.name);
+    }
+}
+
+#[actix_rt::test]
+async fn what_is_not_right_is_refused_before_anybody_is_asked() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    let lamp = id("Brass desk lamp");
+    talk.known.note(&[lamp]);
+    let stranger = ProductId::generate();
+    for (tool, arguments, code) in [
+        ("place_order", json!({}), "tool.unknown"),
+        ("", Json::Null, "tool.unknown"),
+        ("view_cart", json!({ "user": "x" }), "tool.bad_arguments"),
+        ("view_cart", json!([1]), "tool.bad_arguments"),
+        ("search_products", json!({}), "tool.bad_arguments"),
+        ("search_products", json!({ "query": 5 }), "tool.bad_arguments"),
+        ("search_products", json!({ "query": "x", "minPrice": 9, "maxPrice": 8 }), "tool.bad_arguments"),
+        ("search_products", json!({ "query": "x", "maxPrice": 0.001 }), "tool.bad_arguments"),
+        ("search_products", json!({ "query": "x", "sort": "random" }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp, "quantity": 0 }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp, "quantity": 1000 }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp, "quantity": -1 }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp, "quantity": 1.5 }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp, "quantity": "2" }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": lamp, "quantity": 2, "price": 1 }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": "the lamp", "quantity": 1 }), "tool.bad_arguments"),
+        ("compare_products", json!({ "productIds": [] }), "tool.bad_arguments"),
+        ("add_to_cart", json!({ "productId": stranger, "quantity": 1 }), "tool.unknown_product"),
+        ("change_quantity", json!({ "productId": stranger, "quantity": 1 }), "tool.unknown_product"),
+        ("remove_from_cart", json!({ "productId": stranger }), "tool.unknown_product"),
+        ("get_product", json!({ "productId": stranger }), "tool.unknown_product"),
+        ("recommend", json!({ "productId": stranger }), "tool.unknown_product"),
+        ("compare_products", json!({ "productIds": [lamp, stranger] }), "tool.unknown_product"),
+        ("list_orders", json!({ "status": "LOST" }), "tool.bad_arguments"),
+        ("order_status", json!({ "orderId": "x" }), "tool.bad_arguments"),
+    ] {
+        let refusal = talk.call(tool, arguments.clone()).await.unwrap_err();
+        assert_eq!(refusal.code, code, "{tool} {arguments}: {refusal}");
+    }
+    assert_eq!(*shop.asked.lock(), Vec::<String>::new());
+    assert!(talk.heard.0.lock().is_empty());
+    let done = talk.call("add_to_cart", json!({ "productId": lamp, "quantity": 2.0 })).await.unwrap();
+    assert_eq!(done["cart"]["totalQuantity"], 2);
+}
+
+#[actix_rt::test]
+async fn a_seller_searches_and_has_no_cart() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    for role in [Role::Seller, Role::Admin] {
+        talk.shopper.role = role;
+        talk.call("search_products", json!({ "query": "lamp" })).await.unwrap();
+        assert!(!talk.call("recommend", json!({})).await.unwrap()["products"].as_array().unwrap().is_empty());
+        shop.asked.lock().clear();
+        for (tool, arguments) in [
+            ("view_cart", json!({})),
+            ("add_to_cart", json!({ "productId": id("Brass desk lamp"), "quantity": 1 })),
+            ("prepare_checkout", json!({})),
+            ("list_orders", json!({})),
+            ("order_status", json!({})),
+        ] {
+            assert_eq!(talk.call(tool, arguments).await.unwrap_err().code, "tool.forbidden", "{tool}");
+        }
+        assert!(shop.asked.lock().is_empty());
+    }
+}
+
+#[actix_rt::test]
+async fn a_search_is_bounded_shown_and_remembered() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    let found = talk.call("search_products", json!({ "query": "lamps", "maxPrice": 2000 })).await.unwrap();
+    assert_eq!(found["total"], 2);
+    let first = &found["products"][0];
+    assert_eq!(first["price"]["currency"], "INR");
+    assert!(first.get("title").is_none(), "what sellers wrote is apart: {first}");
+    assert!(first["untrusted"]["title"].as_str().unwrap().contains("lamp"));
+    let told = std::mem::take(&mut *talk.heard.0.lock());
+    assert_eq!(told[0], Told::Status("Searching for products…"));
+    assert!(matches!(&told[1], Told::Products(cards) if cards.len() == 2));
+    assert_eq!(talk.known.listed.len(), 2);
+    assert!(talk.known.has(id("Clay table lamp")) && !talk.known.has(id("Brass desk lamp")));
+
+    let all = talk.call("search_products", json!({ "query": "" })).await.unwrap();
+    assert_eq!(
+        (all["total"].as_u64(), all["products"].as_array().unwrap().len()),
+        (u64::try_from(GOODS.len()).ok(), 8)
+    );
+    let stocked = talk.call("search_products", json!({ "query": "reading light", "inStock": true })).await.unwrap();
+    assert_eq!(stocked["products"], json!([]));
+    let dear =
+        talk.call("search_products", json!({ "query": "", "category": "kitchen", "sort": "-price" })).await.unwrap();
+    assert_eq!(dear["products"][0]["untrusted"]["title"], "Gooseneck kettle in steel");
+}
+
+#[actix_rt::test]
+async fn text_of_sellers_is_fenced_and_tame() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    let found = talk.call("search_products", json!({ "query": "phone stand" })).await.unwrap();
+    let product = &found["products"][0];
+    let mut outside = product.clone();
+    outside.as_object_mut().unwrap().remove("untrusted");
+    assert!(!outside.to_string().contains("gnore"), "{outside}");
+    let description = product["untrusted"]["description"].as_str().unwrap();
+    assert!(!description.contains(['\n', '\u{0}', '\u{202e}']), "{description:?}");
+    assert_eq!(talk.cart(), []);
+}
+
+#[actix_rt::test]
+async fn a_change_tells_the_cart_and_rules_refuse_in_sentences() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    talk.call("search_products", json!({ "query": "kettle" })).await.unwrap();
+    let kettle = id("Enamel tea kettle");
+    talk.heard.0.lock().clear();
+    let done = talk.call("add_to_cart", json!({ "productId": kettle, "quantity": 2 })).await.unwrap();
+    assert_eq!(done["cart"]["items"][0]["lineTotal"], json!({ "amount": 3598, "currency": "INR" }));
+    let told = talk.heard.0.lock().clone();
+    assert_eq!(told[0], Told::Status("Adding to your cart…"));
+    let Told::Cart(cart) = &told[1] else { panic!("{told:?}") };
+    assert_eq!(cart["items"][0]["title"], "Enamel tea kettle");
+    assert_eq!(cart["totals"]["totalQuantity"], 2);
+    let refused = talk.call("add_to_cart", json!({ "productId": kettle, "quantity": 2 })).await.unwrap_err();
+    assert_eq!(
+        (refused.code, refused.message.as_str()),
+        ("tool.insufficient_stock", "Only 3 of this product can be bought now.")
+    );
+    let other = id("Gooseneck kettle in steel");
+    let refused = talk.call("change_quantity", json!({ "productId": other, "quantity": 2 })).await.unwrap_err();
+    assert_eq!(refused.code, "tool.not_in_cart");
+    talk.call("change_quantity", json!({ "productId": kettle, "quantity": 3 })).await.unwrap();
+    talk.call("remove_from_cart", json!({ "productId": kettle })).await.unwrap();
+    assert_eq!(talk.cart(), []);
+}
+
+#[actix_rt::test]
+async fn a_checkout_is_summed_up_and_orders_nothing() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    assert_eq!(talk.call("prepare_checkout", json!({})).await.unwrap_err().code, "tool.empty_cart");
+    talk.known.note(&[id("Dotted notebook")]);
+    talk.call("add_to_cart", json!({ "productId": id("Dotted notebook"), "quantity": 3 })).await.unwrap();
+    let summary = talk.call("prepare_checkout", json!({})).await.unwrap();
+    assert_eq!(summary["totals"]["tax"]["amount"], 104.7);
+    assert_eq!(summary["totals"]["total"]["amount"], 1201.7);
+    assert!(summary["link"].as_str().unwrap().starts_with("/checkout?summary="));
+    assert_eq!(talk.cart().len(), 1, "nothing was taken out of the cart");
+}
+
+#[actix_rt::test]
+async fn orders_are_the_shoppers_own() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    assert_eq!(talk.call("order_status", json!({})).await.unwrap_err().code, "tool.no_orders");
+    let others = shop.order(UserId::generate(), "Brass desk lamp", OrderStatus::Confirmed);
+    for id in [others, OrderId::generate()] {
+        let refused = talk.call("order_status", json!({ "orderId": id })).await.unwrap_err();
+        assert_eq!(refused.code, "tool.unknown_order");
+    }
+    assert_eq!(talk.call("list_orders", json!({})).await.unwrap()["total"], 0);
+    let own = shop.order(talk.shopper.id, "Wireless earbuds", OrderStatus::Shipped);
+    let told = talk.call("order_status", json!({})).await.unwrap();
+    assert_eq!(told["order"]["orderId"], json!(own));
+    assert_eq!(told["order"]["items"][0]["untrusted"]["trackingNumber"], "AWB-7");
+    assert!(talk.known.has(id("Wireless earbuds")));
+    let shipped = talk.call("list_orders", json!({ "status": "SHIPPED" })).await.unwrap();
+    assert_eq!(shipped["orders"].as_array().unwrap().len(), 1);
+    assert_eq!(talk.call("list_orders", json!({ "status": "PENDING" })).await.unwrap()["total"], 0);
+}
+
+#[actix_rt::test]
+async fn a_service_that_is_away_is_a_polite_refusal() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    for (error, code) in [
+        (PeerError::Busy("product"), "tool.unavailable"),
+        (PeerError::Unavailable("cart"), "tool.unavailable"),
+        (PeerError::Deadline("order"), "tool.outcome_unknown"),
+    ] {
+        *shop.away.lock() = Some(error);
+        for tool in ["view_cart", "list_orders", "list_categories", "recommend", "prepare_checkout"] {
+            assert_eq!(talk.call(tool, json!({})).await.unwrap_err().code, code, "{tool}");
+        }
+    }
+    *shop.away.lock() = None;
+    assert!(talk.call("view_cart", json!({})).await.is_ok());
+}
+
+#[actix_rt::test]
+async fn what_is_similar_is_in_stock_and_not_the_same() {
+    let shop = TestShop::open();
+    let mut talk = Talk::new(&shop);
+    talk.known.note(&[id("Brass desk lamp")]);
+    let told = talk.call("recommend", json!({ "productId": id("Brass desk lamp") })).await.unwrap();
+    let titles: Vec<&str> =
+        told["products"].as_array().unwrap().iter().map(|row| row["untrusted"]["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["Clay table lamp", "Solar garden lamp"]);
+}
