@@ -1,7 +1,14 @@
 //! What no route takes: 405 with `Allow` on a path that is known, 404 on one that is not.
 
 use actix_router::ResourceDef;
-use actix_web::{HttpRequest, HttpResponse, http::Method};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::BodySize,
+    http::{
+        Method, StatusCode,
+        header::{ALLOW, HeaderMap},
+    },
+};
 use serde_json::Value;
 
 use super::{auth, error::ApiError, pages};
@@ -54,6 +61,26 @@ pub fn error_for(req: &HttpRequest) -> ApiError {
         }
         _ => ApiError::NotFound("page"),
     }
+}
+
+/// The error of a resource that refused a method with an empty body, if that is what it did.
+#[must_use]
+pub fn refused_method(req: &HttpRequest, status: StatusCode, headers: &HeaderMap, size: BodySize) -> Option<ApiError> {
+    if status != StatusCode::METHOD_NOT_ALLOWED || !matches!(size, BodySize::None | BodySize::Sized(0)) {
+        return None;
+    }
+    let known = error_for(req);
+    if matches!(known, ApiError::MethodNotAllowed { .. }) {
+        return Some(known);
+    }
+    let told = headers.get(ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+    let mut methods: Vec<&str> = told.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    Some(ApiError::MethodNotAllowed { allow: methods.join(", ") })
 }
 
 /// The default service.

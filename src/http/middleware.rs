@@ -17,7 +17,7 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
         Method, StatusCode,
-        header::{ALLOW, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+        header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
     },
 };
 use futures_util::future::LocalBoxFuture;
@@ -121,10 +121,10 @@ fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
             None => Some(ApiError::from_status(status, &error.to_string())),
         },
         // The framework's own resources refuse methods with an empty body.
-        None if status == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) => {
-            Some(fallback::error_for(response.request()))
+        None => {
+            let size = response.response().body().size();
+            fallback::refused_method(response.request(), status, response.headers(), size)
         }
-        None => None,
     };
     let Some(error) = error else {
         // A page or a document that a handler made, with its own words.

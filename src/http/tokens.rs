@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 pub use self::dead::{DeadTokens, Standing};
-use crate::domain::{Timestamp, ids::UserId, user::Role};
+use crate::{
+    domain::{Timestamp, ids::UserId, user::Role},
+    ws::agent::CheckoutLink,
+};
 
 mod dead;
 mod shared;
@@ -50,6 +53,7 @@ pub struct Tokens {
     decoding: DecodingKey,
     validation: Validation,
     pages: Option<Hmac<Sha256>>,
+    links: CheckoutLink,
 }
 
 impl Tokens {
@@ -64,7 +68,13 @@ impl Tokens {
             Hmac::new_from_slice(&key.finalize().into_bytes()).ok()
         });
         let (encoding, decoding) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        Self { encoding, decoding, validation, pages }
+        Self { encoding, decoding, validation, pages, links: CheckoutLink::new(secret) }
+    }
+
+    /// Checks the links to the checkout that the assistant hands out.
+    #[must_use]
+    pub const fn checkout_links(&self) -> &CheckoutLink {
+        &self.links
     }
 
     /// What only who knows the secret can say about `text`, for a page's forms and cookies. The

@@ -8,7 +8,7 @@ use super::{
     basket::{Basket, LineView},
     form::{Form, Posted},
     format,
-    page::Page,
+    page::{Page, sentence},
     product::id_of,
     visit::Visit,
 };
@@ -106,9 +106,7 @@ fn told(mut visit: Visit, error: ApiError, to: &str) -> Result<HttpResponse, Api
         },
         _ => return Err(error),
     };
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    visit.warn(format!("{first}{}.", letters.as_str()));
+    visit.warn(sentence(&text));
     Ok(visit.go(to))
 }
 

@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** one cart that was shown makes one order, at the total that was shown.
 
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 
 use super::{
@@ -14,12 +14,13 @@ use super::{
     basket::{Basket, LineView},
     form::{Form, Posted},
     format,
-    page::Page,
+    page::{Page, sentence},
     visit::Visit,
 };
 use crate::{
     actors::order_saga::{Destination, PlaceOrder},
     domain::{
+        Timestamp,
         ids::{AddressId, OrderId},
         order::{Order, OrderStatus, Totals},
     },
@@ -93,7 +94,7 @@ fn back_to_cart(mut visit: Visit, error: &ApiError) -> HttpResponse {
     if error.code() == "order.empty_cart" {
         visit.say("Your cart is empty.");
     } else {
-        visit.warn(format!("This cart cannot be ordered: {error}."));
+        visit.warn(sentence(&error.to_string()));
     }
     visit.go("/cart")
 }
@@ -102,9 +103,19 @@ fn back_to_cart(mut visit: Visit, error: &ApiError) -> HttpResponse {
 ///
 /// # Errors
 /// 401, which leads to the login and back; 403 for sellers and admins; 503.
-pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.buyer()?;
-    page(visit, StatusCode::OK, Form::default(), String::new()).await
+pub async fn show(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let user = visit.buyer()?.id;
+    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
+    let summary = pairs.filter(|(name, _)| *name == "summary").map(|(_, token)| token).next();
+    let mut problem = String::new();
+    if let Some(token) = summary {
+        let priced = visit.shop.carts()?.get(user).await?;
+        let links = visit.state().tokens.checkout_links();
+        if let Err(error) = links.check(token, user, &priced.cart, &priced.offers, Timestamp::now()) {
+            problem = sentence(&format!("{error}; this is your cart as it is now"));
+        }
+    }
+    page(visit, StatusCode::OK, Form::default(), problem).await
 }
 
 /// Where an order goes, as the form says.

@@ -7,10 +7,7 @@ use actix_web::{
     Error, HttpRequest,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{
-        StatusCode,
-        header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
-    },
+    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY},
     middleware::Next,
 };
 
@@ -53,20 +50,17 @@ pub async fn edge<B: MessageBody + 'static>(
 }
 
 /// The error of an answer that has no page of its own.
-fn error_of<B>(answer: &ServiceResponse<B>) -> Option<ApiError> {
+fn error_of<B: MessageBody>(answer: &ServiceResponse<B>) -> Option<ApiError> {
     match answer.response().error() {
         Some(error) => Some(match error.as_error::<ApiError>() {
             Some(error) => error.clone(),
             None => ApiError::from_status(answer.status(), &error.to_string()),
         }),
         // A resource refuses methods with an empty body.
-        None if answer.status() == StatusCode::METHOD_NOT_ALLOWED && !answer.headers().contains_key(ALLOW) => {
-            Some(match fallback::error_for(answer.request()) {
-                known @ ApiError::MethodNotAllowed { .. } => known,
-                _ => ApiError::MethodNotAllowed { allow: "GET, HEAD, POST".to_owned() },
-            })
+        None => {
+            let size = answer.response().body().size();
+            fallback::refused_method(answer.request(), answer.status(), answer.headers(), size)
         }
-        None => None,
     }
 }
 

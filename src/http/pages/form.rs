@@ -14,7 +14,10 @@ use actix_web::{
 use bytes::BytesMut;
 use futures_util::{StreamExt, future::LocalBoxFuture};
 
-use super::visit::{self, Visit};
+use super::{
+    page::sentence,
+    visit::{self, Visit},
+};
 use crate::http::{
     csrf,
     error::{ApiError, FieldError},
@@ -110,10 +113,7 @@ impl Form {
     /// Tells that something is wrong with a field; the first word on a field stays.
     pub fn refuse(&mut self, name: &str, what: impl Into<String>) {
         if self.error(name).is_none() {
-            let what: String = what.into();
-            let mut letters = what.chars();
-            let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-            self.errors.push((name.to_owned(), format!("{first}{}.", letters.as_str().trim_end_matches('.'))));
+            self.errors.push((name.to_owned(), sentence(&what.into())));
         }
     }
 

@@ -111,6 +111,14 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// Error text as a sentence for people.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
 /// A path of this shop that may be gone to after a login, or the home page.
 #[must_use]
 pub fn local(path: &str) -> &str {

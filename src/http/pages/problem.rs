@@ -13,7 +13,7 @@ use actix_web::{
 use askama::Template;
 
 use super::{
-    page::{self, Page, escape},
+    page::{self, Page, escape, sentence},
     visit::Visit,
 };
 use crate::http::{error::ApiError, request_id};
@@ -59,14 +59,11 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
     }
     let (heading, advice) = words(error);
     let id = request_id::of_client(req.headers()).map_or_else(request_id::new, str::to_owned);
-    let mut message = error.to_string();
-    if let Some(first) = message.get(..1).map(str::to_uppercase) {
-        message.replace_range(..1, &first);
-    }
+    let mut message = sentence(&error.to_string());
     if let ApiError::Validation(errors) = error
         && let Some(first) = errors.first()
     {
-        message = format!("{}: {}", first.path, first.msg);
+        message = sentence(&format!("{} {}", first.path, first.msg));
     }
     if let ApiError::Internal(detail) = error {
         tracing::error!(request.id = id, path = req.path(), detail, "a page failed by a fault of ours");
