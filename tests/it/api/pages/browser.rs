@@ -23,6 +23,7 @@ pub struct Doc {
 impl Browser {
     pub fn new(app: &TestApp) -> Self {
         let client = microbazaar::integrations::http_client::builder().cookie_store(true).timeout(DEADLINE);
+        let client = client.redirect(reqwest::redirect::Policy::limited(5));
         Self { client: client.build().unwrap(), base: app.base.clone() }
     }
 
