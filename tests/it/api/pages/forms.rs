@@ -112,7 +112,7 @@ async fn a_login_leads_nowhere_else() {
 async fn too_many_tries_to_log_in_are_turned_away() {
     let app = TestApp::spawn_with(|config| {
         config.rate_limit.enabled = true;
-        config.rate_limit.auth_per_minute = 3.try_into().unwrap();
+        config.rate_limit.auth_per_minute = std::num::NonZero::new(3).unwrap();
     })
     .await;
     let browser = Browser::new(&app);
