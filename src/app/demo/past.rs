@@ -7,11 +7,15 @@
 //!
 //! **Invariant:** what these orders sold was on the shelf on top of what is to be left.
 
+mod plan;
+
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 
-use super::{Stage, account, goods::Good};
+pub(super) use self::plan::Plan;
+use self::plan::{End, PastOrder};
+use super::{Stage, account};
 use crate::{
     actors::{order_saga::Orders, payment::RefundRequest},
     domain::{
@@ -27,10 +31,6 @@ use crate::{
     integrations::razorpay::{Outcome, PaymentGateway, SandboxGateway},
 };
 
-/// How many orders there are.
-const ORDERS: u32 = 44;
-/// Over how many hours.
-const HOURS: u32 = 30 * 24;
 /// Those who bought beside the buyer whose account is told.
 const CUSTOMERS: [(&str, &str, &str); 3] =
     [("anita-d", "Anita", "Desai"), ("karan-s", "Karan", "Singh"), ("lakshmi-p", "Lakshmi", "Pillai")];
@@ -44,82 +44,6 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(15);
 const PAID_AFTER: SignedDuration = SignedDuration::from_mins(4);
 const SHIPPED_AFTER: SignedDuration = SignedDuration::from_hours(22);
 const DELIVERED_AFTER: SignedDuration = SignedDuration::from_hours(80);
-
-/// How an order of the past went on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Confirmed,
-    Shipped,
-    Delivered,
-    Cancelled,
-}
-
-/// An order of the past.
-#[derive(Debug, Clone)]
-struct PastOrder {
-    number: u32,
-    buyer: usize,
-    hours_ago: u32,
-    /// Which good, and how many.
-    lines: Vec<(usize, u32)>,
-    end: End,
-}
-
-/// What was bought, the same each time.
-pub(super) struct Plan(Vec<PastOrder>);
-
-impl Plan {
-    /// Spreads the orders over the time and the goods, with more of late and of some goods.
-    pub(super) fn of(goods: &[Good]) -> Self {
-        let mut dice = Dice(7);
-        let orders = (0..ORDERS).map(|number| {
-            // More of late: the square of an even spread.
-            let spread = (ORDERS - number) * (ORDERS - number) * HOURS / (ORDERS * ORDERS);
-            let hours_ago = spread.max(2) + dice.below(2);
-            let mut lines: Vec<(usize, u32)> = vec![];
-            for _ in 0..=dice.below(3) {
-                let good = dice.good(goods.len());
-                if lines.iter().all(|line| line.0 != good) {
-                    lines.push((good, 1 + dice.below(3)));
-                }
-            }
-            let end = match hours_ago {
-                _ if number % 10 == 6 => End::Cancelled,
-                150.. => End::Delivered,
-                48.. => End::Shipped,
-                _ => End::Confirmed,
-            };
-            let buyer = usize::try_from(number).unwrap_or(0) % (CUSTOMERS.len() + 1);
-            PastOrder { number, buyer, hours_ago, lines, end }
-        });
-        Self(orders.collect())
-    }
-
-    /// How many units of a good were sold.
-    pub(super) fn sold(&self, good: usize) -> u32 {
-        let sold = self.0.iter().filter(|order| order.end != End::Cancelled).flat_map(|order| &order.lines);
-        sold.filter(|line| line.0 == good).map(|line| line.1).sum()
-    }
-}
-
-/// Numbers that look thrown and are the same each time.
-struct Dice(u32);
-
-impl Dice {
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 16) % limit.max(1)
-    }
-
-    /// One of the first two thirds of the goods twice as often as one of the others; every other
-    /// time one of the first shelf, whose seller's account is told.
-    fn good(&mut self, goods: usize) -> usize {
-        let count = u32::try_from(goods).unwrap_or(1);
-        let any = if self.below(3) == 0 { self.below(count) } else { self.below(count * 2 / 3) };
-        let one = if self.below(2) == 0 { any - any % 8 } else { any };
-        usize::try_from(one).unwrap_or(0)
-    }
-}
 
 /// Where goods go: the address of the buyer, or of a customer.
 pub(super) fn address(of: usize) -> PostalAddress {
@@ -269,23 +193,4 @@ fn id_of(time: Timestamp, made: [u8; 12]) -> [u8; 12] {
     let mut bytes = first_id_of(time).bytes();
     bytes[4..].copy_from_slice(&made[4..]);
     bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::goods, *};
-
-    #[test]
-    fn the_past_has_orders_of_every_kind_and_leaves_the_stock_that_is_to_be_left() {
-        let goods = goods::all();
-        let plan = Plan::of(&goods);
-        for end in [End::Confirmed, End::Shipped, End::Delivered, End::Cancelled] {
-            assert!(plan.0.iter().filter(|order| order.end == end).count() >= 3, "{end:?}");
-        }
-        assert!(plan.0.iter().all(|order| order.hours_ago < HOURS + 24 && !order.lines.is_empty()));
-        let of_first = plan.0.iter().filter(|order| order.lines.iter().any(|line| line.0 % 8 == 0)).count();
-        assert!(of_first > 15, "{of_first}");
-        let ids = (id_of(Timestamp::UNIX_EPOCH, [9; 12]), id_of(Timestamp::UNIX_EPOCH, [8; 12]));
-        assert!(ids.0 > ids.1 && ids.0[..4] == [0; 4]);
-    }
 }

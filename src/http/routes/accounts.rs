@@ -187,6 +187,7 @@ pub async fn register(
         (status = 401, description = "`Invalid credentials`", body = crate::http::error::ErrorBody, example = json!({
             "message": "Invalid credentials", "code": "auth.bad_credentials", "requestId": "9f86d081884c7d65"
         })),
+        (status = 403, description = "`auth.blocked`: an admin has blocked the account", body = crate::http::error::ErrorBody),
         (status = 429, description = "Too many tries; see Retry-After", body = crate::http::error::ErrorBody),
     ),
     security(())

@@ -100,7 +100,7 @@ impl Chart {
         Self {
             days: (0..).zip(days).map(bar).collect(),
             width: WIDTH,
-            height: HEIGHT + 22,
+            height: HEIGHT + 28,
             base: HEIGHT,
             most: money(most),
             half: money(most / 2),

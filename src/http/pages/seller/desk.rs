@@ -25,6 +25,8 @@ pub(super) const LOW: i64 = 5;
 const LOOKED_AT: u32 = 500;
 /// How many rows each list has.
 const ROWS: usize = 8;
+/// How many orders to ship are shown here.
+const TO_SHIP: usize = 4;
 
 struct Figure {
     label: &'static str,
@@ -70,7 +72,7 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
     let currency = metrics.revenue.first().map_or(Currency::Inr, |money| money.currency());
     let revenue: Vec<String> = metrics.revenue.iter().map(|money| format::money(*money)).collect();
     let of = |status| metrics.orders_by_status.iter().find(|row| row.0 == status).map_or(0, |row| row.1);
-    let open = orders::to_ship(&visit, seller, ROWS).await?;
+    let open = orders::to_ship(&visit, seller, TO_SHIP).await?;
     let figures = vec![
         Figure { label: "Revenue", value: or_nothing(&revenue, currency), note: "without tax and shipping".into() },
         Figure { label: "Units sold", value: format::count(metrics.sales), note: format!("in {DAYS} days") },
