@@ -66,7 +66,7 @@ impl Basket {
     async fn of_user(visit: &Visit, user: UserId) -> Result<Self, ApiError> {
         let priced = visit.shop.carts()?.get(user).await?;
         let offer = |product: ProductId| priced.offers.iter().find(|offer| offer.product.id == product).cloned();
-        let lines = priced.cart.lines.iter().filter_map(|line| Some((line.clone(), offer(line.product)?)));
+        let lines = priced.cart.lines.iter().filter_map(|line| Some((*line, offer(line.product)?)));
         Ok(Self { lines: lines.collect(), version: format!("{}-{}", priced.cart.id, priced.cart.version) })
     }
 
@@ -75,7 +75,7 @@ impl Basket {
         for line in &cart.lines {
             if let Some(snapshot) = catalogue.get(line.product).await? {
                 let offer = Offer { product: snapshot.product.clone(), available: snapshot.stock() };
-                lines.push((line.clone(), offer));
+                lines.push((*line, offer));
             }
         }
         Ok(Self { lines, version: String::new() })

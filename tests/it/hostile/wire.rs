@@ -167,6 +167,29 @@ async fn send_and_read(
     }
 }
 
+/// The body of an answer that comes in chunks, as compressed pages do.
+async fn chunks(reader: &mut (impl AsyncReadExt + Unpin), unread: &mut Vec<u8>) -> Result<Vec<u8>, String> {
+    let mut body = vec![];
+    loop {
+        let end = loop {
+            if let Some(end) = unread.windows(2).position(|two| two == b"\r\n") {
+                break end;
+            }
+            more(reader, unread).await?;
+        };
+        let size = String::from_utf8_lossy(&unread[..end]).into_owned();
+        let size = usize::from_str_radix(size.trim(), 16).map_err(|_| format!("a chunk of unknown size: {size}"))?;
+        while unread.len() < end + 2 + size + 2 {
+            more(reader, unread).await?;
+        }
+        body.extend_from_slice(&unread[end + 2..end + 2 + size]);
+        unread.drain(..end + 2 + size + 2);
+        if size == 0 {
+            return Ok(body);
+        }
+    }
+}
+
 /// Reads one answer, past those that only announce it.
 pub async fn read_answer(
     reader: &mut (impl AsyncReadExt + Unpin),
@@ -187,6 +210,10 @@ pub async fn read_answer(
             continue;
         }
         let bodiless = head || matches!(answer.status, 204 | 304);
+        if !bodiless && answer.header("transfer-encoding") == Some("chunked") {
+            answer.body = chunks(reader, unread).await?;
+            return Ok(answer);
+        }
         let length = answer.header("content-length").map(str::parse::<usize>);
         let length = match length {
             _ if bodiless => 0,

@@ -125,7 +125,7 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
             visit.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
         }
         Err(error) if actix_web::ResponseError::status_code(&error).is_client_error() => {
-            visit.warn(format!("Nothing was refunded: {error}."))
+            visit.warn(format!("Nothing was refunded: {error}."));
         }
         Err(error) => return Err(error),
     }
