@@ -41,10 +41,8 @@ export async function startShop(settings = {}, { demo = true, data } = {}) {
     /** Ends it; its folder stays when it is to be started again. */
     async stop({ keep = false } = {}) {
       const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.removeAllListeners('exit');
-      const over = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
-      await Promise.race([ended, over]);
+      await ended;
       if (!keep) await rm(folder, { recursive: true, force: true });
     },
   };
@@ -144,5 +142,8 @@ export async function fillAddress(page) {
     await page.getByLabel(label, { exact: true }).fill(value);
   }
 }
+
+/** The demo shop's accounts by role, as the start prints them. */
+export const ACCOUNTS = { buyer: 'demo-buyer', seller: 'lakeside-lamps', admin: 'demo-admin' };
 
 export const status = (page) => page.locator('[data-status]').first();
