@@ -23,7 +23,7 @@ export function speak(by, text) {
   const bubble = document.createElement("div");
   bubble.className = `chat-line chat-${by}`;
   const who = document.createElement("span");
-  who.className = "visually-hidden";
+  who.className = "hidden";
   who.textContent = by === "user" ? "You:" : "AI Buddy:";
   const words = document.createElement("p");
   words.append(...linked(text));

@@ -100,7 +100,7 @@ function parse(text) {
 
 /** Whether the page was made for somebody who is logged in. */
 export function signedIn() {
-  return document.body.dataset.signedIn === "true";
+  return document.getElementById("chat")?.dataset.signedIn === "true";
 }
 
 /** Shows how many units are in the cart. */
@@ -109,7 +109,7 @@ export function showCount(count) {
   if (!badge || !Number.isInteger(count)) return;
   badge.textContent = String(count);
   badge.dataset.count = String(count);
-  badge.hidden = count === 0;
+  badge.setAttribute("aria-label", `Units in the cart: ${count}`);
 }
 
 document.addEventListener("live:badge", ({ detail }) => showCount(detail?.count));
