@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     actors::{mail_sender::Mails, outbox::Outbox, runtime::Runtime},
-    config::{Config, DataDir, Environment},
+    config::{Config, DataDir, Environment, Service},
     domain::Timestamp,
     http::{
         HttpSettings, State, ops,
@@ -151,6 +151,7 @@ impl Parts<'_> {
             allowed_origins: config.http.allowed_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
             services: config.services.names(),
+            web_shop: config.services.serve(Service::Web),
             ..HttpSettings::default()
         };
         let tokens = self.tokens();

@@ -86,10 +86,16 @@ pub fn token_of(req: &HttpRequest) -> Option<(&str, TokenSource)> {
         });
         return Some((bearer.unwrap_or_default(), TokenSource::Bearer));
     }
+    cookie_of(req, COOKIE).map(|token| (token, TokenSource::Cookie))
+}
+
+/// The first cookie of this name that is not empty, whatever others are like.
+#[must_use]
+pub fn cookie_of<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let cookies = req.headers().get_all(COOKIE_HEADER).filter_map(|line| line.to_str().ok());
-    let pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let token = pairs.filter(|(name, _)| *name == COOKIE).map(|(_, token)| token.trim_matches('"')).next()?;
-    (!token.is_empty()).then_some((token, TokenSource::Cookie))
+    let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let value = pairs.find(|(found, _)| *found == name).map(|(_, value)| value.trim_matches('"'))?;
+    (!value.is_empty()).then_some(value)
 }
 
 /// The shared state.

@@ -4,7 +4,7 @@ use actix_router::ResourceDef;
 use actix_web::{HttpRequest, HttpResponse, http::Method};
 use serde_json::Value;
 
-use super::{auth, error::ApiError};
+use super::{auth, error::ApiError, pages};
 
 /// The paths of the OpenAPI document and the methods that each knows.
 pub struct RouteTable {
@@ -59,7 +59,8 @@ pub fn error_for(req: &HttpRequest) -> ApiError {
 /// The default service.
 ///
 /// # Errors
-/// Always: 405 or 404.
+/// 405 or 404; a browser gets a page that says so.
 pub async fn fallback(req: HttpRequest) -> Result<HttpResponse, ApiError> {
-    Err(error_for(&req))
+    let error = error_for(&req);
+    pages::edge::not_found(&req, &error).await.ok_or(error)
 }

@@ -63,7 +63,7 @@ fn pairs(query: &str) -> Result<Vec<(String, Text)>, ApiError> {
 }
 
 /// Undoes form encoding; `None` when it is not valid or not UTF-8.
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     if !text.contains(['%', '+']) {
         return Some(text.to_owned());
     }

@@ -20,7 +20,7 @@ use utoipa_actix_web::{AppExt, UtoipaApp, service_config::ServiceConfig};
 use super::{
     docs, fallback,
     middleware::Edge,
-    openapi, ops,
+    openapi, ops, pages,
     state::{HttpSettings, State},
 };
 
@@ -95,10 +95,15 @@ where
     app.into_utoipa_app().openapi(openapi::base()).configure(|config| {
         config.service(ops::healthz).service(ops::readyz).service(ops::metrics);
         config.service(openapi::openapi_json).service(docs::docs);
-        if !web_shop {
-            config.service(ops::root);
+        if web_shop {
+            // Before the routes, so that browsers get its home page.
+            config.map(|config| {
+                pages::configure(config);
+                config
+            });
         }
         routes(config);
+        config.service(ops::root);
     })
 }
 

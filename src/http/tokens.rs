@@ -3,8 +3,10 @@
 //! **Invariant:** no other algorithm is taken, whatever a token says of itself.
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
+use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 pub use self::dead::{DeadTokens, Standing};
 use crate::domain::{Timestamp, ids::UserId, user::Role};
@@ -47,6 +49,7 @@ pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
+    pages: Option<Hmac<Sha256>>,
 }
 
 impl Tokens {
@@ -56,7 +59,23 @@ impl Tokens {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_aud = false;
-        Self { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret), validation }
+        let pages = Hmac::<Sha256>::new_from_slice(secret).ok().and_then(|mut key| {
+            key.update(b"microbazaar pages");
+            Hmac::new_from_slice(&key.finalize().into_bytes()).ok()
+        });
+        let (encoding, decoding) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+        Self { encoding, decoding, validation, pages }
+    }
+
+    /// What only who knows the secret can say about `text`, for a page's forms and cookies. The
+    /// same after a restart and on every node; a mark for one purpose is none for another.
+    #[must_use]
+    pub fn mark(&self, purpose: &str, text: &str) -> String {
+        let Some(mut mac) = self.pages.clone() else { return hex::encode(rand::random::<[u8; 16]>()) };
+        for part in [purpose.as_bytes(), &[0], text.as_bytes()] {
+            mac.update(part);
+        }
+        hex::encode(&mac.finalize().into_bytes()[..16])
     }
 
     /// A token of a user for one day.

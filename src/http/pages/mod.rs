@@ -1,3 +1,57 @@
-//! HTML pages.
+//! HTML pages: the web shop, rendered on the server and whole without JavaScript.
+//!
+//! A handler takes a [`Visit`] (or, for what a form sends, a [`Posted`]), asks services through
+//! [`Shop`], fills an askama template whose field `page` is the frame, and answers by the visit.
+//! See `docs/pages.md`.
+//!
+//! **Invariant:** all text is escaped by the templates, and whatever was sent, a page answers with
+//! a page: 4xx, never 5xx.
 
+pub mod assets;
+pub mod cards;
+pub mod cookies;
+pub mod edge;
+pub mod feeds;
+pub mod form;
+pub mod format;
+pub mod guest;
+mod home;
 pub mod mailbox;
+mod merge;
+pub mod page;
+pub mod problem;
+mod product;
+mod session;
+pub mod shop;
+pub mod visit;
+
+use actix_web::{
+    Resource,
+    middleware::{Compress, from_fn},
+    web::{self, ServiceConfig},
+};
+
+pub use self::{
+    form::{Form, Posted, Upload},
+    page::{Flash, Page},
+    shop::Shop,
+    visit::Visit,
+};
+
+/// Registers a page: around it are compression, headers, and errors as pages.
+pub fn page(config: &mut ServiceConfig, resource: Resource) {
+    config.service(resource.wrap(from_fn(edge::edge)).wrap(Compress::default()));
+}
+
+/// Registers every page and what they are made of.
+pub fn configure(config: &mut ServiceConfig) {
+    config.service(web::resource("/assets/{file}").wrap(Compress::default()).get(assets::get));
+    config.service(web::resource("/robots.txt").get(feeds::robots));
+    config.service(web::resource("/favicon.ico").get(feeds::favicon));
+    config.service(web::resource("/sitemap.xml").wrap(Compress::default()).get(feeds::sitemap));
+    page(config, web::resource("/").get(home::home));
+    page(config, web::resource("/products/{id}").get(product::show));
+    page(config, web::resource("/login").get(session::login_form).post(session::login));
+    page(config, web::resource("/register").get(session::register_form).post(session::register));
+    page(config, web::resource("/logout").post(session::logout));
+}

@@ -1,0 +1,162 @@
+//! Style sheet, scripts and pictures of the pages, compiled in.
+//!
+//! `/assets/NAME.HASH.EXT` never changes and is cached for good; `/assets/NAME.EXT` is the same
+//! file, asked about each time. A script imports another as `"./NAME.js"` and is served with
+//! `"./NAME.HASH.js"` in its place, so that a module is loaded once and kept as long as the rest.
+//!
+//! **Invariant:** an address with a hash serves the bytes with that hash, or 404.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    web::Bytes,
+};
+use sha2::{Digest, Sha256};
+
+use crate::http::error::ApiError;
+
+macro_rules! assets {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/", $name)))),*]
+    };
+}
+
+/// Every file in `assets/`; a test compares them.
+const FILES: &[(&str, &[u8])] = assets![
+    "account.js",
+    "app.css",
+    "cart.js",
+    "chat-parts.js",
+    "chat.css",
+    "chat.js",
+    "favicon.svg",
+    "gallery.js",
+    "live.js",
+    "order-live.js",
+    "razorpay.js",
+    "suggest.js",
+];
+
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+
+struct Asset {
+    hash: String,
+    url: String,
+    media: &'static str,
+    bytes: Bytes,
+}
+
+type Assets = HashMap<&'static str, Asset>;
+
+static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+    let mut assets = Assets::new();
+    for (name, _) in FILES {
+        add(&mut assets, name, FILES.len());
+    }
+    assets
+});
+
+/// Adds a file after those that it imports; `depth` ends scripts that import each other.
+fn add(assets: &mut Assets, name: &'static str, depth: usize) {
+    let Some((name, bytes)) = FILES.iter().find(|(file, _)| *file == name && !assets.contains_key(file)) else {
+        return;
+    };
+    let bytes = if name.ends_with(".js") { script(assets, bytes, depth) } else { Bytes::from_static(bytes) };
+    let mut hash = hex::encode(Sha256::digest(&bytes));
+    hash.truncate(12);
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let url = format!("/assets/{stem}.{hash}.{extension}");
+    assets.insert(name, Asset { hash, url, media: media(extension), bytes });
+}
+
+/// A script with its imports by hash.
+fn script(assets: &mut Assets, bytes: &'static [u8], depth: usize) -> Bytes {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    for (other, _) in FILES.iter().filter(|(other, _)| other.ends_with(".js")) {
+        let import = format!("\"./{other}\"");
+        if depth > 0 && text.contains(&import) {
+            add(assets, other, depth - 1);
+            if let Some(asset) = assets.get(other) {
+                text = text.replace(&import, &format!("\"{}\"", asset.url.replace("/assets/", "./")));
+            }
+        }
+    }
+    Bytes::from(text)
+}
+
+fn media(extension: &str) -> &'static str {
+    match extension {
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Where the file `name` of `assets/` is served; for templates.
+#[must_use]
+pub fn url(name: &str) -> &'static str {
+    ASSETS.get(name).map_or("/assets/missing", |asset| asset.url.as_str())
+}
+
+/// `NAME.HASH.EXT` as the name and its hash; a name without one has none.
+fn split(file: &str) -> Option<(String, Option<&str>)> {
+    if ASSETS.contains_key(file) {
+        return Some((file.to_owned(), None));
+    }
+    let (rest, extension) = file.rsplit_once('.')?;
+    let (stem, hash) = rest.rsplit_once('.')?;
+    Some((format!("{stem}.{extension}"), Some(hash)))
+}
+
+/// A file.
+///
+/// # Errors
+/// 404.
+pub async fn get(req: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let file = req.match_info().get("file").unwrap_or_default();
+    let (name, hash) = split(file).ok_or(ApiError::NotFound("page"))?;
+    let asset = ASSETS.get(name.as_str()).ok_or(ApiError::NotFound("page"))?;
+    if hash.is_some_and(|hash| hash != asset.hash) {
+        return Err(ApiError::NotFound("page"));
+    }
+    let etag = format!("\"{}\"", asset.hash);
+    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let same = known.is_some_and(|known| known.contains(&asset.hash));
+    let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let caching = if hash.is_some() { FOR_GOOD } else { "no-cache" };
+    answer.insert_header((CACHE_CONTROL, caching)).insert_header((ETAG, etag));
+    if same {
+        return Ok(answer.finish());
+    }
+    Ok(answer.insert_header((CONTENT_TYPE, asset.media)).body(asset.bytes.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_import_each_other_by_hash() {
+        let chat = std::str::from_utf8(&ASSETS["chat.js"].bytes).unwrap();
+        assert!(!chat.contains("\"./live.js\""));
+        assert!(chat.contains(&url("live.js").replace("/assets/", "./")));
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_served_under_its_hash() {
+        let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/assets")).unwrap();
+        let mut files: Vec<String> = folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, FILES.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
+        for (name, _) in FILES {
+            let served = url(name).strip_prefix("/assets/").unwrap();
+            assert_eq!(split(served).unwrap().0, *name);
+            assert_ne!(media(name.rsplit('.').next().unwrap()), "application/octet-stream");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Products as the cards of a grid.
+
+use super::format;
+use crate::{actors::catalogue::snapshots::Snapshot, domain::product::Product, peers::Offer};
+
+/// A product in a grid.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// Where its page is.
+    pub url: String,
+    /// Title.
+    pub title: String,
+    /// A small picture, or nothing.
+    pub picture: String,
+    /// Stands in for the picture.
+    pub letter: String,
+    /// Of one unit.
+    pub price: String,
+    /// In words.
+    pub stock: &'static str,
+    /// `in`, `low` or `out`.
+    pub stock_class: &'static str,
+}
+
+/// How much there is, in words, and the style of it.
+#[must_use]
+pub const fn stock(available: i64) -> (&'static str, &'static str) {
+    match available {
+        ..=0 => ("Sold out", "out"),
+        1..=5 => ("Only a few left", "low"),
+        _ => ("In stock", "in"),
+    }
+}
+
+impl Card {
+    fn new(product: &Product, available: i64) -> Self {
+        let (stock, stock_class) = stock(available);
+        Self {
+            url: format!("/products/{}", product.id),
+            title: product.title.clone(),
+            picture: product.images.first().map_or_else(String::new, |image| image.thumbnail.clone()),
+            letter: product.title.chars().next().map_or_else(String::new, |first| first.to_uppercase().to_string()),
+            price: format::money(product.price),
+            stock,
+            stock_class,
+        }
+    }
+}
+
+impl From<&Snapshot> for Card {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self::new(&snapshot.product, snapshot.stock())
+    }
+}
+
+impl From<&Offer> for Card {
+    fn from(offer: &Offer) -> Self {
+        Self::new(&offer.product, offer.available)
+    }
+}

@@ -1,0 +1,71 @@
+//! What search engines and browsers ask for by themselves.
+
+use std::fmt::Write;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
+};
+
+use super::{assets, page::escape, visit::Visit};
+use crate::{
+    actors::catalogue::index::{ListQuery, Sort},
+    http::error::ApiError,
+};
+
+/// Products of one sitemap: what can be listed at once.
+const LISTED: usize = 1_000;
+
+/// `/sitemap.xml`: the home page, categories and the newest products.
+///
+/// # Errors
+/// 503 while the catalogue is away.
+pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let visit = Visit::nobody(&req)?;
+    let catalogue = visit.shop.catalogue()?;
+    let query = ListQuery {
+        text: None,
+        min_price: None,
+        max_price: None,
+        category: None,
+        sort: Sort::Newest,
+        skip: 0,
+        limit: LISTED,
+    };
+    let listed = catalogue.list(query).await?;
+    let categories = catalogue.categories().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let origin = visit.origin;
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
+    );
+    // Writing to a string does not fail.
+    let _infallible = writeln!(out, "<url><loc>{origin}/</loc></url>");
+    for (name, _) in categories.iter().filter(|(name, _)| !name.is_empty()) {
+        let _infallible = writeln!(out, "<url><loc>{origin}/?category={}</loc></url>", escape(name));
+    }
+    for snapshot in &listed.products {
+        let (id, changed) = (snapshot.product.id, snapshot.product.updated_at);
+        let _infallible =
+            writeln!(out, "<url><loc>{origin}/products/{id}</loc><lastmod>{changed}</lastmod></url>");
+    }
+    out.push_str("</urlset>\n");
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/xml; charset=utf-8")).body(out))
+}
+
+/// `/robots.txt`.
+///
+/// # Errors
+/// [`ApiError::Internal`] in an app that was not put together.
+pub async fn robots(req: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let origin = Visit::nobody(&req)?.origin;
+    let closed = ["/account", "/admin", "/api/", "/cart", "/checkout", "/login", "/orders", "/register", "/seller"];
+    let closed: String = closed.iter().map(|path| format!("Disallow: {path}\n")).collect();
+    let text = format!("User-agent: *\n{closed}Sitemap: {origin}/sitemap.xml\n");
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text))
+}
+
+/// `/favicon.ico`, for browsers that look for it there.
+pub async fn favicon() -> HttpResponse {
+    let to = (LOCATION, assets::url("favicon.svg"));
+    HttpResponse::MovedPermanently().insert_header(to).insert_header((CACHE_CONTROL, "public, max-age=86400")).finish()
+}

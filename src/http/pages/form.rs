@@ -1,0 +1,258 @@
+//! Forms as browsers send them, urlencoded or multipart, and what is wrong with their fields.
+//!
+//! **Invariant:** a handler that has a [`Posted`] has a form of a page of this shop, sent by the
+//! visitor who got that page.
+
+use std::time::Duration;
+
+use actix_multipart::{Field, Multipart};
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    web::{self, Bytes},
+};
+use bytes::BytesMut;
+use futures_util::{StreamExt, future::LocalBoxFuture};
+
+use super::visit::{self, Visit};
+use crate::http::{
+    csrf,
+    error::{ApiError, FieldError},
+    extract::{has_media_type, read_body},
+    query,
+};
+
+/// The most fields of a form.
+const FIELDS_MAX: usize = 300;
+/// The largest form without files, and the most text of one with files.
+const TEXT_MAX: usize = 512 * 1024;
+/// The most files of a form.
+const FILES_MAX: usize = 6;
+/// The largest file.
+const FILE_MAX: usize = 5 * 1024 * 1024;
+/// How long a form with files may take to arrive.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+const OUT_OF_DATE: ApiError = ApiError::Forbidden {
+    code: "request.csrf",
+    message: "this form is out of date; go back, reload the page and try again",
+};
+
+/// A file of a form.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The field.
+    pub field: String,
+    /// The file's name as the browser says.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// The fields of a form, and what is wrong with them.
+#[derive(Debug, Clone, Default)]
+pub struct Form {
+    fields: Vec<(String, String)>,
+    errors: Vec<(String, String)>,
+    /// Files that are not empty.
+    pub files: Vec<Upload>,
+}
+
+impl Form {
+    /// A form that shows these values.
+    pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { fields, ..Self::default() }
+    }
+
+    /// A field as it was sent, or nothing.
+    #[must_use]
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// A field without outer white space.
+    #[must_use]
+    pub fn trimmed(&self, name: &str) -> &str {
+        self.text(name).trim()
+    }
+
+    /// Whether a box is ticked or a button of this name was pressed.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(found, _)| found == name)
+    }
+
+    /// What to show in a field again; never a password.
+    #[must_use]
+    pub fn value(&self, name: &str) -> &str {
+        if name.contains("password") { "" } else { self.text(name) }
+    }
+
+    /// What is wrong with a field.
+    #[must_use]
+    pub fn error(&self, name: &str) -> Option<&str> {
+        self.errors.iter().find(|(found, _)| found == name).map(|(_, what)| what.as_str())
+    }
+
+    /// Everything that is wrong, for a summary.
+    #[must_use]
+    pub fn errors(&self) -> &[(String, String)] {
+        &self.errors
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Tells that something is wrong with a field; the first word on a field stays.
+    pub fn refuse(&mut self, name: &str, what: impl Into<String>) {
+        if self.error(name).is_none() {
+            let what: String = what.into();
+            let mut letters = what.chars();
+            let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+            self.errors.push((name.to_owned(), format!("{first}{}.", letters.as_str().trim_end_matches('.'))));
+        }
+    }
+
+    /// A whole number of a field.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u32> {
+        self.trimmed(name).parse().ok()
+    }
+
+    /// Puts a service's refusal beside its fields, named as `rename` has them.
+    ///
+    /// # Errors
+    /// Whatever is not about a field.
+    pub fn take(&mut self, error: ApiError, rename: impl Fn(&str) -> String) -> Result<(), ApiError> {
+        match error {
+            ApiError::Validation(errors) | ApiError::Unprocessable { errors, .. } if !errors.is_empty() => {
+                for FieldError { path, msg } in errors {
+                    self.refuse(&rename(&path), msg);
+                }
+                Ok(())
+            }
+            other => Err(other),
+        }
+    }
+}
+
+/// A form of a page of this shop, with the visit that it is part of.
+pub struct Posted {
+    /// Who sent it.
+    pub visit: Visit,
+    /// What was sent.
+    pub form: Form,
+}
+
+impl FromRequest for Posted {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            csrf::check_always(&req, &visit::state(&req)?.settings.allowed_origins)?;
+            let visit = Visit::of(&req).await?;
+            let form = read(&req, payload).await?;
+            if visit.is_own_form(form.text("csrf")) { Ok(Self { visit, form }) } else { Err(OUT_OF_DATE) }
+        })
+    }
+}
+
+async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Form, ApiError> {
+    if has_media_type(req, "application/x-www-form-urlencoded") {
+        let body = read_body(req, &mut payload, TEXT_MAX).await?;
+        return urlencoded(&body);
+    }
+    if !has_media_type(req, "multipart/form-data") {
+        return Err(ApiError::UnsupportedMedia("send a form".into()));
+    }
+    let payload = web::Payload::from_request(req, &mut payload).await;
+    let payload = payload.map_err(|_| ApiError::Malformed("the form is not readable".to_owned()))?;
+    match tokio::time::timeout(DEADLINE, multipart(Multipart::new(req.headers(), payload))).await {
+        Ok(form) => form,
+        Err(_) => Err(ApiError::Malformed("the form did not arrive in time".to_owned())),
+    }
+}
+
+fn urlencoded(body: &[u8]) -> Result<Form, ApiError> {
+    let unreadable = || ApiError::Malformed("the form is not readable".to_owned());
+    let text = std::str::from_utf8(body).map_err(|_| unreadable())?;
+    let mut form = Form::default();
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text| query::decode(text).ok_or_else(unreadable);
+        form.fields.push((decode(name)?, decode(value)?));
+        if form.fields.len() > FIELDS_MAX {
+            return Err(ApiError::Malformed("the form has too many fields".to_owned()));
+        }
+    }
+    Ok(form)
+}
+
+async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
+    let (mut form, mut room) = (Form::default(), TEXT_MAX);
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
+        let name = part.name().unwrap_or_default().to_owned();
+        let file = part.content_disposition().and_then(|about| about.get_filename()).map(str::to_owned);
+        if form.fields.len() + form.files.len() >= FIELDS_MAX {
+            return Err(ApiError::Malformed("the form has too many fields".to_owned()));
+        }
+        match file {
+            Some(file) => {
+                let bytes = whole(&mut part, FILE_MAX, "a file is at most 5 MiB").await?;
+                // A file field that was left empty is sent as an empty file.
+                if bytes.is_empty() {
+                    continue;
+                }
+                if form.files.len() >= FILES_MAX {
+                    return Err(ApiError::Malformed("a form has at most 6 files".to_owned()));
+                }
+                form.files.push(Upload { field: name, name: file, bytes });
+            }
+            None => {
+                let bytes = whole(&mut part, room, "the form is too large").await?;
+                room -= bytes.len();
+                let text = String::from_utf8(bytes.to_vec());
+                form.fields.push((name, text.map_err(|_| ApiError::Malformed("the form is not UTF-8 text".into()))?));
+            }
+        }
+    }
+    Ok(form)
+}
+
+async fn whole(part: &mut Field, max: usize, too_large: &'static str) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = part.next().await {
+        let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
+        if bytes.len() + chunk.len() > max {
+            return Err(ApiError::TooLarge(too_large.into()));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_and_its_password_is_not_shown_again() {
+        let mut form = urlencoded("email=a%40b.cd&password=x+y&street=M%C3%BCll&email=2".as_bytes()).unwrap();
+        assert_eq!((form.text("email"), form.text("password"), form.value("password")), ("a@b.cd", "x y", ""));
+        assert_eq!((form.value("street"), form.text("none"), form.has("street")), ("Müll", "", true));
+        form.refuse("street", "must not be empty");
+        form.refuse("street", "again");
+        assert_eq!(form.error("street"), Some("Must not be empty."));
+        assert!(!form.is_fine());
+        for broken in [b"a=%zz".as_slice(), b"a=%ff", b"\xff", &b"a&".repeat(301)] {
+            assert!(urlencoded(broken).is_err());
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A guest's cart: in a signed cookie of her browser, until she logs in.
+//!
+//! **Invariant:** it holds to the same bounds as a user's cart.
+
+use crate::domain::{
+    cart::{CartError, LINES_MAX, QUANTITY_MAX},
+    ids::ProductId,
+    inventory::StockLine,
+};
+
+/// What a guest has in her cart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GuestCart {
+    /// One line a product, in the order they were first added.
+    pub lines: Vec<StockLine>,
+}
+
+impl GuestCart {
+    /// Reads `ID:QUANTITY,...`; what makes no sense is left out.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut cart = Self::default();
+        let lines = text.split(',').filter_map(|line| {
+            let (product, quantity) = line.split_once(':')?;
+            Some(StockLine { product: product.parse().ok()?, quantity: quantity.parse().ok()? })
+        });
+        for line in lines.take(LINES_MAX) {
+            if (1..=QUANTITY_MAX).contains(&line.quantity) && cart.quantity_of(line.product) == 0 {
+                cart.lines.push(line);
+            }
+        }
+        cart
+    }
+
+    /// As [`GuestCart::read`] reads it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let lines = self.lines.iter().map(|line| format!("{}:{}", line.product, line.quantity));
+        lines.collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How many units.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.quantity)).sum()
+    }
+
+    /// How many of `product`.
+    #[must_use]
+    pub fn quantity_of(&self, product: ProductId) -> u32 {
+        self.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
+    }
+
+    /// Sets a line, which may be new, given that `available` can be bought now.
+    ///
+    /// # Errors
+    /// As a user's cart: too little stock, too many of one, too many lines.
+    pub fn set(&mut self, product: ProductId, quantity: u32, available: i64) -> Result<(), CartError> {
+        if i64::from(quantity) > available {
+            return Err(CartError::InsufficientStock { available });
+        }
+        if quantity > QUANTITY_MAX {
+            return Err(CartError::QuantityTooLarge);
+        }
+        let full = self.lines.len() >= LINES_MAX;
+        match self.lines.iter_mut().find(|line| line.product == product) {
+            Some(line) => line.quantity = quantity,
+            None if full => return Err(CartError::TooManyLines),
+            None => self.lines.push(StockLine { product, quantity }),
+        }
+        Ok(())
+    }
+
+    /// Takes a line out.
+    pub fn remove(&mut self, product: ProductId) {
+        self.lines.retain(|line| line.product != product);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_says_what_it_was_told() {
+        let (a, b) = (ProductId::generate(), ProductId::generate());
+        let mut cart = GuestCart::default();
+        cart.set(a, 2, 5).unwrap();
+        cart.set(b, 1, 1).unwrap();
+        cart.set(a, 3, 5).unwrap();
+        assert_eq!(cart.set(b, 2, 1), Err(CartError::InsufficientStock { available: 1 }));
+        assert_eq!((cart.units(), GuestCart::read(&cart.text())), (4, cart.clone()));
+        cart.remove(a);
+        assert_eq!(cart.text(), format!("{b}:1"));
+        let odd = format!("x,:,{a}:0,{a}:1000,{a}:7,{a}:8,{b}:-1");
+        assert_eq!(GuestCart::read(&odd).text(), format!("{a}:7"));
+    }
+
+    #[test]
+    fn a_full_cart_fits_into_a_cookie() {
+        let mut cart = GuestCart::default();
+        for _ in 0..LINES_MAX {
+            cart.set(ProductId::generate(), QUANTITY_MAX, i64::MAX).unwrap();
+        }
+        assert_eq!(cart.set(ProductId::generate(), 1, 9), Err(CartError::TooManyLines));
+        assert!(cart.text().len() * 4 / 3 + 34 < 4_000);
+    }
+}

@@ -1,0 +1,260 @@
+//! The home page: search, categories, prices, order, pages of products.
+//!
+//! **Invariant:** what is shown is in the address, so that a page can be linked to and gone back to.
+
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::{
+    cards::Card,
+    format,
+    page::{Page, escape},
+    visit::{self, Visit},
+};
+use crate::{
+    actors::catalogue::index::{ListQuery, Sort},
+    domain::{
+        ids::ProductId,
+        money::{Currency, Money},
+    },
+    http::{auth, error::ApiError, ops, query},
+};
+
+/// Products of a page.
+const PER_PAGE: usize = 24;
+/// The last page that is shown of a long list.
+const PAGES_MAX: usize = 400;
+/// Categories to choose from.
+const CATEGORIES: usize = 12;
+/// Recently viewed products that are shown.
+const SEEN: usize = 4;
+
+/// What is looked for, as the address says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Wanted {
+    q: String,
+    category: String,
+    minprice: String,
+    maxprice: String,
+    sort: String,
+    page: usize,
+}
+
+struct Choice {
+    value: &'static str,
+    label: &'static str,
+    current: bool,
+}
+
+struct Chip {
+    label: String,
+    count: String,
+    url: String,
+    current: bool,
+}
+
+#[derive(Template)]
+#[template(path = "shop/home.html")]
+struct HomePage {
+    page: Page,
+    plain: bool,
+    filtered: bool,
+    total: String,
+    q: String,
+    category: String,
+    minprice: String,
+    maxprice: String,
+    price_error: String,
+    sorts: Vec<Choice>,
+    categories: Vec<Chip>,
+    products: Vec<Card>,
+    seen: Vec<Card>,
+    number: usize,
+    pages: usize,
+    previous: String,
+    next: String,
+}
+
+impl Wanted {
+    /// Reads the query; what it does not know is left out, and what is odd is taken as absent.
+    fn read(text: &str) -> Self {
+        let mut wanted = Self { page: 1, ..Self::default() };
+        for pair in text.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = query::decode(value).unwrap_or_default();
+            let value: String = value.trim().chars().take(200).collect();
+            match name {
+                "q" => wanted.q = value,
+                "category" => wanted.category = value,
+                "minprice" => wanted.minprice = value,
+                "maxprice" => wanted.maxprice = value,
+                "sort" => wanted.sort = value,
+                "page" => wanted.page = value.parse().unwrap_or(1).clamp(1, PAGES_MAX),
+                _ => {}
+            }
+        }
+        wanted
+    }
+
+    fn filtered(&self) -> bool {
+        ![&self.q, &self.category, &self.minprice, &self.maxprice].iter().all(|text| text.is_empty())
+    }
+
+    fn url(&self) -> String {
+        let page = if self.page > 1 { self.page.to_string() } else { String::new() };
+        let fields = [
+            ("q", &self.q),
+            ("category", &self.category),
+            ("minprice", &self.minprice),
+            ("maxprice", &self.maxprice),
+            ("sort", &self.sort),
+            ("page", &page),
+        ];
+        let given = fields.iter().filter(|(_, value)| !value.is_empty());
+        let pairs: Vec<String> = given.map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        if pairs.is_empty() { "/".to_owned() } else { format!("/?{}", pairs.join("&")) }
+    }
+
+    fn at(&self, page: usize) -> String {
+        Self { page, ..self.clone() }.url()
+    }
+
+    fn sort(&self) -> Sort {
+        match self.sort.as_str() {
+            "price" => Sort::PriceAsc,
+            "-price" => Sort::PriceDesc,
+            "newest" => Sort::Newest,
+            _ if self.q.is_empty() => Sort::Newest,
+            _ => Sort::Relevance,
+        }
+    }
+
+    fn sorts(&self) -> Vec<Choice> {
+        let (now, first) = (self.sort(), (!self.q.is_empty()).then_some(("relevance", "Best match", Sort::Relevance)));
+        let rest = [
+            ("newest", "Newest", Sort::Newest),
+            ("price", "Price, low to high", Sort::PriceAsc),
+            ("-price", "Price, high to low", Sort::PriceDesc),
+        ];
+        let choices = first.into_iter().chain(rest);
+        choices.map(|(value, label, sort)| Choice { value, label, current: sort == now }).collect()
+    }
+
+    /// A price of the filter in minor units.
+    fn price(text: &str) -> Result<Option<i64>, String> {
+        let text: String = text.chars().filter(|c| !matches!(c, ',' | '₹' | '$' | ' ')).collect();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let read = Money::parse_major(&text, Currency::Inr).map_err(|error| error.to_string())?;
+        Ok(Some(read.minor()).filter(|minor| *minor >= 0))
+    }
+
+    fn title(&self) -> String {
+        match (self.q.as_str(), self.category.as_str()) {
+            ("", "") => "All products".to_owned(),
+            ("", category) => category.to_owned(),
+            (words, "") => format!("“{words}”"),
+            (words, category) => format!("“{words}” in {category}"),
+        }
+    }
+}
+
+/// The products that a visitor looked at, as they are now.
+pub(super) async fn seen(visit: &Visit, without: Option<ProductId>) -> Vec<Card> {
+    let mut cards = vec![];
+    let Ok(catalogue) = visit.shop.catalogue() else { return cards };
+    for id in visit.seen.iter().filter(|id| Some(**id) != without).take(SEEN) {
+        if let Ok(Some(snapshot)) = catalogue.get(*id).await {
+            cards.push(Card::from(&*snapshot));
+        }
+    }
+    cards
+}
+
+/// The home page; for programs, name and state.
+///
+/// # Errors
+/// 503 while the catalogue is away.
+pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if visit::wants_json(&req) {
+        return Ok(HttpResponse::Ok().json(ops::root_view(auth::state(&req)?)));
+    }
+    let visit = Visit::of(&req).await?;
+    let wanted = Wanted::read(req.query_string());
+    let (low, high) = (Wanted::price(&wanted.minprice), Wanted::price(&wanted.maxprice));
+    let price_error = match (&low, &high) {
+        (Err(what), _) | (_, Err(what)) => what.clone(),
+        (Ok(Some(low)), Ok(Some(high))) if low > high => "the first price is above the second".to_owned(),
+        _ => String::new(),
+    };
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let asked = ListQuery {
+        text: given(&wanted.q),
+        min_price: low.ok().flatten(),
+        max_price: high.ok().flatten(),
+        category: given(&wanted.category),
+        sort: wanted.sort(),
+        skip: (wanted.page - 1) * PER_PAGE,
+        limit: PER_PAGE,
+    };
+    let catalogue = visit.shop.catalogue()?;
+    let listed = catalogue.list(asked).await?;
+    let pages = usize::try_from(listed.total).unwrap_or(usize::MAX).div_ceil(PER_PAGE).clamp(1, PAGES_MAX);
+    let chips = catalogue.categories().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let everything = Chip {
+        label: "All".to_owned(),
+        count: String::new(),
+        url: Wanted { category: String::new(), page: 1, ..wanted.clone() }.url(),
+        current: wanted.category.is_empty(),
+    };
+    let chip = |(name, count): &(String, u64)| Chip {
+        label: name.clone(),
+        count: format::count(*count),
+        url: Wanted { category: name.clone(), page: 1, ..wanted.clone() }.url(),
+        current: *name == wanted.category,
+    };
+    let chips = chips.iter().filter(|(name, _)| !name.is_empty()).take(CATEGORIES).map(chip);
+    let plain = !wanted.filtered() && wanted.page == 1;
+    let mut page = visit.page(if plain { "Good things from people who make them".to_owned() } else { wanted.title() });
+    page = page.searching(&wanted.q).describe("Lamps, kettles, books and more from independent sellers, in one cart.");
+    if wanted.q.is_empty() && price_error.is_empty() {
+        page.canonical = format!("{}{}", visit.origin, wanted.url());
+    }
+    let view = HomePage {
+        plain,
+        filtered: wanted.filtered(),
+        total: format::count(listed.total),
+        sorts: wanted.sorts(),
+        categories: std::iter::once(everything).chain(chips).collect(),
+        products: listed.products.iter().map(|snapshot| Card::from(&**snapshot)).collect(),
+        seen: seen(&visit, None).await,
+        number: wanted.page,
+        pages,
+        previous: if wanted.page > 1 { wanted.at((wanted.page - 1).min(pages)) } else { String::new() },
+        next: if wanted.page < pages { wanted.at(wanted.page + 1) } else { String::new() },
+        price_error,
+        q: wanted.q,
+        category: wanted.category,
+        minprice: wanted.minprice,
+        maxprice: wanted.maxprice,
+        page,
+    };
+    visit.ok(&view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_what_is_wanted_and_nothing_more() {
+        let wanted = Wanted::read("q=desk+lamp&category=Home%20%26%20Living&minprice=1%2C000&page=3&x=y&sort=price");
+        assert_eq!(wanted.url(), "/?q=desk%20lamp&category=Home%20%26%20Living&minprice=1%2C000&sort=price&page=3");
+        assert_eq!(Wanted::read(wanted.url().split_once('?').unwrap().1), wanted);
+        assert_eq!(Wanted::price("₹1,000.50"), Ok(Some(100_050)));
+        assert!(Wanted::price("cheap").is_err() && Wanted::price("1e99").is_err());
+        assert_eq!(Wanted::read("page=0").page, 1);
+        assert_eq!(Wanted::read("page=99999999999999999999999&q=%ff").url(), "/");
+    }
+}

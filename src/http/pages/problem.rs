@@ -1,0 +1,101 @@
+//! Errors as pages, for people.
+//!
+//! **Invariant:** what is internal is told to nobody; the page names the request's id, under which
+//! the log has it.
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError,
+    http::{
+        Method,
+        header::{ALLOW, HeaderName, REFERER, RETRY_AFTER},
+    },
+};
+use askama::Template;
+
+use super::{
+    page::{self, Page, escape},
+    visit::Visit,
+};
+use crate::http::{error::ApiError, request_id};
+
+#[derive(Template)]
+#[template(path = "shop/problem.html")]
+struct ProblemPage {
+    page: Page,
+    status: u16,
+    heading: &'static str,
+    message: String,
+    advice: &'static str,
+    request_id: String,
+}
+
+/// What an error is called, and what to do about it.
+fn words(error: &ApiError) -> (&'static str, &'static str) {
+    match error.status_code().as_u16() {
+        404 => ("We cannot find that", "It may have been sold out and taken down, or the link is wrong. Try a search."),
+        403 => ("That is not open to you", "If you came here from a form, reload its page and try again."),
+        405 => ("That does not work here", "Go back and use the buttons of the page."),
+        409 => ("That did not work out", "Something changed meanwhile. Look again and try once more."),
+        413 => ("That is too large", "Send something smaller."),
+        429 => ("Too many tries", "Wait a little, then try again."),
+        503 => ("One moment, please", "A part of the shop is busy or away. Nothing is lost; try again in a few seconds."),
+        500.. => ("Something went wrong on our side", "It has been noted. Try again in a moment."),
+        _ => ("We did not understand that", "Check what was entered, or start from the home page."),
+    }
+}
+
+/// The page of an error; who is not logged in is sent to log in and comes back.
+pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
+    let known = match Visit::of(req).await {
+        Ok(visit) => Ok(visit),
+        Err(_) => Visit::nobody(req),
+    };
+    let Ok(visit) = known else { return error.error_response() };
+    if matches!(error, ApiError::Unauthorized { .. }) && visit.user.is_none() {
+        let to = format!("/login?next={}", escape(&back(req, &visit.here)));
+        return visit.go(&to);
+    }
+    let (heading, advice) = words(error);
+    let id = request_id::of_client(req.headers()).map_or_else(request_id::new, str::to_owned);
+    let mut message = error.to_string();
+    if let Some(first) = message.get(..1).map(str::to_uppercase) {
+        message.replace_range(..1, &first);
+    }
+    if let ApiError::Validation(errors) = error
+        && let Some(first) = errors.first()
+    {
+        message = format!("{}: {}", first.path, first.msg);
+    }
+    if let ApiError::Internal(detail) = error {
+        tracing::error!(request.id = id, path = req.path(), detail, "a page failed by a fault of ours");
+    }
+    let status = error.status_code();
+    let page = ProblemPage {
+        page: visit.page(heading),
+        status: status.as_u16(),
+        heading,
+        message,
+        advice,
+        request_id: id.clone(),
+    };
+    let mut answer = visit.html(status, &page).unwrap_or_else(|error| error.error_response());
+    for name in [RETRY_AFTER, ALLOW] {
+        if let Some(value) = error.error_response().headers().get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    if let Ok(id) = id.try_into() {
+        answer.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+    }
+    answer
+}
+
+/// Where to come back to after a login: this page, or the one whose form was sent.
+fn back(req: &HttpRequest, here: &str) -> String {
+    if *req.method() == Method::GET || *req.method() == Method::HEAD {
+        return page::local(here).to_owned();
+    }
+    let referer = req.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    page::local(path.unwrap_or("/")).to_owned()
+}

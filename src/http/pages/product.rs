@@ -1,0 +1,137 @@
+//! A product's page.
+
+use actix_web::{HttpResponse, web::Path};
+use askama::Template;
+use serde_json::json;
+
+use super::{
+    cards::{self, Card},
+    format, home,
+    page::{Page, escape},
+    visit::Visit,
+};
+use crate::{
+    actors::catalogue::{
+        index::{ListQuery, Sort},
+        snapshots::Snapshot,
+    },
+    domain::{cart::QUANTITY_MAX, ids::ProductId},
+    http::error::ApiError,
+};
+
+/// How many products of the same category are shown.
+const RELATED: usize = 4;
+
+struct Picture {
+    url: String,
+    thumbnail: String,
+}
+
+#[derive(Template)]
+#[template(path = "shop/product.html")]
+struct ProductPage {
+    page: Page,
+    id: String,
+    title: String,
+    letter: String,
+    description: String,
+    price: String,
+    category: String,
+    category_url: String,
+    stock: &'static str,
+    stock_class: &'static str,
+    most: i64,
+    pictures: Vec<Picture>,
+    /// JSON-LD without anything that could end its element.
+    data: String,
+    related: Vec<Card>,
+    seen: Vec<Card>,
+}
+
+/// An id of a path; what is no id leads nowhere.
+pub(super) fn id_of<Id: std::str::FromStr>(text: &str, what: &'static str) -> Result<Id, ApiError> {
+    text.parse().map_err(|_| ApiError::NotFound(what))
+}
+
+/// JSON as it may stand in a `script` element of data.
+fn data(snapshot: &Snapshot, origin: &str) -> String {
+    let product = &snapshot.product;
+    let absolute = |url: &str| if url.starts_with('/') { format!("{origin}{url}") } else { url.to_owned() };
+    let stock = if snapshot.stock() > 0 { "https://schema.org/InStock" } else { "https://schema.org/OutOfStock" };
+    let value = json!({
+        "@context": "https://schema.org",
+        "@type": "Product",
+        "name": product.title,
+        "description": product.description,
+        "sku": product.id.to_hex(),
+        "category": product.category,
+        "image": product.images.iter().map(|image| absolute(&image.url)).collect::<Vec<_>>(),
+        "offers": {
+            "@type": "Offer",
+            "url": format!("{origin}/products/{}", product.id),
+            "price": format!("{}.{:02}", product.price.minor() / 100, product.price.minor() % 100),
+            "priceCurrency": product.price.currency().code(),
+            "availability": stock,
+        },
+    });
+    value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
+    let category = snapshot.product.category.clone();
+    let query = ListQuery {
+        text: None,
+        min_price: None,
+        max_price: None,
+        category: (!category.is_empty()).then_some(category),
+        sort: Sort::Newest,
+        skip: 0,
+        limit: RELATED + 1,
+    };
+    let Ok(catalogue) = visit.shop.catalogue() else { return vec![] };
+    let Ok(listed) = catalogue.list(query).await else { return vec![] };
+    let others = listed.products.iter().filter(|other| other.product.id != snapshot.product.id);
+    others.take(RELATED).map(|other| Card::from(&**other)).collect()
+}
+
+/// The page.
+///
+/// # Errors
+/// 404, 503.
+pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let id: ProductId = id_of(&path, "product")?;
+    let snapshot = visit.shop.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    let product = &snapshot.product;
+    let (stock, stock_class) = cards::stock(snapshot.stock());
+    let mut page = visit.page(product.title.as_str());
+    let about = if product.description.trim().is_empty() { product.title.as_str() } else { product.description.as_str() };
+    page = page.describe(&format!("{} · {about}", format::money(product.price)));
+    page.canonical = format!("{}/products/{id}", visit.origin);
+    page.picture = product.images.first().map_or_else(String::new, |image| match image.url.starts_with('/') {
+        true => format!("{}{}", visit.origin, image.url),
+        false => image.url.clone(),
+    });
+    let view = ProductPage {
+        id: id.to_hex(),
+        title: product.title.clone(),
+        letter: product.title.chars().next().map_or_else(String::new, |first| first.to_uppercase().to_string()),
+        description: product.description.clone(),
+        price: format::money(product.price),
+        category: product.category.clone(),
+        category_url: format!("/?category={}", escape(&product.category)),
+        stock,
+        stock_class,
+        most: snapshot.stock().clamp(0, i64::from(QUANTITY_MAX)),
+        pictures: product
+            .images
+            .iter()
+            .map(|image| Picture { url: image.url.clone(), thumbnail: image.thumbnail.clone() })
+            .collect(),
+        data: data(&snapshot, &visit.origin),
+        related: related(&visit, &snapshot).await,
+        seen: home::seen(&visit, Some(id)).await,
+        page,
+    };
+    visit.saw(id);
+    visit.ok(&view)
+}

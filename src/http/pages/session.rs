@@ -1,0 +1,223 @@
+//! Signing up, logging in and out.
+//!
+//! **Invariant:** what a guest had in her cart is in her account's after either, once, and a login
+//! leads to nowhere but this shop.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use askama::Template;
+use secrecy::SecretString;
+
+use super::{
+    form::{Form, Posted},
+    merge,
+    page::{Page, local},
+    visit::Visit,
+};
+use crate::{
+    actors::accounts::{LoginName, NewAccount},
+    domain::{
+        Timestamp,
+        text::fold,
+        user::{FullName, Role, User},
+    },
+    http::{auth::AuthUser, auth::TokenSource, error::ApiError, query, tokens},
+};
+
+#[derive(Template)]
+#[template(path = "shop/login.html")]
+struct LoginPage {
+    page: Page,
+    form: Form,
+    next: String,
+    problem: String,
+}
+
+#[derive(Template)]
+#[template(path = "shop/register.html")]
+struct RegisterPage {
+    page: Page,
+    form: Form,
+    next: String,
+    problem: String,
+}
+
+/// Where to go on, as the query says.
+fn next_of(req: &HttpRequest) -> String {
+    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
+    let next = pairs.filter(|(name, _)| *name == "next").find_map(|(_, value)| query::decode(value));
+    local(&next.unwrap_or_default()).to_owned()
+}
+
+fn show_login(
+    visit: Visit,
+    status: StatusCode,
+    form: Form,
+    next: String,
+    problem: String,
+) -> Result<HttpResponse, ApiError> {
+    let page = LoginPage { page: visit.page("Log in"), form, next, problem };
+    visit.html(status, &page)
+}
+
+fn show_register(
+    visit: Visit,
+    status: StatusCode,
+    form: Form,
+    next: String,
+    problem: String,
+) -> Result<HttpResponse, ApiError> {
+    let page = RegisterPage { page: visit.page("Sign up"), form, next, problem };
+    visit.html(status, &page)
+}
+
+/// The form to log in.
+///
+/// # Errors
+/// 503 while it cannot be known who asks.
+pub async fn login_form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let next = next_of(&req);
+    if visit.user.is_some() {
+        return Ok(visit.go(&next));
+    }
+    show_login(visit, StatusCode::OK, Form::default(), next, String::new())
+}
+
+/// The form to sign up.
+///
+/// # Errors
+/// As [`login_form`].
+pub async fn register_form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let next = next_of(&req);
+    if visit.user.is_some() {
+        return Ok(visit.go(&next));
+    }
+    show_register(visit, StatusCode::OK, Form::default(), next, String::new())
+}
+
+/// Logs in.
+///
+/// # Errors
+/// 429, 503; a wrong password shows the form again.
+pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
+    let next = local(form.text("next")).to_owned();
+    let name = form.trimmed("email").to_owned();
+    if name.is_empty() {
+        form.refuse("email", "enter your e-mail address or user name");
+    }
+    if form.text("password").is_empty() {
+        form.refuse("password", "enter your password");
+    }
+    if name.len() > 320 || form.text("password").len() > 1024 {
+        form.refuse("email", "is too long");
+    }
+    if !form.is_fine() {
+        return show_login(visit, StatusCode::BAD_REQUEST, form, next, String::new());
+    }
+    visit.state().check_auth_rate(&req, Some(&fold(&name))).await?;
+    let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
+    let password = SecretString::from(form.text("password"));
+    match visit.shop.accounts()?.login(name, password).await.map_err(ApiError::from) {
+        Ok(user) => begin(visit, &user, &next, "Welcome back").await,
+        Err(ApiError::Unauthorized { .. }) => {
+            let problem = "The e-mail address or the password is not right.".to_owned();
+            show_login(visit, StatusCode::UNAUTHORIZED, form, next, problem)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Signs up.
+///
+/// # Errors
+/// 429, 503; what is wrong with a field is shown beside it.
+pub async fn register(req: HttpRequest, Posted { visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
+    let next = local(form.text("next")).to_owned();
+    let account = account_of(&mut form);
+    if !form.is_fine() {
+        return show_register(visit, StatusCode::BAD_REQUEST, form, next, String::new());
+    }
+    visit.state().check_auth_rate(&req, Some(&fold(&account.email))).await?;
+    let refused = match visit.shop.accounts()?.register(account).await.map_err(ApiError::from) {
+        Ok(user) => return begin(visit, &user, &next, "Welcome to microBazaar").await,
+        Err(refused) => refused,
+    };
+    if refused.code() == "auth.user_exists" {
+        let problem = "This e-mail address or user name is taken. Log in, or choose another.".to_owned();
+        return show_register(visit, StatusCode::BAD_REQUEST, form, next, problem);
+    }
+    form.take(refused, field)?;
+    show_register(visit, StatusCode::BAD_REQUEST, form, next, String::new())
+}
+
+/// A service's field as the form names it.
+fn field(path: &str) -> String {
+    match path {
+        "fullName.firstName" => "first_name",
+        "fullName.lastName" => "last_name",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn account_of(form: &mut Form) -> NewAccount {
+    let text = |name: &str| form.trimmed(name).to_owned();
+    let (email, username) = (text("email"), text("username"));
+    let full_name = FullName { first_name: text("first_name"), last_name: text("last_name") };
+    let role = if form.text("role") == "seller" { Role::Seller } else { Role::User };
+    let password = form.text("password").to_owned();
+    if !crate::domain::text::is_email(&email) {
+        form.refuse("email", "enter an e-mail address, like name@example.com");
+    }
+    if !username.is_empty() && !crate::domain::text::is_username(&username) {
+        form.refuse("username", "use 3 to 32 letters, digits, dots, dashes or underscores");
+    }
+    for (name, value) in [("first_name", &full_name.first_name), ("last_name", &full_name.last_name)] {
+        if value.chars().count() > 100 {
+            form.refuse(name, "use at most 100 characters");
+        }
+    }
+    match password.chars().count() {
+        0..=7 => form.refuse("password", "use at least 8 characters"),
+        8..=128 => {}
+        _ => form.refuse("password", "use at most 128 characters"),
+    }
+    let username = (!username.is_empty()).then_some(username);
+    NewAccount { email, username, full_name, role, password: SecretString::from(password) }
+}
+
+/// Gives the browser a session, and takes its guest's cart over.
+async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Result<HttpResponse, ApiError> {
+    let issued = visit.state().tokens.issue(user.id, user.role, Timestamp::now());
+    let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
+    visit.set_cookie(tokens::cookie(&token, visit.state().settings.production));
+    visit.user = Some(AuthUser {
+        id: user.id,
+        role: user.role,
+        jti: claims.jti,
+        exp: claims.exp,
+        source: TokenSource::Cookie,
+    });
+    let left_out = merge::take_over(&mut visit).await;
+    match left_out.as_slice() {
+        [] => visit.say(format!("{greeting}.")),
+        some => visit.warn(format!("{greeting}. Less of this is in stock than you had chosen: {}.", some.join(", "))),
+    }
+    let home = if user.role == Role::Seller && next == "/" { "/seller" } else { next };
+    Ok(visit.go(home))
+}
+
+/// Logs out; the token is dead from then on.
+///
+/// # Errors
+/// 503 when that cannot be kept.
+pub async fn logout(Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
+    if let Some(user) = visit.user.take() {
+        let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
+        visit.shop.accounts()?.kill_token(&user.jti, expires_at).await?;
+        visit.state().dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
+    }
+    visit.set_cookie(tokens::removal_cookie(visit.state().settings.production));
+    visit.forget();
+    visit.say("You are logged out.");
+    Ok(visit.go("/"))
+}

@@ -1,0 +1,81 @@
+//! How pages reach the shop's services.
+//!
+//! **Invariant:** a page asks no service but through [`Shop`].
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
+
+use crate::{
+    actors::{
+        accounts::Accounts, cart::Carts, catalogue::Catalogue, order_saga::Orders, payment::Payments,
+        seller_dashboard::SellerDashboard,
+    },
+    http::{error::ApiError, routes::Services},
+    integrations::razorpay::SandboxGateway,
+    peers::Inventory,
+};
+
+/// The services, as pages ask them.
+#[derive(Clone)]
+pub struct Shop(Data<Services>);
+
+macro_rules! asked {
+    ($($(#[$doc:meta])* $name:ident: $service:ty;)*) => {
+        impl Shop {
+            $($(#[$doc])*
+            ///
+            /// # Errors
+            /// 503 where it is not served.
+            pub fn $name(&self) -> Result<&$service, ApiError> {
+                self.0.$name()
+            })*
+        }
+    };
+}
+
+asked! {
+    /// Users.
+    accounts: Accounts;
+    /// Products.
+    catalogue: Catalogue;
+    /// Stock.
+    inventory: Arc<dyn Inventory>;
+    /// Carts.
+    carts: Carts;
+    /// Orders.
+    orders: Orders;
+    /// Payments.
+    payments: Payments;
+    /// Sellers' figures.
+    dashboard: SellerDashboard;
+}
+
+impl Shop {
+    /// The shop of this request's app.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] in an app without services.
+    pub fn of(req: &HttpRequest) -> Result<Self, ApiError> {
+        let services = req.app_data::<Data<Services>>();
+        services.cloned().map(Self).ok_or_else(|| ApiError::Internal("the app has no services".into()))
+    }
+
+    /// The sandbox gateway, where it takes the payments.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&SandboxGateway> {
+        self.0.sandbox.as_deref()
+    }
+}
+
+impl FromRequest for Shop {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(req))
+    }
+}

@@ -1,0 +1,351 @@
+//! A visit: who looks at a page, with what in her cookies, and the answer she gets.
+//!
+//! **Invariant:** every page is answered through a [`Visit`], so that its cookies, its form token
+//! and its caching are right.
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder,
+    cookie::Cookie,
+    dev::Payload,
+    http::{
+        StatusCode,
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, SET_COOKIE},
+    },
+    web::Data,
+};
+use askama::Template;
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    cookies,
+    guest::GuestCart,
+    page::{Flash, Page},
+    shop::Shop,
+};
+use crate::{
+    domain::{ids::ProductId, user::Role},
+    http::{
+        auth::{self, AuthUser, MaybeUser},
+        error::ApiError,
+        state::State,
+    },
+};
+
+/// How many products are remembered as looked at.
+const SEEN_MAX: usize = 8;
+
+/// Somebody looks at a page.
+pub struct Visit {
+    /// The services.
+    pub shop: Shop,
+    /// Who is logged in.
+    pub user: Option<AuthUser>,
+    /// Her first name, or her user name.
+    pub name: String,
+    /// What a guest has in her cart; also what waits to be taken over at a login.
+    pub guest_cart: GuestCart,
+    /// Products looked at, the newest first.
+    pub seen: Vec<ProductId>,
+    /// Path and query.
+    pub here: String,
+    /// Scheme and host of this shop, for links that leave it.
+    pub origin: String,
+    /// Whether a script asks, which wants JSON.
+    pub wants_json: bool,
+    state: Data<State>,
+    /// The browser's name.
+    browser: String,
+    flash: Option<Flash>,
+    cart_count: u64,
+    set: Vec<Cookie<'static>>,
+}
+
+impl Visit {
+    /// The visit that a request is part of.
+    ///
+    /// # Errors
+    /// 503 while it cannot be known whether a session has ended.
+    pub async fn of(req: &HttpRequest) -> Result<Self, ApiError> {
+        let MaybeUser(user) = MaybeUser::from_request(req, &mut Payload::None).await?;
+        let mut visit = Self::nobody(req)?;
+        if let Some(user) = user {
+            visit.welcome(user).await;
+        }
+        Ok(visit)
+    }
+
+    /// The same, as if nobody were logged in.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] in an app that was not put together.
+    pub fn nobody(req: &HttpRequest) -> Result<Self, ApiError> {
+        let state = req.app_data::<Data<State>>().cloned();
+        let state = state.ok_or_else(|| ApiError::Internal("the app has no state".into()))?;
+        let read = |name| cookies::read(&state.tokens, req, name);
+        let secure = state.settings.production;
+        let mut set = vec![];
+        let browser = read(cookies::VISIT).unwrap_or_else(|| {
+            let name = hex::encode(rand::random::<[u8; 16]>());
+            set.push(cookies::sealed(&state.tokens, secure, cookies::VISIT, &name));
+            name
+        });
+        let guest_cart = read(cookies::CART).map(|text| GuestCart::read(&text)).unwrap_or_default();
+        let seen = read(cookies::SEEN).unwrap_or_default();
+        let flash = read(cookies::FLASH).map(|text| {
+            let bad = text.starts_with('!');
+            Flash { bad, text: text.trim_start_matches('!').to_owned() }
+        });
+        Ok(Self {
+            shop: Shop::of(req)?,
+            user: None,
+            name: String::new(),
+            cart_count: guest_cart.units(),
+            guest_cart,
+            seen: seen.split('.').filter_map(|id| id.parse().ok()).take(SEEN_MAX).collect(),
+            here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned()),
+            origin: origin(req, &state),
+            wants_json: wants_json(req),
+            state,
+            browser,
+            flash,
+            set,
+        })
+    }
+
+    async fn welcome(&mut self, user: AuthUser) {
+        let id = user.id;
+        let account = match self.shop.accounts() {
+            Ok(accounts) => accounts.user(id).await.ok().flatten(),
+            Err(_) => None,
+        };
+        self.name = account.map_or_else(String::new, |account| match account.full_name.first_name {
+            first if first.trim().is_empty() => account.username,
+            first => first,
+        });
+        self.cart_count = 0;
+        if user.role == Role::User
+            && let Ok(carts) = self.shop.carts()
+            && let Ok(priced) = carts.get(id).await
+        {
+            self.cart_count = priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum();
+        }
+        self.user = Some(user);
+    }
+
+    /// Shared settings.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Who is logged in.
+    ///
+    /// # Errors
+    /// 401, which sends a browser to the login page.
+    pub fn user(&self) -> Result<&AuthUser, ApiError> {
+        self.user.as_ref().ok_or_else(ApiError::unauthorized)
+    }
+
+    fn in_role(&self, role: Role) -> Result<&AuthUser, ApiError> {
+        self.user().and_then(|user| if user.role == role { Ok(user) } else { Err(ApiError::forbidden()) })
+    }
+
+    /// A logged-in buyer.
+    ///
+    /// # Errors
+    /// 401, or 403 for other roles.
+    pub fn buyer(&self) -> Result<&AuthUser, ApiError> {
+        self.in_role(Role::User)
+    }
+
+    /// A logged-in seller.
+    ///
+    /// # Errors
+    /// 401, or 403 for other roles.
+    pub fn seller(&self) -> Result<&AuthUser, ApiError> {
+        self.in_role(Role::Seller)
+    }
+
+    /// A logged-in admin.
+    ///
+    /// # Errors
+    /// 401, or 403 for other roles.
+    pub fn admin(&self) -> Result<&AuthUser, ApiError> {
+        self.in_role(Role::Admin)
+    }
+
+    /// A token for a form, another each time, so that a compressed page does not give it away.
+    #[must_use]
+    pub fn csrf(&self) -> String {
+        let salt = hex::encode(rand::random::<[u8; 8]>());
+        let session = self.user.as_ref().map_or(self.browser.as_str(), |user| user.jti.as_str());
+        let mark = self.state.tokens.mark("csrf", &format!("{salt}{session}"));
+        format!("{salt}.{mark}")
+    }
+
+    /// Whether a form's token is this session's, or was made for this browser before the login.
+    #[must_use]
+    pub fn is_own_form(&self, token: &str) -> bool {
+        let Some((salt, mark)) = token.split_once('.') else { return false };
+        let sessions = [self.user.as_ref().map(|user| user.jti.as_str()), Some(self.browser.as_str())];
+        let mark_of = |session: &str| self.state.tokens.mark("csrf", &format!("{salt}{session}"));
+        sessions.into_iter().flatten().any(|session| cookies::same(mark, &mark_of(session)))
+    }
+
+    /// The frame of a page of this title.
+    #[must_use]
+    pub fn page(&self, title: impl Into<String>) -> Page {
+        Page {
+            title: title.into(),
+            name: self.name.clone(),
+            role: self.user.as_ref().map(|user| user.role),
+            cart_count: self.cart_count,
+            csrf: self.csrf(),
+            flash: self.flash.clone(),
+            here: self.here.clone(),
+            ..Page::default()
+        }
+    }
+
+    /// The cart has this many units now.
+    pub fn counted(&mut self, units: u64) {
+        self.cart_count = units;
+    }
+
+    /// Says something on the next page.
+    pub fn say(&mut self, text: impl AsRef<str>) {
+        let text: String = text.as_ref().chars().take(300).collect();
+        self.keep(cookies::FLASH, &text);
+    }
+
+    /// Says something bad on the next page.
+    pub fn warn(&mut self, text: impl AsRef<str>) {
+        self.say(format!("!{}", text.as_ref()));
+    }
+
+    /// Keeps a guest's cart in her browser; an empty one is taken away.
+    pub fn keep_cart(&mut self, cart: GuestCart) {
+        match cart.is_empty() {
+            true => self.drop_cookie(cookies::CART),
+            false => self.keep(cookies::CART, &cart.text()),
+        }
+        if self.user.is_none() {
+            self.cart_count = cart.units();
+        }
+        self.guest_cart = cart;
+    }
+
+    /// Remembers a product as looked at.
+    pub fn saw(&mut self, product: ProductId) {
+        self.seen.retain(|seen| *seen != product);
+        self.seen.insert(0, product);
+        self.seen.truncate(SEEN_MAX);
+        let text = self.seen.iter().map(|id| id.to_hex()).collect::<Vec<_>>().join(".");
+        self.keep(cookies::SEEN, &text);
+    }
+
+    /// Nobody is logged in any more: the browser gets another name, and forms made before are void.
+    pub fn forget(&mut self) {
+        self.user = None;
+        self.cart_count = 0;
+        self.drop_cookie(cookies::SEEN);
+        self.browser = hex::encode(rand::random::<[u8; 16]>());
+        let name = self.browser.clone();
+        self.keep(cookies::VISIT, &name);
+    }
+
+    fn keep(&mut self, name: &'static str, text: &str) {
+        self.set_cookie(cookies::sealed(&self.state.tokens, self.state.settings.production, name, text));
+    }
+
+    fn drop_cookie(&mut self, name: &'static str) {
+        self.set_cookie(cookies::removal(&self.state.tokens, self.state.settings.production, name));
+    }
+
+    /// Sends a cookie with the answer, instead of an earlier one of its name.
+    pub fn set_cookie(&mut self, cookie: Cookie<'static>) {
+        self.set.retain(|kept| kept.name() != cookie.name());
+        self.set.push(cookie);
+    }
+
+    fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
+        let mut answer = HttpResponse::build(status);
+        for cookie in &self.set {
+            answer.append_header((SET_COOKIE, cookie.to_string()));
+        }
+        let caching = if self.user.is_some() { "private, no-store" } else { "private, no-cache" };
+        answer.insert_header((CACHE_CONTROL, caching));
+        answer
+    }
+
+    /// A page, whose template has what the last one did to say.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] when the template fails, which no input causes.
+    pub fn html(mut self, status: StatusCode, template: &impl Template) -> Result<HttpResponse, ApiError> {
+        let body = template.render().map_err(|error| ApiError::Internal(error.to_string()))?;
+        if self.flash.is_some() && !self.set.iter().any(|cookie| cookie.name() == cookies::FLASH) {
+            self.drop_cookie(cookies::FLASH);
+        }
+        Ok(self.answer(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(body))
+    }
+
+    /// A page that went well.
+    ///
+    /// # Errors
+    /// As [`Visit::html`].
+    pub fn ok(self, template: &impl Template) -> Result<HttpResponse, ApiError> {
+        self.html(StatusCode::OK, template)
+    }
+
+    /// Goes on at another page of this shop.
+    #[must_use]
+    pub fn go(self, to: &str) -> HttpResponse {
+        self.answer(StatusCode::SEE_OTHER).insert_header((LOCATION, to)).finish()
+    }
+
+    /// An answer for a script.
+    #[must_use]
+    pub fn json(self, value: &serde_json::Value) -> HttpResponse {
+        self.answer(StatusCode::OK).json(value)
+    }
+}
+
+impl FromRequest for Visit {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let req = req.clone();
+        Box::pin(async move { Self::of(&req).await })
+    }
+}
+
+/// Whether the asker wants JSON and no page.
+pub(super) fn wants_json(req: &HttpRequest) -> bool {
+    let accept = req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accept.contains("application/json") && !accept.contains("text/html")
+}
+
+/// Whether a browser asks for a page.
+pub(super) fn wants_html(req: &HttpRequest) -> bool {
+    req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The first allowed origin is where the shop is known; without one, wherever it was asked.
+fn origin(req: &HttpRequest, state: &State) -> String {
+    if let Some(origin) = state.settings.allowed_origins.first() {
+        return origin.trim_end_matches('/').to_owned();
+    }
+    let host = req.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+    format!("http://{}", if plain { host } else { "localhost" })
+}
+
+/// The state of a request, for what makes no visit.
+///
+/// # Errors
+/// As [`auth::state`].
+pub(super) fn state(req: &HttpRequest) -> Result<&State, ApiError> {
+    auth::state(req)
+}
