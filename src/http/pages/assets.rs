@@ -1,7 +1,8 @@
 //! Style sheet, scripts and pictures of the pages, compiled in.
 //!
 //! `/assets/NAME.HASH.EXT` never changes and is cached for good; `/assets/NAME.EXT` is the same
-//! file, asked about each time: one script may import another by it.
+//! file, asked about each time. A script imports another as `"./NAME.js"` and is served with
+//! `"./NAME.HASH.js"` in its place, so that a module is loaded once and kept as long as the rest.
 //!
 //! **Invariant:** an address with a hash serves the bytes with that hash, or 404.
 
@@ -26,12 +27,14 @@ macro_rules! assets {
 const FILES: &[(&str, &[u8])] = assets![
     "app.css",
     "cart.js",
+    "chat-parts.js",
     "chat.css",
     "chat.js",
     "checkout.js",
     "desk.css",
     "favicon.svg",
     "gallery.js",
+    "live.js",
     "order-live.js",
     "preview.js",
     "razorpay.js",
@@ -44,19 +47,46 @@ struct Asset {
     hash: String,
     url: String,
     media: &'static str,
-    bytes: &'static [u8],
+    bytes: Bytes,
 }
 
-static ASSETS: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
-    let asset = |(name, bytes): &(&'static str, &'static [u8])| {
-        let mut hash = hex::encode(Sha256::digest(bytes));
-        hash.truncate(12);
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-        let url = format!("/assets/{stem}.{hash}.{extension}");
-        (*name, Asset { hash, url, media: media(extension), bytes })
-    };
-    FILES.iter().map(asset).collect()
+type Assets = HashMap<&'static str, Asset>;
+
+static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+    let mut assets = Assets::new();
+    for (name, _) in FILES {
+        add(&mut assets, name, FILES.len());
+    }
+    assets
 });
+
+/// Adds a file after those that it imports; `depth` ends scripts that import each other.
+fn add(assets: &mut Assets, name: &'static str, depth: usize) {
+    let Some((name, bytes)) = FILES.iter().find(|(file, _)| *file == name && !assets.contains_key(file)) else {
+        return;
+    };
+    let bytes = if name.ends_with(".js") { script(assets, bytes, depth) } else { Bytes::from_static(bytes) };
+    let mut hash = hex::encode(Sha256::digest(&bytes));
+    hash.truncate(12);
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let url = format!("/assets/{stem}.{hash}.{extension}");
+    assets.insert(name, Asset { hash, url, media: media(extension), bytes });
+}
+
+/// A script with its imports by hash.
+fn script(assets: &mut Assets, bytes: &'static [u8], depth: usize) -> Bytes {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
+    for (other, _) in FILES.iter().filter(|(other, _)| other.ends_with(".js")) {
+        let import = format!("\"./{other}\"");
+        if depth > 0 && text.contains(&import) {
+            add(assets, other, depth - 1);
+            if let Some(asset) = assets.get(other) {
+                text = text.replace(&import, &format!("\"{}\"", asset.url.replace("/assets/", "./")));
+            }
+        }
+    }
+    Bytes::from(text)
+}
 
 fn media(extension: &str) -> &'static str {
     match extension {
@@ -105,12 +135,19 @@ pub async fn get(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     if same {
         return Ok(answer.finish());
     }
-    Ok(answer.insert_header((CONTENT_TYPE, asset.media)).body(Bytes::from_static(asset.bytes)))
+    Ok(answer.insert_header((CONTENT_TYPE, asset.media)).body(asset.bytes.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_import_each_other_by_hash() {
+        let chat = std::str::from_utf8(&ASSETS["chat.js"].bytes).unwrap();
+        assert!(!chat.contains("\"./live.js\""));
+        assert!(chat.contains(&url("live.js").replace("/assets/", "./")));
+    }
 
     #[test]
     fn every_file_of_the_folder_is_served_under_its_hash() {

@@ -1,0 +1,118 @@
+// One WebSocket for the page: the chat, the cart's badge and the state of orders.
+//
+// It is opened for whoever is logged in, and again after it was lost, with a pause that grows.
+// What arrives is told as DOM events `live:NAME` on `document`, with the data as `detail`.
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 20_000;
+
+class Live {
+  #socket = null;
+  #pause = FIRST_PAUSE_MS;
+  #timer = 0;
+  #conversation = null;
+  #refused = false;
+
+  /** Whether what is said now will arrive. */
+  get open() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  start() {
+    if (!signedIn()) return;
+    addEventListener("online", () => this.#now());
+    addEventListener("offline", () => this.#tell("state", { open: false }));
+    // A page from the back-forward cache comes without its socket.
+    addEventListener("pageshow", (event) => event.persisted && this.#now());
+    this.#connect();
+  }
+
+  /** Sends an event; false when there is nobody to send it to. */
+  send(event, data) {
+    if (!this.open) return false;
+    this.#socket.send(JSON.stringify({ event, data }));
+    return true;
+  }
+
+  /** Goes on in another conversation: an id, or "new". */
+  turnTo(conversation) {
+    this.#conversation = conversation;
+    this.#now();
+  }
+
+  #address() {
+    const address = new URL("/ws/chat", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    address.searchParams.set("live", "1");
+    if (this.#conversation) address.searchParams.set("conversationId", this.#conversation);
+    return address;
+  }
+
+  #now() {
+    clearTimeout(this.#timer);
+    this.#pause = FIRST_PAUSE_MS;
+    const old = this.#socket;
+    this.#socket = null;
+    old?.close();
+    this.#connect();
+  }
+
+  #connect() {
+    const socket = new WebSocket(this.#address());
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      this.#pause = FIRST_PAUSE_MS;
+      this.#tell("state", { open: true });
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (socket !== this.#socket) return;
+      const frame = parse(data);
+      if (!frame) return;
+      if (frame.event === "conversation") this.#conversation = frame.data?.id ?? this.#conversation;
+      if (frame.event === "connect_error") this.#refused = true;
+      this.#tell(frame.event, frame.data);
+    });
+    socket.addEventListener("close", () => socket === this.#socket && this.#lost());
+  }
+
+  #lost() {
+    this.#tell("state", { open: false });
+    // Logged out elsewhere: the next page will say so, and trying again would not help.
+    if (this.#refused) return;
+    const wait = this.#pause * (0.5 + Math.random() / 2);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
+    this.#timer = setTimeout(() => this.#connect(), wait);
+  }
+
+  #tell(name, detail) {
+    document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
+  }
+}
+
+function parse(text) {
+  try {
+    const frame = JSON.parse(text);
+    return typeof frame?.event === "string" ? frame : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the page was made for somebody who is logged in. */
+export function signedIn() {
+  return document.getElementById("chat")?.dataset.signedIn === "true";
+}
+
+/** Shows how many units are in the cart. */
+export function showCount(count) {
+  const badge = document.getElementById("cart-badge");
+  if (!badge || !Number.isInteger(count)) return;
+  badge.textContent = String(count);
+  badge.dataset.count = String(count);
+  badge.setAttribute("aria-label", `Units in the cart: ${count}`);
+}
+
+document.addEventListener("live:badge", ({ detail }) => showCount(detail?.count));
+
+export const live = new Live();
+live.start();
