@@ -42,9 +42,9 @@ pub use self::{
     reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{
-        CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
-        LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
+        CartConfig, CatalogueConfig, ChatConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig,
+        LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig,
+        RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -91,6 +91,8 @@ pub struct Config {
     pub imagekit: ImagekitConfig,
     /// The language model.
     pub gemini: GeminiConfig,
+    /// The chat.
+    pub chat: ChatConfig,
     /// The mail server.
     pub smtp: SmtpConfig,
     /// Mails.

@@ -3,9 +3,9 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
-    CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
-    ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
-    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
+    CartConfig, CatalogueConfig, ChatConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig,
+    HttpConfig, ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig,
+    PeersConfig, PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
     WebhooksConfig,
     error::quoted,
     nodes,
@@ -52,6 +52,12 @@ fn sections(read: &mut Reader) -> Result<Config, ConfigError> {
             api_key: read.secret("gemini.api_key")?,
             base_url: read.parsed("gemini.base_url", base_url)?,
             model: read.text("gemini.model")?,
+        },
+        chat: ChatConfig {
+            keep: read.duration("chat.keep")?,
+            answer_within: read.duration("chat.answer_within")?,
+            tokens_per_day: read.whole("chat.tokens_per_day", 0..=1_000_000_000)?,
+            tokens_per_message: read.whole("chat.tokens_per_message", 0..=10_000_000)?,
         },
         smtp: SmtpConfig {
             url: read.secret("smtp.url")?,

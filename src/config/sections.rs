@@ -146,6 +146,19 @@ pub struct GeminiConfig {
     pub model: String,
 }
 
+/// `[chat]`
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// How long a conversation is kept in which nothing is said.
+    pub keep: Duration,
+    /// How long the assistant may take for one reply.
+    pub answer_within: Duration,
+    /// Tokens that a user may spend on a model in a day.
+    pub tokens_per_day: u64,
+    /// Tokens that one message may cost.
+    pub tokens_per_message: u64,
+}
+
 /// `[email]`
 #[derive(Debug, Clone)]
 pub struct EmailConfig {
