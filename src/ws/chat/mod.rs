@@ -19,8 +19,6 @@ mod namespace;
 mod rooms;
 mod session;
 mod sweeper;
-#[cfg(test)]
-mod tests;
 mod turn;
 
 use std::{
