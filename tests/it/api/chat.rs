@@ -155,6 +155,10 @@ async fn beside_the_sockets_paths_every_error_has_its_body() {
     for path in ["/socket.io/other", "/api/socket/socket.io/other", "/ws/other", "/ws/chat/", "/api/ai/other"] {
         app.get(path).send().await.expect(404);
     }
+    for path in ["/ws/chat", "/ws/chat?token=x"] {
+        assert_eq!(app.get(path).send().await.expect(400)["code"], "socket.not_a_websocket");
+        app.post(path).json(&json!({})).send().await.expect(400);
+    }
     let refused = app.put("/api/ai/conversations").send().await;
     refused.expect(405);
     assert_eq!(refused.header("allow"), Some("GET, HEAD"));
