@@ -23,7 +23,7 @@ use crate::{
         ids::{OrderId, ProductId, UserId},
         inventory::StockLine,
     },
-    peers::{self, Offer, PeerError, Peers},
+    peers::{self, CartChangeError, Offer, PeerError, Peers},
     store::{CartStore, StoreError},
 };
 
@@ -96,8 +96,8 @@ impl Carts {
     /// # Errors
     /// `NoSuchProduct`, and those of [`Cart::add`].
     pub async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
-        let available = self.available(product).await.map_err(AskError::Refused)?;
-        self.run(user, Command::Add { product, quantity, available }).await
+        let command = self.adding(product, quantity).await.map_err(AskError::Refused)?;
+        self.run(user, command).await
     }
 
     /// Sets a line's quantity.
@@ -105,13 +105,8 @@ impl Carts {
     /// # Errors
     /// Those of [`Cart::set`].
     pub async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
-        let available = match self.available(product).await {
-            Ok(available) => available,
-            // A line whose product is gone is not in the cart that the user sees.
-            Err(CartFailure::NoSuchProduct) => return Err(AskError::Refused(CartError::NotInCart.into())),
-            Err(error) => return Err(AskError::Refused(error)),
-        };
-        self.run(user, Command::Set { product, quantity, available }).await
+        let command = self.setting(product, quantity).await.map_err(AskError::Refused)?;
+        self.run(user, command).await
     }
 
     /// Takes a line out.
@@ -131,19 +126,45 @@ impl Carts {
     }
 
     async fn run(&self, user: UserId, command: Command) -> Answer {
-        let cart = self.change(user, command).await?;
+        let cart = self.command(user, command).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
         let offers = self.offers(&products).await.map_err(|error| AskError::Refused(error.into()))?;
         Ok(PricedCart { cart, offers })
     }
 
-    async fn change(&self, user: UserId, command: Command) -> Result<Cart, AskError<CartFailure>> {
+    async fn command(&self, user: UserId, command: Command) -> Result<Cart, AskError<CartFailure>> {
         let reads = matches!(command, Command::Get);
         let cart = self.actors.ask(&user, Run(command)).await?;
         if let Some(listener) = self.listener.get().filter(|_| !reads) {
             listener.cart_changed(&cart);
         }
         Ok(cart)
+    }
+
+    async fn adding(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
+        let available = self.available(product).await?;
+        Ok(Command::Add { product, quantity, available })
+    }
+
+    async fn setting(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
+        match self.available(product).await {
+            Ok(available) => Ok(Command::Set { product, quantity, available }),
+            // A line whose product is gone is not in the cart that the user sees.
+            Err(CartFailure::NoSuchProduct) => Err(CartError::NotInCart.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn change(&self, user: UserId, command: Result<Command, CartFailure>) -> Result<Cart, CartChangeError> {
+        let changed = match command {
+            Ok(command) => self.command(user, command).await,
+            Err(error) => Err(AskError::Refused(error)),
+        };
+        changed.map_err(|error| match error {
+            AskError::Refused(CartFailure::NoSuchProduct) => CartChangeError::NoSuchProduct,
+            AskError::Refused(CartFailure::Rule(rule)) => rule.into(),
+            other => peer_error(other).into(),
+        })
     }
 
     async fn available(&self, product: ProductId) -> Result<i64, CartFailure> {
@@ -176,8 +197,20 @@ impl peers::Carts for Carts {
         self.actors.ask(&user, Run(Command::Get)).await.map_err(peer_error)
     }
 
+    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.change(user, self.adding(product, quantity).await).await
+    }
+
+    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.change(user, self.setting(product, quantity).await).await
+    }
+
+    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
+        self.change(user, Ok(Command::Remove { product })).await
+    }
+
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         let command = Command::CheckOut { order, bought };
-        self.change(user, command).await.map(|_| ()).map_err(peer_error)
+        self.command(user, command).await.map(|_| ()).map_err(peer_error)
     }
 }
