@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
-    CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
+    AssistantConfig, CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
     ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
     PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
     WebhooksConfig,
@@ -53,6 +53,7 @@ fn sections(read: &mut Reader) -> Result<Config, ConfigError> {
             base_url: read.parsed("gemini.base_url", base_url)?,
             model: read.text("gemini.model")?,
         },
+        assistant: assistant(read)?,
         smtp: SmtpConfig {
             url: read.secret("smtp.url")?,
             ca_file: read.optional("smtp.ca_file", |text| Ok(PathBuf::from(text)))?,
@@ -164,6 +165,20 @@ fn imagekit(read: &mut Reader) -> Result<ImagekitConfig, ConfigError> {
         url_endpoint: read.optional("imagekit.url_endpoint", values::page)?,
         base_url: read.parsed("imagekit.base_url", base_url)?,
         retry_every: read.duration("imagekit.retry_every")?,
+    })
+}
+
+fn assistant(read: &mut Reader) -> Result<AssistantConfig, ConfigError> {
+    Ok(AssistantConfig {
+        provider: read.optional("assistant.provider", owned)?.unwrap_or_default(),
+        model: read.optional("assistant.model", owned)?,
+        base_url: read.optional("assistant.base_url", values::page)?,
+        api_key: read.secret("assistant.api_key")?,
+        stream: read.flag("assistant.stream")?,
+        deadline: read.duration("assistant.deadline")?,
+        stall: read.duration("assistant.stall")?,
+        tokens_per_message: read.whole("assistant.tokens_per_message", 1_000..=10_000_000)?,
+        tokens_per_day: read.whole("assistant.tokens_per_day", 0..=1_000_000_000)?,
     })
 }
 

@@ -146,6 +146,29 @@ pub struct GeminiConfig {
     pub model: String,
 }
 
+/// `[assistant]`
+#[derive(Debug, Clone)]
+pub struct AssistantConfig {
+    /// Who runs the language model: a provider, `none`, or nothing for Gemini where it has a key.
+    pub provider: String,
+    /// The model's name there.
+    pub model: Option<String>,
+    /// Where it is.
+    pub base_url: Option<String>,
+    /// The key.
+    pub api_key: Option<SecretString>,
+    /// Whether answers are read as they are written.
+    pub stream: bool,
+    /// How long a turn may take.
+    pub deadline: Duration,
+    /// How long the model may say nothing.
+    pub stall: Duration,
+    /// The most tokens of one message.
+    pub tokens_per_message: u64,
+    /// The most tokens of a user and a day.
+    pub tokens_per_day: u64,
+}
+
 /// `[email]`
 #[derive(Debug, Clone)]
 pub struct EmailConfig {

@@ -7,6 +7,7 @@
 //! **Invariant:** nothing here places an order or moves money, and no product, price or stock is
 //! told that a tool did not return.
 
+pub mod model;
 pub mod tools;
 
 use async_trait::async_trait;
