@@ -10,7 +10,7 @@ use rig_core::message::{ToolCall, ToolResult};
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout_at};
 
-use super::prompt;
+use super::{consent::Consent, prompt};
 use crate::ws::agent::{
     Toolbox,
     tools::{ToolContext, ToolRefusal, ToolSpec},
@@ -45,8 +45,10 @@ impl Tools for Toolbox {
 }
 
 /// The calls of a turn.
-#[derive(Default)]
 pub(super) struct Calls {
+    consent: Consent,
+    /// Whether the model has read in this turn what sellers may have written.
+    has_read: bool,
     /// Reads since the last change, and changes of the whole turn.
     read: HashSet<String>,
     changed: HashSet<String>,
@@ -57,6 +59,12 @@ pub(super) struct Calls {
 }
 
 impl Calls {
+    /// None yet.
+    pub(super) fn new(consent: Consent) -> Self {
+        let (read, changed) = (HashSet::new(), HashSet::new());
+        Self { consent, has_read: false, read, changed, run: 0, fruitless: 0 }
+    }
+
     /// Runs the calls of one answer in their order; what each came to goes back to the model.
     /// `learn` is given what tools told.
     pub(super) async fn run(
@@ -99,6 +107,9 @@ impl Calls {
             return Err(refusal("tool.bad_arguments", "the arguments are not a JSON object"));
         }
         let arguments = call.function.arguments_value();
+        if !spec.reads_only && self.has_read {
+            self.consents(&arguments)?;
+        }
         let same = format!("{name} {arguments}");
         let seen = if spec.reads_only { &mut self.read } else { &mut self.changed };
         if !seen.insert(same) {
@@ -113,11 +124,22 @@ impl Calls {
         };
         let outcome = answer.as_ref().map_or_else(|refusal| refusal.code, |_| "ok");
         counter!("assistant_model_calls_total", "tool" => spec.name, "outcome" => outcome).increment(1);
+        self.has_read |= spec.reads_only && answer.is_ok();
         if !spec.reads_only && answer.is_ok() {
             // What was read before may have changed.
             self.read.clear();
         }
         answer
+    }
+
+    fn consents(&self, arguments: &Json) -> Result<(), ToolRefusal> {
+        let problem = match (self.consent.wishes(), self.consent.named(arguments)) {
+            (true, true) => return Ok(()),
+            (false, _) => "the shopper did not ask for this change in her message; ask her first",
+            (true, false) => "the shopper did not name this quantity; ask her how many, or take one",
+        };
+        counter!("assistant_refusals_total", "code" => "tool.not_asked").increment(1);
+        Err(refusal("tool.not_asked", problem))
     }
 }
 

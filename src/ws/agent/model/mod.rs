@@ -11,6 +11,7 @@
 mod answer;
 mod budget;
 mod calls;
+mod consent;
 mod failure;
 mod guard;
 mod prompt;
@@ -31,6 +32,7 @@ pub use self::{
     provider::{ModelSettings, Provider},
 };
 use self::{
+    consent::Consent,
     failure::Failure,
     turn::{Progress, Watch},
 };
@@ -117,7 +119,7 @@ impl ModelAssistant {
 impl Assistant for ModelAssistant {
     async fn answer(&self, mut turn: Turn<'_>) -> Reply {
         let watch = Watch::new(turn.audience);
-        let mut progress = Progress::new(&watch);
+        let mut progress = Progress::new(&watch, Consent::of(turn.history, turn.text));
         if let Err(failure) = self.converse(&mut turn, &mut progress).await {
             self.make_good(failure, &mut turn, &mut progress).await;
         }

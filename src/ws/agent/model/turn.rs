@@ -17,6 +17,7 @@ use super::{
     ModelAssistant,
     answer::{self, Answer, Patience},
     calls::Calls,
+    consent::Consent,
     failure::Failure,
     guard::Facts,
     prompt,
@@ -70,10 +71,10 @@ pub(super) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(watch: &'a Watch<'a>) -> Self {
+    pub(super) fn new(watch: &'a Watch<'a>, consent: Consent) -> Self {
         Self {
             speech: Speech::new(watch.audience),
-            calls: Calls::default(),
+            calls: Calls::new(consent),
             usage: Usage::default(),
             products: vec![],
             retried: false,
