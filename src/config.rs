@@ -41,9 +41,9 @@ pub use self::{
     reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{
-        AssistantConfig, CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
-        LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
+        AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig,
+        LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig,
+        RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -92,6 +92,8 @@ pub struct Config {
     pub gemini: GeminiConfig,
     /// The assistant.
     pub assistant: AssistantConfig,
+    /// The chat.
+    pub chat: ChatConfig,
     /// The mail server.
     pub smtp: SmtpConfig,
     /// Mails.

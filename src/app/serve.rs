@@ -17,7 +17,7 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
     if demo && !(serves(Service::Auth) && serves(Service::Product)) {
         bail!("--demo fills a shop where auth and product are served; run: microbazaar demo");
     }
-    for service in [Service::AiBuddy, Service::Web] {
+    for service in [Service::Web] {
         if config.services != Services::All && serves(service) {
             tracing::warn!(service = service.name(), "this build has nothing to serve for this service yet");
         }

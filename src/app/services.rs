@@ -37,6 +37,7 @@ use crate::{
     },
     peers::{self, Peers, http::HttpPeer},
     store::Stores,
+    ws::live::Live,
 };
 
 /// The least room for snapshots that is of any use.
@@ -62,6 +63,8 @@ pub(super) struct Started {
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
     pub(super) neighbours: Vec<HttpPeer>,
+    /// Who listens to live events.
+    pub(super) live: Arc<Live>,
 }
 
 /// Who takes payments, and by which gateway.
@@ -97,12 +100,12 @@ pub(super) fn gateway(
     Ok((gateway, taking))
 }
 
-fn signed(duration: Duration) -> SignedDuration {
+pub(super) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 impl Parts<'_> {
-    fn serves(&self, service: Service) -> bool {
+    pub(super) fn serves(&self, service: Service) -> bool {
         self.config.services.serve(service)
     }
 
@@ -120,6 +123,12 @@ impl Parts<'_> {
             .serves(Service::Cart)
             .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
+        let live = Arc::new(Live::default());
+        if self.serves(Service::AiBuddy) {
+            carts.iter().for_each(|carts| carts.tell(live.clone()));
+            orders.iter().for_each(|orders| orders.tell(live.clone()));
+        }
+        let chats = self.chats(&stores, &peers)?;
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
         let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
@@ -171,8 +180,10 @@ impl Parts<'_> {
             webhooks,
             sandbox,
             mailbox,
+            chats,
+            sockets: None,
         };
-        Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours })
+        Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours, live })
     }
 
     fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {

@@ -3,9 +3,9 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
-    AssistantConfig, CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
-    ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
-    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
+    AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig,
+    HttpConfig, ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig,
+    PeersConfig, PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
     WebhooksConfig,
     error::quoted,
     nodes,
@@ -54,6 +54,12 @@ fn sections(read: &mut Reader) -> Result<Config, ConfigError> {
             model: read.text("gemini.model")?,
         },
         assistant: assistant(read)?,
+        chat: ChatConfig {
+            keep: read.duration("chat.keep")?,
+            answer_within: read.duration("chat.answer_within")?,
+            tokens_per_day: read.whole("chat.tokens_per_day", 0..=1_000_000_000)?,
+            tokens_per_message: read.whole("chat.tokens_per_message", 0..=10_000_000)?,
+        },
         smtp: SmtpConfig {
             url: read.secret("smtp.url")?,
             ca_file: read.optional("smtp.ca_file", |text| Ok(PathBuf::from(text)))?,
@@ -175,10 +181,7 @@ fn assistant(read: &mut Reader) -> Result<AssistantConfig, ConfigError> {
         base_url: read.optional("assistant.base_url", values::page)?,
         api_key: read.secret("assistant.api_key")?,
         stream: read.flag("assistant.stream")?,
-        deadline: read.duration("assistant.deadline")?,
         stall: read.duration("assistant.stall")?,
-        tokens_per_message: read.whole("assistant.tokens_per_message", 1_000..=10_000_000)?,
-        tokens_per_day: read.whole("assistant.tokens_per_day", 0..=1_000_000_000)?,
     })
 }
 

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{Config, Environment, error::{ConfigError, quoted}};
 use crate::ws::agent::model::{ModelSettings, Provider};
 
-/// The longest a whole answer may take: who chats is told something within half a minute.
-const LONGEST_ANSWER: Duration = Duration::from_secs(25);
+/// What of the time for a reply is left for tools and for who answers when the model does not.
+const SPARE: Duration = Duration::from_secs(4);
 
 /// The words of `assistant.provider`, and the model that each is asked for when none is named.
 const PROVIDERS: [(&str, Provider, &str); 4] = [
@@ -28,9 +28,7 @@ impl Config {
     /// One sentence that names the key that is missing or cannot be used.
     pub fn language_model(&self) -> Result<Option<ModelSettings>, ConfigError> {
         let (assistant, gemini) = (&self.assistant, &self.gemini);
-        if assistant.deadline > LONGEST_ANSWER {
-            return Err(ConfigError::new("assistant.deadline", "is more than 25s"));
-        }
+        let within = self.chat.answer_within;
         let wanted = match assistant.provider.as_str() {
             "" if gemini.api_key.is_some() => "gemini",
             "" => return alone(self),
@@ -61,9 +59,9 @@ impl Config {
             base_url,
             api_key,
             stream: assistant.stream,
-            deadline: assistant.deadline,
+            deadline: within.saturating_sub(SPARE).max(within / 2),
             stall: assistant.stall,
-            tokens_per_message: assistant.tokens_per_message,
+            tokens_per_message: self.chat.tokens_per_message,
         }))
     }
 
@@ -170,7 +168,6 @@ mod tests {
             (&[("GOOGLE_API_KEY", "hush hush")], "gemini.api_key: is not a key"),
             (&[("GOOGLE_API_KEY", "hush"), ("MICROBAZAAR_GEMINI__MODEL", "../x")], "gemini.model: "),
             (&[(PROVIDER, "ollama"), (URL, "http://a/?x=1")], "assistant.base_url: "),
-            (&[("MICROBAZAAR_ASSISTANT__DEADLINE", "30s")], "assistant.deadline: is more than 25s"),
         ] {
             let told = model(given).unwrap_err();
             assert!(told.starts_with(wrong) && !told.contains("hush"), "{told}");

@@ -159,14 +159,21 @@ pub struct AssistantConfig {
     pub api_key: Option<SecretString>,
     /// Whether answers are read as they are written.
     pub stream: bool,
-    /// How long a turn may take.
-    pub deadline: Duration,
     /// How long the model may say nothing.
     pub stall: Duration,
-    /// The most tokens of one message.
-    pub tokens_per_message: u64,
-    /// The most tokens of a user and a day.
+}
+
+/// `[chat]`
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// How long a conversation is kept in which nothing is said.
+    pub keep: Duration,
+    /// How long the assistant may take for one reply.
+    pub answer_within: Duration,
+    /// Tokens that a user may spend on a model in a day.
     pub tokens_per_day: u64,
+    /// Tokens that one message may cost.
+    pub tokens_per_message: u64,
 }
 
 /// `[email]`

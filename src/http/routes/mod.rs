@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod cart;
+pub mod conversations;
 pub mod inventory;
 pub mod mailbox;
 pub mod media;
@@ -31,6 +32,7 @@ use crate::{
     integrations::razorpay::SandboxGateway,
     peers::Inventory,
     store::MailboxStore,
+    ws::{chat::Chats, engine::Engine},
 };
 
 /// The services of this process, which handlers call. A service that another process serves
@@ -59,6 +61,10 @@ pub struct Services {
     pub sandbox: Option<Arc<SandboxGateway>>,
     /// The embedded mailbox, when it is shown.
     pub mailbox: Option<Arc<dyn MailboxStore>>,
+    /// Conversations with the assistant.
+    pub chats: Option<Chats>,
+    /// The sockets that reach it.
+    pub sockets: Option<Engine>,
 }
 
 macro_rules! present {
@@ -92,6 +98,8 @@ present! {
     dashboard: SellerDashboard, "seller-dashboard";
     /// Who is told of events.
     webhooks: Webhooks, "notification";
+    /// Conversations with the assistant.
+    chats: Chats, "ai-buddy";
 }
 
 /// Registers every route.
@@ -104,6 +112,7 @@ pub fn configure(config: &mut ServiceConfig) {
     seller_routes(config);
     notification_routes(config);
     payment_routes(config);
+    chat_routes(config);
 }
 
 /// Registers the routes of one service.
@@ -111,7 +120,7 @@ type Routes = fn(&mut ServiceConfig);
 
 /// Registers the routes of the services that are there.
 fn configure_some(config: &mut ServiceConfig, services: &Services) {
-    let of: [(bool, Routes); 8] = [
+    let of: [(bool, Routes); 9] = [
         (services.accounts.is_some(), auth_routes),
         (services.catalogue.is_some(), product_routes),
         (services.serves_stock, inventory_routes),
@@ -120,6 +129,7 @@ fn configure_some(config: &mut ServiceConfig, services: &Services) {
         (services.dashboard.is_some(), seller_routes),
         (services.webhooks.is_some(), notification_routes),
         (services.payments.is_some(), payment_routes),
+        (services.chats.is_some(), chat_routes),
     ];
     of.iter().filter(|(there, _)| *there).for_each(|(_, routes)| routes(config));
 }
@@ -205,6 +215,18 @@ fn payment_routes(config: &mut ServiceConfig) {
     }
 }
 
+fn chat_routes(config: &mut ServiceConfig) {
+    config.service(conversations::list).service(conversations::get).service(conversations::delete);
+}
+
+/// Where sockets connect: Socket.IO, and events on a WebSocket without it.
+fn socket_routes(config: &mut actix_web::web::ServiceConfig, sockets: &Engine) {
+    for path in ["/socket.io", "/api/socket/socket.io"] {
+        config.service(sockets.resource(path));
+    }
+    config.service(sockets.plain_resource("/ws/chat"));
+}
+
 /// Registers the routes of the services that are there, and what other processes may call.
 pub fn with_services(
     services: Data<Services>,
@@ -215,6 +237,9 @@ pub fn with_services(
         configure_some(config, &services);
         config.map(|config| {
             internal::configure(config, &exposed);
+            if let Some(sockets) = &services.sockets {
+                socket_routes(config, sockets);
+            }
             config
         });
     }

@@ -17,6 +17,7 @@
 mod accounts;
 mod carts;
 mod codec;
+mod conversations;
 mod dashboard;
 mod engine;
 mod import;
@@ -112,6 +113,7 @@ impl MongoStore {
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
+            conversations: self.engine.clone(),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),
         }

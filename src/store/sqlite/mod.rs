@@ -12,6 +12,7 @@ mod backup;
 mod carts;
 mod codec;
 mod connection;
+mod conversations;
 mod dashboard;
 mod engine;
 mod export;
@@ -88,6 +89,7 @@ impl SqliteStore {
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
+            conversations: self.engine.clone(),
             shared: None,
             webhooks: self.engine.clone(),
         }

@@ -1,7 +1,10 @@
 //! A small shop of tools, a shopper in it, and what she sees.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,8 +16,8 @@ use microbazaar::{
         user::Role,
     },
     ws::agent::{
-        Assistant, Audience, Reply, Shopper, Told, Turn,
-        model::{DayBudget, ModelAssistant, ModelSettings, Provider, Tools},
+        Assistant, Audience, Budget, Reply, Shopper, Told, Turn,
+        model::{ModelAssistant, ModelSettings, Provider, Tools},
         tools::{ToolContext, ToolRefusal, ToolSpec},
     },
 };
@@ -79,6 +82,21 @@ impl Tools for ShopTools {
                 "totals": { "itemCount": 1, "totalQuantity": 1, "subtotal": price } }),
             _ => json!({ "items": [], "totals": { "itemCount": 0, "totalQuantity": 0, "subtotal": null } }),
         })
+    }
+}
+
+/// What is left of a day's tokens.
+struct Day(AtomicU64);
+
+#[async_trait]
+impl Budget for Day {
+    async fn left(&self, _: UserId) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    async fn spend(&self, _: UserId, tokens: u64) {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(tokens), Ordering::Relaxed);
     }
 }
 
@@ -147,7 +165,7 @@ impl Chat {
 
     pub fn with(settings: ModelSettings, tokens_per_day: u64) -> Self {
         let tools = Arc::new(ShopTools::new());
-        let budget = Arc::new(DayBudget::new(tokens_per_day));
+        let budget = Arc::new(Day(AtomicU64::new(tokens_per_day)));
         let shared: Arc<dyn Tools> = Arc::clone(&tools) as Arc<dyn Tools>;
         let assistant = ModelAssistant::try_new(settings, shared, budget, Arc::new(Rules)).unwrap();
         let shopper = Shopper { id: UserId::generate(), role: Role::User };

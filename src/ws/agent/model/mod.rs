@@ -9,7 +9,6 @@
 //! a price, stock, an id or a link which no tool of this conversation returned.
 
 mod answer;
-mod budget;
 mod calls;
 mod consent;
 mod failure;
@@ -27,7 +26,6 @@ use metrics::counter;
 use rig_core::{DynModel, operation::Completion};
 
 pub use self::{
-    budget::DayBudget,
     calls::Tools,
     provider::{ModelSettings, Provider},
 };

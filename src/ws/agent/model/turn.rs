@@ -35,7 +35,7 @@ const FRUITLESS_MAX: u32 = 3;
 /// The most tokens that one answer may have.
 const ANSWER_TOKENS: u64 = 4_096;
 /// How much longer than the model a tool that runs may take.
-const TOOL_GRACE: Duration = Duration::from_secs(3);
+const TOOL_GRACE: Duration = Duration::from_secs(2);
 /// How long a model that failed is left alone.
 const BREATHER: Duration = Duration::from_millis(300);
 

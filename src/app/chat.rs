@@ -1,0 +1,66 @@
+//! The chat: its conversations, and the sockets that reach it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::services::{Parts, signed};
+use crate::{
+    config::{Config, Service},
+    http::State,
+    peers::Peers,
+    store::Stores,
+    ws::{
+        agent::Assistant,
+        chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate},
+        engine::{Engine, EngineConfig},
+        live::Live,
+        socket::{SocketConfig, SocketServer},
+    },
+};
+
+/// The most bytes of a frame: a message of the longest, in whatever letters.
+const PAYLOAD_MAX: usize = 128 << 10;
+
+impl Parts<'_> {
+    /// Starts the chat, where it is served.
+    pub(super) fn chats(&self, stores: &Stores, peers: &Peers) -> Result<Option<Chats>> {
+        if !self.serves(Service::AiBuddy) {
+            return Ok(None);
+        }
+        let assistant = assistant(self.config, peers);
+        let settings = ChatSettings {
+            answer_within: self.config.chat.answer_within,
+            keep: signed(self.config.chat.keep),
+            ..ChatSettings::default()
+        };
+        let chats = Chats::start(self.runtime, Arc::clone(&stores.conversations), assistant, settings);
+        Ok(Some(chats.context("the assistant's threads did not start")?))
+    }
+
+    /// Opens the sockets of the chat.
+    pub(super) fn sockets(&self, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
+        let (config, stores) = (self.config, self.storage.stores());
+        let dead = Arc::clone(&state.dead_tokens);
+        let gate = Gate::new(state.tokens.clone(), Arc::clone(&dead), config.http.allowed_origins.clone());
+        let expiry = Expiry {
+            conversations: stores.conversations,
+            keep: signed(config.chat.keep),
+            doors: gate.doors(),
+            dead,
+            accounts: stores.shared.is_some().then_some(stores.accounts),
+        };
+        expiry.start(self.runtime);
+        let mut sockets = SocketConfig::default();
+        if !config.rate_limit.enabled {
+            sockets.rate = None;
+        }
+        let server = SocketServer::new(sockets).namespace("/", ChatNamespace::new(chats.clone(), Arc::new(gate), live));
+        Engine::new(EngineConfig { max_payload: PAYLOAD_MAX, ..EngineConfig::default() }, server)
+    }
+}
+
+/// Who answers shoppers.
+fn assistant(_config: &Config, _peers: &Peers) -> Arc<dyn Assistant> {
+    Arc::new(crate::ws::chat::Echo)
+}
