@@ -41,13 +41,12 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.environment == Environment::Production {
         production(config)?;
     }
-    match config.unsupported().into_iter().next() {
-        Some(refusal) => Err(refusal),
-        None => razorpay_is_whole(config)
-            .and_then(|()| nodes::check(config))
-            .and_then(|()| config.mail_server().map(|_checked| ()))
-            .and_then(|()| config.picture_host().map(|_checked| ())),
-    }
+    razorpay_is_whole(config)?;
+    nodes::check(config)?;
+    config.mail_server()?;
+    config.picture_host()?;
+    config.language_model()?;
+    Ok(())
 }
 
 fn secret_is_long_enough(secret: Option<&SecretString>) -> Result<(), ConfigError> {

@@ -30,6 +30,7 @@ use utoipa_actix_web::{scope, service_config::ServiceConfig};
 use super::{
     error::ApiError,
     internal::{self, Exposed},
+    mcp::{self, Mcp},
 };
 use crate::{
     actors::{
@@ -72,6 +73,8 @@ pub struct Services {
     pub chats: Option<Chats>,
     /// The sockets that reach it.
     pub sockets: Option<Engine>,
+    /// The assistant's tools, for outside agents.
+    pub mcp: Option<Mcp>,
 }
 
 macro_rules! present {
@@ -107,6 +110,8 @@ present! {
     webhooks: Webhooks, "notification";
     /// Conversations with the assistant.
     chats: Chats, "ai-buddy";
+    /// The assistant's tools, for outside agents.
+    mcp: Mcp, "ai-buddy";
 }
 
 /// Registers every route.
@@ -120,6 +125,7 @@ pub fn configure(config: &mut ServiceConfig) {
     notification_routes(config);
     payment_routes(config);
     chat_routes(config);
+    mcp_routes(config);
 }
 
 /// Registers the routes of one service.
@@ -127,7 +133,7 @@ type Routes = fn(&mut ServiceConfig);
 
 /// Registers the routes of the services that are there.
 fn configure_some(config: &mut ServiceConfig, services: &Services) {
-    let of: [(bool, Routes); 9] = [
+    let of: [(bool, Routes); 10] = [
         (services.accounts.is_some(), auth_routes),
         (services.catalogue.is_some(), product_routes),
         (services.serves_stock, inventory_routes),
@@ -137,6 +143,7 @@ fn configure_some(config: &mut ServiceConfig, services: &Services) {
         (services.webhooks.is_some(), notification_routes),
         (services.payments.is_some(), payment_routes),
         (services.chats.is_some(), chat_routes),
+        (services.mcp.is_some(), mcp_routes),
     ];
     of.iter().filter(|(there, _)| *there).for_each(|(_, routes)| routes(config));
 }
@@ -224,6 +231,10 @@ fn payment_routes(config: &mut ServiceConfig) {
 
 fn chat_routes(config: &mut ServiceConfig) {
     config.service(conversations::list).service(conversations::get).service(conversations::delete);
+}
+
+fn mcp_routes(config: &mut ServiceConfig) {
+    config.service(mcp::post);
 }
 
 /// Where sockets connect: Socket.IO, and events on a WebSocket without it.

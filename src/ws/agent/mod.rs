@@ -8,6 +8,7 @@
 //! told that a tool did not return.
 
 pub mod checkout;
+pub mod model;
 pub mod tools;
 
 use async_trait::async_trait;
