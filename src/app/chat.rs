@@ -12,7 +12,7 @@ use crate::{
     peers::Peers,
     store::Stores,
     ws::{
-        agent::{Assistant, Toolbox, checkout::CheckoutLink, model},
+        agent::{Assistant, Toolbox, checkout::CheckoutLink, model, rules::RuleAssistant},
         chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate, StoredBudget},
         engine::{Engine, EngineConfig},
         live::Live,
@@ -31,7 +31,7 @@ impl Parts<'_> {
         }
         let toolbox = self.toolbox(peers);
         let budget = StoredBudget::new(Arc::clone(&stores.conversations), self.config.chat.tokens_per_day);
-        let rules: Arc<dyn Assistant> = Arc::new(crate::ws::chat::Echo);
+        let rules: Arc<dyn Assistant> = Arc::new(RuleAssistant::new(toolbox.clone()));
         let model = model::from_config(self.config, toolbox, Arc::new(budget), Arc::clone(&rules))?;
         let assistant = model.unwrap_or(rules);
         let settings = ChatSettings {

@@ -13,7 +13,6 @@
 
 mod audience;
 mod budget;
-mod echo;
 mod gate;
 mod namespace;
 mod rooms;
@@ -34,7 +33,6 @@ use tokio::sync::Notify;
 
 pub use self::{
     budget::StoredBudget,
-    echo::Echo,
     gate::{Doors, Gate},
     namespace::ChatNamespace,
     sweeper::Expiry,

@@ -22,7 +22,7 @@ const CALLS_MAX: u32 = 16;
 pub(super) struct Act<'a> {
     tools: &'a Toolbox,
     shopper: Shopper,
-    text: &'a str,
+    pub(super) text: &'a str,
     pub(super) history: &'a [Line],
     pub(super) known: &'a mut Known,
     audience: &'a dyn Audience,

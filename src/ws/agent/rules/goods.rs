@@ -89,7 +89,11 @@ impl CartTold {
     pub(super) fn of(answer: &Json) -> Option<Self> {
         let cart = answer.get("cart")?;
         let items = read::<GoodsBody>(cart.get("items")).into_iter().map(Goods::from).collect();
-        Some(Self { items, subtotal: money(cart, "subtotal"), units: cart.get("totalQuantity").and_then(Json::as_u64).unwrap_or(0) })
+        Some(Self {
+            items,
+            subtotal: money(cart, "subtotal"),
+            units: cart.get("totalQuantity").and_then(Json::as_u64).unwrap_or(0),
+        })
     }
 
     pub(super) fn quantity_of(&self, product: ProductId) -> u32 {

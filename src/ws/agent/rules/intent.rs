@@ -112,17 +112,32 @@ pub(super) fn read(text: &str) -> Intent {
 }
 
 fn orders(said: &Said, text: &str) -> Option<Intent> {
-    let about_orders = said.has(&["order", "orders", "ordered", "package", "parcel", "delivery", "shipment", "refund", "purchases"]);
-    if said.says_any(&["place order", "place the order", "place my order", "place an order", "order now", "buy now", "pay now"])
-        || said.has(&["checkout"])
-        || said.says_any(&["check out", "ready to pay", "want to pay", "like to pay", "complete my purchase", "proceed to payment"])
-            && !said.says_any(&["check out the", "check out this", "check out that"])
+    let about_orders =
+        said.has(&["order", "orders", "ordered", "package", "parcel", "delivery", "shipment", "refund", "purchases"]);
+    if said.says_any(&[
+        "place order",
+        "place the order",
+        "place my order",
+        "place an order",
+        "order now",
+        "buy now",
+        "pay now",
+    ]) || said.has(&["checkout"])
+        || said.says_any(&[
+            "check out",
+            "ready to pay",
+            "want to pay",
+            "like to pay",
+            "complete my purchase",
+            "proceed to payment",
+        ]) && !said.says_any(&["check out the", "check out this", "check out that"])
         || (said.has(&["finish", "complete", "confirm"]) && said.has(&["order", "purchase"]))
         || (said.has(&["pay"]) && !about_orders)
     {
         return Some(Intent::Checkout);
     }
-    let id = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|part| part.len() == 24).find_map(|part| part.parse().ok());
+    let id =
+        text.split(|c: char| !c.is_ascii_hexdigit()).filter(|part| part.len() == 24).find_map(|part| part.parse().ok());
     if about_orders && said.has(&["cancel", "refund", "return", "exchange"]) {
         return Some(Intent::AboutOrders);
     }
@@ -130,8 +145,27 @@ fn orders(said: &Said, text: &str) -> Option<Intent> {
         return Some(Intent::OrderStatus(Some(id)));
     }
     let asked = said.has(&[
-        "where", "wheres", "track", "tracking", "status", "when", "arrive", "arrived", "arriving", "shipped", "delivered", "my",
-        "last", "latest", "recent", "history", "previous", "past", "placed", "update", "coming",
+        "where",
+        "wheres",
+        "track",
+        "tracking",
+        "status",
+        "when",
+        "arrive",
+        "arrived",
+        "arriving",
+        "shipped",
+        "delivered",
+        "my",
+        "last",
+        "latest",
+        "recent",
+        "history",
+        "previous",
+        "past",
+        "placed",
+        "update",
+        "coming",
     ]);
     if !about_orders || said.has(&PUT) || !(asked || said.has(&["orders"])) {
         return None;
@@ -165,7 +199,8 @@ fn cart(said: &Said) -> Option<Intent> {
     if let Some((refer, quantity)) = quantity::change(said) {
         return Some(Intent::Change(refer, quantity));
     }
-    let total = said.has(&["total", "subtotal"]) || said.says_any(&["how much do i owe", "how much is everything", "how much is it all"]);
+    let total = said.has(&["total", "subtotal"])
+        || said.says_any(&["how much do i owe", "how much is everything", "how much is it all"]);
     let shown = of_cart && !said.has(&PUT) && !said.has(&["buy", "take"]);
     (shown || total).then_some(Intent::ShowCart)
 }
@@ -191,11 +226,18 @@ fn of_products(said: &Said) -> Option<Intent> {
     if said.has(&["compare", "comparison", "versus", "vs", "difference", "differences", "differ"]) {
         let kept = without(&said.tokens, &["compare", "comparison", "difference", "differences", "differ", "between"]);
         let parts = quantity::split_at(&kept, &["and", ",", "vs", "versus", "with", "to", "from"]);
-        let refers: Vec<Refer> = parts.iter().map(|part| Refer::read(part)).filter(|refer| *refer != Refer::Nothing).collect();
+        let refers: Vec<Refer> =
+            parts.iter().map(|part| Refer::read(part)).filter(|refer| *refer != Refer::Nothing).collect();
         return Some(Intent::Compare(refers));
     }
-    if said.says_any(&["what do you sell", "what do you have", "what can i buy", "what is there", "whats there", "what all do you have"])
-        || said.has(&["categories", "category", "departments", "department", "assortment"])
+    if said.says_any(&[
+        "what do you sell",
+        "what do you have",
+        "what can i buy",
+        "what is there",
+        "whats there",
+        "what all do you have",
+    ]) || said.has(&["categories", "category", "departments", "department", "assortment"])
     {
         return Some(Intent::Categories);
     }
@@ -205,11 +247,22 @@ fn of_products(said: &Said) -> Option<Intent> {
     if let Some(intent) = recommending(said, &refer, limits) {
         return Some(intent);
     }
-    let told = said.says_any(&["tell me about", "tell me more", "more about", "more on", "info on", "information about", "know about", "check out the"])
-        || said.has(&["details", "describe", "description", "specs"]);
-    let asked = said.says_any(&["how much", "price of", "in stock", "how many"]) || said.has(&["left", "available", "cost", "costs", "price"]);
+    let told = said.says_any(&[
+        "tell me about",
+        "tell me more",
+        "more about",
+        "more on",
+        "info on",
+        "information about",
+        "know about",
+        "check out the",
+    ]) || said.has(&["details", "describe", "description", "specs"]);
+    let asked = said.says_any(&["how much", "price of", "in stock", "how many"])
+        || said.has(&["left", "available", "cost", "costs", "price"]);
     let shown = said.has(&["show", "see", "open", "what", "whats", "view", "about"]);
-    if (told && refer != Refer::Nothing) || ((asked || shown) && refer.points() && limits.is_none() && !listing(said, &refer)) {
+    if (told && refer != Refer::Nothing)
+        || ((asked || shown) && refer.points() && limits.is_none() && !listing(said, &refer))
+    {
         return Some(Intent::Details(refer));
     }
     if told || (asked && refer == Refer::Nothing && limits.is_none() && !said.has(&["show", "find"])) {
@@ -226,9 +279,21 @@ fn listing(said: &Said, refer: &Refer) -> bool {
 
 fn recommending(said: &Said, refer: &Refer, limits: Limits) -> Option<Intent> {
     let like = said.has(&["similar", "alternative", "alternatives", "related", "goes"])
-        || said.says_any(&["like this", "like that", "like it", "like the", "more like", "what else", "anything else", "bought together"]);
+        || said.says_any(&[
+            "like this",
+            "like that",
+            "like it",
+            "like the",
+            "more like",
+            "what else",
+            "anything else",
+            "bought together",
+        ]);
     let recommend = said.has(&["recommend", "suggest", "recommendation", "recommendations", "suggestions", "surprise"]);
-    let named = without(&said.tokens, &["similar", "alternative", "alternatives", "related", "goes", "else", "together", "bought", "surprise"]);
+    let named = without(
+        &said.tokens,
+        &["similar", "alternative", "alternatives", "related", "goes", "else", "together", "bought", "surprise"],
+    );
     let refer_to = if matches!(refer, Refer::Named(_)) { Refer::read(&named) } else { refer.clone() };
     if like && limits.is_none() {
         return Some(Intent::Recommend(refer_to));
@@ -263,7 +328,9 @@ fn finding(said: &Said) -> Intent {
     let in_stock = said.says("in stock") || said.has(&["available"]);
     let wish = if said.has(&["cheapest", "cheap", "lowest", "cheaper", "affordable"]) {
         Wish::Cheapest
-    } else if said.has(&["dearest", "costliest", "priciest", "premium", "luxury"]) || said.says_any(&["most expensive", "highest price"]) {
+    } else if said.has(&["dearest", "costliest", "priciest", "premium", "luxury"])
+        || said.says_any(&["most expensive", "highest price"])
+    {
         Wish::Dearest
     } else if said.has(&["newest", "latest"]) || said.says_any(&["whats new", "what is new", "new arrivals"]) {
         Wish::Newest
@@ -277,7 +344,21 @@ fn finding(said: &Said) -> Intent {
     };
     let words = vocabulary::content(&without(&tokens, drop));
     let wanted = Wanted { words, limits, in_stock, wish };
-    let asked = said.has(&["show", "find", "search", "browse", "need", "want", "looking", "something", "anything", "products", "things", "shop", "list"]);
+    let asked = said.has(&[
+        "show",
+        "find",
+        "search",
+        "browse",
+        "need",
+        "want",
+        "looking",
+        "something",
+        "anything",
+        "products",
+        "things",
+        "shop",
+        "list",
+    ]);
     if wanted.words.is_empty() && limits.is_none() && wish == Wish::Best && !in_stock && !asked {
         return Intent::Unclear;
     }

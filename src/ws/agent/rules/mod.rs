@@ -63,6 +63,10 @@ impl Assistant for RuleAssistant {
         for piece in speech::pieces(&spoken.text) {
             audience.tell(Told::Delta(piece.to_owned()));
         }
-        Reply { text: spoken.text, products: spoken.products, usage: Usage { tool_calls: act.calls, ..Usage::default() } }
+        Reply {
+            text: spoken.text,
+            products: spoken.products,
+            usage: Usage { tool_calls: act.calls, ..Usage::default() },
+        }
     }
 }

@@ -135,7 +135,9 @@ impl Act<'_> {
     /// Says that nothing is meant, and what comes near.
     pub(super) fn nothing_called(&mut self, called: &str, near: &[Goods]) -> Spoken {
         if near.is_empty() {
-            return Spoken::of(format!("I found nothing called “{called}” in the shop. Could you put it in other words?"));
+            return Spoken::of(format!(
+                "I found nothing called “{called}” in the shop. Could you put it in other words?"
+            ));
         }
         let near = &near[..near.len().min(CHOICES_MAX)];
         self.known.listed = near.iter().map(|goods| goods.id).collect();

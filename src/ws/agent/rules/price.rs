@@ -17,16 +17,26 @@ impl Limits {
 
 /// Words that may stand between "under" and its number.
 const FILLERS: [&str; 20] = [
-    "of", "is", "about", "=", "rs", "inr", "₹", "$", "rupees", "only", "than", "a", "my", "price", "to", "the", "around",
-    "budget", "say", "usd",
+    "of", "is", "about", "=", "rs", "inr", "₹", "$", "rupees", "only", "than", "a", "my", "price", "to", "the",
+    "around", "budget", "say", "usd",
 ];
 const CURRENCY: [&str; 10] = ["rs", "inr", "rupee", "rupees", "₹", "bucks", "usd", "dollar", "dollars", "$"];
 const BELOW: [&str; 13] = [
-    "under", "below", "beneath", "within", "upto", "<", "max", "maximum", "budget", "limit", "underneath", "atmost",
+    "under",
+    "below",
+    "beneath",
+    "within",
+    "upto",
+    "<",
+    "max",
+    "maximum",
+    "budget",
+    "limit",
+    "underneath",
+    "atmost",
     "spend",
 ];
-const ABOVE: [&str; 10] =
-    ["over", "above", "min", "minimum", ">", "beyond", "upwards", "atleast", "exceeding", "from"];
+const ABOVE: [&str; 10] = ["over", "above", "min", "minimum", ">", "beyond", "upwards", "atleast", "exceeding", "from"];
 const NEAR: [&str; 7] = ["around", "about", "approximately", "roughly", "approx", "near", "~"];
 /// What makes a limit of two words: the second, and whether it is an upper one.
 const PAIRS: [(&str, &str, bool); 26] = [

@@ -67,7 +67,8 @@ fn item(tokens: &[Token]) -> Item {
     let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| token.is_any(words));
     // x3, x 3, quantity 3, 3 pieces
     for (at, token) in tokens.iter().enumerate() {
-        let glued = token.text.strip_prefix('x').and_then(|rest| rest.parse().ok()).filter(|count| *count <= QUANTITY_MAX);
+        let glued =
+            token.text.strip_prefix('x').and_then(|rest| rest.parse().ok()).filter(|count| *count <= QUANTITY_MAX);
         if let Some(count) = glued.filter(|_| at > 0) {
             return Item { quantity: Some(count), refer: refer_without(tokens, at, at + 1) };
         }
@@ -82,7 +83,8 @@ fn item(tokens: &[Token]) -> Item {
     match tokens.get(articles).and_then(counted) {
         Some(count) if !tokens[articles].money => {
             let rest = &tokens[articles + 1..];
-            let rest = if rest.first().is_some_and(|token| token.is_any(&["x", "of", "more"])) { &rest[1..] } else { rest };
+            let rest =
+                if rest.first().is_some_and(|token| token.is_any(&["x", "of", "more"])) { &rest[1..] } else { rest };
             let refer = Refer::read(rest);
             // "add the 2" and "add 2" may mean a place or a number of units: whoever has the list knows.
             Item { quantity: Some(count), refer }
@@ -119,7 +121,9 @@ pub(super) fn change(said: &Said) -> Option<(Refer, Quantity)> {
     let bare = tokens.len() <= 2 || said.has(&["add", "of"]);
     if let Some(at) = (0..tokens.len()).find(|at| count_at(*at).is_some() && is(at + 1, &["more", "less", "fewer"]))
         && !is(at + 2, &["than"])
-        && (bare || said.has(&["increase", "decrease", "reduce", "want", "need", "please", "remove"]) || tokens.len() <= 4)
+        && (bare
+            || said.has(&["increase", "decrease", "reduce", "want", "need", "please", "remove"])
+            || tokens.len() <= 4)
     {
         let count = count_at(at).unwrap_or(1);
         let more = is(at + 1, &["more"]);
@@ -141,11 +145,16 @@ pub(super) fn change(said: &Said) -> Option<(Refer, Quantity)> {
         return None;
     }
     // "change the kettle to two", "make it 3", "i want 3 instead"
-    let at = (0..tokens.len()).rev().find(|at| count_at(*at).is_some() && !is(at.wrapping_sub(1), &["second", "first", "third", "that", "this"]))?;
+    let at = (0..tokens.len())
+        .rev()
+        .find(|at| count_at(*at).is_some() && !is(at.wrapping_sub(1), &["second", "first", "third", "that", "this"]))?;
     let rest: Vec<Token> = tokens[..at].iter().chain(&tokens[at + 1..]).cloned().collect();
     let rest = drop(
         &rest,
-        &["make", "change", "set", "update", "quantity", "qty", "to", "of", "instead", "increase", "raise", "decrease", "reduce", "lower", "bump", "x"],
+        &[
+            "make", "change", "set", "update", "quantity", "qty", "to", "of", "instead", "increase", "raise",
+            "decrease", "reduce", "lower", "bump", "x",
+        ],
     );
     Some((it_or(&rest), Quantity::To(count_at(at)?)))
 }

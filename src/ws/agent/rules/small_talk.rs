@@ -5,17 +5,19 @@ use super::{
     tokens::Token,
 };
 
-const HELLO: &[&str] = &["hi", "hello", "hey", "hiya", "howdy", "yo", "namaste", "hola", "greetings", "morning", "evening", "afternoon"];
+const HELLO: &[&str] =
+    &["hi", "hello", "hey", "hiya", "howdy", "yo", "namaste", "hola", "greetings", "morning", "evening", "afternoon"];
 const THANKS: &[&str] = &["thanks", "thank", "thankyou", "thx", "ty", "cheers", "dhanyavad", "appreciated"];
 const BYE: &[&str] = &["bye", "goodbye", "cya", "farewell", "goodnight"];
-const YES: &[&str] = &["yes", "yeah", "yep", "yup", "sure", "ok", "okay", "haan", "absolutely", "definitely", "correct", "right"];
+const YES: &[&str] =
+    &["yes", "yeah", "yep", "yup", "sure", "ok", "okay", "haan", "absolutely", "definitely", "correct", "right"];
 const NO: &[&str] = &["no", "nope", "nah", "never", "nevermind", "none", "neither", "stop"];
 /// What may stand beside any of these without adding anything.
 const BESIDE: &[&str] = &[
-    "good", "very", "much", "so", "a", "lot", "there", "you", "to", "for", "the", "help", "buddy", "ai", "please", "do", "it",
-    "that", "is", "are", "how", "and", "day", "now", "one", "of", "them", "mind", "all", "my", "friend", "great", "perfect",
-    "nice", "awesome", "cool", "see", "later", "dear", "sir", "madam", "again", "go", "ahead", "thats", "fine", "not", "i", "am",
-    "done", "night",
+    "good", "very", "much", "so", "a", "lot", "there", "you", "to", "for", "the", "help", "buddy", "ai", "please",
+    "do", "it", "that", "is", "are", "how", "and", "day", "now", "one", "of", "them", "mind", "all", "my", "friend",
+    "great", "perfect", "nice", "awesome", "cool", "see", "later", "dear", "sir", "madam", "again", "go", "ahead",
+    "thats", "fine", "not", "i", "am", "done", "night",
 ];
 
 /// What a message is that asks for nothing of the shop.
@@ -32,10 +34,12 @@ pub(super) fn read(said: &Said) -> Option<Intent> {
         let plain = words.iter().all(|token| token.is_any(kind) || token.is_any(BESIDE));
         of_kind > 0 && plain
     };
-    let talk = [(THANKS, Intent::Thanks), (BYE, Intent::Bye), (NO, Intent::No), (YES, Intent::Yes), (HELLO, Intent::Hello)];
+    let talk =
+        [(THANKS, Intent::Thanks), (BYE, Intent::Bye), (NO, Intent::No), (YES, Intent::Yes), (HELLO, Intent::Hello)];
     let mixed = |kind: &[&str]| {
         let all: Vec<&str> = talk.iter().flat_map(|(words, _)| words.iter().copied()).collect();
-        words.iter().any(|token| token.is_any(kind)) && words.iter().all(|token| token.is_any(&all) || token.is_any(BESIDE))
+        words.iter().any(|token| token.is_any(kind))
+            && words.iter().all(|token| token.is_any(&all) || token.is_any(BESIDE))
     };
     if let Some((_, intent)) = talk.iter().find(|(kind, _)| only(kind)) {
         return Some(intent.clone());
@@ -50,11 +54,27 @@ pub(super) fn read(said: &Said) -> Option<Intent> {
 }
 
 fn asks_who(said: &Said) -> bool {
-    said.says_any(&["who are you", "are you a robot", "are you human", "are you a bot", "are you real", "what are you", "your name", "are you an ai"])
+    said.says_any(&[
+        "who are you",
+        "are you a robot",
+        "are you human",
+        "are you a bot",
+        "are you real",
+        "what are you",
+        "your name",
+        "are you an ai",
+    ])
 }
 
 fn asks_help(said: &Said, words: usize) -> bool {
-    said.says_any(&["what can you do", "how does this work", "how do you work", "how do i use", "what can i ask", "how can you help", "can you help me"])
-        && words <= 8
+    said.says_any(&[
+        "what can you do",
+        "how does this work",
+        "how do you work",
+        "how do i use",
+        "what can i ask",
+        "how can you help",
+        "can you help me",
+    ]) && words <= 8
         || (said.has(&["help", "commands", "options", "menu"]) && words <= 3)
 }
