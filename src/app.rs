@@ -5,6 +5,7 @@
 //! the actors end, and the store last.
 
 mod build;
+mod chat;
 mod commands;
 pub mod dead;
 pub mod demo;

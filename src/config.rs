@@ -2,13 +2,13 @@
 //!
 //! `config/default.toml` (which lists every key), then `config/<environment>.toml`, then
 //! variables, then flags; `layers` merges them, `reader` reads them, `check` holds
-//! the rules between keys and `unsupported` what this build refuses. A wrong value ends
-//! the start with one sentence that names its key.
+//! the rules between keys. A wrong value ends the start with one sentence that names its key.
 //!
 //! **Invariant:** whoever holds a [`Config`] holds values that have passed every check,
 //! and secrets in it are never printed.
 
 mod assemble;
+mod assistant;
 mod check;
 mod error;
 mod explain;
@@ -25,7 +25,6 @@ mod services;
 mod suggest;
 #[cfg(test)]
 mod tests;
-mod unsupported;
 mod values;
 
 use std::path::PathBuf;
@@ -42,9 +41,10 @@ pub use self::{
     reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{
-        CartConfig, CatalogueConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig, LogConfig,
-        LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig,
-        RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
+        AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Consume, EmailConfig, GeminiConfig, HttpConfig,
+        ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
+        PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
+        WebhooksConfig,
     },
     services::{Service, Services},
 };
@@ -89,8 +89,12 @@ pub struct Config {
     pub razorpay: RazorpayConfig,
     /// Hosted pictures.
     pub imagekit: ImagekitConfig,
-    /// The language model.
+    /// Google Gemini.
     pub gemini: GeminiConfig,
+    /// The assistant.
+    pub assistant: AssistantConfig,
+    /// The chat.
+    pub chat: ChatConfig,
     /// The mail server.
     pub smtp: SmtpConfig,
     /// Mails.
@@ -137,12 +141,6 @@ impl Config {
         let config = assemble::config(&mut reader)?;
         check::check(&config)?;
         Ok((config, reader.settings))
-    }
-
-    /// What is given and this build cannot honour yet.
-    #[must_use]
-    pub fn unsupported(&self) -> Vec<ConfigError> {
-        unsupported::refusals(self)
     }
 
     /// Whether cookies go over HTTPS only.

@@ -82,15 +82,16 @@ impl App {
         let storage = Storage::open_waking(config, data_dir.path(), options, &wake).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime, wake: &wake };
-        let Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours } =
+        let Started { mut services, exposed, outbox, rabbit, mails, razorpay, neighbours, live } =
             parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
         let catalogue = services.catalogue.clone();
         let besides = Besides { rabbit, catalogue, mails: mails.clone(), razorpay, neighbours };
         let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
-        let services = Data::new(services);
         let state = Data::new(parts.state(&dead, &watch, redis)?);
+        services.sockets = services.chats.as_ref().map(|chats| parts.sockets(chats, live, &state));
+        let services = Data::new(services);
         let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
         let handle = server.handle();
         actix_rt::spawn(server);
@@ -103,6 +104,13 @@ impl App {
     /// When the store did not close.
     pub async fn shutdown(self) -> Result<Ended> {
         self.watch.draining();
+        if let Some(chats) = &self.services.chats {
+            chats.drain(END_WITHIN).await;
+        }
+        // The server waits for its connections.
+        if let Some(sockets) = &self.services.sockets {
+            sockets.shutdown();
+        }
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
         let webhooks = async {

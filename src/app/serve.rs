@@ -20,7 +20,7 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
     if demo {
         demo::allow(config)?;
     }
-    for service in [Service::AiBuddy, Service::Web] {
+    for service in [Service::Web] {
         if config.services != Services::All && serves(service) {
             tracing::warn!(service = service.name(), "this build has nothing to serve for this service yet");
         }

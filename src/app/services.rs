@@ -38,6 +38,7 @@ use crate::{
     },
     peers::{self, Peers, http::HttpPeer},
     store::Stores,
+    ws::live::Live,
 };
 
 /// The least room for snapshots that is of any use.
@@ -63,6 +64,8 @@ pub(super) struct Started {
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
     pub(super) neighbours: Vec<HttpPeer>,
+    /// Who listens to live events.
+    pub(super) live: Arc<Live>,
 }
 
 /// Who takes payments, and by which gateway.
@@ -98,12 +101,12 @@ pub(super) fn gateway(
     Ok((gateway, taking))
 }
 
-fn signed(duration: Duration) -> SignedDuration {
+pub(super) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
 impl Parts<'_> {
-    fn serves(&self, service: Service) -> bool {
+    pub(super) fn serves(&self, service: Service) -> bool {
         self.config.services.serve(service)
     }
 
@@ -121,6 +124,12 @@ impl Parts<'_> {
             .serves(Service::Cart)
             .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
+        let live = Arc::new(Live::default());
+        if self.serves(Service::AiBuddy) {
+            carts.iter().for_each(|carts| carts.tell(live.clone()));
+            orders.iter().for_each(|orders| orders.tell(live.clone()));
+        }
+        let chats = self.chats(&stores, &peers)?;
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
         let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
@@ -174,8 +183,11 @@ impl Parts<'_> {
             sandbox,
             mailbox,
             office,
+            chats,
+            sockets: None,
+            mcp: self.mcp(&peers),
         };
-        Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours })
+        Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours, live })
     }
 
     fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
@@ -228,12 +240,16 @@ impl Parts<'_> {
         }))
     }
 
-    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
-        let pricing = Pricing {
+    /// Tax and shipping.
+    pub(super) fn pricing(&self) -> Pricing {
+        Pricing {
             tax_basis_points: self.config.pricing.tax_basis_points,
             shipping_minor: self.config.pricing.shipping_flat_minor,
-        };
-        let settings = OrderSettings { pricing, window: signed(self.config.order.payment_window) };
+        }
+    }
+
+    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
+        let settings = OrderSettings { pricing: self.pricing(), window: signed(self.config.order.payment_window) };
         let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
         self.serves(Service::Order).then(start)
     }

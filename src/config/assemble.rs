@@ -3,10 +3,10 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
-    CartConfig, CatalogueConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig, HttpConfig,
-    ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
-    PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
-    WebhooksConfig,
+    AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Config, ConfigError, Consume, EmailConfig, Environment,
+    GeminiConfig, HttpConfig, ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig,
+    PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig,
+    SmtpConfig, SqliteConfig, WebhooksConfig,
     error::quoted,
     nodes,
     reader::Reader,
@@ -52,6 +52,13 @@ fn sections(read: &mut Reader) -> Result<Config, ConfigError> {
             api_key: read.secret("gemini.api_key")?,
             base_url: read.parsed("gemini.base_url", base_url)?,
             model: read.text("gemini.model")?,
+        },
+        assistant: assistant(read)?,
+        chat: ChatConfig {
+            keep: read.duration("chat.keep")?,
+            answer_within: read.duration("chat.answer_within")?,
+            tokens_per_day: read.whole("chat.tokens_per_day", 0..=1_000_000_000)?,
+            tokens_per_message: read.whole("chat.tokens_per_message", 0..=10_000_000)?,
         },
         smtp: SmtpConfig {
             url: read.secret("smtp.url")?,
@@ -164,6 +171,17 @@ fn imagekit(read: &mut Reader) -> Result<ImagekitConfig, ConfigError> {
         url_endpoint: read.optional("imagekit.url_endpoint", values::page)?,
         base_url: read.parsed("imagekit.base_url", base_url)?,
         retry_every: read.duration("imagekit.retry_every")?,
+    })
+}
+
+fn assistant(read: &mut Reader) -> Result<AssistantConfig, ConfigError> {
+    Ok(AssistantConfig {
+        provider: read.optional("assistant.provider", owned)?.unwrap_or_default(),
+        model: read.optional("assistant.model", owned)?,
+        base_url: read.optional("assistant.base_url", values::page)?,
+        api_key: read.secret("assistant.api_key")?,
+        stream: read.flag("assistant.stream")?,
+        stall: read.duration("assistant.stall")?,
     })
 }
 

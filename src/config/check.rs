@@ -12,6 +12,7 @@ pub const JWT_SECRET_MIN: usize = 32;
 
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
+const LONGEST_ANSWER: Duration = Duration::from_secs(29);
 const LONGEST_CALL: Duration = Duration::from_secs(5);
 const LONGEST_LOOK: Duration = Duration::from_secs(60 * 60);
 const LONGEST_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -25,6 +26,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.webhooks.timeout > LONGEST_ATTEMPT {
         return Err(ConfigError::new("webhooks.timeout", "is more than 1m"));
     }
+    if config.chat.answer_within > LONGEST_ANSWER {
+        return Err(ConfigError::new("chat.answer_within", "is more than 29s"));
+    }
     if config.redis.timeout > LONGEST_CALL {
         return Err(ConfigError::new("redis.timeout", "is more than 5s"));
     }
@@ -37,13 +41,12 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.environment == Environment::Production {
         production(config)?;
     }
-    match config.unsupported().into_iter().next() {
-        Some(refusal) => Err(refusal),
-        None => razorpay_is_whole(config)
-            .and_then(|()| nodes::check(config))
-            .and_then(|()| config.mail_server().map(|_checked| ()))
-            .and_then(|()| config.picture_host().map(|_checked| ())),
-    }
+    razorpay_is_whole(config)?;
+    nodes::check(config)?;
+    config.mail_server()?;
+    config.picture_host()?;
+    config.language_model()?;
+    Ok(())
 }
 
 fn secret_is_long_enough(secret: Option<&SecretString>) -> Result<(), ConfigError> {

@@ -24,6 +24,10 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
         None => here("files"),
     };
     let rates = if config.redis.url.is_some() { "Redis, or else within the process" } else { "within the process" };
+    let model = config.language_model().ok().flatten();
+    let assistant = model.map_or("rules, without a language model".to_owned(), |model| {
+        format!("{} of {}, or else rules", model.model, model.provider.name())
+    });
     vec![
         ("documents", here("SQLite")),
         ("events", events.into()),
@@ -31,6 +35,7 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
         ("pictures", pictures),
         ("payments", if config.razorpay.key_id.is_some() { "Razorpay" } else { "a sandbox gateway" }.into()),
         ("mails", mails.into()),
+        ("assistant", assistant),
     ]
 }
 

@@ -146,6 +146,36 @@ pub struct GeminiConfig {
     pub model: String,
 }
 
+/// `[assistant]`
+#[derive(Debug, Clone)]
+pub struct AssistantConfig {
+    /// Who runs the language model: a provider, `none`, or nothing for Gemini where it has a key.
+    pub provider: String,
+    /// The model's name there.
+    pub model: Option<String>,
+    /// Where it is.
+    pub base_url: Option<String>,
+    /// The key.
+    pub api_key: Option<SecretString>,
+    /// Whether answers are read as they are written.
+    pub stream: bool,
+    /// How long the model may say nothing.
+    pub stall: Duration,
+}
+
+/// `[chat]`
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// How long a conversation is kept in which nothing is said.
+    pub keep: Duration,
+    /// How long the assistant may take for one reply.
+    pub answer_within: Duration,
+    /// Tokens that a user may spend on a model in a day.
+    pub tokens_per_day: u64,
+    /// Tokens that one message may cost.
+    pub tokens_per_message: u64,
+}
+
 /// `[email]`
 #[derive(Debug, Clone)]
 pub struct EmailConfig {

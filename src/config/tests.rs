@@ -225,12 +225,6 @@ fn a_secret_is_never_shown() {
 }
 
 #[test]
-fn what_this_build_cannot_do_is_refused() {
-    let told = refusal("GOOGLE_API_KEY", "x");
-    assert!(told.starts_with("gemini.api_key: this build"), "{told}");
-}
-
-#[test]
 fn imagekit_is_given_whole_or_not_at_all() {
     let key = ("IMAGEKIT_PRIVATE_KEY", "private_hush-hush");
     let endpoint = ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/shop");

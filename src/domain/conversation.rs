@@ -15,6 +15,8 @@ pub const LINES_MAX: usize = 200;
 pub const LINE_MAX: usize = 8_000;
 /// The most products that a conversation remembers having shown.
 pub const KNOWN_MAX: usize = 200;
+/// The most characters of a title, and of the last message in a list.
+const EXCERPT_MAX: usize = 80;
 
 /// Who said a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,5 +110,131 @@ impl Conversation {
         self.lines.push(line);
         let surplus = self.lines.len().saturating_sub(LINES_MAX);
         self.lines.drain(..surplus);
+    }
+
+    /// Adds the assistant's reply to the line that the user said at `to`: behind it, before what she
+    /// has said since.
+    pub fn reply(&mut self, to: Timestamp, reply: Line) {
+        let asked = self.lines.iter().rposition(|line| line.by == Speaker::User && line.at == to);
+        self.say(reply);
+        if let Some(place) = asked
+            && let Some(reply) = self.lines.pop()
+        {
+            // The oldest may have made room.
+            let place = (place + 1).min(self.lines.len());
+            self.lines.insert(place, reply);
+        }
+    }
+
+    /// What was said before the line that the user said at `to`.
+    #[must_use]
+    pub fn before(&self, to: Timestamp) -> &[Line] {
+        let asked = self.lines.iter().rposition(|line| line.by == Speaker::User && line.at == to);
+        &self.lines[..asked.unwrap_or(self.lines.len())]
+    }
+
+    /// What a list shows of it.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let text = |line: Option<&Line>| line.map(|line| excerpt(&line.text)).unwrap_or_default();
+        Summary {
+            id: self.id,
+            title: text(self.lines.iter().find(|line| line.by == Speaker::User)),
+            last_message: text(self.lines.last()),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+/// What a list shows of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Its id.
+    pub id: ConversationId,
+    /// What the user said first, cut.
+    pub title: String,
+    /// What was said last, cut.
+    pub last_message: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When something was last said.
+    pub updated_at: Timestamp,
+}
+
+/// The beginning of a text, on one line.
+fn excerpt(text: &str) -> String {
+    let mut words = String::new();
+    for word in text.split_whitespace() {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+        if let Some((end, _)) = words.char_indices().nth(EXCERPT_MAX) {
+            words.truncate(end);
+            words.push('…');
+            break;
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_750_000_000 + second).unwrap()
+    }
+
+    fn line(by: Speaker, text: &str, second: i64) -> Line {
+        Line { by, text: text.into(), products: vec![], at: at(second) }
+    }
+
+    fn conversation() -> Conversation {
+        Conversation::new(ConversationId::generate(), UserId::generate(), at(0))
+    }
+
+    #[test]
+    fn a_reply_stands_behind_its_question() {
+        let mut talk = conversation();
+        talk.say(line(Speaker::User, "one", 1));
+        talk.say(line(Speaker::User, "two", 2));
+        assert_eq!(talk.before(at(1)).len(), 0);
+        talk.reply(at(1), line(Speaker::Assistant, "first", 3));
+        let said: Vec<&str> = talk.before(at(2)).iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(said, ["one", "first"]);
+        talk.reply(at(2), line(Speaker::Assistant, "second", 4));
+        talk.reply(at(99), line(Speaker::Assistant, "to nothing", 5));
+        let said: Vec<&str> = talk.lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(said, ["one", "first", "two", "second", "to nothing"]);
+    }
+
+    #[test]
+    fn it_stays_bounded() {
+        let mut talk = conversation();
+        for second in 0..500 {
+            talk.say(line(Speaker::User, &"é".repeat(LINE_MAX + 1), second));
+            talk.reply(at(second), line(Speaker::Assistant, "yes", second));
+        }
+        assert_eq!(talk.lines.len(), LINES_MAX);
+        assert_eq!(talk.lines.last().unwrap().text, "yes");
+        assert!(talk.lines.iter().all(|line| line.text.chars().count() <= LINE_MAX));
+        let mut known = Known::default();
+        let shown: Vec<ProductId> = (0..KNOWN_MAX + 5).map(|_| ProductId::generate()).collect();
+        known.note(&shown);
+        assert!(!known.has(shown[0]) && known.has(shown[KNOWN_MAX]));
+    }
+
+    #[test]
+    fn a_list_shows_its_first_and_its_last_words() {
+        let mut talk = conversation();
+        assert_eq!(talk.summary().title, "");
+        talk.say(line(Speaker::User, &format!("a\n  lamp {}", "x".repeat(200)), 1));
+        talk.say(line(Speaker::Assistant, "Here.", 2));
+        let summary = talk.summary();
+        assert!(summary.title.starts_with("a lamp xx") && summary.title.chars().count() == EXCERPT_MAX + 1);
+        assert_eq!((summary.last_message.as_str(), summary.updated_at), ("Here.", at(2)));
     }
 }

@@ -33,14 +33,25 @@ pub fn check(req: &HttpRequest, allowed_origins: &[String]) -> Result<(), ApiErr
 /// # Errors
 /// 403 `request.csrf`.
 pub fn check_always(req: &HttpRequest, allowed_origins: &[String]) -> Result<(), ApiError> {
-    let origin = header(req, &ORIGIN);
+    let host = header(req, &HOST).or_else(|| req.uri().authority().map(Authority::as_str));
+    let passes = may_use_cookie(header(req, &SEC_FETCH_SITE), header(req, &ORIGIN), host, allowed_origins);
+    if passes { Ok(()) } else { Err(REFUSED) }
+}
+
+/// Whether a request with these headers may use the cookie that came with it.
+#[must_use]
+pub fn may_use_cookie(
+    fetch_site: Option<&str>,
+    origin: Option<&str>,
+    host: Option<&str>,
+    allowed_origins: &[String],
+) -> bool {
     let allowed = |origin: &str| allowed_origins.iter().any(|allowed| allowed.trim_end_matches('/') == origin);
-    let passes = match (header(req, &SEC_FETCH_SITE), origin) {
+    match (fetch_site, origin) {
         (Some("same-origin" | "none"), _) | (None, None) => true,
         (Some(_), origin) => origin.is_some_and(allowed),
-        (None, Some(origin)) => allowed(origin) || is_own(req, origin),
-    };
-    if passes { Ok(()) } else { Err(REFUSED) }
+        (None, Some(origin)) => allowed(origin) || is_own(host, origin),
+    }
 }
 
 /// Checks a logout by GET: a link on another page of this site may log out, one on
@@ -57,8 +68,7 @@ fn header<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     req.headers().get(name).map(|value| value.to_str().unwrap_or(""))
 }
 
-fn is_own(req: &HttpRequest, origin: &str) -> bool {
-    let host = header(req, &HOST).or_else(|| req.uri().authority().map(Authority::as_str));
+fn is_own(host: Option<&str>, origin: &str) -> bool {
     let of_origin = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     of_origin.is_some() && of_origin == host
 }

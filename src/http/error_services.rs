@@ -10,6 +10,7 @@ use crate::{
     },
     integrations::{imagekit::PictureError, razorpay::GatewayError},
     views::inventory::ShortageView,
+    ws::chat::ChatFailure,
 };
 
 impl From<AccountError> for ApiError {
@@ -79,6 +80,16 @@ impl From<PaymentFailure> for ApiError {
             PaymentFailure::Gateway(error) => error.into(),
             PaymentFailure::Store(error) => error.into(),
             PaymentFailure::Peer(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChatFailure> for ApiError {
+    fn from(error: ChatFailure) -> Self {
+        match error {
+            ChatFailure::NotFound => Self::NotFound("conversation"),
+            ChatFailure::NotYours => Self::forbidden(),
+            ChatFailure::Store(error) => error.into(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod error_services;
 pub mod extract;
 pub mod fallback;
 pub mod internal;
+pub mod mcp;
 pub mod middleware;
 pub mod openapi;
 pub mod ops;

@@ -59,7 +59,7 @@ fn callers() -> Vec<SecurityRequirement> {
 }
 
 /// The services, in the order in which they are shown.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("auth", "Who somebody is, and where she lives"),
     ("products", "What is offered"),
     ("cart", "What a user is about to buy"),
@@ -68,6 +68,7 @@ const TAGS: [(&str, &str); 9] = [
     ("seller", "What a seller sold; follows within a second"),
     ("webhooks", "Being told of events by signed HTTP calls; for sellers and admins"),
     ("inventory", "Stock; but for looking, only for the platform's own processes"),
+    ("assistant", "Conversations with the shopping assistant; the talking itself is over sockets"),
     ("operations", "How the process does"),
 ];
 

@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod carts;
+pub mod conversations;
 pub mod dashboard;
 pub mod inventory;
 pub mod mailbox;
@@ -34,6 +35,7 @@ use crate::domain::Timestamp;
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
+pub use conversations::ConversationStore;
 pub use dashboard::DashboardStore;
 pub use inventory::StockStore;
 pub use mailbox::MailboxStore;
@@ -116,6 +118,8 @@ pub struct Stores {
     pub pictures: Arc<dyn PictureLog>,
     /// What admins look through.
     pub office: Arc<dyn OfficeStore>,
+    /// Conversations with the assistant.
+    pub conversations: Arc<dyn ConversationStore>,
     /// What nodes tell one another, when the store is one that many use at once.
     pub shared: Option<Arc<dyn SharedStore>>,
 }

@@ -9,12 +9,13 @@
 use serde_json::Value;
 
 use super::{
-    dashboard::OrderRow, mailbox::MailRecord, orders::IdempotencyKey, outbox::Parked, payments::KeptReport,
-    pictures::PictureRecord, products::ProductChange,
+    conversations::Day, dashboard::OrderRow, mailbox::MailRecord, orders::IdempotencyKey, outbox::Parked,
+    payments::KeptReport, pictures::PictureRecord, products::ProductChange,
 };
 use crate::domain::{
     Timestamp,
     cart::Cart,
+    conversation::Conversation,
     event::Envelope,
     ids::{EventId, ProductId, UserId},
     inventory::{Reservation, StockLevel},
@@ -61,6 +62,10 @@ pub enum Kind {
     Webhooks,
     /// What is on its way to them, and the log of it.
     WebhookDeliveries,
+    /// Conversations with the assistant.
+    Conversations,
+    /// What users spent on a model.
+    TokensSpent,
     /// The seller dashboard's orders.
     DashboardOrders,
     /// The seller dashboard's products.
@@ -77,7 +82,7 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are moved: what an event tells of stands before it.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Users,
         Self::DeadTokens,
         Self::Counters,
@@ -95,6 +100,8 @@ impl Kind {
         Self::Mails,
         Self::Webhooks,
         Self::WebhookDeliveries,
+        Self::Conversations,
+        Self::TokensSpent,
         Self::DashboardOrders,
         Self::DashboardProducts,
         Self::DashboardNotes,
@@ -124,6 +131,8 @@ impl Kind {
             Self::Mails => "mails",
             Self::Webhooks => "webhooks",
             Self::WebhookDeliveries => "webhook deliveries",
+            Self::Conversations => "conversations",
+            Self::TokensSpent => "tokens spent",
             Self::DashboardOrders => "dashboard orders",
             Self::DashboardProducts => "dashboard products",
             Self::DashboardNotes => "dashboard notes",
@@ -187,6 +196,10 @@ pub enum Record {
         /// Until when somebody has claimed it (microseconds, 0 for nobody).
         lease: i64,
     },
+    /// A conversation.
+    Conversation(Box<Conversation>),
+    /// What a user spent on a day.
+    TokensSpent(UserId, Day, u64),
     /// An order of the seller dashboard.
     DashboardOrder(Box<OrderRow>),
     /// A product of the seller dashboard.

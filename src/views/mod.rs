@@ -7,6 +7,7 @@
 //! **Invariant:** no view has a password hash, a saga or an outbox in it.
 
 pub mod cart;
+pub mod conversation;
 pub mod dashboard;
 pub mod event;
 pub mod inventory;

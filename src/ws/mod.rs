@@ -15,6 +15,8 @@
 //! bound; what does not fit the protocol or a limit ends its own session and no other.
 
 pub mod agent;
+pub mod chat;
 pub mod engine;
 pub mod framing;
+pub mod live;
 pub mod socket;

@@ -9,6 +9,7 @@
 
 mod api;
 mod api_document;
+mod assistant;
 mod conformance;
 mod hostile;
 mod imagekit;

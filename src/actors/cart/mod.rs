@@ -8,7 +8,10 @@
 
 mod actor;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -50,11 +53,18 @@ pub struct PricedCart {
     pub offers: Vec<Offer>,
 }
 
+/// Is told of every cart that was changed.
+pub trait CartListener: Send + Sync {
+    /// The cart is now so. Must not wait.
+    fn cart_changed(&self, cart: &Cart);
+}
+
 /// The cart service.
 #[derive(Clone)]
 pub struct Carts {
     actors: Keyed<UserId, CartActor>,
     peers: Peers,
+    listener: Arc<OnceLock<Arc<dyn CartListener>>>,
 }
 
 type Answer = Result<PricedCart, AskError<CartFailure>>;
@@ -65,7 +75,12 @@ impl Carts {
     pub fn start(runtime: &Runtime, store: Arc<dyn CartStore>, peers: Peers, idle: Duration, shared: bool) -> Self {
         let limits = KeyedLimits { idle, ..KeyedLimits::default() };
         let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, Arc::clone(&store), shared));
-        Self { actors, peers }
+        Self { actors, peers, listener: Arc::default() }
+    }
+
+    /// Tells `listener` of carts that change by this process; the first one stays.
+    pub fn tell(&self, listener: Arc<dyn CartListener>) {
+        let _first_stays = self.listener.set(listener);
     }
 
     /// The user's cart.
@@ -111,10 +126,19 @@ impl Carts {
     }
 
     async fn run(&self, user: UserId, command: Command) -> Answer {
-        let cart = self.actors.ask(&user, Run(command)).await?;
+        let cart = self.command(user, command).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
         let offers = self.offers(&products).await.map_err(|error| AskError::Refused(error.into()))?;
         Ok(PricedCart { cart, offers })
+    }
+
+    async fn command(&self, user: UserId, command: Command) -> Result<Cart, AskError<CartFailure>> {
+        let reads = matches!(command, Command::Get);
+        let cart = self.actors.ask(&user, Run(command)).await?;
+        if let Some(listener) = self.listener.get().filter(|_| !reads) {
+            listener.cart_changed(&cart);
+        }
+        Ok(cart)
     }
 
     async fn adding(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
@@ -133,7 +157,7 @@ impl Carts {
 
     async fn change(&self, user: UserId, command: Result<Command, CartFailure>) -> Result<Cart, CartChangeError> {
         let changed = match command {
-            Ok(command) => self.actors.ask(&user, Run(command)).await,
+            Ok(command) => self.command(user, command).await,
             Err(error) => Err(AskError::Refused(error)),
         };
         changed.map_err(|error| match error {
@@ -187,6 +211,6 @@ impl peers::Carts for Carts {
 
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         let command = Command::CheckOut { order, bought };
-        self.actors.ask(&user, Run(command)).await.map(|_| ()).map_err(peer_error)
+        self.command(user, command).await.map(|_| ()).map_err(peer_error)
     }
 }

@@ -27,7 +27,7 @@ pub use place::{Destination, PlaceOrder, Placed};
 use self::{
     actor::{OrderSaga, Task},
     place::Desk,
-    saga::SagaContext,
+    saga::{Listener, SagaContext},
     sweeper::OrderSweeper,
 };
 use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
@@ -95,12 +95,19 @@ pub struct OrderSettings {
     pub window: SignedDuration,
 }
 
+/// Is told of every order whose status has changed.
+pub trait OrderListener: Send + Sync {
+    /// The order is now so. Must not wait.
+    fn status_changed(&self, order: &Order);
+}
+
 /// The order service.
 #[derive(Clone)]
 pub struct Orders {
     sagas: Keyed<OrderId, OrderSaga>,
     store: Arc<dyn OrderStore>,
     desk: Arc<Desk>,
+    listener: Listener,
 }
 
 type Answer = Result<Order, AskError<OrderFailure>>;
@@ -112,8 +119,9 @@ impl Orders {
         let of_sagas = context.clone();
         let sagas =
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
+        let listener = context.listener();
         let desk = Arc::new(Desk::new(context, settings));
-        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk };
+        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk, listener };
         runtime.supervise("order_sweeper", Limits::default(), move || {
             OrderSweeper::new(Arc::clone(&store), sagas.clone())
         });
@@ -124,6 +132,11 @@ impl Orders {
     #[must_use]
     pub fn pricing(&self) -> Pricing {
         self.desk.pricing()
+    }
+
+    /// Tells `listener` of orders whose status changes by this process; the first one stays.
+    pub fn tell(&self, listener: Arc<dyn OrderListener>) {
+        let _first_stays = self.listener.set(listener);
     }
 
     /// Makes an order of the user's cart.

@@ -4,9 +4,9 @@
 //! **Invariant:** no step relies on another one's having run in this process; each may be
 //! repeated.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{OrderFailure, Party, allow, place::Draft};
+use super::{OrderFailure, OrderListener, Party, allow, place::Draft};
 use crate::{
     actors::runtime::{StripedLocks, happened},
     crash,
@@ -28,6 +28,9 @@ pub(super) const TRIES: u32 = 16;
 /// How many orders of this process can be changed at once without waiting needlessly.
 const TURNS: usize = 1_024;
 
+/// Who is told of status changes, once that is known.
+pub(super) type Listener = Arc<OnceLock<Arc<dyn OrderListener>>>;
+
 /// What the steps work with.
 #[derive(Clone)]
 pub struct SagaContext {
@@ -36,13 +39,26 @@ pub struct SagaContext {
     /// Changes of one order wait for one another here, so that none loses race after race.
     /// The saga's mailbox cannot do it: its other handlers wait for other services.
     pub(super) turns: Arc<StripedLocks>,
+    listener: Listener,
 }
 
 pub(super) type Outcome<T> = Result<T, OrderFailure>;
 
 impl SagaContext {
     pub(super) fn new(store: Arc<dyn OrderStore>, peers: Peers) -> Self {
-        Self { store, peers, turns: Arc::new(StripedLocks::new(TURNS)) }
+        Self { store, peers, turns: Arc::new(StripedLocks::new(TURNS)), listener: Arc::default() }
+    }
+
+    pub(super) fn listener(&self) -> Listener {
+        Arc::clone(&self.listener)
+    }
+
+    /// Tells of an order that was just written, if its status is new.
+    fn tell(&self, order: &Order) {
+        let is_new = order.timeline.last().is_some_and(|entry| entry.at == order.updated_at);
+        if let Some(listener) = self.listener.get().filter(|_| is_new) {
+            listener.status_changed(order);
+        }
     }
 
     /// Holds the stock, writes the order, empties the cart.
@@ -65,7 +81,10 @@ impl SagaContext {
         let told = Order { version: order.version + 1, ..order.clone() };
         let created = happened(Event::OrderCreated(told), now);
         match crash::around("order.write", self.store.insert(&order, key.as_ref(), &[created])).await {
-            Ok(version) => order.version = version,
+            Ok(version) => {
+                order.version = version;
+                self.tell(&order);
+            }
             // Whether it was written is unknown: the stock stays held, and ends with the order
             // or by its expiry.
             Err(error @ StoreError::Deadline) => return Err(error.into()),
@@ -239,6 +258,7 @@ impl SagaContext {
         match self.store.save(order, &[happened(event(told), now)]).await {
             Ok(version) => {
                 order.version = version;
+                self.tell(order);
                 Ok(true)
             }
             Err(StoreError::Conflict) => Ok(false),

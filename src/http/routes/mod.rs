@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod cart;
+pub mod conversations;
 pub mod inventory;
 pub mod mailbox;
 pub mod media;
@@ -15,13 +16,21 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, web::Data};
+use actix_web::{
+    HttpRequest,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    web::Data,
+};
 use sha2::{Digest, Sha256};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
 use super::{
     error::ApiError,
     internal::{self, Exposed},
+    mcp::{self, Mcp},
 };
 use crate::{
     actors::{
@@ -31,6 +40,7 @@ use crate::{
     integrations::razorpay::SandboxGateway,
     peers::Inventory,
     store::MailboxStore,
+    ws::{chat::Chats, engine::Engine},
 };
 
 /// The services of this process, which handlers call. A service that another process serves
@@ -61,6 +71,12 @@ pub struct Services {
     pub office: Option<Office>,
     /// The embedded mailbox, when it is shown.
     pub mailbox: Option<Arc<dyn MailboxStore>>,
+    /// Conversations with the assistant.
+    pub chats: Option<Chats>,
+    /// The sockets that reach it.
+    pub sockets: Option<Engine>,
+    /// The assistant's tools, for outside agents.
+    pub mcp: Option<Mcp>,
 }
 
 macro_rules! present {
@@ -96,6 +112,10 @@ present! {
     webhooks: Webhooks, "notification";
     /// What admins look at.
     office: Office, "web";
+    /// Conversations with the assistant.
+    chats: Chats, "ai-buddy";
+    /// The assistant's tools, for outside agents.
+    mcp: Mcp, "ai-buddy";
 }
 
 /// Registers every route.
@@ -108,6 +128,8 @@ pub fn configure(config: &mut ServiceConfig) {
     seller_routes(config);
     notification_routes(config);
     payment_routes(config);
+    chat_routes(config);
+    mcp_routes(config);
 }
 
 /// Registers the routes of one service.
@@ -115,7 +137,7 @@ type Routes = fn(&mut ServiceConfig);
 
 /// Registers the routes of the services that are there.
 fn configure_some(config: &mut ServiceConfig, services: &Services) {
-    let of: [(bool, Routes); 8] = [
+    let of: [(bool, Routes); 10] = [
         (services.accounts.is_some(), auth_routes),
         (services.catalogue.is_some(), product_routes),
         (services.serves_stock, inventory_routes),
@@ -124,6 +146,8 @@ fn configure_some(config: &mut ServiceConfig, services: &Services) {
         (services.dashboard.is_some(), seller_routes),
         (services.webhooks.is_some(), notification_routes),
         (services.payments.is_some(), payment_routes),
+        (services.chats.is_some(), chat_routes),
+        (services.mcp.is_some(), mcp_routes),
     ];
     of.iter().filter(|(there, _)| *there).for_each(|(_, routes)| routes(config));
 }
@@ -209,6 +233,39 @@ fn payment_routes(config: &mut ServiceConfig) {
     }
 }
 
+fn chat_routes(config: &mut ServiceConfig) {
+    config.service(conversations::list).service(conversations::get).service(conversations::delete);
+}
+
+fn mcp_routes(config: &mut ServiceConfig) {
+    config.service(mcp::post);
+}
+
+/// Where sockets connect: Socket.IO, and events on a WebSocket without it.
+fn socket_routes(config: &mut actix_web::web::ServiceConfig, sockets: &Engine) {
+    for path in ["/socket.io", "/api/socket/socket.io"] {
+        config.service(sockets.resource(path));
+    }
+    // Of no protocol with errors of its own.
+    config.service(sockets.plain_resource("/ws/chat").wrap(from_fn(in_our_words)));
+}
+
+/// Gives what is refused the body that every error has.
+async fn in_our_words(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = next.call(req).await?;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return Ok(response);
+    }
+    let error = match status {
+        StatusCode::BAD_REQUEST => ApiError::bad_request("socket.not_a_websocket", "connect with a WebSocket here"),
+        StatusCode::SERVICE_UNAVAILABLE => ApiError::unavailable("chat"),
+        status => ApiError::from_status(status, "a socket was refused"),
+    };
+    // An error here would go past the edge.
+    Ok(ServiceResponse::from_err(error, response.into_parts().0))
+}
+
 /// Registers the routes of the services that are there, and what other processes may call.
 pub fn with_services(
     services: Data<Services>,
@@ -219,6 +276,9 @@ pub fn with_services(
         configure_some(config, &services);
         config.map(|config| {
             internal::configure(config, &exposed);
+            if let Some(sockets) = &services.sockets {
+                socket_routes(config, sockets);
+            }
             config
         });
     }

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -38,14 +38,24 @@ pub struct DeadTokens {
     blocked: RwLock<HashSet<String>>,
     purge_at: Mutex<usize>,
     shared: Option<Arc<SharedDead>>,
+    on_death: OnceLock<OnDeath>,
 }
+
+/// Is told of the id of a token that has ended.
+type OnDeath = Box<dyn Fn(&str) + Send + Sync>;
 
 /// How many are kept before those past their time are first looked for.
 const PURGE_FROM: usize = 1024;
 
 impl Default for DeadTokens {
     fn default() -> Self {
-        Self { ends: RwLock::default(), blocked: RwLock::default(), purge_at: Mutex::new(PURGE_FROM), shared: None }
+        Self {
+            ends: RwLock::default(),
+            blocked: RwLock::default(),
+            purge_at: Mutex::new(PURGE_FROM),
+            shared: None,
+            on_death: OnceLock::new(),
+        }
     }
 }
 
@@ -62,7 +72,7 @@ impl DeadTokens {
             }
         }
         let purge_at = Mutex::new(PURGE_FROM.max(ends.len().saturating_mul(2)));
-        Self { ends: RwLock::new(ends), blocked: RwLock::new(blocked), purge_at, shared: None }
+        Self { ends: RwLock::new(ends), blocked: RwLock::new(blocked), purge_at, ..Self::default() }
     }
 
     /// Of a node that shares its store with others, and perhaps a Redis. Must be called within a
@@ -84,6 +94,15 @@ impl DeadTokens {
             ends.shrink_to(PURGE_FROM);
             *purge_at = PURGE_FROM.max(ends.len().saturating_mul(2));
         }
+        drop((ends, purge_at));
+        if let Some(told) = self.on_death.get() {
+            told(jti);
+        }
+    }
+
+    /// Has `told` called with each token that this node hears the end of; the first one stays.
+    pub fn on_death(&self, told: impl Fn(&str) + Send + Sync + 'static) {
+        let _first_stays = self.on_death.set(Box::new(told));
     }
 
     /// Ends a token on every node; it must be in the store as dead already. When this returns,

@@ -48,6 +48,8 @@ pub(super) struct Collections {
     pub parked: Collection<Document>,
     pub webhook_endpoints: Collection<Document>,
     pub webhook_deliveries: Collection<Document>,
+    pub conversations: Collection<Document>,
+    pub tokens_spent: Collection<Document>,
     pub dashboard_orders: Collection<Document>,
     pub dashboard_products: Collection<Document>,
     pub dashboard_notes: Collection<Document>,
@@ -57,9 +59,19 @@ pub(super) struct Collections {
 
 impl Collections {
     fn new(client: &Client, prefix: &str) -> Self {
-        let names = ["auth", "product", "inventory", "cart", "order", "payment", "notification", "seller_dashboard"];
+        let names = [
+            "auth",
+            "product",
+            "inventory",
+            "cart",
+            "order",
+            "payment",
+            "notification",
+            "seller_dashboard",
+            "ai_buddy",
+        ];
         let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
-        let [auth, product, inventory, cart, order, payment, notification, dashboard] =
+        let [auth, product, inventory, cart, order, payment, notification, dashboard, ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
             users: auth.collection("users"),
@@ -81,6 +93,8 @@ impl Collections {
             parked: notification.collection("parked"),
             webhook_endpoints: notification.collection("webhook_endpoints"),
             webhook_deliveries: notification.collection("webhook_deliveries"),
+            conversations: ai_buddy.collection("conversations"),
+            tokens_spent: ai_buddy.collection("tokens_spent"),
             dashboard_orders: dashboard.collection("orders"),
             dashboard_products: dashboard.collection("products"),
             dashboard_notes: dashboard.collection("notes"),
@@ -111,7 +125,7 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 22] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 24] {
         [
             &self.users,
             &self.dead_tokens,
@@ -131,6 +145,8 @@ impl Collections {
             &self.parked,
             &self.webhook_endpoints,
             &self.webhook_deliveries,
+            &self.conversations,
+            &self.tokens_spent,
             &self.dashboard_orders,
             &self.dashboard_products,
             &self.dashboard_notes,

@@ -17,6 +17,7 @@
 mod accounts;
 mod carts;
 mod codec;
+mod conversations;
 mod dashboard;
 mod engine;
 mod import;
@@ -114,6 +115,7 @@ impl MongoStore {
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
             office: self.engine.clone(),
+            conversations: self.engine.clone(),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),
         }

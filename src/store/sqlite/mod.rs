@@ -12,6 +12,7 @@ mod backup;
 mod carts;
 mod codec;
 mod connection;
+mod conversations;
 mod dashboard;
 mod engine;
 mod export;
@@ -90,6 +91,7 @@ impl SqliteStore {
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
             office: self.engine.clone(),
+            conversations: self.engine.clone(),
             shared: None,
             webhooks: self.engine.clone(),
         }

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_3_webhooks.sql"),
     include_str!("schema_4_reports.sql"),
     include_str!("schema_5_pictures.sql"),
+    include_str!("schema_6_conversations.sql"),
 ];
 
 /// Applies the steps that the file has not had yet.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use actix_web::{
     HttpRequest,
-    http::header::{AUTHORIZATION, COOKIE, HeaderName, ORIGIN},
+    http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN},
     web::Query,
 };
 use async_trait::async_trait;
@@ -22,6 +22,10 @@ pub struct Handshake {
     pub cookie: Option<String>,
     /// The header `Origin`.
     pub origin: Option<String>,
+    /// The header `Host`.
+    pub host: Option<String>,
+    /// The header `Sec-Fetch-Site`.
+    pub fetch_site: Option<String>,
     /// The query as it was sent.
     pub query: String,
     /// Who connected: the client, or the proxy before it.
@@ -35,6 +39,8 @@ impl Handshake {
             authorization: header(AUTHORIZATION),
             cookie: header(COOKIE),
             origin: header(ORIGIN),
+            host: header(HOST).or_else(|| request.uri().authority().map(ToString::to_string)),
+            fetch_site: header(HeaderName::from_static("sec-fetch-site")),
             query: request.query_string().to_owned(),
             peer: request.peer_addr().map(|address| address.ip()),
         }

@@ -4,8 +4,8 @@ use bson::{Bson, Document, doc};
 use mongodb::Collection;
 
 use super::super::{
-    accounts, carts, codec, dashboard::apply, engine::Collections, mailbox, orders, outbox, payments, pictures,
-    products, shared, stock, webhooks,
+    accounts, carts, codec, conversations, dashboard::apply, engine::Collections, mailbox, orders, outbox, payments,
+    pictures, products, shared, stock, webhooks,
 };
 use crate::{
     domain::event::{Envelope, Event},
@@ -67,6 +67,12 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
         }
         Record::WebhookDelivery { delivery, sequence, owner, lease } => {
             (&all.webhook_deliveries, webhooks::queue::document(&delivery, owner, codec::long(sequence)?, lease)?)
+        }
+        Record::Conversation(conversation) => {
+            (&all.conversations, conversations::document(&conversation, conversation.version)?)
+        }
+        Record::TokensSpent(user, day, tokens) => {
+            (&all.tokens_spent, conversations::spent_document(user, day, tokens)?)
         }
         Record::DashboardOrder(row) => {
             let mut fields = apply::order(&row)?;

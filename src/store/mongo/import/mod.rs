@@ -131,6 +131,8 @@ impl Import {
             Kind::Mails => (&all.mails, doc! {}),
             Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
             Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
+            Kind::Conversations => (&all.conversations, doc! {}),
+            Kind::TokensSpent => (&all.tokens_spent, doc! {}),
             Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),
             Kind::DashboardProducts => (&all.dashboard_products, doc! {}),
             Kind::DashboardNotes => (&all.dashboard_notes, doc! {}),

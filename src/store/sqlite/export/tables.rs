@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row};
 
 use super::super::{
-    StoreError, accounts, carts, codec, dashboard, inventory, mailbox, orders, outbox, payments, pictures, products,
-    webhooks,
+    StoreError, accounts, carts, codec, conversations, dashboard, inventory, mailbox, orders, outbox, payments,
+    pictures, products, webhooks,
 };
 use crate::{
     domain::ids::{EventId, UserId},
@@ -38,7 +38,7 @@ const fn table(
 }
 
 /// Every kind that is in the file.
-pub(super) const TABLES: [Table; 22] = [
+pub(super) const TABLES: [Table; 24] = [
     table(Kind::Users, "version, doc", "users", "id", |_, row| Ok(Record::User(Box::new(accounts::user(row)?)))),
     table(Kind::DeadTokens, "jti, expires_at", "dead_tokens WHERE expires_at > ?1", "jti", |_, row| {
         Ok(Record::DeadToken(row.get(0)?, codec::time(row.get(1)?)?))
@@ -90,6 +90,12 @@ pub(super) const TABLES: [Table; 22] = [
     table(Kind::WebhookDeliveries, webhooks::DELIVERY_AND_MORE, "webhook_deliveries d", "d.seq", |_, row| {
         let (sequence, owner, lease) = webhooks::delivery_besides(row)?;
         Ok(Record::WebhookDelivery { delivery: Box::new(webhooks::delivery(row)?), sequence, owner, lease })
+    }),
+    table(Kind::Conversations, "version, doc", "conversations", "id", |_, row| {
+        Ok(Record::Conversation(Box::new(conversations::conversation(row)?)))
+    }),
+    table(Kind::TokensSpent, "user, day, tokens", "tokens_spent", "user, day", |_, row| {
+        Ok(Record::TokensSpent(codec::id(row, 0)?, row.get(1)?, row.get(2)?))
     }),
     table(Kind::DashboardOrders, "id", "dashboard_orders", "id", |connection, row| {
         let found = dashboard::order(connection, codec::id(row, 0)?)?;

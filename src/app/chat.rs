@@ -1,0 +1,77 @@
+//! The chat: its conversations, and the sockets that reach it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use secrecy::ExposeSecret;
+
+use super::services::{Parts, signed};
+use crate::{
+    config::Service,
+    http::{State, mcp::Mcp},
+    peers::Peers,
+    store::Stores,
+    ws::{
+        agent::{Assistant, Toolbox, checkout::CheckoutLink, model, rules::RuleAssistant},
+        chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate, StoredBudget},
+        engine::{Engine, EngineConfig},
+        live::Live,
+        socket::{SocketConfig, SocketServer},
+    },
+};
+
+/// The most bytes of a frame: a message of the longest, in whatever letters.
+const PAYLOAD_MAX: usize = 128 << 10;
+
+impl Parts<'_> {
+    /// Starts the chat, where it is served.
+    pub(super) fn chats(&self, stores: &Stores, peers: &Peers) -> Result<Option<Chats>> {
+        if !self.serves(Service::AiBuddy) {
+            return Ok(None);
+        }
+        let toolbox = self.toolbox(peers);
+        let budget = StoredBudget::new(Arc::clone(&stores.conversations), self.config.chat.tokens_per_day);
+        let rules: Arc<dyn Assistant> = Arc::new(RuleAssistant::new(toolbox.clone()));
+        let model = model::from_config(self.config, toolbox, Arc::new(budget), Arc::clone(&rules))?;
+        let assistant = model.unwrap_or(rules);
+        let settings = ChatSettings {
+            answer_within: self.config.chat.answer_within,
+            keep: signed(self.config.chat.keep),
+            ..ChatSettings::default()
+        };
+        let chats = Chats::start(self.runtime, Arc::clone(&stores.conversations), assistant, settings);
+        Ok(Some(chats.context("the assistant's threads did not start")?))
+    }
+
+    /// What an assistant can do in the shop.
+    fn toolbox(&self, peers: &Peers) -> Toolbox {
+        Toolbox::new(peers.clone(), self.pricing(), CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes()))
+    }
+
+    /// The tools as outside agents reach them, where they are served.
+    pub(super) fn mcp(&self, peers: &Peers) -> Option<Mcp> {
+        let offer = || Mcp::new(Arc::new(self.toolbox(peers)), self.config.rate_limit.enabled);
+        self.serves(Service::AiBuddy).then(offer)
+    }
+
+    /// Opens the sockets of the chat.
+    pub(super) fn sockets(&self, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
+        let (config, stores) = (self.config, self.storage.stores());
+        let dead = Arc::clone(&state.dead_tokens);
+        let gate = Gate::new(state.tokens.clone(), Arc::clone(&dead), config.http.allowed_origins.clone());
+        let expiry = Expiry {
+            conversations: stores.conversations,
+            keep: signed(config.chat.keep),
+            doors: gate.doors(),
+            dead,
+            accounts: stores.shared.is_some().then_some(stores.accounts),
+        };
+        expiry.start(self.runtime);
+        let mut sockets = SocketConfig::default();
+        if !config.rate_limit.enabled {
+            sockets.rate = None;
+        }
+        let server = SocketServer::new(sockets).namespace("/", ChatNamespace::new(chats.clone(), Arc::new(gate), live));
+        Engine::new(EngineConfig { max_payload: PAYLOAD_MAX, ..EngineConfig::default() }, server)
+    }
+}

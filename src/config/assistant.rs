@@ -1,0 +1,179 @@
+//! Which language model the assistant uses, read from the `assistant.*` and `gemini.*` keys.
+//!
+//! **Invariant:** a model is asked only where somebody named its provider or gave Gemini's key;
+//! in production a key goes over TLS, or to this machine.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    Config, Environment,
+    error::{ConfigError, quoted},
+};
+use crate::ws::agent::model::{ModelSettings, Provider};
+
+/// What of the time for a reply is left for tools and for who answers when the model does not.
+const SPARE: Duration = Duration::from_secs(4);
+
+/// The words of `assistant.provider`, and the model that each is asked for when none is named.
+const PROVIDERS: [(&str, Provider, &str); 4] = [
+    ("gemini", Provider::Gemini, ""),
+    ("openai", Provider::OpenAi, "gpt-5-mini"),
+    ("anthropic", Provider::Anthropic, "claude-haiku-4-5"),
+    ("ollama", Provider::Ollama, "qwen3"),
+];
+
+impl Config {
+    /// How a language model is used, if one is.
+    ///
+    /// # Errors
+    /// One sentence that names the key that is missing or cannot be used.
+    pub fn language_model(&self) -> Result<Option<ModelSettings>, ConfigError> {
+        let (assistant, gemini) = (&self.assistant, &self.gemini);
+        let within = self.chat.answer_within;
+        let wanted = match assistant.provider.as_str() {
+            "" if gemini.api_key.is_some() => "gemini",
+            "" => return alone(self),
+            "none" => return Ok(None),
+            named => named,
+        };
+        let Some((_, provider, usual)) = PROVIDERS.iter().copied().find(|(name, ..)| *name == wanted) else {
+            let problem = format!("{} is not one of gemini, openai, anthropic, ollama, none", quoted(wanted));
+            return Err(ConfigError::new("assistant.provider", problem));
+        };
+        let is_gemini = provider == Provider::Gemini;
+        let own_key = if is_gemini { gemini.api_key.clone() } else { None };
+        let key_name = if own_key.is_some() { "gemini.api_key" } else { "assistant.api_key" };
+        let api_key = own_key.or_else(|| assistant.api_key.clone());
+        let own_address = is_gemini.then(|| gemini.base_url.clone());
+        let base_url = assistant.base_url.clone().or(own_address);
+        let usual = if is_gemini { &gemini.model } else { usual };
+        let model = assistant.model.clone().unwrap_or_else(|| usual.to_owned());
+        check_key(provider, key_name, api_key.as_ref(), base_url.as_deref())?;
+        check_model(if is_gemini && assistant.model.is_none() { "gemini.model" } else { "assistant.model" }, &model)?;
+        if let Some(address) = &base_url {
+            let name = if assistant.base_url.is_some() { "assistant.base_url" } else { "gemini.base_url" };
+            self.check_address(name, address, api_key.is_some())?;
+        }
+        Ok(Some(ModelSettings {
+            provider,
+            model,
+            base_url,
+            api_key,
+            stream: assistant.stream,
+            deadline: within.saturating_sub(SPARE).max(within / 2),
+            stall: assistant.stall,
+            tokens_per_message: self.chat.tokens_per_message,
+        }))
+    }
+
+    fn check_address(&self, name: &str, address: &str, with_key: bool) -> Result<(), ConfigError> {
+        if address.contains('?') {
+            return Err(ConfigError::new(name, "must be an address without a query"));
+        }
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+        let here = ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start));
+        if with_key && self.environment == Environment::Production && !address.starts_with("https://") && !here {
+            return Err(ConfigError::new(name, "must begin with https:// in production, for a key is sent there"));
+        }
+        Ok(())
+    }
+}
+
+/// Without a provider the keys for one mean nothing, which is told rather than passed over.
+fn alone(config: &Config) -> Result<Option<ModelSettings>, ConfigError> {
+    let assistant = &config.assistant;
+    let given = [
+        ("assistant.api_key", assistant.api_key.is_some()),
+        ("assistant.model", assistant.model.is_some()),
+        ("assistant.base_url", assistant.base_url.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(ConfigError::new(*name, "must be given along with assistant.provider")),
+        None => Ok(None),
+    }
+}
+
+fn check_key(
+    provider: Provider,
+    name: &str,
+    key: Option<&SecretString>,
+    address: Option<&str>,
+) -> Result<(), ConfigError> {
+    let Some(key) = key else {
+        // Servers of one's own often want none.
+        let open = provider == Provider::Ollama || (provider == Provider::OpenAi && address.is_some());
+        let problem = "must be given along with assistant.provider";
+        return if open { Ok(()) } else { Err(ConfigError::new(name, problem)) };
+    };
+    // It becomes part of a header or of an address.
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"@&#?%\"<>\\^`{|}".contains(&byte);
+    match key.expose_secret().bytes().all(plain) {
+        true => Ok(()),
+        false => Err(ConfigError::new(name, "is not a key: it has spaces or signs that keys do not have")),
+    }
+}
+
+fn check_model(name: &str, model: &str) -> Result<(), ConfigError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
+    match !model.is_empty() && model.len() <= 200 && model.bytes().all(plain) && !model.contains("..") {
+        true => Ok(()),
+        false => Err(ConfigError::new(name, format!("{} is not the name of a model", quoted(model)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Overrides, Sources};
+    use super::*;
+
+    fn model(given: &[(&str, &str)]) -> Result<Option<ModelSettings>, String> {
+        let mut sources = Sources::of_variables([]);
+        sources.variables.extend(given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = Config::load_from(&sources, &Overrides::default()).map_err(|error| error.to_string())?;
+        config.language_model().map_err(|error| error.to_string())
+    }
+
+    const PROVIDER: &str = "MICROBAZAAR_ASSISTANT__PROVIDER";
+    const KEY: &str = "MICROBAZAAR_ASSISTANT__API_KEY";
+    const URL: &str = "MICROBAZAAR_ASSISTANT__BASE_URL";
+
+    #[test]
+    fn geminis_key_alone_chooses_gemini() {
+        assert!(model(&[]).unwrap().is_none());
+        let settings = model(&[("GOOGLE_API_KEY", "hush")]).unwrap().unwrap();
+        assert_eq!((settings.provider, settings.model.as_str()), (Provider::Gemini, "gemini-2.5-flash"));
+        assert_eq!(settings.base_url.as_deref(), Some("https://generativelanguage.googleapis.com"));
+        let there = ("MICROBAZAAR_GEMINI__BASE_URL", "http://127.0.0.1:9000");
+        let settings = model(&[("GOOGLE_API_KEY", "hush"), there]).unwrap().unwrap();
+        assert_eq!(settings.base_url.as_deref(), Some("http://127.0.0.1:9000"));
+        assert!(model(&[("GOOGLE_API_KEY", "hush"), (PROVIDER, "none")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn other_providers_are_chosen_by_name() {
+        let settings = model(&[(PROVIDER, "anthropic"), (KEY, "hush")]).unwrap().unwrap();
+        assert_eq!((settings.provider, settings.base_url), (Provider::Anthropic, None));
+        let settings = model(&[(PROVIDER, "openai"), (URL, "http://127.0.0.1:8000/v1")]).unwrap().unwrap();
+        assert_eq!(settings.base_url.as_deref(), Some("http://127.0.0.1:8000/v1"));
+        assert!(model(&[(PROVIDER, "ollama")]).unwrap().is_some());
+        // Gemini's key is for Gemini.
+        let told = model(&[(PROVIDER, "openai"), ("GOOGLE_API_KEY", "hush")]).unwrap_err();
+        assert!(told.starts_with("assistant.api_key: must be given"), "{told}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_by_its_key_and_without_the_secret() {
+        for (given, wrong) in [
+            (&[(PROVIDER, "chatty")][..], "assistant.provider: \"chatty\" is not one of"),
+            (&[(KEY, "hush")], "assistant.api_key: must be given along"),
+            (&[("GOOGLE_API_KEY", "hush hush")], "gemini.api_key: is not a key"),
+            (&[("GOOGLE_API_KEY", "hush"), ("MICROBAZAAR_GEMINI__MODEL", "../x")], "gemini.model: "),
+            (&[(PROVIDER, "ollama"), (URL, "http://a/?x=1")], "assistant.base_url: "),
+        ] {
+            let told = model(given).unwrap_err();
+            assert!(told.starts_with(wrong) && !told.contains("hush"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! `POST /mcp`: the assistant's tools for outside agents, by the Model Context Protocol.
+//!
+//! The streamable HTTP transport without sessions: each message is one request, answered with one
+//! JSON body, by whichever node it reaches. rmcp speaks the protocol; here are who may call, how
+//! often, and what passes between actix-web and rmcp. A message that breaks the protocol gets the
+//! protocol's answer; one that does not get that far gets this API's own.
+//!
+//! **Invariant:** nothing is done without a Bearer token that holds, and what an agent may do is
+//! what the tools allow the token's user.
+
+mod limit;
+mod server;
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN},
+    },
+    post,
+    web::Data,
+};
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use http_body_util::{BodyExt, Full};
+use metrics::counter;
+use moka::sync::Cache;
+use rmcp::transport::{
+    StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::never::NeverSessionManager,
+};
+use tokio::{sync::Mutex, time::timeout};
+
+use self::{limit::CallLimit, server::Agent};
+use super::{
+    auth::{AuthUser, TokenSource, state, token_of},
+    csrf,
+    error::{ApiError, ErrorBody},
+    extract::{BODY_MAX, read_body},
+    routes::Services,
+};
+use crate::{
+    domain::{conversation::Known, ids::UserId},
+    ws::agent::{Shopper, model::Tools},
+};
+
+/// How long a message may take, its tool included.
+const WITHIN: Duration = Duration::from_secs(20);
+/// How long what tools told a user is remembered after her last call.
+const KNOWN_FOR: Duration = Duration::from_secs(60 * 60);
+/// Users of whom that is remembered.
+const KNOWN_MAX: u64 = 20_000;
+
+/// The tools as outside agents reach them.
+#[derive(Clone)]
+pub struct Mcp {
+    tools: Arc<dyn Tools>,
+    known: Cache<UserId, Arc<Mutex<Known>>>,
+    limit: Option<Arc<CallLimit>>,
+}
+
+impl Mcp {
+    /// Offers `tools`, to each user so often a minute unless nothing is limited by rate.
+    #[must_use]
+    pub fn new(tools: Arc<dyn Tools>, limited: bool) -> Self {
+        let known = Cache::builder().max_capacity(KNOWN_MAX).time_to_idle(KNOWN_FOR).build();
+        Self { tools, known, limit: limited.then(Arc::default) }
+    }
+
+    fn agent(&self, shopper: Shopper) -> Agent {
+        Agent { tools: Arc::clone(&self.tools), shopper, known: self.known.get_with(shopper.id, Arc::default) }
+    }
+}
+
+/// Who calls, by a Bearer token: a cookie, which browsers send by themselves, is none.
+pub struct BearerUser(AuthUser);
+
+impl FromRequest for BearerUser {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        match token_of(req) {
+            Some((_, TokenSource::Bearer)) => {
+                let user = AuthUser::from_request(req, payload);
+                Box::pin(async move { user.await.map(Self) })
+            }
+            Some((_, TokenSource::Cookie)) | None => Box::pin(async { Err(ApiError::unauthorized()) }),
+        }
+    }
+}
+
+/// A message of the Model Context Protocol, for agents that shop for a user.
+///
+/// The streamable HTTP transport without sessions: `initialize`, `tools/list`, `tools/call` and
+/// the protocol's notifications, each answered by itself. A Bearer token is needed; the cookie
+/// does not count. A product id must come from an earlier answer to the same user.
+#[utoipa::path(
+    tag = "assistant",
+    operation_id = "callMcp",
+    security(("bearer" = [])),
+    request_body(content = serde_json::Value, description = "A JSON-RPC message", example = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "search_products", "arguments": { "query": "mug", "maxPrice": 500 } }
+    })),
+    responses(
+        (status = 200, description = "The JSON-RPC answer", body = serde_json::Value, example = json!({
+            "jsonrpc": "2.0", "id": 1, "result": { "content": [{ "type": "text", "text": "{\"products\":[]}" }],
+            "structuredContent": { "products": [] }, "isError": false }
+        })),
+        (status = 202, description = "A notification was taken"),
+        (status = 429, description = "Too many calls; see Retry-After", body = ErrorBody),
+    )
+)]
+#[post("/mcp")]
+pub async fn post(
+    req: HttpRequest,
+    user: BearerUser,
+    mut payload: BodyOf,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
+    let (mcp, BearerUser(user)) = (services.mcp()?, user);
+    check_origin(&req)?;
+    if let Some(limit) = &mcp.limit {
+        limit.admit(user.id).map_err(|retry_after| ApiError::TooManyRequests { retry_after })?;
+    }
+    let body = read_body(&req, &mut payload.0, BODY_MAX).await?;
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
+        return Err(ApiError::Malformed(format!("the body is not valid JSON: {error}")));
+    }
+    let agent = mcp.agent(Shopper { id: user.id, role: user.role });
+    // Built anew for each message: its caller is part of it, and it holds nothing else.
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_sse_keep_alive(None)
+        .with_max_request_body_bytes(BODY_MAX)
+        // Both were seen to: the origin above, and a page elsewhere has no Bearer token.
+        .disable_allowed_hosts()
+        .disable_allowed_origins();
+    let service =
+        StreamableHttpService::new(move || Ok(agent.clone()), Arc::new(NeverSessionManager::default()), config);
+    let answered = async {
+        let (head, body) = service.handle(message(&req, body)?).await.into_parts();
+        let Ok(body) = body.collect().await;
+        Ok::<_, ApiError>((head, body.to_bytes()))
+    };
+    match timeout(WITHIN, answered).await {
+        Ok(answer) => answer.and_then(|(head, body)| response(&head, body)),
+        Err(_) => Err(ApiError::unavailable("ai-buddy")),
+    }
+}
+
+/// A body that is read by the handler, after everything else was checked.
+pub struct BodyOf(Payload);
+
+impl FromRequest for BodyOf {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        std::future::ready(Ok(Self(payload.take())))
+    }
+}
+
+/// A page of another site may not call, whatever token it has got hold of.
+fn check_origin(req: &HttpRequest) -> Result<(), ApiError> {
+    let text = |name: &HeaderName| req.headers().get(name).map(|value| value.to_str().unwrap_or(""));
+    let allowed = &state(req)?.settings.allowed_origins;
+    match csrf::may_use_cookie(None, text(&ORIGIN), text(&HOST), allowed) {
+        true => Ok(()),
+        false => Err(ApiError::Forbidden { code: "mcp.origin", message: "this origin may not call" }),
+    }
+}
+
+/// The message as rmcp takes it. What it accepts is settled: one JSON body.
+fn message(req: &HttpRequest, body: Bytes) -> Result<http::Request<Full<Bytes>>, ApiError> {
+    let mut message = http::Request::post("/mcp").header("accept", "application/json, text/event-stream");
+    let kind = req.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    message = message.header("content-type", kind.unwrap_or(b"application/json"));
+    let own = req.headers().iter().filter(|(name, _)| name.as_str().starts_with("mcp-"));
+    for (name, value) in own {
+        message = message.header(name.as_str(), value.as_bytes());
+    }
+    message.body(Full::new(body)).map_err(|_| ApiError::Malformed("a header is not valid".into()))
+}
+
+/// What rmcp answered, to be sent; a refusal that is no JSON-RPC becomes this API's own.
+fn response(head: &http::response::Parts, body: Bytes) -> Result<HttpResponse, ApiError> {
+    let status = StatusCode::from_u16(head.status.as_u16()).unwrap_or(StatusCode::BAD_REQUEST);
+    counter!("mcp_requests_total", "status" => status.as_u16().to_string()).increment(1);
+    let kind = head.headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if status.is_success() || kind.starts_with("application/json") {
+        let mut answer = HttpResponse::build(status);
+        if !kind.is_empty() {
+            answer.insert_header((CONTENT_TYPE, kind));
+        }
+        return Ok(answer.body(body));
+    }
+    let why = String::from_utf8_lossy(&body).chars().take(300).collect::<String>();
+    Err(match status {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::UnsupportedMedia("the body must be application/json".into()),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge("a body is at most 1 MiB".into()),
+        status if status.is_server_error() => ApiError::Internal(format!("the MCP server answered {status}: {why}")),
+        _ => ApiError::Malformed(format!("this is no message of the Model Context Protocol: {why}")),
+    })
+}

@@ -1,0 +1,85 @@
+//! Conversations with the assistant, as they are kept.
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, web::Data};
+
+use super::Services;
+use crate::{
+    domain::ids::ConversationId,
+    http::{
+        auth::AuthUser,
+        error::{ApiError, ErrorBody},
+        extract::PathId,
+        paging::{Paging, PagingParams},
+    },
+    views::conversation::{ConversationView, WholeConversationView},
+};
+
+/// The user's conversations, the one of the latest word first.
+///
+/// They are kept for 30 days after their last word.
+#[utoipa::path(
+    tag = "assistant",
+    operation_id = "listConversations",
+    params(PagingParams),
+    responses(
+        (status = 200, description = "Conversations", body = [ConversationView], headers(
+            ("X-Total-Count" = u64, description = "How many there are in all"),
+            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
+        )),
+    )
+)]
+#[get("/api/ai/conversations")]
+pub async fn list(
+    req: HttpRequest,
+    user: AuthUser,
+    services: Data<Services>,
+    paging: Paging,
+) -> Result<HttpResponse, ApiError> {
+    let page = services.chats()?.of_user(user.id, paging.skip, paging.limit).await?;
+    let rows: Vec<ConversationView> = page.rows.into_iter().map(ConversationView::from).collect();
+    Ok(paging.answer(&req, page.total).json(rows))
+}
+
+/// A conversation with what was said in it.
+///
+/// Its user.
+#[utoipa::path(
+    tag = "assistant",
+    operation_id = "getConversation",
+    params(("id" = String, Path, description = "The conversation")),
+    responses(
+        (status = 200, description = "The conversation", body = WholeConversationView),
+        (status = 404, description = "No such conversation", body = ErrorBody),
+    )
+)]
+#[get("/api/ai/conversations/{id}")]
+pub async fn get(
+    user: AuthUser,
+    services: Data<Services>,
+    PathId(id): PathId<ConversationId>,
+) -> Result<HttpResponse, ApiError> {
+    let conversation = services.chats()?.get(user.id, id).await?;
+    Ok(HttpResponse::Ok().json(WholeConversationView::from(conversation)))
+}
+
+/// Deletes a conversation; the assistant remembers nothing of it.
+///
+/// Its user.
+#[utoipa::path(
+    tag = "assistant",
+    operation_id = "deleteConversation",
+    params(("id" = String, Path, description = "The conversation")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "No such conversation", body = ErrorBody),
+    )
+)]
+#[delete("/api/ai/conversations/{id}")]
+pub async fn delete(
+    user: AuthUser,
+    services: Data<Services>,
+    PathId(id): PathId<ConversationId>,
+) -> Result<HttpResponse, ApiError> {
+    services.chats()?.delete(user.id, id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,148 @@
+//! Calls the tools that a model asks for, and sees to it that it gets somewhere.
+//!
+//! **Invariant:** the same change is made once in a turn, however often a model asks for it.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use metrics::counter;
+use rig_core::message::{ToolCall, ToolResult};
+use serde_json::Value as Json;
+use tokio::time::{Instant, timeout_at};
+
+use super::{consent::Consent, prompt};
+use crate::ws::agent::{
+    Toolbox,
+    tools::{ToolContext, ToolRefusal, ToolSpec},
+};
+
+/// The most tools that one answer may call.
+const CALLS_MAX: usize = 8;
+/// The longest name of a tool that is repeated in a refusal.
+const NAME_MAX: usize = 64;
+
+/// Tools, and who runs them.
+#[async_trait]
+pub trait Tools: Send + Sync + 'static {
+    /// What there is.
+    fn specs(&self) -> &[ToolSpec];
+    /// Runs one.
+    ///
+    /// # Errors
+    /// [`ToolRefusal`]; the turn goes on with it.
+    async fn call(&self, name: &str, arguments: Json, context: ToolContext<'_>) -> Result<Json, ToolRefusal>;
+}
+
+#[async_trait]
+impl Tools for Toolbox {
+    fn specs(&self) -> &[ToolSpec] {
+        Toolbox::specs(self)
+    }
+
+    async fn call(&self, name: &str, arguments: Json, context: ToolContext<'_>) -> Result<Json, ToolRefusal> {
+        Toolbox::call(self, name, arguments, context).await
+    }
+}
+
+/// The calls of a turn.
+pub(super) struct Calls {
+    consent: Consent,
+    /// Whether the model has read in this turn what sellers may have written.
+    has_read: bool,
+    /// Reads since the last change, and changes of the whole turn.
+    read: HashSet<String>,
+    changed: HashSet<String>,
+    /// How many tools were run.
+    pub(super) run: u32,
+    /// Answers in a row whose calls all came to nothing.
+    pub(super) fruitless: u32,
+}
+
+impl Calls {
+    /// None yet.
+    pub(super) fn new(consent: Consent) -> Self {
+        let (read, changed) = (HashSet::new(), HashSet::new());
+        Self { consent, has_read: false, read, changed, run: 0, fruitless: 0 }
+    }
+
+    /// Runs the calls of one answer in their order; what each came to goes back to the model.
+    /// `learn` is given what tools told.
+    pub(super) async fn run(
+        &mut self,
+        tools: &dyn Tools,
+        calls: &[ToolCall],
+        context: &mut ToolContext<'_>,
+        until: Instant,
+        learn: &mut (dyn FnMut(&Json) + Send),
+    ) -> Vec<ToolResult> {
+        let (mut results, mut fruits) = (vec![], 0_u32);
+        for (place, call) in calls.iter().enumerate() {
+            let answer = match place < CALLS_MAX {
+                true => self.one(tools, call, context, until).await,
+                false => Err(refusal("tool.too_many", "too many calls at once; call the rest in the next step")),
+            };
+            if let Ok(data) = &answer {
+                learn(data);
+                fruits += 1;
+            }
+            results.push(prompt::result(call, &answer));
+        }
+        self.fruitless = if fruits == 0 { self.fruitless + 1 } else { 0 };
+        results
+    }
+
+    async fn one(
+        &mut self,
+        tools: &dyn Tools,
+        call: &ToolCall,
+        context: &mut ToolContext<'_>,
+        until: Instant,
+    ) -> Result<Json, ToolRefusal> {
+        let name = call.function.name.as_str();
+        let Some(spec) = tools.specs().iter().find(|spec| spec.name == name) else {
+            let shown: String = name.chars().take(NAME_MAX).collect();
+            return Err(refusal("tool.unknown", &format!("there is no tool {shown}")));
+        };
+        if call.function.invalid_arguments.is_some() {
+            return Err(refusal("tool.bad_arguments", "the arguments are not a JSON object"));
+        }
+        let arguments = call.function.arguments_value();
+        if !spec.reads_only && self.has_read {
+            self.consents(&arguments)?;
+        }
+        let same = format!("{name} {arguments}");
+        let seen = if spec.reads_only { &mut self.read } else { &mut self.changed };
+        if !seen.insert(same) {
+            let message = "this was called already in this turn with the same arguments; go on with that answer";
+            return Err(refusal("tool.repeated", message));
+        }
+        self.run += 1;
+        let context = ToolContext { shopper: context.shopper, known: context.known, audience: context.audience };
+        let answer = match timeout_at(until, tools.call(name, arguments, context)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(refusal("tool.late", "the shop took too long; look whether it was done")),
+        };
+        let outcome = answer.as_ref().map_or_else(|refusal| refusal.code, |_| "ok");
+        counter!("assistant_model_calls_total", "tool" => spec.name, "outcome" => outcome).increment(1);
+        self.has_read |= spec.reads_only && answer.is_ok();
+        if !spec.reads_only && answer.is_ok() {
+            // What was read before may have changed.
+            self.read.clear();
+        }
+        answer
+    }
+
+    fn consents(&self, arguments: &Json) -> Result<(), ToolRefusal> {
+        let problem = match (self.consent.wishes(), self.consent.named(arguments)) {
+            (true, true) => return Ok(()),
+            (false, _) => "the shopper did not ask for this change in her message; ask her first",
+            (true, false) => "the shopper did not name this quantity; ask her how many, or take one",
+        };
+        counter!("assistant_refusals_total", "code" => "tool.not_asked").increment(1);
+        Err(refusal("tool.not_asked", problem))
+    }
+}
+
+fn refusal(code: &'static str, message: &str) -> ToolRefusal {
+    ToolRefusal { code, message: message.to_owned() }
+}

@@ -1,0 +1,297 @@
+//! Finds amounts of money in what a model writes.
+//!
+//! **Invariant:** a number beside a sign or word of money is found, however it is decorated; what
+//! cannot be read exactly is found as unreadable, never passed over.
+
+/// Signs and words of money, in small letters.
+const MARKERS: [&str; 22] = [
+    "₹", "$", "€", "£", "¥", "rs.", "rs", "inr", "usd", "eur", "gbp", "us$", "rupees", "rupee", "rupay", "dollars",
+    "dollar", "bucks", "euros", "euro", "paise", "cents",
+];
+/// What multiplies the number before it.
+const SCALES: [(&str, u64); 8] = [
+    ("k", 1_000),
+    ("thousand", 1_000),
+    ("lakh", 100_000),
+    ("lakhs", 100_000),
+    ("lac", 100_000),
+    ("crore", 10_000_000),
+    ("million", 1_000_000),
+    ("hundred", 100),
+];
+/// Words after which a number is a price though no sign says so.
+const PRICE_WORDS: [&str; 11] =
+    ["price", "prices", "priced", "cost", "costs", "costing", "total", "totals", "subtotal", "totalling", "payable"];
+/// Words that may stand between them and the number.
+const FILLERS: [&str; 14] =
+    ["is", "are", "at", "of", "just", "only", "about", "now", "around", "was", "you", "comes", "to", "be"];
+/// Words that say that a number counts something else.
+const COUNTED: [&str; 20] = [
+    "item", "items", "product", "products", "piece", "pieces", "unit", "units", "result", "results", "order", "orders",
+    "star", "stars", "percent", "lines", "things", "options", "x", "pcs",
+];
+/// Numbers in letters.
+const WORDS: [&str; 32] = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "lakh",
+    "crore",
+    "million",
+];
+
+/// An amount in hundredths; `None` when it cannot be read exactly.
+pub(super) type Amount = Option<u64>;
+
+/// A number in a text.
+struct Number {
+    start: usize,
+    end: usize,
+    hundredths: Amount,
+    money: bool,
+}
+
+/// Every amount of money in `text`, which is in small letters.
+pub(super) fn amounts(text: &str) -> Vec<Amount> {
+    let mut numbers = numbers(text);
+    for number in &mut numbers {
+        let (left, right) = (bare_end(&text[..number.start]), bare_start(&text[number.end..]));
+        let (scale, after) = scale(right);
+        let marked = ends_with_marker(left) || starts_with_marker(right) || starts_with_marker(bare_start(after));
+        number.money = marked || (priced(left) && !counts(right));
+        if let Some(scale) = scale
+            && number.money
+        {
+            number.hundredths = number.hundredths.and_then(|value| value.checked_mul(scale));
+        }
+    }
+    // "₹200–500", "200 to 500 rupees": both are.
+    for at in 1..numbers.len() {
+        let between =
+            text[numbers[at - 1].end..numbers[at].start].trim_matches(|char: char| !is_word(char) && !is_dash(char));
+        let range = between == "to" || (!between.is_empty() && between.chars().all(is_dash));
+        if range && (numbers[at - 1].money || numbers[at].money) {
+            numbers[at - 1].money = true;
+            numbers[at].money = true;
+        }
+    }
+    let mut found: Vec<Amount> = numbers.iter().filter(|number| number.money).map(|number| number.hundredths).collect();
+    if in_letters(text) {
+        found.push(None);
+    }
+    found
+}
+
+/// The counts in "3 left", "3 pieces in stock", "stock: 3".
+pub(super) fn stocks(text: &str) -> Vec<Amount> {
+    let told = |number: &Number| {
+        let right = bare_start(&text[number.end..]);
+        let right = ["pieces", "units", "items", "pcs", "more", "of them", "are", "is"]
+            .iter()
+            .fold(right, |right, word| bare_start(right.strip_prefix(word).unwrap_or(right)));
+        let left = bare_end(&text[..number.start]);
+        ["left", "in stock", "available", "remaining"].iter().any(|words| right.starts_with(words))
+            || ["stock:", "stock of", "stock is"].iter().any(|words| left.ends_with(words))
+    };
+    numbers(text).iter().filter(|number| told(number)).map(|number| number.hundredths).collect()
+}
+
+/// A number as JSON or people write it, in hundredths.
+pub(super) fn hundredths(text: &str) -> Amount {
+    let text = text.replace(',', "");
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    let part = part.trim_end_matches('0');
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 15 || part.len() > 2 || !digits(whole) || !digits(part) {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok()?;
+    let part: u64 = format!("{part:0<2}").parse().ok()?;
+    whole.checked_mul(100)?.checked_add(part)
+}
+
+fn numbers(text: &str) -> Vec<Number> {
+    let mut found: Vec<Number> = vec![];
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, char)) = chars.next() {
+        if !char.is_numeric() {
+            continue;
+        }
+        let mut end = start + char.len_utf8();
+        while let Some((at, next)) = chars.peek().copied() {
+            let separates = matches!(next, '.' | ',') && text[at + 1..].starts_with(char::is_numeric);
+            if !next.is_numeric() && !separates {
+                break;
+            }
+            end = at + next.len_utf8();
+            chars.next();
+        }
+        // A letter before it makes it a name, as in "mp3" or an id, unless it is a mark of money.
+        let glued = text[..start].ends_with(|before: char| before.is_alphanumeric() && !before.is_numeric());
+        if !glued || ends_with_marker(&text[..start]) {
+            found.push(Number { start, end, hundredths: hundredths(&text[start..end]), money: false });
+        }
+    }
+    found
+}
+
+fn is_word(char: char) -> bool {
+    char.is_alphanumeric()
+}
+
+fn is_dash(char: char) -> bool {
+    matches!(char, '-' | '–' | '—' | '~' | '−')
+}
+
+fn is_decoration(char: char) -> bool {
+    char.is_whitespace() || matches!(char, '*' | '_' | '`' | '~' | '(' | '[' | ')' | ']' | '"' | '\'' | '\u{200b}')
+}
+
+fn bare_end(text: &str) -> &str {
+    text.trim_end_matches(|char| is_decoration(char) || is_dash(char) || char == ':' || char == '=')
+}
+
+fn bare_start(text: &str) -> &str {
+    text.trim_start_matches(is_decoration).trim_start_matches("/-").trim_start_matches(is_decoration)
+}
+
+fn ends_with_marker(text: &str) -> bool {
+    MARKERS.iter().any(|marker| {
+        text.strip_suffix(marker).is_some_and(|before| {
+            let sign = !marker.starts_with(|first: char| first.is_ascii_alphabetic());
+            sign || !before.ends_with(|last: char| last.is_alphabetic())
+        })
+    })
+}
+
+fn starts_with_marker(text: &str) -> bool {
+    MARKERS.iter().any(|marker| {
+        text.strip_prefix(marker).is_some_and(|after| {
+            let sign = !marker.ends_with(|last: char| last.is_ascii_alphabetic());
+            sign || !after.starts_with(is_word)
+        })
+    })
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|char: char| !is_word(char)).next().unwrap_or_default()
+}
+
+fn scale(right: &str) -> (Option<u64>, &str) {
+    let word = first_word(right);
+    match SCALES.iter().find(|(name, _)| *name == word) {
+        Some((name, factor)) => (Some(*factor), &right[name.len()..]),
+        None => (None, right),
+    }
+}
+
+fn counts(right: &str) -> bool {
+    right.starts_with('%') || COUNTED.contains(&first_word(right))
+}
+
+/// Whether the words before a number make it a price.
+fn priced(left: &str) -> bool {
+    let words = left.rsplit(|char: char| !is_word(char)).filter(|word| !word.is_empty());
+    words.take(5).find(|word| !FILLERS.contains(word)).is_some_and(|word| PRICE_WORDS.contains(&word))
+}
+
+/// Whether an amount is written in letters, as "five hundred rupees".
+fn in_letters(text: &str) -> bool {
+    let words: Vec<&str> = text.split(|char: char| !is_word(char)).filter(|word| !word.is_empty()).collect();
+    words.windows(2).any(|pair| {
+        let money = |word: &str| MARKERS.contains(&word);
+        (WORDS.contains(&pair[0]) && money(pair[1])) || (money(pair[0]) && WORDS.contains(&pair[1]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<u64> {
+        amounts(&text.to_lowercase()).into_iter().map(|amount| amount.unwrap_or(0)).collect()
+    }
+
+    #[test]
+    fn an_amount_is_found_however_it_is_written() {
+        for text in [
+            "It is ₹499.50.",
+            "It is **₹ 499.50** now",
+            "Rs.499.50 only",
+            "Rs 499.5!",
+            "INR 499.50",
+            "499.50 rupees",
+            "(499.50 INR)",
+            "499.50/- rs",
+            "$499.50",
+            "US$499.50",
+            "499.50 USD each",
+            "price: 499.50",
+            "It costs just 499.50",
+            "The total comes to 499.50",
+            "`499.50` `₹`",
+        ] {
+            assert_eq!(found(text), [49_950], "{text}");
+        }
+        assert_eq!(found("₹1,29,999 and Rs 1,299.00"), [12_999_900, 129_900]);
+        assert_eq!(found("₹200–₹500"), [20_000, 50_000]);
+        assert_eq!(found("between ₹200-500"), [20_000, 50_000]);
+        assert_eq!(found("200 to 500 rupees"), [20_000, 50_000]);
+        assert_eq!(found("₹1.5k or 2 lakh rupees"), [150_000, 20_000_000]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_exactly_is_found_all_the_same() {
+        for text in ["₹499.999", "five hundred rupees", "₹५००", "₹99999999999999999999"] {
+            assert_eq!(found(text), [0], "{text}");
+        }
+    }
+
+    #[test]
+    fn other_numbers_are_no_amounts() {
+        for text in [
+            "I found 3 mugs of 350 ml",
+            "Add 2 to the cart?",
+            "total 2 items",
+            "a discount of 10 percent",
+            "The iPhone 15 and mp3 player",
+            "offers 5 colours",
+            "4.5 stars from 20 people",
+        ] {
+            assert_eq!(found(text), [0_u64; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn stock_is_found() {
+        assert_eq!(stocks("only 3 left, and 12 pieces in stock"), [Some(300), Some(1_200)]);
+        assert_eq!(stocks("stock: 7. 2 mugs"), [Some(700)]);
+        assert_eq!(stocks("two left of 350 ml"), []);
+    }
+}

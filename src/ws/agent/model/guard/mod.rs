@@ -1,0 +1,205 @@
+//! What a reply may tell: prices, stock, ids and links that a tool told in this conversation.
+//!
+//! A model may invent, mix up or be talked into anything. So each sentence is compared with what
+//! the tools answered, before anybody sees it, and one that does not fit is withheld.
+//!
+//! **Invariant:** text that sellers write (titles, descriptions) makes no amount, id or link true.
+
+mod amounts;
+
+use std::collections::HashSet;
+
+use serde_json::Value as Json;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::domain::conversation::{Known, Line, Speaker};
+
+/// Parts of the names of fields that hold money.
+const MONEY: [&str; 13] = [
+    "amount",
+    "price",
+    "total",
+    "subtotal",
+    "cost",
+    "tax",
+    "shipping",
+    "saving",
+    "difference",
+    "discount",
+    "cheapest",
+    "payable",
+    "due",
+];
+/// Fields whose text sellers or shoppers write.
+const FREE_TEXT: [&str; 7] = ["title", "description", "name", "category", "query", "reason", "username"];
+/// The shortest title that is looked for in a sentence.
+const TITLE_MIN: usize = 3;
+/// The most of anything that is remembered.
+const FACTS_MAX: usize = 5_000;
+
+/// A product and the amounts that were told with it.
+#[derive(Debug, Default)]
+struct Product {
+    title: String,
+    amounts: HashSet<u64>,
+}
+
+/// What is known to be true.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Amounts that belong to no product: totals, what the shopper named.
+    amounts: HashSet<u64>,
+    counts: HashSet<u64>,
+    ids: HashSet<String>,
+    links: HashSet<String>,
+    products: Vec<Product>,
+    /// What the conversation knew before this turn.
+    known: Known,
+}
+
+impl Facts {
+    /// What the conversation holds already.
+    pub(super) fn of(history: &[Line], text: &str, known: &Known) -> Self {
+        let mut facts = Self { known: known.clone(), ..Self::default() };
+        for line in history {
+            facts.said(&line.text);
+            facts.ids.extend(line.products.iter().map(ToString::to_string));
+            if line.by == Speaker::Assistant {
+                // It was checked when it was told.
+                facts.links.extend(links(&line.text).map(str::to_owned));
+            }
+        }
+        facts.said(text);
+        facts
+    }
+
+    fn said(&mut self, text: &str) {
+        let text = folded(text);
+        self.amounts.extend(amounts::amounts(&text).into_iter().flatten());
+        self.counts.extend(amounts::stocks(&text).into_iter().flatten());
+        self.ids.extend(ids(&text).map(str::to_owned));
+    }
+
+    /// Learns what a tool answered.
+    pub(super) fn learn(&mut self, answer: &Json) {
+        if self.amounts.len() + self.ids.len() + self.products.len() < FACTS_MAX {
+            self.walk(answer, "", None);
+        }
+    }
+
+    fn walk(&mut self, value: &Json, field: &str, product: Option<usize>) {
+        match value {
+            Json::Object(fields) => {
+                let title = ["title", "name"].iter().find_map(|name| fields.get(*name)?.as_str());
+                let product = title.map_or(product, |title| Some(self.product(title)));
+                for (name, value) in fields {
+                    // The amount within `price` is a price.
+                    let field = if MONEY.contains(&name.as_str()) && is_money(field) { field } else { name.as_str() };
+                    self.walk(value, field, product);
+                }
+            }
+            Json::Array(items) => items.iter().for_each(|item| self.walk(item, field, product)),
+            Json::Number(number) => {
+                let Some(number) = amounts::hundredths(&number.to_string()) else { return };
+                if is_money(field) {
+                    self.amount(number, product);
+                } else {
+                    self.counts.insert(number);
+                }
+            }
+            Json::String(text) if !FREE_TEXT.contains(&field) => self.text(text, product),
+            Json::String(_) | Json::Bool(_) | Json::Null => {}
+        }
+    }
+
+    fn text(&mut self, text: &str, product: Option<usize>) {
+        let folded = folded(text);
+        self.ids.extend(ids(&folded).map(str::to_owned));
+        if text.starts_with('/') || text.starts_with("http") {
+            self.links.insert(text.to_owned());
+        }
+        for amount in amounts::amounts(&folded).into_iter().flatten() {
+            self.amount(amount, product);
+        }
+    }
+
+    fn amount(&mut self, amount: u64, product: Option<usize>) {
+        match product.and_then(|at| self.products.get_mut(at)) {
+            Some(product) => product.amounts.insert(amount),
+            None => self.amounts.insert(amount),
+        };
+    }
+
+    fn product(&mut self, title: &str) -> usize {
+        let title = folded(title);
+        self.products.iter().position(|product| product.title == title).unwrap_or_else(|| {
+            self.products.push(Product { title, ..Product::default() });
+            self.products.len() - 1
+        })
+    }
+
+    /// What in `sentence` no tool told, if anything.
+    pub(super) fn doubt(&self, sentence: &str) -> Option<&'static str> {
+        if links(sentence).any(|link| !self.links.contains(link)) {
+            return Some("link");
+        }
+        let mut text = folded(sentence);
+        let told = |id: &str| self.ids.contains(id) || id.parse().is_ok_and(|id| self.known.has(id));
+        if !ids(&text).all(told) {
+            return Some("id");
+        }
+        // A title may have numbers in it, even prices; what remains must be true by itself.
+        let mut named: Vec<&Product> =
+            self.products.iter().filter(|product| product.title.len() >= TITLE_MIN).collect();
+        named.sort_by_key(|product| std::cmp::Reverse(product.title.len()));
+        named.retain(|product| {
+            let found = text.contains(&product.title);
+            text = text.replace(&product.title, " # ");
+            found
+        });
+        let told = |amount: u64| {
+            let of = |product: &Product| product.amounts.contains(&amount);
+            let by_product =
+                if named.is_empty() { self.products.iter().any(of) } else { named.iter().any(|one| of(one)) };
+            self.amounts.contains(&amount) || by_product
+        };
+        if amounts::amounts(&text).into_iter().any(|amount| !amount.is_some_and(told)) {
+            return Some("price");
+        }
+        let counted = |count: u64| self.counts.contains(&count);
+        amounts::stocks(&text).into_iter().any(|count| !count.is_some_and(counted)).then_some("stock")
+    }
+}
+
+fn is_money(field: &str) -> bool {
+    let field = field.to_ascii_lowercase();
+    // `totalQuantity` and the like count things.
+    let counts = ["quantity", "count", "pages"].iter().any(|part| field.contains(part));
+    !counts && MONEY.iter().any(|part| field.contains(part))
+}
+
+/// Small letters, and one way to write each of them.
+fn folded(text: &str) -> String {
+    text.nfkc().flat_map(char::to_lowercase).collect()
+}
+
+/// Ids: 24 hexadecimal digits.
+fn ids(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|char: char| !char.is_ascii_alphanumeric());
+    words.filter(|word| word.len() == 24 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Whatever a browser, or a reader, would follow.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let ends = |char: char| char.is_whitespace() || matches!(char, '(' | ')' | '[' | ']' | '<' | '>' | '"' | '`' | '*');
+    let words =
+        text.split(ends).map(|word| word.trim_matches(|char| matches!(char, '.' | ',' | ';' | ':' | '!' | '?')));
+    words.filter(|word| {
+        let path =
+            word.starts_with('/') && word[1..].starts_with(|first: char| first.is_ascii_alphabetic() || first == '/');
+        word.contains("://") || word.to_ascii_lowercase().starts_with("www.") || path
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! The chat: conversations of shoppers with the assistant, over sockets.
+//!
+//! A [`ChatSession`](session::ChatSession) is an actor for each conversation that somebody speaks in.
+//! It takes messages one after the other, keeps each line before it is acknowledged, and runs the
+//! assistant on threads of its own, with a deadline. What a turn tells goes to a room: the sockets
+//! that the conversation has now, whichever they were when the turn began.
+//!
+//! An assistant that fails, panics or stalls ends its turn in a polite reply; a session that dies
+//! ends its turns in an `error`, and a fresh one goes on from the store.
+//!
+//! **Invariant:** a message that was taken ends in exactly one `message` or `error`, which comes last,
+//! and what was acknowledged is stored.
+
+mod audience;
+mod budget;
+mod gate;
+mod namespace;
+mod rooms;
+mod session;
+mod sweeper;
+mod turn;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use tokio::sync::Notify;
+
+pub use self::{
+    budget::StoredBudget,
+    gate::{Doors, Gate},
+    namespace::ChatNamespace,
+    sweeper::Expiry,
+};
+use self::{
+    rooms::Rooms,
+    session::{ChatSession, Forget, Say},
+};
+use super::{agent::Assistant, socket::Room};
+use crate::{
+    actors::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime},
+    domain::{
+        conversation::{Conversation, Summary},
+        ids::{ConversationId, UserId},
+    },
+    store::{ConversationStore, Page, StoreError},
+};
+
+/// Threads that assistants run on.
+const THREADS: usize = 2;
+
+/// Why there is no conversation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatFailure {
+    /// There is no such conversation.
+    #[error("there is no such conversation")]
+    NotFound,
+    /// It is somebody else's.
+    #[error("this conversation is not yours")]
+    NotYours,
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Times and bounds of the chat.
+#[derive(Debug, Clone, Copy)]
+pub struct ChatSettings {
+    /// How long the assistant may take for one reply.
+    pub answer_within: Duration,
+    /// Messages of one conversation that wait for an earlier one's reply.
+    pub waiting: usize,
+    /// How long a conversation is kept in which nothing is said.
+    pub keep: SignedDuration,
+    /// Conversations that are kept of a user.
+    pub per_user: u32,
+}
+
+impl Default for ChatSettings {
+    fn default() -> Self {
+        Self {
+            answer_within: Duration::from_secs(27),
+            waiting: 8,
+            keep: SignedDuration::from_hours(30 * 24),
+            per_user: 100,
+        }
+    }
+}
+
+/// A user's conversation, as its sockets and its session know it.
+pub(super) type Key = (UserId, ConversationId);
+
+/// What sessions share.
+pub(super) struct Shared {
+    store: Arc<dyn ConversationStore>,
+    assistant: Arc<dyn Assistant>,
+    settings: ChatSettings,
+    /// `None` once it is being dropped.
+    threads: Option<tokio::runtime::Runtime>,
+    running: AtomicUsize,
+    ending: AtomicBool,
+    turn_ended: Notify,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // A runtime must not be waited for where others are being driven.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// The chat service.
+#[derive(Clone)]
+pub struct Chats {
+    shared: Arc<Shared>,
+    rooms: Arc<Rooms>,
+    sessions: Keyed<Key, ChatSession>,
+}
+
+impl Chats {
+    /// Makes the registry of sessions.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(
+        runtime: &Runtime,
+        store: Arc<dyn ConversationStore>,
+        assistant: Arc<dyn Assistant>,
+        settings: ChatSettings,
+    ) -> std::io::Result<Self> {
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("assistant")
+            .enable_all()
+            .build()?;
+        let shared = Arc::new(Shared {
+            store,
+            assistant,
+            settings,
+            threads: Some(threads),
+            running: AtomicUsize::new(0),
+            ending: AtomicBool::new(false),
+            turn_ended: Notify::new(),
+        });
+        // A session must not be put to sleep while it works off what waits.
+        let turns = u32::try_from(settings.waiting).unwrap_or(u32::MAX).saturating_add(3);
+        let limits = KeyedLimits {
+            all: Limits::default(),
+            per_key: turns.saturating_mul(4),
+            idle: settings.answer_within.saturating_mul(turns),
+            ..KeyedLimits::default()
+        };
+        let of_sessions = Arc::clone(&shared);
+        let sessions =
+            runtime.keyed("chat_session", limits, move |key| ChatSession::new(*key, Arc::clone(&of_sessions)));
+        Ok(Self { shared, rooms: Arc::default(), sessions })
+    }
+
+    /// Which conversation a user's socket is in: the one it wishes, else her newest, else a new one.
+    async fn choose(&self, user: UserId, wish: Wish) -> Result<ConversationId, ChatFailure> {
+        let known = match wish {
+            Wish::New => None,
+            Wish::Newest => self.shared.store.newest(user).await?,
+            Wish::This(id) => match self.shared.store.owner_of(id).await? {
+                Some(owner) if owner != user => return Err(ChatFailure::NotYours),
+                // One that is over, or in which nothing was ever said.
+                None => None,
+                Some(_) => Some(id),
+            },
+        };
+        Ok(known.unwrap_or_else(ConversationId::generate))
+    }
+
+    /// The sockets of a conversation.
+    fn room(&self, key: Key) -> Arc<Room> {
+        self.rooms.of(key)
+    }
+
+    async fn say(&self, key: Key, say: Say) -> Result<(), AskError<session::NotTaken>> {
+        if self.shared.ending.load(Ordering::SeqCst) {
+            return Err(AskError::Restarting);
+        }
+        self.sessions.ask(&key, say).await
+    }
+
+    /// A user's conversations, the one of the latest word first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Page<Summary>, StoreError> {
+        self.shared.store.of_user(user, skip, limit).await
+    }
+
+    /// A conversation of this user.
+    ///
+    /// # Errors
+    /// [`ChatFailure`].
+    pub async fn get(&self, user: UserId, id: ConversationId) -> Result<Conversation, ChatFailure> {
+        let found = self.shared.store.get(id).await?.ok_or(ChatFailure::NotFound)?;
+        if found.user == user { Ok(found) } else { Err(ChatFailure::NotYours) }
+    }
+
+    /// Deletes a conversation of this user; what is being answered in it ends.
+    ///
+    /// # Errors
+    /// [`ChatFailure`].
+    pub async fn delete(&self, user: UserId, id: ConversationId) -> Result<(), ChatFailure> {
+        if !self.shared.store.delete(user, id).await? {
+            return match self.shared.store.owner_of(id).await? {
+                Some(owner) if owner != user => Err(ChatFailure::NotYours),
+                _ => Err(ChatFailure::NotFound),
+            };
+        }
+        // A session that cannot be told keeps nothing of a conversation that is not stored.
+        let _told: Result<(), AskError<StoreError>> = self.sessions.ask(&(user, id), Forget).await;
+        Ok(())
+    }
+
+    /// Takes no more messages, and waits until what is being answered is answered, or the deadline.
+    pub async fn drain(&self, within: Duration) {
+        self.shared.ending.store(true, Ordering::SeqCst);
+        let idle = async {
+            loop {
+                let ended = self.shared.turn_ended.notified();
+                tokio::pin!(ended);
+                // Enrolled before the count is read, so that no end is missed.
+                ended.as_mut().enable();
+                if self.shared.running.load(Ordering::SeqCst) == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        let _late = tokio::time::timeout(within, idle).await;
+    }
+}
+
+/// Which conversation a socket wishes to be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// A new one.
+    New,
+    /// Her newest, or a new one.
+    Newest,
+    /// This one.
+    This(ConversationId),
+}

@@ -1,0 +1,120 @@
+//! `ChatSweeper`: ends sockets whose tokens are over, and conversations that nobody goes on with.
+//!
+//! **Invariant:** one look deletes a bounded number; whatever fails is looked at again.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use jiff::SignedDuration;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::Doors;
+use crate::{
+    actors::runtime::{Limits, Runtime},
+    domain::Timestamp,
+    http::tokens::DeadTokens,
+    store::{AccountStore, ConversationStore, conversations::day_of},
+};
+
+/// How often to look at tokens.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often to look for old conversations.
+const CLEAR_EVERY: Duration = Duration::from_hours(1);
+/// How many to delete at once.
+const AT_ONCE: u32 = 500;
+/// How far the clocks of nodes and of their store may be apart.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(30);
+/// For how many days it is remembered what was spent.
+const DAYS: i64 = 7;
+
+/// What is ended, and when.
+pub struct Expiry {
+    /// Where conversations are kept.
+    pub conversations: Arc<dyn ConversationStore>,
+    /// How long one is kept in which nothing is said.
+    pub keep: SignedDuration,
+    /// The sockets by their tokens.
+    pub doors: Arc<Doors>,
+    /// The tokens that logouts have ended.
+    pub dead: Arc<DeadTokens>,
+    /// Where logouts of other nodes are found; `None` where there are no other nodes.
+    pub accounts: Option<Arc<dyn AccountStore>>,
+}
+
+impl Expiry {
+    /// Starts looking.
+    pub fn start(self, runtime: &Runtime) {
+        let (work, cleared) = (Arc::new(self), Arc::new(Mutex::new(None)));
+        runtime.supervise("chat_sweeper", Limits::default(), move || ChatSweeper {
+            work: Arc::clone(&work),
+            cleared: Arc::clone(&cleared),
+        });
+    }
+
+    async fn look(&self, cleared: &Mutex<Option<Instant>>) {
+        self.doors.close_expired(Timestamp::now());
+        if let Some(accounts) = self.accounts.as_ref().filter(|_| !self.doors.is_empty()) {
+            self.follow(&**accounts).await;
+        }
+        let now = Instant::now();
+        let due = cleared.lock().is_none_or(|last: Instant| now.duration_since(last) >= CLEAR_EVERY);
+        if due {
+            // A full batch has more behind it: the next look sees to it.
+            let more = self.clear().await;
+            *cleared.lock() = (!more).then_some(now);
+        }
+    }
+
+    /// Hears of logouts on other nodes, and ends their sockets.
+    async fn follow(&self, accounts: &dyn AccountStore) {
+        let since = Timestamp::now().saturating_sub(CLOCKS_APART).unwrap_or(Timestamp::UNIX_EPOCH);
+        match accounts.killed_since(since).await {
+            Ok(killed) => {
+                for (jti, end) in killed.iter().filter(|(jti, _)| self.doors.knows(jti)) {
+                    self.dead.insert(jti, end.as_second(), Timestamp::now());
+                }
+            }
+            // Their next event asks again.
+            Err(error) => tracing::debug!(%error, "logouts of other nodes are not heard of"),
+        }
+    }
+
+    async fn clear(&self) -> bool {
+        let now = Timestamp::now();
+        let before = now.saturating_sub(self.keep).unwrap_or(Timestamp::UNIX_EPOCH);
+        let cleared = async {
+            let expired = self.conversations.expire(before, AT_ONCE).await?;
+            let forgotten = self.conversations.forget_spent(day_of(now) - DAYS, AT_ONCE).await?;
+            Ok::<bool, crate::store::StoreError>(expired.max(forgotten) >= u64::from(AT_ONCE))
+        };
+        cleared.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "old conversations could not be deleted for now");
+            false
+        })
+    }
+}
+
+/// Looks once a second.
+struct ChatSweeper {
+    work: Arc<Expiry>,
+    cleared: Arc<Mutex<Option<Instant>>>,
+}
+
+impl ChatSweeper {
+    fn look_later(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(EVERY, |actor, ctx| {
+            let (work, cleared) = (Arc::clone(&actor.work), Arc::clone(&actor.cleared));
+            let look = async move { work.look(&cleared).await };
+            ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
+        });
+    }
+}
+
+impl Actor for ChatSweeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look_later(ctx);
+    }
+}
