@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use secrecy::ExposeSecret;
 
 use super::services::{Parts, signed};
 use crate::{
     config::{Config, Service},
-    http::State,
+    http::{State, mcp::Mcp},
     peers::Peers,
     store::Stores,
     ws::{
-        agent::Assistant,
+        agent::{Assistant, CheckoutLink, Toolbox},
         chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate},
         engine::{Engine, EngineConfig},
         live::Live,
@@ -36,6 +37,18 @@ impl Parts<'_> {
         };
         let chats = Chats::start(self.runtime, Arc::clone(&stores.conversations), assistant, settings);
         Ok(Some(chats.context("the assistant's threads did not start")?))
+    }
+
+    /// The tools of the assistant.
+    pub(super) fn toolbox(&self, peers: &Peers) -> Toolbox {
+        let links = CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes());
+        Toolbox::new(peers.clone(), self.pricing(), links)
+    }
+
+    /// The tools for outside agents, where the assistant is served.
+    pub(super) fn mcp(&self, peers: &Peers) -> Option<Mcp> {
+        let offered = || Mcp::new(Arc::new(self.toolbox(peers)), self.config.rate_limit.enabled);
+        self.serves(Service::AiBuddy).then(offered)
     }
 
     /// Opens the sockets of the chat.

@@ -129,6 +129,7 @@ impl Parts<'_> {
             orders.iter().for_each(|orders| orders.tell(live.clone()));
         }
         let chats = self.chats(&stores, &peers)?;
+        let mcp = self.mcp(&peers);
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
         let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
@@ -182,6 +183,7 @@ impl Parts<'_> {
             mailbox,
             chats,
             sockets: None,
+            mcp,
         };
         Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours, live })
     }
@@ -236,12 +238,16 @@ impl Parts<'_> {
         }))
     }
 
-    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
-        let pricing = Pricing {
+    /// Tax and shipping.
+    pub(super) fn pricing(&self) -> Pricing {
+        Pricing {
             tax_basis_points: self.config.pricing.tax_basis_points,
             shipping_minor: self.config.pricing.shipping_flat_minor,
-        };
-        let settings = OrderSettings { pricing, window: signed(self.config.order.payment_window) };
+        }
+    }
+
+    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
+        let settings = OrderSettings { pricing: self.pricing(), window: signed(self.config.order.payment_window) };
         let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
         self.serves(Service::Order).then(start)
     }

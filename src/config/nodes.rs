@@ -94,7 +94,8 @@ impl Service {
     #[must_use]
     pub const fn calls(self) -> &'static [Self] {
         match self {
-            Self::Auth | Self::Inventory | Self::AiBuddy | Self::Web => &[],
+            Self::Auth | Self::Inventory | Self::Web => &[],
+            Self::AiBuddy => &[Self::Product, Self::Cart, Self::Order],
             Self::Product => &[Self::Auth, Self::Inventory],
             Self::Cart => &[Self::Product],
             Self::Order => &[Self::Auth, Self::Product, Self::Inventory, Self::Cart, Self::Payment],

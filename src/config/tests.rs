@@ -263,13 +263,21 @@ fn some(services: &str, more: &[(&str, &str)]) -> Result<Config, String> {
 
 #[test]
 fn a_service_alone_listens_on_its_own_port_unless_told_otherwise() {
-    let ports = [("auth", 3000), ("inventory", 3008), ("ai-buddy", 3005), ("web", 8080), ("auth,inventory", 8080)];
+    let ports = [("auth", 3000), ("inventory", 3008), ("web", 8080), ("auth,inventory", 8080)];
     for (services, port) in ports {
         assert_eq!(some(services, &[]).unwrap().http.port, port, "{services}");
     }
     assert_eq!(some("auth", &[("PORT", "8080")]).unwrap().http.port, 8080, "also told what it is by default");
     let cart = some("cart", &[("MICROBAZAAR_PEERS__PRODUCT", "http://product:3001")]).unwrap();
     assert_eq!((cart.http.port, cart.peers.of(Service::Product)), (3002, Some("http://product:3001")));
+    let called = [("PRODUCT", "http://product:3001"), ("CART", "http://cart:3002"), ("ORDER", "http://order:3003")];
+    let called = called.map(|(name, at)| (format!("MICROBAZAAR_PEERS__{name}"), at));
+    let called: Vec<(&str, &str)> = called.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+    assert_eq!(some("ai-buddy", &called).unwrap().http.port, 3005);
+    assert_eq!(
+        some("ai-buddy", &called[..2]).unwrap_err(),
+        "peers.order: must be given for serving ai-buddy without order; write for example http://order:3003"
+    );
 }
 
 #[test]

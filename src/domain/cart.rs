@@ -35,7 +35,8 @@ pub struct Cart {
 }
 
 /// What a user asked of her cart and cannot have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum CartError {
     /// The product is not in the cart.
     #[error("this product is not in the cart")]

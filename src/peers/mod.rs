@@ -17,16 +17,17 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use crate::actors::catalogue::index::{ListQuery, Sort};
 use crate::domain::{
-    cart::Cart,
+    cart::{Cart, CartError},
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::{Reservation, StockError, StockLevel, StockLine},
-    order::{Order, OrderPayment, RefundNote},
+    order::{Order, OrderPayment, OrderStatus, RefundNote},
     payment::Payment,
     product::Product,
     user::{Contact, PostalAddress, Role},
 };
-pub use crate::store::inventory::Fence;
+pub use crate::store::{Page, inventory::Fence};
 use crate::{actors::runtime::AskError, store::StoreError};
 
 /// Why another service did not answer.
@@ -68,6 +69,14 @@ pub struct Offer {
 pub trait Catalogue: Send + Sync {
     /// The offers of these products, those that exist, in no order.
     async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError>;
+    /// A page of a search or list, in its order.
+    async fn search(&self, _query: &ListQuery) -> Result<Page<Offer>, PeerError> {
+        Err(PeerError::Unavailable("product"))
+    }
+    /// The commonest categories with how many products each has, most first.
+    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
+        Err(PeerError::Unavailable("product"))
+    }
 }
 
 /// Why stock did not move.
@@ -100,11 +109,37 @@ pub trait Inventory: Send + Sync {
     async fn release(&self, order: OrderId, fence: Fence) -> Result<Reservation, PeerError>;
 }
 
+/// Why a cart did not change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CartChangeError {
+    /// There is no such product.
+    #[error("there is no such product")]
+    NoSuchProduct,
+    /// The rules say no.
+    #[error(transparent)]
+    Rule(#[from] CartError),
+    /// The service did not answer.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+}
+
 /// The cart service.
 #[async_trait]
 pub trait Carts: Send + Sync {
     /// The user's cart, an empty one when there is none.
     async fn cart(&self, user: UserId) -> Result<Cart, PeerError>;
+    /// Adds to what is in it.
+    async fn add(&self, _user: UserId, _product: ProductId, _quantity: u32) -> Result<Cart, CartChangeError> {
+        Err(PeerError::Unavailable("cart").into())
+    }
+    /// Sets how many of a product are in it.
+    async fn set(&self, _user: UserId, _product: ProductId, _quantity: u32) -> Result<Cart, CartChangeError> {
+        Err(PeerError::Unavailable("cart").into())
+    }
+    /// Takes a product out of it.
+    async fn remove(&self, _user: UserId, _product: ProductId) -> Result<Cart, CartChangeError> {
+        Err(PeerError::Unavailable("cart").into())
+    }
     /// Takes what `order` bought out of the cart, once for each order.
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError>;
 }
@@ -124,6 +159,20 @@ pub enum Settlement {
 pub trait Orders: Send + Sync {
     /// An order.
     async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError>;
+    /// A user's orders, newest first.
+    async fn of_user(
+        &self,
+        _user: UserId,
+        _status: Option<OrderStatus>,
+        _skip: u64,
+        _limit: u32,
+    ) -> Result<Page<Order>, PeerError> {
+        Err(PeerError::Unavailable("order"))
+    }
+    /// An order of this user; somebody else's is `None`, as one that does not exist.
+    async fn order_of(&self, user: UserId, id: OrderId) -> Result<Option<Order>, PeerError> {
+        Ok(self.order(id).await?.filter(|order| order.user == user))
+    }
     /// Applies captured money to an order; the same payment again gives the same answer.
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError>;
     /// Lets the order's timeline show a refund, once.

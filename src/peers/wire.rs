@@ -6,17 +6,20 @@
 //!
 //! **Invariant:** a failure comes out of the wire as the error that went in.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fence, InventoryError, PeerError};
+pub use self::failure::{CallError, Failure};
+use super::{Fence, Offer};
 use crate::domain::{
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
-    inventory::{Shortage, StockError, StockLine},
-    order::{OrderPayment, RefundNote},
+    inventory::StockLine,
+    order::{OrderPayment, OrderStatus, RefundNote},
     product::Product,
 };
+
+mod failure;
 
 /// Where these calls live; no gateway leads here.
 pub const ROOT: &str = "/internal/v1";
@@ -73,6 +76,10 @@ impl Call {
 
 /// [`super::Catalogue::offers`].
 pub const OFFERS: Call = Call::of("product", "offers").calls_further();
+/// [`super::Catalogue::search`].
+pub const SEARCH: Call = Call::of("product", "search").calls_further();
+/// [`super::Catalogue::categories`].
+pub const CATEGORIES: Call = Call::of("product", "categories");
 /// [`super::Inventory::level`].
 pub const LEVEL: Call = Call::of("inventory", "level");
 /// [`super::Inventory::levels`].
@@ -89,10 +96,20 @@ pub const RETAKE: Call = Call::of("inventory", "retake");
 pub const RELEASE: Call = Call::of("inventory", "release");
 /// [`super::Carts::cart`].
 pub const CART: Call = Call::of("cart", "cart");
+/// [`super::Carts::add`]: done again it would add twice.
+pub const CART_ADD: Call = Call::of("cart", "add").once().calls_further();
+/// [`super::Carts::set`].
+pub const CART_SET: Call = Call::of("cart", "set").calls_further();
+/// [`super::Carts::remove`]: done again it would find nothing to remove.
+pub const CART_REMOVE: Call = Call::of("cart", "remove").once();
 /// [`super::Carts::check_out`], once for each order.
 pub const CHECK_OUT: Call = Call::of("cart", "check-out");
 /// [`super::Orders::order`].
 pub const ORDER: Call = Call::of("order", "order");
+/// [`super::Orders::of_user`].
+pub const ORDERS_OF_USER: Call = Call::of("order", "of-user");
+/// [`super::Orders::order_of`].
+pub const ORDER_OF: Call = Call::of("order", "order-of");
 /// [`super::Orders::settle`]: the same payment again gets the same answer.
 pub const SETTLE: Call = Call::of("order", "settle").calls_further();
 /// [`super::Orders::note_refund`], once for each refund.
@@ -165,6 +182,41 @@ pub struct OfAddress {
     pub address: Option<AddressId>,
 }
 
+/// A change of a user's cart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfCartLine {
+    /// Whose cart.
+    pub user: UserId,
+    /// Which product.
+    pub product: ProductId,
+    /// How many, where the call says so.
+    #[serde(default)]
+    pub quantity: u32,
+}
+
+/// A part of a user's orders.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfUsersOrders {
+    /// Whose.
+    pub user: UserId,
+    /// Only those in this status.
+    #[serde(default)]
+    pub status: Option<OrderStatus>,
+    /// How many to leave out.
+    pub skip: u64,
+    /// How many to give.
+    pub limit: u32,
+}
+
+/// An order of a user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfUsersOrder {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub order: OrderId,
+}
+
 /// What an order bought, to be taken out of a cart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckOut {
@@ -219,72 +271,14 @@ pub struct OfferBody {
     pub available: i64,
 }
 
-/// Why a call was not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "failure", content = "of", rename_all = "camelCase")]
-pub enum Failure {
-    /// This service takes on no more.
-    Busy(String),
-    /// This service is away.
-    Unavailable(String),
-    /// This service did not answer in time.
-    Deadline(String),
-    /// These items fell short.
-    Short(Vec<Shortage>),
-    /// The reservation was released.
-    Released,
-    /// There is no reservation.
-    NoReservation,
-    /// There is no such product.
-    NoSuchProduct,
-}
-
-impl Failure {
-    /// Whether a rule said no, and the service works.
-    #[must_use]
-    pub const fn is_rule(&self) -> bool {
-        matches!(self, Self::Short(_) | Self::Released | Self::NoReservation | Self::NoSuchProduct)
-    }
-
-    /// The error that it is to whoever called `service`.
-    #[must_use]
-    pub fn into_error(self, service: &'static str) -> InventoryError {
-        let named = |name: String| name_of(&name).unwrap_or(service);
-        InventoryError::Rule(match self {
-            Self::Busy(name) => return PeerError::Busy(named(name)).into(),
-            Self::Unavailable(name) => return PeerError::Unavailable(named(name)).into(),
-            Self::Deadline(name) => return PeerError::Deadline(named(name)).into(),
-            Self::Short(items) => StockError::Short(items),
-            Self::Released => StockError::Released,
-            Self::NoReservation => StockError::NoReservation,
-            Self::NoSuchProduct => StockError::NoSuchProduct,
-        })
+impl From<&Offer> for OfferBody {
+    fn from(offer: &Offer) -> Self {
+        Self { product: (*offer.product).clone(), available: offer.available }
     }
 }
 
-/// The service of this name, as errors name it.
-fn name_of(name: &str) -> Option<&'static str> {
-    ["auth", "product", "inventory", "cart", "order", "payment"].into_iter().find(|known| *known == name)
-}
-
-impl From<PeerError> for Failure {
-    fn from(error: PeerError) -> Self {
-        match error {
-            PeerError::Busy(name) => Self::Busy(name.to_owned()),
-            PeerError::Unavailable(name) => Self::Unavailable(name.to_owned()),
-            PeerError::Deadline(name) => Self::Deadline(name.to_owned()),
-        }
-    }
-}
-
-impl From<InventoryError> for Failure {
-    fn from(error: InventoryError) -> Self {
-        match error {
-            InventoryError::Peer(error) => error.into(),
-            InventoryError::Rule(StockError::Short(items)) => Self::Short(items),
-            InventoryError::Rule(StockError::Released) => Self::Released,
-            InventoryError::Rule(StockError::NoReservation) => Self::NoReservation,
-            InventoryError::Rule(StockError::NoSuchProduct) => Self::NoSuchProduct,
-        }
+impl From<OfferBody> for Offer {
+    fn from(body: OfferBody) -> Self {
+        Self { product: Arc::new(body.product), available: body.available }
     }
 }

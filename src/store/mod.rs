@@ -28,6 +28,8 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::Timestamp;
 
 pub use accounts::AccountStore;
@@ -79,7 +81,7 @@ pub enum StoreError {
 }
 
 /// A page of a list and how long the whole list is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The rows of this page.
     pub rows: Vec<T>,

@@ -23,7 +23,7 @@ use crate::{
         ids::{OrderId, ProductId, UserId},
         inventory::StockLine,
     },
-    peers::{self, Offer, PeerError, Peers},
+    peers::{self, CartChangeError, Offer, PeerError, Peers},
     store::{CartStore, StoreError},
 };
 
@@ -96,8 +96,8 @@ impl Carts {
     /// # Errors
     /// `NoSuchProduct`, and those of [`Cart::add`].
     pub async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
-        let available = self.available(product).await.map_err(AskError::Refused)?;
-        self.run(user, Command::Add { product, quantity, available }).await
+        let command = self.adding(product, quantity).await.map_err(AskError::Refused)?;
+        self.run(user, command).await
     }
 
     /// Sets a line's quantity.
@@ -105,13 +105,8 @@ impl Carts {
     /// # Errors
     /// Those of [`Cart::set`].
     pub async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
-        let available = match self.available(product).await {
-            Ok(available) => available,
-            // A line whose product is gone is not in the cart that the user sees.
-            Err(CartFailure::NoSuchProduct) => return Err(AskError::Refused(CartError::NotInCart.into())),
-            Err(error) => return Err(AskError::Refused(error)),
-        };
-        self.run(user, Command::Set { product, quantity, available }).await
+        let command = self.setting(product, quantity).await.map_err(AskError::Refused)?;
+        self.run(user, command).await
     }
 
     /// Takes a line out.
@@ -146,6 +141,33 @@ impl Carts {
         Ok(cart)
     }
 
+    async fn adding(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
+        let available = self.available(product).await?;
+        Ok(Command::Add { product, quantity, available })
+    }
+
+    async fn setting(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
+        match self.available(product).await {
+            Ok(available) => Ok(Command::Set { product, quantity, available }),
+            // A line whose product is gone is not in the cart that the user sees.
+            Err(CartFailure::NoSuchProduct) => Err(CartError::NotInCart.into()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Carts::change`], for other services.
+    async fn changed(&self, user: UserId, command: Result<Command, CartFailure>) -> Result<Cart, CartChangeError> {
+        let changed = match command {
+            Ok(command) => self.change(user, command).await,
+            Err(error) => Err(AskError::Refused(error)),
+        };
+        changed.map_err(|error| match error {
+            AskError::Refused(CartFailure::NoSuchProduct) => CartChangeError::NoSuchProduct,
+            AskError::Refused(CartFailure::Rule(rule)) => rule.into(),
+            other => peer_error(other).into(),
+        })
+    }
+
     async fn available(&self, product: ProductId) -> Result<i64, CartFailure> {
         let offers = self.offers(&[product]).await?;
         offers.first().map(|offer| offer.available).ok_or(CartFailure::NoSuchProduct)
@@ -174,6 +196,18 @@ fn peer_error(error: AskError<CartFailure>) -> PeerError {
 impl peers::Carts for Carts {
     async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
         self.actors.ask(&user, Run(Command::Get)).await.map_err(peer_error)
+    }
+
+    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.changed(user, self.adding(product, quantity).await).await
+    }
+
+    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.changed(user, self.setting(product, quantity).await).await
+    }
+
+    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
+        self.changed(user, Ok(Command::Remove { product })).await
     }
 
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {

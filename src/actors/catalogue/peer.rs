@@ -6,21 +6,38 @@ use super::{Catalogue, CatalogueFailure};
 use crate::{
     actors::runtime::AskError,
     domain::ids::ProductId,
-    peers::{self, Offer, PeerError},
+    peers::{self, ListQuery, Offer, Page, PeerError},
 };
+
+/// This service's name to the others.
+const NAME: &str = "product";
+
+fn peer_error(error: CatalogueFailure) -> PeerError {
+    match error {
+        CatalogueFailure::Peer(error) => error,
+        CatalogueFailure::Store(error) => PeerError::of(NAME, &AskError::Refused(error)),
+        _ => PeerError::Unavailable(NAME),
+    }
+}
+
+fn offer(snapshot: &std::sync::Arc<super::snapshots::Snapshot>) -> Offer {
+    Offer { product: std::sync::Arc::clone(&snapshot.product), available: snapshot.stock() }
+}
 
 #[async_trait]
 impl peers::Catalogue for Catalogue {
     async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
-        let found = self.shelf.load_many(products).await.map_err(|error| match error {
-            CatalogueFailure::Peer(error) => error,
-            CatalogueFailure::Store(error) => PeerError::of("product", &AskError::Refused(error)),
-            _ => PeerError::Unavailable("product"),
-        })?;
-        let offer = |snapshot: &std::sync::Arc<super::snapshots::Snapshot>| Offer {
-            product: std::sync::Arc::clone(&snapshot.product),
-            available: snapshot.stock(),
-        };
+        let found = self.shelf.load_many(products).await.map_err(peer_error)?;
         Ok(found.iter().map(offer).collect())
+    }
+
+    async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
+        let found = self.list(query.clone()).await.map_err(peer_error)?;
+        Ok(Page { rows: found.products.iter().map(offer).collect(), total: found.total })
+    }
+
+    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
+        let found = Self::categories(self).map_err(|error| peer_error(error.into()))?;
+        Ok(found.to_vec())
     }
 }

@@ -224,6 +224,17 @@ impl peers::Orders for Orders {
         self.store.get(id).await.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
     }
 
+    async fn of_user(
+        &self,
+        user: UserId,
+        status: Option<OrderStatus>,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Page<Order>, PeerError> {
+        let found = self.store.of_user(user, status, skip, limit).await;
+        found.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
+    }
+
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.sagas.ask(&id, Traced::new(actor::Settle { payment })).await.map_err(peer_error)
     }

@@ -4,7 +4,7 @@ use actix_web::Scope;
 
 use super::{Exposed, answer, ping};
 use crate::peers::{
-    PeerError,
+    ListQuery, Page, PeerError,
     wire::{self, OfferBody},
 };
 
@@ -33,12 +33,21 @@ fn accounts(scope: Scope, exposed: &Exposed) -> Scope {
 fn catalogue(scope: Scope, exposed: &Exposed) -> Scope {
     let Some(catalogue) = &exposed.catalogue else { return scope };
     let scope = ping(scope, "product");
-    answer(scope, wire::OFFERS, catalogue, |catalogue, ask: wire::OfProducts| async move {
+    let scope = answer(scope, wire::OFFERS, catalogue, |catalogue, ask: wire::OfProducts| async move {
         let offers = catalogue.offers(&ask.products).await?;
-        let body =
-            |offer: &crate::peers::Offer| OfferBody { product: (*offer.product).clone(), available: offer.available };
-        Ok::<Vec<OfferBody>, PeerError>(offers.iter().map(body).collect())
-    })
+        Ok::<Vec<OfferBody>, PeerError>(offers.iter().map(OfferBody::from).collect())
+    });
+    let scope = answer(scope, wire::SEARCH, catalogue, |catalogue, query: ListQuery| async move {
+        let found = catalogue.search(&query).await?;
+        let rows = found.rows.iter().map(OfferBody::from).collect();
+        Ok::<Page<OfferBody>, PeerError>(Page { rows, total: found.total })
+    });
+    answer(
+        scope,
+        wire::CATEGORIES,
+        catalogue,
+        |catalogue, _: wire::Nothing| async move { catalogue.categories().await },
+    )
 }
 
 fn inventory(scope: Scope, exposed: &Exposed) -> Scope {
@@ -74,6 +83,15 @@ fn carts(scope: Scope, exposed: &Exposed) -> Scope {
     let Some(carts) = &exposed.carts else { return scope };
     let scope = ping(scope, "cart");
     let scope = answer(scope, wire::CART, carts, |carts, ask: wire::OfUser| async move { carts.cart(ask.user).await });
+    let scope = answer(scope, wire::CART_ADD, carts, |carts, ask: wire::OfCartLine| async move {
+        carts.add(ask.user, ask.product, ask.quantity).await
+    });
+    let scope = answer(scope, wire::CART_SET, carts, |carts, ask: wire::OfCartLine| async move {
+        carts.set(ask.user, ask.product, ask.quantity).await
+    });
+    let scope = answer(scope, wire::CART_REMOVE, carts, |carts, ask: wire::OfCartLine| async move {
+        carts.remove(ask.user, ask.product).await
+    });
     answer(scope, wire::CHECK_OUT, carts, |carts, ask: wire::CheckOut| async move {
         carts.check_out(ask.user, ask.order, ask.bought).await
     })
@@ -84,6 +102,12 @@ fn orders(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = ping(scope, "order");
     let scope =
         answer(scope, wire::ORDER, orders, |orders, ask: wire::OfOrder| async move { orders.order(ask.order).await });
+    let scope = answer(scope, wire::ORDERS_OF_USER, orders, |orders, ask: wire::OfUsersOrders| async move {
+        orders.of_user(ask.user, ask.status, ask.skip, ask.limit).await
+    });
+    let scope = answer(scope, wire::ORDER_OF, orders, |orders, ask: wire::OfUsersOrder| async move {
+        orders.order_of(ask.user, ask.order).await
+    });
     let scope = answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
         orders.settle(ask.order, ask.payment).await
     });

@@ -14,8 +14,8 @@ use super::ServiceToken;
 use crate::{
     integrations::{breaker::Breaker, http_client},
     peers::{
-        InventoryError, PeerError,
-        wire::{self, BODY_MAX, Call, DEADLINE, Failure},
+        PeerError,
+        wire::{self, BODY_MAX, Call, CallError, DEADLINE, Failure},
     },
     trace::{TRACEPARENT, Trace},
 };
@@ -80,7 +80,7 @@ impl Caller {
     ///
     /// # Errors
     /// What the peer said, or why it said nothing.
-    pub async fn call<A, R>(&self, call: Call, ask: &A) -> Result<R, InventoryError>
+    pub async fn call<A, R>(&self, call: Call, ask: &A) -> Result<R, CallError>
     where
         A: Serialize + Sync,
         R: DeserializeOwned,
@@ -119,7 +119,7 @@ impl Caller {
         seen.is_ok()
     }
 
-    fn told(&self, call: &Call, trouble: Trouble) -> InventoryError {
+    fn told(&self, call: &Call, trouble: Trouble) -> CallError {
         let service = self.service;
         let told = match &trouble {
             Trouble::Told(_) | Trouble::KnownAway => String::new(),

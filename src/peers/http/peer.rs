@@ -11,13 +11,14 @@ use crate::{
         cart::Cart,
         ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
         inventory::{Reservation, StockLevel, StockLine},
-        order::{Order, OrderPayment, RefundNote},
+        order::{Order, OrderPayment, OrderStatus, RefundNote},
         payment::Payment,
         user::{Contact, PostalAddress, Role},
     },
     integrations::http_client,
     peers::{
-        Accounts, Carts, Catalogue, Fence, Inventory, InventoryError, Offer, Orders, Payments, PeerError, Settlement,
+        Accounts, CartChangeError, Carts, Catalogue, Fence, Inventory, InventoryError, ListQuery, Offer, Orders, Page,
+        Payments, PeerError, Settlement,
         wire::{self, Call},
     },
 };
@@ -68,14 +69,15 @@ impl HttpPeer {
 
     /// A call that no rule refuses.
     async fn plain<A: Serialize + Sync, R: DeserializeOwned>(&self, call: Call, ask: &A) -> Result<R, PeerError> {
-        self.0.call(call, ask).await.map_err(|error| match error {
-            InventoryError::Peer(error) => error,
-            InventoryError::Rule(_) => PeerError::Unavailable(self.service()),
-        })
+        self.0.call(call, ask).await.map_err(|error| error.into_plain(self.service()))
+    }
+
+    async fn cart_change(&self, call: Call, ask: &wire::OfCartLine) -> Result<Cart, CartChangeError> {
+        self.0.call(call, ask).await.map_err(|error| error.into_cart(self.service()))
     }
 
     async fn reservation(&self, call: Call, ask: &wire::OfReservation) -> Result<Reservation, InventoryError> {
-        self.0.call(call, ask).await
+        self.0.call(call, ask).await.map_err(|error| error.into_stock(self.service()))
     }
 }
 
@@ -86,11 +88,18 @@ impl Catalogue for HttpPeer {
         for products in products.chunks(AT_ONCE) {
             let ask = wire::OfProducts { products: products.to_vec() };
             let found: Vec<wire::OfferBody> = self.plain(wire::OFFERS, &ask).await?;
-            offers.extend(
-                found.into_iter().map(|body| Offer { product: Arc::new(body.product), available: body.available }),
-            );
+            offers.extend(found.into_iter().map(Offer::from));
         }
         Ok(offers)
+    }
+
+    async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
+        let found: Page<wire::OfferBody> = self.plain(wire::SEARCH, query).await?;
+        Ok(Page { rows: found.rows.into_iter().map(Offer::from).collect(), total: found.total })
+    }
+
+    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
+        self.plain(wire::CATEGORIES, &wire::Nothing {}).await
     }
 }
 
@@ -141,6 +150,18 @@ impl Carts for HttpPeer {
         self.plain(wire::CART, &wire::OfUser { user }).await
     }
 
+    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.cart_change(wire::CART_ADD, &wire::OfCartLine { user, product, quantity }).await
+    }
+
+    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.cart_change(wire::CART_SET, &wire::OfCartLine { user, product, quantity }).await
+    }
+
+    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
+        self.cart_change(wire::CART_REMOVE, &wire::OfCartLine { user, product, quantity: 0 }).await
+    }
+
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         self.plain(wire::CHECK_OUT, &wire::CheckOut { user, order, bought }).await
     }
@@ -150,6 +171,20 @@ impl Carts for HttpPeer {
 impl Orders for HttpPeer {
     async fn order(&self, order: OrderId) -> Result<Option<Order>, PeerError> {
         self.plain(wire::ORDER, &wire::OfOrder { order }).await
+    }
+
+    async fn of_user(
+        &self,
+        user: UserId,
+        status: Option<OrderStatus>,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Page<Order>, PeerError> {
+        self.plain(wire::ORDERS_OF_USER, &wire::OfUsersOrders { user, status, skip, limit }).await
+    }
+
+    async fn order_of(&self, user: UserId, order: OrderId) -> Result<Option<Order>, PeerError> {
+        self.plain(wire::ORDER_OF, &wire::OfUsersOrder { user, order }).await
     }
 
     async fn settle(&self, order: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {

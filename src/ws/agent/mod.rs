@@ -7,13 +7,14 @@
 //! **Invariant:** nothing here places an order or moves money, and no product, price or stock is
 //! told that a tool did not return.
 
+pub mod checkout;
 pub mod model;
 pub mod tools;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use tools::Toolbox;
+pub use self::{checkout::CheckoutLink, tools::Toolbox};
 
 use crate::{
     domain::{

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::words::words;
 use crate::domain::{ids::ProductId, text::fold};
 
@@ -15,7 +17,8 @@ pub const SKIP_MAX: usize = 100_000;
 pub const LIMIT_MAX: usize = 1_000;
 
 /// The order of a list. Ties go to the newest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Sort {
     /// Best match first; without a text, as `Newest`.
     #[default]
@@ -29,7 +32,8 @@ pub enum Sort {
 }
 
 /// Which products, and which page of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct ListQuery {
     /// Words that must all be there, any characters; blank is none.
     pub text: Option<String>,

@@ -8,14 +8,16 @@ use super::{HttpPeer, peer, serve, service::Service, tokens};
 use crate::{
     domain::{
         Timestamp,
+        cart::CartError,
         ids::{AddressId, OrderId, PaymentId, ProductId, RefundId, UserId},
         inventory::{Shortage, StockError, StockLine},
         money::{Currency, Money},
-        order::{OrderPayment, RefundNote},
+        order::{OrderPayment, OrderStatus, RefundNote},
         user::Role,
     },
     peers::{
-        Accounts, Carts, Catalogue, Inventory, InventoryError, Orders, Payments, PeerError,
+        Accounts, CartChangeError, Carts, Catalogue, Inventory, InventoryError, ListQuery, Orders, Payments, PeerError,
+        Sort,
         wire::{self, Call, Failure},
     },
 };
@@ -36,7 +38,26 @@ where
     };
     let refunded =
         RefundNote { refund: RefundId::from_bytes([6; 12]), amount: Money::new(5, Currency::Inr), reason: None };
+    let query = ListQuery {
+        text: Some("desk \"lamp\" é".into()),
+        min_price: Some(-1),
+        max_price: Some(i64::MAX),
+        category: Some("Lighting".into()),
+        sort: Sort::PriceDesc,
+        skip: 3,
+        limit: 8,
+    };
     vec![
+        format!("{:?}", service.search(&query).await),
+        format!("{:?}", service.search(&ListQuery::default()).await),
+        format!("{:?}", service.categories().await),
+        format!("{:?}", Carts::add(service, user, product, 999).await),
+        format!("{:?}", Carts::set(service, user, product, 1).await),
+        format!("{:?}", Carts::remove(service, user, product).await),
+        format!("{:?}", service.of_user(user, Some(OrderStatus::Shipped), 7, 20).await),
+        format!("{:?}", service.of_user(nobody, None, 0, 1).await),
+        format!("{:?}", service.order_of(user, order).await),
+        format!("{:?}", service.order_of(nobody, order).await),
         format!("{:?}", service.offers(&[product, nothing]).await),
         format!("{:?}", service.level(product).await),
         format!("{:?}", service.level(nothing).await),
@@ -97,6 +118,22 @@ async fn a_failure_is_the_same_failure_on_either_side() {
         assert_eq!(peer.commit(order, None).await, Err(InventoryError::Rule(rule.clone())));
         assert_eq!(peer.retake(order, vec![], None).await, Err(InventoryError::Rule(rule)));
     }
+    far.fail(None);
+    let cart_rules = [
+        CartError::NotInCart.into(),
+        CartError::InsufficientStock { available: -3 }.into(),
+        CartError::QuantityTooLarge.into(),
+        CartError::TooManyLines.into(),
+        CartChangeError::NoSuchProduct,
+    ];
+    for rule in cart_rules {
+        *far.cart_rule.lock() = Some(rule.clone());
+        let user = UserId::from_bytes([8; 12]);
+        assert_eq!(Carts::add(&peer, user, product, 1).await, Err(rule.clone()));
+        assert_eq!(Carts::set(&peer, user, product, 1).await, Err(rule.clone()));
+        assert_eq!(Carts::remove(&peer, user, product).await, Err(rule));
+    }
+    *far.cart_rule.lock() = None;
     for error in [PeerError::Busy("cart"), PeerError::Unavailable("auth"), PeerError::Deadline("inventory")] {
         far.fail(Some(error.clone().into()));
         let (near_calls, far_calls) = (every_call(&far).await, every_call(&peer).await);

@@ -25,7 +25,8 @@ use crate::{
     },
     http::internal::Exposed,
     peers::{
-        Accounts, Carts, Catalogue, Fence, Inventory, InventoryError, Offer, Orders, Payments, PeerError, Settlement,
+        Accounts, CartChangeError, Carts, Catalogue, Fence, Inventory, InventoryError, ListQuery, Offer, Orders, Page,
+        Payments, PeerError, Settlement,
     },
 };
 
@@ -33,6 +34,8 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct Service {
     fails: Arc<Mutex<Option<InventoryError>>>,
+    /// What changes of a cart are refused for.
+    pub cart_rule: Arc<Mutex<Option<CartChangeError>>>,
     pub calls: Arc<Mutex<Vec<String>>>,
     /// Whether `release` never ends.
     pub hangs: Arc<AtomicBool>,
@@ -72,6 +75,21 @@ impl Service {
         self.called(what)?;
         Ok(Reservation { order, lines, state: ReservationState::Held, expires_at: at(77) })
     }
+}
+
+impl Service {
+    fn cart_change(&self, what: String, user: UserId, line: StockLine) -> Result<Cart, CartChangeError> {
+        self.plain(what)?;
+        match self.cart_rule.lock().clone() {
+            Some(rule) => Err(rule),
+            None => Ok(cart(user, line)),
+        }
+    }
+}
+
+fn cart(user: UserId, line: StockLine) -> Cart {
+    let (id, checkouts) = (CartId::from_bytes([2; 12]), vec![OrderId::from_bytes([5; 12])]);
+    Cart { id, user, lines: vec![line], checkouts, updated_at: at(1), version: 41 }
 }
 
 fn at(nanosecond: i32) -> Timestamp {
@@ -179,6 +197,17 @@ impl Catalogue for Service {
         self.plain(format!("offers {products:?}"))?;
         Ok(products.iter().map(|id| Offer { product: Arc::new(product(*id)), available: -1 }).collect())
     }
+
+    async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
+        self.plain(format!("search {query:?}"))?;
+        let offer = Offer { product: Arc::new(product(ProductId::from_bytes([1; 12]))), available: 3 };
+        Ok(Page { rows: vec![offer], total: u64::MAX })
+    }
+
+    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
+        self.plain("categories".to_owned())?;
+        Ok(vec![("Lighting".to_owned(), 9), (String::new(), 1)])
+    }
 }
 
 #[async_trait]
@@ -224,9 +253,19 @@ impl Inventory for Service {
 impl Carts for Service {
     async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
         self.plain(format!("cart {user}"))?;
-        let line = StockLine { product: ProductId::from_bytes([1; 12]), quantity: 999 };
-        let (id, checkouts) = (CartId::from_bytes([2; 12]), vec![OrderId::from_bytes([5; 12])]);
-        Ok(Cart { id, user, lines: vec![line], checkouts, updated_at: at(1), version: 41 })
+        Ok(cart(user, StockLine { product: ProductId::from_bytes([1; 12]), quantity: 999 }))
+    }
+
+    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.cart_change(format!("add {user} {product} {quantity}"), user, StockLine { product, quantity })
+    }
+
+    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+        self.cart_change(format!("set {user} {product} {quantity}"), user, StockLine { product, quantity })
+    }
+
+    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
+        self.cart_change(format!("remove {user} {product}"), user, StockLine { product, quantity: 1 })
     }
 
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
@@ -239,6 +278,22 @@ impl Orders for Service {
     async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError> {
         self.plain(format!("order {id}"))?;
         Ok((id != OrderId::from_bytes([0; 12])).then(|| order(id)))
+    }
+
+    async fn of_user(
+        &self,
+        user: UserId,
+        status: Option<OrderStatus>,
+        skip: u64,
+        limit: u32,
+    ) -> Result<Page<Order>, PeerError> {
+        self.plain(format!("of_user {user} {status:?} {skip} {limit}"))?;
+        Ok(Page { rows: vec![order(OrderId::from_bytes([5; 12]))], total: 41 })
+    }
+
+    async fn order_of(&self, user: UserId, id: OrderId) -> Result<Option<Order>, PeerError> {
+        self.plain(format!("order_of {user} {id}"))?;
+        Ok(Some(order(id)).filter(|order| order.user == user))
     }
 
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {

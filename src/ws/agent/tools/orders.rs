@@ -1,0 +1,77 @@
+//! Tools that tell of the shopper's own orders. Addresses and payments stay out of it.
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    Work, answer,
+    refusal::{Refused, ToolRefusal},
+    within,
+};
+use crate::domain::{
+    ids::{OrderId, ProductId},
+    order::{Order, OrderStatus},
+};
+
+/// The most orders of one answer.
+const ORDERS_MAX: u32 = 8;
+/// The most lines of an order that are told.
+const LINES_MAX: usize = 20;
+
+impl Work<'_, '_> {
+    pub(super) async fn list_orders(&mut self, status: Option<OrderStatus>) -> Refused<Json> {
+        let user = self.context.shopper.id;
+        let page = within("order", self.shop.peers.orders()?.of_user(user, status, 0, ORDERS_MAX)).await?;
+        let orders: Vec<Json> = page.rows.iter().map(brief).collect();
+        Ok(json!({ "total": page.total, "orders": orders }))
+    }
+
+    pub(super) async fn order_status(&mut self, id: Option<OrderId>) -> Refused<Json> {
+        let (user, orders) = (self.context.shopper.id, self.shop.peers.orders()?);
+        let order = match id {
+            Some(id) => within("order", orders.order_of(user, id)).await?,
+            None => within("order", orders.of_user(user, None, 0, 1)).await?.rows.pop(),
+        };
+        let order = order.ok_or_else(|| match id {
+            Some(_) => ToolRefusal::new("tool.unknown_order", "There is no such order among the shopper's."),
+            None => ToolRefusal::new("tool.no_orders", "The shopper has no orders yet."),
+        })?;
+        let products: Vec<ProductId> = order.items.iter().take(LINES_MAX).map(|item| item.product).collect();
+        self.context.known.note(&products);
+        let mut told = brief(&order);
+        let moments: Vec<Json> = order.timeline.iter().map(moment).collect();
+        told["timeline"] = json!(moments);
+        if order.status == OrderStatus::Pending {
+            told["payBefore"] = json!(order.expires_at);
+        }
+        Ok(json!({ "order": told }))
+    }
+}
+
+fn brief(order: &Order) -> Json {
+    let line = |item: &crate::domain::order::OrderItem| {
+        let tracking = item.tracking_number.as_deref().map(|number| answer::tame(number, 100));
+        json!({
+            "productId": item.product,
+            "quantity": item.quantity,
+            "price": answer::money(item.price),
+            "shipment": item.shipment,
+            "untrusted": { "title": answer::tame(&item.title, 200), "trackingNumber": tracking },
+        })
+    };
+    json!({
+        "orderId": order.id,
+        "status": order.status,
+        "placedAt": order.created_at,
+        "items": order.items.iter().take(LINES_MAX).map(line).collect::<Vec<_>>(),
+        "itemCount": order.items.len(),
+        "total": answer::money(order.total),
+    })
+}
+
+fn moment(entry: &crate::domain::order::TimelineEntry) -> Json {
+    let mut moment = json!({ "status": entry.status, "at": entry.at });
+    if let Some(reason) = &entry.reason {
+        moment["untrusted"] = json!({ "reason": answer::tame(reason, 200) });
+    }
+    moment
+}

@@ -1,0 +1,164 @@
+//! Tools that look at products.
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    PRODUCTS_MAX, Work, answer,
+    arguments::Search,
+    refusal::{Refused, gone},
+    within,
+};
+use crate::{
+    domain::ids::ProductId,
+    peers::{ListQuery, Offer, Page, PeerError},
+    ws::agent::Told,
+};
+
+/// How many products are looked at for one that is in stock, a page and pages.
+const STOCK_PAGE: usize = 40;
+const STOCK_PAGES: usize = 5;
+
+impl Work<'_, '_> {
+    pub(super) async fn search(&mut self, search: Search) -> Refused<Json> {
+        let mut query = ListQuery {
+            text: Some(search.query).filter(|text| !text.trim().is_empty()),
+            min_price: search.min_price.map(|amount| amount.minor()),
+            max_price: search.max_price.map(|amount| amount.minor()),
+            category: search.category.filter(|category| !category.trim().is_empty()),
+            sort: search.sort.map(Into::into).unwrap_or_default(),
+            skip: 0,
+            limit: PRODUCTS_MAX,
+        };
+        let in_stock = search.in_stock.unwrap_or(false);
+        let mut found = self.page(&query, in_stock).await?;
+        if found.rows.is_empty()
+            && let Some(text) = query.text.as_deref().map(singular)
+            && Some(&text) != query.text.as_ref()
+        {
+            query.text = Some(text);
+            found = self.page(&query, in_stock).await?;
+        }
+        self.show(&found.rows);
+        let products: Vec<Json> = found.rows.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
+        let mut told = json!({ "total": found.total, "products": products });
+        if found.rows.is_empty() {
+            told["note"] = json!("Nothing matches. Try fewer or other words, other prices, or another category.");
+        }
+        Ok(told)
+    }
+
+    /// The first products of a search; with `in_stock`, the first of those that can be bought.
+    async fn page(&self, query: &ListQuery, in_stock: bool) -> Result<Page<Offer>, PeerError> {
+        let catalogue = self.shop.peers.catalogue()?;
+        if !in_stock {
+            return within("product", catalogue.search(query)).await;
+        }
+        let (mut rows, mut query) = (vec![], ListQuery { limit: STOCK_PAGE, ..query.clone() });
+        let mut all_seen = false;
+        for page in 0..STOCK_PAGES {
+            query.skip = page * STOCK_PAGE;
+            let found = within("product", catalogue.search(&query)).await?;
+            rows.extend(found.rows.into_iter().filter(|offer| offer.available > 0));
+            all_seen = found.total <= u64::try_from(query.skip + STOCK_PAGE).unwrap_or(u64::MAX);
+            if all_seen || rows.len() > PRODUCTS_MAX {
+                break;
+            }
+        }
+        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        rows.truncate(PRODUCTS_MAX);
+        // Where not all were looked at, that there are more is all that is known.
+        let total = if all_seen { count } else { count.max(u64::try_from(PRODUCTS_MAX + 1).unwrap_or(u64::MAX)) };
+        Ok(Page { rows, total })
+    }
+
+    pub(super) async fn categories(&mut self) -> Refused<Json> {
+        let found = within("product", self.shop.peers.catalogue()?.categories()).await?;
+        let category = |(name, count): &(String, u64)| json!({ "products": count, "untrusted": { "category": answer::tame(name, 100) } });
+        let named = found.iter().filter(|(name, _)| !name.is_empty());
+        Ok(json!({ "categories": named.map(category).collect::<Vec<_>>() }))
+    }
+
+    pub(super) async fn get(&mut self, product: ProductId) -> Refused<Json> {
+        let offer = self.offers(&[product]).await?.pop().ok_or_else(gone)?;
+        self.spoke_of(product);
+        self.context.audience.tell(Told::Products(vec![answer::card(&offer)]));
+        Ok(json!({ "product": answer::product(&offer, answer::FULL) }))
+    }
+
+    pub(super) async fn compare(&mut self, products: &[ProductId]) -> Refused<Json> {
+        let offers = self.offers(products).await?;
+        if offers.is_empty() {
+            return Err(gone());
+        }
+        self.show(&offers);
+        let cheapest = offers.iter().min_by_key(|offer| offer.product.price.minor()).map(|offer| offer.product.id);
+        let told: Vec<Json> = offers.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
+        Ok(json!({ "products": told, "cheapestProductId": cheapest }))
+    }
+
+    /// These products as they are offered now, in the order of `products`, without those that
+    /// are gone.
+    pub(super) async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+        if products.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut offers = within("product", self.shop.peers.catalogue()?.offers(products)).await?;
+        offers.sort_by_key(|offer| products.iter().position(|product| *product == offer.product.id));
+        Ok(offers)
+    }
+
+    /// Puts products on the screen, and remembers them as the list that was shown.
+    pub(super) fn show(&mut self, offers: &[Offer]) {
+        if offers.is_empty() {
+            return;
+        }
+        let ids: Vec<ProductId> = offers.iter().map(|offer| offer.product.id).collect();
+        self.listed(&ids);
+        self.context.audience.tell(Told::Products(offers.iter().map(answer::card).collect()));
+    }
+}
+
+/// The words of `text`, each without the end of a plural: "lamps" finds "lamp".
+pub(super) fn singular(text: &str) -> String {
+    text.split_whitespace().map(singular_word).collect::<Vec<_>>().join(" ")
+}
+
+/// A word without the end of an English plural.
+pub(crate) fn singular_word(word: &str) -> String {
+    let long = word.chars().count() > 3;
+    let cut = |end: &str, instead: &str| word.strip_suffix(end).filter(|_| long).map(|stem| format!("{stem}{instead}"));
+    if word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") {
+        return word.to_owned();
+    }
+    let hissing = ["ches", "shes", "sses", "xes", "zes"].iter().any(|end| word.ends_with(end));
+    let found = if hissing { cut("es", "") } else { cut("ies", "y").or_else(|| cut("s", "")) };
+    found.unwrap_or_else(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plurals_lose_their_end_and_other_words_do_not() {
+        for (plural, one) in [
+            ("lamps", "lamp"),
+            ("brushes", "brush"),
+            ("boxes", "box"),
+            ("dresses", "dress"),
+            ("torches", "torch"),
+            ("batteries", "battery"),
+            ("glass", "glass"),
+            ("cactus", "cactus"),
+            ("bus", "bus"),
+            ("gas", "gas"),
+            ("mugs", "mug"),
+            ("cases", "case"),
+            ("é", "é"),
+            ("", ""),
+        ] {
+            assert_eq!(singular_word(plural), one, "{plural}");
+        }
+        assert_eq!(singular("brass desk lamps"), "brass desk lamp");
+    }
+}

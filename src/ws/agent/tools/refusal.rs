@@ -1,0 +1,102 @@
+//! Why a tool did not do what was asked, in sentences for models and people.
+
+use crate::{
+    domain::{cart::CartError, ids::ProductId},
+    peers::{CartChangeError, PeerError},
+};
+
+/// A tool did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ToolRefusal {
+    /// Stable, for programs: `tool.unknown`, `tool.bad_arguments`, `tool.unknown_product`, ...
+    pub code: &'static str,
+    /// A sentence that a model can go on with and a person can read.
+    pub message: String,
+}
+
+/// What a tool's part gives.
+pub(super) type Refused<T> = Result<T, ToolRefusal>;
+
+/// A service is away; nothing was done.
+const UNAVAILABLE: &str = "tool.unavailable";
+/// Whether it was done is unknown.
+const OUTCOME_UNKNOWN: &str = "tool.outcome_unknown";
+
+impl ToolRefusal {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The word for metrics.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self.code {
+            UNAVAILABLE | OUTCOME_UNKNOWN => "unavailable",
+            _ => "refused",
+        }
+    }
+}
+
+impl From<PeerError> for ToolRefusal {
+    fn from(error: PeerError) -> Self {
+        match error {
+            PeerError::Busy(_) => {
+                Self::new(UNAVAILABLE, "The shop is very busy right now; please try again in a moment.")
+            }
+            PeerError::Unavailable(service) => Self::new(
+                UNAVAILABLE,
+                format!("The shop's {service} service is away right now; please try again in a moment."),
+            ),
+            PeerError::Deadline(service) => Self::new(
+                OUTCOME_UNKNOWN,
+                format!("The shop's {service} service did not answer in time; look again before you repeat it."),
+            ),
+        }
+    }
+}
+
+impl From<CartChangeError> for ToolRefusal {
+    fn from(error: CartChangeError) -> Self {
+        match error {
+            CartChangeError::NoSuchProduct => gone(),
+            CartChangeError::Peer(error) => error.into(),
+            CartChangeError::Rule(CartError::NotInCart) => {
+                Self::new("tool.not_in_cart", "This product is not in the cart.")
+            }
+            CartChangeError::Rule(CartError::InsufficientStock { available: ..=0 }) => {
+                Self::new("tool.insufficient_stock", "This product is sold out right now.")
+            }
+            CartChangeError::Rule(CartError::InsufficientStock { available }) => {
+                Self::new("tool.insufficient_stock", format!("Only {available} of this product can be bought now."))
+            }
+            CartChangeError::Rule(CartError::QuantityTooLarge) => {
+                Self::new("tool.cart_full", "A cart has at most 999 of one product.")
+            }
+            CartChangeError::Rule(CartError::TooManyLines) => {
+                Self::new("tool.cart_full", "A cart has at most 100 different products.")
+            }
+        }
+    }
+}
+
+pub(super) fn unknown_tool(name: &str) -> ToolRefusal {
+    ToolRefusal::new("tool.unknown", format!("There is no tool {:?}.", name.chars().take(60).collect::<String>()))
+}
+
+pub(super) fn bad_arguments(tool: &str, problem: &str) -> ToolRefusal {
+    let problem: String = problem.chars().take(300).collect();
+    ToolRefusal::new("tool.bad_arguments", format!("The arguments of {tool} are not right: {problem}."))
+}
+
+pub(super) fn unknown_product(product: ProductId) -> ToolRefusal {
+    let message = format!("No tool has shown the product {product} in this conversation; search for it first.");
+    ToolRefusal::new("tool.unknown_product", message)
+}
+
+pub(super) fn gone() -> ToolRefusal {
+    ToolRefusal::new("tool.product_gone", "This product is not offered any more.")
+}
+
+pub(super) fn shopper_only() -> ToolRefusal {
+    ToolRefusal::new("tool.forbidden", "Carts and orders need a shopper's account; this one can search and compare.")
+}

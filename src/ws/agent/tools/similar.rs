@@ -1,0 +1,77 @@
+//! The tool that recommends: what is like a product, or like what is in the cart.
+//!
+//! What is alike is in the same category, shares words of the title and costs about as much. What
+//! other shoppers bought is nobody's business and is not looked at.
+
+use std::collections::HashSet;
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    Work, answer,
+    products::singular_word,
+    refusal::{Refused, gone},
+    within,
+};
+use crate::{
+    domain::{ids::ProductId, user::Role},
+    peers::{ListQuery, Offer, PeerError},
+};
+
+/// How many products are looked at.
+const LOOKED_AT: usize = 60;
+/// How many are recommended.
+const RECOMMENDED: usize = 5;
+/// The shortest word of a title that says something.
+const WORD_MIN: usize = 3;
+
+impl Work<'_, '_> {
+    pub(super) async fn recommend(&mut self, product: Option<ProductId>) -> Refused<Json> {
+        let mut not_these: Vec<ProductId> = product.into_iter().collect();
+        let (like, basis) = match product {
+            Some(id) => (Some(self.offers(&[id]).await?.pop().ok_or_else(gone)?), "similar to the product"),
+            None => {
+                let in_cart = self.in_cart().await?;
+                not_these.extend(in_cart.iter().map(|offer| offer.product.id));
+                match in_cart.into_iter().last() {
+                    Some(last) => (Some(last), "similar to what is in the cart"),
+                    None => (None, "new in the shop"),
+                }
+            }
+        };
+        let category = like.as_ref().map(|offer| offer.product.category.clone()).filter(|name| !name.is_empty());
+        let query = ListQuery { category, limit: LOOKED_AT, ..ListQuery::default() };
+        let found = within("product", self.shop.peers.catalogue()?.search(&query)).await?;
+        let mut offers: Vec<Offer> = found.rows;
+        offers.retain(|offer| offer.available > 0 && !not_these.contains(&offer.product.id));
+        if let Some(like) = &like {
+            offers.sort_by_cached_key(|offer| std::cmp::Reverse(likeness(like, offer)));
+        }
+        offers.truncate(RECOMMENDED);
+        self.show(&offers);
+        let told: Vec<Json> = offers.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
+        Ok(json!({ "basis": basis, "products": told }))
+    }
+
+    /// What a shopper has in her cart; anybody else has none.
+    async fn in_cart(&self) -> Result<Vec<Offer>, PeerError> {
+        if self.context.shopper.role != Role::User {
+            return Ok(vec![]);
+        }
+        let cart = within("cart", self.shop.peers.carts()?.cart(self.context.shopper.id)).await?;
+        let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
+        self.offers(&products).await
+    }
+}
+
+/// How much alike: words in common weigh most, then how near the prices are.
+fn likeness(one: &Offer, other: &Offer) -> (usize, i64) {
+    let common = words(&one.product.title).intersection(&words(&other.product.title)).count();
+    let (price, others) = (one.product.price.minor().max(1), other.product.price.minor());
+    (common, -(others.saturating_sub(price)).saturating_abs())
+}
+
+fn words(title: &str) -> HashSet<String> {
+    let words = title.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() >= WORD_MIN);
+    words.map(|word| singular_word(&word.to_lowercase())).collect()
+}
