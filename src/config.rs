@@ -41,9 +41,10 @@ pub use self::{
     reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{
-        AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Consume, EmailConfig, GeminiConfig, HttpConfig, ImagekitConfig,
-        LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig, PricingConfig,
-        RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig, WebhooksConfig,
+        AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Consume, EmailConfig, GeminiConfig, HttpConfig,
+        ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
+        PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
+        WebhooksConfig,
     },
     services::{Service, Services},
 };

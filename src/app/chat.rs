@@ -7,13 +7,13 @@ use secrecy::ExposeSecret;
 
 use super::services::{Parts, signed};
 use crate::{
-    config::{Config, Service},
+    config::Service,
     http::{State, mcp::Mcp},
     peers::Peers,
     store::Stores,
     ws::{
-        agent::{Assistant, CheckoutLink, Toolbox},
-        chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate},
+        agent::{Assistant, Toolbox, checkout::CheckoutLink, model, rules::RuleAssistant},
+        chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate, StoredBudget},
         engine::{Engine, EngineConfig},
         live::Live,
         socket::{SocketConfig, SocketServer},
@@ -29,7 +29,11 @@ impl Parts<'_> {
         if !self.serves(Service::AiBuddy) {
             return Ok(None);
         }
-        let assistant = assistant(self.config, peers);
+        let toolbox = self.toolbox(peers);
+        let budget = StoredBudget::new(Arc::clone(&stores.conversations), self.config.chat.tokens_per_day);
+        let rules: Arc<dyn Assistant> = Arc::new(RuleAssistant::new(toolbox.clone()));
+        let model = model::from_config(self.config, toolbox, Arc::new(budget), Arc::clone(&rules))?;
+        let assistant = model.unwrap_or(rules);
         let settings = ChatSettings {
             answer_within: self.config.chat.answer_within,
             keep: signed(self.config.chat.keep),
@@ -39,16 +43,15 @@ impl Parts<'_> {
         Ok(Some(chats.context("the assistant's threads did not start")?))
     }
 
-    /// The tools of the assistant.
-    pub(super) fn toolbox(&self, peers: &Peers) -> Toolbox {
-        let links = CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes());
-        Toolbox::new(peers.clone(), self.pricing(), links)
+    /// What an assistant can do in the shop.
+    fn toolbox(&self, peers: &Peers) -> Toolbox {
+        Toolbox::new(peers.clone(), self.pricing(), CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes()))
     }
 
-    /// The tools for outside agents, where the assistant is served.
+    /// The tools as outside agents reach them, where they are served.
     pub(super) fn mcp(&self, peers: &Peers) -> Option<Mcp> {
-        let offered = || Mcp::new(Arc::new(self.toolbox(peers)), self.config.rate_limit.enabled);
-        self.serves(Service::AiBuddy).then(offered)
+        let offer = || Mcp::new(Arc::new(self.toolbox(peers)), self.config.rate_limit.enabled);
+        self.serves(Service::AiBuddy).then(offer)
     }
 
     /// Opens the sockets of the chat.
@@ -71,9 +74,4 @@ impl Parts<'_> {
         let server = SocketServer::new(sockets).namespace("/", ChatNamespace::new(chats.clone(), Arc::new(gate), live));
         Engine::new(EngineConfig { max_payload: PAYLOAD_MAX, ..EngineConfig::default() }, server)
     }
-}
-
-/// Who answers shoppers.
-fn assistant(_config: &Config, _peers: &Peers) -> Arc<dyn Assistant> {
-    Arc::new(crate::ws::chat::Echo)
 }

@@ -129,7 +129,6 @@ impl Parts<'_> {
             orders.iter().for_each(|orders| orders.tell(live.clone()));
         }
         let chats = self.chats(&stores, &peers)?;
-        let mcp = self.mcp(&peers);
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
         let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
@@ -183,7 +182,7 @@ impl Parts<'_> {
             mailbox,
             chats,
             sockets: None,
-            mcp,
+            mcp: self.mcp(&peers),
         };
         Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours, live })
     }

@@ -3,10 +3,10 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use super::{
-    AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Config, ConfigError, Consume, EmailConfig, Environment, GeminiConfig,
-    HttpConfig, ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig,
-    PeersConfig, PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
-    WebhooksConfig,
+    AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Config, ConfigError, Consume, EmailConfig, Environment,
+    GeminiConfig, HttpConfig, ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig,
+    PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig,
+    SmtpConfig, SqliteConfig, WebhooksConfig,
     error::quoted,
     nodes,
     reader::Reader,

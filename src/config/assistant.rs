@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, Environment, error::{ConfigError, quoted}};
+use super::{
+    Config, Environment,
+    error::{ConfigError, quoted},
+};
 use crate::ws::agent::model::{ModelSettings, Provider};
 
 /// What of the time for a reply is left for tools and for who answers when the model does not.

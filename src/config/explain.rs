@@ -25,10 +25,9 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
     };
     let rates = if config.redis.url.is_some() { "Redis, or else within the process" } else { "within the process" };
     let model = config.language_model().ok().flatten();
-    let assistant =
-        model.map_or("rules, without a language model".to_owned(), |model| {
-            format!("{} of {}, or else rules", model.model, model.provider.name())
-        });
+    let assistant = model.map_or("rules, without a language model".to_owned(), |model| {
+        format!("{} of {}, or else rules", model.model, model.provider.name())
+    });
     vec![
         ("documents", here("SQLite")),
         ("events", events.into()),

@@ -107,7 +107,15 @@ fn cors(settings: &HttpSettings) -> Cors {
     origins
         .fold(Cors::default(), Cors::allowed_origin)
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(["authorization", "content-type", "idempotency-key", "x-request-id", "accept", "mcp-protocol-version", "mcp-session-id"])
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "x-request-id",
+            "accept",
+            "mcp-protocol-version",
+            "mcp-session-id",
+        ])
         .expose_headers(["x-total-count", "link", "x-request-id", "retry-after", "idempotent-replayed"])
         .supports_credentials()
         .max_age(600)

@@ -8,7 +8,7 @@ use utoipa::openapi::{Object, ObjectBuilder, schema::Type};
 
 use crate::domain::{
     inventory::ReservationState,
-    money::Currency,
+    money::{Currency, Money},
     order::{OrderStatus, Shipment},
     payment::{PaymentStatus, RefundStatus},
     user::Role,
@@ -61,4 +61,50 @@ pub fn refund_status() -> Object {
 #[must_use]
 pub fn reservation_state() -> Object {
     one_of([ReservationState::Held, ReservationState::Committed, ReservationState::Released])
+}
+
+/// Money for people: `₹1,234.00`, `₹12,34,567.50`, `$1,234,567.00`.
+#[must_use]
+pub fn money(money: Money) -> String {
+    let minor = money.minor().unsigned_abs();
+    let digits = (minor / 100).to_string();
+    let (sign, beyond_thousands) = match money.currency() {
+        // Lakhs and crores go by two digits.
+        Currency::Inr => ('₹', 2),
+        Currency::Usd => ('$', 3),
+    };
+    let (head, tail) = digits.split_at(digits.len().saturating_sub(3));
+    let mut grouped = String::new();
+    for (at, digit) in head.chars().enumerate() {
+        if at > 0 && (head.len() - at) % beyond_thousands == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if !grouped.is_empty() {
+        grouped.push(',');
+    }
+    let minus = if money.minor() < 0 { "-" } else { "" };
+    format!("{minus}{sign}{grouped}{tail}.{:02}", minor % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_written_as_its_country_does() {
+        for (minor, currency, text) in [
+            (0, Currency::Inr, "₹0.00"),
+            (5, Currency::Inr, "₹0.05"),
+            (99_900, Currency::Inr, "₹999.00"),
+            (123_400, Currency::Inr, "₹1,234.00"),
+            (12_345_650, Currency::Inr, "₹1,23,456.50"),
+            (1_234_567_800, Currency::Inr, "₹1,23,45,678.00"),
+            (123_456_700, Currency::Usd, "$1,234,567.00"),
+            (-150, Currency::Usd, "-$1.50"),
+        ] {
+            assert_eq!(money(Money::new(minor, currency)), text);
+        }
+    }
 }

@@ -20,8 +20,8 @@ const connect = async (bearer) => {
 };
 
 async function main() {
-  await assert.rejects(connect(), /token/i);
-  await assert.rejects(connect('no-such-token'), /token/i);
+  await assert.rejects(connect(), /auth\.unauthorized/);
+  await assert.rejects(connect('no-such-token'), /auth\.invalid_token/);
 
   const client = await connect(token);
   const call = async (name, args = {}) => {

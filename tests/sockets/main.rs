@@ -9,6 +9,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod chat;
 mod hostile;
 mod limits;
 mod polling;

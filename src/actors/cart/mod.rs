@@ -126,13 +126,13 @@ impl Carts {
     }
 
     async fn run(&self, user: UserId, command: Command) -> Answer {
-        let cart = self.change(user, command).await?;
+        let cart = self.command(user, command).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
         let offers = self.offers(&products).await.map_err(|error| AskError::Refused(error.into()))?;
         Ok(PricedCart { cart, offers })
     }
 
-    async fn change(&self, user: UserId, command: Command) -> Result<Cart, AskError<CartFailure>> {
+    async fn command(&self, user: UserId, command: Command) -> Result<Cart, AskError<CartFailure>> {
         let reads = matches!(command, Command::Get);
         let cart = self.actors.ask(&user, Run(command)).await?;
         if let Some(listener) = self.listener.get().filter(|_| !reads) {
@@ -155,10 +155,9 @@ impl Carts {
         }
     }
 
-    /// As [`Carts::change`], for other services.
-    async fn changed(&self, user: UserId, command: Result<Command, CartFailure>) -> Result<Cart, CartChangeError> {
+    async fn change(&self, user: UserId, command: Result<Command, CartFailure>) -> Result<Cart, CartChangeError> {
         let changed = match command {
-            Ok(command) => self.change(user, command).await,
+            Ok(command) => self.command(user, command).await,
             Err(error) => Err(AskError::Refused(error)),
         };
         changed.map_err(|error| match error {
@@ -199,19 +198,19 @@ impl peers::Carts for Carts {
     }
 
     async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
-        self.changed(user, self.adding(product, quantity).await).await
+        self.change(user, self.adding(product, quantity).await).await
     }
 
     async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
-        self.changed(user, self.setting(product, quantity).await).await
+        self.change(user, self.setting(product, quantity).await).await
     }
 
     async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
-        self.changed(user, Ok(Command::Remove { product })).await
+        self.change(user, Ok(Command::Remove { product })).await
     }
 
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         let command = Command::CheckOut { order, bought };
-        self.change(user, command).await.map(|_| ()).map_err(peer_error)
+        self.command(user, command).await.map(|_| ()).map_err(peer_error)
     }
 }

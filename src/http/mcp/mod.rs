@@ -29,8 +29,7 @@ use http_body_util::{BodyExt, Full};
 use metrics::counter;
 use moka::sync::Cache;
 use rmcp::transport::{
-    StreamableHttpServerConfig, StreamableHttpService,
-    streamable_http_server::session::never::NeverSessionManager,
+    StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::never::NeverSessionManager,
 };
 use tokio::{sync::Mutex, time::timeout};
 
@@ -116,7 +115,12 @@ impl FromRequest for BearerUser {
     )
 )]
 #[post("/mcp")]
-pub async fn post(req: HttpRequest, user: BearerUser, mut payload: BodyOf, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+pub async fn post(
+    req: HttpRequest,
+    user: BearerUser,
+    mut payload: BodyOf,
+    services: Data<Services>,
+) -> Result<HttpResponse, ApiError> {
     let (mcp, BearerUser(user)) = (services.mcp()?, user);
     check_origin(&req)?;
     if let Some(limit) = &mcp.limit {
@@ -136,7 +140,8 @@ pub async fn post(req: HttpRequest, user: BearerUser, mut payload: BodyOf, servi
         // Both were seen to: the origin above, and a page elsewhere has no Bearer token.
         .disable_allowed_hosts()
         .disable_allowed_origins();
-    let service = StreamableHttpService::new(move || Ok(agent.clone()), Arc::new(NeverSessionManager::default()), config);
+    let service =
+        StreamableHttpService::new(move || Ok(agent.clone()), Arc::new(NeverSessionManager::default()), config);
     let answered = async {
         let (head, body) = service.handle(message(&req, body)?).await.into_parts();
         let Ok(body) = body.collect().await;
@@ -173,6 +178,8 @@ fn check_origin(req: &HttpRequest) -> Result<(), ApiError> {
 /// The message as rmcp takes it. What it accepts is settled: one JSON body.
 fn message(req: &HttpRequest, body: Bytes) -> Result<http::Request<Full<Bytes>>, ApiError> {
     let mut message = http::Request::post("/mcp").header("accept", "application/json, text/event-stream");
+    // rmcp wants one; which it is was no matter for what it is told to check.
+    message = message.header("host", "localhost");
     let kind = req.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
     message = message.header("content-type", kind.unwrap_or(b"application/json"));
     let own = req.headers().iter().filter(|(name, _)| name.as_str().starts_with("mcp-"));

@@ -16,7 +16,14 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, web::Data};
+use actix_web::{
+    HttpRequest,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    web::Data,
+};
 use sha2::{Digest, Sha256};
 use utoipa_actix_web::{scope, service_config::ServiceConfig};
 
@@ -235,7 +242,23 @@ fn socket_routes(config: &mut actix_web::web::ServiceConfig, sockets: &Engine) {
     for path in ["/socket.io", "/api/socket/socket.io"] {
         config.service(sockets.resource(path));
     }
-    config.service(sockets.plain_resource("/ws/chat"));
+    // Of no protocol with errors of its own.
+    config.service(sockets.plain_resource("/ws/chat").wrap(from_fn(in_our_words)));
+}
+
+/// Gives what is refused the body that every error has.
+async fn in_our_words(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = next.call(req).await?;
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return Ok(response);
+    }
+    Err(match status {
+        StatusCode::BAD_REQUEST => ApiError::bad_request("socket.not_a_websocket", "connect with a WebSocket here"),
+        StatusCode::SERVICE_UNAVAILABLE => ApiError::unavailable("chat"),
+        status => ApiError::from_status(status, "a socket was refused"),
+    }
+    .into())
 }
 
 /// Registers the routes of the services that are there, and what other processes may call.

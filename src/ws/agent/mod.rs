@@ -9,12 +9,13 @@
 
 pub mod checkout;
 pub mod model;
+pub mod rules;
 pub mod tools;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use self::{checkout::CheckoutLink, tools::Toolbox};
+pub use self::{checkout::CheckoutLink, rules::RuleAssistant, tools::Toolbox};
 
 use crate::{
     domain::{

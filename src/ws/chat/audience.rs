@@ -55,10 +55,3 @@ impl Audience for Stage {
         }
     }
 }
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // Its session died or was told to forget.
-        self.fail(&Refusal::new("interrupted", "This answer was interrupted. Please ask again."));
-    }
-}

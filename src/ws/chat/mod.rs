@@ -13,14 +13,11 @@
 
 mod audience;
 mod budget;
-mod echo;
 mod gate;
 mod namespace;
 mod rooms;
 mod session;
 mod sweeper;
-#[cfg(test)]
-mod tests;
 mod turn;
 
 use std::{
@@ -36,7 +33,6 @@ use tokio::sync::Notify;
 
 pub use self::{
     budget::StoredBudget,
-    echo::Echo,
     gate::{Doors, Gate},
     namespace::ChatNamespace,
     sweeper::Expiry,

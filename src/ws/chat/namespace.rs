@@ -78,7 +78,6 @@ impl Namespace for ChatNamespace {
             refusal
         })?;
         let key = (user, conversation);
-        let seat = wants_live(&auth).then(|| self.live.seat(user, socket.clone()));
         gauge!("chat_sockets").increment(1.0);
         let talker = Talker {
             room: self.chats.room(key),
@@ -87,7 +86,8 @@ impl Namespace for ChatNamespace {
             caller,
             key,
             socket,
-            _seat: seat,
+            live: wants_live(&auth).then(|| Arc::clone(&self.live)),
+            seat: None,
         };
         Ok(Accepted { user: Some(user.to_hex()), handler: Box::new(talker) })
     }
@@ -101,7 +101,9 @@ struct Talker {
     key: Key,
     room: Arc<Room>,
     socket: Socket,
-    _seat: Option<Seat>,
+    /// Where it is to listen, if it wishes to.
+    live: Option<Arc<Live>>,
+    seat: Option<Seat>,
 }
 
 impl Drop for Talker {
@@ -117,6 +119,8 @@ impl SocketHandler for Talker {
     async fn connected(&mut self) {
         let _gone = self.socket.emit("conversation", json!({ "id": self.key.1 }));
         self.room.join(self.socket.clone());
+        let seat = |live: Arc<Live>| live.seat(self.caller.shopper.id, self.socket.clone());
+        self.seat = self.live.take().map(seat);
         self.gate.enter(&self.caller, self.socket.clone());
     }
 

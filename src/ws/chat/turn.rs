@@ -18,7 +18,10 @@ use crate::{
         conversation::{Conversation, Known, Line, Speaker},
     },
     store::StoreError,
-    ws::agent::{Reply, Shopper, Turn},
+    ws::{
+        agent::{Reply, Shopper, Turn},
+        socket::Refusal,
+    },
 };
 
 /// How often a write is decided anew when another one was first.
@@ -33,6 +36,13 @@ pub(super) struct Taken {
     /// When its line was said, which names it.
     pub(super) at: Timestamp,
     pub(super) stage: Arc<Stage>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // Its session died or was told to forget; after a reply this tells nothing.
+        self.stage.fail(&Refusal::new("interrupted", "This answer was interrupted. Please ask again."));
+    }
 }
 
 /// Counts a turn for as long as it lives.

@@ -78,7 +78,8 @@ async fn what_is_no_message_is_refused_in_words() {
     }
     let large = format!("\"{}\"", "x".repeat(1 << 20));
     app.mcp(&token).raw("application/json", large).send().await.expect(413);
-    let unknown = app.mcp(&token).json(&message("tools/call", json!({ "name": "place_order" }))).send().await.expect(200);
+    let unknown =
+        app.mcp(&token).json(&message("tools/call", json!({ "name": "place_order" }))).send().await.expect(200);
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
     app.shutdown().await;
 }

@@ -8,6 +8,7 @@
 mod accounts;
 mod answer;
 mod cart;
+mod chat;
 mod client;
 mod conventions;
 mod csrf;

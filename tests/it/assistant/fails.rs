@@ -82,7 +82,8 @@ async fn a_model_that_stalls_is_given_up() {
     for script in [Play::Stall(""), Play::Stall(gemini!("begun.sse")), Play::Trickle(gemini!("begun.sse"))] {
         let server = ModelServer::start([Play::Stream(gemini!("search_again.sse")), script.clone()]).await;
         let (deadline, stall) = (Duration::from_millis(1_500), Duration::from_millis(400));
-        let mut chat = Chat::with(ModelSettings { deadline, stall, ..settings(Provider::Gemini, &server.url) }, 1_000_000);
+        let mut chat =
+            Chat::with(ModelSettings { deadline, stall, ..settings(Provider::Gemini, &server.url) }, 1_000_000);
         let reply = chat.say("find a mug").await.reply.text;
         assert!(reply.contains("I lost the thread"), "{script:?}: {reply}");
         server.play([Play::Stream(gemini!("hello.sse"))]);

@@ -60,7 +60,8 @@ async fn whole_answers_do_as_well() {
         Play::Whole(200, recording!("gemini/found.json")),
     ])
     .await;
-    let settings = microbazaar::ws::agent::model::ModelSettings { stream: false, ..settings(Provider::Gemini, &server.url) };
+    let settings =
+        microbazaar::ws::agent::model::ModelSettings { stream: false, ..settings(Provider::Gemini, &server.url) };
     let mut chat = Chat::with(settings, 1_000_000);
     let seen = chat.say("find me a mug under 700").await;
     assert_eq!(seen.reply.text, FOUND);

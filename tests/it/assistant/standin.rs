@@ -156,7 +156,11 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
             });
             if body.len() >= length.unwrap_or(0) {
                 let line = head.lines().next().unwrap_or_default().to_owned();
-                return Some(Asked { line, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or_default() });
+                return Some(Asked {
+                    line,
+                    head: head.to_owned(),
+                    body: serde_json::from_str(body).unwrap_or_default(),
+                });
             }
         }
         if count == 0 {

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod carts;
+mod conversations;
 mod dashboard;
 mod inventory;
 mod mailbox;
@@ -42,6 +43,11 @@ macro_rules! conformance_suite {
             carts::{
                 a_cart_is_kept_with_its_version, a_second_cart_of_a_user_is_a_conflict,
                 of_many_writers_of_one_version_one_wins,
+            }
+            conversations::{
+                a_conversation_is_kept_with_its_version, a_user_pages_through_her_conversations,
+                a_deleted_conversation_stays_deleted, old_conversations_expire_some_at_a_time,
+                what_was_spent_adds_up_by_user_and_day,
             }
             products::{
                 a_product_is_kept_until_it_is_deleted, a_stale_product_is_a_conflict,

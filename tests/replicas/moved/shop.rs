@@ -12,12 +12,14 @@ use microbazaar::{
     config::{Config, Overrides, Sources},
     domain::{
         Timestamp,
+        conversation::{Conversation, Line, Speaker},
         event::{Envelope, Event, UserSnapshot},
-        ids::{EventId, ImageId, ProductId, UserId},
+        ids::{ConversationId, EventId, ImageId, ProductId, UserId},
         user::User,
     },
     store::{
         StoredReport, Stores,
+        conversations::day_of,
         outbox::Parked,
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -218,6 +220,7 @@ impl Shop {
             }
         }
         people.look("nobody", "/api/products?q=lamp");
+        people.look("omar", "/api/ai/conversations");
         people
     }
 
@@ -338,6 +341,16 @@ pub async fn leave_behind(folder: &Folder, people: &mut People) {
     }
     stores.payments.report_done("evt_1", "ignored").await.unwrap();
     stores.pictures.open(ImageId::generate(), ProductId::generate(), now).await.unwrap();
+    let mut talk = Conversation::new(ConversationId::generate(), omar.id, now);
+    talk.say(Line {
+        by: Speaker::User,
+        text: "a lamp, {\"$gt\": 1}".into(),
+        products: vec![ProductId::generate()],
+        at: now,
+    });
+    talk.known.note(&[ProductId::generate()]);
+    stores.conversations.save(&talk).await.unwrap();
+    stores.conversations.spend(omar.id, day_of(now), 700).await.unwrap();
     drop(stores);
     sqlite.close().unwrap();
 }

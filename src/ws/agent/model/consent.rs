@@ -13,10 +13,10 @@ use crate::domain::conversation::{Line, Speaker};
 /// Words that ask for a change.
 const WISHES: [&str; 58] = [
     "add", "adding", "put", "buy", "buying", "purchase", "take", "get", "grab", "want", "need", "order", "reorder",
-    "cart", "basket", "bag", "trolley", "remove", "delete", "drop", "clear", "empty", "change", "update", "make", "set",
-    "increase", "decrease", "reduce", "raise", "lower", "more", "less", "fewer", "another", "instead", "replace", "swap",
-    "keep", "include", "give", "throw", "pick", "choose", "select", "checkout", "pay", "double", "daal", "dal", "daalo",
-    "chahiye", "kharid", "kharidna", "hata", "hatao", "lelo", "mangta",
+    "cart", "basket", "bag", "trolley", "remove", "delete", "drop", "clear", "empty", "change", "update", "make",
+    "set", "increase", "decrease", "reduce", "raise", "lower", "more", "less", "fewer", "another", "instead",
+    "replace", "swap", "keep", "include", "give", "throw", "pick", "choose", "select", "checkout", "pay", "double",
+    "daal", "dal", "daalo", "chahiye", "kharid", "kharidna", "hata", "hatao", "lelo", "mangta",
 ];
 /// Words that say yes to a question.
 const YES: [&str; 22] = [
@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn more_than_one_piece_must_be_named() {
-        let named = |history: &[Line], text, pieces: u64| Consent::of(history, text).named(&json!({ "quantity": pieces }));
+        let named =
+            |history: &[Line], text, pieces: u64| Consent::of(history, text).named(&json!({ "quantity": pieces }));
         assert!(named(&[], "add the mug", 1) && !named(&[], "add the mug", 10));
         assert!(named(&[], "add ten mugs", 10) && named(&[], "add 2x mug", 2) && named(&[], "a dozen please", 12));
         assert!(named(&asked("Shall I add 3 of them?"), "yes please", 3));

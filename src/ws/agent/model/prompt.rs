@@ -13,7 +13,10 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     domain::conversation::{Line, Speaker},
-    ws::agent::{Turn, tools::{ToolRefusal, ToolSpec}},
+    ws::agent::{
+        Turn,
+        tools::{ToolRefusal, ToolSpec},
+    },
 };
 
 /// The most lines of a conversation that a model is given.
@@ -106,7 +109,8 @@ fn refusal(code: &str, message: &str) -> ToolResultContent {
 
 /// About how many tokens these are, for a provider that does not say.
 pub(super) fn estimate(messages: &[Message]) -> u64 {
-    let characters: usize = messages.iter().filter_map(|message| serde_json::to_string(message).ok()).map(|text| text.len()).sum();
+    let characters: usize =
+        messages.iter().filter_map(|message| serde_json::to_string(message).ok()).map(|text| text.len()).sum();
     u64::try_from(characters / 4).unwrap_or(u64::MAX)
 }
 

@@ -8,12 +8,7 @@ use rig_core::{
     DynModel,
     http_client::DynHttpClient,
     operation::Completion,
-    providers::{
-        anthropic::AnthropicConfig,
-        gemini::GeminiConfig,
-        ollama::OllamaConfig,
-        openai::wire::OpenAIConfig,
-    },
+    providers::{anthropic::AnthropicConfig, gemini::GeminiConfig, ollama::OllamaConfig, openai::wire::OpenAIConfig},
 };
 use secrecy::{ExposeSecret, SecretString};
 

@@ -123,7 +123,8 @@ fn end_of_sentence(text: &str) -> Option<usize> {
         let word = text[..*at].trim_end();
         !ends_in_marker(word) && !word.ends_with(|last: char| last.is_numeric())
     };
-    long.then(|| text.char_indices().filter(|(_, char)| *char == ' ').filter(gap).last().map(|(at, _)| at + 1)).flatten()
+    long.then(|| text.char_indices().filter(|(_, char)| *char == ' ').filter(gap).last().map(|(at, _)| at + 1))
+        .flatten()
 }
 
 fn abbreviates(before: &str) -> bool {

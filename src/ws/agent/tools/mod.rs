@@ -27,6 +27,7 @@ use metrics::{counter, histogram};
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout};
 
+pub(in crate::ws::agent) use self::products::singular_word;
 use self::{
     arguments::Ask,
     refusal::{Refused, shopper_only},

@@ -124,7 +124,7 @@ pub(super) fn singular(text: &str) -> String {
 }
 
 /// A word without the end of an English plural.
-pub(crate) fn singular_word(word: &str) -> String {
+pub(in crate::ws::agent) fn singular_word(word: &str) -> String {
     let long = word.chars().count() > 3;
     let cut = |end: &str, instead: &str| word.strip_suffix(end).filter(|_| long).map(|stem| format!("{stem}{instead}"));
     if word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") {

@@ -20,9 +20,8 @@ const SCALES: [(&str, u64); 8] = [
     ("hundred", 100),
 ];
 /// Words after which a number is a price though no sign says so.
-const PRICE_WORDS: [&str; 11] = [
-    "price", "prices", "priced", "cost", "costs", "costing", "total", "totals", "subtotal", "totalling", "payable",
-];
+const PRICE_WORDS: [&str; 11] =
+    ["price", "prices", "priced", "cost", "costs", "costing", "total", "totals", "subtotal", "totalling", "payable"];
 /// Words that may stand between them and the number.
 const FILLERS: [&str; 14] =
     ["is", "are", "at", "of", "just", "only", "about", "now", "around", "was", "you", "comes", "to", "be"];
@@ -33,9 +32,38 @@ const COUNTED: [&str; 20] = [
 ];
 /// Numbers in letters.
 const WORDS: [&str; 32] = [
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty",
-    "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "lakh", "crore", "million",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "thousand",
+    "lakh",
+    "crore",
+    "million",
 ];
 
 /// An amount in hundredths; `None` when it cannot be read exactly.
@@ -65,7 +93,8 @@ pub(super) fn amounts(text: &str) -> Vec<Amount> {
     }
     // "₹200–500", "200 to 500 rupees": both are.
     for at in 1..numbers.len() {
-        let between = text[numbers[at - 1].end..numbers[at].start].trim_matches(|char: char| !is_word(char) && !is_dash(char));
+        let between =
+            text[numbers[at - 1].end..numbers[at].start].trim_matches(|char: char| !is_word(char) && !is_dash(char));
         let range = between == "to" || (!between.is_empty() && between.chars().all(is_dash));
         if range && (numbers[at - 1].money || numbers[at].money) {
             numbers[at - 1].money = true;

@@ -16,8 +16,19 @@ use crate::domain::conversation::{Known, Line, Speaker};
 
 /// Parts of the names of fields that hold money.
 const MONEY: [&str; 13] = [
-    "amount", "price", "total", "subtotal", "cost", "tax", "shipping", "saving", "difference", "discount", "cheapest",
-    "payable", "due",
+    "amount",
+    "price",
+    "total",
+    "subtotal",
+    "cost",
+    "tax",
+    "shipping",
+    "saving",
+    "difference",
+    "discount",
+    "cheapest",
+    "payable",
+    "due",
 ];
 /// Fields whose text sellers or shoppers write.
 const FREE_TEXT: [&str; 7] = ["title", "description", "name", "category", "query", "reason", "username"];
@@ -139,7 +150,8 @@ impl Facts {
             return Some("id");
         }
         // A title may have numbers in it, even prices; what remains must be true by itself.
-        let mut named: Vec<&Product> = self.products.iter().filter(|product| product.title.len() >= TITLE_MIN).collect();
+        let mut named: Vec<&Product> =
+            self.products.iter().filter(|product| product.title.len() >= TITLE_MIN).collect();
         named.sort_by_key(|product| std::cmp::Reverse(product.title.len()));
         named.retain(|product| {
             let found = text.contains(&product.title);
@@ -148,7 +160,8 @@ impl Facts {
         });
         let told = |amount: u64| {
             let of = |product: &Product| product.amounts.contains(&amount);
-            let by_product = if named.is_empty() { self.products.iter().any(of) } else { named.iter().any(|one| of(one)) };
+            let by_product =
+                if named.is_empty() { self.products.iter().any(of) } else { named.iter().any(|one| of(one)) };
             self.amounts.contains(&amount) || by_product
         };
         if amounts::amounts(&text).into_iter().any(|amount| !amount.is_some_and(told)) {
@@ -180,9 +193,11 @@ fn ids(text: &str) -> impl Iterator<Item = &str> {
 /// Whatever a browser, or a reader, would follow.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let ends = |char: char| char.is_whitespace() || matches!(char, '(' | ')' | '[' | ']' | '<' | '>' | '"' | '`' | '*');
-    let words = text.split(ends).map(|word| word.trim_matches(|char| matches!(char, '.' | ',' | ';' | ':' | '!' | '?')));
+    let words =
+        text.split(ends).map(|word| word.trim_matches(|char| matches!(char, '.' | ',' | ';' | ':' | '!' | '?')));
     words.filter(|word| {
-        let path = word.starts_with('/') && word[1..].starts_with(|first: char| first.is_ascii_alphabetic() || first == '/');
+        let path =
+            word.starts_with('/') && word[1..].starts_with(|first: char| first.is_ascii_alphabetic() || first == '/');
         word.contains("://") || word.to_ascii_lowercase().starts_with("www.") || path
     })
 }

@@ -1,0 +1,80 @@
+//! What is said between people, rather than asked of a shop.
+
+use super::{
+    intent::{Intent, Said},
+    tokens::Token,
+};
+
+const HELLO: &[&str] =
+    &["hi", "hello", "hey", "hiya", "howdy", "yo", "namaste", "hola", "greetings", "morning", "evening", "afternoon"];
+const THANKS: &[&str] = &["thanks", "thank", "thankyou", "thx", "ty", "cheers", "dhanyavad", "appreciated"];
+const BYE: &[&str] = &["bye", "goodbye", "cya", "farewell", "goodnight"];
+const YES: &[&str] =
+    &["yes", "yeah", "yep", "yup", "sure", "ok", "okay", "haan", "absolutely", "definitely", "correct", "right"];
+const NO: &[&str] = &["no", "nope", "nah", "never", "nevermind", "none", "neither", "stop"];
+/// What may stand beside any of these without adding anything.
+const BESIDE: &[&str] = &[
+    "good", "very", "much", "so", "a", "lot", "there", "you", "to", "for", "the", "help", "buddy", "ai", "please",
+    "do", "it", "that", "is", "are", "how", "and", "day", "now", "one", "of", "them", "mind", "all", "my", "friend",
+    "great", "perfect", "nice", "awesome", "cool", "see", "later", "dear", "sir", "madam", "again", "go", "ahead",
+    "thats", "fine", "not", "i", "am", "done", "night",
+];
+
+/// What a message is that asks for nothing of the shop.
+pub(super) fn read(said: &Said) -> Option<Intent> {
+    let words: Vec<&Token> = said.tokens.iter().filter(|token| !token.is(",")).collect();
+    if words.is_empty() {
+        return Some(Intent::Unclear);
+    }
+    if asks_who(said) {
+        return Some(Intent::WhoAreYou);
+    }
+    let only = |kind: &[&str]| {
+        let of_kind = words.iter().filter(|token| token.is_any(kind)).count();
+        let plain = words.iter().all(|token| token.is_any(kind) || token.is_any(BESIDE));
+        of_kind > 0 && plain
+    };
+    let talk =
+        [(THANKS, Intent::Thanks), (BYE, Intent::Bye), (NO, Intent::No), (YES, Intent::Yes), (HELLO, Intent::Hello)];
+    let mixed = |kind: &[&str]| {
+        let all: Vec<&str> = talk.iter().flat_map(|(words, _)| words.iter().copied()).collect();
+        words.iter().any(|token| token.is_any(kind))
+            && words.iter().all(|token| token.is_any(&all) || token.is_any(BESIDE))
+    };
+    if let Some((_, intent)) = talk.iter().find(|(kind, _)| only(kind)) {
+        return Some(intent.clone());
+    }
+    if let Some((_, intent)) = talk.iter().find(|(kind, _)| mixed(kind)) {
+        return Some(intent.clone());
+    }
+    if said.says_any(&["see you", "talk to you later"]) && words.len() <= 5 {
+        return Some(Intent::Bye);
+    }
+    asks_help(said, words.len()).then_some(Intent::Help)
+}
+
+fn asks_who(said: &Said) -> bool {
+    said.says_any(&[
+        "who are you",
+        "are you a robot",
+        "are you human",
+        "are you a bot",
+        "are you real",
+        "what are you",
+        "your name",
+        "are you an ai",
+    ])
+}
+
+fn asks_help(said: &Said, words: usize) -> bool {
+    said.says_any(&[
+        "what can you do",
+        "how does this work",
+        "how do you work",
+        "how do i use",
+        "what can i ask",
+        "how can you help",
+        "can you help me",
+    ]) && words <= 8
+        || (said.has(&["help", "commands", "options", "menu"]) && words <= 3)
+}

@@ -1,0 +1,271 @@
+//! What a shopper typed, as words and numbers.
+//!
+//! **Invariant:** any text at all gives tokens, at most [`TOKENS_MAX`].
+
+/// The most words of a message that count.
+pub(super) const TOKENS_MAX: usize = 120;
+/// The largest number that is one, in hundredths: no price is higher.
+const NUMBER_MAX: i64 = 1_000_000_000_000;
+
+/// A word, a number or a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    /// In lower case, without apostrophes.
+    pub text: String,
+    /// What it counts, in hundredths.
+    pub number: Option<i64>,
+    /// Its place in a list, from 1, where it says one: `2nd`, `second`, `#2`.
+    pub place: Option<usize>,
+    /// Whether a sign of money stands with it.
+    pub money: bool,
+}
+
+impl Token {
+    fn word(text: String) -> Self {
+        let place = PLACES.iter().find(|(word, _)| *word == text).map(|(_, place)| *place);
+        Self { text, number: None, place, money: false }
+    }
+
+    pub(super) fn is(&self, word: &str) -> bool {
+        self.text == word
+    }
+
+    pub(super) fn is_any(&self, words: &[&str]) -> bool {
+        words.contains(&self.text.as_str())
+    }
+
+    /// As a whole number of things.
+    pub(super) fn count(&self) -> Option<u32> {
+        let hundredths = self.number.filter(|number| number % 100 == 0)?;
+        u32::try_from(hundredths / 100).ok()
+    }
+}
+
+const PLACES: [(&str, usize); 10] = [
+    ("first", 1),
+    ("second", 2),
+    ("third", 3),
+    ("fourth", 4),
+    ("fifth", 5),
+    ("sixth", 6),
+    ("seventh", 7),
+    ("eighth", 8),
+    ("ninth", 9),
+    ("tenth", 10),
+];
+
+/// The tokens of `text`.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let text = text.to_lowercase().replace(['\'', '\u{2019}', '`'], "").replace("/-", " ");
+    let chars: Vec<char> = text.chars().take(2_000).collect();
+    let (mut tokens, mut at) = (Vec::new(), 0);
+    while at < chars.len() && tokens.len() < TOKENS_MAX {
+        let c = chars[at];
+        if c.is_ascii_digit() {
+            let (token, used) = number(&chars[at..]);
+            let signed = tokens.last().is_some_and(|last: &Token| last.is_any(&["₹", "$"]));
+            if signed {
+                tokens.pop();
+            }
+            let hash = tokens.last().is_some_and(|last: &Token| last.is("#"));
+            if hash {
+                tokens.pop();
+            }
+            let place = if hash { token.count().and_then(|n| usize::try_from(n).ok()) } else { token.place };
+            tokens.push(Token { money: token.money || signed, place, ..token });
+            at += used;
+        } else if c.is_alphanumeric() {
+            let word: String = chars[at..].iter().take_while(|c| c.is_alphanumeric()).collect();
+            at += word.chars().count();
+            tokens.push(Token::word(word));
+        } else {
+            if "₹$<>+-–=#,;.?!&~:".contains(c) {
+                let text = match c {
+                    '&' => "and".to_owned(),
+                    ';' | '.' | '?' | '!' | ':' => ",".to_owned(),
+                    '–' => "-".to_owned(),
+                    other => other.to_string(),
+                };
+                tokens.push(Token::word(text));
+            }
+            at += 1;
+        }
+    }
+    joined(tokens)
+}
+
+/// A number with what is written onto it: `1,200.50`, `2nd`, `1.5k`, `500rs`, `2x`.
+fn number(chars: &[char]) -> (Token, usize) {
+    let (mut digits, mut at) = (String::new(), 0);
+    while let Some(c) = chars.get(at) {
+        let digit_follows = chars.get(at + 1).is_some_and(char::is_ascii_digit);
+        match c {
+            '0'..='9' => digits.push(*c),
+            ',' if digit_follows && !digits.contains('.') => {}
+            '.' if digit_follows && !digits.contains('.') => digits.push('.'),
+            _ => break,
+        }
+        at += 1;
+    }
+    let suffix: String = chars[at..].iter().take_while(|c| c.is_alphanumeric()).collect();
+    let whole: String = chars[..at].iter().collect();
+    let plain = |text: String, number, place, money| Token { text, number, place, money };
+    let value = hundredths(&digits);
+    let used = at + suffix.chars().count();
+    let token = match suffix.as_str() {
+        "" | "x" | "pcs" | "nos" => plain(whole, value, None, false),
+        "rs" | "inr" | "usd" => plain(whole, value, None, true),
+        "k" => plain(whole, value.and_then(|value| times(value, 1_000)), None, false),
+        "l" | "lakh" => plain(whole, value.and_then(|value| times(value, 100_000)), None, true),
+        "st" | "nd" | "rd" | "th" => plain(whole, None, digits.parse().ok(), false),
+        // A name such as 4k-display's "4kd" is a word.
+        _ => plain(format!("{whole}{suffix}"), None, None, false),
+    };
+    (token, used)
+}
+
+fn hundredths(digits: &str) -> Option<i64> {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole: i64 = whole.parse().ok()?;
+    let cents: i64 = format!("{:0<2}", fraction.chars().take(2).collect::<String>()).parse().ok()?;
+    times(whole, 100)?.checked_add(cents)
+}
+
+fn times(value: i64, by: i64) -> Option<i64> {
+    value.checked_mul(by).filter(|value| *value <= NUMBER_MAX)
+}
+
+/// The value of a word that counts, and whether it is one that multiplies.
+fn counted(word: &str) -> Option<i64> {
+    const SMALL: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    let small = (0..).zip(SMALL).find(|(_, name)| *name == word).map(|(value, _)| value);
+    small.or_else(|| (2..).zip(TENS).find(|(_, name)| *name == word).map(|(tens, _)| tens * 10))
+}
+
+fn multiplier(word: &str) -> Option<i64> {
+    match word {
+        "hundred" => Some(100),
+        "thousand" | "grand" => Some(1_000),
+        "lakh" | "lakhs" | "lac" | "lacs" => Some(100_000),
+        "dozen" => Some(12),
+        "couple" => Some(2),
+        _ => None,
+    }
+}
+
+/// Joins the words of one number: `two thousand five hundred`, `5 hundred`, `a dozen`.
+fn joined(tokens: Vec<Token>) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let start = at;
+        let (mut total, mut part, mut any) = (0_i64, 0_i64, false);
+        while let Some(token) = tokens.get(at) {
+            let follows = |words: &[&str]| tokens.get(at + 1).is_some_and(|next| next.is_any(words));
+            if let Some(value) = counted(&token.text) {
+                // "one" alone is a number only where it does not mean a thing: "the second one".
+                let tens = part % 100 >= 20 && part % 10 == 0 && value < 10;
+                if any && part % 100 != 0 && !tens {
+                    break;
+                }
+                part = part.saturating_add(value);
+            } else if let Some(by) = multiplier(&token.text).filter(|_| any || token.is_any(&["dozen"])) {
+                part = part.max(1).saturating_mul(by);
+                if by >= 1_000 {
+                    total = total.saturating_add(part);
+                    part = 0;
+                }
+            } else if token.is("a") && !any && follows(&["hundred", "thousand", "lakh", "dozen", "couple"]) {
+                part = 1;
+            } else if let Some(number) = token.number.filter(|n| !any && n % 100 == 0 && by_word(tokens.get(at + 1))) {
+                part = number / 100;
+            } else {
+                break;
+            }
+            any = true;
+            at += 1;
+        }
+        let value = total.saturating_add(part).checked_mul(100).filter(|value| *value <= NUMBER_MAX);
+        match value {
+            Some(value) if any => {
+                let text = tokens[start..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
+                let money = tokens[start..at].iter().any(|token| token.money);
+                out.push(Token { text, number: Some(value), place: None, money });
+            }
+            _ => {
+                at = start + 1;
+                out.push(tokens[start].clone());
+            }
+        }
+    }
+    out
+}
+
+fn by_word(token: Option<&Token>) -> bool {
+    token.is_some_and(|token| multiplier(&token.text).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(text: &str) -> Vec<i64> {
+        tokens(text).iter().filter_map(|token| token.number).collect()
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        for (text, hundredths) in [
+            ("₹1,200.50", 120_050),
+            ("rs 500", 50_000),
+            ("500rs", 50_000),
+            ("1.5k", 150_000),
+            ("2 thousand", 200_000),
+            ("two thousand five hundred", 250_000),
+            ("five hundred", 50_000),
+            ("twenty five", 2_500),
+            ("a dozen", 1_200),
+            ("dozen", 1_200),
+            ("a couple", 200),
+            ("two", 200),
+            ("3x", 300),
+            ("2 lakh", 20_000_000),
+            ("500/-", 50_000),
+        ] {
+            assert_eq!(numbers(text), [hundredths], "{text}");
+        }
+        assert_eq!(numbers("two hundred and three"), [20_000, 300]);
+        assert_eq!(numbers("no number, 99999999999999999999 either"), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn places_are_no_counts() {
+        for text in ["#2", "2nd", "second"] {
+            assert_eq!(tokens(text)[0].place, Some(2), "{text}");
+        }
+        assert_eq!(tokens("x200")[0].text, "x200");
+        assert!(tokens("$5")[0].money);
+    }
+}

@@ -1,0 +1,166 @@
+//! The chat: over sockets as the stock client speaks, and what is kept of it.
+
+use std::process::{Command, Stdio};
+
+use microbazaar::{
+    domain::{Timestamp, ids::UserId, user::Role},
+    http::tokens::Tokens,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{TestApp, id, is_moment, issue, text, tokens};
+
+impl TestApp {
+    /// Runs a scenario of `tests/programs/chat-client.cjs`; returns what it found out, or `None` where
+    /// there is no client.
+    async fn chat(&self, scenario: &str, context: &Value) -> Option<Value> {
+        if std::env::var_os("NODE_PATH").is_none() {
+            eprintln!("left out: NODE_PATH names no folder with socket.io-client");
+            return None;
+        }
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/chat-client.cjs");
+        let mut node = Command::new("node");
+        node.args([script, &self.base, scenario, &context.to_string()]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        // It ends by itself when it takes too long.
+        let ended = tokio::task::spawn_blocking(move || node.output()).await.unwrap().unwrap();
+        assert!(ended.status.success(), "{scenario} failed, see above");
+        Some(serde_json::from_slice(&ended.stdout).unwrap_or_default())
+    }
+
+    /// Runs a scenario in a shop that is ended after it.
+    async fn chats(self, scenario: &str, context: Value) {
+        self.chat(scenario, &context).await;
+        self.shutdown().await;
+    }
+}
+
+#[actix_web::test]
+async fn a_client_comes_in_by_each_way_and_is_refused_in_words() {
+    let app = TestApp::spawn().await;
+    let foreign = Tokens::new(b"another secret of thirty-two bytes");
+    let foreign = foreign.issue(UserId::generate(), Role::User, Timestamp::now()).unwrap().0;
+    let context = json!({"token": app.stranger().token, "foreign": foreign, "service": app.service_token()});
+    app.chats("ways", context).await;
+}
+
+#[actix_web::test]
+async fn what_is_no_message_gets_an_error_and_the_connection_stays() {
+    let app = TestApp::spawn().await;
+    let token = app.stranger().token;
+    app.chats("shapeless", json!({ "token": token })).await;
+}
+
+#[actix_web::test]
+async fn sockets_of_a_conversation_hear_the_same_and_others_nothing() {
+    let app = TestApp::spawn().await;
+    let context = json!({"token": app.stranger().token, "other": app.stranger().token});
+    app.chats("share", context).await;
+}
+
+#[actix_web::test]
+async fn a_logout_ends_the_sockets_of_its_token_at_once() {
+    let app = TestApp::spawn().await;
+    let user = app.user("asha").await;
+    let second = issue(user.id.parse().unwrap(), Role::User);
+    app.chats("logout", json!({"token": user.token, "second": second})).await;
+}
+
+#[actix_web::test]
+async fn a_token_that_is_over_ends_its_sockets() {
+    let app = TestApp::spawn().await;
+    let almost_a_day = jiff::SignedDuration::from_secs(24 * 60 * 60 - 4);
+    let made = Timestamp::now() - almost_a_day;
+    let (token, _) = tokens().issue(UserId::generate(), Role::User, made).unwrap();
+    app.chats("expiry", json!({ "token": token })).await;
+}
+
+#[actix_web::test]
+async fn three_hundred_chat_at_once() {
+    let app = TestApp::spawn().await;
+    let all: Vec<String> = (0..300).map(|_| app.stranger().token).collect();
+    app.chats("crowd", json!({ "tokens": all })).await;
+}
+
+#[actix_web::test]
+async fn a_user_may_have_many_sockets() {
+    let app = TestApp::spawn().await;
+    let token = app.stranger().token;
+    app.chats("many", json!({ "token": token })).await;
+}
+
+#[actix_web::test]
+async fn a_plain_websocket_carries_the_same() {
+    let app = TestApp::spawn().await;
+    let token = app.stranger().token;
+    app.chats("plain", json!({ "token": token })).await;
+}
+
+#[actix_web::test]
+async fn a_page_that_asks_for_it_hears_of_its_cart_and_orders() {
+    let app = TestApp::spawn().await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let product = app.product(&mira, "Lamp", 99.5, 20).await;
+    let context = json!({"token": asha.token, "other": app.stranger().token, "product": product});
+    app.chats("live", context).await;
+}
+
+#[actix_web::test]
+async fn a_conversation_is_kept_over_a_restart_and_its_users_to_read_and_to_delete() {
+    let app = TestApp::spawn().await;
+    let (asha, other) = (app.stranger(), app.stranger());
+    let empty = app.get("/api/ai/conversations").token(&asha.token).send().await;
+    assert_eq!((empty.expect(200), empty.header("x-total-count")), (json!([]), Some("0")));
+    let Some(found) = app.chat("remember", &json!({"token": asha.token})).await else { return app.shutdown().await };
+    let app = app.restart().await;
+    app.chat("again", &json!({"token": asha.token, "id": found["id"]})).await;
+
+    let list = app.get("/api/ai/conversations").token(&asha.token).send().await;
+    let rows = list.expect(200);
+    assert_eq!(list.header("x-total-count"), Some("1"));
+    assert!(list.header("link").is_some_and(|link| link.contains("rel=\"first\"")));
+    assert_eq!((id(&rows[0]), &rows[0]["title"]), (text(&found["id"]), &json!("hello there")));
+    assert!(is_moment(&rows[0]["createdAt"]) && is_moment(&rows[0]["updatedAt"]));
+    let path = format!("/api/ai/conversations/{}", text(&found["id"]));
+    let whole = app.get(&path).token(&asha.token).send().await.expect(200);
+    let messages = whole["messages"].as_array().unwrap();
+    let said: Vec<(&str, &str)> =
+        messages.iter().map(|m| (m["role"].as_str().unwrap(), m["text"].as_str().unwrap())).collect();
+    assert_eq!(said.len(), 4);
+    assert_eq!((said[0], said[1].0), (("user", "hello there"), "assistant"));
+    assert_eq!((said[2], said[3].0), (("user", "hello again"), "assistant"));
+    assert!(messages.iter().all(|message| is_moment(&message["at"]) && message["products"].is_array()), "{whole}");
+    assert!(text(&rows[0]["lastMessage"]).starts_with(&said[3].1.chars().take(10).collect::<String>()));
+
+    for method in [Method::GET, Method::DELETE] {
+        app.call(method.clone(), &path).send().await.expect(401);
+        app.call(method.clone(), &path).token(&other.token).send().await.expect(403);
+        app.call(method.clone(), "/api/ai/conversations/665f1f77bcf86cd799439011")
+            .token(&asha.token)
+            .send()
+            .await
+            .expect(404);
+        app.call(method, "/api/ai/conversations/x").token(&asha.token).send().await.expect(400);
+    }
+    app.get("/api/ai/conversations?limit=0").token(&asha.token).send().await.expect(400);
+    assert_eq!(app.delete(&path).token(&asha.token).send().await.status, 204);
+    app.delete(&path).token(&asha.token).send().await.expect(404);
+    assert_eq!(app.get("/api/ai/conversations").token(&asha.token).send().await.expect(200), json!([]));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn beside_the_sockets_paths_every_error_has_its_body() {
+    let app = TestApp::spawn().await;
+    for path in ["/socket.io/other", "/api/socket/socket.io/other", "/ws/other", "/ws/chat/", "/api/ai/other"] {
+        app.get(path).send().await.expect(404);
+    }
+    for path in ["/ws/chat", "/ws/chat?token=x"] {
+        assert_eq!(app.get(path).send().await.expect(400)["code"], "socket.not_a_websocket");
+        app.post(path).json(&json!({})).send().await.expect(400);
+    }
+    let refused = app.put("/api/ai/conversations").send().await;
+    refused.expect(405);
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+    app.shutdown().await;
+}
