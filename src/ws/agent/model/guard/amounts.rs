@@ -117,7 +117,7 @@ pub(super) fn stocks(text: &str) -> Vec<Amount> {
             .fold(right, |right, word| bare_start(right.strip_prefix(word).unwrap_or(right)));
         let left = bare_end(&text[..number.start]);
         ["left", "in stock", "available", "remaining"].iter().any(|words| right.starts_with(words))
-            || ["stock:", "stock of", "stock is"].iter().any(|words| left.ends_with(words))
+            || ["stock", "stock of", "stock is"].iter().any(|words| left.ends_with(words))
     };
     numbers(text).iter().filter(|number| told(number)).map(|number| number.hundredths).collect()
 }
@@ -224,9 +224,12 @@ fn priced(left: &str) -> bool {
 /// Whether an amount is written in letters, as "five hundred rupees".
 fn in_letters(text: &str) -> bool {
     let words: Vec<&str> = text.split(|char: char| !is_word(char)).filter(|word| !word.is_empty()).collect();
-    words.windows(2).any(|pair| {
-        let money = |word: &str| MARKERS.contains(&word);
-        (WORDS.contains(&pair[0]) && money(pair[1])) || (money(pair[0]) && WORDS.contains(&pair[1]))
+    let money = |word: &str| MARKERS.contains(&word);
+    let digits = |at: usize| words.get(at).is_some_and(|word| word.starts_with(char::is_numeric));
+    words.windows(2).enumerate().any(|(at, pair)| {
+        // "2 lakh rupees" is read as a number.
+        let scaled = at > 0 && digits(at - 1);
+        (WORDS.contains(&pair[0]) && money(pair[1]) && !scaled) || (money(pair[0]) && WORDS.contains(&pair[1]))
     })
 }
 
