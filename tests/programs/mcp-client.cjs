@@ -55,7 +55,7 @@ async function main() {
   assert.equal(added.isError, false);
   await again.close();
   assert.ok((await call('add_to_cart', { productId: foreign, quantity: 1 })).isError, 'still not told');
-  assert.equal((await call('view_cart')).totalQuantity, 2);
+  assert.equal((await call('view_cart')).cart.totalQuantity, 2);
   const checkout = await call('prepare_checkout');
   assert.ok(JSON.stringify(checkout).includes('/checkout?'), JSON.stringify(checkout));
 
