@@ -253,12 +253,13 @@ async fn in_our_words(req: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
     if !status.is_client_error() && !status.is_server_error() {
         return Ok(response);
     }
-    Err(match status {
+    let error = match status {
         StatusCode::BAD_REQUEST => ApiError::bad_request("socket.not_a_websocket", "connect with a WebSocket here"),
         StatusCode::SERVICE_UNAVAILABLE => ApiError::unavailable("chat"),
         status => ApiError::from_status(status, "a socket was refused"),
-    }
-    .into())
+    };
+    // An error here would go past the edge.
+    Ok(ServiceResponse::from_err(error, response.into_parts().0))
 }
 
 /// Registers the routes of the services that are there, and what other processes may call.
