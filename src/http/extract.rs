@@ -113,7 +113,11 @@ pub fn read_body(
     }
 }
 
-fn is_json(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Whether a body is said to be JSON, and as it is.
+///
+/// # Errors
+/// 415 unless it is.
+pub(super) fn is_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let refused = || ApiError::UnsupportedMedia("the body must be application/json".into());
     let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
     let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -10,6 +10,7 @@
 mod api;
 mod api_document;
 mod assistant;
+mod buddy;
 mod conformance;
 mod hostile;
 mod imagekit;

@@ -17,7 +17,7 @@ const HEADING: &str = "## From registration to a confirmed order";
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Ends a process and removes its folder, however the test ends.
-struct Running {
+pub struct Running {
     child: Child,
     folder: Option<PathBuf>,
 }
@@ -32,8 +32,15 @@ impl Drop for Running {
     }
 }
 
+impl Running {
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_deref().expect("a server has a folder")
+    }
+}
+
 /// What `read` yields, waited for on a thread of its own.
-fn in_time<T: Send + 'static>(what: &str, read: impl FnOnce() -> T + Send + 'static) -> T {
+pub fn in_time<T: Send + 'static>(what: &str, read: impl FnOnce() -> T + Send + 'static) -> T {
     let (told, answer) = mpsc::channel();
     thread::spawn(move || told.send(read()));
     answer.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("{what} took too long"))
@@ -48,8 +55,9 @@ fn walk() -> String {
 }
 
 /// A server on a free port, and its address.
-fn serve() -> (Running, String) {
-    let folder = std::env::temp_dir().join(format!("microbazaar-readme-{}", std::process::id()));
+pub fn serve() -> (Running, String) {
+    let folder =
+        std::env::temp_dir().join(format!("microbazaar-readme-{}", microbazaar::domain::ids::UserId::generate()));
     fs::create_dir_all(&folder).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_microbazaar"))
         .args(["serve", "--port", "0", "--data-dir"])

@@ -38,7 +38,7 @@ use super::{
     auth::{AuthUser, TokenSource, state, token_of},
     csrf,
     error::{ApiError, ErrorBody},
-    extract::{BODY_MAX, read_body},
+    extract::{BODY_MAX, is_json, read_body},
     routes::Services,
 };
 use crate::{
@@ -126,6 +126,7 @@ pub async fn post(
     if let Some(limit) = &mcp.limit {
         limit.admit(user.id).map_err(|retry_after| ApiError::TooManyRequests { retry_after })?;
     }
+    is_json(req.headers())?;
     let body = read_body(&req, &mut payload.0, BODY_MAX).await?;
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
         return Err(ApiError::Malformed(format!("the body is not valid JSON: {error}")));
@@ -178,8 +179,9 @@ fn check_origin(req: &HttpRequest) -> Result<(), ApiError> {
 /// The message as rmcp takes it. What it accepts is settled: one JSON body.
 fn message(req: &HttpRequest, body: Bytes) -> Result<http::Request<Full<Bytes>>, ApiError> {
     let mut message = http::Request::post("/mcp").header("accept", "application/json, text/event-stream");
-    let kind = req.headers().get(CONTENT_TYPE).map(|kind| kind.as_bytes());
-    message = message.header("content-type", kind.unwrap_or(b"application/json"));
+    // rmcp wants one; which it is was no matter for what it is told to check.
+    message = message.header("host", "localhost");
+    message = message.header("content-type", "application/json");
     let own = req.headers().iter().filter(|(name, _)| name.as_str().starts_with("mcp-"));
     for (name, value) in own {
         message = message.header(name.as_str(), value.as_bytes());
@@ -201,7 +203,6 @@ fn response(head: &http::response::Parts, body: Bytes) -> Result<HttpResponse, A
     }
     let why = String::from_utf8_lossy(&body).chars().take(300).collect::<String>();
     Err(match status {
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::UnsupportedMedia("the body must be application/json".into()),
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge("a body is at most 1 MiB".into()),
         status if status.is_server_error() => ApiError::Internal(format!("the MCP server answered {status}: {why}")),
         _ => ApiError::Malformed(format!("this is no message of the Model Context Protocol: {why}")),

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use metrics::counter;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -64,8 +63,6 @@ impl ServerHandler for Agent {
         let mut known = self.known.lock().await;
         let context = ToolContext { shopper: self.shopper, known: &mut known, audience: &() };
         let answer = self.tools.call(spec.name, arguments, context).await;
-        let outcome = answer.as_ref().map_or_else(|refusal| refusal.code, |_| "ok");
-        counter!("mcp_calls_total", "tool" => spec.name, "outcome" => outcome).increment(1);
         Ok(match answer {
             Ok(answer @ Json::Object(_)) => CallToolResult::structured(answer),
             Ok(answer) => CallToolResult::structured(json!({ "result": answer })),

@@ -17,6 +17,7 @@ mod imagekit;
 mod inventory;
 mod late_money;
 mod mailbox;
+mod mcp;
 mod openapi;
 mod operations;
 mod orders;

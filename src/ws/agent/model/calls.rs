@@ -122,8 +122,6 @@ impl Calls {
             Ok(answer) => answer,
             Err(_) => Err(refusal("tool.late", "the shop took too long; look whether it was done")),
         };
-        let outcome = answer.as_ref().map_or_else(|refusal| refusal.code, |_| "ok");
-        counter!("assistant_model_calls_total", "tool" => spec.name, "outcome" => outcome).increment(1);
         self.has_read |= spec.reads_only && answer.is_ok();
         if !spec.reads_only && answer.is_ok() {
             // What was read before may have changed.
@@ -138,7 +136,7 @@ impl Calls {
             (false, _) => "the shopper did not ask for this change in her message; ask her first",
             (true, false) => "the shopper did not name this quantity; ask her how many, or take one",
         };
-        counter!("assistant_refusals_total", "code" => "tool.not_asked").increment(1);
+        counter!("agent_not_asked_total").increment(1);
         Err(refusal("tool.not_asked", problem))
     }
 }

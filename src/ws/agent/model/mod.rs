@@ -90,7 +90,7 @@ impl ModelAssistant {
 
     /// What is told, or who answers instead, when the model got no further.
     async fn make_good(&self, failure: Failure, turn: &mut Turn<'_>, progress: &mut Progress<'_>) {
-        counter!("assistant_failures_total", "kind" => failure.kind()).increment(1);
+        counter!("agent_failures_total", "kind" => failure.kind()).increment(1);
         let provider = self.settings.provider.name();
         tracing::warn!(failure = failure.kind(), provider, "a turn with the language model failed");
         let began = progress.began();
@@ -98,7 +98,7 @@ impl ModelAssistant {
             progress.speech.add(failure.words(began));
             return;
         }
-        counter!("assistant_fallbacks_total", "kind" => failure.kind()).increment(1);
+        counter!("agent_fallbacks_total", "kind" => failure.kind()).increment(1);
         let Turn { shopper, text, history, audience, .. } = *turn;
         let instead = Turn { shopper, text, history, known: turn.known, audience };
         let reply = self.fallback.answer(instead).await;

@@ -62,7 +62,7 @@ impl<'a> Speech<'a> {
             }
         } else if let Some(doubt) = facts.doubt(sentence) {
             self.withheld += 1;
-            metrics::counter!("assistant_withheld_total", "what" => doubt).increment(1);
+            metrics::counter!("agent_withheld_total", "what" => doubt).increment(1);
             tracing::debug!(what = doubt, "a sentence was withheld: no tool told what it tells");
         } else {
             self.say(sentence);

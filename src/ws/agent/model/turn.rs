@@ -126,7 +126,7 @@ impl ModelAssistant {
             let last = round == ROUNDS_MAX;
             let answer = self.round(turn, &messages, last, patience, progress, &facts).await?;
             if answer.calls.is_empty() {
-                counter!("assistant_rounds_total").increment(u64::from(round));
+                counter!("agent_rounds_total").increment(u64::from(round));
                 progress.speech.own_up();
                 return Ok(());
             }
@@ -146,7 +146,7 @@ impl ModelAssistant {
                 break;
             }
         }
-        counter!("assistant_rounds_total").increment(u64::from(ROUNDS_MAX));
+        counter!("agent_rounds_total").increment(u64::from(ROUNDS_MAX));
         Err(Failure::Loop)
     }
 
@@ -176,7 +176,7 @@ impl ModelAssistant {
             let answer = answer::ask(&self.model, request, self.settings.stream, patience, &mut hear).await;
             self.account(turn, messages, &answer, progress).await;
             let outcome = answer.outcome.map_or("ok", Failure::kind);
-            histogram!("assistant_model_seconds", "outcome" => outcome).record(started.elapsed().as_secs_f64());
+            histogram!("agent_model_seconds", "outcome" => outcome).record(started.elapsed().as_secs_f64());
             match answer.outcome {
                 None => {
                     if answer.cut && answer.calls.is_empty() {
@@ -198,7 +198,7 @@ impl ModelAssistant {
                         return Err(failure);
                     }
                     progress.retried = true;
-                    counter!("assistant_retries_total", "failure" => failure.kind()).increment(1);
+                    counter!("agent_retries_total", "failure" => failure.kind()).increment(1);
                     tokio::time::sleep(BREATHER).await;
                 }
             }
@@ -228,8 +228,8 @@ impl ModelAssistant {
         };
         progress.usage.input_tokens += input;
         progress.usage.output_tokens += output;
-        counter!("assistant_tokens_total", "direction" => "in").increment(input);
-        counter!("assistant_tokens_total", "direction" => "out").increment(output);
+        counter!("agent_tokens_total", "direction" => "in").increment(input);
+        counter!("agent_tokens_total", "direction" => "out").increment(output);
         if input + output > 0 {
             self.budget.spend(turn.shopper.id, input + output).await;
         }

@@ -90,9 +90,10 @@ impl Facts {
     fn walk(&mut self, value: &Json, field: &str, product: Option<usize>) {
         match value {
             Json::Object(fields) => {
-                let title = ["title", "name"].iter().find_map(|name| fields.get(*name)?.as_str());
-                let product = title.map_or(product, |title| Some(self.product(title)));
-                for (name, value) in fields {
+                let untrusted = fields.get("untrusted");
+                let titled = [Some(value), untrusted].into_iter().flatten().find_map(|of| of.get("title")?.as_str());
+                let product = titled.map_or(product, |title| Some(self.product(title)));
+                for (name, value) in fields.iter().filter(|(name, _)| *name != "untrusted") {
                     // The amount within `price` is a price.
                     let field = if MONEY.contains(&name.as_str()) && is_money(field) { field } else { name.as_str() };
                     self.walk(value, field, product);
