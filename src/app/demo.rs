@@ -188,7 +188,7 @@ async fn with_pictures(
 
 fn draw(at: usize, good: &Good) -> Result<Vec<Bytes>> {
     let mut files = vec![Bytes::from(picture::draw(good, Side::Front)?)];
-    if at % SECOND_PICTURE == 0 {
+    if at.is_multiple_of(SECOND_PICTURE) {
         files.push(Bytes::from(picture::draw(good, Side::Near)?));
     }
     Ok(files)

@@ -20,11 +20,6 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
     if demo {
         demo::allow(config)?;
     }
-    for service in [Service::Web] {
-        if config.services != Services::All && serves(service) {
-            tracing::warn!(service = service.name(), "this build has nothing to serve for this service yet");
-        }
-    }
     actix_rt::System::new().block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened to")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened to")?;

@@ -110,6 +110,13 @@ impl Parts<'_> {
         self.config.services.serve(service)
     }
 
+    /// Whether this process runs a service: one that it serves, or one that its pages ask. Such a
+    /// one works on the shared documents as a replica does, and nobody else can call it here.
+    fn runs(&self, service: Service) -> bool {
+        let asked_by_pages = !matches!(service, Service::AiBuddy | Service::Notification);
+        self.serves(service) || (asked_by_pages && self.serves(Service::Web))
+    }
+
     /// Starts the services of this process, and finds the others that they call.
     pub(super) fn services(&self, data_dir: &Path) -> Result<Started> {
         let (config, runtime) = (self.config, self.runtime);
@@ -121,7 +128,7 @@ impl Parts<'_> {
         let inventory = self.inventory(&stores, inventory::waking(snapshots.clone(), self.wake.clone()));
         let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
         let carts = self
-            .serves(Service::Cart)
+            .runs(Service::Cart)
             .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
         let live = Arc::new(Live::default());
@@ -131,7 +138,7 @@ impl Parts<'_> {
         }
         let chats = self.chats(&stores, &peers)?;
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
-        let dashboard = self.serves(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
+        let dashboard = self.runs(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
 
         let exposed = Exposed {
             accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
@@ -142,6 +149,7 @@ impl Parts<'_> {
             payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
         };
         exposed.fill(&peers);
+        let exposed = self.served_alone(exposed);
         let neighbours = nodes::connect(config, self.tokens(), &peers)?;
         let webhooks = match self.serves(Service::Notification) {
             true => Some(self.webhooks(&stores, &peers)?),
@@ -168,13 +176,12 @@ impl Parts<'_> {
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
         let office = Some(Office::new(&stores, config.rabbit.url.clone()));
-        let serves_stock = inventory.is_some();
         let inventory = peers.shared_inventory();
         let services = Services {
             accounts,
             catalogue,
             inventory,
-            serves_stock,
+            served: self.config.services.clone(),
             carts,
             orders,
             payments,
@@ -190,8 +197,20 @@ impl Parts<'_> {
         Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours, live })
     }
 
+    /// What other processes may call: not what only the pages ask.
+    fn served_alone(&self, all: Exposed) -> Exposed {
+        Exposed {
+            accounts: all.accounts.filter(|_| self.serves(Service::Auth)),
+            catalogue: all.catalogue.filter(|_| self.serves(Service::Product)),
+            inventory: all.inventory.filter(|_| self.serves(Service::Inventory)),
+            carts: all.carts.filter(|_| self.serves(Service::Cart)),
+            orders: all.orders.filter(|_| self.serves(Service::Order)),
+            payments: all.payments.filter(|_| self.serves(Service::Payment)),
+        }
+    }
+
     fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
-        if !self.serves(Service::Auth) {
+        if !self.runs(Service::Auth) {
             return Ok(None);
         }
         let passwords = Passwords::start(self.config.passwords.hashers());
@@ -202,7 +221,7 @@ impl Parts<'_> {
     fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {
         let window = signed(self.config.order.payment_window);
         let start = || Inventory::start(self.runtime, Arc::clone(&stores.stock), listener, window);
-        self.serves(Service::Inventory).then(start)
+        self.runs(Service::Inventory).then(start)
     }
 
     fn catalogue(
@@ -212,7 +231,7 @@ impl Parts<'_> {
         snapshots: Arc<Snapshots>,
         data_dir: &Path,
     ) -> Result<Option<Catalogue>> {
-        if !self.serves(Service::Product) {
+        if !self.runs(Service::Product) {
             return Ok(None);
         }
         let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
@@ -251,12 +270,12 @@ impl Parts<'_> {
     fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
         let settings = OrderSettings { pricing: self.pricing(), window: signed(self.config.order.payment_window) };
         let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
-        self.serves(Service::Order).then(start)
+        self.runs(Service::Order).then(start)
     }
 
     /// Payments, by Razorpay where its key is given and else in the sandbox.
     fn payments(&self, stores: &Stores, peers: &Peers) -> Result<Taking> {
-        if !self.serves(Service::Payment) {
+        if !self.runs(Service::Payment) {
             return Ok(Taking::default());
         }
         let (gateway, taking) = gateway(self.config, self.secrets, stores)?;

@@ -63,9 +63,10 @@ impl Service {
 }
 
 /// Which services a process serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Services {
     /// Every one.
+    #[default]
     All,
     /// These.
     Some(Vec<Service>),

@@ -37,6 +37,7 @@ use crate::{
         accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, order_saga::Orders, payment::Payments,
         seller_dashboard::SellerDashboard, webhook::Webhooks,
     },
+    config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
     peers::Inventory,
     store::MailboxStore,
@@ -51,10 +52,10 @@ pub struct Services {
     pub accounts: Option<Accounts>,
     /// Products.
     pub catalogue: Option<Catalogue>,
-    /// Stock, here or elsewhere; see `serves_stock`.
+    /// Stock, here or elsewhere.
     pub inventory: Option<Arc<dyn Inventory>>,
-    /// Whether the stock is this process's own.
-    pub serves_stock: bool,
+    /// Which ones others may call here; the rest is there for the pages.
+    pub served: Served,
     /// Carts.
     pub carts: Option<Carts>,
     /// Orders.
@@ -135,21 +136,24 @@ pub fn configure(config: &mut ServiceConfig) {
 /// Registers the routes of one service.
 type Routes = fn(&mut ServiceConfig);
 
-/// Registers the routes of the services that are there.
+/// Registers the routes of the services that are served here.
 fn configure_some(config: &mut ServiceConfig, services: &Services) {
-    let of: [(bool, Routes); 10] = [
-        (services.accounts.is_some(), auth_routes),
-        (services.catalogue.is_some(), product_routes),
-        (services.serves_stock, inventory_routes),
-        (services.carts.is_some(), cart_routes),
-        (services.orders.is_some(), order_routes),
-        (services.dashboard.is_some(), seller_routes),
-        (services.webhooks.is_some(), notification_routes),
-        (services.payments.is_some(), payment_routes),
-        (services.chats.is_some(), chat_routes),
-        (services.mcp.is_some(), mcp_routes),
+    let of: [(Service, Routes); 10] = [
+        (Service::Auth, auth_routes),
+        (Service::Product, product_routes),
+        (Service::Inventory, inventory_routes),
+        (Service::Cart, cart_routes),
+        (Service::Order, order_routes),
+        (Service::SellerDashboard, seller_routes),
+        (Service::Notification, notification_routes),
+        (Service::Payment, payment_routes),
+        (Service::AiBuddy, chat_routes),
+        (Service::AiBuddy, mcp_routes),
     ];
-    of.iter().filter(|(there, _)| *there).for_each(|(_, routes)| routes(config));
+    of.iter().filter(|(service, _)| services.served.serve(*service)).for_each(|(_, routes)| routes(config));
+    if services.served.serve(Service::Web) && !services.served.serve(Service::Product) {
+        config.service(media::get);
+    }
 }
 
 fn auth_routes(config: &mut ServiceConfig) {

@@ -93,10 +93,11 @@ impl Gate {
     }
 
     async fn check_alive(&self, caller: &Caller) -> Result<(), Refusal> {
-        let dead = match self.dead.standing(&caller.jti) {
+        let user = caller.shopper.id.to_hex();
+        let dead = match self.dead.standing_of(&caller.jti, &user) {
             Standing::Dead => true,
             Standing::Alive => false,
-            Standing::Unknown => self.dead.is_dead(&caller.jti, caller.exp).await.map_err(|error| {
+            Standing::Unknown => self.dead.is_dead_of(&caller.jti, caller.exp, &user).await.map_err(|error| {
                 tracing::warn!(%error, "whether a socket's token is dead is not known");
                 Refusal::new("unavailable", "The server is busy")
             })?,

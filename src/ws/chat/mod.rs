@@ -175,7 +175,12 @@ impl Chats {
                 Some(_) => Some(id),
             },
         };
-        Ok(known.unwrap_or_else(ConversationId::generate))
+        Ok(known.unwrap_or_else(|| match wish {
+            // The first one of a user has her own id, so that her sockets meet in it, on whichever
+            // node, before anything is said.
+            Wish::Newest => ConversationId::from_bytes(user.bytes()),
+            Wish::New | Wish::This(_) => ConversationId::generate(),
+        }))
     }
 
     /// The sockets of a conversation.

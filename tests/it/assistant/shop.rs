@@ -141,7 +141,7 @@ pub struct Seen {
 impl Seen {
     pub fn deltas(&self) -> Vec<&str> {
         let delta = |told| match told {
-            &Told::Delta(ref delta) => Some(delta.as_str()),
+            Told::Delta(delta) => Some(delta.as_str()),
             _ => None,
         };
         self.told.iter().filter_map(delta).collect()

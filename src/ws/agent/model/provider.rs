@@ -20,7 +20,7 @@ use crate::integrations::http_client;
 pub enum Provider {
     /// Google Gemini.
     Gemini,
-    /// OpenAI, or a server that speaks its chat completions.
+    /// `OpenAI`, or a server that speaks its chat completions.
     OpenAi,
     /// Anthropic.
     Anthropic,

@@ -123,8 +123,7 @@ fn end_of_sentence(text: &str) -> Option<usize> {
         let word = text[..*at].trim_end();
         !ends_in_marker(word) && !word.ends_with(|last: char| last.is_numeric())
     };
-    long.then(|| text.char_indices().filter(|(_, char)| *char == ' ').filter(gap).last().map(|(at, _)| at + 1))
-        .flatten()
+    long.then(|| text.char_indices().filter(|(_, char)| *char == ' ').rfind(gap).map(|(at, _)| at + 1)).flatten()
 }
 
 fn abbreviates(before: &str) -> bool {
@@ -170,7 +169,7 @@ mod tests {
     fn a_sentence_without_end_is_cut_at_a_space_between_words() {
         let endless = "word ".repeat(200);
         let parts = parts(&endless);
-        assert!(parts.len() >= 1 && parts[..parts.len() - 1].iter().all(|part| part.ends_with(' ')));
+        assert!(!parts.is_empty() && parts[..parts.len() - 1].iter().all(|part| part.ends_with(' ')));
         let price = format!("{} ₹ 499", "x".repeat(700));
         assert_eq!(end_of_sentence(&price), Some(701), "not between the sign and the number");
     }

@@ -92,6 +92,7 @@ impl HttpClientExt for Transport {
         std::future::ready(Err(Error::instance(NoForms)))
     }
 
+    #[expect(clippy::result_large_err, reason = "the error is rig's own")]
     fn send_streaming<T>(&self, request: Request<T>) -> impl Future<Output = Result<StreamingResponse>> + WasmCompatSend
     where
         T: Into<Bytes> + WasmCompatSend,
