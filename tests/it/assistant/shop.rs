@@ -140,11 +140,11 @@ pub struct Seen {
 
 impl Seen {
     pub fn deltas(&self) -> Vec<&str> {
-        let delta = |told| match told {
+        let delta = self.told.iter().filter_map(|told| match told {
             Told::Delta(delta) => Some(delta.as_str()),
             _ => None,
-        };
-        self.told.iter().filter_map(delta).collect()
+        });
+        delta.collect()
     }
 }
 
