@@ -29,7 +29,7 @@ export async function startShop(settings = {}, { demo = true, data } = {}) {
     child.stdout.on('data', (piece) => {
       text += piece;
       const at = /is ready at (http:\S+)/.exec(text);
-      const filled = !demo || /demo: log in as|demo: the shop has products/.test(text);
+      const filled = !demo || /demo: *admin |demo: the shop has products/.test(text);
       if (at && filled) resolve(at[1]);
       if (at && filled) clearTimeout(timer);
     });
