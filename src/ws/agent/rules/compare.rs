@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{
     act::{Act, Done},
     goods::{self, Goods},
+    intent::{Wanted, Wish},
     pick::Found,
     refer::Refer,
     speech::{self, Spoken},
@@ -16,6 +17,14 @@ const COMPARED_MAX: usize = 6;
 
 impl Act<'_> {
     pub(super) async fn details(&mut self, refer: &Refer) -> Done<Spoken> {
+        let of_all = match refer {
+            Refer::Cheapest(words) if words.is_empty() => Some(Wish::Cheapest),
+            Refer::Dearest(words) if words.is_empty() => Some(Wish::Dearest),
+            _ => None,
+        };
+        if let Some(wish) = of_all.filter(|_| self.known.listed.is_empty()) {
+            return self.find(Wanted { wish, ..Wanted::default() }).await;
+        }
         let found = match self.resolve(refer).await? {
             Found::These(found) => found,
             Found::Which(choices) => return Ok(self.ask_which(&choices).await),
@@ -49,6 +58,8 @@ impl Act<'_> {
         for refer in refers {
             match self.resolve(refer).await? {
                 Found::These(found) => chosen.extend(found),
+                // "compare kettles" means all of them.
+                Found::Which(choices) if refers.len() == 1 => chosen.extend(choices),
                 Found::Which(choices) => return Ok(self.ask_which(&choices).await),
                 Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
                 Found::Unsaid => {}

@@ -149,7 +149,7 @@ fn other_wishes_are_understood() {
         ("how much is the second one?", Intent::Details(Refer::Places(vec![2]))),
         ("is it in stock?", Intent::Details(Refer::It)),
         ("tell me more", Intent::Details(Refer::It)),
-        ("show me something similar", Intent::Recommend(Refer::It)),
+        ("show me something similar", Intent::Recommend(Refer::Nothing)),
         ("what is similar to the brass desk lamp", Intent::Recommend(named("brass desk lamp"))),
         ("recommend something", Intent::Recommend(Refer::Nothing)),
         ("what do you sell?", Intent::Categories),
