@@ -16,6 +16,7 @@ mod saga;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::sync::Arc;
 
@@ -29,11 +30,12 @@ use self::{
     place::Desk,
     saga::SagaContext,
     sweeper::OrderSweeper,
+    together::Together,
 };
 use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
 use crate::{
     domain::{
-        ids::{OrderId, UserId},
+        ids::{OrderId, ProductId, UserId},
         inventory::Shortage,
         order::{Order, OrderError, OrderPayment, OrderStatus, Pricing, RefundNote},
         user::PostalAddress,
@@ -100,6 +102,7 @@ pub struct Orders {
     sagas: Keyed<OrderId, OrderSaga>,
     store: Arc<dyn OrderStore>,
     desk: Arc<Desk>,
+    together: Arc<Together>,
 }
 
 type Answer = Result<Order, AskError<OrderFailure>>;
@@ -112,7 +115,7 @@ impl Orders {
         let sagas =
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
         let desk = Arc::new(Desk::new(context, settings));
-        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk };
+        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk, together: Arc::default() };
         runtime.supervise("order_sweeper", Limits::default(), move || {
             OrderSweeper::new(Arc::clone(&store), sagas.clone())
         });
@@ -219,6 +222,12 @@ impl peers::Orders for Orders {
         limit: u32,
     ) -> Result<Page<Order>, PeerError> {
         let found = self.store.of_user(user, status, skip, limit).await;
+        found.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
+    }
+
+    async fn bought_with(&self, product: ProductId, limit: u32) -> Result<Vec<ProductId>, PeerError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let found = self.together.with(&*self.store, product, limit).await;
         found.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
     }
 

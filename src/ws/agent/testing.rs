@@ -250,6 +250,11 @@ impl peers::Orders for TestShop {
         Ok(Page { rows, total })
     }
 
+    async fn bought_with(&self, product: ProductId, _: u32) -> Result<Vec<ProductId>, PeerError> {
+        self.asked("bought with".into())?;
+        Ok(if product == id("Enamel tea kettle") { vec![id("Stoneware mug, set of four"), product] } else { vec![] })
+    }
+
     async fn settle(&self, _: OrderId, _: OrderPayment) -> Result<Settlement, PeerError> {
         panic!("no tool moves money");
     }

@@ -1,6 +1,6 @@
 //! Telling of products: details, comparisons and what is similar.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     act::{Act, Done},
@@ -137,7 +137,10 @@ impl Act<'_> {
             let what = like.map_or_else(|| "that".to_owned(), |goods| goods.title);
             return Ok(Spoken::of(format!("I have nothing else like {what} in stock right now.")));
         }
+        let mut rows = answer.get("products").and_then(Json::as_array).into_iter().flatten();
+        let together = rows.any(|row| row.get("boughtTogether") == Some(&json!(true)));
         let intro = match (&like, answer.get("basis").and_then(|basis| basis.as_str())) {
+            (Some(like), _) if together => format!("Others bought with {}, or like it:", like.title),
             (Some(like), _) => format!("If you like {}, look at these:", like.title),
             (None, Some("similar to what is in the cart")) => "These go with what is in your cart:".to_owned(),
             (None, _) => "These are new in the shop:".to_owned(),
