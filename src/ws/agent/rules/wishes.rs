@@ -60,8 +60,9 @@ pub(super) fn of_products(said: &Said) -> Option<Intent> {
     if better && refer.points() && limits.is_none() && !sorted {
         return Some(Intent::Details(refer));
     }
-    let asked = !sorted && said.says_any(&["how much", "price of", "in stock", "how many"])
-        || !sorted && said.has(&["left", "available", "cost", "costs", "price"]);
+    let asked = !sorted
+        && (said.says_any(&["how much", "price of", "in stock", "how many"])
+            || said.has(&["left", "available", "cost", "costs", "price"]));
     let shown = said.has(&["show", "see", "open", "what", "whats", "view", "about"]);
     if (told && refer != Refer::Nothing)
         || ((asked || shown) && refer.points() && limits.is_none() && !listing(said, &refer))
