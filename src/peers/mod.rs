@@ -173,6 +173,10 @@ pub trait Orders: Send + Sync {
     async fn order_of(&self, user: UserId, id: OrderId) -> Result<Option<Order>, PeerError> {
         Ok(self.order(id).await?.filter(|order| order.user == user))
     }
+    /// What is bought together with a product, what most buyers chose first.
+    async fn bought_with(&self, _product: ProductId, _limit: u32) -> Result<Vec<ProductId>, PeerError> {
+        Err(PeerError::Unavailable("order"))
+    }
     /// Applies captured money to an order; the same payment again gives the same answer.
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError>;
     /// Lets the order's timeline show a refund, once.

@@ -110,6 +110,8 @@ pub const ORDER: Call = Call::of("order", "order");
 pub const ORDERS_OF_USER: Call = Call::of("order", "of-user");
 /// [`super::Orders::order_of`].
 pub const ORDER_OF: Call = Call::of("order", "order-of");
+/// [`super::Orders::bought_with`].
+pub const BOUGHT_WITH: Call = Call::of("order", "bought-with");
 /// [`super::Orders::settle`]: the same payment again gets the same answer.
 pub const SETTLE: Call = Call::of("order", "settle").calls_further();
 /// [`super::Orders::note_refund`], once for each refund.
@@ -204,6 +206,15 @@ pub struct OfUsersOrders {
     pub status: Option<OrderStatus>,
     /// How many to leave out.
     pub skip: u64,
+    /// How many to give.
+    pub limit: u32,
+}
+
+/// A call about what goes with a product.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OfCompanions {
+    /// Which product.
+    pub product: ProductId,
     /// How many to give.
     pub limit: u32,
 }

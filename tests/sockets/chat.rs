@@ -220,9 +220,11 @@ async fn messages_are_answered_in_their_order_and_a_bounded_number_waits() {
     let user = UserId::generate();
     let (mut one, mut two) = (server.join(user, json!({})).await, server.join(user, json!({})).await);
     let conversation = one.conversation().await;
-    assert_ne!(conversation, two.conversation().await, "nothing was said yet that both could be in");
+    assert_eq!(conversation, two.conversation().await, "a user's sockets meet before anything is said");
     one.say("first").await;
     assert_eq!(one.turn().await.2, "first after 0 (false)");
+    assert_eq!(two.turn().await.2, "first after 0 (false)");
+    drop(two);
     let mut two = server.join(user, json!({})).await;
     assert_eq!(two.conversation().await, conversation, "the newest one");
 

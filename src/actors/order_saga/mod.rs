@@ -16,6 +16,7 @@ mod saga;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::sync::Arc;
 
@@ -29,12 +30,13 @@ use self::{
     place::Desk,
     saga::{Listener, SagaContext},
     sweeper::OrderSweeper,
+    together::Together,
 };
 use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
 use crate::{
     domain::{
         Timestamp,
-        ids::{OrderId, UserId},
+        ids::{OrderId, ProductId, UserId},
         inventory::Shortage,
         order::{Order, OrderError, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Totals},
         user::PostalAddress,
@@ -108,6 +110,7 @@ pub struct Orders {
     store: Arc<dyn OrderStore>,
     desk: Arc<Desk>,
     listener: Listener,
+    together: Arc<Together>,
 }
 
 type Answer = Result<Order, AskError<OrderFailure>>;
@@ -121,7 +124,8 @@ impl Orders {
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
         let listener = context.listener();
         let desk = Arc::new(Desk::new(context, settings));
-        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk, listener };
+        let together = Arc::default();
+        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk, listener, together };
         runtime.supervise("order_sweeper", Limits::default(), move || {
             OrderSweeper::new(Arc::clone(&store), sagas.clone())
         });
@@ -259,6 +263,12 @@ impl peers::Orders for Orders {
         limit: u32,
     ) -> Result<Page<Order>, PeerError> {
         let found = self.store.of_user(user, status, skip, limit).await;
+        found.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
+    }
+
+    async fn bought_with(&self, product: ProductId, limit: u32) -> Result<Vec<ProductId>, PeerError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let found = self.together.with(&*self.store, product, limit).await;
         found.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
     }
 

@@ -108,6 +108,9 @@ fn orders(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = answer(scope, wire::ORDER_OF, orders, |orders, ask: wire::OfUsersOrder| async move {
         orders.order_of(ask.user, ask.order).await
     });
+    let scope = answer(scope, wire::BOUGHT_WITH, orders, |orders, ask: wire::OfCompanions| async move {
+        orders.bought_with(ask.product, ask.limit).await
+    });
     let scope = answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
         orders.settle(ask.order, ask.payment).await
     });

@@ -187,6 +187,10 @@ impl Orders for HttpPeer {
         self.plain(wire::ORDER_OF, &wire::OfUsersOrder { user, order }).await
     }
 
+    async fn bought_with(&self, product: ProductId, limit: u32) -> Result<Vec<ProductId>, PeerError> {
+        self.plain(wire::BOUGHT_WITH, &wire::OfCompanions { product, limit }).await
+    }
+
     async fn settle(&self, order: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.plain(wire::SETTLE, &wire::Settle { order, payment }).await
     }

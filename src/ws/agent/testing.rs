@@ -1,29 +1,26 @@
 //! A small shop for tests of the tools and the rules: a real search index, carts by the real
 //! rules, and a note of everything that was asked.
 
+mod talk;
+
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use parking_lot::Mutex;
-use serde_json::Value as Json;
 
-use super::{
-    Assistant, Audience, CheckoutLink, RuleAssistant, Shopper, Told, Toolbox, Turn,
-    tools::{ToolContext, ToolRefusal},
-};
+pub(super) use self::talk::Talk;
+use super::{CheckoutLink, Toolbox};
 use crate::{
     actors::catalogue::index::SearchIndex,
     domain::{
         Timestamp,
         cart::Cart,
-        conversation::{Known, Line, Speaker},
         ids::{CartId, OrderId, ProductId, UserId},
         inventory::StockLine,
         money::{Currency, Money},
         order::{NewOrder, Order, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Shipment},
         product::Product,
-        user::Role,
     },
     peers::{self, CartChangeError, ListQuery, Offer, Page, PeerError, Peers, Settlement},
     store::products::ProductChange,
@@ -253,71 +250,16 @@ impl peers::Orders for TestShop {
         Ok(Page { rows, total })
     }
 
+    async fn bought_with(&self, product: ProductId, _: u32) -> Result<Vec<ProductId>, PeerError> {
+        self.asked("bought with".into())?;
+        Ok(if product == id("Enamel tea kettle") { vec![id("Stoneware mug, set of four"), product] } else { vec![] })
+    }
+
     async fn settle(&self, _: OrderId, _: OrderPayment) -> Result<Settlement, PeerError> {
         panic!("no tool moves money");
     }
 
     async fn note_refund(&self, _: OrderId, _: RefundNote) -> Result<(), PeerError> {
         panic!("no tool moves money");
-    }
-}
-
-/// Keeps what a turn told.
-#[derive(Default)]
-pub(super) struct Heard(pub Mutex<Vec<Told>>);
-
-impl Audience for Heard {
-    fn tell(&self, told: Told) {
-        self.0.lock().push(told);
-    }
-}
-
-/// A conversation of one shopper.
-pub(super) struct Talk {
-    pub shop: Arc<TestShop>,
-    pub shopper: Shopper,
-    pub known: Known,
-    pub history: Vec<Line>,
-    pub heard: Heard,
-}
-
-impl Talk {
-    pub(super) fn new(shop: &Arc<TestShop>) -> Self {
-        let shopper = Shopper { id: UserId::generate(), role: Role::User };
-        Self { shop: Arc::clone(shop), shopper, known: Known::default(), history: vec![], heard: Heard::default() }
-    }
-
-    /// Calls a tool.
-    pub(super) async fn call(&mut self, tool: &str, arguments: Json) -> Result<Json, ToolRefusal> {
-        let context = ToolContext { shopper: self.shopper, known: &mut self.known, audience: &self.heard };
-        self.shop.tools().call(tool, arguments, context).await
-    }
-
-    /// Says something; gives the rules' reply.
-    pub(super) async fn say(&mut self, text: &str) -> String {
-        let assistant = RuleAssistant::new(self.shop.tools());
-        self.heard.0.lock().clear();
-        let turn =
-            Turn { shopper: self.shopper, text, history: &self.history, known: &mut self.known, audience: &self.heard };
-        let reply = assistant.answer(turn).await;
-        let deltas: String = self
-            .heard
-            .0
-            .lock()
-            .iter()
-            .filter_map(|told| match told {
-                Told::Delta(piece) => Some(piece.clone()),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(deltas, reply.text, "the deltas are the reply");
-        let line = |by, text: &str, products| Line { by, text: text.to_owned(), products, at: Timestamp::UNIX_EPOCH };
-        self.history.push(line(Speaker::User, text, vec![]));
-        self.history.push(line(Speaker::Assistant, &reply.text, reply.products));
-        reply.text
-    }
-
-    pub(super) fn cart(&self) -> Vec<(String, u32)> {
-        self.shop.cart_of(self.shopper.id)
     }
 }

@@ -84,6 +84,16 @@ pub fn write<'a>(products: impl IntoIterator<Item = &'a Snapshot>) -> Result<Vec
     out.into_inner().map_err(|error| ApiError::Internal(error.to_string()))
 }
 
+/// The line that a record begins in. The reader's own count is one short where lines end with a
+/// carriage return as well: it puts the record before the line feed.
+fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let at = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0);
+    let (before, after) = bytes.split_at(at.min(bytes.len()));
+    let skipped = after.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let ends = before.iter().chain(skipped).filter(|byte| **byte == b'\n').count();
+    u64::try_from(ends).map_or(u64::MAX, |ends| ends.saturating_add(1))
+}
+
 /// Reads a file; what is wrong with a row is told with it.
 ///
 /// # Errors
@@ -98,12 +108,8 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Row>, Unreadable> {
         place(name).ok_or(Unreadable::NoColumn(name))?;
     }
     let mut rows = vec![];
-    for (number, record) in (2..).zip(file.records()) {
-        let line = |record: Option<&csv::StringRecord>| {
-            record.and_then(csv::StringRecord::position).map_or(number, csv::Position::line)
-        };
-        let record =
-            record.map_err(|error| Unreadable::NotCsv(error.position().map_or(number, csv::Position::line)))?;
+    for record in file.records() {
+        let record = record.map_err(|error| Unreadable::NotCsv(line(bytes, error.position())))?;
         if rows.len() == ROWS_MAX {
             return Err(Unreadable::TooMany);
         }
@@ -121,7 +127,12 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Row>, Unreadable> {
                 }
             },
         };
-        rows.push(Row { line: line(Some(&record)), title: cell("title").chars().take(80).collect(), id, fields });
+        rows.push(Row {
+            line: line(bytes, record.position()),
+            title: cell("title").chars().take(80).collect(),
+            id,
+            fields,
+        });
     }
     if rows.is_empty() { Err(Unreadable::Empty) } else { Ok(rows) }
 }

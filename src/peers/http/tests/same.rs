@@ -56,6 +56,7 @@ where
         format!("{:?}", Carts::remove(service, user, product).await),
         format!("{:?}", service.of_user(user, Some(OrderStatus::Shipped), 7, 20).await),
         format!("{:?}", service.of_user(nobody, None, 0, 1).await),
+        format!("{:?}", service.bought_with(product, 5).await),
         format!("{:?}", service.order_of(user, order).await),
         format!("{:?}", service.order_of(nobody, order).await),
         format!("{:?}", service.offers(&[product, nothing]).await),

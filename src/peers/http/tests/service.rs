@@ -296,6 +296,11 @@ impl Orders for Service {
         Ok(Some(order(id)).filter(|order| order.user == user))
     }
 
+    async fn bought_with(&self, product: ProductId, limit: u32) -> Result<Vec<ProductId>, PeerError> {
+        self.plain(format!("bought_with {product} {limit}"))?;
+        Ok(vec![product, ProductId::from_bytes([0; 12])])
+    }
+
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.plain(format!("settle {id} {payment:?}"))?;
         Ok(if payment.payment_id == "pay_1" { Settlement::Kept } else { Settlement::GiveBack })

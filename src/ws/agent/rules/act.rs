@@ -83,6 +83,13 @@ impl<'a> Act<'a> {
                 "I cannot cancel, return or refund orders from here. Open the order under /orders: you can cancel it there \
                  until it is shipped, and its money comes back by itself.",
             )),
+            Intent::AboutShop => Ok(Spoken::of(
+                "I only know the shop's products, your cart and your orders. Tax and shipping are in the summary that you get \
+                 with “check out”, before you confirm anything.",
+            )),
+            Intent::More => Ok(Spoken::of(
+                "Those were the best matches that I have. Another word or a price limit will show you others.",
+            )),
             talk => Ok(Spoken::of(self.talk(&talk))),
         }
     }

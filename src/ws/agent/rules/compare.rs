@@ -1,10 +1,11 @@
 //! Telling of products: details, comparisons and what is similar.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     act::{Act, Done},
     goods::{self, Goods},
+    intent::{Wanted, Wish},
     pick::Found,
     refer::Refer,
     speech::{self, Spoken},
@@ -16,6 +17,14 @@ const COMPARED_MAX: usize = 6;
 
 impl Act<'_> {
     pub(super) async fn details(&mut self, refer: &Refer) -> Done<Spoken> {
+        let of_all = match refer {
+            Refer::Cheapest(words) if words.is_empty() => Some(Wish::Cheapest),
+            Refer::Dearest(words) if words.is_empty() => Some(Wish::Dearest),
+            _ => None,
+        };
+        if let Some(wish) = of_all.filter(|_| self.known.listed.is_empty()) {
+            return self.find(Wanted { wish, ..Wanted::default() }).await;
+        }
         let found = match self.resolve(refer).await? {
             Found::These(found) => found,
             Found::Which(choices) => return Ok(self.ask_which(&choices).await),
@@ -49,6 +58,8 @@ impl Act<'_> {
         for refer in refers {
             match self.resolve(refer).await? {
                 Found::These(found) => chosen.extend(found),
+                // "compare kettles" means all of them.
+                Found::Which(choices) if refers.len() == 1 => chosen.extend(choices),
                 Found::Which(choices) => return Ok(self.ask_which(&choices).await),
                 Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
                 Found::Unsaid => {}
@@ -126,7 +137,10 @@ impl Act<'_> {
             let what = like.map_or_else(|| "that".to_owned(), |goods| goods.title);
             return Ok(Spoken::of(format!("I have nothing else like {what} in stock right now.")));
         }
+        let mut rows = answer.get("products").and_then(Json::as_array).into_iter().flatten();
+        let together = rows.any(|row| row.get("boughtTogether") == Some(&json!(true)));
         let intro = match (&like, answer.get("basis").and_then(|basis| basis.as_str())) {
+            (Some(like), _) if together => format!("Others bought with {}, or like it:", like.title),
             (Some(like), _) => format!("If you like {}, look at these:", like.title),
             (None, Some("similar to what is in the cart")) => "These go with what is in your cart:".to_owned(),
             (None, _) => "These are new in the shop:".to_owned(),

@@ -8,12 +8,14 @@
 //! stock and order in a reply comes from a tool's answer.
 
 mod act;
+mod asks;
 mod cart;
 mod compare;
 mod finding;
 mod follow;
 mod goods;
 mod intent;
+mod numbers;
 mod orders;
 mod pick;
 mod price;
@@ -21,10 +23,12 @@ mod quantity;
 mod refer;
 mod small_talk;
 mod speech;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod vocabulary;
+mod wishes;
 
 use std::time::Duration;
 

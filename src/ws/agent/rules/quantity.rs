@@ -19,14 +19,18 @@ pub(super) struct Item {
 /// What is to be added, of what follows the verb.
 pub(super) fn items(tokens: &[Token]) -> Vec<Item> {
     let tokens = trimmed(tokens);
-    let parts = split(&tokens);
     // "salt and pepper mill" is one thing, "the kettle and two mugs" are two.
     let apart = |part: &[Token]| {
         let opens = part.first().is_some_and(|token| token.is_any(&["the", "a", "an", "that", "this", "it", "both"]));
         opens || part.first().is_some_and(|token| token.count().is_some() || token.place.is_some())
     };
-    let several = parts.len() > 1 && parts[1..].iter().all(|part| apart(part));
-    let parts = if several { parts } else { vec![tokens.clone()] };
+    let mut parts: Vec<Vec<Token>> = vec![];
+    for part in split(&tokens) {
+        match parts.last_mut().filter(|_| !apart(&part)) {
+            Some(before) => before.extend(part),
+            None => parts.push(part),
+        }
+    }
     let mut items: Vec<Item> = parts.iter().map(|part| item(part)).collect();
     // "add the first and second": places of one wish have one quantity.
     if let Some(first) = items.first().and_then(|item| item.quantity)
@@ -63,7 +67,7 @@ fn trimmed(tokens: &[Token]) -> Vec<Token> {
 }
 
 fn item(tokens: &[Token]) -> Item {
-    let counted = |token: &Token| token.count().filter(|count| *count >= 1);
+    let counted = |token: &Token| token.count().filter(|count| *count >= 1 && token.place.is_none());
     let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| token.is_any(words));
     // x3, x 3, quantity 3, 3 pieces
     for (at, token) in tokens.iter().enumerate() {
@@ -139,15 +143,22 @@ pub(super) fn change(said: &Said) -> Option<(Refer, Quantity)> {
         let rest: Vec<Token> = rest.into_iter().filter(|token| token.count() != Some(count)).collect();
         return Some((it_or(&rest), if up { Quantity::More(count) } else { Quantity::Less(count) }));
     }
-    let made = said.has(&["make", "change", "set", "update", "quantity", "qty"]) || up || down;
-    let instead = said.has(&["instead"]) || (said.has(&["only", "just"]) && is(0, &["only", "just"]));
+    // "a set of four" sets nothing.
+    let set = (0..tokens.len()).any(|at| is(at, &["set"]) && !is(at + 1, &["of"]));
+    let made = set || said.has(&["make", "change", "update", "quantity", "qty"]) || up || down;
+    let bare =
+        || super::vocabulary::content(&drop(tokens, &["instead"])).iter().all(|word| word.parse::<u32>().is_ok());
+    let instead = said.has(&["instead"])
+        || (said.has(&["only", "just"]) && said.tokens.iter().any(|t| t.count().is_some()) && bare());
     if !made && !instead {
         return None;
     }
     // "change the kettle to two", "make it 3", "i want 3 instead"
-    let at = (0..tokens.len())
-        .rev()
-        .find(|at| count_at(*at).is_some() && !is(at.wrapping_sub(1), &["second", "first", "third", "that", "this"]))?;
+    // In "the second one" the one is none.
+    let thing = |at: usize| {
+        is(at, &["one"]) && at > 0 && (tokens[at - 1].place.is_some() || is(at - 1, &["that", "this", "the"]))
+    };
+    let at = (0..tokens.len()).rev().find(|at| count_at(*at).is_some() && !thing(*at))?;
     let rest: Vec<Token> = tokens[..at].iter().chain(&tokens[at + 1..]).cloned().collect();
     let rest = drop(
         &rest,

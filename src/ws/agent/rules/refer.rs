@@ -78,7 +78,7 @@ impl Refer {
             if has(&["both"]) {
                 return Self::FirstOf(2);
             }
-            if has(&["all", "these", "those", "them", "everything"]) {
+            if has(&["all", "these", "those", "them", "everything", "each"]) {
                 return Self::All;
             }
             if has(&["it", "this", "that", "same", "one"]) {

@@ -47,6 +47,9 @@ pub(super) fn read(said: &Said) -> Option<Intent> {
     if let Some((_, intent)) = talk.iter().find(|(kind, _)| mixed(kind)) {
         return Some(intent.clone());
     }
+    if said.says_any(&["how are you", "how is it going", "hows it going", "whats up"]) && words.len() <= 6 {
+        return Some(Intent::Hello);
+    }
     if said.says_any(&["see you", "talk to you later"]) && words.len() <= 5 {
         return Some(Intent::Bye);
     }

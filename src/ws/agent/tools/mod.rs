@@ -98,7 +98,7 @@ impl Toolbox {
             Ok(ask) => Work { shop: &self.shop, context: &mut context }.run(ask).await,
             Err(refusal) => Err(refusal),
         };
-        let outcome = done.as_ref().map_or_else(refusal::ToolRefusal::outcome, |_| "done");
+        let outcome = done.as_ref().map_or_else(ToolRefusal::outcome, |_| "done");
         counter!("agent_tool_calls_total", "tool" => tool, "outcome" => outcome).increment(1);
         histogram!("agent_tool_duration_seconds", "tool" => tool).record(started.elapsed());
         let code = done.as_ref().err().map(|refusal| refusal.code);

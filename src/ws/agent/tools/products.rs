@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::ids::ProductId,
     peers::{ListQuery, Offer, Page, PeerError},
+    views::money::Amount,
     ws::agent::Told,
 };
 
@@ -22,8 +23,8 @@ impl Work<'_, '_> {
     pub(super) async fn search(&mut self, search: Search) -> Refused<Json> {
         let mut query = ListQuery {
             text: Some(search.query).filter(|text| !text.trim().is_empty()),
-            min_price: search.min_price.map(crate::views::money::Amount::minor),
-            max_price: search.max_price.map(crate::views::money::Amount::minor),
+            min_price: search.min_price.map(Amount::minor),
+            max_price: search.max_price.map(Amount::minor),
             category: search.category.filter(|category| !category.trim().is_empty()),
             sort: search.sort.map(Into::into).unwrap_or_default(),
             skip: 0,

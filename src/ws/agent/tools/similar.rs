@@ -1,7 +1,8 @@
-//! The tool that recommends: what is like a product, or like what is in the cart.
+//! The tool that recommends: what is bought together with a product and what is like it, or
+//! like what is in the cart.
 //!
 //! What is alike is in the same category, shares words of the title and costs about as much. What
-//! other shoppers bought is nobody's business and is not looked at.
+//! is bought together the order service counts; without it there is what is alike.
 
 use std::collections::HashSet;
 
@@ -22,6 +23,8 @@ use crate::{
 const LOOKED_AT: usize = 60;
 /// How many are recommended.
 const RECOMMENDED: usize = 5;
+/// How many of them are those that are bought together.
+const TOGETHER: u32 = 3;
 /// The shortest word of a title that says something.
 const WORD_MIN: usize = 3;
 
@@ -47,10 +50,32 @@ impl Work<'_, '_> {
         if let Some(like) = &like {
             offers.sort_by_cached_key(|offer| std::cmp::Reverse(likeness(like, offer)));
         }
+        let together = match &like {
+            Some(like) => self.bought_with(like.product.id, &not_these).await,
+            None => vec![],
+        };
+        let bought: Vec<ProductId> = together.iter().map(|offer| offer.product.id).collect();
+        offers.retain(|offer| !bought.contains(&offer.product.id));
+        offers.splice(0..0, together);
         offers.truncate(RECOMMENDED);
         self.show(&offers);
-        let told: Vec<Json> = offers.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
+        let told = offers.iter().map(|offer| {
+            let mut told = answer::product(offer, answer::BRIEF);
+            told["boughtTogether"] = json!(bought.contains(&offer.product.id));
+            told
+        });
+        let told: Vec<Json> = told.collect();
         Ok(json!({ "basis": basis, "products": told }))
+    }
+
+    /// What is bought together with a product and can be bought now; nothing where nobody knows.
+    async fn bought_with(&self, product: ProductId, not_these: &[ProductId]) -> Vec<Offer> {
+        let Ok(orders) = self.shop.peers.orders() else { return vec![] };
+        let Ok(mut found) = within("order", orders.bought_with(product, TOGETHER)).await else { return vec![] };
+        found.retain(|product| !not_these.contains(product));
+        let mut offers = self.offers(&found).await.unwrap_or_default();
+        offers.retain(|offer| offer.available > 0);
+        offers
     }
 
     /// What a shopper has in her cart; anybody else has none.

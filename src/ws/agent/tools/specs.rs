@@ -107,7 +107,8 @@ fn products(spec: impl Fn(&'static str, bool, &'static str, Json) -> ToolSpec) -
         spec(
             "recommend",
             true,
-            "Recommends products in stock: similar to a given product, or else to what is in the shopper's cart.",
+            "Recommends products in stock: bought together with a given product (boughtTogether) or similar to it, or \
+             else to what is in the shopper's cart.",
             object(json!({ "productId": product_id() }), &[]),
         ),
     ]

@@ -260,4 +260,10 @@ async fn what_is_similar_is_in_stock_and_not_the_same() {
     let titles: Vec<&str> =
         told["products"].as_array().unwrap().iter().map(|row| row["untrusted"]["title"].as_str().unwrap()).collect();
     assert_eq!(titles, ["Clay table lamp", "Solar garden lamp"]);
+    talk.known.note(&[id("Enamel tea kettle")]);
+    let told = talk.call("recommend", json!({ "productId": id("Enamel tea kettle") })).await.unwrap();
+    assert_eq!(told["products"][0]["untrusted"]["title"], "Stoneware mug, set of four");
+    assert_eq!(told["products"][0]["boughtTogether"], true);
+    assert_eq!(told["products"][1]["untrusted"]["title"], "Gooseneck kettle in steel");
+    assert_eq!(told["products"][1]["boughtTogether"], false);
 }

@@ -1,0 +1,4 @@
+//! The rules: what is understood, and whole conversations.
+
+mod talks;
+mod understood;

@@ -1,0 +1,80 @@
+//! A conversation in the small shop.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::Value as Json;
+
+use super::TestShop;
+use crate::{
+    domain::{
+        Timestamp,
+        conversation::{Known, Line, Speaker},
+        ids::UserId,
+        user::Role,
+    },
+    ws::agent::{
+        Assistant, Audience, RuleAssistant, Shopper, Told, Turn,
+        tools::{ToolContext, ToolRefusal},
+    },
+};
+
+/// Keeps what a turn told.
+#[derive(Default)]
+pub(in crate::ws::agent) struct Heard(pub Mutex<Vec<Told>>);
+
+impl Audience for Heard {
+    fn tell(&self, told: Told) {
+        self.0.lock().push(told);
+    }
+}
+
+/// A conversation of one shopper.
+pub(in crate::ws::agent) struct Talk {
+    pub shop: Arc<TestShop>,
+    pub shopper: Shopper,
+    pub known: Known,
+    pub history: Vec<Line>,
+    pub heard: Heard,
+}
+
+impl Talk {
+    pub(in crate::ws::agent) fn new(shop: &Arc<TestShop>) -> Self {
+        let shopper = Shopper { id: UserId::generate(), role: Role::User };
+        Self { shop: Arc::clone(shop), shopper, known: Known::default(), history: vec![], heard: Heard::default() }
+    }
+
+    /// Calls a tool.
+    pub(in crate::ws::agent) async fn call(&mut self, tool: &str, arguments: Json) -> Result<Json, ToolRefusal> {
+        let context = ToolContext { shopper: self.shopper, known: &mut self.known, audience: &self.heard };
+        self.shop.tools().call(tool, arguments, context).await
+    }
+
+    /// Says something; gives the rules' reply.
+    pub(in crate::ws::agent) async fn say(&mut self, text: &str) -> String {
+        let assistant = RuleAssistant::new(self.shop.tools());
+        self.heard.0.lock().clear();
+        let turn =
+            Turn { shopper: self.shopper, text, history: &self.history, known: &mut self.known, audience: &self.heard };
+        let reply = assistant.answer(turn).await;
+        let deltas: String = self
+            .heard
+            .0
+            .lock()
+            .iter()
+            .filter_map(|told| match told {
+                Told::Delta(piece) => Some(piece.clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(deltas, reply.text, "the deltas are the reply");
+        let line = |by, text: &str, products| Line { by, text: text.to_owned(), products, at: Timestamp::UNIX_EPOCH };
+        self.history.push(line(Speaker::User, text, vec![]));
+        self.history.push(line(Speaker::Assistant, &reply.text, reply.products));
+        reply.text
+    }
+
+    pub(in crate::ws::agent) fn cart(&self) -> Vec<(String, u32)> {
+        self.shop.cart_of(self.shopper.id)
+    }
+}
