@@ -52,7 +52,7 @@ pub async fn list(visit: Visit) -> Result<HttpResponse, ApiError> {
         Err(error @ OfficeError::Broker(_)) => (vec![], error.to_string()),
         Err(OfficeError::Store(error)) => return Err(error.into()),
     };
-    let view = DeadPage { page: visit.page("Dead messages"), rows, trouble };
+    let view = DeadPage { page: visit.page("Dead letters"), rows, trouble };
     visit.ok(&view)
 }
 
