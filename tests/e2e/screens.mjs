@@ -22,7 +22,7 @@ try {
     for (const [name, at, { page }] of pages) {
       await page.goto(at);
       await page.waitForLoadState('networkidle');
-      await page.screenshot({ path: path.join(folder, `${name}-${look}.png`) });
+      await page.screenshot({ path: path.join(folder, `${name}-${look}.jpg`), type: 'jpeg', quality: 78 });
     }
     const { page } = as.buyer;
     await page.goto('/');
@@ -31,7 +31,7 @@ try {
     await page.keyboard.press('Enter');
     await page.locator('.chat-card img').first().waitFor();
     await page.waitForLoadState('networkidle');
-    await page.screenshot({ path: path.join(folder, `chat-${look}.png`) });
+    await page.screenshot({ path: path.join(folder, `chat-${look}.jpg`), type: 'jpeg', quality: 78 });
     for (const visitor of Object.values(as)) await visitor.context.close();
   }
 } finally {

@@ -1,6 +1,6 @@
 //! The chat: conversations of shoppers with the assistant, over sockets.
 //!
-//! A [`ChatSession`](session::ChatSession) is an actor for each conversation that somebody speaks in.
+//! A `ChatSession` is an actor for each conversation that somebody speaks in.
 //! It takes messages one after the other, keeps each line before it is acknowledged, and runs the
 //! assistant on threads of its own, with a deadline. What a turn tells goes to a room: the sockets
 //! that the conversation has now, whichever they were when the turn began.

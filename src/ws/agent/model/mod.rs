@@ -1,7 +1,7 @@
 //! The assistant that a language model speaks for.
 //!
 //! The model is asked by rig-core, whoever runs it ([`provider`]); the loop around it is here
-//! ([`turn`]). It acts on the shop by the same tools as the assistant without a model, which
+//! (`turn`). It acts on the shop by the same tools as the assistant without a model, which
 //! answers instead whenever the model cannot: it is away, stalls, or the shopper's tokens are
 //! used up. A model that failed is asked again at the next message.
 //!
