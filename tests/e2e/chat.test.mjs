@@ -79,6 +79,18 @@ describe('the chat', () => {
     await leave();
   });
 
+  test("the documentation's example for a page works as printed", async () => {
+    const text = await readFile(new URL('../../docs/ai-buddy.md', import.meta.url), 'utf8');
+    const example = [...text.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code).find((code) => code.includes('location.origin'));
+    const { page, leave } = await visit(browser, shop.base);
+    await signUp(page);
+    await page.goto('/');
+    await page.evaluate(`(() => { ${example} })()`);
+    await page.waitForFunction(() => /lamp/i.test(document.querySelector('pre')?.textContent ?? '')
+      && document.querySelector('pre').textContent.endsWith('\n'));
+    await leave();
+  });
+
   test('the stock client of Socket.IO talks from a page', async () => {
     const { page, leave } = await visit(browser, shop.base, { bypassCSP: true });
     await signUp(page);
