@@ -61,8 +61,9 @@ fn secret_is_long_enough(secret: Option<&SecretString>) -> Result<(), ConfigErro
 
 fn production(config: &Config) -> Result<(), ConfigError> {
     let razorpay = &config.razorpay;
-    // A process that takes no payments and sends no mails needs neither.
-    let (pays, mails) = (config.services.serve(Service::Payment), config.services.serve(Service::Notification));
+    // A process that takes no payments and sends no mails needs neither; pages take payments too.
+    let serves = |service| config.services.serve(service);
+    let (pays, mails) = (serves(Service::Payment) || serves(Service::Web), serves(Service::Notification));
     let demanded = [
         ("jwt_secret", config.jwt_secret.is_some(), "must be given in production, with 32 bytes or more"),
         (
