@@ -139,6 +139,7 @@ const scenarios = {
     const from = one.told.length;
     for (let n = 0; n < 5; n += 1) await says(n % 2 ? one : two, `hello ${n}`);
     await until(one, () => ends(one).length >= 6);
+    await until(two, () => ends(two).length >= 5);
     assert.deepEqual(one.told.slice(from), two.told.slice(1));
     assert.deepEqual(elsewhere.told.length, 1, 'another conversation of hers');
     assert.deepEqual(other.told.length, 1, 'somebody else');
