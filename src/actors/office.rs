@@ -15,10 +15,10 @@ use crate::{
     },
     domain::{
         Timestamp,
+        identity::{email_key, username_key},
         ids::{EventId, OrderId, PaymentId, UserId},
         order::{Order, OrderStatus},
         payment::Payment,
-        text::fold,
         user::User,
     },
     store::{AccountStore, OfficeStore, OutboxStore, StoreError, Stores, outbox::Parked},
@@ -116,10 +116,9 @@ impl Office {
         if let Ok(id) = name.parse() {
             return self.accounts.get(id).await;
         }
-        let folded = fold(name);
-        match self.accounts.by_email(&folded).await? {
+        match self.accounts.by_email(&email_key(name)).await? {
             Some(user) => Ok(Some(user)),
-            None => self.accounts.by_username(&folded).await,
+            None => self.accounts.by_username(&username_key(name)).await,
         }
     }
 

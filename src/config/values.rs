@@ -11,8 +11,8 @@ use actix_web::http::Uri;
 
 use super::error::quoted;
 use crate::domain::{
+    identity::is_email,
     money::{Currency, Money, MoneyError},
-    text::is_email,
 };
 
 /// Units of a duration, longest first, in milliseconds.

@@ -9,6 +9,7 @@
 pub mod cart;
 pub mod conversation;
 pub mod event;
+pub mod identity;
 pub mod ids;
 pub mod inventory;
 pub mod money;

@@ -20,7 +20,7 @@ use governor::{
 use metrics::counter;
 
 use self::shared::SharedLimits;
-use crate::{domain::text::fold, integrations::redis::Redis};
+use crate::{domain::identity::login_key, integrations::redis::Redis};
 
 mod shared;
 
@@ -73,7 +73,7 @@ impl AuthLimits {
     /// How many seconds to wait, once there were too many.
     pub async fn admit(&self, address: IpAddr, account: Option<&str>) -> Result<(), u64> {
         let Some(shared) = &self.shared else { return self.check(address, account) };
-        let account = account.map(fold);
+        let account = account.map(login_key);
         match shared.admit(network(address), account.as_deref()).await {
             Ok(admitted) => {
                 if admitted.is_ok() {
@@ -100,7 +100,7 @@ impl AuthLimits {
         let wait = |until: governor::NotUntil<_>| until.wait_time_from(limits.clock.now()).as_secs() + 1;
         limits.addresses.check_key(&network(address)).map_err(wait)?;
         match account {
-            Some(account) => limits.accounts.check_key(&limits.hasher.hash_one(fold(account))).map_err(wait),
+            Some(account) => limits.accounts.check_key(&limits.hasher.hash_one(login_key(account))).map_err(wait),
             None => Ok(()),
         }
     }

@@ -17,7 +17,7 @@ pub trait AccountStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] with `email` or `username` when another user has that
-    /// folded form ([`crate::domain::text::fold`]); `Conflict`.
+    /// form as [`crate::domain::identity`] makes it; `Conflict`.
     async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError>;
 
     /// The user of an id.

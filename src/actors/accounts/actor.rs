@@ -24,8 +24,8 @@ use crate::{
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
+        identity,
         ids::{AddressId, UserId},
-        text,
         user::{User, UserError},
     },
     store::{AccountStore, StoreError},
@@ -101,7 +101,7 @@ async fn in_time(work: impl Future<Output = Result<User, AccountError>>) -> Resu
 impl Inner {
     async fn register(&self, message: Register) -> Result<User, AccountError> {
         let chosen = message.username.is_some();
-        let username = message.username.unwrap_or_else(|| text::username_from_email(&message.email, ""));
+        let username = message.username.unwrap_or_else(|| identity::username_from_email(&message.email, ""));
         let now = Timestamp::now();
         let mut user = User {
             id: UserId::generate(),
@@ -120,7 +120,7 @@ impl Inner {
             match self.write(&mut user, &events).await {
                 Err(StoreError::Duplicate("username")) if !chosen => {
                     let suffix = hex::encode(rand::random::<[u8; 3]>());
-                    user.username = text::username_from_email(&user.email, &suffix);
+                    user.username = identity::username_from_email(&user.email, &suffix);
                 }
                 Err(StoreError::Conflict) => {
                     pause(attempt).await;

@@ -28,9 +28,8 @@ use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
     actors::office::block_key,
     domain::{
-        Timestamp,
+        Timestamp, identity,
         ids::{AddressId, UserId},
-        text,
         user::{Address, FullName, PostalAddress, Role, User},
     },
     store::{AccountStore, StoreError},
@@ -125,17 +124,17 @@ impl Accounts {
     async fn open(&self, account: NewAccount) -> Result<User, Failure> {
         let NewAccount { email, username, full_name, role, password } = account;
         let email = email.trim().to_owned();
-        if !text::is_email(&email) {
+        if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
-        if username.as_deref().is_some_and(|name| !text::is_username(name)) {
+        if username.as_deref().is_some_and(|name| !identity::is_username(name)) {
             return Err(invalid("username", "must be 3 to 32 letters, digits, dots, dashes or underscores"));
         }
         if !(8..=128).contains(&password.expose_secret().chars().count()) {
             return Err(invalid("password", "must be 8 to 128 characters"));
         }
         let password_hash = self.passwords.hash(password).await.map_err(AccountError::from)?;
-        let actor = self.actors.of(&text::fold(&email));
+        let actor = self.actors.of(&identity::email_key(&email));
         let register = Register { email, username, full_name, role, password_hash };
         actor.ask(Traced::new(register)).await.map(bare).map_err(told)
     }
@@ -151,8 +150,8 @@ impl Accounts {
             return Err(AskError::Busy);
         }
         let user = match name {
-            LoginName::Email(email) => read(self.store.by_email(&text::fold(&email))).await?,
-            LoginName::Username(username) => read(self.store.by_username(&text::fold(&username))).await?,
+            LoginName::Email(email) => read(self.store.by_email(&identity::email_key(&email))).await?,
+            LoginName::Username(username) => read(self.store.by_username(&identity::username_key(&username))).await?,
         };
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let matches = self.passwords.verify(password, hash).await.map_err(AccountError::from)?;

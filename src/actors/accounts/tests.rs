@@ -53,10 +53,10 @@ impl AccountStore for Fake {
             return Err(StoreError::Conflict);
         }
         for other in users.values().filter(|other| other.id != user.id) {
-            if text::fold(&other.username) == text::fold(&user.username) {
+            if identity::username_key(&other.username) == identity::username_key(&user.username) {
                 return Err(StoreError::Duplicate("username"));
             }
-            if text::fold(&other.email) == text::fold(&user.email) {
+            if identity::email_key(&other.email) == identity::email_key(&user.email) {
                 return Err(StoreError::Duplicate("email"));
             }
         }
@@ -73,11 +73,11 @@ impl AccountStore for Fake {
     }
 
     async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.find(|user| text::fold(&user.email) == folded))
+        Ok(self.find(|user| identity::email_key(&user.email) == folded))
     }
 
     async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.find(|user| text::fold(&user.username) == folded))
+        Ok(self.find(|user| identity::username_key(&user.username) == folded))
     }
 
     async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
@@ -159,7 +159,7 @@ async fn usernames_from_emails_that_collide_are_told_apart_and_chosen_ones_are_n
     let emails: Vec<_> = (0..10).map(|i| format!("jane@host{i}.io")).collect();
     let users = join_all(emails.iter().map(|email| world.accounts.register(jane(email)))).await;
     let names: HashSet<_> = users.into_iter().map(|user| user.unwrap().username).collect();
-    assert!(names.len() == 10 && names.contains("jane") && names.iter().all(|name| text::is_username(name)));
+    assert!(names.len() == 10 && names.contains("jane") && names.iter().all(|name| identity::is_username(name)));
     let chosen = NewAccount { username: Some("JANE".into()), ..jane("other@x.io") };
     assert_eq!(world.accounts.register(chosen).await, Err(refused(AccountError::UserExists)));
 }

@@ -11,7 +11,7 @@ use askama::Template;
 use super::ShopInfo;
 use crate::{
     bus::HandleError,
-    domain::{Timestamp, text::is_email, user::Contact},
+    domain::{Timestamp, identity::is_email, user::Contact},
     store::mailbox::Mail,
 };
 

@@ -17,7 +17,7 @@ use crate::{
     actors::accounts::{LoginName, NewAccount},
     domain::{
         Timestamp,
-        text::fold,
+        identity::login_key,
         user::{FullName, Role, User},
     },
     http::{auth::AuthUser, auth::TokenSource, error::ApiError, query, tokens},
@@ -113,7 +113,7 @@ pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Resu
     if !form.is_fine() {
         return show_login(visit, StatusCode::BAD_REQUEST, form, next, String::new());
     }
-    visit.state().check_auth_rate(&req, Some(&fold(&name))).await?;
+    visit.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
     match visit.shop.accounts()?.login(name, password).await.map_err(ApiError::from) {
@@ -136,7 +136,7 @@ pub async fn register(req: HttpRequest, Posted { visit, mut form }: Posted) -> R
     if !form.is_fine() {
         return show_register(visit, StatusCode::BAD_REQUEST, form, next, String::new());
     }
-    visit.state().check_auth_rate(&req, Some(&fold(&account.email))).await?;
+    visit.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
     let refused = match visit.shop.accounts()?.register(account).await.map_err(ApiError::from) {
         Ok(user) => return begin(visit, &user, &next, "Welcome to microBazaar").await,
         Err(refused) => refused,
@@ -165,10 +165,10 @@ fn account_of(form: &mut Form) -> NewAccount {
     let full_name = FullName { first_name: text("first_name"), last_name: text("last_name") };
     let role = if form.text("role") == "seller" { Role::Seller } else { Role::User };
     let password = form.text("password").to_owned();
-    if !crate::domain::text::is_email(&email) {
+    if !crate::domain::identity::is_email(&email) {
         form.refuse("email", "enter an e-mail address, like name@example.com");
     }
-    if !username.is_empty() && !crate::domain::text::is_username(&username) {
+    if !username.is_empty() && !crate::domain::identity::is_username(&username) {
         form.refuse("username", "use 3 to 32 letters, digits, dots, dashes or underscores");
     }
     for (name, value) in [("first_name", &full_name.first_name), ("last_name", &full_name.last_name)] {

@@ -11,8 +11,8 @@ use crate::{
     actors::accounts::{LoginName, NewAccount},
     domain::{
         Timestamp,
+        identity::login_key,
         ids::AddressId,
-        text::fold,
         user::{FullName, PostalAddress, Role, User},
     },
     http::{
@@ -160,7 +160,7 @@ pub async fn register(
     services: Data<Services>,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, ApiError> {
-    state.check_auth_rate(&req, Some(&fold(&body.email))).await?;
+    state.check_auth_rate(&req, Some(&login_key(&body.email))).await?;
     let name = body.full_name.unwrap_or_default();
     let role = match body.role {
         Some(RegisterRole::Seller) => Role::Seller,
@@ -204,7 +204,7 @@ pub async fn login(
         (None, Some(username)) => (LoginName::Username(username.clone()), username),
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
-    state.check_auth_rate(&req, Some(&fold(&account))).await?;
+    state.check_auth_rate(&req, Some(&login_key(&account))).await?;
     let user = services.accounts()?.login(name, SecretString::from(body.password)).await?;
     session(&state, &user, "Logged in", HttpResponse::Ok())
 }

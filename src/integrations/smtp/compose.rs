@@ -18,7 +18,7 @@ use lettre::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{Timestamp, ids::EventId, text::is_email},
+    domain::{Timestamp, identity::email_domain, ids::EventId},
     store::mailbox::Mail,
 };
 
@@ -92,15 +92,8 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 /// An address with its domain as mail servers know it: `bücher.example` is `xn--bcher-kva.example`.
 fn address(text: &str) -> Result<Address, String> {
     let refused = || format!("{:?} is not an address", one_line(text));
-    let (user, domain) = text.rsplit_once('@').filter(|_| is_email(text)).ok_or_else(refused)?;
-    let domain = match domain.is_ascii() {
-        true => domain.to_owned(),
-        false => {
-            let url = reqwest::Url::parse(&format!("http://{domain}/")).map_err(|_| refused())?;
-            // Digits of any script are an address of a machine to a URL, and none to mail.
-            url.domain().ok_or_else(refused)?.to_owned()
-        }
-    };
+    let (user, _) = text.rsplit_once('@').ok_or_else(refused)?;
+    let domain = email_domain(text).ok_or_else(refused)?;
     Address::new(user, domain).map_err(|_| refused())
 }
 

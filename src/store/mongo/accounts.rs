@@ -11,8 +11,8 @@ use crate::{
     domain::{
         Timestamp,
         event::Envelope,
+        identity::{email_key, username_key},
         ids::UserId,
-        text::fold,
         user::{Role, User},
     },
     store::{AccountStore, StoreError},
@@ -86,8 +86,8 @@ impl AccountStore for Engine {
 /// The fields of a user besides its id, version and events.
 pub(super) fn fields(user: &User) -> Result<Document, StoreError> {
     Ok(doc! {
-        "email": fold(&user.email),
-        "username": fold(&user.username),
+        "email": email_key(&user.email),
+        "username": username_key(&user.username),
         "doc": codec::document(user)?,
     })
 }
