@@ -8,6 +8,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod believed;
 mod client;
 mod failures;
 mod gateways;

@@ -1,12 +1,12 @@
 //! The parts of the gateway's reports that matter here; it sends many more.
+//!
+//! An event's name says what the gateway wanted to tell; the entity says how the thing was. Both
+//! have to say the same, or the report is not applied.
 
 use serde::Deserialize;
 
 use super::PaymentFailure;
-use crate::domain::{
-    ids::RefundId,
-    money::{Currency, Money},
-};
+use crate::domain::money::{Currency, Money};
 
 /// A report: what happened, and to what.
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,7 @@ pub(super) struct Payload {
     payment: Option<Wrapped<PaymentEntity>>,
     refund: Option<Wrapped<RefundEntity>>,
     dispute: Option<Wrapped<DisputeEntity>>,
+    order: Option<Wrapped<OrderEntity>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,7 @@ pub(super) struct Entities {
     pub payment: Option<PaymentEntity>,
     pub refund: Option<RefundEntity>,
     pub dispute: Option<DisputeEntity>,
+    pub order: Option<OrderEntity>,
 }
 
 impl Payload {
@@ -43,6 +45,7 @@ impl Payload {
             payment: self.payment.map(|wrapped| wrapped.entity),
             refund: self.refund.map(|wrapped| wrapped.entity),
             dispute: self.dispute.map(|wrapped| wrapped.entity),
+            order: self.order.map(|wrapped| wrapped.entity),
         }
     }
 }
@@ -54,18 +57,35 @@ pub(super) struct PaymentEntity {
     pub order_id: Option<String>,
     amount: Option<i64>,
     currency: Option<String>,
+    status: Option<String>,
+    captured: Option<bool>,
     pub error_description: Option<String>,
 }
 
 impl PaymentEntity {
+    /// Whether its own status is one that the event can tell of. One without a status
+    /// contradicts nothing.
+    pub(super) fn agrees_with(&self, event: &str) -> bool {
+        let Some(status) = self.status.as_deref() else { return true };
+        match event {
+            // It may have been captured before the report was written.
+            "payment.authorized" => matches!(status, "authorized" | "captured"),
+            "payment.captured" | "order.paid" => {
+                matches!(status, "captured" | "refunded") && self.captured != Some(false)
+            }
+            "payment.failed" => status == "failed" && self.captured != Some(true),
+            _ => true,
+        }
+    }
+
+    /// Whether it is of this amount, as far as it tells.
+    pub(super) fn is_of(&self, amount: Money) -> bool {
+        tells(self.amount, self.currency.as_deref(), amount)
+    }
+
     /// Its order; money that came without one is not ours.
     pub(super) fn order(&self) -> Result<&str, PaymentFailure> {
         self.order_id.as_deref().ok_or(PaymentFailure::NotFound)
-    }
-
-    /// How much; `None` in a currency that no order here has.
-    pub(super) fn amount_or(&self, price: Money) -> Option<Money> {
-        amount(self.amount.unwrap_or(price.minor()), self.currency.as_deref(), price.currency())
     }
 }
 
@@ -74,20 +94,46 @@ impl PaymentEntity {
 pub(super) struct RefundEntity {
     pub id: String,
     pub payment_id: String,
-    amount: i64,
+    amount: Option<i64>,
     currency: Option<String>,
-    receipt: Option<String>,
+    status: Option<String>,
 }
 
 impl RefundEntity {
-    /// Which refund of ours it is: we give our id as its receipt.
-    pub(super) fn key(&self) -> Option<RefundId> {
-        self.receipt.as_deref().and_then(|receipt| receipt.parse().ok())
+    /// Whether its own status is one that the event can tell of. One without a status
+    /// contradicts nothing.
+    pub(super) fn agrees_with(&self, event: &str) -> bool {
+        let Some(status) = self.status.as_deref() else { return true };
+        match event {
+            // An instant refund is processed when it is made.
+            "refund.created" => matches!(status, "pending" | "processed"),
+            "refund.processed" => status == "processed",
+            "refund.failed" => status == "failed",
+            _ => true,
+        }
     }
 
-    /// How much; `None` in a currency that no order here has.
-    pub(super) fn amount(&self, default: Currency) -> Option<Money> {
-        amount(self.amount, self.currency.as_deref(), default)
+    /// Whether it is of this amount, as far as it tells.
+    pub(super) fn is_of(&self, amount: Money) -> bool {
+        tells(self.amount, self.currency.as_deref(), amount)
+    }
+}
+
+/// An order at the gateway, which comes along when it is paid.
+#[derive(Debug, Deserialize)]
+pub(super) struct OrderEntity {
+    id: String,
+    status: Option<String>,
+    amount: Option<i64>,
+    currency: Option<String>,
+}
+
+impl OrderEntity {
+    /// Whether it is the order of `payment`, over `price` and paid, as far as it tells.
+    pub(super) fn is_paid_by(&self, payment: &PaymentEntity, price: Money) -> bool {
+        payment.order_id.as_ref() == Some(&self.id)
+            && self.status.as_deref().is_none_or(|status| status == "paid")
+            && tells(self.amount, self.currency.as_deref(), price)
     }
 }
 
@@ -97,6 +143,8 @@ pub(super) struct DisputeEntity {
     pub id: String,
     pub payment_id: String,
     pub amount: Option<i64>,
+    currency: Option<String>,
+    status: Option<String>,
     reason_code: Option<String>,
     reason_description: Option<String>,
     /// Until when to answer, in seconds since 1970.
@@ -104,16 +152,24 @@ pub(super) struct DisputeEntity {
 }
 
 impl DisputeEntity {
+    /// Whether it is open, as far as it tells; one that has ended needs nobody's answer.
+    pub(super) fn is_open(&self) -> bool {
+        self.status.as_deref().is_none_or(|status| matches!(status, "open" | "under_review" | "action_required"))
+    }
+
+    /// Whether it is in this currency, as far as it tells.
+    pub(super) fn is_in(&self, currency: Currency) -> bool {
+        self.currency.as_deref().is_none_or(|code| code == currency.code())
+    }
+
     /// Why, in the gateway's words.
     pub(super) fn reason(&self) -> Option<String> {
         self.reason_description.clone().or_else(|| self.reason_code.clone())
     }
 }
 
-fn amount(minor: i64, currency: Option<&str>, default: Currency) -> Option<Money> {
-    let currency = match currency.filter(|code| !code.is_empty()) {
-        Some(code) => Currency::from_code(code)?,
-        None => default,
-    };
-    (minor > 0).then(|| Money::new(minor, currency))
+/// Whether what is told does not differ from `amount`.
+fn tells(minor: Option<i64>, currency: Option<&str>, amount: Money) -> bool {
+    minor.is_none_or(|minor| minor == amount.minor())
+        && currency.is_none_or(|code| code.is_empty() || code == amount.currency().code())
 }

@@ -3,7 +3,11 @@
 //! A report is stored, then answered, then worked on; what fails is worked on again, by any
 //! process. Repetition and disorder change nothing, since a payment only moves forward.
 //!
-//! **Invariant:** nothing is read from a body whose signature is not the gateway's.
+//! A report of money only says where to look: the gateway is asked, and its answer counts. While
+//! it is away the report waits.
+//!
+//! **Invariant:** nothing is read from a body whose signature is not the gateway's, and no money
+//! counts by a report alone.
 
 use std::time::Duration;
 
@@ -13,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{
     PaymentFailure,
     flow::{Flow, Outcome, TRIES, told},
-    report_body::{DisputeEntity, Entities, PaymentEntity, RefundEntity, Report},
+    report_body::{DisputeEntity, Entities, OrderEntity, PaymentEntity, RefundEntity, Report},
 };
 use crate::{
     crash,
@@ -23,7 +27,7 @@ use crate::{
         money::Money,
         payment::{Changed, Dispute, Payment},
     },
-    integrations::razorpay::{GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus},
+    integrations::razorpay::GatewayError,
     store::{StoreError, StoredReport},
 };
 
@@ -34,8 +38,13 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(600);
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
 /// How often a report is worked on. The gateway is asked about every open payment besides.
 const TRIES_MAX: u32 = 40;
+/// The same while the gateway does not know what its report tells of: it may lag behind itself.
+const UNKNOWN_TRIES_MAX: u32 = 5;
 /// The longest pause between two tries.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+
+/// What becomes of a report whose parts, or whose amounts and the gateway's, differ.
+const CONTRADICTS: &str = "contradicts itself or the gateway";
 
 /// What became of a report.
 type Result<T> = std::result::Result<T, PaymentFailure>;
@@ -76,6 +85,10 @@ impl Flow {
             Ok(outcome) => outcome,
             // A rule, or somebody else's payment: trying again changes nothing.
             Err(PaymentFailure::NotFound) => "tells of no payment of ours",
+            Err(PaymentFailure::Gateway(GatewayError::Unknown)) if report.attempts + 1 >= UNKNOWN_TRIES_MAX => {
+                tracing::error!(report.id, "a report tells of what the gateway does not know");
+                "tells of what the gateway does not know"
+            }
             Err(error) if report.attempts + 1 >= TRIES_MAX => {
                 tracing::error!(report.id, %error, "a report is given up; the gateway is asked instead");
                 "given up"
@@ -98,32 +111,53 @@ impl Flow {
         let Ok(Report { event, payload }) = serde_json::from_slice::<Report>(body) else {
             return Ok("has another shape than this program knows");
         };
-        let Entities { payment, refund, dispute } = payload.entities();
-        match (event.as_str(), payment, refund, dispute) {
+        let Entities { payment, refund, dispute, order } = payload.entities();
+        let done = match (event.as_str(), payment, refund, dispute) {
             ("payment.authorized" | "payment.captured" | "order.paid", Some(payment), ..) => {
-                self.reported_payment(&event, &payment).await
+                self.reported_payment(&event, &payment, order.as_ref()).await?
             }
+            ("payment.failed", Some(payment), ..) if !payment.agrees_with(&event) => CONTRADICTS,
             ("payment.failed", Some(payment), ..) => {
                 let reason = payment.error_description.as_deref().unwrap_or("the payment failed");
                 self.failed(payment.order()?, reason).await?;
-                Ok("applied")
+                "applied"
             }
             ("refund.created" | "refund.processed" | "refund.failed", payment, Some(refund), _) => {
-                self.reported_refund(&event, payment.as_ref(), &refund).await
+                self.reported_refund(&event, payment.as_ref(), &refund).await?
             }
             ("payment.dispute.created", payment, _, Some(dispute)) => {
-                self.reported_dispute(payment.as_ref(), &dispute).await
+                self.reported_dispute(payment.as_ref(), &dispute).await?
             }
-            _ => Ok("ignored"),
+            _ => "ignored",
+        };
+        if done == CONTRADICTS {
+            tracing::error!(event, "a report contradicts itself or the gateway and is not applied");
         }
+        Ok(done)
     }
 
-    async fn reported_payment(&self, event: &str, entity: &PaymentEntity) -> Result<&'static str> {
+    async fn reported_payment(
+        &self,
+        event: &str,
+        entity: &PaymentEntity,
+        order: Option<&OrderEntity>,
+    ) -> Result<&'static str> {
         let payment = self.by_gateway_order(entity.order()?).await?;
-        let Some(amount) = entity.amount_or(payment.price) else { return Ok("is in a currency of no order of ours") };
-        let status = if event == "payment.authorized" { GatewayStatus::Authorized } else { GatewayStatus::Captured };
-        let row = GatewayPayment { id: entity.id.clone(), status, amount, refunded: 0 };
-        self.seen(payment, &row).await?;
+        let of_another = order.is_some_and(|order| !order.is_paid_by(entity, payment.price));
+        if of_another || !entity.agrees_with(event) {
+            return Ok(CONTRADICTS);
+        }
+        if payment.knows_capture(&entity.id) {
+            if !payment.settled {
+                self.settle(payment).await?;
+            }
+            return Ok("applied before");
+        }
+        let known = self.gateway.reported_payment(&payment.razorpay_order_id, &entity.id).await?;
+        if !entity.is_of(known.amount) {
+            return Ok(CONTRADICTS);
+        }
+        self.seen(payment, &known).await?;
         Ok("applied")
     }
 
@@ -133,27 +167,33 @@ impl Flow {
         payment: Option<&PaymentEntity>,
         entity: &RefundEntity,
     ) -> Result<&'static str> {
+        let of_another = payment.is_some_and(|payment| payment.id != entity.payment_id);
+        if of_another || !entity.agrees_with(event) {
+            return Ok(CONTRADICTS);
+        }
         let payment = self.of_entity(payment, &entity.payment_id).await?;
-        let Some(amount) = entity.amount(payment.price.currency()) else {
-            return Ok("is in a currency of no order of ours");
-        };
         if !payment.knows_capture(&entity.payment_id) {
             // The report of the money is still on its way.
             return Err(PaymentFailure::Store(StoreError::Busy));
         }
-        let status = match event {
-            "refund.processed" => GatewayRefundStatus::Processed,
-            "refund.failed" => GatewayRefundStatus::Failed,
-            _ => GatewayRefundStatus::Pending,
+        let rows = self.gateway.refunds_of(&entity.payment_id).await?;
+        let Some(row) = rows.into_iter().find(|row| row.id == entity.id) else {
+            return Err(GatewayError::Unknown.into());
         };
-        let row = GatewayRefund { id: entity.id.clone(), key: entity.key(), amount, status };
+        if !entity.is_of(row.amount) {
+            return Ok(CONTRADICTS);
+        }
         self.learn(payment, &entity.payment_id, &[row]).await?;
         Ok("applied")
     }
 
     async fn reported_dispute(&self, payment: Option<&PaymentEntity>, entity: &DisputeEntity) -> Result<&'static str> {
         let admins = self.peers.accounts()?.admins().await?;
+        let of_another = payment.is_some_and(|payment| payment.id != entity.payment_id);
         let mut payment = self.of_entity(payment, &entity.payment_id).await?;
+        if of_another || !entity.is_open() || !entity.is_in(payment.price.currency()) {
+            return Ok(CONTRADICTS);
+        }
         for _ in 0..TRIES {
             let now = Timestamp::now();
             let amount = entity.amount.map_or(payment.price, |minor| Money::new(minor, payment.price.currency()));

@@ -115,6 +115,15 @@ pub trait PaymentGateway: Send + Sync {
     /// `Unknown`, also when it is another order's; `Unavailable`.
     async fn signed_payment(&self, gateway_order: &str, payment_id: &str) -> Result<GatewayPayment, GatewayError>;
 
+    /// What is known of `payment_id` of `gateway_order`, which a report told of. A report is no
+    /// proof: what the gateway has no record of is unknown.
+    ///
+    /// # Errors
+    /// `Unknown`, also when it is another order's; `Unavailable`.
+    async fn reported_payment(&self, gateway_order: &str, payment_id: &str) -> Result<GatewayPayment, GatewayError> {
+        self.signed_payment(gateway_order, payment_id).await
+    }
+
     /// Takes the money of an authorised payment. One that is captured already stays so.
     ///
     /// # Errors

@@ -191,6 +191,12 @@ impl PaymentGateway for SandboxGateway {
         Ok(payment)
     }
 
+    async fn reported_payment(&self, gateway_order: &str, payment_id: &str) -> Result<GatewayPayment, GatewayError> {
+        let page = self.page(gateway_order).await?;
+        let known = page.payments.into_iter().find(|payment| payment.id == payment_id);
+        self.up_to_date(known.ok_or(GatewayError::Unknown)?).await
+    }
+
     async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
         // Nothing here is ever only authorised: what is not captured was not paid here.
         let known = self.given(payment_id).await?.amount;

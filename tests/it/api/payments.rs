@@ -190,6 +190,44 @@ async fn a_webhook_is_believed_by_its_signature_only() {
 }
 
 #[actix_web::test]
+async fn a_report_is_money_only_when_it_and_the_sandbox_say_so() {
+    let app = TestApp::spawn().await;
+    let (_, asha, _, order) = ordered(&app).await;
+    let opened = app.open_payment(&asha, &order).await.expect(201);
+    let razorpay_order = text(&opened["razorpayOrderId"]);
+    let entity = |body: &mut Value, field: &str, value: Value| body["payload"]["payment"]["entity"][field] = value;
+    // Nobody paid it.
+    for (event, status) in [("payment.captured", "captured"), ("order.paid", "captured"), ("order.paid", "paid")] {
+        let mut body = report(event, &razorpay_order, "pay_1");
+        entity(&mut body, "status", json!(status));
+        webhook(&app, "/api/payments/webhook", &format!("evt_{event}_{status}"), &body).await.expect(200);
+        assert_eq!(app.payment_of(&asha, &order).await["status"], "PENDING", "{event} {status}");
+    }
+    let checkout = app.sandbox(&asha, &razorpay_order, "success").await.expect(200);
+    let payment = text(&checkout["razorpay_payment_id"]);
+    for (n, (field, value)) in [
+        ("status", json!("failed")),
+        ("status", json!("authorized")),
+        ("amount", json!(26_999)),
+        ("currency", json!("USD")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut body = report("payment.captured", &razorpay_order, &payment);
+        entity(&mut body, field, value.clone());
+        webhook(&app, "/api/payments/webhook", &format!("evt_{n}"), &body).await.expect(200);
+        assert_eq!(app.payment_of(&asha, &order).await["status"], "PENDING", "{field} {value}");
+        assert_eq!(app.order_now(&asha, &order).await["status"], "PENDING", "{field} {value}");
+    }
+    let mut body = report("payment.captured", &razorpay_order, &payment);
+    entity(&mut body, "status", json!("captured"));
+    webhook(&app, "/api/payments/webhook", "evt_good", &body).await.expect(200);
+    assert_eq!(app.order_now(&asha, &order).await["status"], "CONFIRMED");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_failed_payment_can_be_tried_again() {
     let app = TestApp::spawn().await;
     let (_, asha, _, order) = ordered(&app).await;
