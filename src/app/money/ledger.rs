@@ -1,8 +1,12 @@
 //! `ledger check`: every payment's ledger against its refunds, its status and its order.
+//!
+//! A running server writes a payment and its order one after the other, so what looks wrong is
+//! read anew after a pause: all of it together, so that the pause is one however much it is.
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use anyhow::{Result, bail};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{PAGE, beside};
 use crate::{
@@ -17,11 +21,10 @@ use crate::{
     store::{StoreError, Stores},
 };
 
-/// How often something that looks wrong is read anew: a running server writes a payment and
-/// its order one after the other.
-const LOOKS: u32 = 5;
-/// The pause before the next look.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The pause before what looks wrong is read anew.
+const PAUSE: Duration = Duration::from_millis(800);
+/// How many documents are read at once beside the page.
+const AT_ONCE: usize = 16;
 
 /// The sums of one currency, in minor units.
 #[derive(Debug, Default)]
@@ -68,14 +71,19 @@ pub fn ledger_check(config: &Config) -> Result<()> {
 
 async fn check(stores: &Stores) -> Result<Found, StoreError> {
     let mut found = Found::default();
+    let (mut odd_payments, mut odd_orders): (Vec<PaymentId>, Vec<OrderId>) = (vec![], vec![]);
     let mut after = None;
     loop {
         let page = stores.payments.all(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        for payment in page {
-            let audit = audit(stores, &payment).await?;
-            found.count(&payment, audit);
+        let mut audited = stream::iter(page).map(|payment| audit(stores, payment)).buffered(AT_ONCE);
+        while let Some((payment, audit)) = audited.try_next().await? {
+            if audit.wrong.is_empty() {
+                found.count(&payment, audit);
+            } else {
+                odd_payments.push(payment.id);
+            }
         }
     }
     let mut after = None;
@@ -83,14 +91,52 @@ async fn check(stores: &Stores) -> Result<Found, StoreError> {
         let page = stores.orders.all(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        for order in page {
-            found.orders += 1;
-            if order.status.is_sale() && !is_paid(stores, &order).await? {
-                found.wrong.push(format!("order {} is {} and not paid", order.id, order.status.as_str()));
-            }
+        let sales = page.into_iter().inspect(|_| found.orders += 1).filter(|order| order.status.is_sale());
+        let sales: Vec<Order> = sales.collect();
+        let mut paid = stream::iter(sales).map(|order| is_paid(stores, order)).buffered(AT_ONCE);
+        while let Some((order, paid)) = paid.try_next().await? {
+            odd_orders.extend((!paid).then_some(order.id));
         }
     }
+    if !odd_payments.is_empty() || !odd_orders.is_empty() {
+        tokio::time::sleep(PAUSE).await;
+        look_again(stores, &odd_payments, &odd_orders, &mut found).await?;
+    }
     Ok(found)
+}
+
+/// Reads anew what looked wrong, and counts it as it is now.
+async fn look_again(
+    stores: &Stores,
+    payments: &[PaymentId],
+    orders: &[OrderId],
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let again = |id: PaymentId| async move {
+        match stores.payments.get(id).await? {
+            Some(payment) => audit(stores, payment).await.map(Some),
+            None => Ok::<_, StoreError>(None),
+        }
+    };
+    let mut audited = stream::iter(payments.iter().copied()).map(again).buffered(AT_ONCE);
+    while let Some(looked) = audited.try_next().await? {
+        if let Some((payment, audit)) = looked {
+            found.count(&payment, audit);
+        }
+    }
+    let again = |id: OrderId| async move {
+        match stores.orders.get(id).await? {
+            Some(order) if order.status.is_sale() => is_paid(stores, order).await.map(Some),
+            _ => Ok::<_, StoreError>(None),
+        }
+    };
+    let mut looked = stream::iter(orders.iter().copied()).map(again).buffered(AT_ONCE);
+    while let Some(sale) = looked.try_next().await? {
+        if let Some((order, false)) = sale {
+            found.wrong.push(format!("order {} is {} and not paid", order.id, order.status.as_str()));
+        }
+    }
+    Ok(())
 }
 
 impl Found {
@@ -107,28 +153,53 @@ impl Found {
     }
 }
 
-/// What is wrong with a payment, looked at until it holds still.
-async fn audit(stores: &Stores, payment: &Payment) -> Result<Audit, StoreError> {
-    let mut audit = payment.audit(side(stores, payment.order).await?);
-    for _ in 1..LOOKS {
-        if audit.wrong.is_empty() {
-            break;
+/// A payment, and what is wrong with it as its order is now.
+async fn audit(stores: &Stores, payment: Payment) -> Result<(Payment, Audit), StoreError> {
+    let order = stores.orders.get(payment.order).await?;
+    let audit = payment.audit(order.as_ref().map(OrderSide::from));
+    Ok((payment, audit))
+}
+
+/// An order, and whether money was captured for it by the payment that it names.
+async fn is_paid(stores: &Stores, order: Order) -> Result<(Order, bool), StoreError> {
+    let Some(paid) = &order.payment else { return Ok((order, false)) };
+    let payment = stores.payments.get(paid.id).await?;
+    let paid = payment.is_some_and(|payment| payment.order == order.id && payment.knows_capture(&paid.payment_id));
+    Ok((order, paid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            Timestamp,
+            ids::UserId,
+            user::{Contact, FullName},
+        },
+        store::sqlite::{SqliteOptions, SqliteStore},
+    };
+
+    #[tokio::test]
+    async fn a_hundred_contradictions_take_one_pause() {
+        let dir = std::env::temp_dir().join(format!("microbazaar-ledger-{}", OrderId::generate()));
+        let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
+        let stores = store.stores();
+        let now = Timestamp::now();
+        for number in 0..100 {
+            let full_name = FullName { first_name: "A".into(), last_name: "B".into() };
+            let contact = Contact { user: UserId::generate(), email: "a@b.c".into(), username: "a".into(), full_name };
+            let price = Money::new(500, Currency::Inr);
+            let mut payment = Payment::open(OrderId::generate(), contact, format!("order_{number}"), price, now);
+            payment.capture(&format!("pay_{number}"), price, now);
+            stores.payments.save(&payment, &[]).await.unwrap();
         }
-        tokio::time::sleep(PAUSE).await;
-        let Some(payment) = stores.payments.get(payment.id).await? else { break };
-        audit = payment.audit(side(stores, payment.order).await?);
+        let begun = tokio::time::Instant::now();
+        let found = check(&stores).await.unwrap();
+        assert_eq!((found.payments, found.wrong.len()), (100, 100), "there is no order of any");
+        assert!(begun.elapsed() < Duration::from_secs(20), "each waited by itself: {:?}", begun.elapsed());
+        assert_eq!(found.sums["INR"].1.captured, 50_000);
+        drop((stores, store));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
-    Ok(audit)
-}
-
-async fn side(stores: &Stores, order: OrderId) -> Result<Option<OrderSide>, StoreError> {
-    Ok(stores.orders.get(order).await?.as_ref().map(OrderSide::from))
-}
-
-/// Whether money was captured for the order, by the payment that it names.
-async fn is_paid(stores: &Stores, order: &Order) -> Result<bool, StoreError> {
-    let Some(paid) = &order.payment else { return Ok(false) };
-    let payment: PaymentId = paid.id;
-    let payment = stores.payments.get(payment).await?;
-    Ok(payment.is_some_and(|payment| payment.order == order.id && payment.knows_capture(&paid.payment_id)))
 }
