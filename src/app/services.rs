@@ -268,7 +268,9 @@ impl Parts<'_> {
     }
 
     fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
-        let settings = OrderSettings { pricing: self.pricing(), window: signed(self.config.order.payment_window) };
+        let order = &self.config.order;
+        let (window, max_unpaid) = (signed(order.payment_window), order.max_unpaid);
+        let settings = OrderSettings { pricing: self.pricing(), window, max_unpaid };
         let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
         self.runs(Service::Order).then(start)
     }

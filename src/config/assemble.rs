@@ -40,7 +40,10 @@ fn sections(read: &mut Reader) -> Result<Config, ConfigError> {
             enabled: read.flag("rate_limit.enabled")?,
             auth_per_minute: read.whole("rate_limit.auth_per_minute", NonZeroU32::MIN..=NonZeroU32::MAX)?,
         },
-        order: OrderConfig { payment_window: read.duration("order.payment_window")? },
+        order: OrderConfig {
+            payment_window: read.duration("order.payment_window")?,
+            max_unpaid: read.whole("order.max_unpaid", 1..=10_000)?,
+        },
         pricing: pricing(read)?,
         sqlite: SqliteConfig { readers: read.whole("sqlite.readers", 1..=64)? },
         mongo: mongo(read)?,

@@ -45,6 +45,8 @@ pub struct RateLimitConfig {
 pub struct OrderConfig {
     /// How long an order waits for its payment.
     pub payment_window: Duration,
+    /// How many orders of one user may wait for their payment at once.
+    pub max_unpaid: u32,
 }
 
 /// `[pricing]`

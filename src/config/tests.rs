@@ -62,7 +62,7 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(config.environment, Environment::Development);
     assert_eq!(config.data_dir, Path::new("./data"));
     assert_eq!((config.http.host.as_str(), config.http.port), ("127.0.0.1", 8080));
-    assert_eq!(config.order.payment_window, Duration::from_secs(900));
+    assert_eq!((config.order.payment_window, config.order.max_unpaid), (Duration::from_secs(900), 10));
     assert_eq!((config.pricing.tax_basis_points, config.pricing.shipping_flat_minor), (1_000, 5_000));
     assert_eq!((config.rate_limit.enabled, config.rate_limit.auth_per_minute.get()), (true, 1000));
     assert_eq!(config.razorpay.base_url, "https://api.razorpay.com");
@@ -126,6 +126,10 @@ fn a_wrong_value_is_one_sentence_that_names_the_key() {
              (set by MICROBAZAAR_ORDER__PAYMENT_WINDOW)",
         ),
         (("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "8d"), "order.payment_window: is not between 1s and 7d"),
+        (
+            ("MICROBAZAAR_ORDER__MAX_UNPAID", "0"),
+            "order.max_unpaid: \"0\" is not a whole number between 1 and 10000 (set by MICROBAZAAR_ORDER__MAX_UNPAID)",
+        ),
         (("PORT", "99999"), "http.port: \"99999\" is not a whole number between 0 and 65535 (set by PORT)"),
         (
             ("MICROBAZAAR_RATE_LIMIT__ENABLED", "maybe"),

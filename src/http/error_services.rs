@@ -9,7 +9,7 @@ use crate::{
         payment::PaymentFailure, webhook::WebhookFailure,
     },
     integrations::{imagekit::PictureError, razorpay::GatewayError},
-    views::inventory::ShortageView,
+    views::{inventory::ShortageView, order::OrderTotalsView},
     ws::chat::ChatFailure,
 };
 
@@ -55,6 +55,11 @@ impl From<OrderFailure> for ApiError {
                 let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();
                 Self::conflict("order.insufficient_stock", message).with("items", json!(items))
             }
+            OrderFailure::TotalChanged(totals) => {
+                let totals = OrderTotalsView::from(&totals);
+                Self::conflict("order.total_changed", message).with("totals", json!(totals))
+            }
+            OrderFailure::TooManyUnpaid(_) => Self::conflict("order.too_many_unpaid", message),
             OrderFailure::NoSuchAddress => {
                 Self::Unprocessable { code: "order.no_such_address", message, errors: vec![] }
             }

@@ -68,6 +68,9 @@ pub enum StoreError {
     /// This field must be unique and is not.
     #[error("{0} is taken")]
     Duplicate(&'static str),
+    /// There are as many of these as are allowed; nothing was written.
+    #[error("there are as many {0} as are allowed")]
+    Full(&'static str),
     /// More waits than the store takes on; nothing was written.
     #[error("the store is busy")]
     Busy,

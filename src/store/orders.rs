@@ -31,8 +31,27 @@ pub trait OrderStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Duplicate`] with `key` when the user used that key for another order, with
     /// `cart` when an order was made from this version of the user's cart.
-    async fn insert(&self, order: &Order, key: Option<&IdempotencyKey>, events: &[Envelope])
-    -> Result<u64, StoreError>;
+    async fn insert(
+        &self,
+        order: &Order,
+        key: Option<&IdempotencyKey>,
+        events: &[Envelope],
+    ) -> Result<u64, StoreError> {
+        self.insert_within(order, key, None, events).await
+    }
+
+    /// As [`OrderStore::insert`], and refused while the user has `max_unpaid` other orders that are
+    /// `PENDING`. Of many written at once, on whatever node, no more get in.
+    ///
+    /// # Errors
+    /// Those of `insert`, which come first, and [`StoreError::Full`].
+    async fn insert_within(
+        &self,
+        order: &Order,
+        key: Option<&IdempotencyKey>,
+        max_unpaid: Option<u32>,
+        events: &[Envelope],
+    ) -> Result<u64, StoreError>;
 
     /// Writes an order that was read; see the module for versions.
     async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError>;

@@ -162,7 +162,7 @@ impl From<MoneyView> for Money {
 }
 
 /// Money as callers may write it: without a currency it is the one the context has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": 499.5, "currency": "INR"}))]
 pub struct MoneyInput {

@@ -7,7 +7,7 @@ use super::{money::MoneyView, user::PostalAddressView, words};
 use crate::domain::{
     Timestamp,
     ids::{OrderId, PaymentId, ProductId, UserId},
-    order::{Order, OrderItem, OrderPayment, OrderStatus, Shipment, TimelineEntry},
+    order::{Order, OrderItem, OrderPayment, OrderStatus, Shipment, TimelineEntry, Totals},
 };
 
 /// A line of an order, with title and price as they were when it was placed.
@@ -157,6 +157,31 @@ impl From<&Order> for OrderView {
             created_at: order.created_at,
             updated_at: order.updated_at,
             version: order.version,
+        }
+    }
+}
+
+/// What an order of a cart would cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderTotalsView {
+    /// Price × quantity of all lines.
+    pub subtotal: MoneyView,
+    /// Tax on the subtotal.
+    pub tax_price: MoneyView,
+    /// Shipping.
+    pub shipping_price: MoneyView,
+    /// The three together.
+    pub total_price: MoneyView,
+}
+
+impl From<&Totals> for OrderTotalsView {
+    fn from(totals: &Totals) -> Self {
+        Self {
+            subtotal: totals.subtotal.into(),
+            tax_price: totals.tax.into(),
+            shipping_price: totals.shipping.into(),
+            total_price: totals.total.into(),
         }
     }
 }

@@ -117,13 +117,14 @@ impl Life {
 
 #[async_trait]
 impl OrderStore for Life {
-    async fn insert(
+    async fn insert_within(
         &self,
         order: &Order,
         key: Option<&IdempotencyKey>,
+        max_unpaid: Option<u32>,
         events: &[Envelope],
     ) -> Result<u64, StoreError> {
-        self.write(self.stores.orders.insert(order, key, events)).await
+        self.write(self.stores.orders.insert_within(order, key, max_unpaid, events)).await
     }
 
     async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError> {

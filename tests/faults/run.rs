@@ -7,7 +7,7 @@ use std::{
 
 use microbazaar::{
     actors::{
-        order_saga::{Destination, OrderFailure, Party, PlaceOrder},
+        order_saga::{Destination, Expected, OrderFailure, Party, PlaceOrder},
         runtime::AskError,
     },
     domain::{
@@ -144,7 +144,8 @@ impl Run {
 
     async fn place(&mut self, shop: &Shop) -> Result<(), Unanswered> {
         let key = self.scenario.keyed.then(|| ("key".to_owned(), "hash".to_owned()));
-        let request = PlaceOrder { user: self.user, destination: Destination::Default, key };
+        let request =
+            PlaceOrder { user: self.user, destination: Destination::Default, expected: Expected::default(), key };
         let placed = match shop.orders.place(request).await {
             Ok(placed) => placed.order.id,
             // Her first try has made it: she finds it among her orders.

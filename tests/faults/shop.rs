@@ -107,7 +107,8 @@ impl Shop {
         let inventory = Inventory::start(&runtime, life.clone(), Arc::new(Nobody), WINDOW);
         let carts = Carts::start(&runtime, life.clone(), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
-        let orders = Orders::start(&runtime, life.clone(), peers.clone(), OrderSettings { pricing, window: WINDOW });
+        let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
+        let orders = Orders::start(&runtime, life.clone(), peers.clone(), settings);
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
         let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, life.clone()));
         let every = SignedDuration::from_mins(1);

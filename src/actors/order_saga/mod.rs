@@ -23,7 +23,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-pub use place::{Destination, PlaceOrder, Placed};
+pub use place::{Destination, Expected, PlaceOrder, Placed};
 
 use self::{
     actor::{OrderSaga, Task},
@@ -60,6 +60,12 @@ pub enum OrderFailure {
     /// These items fell short.
     #[error("some items are short of stock")]
     Short(Vec<Shortage>),
+    /// What the order would cost is not what the buyer was told; this is its total now.
+    #[error("the total is now {}", .0.total)]
+    TotalChanged(Totals),
+    /// The user has as many unpaid orders as are allowed.
+    #[error("{0} of your orders wait for their payment: pay or cancel one of them first")]
+    TooManyUnpaid(u32),
     /// There is no such address among the user's.
     #[error("there is no such address")]
     NoSuchAddress,
@@ -95,6 +101,8 @@ pub struct OrderSettings {
     pub pricing: Pricing,
     /// How long a buyer has to pay.
     pub window: SignedDuration,
+    /// How many orders of one user may wait for their payment at once.
+    pub max_unpaid: u32,
 }
 
 /// Is told of every order whose status has changed.

@@ -13,7 +13,8 @@ use crate::{
         Timestamp,
         ids::{AddressId, OrderId, ProductId, UserId},
         inventory::StockLine,
-        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment, Totals},
+        money::Currency,
+        order::{NewOrder, Order, OrderError, OrderItem, OrderStatus, Pricing, SagaStep, Shipment, Totals},
         user::PostalAddress,
     },
     store::{StoreError, orders::IdempotencyKey},
@@ -32,6 +33,24 @@ pub enum Destination {
     Unknown,
 }
 
+/// What the buyer was told before ordering. An order that would be another is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expected {
+    /// The total in minor units, and its currency unless it goes without saying.
+    pub total: Option<(i64, Option<Currency>)>,
+    /// The version of the cart that was shown.
+    pub cart_version: Option<u64>,
+}
+
+impl Expected {
+    fn is(&self, totals: &Totals, cart_version: u64) -> bool {
+        let total = totals.total;
+        self.total.is_none_or(|(minor, currency)| {
+            minor == total.minor() && currency.is_none_or(|currency| currency == total.currency())
+        }) && self.cart_version.is_none_or(|version| version == cart_version)
+    }
+}
+
 /// A wish to order what is in the cart.
 #[derive(Debug, Clone)]
 pub struct PlaceOrder {
@@ -39,6 +58,8 @@ pub struct PlaceOrder {
     pub user: UserId,
     /// Where to.
     pub destination: Destination,
+    /// What the buyer agreed to.
+    pub expected: Expected,
     /// The client's idempotency key and a hash of the request.
     pub key: Option<(String, String)>,
 }
@@ -58,6 +79,7 @@ pub struct Draft {
     pub(super) new: NewOrder,
     pub(super) pricing: Pricing,
     pub(super) bought: Vec<StockLine>,
+    pub(super) max_unpaid: u32,
     pub(super) key: Option<IdempotencyKey>,
 }
 
@@ -169,8 +191,19 @@ impl Desk {
             })
         };
         let items: Vec<OrderItem> = cart.lines.iter().filter_map(item).collect();
-        // Empty and mixed carts are refused before any stock is held.
-        self.settings.pricing.totals(&items)?;
+        // Empty and mixed carts are refused before any stock is held, and so is a total that the
+        // buyer did not see. The order is made of these very items: a price that changes from here
+        // on is not in it.
+        let totals = self.settings.pricing.totals(&items)?;
+        if !request.expected.is(&totals, cart.version) {
+            return Err(OrderFailure::TotalChanged(totals));
+        }
+        // The store has the last word; this keeps stock from being held in vain.
+        let max_unpaid = self.settings.max_unpaid;
+        let unpaid = self.context.store.of_user(request.user, Some(OrderStatus::Pending), 0, 1).await?.total;
+        if unpaid >= u64::from(max_unpaid) {
+            return Err(OrderFailure::TooManyUnpaid(max_unpaid));
+        }
         let shipping_address = self.address(request).await?;
         let id = OrderId::generate();
         let key = request.key.clone().map(|(key, request_hash)| IdempotencyKey {
@@ -187,7 +220,7 @@ impl Desk {
             cart_version: cart.version,
             window: self.settings.window,
         };
-        Ok(Draft { new, pricing: self.settings.pricing, bought: cart.lines, key })
+        Ok(Draft { new, pricing: self.settings.pricing, bought: cart.lines, max_unpaid, key })
     }
 
     async fn address(&self, request: &PlaceOrder) -> Result<Option<PostalAddress>, OrderFailure> {

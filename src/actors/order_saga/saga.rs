@@ -63,7 +63,7 @@ impl SagaContext {
 
     /// Holds the stock, writes the order, empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
-        let Draft { new, pricing, bought, key } = draft;
+        let Draft { new, pricing, bought, max_unpaid, key } = draft;
         let (id, inventory) = (new.id, self.peers.inventory()?);
         let now = Timestamp::now();
         let mut order = Order::place(new, &pricing, now)?;
@@ -80,7 +80,9 @@ impl SagaContext {
         }
         let told = Order { version: order.version + 1, ..order.clone() };
         let created = happened(Event::OrderCreated(told), now);
-        match crash::around("order.write", self.store.insert(&order, key.as_ref(), &[created])).await {
+        match crash::around("order.write", self.store.insert_within(&order, key.as_ref(), Some(max_unpaid), &[created]))
+            .await
+        {
             Ok(version) => {
                 order.version = version;
                 self.tell(&order);
@@ -90,7 +92,10 @@ impl SagaContext {
             Err(error @ StoreError::Deadline) => return Err(error.into()),
             Err(error) => {
                 self.give_back(id).await;
-                return Err(error.into());
+                return Err(match error {
+                    StoreError::Full(_) => OrderFailure::TooManyUnpaid(max_unpaid),
+                    error => error.into(),
+                });
             }
         }
         let emptied = self.peers.carts()?.check_out(order.user, id, bought);

@@ -155,7 +155,7 @@ impl Shop {
         let inventory = Inventory::start(&runtime, Arc::clone(&stores.stock), Arc::new(Nobody), window);
         let carts = Carts::start(&runtime, poisoned.clone(), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
-        let settings = OrderSettings { pricing, window };
+        let settings = OrderSettings { pricing, window, max_unpaid: 10 };
         let orders = Orders::start(&runtime, Arc::clone(&stores.orders), peers.clone(), settings);
         peers.set_accounts(Arc::new(People));
         peers.set_catalogue(Arc::new(Shelf));
@@ -187,7 +187,9 @@ impl Shop {
 
     async fn place(&self, user: UserId, key: &str) -> Result<Placed, AskError<OrderFailure>> {
         let key = Some((key.to_owned(), "hash".to_owned()));
-        self.orders.place(PlaceOrder { user, destination: Destination::Default, key }).await
+        self.orders
+            .place(PlaceOrder { user, destination: Destination::Default, expected: Expected::default(), key })
+            .await
     }
 
     fn kind(&self, name: &str) -> crate::actors::runtime::KindSnapshot {
@@ -313,5 +315,24 @@ async fn a_flood_of_one_cart_is_told_busy_and_its_neighbour_is_served() {
     let busy = answers.iter().filter(|answer| matches!(answer, Err(AskError::Busy))).count();
     assert_eq!((done, busy), (256, 144));
     assert_eq!(shop.quantity(ana, product).await, 256, "what was answered is there, what was refused is not");
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_cart_that_changed_since_it_was_shown_is_not_ordered() {
+    let shop = Shop::open(PATIENT);
+    let (ana, one, other) = (UserId::generate(), shop.product(9).await, shop.product(9).await);
+    shop.carts.add(ana, one, 1).await.unwrap();
+    let shown = shop.carts.get(ana).await.unwrap().cart;
+    // As dear as it was, and yet another order.
+    shop.carts.remove(ana, one).await.unwrap();
+    let now = shop.carts.add(ana, other, 1).await.unwrap().cart;
+    let place = |version| {
+        let expected = Expected { total: None, cart_version: Some(version) };
+        shop.orders.place(PlaceOrder { user: ana, destination: Destination::Default, expected, key: None })
+    };
+    let refused = place(shown.version).await;
+    assert!(matches!(refused, Err(AskError::Refused(OrderFailure::TotalChanged(_)))), "{refused:?}");
+    assert_eq!(place(now.version).await.unwrap().order.items[0].product, other);
     shop.close().await;
 }

@@ -22,6 +22,8 @@ pub struct Basket {
     pub lines: Vec<(StockLine, Offer)>,
     /// Changes with every change of a user's cart; empty for guests.
     pub version: String,
+    /// The version of a user's cart.
+    pub cart_version: Option<u64>,
 }
 
 /// A line as a template shows it.
@@ -67,7 +69,8 @@ impl Basket {
         let priced = visit.shop.carts()?.get(user).await?;
         let offer = |product: ProductId| priced.offers.iter().find(|offer| offer.product.id == product).cloned();
         let lines = priced.cart.lines.iter().filter_map(|line| Some((*line, offer(line.product)?)));
-        Ok(Self { lines: lines.collect(), version: format!("{}-{}", priced.cart.id, priced.cart.version) })
+        let version = format!("{}-{}", priced.cart.id, priced.cart.version);
+        Ok(Self { lines: lines.collect(), version, cart_version: Some(priced.cart.version) })
     }
 
     async fn of_guest(visit: &Visit, cart: &GuestCart) -> Result<Self, ApiError> {
@@ -78,7 +81,7 @@ impl Basket {
                 lines.push((*line, offer));
             }
         }
-        Ok(Self { lines, version: String::new() })
+        Ok(Self { lines, version: String::new(), cart_version: None })
     }
 
     /// Units in it.

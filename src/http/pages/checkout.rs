@@ -18,7 +18,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    actors::order_saga::{Destination, PlaceOrder},
+    actors::order_saga::{Destination, Expected, PlaceOrder},
     domain::{
         Timestamp,
         ids::{AddressId, OrderId},
@@ -44,6 +44,9 @@ struct CheckoutPage {
     shipping: String,
     total: String,
 }
+
+/// What is said when the order would be another than the one that was shown.
+const CHANGED: &str = "Your cart or a price has changed since. Look at the new total, then place the order.";
 
 /// The key of an order of this cart.
 fn key_of(visit: &Visit, basket: &Basket) -> String {
@@ -143,8 +146,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
         Err(error) => return Err(error),
     };
     if key != key_of(&visit, &basket) || form.text("shown") != shown(&totals) {
-        let problem = "Your cart or a price has changed since. Look at the new total, then place the order.";
-        return page(visit, StatusCode::CONFLICT, form, problem.to_owned()).await;
+        return page(visit, StatusCode::CONFLICT, form, CHANGED.to_owned()).await;
     }
     let Some(destination) = destination(&mut form) else {
         return page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await;
@@ -155,7 +157,10 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
             tracing::info!(%error, "an address was not kept");
         }
     }
-    let asked = PlaceOrder { user, destination, key: Some((key, "page".to_owned())) };
+    // What was compared above: a price or a cart that changes from here on makes no order.
+    let total = Some((totals.total.minor(), Some(totals.total.currency())));
+    let expected = Expected { total, cart_version: basket.cart_version };
+    let asked = PlaceOrder { user, destination, expected, key: Some((key, "page".to_owned())) };
     match visit.shop.orders()?.place(asked).await.map_err(ApiError::from) {
         Ok(placed) => {
             visit.counted(0);
@@ -166,6 +171,13 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
             Ok(visit.go("/cart"))
         }
         Err(error) if error.code() == "order.empty_cart" => Ok(back_to_cart(visit, &error)),
+        Err(error) if error.code() == "order.total_changed" => {
+            page(visit, StatusCode::CONFLICT, form, CHANGED.to_owned()).await
+        }
+        Err(error) if error.code() == "order.too_many_unpaid" => {
+            let problem = sentence(&error.to_string());
+            page(visit, StatusCode::CONFLICT, form, problem).await
+        }
         Err(error) if error.code() == "order.no_such_address" => {
             let problem = "This address is not among yours any more. Choose another.".to_owned();
             page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, problem).await

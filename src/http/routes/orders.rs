@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Services, idempotency_key};
 use crate::{
-    actors::order_saga::{Destination, OrderFailure, Party, PlaceOrder},
+    actors::order_saga::{Destination, Expected, OrderFailure, Party, PlaceOrder},
     domain::{
         ids::OrderId,
         order::OrderStatus,
@@ -21,6 +21,7 @@ use crate::{
         query::Query,
     },
     views::{
+        money::MoneyInput,
         order::{OrderAnswer, OrderView, OrdersAnswer},
         words,
     },
@@ -68,6 +69,11 @@ pub struct PlaceBody {
     #[garde(skip)]
     #[schema(example = "665f1f77bcf86cd799439013")]
     address_id: Option<String>,
+    /// The total that the buyer was told: an order at any other is not made.
+    // Left out when there is none, so that older idempotency keys stand for the same request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    expected_total: Option<MoneyInput>,
 }
 
 /// Why an order is cancelled.
@@ -129,10 +135,30 @@ const fn party(user: &AuthUser) -> Party {
     responses(
         (status = 201, description = "The order, `PENDING`; with `Idempotent-Replayed: true` if it was made before", body = OrderAnswer),
         (status = 400, description = "The cart is empty, or has two currencies", body = ErrorBody),
-        (status = 409, description = "Items are short of stock, in `items`", body = ErrorBody, example = json!({
-            "message": "some items are short of stock", "code": "order.insufficient_stock", "requestId": "9f86d081884c7d65",
-            "items": [{"productId": "665f1f77bcf86cd799439012", "requested": 3, "available": 1}]
-        })),
+        (
+            status = 409,
+            description = "Items are short of stock, in `items`; or the total is not `expectedTotal` \
+                (`order.total_changed`, with the new `totals`); or too many orders of the user are unpaid \
+                (`order.too_many_unpaid`). Nothing is made, and the cart is as it was",
+            body = ErrorBody,
+            examples(
+                ("insufficient_stock" = (value = json!({
+                    "message": "some items are short of stock", "code": "order.insufficient_stock",
+                    "requestId": "9f86d081884c7d65",
+                    "items": [{"productId": "665f1f77bcf86cd799439012", "requested": 3, "available": 1}]
+                }))),
+                ("total_changed" = (value = json!({
+                    "message": "the total is now 1148.90 INR", "code": "order.total_changed",
+                    "requestId": "9f86d081884c7d65",
+                    "totals": {
+                        "subtotal": {"amount": 999, "currency": "INR"},
+                        "taxPrice": {"amount": 99.9, "currency": "INR"},
+                        "shippingPrice": {"amount": 50, "currency": "INR"},
+                        "totalPrice": {"amount": 1148.9, "currency": "INR"}
+                    }
+                }))),
+            ),
+        ),
         (status = 422, description = "A bad address, or a key used for another request", body = ErrorBody),
     )
 )]
@@ -149,7 +175,9 @@ pub async fn place(
         (None, Some(id)) => id.parse().map_or(Destination::Unknown, Destination::Kept),
         (None, None) => Destination::Default,
     };
-    let placed = services.orders()?.place(PlaceOrder { user: user.id, destination, key }).await?;
+    let total = body.expected_total.map(|total| (total.amount.minor(), total.currency));
+    let expected = Expected { total, cart_version: None };
+    let placed = services.orders()?.place(PlaceOrder { user: user.id, destination, expected, key }).await?;
     let mut answer = HttpResponse::Created();
     if placed.replayed {
         answer.insert_header(("idempotent-replayed", "true"));

@@ -33,6 +33,7 @@ mod products;
 mod sequence;
 mod shared;
 mod stock;
+mod unpaid;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};

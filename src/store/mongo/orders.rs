@@ -13,6 +13,7 @@ use mongodb::Collection;
 use super::{
     codec::{self, Failed},
     engine::Engine,
+    unpaid::Place,
 };
 use crate::{
     domain::{
@@ -31,10 +32,11 @@ const ORPHAN_AFTER: i64 = 10_000_000;
 
 #[async_trait]
 impl OrderStore for Engine {
-    async fn insert(
+    async fn insert_within(
         &self,
         order: &Order,
         key: Option<&IdempotencyKey>,
+        max_unpaid: Option<u32>,
         events: &[Envelope],
     ) -> Result<u64, StoreError> {
         let (orders, events) = (self.collections.orders.clone(), self.prepare(events)?);
@@ -46,13 +48,18 @@ impl OrderStore for Engine {
         });
         let (id, now) = (codec::oid(order.id.bytes()), order.created_at.as_microsecond());
         let keys = self.collections.idempotency_keys.clone();
+        let place = max_unpaid.map(|max| Place::new(&self.collections, order, max));
         let saved = self
             .run(async move {
-                let Some(key) = key else { return codec::save(&orders, id, 0, fields, events).await };
-                key.claim(&keys, &orders, id, now).await?;
-                let inserted = codec::save(&orders, id, 0, fields, events).await;
+                if let Some(key) = &key {
+                    key.claim(&keys, &orders, id, now).await?;
+                }
+                let inserted = match place {
+                    None => codec::save(&orders, id, 0, fields, events).await,
+                    Some(place) => place.insert(fields, events).await,
+                };
                 // Not after a deadline, for then the order may be there.
-                if matches!(inserted, Err(StoreError::Duplicate(_))) {
+                if let (Some(key), Err(StoreError::Duplicate(_) | StoreError::Full(_))) = (key, &inserted) {
                     let ours = doc! { "_id": key.name, "order": id };
                     keys.delete_one(ours).await.map_err(|error| Failed::write(&error))?;
                 }

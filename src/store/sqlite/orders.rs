@@ -16,10 +16,11 @@ use crate::{
 
 #[async_trait]
 impl OrderStore for Engine {
-    async fn insert(
+    async fn insert_within(
         &self,
         order: &Order,
         key: Option<&IdempotencyKey>,
+        max_unpaid: Option<u32>,
         events: &[Envelope],
     ) -> Result<u64, StoreError> {
         let (doc, events, key) = (codec::json(order)?, self.prepare(events)?, key.cloned());
@@ -39,6 +40,12 @@ impl OrderStore for Engine {
             )?;
             if written == 0 {
                 return Err(StoreError::Conflict);
+            }
+            if let Some(max) = max_unpaid {
+                let sql = "SELECT count(*) FROM orders WHERE user = ?1 AND status = 'PENDING'";
+                if codec::count(writing, sql, [user.as_slice()])? > u64::from(max) {
+                    return Err(StoreError::Full("unpaid orders"));
+                }
             }
             writing.publish(&events)?;
             Ok(1)

@@ -317,3 +317,45 @@ async fn an_order_that_is_not_paid_in_time_expires() {
     assert_eq!(app.mails_that_begin(&asha, "Order cancelled").await, 1);
     app.shutdown().await;
 }
+
+#[actix_web::test]
+async fn an_order_at_another_total_than_expected_is_not_made() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.stranger());
+    let lamp = app.product(&seller, "Lamp", 499.5, 10).await;
+    app.place_order(&asha, &json!({"expectedTotal": money(1.0)})).await.refused(400, "order.empty_cart");
+    app.add_to_cart(&asha, &lamp, 2).await.expect(200);
+    let order = |total: Value| {
+        let body = json!({"shippingAddress": address("Pune"), "expectedTotal": total});
+        app.post("/api/orders").token(&asha.token).header("idempotency-key", "one").json(&body).send()
+    };
+    let usd = json!({"amount": 1148.9, "currency": "USD"});
+    for other in [money(1148.89), money(1148.91), money(0.0), money(-1148.9), usd] {
+        let refused = order(other).await.refused(409, "order.total_changed");
+        let totals = json!({
+            "subtotal": money(999.0), "taxPrice": money(99.9), "shippingPrice": money(50.0), "totalPrice": money(1148.9)
+        });
+        assert_eq!(refused["totals"], totals);
+    }
+    let at = |field: &str| vec![format!("expectedTotal{field}")];
+    for (bad, path) in [
+        (json!({"amount": "x", "currency": "INR"}), at(".amount")),
+        (json!({"amount": 1.005, "currency": "INR"}), at(".amount")),
+        (json!({"amount": 1, "currency": "EUR"}), at(".currency")),
+        (json!({"currency": "INR"}), at(".amount")),
+        (json!(5), at("")),
+    ] {
+        let refused = order(bad.clone()).await.expect(400);
+        assert_eq!(json!([refused["errors"][0]["path"]]), json!(path), "{bad}");
+    }
+    assert_eq!(app.get("/api/orders/me").token(&asha.token).send().await.expect(200)["orders"], json!([]));
+    assert_eq!(app.stock(&lamp).await, (10, 0, 10), "nothing is held");
+    let cart = app.get("/api/cart").token(&asha.token).send().await.expect(200);
+    assert_eq!(cart["cart"]["items"][0]["quantity"], 2, "the cart is as it was");
+    // The key is free for another body, and stands for it then.
+    let made = order(money(1148.9)).await.expect(201)["order"].clone();
+    assert_eq!(made["totalPrice"], money(1148.9));
+    assert_eq!(id(&order(money(1148.9)).await.expect(201)["order"]), id(&made));
+    order(money(1148.0)).await.refused(422, "idempotency.key_reused");
+    app.shutdown().await;
+}

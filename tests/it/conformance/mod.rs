@@ -71,6 +71,7 @@ macro_rules! conformance_suite {
                 an_order_is_kept_with_its_events, a_stale_order_is_a_conflict_and_leaves_no_event,
                 a_cart_version_makes_one_order, a_key_is_used_once_until_it_expires, the_same_order_again_is_a_conflict,
                 a_user_pages_through_her_orders, due_orders_come_longest_due_first, all_orders_are_walked_by_id,
+                no_more_orders_are_unpaid_than_are_allowed, an_order_that_was_refused_takes_no_place,
             }
             payments::{
                 a_payment_is_found_by_id_order_and_gateway_order, an_order_has_one_payment,

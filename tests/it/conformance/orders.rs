@@ -141,3 +141,47 @@ pub async fn all_orders_are_walked_by_id(stores: &Stores) {
     }
     assert_eq!(walked, ids);
 }
+
+pub async fn no_more_orders_are_unpaid_than_are_allowed(stores: &Stores) {
+    let (user, event) = (UserId::generate(), [make::event(0)]);
+    let orders: Vec<_> = (0..20).map(|version| make::order(user, version)).collect();
+    let write = |order: &Order| {
+        let (order, event, stores) = (order.clone(), event.clone(), stores.clone());
+        async move { stores.orders.insert_within(&order, None, Some(7), &event).await }
+    };
+    let results = join_all(orders.iter().map(write)).await;
+    assert_eq!(results.iter().filter(|result| **result == Ok(1)).count(), 7, "{results:?}");
+    let full = Err(StoreError::Full("unpaid orders"));
+    assert_eq!(results.iter().filter(|result| **result == full).count(), 13, "{results:?}");
+    assert_eq!(stores.outbox.depth().await, Ok(7), "what was refused has no event");
+    assert_eq!(write(&make::order(UserId::generate(), 1)).await, Ok(1), "another user's do not count");
+    // One that is paid, or ends, leaves its place to another.
+    for (status, version) in [(OrderStatus::Confirmed, 30), (OrderStatus::Cancelled, 40)] {
+        let unpaid = stores.orders.of_user(user, Some(OrderStatus::Pending), 0, 1).await.unwrap();
+        assert_eq!(unpaid.total, 7);
+        stores.orders.save(&Order { status, ..unpaid.rows[0].clone() }, &[]).await.unwrap();
+        assert_eq!(write(&make::order(user, version)).await, Ok(1), "{status:?}");
+        assert_eq!(write(&make::order(user, version + 1)).await, full, "{status:?}");
+    }
+}
+
+pub async fn an_order_that_was_refused_takes_no_place(stores: &Stores) {
+    let user = UserId::generate();
+    let first = make::order(user, 1);
+    stores.orders.insert_within(&first, None, Some(2), &[]).await.unwrap();
+    for _ in 0..3 {
+        let again = stores.orders.insert_within(&make::order(user, 1), None, Some(2), &[]).await;
+        assert_eq!(again, Err(StoreError::Duplicate("cart")));
+    }
+    let second = make::order(user, 2);
+    assert_eq!(stores.orders.insert_within(&second, None, Some(2), &[]).await, Ok(1));
+    // A limit that is reached hides no other reason, and frees the key.
+    let again = stores.orders.insert_within(&make::order(user, 2), None, Some(2), &[]).await;
+    assert_eq!(again, Err(StoreError::Duplicate("cart")));
+    let third = make::order(user, 3);
+    let used = key(&third, "k", make::at(100));
+    let full = stores.orders.insert_within(&third, Some(&used), Some(2), &[]).await;
+    assert_eq!(full, Err(StoreError::Full("unpaid orders")));
+    assert_eq!(stores.orders.by_key(user, "k", make::at(0)).await, Ok(None));
+    assert_eq!(stores.orders.get(third.id).await, Ok(None));
+}
