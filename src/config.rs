@@ -18,6 +18,7 @@ mod mail;
 mod network;
 mod nodes;
 mod pictures;
+mod public_url;
 mod reader;
 pub mod secret;
 mod sections;
@@ -38,6 +39,7 @@ pub use self::{
     lock::{DataDir, LockError},
     mail::{MailLogin, MailServer, MailTls, TokenSource},
     network::{Network, NetworkError},
+    public_url::{PublicUrl, listening_url},
     reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{

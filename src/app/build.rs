@@ -14,10 +14,12 @@ use super::{
 };
 use crate::{
     actors::{mail_sender::Mails, outbox::Outbox, runtime::Runtime},
-    config::{Config, DataDir, Environment, Service},
+    config::{Config, DataDir, Environment, PublicUrl, Service},
     domain::Timestamp,
     http::{
-        HttpSettings, State, ops,
+        HttpSettings, State,
+        csrf::Origins,
+        ops,
         rate::AuthLimits,
         routes::{self, Services},
         server,
@@ -81,7 +83,15 @@ impl App {
         let wake = super::redis::wake(&config.redis, redis.as_ref());
         let storage = Storage::open_waking(config, data_dir.path(), options, &wake).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
-        let parts = Parts { config, secrets: &secrets, storage: &storage, runtime: &runtime, wake: &wake };
+        let public_url = PublicUrl::of(config);
+        let parts = Parts {
+            config,
+            secrets: &secrets,
+            storage: &storage,
+            runtime: &runtime,
+            wake: &wake,
+            public_url: &public_url,
+        };
         let Started { mut services, exposed, outbox, rabbit, mails, razorpay, neighbours, live } =
             parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
@@ -93,6 +103,7 @@ impl App {
         services.sockets = services.chats.as_ref().map(|chats| parts.sockets(chats, live, &state));
         let services = Data::new(services);
         let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
+        public_url.set_port(config, address.port());
         let handle = server.handle();
         actix_rt::spawn(server);
         Ok(Self { address, services, storage, outbox, mails, runtime, watch, server: handle, _data_dir: data_dir })
@@ -156,7 +167,11 @@ impl Parts<'_> {
             workers: config.http.worker_count(),
             request_timeout: config.http.request_timeout,
             production: config.environment == Environment::Production,
-            allowed_origins: config.http.allowed_origins.clone(),
+            origins: Origins {
+                public_url: self.public_url.clone(),
+                allowed: config.http.allowed_origins.clone(),
+                local: config.environment == Environment::Development,
+            },
             trusted_proxies: config.http.trusted_proxies.clone(),
             services: config.services.names(),
             web_shop: config.services.serve(Service::Web),

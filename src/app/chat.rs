@@ -50,7 +50,7 @@ impl Parts<'_> {
 
     /// The tools as outside agents reach them, where they are served.
     pub(super) fn mcp(&self, peers: &Peers) -> Option<Mcp> {
-        let offer = || Mcp::new(Arc::new(self.toolbox(peers)), self.config.rate_limit.enabled);
+        let offer = || Mcp::new(Arc::new(self.toolbox(peers)), self.public_url.clone(), self.config.rate_limit.enabled);
         self.serves(Service::AiBuddy).then(offer)
     }
 
@@ -58,7 +58,7 @@ impl Parts<'_> {
     pub(super) fn sockets(&self, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
         let (config, stores) = (self.config, self.storage.stores());
         let dead = Arc::clone(&state.dead_tokens);
-        let gate = Gate::new(state.tokens.clone(), Arc::clone(&dead), config.http.allowed_origins.clone());
+        let gate = Gate::new(state.tokens.clone(), Arc::clone(&dead), state.settings.origins.clone());
         let expiry = Expiry {
             conversations: stores.conversations,
             keep: signed(config.chat.keep),

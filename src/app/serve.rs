@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{App, demo};
-use crate::config::{Config, Service, Services};
+use crate::config::{Config, Service, Services, listening_url};
 
 /// Serves until a signal ends it; with `demo`, fills an empty shop once it is ready.
 ///
@@ -47,7 +47,11 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
 
 /// Tells where the shop is and which parts are embedded.
 fn announce(config: &Config, app: &App) {
-    let mut text = format!("microBazaar is ready at http://{}\n", app.address);
+    let at = listening_url(&app.address.ip().to_string(), app.address.port());
+    let mut text = format!("microBazaar is ready at {at}\n");
+    if let Some(url) = &config.http.public_url {
+        text.push_str(&format!("  {:<12} {url}\n", "public url"));
+    }
     for (part, embedded) in config.embedded() {
         text.push_str(&format!("  {part:<12} {embedded}\n"));
     }

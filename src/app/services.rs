@@ -27,7 +27,7 @@ use crate::{
         webhook::{WebhookSettings, Webhooks},
     },
     bus::Consumer,
-    config::{Config, Consume, Environment, Secrets, Service},
+    config::{Config, Consume, Environment, PublicUrl, Secrets, Service},
     domain::order::Pricing,
     http::{internal::Exposed, routes::Services, tokens::Tokens},
     integrations::{
@@ -51,6 +51,7 @@ pub(super) struct Parts<'a> {
     pub(super) storage: &'a Storage,
     pub(super) runtime: &'a Runtime,
     pub(super) wake: &'a Wake,
+    pub(super) public_url: &'a PublicUrl,
 }
 
 /// What was started.
@@ -157,7 +158,7 @@ impl Parts<'_> {
         };
         let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
         if let Some(webhooks) = &webhooks {
-            let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: shop_url(config) };
+            let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: self.public_url.clone() };
             let (mailer, sending) = super::mail::mailer(config, runtime, &stores, self.wake)?;
             mails = sending;
             let email = EmailChannel::new(peers.clone(), mailer, shop);
@@ -314,10 +315,4 @@ impl Parts<'_> {
         let settings = RabbitSettings { url: rabbit.url.clone()?, consume, delays: rabbit.retry_delays };
         Some(RabbitBridge::start(self.runtime, &settings, consumers))
     }
-}
-
-/// Where links in mails lead.
-fn shop_url(config: &Config) -> String {
-    let own = || format!("http://{}:{}", config.http.host, config.http.port);
-    config.http.allowed_origins.first().cloned().unwrap_or_else(own)
 }

@@ -8,7 +8,7 @@ use super::{
     PasswordsConfig, PeersConfig, PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig,
     SmtpConfig, SqliteConfig, WebhooksConfig,
     error::quoted,
-    nodes,
+    nodes, public_url,
     reader::Reader,
     services::Services,
     values::{self, base_url, hundredths, origin, sender},
@@ -87,6 +87,7 @@ fn http(read: &mut Reader) -> Result<HttpConfig, ConfigError> {
     Ok(HttpConfig {
         host: read.parsed("http.host", super::values::host)?,
         port: read.whole("http.port", 0..=u16::MAX)?,
+        public_url: read.optional("http.public_url", public_url::read)?,
         allowed_origins: read.list_of("http.allowed_origins", origin)?,
         trusted_proxies: read.list_of("http.trusted_proxies", |text| {
             text.parse().map_err(|problem| format!("{} {problem}", quoted(text)))

@@ -87,6 +87,11 @@ fn production(config: &Config) -> Result<(), ConfigError> {
     if config.mailbox.enabled {
         return Err(ConfigError::new("mailbox.enabled", "must be false in production"));
     }
+    if config.http.public_url.is_none() {
+        let problem =
+            "must be given in production: links in mails and pages lead there; write for example https://shop.example";
+        return Err(ConfigError::new("http.public_url", problem));
+    }
     Ok(())
 }
 

@@ -13,7 +13,9 @@ pub struct HttpConfig {
     pub host: String,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
-    /// Origins whose pages may send a user's cookie.
+    /// The shop's own address; without one it is where the process listens.
+    pub public_url: Option<String>,
+    /// Origins of web clients elsewhere, whose pages may send a user's cookie.
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,

@@ -303,7 +303,9 @@ fn serving_some_needs_what_processes_share_and_the_peers_that_are_called() {
 #[test]
 fn production_asks_each_process_for_what_it_uses() {
     let production = ("MICROBAZAAR_ENVIRONMENT", "production");
-    assert!(some("auth", &[production]).is_ok());
+    let url = ("MICROBAZAAR_HTTP__PUBLIC_URL", "https://shop.example");
+    assert!(some("auth", &[production, url]).is_ok());
+    assert!(some("auth", &[production]).unwrap_err().starts_with("http.public_url: must be given in production"));
     let auth = ("MICROBAZAAR_PEERS__AUTH", "http://auth:3000");
     assert!(some("notification", &[production, auth]).unwrap_err().starts_with("smtp.url: "));
     let order = ("MICROBAZAAR_PEERS__ORDER", "http://order:3003");
@@ -344,7 +346,10 @@ fn production_demands_secrets_and_refuses_stand_ins() {
     sources.variables.insert("MICROBAZAAR_MAILBOX__ENABLED".into(), "true".into());
     assert_eq!(told(&sources), "mailbox.enabled: must be false in production");
     sources.variables.remove("MICROBAZAAR_MAILBOX__ENABLED");
-    assert!(Config::load_from(&sources, &Overrides::default()).is_ok());
+    assert!(told(&sources).starts_with("http.public_url: must be given in production"), "{}", told(&sources));
+    sources.variables.insert("MICROBAZAAR_HTTP__PUBLIC_URL".into(), "https://Shop.Example:443/".into());
+    let config = Config::load_from(&sources, &Overrides::default()).unwrap();
+    assert_eq!(&*PublicUrl::of(&config), "https://shop.example");
     for (without, key) in [("KEY_SECRET", "key_secret"), ("WEBHOOK_SECRET", "webhook_secret")] {
         let mut sources = sources.clone();
         sources.variables.remove(&format!("RAZORPAY_{without}"));

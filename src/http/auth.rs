@@ -127,7 +127,7 @@ fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, Doubt), ApiError> {
         Standing::Unknown | Standing::Alive => None,
     };
     if source == TokenSource::Cookie {
-        csrf::check(req, &state.settings.allowed_origins)?;
+        csrf::check(req, &state.settings.origins)?;
     }
     Ok((claims, source, doubt))
 }

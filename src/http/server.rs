@@ -75,7 +75,7 @@ pub fn app<R: FnOnce(&mut ServiceConfig)>(
 > {
     let (app, document) = assemble(App::new(), state.settings.web_shop, routes).split_for_parts();
     state.set_api(&openapi::finish(document));
-    let cross_origin = !state.settings.allowed_origins.is_empty();
+    let cross_origin = !state.settings.origins.allowed.is_empty();
     app.app_data(state.clone())
         .default_service(web::to(fallback::fallback))
         .wrap(Condition::new(cross_origin, cors(&state.settings)))
@@ -108,7 +108,7 @@ where
 }
 
 fn cors(settings: &HttpSettings) -> Cors {
-    let origins = settings.allowed_origins.iter().map(|origin| origin.trim_end_matches('/'));
+    let origins = settings.origins.allowed.iter().map(|origin| origin.trim_end_matches('/'));
     origins
         .fold(Cors::default(), Cors::allowed_origin)
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])

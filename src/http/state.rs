@@ -11,6 +11,7 @@ use utoipa::openapi::OpenApi;
 
 use super::{
     address::{self, Network},
+    csrf::Origins,
     docs,
     error::ApiError,
     fallback::RouteTable,
@@ -34,8 +35,8 @@ pub struct HttpSettings {
     pub production: bool,
     /// How long a client may take to send a request's head.
     pub request_timeout: Duration,
-    /// Other origins whose pages may use this API with cookies.
-    pub allowed_origins: Vec<String>,
+    /// The origins whose pages may use this API with cookies, the shop's own among them.
+    pub origins: Origins,
     /// Proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<Network>,
     /// The services that this process serves, for `GET /`.
@@ -53,7 +54,7 @@ impl Default for HttpSettings {
             max_connections: 25_000,
             production: false,
             request_timeout: Duration::from_secs(10),
-            allowed_origins: vec![],
+            origins: Origins::default(),
             trusted_proxies: vec![],
             services: vec!["all".into()],
             web_shop: false,

@@ -11,7 +11,10 @@ use microbazaar::{
         ids::{ProductId, UserId},
         user::Role,
     },
-    http::tokens::{DeadTokens, Tokens},
+    http::{
+        csrf::Origins,
+        tokens::{DeadTokens, Tokens},
+    },
     store::{
         Stores,
         sqlite::{SqliteOptions, SqliteStore},
@@ -89,7 +92,7 @@ impl ChatServer {
         let assistant = Arc::new(Obedient { leave: Arc::clone(&leave) });
         let chats = Chats::start(&runtime, Arc::clone(&stores.conversations), assistant, settings).unwrap();
         let (tokens, dead) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<DeadTokens>::default());
-        let gate = Arc::new(Gate::new(tokens.clone(), Arc::clone(&dead), vec![]));
+        let gate = Arc::new(Gate::new(tokens.clone(), Arc::clone(&dead), Origins::default()));
         let config = SocketConfig { rate: None, ..SocketConfig::default() };
         let server = SocketServer::new(config).namespace("/", ChatNamespace::new(chats.clone(), gate, Arc::default()));
         let engine = Engine::new(EngineConfig::default(), server);

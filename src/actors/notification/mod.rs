@@ -30,6 +30,7 @@ pub use webhook::WebhookChannel;
 use crate::{
     actors::runtime::{AskError, Handle, Limits, Runtime},
     bus::{Consumer, Delivery, HandleError},
+    config::PublicUrl,
 };
 
 /// Aggregates of one batch that are told of side by side.
@@ -43,8 +44,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub struct ShopInfo {
     /// Its name.
     pub name: String,
-    /// Where it is, without a slash at the end.
-    pub base_url: String,
+    /// Where links to it lead.
+    pub base_url: PublicUrl,
 }
 
 impl ShopInfo {

@@ -36,12 +36,12 @@ use tokio::{sync::Mutex, time::timeout};
 use self::{limit::CallLimit, server::Agent};
 use super::{
     auth::{AuthUser, TokenSource, state, token_of},
-    csrf,
     error::{ApiError, ErrorBody},
     extract::{BODY_MAX, is_json, read_body},
     routes::Services,
 };
 use crate::{
+    config::PublicUrl,
     domain::{conversation::Known, ids::UserId},
     ws::agent::{Shopper, model::Tools},
 };
@@ -57,20 +57,23 @@ const KNOWN_MAX: u64 = 20_000;
 #[derive(Clone)]
 pub struct Mcp {
     tools: Arc<dyn Tools>,
+    public_url: PublicUrl,
     known: Cache<UserId, Arc<Mutex<Known>>>,
     limit: Option<Arc<CallLimit>>,
 }
 
 impl Mcp {
-    /// Offers `tools`, to each user so often a minute unless nothing is limited by rate.
+    /// Offers `tools`, to each user so often a minute unless nothing is limited by rate. Links in
+    /// answers lead to `public_url`.
     #[must_use]
-    pub fn new(tools: Arc<dyn Tools>, limited: bool) -> Self {
+    pub fn new(tools: Arc<dyn Tools>, public_url: PublicUrl, limited: bool) -> Self {
         let known = Cache::builder().max_capacity(KNOWN_MAX).time_to_idle(KNOWN_FOR).build();
-        Self { tools, known, limit: limited.then(Arc::default) }
+        Self { tools, public_url, known, limit: limited.then(Arc::default) }
     }
 
     fn agent(&self, shopper: Shopper) -> Agent {
-        Agent { tools: Arc::clone(&self.tools), shopper, known: self.known.get_with(shopper.id, Arc::default) }
+        let known = self.known.get_with(shopper.id, Arc::default);
+        Agent { tools: Arc::clone(&self.tools), public_url: self.public_url.clone(), shopper, known }
     }
 }
 
@@ -169,8 +172,7 @@ impl FromRequest for BodyOf {
 /// A page of another site may not call, whatever token it has got hold of.
 fn check_origin(req: &HttpRequest) -> Result<(), ApiError> {
     let text = |name: &HeaderName| req.headers().get(name).map(|value| value.to_str().unwrap_or(""));
-    let allowed = &state(req)?.settings.allowed_origins;
-    match csrf::may_use_cookie(None, text(&ORIGIN), text(&HOST), allowed) {
+    match state(req)?.settings.origins.may_use_cookie(None, text(&ORIGIN), text(&HOST)) {
         true => Ok(()),
         false => Err(ApiError::Forbidden { code: "mcp.origin", message: "this origin may not call" }),
     }

@@ -12,10 +12,11 @@ use rmcp::{
     },
     service::RequestContext,
 };
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use tokio::sync::Mutex;
 
 use crate::{
+    config::PublicUrl,
     domain::conversation::Known,
     ws::agent::{
         Shopper,
@@ -32,8 +33,21 @@ const INSTRUCTIONS: &str = "Tools of a marketplace, acting as the user whose tok
 #[derive(Clone)]
 pub(super) struct Agent {
     pub(super) tools: Arc<dyn Tools>,
+    pub(super) public_url: PublicUrl,
     pub(super) shopper: Shopper,
     pub(super) known: Arc<Mutex<Known>>,
+}
+
+impl Agent {
+    /// The answer with a link that leads somewhere for an agent outside of the shop's pages.
+    fn with_whole_link(&self, mut answer: Map<String, Json>) -> Map<String, Json> {
+        if let Some(Json::String(link)) = answer.get_mut("link")
+            && link.starts_with('/')
+        {
+            link.insert_str(0, &self.public_url);
+        }
+        answer
+    }
 }
 
 impl ServerHandler for Agent {
@@ -64,7 +78,7 @@ impl ServerHandler for Agent {
         let context = ToolContext { shopper: self.shopper, known: &mut known, audience: &() };
         let answer = self.tools.call(spec.name, arguments, context).await;
         Ok(match answer {
-            Ok(answer @ Json::Object(_)) => CallToolResult::structured(answer),
+            Ok(Json::Object(answer)) => CallToolResult::structured(Json::Object(self.with_whole_link(answer))),
             Ok(answer) => CallToolResult::structured(json!({ "result": answer })),
             Err(refusal) => {
                 CallToolResult::structured_error(json!({ "code": refusal.code, "message": refusal.message }))

@@ -155,7 +155,7 @@ impl FromRequest for Posted {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            csrf::check_always(&req, &visit::state(&req)?.settings.allowed_origins)?;
+            csrf::check_always(&req, &visit::state(&req)?.settings.origins)?;
             let visit = Visit::of(&req).await?;
             let form = read(&req, payload).await?;
             if visit.is_own_form(form.text("csrf")) { Ok(Self { visit, form }) } else { Err(OUT_OF_DATE) }

@@ -9,7 +9,7 @@ use actix_web::{
     dev::Payload,
     http::{
         StatusCode,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION, SET_COOKIE},
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE},
     },
     web::Data,
 };
@@ -48,7 +48,7 @@ pub struct Visit {
     pub seen: Vec<ProductId>,
     /// Path and query.
     pub here: String,
-    /// Scheme and host of this shop, for links that leave it.
+    /// The shop's own address, for links that are read elsewhere.
     pub origin: String,
     /// Whether a script asks, which wants JSON.
     pub wants_json: bool,
@@ -103,7 +103,7 @@ impl Visit {
             guest_cart,
             seen: seen.split('.').filter_map(|id| id.parse().ok()).take(SEEN_MAX).collect(),
             here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned()),
-            origin: origin(req, &state),
+            origin: state.settings.origins.public_url.to_string(),
             wants_json: wants_json(req),
             state,
             browser,
@@ -330,16 +330,6 @@ pub(super) fn wants_json(req: &HttpRequest) -> bool {
 /// Whether a browser asks for a page.
 pub(super) fn wants_html(req: &HttpRequest) -> bool {
     req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
-}
-
-/// The first allowed origin is where the shop is known; without one, wherever it was asked.
-fn origin(req: &HttpRequest, state: &State) -> String {
-    if let Some(origin) = state.settings.allowed_origins.first() {
-        return origin.trim_end_matches('/').to_owned();
-    }
-    let host = req.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
-    format!("http://{}", if plain { host } else { "localhost" })
 }
 
 /// The state of a request, for what makes no visit.

@@ -260,7 +260,7 @@ pub async fn logout_by_post(
     services: Data<Services>,
 ) -> Result<HttpResponse, ApiError> {
     if user.0.as_ref().is_some_and(|user| user.source == crate::http::auth::TokenSource::Cookie) {
-        csrf::check(&req, &state.settings.allowed_origins)?;
+        csrf::check(&req, &state.settings.origins)?;
     }
     log_out(user, &state, &services).await
 }

@@ -119,7 +119,8 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 fn state() -> Data<State> {
-    let settings = HttpSettings { allowed_origins: vec!["https://shop.example".into()], ..HttpSettings::default() };
+    let origins = csrf::Origins { allowed: vec!["https://shop.example".into()], ..Default::default() };
+    let settings = HttpSettings { origins, ..HttpSettings::default() };
     let limits = AuthLimits::new(true, NonZeroU32::new(5).unwrap());
     let mut state = State::new(settings, Tokens::new(SECRET), limits);
     state.metrics = ops::install_metrics().ok();

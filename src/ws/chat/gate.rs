@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     domain::{Timestamp, user::Role},
     http::{
-        csrf,
+        csrf::Origins,
         tokens::{COOKIE, Claims, DeadTokens, Standing, Tokens},
     },
     ws::{
@@ -25,7 +25,7 @@ use crate::{
 pub struct Gate {
     tokens: Tokens,
     dead: Arc<DeadTokens>,
-    allowed_origins: Vec<String>,
+    origins: Origins,
     doors: Arc<Doors>,
 }
 
@@ -46,11 +46,11 @@ impl Gate {
     /// With the tokens of this process, and the origins whose pages may use their cookies. Sockets
     /// are ended when `dead` hears of their tokens' end.
     #[must_use]
-    pub fn new(tokens: Tokens, dead: Arc<DeadTokens>, allowed_origins: Vec<String>) -> Self {
+    pub fn new(tokens: Tokens, dead: Arc<DeadTokens>, origins: Origins) -> Self {
         let doors = Arc::new(Doors::default());
         let told = Arc::clone(&doors);
         dead.on_death(move |jti| told.close(jti));
-        Self { tokens, dead, allowed_origins, doors }
+        Self { tokens, dead, origins, doors }
     }
 
     /// The sockets by their tokens.
@@ -70,8 +70,7 @@ impl Gate {
                     let token = token.filter(|token| !token.is_empty()).ok_or_else(none)?;
                     // Browsers send cookies by themselves, whoever made the page.
                     let [site, origin, host] = [&handshake.fetch_site, &handshake.origin, &handshake.host];
-                    if !csrf::may_use_cookie(site.as_deref(), origin.as_deref(), host.as_deref(), &self.allowed_origins)
-                    {
+                    if !self.origins.may_use_cookie(site.as_deref(), origin.as_deref(), host.as_deref()) {
                         return Err(Refusal::new("forbidden", "This page may not connect with a cookie"));
                     }
                     token

@@ -25,6 +25,7 @@ mod pages;
 mod payments;
 mod pictures;
 mod products;
+mod public_url;
 mod receiver;
 mod refunds;
 mod rush;
