@@ -115,6 +115,7 @@ fn order(sellers: &[UserId], number: usize, now: Timestamp) -> Result<Order> {
         state: text("MH"),
         country: text("IN"),
         zip: text("411001"),
+        ..PostalAddress::default()
     };
     let new = NewOrder {
         id: OrderId::generate(),

@@ -6,6 +6,7 @@
 //! **Invariant:** no async, no I/O, no clock and no actix in this room. Whoever calls
 //! passes the time and the new ids in.
 
+pub mod address;
 pub mod cart;
 pub mod conversation;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod inventory;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod places;
 pub mod product;
 pub mod text;
 pub mod user;

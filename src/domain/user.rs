@@ -44,45 +44,26 @@ pub struct FullName {
     pub last_name: String,
 }
 
-/// Where goods are sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where goods are sent, and to whom. What it needs is in [`super::address`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PostalAddress {
+    /// Whom it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    /// For the carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
     /// Street and number.
     pub street: String,
-    /// City.
+    /// City; empty where the country's addresses need none.
     pub city: String,
-    /// State or province.
+    /// State or province, as its ISO 3166-2 code where that is known; empty where there is none.
     pub state: String,
-    /// Country.
+    /// Country, as its ISO code; in addresses of earlier versions whatever was typed.
     pub country: String,
-    /// Postal code.
+    /// Postal code; empty where there is none.
     pub zip: String,
-}
-
-/// The longest line of an address, in characters.
-pub const ADDRESS_LINE_MAX: usize = 200;
-
-impl PostalAddress {
-    /// The lines that an order can not be shipped with: empty ones and those that are too
-    /// long, as (field, what is wrong).
-    #[must_use]
-    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
-        let lines = [
-            ("street", &self.street),
-            ("city", &self.city),
-            ("state", &self.state),
-            ("country", &self.country),
-            ("zip", &self.zip),
-        ];
-        lines
-            .into_iter()
-            .filter_map(|(field, line)| match line.trim().chars().count() {
-                0 => Some((field, "must not be empty")),
-                n if n > ADDRESS_LINE_MAX => Some((field, "must be at most 200 characters")),
-                _ => None,
-            })
-            .collect()
-    }
 }
 
 /// An address that a user keeps.
@@ -223,7 +204,7 @@ mod tests {
 
     fn postal() -> PostalAddress {
         let line = || "x".to_owned();
-        PostalAddress { street: line(), city: line(), state: line(), country: line(), zip: line() }
+        PostalAddress { street: line(), city: line(), ..PostalAddress::default() }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use actix_web::{
 use serde_json::{Map, Value};
 
 use super::request_id;
+use crate::domain::address::AddressProblem;
 
 mod body;
 pub use body::{ErrorBody, FieldError};
@@ -151,12 +152,25 @@ impl ApiError {
         Self::Unavailable { part: part.into(), retry_after: 1 }
     }
 
-    /// 422 of an address with these problems (`PostalAddress::problems`), which stands at `path`.
+    /// 422 of an order's address with these problems, which stands at `path`.
     #[must_use]
-    pub fn bad_address(path: &str, problems: &[(&'static str, &'static str)]) -> Self {
-        let errors = problems.iter().map(|(field, msg)| FieldError::new(format!("{path}.{field}"), *msg)).collect();
+    pub fn bad_address(path: &str, problems: &[AddressProblem]) -> Self {
+        let named =
+            |problem: &AddressProblem| FieldError::new(format!("{path}.{}", problem.field), problem.what.clone());
+        let errors = problems.iter().map(named).collect();
         let message = "nothing can be sent to this address".to_owned();
         Self::Unprocessable { code: "order.bad_address", message, errors }
+    }
+
+    /// A user's address with these problems: 400 while a line is missing, else 422.
+    #[must_use]
+    pub fn of_address(problems: &[AddressProblem]) -> Self {
+        let errors = problems.iter().map(|problem| FieldError::new(problem.field, problem.what.clone())).collect();
+        if problems.iter().any(|problem| problem.is_malformed) {
+            return Self::Validation(errors);
+        }
+        let message = "nothing can be sent to this address".to_owned();
+        Self::Unprocessable { code: "auth.bad_address", message, errors }
     }
 
     /// The stable code.

@@ -33,35 +33,44 @@ impl From<&FullName> for FullNameView {
 
 /// The lines of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct PostalAddressView {
+    /// Whom it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Asha Rao")]
+    pub full_name: Option<String>,
+    /// Phone number for the carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "+91 98765 43210")]
+    pub phone: Option<String>,
     /// Street and number.
     #[schema(example = "12 Lake Road")]
     pub street: String,
-    /// City.
+    /// City; empty where the country's addresses need none.
     #[schema(example = "Pune")]
     pub city: String,
-    /// State or province.
+    /// State or province, as its ISO 3166-2 code where that is known; empty where there is none.
     #[schema(example = "MH")]
     pub state: String,
-    /// Country.
+    /// Country, as its ISO code.
     #[schema(example = "IN")]
     pub country: String,
-    /// Postal code.
+    /// Postal code; empty where there is none.
     #[schema(example = "411001")]
     pub zip: String,
 }
 
 impl From<&PostalAddress> for PostalAddressView {
     fn from(postal: &PostalAddress) -> Self {
-        let PostalAddress { street, city, state, country, zip } = postal.clone();
-        Self { street, city, state, country, zip }
+        let PostalAddress { full_name, phone, street, city, state, country, zip } = postal.clone();
+        Self { full_name, phone, street, city, state, country, zip }
     }
 }
 
 impl From<PostalAddressView> for PostalAddress {
     fn from(view: PostalAddressView) -> Self {
-        let PostalAddressView { street, city, state, country, zip } = view;
-        Self { street, city, state, country, zip }
+        let PostalAddressView { full_name, phone, street, city, state, country, zip } = view;
+        Self { full_name, phone, street, city, state, country, zip }
     }
 }
 
@@ -73,19 +82,27 @@ pub struct AddressView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
     pub id: AddressId,
+    /// Whom it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Asha Rao")]
+    pub full_name: Option<String>,
+    /// Phone number for the carrier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "+91 98765 43210")]
+    pub phone: Option<String>,
     /// Street and number.
     #[schema(example = "12 Lake Road")]
     pub street: String,
-    /// City.
+    /// City; empty where the country's addresses need none.
     #[schema(example = "Pune")]
     pub city: String,
-    /// State or province.
+    /// State or province, as its ISO 3166-2 code where that is known; empty where there is none.
     #[schema(example = "MH")]
     pub state: String,
-    /// Country.
+    /// Country, as its ISO code.
     #[schema(example = "IN")]
     pub country: String,
-    /// Postal code.
+    /// Postal code; empty where there is none.
     #[schema(example = "411001")]
     pub zip: String,
     /// Whether orders without an address go here.
@@ -94,8 +111,9 @@ pub struct AddressView {
 
 impl From<&Address> for AddressView {
     fn from(address: &Address) -> Self {
-        let PostalAddress { street, city, state, country, zip } = address.postal.clone();
-        Self { id: address.id, street, city, state, country, zip, is_default: address.is_default }
+        let PostalAddress { full_name, phone, street, city, state, country, zip } = address.postal.clone();
+        let (id, is_default) = (address.id, address.is_default);
+        Self { id, full_name, phone, street, city, state, country, zip, is_default }
     }
 }
 

@@ -91,10 +91,9 @@ pub(super) fn bare(user: User) -> User {
 fn weight(user: &User) -> u32 {
     let lines = |at: &crate::domain::user::Address| {
         let postal = &at.postal;
-        [&postal.street, &postal.city, &postal.state, &postal.country, &postal.zip]
-            .map(String::len)
-            .iter()
-            .sum::<usize>()
+        let optional = [&postal.full_name, &postal.phone].into_iter().flatten();
+        let lines = [&postal.street, &postal.city, &postal.state, &postal.country, &postal.zip];
+        lines.into_iter().chain(optional).map(String::len).sum::<usize>()
     };
     let bytes = user.addresses.iter().map(lines).sum::<usize>() + user.email.len() + user.full_name.first_name.len();
     u32::try_from(1 + bytes / 1_024).unwrap_or(u32::MAX)

@@ -130,7 +130,14 @@ fn jane(email: &str) -> NewAccount {
 
 fn postal(street: usize) -> PostalAddress {
     let line = || "x".to_owned();
-    PostalAddress { street: street.to_string(), city: line(), state: line(), country: line(), zip: line() }
+    PostalAddress {
+        street: street.to_string(),
+        city: line(),
+        state: line(),
+        country: line(),
+        zip: line(),
+        ..PostalAddress::default()
+    }
 }
 
 const fn refused(error: AccountError) -> Failure {

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         ids::{OrderId, ProductId, UserId},
         money::{Currency, Money},
+        text::without_page_addresses,
     },
 };
 
@@ -113,13 +114,19 @@ fn order(payload: Payload<'_>) -> Result<OrderFacts, HandleError> {
         tracking: item.text("trackingNumber").map(one_line),
     });
     let address = payload.object("shippingAddress");
-    let line = |key| address.and_then(|address| address.text(key)).map(one_line);
+    let line = |key| {
+        let line = address.and_then(|address| address.text(key)).map(|text| one_line(&without_page_addresses(text)));
+        line.filter(|line| !line.is_empty())
+    };
     let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason")).map(one_line);
     Ok(OrderFacts {
         order: order.to_hex(),
         lines: lines.collect(),
         total: payload.object("totalPrice").and_then(Payload::money).map(|money| money.to_string()),
-        address: ["street", "city", "state", "zip", "country"].into_iter().filter_map(line).collect(),
+        address: ["fullName", "street", "city", "state", "zip", "country", "phone"]
+            .into_iter()
+            .filter_map(line)
+            .collect(),
         paid: payload.object("payment").is_some(),
         reason,
     })

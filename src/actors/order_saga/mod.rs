@@ -36,6 +36,7 @@ use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
 use crate::{
     domain::{
         Timestamp,
+        address::AddressProblem,
         ids::{OrderId, ProductId, UserId},
         inventory::Shortage,
         order::{Order, OrderError, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Totals},
@@ -71,7 +72,7 @@ pub enum OrderFailure {
     NoSuchAddress,
     /// Nothing can be sent to the address given: (field, what is wrong).
     #[error("nothing can be sent to this address")]
-    BadAddress(Vec<(&'static str, &'static str)>),
+    BadAddress(Vec<AddressProblem>),
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,

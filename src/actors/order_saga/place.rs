@@ -226,9 +226,7 @@ impl Desk {
     async fn address(&self, request: &PlaceOrder) -> Result<Option<PostalAddress>, OrderFailure> {
         let id = match &request.destination {
             Destination::Here(address) => {
-                let problems = address.problems();
-                let good = problems.is_empty().then(|| Some(address.clone()));
-                return good.ok_or(OrderFailure::BadAddress(problems));
+                return address.clone().settled().map(Some).map_err(OrderFailure::BadAddress);
             }
             Destination::Unknown => return Err(OrderFailure::NoSuchAddress),
             Destination::Kept(id) => Some(*id),

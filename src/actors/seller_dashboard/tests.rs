@@ -109,6 +109,8 @@ impl Owners {
             state: "MH".into(),
             country: "IN".into(),
             zip: "411001".into(),
+            full_name: Some("Asha Rao".into()),
+            phone: Some("+91 98765 43210".into()),
         };
         let new = NewOrder {
             id: OrderId::generate(),

@@ -48,17 +48,18 @@ const DELIVERED_AFTER: SignedDuration = SignedDuration::from_hours(80);
 /// Where goods go: the address of the buyer, or of a customer.
 pub(super) fn address(of: usize) -> PostalAddress {
     let (street, city, state, zip) = match of % 4 {
-        0 => ("14 Lake View Road", "Kochi", "Kerala", "682011"),
-        1 => ("7 Carter Road", "Mumbai", "Maharashtra", "400050"),
-        2 => ("22 Sector 8", "Chandigarh", "Punjab", "160009"),
-        _ => ("3 East Car Street", "Madurai", "Tamil Nadu", "625001"),
+        0 => ("14 Lake View Road", "Kochi", "KL", "682011"),
+        1 => ("7 Carter Road", "Mumbai", "MH", "400050"),
+        2 => ("22 Sector 8", "Chandigarh", "CH", "160009"),
+        _ => ("3 East Car Street", "Madurai", "TN", "625001"),
     };
     PostalAddress {
         street: street.to_owned(),
         city: city.to_owned(),
         state: state.to_owned(),
-        country: "India".to_owned(),
+        country: "IN".to_owned(),
         zip: zip.to_owned(),
+        ..PostalAddress::default()
     }
 }
 

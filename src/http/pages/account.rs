@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     domain::{
+        address::{AddressProblem, MISSING},
         ids::AddressId,
+        places,
         user::{Address, PostalAddress, User},
     },
     http::error::ApiError,
@@ -36,8 +38,11 @@ impl From<&Address> for AddressView {
 /// An address on one line.
 #[must_use]
 pub fn one_line(postal: &PostalAddress) -> String {
-    let PostalAddress { street, city, state, country, zip } = postal;
-    format!("{street}, {city}, {state} {zip}, {country}")
+    let state = format!("{} {}", postal.state_shown(), postal.zip);
+    let name = postal.full_name.as_deref().unwrap_or_default();
+    let phone = postal.phone.as_deref().unwrap_or_default();
+    let lines = [name, &postal.street, &postal.city, state.trim(), &postal.country, phone];
+    lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Template)]
@@ -45,6 +50,7 @@ pub fn one_line(postal: &PostalAddress) -> String {
 struct AccountPage {
     page: Page,
     form: Form,
+    countries: Vec<&'static str>,
     full_name: String,
     username: String,
     email: String,
@@ -56,12 +62,14 @@ async fn account(visit: &Visit) -> Result<User, ApiError> {
     visit.shop.accounts()?.user(id).await?.ok_or_else(ApiError::unauthorized)
 }
 
-async fn page(visit: Visit, status: StatusCode, form: Form) -> Result<HttpResponse, ApiError> {
+async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpResponse, ApiError> {
     let user = account(&visit).await?;
+    form.suggest("full_name", name_of(&user));
     let view = AccountPage {
         page: visit.page("Account"),
         form,
-        full_name: format!("{} {}", user.full_name.first_name, user.full_name.last_name).trim().to_owned(),
+        countries: countries(),
+        full_name: name_of(&user),
         addresses: user.addresses.iter().map(AddressView::from).collect(),
         username: user.username,
         email: user.email,
@@ -80,19 +88,42 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
 /// The address of a form's fields; what is wrong is told beside them.
 pub(super) fn address_of(form: &mut Form) -> Option<PostalAddress> {
     let text = |name: &str| form.trimmed(name).to_owned();
+    let optional = |name: &str| Some(text(name)).filter(|text| !text.is_empty());
     let postal = PostalAddress {
+        full_name: optional("full_name"),
+        phone: optional("phone"),
         street: text("street"),
         city: text("city"),
         state: text("state"),
         country: text("country"),
         zip: text("zip"),
     };
-    let problems = postal.problems();
-    for (field, problem) in &problems {
-        let what = if *problem == "must not be empty" { "fill this in" } else { problem };
-        form.refuse(field, what);
+    match postal.settled() {
+        Ok(postal) => Some(postal),
+        Err(problems) => {
+            for AddressProblem { field, what, .. } in problems {
+                form.refuse(&field_of(field), if what == MISSING { "fill this in".into() } else { what });
+            }
+            None
+        }
     }
-    problems.is_empty().then_some(postal)
+}
+
+/// A line of an address as the form names it.
+pub(super) fn field_of(path: &str) -> String {
+    if path == "fullName" { "full_name".to_owned() } else { path.to_owned() }
+}
+
+/// A user's name, for the label of a parcel.
+pub(super) fn name_of(user: &User) -> String {
+    format!("{} {}", user.full_name.first_name.trim(), user.full_name.last_name.trim()).trim().to_owned()
+}
+
+/// The names of all countries, for the list that a browser offers.
+pub(super) fn countries() -> Vec<&'static str> {
+    let mut names: Vec<_> = places::countries().map(|country| country.name).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Keeps an address.

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 
 use super::{
-    account::{AddressView, address_of},
+    account::{AddressView, address_of, countries, field_of, name_of},
     basket::{Basket, LineView},
     form::{Form, Posted},
     format,
@@ -21,8 +21,9 @@ use crate::{
     actors::order_saga::{Destination, Expected, PlaceOrder},
     domain::{
         Timestamp,
-        ids::{AddressId, OrderId},
+        ids::{AddressId, OrderId, UserId},
         order::{Order, OrderStatus, Totals},
+        user::PostalAddress,
     },
     http::error::ApiError,
 };
@@ -37,6 +38,7 @@ struct CheckoutPage {
     shown: String,
     lines: Vec<LineView>,
     addresses: Vec<AddressView>,
+    countries: Vec<&'static str>,
     chosen: String,
     units: u64,
     subtotal: String,
@@ -65,14 +67,16 @@ async fn priced(visit: &Visit) -> Result<(Basket, Totals), ApiError> {
     Ok((basket, totals))
 }
 
-async fn page(visit: Visit, status: StatusCode, form: Form, problem: String) -> Result<HttpResponse, ApiError> {
+async fn page(visit: Visit, status: StatusCode, mut form: Form, problem: String) -> Result<HttpResponse, ApiError> {
     let user = visit.buyer()?.id;
     let (basket, totals) = match priced(&visit).await {
         Ok(priced) => priced,
         Err(error) if error.code().starts_with("order.") => return Ok(back_to_cart(visit, &error)),
         Err(error) => return Err(error),
     };
-    let addresses = visit.shop.accounts()?.addresses(user).await?;
+    let account = visit.shop.accounts()?.user(user).await?.ok_or_else(ApiError::unauthorized)?;
+    form.suggest("full_name", name_of(&account));
+    let addresses = account.addresses;
     let default = addresses.iter().find(|address| address.is_default).map(|address| address.id.to_hex());
     let chosen = if form.has("address") { form.text("address").to_owned() } else { default.unwrap_or_default() };
     let view = CheckoutPage {
@@ -82,6 +86,7 @@ async fn page(visit: Visit, status: StatusCode, form: Form, problem: String) -> 
         lines: basket.views(),
         units: basket.units(),
         addresses: addresses.iter().map(AddressView::from).collect(),
+        countries: countries(),
         chosen,
         subtotal: format::money(totals.subtotal),
         tax: format::money(totals.tax),
@@ -129,6 +134,19 @@ fn destination(form: &mut Form) -> Option<Destination> {
     }
 }
 
+/// The same with the buyer's name, where a kept address names nobody: a parcel needs one.
+async fn named(visit: &Visit, user: UserId, destination: Destination) -> Result<Destination, ApiError> {
+    let Destination::Kept(id) = destination else { return Ok(destination) };
+    let account = visit.shop.accounts()?.user(user).await?.ok_or_else(ApiError::unauthorized)?;
+    let kept = account.addresses.iter().find(|address| address.id == id);
+    let Some(postal) = kept.filter(|address| address.postal.full_name.is_none()) else {
+        return Ok(Destination::Kept(id));
+    };
+    let postal = PostalAddress { full_name: Some(name_of(&account)), ..postal.postal.clone() };
+    // One from before there were rules for addresses goes on as it is.
+    Ok(postal.settled().map_or(Destination::Kept(id), Destination::Here))
+}
+
 /// Places the order, and goes on to pay it.
 ///
 /// # Errors
@@ -151,6 +169,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     let Some(destination) = destination(&mut form) else {
         return page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await;
     };
+    let destination = named(&visit, user, destination).await?;
     if let (Destination::Here(postal), true) = (&destination, form.has("save")) {
         // The order matters more than the address book.
         if let Err(error) = visit.shop.accounts()?.add_address(user, postal.clone(), false).await {
@@ -183,7 +202,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
             page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, problem).await
         }
         Err(error) => {
-            form.take(error, |path| path.trim_start_matches("shippingAddress.").to_owned())?;
+            form.take(error, |path| field_of(path.trim_start_matches("shippingAddress.")))?;
             page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await
         }
     }

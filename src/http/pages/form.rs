@@ -80,6 +80,13 @@ impl Form {
         self.text(name).trim()
     }
 
+    /// Shows `value` in a field that was not sent.
+    pub fn suggest(&mut self, name: &str, value: String) {
+        if !self.has(name) {
+            self.fields.push((name.to_owned(), value));
+        }
+    }
+
     /// Whether a box is ticked or a button of this name was pressed.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -18,7 +18,7 @@ use crate::{
     http::{
         auth::{AuthUser, MaybeUser},
         csrf,
-        error::{ApiError, FieldError},
+        error::ApiError,
         extract::{Json, PathId},
         state::State,
         tokens,
@@ -97,30 +97,45 @@ pub struct LoginBody {
     password: String,
 }
 
-/// An address to keep.
+/// An address to keep. Which of `city`, `state` and `zip` it needs, and their form, goes by the country.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressBody {
-    /// Street and number.
+    /// Whom it goes to.
+    #[serde(default)]
     #[garde(skip)]
-    #[schema(example = "12 Lake Road", max_length = 200)]
+    #[schema(example = "Asha Rao", max_length = 200)]
+    full_name: Option<String>,
+    /// Phone number for the carrier: 5 to 20 digits, with a plus before and marks between them.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = "+91 98765 43210", max_length = 40)]
+    phone: Option<String>,
+    /// Street and number.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = "12 Lake Road", max_length = 200, required = true)]
     street: String,
     /// City.
+    #[serde(default)]
     #[garde(skip)]
     #[schema(example = "Pune", max_length = 200)]
-    city: String,
-    /// State or province.
+    city: Option<String>,
+    /// State or province: its ISO 3166-2 code, or its name.
+    #[serde(default)]
     #[garde(skip)]
     #[schema(example = "MH", max_length = 200)]
-    state: String,
-    /// Country.
+    state: Option<String>,
+    /// Country: its ISO code, or its English name.
+    #[serde(default)]
     #[garde(skip)]
-    #[schema(example = "IN", max_length = 200)]
+    #[schema(example = "IN", max_length = 200, required = true)]
     country: String,
     /// Postal code.
+    #[serde(default)]
     #[garde(skip)]
     #[schema(example = "411001", max_length = 200)]
-    zip: String,
+    zip: Option<String>,
     /// Whether orders without an address go here; the first address always is the default.
     #[serde(default)]
     #[garde(skip)]
@@ -270,7 +285,14 @@ pub async fn logout_by_post(
     tag = "auth",
     operation_id = "addAddress",
     request_body = AddressBody,
-    responses((status = 201, description = "All addresses of the user", body = AddressesView))
+    responses(
+        (status = 201, description = "All addresses of the user", body = AddressesView),
+        (status = 400, description = "A line is missing, or too long", body = crate::http::error::ErrorBody),
+        (status = 422, description = "`auth.bad_address`: there is no such country, state or postal code", body = crate::http::error::ErrorBody, example = json!({
+            "message": "nothing can be sent to this address", "code": "auth.bad_address", "requestId": "9f86d081884c7d65",
+            "errors": [{"path": "zip", "msg": "is not a postal code of India; one looks like 110034"}]
+        })),
+    )
 )]
 #[post("/api/auth/users/me/addresses")]
 pub async fn add_address(
@@ -278,12 +300,10 @@ pub async fn add_address(
     services: Data<Services>,
     Json(body): Json<AddressBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let AddressBody { street, city, state, country, zip, is_default } = body;
-    let postal = PostalAddress { street, city, state, country, zip };
-    let problems = postal.problems();
-    if !problems.is_empty() {
-        return Err(ApiError::Validation(problems.into_iter().map(|(path, msg)| FieldError::new(path, msg)).collect()));
-    }
+    let AddressBody { full_name, phone, street, city, state, country, zip, is_default } = body;
+    let [city, state, zip] = [city, state, zip].map(Option::unwrap_or_default);
+    let postal = PostalAddress { full_name, phone, street, city, state, country, zip };
+    let postal = postal.settled().map_err(|problems| ApiError::of_address(&problems))?;
     let kept = services.accounts()?.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
     Ok(HttpResponse::Created().json(AddressesView::from(kept.as_slice())))
 }

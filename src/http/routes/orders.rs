@@ -27,32 +27,41 @@ use crate::{
     },
 };
 
-/// Where goods go. A line that is missing or empty makes it an address that nothing can be
-/// sent to: 422.
+/// Where goods go. Which of `city`, `state` and `zip` it needs, and their form, goes by the country. A
+/// line that is missing or not acceptable makes it an address that nothing can be sent to: 422.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct ShippingAddressBody {
+    /// Whom it goes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Asha Rao", max_length = 200)]
+    full_name: Option<String>,
+    /// Phone number for the carrier: 5 to 20 digits, with a plus before and marks between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "+91 98765 43210", max_length = 40)]
+    phone: Option<String>,
     /// Street and number.
     #[schema(example = "12 Lake Road")]
     street: String,
     /// City.
     #[schema(example = "Pune")]
-    city: String,
-    /// State or province.
+    city: Option<String>,
+    /// State or province: its ISO 3166-2 code, or its name.
     #[schema(example = "MH")]
-    state: String,
-    /// Country.
+    state: Option<String>,
+    /// Country: its ISO code, or its English name.
     #[schema(example = "IN")]
     country: String,
     /// Postal code.
     #[schema(example = "411001")]
-    zip: String,
+    zip: Option<String>,
 }
 
 impl From<ShippingAddressBody> for PostalAddress {
     fn from(body: ShippingAddressBody) -> Self {
-        let ShippingAddressBody { street, city, state, country, zip } = body;
-        Self { street, city, state, country, zip }
+        let ShippingAddressBody { full_name, phone, street, city, state, country, zip } = body;
+        let [city, state, zip] = [city, state, zip].map(Option::unwrap_or_default);
+        Self { full_name, phone, street, city, state, country, zip }
     }
 }
 
@@ -277,11 +286,7 @@ pub async fn set_address(
     PathId(id): PathId<OrderId>,
     Json(body): Json<ChangeAddressBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let address = PostalAddress::from(body.shipping_address);
-    let problems = address.problems();
-    if !problems.is_empty() {
-        return Err(OrderFailure::BadAddress(problems).into());
-    }
+    let address = PostalAddress::from(body.shipping_address).settled().map_err(OrderFailure::BadAddress)?;
     let order = services.orders()?.set_address(id, party(&user), address).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     actors::runtime::AskError,
     domain::{
+        address::AddressProblem,
         cart::CartError,
         inventory::{Shortage, StockError},
         order::{OrderError, OrderStatus},
@@ -28,6 +29,7 @@ fn every_variant_has_its_status_code_and_body() {
     let short = json!({"message": "m", "code": "c", "requestId": "id", "available": 3});
     let bad_address = json!({"message": "nothing can be sent to this address", "code": "order.bad_address",
         "requestId": "id", "errors": [{"path": "shippingAddress.zip", "msg": "must not be empty"}]});
+    let no_zip = AddressProblem { field: "zip", what: "must not be empty".into(), is_malformed: true };
     let later = "too many requests; try again in 7 s";
     let unknown = "the answer took too long; whether it was done is not known";
     for (error, status, retry, expected) in [
@@ -51,7 +53,7 @@ fn every_variant_has_its_status_code_and_body() {
         (ApiError::conflict("c", "m").with("available", json!(3)), 409, "", short),
         (ApiError::TooLarge("m".into()), 413, "", body("m", "request.too_large")),
         (ApiError::UnsupportedMedia("m".into()), 415, "", body("m", "request.unsupported_media")),
-        (ApiError::bad_address("shippingAddress", &[("zip", "must not be empty")]), 422, "", bad_address),
+        (ApiError::bad_address("shippingAddress", &[no_zip]), 422, "", bad_address),
         (ApiError::TooManyRequests { retry_after: 7 }, 429, "7", body(later, "rate_limited")),
         (ApiError::unavailable("order"), 503, "1", body("the order service is not available now", "unavailable")),
         (ApiError::OutcomeUnknown, 503, "1", body(unknown, "outcome_unknown")),

@@ -6,6 +6,7 @@
 //! in common (`answer`).
 
 mod accounts;
+mod addresses;
 mod answer;
 mod cart;
 mod chat;

@@ -26,6 +26,8 @@ pub fn user(email: &str, username: &str) -> User {
         state: "MH".into(),
         country: "IN".into(),
         zip: "411001".into(),
+        full_name: Some("Asha Rao".into()),
+        phone: Some("+91 98765 43210".into()),
     };
     User {
         id: UserId::generate(),

@@ -11,7 +11,14 @@ use crate::domain::{
 
 fn address() -> PostalAddress {
     let line = || "x".to_owned();
-    PostalAddress { street: line(), city: line(), state: line(), country: line(), zip: line() }
+    PostalAddress {
+        street: line(),
+        city: line(),
+        state: line(),
+        country: line(),
+        zip: line(),
+        ..PostalAddress::default()
+    }
 }
 
 fn placed(sellers: &[UserId], now: Timestamp) -> Order {

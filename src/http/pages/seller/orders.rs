@@ -9,6 +9,7 @@ use crate::{
         ids::{OrderId, UserId},
         money::Money,
         order::{Order, OrderStatus, Shipment},
+        user::PostalAddress,
     },
     http::{
         error::ApiError,
@@ -54,9 +55,7 @@ impl OrderLine {
         let sum = Money::sum(own.iter().filter_map(|item| item.price.times(item.quantity).ok())).ok().flatten();
         let moving = matches!(order.status, OrderStatus::Confirmed | OrderStatus::Shipped);
         let waits = own.iter().any(|item| item.shipment == Shipment::Waiting);
-        let address = order.shipping_address.as_ref().map(|to| {
-            vec![to.street.clone(), format!("{} {}", to.city, to.zip), format!("{}, {}", to.state, to.country)]
-        });
+        let address = order.shipping_address.as_ref().map(PostalAddress::label);
         let id = order.id.to_hex();
         Self {
             short: id.get(16..).unwrap_or_default().to_uppercase(),

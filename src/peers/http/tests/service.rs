@@ -131,6 +131,8 @@ fn address() -> PostalAddress {
         state: "MH".into(),
         country: "IN".into(),
         zip: "411001".into(),
+        full_name: Some("Asha Rao".into()),
+        phone: Some("+91 98765 43210".into()),
     }
 }
 

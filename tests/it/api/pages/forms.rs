@@ -68,6 +68,34 @@ async fn a_checkout_without_an_address_says_what_is_missing() {
 }
 
 #[actix_web::test]
+async fn an_address_names_whom_it_goes_to_and_what_its_country_lacks_is_not_asked_for() {
+    let (app, product) = shop(5).await;
+    app.user("asha").await;
+    let browser = Browser::new(&app);
+    browser.log_in("asha").await;
+    browser.put(&product, "1").await;
+    let checkout = browser.open("/checkout").await;
+    for auto in ["name", "tel", "address-line1", "address-level2", "address-level1", "postal-code", "country-name"] {
+        checkout.has(&format!("autocomplete=\"{auto}\""));
+    }
+    checkout.has("value=\"Asha Rao\"").has("<option value=\"Côte d’Ivoire\">");
+    let emirates = [("street", "1 Palm Road"), ("city", "Dubai"), ("state", "Dubai"), ("country", "UAE")];
+    let nonsense: Vec<(&str, &str)> = [("country", "DE"), ("zip", "nonsense"), ("phone", "x")].to_vec();
+    let refused = browser.submit(&checkout, "/checkout", &[&emirates[..3], &nonsense].concat()).await;
+    assert_eq!(refused.status, 422);
+    refused.has("id=\"e-zip\"").has("a postal code of Germany").has("id=\"e-phone\"").has("value=\"1 Palm Road\"");
+    let named = [("full_name", "Ravi <b>Rao</b>"), ("phone", "+971 4 123 4567"), ("save", "1")];
+    let paying = browser.submit(&refused, "/checkout", &[&emirates[..], &named].concat()).await;
+    let order = browser.submit(&paying, &paying.path, &[("outcome", "success")]).await;
+    order.has("Ravi &#60;b&#62;Rao&#60;/b&#62;, 1 Palm Road, Dubai, DU, AE, +971 4 123 4567");
+    let seller = Browser::new(&app);
+    seller.log_in("maker").await;
+    let desk = seller.open("/seller/orders").await;
+    desk.has("Ravi &#60;b&#62;Rao").has("Dubai, United Arab Emirates").has("Phone +971 4 123 4567");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_form_that_is_not_of_this_shop_does_nothing() {
     let (app, product) = shop(5).await;
     let (browser, other) = (Browser::new(&app), Browser::new(&app));
