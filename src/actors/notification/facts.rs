@@ -4,7 +4,7 @@
 //! [`HandleError::Unreadable`], before anything is sent.
 
 use super::letter::{
-    DisputeFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line,
+    DisputeFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line, plain,
 };
 use crate::{
     actors::payload::{Payload, missing},
@@ -12,7 +12,6 @@ use crate::{
     domain::{
         ids::{OrderId, ProductId, UserId},
         money::{Currency, Money},
-        text::without_page_addresses,
     },
 };
 
@@ -21,20 +20,20 @@ use crate::{
 pub(super) enum To {
     /// The payload says.
     Named(Vec<Recipient>),
-    /// This user, wherever her mail goes.
+    /// This user, wherever their mail goes.
     User(UserId),
 }
+
+/// The reasons that the program itself gives; any other was typed by somebody.
+const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "seller suspended"];
 
 /// Reads what a delivery's mail needs.
 pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
     let payload = Payload::of(&delivery.payload)?;
     let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
     let letter = match event {
-        "USER_CREATED" => Letter::Welcome(WelcomeFacts { username: payload.text("username").map(one_line) }),
-        "PRODUCT_CREATED" => Letter::NewProduct(ProductFacts {
-            product: payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(ProductId::to_hex),
-            title: one_line(payload.need_text("title")?),
-        }),
+        "USER_CREATED" => Letter::Welcome(WelcomeFacts),
+        "PRODUCT_CREATED" => Letter::NewProduct(product(payload)?),
         "PAYMENT_INITIATED" => Letter::PaymentInitiated(payment(payload, "amount")?),
         "PAYMENT_COMPLETED" => Letter::PaymentReceived(payment(payload, "amount")?),
         // No money moved, so that a program may not say how much.
@@ -59,9 +58,14 @@ pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
 }
 
 fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {
-    let first = payload.object("fullName").and_then(|name| name.text("firstName"));
-    let name = first.or_else(|| payload.text("fullName")).or_else(|| payload.text("username"));
-    Recipient::new(payload.need_text("email")?, name)
+    Recipient::new(payload.need_text("email")?)
+}
+
+fn product(payload: Payload<'_>) -> Result<ProductFacts, HandleError> {
+    // Not told, but what has none is no product.
+    payload.need_text("title")?;
+    let product = payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(ProductId::to_hex);
+    Ok(ProductFacts { product })
 }
 
 /// `amount_key` is where the amount is, `amount` where that is missing.
@@ -77,7 +81,7 @@ fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentFacts, Hand
         order: order.to_hex(),
         amount,
         payment_id: payload.text("paymentId").map(one_line),
-        reason: payload.text("reason").map(one_line),
+        reason: payload.text("reason").map(plain),
     })
 }
 
@@ -109,16 +113,14 @@ fn amount_text(amount: &str, code: &str) -> String {
 fn order(payload: Payload<'_>) -> Result<OrderFacts, HandleError> {
     let order: OrderId = payload.id(&["_id", "id"])?;
     let lines = payload.objects("items").into_iter().map(|item| Line {
-        title: one_line(item.text("title").unwrap_or("(no title)")),
+        title: plain(item.text("title").unwrap_or("(no title)")),
         quantity: item.count("quantity").unwrap_or(1),
-        tracking: item.text("trackingNumber").map(one_line),
+        tracking: item.text("trackingNumber").map(plain),
     });
     let address = payload.object("shippingAddress");
-    let line = |key| {
-        let line = address.and_then(|address| address.text(key)).map(|text| one_line(&without_page_addresses(text)));
-        line.filter(|line| !line.is_empty())
-    };
-    let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason")).map(one_line);
+    let line = |key| address.and_then(|address| address.text(key)).map(plain).filter(|line| !line.is_empty());
+    let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason"));
+    let reason = reason.filter(|reason| OWN_REASONS.contains(reason)).map(one_line);
     Ok(OrderFacts {
         order: order.to_hex(),
         lines: lines.collect(),

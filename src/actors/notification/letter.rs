@@ -3,15 +3,21 @@
 //! The words are in `templates/mail`; askama escapes what is put into HTML and nothing
 //! that is put into plain text.
 //!
+//! Anybody can type anybody's address at sign-up, and no address is confirmed yet. So a letter
+//! carries nothing that its receiver, or whoever claims to be that, has typed: no names, titles of
+//! goods on offer, addresses or notes. It has numbers and sums, and leads to the page that shows the
+//! rest. Letters about a paid order name its goods, but without the address of any page.
+//!
 //! **Invariant:** no control character or line break of a payload reaches an address, a
-//! subject or a line of text; every fact went through [`one_line`].
+//! subject or a line of text; every fact went through [`one_line`], and what people type
+//! through [`plain`]; a letter's links are the shop's own.
 
 use askama::Template;
 
 use super::ShopInfo;
 use crate::{
     bus::HandleError,
-    domain::{Timestamp, identity::is_email, user::Contact},
+    domain::{Timestamp, identity::is_email, text::without_page_addresses, user::Contact},
     store::mailbox::Mail,
 };
 
@@ -22,20 +28,18 @@ const LINE_MAX: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     email: String,
-    name: String,
 }
 
 impl Recipient {
-    /// The person called `name` at `email`.
+    /// Whoever reads the mails to `email`. The name is not kept: see the module.
     ///
     /// # Errors
     /// [`HandleError::Unreadable`] when no mail can be sent to that address.
-    pub fn new(email: &str, name: Option<&str>) -> Result<Self, HandleError> {
+    pub fn new(email: &str) -> Result<Self, HandleError> {
         if !is_email(email) {
             return Err(HandleError::Unreadable("`email` is not an address".into()));
         }
-        let name = name.map(one_line).filter(|name| !name.is_empty());
-        Ok(Self { email: email.to_owned(), name: name.unwrap_or_else(|| "there".into()) })
+        Ok(Self { email: email.to_owned() })
     }
 
     /// The person behind a contact.
@@ -43,25 +47,19 @@ impl Recipient {
     /// # Errors
     /// As [`Recipient::new`].
     pub fn of(contact: &Contact) -> Result<Self, HandleError> {
-        let first = Some(contact.full_name.first_name.trim()).filter(|name| !name.is_empty());
-        Self::new(&contact.email, first.or(Some(&contact.username)))
+        Self::new(&contact.email)
     }
 }
 
-/// What a welcome says.
+/// What a welcome says besides the shop's name: nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WelcomeFacts {
-    /// The name to log in with.
-    pub username: Option<String>,
-}
+pub struct WelcomeFacts;
 
 /// What a mail about a product says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductFacts {
     /// Its id.
     pub product: Option<String>,
-    /// Its title.
-    pub title: String,
 }
 
 /// What a mail about a payment says.
@@ -164,15 +162,22 @@ pub fn one_line(text: &str) -> String {
     line.chars().take(LINE_MAX - 1).chain(['…']).collect()
 }
 
+/// What somebody typed, on one line and without the addresses of pages, which a mail program would
+/// turn into links.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    one_line(&without_page_addresses(&one_line(text)))
+}
+
 /// A function that renders both templates of a letter.
 macro_rules! renders {
     ($($name:ident($facts:ty): $html:tt, $text:tt;)*) => {$(
-        fn $name(shop: &ShopInfo, name: &str, of: &$facts) -> askama::Result<(String, String)> {
+        fn $name(shop: &ShopInfo, of: &$facts) -> askama::Result<(String, String)> {
             #[derive(Template)]
             #[template(path = $html)]
             struct Html<'a> {
                 shop: &'a ShopInfo,
-                name: &'a str,
+                #[allow(dead_code, reason = "a letter may say nothing besides the shop's name")]
                 of: &'a $facts,
             }
 
@@ -180,11 +185,11 @@ macro_rules! renders {
             #[template(path = $text, escape = "none")]
             struct Text<'a> {
                 shop: &'a ShopInfo,
-                name: &'a str,
+                #[allow(dead_code, reason = "a letter may say nothing besides the shop's name")]
                 of: &'a $facts,
             }
 
-            Ok((Html { shop, name, of }.render()?, Text { shop, name, of }.render()?))
+            Ok((Html { shop, of }.render()?, Text { shop, of }.render()?))
         }
     )*};
 }
@@ -207,7 +212,7 @@ impl Letter {
     pub fn subject(&self, shop: &ShopInfo) -> String {
         one_line(&match self {
             Self::Welcome(_) => format!("Welcome to {}", shop.name),
-            Self::NewProduct(of) => format!("New product: {}", of.title),
+            Self::NewProduct(_) => "New product on sale".to_owned(),
             Self::PaymentInitiated(of) => format!("Payment initiated for order {}", of.order),
             Self::PaymentReceived(of) => format!("Payment received for order {}", of.order),
             Self::PaymentFailed(of) => format!("Payment failed for order {}", of.order),
@@ -223,17 +228,16 @@ impl Letter {
     /// # Errors
     /// [`HandleError::Unreadable`] when it cannot be written.
     pub fn mail(&self, recipient: &Recipient, shop: &ShopInfo, at: Timestamp) -> Result<Mail, HandleError> {
-        let name = &recipient.name;
         let rendered = match self {
-            Self::Welcome(of) => welcome(shop, name, of),
-            Self::NewProduct(of) => new_product(shop, name, of),
-            Self::PaymentInitiated(of) => payment_initiated(shop, name, of),
-            Self::PaymentReceived(of) => payment_received(shop, name, of),
-            Self::PaymentFailed(of) => payment_failed(shop, name, of),
-            Self::Refund(of) => refund(shop, name, of),
-            Self::Dispute(of) => dispute(shop, name, of),
-            Self::OrderShipped(of) => order_shipped(shop, name, of),
-            Self::OrderCancelled(of) => order_cancelled(shop, name, of),
+            Self::Welcome(of) => welcome(shop, of),
+            Self::NewProduct(of) => new_product(shop, of),
+            Self::PaymentInitiated(of) => payment_initiated(shop, of),
+            Self::PaymentReceived(of) => payment_received(shop, of),
+            Self::PaymentFailed(of) => payment_failed(shop, of),
+            Self::Refund(of) => refund(shop, of),
+            Self::Dispute(of) => dispute(shop, of),
+            Self::OrderShipped(of) => order_shipped(shop, of),
+            Self::OrderCancelled(of) => order_cancelled(shop, of),
         };
         let (html, text) = rendered.map_err(|error| HandleError::Unreadable(error.to_string()))?;
         let announcement = matches!(self, Self::NewProduct(_));

@@ -165,27 +165,27 @@ fn with(mut payload: Value, key: &str, value: Value) -> Value {
 }
 
 #[actix_rt::test]
-async fn a_welcome_names_the_shop_and_the_person() {
+async fn a_welcome_names_the_shop_and_nobody() {
     let payload =
         json!({"id": USER, "username": "asha", "email": "asha@example.com", "fullName": {"firstName": "Asha"}});
     let mail = mail_of(table::USER_CREATED_NOTIFICATION, payload).await;
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("asha@example.com", "Welcome to Tea & Co"));
     assert_eq!(
         mail.text,
-        "Welcome to Tea & Co\n\nHello Asha,\n\nyour account asha is ready. Find something you like, or ask the AI \
+        "Welcome to Tea & Co\n\nHello,\n\nyour account is ready. Find something you like, or ask the AI \
          Buddy to find it for you.\n\nhttp://localhost:8080/\n\n--\nTea & Co\nhttp://localhost:8080/"
     );
-    assert!(mail.html.contains("Welcome to Tea &#38; Co</h1>") && mail.html.contains("<strong>asha</strong>"));
+    assert!(mail.html.contains("Welcome to Tea &#38; Co</h1>") && !mail.html.to_lowercase().contains("asha"));
     assert_eq!(mail.at.to_string(), "2026-01-02T03:04:05Z");
 }
 
 #[actix_rt::test]
-async fn a_seller_hears_of_her_new_product() {
+async fn a_seller_hears_of_a_new_product() {
     let payload =
         json!({"productId": ORDER, "sellerId": USER, "email": "s@example.com", "username": "sel", "title": "Pot"});
     let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, payload).await;
-    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("s@example.com", "New product: Pot"));
-    assert!(mail.text.contains("Hello sel,") && mail.text.contains("your product \"Pot\" is now on sale"));
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("s@example.com", "New product on sale"));
+    assert!(mail.text.contains("Hello,\n\nyour new product is now on sale"));
     assert!(mail.html.contains(&format!("href=\"http://localhost:8080/products/{ORDER}\"")));
 }
 
@@ -219,7 +219,7 @@ async fn a_refund_names_what_is_given_back_and_not_the_whole() {
 async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
     let payload = json!({"email": "a@example.com", "orderId": ORDER, "amount": "5", "currency": "EUR"});
     let mail = mail_of(table::PAYMENT_INITIATED_NOTIFICATION, payload).await;
-    assert!(mail.text.contains("Hello there,") && mail.text.contains("Amount:  5.00 EUR\n\n"), "{}", mail.text);
+    assert!(mail.text.contains("Hello,") && mail.text.contains("Amount:  5.00 EUR\n\n"), "{}", mail.text);
     let failed = json!({"email": "a@example.com", "orderId": ORDER, "paymentId": "pay_1"});
     let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, failed).await;
     assert!(mail.text.contains(&format!("Order:   {ORDER}\nPayment: pay_1\n\n")), "{}", mail.text);
@@ -227,12 +227,12 @@ async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
 }
 
 #[actix_rt::test]
-async fn a_shipped_order_tells_what_and_where_to() {
+async fn a_shipped_order_tells_what_and_not_where_to() {
     let mail = mail_of(table::ORDER_SHIPPED_NOTIFICATION, order()).await;
     assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("Order shipped: {ORDER}")));
-    let text = "Your order is on its way\n\nHello Asha,\n\neverything in order ORDER has been handed to the carrier.\n\n\
-                - 2 x Tea <b>pot</b> (tracking number TRK 7)\n\nIt goes to:\n  12 Lake Road\n  Pune\n  MH\n  411001\n  \
-                IN\n\nTotal: 1148.90 INR\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea & Co\nhttp://localhost:8080/";
+    let text = "Your order is on its way\n\nHello,\n\neverything in order ORDER has been handed to the carrier.\n\n\
+                - 2 x Tea <b>pot</b> (tracking number TRK 7)\n\nTotal: 1148.90 INR\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea \
+                & Co\nhttp://localhost:8080/";
     assert_eq!(mail.text.replace(ORDER, "ORDER"), text);
     assert!(mail.html.contains("Tea &#60;b&#62;pot") && !mail.html.contains("<b>"));
 }
@@ -241,35 +241,64 @@ async fn a_shipped_order_tells_what_and_where_to() {
 async fn a_cancelled_order_says_why_and_whether_money_comes_back() {
     let paid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, order()).await;
     assert_eq!(paid.subject, format!("Order cancelled: {ORDER}"));
-    assert!(paid.text.contains("was cancelled (all packed). What you paid is being refunded in full."));
-    let unpaid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, with(order(), "payment", Value::Null)).await;
-    assert!(unpaid.html.contains("It had not been paid."));
+    assert!(paid.text.contains("was cancelled. What you paid is being refunded in full."), "a typed reason stays out");
+    assert!(paid.text.contains("- 2 x Tea <b>pot</b>"));
+    let expired = with(order(), "timeline", json!([{"status": "CANCELLED", "reason": "expired"}]));
+    let unpaid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, with(expired, "payment", Value::Null)).await;
+    assert!(unpaid.html.contains("was cancelled (expired). It had not been paid."));
+    assert!(!unpaid.text.contains("Tea") || !unpaid.text.contains("pot"), "{}", unpaid.text);
+    assert!(unpaid.text.contains("Total: 1148.90 INR"));
 }
 
+/// What strangers may have typed.
+const TYPED: &str = "You won! Claim at http://evil.example/x";
+
 #[actix_rt::test]
-async fn markup_in_names_and_titles_stays_text() {
-    let evil = "<script>alert(1)</script>";
-    let payload = with(payment(), "fullName", json!({"firstName": evil}));
-    let product = json!({"productId": ORDER, "email": "s@example.com", "username": evil, "title": evil});
-    for mail in [
-        mail_of(table::PAYMENT_COMPLETED_NOTIFICATION, payload).await,
-        mail_of(table::PRODUCT_CREATED_NOTIFICATION, product).await,
+async fn no_mail_to_an_unconfirmed_address_carries_what_its_owner_typed() {
+    let name = json!({"firstName": TYPED, "lastName": TYPED});
+    let user = json!({"id": USER, "email": "a@example.com", "username": TYPED, "fullName": name});
+    let product = json!({"productId": ORDER, "email": "a@example.com", "username": TYPED, "title": TYPED});
+    let paid = with(with(payment(), "fullName", name), "username", json!(TYPED));
+    let address = json!({"fullName": TYPED, "street": TYPED, "city": TYPED, "state": TYPED, "zip": TYPED});
+    let timeline = json!([{"status": "CANCELLED", "reason": TYPED}]);
+    let unpaid = with(with(with(order(), "shippingAddress", address), "timeline", timeline), "payment", Value::Null);
+    let unpaid = with(unpaid, "items", json!([{"title": TYPED, "quantity": 1, "trackingNumber": TYPED}]));
+    for (queue, payload) in [
+        (table::USER_CREATED_NOTIFICATION, user),
+        (table::PRODUCT_CREATED_NOTIFICATION, product),
+        (table::PAYMENT_INITIATED_NOTIFICATION, paid.clone()),
+        (table::PAYMENT_COMPLETED_NOTIFICATION, paid.clone()),
+        (table::PAYMENT_FAILED_NOTIFICATION, paid.clone()),
+        (table::PAYMENT_REFUNDED_NOTIFICATION, paid),
+        (table::ORDER_CANCELLED_NOTIFICATION, unpaid),
     ] {
-        assert!(!mail.html.contains("<script") && mail.html.contains("&#60;script&#62;"));
-        assert!(mail.text.contains(&format!("Hello {evil},")), "plain text is not escaped");
+        let mail = mail_of(queue, payload).await;
+        for part in [&mail.subject, &mail.text, &mail.html] {
+            assert!(!part.contains("evil") && !part.contains("won"), "{queue}: {part}");
+        }
     }
 }
 
 #[actix_rt::test]
-async fn a_title_cannot_add_a_header_or_a_line() {
-    let title = "Pot\r\nBcc: x@example.com\u{0}\u{2028}\u{202e}end";
-    let product = json!({"productId": ORDER, "email": "s@example.com", "username": "a\nb", "title": title});
-    let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, product).await;
-    assert_eq!(mail.subject, "New product: Pot Bcc: x@example.com end");
-    assert!(mail.text.contains("Hello a b,") && !mail.text.contains('\r'));
-    let long = json!({"email": "s@example.com", "title": "x".repeat(10_000)});
-    let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, long).await;
-    assert!(mail.subject.chars().count() <= 300);
+async fn goods_of_a_paid_order_are_named_as_text_and_never_as_a_link() {
+    let item = json!({"title": "Pot <i>x</i>, see http://evil.example/x", "quantity": 2, "trackingNumber": "www.evil.example"});
+    for queue in [table::ORDER_SHIPPED_NOTIFICATION, table::ORDER_CANCELLED_NOTIFICATION] {
+        let mail = mail_of(queue, with(order(), "items", json!([item]))).await;
+        assert!(mail.text.contains("- 2 x Pot <i>x</i>, see …"), "{}", mail.text);
+        assert!(mail.html.contains("Pot &#60;i&#62;x&#60;/i&#62;, see …"), "{}", mail.html);
+        assert!(!mail.text.contains("evil") && !mail.html.contains("evil"));
+    }
+}
+
+#[actix_rt::test]
+async fn a_reason_cannot_add_a_header_or_a_line() {
+    let reason = "declined\r\nBcc: x@example.com\u{0}\u{2028}\u{202e}end at http://evil.example/x";
+    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, with(payment(), "reason", json!(reason))).await;
+    assert!(mail.text.contains("Reason:  declined Bcc: x@example.com end at …\n"), "{}", mail.text);
+    assert!(!mail.text.contains('\r') && mail.subject == format!("Payment failed for order {ORDER}"));
+    let long = with(payment(), "reason", json!("x".repeat(10_000)));
+    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, long).await;
+    assert!(mail.text.lines().all(|line| line.chars().count() <= 320));
 }
 
 #[actix_rt::test]
