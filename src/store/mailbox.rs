@@ -113,7 +113,14 @@ pub trait MailboxStore: Send + Sync {
     async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError>;
 
     /// Claims up to `limit` waiting mails that are due at `now`, longest due first, until `lease`.
-    async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedMail>, StoreError>;
+    /// Announcements come after all others, and at most `announcements` of them are claimed.
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: u32,
+        announcements: u32,
+    ) -> Result<Vec<ClaimedMail>, StoreError>;
 
     /// Claims the mail with this number, whatever became of it, until `lease`; `None` when
     /// there is none, or another claim holds at `now`.

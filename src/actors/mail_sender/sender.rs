@@ -2,7 +2,8 @@
 //!
 //! It claims what it sends. If it dies, or the store does not take what came of a try, the
 //! claim ends by itself and the mail is sent again, with the same `Message-ID`. Mails are begun
-//! in the order in which they became due; one that is put off is overtaken.
+//! in the order in which they became due; one that is put off is overtaken. Announcements are begun
+//! after all others, and leave one slot free for them.
 //!
 //! **Invariant:** at most [`super::AT_ONCE`] mails are under way, and while there is no use in
 //! sending none is begun, so that no mail loses a try to that.
@@ -63,7 +64,8 @@ impl Shared {
             return Ok(vec![]);
         }
         let now = Timestamp::now();
-        self.store.claim(now, lease(now), limit).await
+        // One slot is never an announcement's, however long each takes.
+        self.store.claim(now, lease(now), limit, limit.saturating_sub(1)).await
     }
 
     /// Counts, and forgets what is old, from time to time.

@@ -212,6 +212,37 @@ async fn a_server_that_hangs_holds_up_nobody_and_the_end_waits_for_it() {
 }
 
 #[actix_rt::test]
+async fn announcements_never_hold_up_other_mails() {
+    let fixture = start();
+    let announce = async |to: &str| {
+        let mail = Mail { announcement: true, ..mail(to) };
+        assert_eq!(fixture.mails.send(EventId::generate(), &mail).await, Ok(()));
+    };
+    fixture.server.pausing.store(true, Ordering::SeqCst);
+    for n in 0..30 {
+        announce(&format!("a{n}@x.com")).await;
+    }
+    fixture.send("order@x.com").await;
+    fixture.server.pausing.store(false, Ordering::SeqCst);
+    fixture.until_taken(31).await;
+    let place = fixture.server.taken.lock().iter().position(|to| to == "order@x.com");
+    assert!(place.is_some_and(|place| place < 4), "it is among the first to be begun: {place:?}");
+
+    let stuck: Vec<_> = (0..6).map(|n| format!("stuck{n}@x.com")).collect();
+    for to in &stuck {
+        fixture.behaves(to, &[Manner::Hang]);
+        announce(to).await;
+    }
+    until("three hang", async || fixture.server.now.load(Ordering::SeqCst) == 3).await;
+    fixture.send("later@x.com").await;
+    until("it is sent beside them", async || fixture.server.taken.lock().len() == 32).await;
+    assert_eq!(fixture.server.now.load(Ordering::SeqCst), 3, "a slot is left free");
+    fixture.server.gate.0.add_permits(6);
+    fixture.until_taken(38).await;
+    fixture.stop().await;
+}
+
+#[actix_rt::test]
 async fn while_there_is_no_use_in_sending_no_mail_loses_a_try() {
     let fixture = start();
     fixture.server.pausing.store(true, Ordering::SeqCst);
@@ -232,7 +263,7 @@ async fn what_a_dead_sender_had_claimed_is_sent_after_its_claim() {
     fixture.server.pausing.store(true, Ordering::SeqCst);
     fixture.send("a@x.com").await;
     let now = Timestamp::now();
-    let claimed = fixture.store.claim(now, now + Duration::from_millis(300), 10).await.unwrap();
+    let claimed = fixture.store.claim(now, now + Duration::from_millis(300), 10, 10).await.unwrap();
     assert_eq!(claimed.len(), 1);
     fixture.server.pausing.store(false, Ordering::SeqCst);
     fixture.until_taken(1).await;

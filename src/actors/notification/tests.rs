@@ -55,7 +55,7 @@ impl MailboxStore for Mailbox {
         Err(StoreError::Unavailable("no log".into()))
     }
 
-    async fn claim(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<Vec<ClaimedMail>, StoreError> {
+    async fn claim(&self, _: Timestamp, _: Timestamp, _: u32, _: u32) -> Result<Vec<ClaimedMail>, StoreError> {
         Ok(vec![])
     }
 

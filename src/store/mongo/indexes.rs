@@ -56,6 +56,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.mails, "number", doc! { "n": -1 }, Kind::Plain),
         index(&all.mails, "state", doc! { "state": 1, "changedAt": -1 }, Kind::Plain),
         index(&all.mails, "due", doc! { "dueAt": 1, "n": 1 }, Kind::Plain),
+        index(&all.mails, "due_by_kind", doc! { "announcement": 1, "dueAt": 1, "n": 1 }, Kind::Plain),
         index(&all.parked, "retry", doc! { "retryAt": 1 }, Kind::Plain),
         index(&all.webhook_endpoints, "unique_place", doc! { "owner": 1, "slot": 1 }, Kind::Unique),
         index(&all.webhook_endpoints, "role", doc! { "role": 1 }, Kind::Plain),

@@ -28,13 +28,23 @@ impl MailboxStore for Engine {
         self.keep(event, mail, MailState::Waiting).await
     }
 
-    async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedMail>, StoreError> {
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: u32,
+        announcements: u32,
+    ) -> Result<Vec<ClaimedMail>, StoreError> {
         let (mails, micros) = (self.collections.mails.clone(), now.as_microsecond());
         self.run(async move {
-            let due = mails.find(doc! { "dueAt": { "$lte": micros }, "lease": { "$lte": micros } });
-            let due = due.sort(doc! { "dueAt": 1, "n": 1 }).limit(limit.into()).projection(doc! { "n": 1 });
+            // What was made before announcements were told apart has no such field.
+            let mut numbers = due(&mails, doc! { "announcement": { "$ne": true } }, micros, limit).await?;
+            let left = limit.saturating_sub(u32::try_from(numbers.len()).unwrap_or(u32::MAX)).min(announcements);
+            if left > 0 {
+                numbers.extend(due(&mails, doc! { "announcement": true }, micros, left).await?);
+            }
             let mut claimed = vec![];
-            for number in codec::all(due, |row| codec::whole(row, "n")).await? {
+            for number in numbers {
                 // Due still, too: another node may have sent it since.
                 let this = doc! { "n": number, "dueAt": { "$lte": micros } };
                 claimed.extend(claim(&mails, this, micros, lease).await?);
@@ -132,6 +142,14 @@ impl MailboxStore for Engine {
     }
 }
 
+/// The numbers of the mails of this kind that may be claimed.
+async fn due(mails: &Collection<Document>, mut of: Document, now: i64, limit: u32) -> Result<Vec<i64>, StoreError> {
+    of.insert("dueAt", doc! { "$lte": now });
+    of.insert("lease", doc! { "$lte": now });
+    let due = mails.find(of).sort(doc! { "dueAt": 1, "n": 1 }).limit(limit.into()).projection(doc! { "n": 1 });
+    codec::all(due, |row| codec::whole(row, "n")).await
+}
+
 /// Claims the mail that this finds, unless somebody has it.
 async fn claim(
     mails: &Collection<Document>,
@@ -185,6 +203,7 @@ pub(super) fn document(record: &MailRecord, lease: i64) -> Result<Document, Stor
         "n": codec::long(record.id)?,
         "event": codec::oid(record.event.bytes()),
         "recipient": &record.mail.to,
+        "announcement": record.mail.announcement,
         "state": record.state.as_str(),
         "attempts": i64::from(record.attempts),
         "reason": record.reason.clone(),

@@ -31,23 +31,29 @@ fn number(state: MailState) -> i64 {
 #[async_trait]
 impl MailboxStore for Engine {
     async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
-        let row = (mail.to.clone(), codec::json(mail)?);
+        let row = (mail.to.clone(), codec::json(mail)?, mail.announcement);
         self.write(move |writing| insert(writing, event, &row, MailState::Kept)).await
     }
 
     async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
-        let row = (mail.to.clone(), codec::json(mail)?);
+        let row = (mail.to.clone(), codec::json(mail)?, mail.announcement);
         self.write(move |writing| insert(writing, event, &row, MailState::Waiting)).await
     }
 
-    async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedMail>, StoreError> {
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: u32,
+        announcements: u32,
+    ) -> Result<Vec<ClaimedMail>, StoreError> {
         let now = now.as_microsecond();
         // Looking is for the readers: the writer is asked only when there is something.
-        if self.read(move |connection| Ok(due(connection, now, limit)?.is_empty())).await? {
+        if self.read(move |connection| Ok(due(connection, now, limit, announcements)?.is_empty())).await? {
             return Ok(vec![]);
         }
         self.write(move |writing| {
-            let ids = due(writing, now, limit)?;
+            let ids = due(writing, now, limit, announcements)?;
             let claimed = ids.into_iter().map(|id| claim(writing, id, now, lease)).collect::<Result<Vec<_>, _>>()?;
             Ok(claimed.into_iter().flatten().collect())
         })
@@ -139,10 +145,19 @@ impl MailboxStore for Engine {
     }
 }
 
-/// The numbers of the mails that may be claimed.
-fn due(connection: &Connection, now: i64, limit: u32) -> Result<Vec<i64>, StoreError> {
-    let sql = "SELECT id FROM mails WHERE due_at <= ?1 AND coalesce(lease, 0) <= ?1 ORDER BY due_at, id LIMIT ?2";
-    codec::all(connection, sql, (now, limit), |row| Ok(row.get(0)?))
+/// The numbers of the mails that may be claimed, announcements last.
+fn due(connection: &Connection, now: i64, limit: u32, announcements: u32) -> Result<Vec<i64>, StoreError> {
+    let of = |announcement: bool, limit: u32| {
+        let sql = "SELECT id FROM mails WHERE announcement = ?1 AND due_at <= ?2 AND coalesce(lease, 0) <= ?2
+                   ORDER BY due_at, id LIMIT ?3";
+        codec::all(connection, sql, (announcement, now, limit), |row| Ok(row.get::<_, i64>(0)?))
+    };
+    let mut ids = of(false, limit)?;
+    let left = limit.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX)).min(announcements);
+    if left > 0 {
+        ids.extend(of(true, left)?);
+    }
+    Ok(ids)
 }
 
 /// Claims a mail, unless somebody has it.
@@ -161,14 +176,15 @@ fn claim(writing: &Connection, id: i64, now: i64, lease: Timestamp) -> Result<Op
 fn insert(
     writing: &Connection,
     event: EventId,
-    (to, doc): &(String, Vec<u8>),
+    (to, doc, announcement): &(String, Vec<u8>, bool),
     state: MailState,
 ) -> Result<bool, StoreError> {
-    let sql = "INSERT INTO mails (event, recipient, doc, state, changed_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    let sql = "INSERT INTO mails (event, recipient, doc, state, changed_at, due_at, announcement)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                ON CONFLICT (event, recipient) DO NOTHING";
     let now = codec::micros_up(Timestamp::now());
     let due_at = (state == MailState::Waiting).then_some(now);
-    let row = (event.as_slice(), to, doc, number(state), now, due_at);
+    let row = (event.as_slice(), to, doc, number(state), now, due_at, announcement);
     Ok(codec::execute(writing, sql, row)? > 0)
 }
 

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_4_reports.sql"),
     include_str!("schema_5_pictures.sql"),
     include_str!("schema_6_conversations.sql"),
+    include_str!("schema_7_mail_order.sql"),
 ];
 
 /// Applies the steps that the file has not had yet.

@@ -90,7 +90,7 @@ pub async fn a_mail_to_be_sent_has_one_record(stores: &Stores) {
     assert_eq!(mailbox.put(event, &kept).await, Ok(true));
     assert_eq!(mailbox.open(event, &kept).await, Ok(false));
     assert_eq!(mailbox.waiting().await, Ok(2));
-    assert_eq!(mailbox.claim(soon(), soon() + MINUTE, 10).await.unwrap().len(), 2);
+    assert_eq!(mailbox.claim(soon(), soon() + MINUTE, 10, 10).await.unwrap().len(), 2);
 }
 
 pub async fn a_waiting_mail_is_claimed_by_one(stores: &Stores) {
@@ -99,23 +99,23 @@ pub async fn a_waiting_mail_is_claimed_by_one(stores: &Stores) {
     for subject in ["1", "2", "3", "4", "5"] {
         ids.push(opened(mailbox, EventId::generate(), &mail("a@x.com", subject)).await.id);
     }
-    assert_eq!(mailbox.claim(make::at(0), soon(), 10).await, Ok(vec![]), "none is due yet");
+    assert_eq!(mailbox.claim(make::at(0), soon(), 10, 10).await, Ok(vec![]), "none is due yet");
     let (now, lease) = (soon(), soon() + MINUTE);
-    let two = mailbox.claim(now, lease, 2).await.unwrap();
+    let two = mailbox.claim(now, lease, 2, 2).await.unwrap();
     assert_eq!(two.iter().map(|claimed| claimed.record.id).collect::<Vec<_>>(), ids[..2], "longest due first");
     assert_eq!(two[0].record, mailbox.record(ids[0]).await.unwrap().unwrap());
     assert_eq!(mailbox.claim_one(ids[0], now, lease).await, Ok(None));
     // Many at once: each gets what no other has.
-    let rest = join_all((0..8).map(|_| mailbox.claim(now, lease, 1))).await;
+    let rest = join_all((0..8).map(|_| mailbox.claim(now, lease, 1, 1))).await;
     let mut got: Vec<u64> = rest.into_iter().flat_map(Result::unwrap).map(|claimed| claimed.record.id).collect();
     got.sort_unstable();
     assert!(got.iter().all(|id| ids[2..].contains(id)) && got.windows(2).all(|two| two[0] < two[1]), "{got:?}");
-    let left = mailbox.claim(now, lease, 10).await.unwrap();
+    let left = mailbox.claim(now, lease, 10, 10).await.unwrap();
     assert_eq!(left.len() + got.len(), 3);
-    assert_eq!(mailbox.claim(now, lease, 10).await, Ok(vec![]));
+    assert_eq!(mailbox.claim(now, lease, 10, 10).await, Ok(vec![]));
     // A claim ends by itself, and who lost it writes nothing.
     let (later, next) = (lease + MINUTE, lease + MINUTE * 2);
-    let again = mailbox.claim(later, next, 10).await.unwrap();
+    let again = mailbox.claim(later, next, 10, 10).await.unwrap();
     assert_eq!(again.len(), 5);
     assert_eq!(mailbox.settle(ids[0], two[0].lease, &MailOutcome::Sent, later).await, Ok(false));
     assert_eq!(mailbox.record(ids[0]).await.unwrap().unwrap().state, MailState::Waiting);
@@ -131,12 +131,12 @@ pub async fn a_mail_that_is_put_off_is_due_at_its_time(stores: &Stores) {
     let second = opened(mailbox, EventId::generate(), &mail("b@x.com", "2")).await;
     let now = soon();
     settled(mailbox, first.id, &put_off("451", now + MINUTE * 10), now).await;
-    let claimed = mailbox.claim(now + MINUTE, now + MINUTE * 2, 10).await.unwrap();
+    let claimed = mailbox.claim(now + MINUTE, now + MINUTE * 2, 10, 10).await.unwrap();
     assert_eq!(claimed.iter().map(|claimed| claimed.record.id).collect::<Vec<_>>(), [second.id]);
     let record = mailbox.record(first.id).await.unwrap().unwrap();
     assert_eq!(record.next_try_at.unwrap(), now + MINUTE * 10);
     settled(mailbox, second.id, &put_off("451", now + MINUTE * 20), now + MINUTE * 3).await;
-    let claimed = mailbox.claim(now + MINUTE * 30, now + MINUTE * 31, 10).await.unwrap();
+    let claimed = mailbox.claim(now + MINUTE * 30, now + MINUTE * 31, 10, 10).await.unwrap();
     assert_eq!(claimed.iter().map(|claimed| claimed.record.id).collect::<Vec<_>>(), [first.id, second.id]);
     assert_eq!(claimed[0].record.attempts, 1);
 }
@@ -158,7 +158,7 @@ pub async fn what_became_of_a_mail_is_recorded(stores: &Stores) {
         assert_eq!(mailbox.open(record.event, &record.mail).await, Ok(false), "whatever became of it");
         assert_eq!(mailbox.record(id).await, Ok(Some(record)));
     }
-    assert_eq!(mailbox.claim(soon(), soon() + MINUTE, 10).await, Ok(vec![]));
+    assert_eq!(mailbox.claim(soon(), soon() + MINUTE, 10, 10).await, Ok(vec![]));
 }
 
 pub async fn a_sent_mail_stays_sent(stores: &Stores) {
@@ -228,4 +228,24 @@ pub async fn old_mails_are_forgotten_unless_they_wait(stores: &Stores) {
     assert_eq!(states().await, [MailState::Kept, MailState::Waiting]);
     let next = opened(mailbox, EventId::generate(), &mail("a@x.com", "next")).await;
     assert!(next.id > newest, "no number is given out again");
+}
+
+pub async fn announcements_are_claimed_after_all_others(stores: &Stores) {
+    let mailbox = &*stores.mailbox;
+    for n in 0..3 {
+        let mail = Mail { announcement: true, ..mail("a@x.com", &format!("announcement {n}")) };
+        opened(mailbox, EventId::generate(), &mail).await;
+    }
+    for n in 0..2 {
+        opened(mailbox, EventId::generate(), &mail("a@x.com", &format!("order {n}"))).await;
+    }
+    let (now, lease) = (soon(), soon() + MINUTE);
+    let subjects = async |limit, announcements| {
+        let claimed = mailbox.claim(now, lease, limit, announcements).await.unwrap();
+        claimed.into_iter().map(|claimed| claimed.record.mail.subject).collect::<Vec<_>>()
+    };
+    assert_eq!(subjects(1, 1).await, ["order 0"]);
+    assert_eq!(subjects(3, 1).await, ["order 1", "announcement 0"]);
+    assert!(subjects(10, 0).await.is_empty());
+    assert_eq!(subjects(10, 9).await, ["announcement 1", "announcement 2"]);
 }

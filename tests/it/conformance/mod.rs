@@ -108,6 +108,7 @@ macro_rules! conformance_suite {
                 a_mail_to_be_sent_has_one_record, what_became_of_a_mail_is_recorded, a_sent_mail_stays_sent,
                 failed_mails_are_listed_by_themselves, old_mails_are_forgotten_unless_they_wait,
                 a_waiting_mail_is_claimed_by_one, a_mail_that_is_put_off_is_due_at_its_time,
+                announcements_are_claimed_after_all_others,
             }
         }
     };
