@@ -26,6 +26,8 @@ use crate::{
 
 /// How long the broker may take to show its dead messages, or to take them up again.
 const BROKER_WITHIN: Duration = Duration::from_secs(10);
+/// How many accounts without an address of their own are shown.
+const SHARED_MAX: u32 = 100;
 /// How many dead messages are looked at.
 const DEAD_MAX: u32 = 100;
 
@@ -106,6 +108,22 @@ impl Office {
     /// [`StoreError`], as for every read here.
     pub async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
         self.store.users(before, limit).await
+    }
+
+    /// Users whose e-mail address an older account keeps, each with that account: what the upgrade found.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn shared_addresses(&self) -> Result<Vec<(User, Option<User>)>, StoreError> {
+        let mut pairs = vec![];
+        for user in self.store.without_address(SHARED_MAX).await? {
+            let keeper = match user.email_taken_by {
+                Some(keeper) => self.accounts.get(keeper).await?,
+                None => None,
+            };
+            pairs.push((user, keeper));
+        }
+        Ok(pairs)
     }
 
     /// The user of this id, e-mail address or user name.

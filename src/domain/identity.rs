@@ -13,10 +13,12 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfkc};
 
-use super::text::has_invisible;
+use super::text::{carries_page_address, has_invisible};
 
 /// The longest e-mail address, in bytes.
 const EMAIL_MAX: usize = 254;
+/// The longest password that is looked at, in bytes: 128 characters in any form have room.
+pub const PASSWORD_BYTES_MAX: usize = 4_096;
 /// The longest local part, in bytes.
 const LOCAL_MAX: usize = 64;
 
@@ -104,6 +106,7 @@ fn typed(text: &str) -> &str {
 pub fn username_from_email(email: &str, suffix: &str) -> String {
     let local = email.split('@').next().unwrap_or_default();
     let kept: String = local.chars().filter(|c| u8::try_from(*c).is_ok_and(is_username_byte)).take(24).collect();
+    let kept = if carries_page_address(&kept) { kept.replace('.', "-") } else { kept };
     let base = if kept.len() < 3 { format!("user{kept}") } else { kept };
     if suffix.is_empty() { base } else { format!("{base}-{suffix}") }
 }
@@ -209,6 +212,7 @@ mod tests {
 
     #[test]
     fn a_username_made_from_any_email_is_valid() {
+        assert_eq!(username_from_email("www.evil.example@c.de", ""), "www-evil-example");
         for email in ["ab@c.de", "é@c.de", "jane.doe+x@c.de", &format!("{}@c.de", "x".repeat(60))] {
             assert!(is_username(&username_from_email(email, "")), "{email}");
             assert!(is_username(&username_from_email(email, "a1b2c3")), "{email}");

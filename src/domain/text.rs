@@ -14,11 +14,11 @@ use icu_properties::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-/// The form in which words are compared: without outer white space and in lower case. For
+/// The form in which words are compared: without invisible characters at the ends and in lower case. For
 /// e-mail addresses and user names there is [`super::identity`].
 #[must_use]
 pub fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
+    trim_invisible(text).to_lowercase()
 }
 
 /// Whether `c` shows nothing by itself: White_Space, Default_Ignorable_Code_Point, Cc, Cf, and

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Timestamp,
+    Timestamp, identity,
     ids::{AddressId, UserId},
 };
 
@@ -85,9 +85,9 @@ pub struct Address {
 pub struct User {
     /// Id.
     pub id: UserId,
-    /// As typed; unique by its folded form.
+    /// As typed; unique in the form in which it counts ([`identity::email_key`]).
     pub email: String,
-    /// As typed; unique by its folded form.
+    /// As typed; unique in the form in which it counts ([`identity::username_key`]).
     pub username: String,
     /// Name.
     pub full_name: FullName,
@@ -95,6 +95,10 @@ pub struct User {
     pub role: Role,
     /// Argon2id in PHC format. Never leaves the store and the accounts actor.
     pub password_hash: String,
+    /// The older account that keeps the e-mail address, where an upgrade found that both mean one. This
+    /// user logs in by user name, and is asked for another address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_taken_by: Option<UserId>,
     /// Up to [`ADDRESSES_MAX`].
     pub addresses: Vec<Address>,
     /// When registered.
@@ -108,7 +112,7 @@ pub struct User {
 /// How many addresses a user keeps at most.
 pub const ADDRESSES_MAX: usize = 20;
 
-/// What a user asked of her account and cannot have.
+/// What users asked of their account and cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UserError {
     /// No such address.
@@ -117,9 +121,50 @@ pub enum UserError {
     /// [`ADDRESSES_MAX`] are there already.
     #[error("a user keeps at most 20 addresses")]
     TooManyAddresses,
+    /// The user has an e-mail address and keeps it.
+    #[error("this account has its e-mail address")]
+    EmailKept,
 }
 
+/// Begins the key of a user whose e-mail address is another's; no address begins so.
+pub const NO_ADDRESS: &str = "taken:";
+/// Sorts behind all keys that begin with [`NO_ADDRESS`].
+pub const BEHIND_NO_ADDRESS: &str = "taken;";
+
 impl User {
+    /// What the user is found by among e-mail addresses: the form in which the address counts, or what
+    /// nobody can type where that is another's.
+    #[must_use]
+    pub fn email_key(&self) -> String {
+        match self.email_taken_by {
+            None => identity::email_key(&self.email),
+            Some(_) => format!("{NO_ADDRESS}{}", self.id.to_hex()),
+        }
+    }
+
+    /// Whether this account was there before the other.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        (self.created_at, self.id) < (other.created_at, other.id)
+    }
+
+    /// Leaves the e-mail address to the older account that has it as well.
+    pub const fn leave_email_to(&mut self, keeper: UserId) {
+        self.email_taken_by = Some(keeper);
+    }
+
+    /// Gives the user an e-mail address in place of one that is another's.
+    ///
+    /// # Errors
+    /// [`UserError::EmailKept`].
+    pub fn replace_email(&mut self, email: &str) -> Result<(), UserError> {
+        if self.email_taken_by.take().is_none() {
+            return Err(UserError::EmailKept);
+        }
+        email.clone_into(&mut self.email);
+        Ok(())
+    }
+
     /// Adds an address; the first is the default, and a new default replaces the old.
     ///
     /// # Errors
@@ -195,6 +240,7 @@ mod tests {
             full_name: FullName::default(),
             role: Role::User,
             password_hash: String::new(),
+            email_taken_by: None,
             addresses: vec![],
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

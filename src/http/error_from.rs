@@ -18,6 +18,7 @@ impl From<UserError> for ApiError {
     fn from(error: UserError) -> Self {
         match error {
             UserError::NoSuchAddress => Self::NotFound("address"),
+            UserError::EmailKept => Self::conflict("auth.email_kept", error.to_string()),
             UserError::TooManyAddresses => Self::conflict("auth.too_many_addresses", error.to_string()),
         }
     }

@@ -26,6 +26,7 @@ pub mod query;
 pub mod rate;
 pub mod request_id;
 pub mod routes;
+pub mod seen;
 pub mod server;
 pub mod state;
 pub mod tokens;

@@ -126,3 +126,15 @@ pub struct Stores {
     /// What nodes tell one another, when the store is one that many use at once.
     pub shared: Option<Arc<dyn SharedStore>>,
 }
+
+/// Says in the log that two accounts turned out to have one e-mail address, which the older keeps. Who
+/// runs the shop finds both under `/admin/users` as well.
+fn tell_of_shared_email(keeper: &crate::domain::user::User, other: &crate::domain::user::User) {
+    tracing::warn!(
+        keeper.id = %keeper.id,
+        keeper.username = %keeper.username,
+        other.id = %other.id,
+        other.username = %other.username,
+        "two accounts have one e-mail address: the older keeps it, the other logs in by user name and is asked for another"
+    );
+}

@@ -18,6 +18,9 @@ pub trait OfficeStore: Send + Sync {
     /// Users with an id below `before`, newest first, at most `limit`.
     async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError>;
 
+    /// Users whose e-mail address an older account keeps, at most `limit`.
+    async fn without_address(&self, limit: u32) -> Result<Vec<User>, StoreError>;
+
     /// Orders of a status, or of any, with an id below `before`, newest first, at most `limit`.
     async fn orders(
         &self,

@@ -144,6 +144,10 @@ pub struct UserView {
     /// E-mail address.
     #[schema(example = "asha@example.com")]
     pub email: String,
+    /// Whether the address is also that of an older account, which keeps it: this user logs in by user
+    /// name until another one is given. Absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_needed: bool,
     /// User name.
     #[schema(example = "asha")]
     pub username: String,
@@ -172,6 +176,7 @@ impl From<&User> for UserView {
             object_id: user.id,
             id: user.id,
             email: user.email.clone(),
+            email_needed: user.email_taken_by.is_some(),
             username: user.username.clone(),
             full_name: FullNameView::from(&user.full_name),
             role: user.role,
@@ -188,6 +193,7 @@ impl From<&UserSnapshot> for UserView {
             object_id: user.id,
             id: user.id,
             email: user.email.clone(),
+            email_needed: false,
             username: user.username.clone(),
             full_name: FullNameView::from(&user.full_name),
             role: user.role,

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use super::{
     cache::Users,
     error::AccountError,
-    messages::{AddAddress, Register, RemoveAddress},
+    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash},
 };
 use crate::{
     actors::runtime::{Traced, happened, within},
@@ -93,6 +93,32 @@ impl Handler<RemoveAddress> for AccountsActor {
     }
 }
 
+impl Handler<ReplaceHash> for AccountsActor {
+    type Result = Answer;
+
+    fn handle(&mut self, message: ReplaceHash, _: &mut Self::Context) -> Answer {
+        let inner = Arc::clone(&self.0);
+        let ReplaceHash { user, old, new } = message;
+        let change = move |user: &mut User| {
+            if user.password_hash == old {
+                user.password_hash.clone_from(&new);
+            }
+            Ok(())
+        };
+        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
+    }
+}
+
+impl Handler<ReplaceEmail> for AccountsActor {
+    type Result = Answer;
+
+    fn handle(&mut self, message: ReplaceEmail, _: &mut Self::Context) -> Answer {
+        let inner = Arc::clone(&self.0);
+        let change = move |user: &mut User| user.replace_email(&message.email);
+        Box::pin(in_time(async move { inner.change(message.user, change).await }).into_actor(self))
+    }
+}
+
 /// Ends `work` at the deadline; then it is unknown whether it was done.
 async fn in_time(work: impl Future<Output = Result<User, AccountError>>) -> Result<User, AccountError> {
     tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(AccountError::Store(StoreError::Deadline)))
@@ -110,6 +136,7 @@ impl Inner {
             full_name: message.full_name,
             role: message.role,
             password_hash: message.password_hash,
+            email_taken_by: None,
             addresses: vec![],
             created_at: now,
             updated_at: now,

@@ -115,6 +115,7 @@ mod tests {
             full_name: FullName::default(),
             role: Role::User,
             password_hash: "secret".into(),
+            email_taken_by: None,
             addresses: vec![],
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

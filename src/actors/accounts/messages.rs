@@ -36,6 +36,28 @@ pub struct AddAddress {
     pub is_default: bool,
 }
 
+/// Replaces the hash of a password, if it still is the `old` one.
+#[derive(Message)]
+#[rtype(result = "Result<User, AccountError>")]
+pub struct ReplaceHash {
+    /// Whose.
+    pub user: UserId,
+    /// In PHC format.
+    pub old: String,
+    /// The same password's, in PHC format.
+    pub new: String,
+}
+
+/// Gives a user who has no e-mail address of their own another one.
+#[derive(Message)]
+#[rtype(result = "Result<User, AccountError>")]
+pub struct ReplaceEmail {
+    /// Whose.
+    pub user: UserId,
+    /// As typed, valid.
+    pub email: String,
+}
+
 /// Removes an address; the answer is the user as she is then.
 #[derive(Message)]
 #[rtype(result = "Result<User, AccountError>")]

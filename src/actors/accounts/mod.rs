@@ -22,7 +22,7 @@ use self::{
     actor::AccountsActor,
     cache::{Users, bare},
     error::told,
-    messages::{AddAddress, Register, RemoveAddress},
+    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash},
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     domain::{
         Timestamp, identity,
         ids::{AddressId, UserId},
+        text,
         user::{Address, FullName, PostalAddress, Role, User},
     },
     store::{AccountStore, StoreError},
@@ -37,7 +38,7 @@ use crate::{
 
 pub use self::{
     error::AccountError,
-    passwords::{PasswordError, Passwords},
+    passwords::{PasswordError, Passwords, Verified},
 };
 
 /// A call's failure.
@@ -63,12 +64,12 @@ pub struct NewAccount {
     pub password: SecretString,
 }
 
-/// What a user calls herself when she logs in.
+/// What users call themselves when they log in.
 #[derive(Debug, Clone)]
 pub enum LoginName {
-    /// Her e-mail address.
+    /// Their e-mail address.
     Email(String),
-    /// Her user name.
+    /// Their user name.
     Username(String),
 }
 
@@ -123,14 +124,20 @@ impl Accounts {
 
     async fn open(&self, account: NewAccount) -> Result<User, Failure> {
         let NewAccount { email, username, full_name, role, password } = account;
-        let email = email.trim().to_owned();
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
         if username.as_deref().is_some_and(|name| !identity::is_username(name)) {
             return Err(invalid("username", "must be 3 to 32 letters, digits, dots, dashes or underscores"));
         }
-        if !(8..=128).contains(&password.expose_secret().chars().count()) {
+        if username.as_deref().is_some_and(text::carries_page_address) {
+            return Err(invalid("username", NO_PAGE));
+        }
+        let full_name = FullName {
+            first_name: name("fullName.firstName", &full_name.first_name)?,
+            last_name: name("fullName.lastName", &full_name.last_name)?,
+        };
+        if !(8..=128).contains(&identity::password_length(password.expose_secret())) {
             return Err(invalid("password", "must be 8 to 128 characters"));
         }
         let password_hash = self.passwords.hash(password).await.map_err(AccountError::from)?;
@@ -154,14 +161,47 @@ impl Accounts {
             LoginName::Username(username) => read(self.store.by_username(&identity::username_key(&username))).await?,
         };
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let matches = self.passwords.verify(password, hash).await.map_err(AccountError::from)?;
-        match user {
-            Some(user) if matches => match read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
-                true => Err(AskError::Refused(AccountError::Blocked)),
-                false => Ok(bare(user)),
-            },
-            _ => Err(AskError::Refused(AccountError::BadCredentials)),
+        let verified = self.passwords.verify(password.clone(), hash).await.map_err(AccountError::from)?;
+        let Some(user) = user.filter(|_| verified != Verified::No) else {
+            return Err(AskError::Refused(AccountError::BadCredentials));
+        };
+        if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
+            return Err(AskError::Refused(AccountError::Blocked));
         }
+        if verified == Verified::Former {
+            self.hash_anew(&user, password).await;
+        }
+        Ok(bare(user))
+    }
+
+    /// Replaces a hash that was made of another form of the password than counts. If that fails the old
+    /// one goes on working.
+    async fn hash_anew(&self, user: &User, password: SecretString) {
+        let replaced = async {
+            let new = self.passwords.hash(password).await.map_err(AccountError::from)?;
+            let replace = ReplaceHash { user: user.id, old: user.password_hash.clone(), new };
+            self.actors.of(&user.id).ask(replace).await.map_err(told)
+        };
+        if let Err(error) = replaced.await {
+            tracing::warn!(%error, user.id = %user.id, "a password's hash could not be replaced");
+        }
+    }
+
+    /// Gives a user whose address the upgrade left to an older account another one.
+    ///
+    /// # Errors
+    /// [`AccountError::BadCredentials`] when it is not this user's password, [`AccountError::EmailKept`] when the
+    /// user has an address, [`AccountError::UserExists`] when it is another's, [`AccountError::Invalid`].
+    pub async fn replace_email(&self, id: UserId, email: String, password: SecretString) -> Result<User, Failure> {
+        if !identity::is_email(&email) {
+            return Err(invalid("email", "must be an e-mail address"));
+        }
+        let user = read(self.store.get(id)).await?.ok_or(AskError::Refused(AccountError::NoSuchUser))?;
+        let verified = self.passwords.verify(password, Some(user.password_hash)).await.map_err(AccountError::from)?;
+        if verified == Verified::No {
+            return Err(AskError::Refused(AccountError::BadCredentials));
+        }
+        self.actors.of(&id).ask(ReplaceEmail { user: id, email }).await.map(bare).map_err(told)
     }
 
     /// The user of an id. What another process wrote to her less than a minute ago may be
@@ -236,6 +276,18 @@ impl Accounts {
     pub async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, Failure> {
         read(self.store.dead_tokens(now)).await
     }
+}
+
+/// What is wrong with a name that leads somewhere: mails and pages would carry it to others.
+const NO_PAGE: &str = "must not carry the address of a page";
+
+/// A name as it is kept: without invisible characters at its ends.
+fn name(field: &'static str, typed: &str) -> Result<String, Failure> {
+    let seen = text::visible_or_empty(typed).ok_or_else(|| invalid(field, "must not be blank"))?;
+    if text::carries_page_address(seen) {
+        return Err(invalid(field, NO_PAGE));
+    }
+    Ok(seen.to_owned())
 }
 
 const fn invalid(field: &'static str, problem: &'static str) -> Failure {

@@ -6,7 +6,7 @@
 //! is skipped, one that panics costs only its own answer, and the working memory is given
 //! back once the queue has been empty for a second.
 //!
-//! **Invariant:** a login costs one job of the same price whether or not the user exists.
+//! **Invariant:** a login that fails costs one job of the same price whether or not the user exists.
 
 use std::{
     io,
@@ -27,6 +27,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
+
+use crate::domain::identity::{former_forms, opaque};
 
 /// Jobs that wait at most.
 const QUEUE: usize = 2_048;
@@ -59,6 +61,17 @@ pub enum PasswordError {
     Failed,
 }
 
+/// How a password compares with a stored hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verified {
+    /// It is another.
+    No,
+    /// It is the one.
+    Yes,
+    /// It is the one, and the hash was made of a form that no longer counts: it should be replaced.
+    Former,
+}
+
 /// The working memory of one thread, empty while there is no work.
 type Memory = Vec<Block>;
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
@@ -89,23 +102,23 @@ impl Passwords {
         Ok(Self { queue, begun: Arc::default() })
     }
 
-    /// Hashes a new password with a random salt, to a PHC string.
+    /// Hashes a new password, in the form in which it counts, with a random salt, to a PHC string.
     ///
     /// # Errors
     /// [`PasswordError`].
     pub async fn hash(&self, password: SecretString) -> Result<String, PasswordError> {
-        self.run(move |memory| hash(&password, memory)).await
+        self.run(move |memory| hash(&opaque(&password), memory)).await
     }
 
     /// Whether `password` is the one that `phc` was made of. Without a hash it costs the
-    /// same and is never true.
+    /// same as a wrong one, and is never right.
     ///
     /// # Errors
     /// [`PasswordError`].
-    pub async fn verify(&self, password: SecretString, phc: Option<String>) -> Result<bool, PasswordError> {
+    pub async fn verify(&self, password: SecretString, phc: Option<String>) -> Result<Verified, PasswordError> {
         self.run(move |memory| {
-            let same = verify(&password, phc.as_deref().unwrap_or(DUMMY), memory)?;
-            Ok(same && phc.is_some())
+            let verified = verify_forms(&password, phc.as_deref().unwrap_or(DUMMY), memory)?;
+            Ok(if phc.is_some() { verified } else { Verified::No })
         })
         .await
     }
@@ -191,6 +204,19 @@ fn hash(password: &SecretString, memory: &mut Memory) -> Result<String, Password
         hash: Some(Output::new(&output).map_err(|_| PasswordError::Failed)?),
     };
     Ok(phc.to_string())
+}
+
+/// Tries the form in which a password counts, and then those that a hash made before may be of.
+fn verify_forms(password: &SecretString, phc: &str, memory: &mut Memory) -> Result<Verified, PasswordError> {
+    if verify(&opaque(password), phc, memory)? {
+        return Ok(Verified::Yes);
+    }
+    for former in former_forms(password) {
+        if verify(&former, phc, memory)? {
+            return Ok(Verified::Former);
+        }
+    }
+    Ok(Verified::No)
 }
 
 fn verify(password: &SecretString, phc: &str, memory: &mut Memory) -> Result<bool, PasswordError> {

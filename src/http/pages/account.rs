@@ -1,7 +1,8 @@
 //! The account's page: who one is, and addresses.
 
-use actix_web::{HttpResponse, http::StatusCode, web::Path};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use askama::Template;
+use secrecy::SecretString;
 
 use super::{
     form::{Form, Posted},
@@ -12,6 +13,7 @@ use super::{
 use crate::{
     domain::{
         address::{AddressProblem, MISSING},
+        identity::PASSWORD_BYTES_MAX,
         ids::AddressId,
         places,
         user::{Address, PostalAddress, User},
@@ -54,6 +56,8 @@ struct AccountPage {
     full_name: String,
     username: String,
     email: String,
+    /// Whether the address is another account's, so that this one needs another.
+    email_taken: bool,
     addresses: Vec<AddressView>,
 }
 
@@ -71,6 +75,7 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpRe
         countries: countries(),
         full_name: name_of(&user),
         addresses: user.addresses.iter().map(AddressView::from).collect(),
+        email_taken: user.email_taken_by.is_some(),
         username: user.username,
         email: user.email,
     };
@@ -138,6 +143,33 @@ pub async fn add(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse,
     visit.shop.accounts()?.add_address(user, postal, form.has("default")).await?;
     visit.say("The address is kept.");
     Ok(visit.go("/account"))
+}
+
+/// Takes an e-mail address in place of one that an older account has.
+///
+/// # Errors
+/// 401, 409 when the account has its own address, 429, 503; what is wrong with a field is shown beside it.
+pub async fn replace_email(req: HttpRequest, Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
+    let user = visit.user()?.id;
+    let email = form.typed("email").to_owned();
+    visit.state().check_auth_rate(&req, Some(&user.to_hex())).await?;
+    if form.text("password").len() > PASSWORD_BYTES_MAX {
+        form.refuse("password", "this is not your password");
+        return page(visit, StatusCode::BAD_REQUEST, form).await;
+    }
+    let password = SecretString::from(form.text("password"));
+    match visit.shop.accounts()?.replace_email(user, email, password).await.map_err(ApiError::from) {
+        Ok(_) => {
+            visit.say("The e-mail address is kept. You can log in by it.");
+            return Ok(visit.go("/account"));
+        }
+        Err(ApiError::Unauthorized { code: "auth.bad_credentials", .. }) => {
+            form.refuse("password", "this is not your password");
+        }
+        Err(refused) if refused.code() == "auth.user_exists" => form.refuse("email", "this address is taken"),
+        Err(refused) => form.take(refused, str::to_owned)?,
+    }
+    page(visit, StatusCode::BAD_REQUEST, form).await
 }
 
 /// Forgets an address.

@@ -18,6 +18,7 @@ use super::{
     page::sentence,
     visit::{self, Visit},
 };
+use crate::domain::text::trim_invisible;
 use crate::http::{
     csrf,
     error::{ApiError, FieldError},
@@ -74,10 +75,16 @@ impl Form {
         self.fields.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
     }
 
-    /// A field without outer white space.
+    /// A field as browsers send those for e-mail addresses: without outer ASCII white space.
+    #[must_use]
+    pub fn typed(&self, name: &str) -> &str {
+        self.text(name).trim_matches(|c: char| c.is_ascii_whitespace())
+    }
+
+    /// A field without the invisible characters at its ends.
     #[must_use]
     pub fn trimmed(&self, name: &str) -> &str {
-        self.text(name).trim()
+        trim_invisible(self.text(name))
     }
 
     /// Shows `value` in a field that was not sent.

@@ -16,6 +16,7 @@ use crate::{
     domain::{
         ids::ProductId,
         money::{Currency, Money},
+        text::trim_invisible,
     },
     http::{auth, error::ApiError, ops, query},
 };
@@ -82,7 +83,7 @@ impl Wanted {
         for pair in text.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = query::decode(value).unwrap_or_default();
-            let value: String = value.trim().chars().take(200).collect();
+            let value: String = trim_invisible(&value).chars().take(200).collect();
             match name {
                 "q" => wanted.q = value,
                 "category" => wanted.category = value,

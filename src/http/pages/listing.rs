@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 
 use super::page::escape;
-use crate::http::query;
+use crate::{domain::text::trim_invisible, http::query};
 
 /// The last page that is shown of a long list.
 const PAGES_MAX: u32 = 10_000;
@@ -24,7 +24,7 @@ pub(crate) struct Pager {
 pub(crate) fn asked(req: &HttpRequest, name: &str) -> String {
     let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let value = pairs.filter(|(found, _)| *found == name).find_map(|(_, value)| query::decode(value));
-    value.unwrap_or_default().trim().chars().take(200).collect()
+    trim_invisible(&value.unwrap_or_default()).chars().take(200).collect()
 }
 
 /// The page that is asked for; what is odd is the first.

@@ -64,6 +64,7 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/register").get(session::register_form).post(session::register));
     page(config, web::resource("/logout").post(session::logout));
     page(config, web::resource("/account").get(account::show));
+    page(config, web::resource("/account/email").post(account::replace_email));
     page(config, web::resource("/account/addresses").post(account::add));
     page(config, web::resource("/account/addresses/{id}/remove").post(account::remove));
     page(config, web::resource("/cart").get(cart::show).post(cart::add));

@@ -17,7 +17,7 @@ use crate::{
     actors::accounts::{LoginName, NewAccount},
     domain::{
         Timestamp,
-        identity::login_key,
+        identity::{PASSWORD_BYTES_MAX, is_email, is_username, login_key, password_length},
         user::{FullName, Role, User},
     },
     http::{auth::AuthUser, auth::TokenSource, error::ApiError, query, tokens},
@@ -100,14 +100,14 @@ pub async fn register_form(req: HttpRequest, visit: Visit) -> Result<HttpRespons
 /// 429, 503; a wrong password shows the form again.
 pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
     let next = local(form.text("next")).to_owned();
-    let name = form.trimmed("email").to_owned();
+    let name = form.typed("email").to_owned();
     if name.is_empty() {
         form.refuse("email", "enter your e-mail address or user name");
     }
     if form.text("password").is_empty() {
         form.refuse("password", "enter your password");
     }
-    if name.len() > 320 || form.text("password").len() > 1024 {
+    if name.len() > 320 || form.text("password").len() > PASSWORD_BYTES_MAX {
         form.refuse("email", "is too long");
     }
     if !form.is_fine() {
@@ -160,15 +160,16 @@ fn field(path: &str) -> String {
 }
 
 fn account_of(form: &mut Form) -> NewAccount {
-    let text = |name: &str| form.trimmed(name).to_owned();
-    let (email, username) = (text("email"), text("username"));
+    let text = |name: &str| form.text(name).to_owned();
+    let (email, username) = (form.typed("email").to_owned(), form.typed("username").to_owned());
+    // As sent: the service trims them, and tells what cannot be seen.
     let full_name = FullName { first_name: text("first_name"), last_name: text("last_name") };
     let role = if form.text("role") == "seller" { Role::Seller } else { Role::User };
     let password = form.text("password").to_owned();
-    if !crate::domain::identity::is_email(&email) {
+    if !is_email(&email) {
         form.refuse("email", "enter an e-mail address, like name@example.com");
     }
-    if !username.is_empty() && !crate::domain::identity::is_username(&username) {
+    if !username.is_empty() && !is_username(&username) {
         form.refuse("username", "use 3 to 32 letters, digits, dots, dashes or underscores");
     }
     for (name, value) in [("first_name", &full_name.first_name), ("last_name", &full_name.last_name)] {
@@ -176,7 +177,7 @@ fn account_of(form: &mut Form) -> NewAccount {
             form.refuse(name, "use at most 100 characters");
         }
     }
-    match password.chars().count() {
+    match password_length(&password) {
         0..=7 => form.refuse("password", "use at least 8 characters"),
         8..=128 => {}
         _ => form.refuse("password", "use at most 128 characters"),
@@ -196,6 +197,10 @@ async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Res
     match left_out.as_slice() {
         [] => visit.say(format!("{greeting}.")),
         some => visit.warn(format!("{greeting}. Less of this is in stock than you had chosen: {}.", some.join(", "))),
+    }
+    if user.email_taken_by.is_some() {
+        visit.warn("Your e-mail address is also that of an older account, which keeps it. Please give another one.");
+        return Ok(visit.go("/account"));
     }
     let home = if user.role == Role::Seller && next == "/" { "/seller" } else { next };
     Ok(visit.go(home))

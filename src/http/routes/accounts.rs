@@ -11,7 +11,7 @@ use crate::{
     actors::accounts::{LoginName, NewAccount},
     domain::{
         Timestamp,
-        identity::login_key,
+        identity::{PASSWORD_BYTES_MAX, login_key, password_length},
         ids::AddressId,
         user::{FullName, PostalAddress, Role, User},
     },
@@ -60,8 +60,8 @@ pub struct RegisterBody {
     #[garde(skip)]
     #[schema(example = "asha@example.com")]
     email: String,
-    /// 8 to 128 characters.
-    #[garde(length(chars, min = 8, max = 128))]
+    /// 8 to 128 characters, counted in NFC.
+    #[garde(custom(password_fits))]
     #[schema(example = "correct horse", min_length = 8, max_length = 128)]
     password: String,
     /// 3 to 32 of letters, digits, `_`, `.` and `-`, unique; made from the e-mail when absent.
@@ -79,6 +79,13 @@ pub struct RegisterBody {
     role: Option<RegisterRole>,
 }
 
+fn password_fits(password: &str, _: &()) -> garde::Result {
+    if (8..=128).contains(&password_length(password)) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be 8 to 128 characters"))
+}
+
 /// Who logs in.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct LoginBody {
@@ -92,7 +99,7 @@ pub struct LoginBody {
     #[garde(inner(length(max = 320)))]
     username: Option<String>,
     /// Password.
-    #[garde(length(max = 1024))]
+    #[garde(length(max = PASSWORD_BYTES_MAX))]
     #[schema(example = "correct horse")]
     password: String,
 }

@@ -89,7 +89,7 @@ pub struct PlaceBody {
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct CancelBody {
     /// In the buyer's words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
     #[garde(inner(length(chars, max = 1000)))]
     #[schema(example = "ordered twice", max_length = 1000)]
     reason: Option<String>,
@@ -109,7 +109,7 @@ pub struct ChangeAddressBody {
 #[serde(rename_all = "camelCase")]
 pub struct ShipBody {
     /// The carrier's number.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
     #[garde(inner(length(chars, max = 200)))]
     #[schema(example = "AWB123456789", max_length = 200)]
     tracking_number: Option<String>,

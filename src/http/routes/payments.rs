@@ -54,7 +54,7 @@ pub struct RefundBody {
     #[garde(skip)]
     amount: Option<MoneyInput>,
     /// Why.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
     #[garde(inner(length(chars, max = 1000)))]
     #[schema(example = "damaged", max_length = 1000)]
     reason: Option<String>,

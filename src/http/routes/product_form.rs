@@ -18,10 +18,12 @@ use crate::{
     domain::{
         money::Currency,
         product::{CATEGORY_MAX, DESCRIPTION_MAX, IMAGES_MAX, STOCK_MAX, TITLE_MAX},
+        text::visible,
     },
     http::{
         error::{ApiError, FieldError},
         extract::{self, BODY_MAX, has_media_type, read_body},
+        seen,
     },
     integrations::imagekit::MAX_PICTURE_BYTES,
     views::{money::Amount, words},
@@ -39,6 +41,7 @@ const PARTS_MAX: usize = 32;
 #[serde(rename_all = "camelCase")]
 pub struct ProductBody {
     /// What it is called.
+    #[serde(deserialize_with = "seen::trimmed")]
     #[garde(custom(not_blank), length(chars, max = TITLE_MAX))]
     #[schema(example = "Desk lamp", max_length = 200)]
     pub title: String,
@@ -62,7 +65,7 @@ pub struct ProductBody {
     #[schema(example = 25)]
     pub stock: Option<u32>,
     /// Category.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seen::seen_option")]
     #[garde(inner(length(chars, max = CATEGORY_MAX)))]
     #[schema(example = "Home", max_length = 100)]
     pub category: Option<String>,
@@ -91,7 +94,7 @@ pub struct ImagesForm {
 
 /// Text that shows something.
 pub(super) fn not_blank(text: &str, _: &()) -> garde::Result {
-    if text.trim().is_empty() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
+    if visible(text).is_none() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
 }
 
 fn above_zero(amount: &Amount, _: &()) -> garde::Result {

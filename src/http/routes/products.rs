@@ -25,6 +25,7 @@ use crate::{
         ids::{ImageId, ProductId},
         money::Currency,
         product::{CATEGORY_MAX, DESCRIPTION_MAX, ProductPatch, STOCK_MAX, TITLE_MAX},
+        text::visible,
         user::Role,
     },
     http::{
@@ -33,6 +34,7 @@ use crate::{
         extract::{Json, PathId, path_id},
         paging::{Paging, PagingParams},
         query::Query,
+        seen,
     },
     views::{
         money::{Amount, MoneyInput},
@@ -88,7 +90,7 @@ pub struct ListParams {
 #[serde(deny_unknown_fields)]
 pub struct PatchBody {
     /// New title.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "seen::trimmed_option")]
     #[garde(inner(custom(super::product_form::not_blank), length(chars, max = TITLE_MAX)))]
     #[schema(example = "Desk lamp", max_length = 200)]
     title: Option<String>,
@@ -106,8 +108,8 @@ pub struct PatchBody {
     #[garde(inner(range(max = STOCK_MAX)))]
     #[schema(example = 25)]
     stock: Option<u32>,
-    /// New category.
-    #[serde(default)]
+    /// New category; empty for none.
+    #[serde(default, deserialize_with = "seen::seen_option")]
     #[garde(inner(length(chars, max = CATEGORY_MAX)))]
     #[schema(example = "Home", max_length = 100)]
     category: Option<String>,
@@ -165,7 +167,7 @@ pub async fn create(
         title: form.title,
         description: form.description.unwrap_or_default(),
         stock: form.stock.unwrap_or(0),
-        category: form.category.unwrap_or_default().trim().to_owned(),
+        category: form.category.unwrap_or_default(),
         files,
     };
     let snapshot = services.catalogue()?.create(new).await?;
@@ -193,7 +195,7 @@ pub async fn list(
     paging: Paging,
     Query(params): Query<ListParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let given = |text: Option<String>| text.filter(|text| visible(text).is_some());
     let text = given(params.q);
     let sort = match params.sort {
         Some(SortParam::Relevance) => Sort::Relevance,
@@ -296,8 +298,7 @@ pub async fn patch(
                 .map_or_else(|| Err(ApiError::field("price.amount", "must be above zero")), |price| Ok(Some(price)))?
         }
     };
-    let category = body.category.map(|category| category.trim().to_owned());
-    let patch = ProductPatch { title: body.title, description: body.description, price, category };
+    let patch = ProductPatch { title: body.title, description: body.description, price, category: body.category };
     let snapshot = services.catalogue()?.patch(id, editor(&user), patch, body.stock).await?;
     Ok(show(&req, &snapshot))
 }

@@ -43,7 +43,7 @@ pub struct WebhookBody {
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
     /// What the owner calls it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
     #[garde(inner(length(chars, max = 200)))]
     #[schema(example = "Warehouse")]
     description: Option<String>,
@@ -63,7 +63,7 @@ pub struct WebhookPatchBody {
     #[schema(example = json!(["order.created", "product.*"]))]
     events: Option<Vec<String>>,
     /// What the owner calls it; empty for nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
     #[garde(inner(length(chars, max = 200)))]
     #[schema(example = "Warehouse")]
     description: Option<String>,

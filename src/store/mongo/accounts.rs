@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Timestamp,
         event::Envelope,
-        identity::{email_key, username_key},
+        identity::username_key,
         ids::UserId,
         user::{Role, User},
     },
@@ -86,7 +86,7 @@ impl AccountStore for Engine {
 /// The fields of a user besides its id, version and events.
 pub(super) fn fields(user: &User) -> Result<Document, StoreError> {
     Ok(doc! {
-        "email": email_key(&user.email),
+        "email": user.email_key(),
         "username": username_key(&user.username),
         "doc": codec::document(user)?,
     })

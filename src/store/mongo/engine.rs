@@ -126,6 +126,11 @@ impl Collections {
         self.databases[0].collection("migration")
     }
 
+    /// Which changes of stored documents were carried through.
+    pub(super) fn upgrades(&self) -> Collection<Document> {
+        self.databases[0].collection("upgrades")
+    }
+
     /// All collections of documents that make up a shop.
     pub(super) fn all(&self) -> [&Collection<Document>; 24] {
         [

@@ -20,6 +20,7 @@ mod codec;
 mod conversations;
 mod dashboard;
 mod engine;
+mod identity;
 mod import;
 mod indexes;
 mod leases;
@@ -89,7 +90,7 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects, and makes the indexes that are not there.
+    /// Connects, makes the indexes that are not there, and brings stored users to the keys of now.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the address is wrong, the server away, or a shop is being
@@ -98,6 +99,7 @@ impl MongoStore {
         let engine = Arc::new(Engine::start(options).await?);
         import::expect_whole(&engine).await?;
         indexes::ensure(&engine).await?;
+        identity::upgrade(&engine).await?;
         Ok(Self { engine })
     }
 

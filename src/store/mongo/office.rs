@@ -14,7 +14,7 @@ use crate::{
         ids::{OrderId, PaymentId, UserId},
         order::{Order, OrderStatus},
         payment::Payment,
-        user::User,
+        user::{BEHIND_NO_ADDRESS, NO_ADDRESS, User},
     },
     store::{OfficeStore, StoreError},
 };
@@ -30,6 +30,15 @@ impl OfficeStore for Engine {
         self.run(async move {
             let find = users.find(below(before.map(UserId::bytes))).sort(doc! { "_id": -1 }).limit(limit.into());
             codec::all(find, accounts::user).await
+        })
+        .await
+    }
+
+    async fn without_address(&self, limit: u32) -> Result<Vec<User>, StoreError> {
+        let users = self.collections.users.clone();
+        self.run(async move {
+            let find = users.find(doc! { "email": { "$gte": NO_ADDRESS, "$lt": BEHIND_NO_ADDRESS } });
+            codec::all(find.sort(doc! { "email": 1 }).limit(limit.into()), accounts::user).await
         })
         .await
     }

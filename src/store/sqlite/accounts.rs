@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Timestamp,
         event::Envelope,
-        identity::{email_key, username_key},
+        identity::username_key,
         ids::UserId,
         user::{Role, User},
     },
@@ -19,7 +19,7 @@ use crate::{
 impl AccountStore for Engine {
     async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError> {
         let (id, version) = (user.id, user.version);
-        let (email, username) = (email_key(&user.email), username_key(&user.username));
+        let (email, username) = (user.email_key(), username_key(&user.username));
         let (doc, events) = (codec::json(user)?, self.prepare(events)?);
         self.write(move |writing| {
             let row = (id.as_slice(), email.as_str(), username.as_str(), version, doc.as_slice());

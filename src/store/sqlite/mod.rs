@@ -16,6 +16,7 @@ mod conversations;
 mod dashboard;
 mod engine;
 mod export;
+mod identity;
 mod inventory;
 mod mailbox;
 mod office;

@@ -8,7 +8,7 @@ use crate::{
         ids::{OrderId, PaymentId, UserId},
         order::{Order, OrderStatus},
         payment::Payment,
-        user::User,
+        user::{BEHIND_NO_ADDRESS, NO_ADDRESS, User},
     },
     store::OfficeStore,
 };
@@ -23,6 +23,14 @@ impl OfficeStore for Engine {
             let before = before.as_ref().map_or(BEHIND_ALL, UserId::as_slice);
             let sql = "SELECT version, doc FROM users WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
             codec::all(connection, sql, (before, limit), accounts::user)
+        })
+        .await
+    }
+
+    async fn without_address(&self, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.read(move |connection| {
+            let sql = "SELECT version, doc FROM users WHERE email >= ?1 AND email < ?2 ORDER BY email LIMIT ?3";
+            codec::all(connection, sql, (NO_ADDRESS, BEHIND_NO_ADDRESS, limit), accounts::user)
         })
         .await
     }

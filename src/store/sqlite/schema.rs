@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, identity};
 
 /// Each step takes a file from the version that is its place to the next.
 const STEPS: &[&str] = &[
@@ -17,7 +17,11 @@ const STEPS: &[&str] = &[
     include_str!("schema_5_pictures.sql"),
     include_str!("schema_6_conversations.sql"),
     include_str!("schema_7_mail_order.sql"),
+    include_str!("schema_8_identity.sql"),
 ];
+
+/// The step with which users get new keys, counted from 1.
+const IDENTITY: usize = 8;
 
 /// Applies the steps that the file has not had yet.
 ///
@@ -36,6 +40,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         }
         let Some(step) = STEPS.get(version) else { return Ok(()) };
         transaction.execute_batch(step)?;
+        if version + 1 == IDENTITY {
+            identity::upgrade(&transaction)?;
+        }
         transaction.execute_batch(&format!("PRAGMA user_version = {}", version + 1))?;
         transaction.commit()?;
     }

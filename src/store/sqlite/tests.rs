@@ -11,8 +11,10 @@ use crate::{
     domain::{
         Timestamp,
         cart::Cart,
+        identity::email_key,
         ids::{CartId, EventId, OrderId, ProductId, UserId},
         inventory::StockLine,
+        user::{FullName, Role, User},
     },
     store::{Stores, mailbox::MailState},
 };
@@ -333,5 +335,75 @@ async fn a_store_is_opened_beside_another_and_makes_no_file() {
     }
     beside.close().unwrap();
     store.stores().carts.save(&cart()).await.unwrap();
+    store.close().unwrap();
+}
+
+fn user(email: &str, username: &str, created: i64) -> User {
+    let at = Timestamp::from_second(created).unwrap();
+    User {
+        id: UserId::generate(),
+        email: email.into(),
+        username: username.into(),
+        full_name: FullName::default(),
+        role: Role::User,
+        password_hash: "$argon2id$x".into(),
+        email_taken_by: None,
+        addresses: vec![],
+        created_at: at,
+        updated_at: at,
+        version: 0,
+    }
+}
+
+#[tokio::test]
+async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
+    let dir = TempDir::new();
+    dir.open(SqliteOptions::default()).close().unwrap();
+    let users = [
+        user("a@B\u{fc}cher.example", "older", 1),
+        user("A@xn--bcher-kva.example", "younger", 2),
+        user("b@xn--bcher-kva.example", "first", 3),
+        user("b@b\u{fc}cher.example", "second", 4),
+        user("b@bu\u{308}cher.example", "third", 5),
+        user("mi\u{212A}e@example.com", "kelvin", 6),
+        user("x@\u{ff45}xample.com", "wide", 7),
+        user("plain@example.com", "plain", 8),
+    ];
+    // As the program before wrote them, which compared in lower case alone.
+    let file = rusqlite::Connection::open(dir.0.join(super::connection::FILE)).unwrap();
+    for user in &users {
+        let (email, doc) = (user.email.to_lowercase(), serde_json::to_vec(user).unwrap());
+        let sql = "INSERT INTO users (id, email, username, version, doc) VALUES (?1, ?2, ?3, 1, ?4)";
+        file.execute(sql, (user.id.as_slice(), email, &user.username, doc)).unwrap();
+    }
+    file.execute_batch("PRAGMA user_version = 7").unwrap();
+    drop(file);
+
+    let store = dir.open(SqliteOptions::default());
+    let stores = store.stores();
+    let found =
+        async |email: &str| stores.accounts.by_email(&email_key(email)).await.unwrap().map(|user| user.username);
+    for (email, username) in [
+        ("a@xn--bcher-kva.example", Some("older")),
+        ("b@b\u{fc}cher.example", Some("first")),
+        ("mike@example.com", None),
+        ("mi\u{212A}e@example.com", Some("kelvin")),
+        ("x@example.com", Some("wide")),
+        ("PLAIN@example.com", Some("plain")),
+    ] {
+        assert_eq!(found(email).await.as_deref(), username, "{email}");
+    }
+    let mut without = stores.office.without_address(10).await.unwrap();
+    without.sort_by_key(|user| user.created_at);
+    let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
+    let [older, first] = [users[0].id, users[2].id];
+    assert_eq!(told, [("younger", Some(older)), ("second", Some(first)), ("third", Some(first))]);
+    // The others log in by user name, and take another address.
+    let mut second = stores.accounts.by_username("second").await.unwrap().unwrap();
+    assert_eq!(second.email, "b@b\u{fc}cher.example", "what was typed is kept");
+    second.replace_email("second@example.com").unwrap();
+    stores.accounts.save(&second, &[]).await.unwrap();
+    assert_eq!(found("second@example.com").await.as_deref(), Some("second"));
+    assert_eq!(stores.office.without_address(10).await.unwrap().len(), 2);
     store.close().unwrap();
 }

@@ -238,6 +238,7 @@ fn no_payload_and_no_view_has_a_password_hash() {
         full_name,
         role: Role::User,
         password_hash: hash.into(),
+        email_taken_by: None,
         addresses: vec![],
         created_at: now(),
         updated_at: now(),

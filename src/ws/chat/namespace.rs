@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     actors::runtime::AskError,
+    domain::text::trim_invisible,
     ws::{
         live::{Live, Seat},
         socket::{Accepted, Connecting, DisconnectReason, Event, Namespace, Refusal, Room, Socket, SocketHandler},
@@ -156,7 +157,7 @@ fn said(name: &str, arguments: Vec<Json>) -> Result<String, Refusal> {
         _ => return Err(shapeless()),
     };
     let readable = |letter: &char| !letter.is_control() || matches!(letter, '\n' | '\t');
-    let text: String = text.trim().chars().filter(readable).collect();
+    let text: String = trim_invisible(&text).chars().filter(readable).collect();
     if text.is_empty() {
         return Err(Refusal::new("empty_message", "The message is empty"));
     }

@@ -97,6 +97,72 @@ async fn an_email_or_username_is_taken_once_in_any_case() {
 }
 
 #[actix_web::test]
+async fn an_email_counts_in_its_idna_form_and_its_local_part_in_nfkc_alone() {
+    let app = TestApp::spawn().await;
+    let body = |email: &str| json!({"email": email, "password": PASSWORD});
+    let mike = app.register(&body("mike@example.com")).await.expect(201)["user"]["_id"].clone();
+    for other in ["mi\u{212A}e@example.com", "ｍike@example.com", "mike\u{200B}@example.com", "mike@exam\u{AD}ple.com"]
+    {
+        app.register(&body(other)).await.invalid("email");
+        app.login(&body(other)).await.expect(401);
+    }
+    let made = app.register(&body("Äna@Bücher.example")).await.expect(201);
+    assert_eq!(made["user"]["email"], "Äna@Bücher.example", "kept as it was typed");
+    for same in ["äna@xn--bcher-kva.example", "ÄNA@BÜCHER.EXAMPLE", "äna@bu\u{308}cher.example", "äna@bücher。example"]
+    {
+        app.register(&body(same)).await.refused(400, "auth.user_exists");
+        assert_eq!(app.login(&body(same)).await.expect(200)["user"]["_id"], made["user"]["_id"]);
+    }
+    app.register(&body("Mike@ｅｘａｍｐｌｅ.com")).await.refused(400, "auth.user_exists");
+    let by_name = json!({"username": "mi\u{212A}e", "password": PASSWORD});
+    app.login(&by_name).await.expect(401);
+    let by_name = json!({"username": "MIKE", "password": PASSWORD});
+    assert_eq!(app.login(&by_name).await.expect(200)["user"]["_id"], mike);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn names_are_seen_and_carry_no_address_of_a_page() {
+    let app = TestApp::spawn().await;
+    let of = |first: &str| json!({"firstName": first, "lastName": "Rao"});
+    let body = |name: &str, first: &str| json!({"email": format!("{name}@example.com"), "password": PASSWORD, "fullName": of(first)});
+    for first in ["http://evil.example/x", "You won! www.evil.example", "evil.example/claim", "\u{200B}\u{3164}", " "] {
+        app.register(&body("asha", first)).await.invalid("fullName.firstName");
+    }
+    let by_name = |username: &str| json!({"email": "asha@example.com", "password": PASSWORD, "username": username});
+    for username in ["www.evil.example", "ash\u{200D}a", "asha\u{2800}", "asha "] {
+        app.register(&by_name(username)).await.invalid("username");
+    }
+    for (n, first) in ["J.R.", "O'Neil", "St.John", "\u{FEFF} Asha\u{2060}", ""].into_iter().enumerate() {
+        let made = app.register(&body(&format!("u{n}"), first)).await.expect(201);
+        assert_eq!(made["user"]["fullName"]["firstName"], first.trim_matches(['\u{FEFF}', ' ', '\u{2060}']));
+    }
+    let made = app.register(&json!({"email": "www.evil@example.com", "password": PASSWORD})).await.expect(201);
+    assert_eq!(made["user"]["username"], "www-evil");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_password_is_the_same_in_each_form_of_its_letters() {
+    let app = TestApp::spawn().await;
+    let [composed, decomposed] = ["Ünïcödé pass", "U\u{308}ni\u{308}co\u{308}de\u{301}\u{A0}pass"];
+    let body = |name: &str, password: &str| json!({"email": format!("{name}@example.com"), "password": password});
+    app.register(&body("asha", decomposed)).await.expect(201);
+    app.register(&body("mira", composed)).await.expect(201);
+    for name in ["asha", "mira"] {
+        for password in [composed, decomposed] {
+            app.login(&body(name, password)).await.expect(200);
+        }
+        app.login(&body(name, "Unicode pass")).await.expect(401);
+    }
+    // Eight letters are eight in any form, and 128 as well.
+    app.register(&body("few", &"e\u{301}".repeat(4))).await.invalid("password");
+    app.register(&body("many", &"e\u{301}".repeat(128))).await.expect(201);
+    app.login(&body("many", &"é".repeat(128))).await.expect(200);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn of_twenty_registrations_of_one_email_at_once_one_wins() {
     let app = TestApp::spawn().await;
     let one = |n: usize| {

@@ -86,6 +86,8 @@ async fn what_is_no_product_is_refused_by_field() {
     }
     create(json!({"title": "Lamp"})).await.invalid("priceAmount");
     create(json!({"priceAmount": 1})).await.invalid("title");
+    create(json!({"title": "\u{200B}\u{3164} \u{2800}", "priceAmount": 1})).await.invalid("title");
+    create(json!({"title": "Lamp", "priceAmount": 1, "category": "\u{FEFF}\u{115F}"})).await.invalid("category");
     let mut largest = good.clone();
     largest["title"] = json!("é".repeat(200));
     largest["description"] = json!("\u{1f4a1}".repeat(10_000));
@@ -96,6 +98,8 @@ async fn what_is_no_product_is_refused_by_field() {
     patch(json!({"colour": "red"})).await.invalid("colour");
     patch(json!({"seller": seller.id})).await.invalid("seller");
     patch(json!({"title": ""})).await.invalid("title");
+    patch(json!({"title": "\u{2060}"})).await.invalid("title");
+    patch(json!({"category": "\u{AD} "})).await.invalid("category");
     patch(json!({"stock": -1})).await.invalid("stock");
     app.post("/api/products").token(&seller.token).raw("text/plain", "x").send().await.expect(415);
     app.shutdown().await;

@@ -36,6 +36,7 @@ pub fn user(email: &str, username: &str) -> User {
         full_name: FullName { first_name: "Ana".into(), last_name: "दास".into() },
         role: Role::User,
         password_hash: "$argon2id$x".into(),
+        email_taken_by: None,
         addresses: vec![Address { id: AddressId::generate(), postal, is_default: true }],
         created_at: at(0),
         updated_at: at(0),

@@ -1,13 +1,17 @@
 //! The adapter for MongoDB under the suite, with the server that `TEST_MONGO_URI` names.
 
+use bson::{Document, doc};
 use microbazaar::{
-    domain::ids::EventId,
+    domain::{identity::email_key, ids::EventId},
     store::{
         Stores,
         mongo::{MongoOptions, MongoStore},
     },
 };
+use mongodb::Client;
 use secrecy::SecretString;
+
+use super::make;
 
 /// Databases that go with the test.
 struct Databases(MongoStore);
@@ -36,3 +40,57 @@ async fn open() -> Option<(Stores, Databases)> {
 }
 
 super::conformance_suite!(self::open);
+
+/// Accounts of before, whose addresses were compared in lower case alone, and several nodes that start at once.
+#[actix_rt::test]
+async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let options = || {
+        let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
+        options.deadline = std::time::Duration::from_secs(20);
+        options
+    };
+    let databases = Databases(MongoStore::open(options()).await.unwrap());
+    let before = databases.0.stores();
+    let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
+    let users = auth.collection::<Document>("users");
+    let made = [
+        ("a@B\u{fc}cher.example", "older"),
+        ("A@xn--bcher-kva.example", "younger"),
+        ("b@xn--bcher-kva.example", "first"),
+        ("b@b\u{fc}cher.example", "second"),
+        ("mi\u{212A}e@example.com", "kelvin"),
+        ("plain@example.com", "plain"),
+    ];
+    let mut ids = vec![];
+    for (n, (email, username)) in (0_i64..).zip(made) {
+        let mut user = make::user(email, username);
+        user.created_at = make::at(n);
+        // So that it has a key of its own until it gets the one of before.
+        user.leave_email_to(user.id);
+        before.accounts.save(&user, &[]).await.unwrap();
+        let key = doc! { "$set": { "email": email.to_lowercase() }, "$unset": { "doc.emailTakenBy": "" } };
+        users.update_one(doc! { "username": username }, key).await.unwrap();
+        ids.push(user.id);
+    }
+    auth.collection::<Document>("upgrades").delete_many(doc! {}).await.unwrap();
+
+    let nodes = futures_util::future::join_all((0..3).map(|_| MongoStore::open(options()))).await;
+    let stores = nodes.into_iter().map(Result::unwrap).next().unwrap().stores();
+    let found =
+        async |email: &str| stores.accounts.by_email(&email_key(email)).await.unwrap().map(|user| user.username);
+    for (email, username) in [
+        ("a@xn--bcher-kva.example", Some("older")),
+        ("b@b\u{fc}cher.example", Some("first")),
+        ("mike@example.com", None),
+        ("mi\u{212A}e@example.com", Some("kelvin")),
+        ("PLAIN@example.com", Some("plain")),
+    ] {
+        assert_eq!(found(email).await.as_deref(), username, "{email}");
+    }
+    let mut without = stores.office.without_address(10).await.unwrap();
+    without.sort_by_key(|user| user.created_at);
+    let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
+    assert_eq!(told, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
+}

@@ -11,9 +11,27 @@ async fn a_password_verifies_against_its_own_hash_only() {
     let first = passwords.hash(secret()).await.unwrap();
     assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
     assert_ne!(first, passwords.hash(secret()).await.unwrap());
-    assert_eq!(passwords.verify(secret(), Some(first.clone())).await, Ok(true));
-    assert_eq!(passwords.verify("wrong".into(), Some(first)).await, Ok(false));
+    assert_eq!(passwords.verify(secret(), Some(first.clone())).await, Ok(Verified::Yes));
+    assert_eq!(passwords.verify("wrong".into(), Some(first)).await, Ok(Verified::No));
     assert_eq!(passwords.verify(secret(), Some("$nonsense".into())).await, Err(PasswordError::Failed));
+}
+
+#[tokio::test]
+async fn a_password_is_the_same_composed_decomposed_or_with_another_space() {
+    let passwords = Passwords::start(1).unwrap();
+    let [composed, decomposed] = ["zwölf Käfer", "zwo\u{308}lf\u{A0}Ka\u{308}fer"].map(SecretString::from);
+    let verify = async |password: &SecretString, phc: &str| {
+        passwords.verify(password.clone(), Some(phc.to_owned())).await.unwrap()
+    };
+    let new = passwords.hash(decomposed.clone()).await.unwrap();
+    assert_eq!((verify(&composed, &new).await, verify(&decomposed, &new).await), (Verified::Yes, Verified::Yes));
+    assert_eq!(verify(&SecretString::from("zwolf Kafer"), &new).await, Verified::No);
+    // As hashes were made before: of what was typed.
+    let before = hash(&decomposed, &mut Memory::new()).unwrap();
+    assert_eq!(verify(&decomposed, &before).await, Verified::Former);
+    let before = hash(&SecretString::from("zwo\u{308}lf Ka\u{308}fer"), &mut Memory::new()).unwrap();
+    assert_eq!(verify(&composed, &before).await, Verified::Former);
+    assert_eq!(passwords.verify(decomposed, None).await, Ok(Verified::No));
 }
 
 #[test]

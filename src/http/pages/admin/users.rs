@@ -27,10 +27,20 @@ struct Row {
     may_block: bool,
 }
 
+/// Two accounts that an upgrade found to have one e-mail address.
+struct Shared {
+    username: String,
+    email: String,
+    /// The account that keeps the address, and the address as it was typed there.
+    keeper: String,
+    keeper_email: String,
+}
+
 #[derive(Template)]
 #[template(path = "admin/users.html")]
 struct UsersPage {
     page: Page,
+    shared: Vec<Shared>,
     q: String,
     rows: Vec<Row>,
     older: String,
@@ -70,7 +80,15 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     for user in users {
         rows.push(row(&visit, user).await?);
     }
-    let view = UsersPage { page: visit.page("Users"), q, rows, older, first: before.is_none() };
+    let shared = if q.is_empty() && before.is_none() { office.shared_addresses().await? } else { vec![] };
+    let shared = shared.into_iter().map(|(user, keeper)| Shared {
+        username: user.username,
+        email: user.email,
+        keeper: keeper.as_ref().map_or_else(|| "an account that is gone".to_owned(), |keeper| keeper.username.clone()),
+        keeper_email: keeper.map(|keeper| keeper.email).unwrap_or_default(),
+    });
+    let shared = shared.collect();
+    let view = UsersPage { page: visit.page("Users"), shared, q, rows, older, first: before.is_none() };
     visit.ok(&view)
 }
 

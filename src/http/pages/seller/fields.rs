@@ -5,6 +5,7 @@
 use crate::domain::{
     money::{Currency, Money},
     product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
+    text::{trim_invisible, visible_or_empty},
 };
 
 /// A product's fields, read.
@@ -34,7 +35,7 @@ const PRICE_MAX_MINOR: i64 = 100_000_000_000;
 /// Everything that is wrong with them.
 pub fn read<'a>(text: impl Fn(&str) -> &'a str) -> Result<Fields, Wrong> {
     let mut wrong = Wrong::new();
-    let title = text("title").trim().to_owned();
+    let title = trim_invisible(text("title")).to_owned();
     match title.chars().count() {
         0 => wrong.push(("title", "say what it is called".into())),
         n if n > TITLE_MAX => wrong.push(("title", format!("use at most {TITLE_MAX} characters"))),
@@ -45,7 +46,10 @@ pub fn read<'a>(text: impl Fn(&str) -> &'a str) -> Result<Fields, Wrong> {
     if description.chars().count() > DESCRIPTION_MAX {
         wrong.push(("description", format!("use at most {DESCRIPTION_MAX} characters")));
     }
-    let category = text("category").trim().to_owned();
+    let category = visible_or_empty(text("category").trim()).unwrap_or_default().to_owned();
+    if category.is_empty() && !text("category").trim().is_empty() {
+        wrong.push(("category", "use something that can be seen, or leave it empty".into()));
+    }
     if category.chars().count() > CATEGORY_MAX {
         wrong.push(("category", format!("use at most {CATEGORY_MAX} characters")));
     }
@@ -98,6 +102,12 @@ mod tests {
         };
         let wrong: Vec<_> = read(bad).unwrap_err().into_iter().map(|(field, _)| field).collect();
         assert_eq!(wrong, ["title", "currency", "price", "stock"]);
+        let blank = |name: &str| match name {
+            "title" | "category" => "\u{200B}\u{3164}",
+            _ => "1",
+        };
+        let wrong: Vec<_> = read(blank).unwrap_err().into_iter().map(|(field, _)| field).collect();
+        assert_eq!(wrong, ["title", "category", "currency"]);
         for price in ["0", "-1", "", "x", "9".repeat(30).as_str()] {
             assert!(read(|name| if name == "price" { price } else { "1" }).is_err(), "{price}");
         }

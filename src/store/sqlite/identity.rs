@@ -1,0 +1,59 @@
+//! Gives stored users the keys by which they are found now.
+//!
+//! E-mail addresses once were compared in lower case alone. Where two accounts turn out to have one
+//! address, the older keeps it; the other says so in its document, which is the upgrade's report.
+//!
+//! **Invariant:** every user is found by id and by user name as before.
+
+use rusqlite::Connection;
+
+use super::{StoreError, accounts, codec};
+use crate::domain::{
+    ids::UserId,
+    user::{NO_ADDRESS, User},
+};
+
+/// Brings every user's key to what [`User::email_key`] makes it. Runs within the schema step's transaction.
+pub(super) fn upgrade(transaction: &Connection) -> Result<(), StoreError> {
+    let mut changed = changed(transaction)?;
+    changed.sort_by_key(|user| (user.created_at, user.id));
+    // Out of each other's way first: one's former key may be another's.
+    for user in &changed {
+        set_key(transaction, user.id, &format!("{NO_ADDRESS}{}", user.id.to_hex()))?;
+    }
+    for user in changed {
+        settle(transaction, user)?;
+    }
+    Ok(())
+}
+
+/// The users whose key is another now; few.
+fn changed(connection: &Connection) -> Result<Vec<User>, StoreError> {
+    let mut statement = connection.prepare("SELECT version, doc, email FROM users")?;
+    let mut rows = statement.query([])?;
+    let mut changed = vec![];
+    while let Some(row) = rows.next()? {
+        let (user, stored) = (accounts::user(row)?, row.get::<_, String>(2)?);
+        if user.email_key() != stored {
+            changed.push(user);
+        }
+    }
+    Ok(changed)
+}
+
+/// Gives a user the key, unless an older account has it; a younger one gives way.
+fn settle(connection: &Connection, user: User) -> Result<(), StoreError> {
+    let key = user.email_key();
+    let holder = codec::first(connection, "SELECT version, doc FROM users WHERE email = ?1", [&key], accounts::user)?;
+    let Some(holder) = holder else { return set_key(connection, user.id, &key) };
+    let (keeper, mut other) = if holder.is_older_than(&user) { (holder, user) } else { (user, holder) };
+    other.leave_email_to(keeper.id);
+    let row = (other.id.as_slice(), other.email_key(), codec::json(&other)?);
+    codec::execute(connection, "UPDATE users SET email = ?2, doc = ?3, version = version + 1 WHERE id = ?1", row)?;
+    crate::store::tell_of_shared_email(&keeper, &other);
+    set_key(connection, keeper.id, &key)
+}
+
+fn set_key(connection: &Connection, id: UserId, key: &str) -> Result<(), StoreError> {
+    codec::execute(connection, "UPDATE users SET email = ?2 WHERE id = ?1", (id.as_slice(), key)).map(|_| ())
+}

@@ -1,0 +1,2 @@
+-- What users are found by counts in another form than before (domain/identity.rs): `identity.rs`, which
+-- runs with this step, gives each stored user the key that is theirs now. Nothing else changes.
