@@ -35,7 +35,7 @@ pub const MAX_PICTURE_BYTES: usize = 5 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// It is no JPEG, PNG, WebP or GIF by its content, or not a whole one.
-    #[error("the file is not a readable JPEG, PNG, WebP or GIF picture")]
+    #[error("the file is not a JPEG, PNG, WebP or GIF picture, or it is damaged or cut off")]
     Unsupported,
     /// It has more pixels than are worth decoding.
     #[error("a picture has at most 12000 pixels a side and 25 million in all")]

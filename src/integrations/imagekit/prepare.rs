@@ -1,9 +1,13 @@
-//! Makes an uploaded file a picture that is safe to serve: found by its content, decoded
-//! within limits, turned upright, scaled down and encoded anew, so that nothing else that
-//! was in the file (metadata, places, scripts) is left.
+//! Makes an uploaded file a picture that is safe to serve: found by its content, whole, decoded
+//! within limits, turned upright, scaled down, converted to sRGB and encoded anew, so that
+//! nothing else that was in the file (metadata, places, scripts) is left.
 //!
 //! **Invariant:** memory is taken only after the header's dimensions are within limits,
 //! and any bytes at all end in a picture or a [`PictureError`].
+
+mod colour;
+mod jpeg;
+mod whole;
 
 use std::{
     io::Cursor,
@@ -18,6 +22,7 @@ use image::{
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
     imageops::FilterType,
 };
+use moxcms::ColorProfile;
 use tokio::{sync::Semaphore, time};
 
 use super::{MAX_PICTURE_BYTES, PictureError};
@@ -120,21 +125,33 @@ pub fn prepare(bytes: &[u8]) -> Result<ReadyPicture, PictureError> {
 }
 
 fn convert(bytes: &[u8], source: ImageFormat) -> Result<ReadyPicture, PictureError> {
-    let picture = decode(bytes, source)?;
-    let opaque = matches!(source, ImageFormat::Jpeg | ImageFormat::WebP) && !picture.color().has_alpha();
-    let (format, picture) = if opaque {
-        (PictureFormat::Jpeg, DynamicImage::ImageRgb8(picture.into_rgb8()))
-    } else if picture.color().has_alpha() {
-        (PictureFormat::Png, DynamicImage::ImageRgba8(picture.into_rgba8()))
+    let (picture, profile) = decode(bytes, source)?;
+    let alpha = picture.color().has_alpha();
+    let opaque = matches!(source, ImageFormat::Jpeg | ImageFormat::WebP) && !alpha;
+    let format = if opaque { PictureFormat::Jpeg } else { PictureFormat::Png };
+    let picture = within(of_eight_bits(picture), FULL_SIDE);
+    let picture = profile.iter().fold(picture, colour::to_srgb);
+    let full = if alpha {
+        DynamicImage::ImageRgba8(picture.into_rgba8())
     } else {
-        (PictureFormat::Png, DynamicImage::ImageRgb8(picture.into_rgb8()))
+        DynamicImage::ImageRgb8(picture.into_rgb8())
     };
-    let full = within(picture, FULL_SIDE);
     let thumbnail = within(full.clone(), THUMBNAIL_SIDE);
     Ok(ReadyPicture { format, full: encode(&full, format)?, thumbnail: encode(&thumbnail, format)? })
 }
 
-fn decode(bytes: &[u8], source: ImageFormat) -> Result<DynamicImage, PictureError> {
+/// The same with channels of eight bits, gray as it was.
+fn of_eight_bits(picture: DynamicImage) -> DynamicImage {
+    match (picture.color().has_color(), picture.color().has_alpha()) {
+        (false, false) => DynamicImage::ImageLuma8(picture.into_luma8()),
+        (false, true) => DynamicImage::ImageLumaA8(picture.into_luma_alpha8()),
+        (true, false) => DynamicImage::ImageRgb8(picture.into_rgb8()),
+        (true, true) => DynamicImage::ImageRgba8(picture.into_rgba8()),
+    }
+}
+
+/// The pixels, and what their numbers mean where the file says so.
+fn decode(bytes: &[u8], source: ImageFormat) -> Result<(DynamicImage, Option<ColorProfile>), PictureError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
@@ -149,10 +166,14 @@ fn decode(bytes: &[u8], source: ImageFormat) -> Result<DynamicImage, PictureErro
     if decoder.total_bytes() > DECODER_BYTES_MAX {
         return Err(PictureError::TooManyPixels);
     }
+    if !whole::is_whole(bytes, source) {
+        return Err(PictureError::Unsupported);
+    }
+    let profile = colour::profile_of(bytes, source, &mut decoder);
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     picture.apply_orientation(orientation);
-    Ok(picture)
+    Ok((picture, profile))
 }
 
 fn refusal(error: ImageError) -> PictureError {

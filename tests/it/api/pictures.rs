@@ -107,6 +107,21 @@ async fn a_sixth_a_large_and_a_false_picture_are_refused() {
 }
 
 #[actix_web::test]
+async fn a_picture_that_is_cut_off_is_refused() {
+    let app = TestApp::spawn().await;
+    let seller = app.seller("mira").await;
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif] {
+        let whole = picture(format);
+        for length in [whole.len() / 2, whole.len() * 9 / 10, whole.len() - 1] {
+            let form = lamp().part("images", file(whole[..length].to_vec(), "a.jpg", "image/jpeg"));
+            let refused = create(&app, &seller, form).await.expect(415);
+            assert!(text(&refused["message"]).contains("damaged"), "{format:?}: {refused}");
+        }
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn pictures_are_added_and_removed() {
     let app = TestApp::spawn().await;
     let (seller, other) = (app.seller("mira").await, app.seller("ravi").await);

@@ -27,7 +27,7 @@ pub(super) fn of(form: &mut Form, there: usize) -> Vec<Bytes> {
 pub(super) fn refused(form: &mut Form, error: ApiError) -> Result<(), ApiError> {
     match error {
         ApiError::UnsupportedMedia(_) => {
-            form.refuse(FIELD, "choose JPEG, PNG, WebP or GIF pictures; another file was among them");
+            form.refuse(FIELD, "choose JPEG, PNG, WebP or GIF pictures; another file, or one that is damaged or cut off, was among them");
             Ok(())
         }
         ApiError::TooLarge(what) => {
