@@ -183,6 +183,7 @@ mod tests {
     #[tokio::test]
     async fn a_hundred_contradictions_take_one_pause() {
         let dir = std::env::temp_dir().join(format!("microbazaar-ledger-{}", OrderId::generate()));
+        std::fs::create_dir_all(&dir).unwrap();
         let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
         let stores = store.stores();
         let now = Timestamp::now();
