@@ -1,6 +1,8 @@
 //! microBazaar, a marketplace server in one program.
 
 pub mod actors;
+#[cfg(test)]
+mod altered;
 pub mod app;
 pub mod bus;
 pub mod cli;

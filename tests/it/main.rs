@@ -7,6 +7,8 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+#[path = "../../src/altered.rs"]
+mod altered;
 mod api;
 mod api_document;
 mod assistant;

@@ -73,6 +73,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::altered::{BASE64_URL, HEX, altered};
 
     #[test]
     fn only_what_was_sealed_for_the_purpose_is_read() {
@@ -87,6 +88,26 @@ mod tests {
         assert_eq!(read(&Tokens::new(b"another secret"), &request(CART, &value), CART), None);
         for broken in ["", ".", "a.b", "é", &value[1..], &format!("{value}0")] {
             assert_eq!(read(&tokens, &request(CART, broken), CART), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_is_nearly_right_is_as_good_as_none() {
+        let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
+        for name in [VISIT, CART, FLASH, SEEN] {
+            let value = sealed(&tokens, false, name, "665f1f77bcf86cd799439011").value().to_owned();
+            let read = |value: &str| {
+                let request = TestRequest::get().insert_header(("cookie", format!("{name}={value}")));
+                read(&tokens, &request.to_http_request(), name)
+            };
+            assert!(read(&value).is_some());
+            let (text, mark) = value.split_once('.').unwrap();
+            for nearly in altered(mark, HEX) {
+                assert_eq!(read(&format!("{text}.{nearly}")), None, "{name}: {nearly}");
+            }
+            for nearly in altered(&value, BASE64_URL) {
+                assert_eq!(read(&nearly), None, "{name}: {nearly}");
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::{
         auth::{self, AuthUser, MaybeUser},
         error::ApiError,
         state::State,
+        tokens::Tokens,
     },
 };
 
@@ -177,19 +178,15 @@ impl Visit {
     /// A token for a form, another each time, so that a compressed page does not give it away.
     #[must_use]
     pub fn csrf(&self) -> String {
-        let salt = hex::encode(rand::random::<[u8; 8]>());
         let session = self.user.as_ref().map_or(self.browser.as_str(), |user| user.jti.as_str());
-        let mark = self.state.tokens.mark("csrf", &format!("{salt}{session}"));
-        format!("{salt}.{mark}")
+        form_token(&self.state.tokens, session)
     }
 
     /// Whether a form's token is this session's, or was made for this browser before the login.
     #[must_use]
     pub fn is_own_form(&self, token: &str) -> bool {
-        let Some((salt, mark)) = token.split_once('.') else { return false };
         let sessions = [self.user.as_ref().map(|user| user.jti.as_str()), Some(self.browser.as_str())];
-        let mark_of = |session: &str| self.state.tokens.mark("csrf", &format!("{salt}{session}"));
-        sessions.into_iter().flatten().any(|session| cookies::same(mark, &mark_of(session)))
+        sessions.into_iter().flatten().any(|session| is_form_token(&self.state.tokens, token, session))
     }
 
     /// The frame of a page of this title.
@@ -338,4 +335,36 @@ pub(super) fn wants_html(req: &HttpRequest) -> bool {
 /// As [`auth::state`].
 pub(super) fn state(req: &HttpRequest) -> Result<&State, ApiError> {
     auth::state(req)
+}
+
+fn form_token(tokens: &Tokens, session: &str) -> String {
+    let salt = hex::encode(rand::random::<[u8; 8]>());
+    let mark = tokens.mark("csrf", &format!("{salt}{session}"));
+    format!("{salt}.{mark}")
+}
+
+fn is_form_token(tokens: &Tokens, token: &str, session: &str) -> bool {
+    let Some((salt, mark)) = token.split_once('.') else { return false };
+    cookies::same(mark, &tokens.mark("csrf", &format!("{salt}{session}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::altered::{BASE64_URL, HEX, altered};
+
+    #[test]
+    fn a_form_token_that_is_nearly_right_is_wrong() {
+        let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
+        let token = form_token(&tokens, "session");
+        assert!(is_form_token(&tokens, &token, "session"));
+        assert!(!is_form_token(&tokens, &token, "another"));
+        let (salt, mark) = token.split_once('.').unwrap();
+        for nearly in altered(mark, HEX) {
+            assert!(!is_form_token(&tokens, &format!("{salt}.{nearly}"), "session"), "{nearly}");
+        }
+        for nearly in altered(&token, BASE64_URL) {
+            assert!(!is_form_token(&tokens, &nearly, "session"), "{nearly}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
 use super::*;
+use crate::altered::{BASE64_URL, altered, altered_once};
 use crate::http::tokens::{Claims, DeadTokens, cookie, removal_cookie};
 
 fn bearer(path: &str, token: &str) -> TestRequest {
@@ -71,6 +72,23 @@ async fn only_a_token_of_ours_that_lives_is_valid() {
     assert_eq!(call(both).await.status(), StatusCode::UNAUTHORIZED);
     let basic = in_cookie(&format!("token={good}")).insert_header(("authorization", "Basic abc"));
     assert_eq!(call(basic).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn a_token_that_is_nearly_right_is_wrong() {
+    let (tokens, now) = (Tokens::new(SECRET), Timestamp::now());
+    let (of_user, _) = tokens.issue(UserId::generate(), Role::User, now).unwrap();
+    for token in [of_user, tokens.issue_service("order", now).unwrap()] {
+        assert!(tokens.verify(&token).is_ok());
+        let signature = token.rsplit_once('.').unwrap().1;
+        let said = &token[..token.len() - signature.len()];
+        for nearly in altered(signature, BASE64_URL) {
+            assert!(tokens.verify(&format!("{said}{nearly}")).is_err(), "{nearly}");
+        }
+        for nearly in altered_once(&token, BASE64_URL) {
+            assert!(tokens.verify(&nearly).is_err(), "{nearly}");
+        }
+    }
 }
 
 #[actix_web::test]

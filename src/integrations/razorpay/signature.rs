@@ -54,6 +54,7 @@ fn is_signed(secret: &SecretString, text: &[u8], signature: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::altered::{HEX, altered};
 
     #[test]
     fn a_signature_holds_for_its_own_text_and_key_only() {
@@ -64,6 +65,23 @@ mod tests {
         assert!(!keys.webhook_is_signed(b"order_1|pay_1", &signature));
         for bad in ["", "zz", &signature[1..], "é"] {
             assert!(!keys.payment_is_signed("order_1", "pay_1", bad));
+        }
+    }
+
+    #[test]
+    fn a_signature_that_is_nearly_right_is_wrong() {
+        let keys = Keys { key_secret: "k".into(), webhook_secret: "w".into() };
+        let of_payment = keys.sign_payment("order_1", "pay_1");
+        let of_webhook = hex::encode(mac(&keys.webhook_secret, b"{}").finalize().into_bytes());
+        assert!(keys.webhook_is_signed(b"{}", &of_webhook));
+        for nearly in altered(&of_payment, HEX) {
+            assert!(!keys.payment_is_signed("order_1", "pay_1", &nearly), "{nearly}");
+        }
+        for nearly in altered(&of_webhook, HEX) {
+            assert!(!keys.webhook_is_signed(b"{}", &nearly), "{nearly}");
+        }
+        for text in altered("order_1", HEX) {
+            assert!(!keys.payment_is_signed(&text, "pay_1", &of_payment), "{text}");
         }
     }
 

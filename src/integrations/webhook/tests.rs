@@ -1,4 +1,5 @@
 use super::*;
+use crate::altered::{BASE64, altered};
 
 const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxLek";
 const AT: i64 = 1_614_265_330;
@@ -18,6 +19,41 @@ fn signatures_are_those_that_others_make() {
     // printf '{"test": 2432232314}' | openssl dgst -sha256 -hmac 'a secret of some length'
     let plain = "sha256=6d1b2ae9a99fa2eef34d939736a47329b4f162908c4857b35e90dbdbab4caf77";
     assert_eq!(signature::plain(RAW, BODY), plain);
+}
+
+/// Whether a receiver of Standard Webhooks takes it: one of the signatures is that of the id, the
+/// time and the body.
+fn is_taken(secret: &str, signatures: &str, id: &str, at: i64, body: &[u8]) -> bool {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use hmac::{Hmac, KeyInit, Mac};
+    let key = STANDARD.decode(secret.trim_start_matches("whsec_")).unwrap();
+    signatures.split(' ').filter_map(|signature| signature.strip_prefix("v1,")).any(|signature| {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
+        mac.update(format!("{id}.{at}.").as_bytes());
+        mac.update(body);
+        STANDARD.decode(signature).is_ok_and(|signature| mac.verify_slice(&signature).is_ok())
+    })
+}
+
+#[test]
+fn a_receiver_takes_what_was_signed_and_nothing_that_is_nearly_it() {
+    let signed = signature::standard(&[ENCODED], ID, AT, BODY);
+    assert!(is_taken(ENCODED, &signed, ID, AT, BODY));
+    let made = signature::make_secret();
+    let both = signature::standard(&[&made, ENCODED], ID, AT, BODY);
+    assert!(is_taken(&made, &both, ID, AT, BODY) && is_taken(ENCODED, &both, ID, AT, BODY));
+    for nearly in altered(signed.trim_start_matches("v1,").trim_end_matches('='), BASE64) {
+        assert!(!is_taken(ENCODED, &format!("v1,{nearly}="), ID, AT, BODY), "{nearly}");
+    }
+    // Whatever is signed differs, so does the signature.
+    for id in altered(ID, "abc") {
+        assert!(!is_taken(ENCODED, &signed, &id, AT, BODY), "{id}");
+    }
+    for body in altered(std::str::from_utf8(BODY).unwrap(), "{1") {
+        assert!(!is_taken(ENCODED, &signed, ID, AT, body.as_bytes()), "{body}");
+        assert_ne!(signature::plain(RAW, body.as_bytes()), signature::plain(RAW, BODY), "{body}");
+    }
+    assert!(!is_taken(ENCODED, &signed, ID, AT + 1, BODY));
 }
 
 #[test]

@@ -136,10 +136,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{
-        ids::{CartId, ProductId},
-        money::{Currency, Money},
-        product::Product,
+    use crate::{
+        altered::{BASE64_URL, altered},
+        domain::{
+            ids::{CartId, ProductId},
+            money::{Currency, Money},
+            product::Product,
+        },
     };
 
     fn offer(id: ProductId, minor: i64) -> Offer {
@@ -180,12 +183,8 @@ mod tests {
         assert_eq!(stranger, Err(Invalid));
         let other = CheckoutLink::new(b"another secret of thirty-two bytes, or so");
         assert_eq!(other.check(&token, user, &cart, &offers, now), Err(Invalid));
-        for at in 0..token.len() {
-            let mut bent = token.clone();
-            let c = if bent.as_bytes()[at] == b'A' { "B" } else { "A" };
-            bent.replace_range(at..=at, c);
-            assert_eq!(check(&bent, &cart, &offers, 1), Err(Invalid), "{at}");
-            assert_eq!(check(&token[..at], &cart, &offers, 1), Err(Invalid), "{at}");
+        for nearly in altered(&token, BASE64_URL) {
+            assert_eq!(check(&nearly, &cart, &offers, 1), Err(Invalid), "{nearly}");
         }
         let mut reordered = cart.clone();
         reordered.lines.reverse();

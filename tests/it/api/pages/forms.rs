@@ -1,6 +1,7 @@
 //! What is wrong with a form is said beside its fields; what is no form of this shop does nothing.
 
 use super::{ADDRESS, Browser, TestApp, encode, shop};
+use crate::altered::{HEX, altered_once};
 
 #[actix_web::test]
 async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
@@ -107,6 +108,10 @@ async fn a_form_that_is_not_of_this_shop_does_nothing() {
         let refused = browser.post("/cart", &[("csrf", token), ("product", &product), ("quantity", "1")]).await;
         assert_eq!(refused.status, 403, "{token}");
         refused.has("That is not open to you").has("This form is out of date");
+    }
+    for token in altered_once(&own, HEX) {
+        let refused = browser.post("/cart", &[("csrf", &token), ("product", &product), ("quantity", "1")]).await;
+        assert_eq!(refused.status, 403, "{token}");
     }
     let refused = browser.post("/cart", &[("product", &product), ("quantity", "1")]).await;
     assert_eq!(refused.status, 403);
