@@ -23,6 +23,10 @@ pub const POINTS: &[&str] = &[
     "order.expire.after",
     "order.cancel.before",
     "order.cancel.after",
+    "order.refuse_payment.before",
+    "order.refuse_payment.after",
+    "order.restore_cart.before",
+    "order.restore_cart.after",
     "order.release.before",
     "order.release.after",
     "order.refund.before",
@@ -44,6 +48,7 @@ pub const POINTS: &[&str] = &[
     "order.note.after",
     // A payment's way.
     "payment.open.before",
+    "payment.open.refused",
     "payment.open.asked",
     "payment.open.after",
     "payment.take.before",

@@ -15,6 +15,8 @@ pub const QUANTITY_MAX: u32 = 999;
 pub const LINES_MAX: usize = 100;
 /// How many past checkouts a cart remembers, so that one is not taken out of it twice.
 const CHECKOUTS_KEPT: usize = 8;
+/// How many orders that came back a cart remembers, so that none is put back twice.
+const RESTORED_KEPT: usize = 32;
 
 /// A user's cart, as stored. It stays when it is emptied, so that its version only grows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct Cart {
     pub lines: Vec<StockLine>,
     /// The last orders whose quantities were taken out.
     pub checkouts: Vec<OrderId>,
+    /// The last orders whose quantities were put back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restored: Vec<OrderId>,
     /// When last changed.
     pub updated_at: Timestamp,
     /// Counts writes; an order names the version it was made from.
@@ -59,7 +64,7 @@ impl Cart {
     /// A cart with nothing in it, never stored yet.
     #[must_use]
     pub fn empty(id: CartId, user: UserId, now: Timestamp) -> Self {
-        Self { id, user, lines: vec![], checkouts: vec![], updated_at: now, version: 0 }
+        Self { id, user, lines: vec![], checkouts: vec![], restored: vec![], updated_at: now, version: 0 }
     }
 
     /// How many of `product` are in the cart.
@@ -134,6 +139,30 @@ impl Cart {
             self.checkouts.remove(0);
         }
         self.checkouts.push(order);
+        self.updated_at = now;
+        true
+    }
+
+    /// Puts back what `order` had taken out, on top of what is there, once for each order; as much
+    /// of it as a cart may hold. Returns whether anything changed.
+    pub fn restore(&mut self, order: OrderId, bought: &[StockLine], now: Timestamp) -> bool {
+        // One that is older than all that are remembered may have been put back before.
+        let forgotten = self.restored.len() >= RESTORED_KEPT && self.restored.iter().all(|later| *later > order);
+        if forgotten || self.restored.contains(&order) {
+            return false;
+        }
+        for back in bought {
+            let is_full = self.lines.len() >= LINES_MAX;
+            match self.lines.iter_mut().find(|line| line.product == back.product) {
+                Some(line) => line.quantity = line.quantity.saturating_add(back.quantity).min(QUANTITY_MAX),
+                None if is_full => {}
+                None => self.lines.push(StockLine { quantity: back.quantity.min(QUANTITY_MAX), ..*back }),
+            }
+        }
+        if self.restored.len() >= RESTORED_KEPT {
+            self.restored.remove(0);
+        }
+        self.restored.push(order);
         self.updated_at = now;
         true
     }
@@ -231,6 +260,36 @@ mod tests {
         assert!(cart.check_out(order, &bought, now));
         assert!(!cart.check_out(order, &bought, now));
         assert_eq!(cart.quantity_of(product), 3);
+    }
+
+    #[test]
+    fn an_order_that_comes_back_is_added_once_and_within_the_bounds() {
+        let (now, order) = (Timestamp::UNIX_EPOCH, OrderId::generate());
+        let [kept, other] = [ProductId::generate(), ProductId::generate()];
+        let mut cart = Cart::empty(CartId::generate(), UserId::generate(), now);
+        cart.add(kept, 998, 1_000, now).unwrap();
+        let bought = [StockLine { product: kept, quantity: 5 }, StockLine { product: other, quantity: 7 }];
+        assert!(cart.restore(order, &bought, now));
+        assert!(!cart.restore(order, &bought, now));
+        assert_eq!((cart.quantity_of(kept), cart.quantity_of(other)), (QUANTITY_MAX, 7));
+        for _ in 0..RESTORED_KEPT {
+            assert!(cart.restore(OrderId::generate(), &[], now));
+        }
+        assert!(!cart.restore(order, &bought, now), "it is forgotten, and not put back again");
+        assert_eq!(cart.restored.len(), RESTORED_KEPT);
+        let many: Vec<_> =
+            (0..LINES_MAX).map(|_| StockLine { product: ProductId::generate(), quantity: 2_000 }).collect();
+        assert!(cart.restore(OrderId::generate(), &many, now));
+        assert_eq!(cart.lines.len(), LINES_MAX);
+        assert!(cart.lines.iter().all(|line| line.quantity <= QUANTITY_MAX));
+    }
+
+    #[test]
+    fn a_cart_from_before_orders_came_back_is_read() {
+        let cart = Cart::empty(CartId::generate(), UserId::generate(), Timestamp::UNIX_EPOCH);
+        let stored = serde_json::to_value(&cart).unwrap();
+        assert!(stored.get("restored").is_none());
+        assert_eq!(serde_json::from_value::<Cart>(stored).unwrap(), cart);
     }
 
     #[test]

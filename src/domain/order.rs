@@ -136,6 +136,9 @@ pub enum CancelCause {
     /// The window ended, and when late money came the stock was gone: money is refunded from
     /// then on, also when there is stock again.
     SoldOut,
+    /// The payment gateway refuses the order for good. Money could only come by mistake: it is
+    /// always refunded.
+    PaymentRefused,
 }
 
 /// A step of the saga that is still to be done. Each may be repeated harmlessly.
@@ -150,6 +153,8 @@ pub enum SagaStep {
     ReleaseStock,
     /// Give the money back.
     Refund,
+    /// Put the ordered quantities back into the cart.
+    RestoreCart,
 }
 
 /// What is left to do for an order, and when to look next.

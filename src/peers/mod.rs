@@ -142,6 +142,10 @@ pub trait Carts: Send + Sync {
     }
     /// Takes what `order` bought out of the cart, once for each order.
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError>;
+    /// Puts back into the cart what `order` had taken out, once for each order.
+    async fn restore(&self, _user: UserId, _order: OrderId, _bought: Vec<StockLine>) -> Result<(), PeerError> {
+        Err(PeerError::Unavailable("cart"))
+    }
 }
 
 /// What becomes of captured money.
@@ -179,6 +183,11 @@ pub trait Orders: Send + Sync {
     }
     /// Applies captured money to an order; the same payment again gives the same answer.
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError>;
+    /// Ends an order that the payment gateway will never take, if it still awaits money; its stock
+    /// and its lines come back.
+    async fn refuse_payment(&self, _id: OrderId) -> Result<(), PeerError> {
+        Err(PeerError::Unavailable("order"))
+    }
     /// Lets the order's timeline show a refund, once.
     async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError>;
 }

@@ -104,6 +104,8 @@ pub const CART_SET: Call = Call::of("cart", "set").calls_further();
 pub const CART_REMOVE: Call = Call::of("cart", "remove").once();
 /// [`super::Carts::check_out`], once for each order.
 pub const CHECK_OUT: Call = Call::of("cart", "check-out");
+/// [`super::Carts::restore`], once for each order.
+pub const RESTORE: Call = Call::of("cart", "restore");
 /// [`super::Orders::order`].
 pub const ORDER: Call = Call::of("order", "order");
 /// [`super::Orders::of_user`].
@@ -114,6 +116,8 @@ pub const ORDER_OF: Call = Call::of("order", "order-of");
 pub const BOUGHT_WITH: Call = Call::of("order", "bought-with");
 /// [`super::Orders::settle`]: the same payment again gets the same answer.
 pub const SETTLE: Call = Call::of("order", "settle").calls_further();
+/// [`super::Orders::refuse_payment`]: one that has ended stays so.
+pub const REFUSE_PAYMENT: Call = Call::of("order", "refuse-payment").calls_further();
 /// [`super::Orders::note_refund`], once for each refund.
 pub const NOTE_REFUND: Call = Call::of("order", "note-refund");
 /// [`super::Accounts::admins`].
@@ -228,7 +232,7 @@ pub struct OfUsersOrder {
     pub order: OrderId,
 }
 
-/// What an order bought, to be taken out of a cart.
+/// What an order bought, to be taken out of a cart or put back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckOut {
     /// Whose cart.

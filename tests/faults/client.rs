@@ -180,6 +180,12 @@ impl Buyer {
         true
     }
 
+    /// Empties the cart.
+    pub async fn clear(&self) {
+        let ((status, answer), _) = self.line.ask(Method::DELETE, "/api/cart", &self.token, None, None).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+
     /// Opens a payment of her last order; the gateway's order. `None`: it is too late.
     pub async fn open(&self) -> Option<String> {
         let id = &self.orders.last().unwrap().id;

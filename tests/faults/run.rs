@@ -8,6 +8,7 @@ use std::{
 use microbazaar::{
     actors::{
         order_saga::{Destination, Expected, OrderFailure, Party, PlaceOrder},
+        payment::PaymentFailure,
         runtime::AskError,
     },
     domain::{
@@ -15,10 +16,11 @@ use microbazaar::{
         cart::Cart,
         ids::{CartId, OrderId, ProductId, UserId},
         inventory::{StockLevel, StockLine},
-        order::{Order, OrderError, OrderStatus, SagaStep},
+        money::{Currency, Money},
+        order::{CancelCause, Order, OrderError, OrderStatus, SagaStep},
         payment::{Payment, PaymentStatus, RefundStatus},
     },
-    integrations::razorpay::{Checkout, Outcome},
+    integrations::razorpay::{self, Checkout, GatewayError, Outcome},
     store::{StoreError, Stores},
 };
 
@@ -34,6 +36,8 @@ pub enum Step {
     /// Puts one more of the first product into the cart.
     AddMore,
     Open,
+    /// Opens a payment of more than the gateway takes.
+    OpenTooDear,
     Pay,
     Verify,
     Cancel,
@@ -124,6 +128,12 @@ impl Run {
                 self.gateway_order = Some(opened.payment.razorpay_order_id);
                 Ok(())
             }
+            Step::OpenTooDear => match shop.payments.open(self.order.unwrap(), self.user).await {
+                Err(AskError::Refused(PaymentFailure::Gateway(GatewayError::Refused(_)))) => Ok(()),
+                // Her first try has ended it.
+                Err(AskError::Refused(PaymentFailure::NotPayable)) => Ok(()),
+                other => Err(unanswered(other.map(|_| "it was opened"))),
+            },
             Step::Pay => {
                 let gateway_order = self.gateway_order.as_deref().unwrap();
                 self.checkout = Some(shop.sandbox.pay(gateway_order, Outcome::Success).await.map_err(unanswered)?);
@@ -219,7 +229,9 @@ impl Run {
 
     /// Drives one life through the steps from `from`; returns the first unanswered one.
     pub async fn live(&mut self, life: &Arc<Life>, from: usize) -> Option<(usize, Unanswered)> {
-        let shop = Shop::start(life);
+        let dear = self.scenario.steps.contains(&Step::OpenTooDear);
+        let price = Money::new(if dear { razorpay::MOST / 2 } else { 49_950 }, Currency::Inr);
+        let shop = Shop::selling_at(life, price);
         let mut stuck = None;
         for (at, step) in self.scenario.steps.iter().enumerate().skip(from) {
             if let Err(unanswered) = self.step(&shop, life, *step).await {
@@ -294,7 +306,9 @@ impl Run {
         }
         self.check_money(kept, payments.first(), order);
         self.check_stock(kept).await;
-        self.check_cart(order.is_some()).await;
+        // What the gateway never takes comes back into the cart.
+        let back = order.is_none_or(|order| order.cancel_cause == Some(CancelCause::PaymentRefused));
+        self.check_cart(!back).await;
     }
 
     fn check_money(&self, kept: bool, payment: Option<&Payment>, order: Option<&Order>) {
@@ -329,9 +343,9 @@ impl Run {
         }
     }
 
-    async fn check_cart(&self, ordered: bool) {
+    async fn check_cart(&self, gone: bool) {
         let cart = self.stores.carts.of_user(self.user).await.unwrap().unwrap();
-        let stayed = if ordered { [0, 0] } else { [2, 1] };
+        let stayed = if gone { [0, 0] } else { [2, 1] };
         let added = cart.quantity_of(self.products[0]) - stayed[0];
         assert!((self.adds_answered..=self.adds_tried).contains(&added), "{}: {cart:?}", self.label);
         assert_eq!(cart.quantity_of(self.products[1]), stayed[1], "{}: {cart:?}", self.label);

@@ -16,12 +16,12 @@ use super::{
     crash::{Life, Side},
     run::{
         Client, Run, Scenario,
-        Step::{AddMore, Cancel, Expire, Open, Pay, Place, SellOut, Verify},
+        Step::{AddMore, Cancel, Expire, Open, OpenTooDear, Pay, Place, SellOut, Verify},
     },
     shop::TempDir,
 };
 
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 9] = [
     Scenario { name: "paid", steps: &[Place, AddMore, Open, Pay, Verify], ends: OrderStatus::Confirmed, keyed: true },
     Scenario {
         name: "placed without a key and cancelled",
@@ -36,6 +36,12 @@ const SCENARIOS: [Scenario; 8] = [
         keyed: true,
     },
     Scenario { name: "never paid", steps: &[Place, AddMore, Expire], ends: OrderStatus::Cancelled, keyed: false },
+    Scenario {
+        name: "refused by the gateway",
+        steps: &[Place, AddMore, OpenTooDear],
+        ends: OrderStatus::Cancelled,
+        keyed: true,
+    },
     Scenario {
         name: "late money, stock there",
         steps: &[Place, Open, Expire, Pay, Verify],

@@ -46,7 +46,7 @@ impl Drop for TempDir {
 
 /// Sells any product for the same price and has plenty of it; what there really is, the
 /// inventory service decides.
-struct Shelf;
+struct Shelf(Money);
 
 #[async_trait]
 impl peers::Catalogue for Shelf {
@@ -55,7 +55,7 @@ impl peers::Catalogue for Shelf {
             id: *id,
             title: "A lamp".into(),
             description: String::new(),
-            price: Money::new(49_950, Currency::Inr),
+            price: self.0,
             category: "home".into(),
             seller: UserId::from_bytes([7; 12]),
             images: vec![],
@@ -103,6 +103,11 @@ pub struct Shop {
 impl Shop {
     /// Starts them over the stores of one life.
     pub fn start(life: &Arc<Life>) -> Self {
+        Self::selling_at(life, Money::new(49_950, Currency::Inr))
+    }
+
+    /// The same, where anything costs so much.
+    pub fn selling_at(life: &Arc<Life>, price: Money) -> Self {
         let (runtime, peers) = (Runtime::new(1), Peers::default());
         let inventory = Inventory::start(&runtime, life.clone(), Arc::new(Nobody), WINDOW);
         let carts = Carts::start(&runtime, life.clone(), peers.clone(), Duration::from_secs(30), false);
@@ -114,7 +119,7 @@ impl Shop {
         let every = SignedDuration::from_mins(1);
         let payments = Payments::start(&runtime, life.clone(), sandbox.clone(), peers.clone(), every);
         peers.set_accounts(Arc::new(People));
-        peers.set_catalogue(Arc::new(Shelf));
+        peers.set_catalogue(Arc::new(Shelf(price)));
         peers.set_inventory(Arc::new(inventory));
         peers.set_carts(Arc::new(carts.clone()));
         peers.set_orders(Arc::new(orders.clone()));

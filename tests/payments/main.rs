@@ -16,6 +16,7 @@ mod late;
 mod market;
 mod posted;
 mod refunds;
+mod refused;
 mod reported;
 mod shop;
 mod standin;

@@ -73,6 +73,8 @@ pub enum Command {
     Clear,
     /// Takes out what an order bought, once for each order.
     CheckOut { order: OrderId, bought: Vec<StockLine> },
+    /// Puts back what an order had taken out, once for each order.
+    Restore { order: OrderId, bought: Vec<StockLine> },
 }
 
 impl Command {
@@ -86,6 +88,7 @@ impl Command {
             Self::Clear if cart.lines.is_empty() => return Ok(false),
             Self::Clear => cart.clear(now),
             Self::CheckOut { order, bought } => return Ok(cart.check_out(*order, bought, now)),
+            Self::Restore { order, bought } => return Ok(cart.restore(*order, bought, now)),
         }
         Ok(true)
     }

@@ -213,4 +213,9 @@ impl peers::Carts for Carts {
         let command = Command::CheckOut { order, bought };
         self.command(user, command).await.map(|_| ()).map_err(peer_error)
     }
+
+    async fn restore(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
+        let command = Command::Restore { order, bought };
+        self.command(user, command).await.map(|_| ()).map_err(peer_error)
+    }
 }

@@ -59,6 +59,8 @@ pub enum Task {
     Ship { who: Party, tracking: Option<String> },
     /// Lines have arrived.
     Deliver { who: Party, tracking: Option<String> },
+    /// The payment gateway will never take it.
+    RefusePayment,
     /// Something is due.
     Wake,
 }
@@ -74,6 +76,7 @@ impl Handler<Task> for OrderSaga {
                 Task::SetAddress { who, address } => context.set_address(id, who, &address).await,
                 Task::Ship { who, tracking } => context.ship(id, who, tracking.as_deref()).await,
                 Task::Deliver { who, tracking } => context.deliver(id, who, tracking.as_deref()).await,
+                Task::RefusePayment => context.refuse_payment(id).await,
                 Task::Wake => context.wake(id).await,
             }
         })

@@ -285,6 +285,10 @@ impl peers::Orders for Orders {
         self.sagas.ask(&id, Traced::new(actor::Settle { payment })).await.map_err(peer_error)
     }
 
+    async fn refuse_payment(&self, id: OrderId) -> Result<(), PeerError> {
+        self.sagas.ask(&id, Traced::new(Task::RefusePayment)).await.map(|_| ()).map_err(peer_error)
+    }
+
     async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError> {
         self.sagas.ask(&id, Traced::new(actor::NoteRefund(note))).await.map_err(peer_error)
     }

@@ -15,7 +15,7 @@ use crate::{
         event::Event,
         ids::{OrderId, UserId},
         inventory::StockError,
-        order::{CancelCause, Expiry, Order, OrderStatus, SagaStep},
+        order::{CancelCause, Expiry, Order, OrderError, OrderStatus, SagaStep},
         user::PostalAddress,
     },
     peers::{InventoryError, Peers},
@@ -124,6 +124,12 @@ impl SagaContext {
             })
             .await?;
         crash::point("order.cancel.after");
+        self.finish_ended(order).await
+    }
+
+    /// Does the steps of an order that was just cancelled.
+    pub(super) async fn finish_ended(&self, order: Order) -> Outcome<Order> {
+        let id = order.id;
         // The order is cancelled whatever becomes of the steps now: what fails is due again.
         match self.run_steps(order.clone()).await {
             Ok(Some(order)) => Ok(order),
@@ -133,6 +139,22 @@ impl SagaContext {
                 Ok(order)
             }
         }
+    }
+
+    /// Ends an order that the payment gateway will never take. One that is no longer awaiting
+    /// money stays as it is.
+    pub(super) async fn refuse_payment(&self, id: OrderId) -> Outcome<Order> {
+        let refused = self.change(id, Party::Admin, Event::OrderCancelled, |order, now| {
+            order.refuse_payment(now)?;
+            crash::point("order.refuse_payment.before");
+            Ok(())
+        });
+        let order = match refused.await {
+            Err(OrderFailure::Rule(OrderError::WrongState { .. })) => return self.read(id).await,
+            refused => refused?,
+        };
+        crash::point("order.refuse_payment.after");
+        self.finish_ended(order).await
     }
 
     /// Sets where the goods go.
@@ -220,6 +242,10 @@ impl SagaContext {
                     let reason = "order cancelled".to_owned();
                     crash::around("order.refund", self.peers.payments()?.refund(payment.id, reason)).await?;
                 }
+            }
+            SagaStep::RestoreCart => {
+                let restored = self.peers.carts()?.restore(order.user, order.id, order.stock_lines());
+                crash::around("order.restore_cart", restored).await?;
             }
             SagaStep::AwaitPayment => {}
         }

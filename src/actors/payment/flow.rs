@@ -17,7 +17,7 @@ use crate::{
         order::{OrderPayment, OrderStatus},
         payment::{Captured, Changed, Payment, Questions},
     },
-    integrations::razorpay::{GatewayPayment, GatewayStatus, PaymentGateway},
+    integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
     peers::{Peers, Settlement},
     store::{PaymentStore, StoreError},
 };
@@ -59,7 +59,16 @@ impl Flow {
         }
         let contact = self.peers.accounts()?.contact(user).await?.ok_or(PaymentFailure::NoSuchOrder)?;
         crash::point("payment.open.before");
-        let razorpay_order_id = self.gateway.create_order(order_id, order.total).await?;
+        let razorpay_order_id = match self.gateway.create_order(order_id, order.total).await {
+            Ok(id) => id,
+            Err(error @ GatewayError::Refused(_)) => {
+                crash::point("payment.open.refused");
+                tracing::warn!(order.id = %order_id, %error, "an order that cannot be paid ends");
+                self.peers.orders()?.refuse_payment(order_id).await?;
+                return Err(error.into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         crash::point("payment.open.asked");
         let mut payment = Payment::open(order_id, contact, razorpay_order_id, order.total, now);
         payment.plan(self.questions, now);

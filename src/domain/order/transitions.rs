@@ -43,6 +43,9 @@ struct Leg {
     action: &'static str,
 }
 
+/// Why an order ended that the payment gateway refuses for good.
+const PAYMENT_REFUSED: &str = "payment refused";
+
 /// The longest pause between two tries of a saga step. A step fails because another service is
 /// away, and asking costs little then: stock and money are to be right soon after it is back.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
@@ -113,10 +116,25 @@ impl Order {
         if self.payment.is_some() {
             self.saga.todo.push(SagaStep::Refund);
         }
+        if cause == CancelCause::PaymentRefused {
+            self.saga.todo.push(SagaStep::RestoreCart);
+        }
         self.cancel_cause = Some(cause);
         self.reach(OrderStatus::Cancelled, reason, now);
         self.schedule(now);
         Ok(())
+    }
+
+    /// Ends an order that the payment gateway will never take; stock and cart come back by the
+    /// steps that are then to do.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] unless `PENDING`.
+    pub fn refuse_payment(&mut self, now: Timestamp) -> Result<(), OrderError> {
+        if self.status != OrderStatus::Pending {
+            return Err(self.wrong_state("refused"));
+        }
+        self.cancel(CancelCause::PaymentRefused, Some(PAYMENT_REFUSED.to_owned()), now)
     }
 
     /// Sets where the goods go.

@@ -92,8 +92,11 @@ fn carts(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = answer(scope, wire::CART_REMOVE, carts, |carts, ask: wire::OfCartLine| async move {
         carts.remove(ask.user, ask.product).await
     });
-    answer(scope, wire::CHECK_OUT, carts, |carts, ask: wire::CheckOut| async move {
+    let scope = answer(scope, wire::CHECK_OUT, carts, |carts, ask: wire::CheckOut| async move {
         carts.check_out(ask.user, ask.order, ask.bought).await
+    });
+    answer(scope, wire::RESTORE, carts, |carts, ask: wire::CheckOut| async move {
+        carts.restore(ask.user, ask.order, ask.bought).await
     })
 }
 
@@ -113,6 +116,9 @@ fn orders(scope: Scope, exposed: &Exposed) -> Scope {
     });
     let scope = answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
         orders.settle(ask.order, ask.payment).await
+    });
+    let scope = answer(scope, wire::REFUSE_PAYMENT, orders, |orders, ask: wire::OfOrder| async move {
+        orders.refuse_payment(ask.order).await
     });
     answer(scope, wire::NOTE_REFUND, orders, |orders, ask: wire::NoteRefund| async move {
         orders.note_refund(ask.order, ask.note).await

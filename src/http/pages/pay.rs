@@ -39,20 +39,29 @@ struct PayPage {
     failed: bool,
 }
 
+/// Said of an order that the gateway never takes.
+const REFUSED: &str = "This order cannot be paid and was cancelled. Nothing was charged, and what you ordered is \
+                       back in your cart.";
+
 async fn order_of(visit: &Visit, path: &str) -> Result<Order, ApiError> {
     let id: OrderId = id_of(path, "order")?;
     let user = visit.buyer()?.id;
     Ok(visit.shop.orders()?.get(id, Party::Buyer(user)).await?)
 }
 
-/// The order's payment that is open; `None` when there is nothing to pay any more.
-async fn open(visit: &Visit, order: &Order) -> Result<Option<Payment>, ApiError> {
+/// The order's payment that is open; `None` when there is nothing to pay any more, which the next
+/// page explains where that is news.
+async fn open(visit: &mut Visit, order: &Order) -> Result<Option<Payment>, ApiError> {
     if order.status != OrderStatus::Pending {
         return Ok(None);
     }
     match visit.shop.payments()?.open(order.id, visit.buyer()?.id).await.map_err(ApiError::from) {
         Ok(opened) => Ok(Some(opened.payment)),
         Err(ApiError::Conflict { code: "payment.not_payable", .. }) => Ok(None),
+        Err(ApiError::Conflict { code: "payment.refused", message, .. }) => {
+            visit.warn(format!("{REFUSED} The payment service says: {message}"));
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -61,9 +70,9 @@ async fn open(visit: &Visit, order: &Order) -> Result<Option<Payment>, ApiError>
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let order = order_of(&visit, &path).await?;
-    let Some(payment) = open(&visit, &order).await? else { return Ok(visit.go(&path_of(order.id))) };
+    let Some(payment) = open(&mut visit, &order).await? else { return Ok(visit.go(&path_of(order.id))) };
     let sandbox = visit.shop.sandbox().is_some();
     let view = PayPage {
         page: visit.page("Payment"),
@@ -94,15 +103,16 @@ pub async fn pay(Posted { mut visit, form }: Posted, path: Path<String>) -> Resu
     let order = order_of(&visit, &path).await?;
     let to = path_of(order.id);
     let user = visit.buyer()?.id;
-    let payments = visit.shop.payments()?;
-    let (gateway_order, payment_id, signature) = match visit.shop.sandbox() {
+    let shop = visit.shop.clone();
+    let payments = shop.payments()?;
+    let (gateway_order, payment_id, signature) = match shop.sandbox() {
         None => {
             let field = |name: &str| form.text(name).chars().take(1_000).collect::<String>();
             (field("razorpay_order_id"), field("razorpay_payment_id"), field("razorpay_signature"))
         }
         Some(sandbox) => {
             // A second click on either button: the first one has decided.
-            let Some(payment) = open(&visit, &order).await? else { return Ok(visit.go(&to)) };
+            let Some(payment) = open(&mut visit, &order).await? else { return Ok(visit.go(&to)) };
             let id = payment.razorpay_order_id;
             if form.text("outcome") != "success" {
                 match sandbox.pay(&id, Outcome::Failure).await {

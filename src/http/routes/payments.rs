@@ -97,7 +97,14 @@ pub struct WebhookView {
         (status = 201, description = "What the checkout page needs", body = CheckoutView),
         (status = 200, description = "The same again", body = CheckoutView),
         (status = 404, description = "No such order", body = ErrorBody),
-        (status = 409, description = "The order cannot be paid", body = ErrorBody),
+        (
+            status = 409,
+            description = "`payment.not_payable`: the order cannot be paid. `payment.refused`, in the gateway's words: \
+                           it never takes this amount or currency; the order is cancelled, and its lines are back in \
+                           the cart",
+            body = ErrorBody
+        ),
+        (status = 503, description = "The gateway is not available; nothing is changed", body = ErrorBody),
     )
 )]
 #[post("/create/{orderId}")]

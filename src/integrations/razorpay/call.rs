@@ -71,7 +71,12 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// The gateway says no.
-    Refused(String),
+    Refused {
+        /// In its words.
+        why: String,
+        /// Whether to the amount or the currency, which asking again does not change.
+        of_money: bool,
+    },
     /// It does not know what is meant.
     Unknown,
     /// It asks for patience.
@@ -95,7 +100,7 @@ impl Trouble {
 
     const fn word(&self) -> &'static str {
         match self {
-            Self::Refused(_) | Self::Unknown => "refused",
+            Self::Refused { .. } | Self::Unknown => "refused",
             Self::Busy(_) | Self::InProgress => "busy",
             Self::LockedOut(_) => "locked_out",
             Self::NotSent(_) => "not_sent",
@@ -108,7 +113,7 @@ impl Trouble {
 impl From<Trouble> for GatewayError {
     fn from(trouble: Trouble) -> Self {
         Self::Unavailable(match trouble {
-            Trouble::Refused(why) => return Self::Refused(why),
+            Trouble::Refused { why, .. } => return Self::Refused(why),
             Trouble::Unknown => return Self::Unknown,
             Trouble::Busy(_) => "it has too much to do".to_owned(),
             Trouble::InProgress => "it is still at it".to_owned(),
@@ -193,7 +198,7 @@ impl Api {
         let asked = match trouble {
             Trouble::Busy(asked) => asked.unwrap_or_default(),
             Trouble::InProgress | Trouble::NotSent(_) | Trouble::Unsure(_) => Duration::ZERO,
-            Trouble::Refused(_) | Trouble::Unknown | Trouble::LockedOut(_) | Trouble::KnownAway => return None,
+            Trouble::Refused { .. } | Trouble::Unknown | Trouble::LockedOut(_) | Trouble::KnownAway => return None,
         };
         let pause = self.pause * 2_u32.saturating_pow(tried - 1);
         let pause = (pause + pause.mul_f32(rand::random())).max(asked);
@@ -203,7 +208,7 @@ impl Api {
     /// Says in the log why a call was given up.
     pub(super) fn told(&self, call: &Call, trouble: Trouble) -> Trouble {
         match &trouble {
-            Trouble::Refused(why) => tracing::debug!(call = call.name, "the payment gateway refused: {why}"),
+            Trouble::Refused { why, .. } => tracing::debug!(call = call.name, "the payment gateway refused: {why}"),
             Trouble::Unknown | Trouble::KnownAway | Trouble::LockedOut(_) => {}
             Trouble::Busy(_) | Trouble::InProgress => {
                 tracing::warn!(call = call.name, "the payment gateway has too much to do");
@@ -288,7 +293,11 @@ impl Api {
             StatusCode::REQUEST_TIMEOUT => Err(Trouble::Unsure("it did not get the whole request in time".to_owned())),
             status if status.is_client_error() => match told() {
                 Some(told) if told.contains("does not exist") => Err(Trouble::Unknown),
-                told => Err(Trouble::Refused(told.unwrap_or_else(|| format!("it answered {}", status.as_u16())))),
+                told => {
+                    let of_money = status == StatusCode::BAD_REQUEST && wire::is_about_money(&answer.body);
+                    let why = told.unwrap_or_else(|| format!("it answered {}", status.as_u16()));
+                    Err(Trouble::Refused { why, of_money })
+                }
             },
             status => Err(Trouble::Unsure(format!("it answered {}", status.as_u16()))),
         }

@@ -245,6 +245,11 @@ impl PaymentGateway for RazorpayGateway {
                 None => {
                     return Err(match self.api.told(&call, trouble) {
                         Trouble::Unknown => GatewayError::Unavailable("there is no such API at its address".to_owned()),
+                        // Not the order's fault: another try may do once it is mended.
+                        Trouble::Refused { why, of_money: false } => {
+                            tracing::error!("the payment gateway opens no order: {why}");
+                            GatewayError::Unavailable(why)
+                        }
                         trouble => trouble.into(),
                     });
                 }
@@ -278,7 +283,7 @@ impl PaymentGateway for RazorpayGateway {
         let refusal = match self.api.call::<wire::Payment>(&call, ends).await {
             Ok(payment) if payment.id == payment_id => return payment.read().ok_or_else(odd),
             Ok(_) => return Err(odd()),
-            Err(Trouble::Refused(why)) => why,
+            Err(Trouble::Refused { why, .. }) => why,
             Err(trouble) => return Err(trouble.into()),
         };
         // It may be refused because it was done, by us or by the gateway itself.
@@ -307,7 +312,7 @@ impl PaymentGateway for RazorpayGateway {
             Err(trouble) => trouble,
         };
         // It may have been done by a try whose answer was lost.
-        if matches!(trouble, Trouble::Refused(_) | Trouble::InProgress | Trouble::Unsure(_))
+        if matches!(trouble, Trouble::Refused { .. } | Trouble::InProgress | Trouble::Unsure(_))
             && let Ok(Some(given)) = self.given(payment_id, paid_in, key, ends).await
         {
             return Ok(given);

@@ -100,7 +100,8 @@ pub trait PaymentGateway: Send + Sync {
     /// Opens an order of `amount` at the gateway; returns the gateway's id of it.
     ///
     /// # Errors
-    /// `Refused` for less than the currency's least amount; `Unavailable`.
+    /// `Refused` for an amount or a currency that it never takes; `Unavailable`, also when it
+    /// refuses for another reason, which is for the operator to mend.
     async fn create_order(&self, receipt: OrderId, amount: Money) -> Result<String, GatewayError>;
 
     /// The payments made for a gateway order.

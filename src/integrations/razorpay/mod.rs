@@ -12,5 +12,5 @@ mod wire;
 pub use call::Patience;
 pub use client::RazorpayGateway;
 pub use gateway::{GatewayError, GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus, PaymentGateway};
-pub use sandbox::{Checkout, Outcome, SandboxGateway};
+pub use sandbox::{Checkout, MOST, Outcome, SandboxGateway};
 pub use signature::Keys;

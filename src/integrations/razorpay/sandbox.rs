@@ -14,6 +14,10 @@ use crate::{
     store::{PaymentStore, StoreError},
 };
 
+/// The most that an order may come to, in minor units of either currency: the sandbox has a limit
+/// as Razorpay has one, so that a refusal can be tried. Razorpay's own depends on the account.
+pub const MOST: i64 = 5_000_000_000;
+
 /// How a sandbox payment is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -160,6 +164,9 @@ impl PaymentGateway for SandboxGateway {
     }
 
     async fn create_order(&self, receipt: OrderId, amount: Money) -> Result<String, GatewayError> {
+        if amount.minor() > MOST {
+            return Err(GatewayError::Refused("Amount exceeds maximum amount allowed.".to_owned()));
+        }
         let id = format!("order_{}", EventId::generate());
         self.write(&id, &Page { receipt, amount, payments: vec![] }).await?;
         Ok(id)

@@ -105,6 +105,20 @@ struct ErrorBody {
 #[derive(Debug, Deserialize)]
 struct ErrorShape {
     description: Option<String>,
+    field: Option<String>,
+}
+
+/// Whether an error is about an amount or a currency: by the field that it names, else by its words.
+pub(super) fn is_about_money(body: &[u8]) -> bool {
+    let Ok(ErrorBody { error }) = serde_json::from_slice::<ErrorBody>(body) else { return false };
+    let about = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        text.contains("amount") || text.contains("currency")
+    };
+    match error.field.as_deref().filter(|field| !field.is_empty()) {
+        Some(field) => about(field),
+        None => error.description.as_deref().is_some_and(about),
+    }
 }
 
 /// What an error's body says, on one line and not endless; `None` when it says nothing.
@@ -163,6 +177,28 @@ mod tests {
         for odd in ["", "<html>", "{}", "{\"error\":\"no\"}", "{\"error\":{}}"] {
             assert_eq!(description(odd.as_bytes()), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn an_error_about_money_is_told_from_others() {
+        let about = |error: Value| is_about_money(json!({ "error": error }).to_string().as_bytes());
+        for of_money in [
+            json!({"description": "Amount exceeds maximum amount allowed.", "field": "amount"}),
+            json!({"description": "No.", "field": "currency"}),
+            json!({"description": "Currency is not supported"}),
+            json!({"description": "Order amount less than minimum amount allowed", "field": null}),
+        ] {
+            assert!(about(of_money.clone()), "{of_money}");
+        }
+        for of_other in [
+            json!({"description": "The amount is good, the receipt is not", "field": "receipt"}),
+            json!({"description": "Authentication failed"}),
+            json!({}),
+            json!("amount"),
+        ] {
+            assert!(!about(of_other.clone()), "{of_other}");
+        }
+        assert!(!is_about_money(b"<html>amount</html>"));
     }
 
     #[test]

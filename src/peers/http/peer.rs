@@ -165,6 +165,10 @@ impl Carts for HttpPeer {
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         self.plain(wire::CHECK_OUT, &wire::CheckOut { user, order, bought }).await
     }
+
+    async fn restore(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
+        self.plain(wire::RESTORE, &wire::CheckOut { user, order, bought }).await
+    }
 }
 
 #[async_trait]
@@ -193,6 +197,10 @@ impl Orders for HttpPeer {
 
     async fn settle(&self, order: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.plain(wire::SETTLE, &wire::Settle { order, payment }).await
+    }
+
+    async fn refuse_payment(&self, order: OrderId) -> Result<(), PeerError> {
+        self.plain(wire::REFUSE_PAYMENT, &wire::OfOrder { order }).await
     }
 
     async fn note_refund(&self, order: OrderId, note: RefundNote) -> Result<(), PeerError> {

@@ -43,12 +43,14 @@ pub enum Way {
     PaidThenCancelled,
     /// An admin gives a part of it back.
     PartlyBack,
+    /// More than the gateway takes.
+    TooDear,
 }
 
 /// A way that buyers are to prefer.
 pub type Hint = Arc<Mutex<Option<Way>>>;
 
-const WAYS: [Way; 15] = [
+const WAYS: [Way; 16] = [
     Way::Forgotten,
     Way::Cancelled,
     Way::Paid,
@@ -64,10 +66,14 @@ const WAYS: [Way; 15] = [
     Way::PromisedAfterCancel,
     Way::PaidThenCancelled,
     Way::PartlyBack,
+    Way::TooDear,
 ];
 
 /// How long an order may stay open.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(60);
+
+/// How many units are more than the gateway takes; see [`super::world::LIMIT`].
+const TOO_MANY: u32 = 8;
 
 /// What an admin gives back: the gateway's least amount, in minor units.
 const PART: i64 = 100;
@@ -91,6 +97,8 @@ impl Way {
         let (side, _) = point.rsplit_once('.')?;
         Some(match side {
             "order.cancel" => Self::Cancelled,
+            "order.refuse_payment" | "order.restore_cart" => Self::TooDear,
+            _ if point == "payment.open.refused" => Self::TooDear,
             "order.refund" => Self::PaidThenCancelled,
             "order.retake" => Self::Late,
             "order.refuse" => Self::LateAndGone,
@@ -135,7 +143,13 @@ impl Payer {
     async fn go(&mut self, way: Way) {
         let goods = if way == Way::LateAndGone { &self.single } else { &self.plenty };
         let product = goods[self.random.random_range(0..goods.len())].clone();
-        let quantity = if way == Way::LateAndGone { 1 } else { self.random.random_range(1..=3) };
+        // What came back from an order that was not taken is left out of the next one.
+        self.buyer.clear().await;
+        let quantity = match way {
+            Way::LateAndGone => 1,
+            Way::TooDear => TOO_MANY,
+            _ => self.random.random_range(1..=3),
+        };
         if !self.buyer.order(&product, quantity).await {
             return;
         }
@@ -147,6 +161,7 @@ impl Payer {
         let order = self.buyer.orders.len() - 1;
         let Some(at_gateway) = self.buyer.open().await else { return };
         match way {
+            Way::TooDear => panic!("more than the limit was opened: {at_gateway}"),
             Way::Forgotten | Way::Cancelled => {}
             Way::Paid => self.pay(order, &at_gateway, Outcome::Captured).await,
             Way::Promised => self.pay(order, &at_gateway, Outcome::Authorized).await,

@@ -29,6 +29,8 @@ const NOBODY: &str = "http://127.0.0.1:9";
 /// Who gives money back by hand.
 pub const ADMIN: &str = "admin@example.com";
 const ADMIN_PASSWORD: &str = "correct horse";
+/// The most that the gateway takes for an order, in minor units: more than buyers pay usually.
+pub const LIMIT: i64 = 20_000;
 /// How long buyers may take to finish what they are at.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 
@@ -89,6 +91,7 @@ impl World {
         let data = data_of(&dir.0);
         let documents = databases.unwrap_or_else(|| Documents::File(data.clone()));
         let standin = Arc::new(StandIn::start());
+        standin.set_limit(Some(LIMIT));
         let post = standin.post_to(NOBODY, Habits::bad(seed));
         let line = Line::new(NOBODY);
         let (sellers, admin, hint) = (vec![], String::new(), Hint::default());

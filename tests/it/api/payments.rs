@@ -5,6 +5,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::altered::{HEX, altered_once};
+
 use super::{Answer, Person, TestApp, WEBHOOK_SECRET, id, is_moment, money, text};
 
 /// A shop with a seller, a buyer and her order of 20 of what costs 10.
@@ -94,6 +96,12 @@ async fn a_bad_signature_changes_nothing() {
         let refused = app.verify(&asha, &forged).await.refused(400, "payment.bad_signature");
         assert_eq!(refused["message"], "Invalid signature");
     }
+    let signature = text(&checkout["razorpay_signature"]);
+    for nearly in altered_once(&signature, HEX) {
+        let mut forged = checkout.clone();
+        forged["razorpay_signature"] = json!(nearly);
+        app.verify(&asha, &forged).await.refused(400, "payment.bad_signature");
+    }
     let mut forged = checkout.clone();
     forged["razorpay_payment_id"] = json!("pay_other");
     app.verify(&asha, &forged).await.expect(400);
@@ -172,6 +180,12 @@ async fn a_webhook_is_believed_by_its_signature_only() {
     for signature in ["", "00", "nonsense"] {
         let call = app.post("/api/payments/webhook").header("x-razorpay-signature", signature);
         call.raw("application/json", body.clone()).send().await.expect(400);
+    }
+    let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    for nearly in altered_once(&hex::encode(mac.finalize().into_bytes()), HEX) {
+        let call = app.post("/api/payments/webhook").header("x-razorpay-signature", &nearly);
+        call.raw("application/json", body.clone()).send().await.refused(400, "payment.bad_signature");
     }
     app.post("/api/payments/webhook").raw("application/json", body.clone()).send().await.expect(400);
     app.post("/api/payments/webhook").send().await.expect(400);
@@ -312,5 +326,26 @@ async fn a_payment_goes_on_after_a_restart() {
     app.verify(&asha, &checkout).await.expect(200);
     assert_eq!(app.order_now(&asha, &order).await["status"], "CONFIRMED");
     assert_eq!(app.stock(&lamp).await, (10, 0, 10));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn the_sandbox_has_a_limit_too() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
+    let palace = app.product(&seller, "Palace", 30_000_000.0, 3).await;
+    let order = app.order(&asha, &palace, 2).await;
+    let refused = app.open_payment(&asha, &order).await.refused(409, "payment.refused");
+    assert!(text(&refused["message"]).contains("maximum amount"), "{refused}");
+    assert_eq!(app.order_now(&asha, &order).await["status"], "CANCELLED");
+    assert_eq!(app.stock(&palace).await, (3, 0, 3));
+    let cart = app.get("/api/cart").token(&asha.token).send().await.expect(200);
+    assert_eq!(
+        (&cart["cart"]["items"][0]["productId"], &cart["cart"]["items"][0]["quantity"]),
+        (&json!(palace), &json!(2))
+    );
+    let other = app.user("ravi").await;
+    let one = app.order(&other, &palace, 1).await;
+    app.pay(&other, &one).await;
     app.shutdown().await;
 }

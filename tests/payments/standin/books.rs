@@ -97,6 +97,8 @@ pub(super) struct Books {
     pub(super) refunds: Vec<Refund>,
     pub(super) keys: HashMap<String, Key>,
     pub(super) hold_refunds: bool,
+    /// The most that an order may come to, where there is a limit.
+    pub(super) most: Option<i64>,
     pub(super) told: Vec<Webhook>,
     disputes: usize,
 }
@@ -110,6 +112,9 @@ impl Books {
         }
         if amount < LEAST {
             return Err(json::invalid("Order amount less than minimum amount allowed", "amount"));
+        }
+        if self.most.is_some_and(|most| amount > most) {
+            return Err(json::invalid("Amount exceeds maximum amount allowed.", "amount"));
         }
         let receipt = asked["receipt"].as_str().map(str::to_owned);
         if receipt.as_ref().is_some_and(|receipt| receipt.len() > 40) {

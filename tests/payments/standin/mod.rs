@@ -164,6 +164,11 @@ impl StandIn {
         self.shared.books.lock().refund(payment_id, Some(amount), None, serde_json::json!([]))
     }
 
+    /// From now on no order above so much is opened.
+    pub fn set_limit(&self, most: Option<i64>) {
+        self.shared.books.lock().most = most;
+    }
+
     /// Whether refunds from now on stay pending until [`StandIn::settle_refund`].
     pub fn hold_refunds(&self, hold: bool) {
         self.shared.books.lock().hold_refunds = hold;

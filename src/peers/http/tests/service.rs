@@ -89,7 +89,7 @@ impl Service {
 
 fn cart(user: UserId, line: StockLine) -> Cart {
     let (id, checkouts) = (CartId::from_bytes([2; 12]), vec![OrderId::from_bytes([5; 12])]);
-    Cart { id, user, lines: vec![line], checkouts, updated_at: at(1), version: 41 }
+    Cart { id, user, lines: vec![line], checkouts, restored: vec![], updated_at: at(1), version: 41 }
 }
 
 fn at(nanosecond: i32) -> Timestamp {
@@ -273,6 +273,10 @@ impl Carts for Service {
     async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         self.plain(format!("check_out {user} {order} {bought:?}"))
     }
+
+    async fn restore(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
+        self.plain(format!("restore {user} {order} {bought:?}"))
+    }
 }
 
 #[async_trait]
@@ -306,6 +310,10 @@ impl Orders for Service {
     async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
         self.plain(format!("settle {id} {payment:?}"))?;
         Ok(if payment.payment_id == "pay_1" { Settlement::Kept } else { Settlement::GiveBack })
+    }
+
+    async fn refuse_payment(&self, id: OrderId) -> Result<(), PeerError> {
+        self.plain(format!("refuse_payment {id}"))
     }
 
     async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError> {
