@@ -55,6 +55,11 @@ impl<'a> Payload<'a> {
         self.0.get(key)?.as_u64()
     }
 
+    /// Whether something is said to be so.
+    pub(crate) fn flag(self, key: &str) -> bool {
+        self.0.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// A point in time.
     pub(crate) fn time(self, key: &str) -> Option<Timestamp> {
         self.text(key)?.parse().ok()

@@ -64,6 +64,11 @@ impl SendLoop {
         let _late = tokio::time::timeout(within, self.slots.acquire_many(self.at_once)).await;
     }
 
+    /// Whether what takes long is to be put aside.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+
     /// Never ends: looks after the `books`, `claim`s as many as there are free slots and works
     /// on them by `attempt`.
     pub(super) async fn run<T>(

@@ -176,6 +176,7 @@ async fn with_pictures(
             price: Money::new(good.item.rupees * 100, Currency::Inr),
             stock: good.item.stock + plan.sold(at),
             category: good.shelf.category.to_owned(),
+            max_per_order: None,
             files,
         };
         made.push(Product::clone(&services.catalogue()?.create(new).await?.product));
@@ -208,6 +209,7 @@ async fn many(services: &Services, sellers: &[UserId], count: u32, tell: &dyn Fn
             category: good.category.to_owned(),
             seller: sellers[at % sellers.len()],
             images: vec![],
+            max_per_order: None,
             created_at: now,
             updated_at: now,
             version: 0,

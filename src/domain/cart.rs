@@ -52,12 +52,50 @@ pub enum CartError {
         /// What can be bought now.
         available: i64,
     },
+    /// The line would have more than the product's seller lets one order have.
+    #[error("at most {max} of this product can be in one order")]
+    MaxPerOrder {
+        /// That many.
+        max: u32,
+    },
     /// The line would have more than [`QUANTITY_MAX`].
     #[error("a cart has at most 999 of one product")]
     QuantityTooLarge,
     /// There would be more than [`LINES_MAX`] lines.
     #[error("a cart has at most 100 different products")]
     TooManyLines,
+}
+
+/// What of a product can be bought in one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buyable {
+    /// What can be bought now.
+    pub available: i64,
+    /// The most that one order may have, where there is a bound.
+    pub max_per_order: Option<u32>,
+}
+
+impl From<i64> for Buyable {
+    fn from(available: i64) -> Self {
+        Self { available, max_per_order: None }
+    }
+}
+
+impl Buyable {
+    /// Whether a line of a cart may have `wanted` units.
+    ///
+    /// # Errors
+    /// `InsufficientStock`, `MaxPerOrder` or `QuantityTooLarge`.
+    pub fn check(self, wanted: u32) -> Result<(), CartError> {
+        if i64::from(wanted) > self.available {
+            return Err(CartError::InsufficientStock { available: self.available });
+        }
+        match self.max_per_order {
+            Some(max) if wanted > max => Err(CartError::MaxPerOrder { max }),
+            _ if wanted > QUANTITY_MAX => Err(CartError::QuantityTooLarge),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Cart {
@@ -73,13 +111,19 @@ impl Cart {
         self.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
     }
 
-    /// Adds `quantity` to what is there, given that `available` can be bought now.
+    /// Adds `quantity` to what is there, given what can be bought.
     ///
     /// # Errors
     /// Every [`CartError`] but `NotInCart`; the cart is then as it was.
-    pub fn add(&mut self, product: ProductId, quantity: u32, available: i64, now: Timestamp) -> Result<(), CartError> {
+    pub fn add(
+        &mut self,
+        product: ProductId,
+        quantity: u32,
+        offered: impl Into<Buyable>,
+        now: Timestamp,
+    ) -> Result<(), CartError> {
         let wanted = self.quantity_of(product).saturating_add(quantity);
-        check(wanted, available)?;
+        offered.into().check(wanted)?;
         match self.lines.iter().position(|line| line.product == product) {
             Some(at) => self.lines[at].quantity = wanted,
             None if self.lines.len() >= LINES_MAX => return Err(CartError::TooManyLines),
@@ -89,13 +133,19 @@ impl Cart {
         Ok(())
     }
 
-    /// Sets a line's quantity, given that `available` can be bought now.
+    /// Sets a line's quantity, given what can be bought.
     ///
     /// # Errors
-    /// [`CartError::NotInCart`], `InsufficientStock` or `QuantityTooLarge`.
-    pub fn set(&mut self, product: ProductId, quantity: u32, available: i64, now: Timestamp) -> Result<(), CartError> {
+    /// [`CartError::NotInCart`], or those of [`Buyable::check`].
+    pub fn set(
+        &mut self,
+        product: ProductId,
+        quantity: u32,
+        offered: impl Into<Buyable>,
+        now: Timestamp,
+    ) -> Result<(), CartError> {
         let line = self.lines.iter_mut().find(|line| line.product == product).ok_or(CartError::NotInCart)?;
-        check(quantity, available)?;
+        offered.into().check(quantity)?;
         line.quantity = quantity;
         self.updated_at = now;
         Ok(())
@@ -166,16 +216,6 @@ impl Cart {
         self.updated_at = now;
         true
     }
-}
-
-fn check(wanted: u32, available: i64) -> Result<(), CartError> {
-    if i64::from(wanted) > available {
-        return Err(CartError::InsufficientStock { available });
-    }
-    if wanted > QUANTITY_MAX {
-        return Err(CartError::QuantityTooLarge);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Timestamp,
-    ids::{EventId, ProductId, UserId},
+    ids::{EventId, ImportId, ProductId, UserId},
     inventory::StockLevel,
     money::Money,
     order::Order,
@@ -50,6 +50,26 @@ pub enum Event {
         stock: i64,
         /// The seller.
         seller: Contact,
+        /// Whether an import made it, which is told of as a whole.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        imported: bool,
+    },
+    /// A seller's file of products was worked on to its end.
+    ProductImportFinished {
+        /// Which import.
+        import: ImportId,
+        /// How often this file was taken.
+        run: u32,
+        /// The seller.
+        seller: Contact,
+        /// Rows that made a product.
+        made: u64,
+        /// Rows that changed one.
+        changed: u64,
+        /// Rows after which all was as before.
+        same: u64,
+        /// Rows that were left out.
+        left_out: u64,
     },
     /// A product was changed.
     ProductUpdated(Product),
@@ -116,6 +136,7 @@ impl Event {
         match self {
             Self::UserCreated(_) => "USER_CREATED",
             Self::ProductCreated { .. } => "PRODUCT_CREATED",
+            Self::ProductImportFinished { .. } => "PRODUCT_IMPORT_FINISHED",
             Self::ProductUpdated(_) => "PRODUCT_UPDATED",
             Self::ProductDeleted { .. } => "PRODUCT_DELETED",
             Self::StockChanged(_) => "STOCK_CHANGED",
@@ -149,6 +170,7 @@ impl Event {
             Self::UserCreated(user) => user.id.to_hex(),
             Self::ProductCreated { product, .. } | Self::ProductUpdated(product) => product.id.to_hex(),
             Self::ProductDeleted { product, .. } => product.to_hex(),
+            Self::ProductImportFinished { import, .. } => import.to_hex(),
             Self::StockChanged(level) => level.product.to_hex(),
             Self::OrderCreated(order)
             | Self::OrderConfirmed(order)

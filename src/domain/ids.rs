@@ -114,6 +114,8 @@ id_type!(/// A product's id; its stock is kept under the same id.
     ProductId);
 id_type!(/// A picture of a product.
     ImageId);
+id_type!(/// An import of products.
+    ImportId);
 id_type!(/// A cart's id (a user has one cart).
     CartId);
 id_type!(/// An order's id; its reservation is kept under the same id.

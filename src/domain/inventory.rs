@@ -77,6 +77,19 @@ impl StockLevel {
         self.with(available + self.reserved, self.reserved, self.sold)
     }
 
+    /// Sets what is available, if that still is what the caller has `seen`: what was sold since
+    /// must not come back.
+    ///
+    /// # Errors
+    /// [`StockError::Moved`].
+    pub fn set_available_if(&self, seen: i64, available: u32) -> Result<Self, StockError> {
+        if self.available() == seen {
+            Ok(self.set_available(available))
+        } else {
+            Err(StockError::Moved { available: self.available() })
+        }
+    }
+
     fn with(&self, on_hand: i64, reserved: i64, sold: i64) -> Self {
         Self { product: self.product, on_hand, reserved, sold, version: self.version + 1 }
     }
@@ -158,6 +171,12 @@ pub enum StockError {
     /// No stock is kept under this product.
     #[error("there is no such product")]
     NoSuchProduct,
+    /// The stock is another than the one that the caller had seen; nothing was set.
+    #[error("the stock has changed meanwhile: {available} can be bought now")]
+    Moved {
+        /// What can be bought now.
+        available: i64,
+    },
 }
 
 #[cfg(test)]

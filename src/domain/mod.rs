@@ -12,6 +12,7 @@ pub mod conversation;
 pub mod event;
 pub mod identity;
 pub mod ids;
+pub mod import;
 pub mod inventory;
 pub mod money;
 pub mod order;

@@ -48,6 +48,9 @@ pub struct Product {
     pub seller: UserId,
     /// Up to [`IMAGES_MAX`].
     pub images: Vec<Image>,
+    /// The most units that one order may have, where the seller set a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_order: Option<u32>,
     /// When made.
     pub created_at: Timestamp,
     /// When last changed.
@@ -68,7 +71,8 @@ pub enum ProductError {
 }
 
 /// A change to a product; `None` leaves a field as it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ProductPatch {
     /// New title.
     pub title: Option<String>,
@@ -78,6 +82,17 @@ pub struct ProductPatch {
     pub price: Option<Money>,
     /// New category.
     pub category: Option<String>,
+    /// New bound of what one order may have; `Some(None)` takes it away.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub max_per_order: Option<Option<u32>>,
+}
+
+/// A field that is there, be it `null`; an absent one is the default.
+///
+/// # Errors
+/// When it is no number.
+pub fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl ProductPatch {
@@ -85,6 +100,21 @@ impl ProductPatch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What of it would change `product`. Texts that differ in outer white space or in how their lines
+    /// end are the same.
+    #[must_use]
+    pub fn without_what_is_so(self, product: &Product) -> Self {
+        let text = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+        let differs = |new: &String, old: &String| text(new) != text(old);
+        Self {
+            title: self.title.filter(|new| differs(new, &product.title)),
+            description: self.description.filter(|new| differs(new, &product.description)),
+            price: self.price.filter(|new| *new != product.price),
+            category: self.category.filter(|new| differs(new, &product.category)),
+            max_per_order: self.max_per_order.filter(|new| *new != product.max_per_order),
+        }
     }
 }
 
@@ -102,6 +132,9 @@ impl Product {
         }
         if let Some(category) = patch.category {
             self.category = category;
+        }
+        if let Some(max_per_order) = patch.max_per_order {
+            self.max_per_order = max_per_order;
         }
         self.updated_at = now;
     }

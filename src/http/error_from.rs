@@ -40,6 +40,9 @@ impl From<CartError> for ApiError {
             CartError::InsufficientStock { available } => {
                 Self::conflict("cart.insufficient_stock", error.to_string()).with("available", json!(available))
             }
+            CartError::MaxPerOrder { max } => {
+                Self::conflict("cart.max_per_order", error.to_string()).with("max", json!(max))
+            }
             CartError::QuantityTooLarge => Self::conflict("cart.quantity_too_large", error.to_string()),
             CartError::TooManyLines => Self::conflict("cart.too_many_lines", error.to_string()),
         }
@@ -85,6 +88,9 @@ impl From<StockError> for ApiError {
             StockError::Released => Self::conflict("inventory.released", message),
             StockError::NoReservation => Self::NotFound("reservation"),
             StockError::NoSuchProduct => Self::NotFound("product"),
+            StockError::Moved { available } => {
+                Self::conflict("product.stock_moved", message).with("available", json!(available))
+            }
         }
     }
 }

@@ -51,6 +51,9 @@ impl From<OrderFailure> for ApiError {
             OrderFailure::NotFound => Self::NotFound("order"),
             OrderFailure::NotYours => Self::forbidden(),
             OrderFailure::Rule(error) => error.into(),
+            OrderFailure::MaxPerOrder { product, max } => {
+                Self::conflict("cart.max_per_order", message).with("max", json!(max)).with("productId", json!(product))
+            }
             OrderFailure::Short(items) => {
                 let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();
                 Self::conflict("order.insufficient_stock", message).with("items", json!(items))
@@ -118,6 +121,7 @@ impl From<CatalogueFailure> for ApiError {
             CatalogueFailure::Picture(error) => error.into(),
             CatalogueFailure::Index(error) => Self::Internal(error.to_string()),
             CatalogueFailure::Store(error) => error.into(),
+            CatalogueFailure::Stock(error) => error.into(),
             CatalogueFailure::Peer(error) => error.into(),
         }
     }

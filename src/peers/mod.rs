@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::actors::catalogue::index::{ListQuery, Sort};
 use crate::domain::{
-    cart::{Cart, CartError},
+    cart::{Buyable, Cart, CartError},
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::{Reservation, StockError, StockLevel, StockLine},
     order::{Order, OrderPayment, OrderStatus, RefundNote},
@@ -64,6 +64,14 @@ pub struct Offer {
     pub available: i64,
 }
 
+impl Offer {
+    /// What of it can be bought in one order.
+    #[must_use]
+    pub fn buyable(&self) -> Buyable {
+        Buyable { available: self.available, max_per_order: self.product.max_per_order }
+    }
+}
+
 /// The product service.
 #[async_trait]
 pub trait Catalogue: Send + Sync {
@@ -99,6 +107,13 @@ pub trait Inventory: Send + Sync {
     async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, PeerError>;
     /// Sets what is available, of many products.
     async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError>;
+    /// Sets what is available of a product if that is `seen` now; else `Moved`.
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, InventoryError>;
     /// Holds stock for an order for the payment window and a little more, all or none.
     async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError>;
     /// Sells what is held.

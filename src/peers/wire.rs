@@ -86,6 +86,8 @@ pub const LEVEL: Call = Call::of("inventory", "level");
 pub const LEVELS: Call = Call::of("inventory", "levels");
 /// [`super::Inventory::set_available`]: done again it would bring back what was sold meanwhile.
 pub const SET_AVAILABLE: Call = Call::of("inventory", "set-available").once();
+/// [`super::Inventory::set_available_if`]: done again it would find its own number and call it moved.
+pub const SET_AVAILABLE_IF: Call = Call::of("inventory", "set-available-if").once();
 /// [`super::Inventory::reserve`], once for each order.
 pub const RESERVE: Call = Call::of("inventory", "reserve");
 /// [`super::Inventory::commit`], fenced.
@@ -156,6 +158,17 @@ pub struct OfProduct {
 pub struct Levels {
     /// Of which product, and how many.
     pub levels: Vec<(ProductId, u32)>,
+}
+
+/// What is to be available, if what was seen still is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LevelIf {
+    /// Of which product.
+    pub product: ProductId,
+    /// What the caller had seen.
+    pub seen: i64,
+    /// How many.
+    pub available: u32,
 }
 
 /// A call about an order's stock.

@@ -52,6 +52,18 @@ pub trait StockStore: Send + Sync {
     /// stock where there is none.
     async fn set_available(&self, levels: &[(ProductId, u32)]) -> Result<Vec<StockLevel>, StoreError>;
 
+    /// Sets what is available of a product if that is `seen` now, in one step; a product without
+    /// stock has 0.
+    ///
+    /// # Errors
+    /// `Moved` with what is available; nothing is changed then.
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, StockStoreError>;
+
     /// Holds `lines` for `order` until `expires_at`, all or none. The same order again
     /// gives the same reservation as it then is (held or committed), changing nothing.
     /// Lines of one product are added up.

@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod carts;
 pub mod conversations;
 pub mod dashboard;
+pub mod imports;
 pub mod inventory;
 pub mod mailbox;
 pub mod mongo;
@@ -37,6 +38,7 @@ pub use accounts::AccountStore;
 pub use carts::CartStore;
 pub use conversations::ConversationStore;
 pub use dashboard::DashboardStore;
+pub use imports::ImportStore;
 pub use inventory::StockStore;
 pub use mailbox::MailboxStore;
 pub use office::OfficeStore;
@@ -101,6 +103,8 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// Products.
     pub products: Arc<dyn ProductStore>,
+    /// Imports of products.
+    pub imports: Arc<dyn ImportStore>,
     /// Stock and reservations.
     pub stock: Arc<dyn StockStore>,
     /// Carts.

@@ -17,7 +17,8 @@ use crate::domain::{
     cart::Cart,
     conversation::Conversation,
     event::Envelope,
-    ids::{EventId, ProductId, UserId},
+    ids::{EventId, ImportId, ProductId, UserId},
+    import::{Import, ImportRow},
     inventory::{Reservation, StockLevel},
     order::Order,
     payment::Payment,
@@ -40,6 +41,10 @@ pub enum Kind {
     Pictures,
     /// What another program hosts of the pictures.
     HostedPictures,
+    /// Imports of products.
+    Imports,
+    /// The rows of those that are not finished.
+    ImportRows,
     /// Stock.
     Stock,
     /// Reservations.
@@ -82,13 +87,15 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are moved: what an event tells of stands before it.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Users,
         Self::DeadTokens,
         Self::Counters,
         Self::Products,
         Self::Pictures,
         Self::HostedPictures,
+        Self::Imports,
+        Self::ImportRows,
         Self::Stock,
         Self::Reservations,
         Self::Carts,
@@ -120,6 +127,8 @@ impl Kind {
             Self::Products => "products",
             Self::Pictures => "picture files",
             Self::HostedPictures => "hosted pictures",
+            Self::Imports => "imports",
+            Self::ImportRows => "rows of imports",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
             Self::Carts => "carts",
@@ -165,6 +174,10 @@ pub enum Record {
     Picture(String, Vec<u8>),
     /// What another program hosts of a picture, and until when it was announced (microseconds).
     HostedPicture(Box<PictureRecord>, i64),
+    /// An import of products.
+    Import(Box<Import>),
+    /// The rows of an import that is not finished, and of which of its runs.
+    ImportRows(ImportId, u32, Vec<ImportRow>),
     /// A product's stock.
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.

@@ -125,6 +125,7 @@ mod tests {
             category: String::new(),
             seller: UserId::generate(),
             images: if picture { vec![image] } else { vec![] },
+            max_per_order: None,
             created_at: now,
             updated_at: now,
             version: 1,

@@ -46,15 +46,23 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
                 message(table::USER_CREATED_DASHBOARD, exchange_payload(envelope)),
             ]
         }
-        Event::ProductCreated { product, seller, .. } => {
+        Event::ProductCreated { product, seller, imported, .. } => {
             let notice = json!({
                 "productId": product.id, "sellerId": product.seller, "email": seller.email,
                 "username": seller.username, "title": product.title,
             });
+            let notice = if *imported { with(notice, [("imported", json!(true))]) } else { notice };
             vec![
                 message(table::PRODUCT_CREATED_NOTIFICATION, notice),
                 message(table::PRODUCT_CREATED_DASHBOARD, exchange_payload(envelope)),
             ]
+        }
+        Event::ProductImportFinished { seller, .. } => {
+            let payload = with(
+                exchange_payload(envelope),
+                [("email", json!(seller.email)), ("username", json!(seller.username))],
+            );
+            vec![message(table::PRODUCT_IMPORT_FINISHED_NOTIFICATION, payload)]
         }
         Event::ProductUpdated(_) => vec![message(table::PRODUCT_UPDATED_DASHBOARD, exchange_payload(envelope))],
         Event::ProductDeleted { .. } => vec![message(table::PRODUCT_DELETED_DASHBOARD, exchange_payload(envelope))],
@@ -106,6 +114,10 @@ pub fn exchange_payload(envelope: &Envelope) -> Value {
     match &envelope.event {
         Event::UserCreated(user) => json!(UserView::from(user)),
         Event::ProductCreated { product, stock, .. } => json!(ProductView::new(product, Some(*stock))),
+        Event::ProductImportFinished { import, seller, made, changed, same, left_out, .. } => json!({
+            "importId": import, "sellerId": seller.user, "made": made, "changed": changed, "same": same,
+            "leftOut": left_out,
+        }),
         Event::ProductUpdated(product) => json!(ProductView::new(product, None)),
         Event::ProductDeleted { product, seller } => {
             json!({"_id": product, "productId": product, "sellerId": seller})

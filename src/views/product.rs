@@ -66,6 +66,10 @@ pub struct ProductView {
     #[serde(default)]
     #[schema(required = true)]
     pub images: Vec<ImageView>,
+    /// The most units that one order may have; absent where there is no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 5)]
+    pub max_per_order: Option<u32>,
     /// When made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
@@ -91,6 +95,7 @@ impl ProductView {
             category: product.category.clone(),
             seller: product.seller,
             images: product.images.iter().map(ImageView::from).collect(),
+            max_per_order: product.max_per_order,
             created_at: product.created_at,
             updated_at: product.updated_at,
             version: product.version,

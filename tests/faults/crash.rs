@@ -176,6 +176,15 @@ impl StockStore for Life {
         self.write(self.stores.stock.set_available(levels)).await
     }
 
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, StockStoreError> {
+        self.write(self.stores.stock.set_available_if(product, seen, available)).await
+    }
+
     async fn reserve(
         &self,
         order: OrderId,

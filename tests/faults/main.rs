@@ -12,6 +12,7 @@ mod crash;
 #[expect(dead_code, reason = "other tests have it do more")]
 #[path = "../it/imagekit.rs"]
 mod imagekit;
+mod imports;
 mod kill;
 mod market;
 mod money;

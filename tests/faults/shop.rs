@@ -59,6 +59,7 @@ impl peers::Catalogue for Shelf {
             category: "home".into(),
             seller: UserId::from_bytes([7; 12]),
             images: vec![],
+            max_per_order: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             version: 1,

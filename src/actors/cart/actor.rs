@@ -11,7 +11,7 @@ use super::CartFailure;
 use crate::{
     domain::{
         Timestamp,
-        cart::{Cart, CartError},
+        cart::{Buyable, Cart, CartError},
         ids::{CartId, OrderId, ProductId, UserId},
         inventory::StockLine,
     },
@@ -64,9 +64,9 @@ pub enum Command {
     /// Nothing: show it.
     Get,
     /// Adds to what is there.
-    Add { product: ProductId, quantity: u32, available: i64 },
+    Add { product: ProductId, quantity: u32, offered: Buyable },
     /// Sets a line's quantity.
-    Set { product: ProductId, quantity: u32, available: i64 },
+    Set { product: ProductId, quantity: u32, offered: Buyable },
     /// Takes a line out.
     Remove { product: ProductId },
     /// Takes everything out.
@@ -82,8 +82,8 @@ impl Command {
     fn apply(&self, cart: &mut Cart, now: Timestamp) -> Result<bool, CartError> {
         match self {
             Self::Get => return Ok(false),
-            Self::Add { product, quantity, available } => cart.add(*product, *quantity, *available, now)?,
-            Self::Set { product, quantity, available } => cart.set(*product, *quantity, *available, now)?,
+            Self::Add { product, quantity, offered } => cart.add(*product, *quantity, *offered, now)?,
+            Self::Set { product, quantity, offered } => cart.set(*product, *quantity, *offered, now)?,
             Self::Remove { product } => cart.remove(*product, now)?,
             Self::Clear if cart.lines.is_empty() => return Ok(false),
             Self::Clear => cart.clear(now),

@@ -19,7 +19,7 @@ use self::actor::{CartActor, Command, Run};
 use super::runtime::{AskError, Keyed, KeyedLimits, Runtime};
 use crate::{
     domain::{
-        cart::{Cart, CartError},
+        cart::{Buyable, Cart, CartError},
         ids::{OrderId, ProductId, UserId},
         inventory::StockLine,
     },
@@ -142,13 +142,13 @@ impl Carts {
     }
 
     async fn adding(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
-        let available = self.available(product).await?;
-        Ok(Command::Add { product, quantity, available })
+        let offered = self.buyable(product).await?;
+        Ok(Command::Add { product, quantity, offered })
     }
 
     async fn setting(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
-        match self.available(product).await {
-            Ok(available) => Ok(Command::Set { product, quantity, available }),
+        match self.buyable(product).await {
+            Ok(offered) => Ok(Command::Set { product, quantity, offered }),
             // A line whose product is gone is not in the cart that the user sees.
             Err(CartFailure::NoSuchProduct) => Err(CartError::NotInCart.into()),
             Err(error) => Err(error),
@@ -167,9 +167,9 @@ impl Carts {
         })
     }
 
-    async fn available(&self, product: ProductId) -> Result<i64, CartFailure> {
+    async fn buyable(&self, product: ProductId) -> Result<Buyable, CartFailure> {
         let offers = self.offers(&[product]).await?;
-        offers.first().map(|offer| offer.available).ok_or(CartFailure::NoSuchProduct)
+        offers.first().map(Offer::buyable).ok_or(CartFailure::NoSuchProduct)
     }
 
     async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {

@@ -18,15 +18,16 @@ use crate::{
         Timestamp,
         event::Event,
         ids::{ImageId, ProductId, UserId},
-        inventory::StockLevel,
+        inventory::{StockError, StockLevel},
         money::Money,
         product::{IMAGES_MAX, Image, Product, ProductError, ProductPatch},
+        user::Contact,
     },
     integrations::{
         imagekit::{PictureStore, Preparer},
         redis::{Wake, topic},
     },
-    peers::Peers,
+    peers::{InventoryError, Peers},
     store::{ProductStore, StoreError},
 };
 
@@ -59,7 +60,29 @@ pub struct NewProduct {
     pub stock: u32,
     /// May be empty.
     pub category: String,
+    /// The most units that one order may have.
+    pub max_per_order: Option<u32>,
     /// Picture files as they were sent, at most five.
+    pub files: Vec<Bytes>,
+}
+
+/// What is to become of a product's stock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StockChange {
+    /// What is to be available; it stays when absent.
+    pub available: Option<u32>,
+    /// What the editor has seen: when it is another by now, nothing is changed.
+    pub seen: Option<i64>,
+}
+
+/// A change of a product's fields, its stock and its pictures, all or nothing of it.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// The fields.
+    pub patch: ProductPatch,
+    /// The stock.
+    pub stock: StockChange,
+    /// Picture files to be added, as they were sent.
     pub files: Vec<Bytes>,
 }
 
@@ -107,10 +130,8 @@ pub enum Write {
 /// A change to a product.
 #[derive(Debug, Clone)]
 pub enum Edit {
-    /// Fields and stock.
-    Patch { patch: ProductPatch, stock: Option<u32> },
-    /// More pictures.
-    AddImages { files: Vec<Bytes> },
+    /// Fields, stock and more pictures.
+    Change(Box<Change>),
     /// One picture less.
     RemoveImage { image: ImageId },
 }
@@ -150,10 +171,52 @@ impl Handler<Delete> for CatalogueActor {
 
 impl Shelf {
     async fn create(&self, new: NewProduct) -> Outcome<Arc<Snapshot>> {
-        let seller = self.peers.accounts()?.contact(new.seller).await?.ok_or(CatalogueFailure::NotFound)?;
-        let (id, now) = (ProductId::generate(), Timestamp::now());
+        let seller = self.contact(new.seller).await?;
+        let id = ProductId::generate();
         let images = self.keep_pictures(id, new.files).await?;
-        let levels = self.peers.inventory()?.set_available(vec![(id, new.stock)]).await?;
+        let new = NewProduct { files: vec![], ..new };
+        let level = self.peers.inventory()?.set_available(vec![(id, new.stock)]).await?.first().copied();
+        let made = self.offer(id, new, images.clone(), seller, false, level).await;
+        if let Err(error) = &made {
+            self.drop_if_unused(&images, error).await;
+        }
+        made
+    }
+
+    /// Offers what a row of an import makes, under the id that the row gives it; returns whether it
+    /// was not there before, not even once and deleted since.
+    pub(super) async fn create_imported(&self, id: ProductId, new: NewProduct) -> Outcome<bool> {
+        if self.store.get(id).await?.is_some() {
+            return Ok(false);
+        }
+        let seller = self.contact(new.seller).await?;
+        // Whoever works on the same row may have been here before, and some may be sold since.
+        let level = match self.peers.inventory()?.set_available_if(id, 0, new.stock).await {
+            Ok(level) => Some(level),
+            Err(InventoryError::Rule(_)) => self.peers.inventory()?.level(id).await?,
+            Err(InventoryError::Peer(error)) => return Err(error.into()),
+        };
+        match self.offer(id, new, vec![], seller, true, level).await {
+            Ok(_) => Ok(true),
+            Err(CatalogueFailure::Store(StoreError::Conflict)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn contact(&self, seller: UserId) -> Outcome<Contact> {
+        self.peers.accounts()?.contact(seller).await?.ok_or(CatalogueFailure::NotFound)
+    }
+
+    async fn offer(
+        &self,
+        id: ProductId,
+        new: NewProduct,
+        images: Vec<Image>,
+        seller: Contact,
+        imported: bool,
+        level: Option<StockLevel>,
+    ) -> Outcome<Arc<Snapshot>> {
+        let now = Timestamp::now();
         let mut product = Product {
             id,
             title: new.title,
@@ -162,54 +225,21 @@ impl Shelf {
             category: new.category,
             seller: new.seller,
             images,
+            max_per_order: new.max_per_order,
             created_at: now,
             updated_at: now,
             version: 0,
         };
         let told = Product { version: 1, ..product.clone() };
-        let event = Event::ProductCreated { product: told, stock: i64::from(new.stock), seller };
-        let saved = self.store.save(&product, &[happened(event, now)]).await;
-        match saved {
-            Ok(version) => product.version = version,
-            Err(error) => {
-                let error = error.into();
-                self.drop_if_unused(&product.images, &error).await;
-                return Err(error);
-            }
-        }
-        self.show(&product, levels.first().copied()).await
+        let event = Event::ProductCreated { product: told, stock: i64::from(new.stock), seller, imported };
+        product.version = self.store.save(&product, &[happened(event, now)]).await?;
+        self.show(&product, level).await
     }
 
     async fn edit(&self, id: ProductId, who: Editor, edit: Edit) -> Outcome<Arc<Snapshot>> {
         let product = self.editable(id, who).await?;
         match edit {
-            Edit::Patch { patch, stock } => {
-                if !patch.is_empty() {
-                    let apply = |product: &mut Product, now| {
-                        product.apply(patch.clone(), now);
-                        Ok(())
-                    };
-                    let changed = self.change(product, who, apply).await?;
-                    if stock.is_none() {
-                        return Ok(changed);
-                    }
-                }
-                if let Some(stock) = stock {
-                    self.peers.inventory()?.set_available(vec![(id, stock)]).await?;
-                }
-                self.load(id).await?.ok_or(CatalogueFailure::NotFound)
-            }
-            Edit::AddImages { files } => {
-                if product.images.len() + files.len() > IMAGES_MAX {
-                    return Err(ProductError::TooManyImages.into());
-                }
-                let images = self.keep_pictures(id, files).await?;
-                let changed = self.change(product, who, |product, now| product.add_images(images.clone(), now)).await;
-                if let Err(error) = &changed {
-                    self.drop_if_unused(&images, error).await;
-                }
-                changed
-            }
+            Edit::Change(change) => self.apply(product, who, *change).await,
             Edit::RemoveImage { image } => {
                 let mut removed = None;
                 self.announce_delete(&[image]).await?;
@@ -223,6 +253,57 @@ impl Shelf {
                 Ok(changed)
             }
         }
+    }
+
+    /// Pictures first, since they may be refused; then the stock, which is changed only if it is
+    /// what the editor has seen; then what nothing can refuse.
+    pub(super) async fn apply(&self, product: Product, who: Editor, change: Change) -> Outcome<Arc<Snapshot>> {
+        let (id, Change { patch, stock, files }) = (product.id, change);
+        if product.images.len() + files.len() > IMAGES_MAX {
+            return Err(ProductError::TooManyImages.into());
+        }
+        let images = self.keep_pictures(id, files).await?;
+        if let Err(error) = self.set_stock(id, stock).await {
+            self.drop_pictures(&images).await;
+            return Err(error);
+        }
+        if patch.is_empty() && images.is_empty() {
+            return self.load(id).await?.ok_or(CatalogueFailure::NotFound);
+        }
+        let apply = |product: &mut Product, now| {
+            product.add_images(images.clone(), now)?;
+            product.apply(patch.clone(), now);
+            Ok(())
+        };
+        let changed = self.change(product, who, apply).await;
+        if let Err(error) = &changed {
+            self.drop_if_unused(&images, error).await;
+        }
+        changed
+    }
+
+    async fn set_stock(&self, id: ProductId, StockChange { available, seen }: StockChange) -> Outcome<()> {
+        let inventory = self.peers.inventory()?;
+        let moved = |error| match error {
+            InventoryError::Rule(rule) => CatalogueFailure::Stock(rule),
+            InventoryError::Peer(error) => error.into(),
+        };
+        match (available, seen) {
+            (Some(available), Some(seen)) => {
+                inventory.set_available_if(id, seen, available).await.map_err(moved)?;
+            }
+            (Some(available), None) => {
+                inventory.set_available(vec![(id, available)]).await?;
+            }
+            (None, Some(seen)) => {
+                let available = inventory.level(id).await?.map_or(0, |level| level.available());
+                if available != seen {
+                    return Err(StockError::Moved { available }.into());
+                }
+            }
+            (None, None) => {}
+        }
+        Ok(())
     }
 
     /// Waits for the product's turn.
@@ -277,7 +358,7 @@ impl Shelf {
         Err(StoreError::Busy.into())
     }
 
-    async fn editable(&self, id: ProductId, who: Editor) -> Outcome<Product> {
+    pub(super) async fn editable(&self, id: ProductId, who: Editor) -> Outcome<Product> {
         let product = self.store.get(id).await?.ok_or(CatalogueFailure::NotFound)?;
         match who {
             Editor::Seller(seller) if seller != product.seller => Err(CatalogueFailure::NotYours),

@@ -10,6 +10,7 @@
 mod actor;
 mod follower;
 mod hosting;
+mod importing;
 pub mod index;
 mod peer;
 pub mod snapshots;
@@ -22,12 +23,15 @@ use std::sync::{
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-pub use actor::{Editor, NewProduct};
+pub use importing::NewImport;
+
+pub use actor::{Change, Editor, NewProduct, StockChange};
 
 use self::{
     actor::{CatalogueActor, Edit, Shelf, Write},
     follower::{Changed, IndexFollower},
     hosting::{Hosting, PictureHosting},
+    importing::{Importing, ProductImport},
     index::{IndexError, ListQuery, SearchIndex},
     snapshots::{Snapshot, Snapshots},
 };
@@ -38,15 +42,16 @@ use super::{
 use crate::{
     domain::{
         ids::{ImageId, ProductId, UserId},
-        inventory::StockLevel,
-        product::{Product, ProductError, ProductPatch},
+        import::Import,
+        inventory::{StockError, StockLevel},
+        product::{Product, ProductError},
     },
     integrations::{
         imagekit::{HostedPictures, PictureError, PictureStore, Preparer},
         redis::{Wake, topic},
     },
     peers::{PeerError, Peers},
-    store::{ProductStore, StoreError},
+    store::{ImportStore, ProductStore, StoreError},
 };
 
 /// How many products can be changed at once without waiting needlessly.
@@ -70,6 +75,9 @@ pub enum CatalogueFailure {
     /// The search index failed.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The stock is another than what was seen.
+    #[error(transparent)]
+    Stock(#[from] StockError),
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,6 +105,7 @@ pub struct Catalogue {
     /// Searches that are not remembered are real work: as many at once as help.
     searching: Arc<Semaphore>,
     hosting: Option<Arc<Hosting>>,
+    importing: Option<Arc<Importing>>,
 }
 
 type Answer<T> = Result<T, AskError<CatalogueFailure>>;
@@ -140,7 +149,7 @@ impl Catalogue {
             IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), changed, shown.clone(), caught_up)
         });
         let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
-        Self { actor, shelf, index, caught_up, searching, hosting: None }
+        Self { actor, shelf, index, caught_up, searching, hosting: None, importing: None }
     }
 
     /// Has pictures hosted elsewhere. They are those that this was started with.
@@ -152,6 +161,38 @@ impl Catalogue {
         self
     }
 
+    /// Takes files of products, and goes on with those that were not finished.
+    #[must_use]
+    pub fn with_imports(mut self, runtime: &Runtime, store: Arc<dyn ImportStore>, wake: &Wake, shared: bool) -> Self {
+        let importing = Arc::new(Importing::new(Arc::clone(&self.shelf), store, wake, shared));
+        self.importing = Some(Arc::clone(&importing));
+        runtime.supervise("product_import", Limits::default(), move || ProductImport::new(Arc::clone(&importing)));
+        self
+    }
+
+    /// Takes a file of products, and answers with the import once it is finished, or as it is when
+    /// `within` is over. The same file is not taken twice at once.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure::Store`].
+    pub async fn import_file(&self, new: &NewImport, within: std::time::Duration) -> Result<Import, CatalogueFailure> {
+        let importing = self.importing()?;
+        let taken = importing.take(new).await?;
+        Ok(importing.wait(taken.id, within).await?.unwrap_or(taken))
+    }
+
+    /// A seller's imports, the last taken first.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure::Store`].
+    pub async fn imports_of(&self, seller: UserId, limit: u32) -> Result<Vec<Import>, CatalogueFailure> {
+        Ok(self.importing()?.of_seller(seller, limit).await?)
+    }
+
+    fn importing(&self) -> Result<&Importing, CatalogueFailure> {
+        Ok(self.importing.as_deref().ok_or(PeerError::Unavailable("product"))?)
+    }
+
     /// Whether pictures are hosted elsewhere, and what keeps them from being.
     #[must_use]
     pub fn hosting_trouble(&self) -> Option<Result<(), String>> {
@@ -159,8 +200,11 @@ impl Catalogue {
         Some(hosting.trouble().map_or(Ok(()), Err))
     }
 
-    /// Begins to bring no more pictures elsewhere, and waits for those under way.
+    /// Begins to bring no more pictures elsewhere and no more imports, and waits for those under way.
     pub async fn finish(&self, within: std::time::Duration) {
+        if let Some(importing) = &self.importing {
+            importing.finish(within).await;
+        }
         if let Some(hosting) = &self.hosting {
             // What is not finished by then is done again after its claim is over.
             hosting.finish(within).await;
@@ -237,18 +281,12 @@ impl Catalogue {
         self.write(Write::Create(Box::new(new))).await
     }
 
-    /// Changes a product, and sets what is available of it.
+    /// Changes a product: its fields, what is available of it, and more pictures.
     ///
     /// # Errors
-    /// `NotFound`, `NotYours`.
-    pub async fn patch(
-        &self,
-        id: ProductId,
-        who: Editor,
-        patch: ProductPatch,
-        stock: Option<u32>,
-    ) -> Answer<Arc<Snapshot>> {
-        self.edit(id, who, Edit::Patch { patch, stock }).await
+    /// `NotFound`, `NotYours`, `Picture` or too many of them, `Stock` when it is not what was seen.
+    pub async fn change(&self, id: ProductId, who: Editor, change: Change) -> Answer<Arc<Snapshot>> {
+        self.edit(id, who, Edit::Change(Box::new(change))).await
     }
 
     /// Adds pictures, given as the files that were sent.
@@ -256,7 +294,7 @@ impl Catalogue {
     /// # Errors
     /// `NotFound`, `NotYours`, `Picture`, or too many.
     pub async fn add_images(&self, id: ProductId, who: Editor, files: Vec<Bytes>) -> Answer<Arc<Snapshot>> {
-        self.edit(id, who, Edit::AddImages { files }).await
+        self.change(id, who, Change { files, ..Change::default() }).await
     }
 
     /// Removes a picture.

@@ -26,7 +26,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::domain::{ids::ProductId, inventory::StockLevel, product::Product};
+use crate::domain::{cart::Buyable, ids::ProductId, inventory::StockLevel, product::Product};
 
 /// How many shards take turns separately.
 const SHARDS: usize = 256;
@@ -54,6 +54,12 @@ impl Snapshot {
             stock: AtomicI64::new(stock.available()),
             stock_version: AtomicU64::new(stock.version),
         }
+    }
+
+    /// What of it can be bought in one order.
+    #[must_use]
+    pub fn buyable(&self) -> Buyable {
+        Buyable { available: self.stock(), max_per_order: self.product.max_per_order }
     }
 
     /// What can be bought now.

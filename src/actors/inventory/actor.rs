@@ -42,6 +42,8 @@ impl Actor for InventoryActor {
 pub enum Call {
     /// Sets what is available.
     SetAvailable { levels: Vec<(ProductId, u32)> },
+    /// Sets what is available of one product, if that is what was seen.
+    SetAvailableIf { product: ProductId, seen: i64, available: u32 },
     /// Holds stock for an order.
     Reserve { order: OrderId, lines: Vec<StockLine>, lasts: SignedDuration },
     /// Sells what is held.
@@ -76,6 +78,10 @@ impl Handler<Call> for InventoryActor {
             let moved = match call {
                 Call::SetAvailable { levels } => {
                     Moved { reservation: None, levels: store.set_available(&levels).await? }
+                }
+                Call::SetAvailableIf { product, seen, available } => {
+                    let level = store.set_available_if(product, seen, available).await?;
+                    Moved { reservation: None, levels: vec![level] }
                 }
                 Call::Reserve { order, lines, lasts } => {
                     let expires_at = Timestamp::now().saturating_add(lasts).unwrap_or(Timestamp::MAX);

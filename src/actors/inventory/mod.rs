@@ -120,6 +120,19 @@ impl peers::Inventory for Inventory {
         moved.map(|moved| moved.levels).map_err(|error| peer_error(&error.map(store_error)))
     }
 
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, InventoryError> {
+        match self.ask(product, Call::SetAvailableIf { product, seen, available }).await {
+            Ok(moved) => moved.levels.first().copied().ok_or(InventoryError::Peer(PeerError::Unavailable("inventory"))),
+            Err(AskError::Refused(StockStoreError::Rule(rule))) => Err(InventoryError::Rule(rule)),
+            Err(error) => Err(InventoryError::Peer(peer_error(&error.map(store_error)))),
+        }
+    }
+
     async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError> {
         let key = lines.first().map_or_else(|| by_order(order), |line| line.product);
         let lasts = self.window.saturating_add(SLACK);

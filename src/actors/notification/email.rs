@@ -16,9 +16,10 @@ use crate::{
 };
 
 /// The queues whose deliveries become mails.
-const QUEUES: [&str; 9] = [
+const QUEUES: [&str; 10] = [
     table::USER_CREATED_NOTIFICATION,
     table::PRODUCT_CREATED_NOTIFICATION,
+    table::PRODUCT_IMPORT_FINISHED_NOTIFICATION,
     table::PAYMENT_INITIATED_NOTIFICATION,
     table::PAYMENT_COMPLETED_NOTIFICATION,
     table::PAYMENT_FAILED_NOTIFICATION,
@@ -54,7 +55,7 @@ impl Channel for EmailChannel {
     }
 
     async fn notify(&self, delivery: &Delivery) -> Result<(), HandleError> {
-        let (to, letter) = facts::read(delivery)?;
+        let Some((to, letter)) = facts::read(delivery)? else { return Ok(()) };
         let recipients = match to {
             To::Named(recipients) => recipients,
             To::User(user) => {

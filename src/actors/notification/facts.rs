@@ -4,7 +4,8 @@
 //! [`HandleError::Unreadable`], before anything is sent.
 
 use super::letter::{
-    DisputeFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line, plain,
+    DisputeFacts, ImportFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line,
+    plain,
 };
 use crate::{
     actors::payload::{Payload, missing},
@@ -27,12 +28,20 @@ pub(super) enum To {
 /// The reasons that the program itself gives; any other was typed by somebody.
 const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "seller suspended"];
 
-/// Reads what a delivery's mail needs.
-pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
+/// Reads what a delivery's mail needs; `None` for what is told of in another mail.
+pub(super) fn read(delivery: &Delivery) -> Result<Option<(To, Letter)>, HandleError> {
     let payload = Payload::of(&delivery.payload)?;
     let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
     let letter = match event {
         "USER_CREATED" => Letter::Welcome(WelcomeFacts),
+        // The import is told of as a whole.
+        "PRODUCT_CREATED" if payload.flag("imported") => return Ok(None),
+        "PRODUCT_IMPORT_FINISHED" => Letter::ImportFinished(ImportFacts {
+            made: payload.count("made").unwrap_or(0),
+            changed: payload.count("changed").unwrap_or(0),
+            same: payload.count("same").unwrap_or(0),
+            left_out: payload.count("leftOut").unwrap_or(0),
+        }),
         "PRODUCT_CREATED" => Letter::NewProduct(product(payload)?),
         "PAYMENT_INITIATED" => Letter::PaymentInitiated(payment(payload, "amount")?),
         "PAYMENT_COMPLETED" => Letter::PaymentReceived(payment(payload, "amount")?),
@@ -54,7 +63,7 @@ pub(super) fn read(delivery: &Delivery) -> Result<(To, Letter), HandleError> {
         }
         _ => To::Named(vec![recipient(payload)?]),
     };
-    Ok((to, letter))
+    Ok(Some((to, letter)))
 }
 
 fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {

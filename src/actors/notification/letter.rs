@@ -62,6 +62,19 @@ pub struct ProductFacts {
     pub product: Option<String>,
 }
 
+/// What a mail about an import says: numbers alone, nothing that anybody typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportFacts {
+    /// Rows that made a product.
+    pub made: u64,
+    /// Rows that changed one.
+    pub changed: u64,
+    /// Rows after which all was as before.
+    pub same: u64,
+    /// Rows that were left out.
+    pub left_out: u64,
+}
+
 /// What a mail about a payment says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentFacts {
@@ -127,6 +140,8 @@ pub enum Letter {
     Welcome(WelcomeFacts),
     /// To the seller.
     NewProduct(ProductFacts),
+    /// To the seller, once for a whole file.
+    ImportFinished(ImportFacts),
     /// To the buyer, as the following.
     PaymentInitiated(PaymentFacts),
     /// The money is here.
@@ -197,6 +212,7 @@ macro_rules! renders {
 renders! {
     welcome(WelcomeFacts): "mail/welcome.html", "mail/welcome.txt";
     new_product(ProductFacts): "mail/new_product.html", "mail/new_product.txt";
+    import_finished(ImportFacts): "mail/import_finished.html", "mail/import_finished.txt";
     payment_initiated(PaymentFacts): "mail/payment_initiated.html", "mail/payment_initiated.txt";
     payment_received(PaymentFacts): "mail/payment_received.html", "mail/payment_received.txt";
     payment_failed(PaymentFacts): "mail/payment_failed.html", "mail/payment_failed.txt";
@@ -213,6 +229,7 @@ impl Letter {
         one_line(&match self {
             Self::Welcome(_) => format!("Welcome to {}", shop.name),
             Self::NewProduct(_) => "New product on sale".to_owned(),
+            Self::ImportFinished(of) => format!("Import finished: {} new, {} changed", of.made, of.changed),
             Self::PaymentInitiated(of) => format!("Payment initiated for order {}", of.order),
             Self::PaymentReceived(of) => format!("Payment received for order {}", of.order),
             Self::PaymentFailed(of) => format!("Payment failed for order {}", of.order),
@@ -231,6 +248,7 @@ impl Letter {
         let rendered = match self {
             Self::Welcome(of) => welcome(shop, of),
             Self::NewProduct(of) => new_product(shop, of),
+            Self::ImportFinished(of) => import_finished(shop, of),
             Self::PaymentInitiated(of) => payment_initiated(shop, of),
             Self::PaymentReceived(of) => payment_received(shop, of),
             Self::PaymentFailed(of) => payment_failed(shop, of),

@@ -54,6 +54,11 @@ impl ShopInfo {
         format!("{}/orders/{order}", self.base_url.trim_end_matches('/'))
     }
 
+    /// The page of a seller's imports.
+    pub(crate) fn import_url(&self) -> String {
+        format!("{}/seller/products/import", self.base_url.trim_end_matches('/'))
+    }
+
     /// The page of a product.
     pub(crate) fn product_url(&self, product: &str) -> String {
         format!("{}/products/{product}", self.base_url.trim_end_matches('/'))

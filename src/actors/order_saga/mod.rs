@@ -58,6 +58,14 @@ pub enum OrderFailure {
     /// The rules say no.
     #[error(transparent)]
     Rule(#[from] OrderError),
+    /// The cart has more of a product than its seller lets one order have.
+    #[error("at most {max} of a product in the cart can be in one order")]
+    MaxPerOrder {
+        /// Which product.
+        product: ProductId,
+        /// That many.
+        max: u32,
+    },
     /// These items fell short.
     #[error("some items are short of stock")]
     Short(Vec<Shortage>),

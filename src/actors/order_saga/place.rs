@@ -190,6 +190,13 @@ impl Desk {
                 tracking_number: None,
             })
         };
+        // The seller may have set the bound after the line was put into the cart.
+        for line in &cart.lines {
+            let offer = offers.iter().find(|offer| offer.product.id == line.product);
+            if let Some(max) = offer.and_then(|offer| offer.product.max_per_order).filter(|max| line.quantity > *max) {
+                return Err(OrderFailure::MaxPerOrder { product: line.product, max });
+            }
+        }
         let items: Vec<OrderItem> = cart.lines.iter().filter_map(item).collect();
         // Empty and mixed carts are refused before any stock is held, and so is a total that the
         // buyer did not see. The order is made of these very items: a price that changes from here

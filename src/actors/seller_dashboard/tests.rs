@@ -79,6 +79,7 @@ impl Owners {
             category: String::new(),
             seller,
             images: vec![],
+            max_per_order: None,
             created_at: now,
             updated_at: now,
             version: 0,
@@ -89,7 +90,7 @@ impl Owners {
             username: "s".into(),
             full_name: FullName::default(),
         };
-        let event = Event::ProductCreated { product: product.clone(), stock: 9, seller: contact };
+        let event = Event::ProductCreated { product: product.clone(), stock: 9, seller: contact, imported: false };
         product.version = self.stores.products.save(&product, &[Envelope::new(event, now)]).await.unwrap();
         product
     }

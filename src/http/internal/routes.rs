@@ -65,6 +65,9 @@ fn inventory(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = answer(scope, wire::SET_AVAILABLE, stock, |stock, ask: wire::Levels| async move {
         stock.set_available(ask.levels).await
     });
+    let scope = answer(scope, wire::SET_AVAILABLE_IF, stock, |stock, ask: wire::LevelIf| async move {
+        stock.set_available_if(ask.product, ask.seen, ask.available).await
+    });
     let scope = answer(scope, wire::RESERVE, stock, |stock, ask: wire::OfReservation| async move {
         stock.reserve(ask.order, ask.lines).await
     });

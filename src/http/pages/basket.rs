@@ -46,6 +46,8 @@ pub struct LineView {
     pub most: i64,
     /// Whether there are fewer than this line wants.
     pub short: bool,
+    /// The most that one order may have, where this line has more.
+    pub over: Option<u32>,
     /// Stock in words.
     pub stock: &'static str,
     /// `in`, `low` or `out`.
@@ -131,6 +133,7 @@ fn view(line: &StockLine, offer: &Offer) -> LineView {
         quantity: line.quantity,
         sum: product.price.times(line.quantity).map(format::money).unwrap_or_default(),
         most: offer.available.clamp(1, i64::from(QUANTITY_MAX)),
+        over: product.max_per_order.filter(|max| line.quantity > *max),
         short: offer.available < i64::from(line.quantity),
         stock,
         stock_class,

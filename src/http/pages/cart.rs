@@ -81,6 +81,10 @@ pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> R
     let product: ProductId = id_of(&path, "product")?;
     let changed = match form.has("remove") {
         true => take_out(&mut visit, product).await,
+        // A number that was left as the page had it is no wish to set it: another tab may have changed it.
+        false if form.seen("quantity") == Some(form.trimmed("quantity")) => {
+            return Ok(visit.go("/cart"));
+        }
         false => match quantity(&form) {
             Ok(quantity) => put(&mut visit, product, quantity, false).await,
             Err(error) => Err(error),
@@ -120,7 +124,7 @@ async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool)
             return Err(ApiError::NotFound("product in the cart"));
         }
         let wanted = if adding { have.saturating_add(quantity) } else { quantity };
-        cart.set(product, wanted, snapshot.stock())?;
+        cart.set(product, wanted, snapshot.buyable())?;
         visit.keep_cart(cart);
         return Ok(visit.guest_cart.units());
     };

@@ -189,7 +189,9 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
             visit.warn("Some of this was sold in the meantime. Lower the quantities that are marked, then try again.");
             Ok(visit.go("/cart"))
         }
-        Err(error) if error.code() == "order.empty_cart" => Ok(back_to_cart(visit, &error)),
+        Err(error) if matches!(error.code(), "order.empty_cart" | "cart.max_per_order") => {
+            Ok(back_to_cart(visit, &error))
+        }
         Err(error) if error.code() == "order.total_changed" => {
             page(visit, StatusCode::CONFLICT, form, CHANGED.to_owned()).await
         }

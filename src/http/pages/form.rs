@@ -9,6 +9,7 @@ use actix_multipart::{Field, Multipart};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
+    http::StatusCode,
     web::{self, Bytes},
 };
 use bytes::BytesMut;
@@ -34,6 +35,9 @@ const TEXT_MAX: usize = 512 * 1024;
 const FILES_MAX: usize = 6;
 /// The largest file.
 const FILE_MAX: usize = 5 * 1024 * 1024;
+/// How much is read of a form with files in all. What of it is too large is read and dropped, so that
+/// the form can be shown again with what was typed.
+const READ_MAX: usize = 100 * 1024 * 1024;
 /// How long a form with files may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(120);
 
@@ -58,8 +62,17 @@ pub struct Upload {
 pub struct Form {
     fields: Vec<(String, String)>,
     errors: Vec<(String, String)>,
+    /// Whether a file was too large to be taken.
+    too_large: bool,
     /// Files that are not empty.
     pub files: Vec<Upload>,
+}
+
+/// The hidden field that has what the field `name` was rendered with: what still stands so was not
+/// changed, and is not to be written over what it has become meanwhile.
+#[must_use]
+pub fn seen_name(name: &str) -> String {
+    format!("{name}Seen")
 }
 
 impl Form {
@@ -73,6 +86,13 @@ impl Form {
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
         self.fields.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// What a field was rendered with, as its hidden field says; see `seen_name`.
+    #[must_use]
+    pub fn seen(&self, name: &str) -> Option<&str> {
+        let seen = seen_name(name);
+        self.fields.iter().find(|(found, _)| *found == seen).map(|(_, value)| value.as_str())
     }
 
     /// A field as browsers send those for e-mail addresses: without outer ASCII white space.
@@ -122,6 +142,18 @@ impl Form {
     #[must_use]
     pub fn is_fine(&self) -> bool {
         self.errors.is_empty()
+    }
+
+    /// The status of the page that shows a refused form again.
+    #[must_use]
+    pub fn refused_status(&self) -> StatusCode {
+        if self.too_large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
+    }
+
+    /// Sets a field to another value than the one that was sent.
+    pub fn set(&mut self, name: &str, value: String) {
+        self.fields.retain(|(found, _)| found != name);
+        self.fields.push((name.to_owned(), value));
     }
 
     /// Tells that something is wrong with a field; the first word on a field stays.
@@ -208,29 +240,39 @@ fn urlencoded(body: &[u8]) -> Result<Form, ApiError> {
     Ok(form)
 }
 
+/// Reads a form. A file that is too large, or one too many, is wrong with its field; the rest of the
+/// form is read all the same.
 async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
-    let (mut form, mut room) = (Form::default(), TEXT_MAX);
+    let (mut form, mut room, mut left) = (Form::default(), TEXT_MAX, READ_MAX);
+    let mut seen = 0;
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
         let name = part.name().unwrap_or_default().to_owned();
         let file = part.content_disposition().and_then(|about| about.get_filename()).map(str::to_owned);
-        if form.fields.len() + form.files.len() >= FIELDS_MAX {
+        seen += 1;
+        if seen > FIELDS_MAX {
             return Err(ApiError::Malformed("the form has too many fields".to_owned()));
         }
         match file {
             Some(file) => {
-                let bytes = whole(&mut part, FILE_MAX, "a file is at most 5 MiB").await?;
+                let Some(bytes) = whole(&mut part, FILE_MAX, &mut left).await? else {
+                    form.too_large = true;
+                    form.refuse(&name, format!("{} is larger than 5 MiB; choose a smaller file", shown(&file)));
+                    continue;
+                };
                 // A file field that was left empty is sent as an empty file.
                 if bytes.is_empty() {
                     continue;
                 }
                 if form.files.len() >= FILES_MAX {
-                    return Err(ApiError::Malformed("a form has at most 6 files".to_owned()));
+                    form.refuse(&name, format!("choose at most {} files at once", FILES_MAX - 1));
+                    continue;
                 }
                 form.files.push(Upload { field: name, name: file, bytes });
             }
             None => {
-                let bytes = whole(&mut part, room, "the form is too large").await?;
+                let bytes = whole(&mut part, room, &mut left).await?;
+                let bytes = bytes.ok_or(ApiError::TooLarge("the form is too large".into()))?;
                 room -= bytes.len();
                 let text = String::from_utf8(bytes.to_vec());
                 form.fields.push((name, text.map_err(|_| ApiError::Malformed("the form is not UTF-8 text".into()))?));
@@ -240,16 +282,27 @@ async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-async fn whole(part: &mut Field, max: usize, too_large: &'static str) -> Result<Bytes, ApiError> {
-    let mut bytes = BytesMut::new();
+/// A file's name as a message has it.
+fn shown(name: &str) -> String {
+    let name: String = name.chars().filter(|letter| !letter.is_control()).take(60).collect();
+    if name.is_empty() { "a file".to_owned() } else { format!("“{name}”") }
+}
+
+/// The whole part, or `None` when it has more than `max` bytes: it is read to its end then as well,
+/// as long as there is something `left` of what is read of a form.
+async fn whole(part: &mut Field, max: usize, left: &mut usize) -> Result<Option<Bytes>, ApiError> {
+    let (mut bytes, mut fits) = (BytesMut::new(), true);
     while let Some(chunk) = part.next().await {
         let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
-        if bytes.len() + chunk.len() > max {
-            return Err(ApiError::TooLarge(too_large.into()));
+        *left = left.checked_sub(chunk.len()).ok_or(ApiError::TooLarge("the form is too large".into()))?;
+        fits = fits && bytes.len() + chunk.len() <= max;
+        if fits {
+            bytes.extend_from_slice(&chunk);
+        } else {
+            bytes = BytesMut::new();
         }
-        bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok(fits.then(|| bytes.freeze()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! **Invariant:** it holds to the same bounds as a user's cart.
 
 use crate::domain::{
-    cart::{CartError, LINES_MAX, QUANTITY_MAX},
+    cart::{Buyable, CartError, LINES_MAX, QUANTITY_MAX},
     ids::ProductId,
     inventory::StockLine,
 };
@@ -57,17 +57,12 @@ impl GuestCart {
         self.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
     }
 
-    /// Sets a line, which may be new, given that `available` can be bought now.
+    /// Sets a line, which may be new, given what can be bought.
     ///
     /// # Errors
     /// As a user's cart: too little stock, too many of one, too many lines.
-    pub fn set(&mut self, product: ProductId, quantity: u32, available: i64) -> Result<(), CartError> {
-        if i64::from(quantity) > available {
-            return Err(CartError::InsufficientStock { available });
-        }
-        if quantity > QUANTITY_MAX {
-            return Err(CartError::QuantityTooLarge);
-        }
+    pub fn set(&mut self, product: ProductId, quantity: u32, offered: impl Into<Buyable>) -> Result<(), CartError> {
+        offered.into().check(quantity)?;
         let full = self.lines.len() >= LINES_MAX;
         match self.lines.iter_mut().find(|line| line.product == product) {
             Some(line) => line.quantity = quantity,

@@ -51,9 +51,10 @@ async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> 
         _ => Ok(carts.get(user).await?),
     };
     let set = match made {
-        Ok(_) | Err(AskError::Refused(CartFailure::Rule(CartError::InsufficientStock { available: 1.. }))) => {
-            carts.set(user, product, quantity).await
-        }
+        Ok(_)
+        | Err(AskError::Refused(CartFailure::Rule(
+            CartError::InsufficientStock { available: 1.. } | CartError::MaxPerOrder { .. },
+        ))) => carts.set(user, product, quantity).await,
         refused => refused,
     };
     let available = match set {
@@ -61,6 +62,7 @@ async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> 
             return Ok(None);
         }
         Err(AskError::Refused(CartFailure::Rule(CartError::InsufficientStock { available }))) => available,
+        Err(AskError::Refused(CartFailure::Rule(CartError::MaxPerOrder { max }))) => i64::from(max),
         Err(AskError::Refused(CartFailure::Rule(_))) => 0,
         Err(error) => return Err(error.into()),
     };

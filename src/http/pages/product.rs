@@ -41,6 +41,9 @@ struct ProductPage {
     stock: &'static str,
     stock_class: &'static str,
     most: i64,
+    max_per_order: Option<u32>,
+    /// The most that may be put into the cart.
+    at_once: i64,
     pictures: Vec<Picture>,
     /// JSON-LD without anything that could end its element.
     data: String,
@@ -123,6 +126,8 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         stock,
         stock_class,
         most: snapshot.stock().clamp(0, i64::from(QUANTITY_MAX)),
+        max_per_order: product.max_per_order,
+        at_once: snapshot.stock().clamp(0, i64::from(product.max_per_order.unwrap_or(QUANTITY_MAX).min(QUANTITY_MAX))),
         pictures: product
             .images
             .iter()

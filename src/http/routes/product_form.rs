@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
+        cart::QUANTITY_MAX,
         money::Currency,
         product::{CATEGORY_MAX, DESCRIPTION_MAX, IMAGES_MAX, STOCK_MAX, TITLE_MAX},
         text::visible,
@@ -69,6 +70,11 @@ pub struct ProductBody {
     #[garde(inner(length(chars, max = CATEGORY_MAX)))]
     #[schema(example = "Home", max_length = 100)]
     pub category: Option<String>,
+    /// The most units that one order may have; no bound when absent.
+    #[serde(default)]
+    #[garde(inner(range(min = 1, max = QUANTITY_MAX)))]
+    #[schema(example = 5, minimum = 1, maximum = 999)]
+    pub max_per_order: Option<u32>,
 }
 
 /// A product as a form: its fields as text, and its pictures.
@@ -192,13 +198,13 @@ async fn read_part(part: &mut Field, max: usize, too_large: impl Fn() -> ApiErro
 
 /// A form knows only text: a number where JSON has a number; what was left empty is absent.
 fn value_of(name: &str, text: String) -> Result<Value, ApiError> {
-    if name == "stock" {
+    if matches!(name, "stock" | "maxPerOrder") {
         let trimmed = text.trim();
         if trimmed.is_empty() {
             return Ok(Value::Null);
         }
-        let stock: u32 = trimmed.parse().map_err(|_| ApiError::field("stock", "must be a whole number, 0 or more"))?;
-        return Ok(stock.into());
+        let number: u32 = trimmed.parse().map_err(|_| ApiError::field(name, "must be a whole number, 0 or more"))?;
+        return Ok(number.into());
     }
     if text.is_empty() && matches!(name, "priceCurrency" | "category" | "description") {
         return Ok(Value::Null);

@@ -17,11 +17,12 @@ use super::{
 };
 use crate::{
     actors::catalogue::{
-        Editor, Listed, NewProduct,
+        Change, Editor, Listed, NewProduct, StockChange,
         index::{ListQuery, Sort},
         snapshots::{Snapshot, write_array},
     },
     domain::{
+        cart::QUANTITY_MAX,
         ids::{ImageId, ProductId},
         money::Currency,
         product::{CATEGORY_MAX, DESCRIPTION_MAX, ProductPatch, STOCK_MAX, TITLE_MAX},
@@ -87,7 +88,7 @@ pub struct ListParams {
 
 /// A change; fields that are absent stay.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PatchBody {
     /// New title.
     #[serde(default, deserialize_with = "seen::trimmed_option")]
@@ -108,11 +109,21 @@ pub struct PatchBody {
     #[garde(inner(range(max = STOCK_MAX)))]
     #[schema(example = 25)]
     stock: Option<u32>,
+    /// What the editor has seen of the stock: when it is another by now, nothing is changed (409).
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(example = 22)]
+    stock_seen: Option<u32>,
     /// New category; empty for none.
     #[serde(default, deserialize_with = "seen::seen_option")]
     #[garde(inner(length(chars, max = CATEGORY_MAX)))]
     #[schema(example = "Home", max_length = 100)]
     category: Option<String>,
+    /// The most units that one order may have, 1 to 999; `null` takes the bound away.
+    #[serde(default, deserialize_with = "crate::domain::product::present")]
+    #[garde(inner(inner(range(min = 1, max = QUANTITY_MAX))))]
+    #[schema(value_type = Option<u32>, example = 5, minimum = 1, maximum = 999)]
+    max_per_order: Option<Option<u32>>,
 }
 
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
@@ -168,6 +179,7 @@ pub async fn create(
         description: form.description.unwrap_or_default(),
         stock: form.stock.unwrap_or(0),
         category: form.category.unwrap_or_default(),
+        max_per_order: form.max_per_order,
         files,
     };
     let snapshot = services.catalogue()?.create(new).await?;
@@ -274,6 +286,11 @@ pub async fn get(
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 404, description = "No such product", body = ErrorBody),
+        (status = 409, description = "The stock is not `stockSeen` any more, with `available`; nothing is changed",
+            body = ErrorBody, example = json!({
+            "message": "the stock has changed meanwhile: 7 can be bought now", "code": "product.stock_moved",
+            "requestId": "9f86d081884c7d65", "available": 7
+        })),
     )
 )]
 #[patch("/api/products/{id}")]
@@ -298,8 +315,11 @@ pub async fn patch(
                 .map_or_else(|| Err(ApiError::field("price.amount", "must be above zero")), |price| Ok(Some(price)))?
         }
     };
-    let patch = ProductPatch { title: body.title, description: body.description, price, category: body.category };
-    let snapshot = services.catalogue()?.patch(id, editor(&user), patch, body.stock).await?;
+    let (title, description, category) = (body.title, body.description, body.category);
+    let patch = ProductPatch { title, description, price, category, max_per_order: body.max_per_order };
+    let stock = StockChange { available: body.stock, seen: body.stock_seen.map(i64::from) };
+    let change = Change { patch, stock, files: vec![] };
+    let snapshot = services.catalogue()?.change(id, editor(&user), change).await?;
     Ok(show(&req, &snapshot))
 }
 

@@ -23,6 +23,8 @@ use tokio::sync::Notify;
 pub mod topic {
     /// Products have changed.
     pub const PRODUCTS: &str = "products";
+    /// Imports of products are to be worked on.
+    pub const IMPORTS: &str = "imports";
     /// Stock has changed.
     pub const STOCK: &str = "stock";
     /// Events wait in the outbox.

@@ -127,6 +127,16 @@ impl Inventory for HttpPeer {
         Ok(set)
     }
 
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, InventoryError> {
+        let ask = wire::LevelIf { product, seen, available };
+        self.0.call(wire::SET_AVAILABLE_IF, &ask).await.map_err(|error| error.into_stock(self.service()))
+    }
+
     async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError> {
         self.reservation(wire::RESERVE, &wire::OfReservation { order, lines, fence: None }).await
     }

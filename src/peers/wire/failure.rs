@@ -28,6 +28,8 @@ pub enum Failure {
     NoReservation,
     /// There is no such product.
     NoSuchProduct,
+    /// The stock is not what was seen; so many can be bought now.
+    Moved(i64),
     /// The cart's rules say no.
     Cart(CartError),
 }
@@ -36,7 +38,15 @@ impl Failure {
     /// Whether a rule said no, and the service works.
     #[must_use]
     pub const fn is_rule(&self) -> bool {
-        matches!(self, Self::Short(_) | Self::Released | Self::NoReservation | Self::NoSuchProduct | Self::Cart(_))
+        match self {
+            Self::Busy(_) | Self::Unavailable(_) | Self::Deadline(_) => false,
+            Self::Short(_)
+            | Self::Released
+            | Self::NoReservation
+            | Self::NoSuchProduct
+            | Self::Moved(_)
+            | Self::Cart(_) => true,
+        }
     }
 
     /// The error that it is to whoever called `service`.
@@ -52,6 +62,7 @@ impl Failure {
             Self::Released => StockError::Released,
             Self::NoReservation => StockError::NoReservation,
             Self::NoSuchProduct => StockError::NoSuchProduct,
+            Self::Moved(available) => StockError::Moved { available },
         })
     }
 }
@@ -79,6 +90,7 @@ impl From<InventoryError> for Failure {
             InventoryError::Rule(StockError::Released) => Self::Released,
             InventoryError::Rule(StockError::NoReservation) => Self::NoReservation,
             InventoryError::Rule(StockError::NoSuchProduct) => Self::NoSuchProduct,
+            InventoryError::Rule(StockError::Moved { available }) => Self::Moved(available),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Collections {
     pub counters: Collection<Document>,
     pub files: Collection<Document>,
     pub pictures: Collection<Document>,
+    pub imports: Collection<Document>,
+    pub import_rows: Collection<Document>,
     pub stock: Collection<Document>,
     pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
@@ -81,6 +83,8 @@ impl Collections {
             counters: product.collection("counters"),
             files: product.collection("files"),
             pictures: product.collection("pictures"),
+            imports: product.collection("imports"),
+            import_rows: product.collection("import_rows"),
             stock: inventory.collection("stock"),
             shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
@@ -106,10 +110,11 @@ impl Collections {
     }
 
     /// The collections whose documents carry events, each with its database's leases.
-    pub(super) fn with_outbox(&self) -> [Outbox; 5] {
+    pub(super) fn with_outbox(&self) -> [Outbox; 6] {
         [
             ("auth", &self.users),
             ("product", &self.products),
+            ("product", &self.imports),
             ("inventory", &self.stock),
             ("order", &self.orders),
             ("payment", &self.payments),
@@ -132,13 +137,15 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 24] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 26] {
         [
             &self.users,
             &self.dead_tokens,
             &self.products,
             &self.counters,
             &self.files,
+            &self.imports,
+            &self.import_rows,
             &self.stock,
             &self.shares,
             &self.reservations,

@@ -22,6 +22,7 @@ mod dashboard;
 mod engine;
 mod identity;
 mod import;
+mod imports;
 mod indexes;
 mod leases;
 mod mailbox;
@@ -109,6 +110,7 @@ impl MongoStore {
         Stores {
             accounts: self.engine.clone(),
             products: self.engine.clone(),
+            imports: self.engine.clone(),
             stock: self.engine.clone(),
             carts: self.engine.clone(),
             orders: self.engine.clone(),

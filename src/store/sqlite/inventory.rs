@@ -57,6 +57,23 @@ impl StockStore for Engine {
         .await
     }
 
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, StockStoreError> {
+        let told = self.tells_of_stock();
+        self.write(move |writing| {
+            let before = level(writing, product)?.unwrap_or(StockLevel::empty(product));
+            let after = before.set_available_if(seen, available)?;
+            put(writing, &after)?;
+            publish(writing, &[after], told)?;
+            Ok(after)
+        })
+        .await
+    }
+
     async fn reserve(
         &self,
         order: OrderId,

@@ -17,6 +17,7 @@ mod dashboard;
 mod engine;
 mod export;
 mod identity;
+mod imports;
 mod inventory;
 mod mailbox;
 mod office;
@@ -83,6 +84,7 @@ impl SqliteStore {
         Stores {
             accounts: self.engine.clone(),
             products: self.engine.clone(),
+            imports: self.engine.clone(),
             stock: self.engine.clone(),
             carts: self.engine.clone(),
             orders: self.engine.clone(),

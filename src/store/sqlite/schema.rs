@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_6_conversations.sql"),
     include_str!("schema_7_mail_order.sql"),
     include_str!("schema_8_identity.sql"),
+    include_str!("schema_9_imports.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

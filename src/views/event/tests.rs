@@ -45,6 +45,7 @@ fn product() -> Product {
         category: "kitchen".into(),
         seller: id(UserId::from_bytes, 3),
         images: vec![],
+        max_per_order: None,
         created_at: now(),
         updated_at: now(),
         version: 4,
@@ -115,7 +116,7 @@ fn a_new_product_goes_to_its_seller_and_the_dashboard() {
         "stock": 7, "category": "kitchen", "seller": hex(3), "images": [], "createdAt": NOW, "updatedAt": NOW, "__v": 4,
     });
     assert_eq!(
-        sent(Event::ProductCreated { product: product(), stock: 7, seller: contact() }),
+        sent(Event::ProductCreated { product: product(), stock: 7, seller: contact(), imported: false }),
         [("PRODUCT_NOTIFICATION.PRODUCT_CREATED", notice), ("PRODUCT_SELLER_DASHBOARD.PRODUCT_CREATED", shown)]
     );
 }
@@ -198,7 +199,7 @@ fn every_event() -> Vec<Event> {
     let (product_id, seller) = (id(ProductId::from_bytes, 2), id(UserId::from_bytes, 3));
     vec![
         user_created(),
-        Event::ProductCreated { product: product(), stock: 7, seller: contact() },
+        Event::ProductCreated { product: product(), stock: 7, seller: contact(), imported: false },
         Event::ProductUpdated(product()),
         Event::ProductDeleted { product: product_id, seller },
         Event::StockChanged(StockLevel::empty(product_id)),

@@ -154,6 +154,7 @@ mod tests {
             category: String::new(),
             seller: UserId::from_bytes([7; 12]),
             images: vec![],
+            max_per_order: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             version: 1,

@@ -82,6 +82,7 @@ fn offers() -> impl Iterator<Item = Offer> {
             category: category.into(),
             seller: UserId::from_bytes([77; 12]),
             images: vec![],
+            max_per_order: None,
             created_at: at,
             updated_at: at,
             version: 1,

@@ -44,6 +44,35 @@ async fn a_cart_has_lines_totals_and_prices_of_now() {
 }
 
 #[actix_web::test]
+async fn more_than_an_order_may_have_is_refused_in_the_cart_and_when_it_is_ordered() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.stranger());
+    let lamp = app.product(&seller, "Lamp", 10.0, 50).await;
+    let bound = async |max: Value| {
+        let body = json!({ "maxPerOrder": max });
+        app.patch(&format!("/api/products/{lamp}")).token(&seller.token).json(&body).send().await.expect(200)
+    };
+    bound(json!(3)).await;
+    assert_eq!(app.add_to_cart(&asha, &lamp, 4).await.refused(409, "cart.max_per_order")["max"], 3);
+    app.add_to_cart(&asha, &lamp, 2).await.expect(200);
+    assert_eq!(app.add_to_cart(&asha, &lamp, 2).await.refused(409, "cart.max_per_order")["max"], 3);
+    let path = format!("/api/cart/items/{lamp}");
+    let set =
+        async |quantity: u32| app.patch(&path).token(&asha.token).json(&json!({ "quantity": quantity })).send().await;
+    assert_eq!(set(4).await.refused(409, "cart.max_per_order")["max"], 3);
+    set(3).await.expect(200);
+    // Set after the line was put into the cart, it counts when the cart is ordered.
+    bound(json!(2)).await;
+    let order = async || app.post("/api/orders").token(&asha.token).json(&json!({})).send().await;
+    let refused = order().await.refused(409, "cart.max_per_order");
+    assert_eq!((&refused["max"], &refused["productId"]), (&json!(2), &json!(lamp)));
+    assert_eq!(app.stock(&lamp).await, (50, 0, 50), "nothing is held");
+    set(2).await.expect(200);
+    order().await.expect(201);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn more_than_there_is_is_refused_with_what_there_is() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());

@@ -147,6 +147,44 @@ async fn setting_the_stock_sets_what_is_available() {
 }
 
 #[actix_web::test]
+async fn a_stock_that_has_moved_since_it_was_seen_is_not_set() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.stranger());
+    let lamp = app.product(&seller, "Lamp", 10.0, 10).await;
+    let path = format!("/api/products/{lamp}");
+    app.order(&asha, &lamp, 3).await;
+    let patch = async |body: Value| app.patch(&path).token(&seller.token).json(&body).send().await;
+    let moved = patch(json!({"title": "Brass lamp", "stock": 12, "stockSeen": 10})).await;
+    assert_eq!(moved.refused(409, "product.stock_moved")["available"], 7);
+    assert_eq!(patch(json!({"stockSeen": 10})).await.refused(409, "product.stock_moved")["available"], 7);
+    let now = app.get(&path).send().await.expect(200);
+    assert_eq!((&now["title"], &now["stock"]), (&json!("Lamp"), &json!(7)), "nothing is changed");
+    let set = patch(json!({"title": "Brass lamp", "stock": 12, "stockSeen": 7})).await.expect(200);
+    assert_eq!((&set["title"], &set["stock"]), (&json!("Brass lamp"), &json!(12)));
+    assert_eq!(app.stock(&lamp).await, (15, 3, 12));
+    patch(json!({"stockSeen": -1})).await.invalid("stockSeen");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_seller_sets_how_many_an_order_may_have() {
+    let app = TestApp::spawn().await;
+    let seller = app.seller("mira").await;
+    let body = json!({"title": "Lamp", "priceAmount": 5, "stock": 50, "maxPerOrder": 4});
+    let made = app.post("/api/products").token(&seller.token).json(&body).send().await.expect(201);
+    assert_eq!(made["product"]["maxPerOrder"], 4);
+    let path = format!("/api/products/{}", id(&made["product"]));
+    let patch = async |body: Value| app.patch(&path).token(&seller.token).json(&body).send().await;
+    assert_eq!(patch(json!({"title": "Brass lamp"})).await.expect(200)["maxPerOrder"], 4);
+    assert_eq!(patch(json!({"maxPerOrder": 6})).await.expect(200)["maxPerOrder"], 6);
+    assert_eq!(patch(json!({"maxPerOrder": null})).await.expect(200).get("maxPerOrder"), None);
+    for wrong in [json!(0), json!(1000), json!(-1), json!("4"), json!(1.5)] {
+        patch(json!({"maxPerOrder": wrong})).await.invalid("maxPerOrder");
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_seller_lists_her_own_products_newest_first() {
     let app = TestApp::spawn().await;
     let (mira, other, asha) = (app.seller("mira").await, app.seller("ravi").await, app.stranger());

@@ -31,6 +31,32 @@ pub async fn available_is_set_beside_what_is_reserved(stores: &Stores) {
     assert_eq!(stores.stock.many(&[product, ProductId::generate()]).await.unwrap(), set);
 }
 
+pub async fn available_is_set_only_if_it_is_what_was_seen(stores: &Stores) {
+    let product = stocked(stores, 10).await;
+    stores.stock.reserve(OrderId::generate(), &[line(product, 3)], at(60)).await.unwrap();
+    let moved = stores.stock.set_available_if(product, 10, 25).await;
+    assert_eq!(moved, Err(StockError::Moved { available: 7 }.into()));
+    assert_eq!(units(stores, product).await, (10, 3, 0), "nothing is changed");
+    let set = stores.stock.set_available_if(product, 7, 25).await.unwrap();
+    assert_eq!((set.on_hand, set.reserved), (28, 3));
+    let unknown = ProductId::generate();
+    assert_eq!(stores.stock.set_available_if(unknown, 1, 5).await, Err(StockError::Moved { available: 0 }.into()));
+    assert_eq!(stores.stock.set_available_if(unknown, 0, 5).await.unwrap().available(), 5);
+
+    // Of many who have seen the same, beside sales, one sets it.
+    let contended = stocked(stores, 10).await;
+    let sets = join_all((1..=8).map(|n| stores.stock.set_available_if(contended, 10, 100 + n)));
+    let order = OrderId::generate();
+    let lines = [line(contended, 1)];
+    let (sets, sold) = futures_util::join!(sets, stores.stock.reserve(order, &lines, at(60)));
+    assert!(sold.is_ok());
+    let done = sets.iter().filter(|set| set.is_ok()).count();
+    assert!(done <= 1, "{sets:?}");
+    let level = stores.stock.get(contended).await.unwrap().unwrap();
+    assert_eq!((level.reserved, level.available() >= 9), (1, true), "the unit that was sold stays so");
+    assert_eq!(level.available() == 9, done == 0);
+}
+
 pub async fn reserving_holds_all_lines_or_none(stores: &Stores) {
     let (a, b, c) = (stocked(stores, 5).await, stocked(stores, 1).await, stocked(stores, 0).await);
     let order = OrderId::generate();

@@ -53,6 +53,7 @@ pub fn product(seller: UserId, title: &str) -> Product {
         category: "books".into(),
         seller,
         images: vec![],
+        max_per_order: None,
         created_at: at(0),
         updated_at: at(0),
         version: 0,

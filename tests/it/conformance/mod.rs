@@ -9,6 +9,7 @@ mod accounts;
 mod carts;
 mod conversations;
 mod dashboard;
+mod imports;
 mod inventory;
 mod mailbox;
 mod make;
@@ -55,8 +56,11 @@ macro_rules! conformance_suite {
                 many_products_are_written_all_or_none, a_seller_pages_through_her_products,
                 changes_are_followed_by_sequence, a_sequence_is_never_given_out_twice,
             }
+            imports::{
+                an_import_keeps_its_rows_until_it_is_finished, imports_that_are_not_finished_are_found_when_they_are_due,
+            }
             inventory::{
-                available_is_set_beside_what_is_reserved, reserving_holds_all_lines_or_none,
+                available_is_set_beside_what_is_reserved, available_is_set_only_if_it_is_what_was_seen, reserving_holds_all_lines_or_none,
                 reserving_again_changes_nothing, lines_of_one_product_are_added_up,
                 a_committed_reservation_is_sold_once, releasing_gives_back_held_and_sold_units,
                 an_unknown_order_that_is_released_cannot_reserve, released_stock_can_be_retaken,

@@ -20,6 +20,7 @@ fn product(title: &str, description: &str, category: &str, minor: i64, second: i
         category: category.into(),
         seller: UserId::generate(),
         images: vec![],
+        max_per_order: None,
         created_at: at,
         updated_at: at,
         version: 1,

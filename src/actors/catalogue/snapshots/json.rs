@@ -26,6 +26,8 @@ struct Tail<'a> {
     category: &'a str,
     seller: UserId,
     images: &'a [Image],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_per_order: Option<u32>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -56,6 +58,7 @@ pub(super) fn around_stock(product: &Product) -> (Bytes, Bytes) {
         category: &product.category,
         seller: product.seller,
         images: &product.images,
+        max_per_order: product.max_per_order,
         created_at: product.created_at,
         updated_at: product.updated_at,
     };

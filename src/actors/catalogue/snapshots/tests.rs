@@ -21,6 +21,7 @@ fn product(version: u64) -> Product {
         category: "Home".into(),
         seller: UserId::generate(),
         images: vec![Image { id, url: format!("/media/{id}.jpg"), thumbnail: format!("/media/{id}.thumb.jpg") }],
+        max_per_order: None,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         version,

@@ -1,9 +1,19 @@
 //! Products as a CSV file, and back.
 //!
 //! A cell that a spreadsheet would take for a formula gets a `'` before it, which is taken away
-//! again when the file comes back.
+//! again when the file comes back. The column `stockSeen` has the stock of the moment when the file
+//! was written, so that a stock that was not changed in the file is not written over what was sold
+//! since.
+//!
+//! Files of spreadsheets are read as they come: columns separated by commas, semicolons or tabs, a
+//! line `sep=;` before them, UTF-8 or UTF-16. What could be read in two ways is refused as a whole:
+//! a row of more or fewer cells than columns, and a quote that never closes.
 //!
 //! **Invariant:** what was exported and comes back unchanged changes nothing.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
 use super::fields::{self, Fields, Wrong};
 use crate::{
@@ -13,9 +23,23 @@ use crate::{
 };
 
 /// The columns, as exported.
-const COLUMNS: [&str; 7] = ["id", "title", "description", "price", "currency", "stock", "category"];
+pub const COLUMNS: [&str; 9] =
+    ["id", "title", "description", "price", "currency", "stock", "category", "maxPerOrder", "stockSeen"];
 /// The most rows of a file.
 pub const ROWS_MAX: usize = 2_000;
+/// What columns may be separated by.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+/// How many rows of another length are named.
+const NAMED: usize = 5;
+
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// Names of columns that mean nothing here.
+    pub unknown: Vec<String>,
+}
 
 /// A row that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +52,8 @@ pub struct Row {
     pub id: Option<ProductId>,
     /// Its fields, or what is wrong.
     pub fields: Result<Fields, Wrong>,
+    /// What was available when the file was written.
+    pub stock_seen: Option<i64>,
 }
 
 /// Why a file cannot be read at all.
@@ -37,14 +63,54 @@ pub enum Unreadable {
     #[error("the file has no rows")]
     Empty,
     /// A column is not there.
-    #[error("the file has no column {0}; the first line names the columns: {columns}", columns = COLUMNS.join(", "))]
+    #[error(
+        "the file has no column {0}; the first line names the columns ({columns}), separated by commas, semicolons or tabs",
+        columns = COLUMNS.join(", ")
+    )]
     NoColumn(&'static str),
+    /// A column is there more than once.
+    #[error("the file has the column {0} more than once")]
+    TwiceTheColumn(&'static str),
     /// Too many.
     #[error("a file has at most {ROWS_MAX} rows; send it in parts")]
     TooMany,
-    /// Not CSV.
-    #[error("line {0} cannot be read: the file must be CSV in UTF-8")]
+    /// A workbook.
+    #[error("the file is a workbook of a spreadsheet program; save it as “CSV UTF-8” and send that")]
+    Workbook,
+    /// No text.
+    #[error("the file is no text; save it as “CSV UTF-8” and send that")]
+    NoText,
+    /// Letters in another encoding.
+    #[error("line {0} cannot be read: its letters are not in UTF-8; save the file as “CSV UTF-8” and send that")]
+    NotUtf8(u64),
+    /// A quote that never closes.
+    #[error("line {0}: a quote is opened and never closed; nothing of the file was taken")]
+    Unclosed(u64),
+    /// Something behind a closing quote.
+    #[error(
+        "line {0}: text stands behind a closing quote; write a quote within quotes twice. Nothing of the file was taken"
+    )]
+    BehindQuote(u64),
+    /// Rows with more or fewer cells than there are columns.
+    #[error("{}", other_lengths(.columns, .rows))]
+    OtherLength {
+        /// How many columns there are.
+        columns: usize,
+        /// The lines, the first of them, and how many cells each has.
+        rows: Vec<(u64, usize)>,
+    },
+    /// Something else that the reader does not take.
+    #[error("line {0} cannot be read as CSV")]
     NotCsv(u64),
+}
+
+fn other_lengths(columns: &usize, rows: &[(u64, usize)]) -> String {
+    let told: Vec<String> = rows.iter().map(|(line, cells)| format!("line {line} has {cells} cells")).collect();
+    let told = told.join(", ");
+    format!(
+        "{told}, but the first line names {columns} columns. A text with a separator in it, like \"1,299\", goes into \
+         quotes; nothing of the file was taken"
+    )
 }
 
 /// What a spreadsheet takes for the beginning of a formula, or what guards against it.
@@ -60,81 +126,265 @@ fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| is_risky(rest)).unwrap_or(cell)
 }
 
-/// The file of these products.
+/// The file of these products. It begins with the mark by which spreadsheets know UTF-8.
 ///
 /// # Errors
 /// [`ApiError::Internal`], which no product causes.
 pub fn write<'a>(products: impl IntoIterator<Item = &'a Snapshot>) -> Result<Vec<u8>, ApiError> {
     let failed = |error: csv::Error| ApiError::Internal(error.to_string());
-    let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
+    let begun = "\u{feff}".as_bytes().to_vec();
+    let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(begun);
     out.write_record(COLUMNS).map_err(failed)?;
     for snapshot in products {
         let product = &snapshot.product;
+        let stock = snapshot.stock().max(0).to_string();
         let row = [
             product.id.to_hex(),
             guarded(&product.title),
             guarded(&product.description),
             format::plain(product.price.minor()),
             product.price.currency().code().to_owned(),
-            snapshot.stock().max(0).to_string(),
+            stock.clone(),
             guarded(&product.category),
+            product.max_per_order.map(|max| max.to_string()).unwrap_or_default(),
+            stock,
         ];
         out.write_record(&row).map_err(failed)?;
     }
     out.into_inner().map_err(|error| ApiError::Internal(error.to_string()))
 }
 
-/// The line that a record begins in. The reader's own count is one short where lines end with a
-/// carriage return as well: it puts the record before the line feed.
-fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
-    let at = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0);
-    let (before, after) = bytes.split_at(at.min(bytes.len()));
-    let skipped = after.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    let ends = before.iter().chain(skipped).filter(|byte| **byte == b'\n').count();
-    u64::try_from(ends).map_or(u64::MAX, |ends| ends.saturating_add(1))
+/// How many lines have ended in `bytes`: at a line feed, a carriage return, or both together.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    u64::try_from(ends.count()).unwrap_or(u64::MAX)
 }
 
-/// Reads a file; what is wrong with a row is told with it.
+/// The line of a place.
+fn line_of(bytes: &[u8], at: usize) -> u64 {
+    line_ends(bytes.get(..at).unwrap_or(bytes)).saturating_add(1)
+}
+
+/// The line that a record begins in; the reader puts a record before line ends that it passes over.
+fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let at = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
+    let skipped = bytes.iter().skip(at).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    line_of(bytes, at + skipped)
+}
+
+/// The file's text, whatever of Unicode's encodings it is in.
+fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {
+        return Err(Unreadable::Workbook);
+    }
+    if bytes.starts_with(b"\xff\xfe\0\0") || bytes.starts_with(b"\0\0\xfe\xff") {
+        return Err(Unreadable::NoText);
+    }
+    let text = match Encoding::for_bom(bytes) {
+        Some((encoding, mark)) if encoding == UTF_16LE || encoding == UTF_16BE => {
+            utf_16(encoding, bytes.get(mark..).unwrap_or_default())?
+        }
+        // Spreadsheets put a mark before the first column's name.
+        Some((_, mark)) => utf_8(bytes.get(mark..).unwrap_or_default())?,
+        None => match without_mark(bytes) {
+            Some(encoding) => utf_16(encoding, bytes)?,
+            None => utf_8(bytes)?,
+        },
+    };
+    if text.contains('\0') { Err(Unreadable::NoText) } else { Ok(text) }
+}
+
+fn utf_8(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(line_of(bytes, error.valid_up_to())))?;
+    Ok(text.into())
+}
+
+fn utf_16<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Result<Cow<'a, str>, Unreadable> {
+    encoding.decode_without_bom_handling_and_without_replacement(bytes).ok_or(Unreadable::NoText)
+}
+
+/// UTF-16 without a mark shows in its first line, the columns' names: every other byte is zero.
+fn without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = bytes.get(..8.min(bytes.len())).unwrap_or_default();
+    let zeros = |first: usize| head.iter().skip(first).step_by(2).all(|byte| *byte == 0);
+    match head.len() {
+        8 if zeros(1) && !zeros(0) => Some(UTF_16LE),
+        8 if zeros(0) && !zeros(1) => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// The separator that a line `sep=;` before the columns names, and the length of that line.
+fn named_separator(text: &str) -> Option<(u8, usize)> {
+    let end = text.find(['\r', '\n']).unwrap_or(text.len());
+    let first = text.get(..end)?.trim_matches('"');
+    let named = first.get(..4).filter(|head| head.eq_ignore_ascii_case("sep=")).and_then(|_| first.get(4..))?;
+    let separator = *named.as_bytes().first().filter(|byte| SEPARATORS.contains(byte) && named.len() == 1)?;
+    let rest = text.get(end..).unwrap_or_default();
+    let ends = if rest.starts_with("\r\n") { 2 } else { usize::from(!rest.is_empty()) };
+    Some((separator, end + ends))
+}
+
+/// The separator by which the first line names most columns that are known here.
+fn guessed_separator(text: &str) -> u8 {
+    let first = text.split(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let known = |separator: &u8| {
+        let cells = first.split(char::from(*separator));
+        cells.filter(|cell| column(cell.trim().trim_matches('"')).is_some()).count()
+    };
+    // The first of those that are as good.
+    SEPARATORS.into_iter().rev().max_by_key(known).unwrap_or(b',')
+}
+
+/// The column of this name, as a file may write it.
+fn column(name: &str) -> Option<&'static str> {
+    COLUMNS.into_iter().find(|known| known.eq_ignore_ascii_case(name.trim()))
+}
+
+/// Whether every quote that opens a cell closes it. The reader takes an open one to the end of the
+/// file for one cell.
+fn check_quotes(text: &str, separator: u8) -> Result<(), Unreadable> {
+    let bytes = text.as_bytes();
+    // Where a quoted cell was opened, whether it was closed, and whether a cell begins here.
+    let (mut opened, mut closed, mut begins) = (None, false, true);
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).copied() {
+        let ends = byte == separator || matches!(byte, b'\r' | b'\n');
+        match opened {
+            Some(_) if closed && ends => (opened, closed, begins) = (None, false, true),
+            Some(_) if closed => return Err(Unreadable::BehindQuote(line_of(bytes, at))),
+            Some(_) if byte == b'"' && bytes.get(at + 1) == Some(&b'"') => at += 1,
+            Some(_) => closed = byte == b'"',
+            None if byte == b'"' && begins => opened = Some(at),
+            None => begins = ends,
+        }
+        at += 1;
+    }
+    match opened {
+        Some(opened) if !closed => Err(Unreadable::Unclosed(line_of(bytes, opened))),
+        _ => Ok(()),
+    }
+}
+
+/// Which column stands where, and the names that mean nothing here.
+struct Head {
+    places: Vec<(&'static str, usize)>,
+    unknown: Vec<String>,
+}
+
+impl Head {
+    fn of(head: &csv::StringRecord) -> Result<Self, Unreadable> {
+        let (mut places, mut unknown) = (Vec::<(&'static str, usize)>::new(), vec![]);
+        for (at, name) in head.iter().enumerate() {
+            match column(name) {
+                Some(name) if places.iter().any(|(known, _)| *known == name) => {
+                    return Err(Unreadable::TwiceTheColumn(name));
+                }
+                Some(name) => places.push((name, at)),
+                None if name.trim().is_empty() => {}
+                None => unknown.push(name.trim().chars().take(40).collect()),
+            }
+        }
+        let head = Self { places, unknown };
+        // What has an id needs nothing else; a new product does.
+        let missing = ["title", "price"].into_iter().find(|name| head.place(name).is_none());
+        match missing.filter(|_| head.place("id").is_none()) {
+            Some(name) => Err(Unreadable::NoColumn(name)),
+            None => Ok(head),
+        }
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.places.iter().find(|(known, _)| *known == name).map(|(_, at)| *at)
+    }
+
+    fn row(&self, record: &csv::StringRecord, line: u64) -> Row {
+        let cell = |name: &str| self.place(name).and_then(|at| record.get(at)).map(unguarded);
+        let id_text = cell("id").unwrap_or_default().trim();
+        let id: Option<ProductId> = id_text.parse().ok();
+        // An empty cell says nothing where nothing can be meant by it.
+        let silent: &[&str] =
+            if id_text.is_empty() { &["currency", "stock"] } else { &["title", "price", "currency", "stock"] };
+        let says = |name: &str, text: &str| !text.trim().is_empty() || !silent.contains(&name);
+        let mut fields = fields::read(|name| cell(name).filter(|text| says(name, text)));
+        let mut refuse = |field, what: &str| {
+            let mut wrong = fields.clone().err().unwrap_or_default();
+            wrong.insert(0, (field, what.to_owned()));
+            fields = Err(wrong);
+        };
+        let seen = cell("stockSeen").unwrap_or_default().trim();
+        let stock_seen: Option<i64> = seen.parse().ok();
+        if stock_seen.is_none() && !seen.is_empty() {
+            refuse("stockSeen", "is not as it was exported; leave it as it is");
+        }
+        if id.is_none() && !id_text.is_empty() {
+            refuse("id", "is not one of this shop; leave it empty for a new product");
+        }
+        let title = cell("title").unwrap_or_default().chars().take(80).collect();
+        Row { line, title, id, fields, stock_seen }
+    }
+}
+
+/// Reads a file; what is wrong with a row's values is told with it.
 ///
 /// # Errors
-/// [`Unreadable`].
-pub fn read(bytes: &[u8]) -> Result<Vec<Row>, Unreadable> {
-    // Spreadsheets put a mark before the first column's name.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut file = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(bytes);
-    let head = file.headers().map_err(|_| Unreadable::NotCsv(1))?.clone();
-    let place = |name: &str| head.iter().position(|found| found.eq_ignore_ascii_case(name));
-    for name in ["title", "price"] {
-        place(name).ok_or(Unreadable::NoColumn(name))?;
+/// [`Unreadable`], when it is not certain what stands where.
+pub fn read(bytes: &[u8]) -> Result<Sheet, Unreadable> {
+    let decoded = decode(bytes)?;
+    let (separator, begin) = named_separator(&decoded).unwrap_or_else(|| (guessed_separator(&decoded), 0));
+    let text = decoded.get(begin..).unwrap_or_default();
+    let before = line_ends(decoded.get(..begin).unwrap_or_default().as_bytes());
+    let mut sheet = read_text(text, separator).map_err(|error| error.moved(before))?;
+    sheet.rows.iter_mut().for_each(|row| row.line += before);
+    Ok(sheet)
+}
+
+impl Unreadable {
+    /// The same, told of a file with so many lines more before.
+    fn moved(self, by: u64) -> Self {
+        match self {
+            Self::Unclosed(line) => Self::Unclosed(line + by),
+            Self::BehindQuote(line) => Self::BehindQuote(line + by),
+            Self::NotCsv(line) => Self::NotCsv(line + by),
+            Self::OtherLength { columns, rows } => {
+                Self::OtherLength { columns, rows: rows.into_iter().map(|(line, cells)| (line + by, cells)).collect() }
+            }
+            other => other,
+        }
     }
-    let mut rows = vec![];
+}
+
+fn read_text(text: &str, separator: u8) -> Result<Sheet, Unreadable> {
+    check_quotes(text, separator)?;
+    let bytes = text.as_bytes();
+    let mut reader = csv::ReaderBuilder::new();
+    reader.flexible(true).delimiter(separator).trim(csv::Trim::Headers);
+    let mut file = reader.from_reader(bytes);
+    let columns = file.headers().map_err(|_| Unreadable::NotCsv(1))?.clone();
+    let head = Head::of(&columns)?;
+    let (mut rows, mut others) = (vec![], vec![]);
     for record in file.records() {
         let record = record.map_err(|error| Unreadable::NotCsv(line(bytes, error.position())))?;
+        let line = line(bytes, record.position());
+        if record.len() != columns.len() {
+            others.push((line, record.len()));
+            if others.len() == NAMED {
+                break;
+            }
+        }
         if rows.len() == ROWS_MAX {
             return Err(Unreadable::TooMany);
         }
-        let cell = |name: &str| place(name).and_then(|at| record.get(at)).map_or("", unguarded);
-        let mut fields = fields::read(cell);
-        let id = match cell("id").trim() {
-            "" => None,
-            text => match text.parse() {
-                Ok(id) => Some(id),
-                Err(_) => {
-                    let mut wrong = fields.err().unwrap_or_default();
-                    wrong.insert(0, ("id", "is not one of this shop; leave it empty for a new product".into()));
-                    fields = Err(wrong);
-                    None
-                }
-            },
-        };
-        rows.push(Row {
-            line: line(bytes, record.position()),
-            title: cell("title").chars().take(80).collect(),
-            id,
-            fields,
-        });
+        rows.push(head.row(&record, line));
     }
-    if rows.is_empty() { Err(Unreadable::Empty) } else { Ok(rows) }
+    if !others.is_empty() {
+        return Err(Unreadable::OtherLength { columns: columns.len(), rows: others });
+    }
+    if rows.is_empty() { Err(Unreadable::Empty) } else { Ok(Sheet { rows, unknown: head.unknown }) }
 }
 
 #[cfg(test)]
@@ -151,12 +401,16 @@ mod tests {
         assert_eq!(unguarded("'n roll"), "'n roll");
     }
 
+    fn rows(file: &[u8]) -> Vec<Row> {
+        read(file).unwrap().rows
+    }
+
     #[test]
     fn rows_are_read_with_what_is_wrong_in_them() {
         let file = "\u{feff}Title,PRICE,stock,id\r\nLamp,499.50,3,\r\n\"Two\nlines\",x,1,\r\n'=cmd,1,1,zz\r\n,,,\r\n";
-        let rows = read(file.as_bytes()).unwrap();
+        let rows = rows(file.as_bytes());
         assert_eq!(rows.len(), 4);
-        assert_eq!((rows[0].line, rows[0].fields.as_ref().unwrap().price.minor()), (2, 49_950));
+        assert_eq!((rows[0].line, rows[0].fields.as_ref().unwrap().price.unwrap().minor), (2, 49_950));
         assert_eq!((rows[1].line, rows[1].fields.as_ref().unwrap_err()[0].0), (3, "price"));
         assert_eq!((rows[2].line, rows[2].title.as_str()), (5, "=cmd"));
         assert_eq!(rows[2].fields.as_ref().unwrap_err()[0].0, "id");
@@ -164,11 +418,69 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_in_the_file_is_not_said() {
+        let id = ProductId::generate();
+        let only = &rows(format!("id,stock\n{id},7\n").as_bytes())[0];
+        assert_eq!((only.id, &only.fields), (Some(id), &Ok(Fields { stock: Some(7), ..Fields::default() })));
+        // An empty cell of a known product leaves what cannot be empty, and empties what can.
+        let file = format!("id,title,description,price,currency,stock,maxPerOrder\n{id},,,,,,\n");
+        let empty = Fields { description: Some(String::new()), max_per_order: Some(None), ..Fields::default() };
+        assert_eq!(rows(file.as_bytes())[0].fields, Ok(empty));
+        let new = &rows(b"id,title,price,stock\n,,,\n")[0];
+        assert!(new.fields.is_err(), "a new one needs a title and a price");
+    }
+
+    #[test]
+    fn other_separators_and_encodings_are_read_as_the_same_file() {
+        let plain = "title,price,category\nLéon,\"1,299\",\"a; b\"\n";
+        let semicolons = "title;price;category\nLéon;1,299;\"a; b\"\n";
+        let tabs = "title\tprice\tcategory\r\nLéon\t1,299\ta; b\r\n";
+        let same = rows(plain.as_bytes());
+        let price = same[0].fields.as_ref().unwrap().price.unwrap().minor;
+        assert_eq!((same[0].title.as_str(), price), ("Léon", 129_900));
+        let utf_16 = |text: &str, little: bool, mark: bool| -> Vec<u8> {
+            let text = if mark { format!("\u{feff}{text}") } else { text.to_owned() };
+            text.encode_utf16().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
+        };
+        for file in [semicolons.to_owned(), tabs.to_owned(), plain.replace('\n', "\r")] {
+            assert_eq!(rows(file.as_bytes()), same, "{file}");
+        }
+        for (little, mark) in [(true, true), (false, true), (true, false), (false, false)] {
+            assert_eq!(rows(&utf_16(tabs, little, mark)), same, "{little} {mark}");
+        }
+        for named in ["sep=;\n", "sep=;\r\n", "SEP=;\n", "\"sep=;\"\n", "\u{feff}sep=;\n"] {
+            let moved = rows(format!("{named}{semicolons}").as_bytes());
+            assert_eq!((moved[0].line, &moved[0].fields), (3, &same[0].fields), "{named}");
+        }
+        assert_eq!(rows(format!("sep=\t\n{tabs}").as_bytes())[0].fields, same[0].fields);
+        let unknown = read(b"title,price,colour,\nLamp,1,red,\n").unwrap().unknown;
+        assert_eq!(unknown, ["colour"]);
+    }
+
+    #[test]
+    fn a_file_in_which_it_is_not_certain_what_stands_where_is_refused_with_the_line() {
+        let other = |columns, rows: &[(u64, usize)]| Err(Unreadable::OtherLength { columns, rows: rows.to_vec() });
+        assert_eq!(read(b"title,price,stock,category\nLamp,1,299,5,Home\n"), other(4, &[(2, 5)]));
+        assert_eq!(read(b"title,price,stock\nA,1,1\nB,2\n\nC,3,1,9\n"), other(3, &[(3, 2), (5, 4)]));
+        assert_eq!(read(b"sep=,\ntitle,price\nA\n"), other(2, &[(3, 1)]));
+        assert_eq!(read(b"title,price\nA,1\n\"B,2\nC,3\n"), Err(Unreadable::Unclosed(3)));
+        assert_eq!(read(b"title,price\n\"A\"\"\nB,2\n"), Err(Unreadable::Unclosed(2)));
+        assert_eq!(read(b"title,price\n\"A,1\nB \"x\",2\n"), Err(Unreadable::BehindQuote(3)));
+        assert_eq!(rows(b"title,price\n\"5\"\" pipe\",1\n5\" pipe,2\n").len(), 2, "quotes within are text");
+        let told = read(b"title,price,stock,category\nLamp,1,299,5,Home\n").unwrap_err().to_string();
+        assert!(told.starts_with("line 2 has 5 cells, but the first line names 4 columns."), "{told}");
+    }
+
+    #[test]
     fn what_is_no_such_file_is_refused() {
         assert_eq!(read(b""), Err(Unreadable::NoColumn("title")));
         assert_eq!(read(b"title,price\n"), Err(Unreadable::Empty));
         assert_eq!(read(b"title\nx\n"), Err(Unreadable::NoColumn("price")));
-        assert_eq!(read(b"title,price\n\xff,1\n"), Err(Unreadable::NotCsv(2)));
+        assert_eq!(read(b"title|price\nx|1\n"), Err(Unreadable::NoColumn("title")));
+        assert_eq!(read(b"title,price,Title\nx,1,y\n"), Err(Unreadable::TwiceTheColumn("title")));
+        assert_eq!(read(b"title,price\n\xff,1\n"), Err(Unreadable::NotUtf8(2)));
+        assert_eq!(read(b"PK\x03\x04rest"), Err(Unreadable::Workbook));
+        assert_eq!(read(b"title,price\nx\0,1\n"), Err(Unreadable::NoText));
         let many = format!("title,price\n{}", "x,1\n".repeat(ROWS_MAX + 1));
         assert_eq!(read(many.as_bytes()), Err(Unreadable::TooMany));
     }

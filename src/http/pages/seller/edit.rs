@@ -4,19 +4,20 @@ use actix_web::{HttpResponse, http::StatusCode, web::Path};
 use askama::Template;
 
 use super::{
-    fields::{self, Fields},
+    fields::{self, Fields, NewFields, Wrong},
     pictures,
 };
 use crate::{
-    actors::catalogue::{Editor, NewProduct, snapshots::Snapshot},
+    actors::catalogue::{Change, Editor, NewProduct, StockChange, snapshots::Snapshot},
     domain::{
         ids::{ImageId, ProductId, UserId},
+        money::Currency,
         product::{IMAGES_MAX, ProductPatch},
     },
     http::{
         error::ApiError,
         pages::{
-            form::{Form, Posted},
+            form::{Form, Posted, seen_name},
             format,
             page::Page,
             visit::Visit,
@@ -120,12 +121,15 @@ pub async fn new(visit: Visit) -> Result<HttpResponse, ApiError> {
 /// 401, 403, 503; what is wrong with a field is shown beside it.
 pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
-    let fields = read(&mut form);
+    let fields = new_fields(&form);
     let files = pictures::of(&mut form, 0);
-    let (Some(Fields { title, description, price, stock, category }), true) = (fields, form.is_fine()) else {
-        return show_new(visit, StatusCode::BAD_REQUEST, form);
+    let fields = told(&mut form, fields);
+    let (Some(fields), true) = (fields, form.is_fine()) else {
+        let status = form.refused_status();
+        return show_new(visit, status, form);
     };
-    let product = NewProduct { seller, title, description, price, stock, category, files };
+    let NewFields { title, description, price, stock, category, max_per_order } = fields;
+    let product = NewProduct { seller, title, description, price, stock, category, max_per_order, files };
     match visit.shop.catalogue()?.create(product).await.map_err(ApiError::from) {
         Ok(made) => {
             visit.say(format!("{} is on offer now.", made.product.title));
@@ -146,62 +150,111 @@ pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiE
     let seller = visit.seller()?.id;
     let snapshot = own(&visit, product_id(&path)?, seller).await?;
     let product = &snapshot.product;
-    let form = Form::of([
+    let now = [
         ("title", product.title.clone()),
         ("description", product.description.clone()),
         ("price", format::plain(product.price.minor())),
         ("currency", product.price.currency().code().to_owned()),
         ("stock", snapshot.stock().max(0).to_string()),
         ("category", product.category.clone()),
-    ]);
+        ("maxPerOrder", product.max_per_order.map(|max| max.to_string()).unwrap_or_default()),
+    ];
+    // What the form was rendered with goes along, so that only what was changed is written.
+    let names = now.each_ref().map(|(name, _)| seen_name(name));
+    let seen = names.iter().zip(&now).map(|(name, (_, value))| (name.as_str(), value.clone()));
+    let form = Form::of(now.iter().cloned().chain(seen));
     show_old(visit, StatusCode::OK, form, &snapshot)
 }
 
-/// Changes a product.
+/// Changes of a product what was changed in its form.
 ///
 /// # Errors
-/// 401, 403, 404, 503; what is wrong with a field is shown beside it.
+/// 401, 403, 404, 503; what is wrong with a field is shown beside it, and 409 with the number of now
+/// when the stock is to be changed and is not what the form was rendered with.
 pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let id = product_id(&path)?;
     let snapshot = own(&visit, id, seller).await?;
-    let fields = read(&mut form);
+    let patch = fields::read(|name| changed(&form, name)).and_then(|fields| {
+        let stock = fields.stock;
+        patch(fields, snapshot.product.price.currency()).map(|patch| (patch, stock))
+    });
+    let patch = told(&mut form, patch);
     let files = pictures::of(&mut form, snapshot.product.images.len());
-    let (Some(fields), true) = (fields, form.is_fine()) else {
-        return show_old(visit, StatusCode::BAD_REQUEST, form, &snapshot);
+    let (Some((patch, stock)), true) = (patch, form.is_fine()) else {
+        let status = form.refused_status();
+        return show_old(visit, status, form, &snapshot);
     };
-    let catalogue = visit.shop.catalogue()?;
-    let who = Editor::Seller(seller);
-    // Pictures first: they are what may be refused.
-    let with_pictures = match files.is_empty() {
-        true => Ok(()),
-        false => catalogue.add_images(id, who, files).await.map(|_| ()).map_err(ApiError::from),
-    };
-    if let Err(error) = with_pictures {
-        pictures::refused(&mut form, error)?;
-        return show_old(visit, StatusCode::BAD_REQUEST, form, &snapshot);
+    let stock = StockChange { available: stock, seen: stock.and_then(|_| form.seen("stock")?.parse().ok()) };
+    let change = Change { patch, stock, files };
+    match visit.shop.catalogue()?.change(id, Editor::Seller(seller), change).await.map_err(ApiError::from) {
+        Ok(saved) => {
+            visit.say(format!("{} is saved.", saved.product.title));
+            Ok(visit.go(&format!("/seller/products/{id}")))
+        }
+        Err(error) => {
+            let status = match stock_of(&error) {
+                Some(now) => {
+                    let was = form.seen("stock").unwrap_or("another");
+                    let told = format!(
+                        "stock is {now} now; it was {was} when this page was opened. Look at your number and save again"
+                    );
+                    form.refuse("stock", told);
+                    form.set(&seen_name("stock"), now.to_string());
+                    StatusCode::CONFLICT
+                }
+                None => {
+                    pictures::refused(&mut form, error)?;
+                    StatusCode::BAD_REQUEST
+                }
+            };
+            let snapshot = own(&visit, id, seller).await?;
+            show_old(visit, status, form, &snapshot)
+        }
     }
-    let (patch, stock) = patch(fields);
-    let changed = catalogue.patch(id, who, patch, Some(stock)).await?;
-    visit.say(format!("{} is saved.", changed.product.title));
-    Ok(visit.go(&format!("/seller/products/{id}")))
 }
 
-/// All of the fields as a change.
-pub(super) fn patch(fields: Fields) -> (ProductPatch, u32) {
-    let Fields { title, description, price, stock, category } = fields;
-    let patch = ProductPatch {
-        title: Some(title),
-        description: Some(description),
-        price: Some(price),
-        category: Some(category),
+/// The stock of now, of an error that it has moved.
+fn stock_of(error: &ApiError) -> Option<i64> {
+    match error {
+        ApiError::Conflict { code: "product.stock_moved", extra, .. } => extra.get("available")?.as_i64(),
+        _ => None,
+    }
+}
+
+/// A field, if it was changed: one that stands as it was rendered is not to be written.
+fn changed<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
+    let differs = |name: &str| {
+        form.has(name) && form.seen(name).is_none_or(|seen| fields::clean(seen) != fields::clean(form.text(name)))
     };
-    (patch, stock)
+    // An amount means nothing without its currency.
+    let pair = matches!(name, "price" | "currency") && (differs("price") || differs("currency"));
+    (form.has(name) && (pair || differs(name))).then(|| form.text(name))
 }
 
-fn read(form: &mut Form) -> Option<Fields> {
-    match fields::read(|name| form.text(name)) {
-        Ok(fields) => Some(fields),
+/// The fields as a change of a product whose price is in `currency`.
+///
+/// # Errors
+/// What is wrong with the price.
+pub(super) fn patch(fields: Fields, currency: Currency) -> Result<ProductPatch, Wrong> {
+    let price = fields.money(Some(currency))?;
+    let Fields { title, description, category, max_per_order, .. } = fields;
+    Ok(ProductPatch { title, description, price, category, max_per_order })
+}
+
+/// The fields of a new product; a stock that was left empty is none.
+fn new_fields(form: &Form) -> Result<NewFields, Wrong> {
+    let text = |name: &str| match name {
+        "stock" if form.trimmed(name).is_empty() => None,
+        _ => Some(form.text(name)),
+    };
+    fields::read(text)?.into_new()
+}
+
+/// What was read, or each thing that is wrong beside its field.
+fn told<T>(form: &mut Form, read: Result<T, Wrong>) -> Option<T> {
+    match read {
+        Ok(read) => Some(read),
         Err(wrong) => {
             for (field, what) in wrong {
                 form.refuse(field, what);

@@ -1,16 +1,39 @@
 //! A product's fields as people write them, in a form or in a row of a file.
 //!
+//! A field that is not there says nothing, which is something else than an empty one.
+//!
 //! **Invariant:** what passes here passes the product's own rules.
 
+use super::numbers::{self, Price};
 use crate::domain::{
+    cart::QUANTITY_MAX,
     money::{Currency, Money},
     product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
-    text::{trim_invisible, visible_or_empty},
+    text::trim_invisible,
 };
 
-/// A product's fields, read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A product's fields, read; `None` where nothing was said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields {
+    /// What it is called.
+    pub title: Option<String>,
+    /// What is said of it.
+    pub description: Option<String>,
+    /// Of one unit.
+    pub price: Option<Price>,
+    /// Of the price.
+    pub currency: Option<Currency>,
+    /// Units available.
+    pub stock: Option<u32>,
+    /// Category.
+    pub category: Option<String>,
+    /// The most that an order may have; `Some(None)` for no such bound.
+    pub max_per_order: Option<Option<u32>>,
+}
+
+/// The fields of a product that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFields {
     /// What it is called.
     pub title: String,
     /// What is said of it.
@@ -21,60 +44,126 @@ pub struct Fields {
     pub stock: u32,
     /// Category.
     pub category: String,
+    /// The most that an order may have.
+    pub max_per_order: Option<u32>,
 }
 
 /// What is wrong: a field and why.
 pub type Wrong = Vec<(&'static str, String)>;
 
-/// The largest price in minor units; JSON numbers carry it exactly.
-const PRICE_MAX_MINOR: i64 = 100_000_000_000;
+/// What is wrong with one field.
+fn wrong(field: &'static str, why: impl Into<String>) -> Wrong {
+    vec![(field, why.into())]
+}
 
 /// Reads the fields that `text` gives by their names.
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn read<'a>(text: impl Fn(&str) -> &'a str) -> Result<Fields, Wrong> {
-    let mut wrong = Wrong::new();
-    let title = trim_invisible(text("title")).to_owned();
-    match title.chars().count() {
-        0 => wrong.push(("title", "say what it is called".into())),
-        n if n > TITLE_MAX => wrong.push(("title", format!("use at most {TITLE_MAX} characters"))),
-        _ => {}
-    }
+pub fn read<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<Fields, Wrong> {
+    let mut all = Wrong::new();
+    let mut note = |field, problem: Option<String>| all.extend(problem.map(|problem| (field, problem)));
+    let title = text("title").map(|title| trim_invisible(title).to_owned());
+    note("title", title.as_deref().and_then(title_problem));
     // Browsers send line ends in two characters.
-    let description = text("description").replace("\r\n", "\n").trim().to_owned();
-    if description.chars().count() > DESCRIPTION_MAX {
-        wrong.push(("description", format!("use at most {DESCRIPTION_MAX} characters")));
+    let description = text("description").map(clean);
+    note("description", description.as_deref().and_then(|text| too_long(text, DESCRIPTION_MAX)));
+    let category = text("category").map(|category| trim_invisible(category).to_owned());
+    let unseen = |kept: &str| kept.is_empty() && text("category").is_some_and(|text| !text.trim().is_empty());
+    note(
+        "category",
+        category.as_deref().and_then(|kept| {
+            let told = || "use something that can be seen, or leave it empty".to_owned();
+            too_long(kept, CATEGORY_MAX).or_else(|| unseen(kept).then(told))
+        }),
+    );
+    let currency = text("currency").map(str::trim).filter(|code| !code.is_empty()).map(Currency::from_code);
+    note("currency", (currency == Some(None)).then(|| "choose INR or USD".into()));
+    let price = text("price").map(numbers::price).transpose();
+    let stock = text("stock").map(|stock| numbers::count(stock, STOCK_MAX)).transpose();
+    let max_per_order = text("maxPerOrder").map(bound).transpose();
+    note("price", price.as_ref().err().cloned());
+    note("stock", stock.as_ref().err().cloned());
+    note("maxPerOrder", max_per_order.as_ref().err().cloned());
+    match (price, stock, max_per_order) {
+        (Ok(price), Ok(stock), Ok(max_per_order)) if all.is_empty() => {
+            Ok(Fields { title, description, price, currency: currency.flatten(), stock, category, max_per_order })
+        }
+        _ => Err(all),
     }
-    let category = visible_or_empty(text("category").trim()).unwrap_or_default().to_owned();
-    if category.is_empty() && !text("category").trim().is_empty() {
-        wrong.push(("category", "use something that can be seen, or leave it empty".into()));
+}
+
+/// A text of several lines as it is kept.
+pub(super) fn clean(text: &str) -> String {
+    text.replace("\r\n", "\n").trim().to_owned()
+}
+
+fn title_problem(title: &str) -> Option<String> {
+    if title.is_empty() { Some("say what it is called".into()) } else { too_long(title, TITLE_MAX) }
+}
+
+fn too_long(text: &str, most: usize) -> Option<String> {
+    (text.chars().count() > most).then(|| format!("use at most {most} characters"))
+}
+
+fn bound(text: &str) -> Result<Option<u32>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
     }
-    if category.chars().count() > CATEGORY_MAX {
-        wrong.push(("category", format!("use at most {CATEGORY_MAX} characters")));
+    let bound = numbers::count(text, QUANTITY_MAX).ok().filter(|bound| *bound > 0);
+    bound.map(Some).ok_or_else(|| format!("enter a whole number from 1 to {QUANTITY_MAX}, or leave it empty"))
+}
+
+impl Fields {
+    /// The price with its currency, of a product that has a price in `known` until now.
+    ///
+    /// # Errors
+    /// A sign of another currency, or another currency without a price in it.
+    pub fn money(&self, known: Option<Currency>) -> Result<Option<Money>, Wrong> {
+        let Some(Price { minor, sign }) = self.price else {
+            return match (self.currency, known) {
+                (Some(currency), Some(known)) if currency != known => {
+                    Err(wrong("price", format!("give the price in {} as well", currency.code())))
+                }
+                _ => Ok(None),
+            };
+        };
+        // A new product has no currency yet: the sign may say which.
+        let currency = self.currency.or(known).or(sign).unwrap_or(Currency::Inr);
+        match sign {
+            Some(sign) if sign != currency => {
+                Err(wrong("price", format!("is written in {}, but the currency is {}", sign.code(), currency.code())))
+            }
+            _ => Ok(Some(Money::new(minor, currency))),
+        }
     }
-    let currency = match text("currency").trim() {
-        "" => Some(Currency::Inr),
-        code => Currency::from_code(code),
-    };
-    if currency.is_none() {
-        wrong.push(("currency", "choose INR or USD".into()));
-    }
-    let price = Money::parse_major(text("price").trim(), currency.unwrap_or(Currency::Inr));
-    let price = price.ok().filter(|price| (1..=PRICE_MAX_MINOR).contains(&price.minor()));
-    if price.is_none() {
-        wrong.push(("price", "enter a price above zero with at most two decimals, like 499.50".into()));
-    }
-    let stock = match text("stock").trim() {
-        "" => Some(0),
-        number => number.parse::<u32>().ok().filter(|stock| *stock <= STOCK_MAX),
-    };
-    if stock.is_none() {
-        wrong.push(("stock", "enter a whole number, 0 or more".into()));
-    }
-    match (price, stock) {
-        (Some(price), Some(stock)) if wrong.is_empty() => Ok(Fields { title, description, price, stock, category }),
-        _ => Err(wrong),
+
+    /// As a product that is to be made, which needs a title and a price.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn into_new(self) -> Result<NewFields, Wrong> {
+        let (price, mut all) = match self.money(None) {
+            Ok(price) => (price, vec![]),
+            Err(wrong) => (None, wrong),
+        };
+        if self.title.is_none() {
+            all.push(("title", "say what it is called".into()));
+        }
+        if self.price.is_none() {
+            all.push(("price", "enter a price above zero with at most two decimals, like 499.50".into()));
+        }
+        match (self.title, price) {
+            (Some(title), Some(price)) if all.is_empty() => Ok(NewFields {
+                title,
+                description: self.description.unwrap_or_default(),
+                price,
+                stock: self.stock.unwrap_or(0),
+                category: self.category.unwrap_or_default(),
+                max_per_order: self.max_per_order.flatten(),
+            }),
+            _ => Err(all),
+        }
     }
 }
 
@@ -85,31 +174,66 @@ mod tests {
     #[test]
     fn fields_are_read_or_each_is_told() {
         let good = |name: &str| match name {
-            "title" => " Lamp ",
-            "price" => "499.5",
-            "stock" => "3",
-            _ => "",
+            "title" => Some(" Lamp "),
+            "price" => Some("499.5"),
+            "stock" => Some("3"),
+            "currency" => Some(""),
+            _ => None,
         };
-        let fields = read(good).unwrap();
+        let fields = read(good).unwrap().into_new().unwrap();
         assert_eq!((fields.title.as_str(), fields.price.minor(), fields.stock), ("Lamp", 49_950, 3));
+        assert_eq!((fields.price.currency(), fields.max_per_order), (Currency::Inr, None));
         let long = "x".repeat(201);
         let bad = |name: &str| match name {
-            "title" => long.as_str(),
-            "price" => "1.234",
-            "stock" => "-1",
-            "currency" => "EUR",
-            _ => "",
+            "title" => Some(long.as_str()),
+            "price" => Some("1.234"),
+            "stock" => Some("-1"),
+            "currency" => Some("EUR"),
+            "maxPerOrder" => Some("0"),
+            _ => Some(""),
         };
         let wrong: Vec<_> = read(bad).unwrap_err().into_iter().map(|(field, _)| field).collect();
-        assert_eq!(wrong, ["title", "currency", "price", "stock"]);
+        assert_eq!(wrong, ["title", "currency", "price", "stock", "maxPerOrder"]);
         let blank = |name: &str| match name {
-            "title" | "category" => "\u{200B}\u{3164}",
-            _ => "1",
+            "title" | "category" => Some("\u{200B}\u{3164}"),
+            "currency" => Some("INR"),
+            _ => Some("1"),
         };
         let wrong: Vec<_> = read(blank).unwrap_err().into_iter().map(|(field, _)| field).collect();
-        assert_eq!(wrong, ["title", "category", "currency"]);
+        assert_eq!(wrong, ["title", "category"]);
         for price in ["0", "-1", "", "x", "9".repeat(30).as_str()] {
-            assert!(read(|name| if name == "price" { price } else { "1" }).is_err(), "{price}");
+            assert!(read(|name| Some(if name == "price" { price } else { "1" })).is_err(), "{price}");
         }
+    }
+
+    #[test]
+    fn what_is_not_there_says_nothing() {
+        let nothing = read(|_| None).unwrap();
+        assert_eq!(nothing, Fields::default());
+        assert_eq!(nothing.money(Some(Currency::Usd)), Ok(None));
+        let wrong: Vec<_> = nothing.into_new().unwrap_err().into_iter().map(|(field, _)| field).collect();
+        assert_eq!(wrong, ["title", "price"]);
+        let unbounded = read(|name| (name == "maxPerOrder").then_some(" ")).unwrap();
+        assert_eq!(unbounded.max_per_order, Some(None));
+    }
+
+    #[test]
+    fn a_price_keeps_the_currency_that_is_known_and_its_sign_must_not_speak_against_it() {
+        let price = |text: &'static str, currency: &'static str| {
+            let fields = read(|name| match name {
+                "price" => Some(text).filter(|text| !text.is_empty()),
+                "currency" => Some(currency),
+                _ => None,
+            });
+            fields.unwrap()
+        };
+        let usd = |minor| Ok(Some(Money::new(minor, Currency::Usd)));
+        assert_eq!(price("5", "").money(Some(Currency::Usd)), usd(500));
+        assert_eq!(price("$5", "").money(None), usd(500));
+        assert_eq!(price("5", "USD").money(Some(Currency::Inr)), usd(500));
+        assert!(price("$5", "").money(Some(Currency::Inr)).is_err());
+        assert!(price("₹5", "USD").money(None).is_err());
+        assert!(price("", "USD").money(Some(Currency::Inr)).is_err());
+        assert_eq!(price("", "USD").money(Some(Currency::Usd)), Ok(None));
     }
 }

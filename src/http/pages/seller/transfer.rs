@@ -1,50 +1,71 @@
 //! A seller's products out to a CSV file, and in from one, row by row.
+//!
+//! A file is read to its end first, and what is to be done is stored as an import, which is carried
+//! out by the catalogue; see `actors::catalogue`.
+
+use std::{collections::HashMap, time::Duration};
 
 use actix_web::{
-    HttpResponse,
+    HttpRequest, HttpResponse,
     http::{
         StatusCode,
         header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE},
     },
 };
 use askama::Template;
+use sha2::{Digest, Sha256};
 
 use super::{
-    csv::{self, Row},
+    csv::{self, COLUMNS, Row},
     edit::patch,
-    fields::Fields,
+    fields::{NewFields, Wrong},
     products,
 };
 use crate::{
-    actors::catalogue::{Editor, NewProduct, snapshots::Snapshot},
-    domain::ids::UserId,
+    actors::catalogue::NewImport,
+    domain::{
+        ids::{ProductId, UserId},
+        import::{ChangedRow, Import, ImportRow, LeftOut, NewRow, RowChange, Tally},
+    },
     http::{
         error::ApiError,
         pages::{
             form::{Form, Posted},
+            format,
+            listing::asked,
             page::Page,
             visit::Visit,
         },
     },
+    peers::{Catalogue, Offer},
 };
 
 /// The field of the file.
 const FIELD: &str = "file";
-/// How many rows with something wrong are shown.
-const SHOWN: usize = 100;
+/// How long the page waits for the import to finish.
+const WAIT: Duration = Duration::from_secs(20);
+/// How many imports are listed.
+const LISTED: u32 = 10;
 
-struct WrongRow {
-    line: u64,
-    title: String,
-    what: Vec<String>,
+/// An import as the page tells of it.
+struct Outcome {
+    finished: bool,
+    made: u64,
+    changed: u64,
+    same: u64,
+    wrong_count: u64,
+    wrong: Vec<LeftOut>,
+    more_wrong: u64,
+    unknown: String,
+    url: String,
 }
 
-struct Outcome {
-    made: usize,
-    changed: usize,
-    same: usize,
-    wrong: Vec<WrongRow>,
-    more_wrong: usize,
+/// An import in the list.
+struct Listed {
+    url: String,
+    at: String,
+    name: String,
+    told: String,
 }
 
 #[derive(Template)]
@@ -53,14 +74,9 @@ struct ImportPage {
     page: Page,
     form: Form,
     outcome: Option<Outcome>,
+    imports: Vec<Listed>,
+    columns: String,
     most: usize,
-}
-
-/// What became of a row.
-enum Done {
-    Made,
-    Changed,
-    Same,
 }
 
 /// All of the seller's products as a file.
@@ -78,21 +94,75 @@ pub async fn export(visit: Visit) -> Result<HttpResponse, ApiError> {
         .body(file))
 }
 
-fn answer(visit: Visit, status: StatusCode, form: Form, outcome: Option<Outcome>) -> Result<HttpResponse, ApiError> {
-    let view = ImportPage { page: visit.page("Import products"), form, outcome, most: csv::ROWS_MAX };
+async fn answer(
+    visit: Visit,
+    status: StatusCode,
+    form: Form,
+    outcome: Option<Outcome>,
+) -> Result<HttpResponse, ApiError> {
+    let seller = visit.seller()?.id;
+    let imports = visit.shop.catalogue()?.imports_of(seller, LISTED).await?;
+    let view = ImportPage {
+        page: visit.page("Import products"),
+        form,
+        outcome,
+        imports: imports.iter().map(listed).collect(),
+        columns: COLUMNS.join(", "),
+        most: csv::ROWS_MAX,
+    };
     visit.html(status, &view)
 }
 
-/// The form for a file.
-///
-/// # Errors
-/// 401, 403.
-pub async fn form(visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.seller()?;
-    answer(visit, StatusCode::OK, Form::default(), None)
+fn url(import: &Import) -> String {
+    format!("/seller/products/import?id={}", import.id)
 }
 
-/// Makes and changes the products of a file; rows with something wrong are told and left out.
+fn listed(import: &Import) -> Listed {
+    let Tally { made, changed, same, .. } = import.tally;
+    let told = match import.finished_at {
+        Some(_) => {
+            format!("{made} new, {changed} changed, {same} as before, {} left out", import.tally.left_out_count())
+        }
+        None => format!("under way: {} of {} rows", import.done, import.rows),
+    };
+    Listed { url: url(import), at: format::moment(import.started_at), name: import.name.clone(), told }
+}
+
+fn outcome(import: &Import, unknown: &[String]) -> Outcome {
+    let mut wrong = import.tally.left_out.clone();
+    wrong.sort_by_key(|row| row.line);
+    Outcome {
+        finished: import.finished_at.is_some(),
+        made: import.tally.made,
+        changed: import.tally.changed,
+        same: import.tally.same,
+        wrong_count: import.tally.left_out_count(),
+        wrong,
+        more_wrong: import.tally.more_left_out,
+        unknown: unknown.join(", "),
+        url: url(import),
+    }
+}
+
+/// The form for a file, and what became of one that was sent before.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    let seller = visit.seller()?.id;
+    let asked = asked(&req, "id");
+    let known = match asked.is_empty() {
+        true => None,
+        false => {
+            let imports = visit.shop.catalogue()?.imports_of(seller, LISTED).await?;
+            imports.iter().find(|import| import.id.to_hex() == asked).map(|import| outcome(import, &[]))
+        }
+    };
+    answer(visit, StatusCode::OK, Form::default(), known).await
+}
+
+/// Makes and changes the products of a file; rows with something wrong are told and left out. A file
+/// in which it is not certain what stands where is refused, and nothing of it is done.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -100,61 +170,64 @@ pub async fn import(Posted { visit, mut form }: Posted) -> Result<HttpResponse, 
     let seller = visit.seller()?.id;
     let Some(file) = form.files.iter().find(|file| file.field == FIELD).cloned() else {
         form.refuse(FIELD, "choose a CSV file");
-        return answer(visit, StatusCode::BAD_REQUEST, form, None);
+        let status = form.refused_status();
+        return answer(visit, status, form, None).await;
     };
-    let rows = match csv::read(&file.bytes) {
-        Ok(rows) => rows,
+    let sheet = match csv::read(&file.bytes) {
+        Ok(sheet) => sheet,
         Err(error) => {
             form.refuse(FIELD, error.to_string());
-            return answer(visit, StatusCode::BAD_REQUEST, form, None);
+            return answer(visit, StatusCode::BAD_REQUEST, form, None).await;
         }
     };
-    let mut outcome = Outcome { made: 0, changed: 0, same: 0, wrong: vec![], more_wrong: 0 };
+    let (rows, tally) = plan(&visit, seller, sheet.rows).await?;
+    let digest = Sha256::digest(&file.bytes).to_vec();
+    let name = file.name.chars().filter(|letter| !letter.is_control()).take(100).collect();
+    let new = NewImport { seller, digest, name, rows, tally };
+    let import = visit.shop.catalogue()?.import_file(&new, WAIT).await?;
+    answer(visit, StatusCode::OK, Form::default(), Some(outcome(&import, &sheet.unknown))).await
+}
+
+/// What is to be done, and what became of the rows that need no doing.
+async fn plan(visit: &Visit, seller: UserId, rows: Vec<Row>) -> Result<(Vec<ImportRow>, Tally), ApiError> {
+    let ids: Vec<ProductId> = rows.iter().filter_map(|row| row.id).collect();
+    let offers = Catalogue::offers(visit.shop.catalogue()?, &ids).await?;
+    let own = offers.into_iter().filter(|offer| offer.product.seller == seller);
+    let known: HashMap<ProductId, Offer> = own.map(|offer| (offer.product.id, offer)).collect();
+    let (mut planned, mut tally) = (vec![], Tally::default());
     for row in rows {
         let (line, title) = (row.line, row.title.clone());
-        match take(&visit, seller, row).await {
-            Ok(Done::Made) => outcome.made += 1,
-            Ok(Done::Changed) => outcome.changed += 1,
-            Ok(Done::Same) => outcome.same += 1,
-            Err(what) if outcome.wrong.len() < SHOWN => outcome.wrong.push(WrongRow { line, title, what }),
-            Err(_) => outcome.more_wrong += 1,
+        match step(row, &known) {
+            Ok(Some(change)) => planned.push(ImportRow { line, title, change }),
+            Ok(None) => tally.same += 1,
+            Err(wrong) => {
+                let what = wrong.iter().map(|(field, what)| format!("{field}: {what}")).collect();
+                tally.leave_out(LeftOut { line, title, what });
+            }
         }
     }
-    answer(visit, StatusCode::OK, Form::default(), Some(outcome))
+    Ok((planned, tally))
 }
 
-/// Makes or changes one product.
-async fn take(visit: &Visit, seller: UserId, row: Row) -> Result<Done, Vec<String>> {
-    let fields =
-        row.fields.map_err(|wrong| wrong.iter().map(|(field, what)| format!("{field}: {what}")).collect::<Vec<_>>())?;
-    let told = |error: ApiError| vec![error.to_string()];
-    let catalogue = visit.shop.catalogue().map_err(told)?;
-    let Some(id) = row.id else {
-        let Fields { title, description, price, stock, category } = fields;
-        let new = NewProduct { seller, title, description, price, stock, category, files: vec![] };
-        catalogue.create(new).await.map_err(|error| told(error.into()))?;
-        return Ok(Done::Made);
+/// What a row is to do, if anything.
+fn step(row: Row, known: &HashMap<ProductId, Offer>) -> Result<Option<RowChange>, Wrong> {
+    let fields = row.fields?;
+    let Some(product) = row.id else {
+        let NewFields { title, description, price, stock, category, max_per_order } = fields.into_new()?;
+        let new = NewRow { title, description, price, stock, category, max_per_order };
+        return Ok(Some(RowChange::Make(Box::new(new))));
     };
-    let known = catalogue.get(id).await.map_err(|error| told(error.into()))?;
-    let known = known.filter(|known| known.product.seller == seller);
-    let known = known.ok_or_else(|| vec!["id: there is no product of yours with this id".to_owned()])?;
-    if is_same(&known, &fields) {
-        return Ok(Done::Same);
+    let missing = || vec![("id", "there is no product of yours with this id".to_owned())];
+    let offer = known.get(&product).ok_or_else(missing)?;
+    // A stock that the file has as it was exported was not changed in it, whatever was sold since.
+    let unchanged = |stock: &u32| {
+        let stock = i64::from(*stock);
+        row.stock_seen == Some(stock) || offer.available == stock
+    };
+    let stock = fields.stock.filter(|stock| !unchanged(stock));
+    let patch = patch(fields, offer.product.price.currency())?.without_what_is_so(&offer.product);
+    if patch.is_empty() && stock.is_none() {
+        return Ok(None);
     }
-    // A stock that is as the file has it stays, whatever was sold meanwhile.
-    let stock_stays = i64::from(fields.stock) == known.stock();
-    let (patch, stock) = patch(fields);
-    let stock = (!stock_stays).then_some(stock);
-    catalogue.patch(id, Editor::Seller(seller), patch, stock).await.map_err(|error| told(error.into()))?;
-    Ok(Done::Changed)
-}
-
-fn is_same(known: &Snapshot, fields: &Fields) -> bool {
-    let product = &known.product;
-    let text = |stored: &str| stored.replace("\r\n", "\n").trim().to_owned();
-    text(&product.title) == fields.title
-        && text(&product.description) == fields.description
-        && product.category.trim() == fields.category
-        && product.price == fields.price
-        && known.stock().max(0) == i64::from(fields.stock)
+    Ok(Some(RowChange::Change(Box::new(ChangedRow { product, patch, stock, stock_seen: row.stock_seen }))))
 }

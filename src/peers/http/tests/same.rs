@@ -64,6 +64,7 @@ where
         format!("{:?}", service.level(nothing).await),
         format!("{:?}", service.levels(&[product]).await),
         format!("{:?}", service.set_available(vec![(product, 7), (nothing, 0)]).await),
+        format!("{:?}", service.set_available_if(product, -3, 7).await),
         format!("{:?}", service.reserve(order, lines.clone()).await),
         format!("{:?}", service.commit(order, Some(u64::MAX >> 1)).await),
         format!("{:?}", service.commit(order, None).await),
@@ -114,17 +115,20 @@ async fn a_failure_is_the_same_failure_on_either_side() {
         StockError::Released,
         StockError::NoReservation,
         StockError::NoSuchProduct,
+        StockError::Moved { available: -4 },
     ];
     for rule in rules {
         far.fail(Some(rule.clone().into()));
         assert_eq!(peer.reserve(order, vec![]).await, Err(InventoryError::Rule(rule.clone())));
         assert_eq!(peer.commit(order, None).await, Err(InventoryError::Rule(rule.clone())));
+        assert_eq!(peer.set_available_if(product, 1, 2).await, Err(InventoryError::Rule(rule.clone())));
         assert_eq!(peer.retake(order, vec![], None).await, Err(InventoryError::Rule(rule)));
     }
     far.fail(None);
     let cart_rules = [
         CartError::NotInCart.into(),
         CartError::InsufficientStock { available: -3 }.into(),
+        CartError::MaxPerOrder { max: 3 }.into(),
         CartError::QuantityTooLarge.into(),
         CartError::TooManyLines.into(),
         CartChangeError::NoSuchProduct,

@@ -109,6 +109,7 @@ fn product(id: ProductId) -> Product {
         category: "light".into(),
         seller: UserId::from_bytes([7; 12]),
         images: vec![Image { id: ImageId::from_bytes([3; 12]), url: "/media/a".into(), thumbnail: "/media/b".into() }],
+        max_per_order: None,
         created_at: at(1),
         updated_at: at(123_456_789),
         version: u64::MAX >> 1,
@@ -228,6 +229,16 @@ impl Inventory for Service {
     async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError> {
         self.plain(format!("set_available {levels:?}"))?;
         Ok(levels.iter().map(|(product, _)| level(*product)).collect())
+    }
+
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, InventoryError> {
+        self.called(format!("set_available_if {product} {seen} {available}"))?;
+        Ok(level(product))
     }
 
     async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError> {

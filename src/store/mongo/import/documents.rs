@@ -4,8 +4,8 @@ use bson::{Bson, Document, doc};
 use mongodb::Collection;
 
 use super::super::{
-    accounts, carts, codec, conversations, dashboard::apply, engine::Collections, mailbox, orders, outbox, payments,
-    pictures, products, shared, stock, webhooks,
+    accounts, carts, codec, conversations, dashboard::apply, engine::Collections, imports, mailbox, orders, outbox,
+    payments, pictures, products, shared, stock, webhooks,
 };
 use crate::{
     domain::event::{Envelope, Event},
@@ -74,6 +74,13 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
         Record::TokensSpent(user, day, tokens) => {
             (&all.tokens_spent, conversations::spent_document(user, day, tokens)?)
         }
+        Record::Import(import) => {
+            (&all.imports, versioned(codec::oid(import.id.bytes()).into(), import.version, imports::fields(&import)?)?)
+        }
+        Record::ImportRows(id, run, rows) => (
+            &all.import_rows,
+            named(codec::oid(id.bytes()), doc! { "rows": imports::rows_text(&rows)?, "run": i64::from(run) }),
+        ),
         Record::DashboardOrder(row) => {
             let mut fields = apply::order(&row)?;
             fields.insert("version", codec::long(row.version)?);
@@ -122,6 +129,7 @@ pub(super) fn carrier<'a>(all: &'a Collections, envelope: &Envelope) -> &'a Coll
     match &envelope.event {
         Event::UserCreated(_) => &all.users,
         Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => &all.products,
+        Event::ProductImportFinished { .. } => &all.imports,
         Event::StockChanged(_) => &all.stock,
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)

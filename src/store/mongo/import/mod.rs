@@ -131,6 +131,8 @@ impl Import {
             Kind::Mails => (&all.mails, doc! {}),
             Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
             Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
+            Kind::Imports => (&all.imports, doc! {}),
+            Kind::ImportRows => (&all.import_rows, doc! {}),
             Kind::Conversations => (&all.conversations, doc! {}),
             Kind::TokensSpent => (&all.tokens_spent, doc! {}),
             Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),

@@ -218,7 +218,7 @@ impl Drive {
                 Outcome::Short(available) => {
                     short.push(Shortage { product: line.product, requested: line.quantity, available });
                 }
-                Outcome::NoProduct => missing = true,
+                Outcome::NoProduct | Outcome::Moved(_) => missing = true,
             }
         }
         if missing || !short.is_empty() {

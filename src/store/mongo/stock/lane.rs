@@ -38,6 +38,8 @@ const CARRIED: usize = 64;
 pub(super) enum Act {
     /// Sets what is available.
     Set(u32),
+    /// Sets what is available, if that is what was seen.
+    SetIf { seen: i64, available: u32 },
     /// Holds that many units, once.
     Hold(HoldKey, u32),
     /// Gives held units back, if they are held.
@@ -57,6 +59,8 @@ pub(super) enum Outcome {
     Was(StockLevel),
     /// Not enough; so many are available.
     Short(i64),
+    /// It is not what was seen; so many are available.
+    Moved(i64),
     /// No stock is kept of it.
     NoProduct,
 }
@@ -64,7 +68,7 @@ pub(super) enum Outcome {
 impl Act {
     const fn key(self) -> Option<HoldKey> {
         match self {
-            Self::Set(_) => None,
+            Self::Set(_) | Self::SetIf { .. } => None,
             Self::Hold(key, _) | Self::Release(key) | Self::Sell(key) | Self::Restock(key) => Some(key),
         }
     }
@@ -78,6 +82,10 @@ impl Level {
         let held = share.filter(|share| share.stage == Stage::Held);
         let (after, next) = match act {
             Act::Set(available) => (self.level.set_available(available), None),
+            Act::SetIf { seen, available } => match self.level.set_available_if(seen, available) {
+                Ok(after) => (after, None),
+                Err(_) => return Outcome::Moved(self.level.available()),
+            },
             _ if !self.exists => return Outcome::NoProduct,
             Act::Hold(key, quantity) if share.is_none() => match self.level.reserve(quantity) {
                 Some(after) => (after, Some((key, Share { stage: Stage::Held, quantity }))),
@@ -249,7 +257,7 @@ mod tests {
         /// the sums hold.
         #[test]
         fn reserved_and_sold_are_the_sums_of_the_shares(
-            acts in proptest::collection::vec((0..6_u8, 0..6_usize, 1..9_u32), 1..200),
+            acts in proptest::collection::vec((0..7_u8, 0..6_usize, 1..9_u32), 1..200),
         ) {
             let orders: Vec<OrderId> = (0..6).map(|_| OrderId::generate()).collect();
             let (mut level, mut moved) = (Level::empty(ProductId::generate()), BTreeMap::new());
@@ -263,6 +271,7 @@ mod tests {
                     2 => Act::Release(key),
                     3 => Act::Sell(key),
                     4 => Act::Restock(key),
+                    5 => Act::SetIf { seen: i64::from(quantity), available: 7 },
                     _ => {
                         moved.extend(std::mem::take(&mut level.shares));
                         continue;
@@ -273,8 +282,14 @@ mod tests {
                 if !matches!(outcome, Outcome::Done(_)) {
                     prop_assert_eq!(&level, &before);
                 }
-                if let Act::Set(available) = act {
-                    received += i64::from(available) - before.level.available();
+                match act {
+                    Act::Set(available) => received += i64::from(available) - before.level.available(),
+                    Act::SetIf { seen, available } => {
+                        prop_assert_eq!(matches!(outcome, Outcome::Done(_)), before.level.available() == seen);
+                        received += level.level.available() - before.level.available();
+                        prop_assert!(seen != before.level.available() || level.level.available() == i64::from(available));
+                    }
+                    _ => {}
                 }
                 let mut all = moved.clone();
                 all.extend(level.shares.clone());

@@ -30,7 +30,7 @@ use crate::{
     domain::{
         Timestamp,
         ids::{OrderId, ProductId},
-        inventory::{StockLevel, StockLine, added_up},
+        inventory::{StockError, StockLevel, StockLine, added_up},
     },
     store::{
         StockStore, StoreError,
@@ -80,7 +80,7 @@ impl StockStore for Engine {
                     for outcome in futures_util::future::join_all(acts).await {
                         match outcome? {
                             Outcome::Done(level) | Outcome::Was(level) => changed.push(level),
-                            Outcome::Short(_) | Outcome::NoProduct => {}
+                            Outcome::Short(_) | Outcome::Moved(_) | Outcome::NoProduct => {}
                         }
                     }
                 }
@@ -89,6 +89,24 @@ impl StockStore for Engine {
             .await?;
         self.stock_moved(!changed.is_empty());
         Ok(changed)
+    }
+
+    async fn set_available_if(
+        &self,
+        product: ProductId,
+        seen: i64,
+        available: u32,
+    ) -> Result<StockLevel, StockStoreError> {
+        let drive = self.drive();
+        let set = self.run(async move { drive.act(product, Act::SetIf { seen, available }).await }).await?;
+        match set {
+            Outcome::Done(level) | Outcome::Was(level) => {
+                self.stock_moved(true);
+                Ok(level)
+            }
+            Outcome::Moved(available) | Outcome::Short(available) => Err(StockError::Moved { available }.into()),
+            Outcome::NoProduct => Err(StockError::NoSuchProduct.into()),
+        }
     }
 
     async fn reserve(

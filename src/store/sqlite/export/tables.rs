@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row};
 
 use super::super::{
-    StoreError, accounts, carts, codec, conversations, dashboard, inventory, mailbox, orders, outbox, payments,
-    pictures, products, webhooks,
+    StoreError, accounts, carts, codec, conversations, dashboard, imports, inventory, mailbox, orders, outbox,
+    payments, pictures, products, webhooks,
 };
 use crate::{
     domain::ids::{EventId, UserId},
@@ -38,7 +38,7 @@ const fn table(
 }
 
 /// Every kind that is in the file.
-pub(super) const TABLES: [Table; 24] = [
+pub(super) const TABLES: [Table; 26] = [
     table(Kind::Users, "version, doc", "users", "id", |_, row| Ok(Record::User(Box::new(accounts::user(row)?)))),
     table(Kind::DeadTokens, "jti, expires_at", "dead_tokens WHERE expires_at > ?1", "jti", |_, row| {
         Ok(Record::DeadToken(row.get(0)?, codec::time(row.get(1)?)?))
@@ -54,6 +54,12 @@ pub(super) const TABLES: [Table; 24] = [
     }),
     table(Kind::HostedPictures, pictures::COLUMNS_AND_ANNOUNCED, "pictures", "image", |_, row| {
         Ok(Record::HostedPicture(Box::new(pictures::read_record(row)?), row.get(pictures::ANNOUNCED)?))
+    }),
+    table(Kind::Imports, "version, doc", "imports", "id", |_, row| Ok(Record::Import(Box::new(imports::import(row)?)))),
+    table(Kind::ImportRows, "import, rows", "import_rows", "import", |connection, row| {
+        let id = codec::id(row, 0)?;
+        let run = imports::find(connection, id)?.map_or(1, |import| import.run);
+        Ok(Record::ImportRows(id, run, codec::document(row, 1)?))
     }),
     table(Kind::Stock, inventory::LEVEL, "stock", "product", |_, row| Ok(Record::Stock(inventory::read_level(row)?))),
     table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {

@@ -63,6 +63,9 @@ pub(super) fn product(offer: &Offer, description: usize) -> Json {
         "stock": offer.available.max(0),
         "untrusted": { "title": tame(&product.title, 200), "category": tame(&product.category, 100) },
     });
+    if let Some(max) = product.max_per_order {
+        told["maxPerOrder"] = json!(max);
+    }
     if description > 0 {
         told["untrusted"]["description"] = json!(tame(&product.description, description));
     }

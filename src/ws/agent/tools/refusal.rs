@@ -69,6 +69,9 @@ impl From<CartChangeError> for ToolRefusal {
             CartChangeError::Rule(CartError::InsufficientStock { available }) => {
                 Self::new("tool.insufficient_stock", format!("Only {available} of this product can be bought now."))
             }
+            CartChangeError::Rule(CartError::MaxPerOrder { max }) => {
+                Self::new("tool.max_per_order", format!("At most {max} of this product can be in one order."))
+            }
             CartChangeError::Rule(CartError::QuantityTooLarge) => {
                 Self::new("tool.cart_full", "A cart has at most 999 of one product.")
             }

@@ -86,6 +86,118 @@ async fn a_seller_offers_changes_and_takes_down_a_product_with_pictures() {
 }
 
 #[actix_web::test]
+async fn a_form_writes_only_what_was_changed_in_it() {
+    let app = TestApp::spawn().await;
+    let browser = seller(&app, "mira").await;
+    let new = browser.open("/seller/products/new").await;
+    let made = browser.upload(&new, "/seller/products/new", &LAMP, &[]).await;
+    let (page, product) = (made.path.clone(), made.path.rsplit('/').next().unwrap().to_owned());
+    let form = browser.open(&page).await;
+    // Another tab: the price is changed there, and the form knows nothing of it.
+    let other = browser.open(&page).await;
+    let asha = app.user("asha").await;
+    let order = app.order(&asha, &product, 3).await;
+    app.pay(&asha, &order).await;
+    let api = format!("/api/products/{product}");
+    let with = |name: &str, text: &'static str| -> Vec<(&'static str, &'static str)> {
+        LAMP.into_iter().map(|(field, old)| if field == name { (field, text) } else { (field, old) }).collect()
+    };
+    browser.upload(&other, &page, &with("price", "99"), &[]).await.has("is saved");
+    browser.upload(&form, &page, &with("description", "Warmer"), &[]).await.has("is saved");
+    let now = app.get(&api).send().await.expect(200);
+    assert_eq!((&now["description"], &now["stock"]), (&"Warmer".into(), &4.into()));
+    assert_eq!(now["price"]["amount"], 99);
+
+    // A stock that is typed counts only while the one that was seen is the one of now.
+    let mut typed = with("stock", "12");
+    typed.retain(|(name, _)| *name != "title");
+    typed.push(("title", "Floor lamp"));
+    let moved = browser.upload(&form, &page, &typed, &[("images", "a.png", picture(9))]).await;
+    assert_eq!(moved.status, 409);
+    moved.has("Stock is 4 now; it was 7 when").has("value=\"12\"").has("value=\"Floor lamp\"");
+    let unchanged = app.get(&api).send().await.expect(200);
+    assert_eq!((&unchanged["stock"], &unchanged["images"]), (&4.into(), &serde_json::json!([])));
+    assert!(unchanged["title"].as_str().unwrap().starts_with("Lamp"));
+    browser.upload(&moved, &page, &typed, &[]).await.has("Floor lamp is saved");
+    assert_eq!(app.get(&api).send().await.expect(200)["stock"], 12);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_picture_that_is_too_large_loses_nothing_that_was_typed() {
+    let app = TestApp::spawn().await;
+    let browser = seller(&app, "mira").await;
+    let action = "/seller/products/new";
+    let large = || [("images", "huge.png", vec![7; 5 * 1024 * 1024 + 1]), ("images", "ok.png", picture(1))];
+    let form = browser.open(action).await;
+    let refused = browser.upload(&form, action, &LAMP, &large()).await;
+    assert_eq!(refused.status, 413);
+    refused
+        .has("“huge.png” is larger than 5 MiB")
+        .has("id=\"e-images\"")
+        .has("value=\"1234.50\"")
+        .has("Warm &#38; bright");
+    browser.open("/seller/products").await.has("You offer nothing yet");
+    let made = browser.upload(&refused, action, &LAMP, &[]).await;
+    let page = made.path.clone();
+    let typed: Vec<_> =
+        LAMP.into_iter().map(|(name, text)| if name == "title" { (name, "Torch") } else { (name, text) }).collect();
+    let refused = browser.upload(&made, &page, &typed, &large()).await;
+    assert_eq!(refused.status, 413);
+    refused.has("“huge.png” is larger than 5 MiB").has("value=\"Torch\"");
+    let nine: Vec<_> = (0..9).map(|n| ("images", "a.png", picture(n))).collect();
+    browser.upload(&made, &page, &typed, &nine).await.has("value=\"Torch\"").has("id=\"e-images\"");
+    let import = browser.open("/seller/products/import").await;
+    let file = [("file", "all.csv", vec![b'x'; 6 * 1024 * 1024])];
+    let refused = browser.upload(&import, "/seller/products/import", &[], &file).await;
+    assert_eq!(refused.status, 413);
+    refused.has("“all.csv” is larger than 5 MiB");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_price_is_taken_as_the_shop_prints_it() {
+    let app = TestApp::spawn().await;
+    let browser = seller(&app, "mira").await;
+    let form = browser.open("/seller/products/new").await;
+    let with = |price: &'static str| -> Vec<(&'static str, &'static str)> {
+        LAMP.into_iter().map(|(name, text)| if name == "price" { (name, price) } else { (name, text) }).collect()
+    };
+    for (price, shown) in [("1,299", "1299"), ("₹1,299.00", "1299"), ("1,29,999", "129999"), ("99.5", "99.50")] {
+        let made = browser.upload(&form, "/seller/products/new", &with(price), &[]).await;
+        made.has("is on offer now").has(&format!("name=\"price\" type=\"text\" value=\"{shown}\""));
+    }
+    for price in ["1,29", "1.299", "1.299,00", "$1,299"] {
+        let refused = browser.upload(&form, "/seller/products/new", &with(price), &[]).await;
+        assert_eq!(refused.status, 400, "{price}");
+        refused.has("id=\"e-price\"").has(&format!("value=\"{price}\""));
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_order_has_at_most_what_its_seller_allows_on_the_pages_too() {
+    let app = TestApp::spawn().await;
+    let seller = seller(&app, "mira").await;
+    let form = seller.open("/seller/products/new").await;
+    let fields: Vec<_> = LAMP.into_iter().chain([("maxPerOrder", "2")]).collect();
+    let made = seller.upload(&form, "/seller/products/new", &fields, &[]).await;
+    made.has("name=\"maxPerOrder\" type=\"text\" inputmode=\"numeric\" value=\"2\"");
+    let product = made.path.rsplit('/').next().unwrap().to_owned();
+    let guest = Browser::new(&app);
+    guest.open(&format!("/products/{product}")).await.has("At most 2 in one order").has("max=\"2\"");
+    guest.put(&product, "3").await.has("At most 2 of this product can be in one order");
+    let cart = guest.put(&product, "2").await;
+    guest.put(&product, "1").await.has("At most 2 of this product can be in one order");
+    // What the page had is no wish to set it again.
+    let line = format!("/cart/items/{product}");
+    guest.submit(&cart, &line, &[("quantity", "1"), ("set", "1")]).await;
+    let same = guest.submit(&cart, &line, &[("quantity", "2"), ("set", "1")]).await;
+    assert_eq!(same.badge(), 1);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn only_sellers_get_a_sellers_pages() {
     let app = TestApp::spawn().await;
     let guest = Browser::new(&app);
@@ -173,6 +285,10 @@ async fn products_go_out_to_a_file_and_come_back_row_by_row() {
     for (bytes, told) in [
         (b"name,cost\nx,1\n".to_vec(), "The file has no column title"),
         (b"title,price\n".to_vec(), "The file has no rows"),
+        (b"title,price,stock,category\nGood,1,1,Home\nLamp,1,299,5,Home\n".to_vec(), "line 3 has 5 cells"),
+        (b"title,price,stock\nGood,1,1\nLamp,1\n".to_vec(), "line 3 has 2 cells"),
+        (b"title,price\nGood,1\n\"Lamp,1\nChair,2\n".to_vec(), "line 3: a quote is opened and never closed"),
+        (b"PK\x03\x04".to_vec(), "workbook"),
         (b"title,price\n\xff\xfe,1\n".to_vec(), "line 2 cannot be read"),
         (picture(1), "The file"),
     ] {
@@ -182,5 +298,111 @@ async fn products_go_out_to_a_file_and_come_back_row_by_row() {
     }
     let form = browser.open(path).await;
     browser.upload(&form, path, &[], &[]).await.has("Choose a CSV file.");
+    app.shutdown().await;
+}
+
+/// A shop with a seller who is logged in, and how a file is sent.
+async fn importer(app: &TestApp) -> Browser {
+    seller(app, "mira").await
+}
+
+async fn import(browser: &Browser, file: impl Into<Vec<u8>>) -> super::Doc {
+    let path = "/seller/products/import";
+    let form = browser.open(path).await;
+    browser.upload(&form, path, &[], &[("file", "products.csv", file.into())]).await
+}
+
+/// The seller's products by their titles.
+async fn offered(app: &TestApp) -> Vec<serde_json::Value> {
+    let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
+    let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
+    let list = app.get("/api/products/seller?limit=100").token(token.as_str().unwrap()).send().await.expect(200);
+    list.as_array().unwrap().clone()
+}
+
+#[actix_web::test]
+async fn a_file_changes_what_it_has_and_nothing_else() {
+    let app = TestApp::spawn().await;
+    let browser = importer(&app).await;
+    let file = "title,description,price,currency,stock,category,maxPerOrder\nLamp,Warm,\"1,29,999\",USD,10,Light,3\n";
+    import(&browser, file).await.has("<b>1</b> new");
+    let made = offered(&app).await;
+    let product = made[0]["_id"].as_str().unwrap().to_owned();
+    assert_eq!((&made[0]["price"]["amount"], &made[0]["maxPerOrder"]), (&129_999.into(), &3.into()));
+    let api = format!("/api/products/{product}");
+    let now = async || app.get(&api).send().await.expect(200);
+    import(&browser, format!("id,title,price\n{product},Torch,5\n")).await.has("<b>1</b> changed");
+    let changed = now().await;
+    assert_eq!((&changed["title"], &changed["description"]), (&"Torch".into(), &"Warm".into()));
+    assert_eq!(changed["price"], serde_json::json!({"amount": 5, "currency": "USD"}));
+    assert_eq!((&changed["stock"], &changed["category"]), (&10.into(), &"Light".into()));
+    assert_eq!(changed["maxPerOrder"], 3);
+    // Nothing but an id and what is to be changed.
+    import(&browser, format!("stock;id\n4;{product}\n")).await.has("<b>1</b> changed");
+    assert_eq!(now().await["stock"], 4);
+    import(&browser, format!("id,price\n{product},\"1,29\"\n")).await.has("can be read in more than one way");
+    import(&browser, "id,stock\n,4\n").await.has("title: say what it is called").has("price: enter a price");
+    assert_eq!(now().await["price"]["amount"], 5);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_export_that_comes_back_while_things_are_sold_brings_no_stock_back() {
+    let app = TestApp::spawn().await;
+    let browser = importer(&app).await;
+    import(&browser, "title,price,stock\nLamp,10,10\nChair,20,10\n").await.has("<b>2</b> new");
+    let exported = browser.get("/seller/products.csv").await.body;
+    let exported = exported.trim_start_matches('\u{feff}').to_owned();
+    let products = offered(&app).await;
+    let asha = app.user("asha").await;
+    for product in &products {
+        let order = app.order(&asha, product["_id"].as_str().unwrap(), 3).await;
+        app.pay(&asha, &order).await;
+    }
+    import(&browser, exported.clone()).await.has("<b>0</b> new, <b>0</b> changed, <b>2</b> as before");
+    import(&browser, exported.replace("Lamp,", "Floor lamp,")).await.has("<b>1</b> changed, <b>1</b> as before");
+    // A stock that was changed in the file counts only from what it was then.
+    let told = import(&browser, exported.replace("Chair,,20,INR,10", "Chair,,20,INR,15")).await;
+    told.has("stock: is 7 now and was 10");
+    for product in &products {
+        let path = format!("/api/products/{}", product["_id"].as_str().unwrap());
+        assert_eq!(app.get(&path).send().await.expect(200)["stock"], 7);
+    }
+    let fresh = browser.get("/seller/products.csv").await.body;
+    import(&browser, fresh.replace("Chair,,20,INR,7", "Chair,,20,INR,15")).await.has("<b>1</b> changed");
+    assert!(offered(&app).await.iter().any(|product| product["stock"] == 15));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn the_same_file_makes_its_products_once_and_is_told_in_one_mail() {
+    let app = TestApp::spawn().await;
+    let browser = importer(&app).await;
+    let file: String = (0..30).map(|n| format!("Lamp {n},{},2\n", n + 1)).collect();
+    let file = format!("title,price,stock\n{file}");
+    let both = futures_util::join!(import(&browser, file.clone()), import(&browser, file.clone()));
+    for sent in [both.0, both.1] {
+        assert_eq!(sent.status, 200);
+    }
+    assert_eq!(offered(&app).await.len(), 30);
+    let first = offered(&app).await[0]["title"].clone();
+    assert_eq!(first, "Lamp 29", "in the order of their rows");
+    import(&browser, file.clone()).await.has("<b>0</b> new, <b>0</b> changed, <b>30</b> as before");
+    assert_eq!(offered(&app).await.len(), 30);
+    browser.open("/seller/products/import").await.has("Your last imports").has("products.csv");
+    app.settle().await;
+    let mails = app.get("/dev/mailbox").header("accept", "application/json").send().await.expect(200);
+    let subjects: Vec<String> = mails
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|mail| mail["to"] == "mira@example.com")
+        .map(|mail| mail["subject"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(!subjects.iter().any(|subject| subject.starts_with("New product")), "{subjects:?}");
+    let finished = subjects.iter().filter(|subject| subject.starts_with("Import finished")).count();
+    // The two that were sent at once may be one import or two, one after the other.
+    assert!((2..=3).contains(&finished), "{subjects:?}");
+    assert_eq!(subjects.iter().filter(|subject| subject.starts_with("Import finished: 30 new")).count(), 1);
     app.shutdown().await;
 }

@@ -1,0 +1,412 @@
+//! `ProductImport`: works imports of products off, row by row.
+//!
+//! An import is stored with its rows before anything of it is done. Whoever works on it keeps it by
+//! putting its due time off; when nobody does so any more, because the process died, another one or
+//! the next start goes on where it was. A row may then be worked on twice, which is the same as once:
+//! what it makes has an id of its own, and a stock is set from the number that was noted before.
+//!
+//! **Invariant:** an import that was taken is carried to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use jiff::SignedDuration;
+use tokio::sync::Notify;
+
+use super::{
+    CatalogueFailure,
+    actor::{Change, Editor, NewProduct, Shelf, StockChange},
+};
+use crate::{
+    actors::{runtime::happened, send_loop::SendLoop},
+    crash,
+    domain::{
+        Timestamp,
+        event::Event,
+        ids::{ImportId, UserId},
+        import::{ChangedRow, Import, ImportRow, LeftOut, NewRow, RowChange, StockNote, StockStep, Tally},
+        inventory::StockError,
+    },
+    integrations::redis::{Wake, topic},
+    peers::PeerError,
+    store::{ImportStore, StoreError},
+};
+
+/// How many imports are worked on at once.
+const AT_ONCE: u32 = 4;
+/// How long an import is kept by whoever works on it, without a sign of life.
+const LEASE: SignedDuration = SignedDuration::from_secs(6);
+/// After how many rows it is written how far an import is, and after how long at the latest.
+const WRITE_AFTER: u64 = 20;
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// How often an import that cannot go on is tried again, and the pauses in between.
+const ATTEMPTS_MAX: u32 = 25;
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+/// How often a stock is read again that others keep changing.
+const STOCK_TRIES: u32 = 8;
+/// How often it is looked whether an import is finished, for who waits for it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often a file that another node takes at the same moment is looked at again.
+const TAKE_TRIES: u32 = 16;
+
+/// A file that was read.
+#[derive(Debug, Clone)]
+pub struct NewImport {
+    /// Whose products.
+    pub seller: UserId,
+    /// The file's digest.
+    pub digest: Vec<u8>,
+    /// The file's name.
+    pub name: String,
+    /// The rows to be worked on.
+    pub rows: Vec<ImportRow>,
+    /// What is known of the others: nothing to do, or something wrong with them.
+    pub tally: Tally,
+}
+
+/// What outlives the actor.
+pub(super) struct Importing {
+    shelf: Arc<Shelf>,
+    store: Arc<dyn ImportStore>,
+    working: SendLoop,
+    /// Whether other nodes work on imports too.
+    shared: bool,
+    /// An import was finished.
+    finished: Notify,
+}
+
+/// Why an import does not go on here.
+enum Stop {
+    /// Another node has it.
+    Overtaken,
+    /// Something is away.
+    Later(CatalogueFailure),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Overtaken,
+            error => Self::Later(error.into()),
+        }
+    }
+}
+
+/// What became of a row.
+enum Done {
+    Made,
+    Changed,
+    Same,
+    LeftOut(String),
+}
+
+impl Importing {
+    pub(super) fn new(shelf: Arc<Shelf>, store: Arc<dyn ImportStore>, wake: &Wake, shared: bool) -> Self {
+        let working = SendLoop::new("imports", AT_ONCE, wake, topic::IMPORTS);
+        Self { shelf, store, working, shared, finished: Notify::new() }
+    }
+
+    /// Begins no more imports, and waits for those under way; the rest is done after the next start.
+    pub(super) async fn finish(&self, within: Duration) {
+        self.working.finish(within).await;
+    }
+
+    /// Takes a file: its import begins, or goes on if it has begun already.
+    pub(super) async fn take(&self, new: &NewImport) -> Result<Import, StoreError> {
+        let id = Import::id_of(new.seller, &new.digest);
+        for _ in 0..TAKE_TRIES {
+            let known = self.store.get(id).await?;
+            if let Some(running) = known.as_ref().filter(|known| known.finished_at.is_none()) {
+                return Ok(running.clone());
+            }
+            let now = Timestamp::now();
+            let mut import = Import {
+                id,
+                seller: new.seller,
+                digest: hex::encode(&new.digest),
+                name: new.name.clone(),
+                created_at: known.as_ref().map_or(now, |known| known.created_at),
+                started_at: now,
+                run: known.as_ref().map_or(1, |known| known.run.saturating_add(1)),
+                rows: u64::try_from(new.rows.len()).unwrap_or(u64::MAX),
+                done: 0,
+                note: None,
+                attempts: 0,
+                tally: new.tally.clone(),
+                finished_at: None,
+                due_at: now,
+                version: known.map_or(0, |known| known.version),
+            };
+            match self.store.save(&import, Some(&new.rows), &[]).await {
+                Ok(version) => {
+                    import.version = version;
+                    self.working.wake();
+                    return Ok(import);
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// The import as it is once it is finished, or as it is when the time is over.
+    pub(super) async fn wait(&self, id: ImportId, within: Duration) -> Result<Option<Import>, StoreError> {
+        let until = tokio::time::Instant::now() + within;
+        loop {
+            let finished = self.finished.notified();
+            let known = self.store.get(id).await?;
+            let is_over = known.as_ref().is_none_or(|known| known.finished_at.is_some());
+            if is_over || tokio::time::Instant::now() >= until {
+                return Ok(known);
+            }
+            let _either = tokio::time::timeout(LOOK_EVERY, finished).await;
+        }
+    }
+
+    /// A seller's imports, the last taken first.
+    pub(super) async fn of_seller(&self, seller: UserId, limit: u32) -> Result<Vec<Import>, StoreError> {
+        self.store.of_seller(seller, limit).await
+    }
+
+    async fn run(&self) {
+        // Where nobody else works on imports, what is not finished is this process's own: it, or this
+        // actor, died.
+        if !self.shared
+            && let Err(error) = self.take_over().await
+        {
+            tracing::warn!(%error, "imports of before are taken over when their time is over");
+        }
+        let nothing = async || {};
+        let claim = async |free| self.claim(free).await;
+        let begin = async |import| self.work(import).await;
+        self.working.run(nothing, claim, begin).await;
+    }
+
+    /// Makes every import that is not finished due now.
+    async fn take_over(&self) -> Result<(), StoreError> {
+        for import in self.store.due(Timestamp::MAX, u32::from(u16::MAX)).await? {
+            let due = Import { due_at: Timestamp::now(), ..import };
+            match self.store.save(&due, None, &[]).await {
+                Ok(_) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, limit: u32) -> Result<Vec<Import>, StoreError> {
+        let mut claimed = vec![];
+        for import in self.store.due(Timestamp::now(), limit).await? {
+            let mut kept = Import { due_at: later(LEASE), ..import };
+            match self.store.save(&kept, None, &[]).await {
+                Ok(version) => {
+                    kept.version = version;
+                    claimed.push(kept);
+                }
+                // Another node was first.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Works on an import, to its end or until something is away.
+    async fn work(&self, import: Import) {
+        let mut import = import;
+        let Err(Stop::Later(error)) = self.rows(&mut import).await else { return };
+        tracing::warn!(import.id = %import.id, %error, import.attempts, "an import waits");
+        import.attempts = import.attempts.saturating_add(1);
+        import.due_at = later(pause_after(import.attempts));
+        if let Err(error) = self.store.save(&import, None, &[]).await {
+            // It is due again when its time is over.
+            tracing::debug!(import.id = %import.id, %error, "it is not recorded that an import waits");
+        }
+    }
+
+    async fn rows(&self, import: &mut Import) -> Result<(), Stop> {
+        let rows = self.store.rows(import.id).await?;
+        let mut written = std::time::Instant::now();
+        for (at, row) in (0_u64..).zip(&rows).skip(usize::try_from(import.done).unwrap_or(usize::MAX)) {
+            if self.working.is_ending() {
+                // The next start, or another node, goes on.
+                import.due_at = Timestamp::now();
+                self.store.save(import, None, &[]).await?;
+                return Ok(());
+            }
+            let done = match self.row(import, at, row).await {
+                Ok(done) => done,
+                Err(Stop::Later(error)) if import.attempts >= ATTEMPTS_MAX => {
+                    tracing::error!(import.id = %import.id, %error, row.line, "a row of an import is given up");
+                    Done::LeftOut("the shop could not do this; send the row again".to_owned())
+                }
+                Err(stop) => return Err(stop),
+            };
+            match done {
+                Done::Made => import.tally.made += 1,
+                Done::Changed => import.tally.changed += 1,
+                Done::Same => import.tally.same += 1,
+                Done::LeftOut(what) => {
+                    import.tally.leave_out(LeftOut { line: row.line, title: row.title.clone(), what: vec![what] });
+                }
+            }
+            (import.done, import.note, import.attempts) = (at + 1, None, 0);
+            if import.done % WRITE_AFTER == 0 || written.elapsed() >= WRITE_EVERY {
+                self.keep(import).await?;
+                written = std::time::Instant::now();
+            }
+        }
+        self.end(import).await
+    }
+
+    /// Writes how far it is, and keeps it for longer.
+    async fn keep(&self, import: &mut Import) -> Result<(), Stop> {
+        import.due_at = later(LEASE);
+        import.version = crash::around("import.write", self.store.save(import, None, &[])).await?;
+        Ok(())
+    }
+
+    async fn end(&self, import: &mut Import) -> Result<(), Stop> {
+        let now = Timestamp::now();
+        let contact = match self.shelf.contact(import.seller).await {
+            Ok(contact) => Some(contact),
+            // The seller is gone, and nobody waits for the mail.
+            Err(CatalogueFailure::NotFound) => None,
+            Err(error) => return Err(Stop::Later(error)),
+        };
+        let event = contact.map(|seller| Event::ProductImportFinished {
+            import: import.id,
+            run: import.run,
+            seller,
+            made: import.tally.made,
+            changed: import.tally.changed,
+            same: import.tally.same,
+            left_out: import.tally.left_out_count(),
+        });
+        let events: Vec<_> = event.map(|event| happened(event, now)).into_iter().collect();
+        import.finished_at = Some(now);
+        let saved = crash::around("import.finish", self.store.save(import, None, &events)).await;
+        if let Err(error) = saved {
+            import.finished_at = None;
+            return Err(error.into());
+        }
+        self.finished.notify_waiters();
+        Ok(())
+    }
+
+    async fn row(&self, import: &mut Import, at: u64, row: &ImportRow) -> Result<Done, Stop> {
+        match &row.change {
+            RowChange::Make(new) => {
+                let id = import.product_of(row.line);
+                let made =
+                    crash::around("import.row", self.shelf.create_imported(id, product(import.seller, new))).await;
+                match made {
+                    // In the first run of a file nobody but this import can have made it.
+                    Ok(made) => Ok(if made || import.run == 1 { Done::Made } else { Done::Same }),
+                    Err(error) => refused(error),
+                }
+            }
+            RowChange::Change(change) => self.change(import, at, change).await,
+        }
+    }
+
+    async fn change(&self, import: &mut Import, at: u64, row: &ChangedRow) -> Result<Done, Stop> {
+        for _ in 0..STOCK_TRIES {
+            let who = Editor::Seller(import.seller);
+            let product = match self.shelf.editable(row.product, who).await {
+                Ok(product) => product,
+                Err(error) => return refused(error),
+            };
+            let level =
+                self.shelf.peers.inventory().map_err(later_peer)?.level(row.product).await.map_err(later_peer)?;
+            let noted = import.noted(at);
+            let stock = match row.stock_step(level.as_ref(), noted) {
+                StockStep::Leave => StockChange::default(),
+                StockStep::Set { to, seen } => {
+                    if row.stock_seen.is_none() && noted.is_none() {
+                        // Written before it is set, so that whoever goes on after a crash does not set it
+                        // again over what was sold since.
+                        import.note = Some(StockNote { row: at, available: seen });
+                        self.keep(import).await?;
+                    }
+                    StockChange { available: Some(to), seen: Some(seen) }
+                }
+            };
+            let patch = row.patch.clone().without_what_is_so(&product);
+            if patch.is_empty() && stock.available.is_none() {
+                // A stock that was noted and is as it should be was set by a try before.
+                return Ok(if noted.is_some() { Done::Changed } else { Done::Same });
+            }
+            let change = Change { patch, stock, files: vec![] };
+            match crash::around("import.row", self.shelf.apply(product, who, change)).await {
+                Ok(_) => return Ok(Done::Changed),
+                Err(CatalogueFailure::Stock(StockError::Moved { available })) => match (row.stock_seen, noted) {
+                    (None, None) => import.note = None,
+                    (seen, noted) => {
+                        let seen = seen.or(noted).unwrap_or(available);
+                        return Ok(Done::LeftOut(format!(
+                            "stock: is {available} now and was {seen} when it was read; the row was left out, look at the number"
+                        )));
+                    }
+                },
+                Err(error) => return refused(error),
+            }
+        }
+        Ok(Done::LeftOut("stock: others keep changing it; send the row again".to_owned()))
+    }
+}
+
+/// What a failure of a row comes to.
+fn refused(error: CatalogueFailure) -> Result<Done, Stop> {
+    match error {
+        CatalogueFailure::NotFound | CatalogueFailure::NotYours => {
+            Ok(Done::LeftOut("id: there is no product of yours with this id".to_owned()))
+        }
+        CatalogueFailure::Rule(_) | CatalogueFailure::Stock(_) | CatalogueFailure::Picture(_) => {
+            Ok(Done::LeftOut(error.to_string()))
+        }
+        CatalogueFailure::Store(_) | CatalogueFailure::Peer(_) | CatalogueFailure::Index(_) => Err(Stop::Later(error)),
+    }
+}
+
+fn later_peer(error: PeerError) -> Stop {
+    Stop::Later(error.into())
+}
+
+fn product(seller: UserId, new: &NewRow) -> NewProduct {
+    let NewRow { title, description, price, stock, category, max_per_order } = new.clone();
+    NewProduct { seller, title, description, price, stock, category, max_per_order, files: vec![] }
+}
+
+fn later(by: SignedDuration) -> Timestamp {
+    Timestamp::now().saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// How long an import waits that could not go on so often.
+fn pause_after(attempts: u32) -> SignedDuration {
+    let factor = 2_i32.saturating_pow(attempts.saturating_sub(1).min(20));
+    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
+}
+
+/// Works off the imports, for as long as it lives.
+pub struct ProductImport {
+    importing: Arc<Importing>,
+}
+
+impl ProductImport {
+    pub(super) const fn new(importing: Arc<Importing>) -> Self {
+        Self { importing }
+    }
+}
+
+impl Actor for ProductImport {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let importing = Arc::clone(&self.importing);
+        // The loop never ends by itself; if it did, a fresh actor goes on.
+        ctx.spawn(async move { importing.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
