@@ -34,6 +34,7 @@ fn product(seller: UserId, number: usize) -> Product {
         category: "home".into(),
         seller,
         images: vec![],
+        max_per_order: None,
         created_at: Timestamp::now(),
         updated_at: Timestamp::now(),
         version: 0,
