@@ -93,6 +93,8 @@ pub struct Listed {
     pub products: Vec<Arc<Snapshot>>,
     /// How many match.
     pub total: u64,
+    /// Words of the search that no product has, which were passed over.
+    pub unknown: Arc<[String]>,
 }
 
 /// The product service.
@@ -260,7 +262,7 @@ impl Catalogue {
             }
         };
         let products = self.shelf.load_many(&hits.ids).await?;
-        Ok(Listed { products, total: hits.total })
+        Ok(Listed { products, total: hits.total, unknown: hits.unknown })
     }
 
     /// A seller's products, newest first.
@@ -270,7 +272,7 @@ impl Catalogue {
     pub async fn of_seller(&self, seller: UserId, skip: u64, limit: u32) -> Result<Listed, CatalogueFailure> {
         let page = self.shelf.store.of_seller(seller, skip, limit).await?;
         let ids: Vec<ProductId> = page.rows.iter().map(|product| product.id).collect();
-        Ok(Listed { products: self.shelf.load_many(&ids).await?, total: page.total })
+        Ok(Listed { products: self.shelf.load_many(&ids).await?, total: page.total, unknown: Arc::default() })
     }
 
     /// Offers a new product.

@@ -61,6 +61,8 @@ struct HomePage {
     plain: bool,
     filtered: bool,
     total: String,
+    /// Words that no product has, in quotation marks.
+    unknown: String,
     q: String,
     category: String,
     minprice: String,
@@ -226,6 +228,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         plain,
         filtered: wanted.filtered(),
         total: format::count(listed.total),
+        unknown: listed.unknown.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(", "),
         sorts: wanted.sorts(),
         categories: std::iter::once(everything).chain(chips).collect(),
         products: listed.products.iter().map(|snapshot| Card::from(&**snapshot)).collect(),

@@ -94,6 +94,7 @@ impl SearchIndex {
         let weigh = |(_, plan): &(u64, Plan), hits: &Hits| {
             let text: usize = plan.words.iter().flatten().map(|word| word.len() + size_of::<String>()).sum();
             let bytes = CACHE_ENTRY_BYTES + text + plan.category.as_ref().map_or(0, String::len) + hits.ids.len() * 12;
+            let bytes = bytes + hits.unknown.iter().map(String::len).sum::<usize>();
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Ok(Self {

@@ -35,7 +35,7 @@ pub enum Sort {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ListQuery {
-    /// Words that must all be there, any characters; blank is none.
+    /// Words that must all be there, but for those that no product has; any characters; blank is none.
     pub text: Option<String>,
     /// The lowest price in minor units.
     pub min_price: Option<i64>,
@@ -58,6 +58,8 @@ pub struct Hits {
     pub ids: Arc<[ProductId]>,
     /// How many match in all.
     pub total: u64,
+    /// Words that no product has, which were passed over.
+    pub unknown: Arc<[String]>,
 }
 
 /// A query as the index works it out: two queries that mean the same are equal.

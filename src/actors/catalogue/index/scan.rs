@@ -1,7 +1,8 @@
 //! Works a plan out over the segments: which products match, how well, and the best page.
 //!
 //! A word matches a product by being a word of it, the beginning of one, or, while it is a
-//! rare word as typed, one typo away from one. Where and how it matches best is the product's rank for that word; the ranks
+//! rare word as typed, one typo away from one; neighbours match also where they are written as one word. When
+//! nothing matches all words, those that no product has are read as two words or passed over. Where and how it matches best is the product's rank for that word; the ranks
 //! of all words are added up, and a product without one of them is out. Ranks are small
 //! numbers kept one a product in a flat table, so that a query costs one pass over the
 //! postings it touches and one over the table.
@@ -25,6 +26,7 @@ use super::{
     best::{Best, Candidate},
     query::{Hits, Plan, SKIP_MAX, Sort},
     schema::{CREATED, Fields, ID_HIGH, ID_LOW, PRICE, join_id},
+    words::WORD_MAX,
 };
 
 /// The shortest word that may have a typo, in characters.
@@ -55,11 +57,41 @@ struct Wanted<'a> {
     near: Option<DfaWrapper>,
 }
 
+/// The most neighbours that may be one word.
+const JOINED_MAX: usize = 3;
+/// The shortest half of a word that is read as two, in characters.
+const HALF_MIN: usize = 3;
+
 /// The page of `plan`.
 pub(super) fn run(searcher: &Searcher, fields: &Fields, plan: &Plan) -> Result<Hits, IndexError> {
     let words = plan.words.as_deref().unwrap_or_default();
+    let hits = run_with(searcher, fields, plan, words)?;
+    if hits.total > 0 || words.is_empty() {
+        return Ok(hits);
+    }
+    let mut known: Vec<String> = Vec::with_capacity(words.len());
+    let (mut unknown, mut halved) = (Vec::new(), false);
+    for (word, is_known) in words.iter().zip(known_words(searcher, fields, words)?) {
+        if is_known {
+            known.push(word.clone());
+        } else if let Some((first, second)) = halves(searcher, fields, word)? {
+            known.extend([first, second]);
+            halved = true;
+        } else {
+            unknown.push(word.clone());
+        }
+    }
+    if known.is_empty() || unknown.is_empty() && !halved {
+        return Ok(hits);
+    }
+    let rest = run_with(searcher, fields, plan, &known)?;
+    Ok(if rest.total > 0 { Hits { unknown: unknown.into(), ..rest } } else { hits })
+}
+
+/// The page of the products that have all of `words`.
+fn run_with(searcher: &Searcher, fields: &Fields, plan: &Plan, words: &[String]) -> Result<Hits, IndexError> {
     let nothing = plan.words.is_some() && words.is_empty();
-    let wanted = words.iter().map(|word| Wanted::new(word, searcher, fields)).collect::<Result<Vec<_>, _>>()?;
+    let wanted = Wanted::all(words, searcher, fields)?;
     let capacity = if plan.skip > SKIP_MAX || plan.limit == 0 { 0 } else { plan.skip + plan.limit };
     let mut best = Best::new(capacity);
     let mut total = 0;
@@ -69,10 +101,83 @@ pub(super) fn run(searcher: &Searcher, fields: &Fields, plan: &Plan) -> Result<H
         }
     }
     let page = best.page(plan.skip);
-    Ok(Hits { ids: page.into_iter().map(|found| join_id(found.id.0, found.id.1)).collect(), total })
+    let ids = page.into_iter().map(|found| join_id(found.id.0, found.id.1)).collect();
+    Ok(Hits { ids, total, unknown: Arc::default() })
+}
+
+/// Which of the words some product has in some form.
+fn known_words(searcher: &Searcher, fields: &Fields, words: &[String]) -> Result<Vec<bool>, IndexError> {
+    let wanted = Wanted::all(words, searcher, fields)?;
+    let mut known = vec![false; words.len()];
+    for reader in searcher.segment_readers() {
+        for (known, wanted) in known.iter_mut().zip(&wanted) {
+            // What matches is not asked, so there need be no room for it.
+            *known = *known || rank_word(reader, fields, wanted, &mut [])?;
+        }
+        for join in Join::all(&wanted) {
+            if rank_word(reader, fields, &join.wanted(), &mut [])? {
+                known.iter_mut().skip(join.first).take(join.count).for_each(|known| *known = true);
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// A word that no product has, as two that products have in titles or categories: the commoner the rarer of the
+/// two, the better.
+fn halves(searcher: &Searcher, fields: &Fields, word: &str) -> Result<Option<(String, String)>, IndexError> {
+    let texts = |half: &str| -> Result<u64, IndexError> {
+        let title = searcher.doc_freq(&Term::from_field_text(fields.title, half))?;
+        Ok(title + searcher.doc_freq(&Term::from_field_text(fields.category_words, half))?)
+    };
+    let mut best: Option<(u64, String, String)> = None;
+    let length = word.chars().count();
+    for (before, (at, _)) in word.char_indices().enumerate() {
+        if before < HALF_MIN || length - before < HALF_MIN {
+            continue;
+        }
+        let (first, second) = word.split_at(at);
+        let rarer = texts(first)?.min(texts(second)?);
+        if rarer > 0 && best.as_ref().is_none_or(|(most, ..)| rarer > *most) {
+            best = Some((rarer, first.to_owned(), second.to_owned()));
+        }
+    }
+    Ok(best.map(|(_, first, second)| (first, second)))
+}
+
+/// Neighbours of a query, written as one word.
+struct Join {
+    first: usize,
+    count: usize,
+    word: String,
+}
+
+impl Join {
+    fn all(wanted: &[Wanted<'_>]) -> Vec<Self> {
+        let of = |count: usize| {
+            wanted.windows(count).enumerate().map(move |(first, run)| Self {
+                first,
+                count,
+                word: run.iter().map(|wanted| wanted.word).collect(),
+            })
+        };
+        (2..=JOINED_MAX).flat_map(of).filter(|join| join.word.chars().count() <= WORD_MAX).collect()
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { word: &self.word, near: None }
+    }
+
+    fn covers(&self, at: usize) -> bool {
+        (self.first..self.first + self.count).contains(&at)
+    }
 }
 
 impl<'a> Wanted<'a> {
+    fn all(words: &'a [String], searcher: &Searcher, fields: &Fields) -> Result<Vec<Self>, IndexError> {
+        words.iter().map(|word| Self::new(word, searcher, fields)).collect()
+    }
+
     fn new(word: &'a str, searcher: &Searcher, fields: &Fields) -> Result<Self, IndexError> {
         // A digit is no typo: "x200" is another product than "x300".
         let may_err = word.chars().count() >= TYPO_MIN && !word.chars().any(char::is_numeric);
@@ -188,13 +293,18 @@ fn ranks(
         merge(&mut sum, &table);
     }
     let mut table = vec![0_u8; size];
-    for wanted in wanted {
+    let mut joined = Vec::new();
+    for join in Join::all(wanted) {
+        if rank_word(reader, fields, &join.wanted(), &mut table)? {
+            joined.push((join, std::mem::replace(&mut table, vec![0; size])));
+        }
+    }
+    for (at, wanted) in wanted.iter().enumerate() {
         table.fill(0);
-        let mut any = false;
-        for (field, worth) in
-            [(fields.title, TITLE), (fields.category_words, CATEGORY), (fields.description, DESCRIPTION)]
-        {
-            any |= rank_field(&*reader.inverted_index(field)?, wanted, &worth, &mut table)?;
+        let mut any = rank_word(reader, fields, wanted, &mut table)?;
+        for (_, ranks) in joined.iter().filter(|(join, _)| join.covers(at)) {
+            any = true;
+            table.iter_mut().zip(ranks).for_each(|(held, rank)| *held = (*held).max(*rank));
         }
         if !any {
             return Ok(None);
@@ -202,6 +312,21 @@ fn ranks(
         merge(&mut sum, &table);
     }
     Ok(Some(sum.map_or(Ranks::All, Ranks::Table)))
+}
+
+/// Ranks the documents that have the word in any field; whether there are any.
+fn rank_word(
+    reader: &SegmentReader,
+    fields: &Fields,
+    wanted: &Wanted<'_>,
+    table: &mut [u8],
+) -> Result<bool, IndexError> {
+    let mut any = false;
+    for (field, worth) in [(fields.title, TITLE), (fields.category_words, CATEGORY), (fields.description, DESCRIPTION)]
+    {
+        any |= rank_field(&*reader.inverted_index(field)?, wanted, &worth, table)?;
+    }
+    Ok(any)
 }
 
 /// Adds the ranks of one more word; who lacks it is out.

@@ -13,7 +13,7 @@ use super::words::WordTokenizer;
 use crate::domain::{ids::ProductId, product::Product, text::fold};
 
 /// Counts the shapes that the index on disk has had.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 /// The columns' names.
 pub const ID_HIGH: &str = "id_high";
 /// The last four bytes of the id.
@@ -25,6 +25,7 @@ pub const PRICE: &str = "price";
 /// Its category as written.
 pub const CATEGORY_NAME: &str = "category_name";
 const TOKENIZER: &str = "words";
+const TITLE_TOKENIZER: &str = "title_words";
 
 /// The fields of a product's document.
 #[derive(Debug, Clone)]
@@ -52,19 +53,19 @@ impl Fields {
     /// The schema that this program writes.
     #[must_use]
     pub fn new() -> Self {
-        let text = |norms| {
+        let text = |tokenizer, norms| {
             TextOptions::default().set_indexing_options(
                 TextFieldIndexing::default()
-                    .set_tokenizer(TOKENIZER)
+                    .set_tokenizer(tokenizer)
                     .set_index_option(IndexRecordOption::Basic)
                     .set_fieldnorms(norms),
             )
         };
         let mut schema = Schema::builder();
         let id = schema.add_bytes_field("id", INDEXED);
-        let title = schema.add_text_field("title", text(true));
-        let category_words = schema.add_text_field("category_words", text(false));
-        let description = schema.add_text_field("description", text(false));
+        let title = schema.add_text_field("title", text(TITLE_TOKENIZER, true));
+        let category_words = schema.add_text_field("category_words", text(TITLE_TOKENIZER, false));
+        let description = schema.add_text_field("description", text(TOKENIZER, false));
         let category = schema.add_text_field("category", STRING);
         let id_high = schema.add_u64_field(ID_HIGH, FAST);
         let id_low = schema.add_u64_field(ID_LOW, FAST);
@@ -116,7 +117,9 @@ impl Fields {
 
 /// Tells an index how to read text; to be done whenever one is opened.
 pub fn register_tokenizer(index: &Index) {
-    index.tokenizers().register(TOKENIZER, TextAnalyzer::builder(WordTokenizer).build());
+    for (name, is_title) in [(TOKENIZER, false), (TITLE_TOKENIZER, true)] {
+        index.tokenizers().register(name, TextAnalyzer::builder(WordTokenizer { is_title }).build());
+    }
 }
 
 /// The first eight and the last four bytes of an id, as numbers that sort as the id does.

@@ -111,6 +111,63 @@ fn a_typo_a_prefix_an_accent_and_all_words_count() {
 }
 
 #[test]
+fn what_is_written_in_one_word_or_in_parts_is_the_same() {
+    let products = [
+        titled("Wi-Fi router"),
+        titled("Wifi plug"),
+        titled("T-shirt"),
+        titled("Tshirts"),
+        titled("T shirt"),
+        titled("USB-C cable 5 m"),
+        titled("USBC hub"),
+        titled("Cable 5m"),
+        titled("Head phone"),
+        product("Card", "sends an e-mail over wi-fi", "", 1, 0),
+    ];
+    let index = index_of(&products);
+    let find = |words: &str| {
+        let mut titles = found(&index, &products, &text(words));
+        titles.sort();
+        titles
+    };
+    for words in ["wifi", "wi-fi", "Wi Fi", "WI‑FI"] {
+        assert_eq!(find(words), ["Card", "Wi-Fi router", "Wifi plug"], "{words}");
+    }
+    for words in ["tshirt", "t-shirt", "t shirt"] {
+        assert_eq!(find(words), ["T shirt", "T-shirt", "Tshirts"], "{words}");
+    }
+    for words in ["usbc", "usb-c", "usb c"] {
+        assert_eq!(find(words), ["USB-C cable 5 m", "USBC hub"], "{words}");
+    }
+    for words in ["cable 5m", "cable 5 m"] {
+        assert_eq!(find(words), ["Cable 5m", "USB-C cable 5 m"], "{words}");
+    }
+    for words in ["email", "e-mail", "e mail"] {
+        assert_eq!(find(words), ["Card"], "{words}");
+    }
+    assert_eq!(find("headphone"), ["Head phone"]);
+    assert!(find("wifi shirt").is_empty());
+}
+
+#[test]
+fn a_word_that_no_product_has_is_passed_over_and_told() {
+    let products = [titled("Brass lamp"), titled("Brass table"), titled("Desk lamp")];
+    let index = index_of(&products);
+    let find = |words: &str| {
+        let hits = index.search(&text(words)).unwrap();
+        (found(&index, &products, &text(words)), hits.unknown.to_vec())
+    };
+    assert_eq!(find("brass xyzzy lamp"), (vec!["Brass lamp".to_owned()], vec!["xyzzy".to_owned()]));
+    assert_eq!(find("qwrtp brass lmap"), (vec!["Brass lamp".to_owned()], vec!["qwrtp".to_owned()]));
+    assert_eq!(find("brass lamp"), (vec!["Brass lamp".to_owned()], vec![]));
+    for words in ["xyzzy", "xyzzy qwrtp", "table desk"] {
+        assert_eq!(find(words), (vec![], vec![]), "{words}");
+    }
+    let filtered = ListQuery { max_price: Some(1), ..text("brass xyzzy") };
+    assert_eq!(index.search(&filtered).unwrap().total, 0);
+}
+
+#[test]
 fn a_word_that_many_products_have_is_not_taken_for_a_typo() {
     let mut products: Vec<_> = (0..30).map(|n| titled(&format!("Mouse {n}"))).collect();
     products.push(titled("House"));
@@ -214,7 +271,9 @@ fn a_broken_or_foreign_index_is_made_anew() {
     std::fs::write(dir.0.join("meta.json"), "{").unwrap();
     refill();
     let meta = std::fs::read_to_string(dir.0.join("meta.json")).unwrap();
-    std::fs::write(dir.0.join("meta.json"), meta.replace("\\\"schema\\\":1", "\\\"schema\\\":0")).unwrap();
+    let version = format!("\\\"schema\\\":{}", schema::SCHEMA_VERSION);
+    assert!(meta.contains(&version));
+    std::fs::write(dir.0.join("meta.json"), meta.replace(&version, "\\\"schema\\\":0")).unwrap();
     refill();
     for extension in ["idx", "term", "fast"] {
         let files = std::fs::read_dir(&dir.0).unwrap().map(|entry| entry.unwrap().path());
