@@ -33,18 +33,21 @@ for (const form of document.querySelectorAll("form[data-add-to-cart]")) {
     const button = form.querySelector("button");
     if (button.hasAttribute("aria-busy")) return;
     button.setAttribute("aria-busy", "true");
-    try {
+    const send = async () => {
       const answer = await fetch(form.action, {
         method: "POST",
         headers: { accept: "application/json" },
         body: new URLSearchParams(new FormData(form)),
       });
-      const body = await answer.json();
+      return [answer, await answer.json()];
+    };
+    try {
+      let [answer, body] = await send();
+      // The first answer brings a cookie. A browser that keeps none gets the same answer again.
+      if (body.code === "page.no_cookies") [answer, body] = await send();
       if (answer.ok) {
         count(body.count);
         tell(`${body.message}.`, false);
-      } else if (answer.status === 403) {
-        location.reload();
       } else {
         const text = body.errors?.[0] ? `${body.errors[0].path} ${body.errors[0].msg}` : body.message;
         tell(`${text[0].toUpperCase()}${text.slice(1)}.`, true);

@@ -76,6 +76,19 @@ impl Origins {
     }
 }
 
+/// Whether the browser says that a page of this very site sent the request. Without its word it is not known.
+#[must_use]
+pub fn is_from_here(req: &HttpRequest, origins: &Origins) -> bool {
+    let host = header(req, &HOST).or_else(|| req.uri().authority().map(Authority::as_str));
+    match (header(req, &SEC_FETCH_SITE), header(req, &ORIGIN)) {
+        (Some(site), _) => site == "same-origin",
+        (None, None) => false,
+        (None, Some(origin)) => {
+            origins.public_url.trim_end_matches('/') == origin || (origins.local && is_local(host, origin))
+        }
+    }
+}
+
 /// Checks a logout by GET: a link on another page of this site may log out, one on
 /// another site may not.
 ///

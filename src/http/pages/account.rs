@@ -86,8 +86,10 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpRe
 ///
 /// # Errors
 /// 401, 503.
-pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
-    page(visit, StatusCode::OK, Form::default()).await
+pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.user()?;
+    let form = visit.take_kept("/account/addresses").unwrap_or_default();
+    page(visit, StatusCode::OK, form).await
 }
 
 /// The address of a form's fields; what is wrong is told beside them.

@@ -8,7 +8,7 @@ use super::{
     basket::{Basket, LineView},
     form::{Form, Posted},
     format,
-    page::{Page, sentence},
+    page::{Flash, NO_COOKIES, Page, sentence},
     product::id_of,
     visit::Visit,
 };
@@ -16,6 +16,9 @@ use crate::{
     domain::{cart::QUANTITY_MAX, ids::ProductId, user::Role},
     http::error::ApiError,
 };
+
+/// The page, which says so when the browser brings no cookie back.
+const CHECKED: &str = "/cart?cookies=check";
 
 #[derive(Template)]
 #[template(path = "shop/cart.html")]
@@ -36,8 +39,12 @@ pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     let basket = Basket::of(&visit).await?;
     visit.counted(basket.units());
     let (lines, subtotal) = (basket.views(), basket.subtotal());
+    let mut page = visit.page("Cart");
+    if visit.keeps_no_cookies() {
+        page.flash = Some(Flash { bad: true, text: NO_COOKIES.to_owned() });
+    }
     let view = CartPage {
-        page: visit.page("Cart"),
+        page,
         units: basket.units(),
         mixed: subtotal.is_none() && !lines.is_empty(),
         short: lines.iter().any(|line| line.short),
@@ -52,11 +59,20 @@ fn quantity(form: &Form) -> Result<u32, ApiError> {
     read.ok_or_else(|| ApiError::field("quantity", "must be a whole number from 1 to 999"))
 }
 
+/// A script is told to send again when no cookie came: the answer brings one, and what comes back without it is
+/// from a browser that keeps none.
+fn first_cookie(visit: &Visit) -> Option<ApiError> {
+    (visit.is_new && visit.wants_json).then(|| ApiError::conflict("page.no_cookies", NO_COOKIES))
+}
+
 /// Adds to the cart; a script gets the new count as JSON.
 ///
 /// # Errors
 /// To a script, what is wrong; a browser is told on the next page.
 pub async fn add(Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
+    if let Some(answer) = first_cookie(&visit) {
+        return Ok(visit.refuse(&answer));
+    }
     let product: ProductId = id_of(form.text("product"), "product")?;
     let added = match quantity(&form) {
         Ok(quantity) => put(&mut visit, product, quantity, true).await,
@@ -66,7 +82,8 @@ pub async fn add(Posted { mut visit, form }: Posted) -> Result<HttpResponse, Api
         Ok(units) if visit.wants_json => Ok(visit.json(&json!({"count": units, "message": "Added to your cart"}))),
         Ok(_) => {
             visit.say("Added to your cart.");
-            Ok(visit.go("/cart"))
+            let to = if visit.is_new { CHECKED } else { "/cart" };
+            Ok(visit.go(to))
         }
         Err(error) if visit.wants_json => Err(error),
         Err(error) => told(visit, error, &format!("/products/{product}")),
@@ -78,6 +95,9 @@ pub async fn add(Posted { mut visit, form }: Posted) -> Result<HttpResponse, Api
 /// # Errors
 /// As [`add`].
 pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    if let Some(answer) = first_cookie(&visit) {
+        return Ok(visit.refuse(&answer));
+    }
     let product: ProductId = id_of(&path, "product")?;
     let changed = match form.has("remove") {
         true => take_out(&mut visit, product).await,

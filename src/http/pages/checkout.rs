@@ -111,7 +111,7 @@ fn back_to_cart(mut visit: Visit, error: &ApiError) -> HttpResponse {
 ///
 /// # Errors
 /// 401, which leads to the login and back; 403 for sellers and admins; 503.
-pub async fn show(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn show(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
     let user = visit.buyer()?.id;
     let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let summary = pairs.filter(|(name, _)| *name == "summary").map(|(_, token)| token).next();
@@ -123,7 +123,8 @@ pub async fn show(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
             problem = sentence(&format!("{error}; this is your cart as it is now"));
         }
     }
-    page(visit, StatusCode::OK, Form::default(), problem).await
+    let form = visit.take_kept("/checkout").unwrap_or_default();
+    page(visit, StatusCode::OK, form, problem).await
 }
 
 /// Where an order goes, as the form says.

@@ -1,13 +1,13 @@
 //! Forms as browsers send them, urlencoded or multipart, and what is wrong with their fields.
 //!
 //! **Invariant:** a handler that has a [`Posted`] has a form of a page of this shop, sent by the
-//! visitor who got that page.
+//! visitor who got that page, or by the visitor's browser for what harms nobody.
 
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::StatusCode,
     web::{self, Bytes},
@@ -16,8 +16,9 @@ use bytes::BytesMut;
 use futures_util::{StreamExt, future::LocalBoxFuture};
 
 use super::{
+    kept::Kept,
     page::sentence,
-    visit::{self, Visit},
+    visit::{self, Standing, Visit},
 };
 use crate::domain::text::trim_invisible;
 use crate::http::{
@@ -44,6 +45,12 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const OUT_OF_DATE: ApiError = ApiError::Forbidden {
     code: "request.csrf",
     message: "this form is out of date; go back, reload the page and try again",
+};
+
+/// A form of a page that was opened for another account; the page of the form is shown again.
+pub(super) const OTHER_ACCOUNT: ApiError = ApiError::Forbidden {
+    code: "request.other_account",
+    message: "this page was opened for another account; nothing was changed",
 };
 
 /// A file of a form.
@@ -80,6 +87,12 @@ impl Form {
     pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self { fields, ..Self::default() }
+    }
+
+    /// All fields as they were sent.
+    #[must_use]
+    pub(super) fn fields(&self) -> &[(String, String)] {
+        &self.fields
     }
 
     /// A field as it was sent, or nothing.
@@ -204,9 +217,35 @@ impl FromRequest for Posted {
             csrf::check_always(&req, &visit::state(&req)?.settings.origins)?;
             let visit = Visit::of(&req).await?;
             let form = read(&req, payload).await?;
-            if visit.is_own_form(form.text("csrf")) { Ok(Self { visit, form }) } else { Err(OUT_OF_DATE) }
+            admit(&req, &visit, &form)?;
+            Ok(Self { visit, form })
         })
     }
+}
+
+/// Lets a form in: one of this session; by the browser's word that a page of this shop sent it, also one of an
+/// earlier session of the same account, and whatever does no harm. What was typed in a session that has ended
+/// is kept over the login.
+fn admit(req: &HttpRequest, visit: &Visit, form: &Form) -> Result<(), ApiError> {
+    let standing = visit.standing(form.text("csrf"));
+    let from_here = csrf::is_from_here(req, &visit.state().settings.origins);
+    if visit.user.is_none() && standing != Standing::Foreign && !is_harmless(req.path()) {
+        // For the answer to whoever is told to log in.
+        req.extensions_mut().insert(Kept::of(req.path(), form));
+    }
+    match standing {
+        Standing::Own => Ok(()),
+        Standing::SameAccount | Standing::Earlier if from_here && is_harmless(req.path()) => Ok(()),
+        Standing::SameAccount if from_here => Ok(()),
+        Standing::Earlier if visit.user.is_none() && !is_harmless(req.path()) => Err(ApiError::unauthorized()),
+        Standing::Earlier if from_here => Err(OTHER_ACCOUNT),
+        Standing::SameAccount | Standing::Earlier | Standing::Foreign => Err(OUT_OF_DATE),
+    }
+}
+
+/// Whether what a form does harms nobody, whoever is logged in: it fills a cart, or begins or ends a session.
+fn is_harmless(path: &str) -> bool {
+    ["/cart", "/login", "/register", "/logout"].contains(&path) || path.starts_with("/cart/items/")
 }
 
 async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Form, ApiError> {

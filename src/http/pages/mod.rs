@@ -21,6 +21,7 @@ pub mod form;
 pub mod format;
 pub mod guest;
 mod home;
+pub mod kept;
 mod listing;
 pub mod mailbox;
 mod merge;

@@ -99,6 +99,7 @@ struct OrderPage {
     total: String,
     address: String,
     timeline: Vec<MomentView>,
+    reason: String,
     payment: &'static str,
     refunds: Vec<String>,
     can_pay: bool,
@@ -181,8 +182,8 @@ async fn payment(visit: &Visit, order: &Order) -> (&'static str, Vec<String>) {
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let user = visit.user()?;
+pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let user = visit.user()?.clone();
     let id: OrderId = id_of(&path, "order")?;
     let party = match user.role {
         Role::User | Role::Service => Party::Buyer(user.id),
@@ -191,6 +192,7 @@ pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiE
     };
     let order = visit.shop.orders()?.get(id, party).await?;
     let mine = order.user == user.id;
+    let kept = visit.take_kept(&format!("/orders/{id}/cancel")).unwrap_or_default();
     let (payment, refunds) = payment(&visit, &order).await;
     let waiting = order.items.iter().all(|line| line.shipment == Shipment::Waiting);
     let pending = order.status == OrderStatus::Pending;
@@ -207,6 +209,7 @@ pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiE
         total: format::money(order.total),
         address: order.shipping_address.as_ref().map(one_line).unwrap_or_default(),
         timeline: order.timeline.iter().map(moment).collect(),
+        reason: kept.trimmed("reason").to_owned(),
         payment,
         refunds,
         can_pay: mine && pending && order.expires_at > Timestamp::now(),

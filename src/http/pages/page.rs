@@ -12,6 +12,10 @@ pub struct Flash {
     pub text: String,
 }
 
+/// What is said where a browser keeps no cookies.
+pub const NO_COOKIES: &str = "Your browser does not keep cookies for this shop, so it can neither fill a cart nor log \
+    in. Allow cookies for this site in the browser's settings, then try again.";
+
 /// The frame. Each template of a page has it as its field `page`.
 #[derive(Debug, Clone, Default)]
 pub struct Page {

@@ -4,7 +4,7 @@
 //! the log has it.
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError,
+    HttpMessage, HttpRequest, HttpResponse, ResponseError,
     http::{
         Method,
         header::{ALLOW, HeaderName, REFERER, RETRY_AFTER},
@@ -13,6 +13,8 @@ use actix_web::{
 use askama::Template;
 
 use super::{
+    form::OTHER_ACCOUNT,
+    kept::Kept,
     page::{self, Page, escape, sentence},
     visit::Visit,
 };
@@ -52,9 +54,21 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
         Ok(visit) => Ok(visit),
         Err(_) => Visit::nobody(req),
     };
-    let Ok(visit) = known else { return error.error_response() };
+    let Ok(mut visit) = known else { return error.error_response() };
     if matches!(error, ApiError::Unauthorized { .. }) && visit.user.is_none() {
         let to = format!("/login?next={}", escape(&back(req, &visit.here)));
+        let kept = req.extensions_mut().remove::<Kept>();
+        if let Some(kept) = kept {
+            visit.keep_form(kept);
+            visit.warn("You are logged out. Log in to go on; what you typed is kept.");
+        } else if *req.method() == Method::POST {
+            visit.warn("You are logged out. Log in to go on.");
+        }
+        return visit.go(&to);
+    }
+    if *error == OTHER_ACCOUNT {
+        visit.warn("This page was opened for another account, so nothing was changed. Here it is for yours.");
+        let to = back(req, &visit.here);
         return visit.go(&to);
     }
     let (heading, advice) = words(error);
@@ -96,5 +110,12 @@ fn back(req: &HttpRequest, here: &str) -> String {
     }
     let referer = req.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
-    page::local(path.unwrap_or("/")).to_owned()
+    page::local(path.unwrap_or_else(|| page_of(here))).to_owned()
+}
+
+/// The page with the form that goes to `path`, where the browser does not say.
+fn page_of(path: &str) -> &str {
+    let bases = ["/account", "/cart", "/seller/orders", "/admin/users", "/admin/payments", "/admin/dead"];
+    let base = bases.into_iter().find(|base| path.strip_prefix(*base).is_some_and(|rest| rest.starts_with('/')));
+    base.or_else(|| path.strip_suffix("/cancel")).unwrap_or(path)
 }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{
     form::{Form, Posted},
     merge,
-    page::{Page, local},
+    page::{NO_COOKIES, Page, escape, local},
     visit::Visit,
 };
 use crate::{
@@ -79,7 +79,8 @@ pub async fn login_form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, 
     if visit.user.is_some() {
         return Ok(visit.go(&next));
     }
-    show_login(visit, StatusCode::OK, Form::default(), next, String::new())
+    let problem = if visit.keeps_no_cookies() { NO_COOKIES } else { "" };
+    show_login(visit, StatusCode::OK, Form::default(), next, problem.to_owned())
 }
 
 /// The form to sign up.
@@ -195,6 +196,9 @@ async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Res
         Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
     let left_out = merge::take_over(&mut visit).await;
     match left_out.as_slice() {
+        [] if visit.keeps_a_form() => {
+            visit.say(format!("{greeting}. What you typed is still here; look at it, then send it again."));
+        }
         [] => visit.say(format!("{greeting}.")),
         some => visit.warn(format!("{greeting}. Less of this is in stock than you had chosen: {}.", some.join(", "))),
     }
@@ -203,6 +207,10 @@ async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Res
         return Ok(visit.go("/account"));
     }
     let home = if user.role == Role::Seller && next == "/" { "/seller" } else { next };
+    if visit.is_new {
+        // The page after this one sees whether the browser has brought the session back.
+        return Ok(visit.go(&format!("/login?cookies=check&next={}", escape(home))));
+    }
     Ok(visit.go(home))
 }
 

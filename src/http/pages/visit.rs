@@ -4,7 +4,7 @@
 //! and its caching are right.
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder,
+    FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
     cookie::Cookie,
     dev::Payload,
     http::{
@@ -18,7 +18,9 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     cookies,
+    form::Form,
     guest::GuestCart,
+    kept::Kept,
     page::{Flash, Page},
     shop::Shop,
 };
@@ -34,6 +36,19 @@ use crate::{
 
 /// How many products are remembered as looked at.
 const SEEN_MAX: usize = 8;
+
+/// How a form's token stands to who sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Of this session, or made for this browser before the login.
+    Own,
+    /// Of another session of the same account.
+    SameAccount,
+    /// Of a page of this shop, but of a session that has ended, or of another account.
+    Earlier,
+    /// Not made here.
+    Foreign,
+}
 
 /// Somebody looks at a page.
 pub struct Visit {
@@ -53,6 +68,10 @@ pub struct Visit {
     pub origin: String,
     /// Whether a script asks, which wants JSON.
     pub wants_json: bool,
+    /// Whether the browser sent no cookie of ours: it is here for the first time, or keeps none.
+    pub is_new: bool,
+    /// A form whose session ended when it was sent.
+    kept: Option<Kept>,
     state: Data<State>,
     /// The browser's name.
     browser: String,
@@ -85,7 +104,9 @@ impl Visit {
         let read = |name| cookies::read(&state.tokens, req, name);
         let secure = state.settings.production;
         let mut set = vec![];
-        let browser = read(cookies::VISIT).unwrap_or_else(|| {
+        let known = read(cookies::VISIT);
+        let is_new = known.is_none();
+        let browser = known.unwrap_or_else(|| {
             let name = hex::encode(rand::random::<[u8; 16]>());
             set.push(cookies::sealed(&state.tokens, secure, cookies::VISIT, &name));
             name
@@ -106,6 +127,8 @@ impl Visit {
             here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned()),
             origin: state.settings.origins.public_url.to_string(),
             wants_json: wants_json(req),
+            is_new,
+            kept: Kept::read(&state.tokens, req),
             state,
             browser,
             flash,
@@ -179,14 +202,85 @@ impl Visit {
     #[must_use]
     pub fn csrf(&self) -> String {
         let session = self.user.as_ref().map_or(self.browser.as_str(), |user| user.jti.as_str());
-        form_token(&self.state.tokens, session)
+        let token = form_token(&self.state.tokens, session);
+        let account = self.account_mark(token.split('.').next().unwrap_or_default());
+        let made = self.state.tokens.mark("csrf made", &format!("{token}.{account}"));
+        format!("{token}.{account}.{made}")
     }
 
-    /// Whether a form's token is this session's, or was made for this browser before the login.
+    /// Says which account a token was made for, to who knows the account.
+    fn account_mark(&self, salt: &str) -> String {
+        let account = self.user.as_ref().map_or_else(|| "guest".to_owned(), |user| user.id.to_hex());
+        self.state.tokens.mark("csrf account", &format!("{salt}{account}"))
+    }
+
+    /// How a form's token stands to this visit.
     #[must_use]
-    pub fn is_own_form(&self, token: &str) -> bool {
+    pub fn standing(&self, token: &str) -> Standing {
+        let parts: Vec<&str> = token.split('.').collect();
+        let (salt, mark, account) = match parts.as_slice() {
+            // Of a page that was opened before an upgrade.
+            [salt, mark] => (salt, mark, None),
+            [salt, mark, account, made] => {
+                let right = self.state.tokens.mark("csrf made", &format!("{salt}.{mark}.{account}"));
+                if !cookies::same(made, &right) {
+                    return Standing::Foreign;
+                }
+                (salt, mark, Some(account))
+            }
+            _ => return Standing::Foreign,
+        };
         let sessions = [self.user.as_ref().map(|user| user.jti.as_str()), Some(self.browser.as_str())];
-        sessions.into_iter().flatten().any(|session| is_form_token(&self.state.tokens, token, session))
+        let of_session = format!("{salt}.{mark}");
+        if sessions.into_iter().flatten().any(|session| is_form_token(&self.state.tokens, &of_session, session)) {
+            return Standing::Own;
+        }
+        match account {
+            None => Standing::Foreign,
+            Some(account) if self.user.is_some() && cookies::same(account, &self.account_mark(salt)) => {
+                Standing::SameAccount
+            }
+            Some(_) => Standing::Earlier,
+        }
+    }
+
+    /// Keeps a form over the login.
+    pub fn keep_form(&mut self, kept: Kept) {
+        for cookie in kept.cookies(&self.state.tokens, self.state.settings.production) {
+            self.set_cookie(cookie);
+        }
+    }
+
+    /// Whether this page was asked for to see if the browser brings a cookie back, and it does not.
+    #[must_use]
+    pub fn keeps_no_cookies(&self) -> bool {
+        let query = self.here.split_once('?').map_or("", |(_, query)| query);
+        self.is_new && query.split('&').any(|pair| pair == "cookies=check")
+    }
+
+    /// Whether a form waits to be gone on with.
+    #[must_use]
+    pub fn keeps_a_form(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| self.may_see(kept))
+    }
+
+    /// Forms of guests and of this account.
+    fn may_see(&self, kept: &Kept) -> bool {
+        let of_guest = || {
+            let (salt, account) = (kept.csrf.split('.').next(), kept.csrf.split('.').nth(2));
+            let right = salt.map(|salt| self.state.tokens.mark("csrf account", &format!("{salt}guest")));
+            account.zip(right).is_some_and(|(account, right)| cookies::same(account, &right))
+        };
+        matches!(self.standing(&kept.csrf), Standing::Own | Standing::SameAccount) || of_guest()
+    }
+
+    /// The kept form that goes to `action`, for its page to show once.
+    pub fn take_kept(&mut self, action: &str) -> Option<Form> {
+        let kept = self.kept.take_if(|kept| kept.action == action)?;
+        for cookie in Kept::removal(self.state.settings.production) {
+            self.set_cookie(cookie);
+        }
+        self.may_see(&kept).then(|| kept.form())
     }
 
     /// The frame of a page of this title.
@@ -299,6 +393,18 @@ impl Visit {
     #[must_use]
     pub fn go(self, to: &str) -> HttpResponse {
         self.answer(StatusCode::SEE_OTHER).insert_header((LOCATION, to)).finish()
+    }
+
+    /// An error for a script, with the visit's cookies.
+    #[must_use]
+    pub fn refuse(self, error: &ApiError) -> HttpResponse {
+        let mut answer = error.error_response();
+        for cookie in &self.set {
+            if let Ok(value) = cookie.to_string().parse() {
+                answer.headers_mut().append(SET_COOKIE, value);
+            }
+        }
+        answer
     }
 
     /// An answer for a script.

@@ -110,9 +110,10 @@ fn show_old(visit: Visit, status: StatusCode, form: Form, snapshot: &Snapshot) -
 ///
 /// # Errors
 /// 401, 403.
-pub async fn new(visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn new(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.seller()?;
-    show_new(visit, StatusCode::OK, Form::of([("stock", "1".to_owned())]))
+    let kept = visit.take_kept("/seller/products/new");
+    show_new(visit, StatusCode::OK, kept.unwrap_or_else(|| Form::of([("stock", "1".to_owned())])))
 }
 
 /// Offers a product.
@@ -146,7 +147,7 @@ pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpRespon
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let snapshot = own(&visit, product_id(&path)?, seller).await?;
     let product = &snapshot.product;
@@ -163,7 +164,8 @@ pub async fn show(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiE
     let names = now.each_ref().map(|(name, _)| seen_name(name));
     let seen = names.iter().zip(&now).map(|(name, (_, value))| (name.as_str(), value.clone()));
     let form = Form::of(now.iter().cloned().chain(seen));
-    show_old(visit, StatusCode::OK, form, &snapshot)
+    let kept = visit.take_kept(&format!("/seller/products/{}", product.id));
+    show_old(visit, StatusCode::OK, kept.unwrap_or(form), &snapshot)
 }
 
 /// Changes of a product what was changed in its form.

@@ -22,7 +22,16 @@ pub struct Doc {
 
 impl Browser {
     pub fn new(app: &TestApp) -> Self {
-        let client = microbazaar::integrations::http_client::builder().cookie_store(true).timeout(DEADLINE);
+        Self::with(app, true)
+    }
+
+    /// One that keeps no cookie.
+    pub fn without_cookies(app: &TestApp) -> Self {
+        Self::with(app, false)
+    }
+
+    fn with(app: &TestApp, cookies: bool) -> Self {
+        let client = microbazaar::integrations::http_client::builder().cookie_store(cookies).timeout(DEADLINE);
         let client = client.redirect(reqwest::redirect::Policy::limited(5));
         Self { client: client.build().unwrap(), base: app.base.clone() }
     }

@@ -7,6 +7,7 @@ mod forms;
 mod frame;
 mod guests;
 mod seller;
+mod sessions;
 
 use browser::{Browser, Doc, encode};
 

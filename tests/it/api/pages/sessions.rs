@@ -1,0 +1,140 @@
+//! A page outlives its session, and some browsers keep no cookies: what was typed is not lost, and what does not
+//! work is said.
+
+use super::{ADDRESS, Browser, shop};
+
+const HERE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
+
+#[actix_web::test]
+async fn what_was_typed_is_there_again_after_the_login() {
+    let (app, product) = shop(5).await;
+    for name in ["asha", "ravi"] {
+        app.user(name).await;
+    }
+    let browser = Browser::new(&app);
+    browser.log_in("asha").await;
+    browser.put(&product, "1").await;
+    let checkout = browser.open("/checkout").await;
+    let account = browser.open("/account").await;
+    browser.submit(&account, "/logout", &[]).await;
+
+    let street = [("street", "7 <b>Müller</b> Road"), ("phone", "+91 98765 43210")];
+    let fields = [&ADDRESS[1..], &street].concat();
+    let login = browser.submit(&checkout, "/checkout", &fields).await;
+    assert_eq!((login.status, login.path.as_str()), (200, "/login?next=/checkout"));
+    login.has("what you typed is kept").has("Password");
+    let who = [("email", "asha@example.com"), ("password", crate::api::PASSWORD)];
+    let back = browser.submit(&login, "/login", &who).await;
+    assert_eq!(back.path, "/checkout");
+    back.has("What you typed is still here")
+        .has("value=\"7 &#60;b&#62;Müller&#60;/b&#62; Road\"")
+        .has("+91 98765 43210");
+    browser.open("/checkout").await.lacks("Müller");
+    assert!(browser.submit(&back, "/checkout", &fields).await.path.ends_with("/pay"));
+
+    // Whoever logs in instead sees nothing of it.
+    let account = browser.open("/account").await;
+    browser.submit(&account, "/logout", &[]).await;
+    let login = browser.submit(&account, "/account/addresses", &fields).await;
+    assert_eq!(login.path, "/login?next=/account");
+    let who = [("email", "ravi@example.com"), ("password", crate::api::PASSWORD)];
+    let other = browser.submit(&login, "/login", &who).await;
+    assert_eq!(other.path, "/account");
+    other.lacks("Müller").lacks("still here");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_seller_loses_no_long_description() {
+    let (app, _) = shop(1).await;
+    let browser = Browser::new(&app);
+    browser.log_in("maker").await;
+    let form = browser.open("/seller/products/new").await;
+    browser.submit(&form, "/logout", &[]).await;
+    let long = "Made by hand from brass and oak. ".repeat(200);
+    let fields = [("title", "Oak lamp"), ("description", long.trim()), ("price", "10"), ("stock", "3")];
+    let login = browser.upload(&form, "/seller/products/new", &fields, &[]).await;
+    assert_eq!(login.path, "/login?next=/seller/products/new");
+    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let back = browser.submit(&login, "/login", &who).await;
+    back.has("value=\"Oak lamp\"").has(long.trim());
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_page_of_an_earlier_session_goes_on_for_its_own_account_alone() {
+    let (app, product) = shop(9).await;
+    for name in ["asha", "ravi"] {
+        app.user(name).await;
+    }
+    let browser = Browser::new(&app);
+    browser.log_in("asha").await;
+    let page = browser.open(&format!("/products/{product}")).await;
+    let account = browser.open("/account").await;
+    let (cart, keep) = (page.field("/cart", "csrf"), account.field("/account/addresses", "csrf"));
+    browser.submit(&account, "/logout", &[]).await;
+
+    // To fill a cart harms nobody.
+    let fields = [("csrf", cart.as_str()), ("product", product.as_str()), ("quantity", "2")];
+    let added = browser.post_with("/cart", &fields, &HERE).await;
+    assert_eq!((added.path.as_str(), added.badge()), ("/cart", 2));
+    added.has("Added to your cart");
+
+    let address: Vec<(&str, &str)> = ADDRESS.into_iter().chain([("csrf", keep.as_str())]).collect();
+    browser.log_in("ravi").await;
+    let refused = browser.post_with("/account/addresses", &address, &HERE).await;
+    assert_eq!((refused.status, refused.path.as_str()), (200, "/account"));
+    refused.has("opened for another account").has("None yet");
+    browser.submit(&refused, "/logout", &[]).await;
+    browser.log_in("asha").await;
+    browser.post_with("/account/addresses", &address, &HERE).await.has("12 Lake Road");
+    // By no word of the browser, or by that of another site, nothing is done.
+    for headers in [&[][..], &[("sec-fetch-site", "same-site")], &[("origin", "https://evil.example")]] {
+        assert_eq!(browser.post_with("/account/addresses", &address, headers).await.status, 403, "{headers:?}");
+    }
+    // A token that was not made here is none, whatever the browser says.
+    for at in 0..keep.len() {
+        let mut changed: Vec<char> = keep.chars().collect();
+        changed[at] = if changed[at] == '0' { '1' } else { '0' };
+        let changed: String = changed.into_iter().collect();
+        let fields = [("csrf", changed.as_str()), ("product", product.as_str()), ("quantity", "1")];
+        assert_eq!(browser.post_with("/cart", &fields, &HERE).await.status, 403, "{at}");
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_browser_that_keeps_no_cookies_is_told() {
+    let (app, product) = shop(5).await;
+    app.user("asha").await;
+    let browser = Browser::without_cookies(&app);
+    let page = browser.open(&format!("/products/{product}")).await;
+    let token = page.field("/cart", "csrf");
+    let fields = [("csrf", token.as_str()), ("product", product.as_str()), ("quantity", "1")];
+    let cart = browser.post_with("/cart", &fields, &HERE).await;
+    assert_eq!(cart.path, "/cart?cookies=check");
+    cart.has("Your browser does not keep cookies for this shop");
+    let (status, body) =
+        browser.script("/cart", &fields, &[("accept", "application/json"), ("sec-fetch-site", "same-origin")]).await;
+    assert_eq!((status, &body["code"]), (409, &serde_json::json!("page.no_cookies")));
+    let form = browser.open("/login").await;
+    let token = form.field("/login", "csrf");
+    let who = [
+        ("csrf", token.as_str()),
+        ("email", "asha@example.com"),
+        ("password", crate::api::PASSWORD),
+        ("next", "/cart"),
+    ];
+    let login = browser.post_with("/login", &who, &HERE).await;
+    assert_eq!(login.path, "/login?cookies=check&next=/cart");
+    login.has("does not keep cookies");
+
+    // One that has only lost them is not bothered.
+    let browser = Browser::new(&app);
+    let added = browser.post_with("/cart", &fields, &HERE).await;
+    assert_eq!((added.path.as_str(), added.badge()), ("/cart?cookies=check", 1));
+    added.has("Added to your cart").lacks("does not keep cookies");
+    let browser = Browser::new(&app);
+    assert_eq!(browser.post_with("/login", &who, &HERE).await.path, "/cart");
+    app.shutdown().await;
+}
