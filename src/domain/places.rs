@@ -186,6 +186,10 @@ impl Country {
         if !written.chars().all(|c| c.is_ascii_alphanumeric() || " -.".contains(c)) {
             return None;
         }
+        let local = written.strip_prefix(self.code).map(|rest| rest.trim_start_matches([' ', '-']));
+        if let Some(local) = local.filter(|local| form.is_match(local)) {
+            return Some(local.to_owned());
+        }
         let bare: String = written.chars().filter(char::is_ascii_alphanumeric).collect();
         let without = bare.strip_prefix(self.code).unwrap_or(&bare);
         [bare.clone(), without.to_owned(), format!("{}{without}", self.code)]
