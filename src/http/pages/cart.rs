@@ -62,7 +62,7 @@ fn quantity(form: &Form) -> Result<u32, ApiError> {
 /// A script is told to send again when no cookie came: the answer brings one, and what comes back without it is
 /// from a browser that keeps none.
 fn first_cookie(visit: &Visit) -> Option<ApiError> {
-    (visit.is_new && visit.wants_json).then(|| ApiError::conflict("page.no_cookies", NO_COOKIES))
+    (visit.is_new && visit.wants_json).then(|| ApiError::conflict("page.no_cookies", NO_COOKIES.trim_end_matches('.')))
 }
 
 /// Adds to the cart; a script gets the new count as JSON.

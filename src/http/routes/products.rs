@@ -64,7 +64,7 @@ pub enum SortParam {
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Words.
+    /// Words, in any order; one that no product has is passed over when products have the others.
     #[garde(skip)]
     #[param(example = "lamp")]
     q: Option<String>,
