@@ -85,10 +85,14 @@ pub const IMPORT_POINTS: &[&str] = &[
     "import.finish.after",
 ];
 
-/// Dies here, if that is asked for. The name is one of [`POINTS`] or [`IMPORT_POINTS`].
+/// The points of what follows when a seller is blocked, which a test of its own walks.
+pub const BLOCK_POINTS: &[&str] = &["order.suspend.before", "order.suspend.after"];
+
+/// Dies here, if that is asked for. The name is one of [`POINTS`], [`IMPORT_POINTS`] or [`BLOCK_POINTS`].
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
-    debug_assert!(POINTS.contains(&name) || IMPORT_POINTS.contains(&name), "{name} is in the list of points");
+    let known = [POINTS, IMPORT_POINTS, BLOCK_POINTS].iter().any(|points| points.contains(&name));
+    debug_assert!(known, "{name} is in the list of points");
     armed::pass(name);
 }
 

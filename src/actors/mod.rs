@@ -4,6 +4,7 @@
 //! rules are in `domain`.
 
 pub mod accounts;
+pub mod blocked_users;
 pub mod cart;
 pub mod catalogue;
 pub mod inventory;

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 
+use super::blocked_users::BlockedUsers;
 use crate::{
     bus::{
         rabbit::{dead::DeadQueues, wire::Letter},
@@ -79,26 +80,19 @@ pub struct Office {
     accounts: Arc<dyn AccountStore>,
     outbox: Arc<dyn OutboxStore>,
     broker: Option<SecretString>,
-}
-
-/// What the ids of blocked users begin with among the dead tokens.
-pub const BLOCK_PREFIX: &str = "user:";
-
-/// Under which id a blocked user stands among the dead tokens.
-#[must_use]
-pub fn block_key(user: &str) -> String {
-    format!("{BLOCK_PREFIX}{user}")
+    blocked: Arc<BlockedUsers>,
 }
 
 impl Office {
     /// Over these stores, with dead messages also at this broker.
     #[must_use]
-    pub fn new(stores: &Stores, broker: Option<SecretString>) -> Self {
+    pub fn new(stores: &Stores, broker: Option<SecretString>, blocked: Arc<BlockedUsers>) -> Self {
         Self {
             store: Arc::clone(&stores.office),
             accounts: Arc::clone(&stores.accounts),
             outbox: Arc::clone(&stores.outbox),
             broker,
+            blocked,
         }
     }
 
@@ -145,15 +139,15 @@ impl Office {
     /// # Errors
     /// [`StoreError`].
     pub async fn is_blocked(&self, user: UserId) -> Result<bool, StoreError> {
-        self.accounts.is_dead(&block_key(&user.to_hex())).await
+        Ok(!self.blocked.among(&[user]).await?.is_empty())
     }
 
-    /// Lets a user in no more.
+    /// Lets a user in no more, and sells nothing more that they offer.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn block(&self, user: UserId) -> Result<(), StoreError> {
-        self.accounts.kill_token(&block_key(&user.to_hex()), blocked_until()).await
+        self.blocked.block(user).await
     }
 
     /// Lets a user in again.
@@ -161,7 +155,7 @@ impl Office {
     /// # Errors
     /// [`StoreError`].
     pub async fn unblock(&self, user: UserId) -> Result<(), StoreError> {
-        self.store.revive_token(&block_key(&user.to_hex())).await
+        self.blocked.unblock(user).await
     }
 
     /// Orders before one, newest first.
@@ -240,11 +234,6 @@ impl Office {
         let late = || Err(OfficeError::Broker("it did not answer in time".to_owned()));
         tokio::time::timeout(BROKER_WITHIN, replay).await.unwrap_or_else(|_| late())
     }
-}
-
-/// As good as for ever.
-fn blocked_until() -> Timestamp {
-    Timestamp::from_second(32_503_680_000).unwrap_or(Timestamp::MAX)
 }
 
 fn away(error: impl std::fmt::Display) -> OfficeError {

@@ -13,7 +13,7 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    actors::{mail_sender::Mails, outbox::Outbox, runtime::Runtime},
+    actors::{blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, runtime::Runtime},
     config::{Config, DataDir, Environment, PublicUrl, Service},
     domain::Timestamp,
     http::{
@@ -83,6 +83,8 @@ impl App {
         let wake = super::redis::wake(&config.redis, redis.as_ref());
         let storage = Storage::open_waking(config, data_dir.path(), options, &wake).await?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
+        let blocked = Arc::new(BlockedUsers::new(&storage.stores(), &wake));
+        blocked.start().await.context("the blocked users could not be read")?;
         let public_url = PublicUrl::of(config);
         let parts = Parts {
             config,
@@ -91,6 +93,7 @@ impl App {
             runtime: &runtime,
             wake: &wake,
             public_url: &public_url,
+            blocked: &blocked,
         };
         let Started { mut services, exposed, outbox, rabbit, mails, razorpay, neighbours, live } =
             parts.services(data_dir.path())?;
@@ -186,6 +189,13 @@ impl Parts<'_> {
             Some(_) => DeadTokens::shared(stores.accounts, redis.clone()),
             None => DeadTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
         });
+        let told = Arc::downgrade(&state.dead_tokens);
+        self.blocked.on_change(move |user, blocked| {
+            if let Some(dead) = told.upgrade() {
+                dead.block(&user.to_hex(), blocked);
+            }
+        });
+        self.blocked.known().iter().for_each(|user| state.dead_tokens.block(&user.to_hex(), true));
         let watch = Arc::clone(watch);
         state.readiness = super::redis::readiness(Arc::new(move || watch.report()), redis);
         state.metrics = Some(ops::install_metrics().map_err(anyhow::Error::msg)?);

@@ -12,6 +12,7 @@ use super::{nodes, storage::Storage};
 use crate::{
     actors::{
         accounts::{Accounts, Passwords},
+        blocked_users::BlockedUsers,
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{self, Inventory, StockListener},
@@ -52,6 +53,7 @@ pub(super) struct Parts<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) wake: &'a Wake,
     pub(super) public_url: &'a PublicUrl,
+    pub(super) blocked: &'a Arc<BlockedUsers>,
 }
 
 /// What was started.
@@ -128,10 +130,12 @@ impl Parts<'_> {
         let accounts = self.accounts(&stores)?;
         let inventory = self.inventory(&stores, inventory::waking(snapshots.clone(), self.wake.clone()));
         let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
+        catalogue.iter().for_each(|catalogue| catalogue.heed(self.blocked));
         let carts = self
             .runs(Service::Cart)
             .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
+        orders.iter().for_each(|orders| orders.heed(self.blocked));
         let live = Arc::new(Live::default());
         if self.serves(Service::AiBuddy) {
             carts.iter().for_each(|carts| carts.tell(live.clone()));
@@ -176,7 +180,7 @@ impl Parts<'_> {
         };
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
-        let office = Some(Office::new(&stores, config.rabbit.url.clone()));
+        let office = Some(Office::new(&stores, config.rabbit.url.clone(), Arc::clone(self.blocked)));
         let inventory = peers.shared_inventory();
         let services = Services {
             accounts,

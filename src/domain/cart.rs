@@ -61,6 +61,12 @@ pub enum CartError {
     /// The line would have more than [`QUANTITY_MAX`].
     #[error("a cart has at most 999 of one product")]
     QuantityTooLarge,
+    /// The product is taken down, or its seller is blocked.
+    #[error("this product is not for sale now")]
+    NotForSale {
+        /// Which one.
+        product: ProductId,
+    },
     /// There would be more than [`LINES_MAX`] lines.
     #[error("a cart has at most 100 different products")]
     TooManyLines,

@@ -100,6 +100,14 @@ pub struct OrderItem {
     pub tracking_number: Option<String>,
 }
 
+impl OrderItem {
+    /// What it takes from stock.
+    #[must_use]
+    pub const fn stock_line(&self) -> StockLine {
+        StockLine { product: self.product, quantity: self.quantity }
+    }
+}
+
 /// A moment in an order's life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEntry {
@@ -139,6 +147,17 @@ pub enum CancelCause {
     /// The payment gateway refuses the order for good. Money could only come by mistake: it is
     /// always refunded.
     PaymentRefused,
+    /// A seller in it was blocked before it was paid: late money is always refunded.
+    #[serde(rename = "sellerSuspended")]
+    SellerSuspended,
+}
+
+impl CancelCause {
+    /// Whether what can still be bought of it goes back into the cart: the buyer did not end it.
+    #[must_use]
+    pub const fn puts_back(self) -> bool {
+        matches!(self, Self::PaymentRefused | Self::SellerSuspended)
+    }
 }
 
 /// A step of the saga that is still to be done. Each may be repeated harmlessly.
@@ -153,7 +172,7 @@ pub enum SagaStep {
     ReleaseStock,
     /// Give the money back.
     Refund,
-    /// Put the ordered quantities back into the cart.
+    /// Put what can still be bought of it back into the cart.
     RestoreCart,
 }
 
@@ -359,7 +378,7 @@ impl Order {
     /// What the order takes from stock, one line a product.
     #[must_use]
     pub fn stock_lines(&self) -> Vec<StockLine> {
-        self.items.iter().map(|item| StockLine { product: item.product, quantity: item.quantity }).collect()
+        self.items.iter().map(OrderItem::stock_line).collect()
     }
 
     /// Whether `seller` sells something in it.

@@ -30,6 +30,34 @@ pub struct Image {
     pub thumbnail: String,
 }
 
+/// Whether a product is offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ProductStatus {
+    /// It can be found and bought.
+    #[default]
+    Live,
+    /// Those who run the marketplace have taken it off sale.
+    TakenDown,
+}
+
+impl ProductStatus {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::TakenDown => "takenDown",
+        }
+    }
+
+    /// Whether it is offered.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Live)
+    }
+}
+
 /// A product, as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,6 +79,12 @@ pub struct Product {
     /// The most units that one order may have, where the seller set a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_order: Option<u32>,
+    /// Whether it is offered.
+    #[serde(default)]
+    pub status: ProductStatus,
+    /// Why it was taken down, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
     /// When made.
     pub created_at: Timestamp,
     /// When last changed.
@@ -136,6 +170,13 @@ impl Product {
         if let Some(max_per_order) = patch.max_per_order {
             self.max_per_order = max_per_order;
         }
+        self.updated_at = now;
+    }
+
+    /// Takes it off sale, or offers it again.
+    pub fn set_status(&mut self, status: ProductStatus, reason: Option<String>, now: Timestamp) {
+        self.status = status;
+        self.status_reason = reason;
         self.updated_at = now;
     }
 

@@ -44,6 +44,10 @@ impl From<CartError> for ApiError {
                 Self::conflict("cart.max_per_order", error.to_string()).with("max", json!(max))
             }
             CartError::QuantityTooLarge => Self::conflict("cart.quantity_too_large", error.to_string()),
+            CartError::NotForSale { product } => {
+                let items = json!([{ "productId": product }]);
+                Self::conflict("cart.not_for_sale", error.to_string()).with("items", items)
+            }
             CartError::TooManyLines => Self::conflict("cart.too_many_lines", error.to_string()),
         }
     }

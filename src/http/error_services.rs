@@ -8,6 +8,7 @@ use crate::{
         accounts::AccountError, cart::CartFailure, catalogue::CatalogueFailure, order_saga::OrderFailure,
         payment::PaymentFailure, webhook::WebhookFailure,
     },
+    domain::order::OrderItem,
     integrations::{imagekit::PictureError, razorpay::GatewayError},
     views::{inventory::ShortageView, order::OrderTotalsView},
     ws::chat::ChatFailure,
@@ -53,6 +54,11 @@ impl From<OrderFailure> for ApiError {
             OrderFailure::Rule(error) => error.into(),
             OrderFailure::MaxPerOrder { product, max } => {
                 Self::conflict("cart.max_per_order", message).with("max", json!(max)).with("productId", json!(product))
+            }
+            OrderFailure::NotForSale(items) => {
+                let item = |item: &OrderItem| json!({ "productId": item.product, "title": item.title, "quantity": item.quantity });
+                let items: Vec<_> = items.iter().map(item).collect();
+                Self::conflict("cart.not_for_sale", message).with("items", json!(items))
             }
             OrderFailure::Short(items) => {
                 let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();

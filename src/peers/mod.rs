@@ -62,6 +62,8 @@ pub struct Offer {
     pub product: Arc<Product>,
     /// What can be bought now.
     pub available: i64,
+    /// Whether it is on sale at all: neither taken down nor of a blocked seller.
+    pub for_sale: bool,
 }
 
 impl Offer {

@@ -297,16 +297,24 @@ pub struct OfferBody {
     pub product: Product,
     /// What can be bought now.
     pub available: i64,
+    /// Whether it is on sale at all.
+    #[serde(default = "on_sale")]
+    pub for_sale: bool,
+}
+
+/// What an earlier program means, which does not say.
+const fn on_sale() -> bool {
+    true
 }
 
 impl From<&Offer> for OfferBody {
     fn from(offer: &Offer) -> Self {
-        Self { product: (*offer.product).clone(), available: offer.available }
+        Self { product: (*offer.product).clone(), available: offer.available, for_sale: offer.for_sale }
     }
 }
 
 impl From<OfferBody> for Offer {
     fn from(body: OfferBody) -> Self {
-        Self { product: Arc::new(body.product), available: body.available }
+        Self { product: Arc::new(body.product), available: body.available, for_sale: body.for_sale }
     }
 }

@@ -10,6 +10,22 @@ use crate::domain::{
     user::{Role, User},
 };
 
+/// What the keys of blocked users begin with among the dead tokens.
+pub const BLOCK_PREFIX: &str = "user:";
+/// Sorts behind all of them.
+pub(super) const BLOCKS_END: &str = "user;";
+
+/// Under which key a blocked user stands among the dead tokens.
+#[must_use]
+pub fn block_key(user: &str) -> String {
+    format!("{BLOCK_PREFIX}{user}")
+}
+
+/// The user of such a key.
+pub(super) fn blocked_user(key: &str) -> Option<UserId> {
+    key.strip_prefix(BLOCK_PREFIX)?.parse().ok()
+}
+
 /// Keeps users and dead tokens.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
@@ -41,6 +57,9 @@ pub trait AccountStore: Send + Sync {
     /// Whether the token with the id `jti` is dead. Sees every kill that was answered, by
     /// whichever node.
     async fn is_dead(&self, jti: &str) -> Result<bool, StoreError>;
+
+    /// The users who are blocked: those whose `user:<id>` is among the dead tokens.
+    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError>;
 
     /// The dead tokens that were killed at `since` or later and have not expired; may give
     /// older ones as well.

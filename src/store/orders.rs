@@ -74,6 +74,9 @@ pub trait OrderStore: Send + Sync {
     /// Orders with something to do at `now` (`saga.due_at`), longest due first, at most `limit`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError>;
 
+    /// Orders that await their money (`PENDING`) with an id above `after`, by id, at most `limit`.
+    async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError>;
+
     /// All orders with an id above `after`, by id, at most `limit`.
     async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError>;
 

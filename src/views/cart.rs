@@ -34,6 +34,18 @@ pub struct CartItemView {
     /// A small picture, if the product has one.
     #[schema(required = true, example = "/media/665f1f77bcf86cd799439013.thumb.webp")]
     pub image: Option<String>,
+    /// False once it is taken down or its seller is blocked, so that it cannot be ordered; else absent.
+    #[serde(default = "on_sale", skip_serializing_if = "is_on_sale")]
+    #[schema(example = false)]
+    pub for_sale: bool,
+}
+
+const fn on_sale() -> bool {
+    true
+}
+
+const fn is_on_sale(for_sale: &bool) -> bool {
+    *for_sale
 }
 
 /// A cart.
@@ -92,6 +104,7 @@ impl CartAnswer {
                 title: offer.product.title.clone(),
                 price: offer.product.price.into(),
                 image: offer.product.images.first().map(|image| image.thumbnail.clone()),
+                for_sale: offer.for_sale,
             })
             .collect();
         let sums: Result<Vec<Money>, _> =
@@ -112,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::ImageId;
-    use crate::domain::product::{Image, Product};
+    use crate::domain::product::{Image, Product, ProductStatus};
 
     fn offer(minor: i64, currency: Currency, picture: bool) -> Offer {
         let now = Timestamp::UNIX_EPOCH;
@@ -126,11 +139,13 @@ mod tests {
             seller: UserId::generate(),
             images: if picture { vec![image] } else { vec![] },
             max_per_order: None,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: now,
             updated_at: now,
             version: 1,
         };
-        Offer { product: Arc::new(product), available: 5 }
+        Offer { product: Arc::new(product), available: 5, for_sale: true }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         Timestamp,
         ids::{ImageId, ProductId, UserId},
-        product::{Image, Product},
+        product::{Image, Product, ProductStatus},
     },
     peers::Offer,
 };
@@ -70,6 +70,10 @@ pub struct ProductView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 5)]
     pub max_per_order: Option<u32>,
+    /// Whether it is offered: `live`, or `takenDown` by those who run the marketplace.
+    #[serde(default)]
+    #[schema(value_type = String, example = "live", required = true)]
+    pub status: ProductStatus,
     /// When made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
@@ -96,6 +100,7 @@ impl ProductView {
             seller: product.seller,
             images: product.images.iter().map(ImageView::from).collect(),
             max_per_order: product.max_per_order,
+            status: product.status,
             created_at: product.created_at,
             updated_at: product.updated_at,
             version: product.version,

@@ -153,6 +153,10 @@ impl OrderStore for Life {
         self.read(self.stores.orders.due(now, limit)).await
     }
 
+    async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.read(self.stores.orders.unpaid(after, limit)).await
+    }
+
     async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
         self.read(self.stores.orders.all(after, limit)).await
     }

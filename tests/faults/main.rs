@@ -7,6 +7,7 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod blocked;
 mod client;
 mod crash;
 #[expect(dead_code, reason = "other tests have it do more")]

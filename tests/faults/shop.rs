@@ -18,7 +18,7 @@ use microbazaar::{
         inventory::StockLevel,
         money::{Currency, Money},
         order::Pricing,
-        product::Product,
+        product::{Product, ProductStatus},
         user::{Contact, FullName, PostalAddress},
     },
     integrations::razorpay::{Keys, SandboxGateway},
@@ -60,11 +60,16 @@ impl peers::Catalogue for Shelf {
             seller: UserId::from_bytes([7; 12]),
             images: vec![],
             max_per_order: None,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };
-        Ok(products.iter().map(|id| Offer { product: Arc::new(product(id)), available: 1_000 }).collect())
+        Ok(products
+            .iter()
+            .map(|id| Offer { product: Arc::new(product(id)), available: 1_000, for_sale: true })
+            .collect())
     }
 }
 

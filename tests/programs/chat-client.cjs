@@ -176,6 +176,25 @@ const scenarios = {
     assert.equal((await heard(connect({ token }), 'connect_error')).message, 'Invalid token');
   },
 
+  async blocked() {
+    const { token, second } = context;
+    const sockets = [connect({ token }), connect({ token, live: true }), connect({ token }, { transports: ['polling'] })];
+    const other = connect({ token: second, live: true });
+    await Promise.all([...sockets, other].map(joined));
+    const errors = sockets.map((socket) => heard(socket, 'error'));
+    const ended = sockets.map((socket) => heard(socket, 'disconnect'));
+    const plain = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?token=${token}`);
+    await once(plain, 'message');
+    const closed = once(plain, 'close');
+    // Whoever blocks the user waits for this conversation.
+    sockets[0].emit('message', 'hello');
+    for (const error of await Promise.all(errors)) assert.deepEqual(error, { code: 'unauthenticated', message: 'Invalid token' });
+    for (const reason of await Promise.all(ended)) assert.equal(reason, 'io server disconnect');
+    await closed;
+    await says(other, 'hello');
+    assert.equal((await heard(connect({ token }), 'connect_error')).message, 'Invalid token');
+  },
+
   async expiry() {
     const socket = connect({ token: context.token });
     await joined(socket);

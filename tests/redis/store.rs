@@ -7,14 +7,13 @@ use std::sync::{
 
 use async_trait::async_trait;
 use microbazaar::{
-    actors::office::BLOCK_PREFIX,
     domain::{
         Timestamp,
         event::Envelope,
         ids::UserId,
         user::{Role, User},
     },
-    store::{AccountStore, StoreError},
+    store::{AccountStore, StoreError, accounts::BLOCK_PREFIX},
 };
 
 pub struct Counting {
@@ -69,6 +68,10 @@ impl AccountStore for Counting {
             self.asked.fetch_add(1, Ordering::SeqCst);
         }
         self.store.is_dead(jti).await
+    }
+
+    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
+        self.store.blocked_users().await
     }
 
     async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {

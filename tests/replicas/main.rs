@@ -25,6 +25,46 @@ use shop::{Nodes, text};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[actix_rt::test]
+async fn a_block_on_one_node_holds_on_the_other() {
+    let Some(nodes) = Nodes::start(2, 900).await else { return };
+    let seller = nodes.join(0, "seller").await;
+    let (first, second) = (nodes.join(1, "user").await, nodes.join(1, "user").await);
+    let product = nodes.product(0, &seller, 10).await;
+    let (_, me) = nodes.get(0, "/api/auth/me", &seller).await;
+    nodes
+        .until("the other node finds it", async || {
+            nodes.get(1, "/api/products?q=lamp", "").await.1.as_array().is_some_and(|found| found.len() == 1)
+        })
+        .await;
+    let line = json!({"productId": product, "quantity": 1});
+    for buyer in [&first, &second] {
+        nodes.post(1, "/api/cart/items", buyer, &line).await;
+    }
+    let made = nodes.post(1, "/api/orders", &first, &json!({})).await;
+    nodes.block(0, &text(&me["user"]["_id"])).await;
+    // At once, whatever the other node has heard.
+    let (status, refused) = nodes.ask(1, reqwest::Method::POST, "/api/orders", &second, &json!({})).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("cart.not_for_sale")), "{refused}");
+    let begun = std::time::Instant::now();
+    nodes
+        .until("the other node hides it", async || {
+            let found = nodes.get(1, "/api/products", "").await.1;
+            nodes.get(1, &format!("/api/products/{product}"), "").await.0 == 404 && found == json!([])
+        })
+        .await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "it hears of it in a moment: {:?}", begun.elapsed());
+    let (status, refused) = nodes.ask(1, reqwest::Method::POST, "/api/cart/items", &first, &line).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("cart.not_for_sale")));
+    let order = format!("/api/orders/{}", text(&made["order"]["_id"]));
+    nodes
+        .until("the unpaid order ends", async || nodes.get(1, &order, &first).await.1["order"]["status"] == "CANCELLED")
+        .await;
+    nodes.until("the token is dead", async || nodes.get(1, "/api/auth/me", &seller).await.0 == 401).await;
+    nodes.until("nothing is held", async || nodes.stock(&product).await.reserved == 0).await;
+    nodes.stop().await;
+}
+
+#[actix_rt::test]
 async fn what_one_node_answered_the_other_sees() {
     let Some(nodes) = Nodes::start(2, 900).await else { return };
     let seller = nodes.join(0, "seller").await;

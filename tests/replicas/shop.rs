@@ -117,6 +117,12 @@ impl Nodes {
         self.ask(node, Method::GET, path, token, &Value::Null).await
     }
 
+    /// Blocks a user, as an admin does at that node.
+    pub async fn block(&self, node: usize, user: &str) {
+        let app = self.nodes[node].app.as_ref().unwrap();
+        app.services.office().unwrap().block(user.parse().unwrap()).await.unwrap();
+    }
+
     pub async fn stock(&self, product: &str) -> StockLevel {
         let product: ProductId = product.parse().unwrap();
         self.stores.stock.get(product).await.unwrap().unwrap()

@@ -26,14 +26,13 @@ use self::{
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
-    actors::office::block_key,
     domain::{
         Timestamp, identity,
         ids::{AddressId, UserId},
         text,
         user::{Address, FullName, PostalAddress, Role, User},
     },
-    store::{AccountStore, StoreError},
+    store::{AccountStore, StoreError, accounts::block_key},
 };
 
 pub use self::{

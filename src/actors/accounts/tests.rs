@@ -98,6 +98,10 @@ impl AccountStore for Fake {
         Ok(self.dead.lock().iter().any(|(dead, _)| dead == jti))
     }
 
+    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
+        Ok(vec![])
+    }
+
     async fn killed_since(&self, _since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
         Ok(self.dead.lock().clone())
     }

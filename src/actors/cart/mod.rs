@@ -169,7 +169,10 @@ impl Carts {
 
     async fn buyable(&self, product: ProductId) -> Result<Buyable, CartFailure> {
         let offers = self.offers(&[product]).await?;
-        offers.first().map(Offer::buyable).ok_or(CartFailure::NoSuchProduct)
+        match offers.first().ok_or(CartFailure::NoSuchProduct)? {
+            offer if offer.for_sale => Ok(offer.buyable()),
+            _ => Err(CartError::NotForSale { product }.into()),
+        }
     }
 
     async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {

@@ -2,7 +2,11 @@
 //!
 //! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use bytes::Bytes;
@@ -13,14 +17,17 @@ use super::{
     snapshots::{Snapshot, Snapshots},
 };
 use crate::{
-    actors::runtime::{StripedLocks, happened, takes_traced},
+    actors::{
+        blocked_users::BlockedUsers,
+        runtime::{StripedLocks, happened, takes_traced},
+    },
     domain::{
         Timestamp,
         event::Event,
         ids::{ImageId, ProductId, UserId},
         inventory::{StockError, StockLevel},
         money::Money,
-        product::{IMAGES_MAX, Image, Product, ProductError, ProductPatch},
+        product::{IMAGES_MAX, Image, Product, ProductError, ProductPatch, ProductStatus},
         user::Contact,
     },
     integrations::{
@@ -96,6 +103,8 @@ pub(super) struct Shelf {
     pub(super) wake: Wake,
     /// Changes of one product wait for one another here, so that none loses race after race.
     pub(super) turns: StripedLocks,
+    /// Whose products are not for sale.
+    pub(super) blocked: OnceLock<Arc<BlockedUsers>>,
 }
 
 type Outcome<T> = Result<T, CatalogueFailure>;
@@ -134,6 +143,8 @@ pub enum Edit {
     Change(Box<Change>),
     /// One picture less.
     RemoveImage { image: ImageId },
+    /// Off sale, or on sale again.
+    Status { status: ProductStatus, reason: Option<String> },
 }
 
 impl Handler<Write> for CatalogueActor {
@@ -226,6 +237,8 @@ impl Shelf {
             seller: new.seller,
             images,
             max_per_order: new.max_per_order,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: now,
             updated_at: now,
             version: 0,
@@ -240,6 +253,16 @@ impl Shelf {
         let product = self.editable(id, who).await?;
         match edit {
             Edit::Change(change) => self.apply(product, who, *change).await,
+            Edit::Status { status, reason } => {
+                if (product.status, &product.status_reason) == (status, &reason) {
+                    return self.load(id).await?.ok_or(CatalogueFailure::NotFound);
+                }
+                let apply = |product: &mut Product, now| {
+                    product.set_status(status, reason.clone(), now);
+                    Ok(())
+                };
+                self.change(product, who, apply).await
+            }
             Edit::RemoveImage { image } => {
                 let mut removed = None;
                 self.announce_delete(&[image]).await?;
@@ -304,6 +327,10 @@ impl Shelf {
             (None, None) => {}
         }
         Ok(())
+    }
+
+    pub(super) fn is_for_sale(&self, product: &Product) -> bool {
+        product.status.is_live() && !self.blocked.get().is_some_and(|blocked| blocked.knows(product.seller))
     }
 
     /// Waits for the product's turn.

@@ -16,7 +16,7 @@ mod peer;
 pub mod snapshots;
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -36,6 +36,7 @@ use self::{
     snapshots::{Snapshot, Snapshots},
 };
 use super::{
+    blocked_users::BlockedUsers,
     inventory::StockListener,
     runtime::{AskError, Handle, Limits, Runtime, StripedLocks, Traced},
 };
@@ -44,7 +45,7 @@ use crate::{
         ids::{ImageId, ProductId, UserId},
         import::Import,
         inventory::{StockError, StockLevel},
-        product::{Product, ProductError},
+        product::{Product, ProductError, ProductStatus},
     },
     integrations::{
         imagekit::{HostedPictures, PictureError, PictureStore, Preparer},
@@ -137,6 +138,7 @@ impl Catalogue {
             peers,
             wake: wake.clone(),
             turns: StripedLocks::new(TURNS),
+            blocked: OnceLock::new(),
         });
         let of_actor = Arc::clone(&shelf);
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
@@ -195,6 +197,19 @@ impl Catalogue {
         Ok(self.importing.as_deref().ok_or(PeerError::Unavailable("product"))?)
     }
 
+    /// Offers nothing of users who are `blocked`, from now on and again once they are not.
+    pub fn heed(&self, blocked: &Arc<BlockedUsers>) {
+        let _first_stays = self.shelf.blocked.set(Arc::clone(blocked));
+        let (index, of) = (Arc::downgrade(&self.index), Arc::downgrade(blocked));
+        let hide = move || {
+            if let (Some(index), Some(blocked)) = (index.upgrade(), of.upgrade()) {
+                index.leave_out(blocked.known());
+            }
+        };
+        hide();
+        blocked.on_change(move |_, _| hide());
+    }
+
     /// Whether pictures are hosted elsewhere, and what keeps them from being.
     #[must_use]
     pub fn hosting_trouble(&self) -> Option<Result<(), String>> {
@@ -241,17 +256,32 @@ impl Catalogue {
         }
     }
 
+    /// A product that is for sale: neither taken down nor of a blocked seller.
+    ///
+    /// # Errors
+    /// [`CatalogueFailure`].
+    pub async fn for_sale(&self, id: ProductId) -> Result<Option<Arc<Snapshot>>, CatalogueFailure> {
+        Ok(self.get(id).await?.filter(|snapshot| self.is_for_sale(&snapshot.product)))
+    }
+
+    /// Whether a product can be found and bought: neither taken down nor of a blocked seller.
+    #[must_use]
+    pub fn is_for_sale(&self, product: &Product) -> bool {
+        self.shelf.is_for_sale(product)
+    }
+
     /// A product, if it is remembered: no store is asked.
     #[must_use]
     pub fn remembered(&self, id: ProductId) -> Option<Arc<Snapshot>> {
         self.shelf.snapshots.get(id)
     }
 
-    /// A page of a search or list.
+    /// A page of a search or list of what is for sale; with [`ListQuery::hidden`] of everything.
     ///
     /// # Errors
     /// [`CatalogueFailure::Index`].
     pub async fn list(&self, query: ListQuery) -> Result<Listed, CatalogueFailure> {
+        let hidden = query.hidden;
         let hits = match self.index.cached(&query) {
             Some(hits) => hits,
             None => {
@@ -261,8 +291,14 @@ impl Catalogue {
                 found.map_err(|_| PeerError::Unavailable("product"))??
             }
         };
-        let products = self.shelf.load_many(&hits.ids).await?;
-        Ok(Listed { products, total: hits.total, unknown: hits.unknown })
+        let mut products = self.shelf.load_many(&hits.ids).await?;
+        let found = products.len();
+        if !hidden {
+            // The index follows a moment later.
+            products.retain(|snapshot| self.is_for_sale(&snapshot.product));
+        }
+        let gone = u64::try_from(found - products.len()).unwrap_or_default();
+        Ok(Listed { products, total: hits.total.saturating_sub(gone), unknown: hits.unknown })
     }
 
     /// A seller's products, newest first.
@@ -305,6 +341,19 @@ impl Catalogue {
     /// `NotFound`, `NotYours`, or no such picture.
     pub async fn remove_image(&self, id: ProductId, who: Editor, image: ImageId) -> Answer<Arc<Snapshot>> {
         self.edit(id, who, Edit::RemoveImage { image }).await
+    }
+
+    /// Takes a product off sale, or offers it again.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn set_status(
+        &self,
+        id: ProductId,
+        status: ProductStatus,
+        reason: Option<String>,
+    ) -> Answer<Arc<Snapshot>> {
+        self.edit(id, Editor::Admin, Edit::Status { status, reason }).await
     }
 
     /// Offers a product no more.

@@ -1,8 +1,10 @@
 //! The product service as other services see it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{Catalogue, CatalogueFailure};
+use super::{Catalogue, CatalogueFailure, snapshots::Snapshot};
 use crate::{
     actors::runtime::AskError,
     domain::ids::ProductId,
@@ -20,20 +22,28 @@ fn peer_error(error: CatalogueFailure) -> PeerError {
     }
 }
 
-fn offer(snapshot: &std::sync::Arc<super::snapshots::Snapshot>) -> Offer {
-    Offer { product: std::sync::Arc::clone(&snapshot.product), available: snapshot.stock() }
+impl Catalogue {
+    /// A product as it is offered now.
+    #[must_use]
+    pub fn offer(&self, snapshot: &Snapshot) -> Offer {
+        Offer {
+            product: Arc::clone(&snapshot.product),
+            available: snapshot.stock(),
+            for_sale: self.is_for_sale(&snapshot.product),
+        }
+    }
 }
 
 #[async_trait]
 impl peers::Catalogue for Catalogue {
     async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
         let found = self.shelf.load_many(products).await.map_err(peer_error)?;
-        Ok(found.iter().map(offer).collect())
+        Ok(found.iter().map(|snapshot| self.offer(snapshot)).collect())
     }
 
     async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
         let found = self.list(query.clone()).await.map_err(peer_error)?;
-        Ok(Page { rows: found.products.iter().map(offer).collect(), total: found.total })
+        Ok(Page { rows: found.products.iter().map(|snapshot| self.offer(snapshot)).collect(), total: found.total })
     }
 
     async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {

@@ -61,6 +61,8 @@ pub enum Task {
     Deliver { who: Party, tracking: Option<String> },
     /// The payment gateway will never take it.
     RefusePayment,
+    /// A seller in it is blocked, and nobody has paid.
+    Suspend,
     /// Something is due.
     Wake,
 }
@@ -77,6 +79,7 @@ impl Handler<Task> for OrderSaga {
                 Task::Ship { who, tracking } => context.ship(id, who, tracking.as_deref()).await,
                 Task::Deliver { who, tracking } => context.deliver(id, who, tracking.as_deref()).await,
                 Task::RefusePayment => context.refuse_payment(id).await,
+                Task::Suspend => context.suspend(id).await,
                 Task::Wake => context.wake(id).await,
             }
         })

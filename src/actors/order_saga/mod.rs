@@ -29,10 +29,13 @@ use self::{
     actor::{OrderSaga, Task},
     place::Desk,
     saga::{Listener, SagaContext},
-    sweeper::OrderSweeper,
+    sweeper::{OrderSweeper, Sweeping},
     together::Together,
 };
-use super::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced};
+use super::{
+    blocked_users::BlockedUsers,
+    runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime, Traced},
+};
 use crate::{
     domain::{
         Timestamp,
@@ -66,6 +69,9 @@ pub enum OrderFailure {
         /// That many.
         max: u32,
     },
+    /// These items are not for sale: taken down, or of a blocked seller.
+    #[error("some items are not for sale any more")]
+    NotForSale(Vec<OrderItem>),
     /// These items fell short.
     #[error("some items are short of stock")]
     Short(Vec<Shortage>),
@@ -140,12 +146,11 @@ impl Orders {
         let sagas =
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
         let listener = context.listener();
+        let swept = Sweeping::new(context.clone(), sagas.clone());
         let desk = Arc::new(Desk::new(context, settings));
         let together = Arc::default();
-        let orders = Self { sagas: sagas.clone(), store: Arc::clone(&store), desk, listener, together };
-        runtime.supervise("order_sweeper", Limits::default(), move || {
-            OrderSweeper::new(Arc::clone(&store), sagas.clone())
-        });
+        let orders = Self { sagas, store, desk, listener, together };
+        runtime.supervise("order_sweeper", Limits::default(), move || OrderSweeper::new(swept.clone()));
         orders
     }
 
@@ -153,6 +158,12 @@ impl Orders {
     #[must_use]
     pub fn pricing(&self) -> Pricing {
         self.desk.pricing()
+    }
+
+    /// Makes no order of what `blocked` users sell, ends those that nobody has paid, and keeps no money
+    /// that comes for one; the first ones stay.
+    pub fn heed(&self, blocked: &Arc<BlockedUsers>) {
+        self.desk.heed(blocked);
     }
 
     /// Tells `listener` of orders whose status changes by this process; the first one stays.

@@ -23,6 +23,21 @@ impl SagaContext {
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             let fence = Some(order.version + 1);
+            let wanted = matches!(order.on_money(payment.id), LateMoney::Awaited | LateMoney::Late);
+            // For what a blocked seller offers no money is kept that came after the block.
+            if wanted && !self.blocked_sellers(&order).await?.is_empty() {
+                let now = Timestamp::now();
+                let event = if order.status == OrderStatus::Cancelled {
+                    order.refuse_money(CancelCause::SellerSuspended, now)?;
+                    Event::OrderUpdated
+                } else {
+                    order.suspend(now)?;
+                    Event::OrderCancelled
+                };
+                crash::around("order.refuse", self.save(&mut order, event, now)).await?;
+                // Read again: it is cancelled now, by this call or by another writer.
+                continue;
+            }
             let taken = match order.on_money(payment.id) {
                 LateMoney::Applied => return Ok(Settlement::Kept),
                 LateMoney::Unwanted => {
@@ -52,7 +67,7 @@ impl SagaContext {
                 // is written first: another call may find the stock there again.
                 Err(InventoryError::Rule(_)) => {
                     let event = if order.status == OrderStatus::Cancelled {
-                        order.refuse_money(now)?;
+                        order.refuse_money(CancelCause::SoldOut, now)?;
                         Event::OrderUpdated
                     } else {
                         order.cancel(CancelCause::SoldOut, Some("expired".to_owned()), now)?;

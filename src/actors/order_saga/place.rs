@@ -1,5 +1,7 @@
 //! From a cart to an order.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 
 use super::{
@@ -8,7 +10,10 @@ use super::{
     saga::SagaContext,
 };
 use crate::{
-    actors::runtime::{AskError, Keyed, StripedLocks, Traced},
+    actors::{
+        blocked_users::BlockedUsers,
+        runtime::{AskError, Keyed, StripedLocks, Traced},
+    },
     domain::{
         Timestamp,
         ids::{AddressId, OrderId, ProductId, UserId},
@@ -102,6 +107,10 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(context: SagaContext, settings: OrderSettings) -> Self {
         Self { context, settings, users: StripedLocks::new(4_096) }
+    }
+
+    pub(super) fn heed(&self, blocked: &Arc<BlockedUsers>) {
+        self.context.heed(blocked);
     }
 
     pub(super) const fn pricing(&self) -> Pricing {
@@ -198,6 +207,14 @@ impl Desk {
             }
         }
         let items: Vec<OrderItem> = cart.lines.iter().filter_map(item).collect();
+        let is_off = |item: &&OrderItem| {
+            let offered = offers.iter().any(|offer| offer.product.id == item.product && offer.for_sale);
+            !offered || self.context.knows_blocked(item.seller)
+        };
+        let off: Vec<OrderItem> = items.iter().filter(is_off).cloned().collect();
+        if !off.is_empty() {
+            return Err(OrderFailure::NotForSale(off));
+        }
         // Empty and mixed carts are refused before any stock is held, and so is a total that the
         // buyer did not see. The order is made of these very items: a price that changes from here
         // on is not in it.

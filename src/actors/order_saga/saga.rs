@@ -8,14 +8,17 @@ use std::sync::{Arc, OnceLock};
 
 use super::{OrderFailure, OrderListener, Party, allow, place::Draft};
 use crate::{
-    actors::runtime::{StripedLocks, happened},
+    actors::{
+        blocked_users::BlockedUsers,
+        runtime::{StripedLocks, happened},
+    },
     crash,
     domain::{
         Timestamp,
         event::Event,
         ids::{OrderId, UserId},
-        inventory::StockError,
-        order::{CancelCause, Expiry, Order, OrderError, OrderStatus, SagaStep},
+        inventory::{StockError, StockLine},
+        order::{CancelCause, Expiry, Order, OrderError, OrderItem, OrderStatus, SagaStep},
         user::PostalAddress,
     },
     peers::{InventoryError, Peers},
@@ -40,13 +43,37 @@ pub struct SagaContext {
     /// The saga's mailbox cannot do it: its other handlers wait for other services.
     pub(super) turns: Arc<StripedLocks>,
     listener: Listener,
+    blocked: Arc<OnceLock<Arc<BlockedUsers>>>,
 }
 
 pub(super) type Outcome<T> = Result<T, OrderFailure>;
 
 impl SagaContext {
     pub(super) fn new(store: Arc<dyn OrderStore>, peers: Peers) -> Self {
-        Self { store, peers, turns: Arc::new(StripedLocks::new(TURNS)), listener: Arc::default() }
+        let turns = Arc::new(StripedLocks::new(TURNS));
+        Self { store, peers, turns, listener: Arc::default(), blocked: Arc::default() }
+    }
+
+    /// Makes no order of what these sell, and keeps no money for it; the first ones stay.
+    pub(super) fn heed(&self, blocked: &Arc<BlockedUsers>) {
+        let _first_stays = self.blocked.set(Arc::clone(blocked));
+    }
+
+    pub(super) fn blocked(&self) -> Option<&Arc<BlockedUsers>> {
+        self.blocked.get()
+    }
+
+    /// Whether this process knows that a seller is blocked.
+    pub(super) fn knows_blocked(&self, seller: UserId) -> bool {
+        self.blocked.get().is_some_and(|blocked| blocked.knows(seller))
+    }
+
+    /// Which sellers in the order are blocked, on whichever node that was done.
+    pub(super) async fn blocked_sellers(&self, order: &Order) -> Outcome<Vec<UserId>> {
+        match self.blocked.get() {
+            Some(blocked) => Ok(blocked.among(&order.sellers()).await?),
+            None => Ok(vec![]),
+        }
     }
 
     pub(super) fn listener(&self) -> Listener {
@@ -102,7 +129,38 @@ impl SagaContext {
         if let Err(error) = crash::around("order.empty_cart", emptied).await {
             tracing::warn!(order.id = %id, %error, "the cart will be emptied later");
         }
-        Ok(order)
+        self.end_if_blocked(order).await
+    }
+
+    /// Looks once more, after the order was written: whoever blocks a seller ends the unpaid orders that
+    /// are written by then, and this one may have been written after that.
+    async fn end_if_blocked(&self, order: Order) -> Outcome<Order> {
+        match self.blocked_sellers(&order).await {
+            Ok(blocked) if blocked.is_empty() => Ok(order),
+            Ok(blocked) => {
+                let ended = self.suspend(order.id).await?;
+                let gone = ended.items.into_iter().filter(|item| blocked.contains(&item.seller));
+                Err(OrderFailure::NotForSale(gone.collect()))
+            }
+            Err(error) => {
+                // Money for it is refused if that is so.
+                tracing::warn!(order.id = %order.id, %error, "whether a seller is blocked is not known");
+                Ok(order)
+            }
+        }
+    }
+
+    /// Ends an unpaid order of which a seller is blocked.
+    pub(super) async fn suspend(&self, id: OrderId) -> Outcome<Order> {
+        let order = self
+            .change(id, Party::Admin, Event::OrderCancelled, |order, now| {
+                order.suspend(now)?;
+                crash::point("order.suspend.before");
+                Ok(())
+            })
+            .await?;
+        crash::point("order.suspend.after");
+        self.finish_ended(order).await
     }
 
     /// Lets go of stock for an order that was not made. It need not work: it expires.
@@ -244,7 +302,10 @@ impl SagaContext {
                 }
             }
             SagaStep::RestoreCart => {
-                let restored = self.peers.carts()?.restore(order.user, order.id, order.stock_lines());
+                // What a blocked seller offers cannot be bought.
+                let lines = order.items.iter().filter(|item| !self.knows_blocked(item.seller));
+                let lines: Vec<StockLine> = lines.map(OrderItem::stock_line).collect();
+                let restored = self.peers.carts()?.restore(order.user, order.id, lines);
                 crash::around("order.restore_cart", restored).await?;
             }
             SagaStep::AwaitPayment => {}

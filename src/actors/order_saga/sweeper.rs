@@ -3,16 +3,26 @@
 //! **Invariant:** it decides nothing; it only wakes sagas, and waking one too often is
 //! harmless.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt;
 
-use super::{OrderSaga, actor::Task};
+use super::{OrderFailure, OrderSaga, actor::Task, saga::SagaContext};
 use crate::{
-    actors::runtime::Keyed,
-    domain::{Timestamp, ids::OrderId},
-    store::OrderStore,
+    actors::runtime::{AskError, Keyed},
+    domain::{
+        Timestamp,
+        ids::OrderId,
+        order::{Order, OrderError},
+    },
+    store::StoreError,
 };
 
 /// How often to look.
@@ -23,25 +33,37 @@ const BATCH: u32 = 256;
 const AT_ONCE: usize = 16;
 /// How many looks between two clearings of old idempotency keys.
 const LOOKS_PER_CLEARING: u32 = 7_200;
+/// No version of the blocked users.
+const NEVER: u64 = u64::MAX;
 
 /// Looks for orders that are due: the payment window's end, steps that failed, steps that a
 /// crash left undone. Runs on every node: doing a step twice is doing it once.
 pub struct OrderSweeper {
-    store: Arc<dyn OrderStore>,
-    sagas: Keyed<OrderId, OrderSaga>,
+    sweeping: Sweeping,
     looks: u32,
 }
 
+/// What a sweep works with; outlives the actor.
+#[derive(Clone)]
+pub(super) struct Sweeping {
+    context: SagaContext,
+    sagas: Keyed<OrderId, OrderSaga>,
+    /// For which version of the blocked users all unpaid orders were looked through. After a restart
+    /// that is done anew, so that a crash leaves none out.
+    blocked: Arc<AtomicU64>,
+}
+
 impl OrderSweeper {
-    pub(super) const fn new(store: Arc<dyn OrderStore>, sagas: Keyed<OrderId, OrderSaga>) -> Self {
-        Self { store, sagas, looks: 0 }
+    pub(super) const fn new(sweeping: Sweeping) -> Self {
+        Self { sweeping, looks: 0 }
     }
 
     fn look_later(&mut self, ctx: &mut Context<Self>) {
         ctx.run_later(EVERY, |actor, ctx| {
             actor.looks = actor.looks.wrapping_add(1);
             let clear = actor.looks % LOOKS_PER_CLEARING == 0;
-            let look = sweep(Arc::clone(&actor.store), actor.sagas.clone(), clear);
+            let sweeping = actor.sweeping.clone();
+            let look = async move { sweeping.sweep(clear).await };
             ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
         });
     }
@@ -55,30 +77,79 @@ impl Actor for OrderSweeper {
     }
 }
 
-async fn sweep(store: Arc<dyn OrderStore>, sagas: Keyed<OrderId, OrderSaga>, clear: bool) {
-    if clear && let Err(error) = store.forget_keys(Timestamp::now()).await {
-        tracing::warn!(%error, "old idempotency keys could not be cleared for now");
+impl Sweeping {
+    pub(super) fn new(context: SagaContext, sagas: Keyed<OrderId, OrderSaga>) -> Self {
+        Self { context, sagas, blocked: Arc::new(AtomicU64::new(NEVER)) }
     }
-    loop {
-        let due = match store.due(Timestamp::now(), BATCH).await {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(%error, "due orders could not be looked for");
+
+    async fn sweep(&self, clear: bool) {
+        if clear && let Err(error) = self.context.store.forget_keys(Timestamp::now()).await {
+            tracing::warn!(%error, "old idempotency keys could not be cleared for now");
+        }
+        if let Err(error) = self.sweep_blocked().await {
+            tracing::warn!(%error, "unpaid orders of blocked sellers could not be looked for");
+        }
+        loop {
+            let due = match self.context.store.due(Timestamp::now(), BATCH).await {
+                Ok(due) => due,
+                Err(error) => {
+                    tracing::warn!(%error, "due orders could not be looked for");
+                    return;
+                }
+            };
+            let full = is_full(&due);
+            let any_failed = self.ask(due, || Task::Wake).await;
+            if !full || any_failed {
                 return;
             }
+        }
+    }
+
+    /// Ends the unpaid orders of sellers who are blocked, once after each change of who is.
+    async fn sweep_blocked(&self) -> Result<(), StoreError> {
+        let Some(blocked) = self.context.blocked() else { return Ok(()) };
+        let version = blocked.version();
+        if self.blocked.load(Ordering::Acquire) == version {
+            return Ok(());
+        }
+        let sellers = blocked.known();
+        let (mut after, mut any_failed) = (None, false);
+        while !sellers.is_empty() {
+            let unpaid = self.context.store.unpaid(after, BATCH).await?;
+            after = unpaid.last().map(|order| order.id);
+            let of_blocked = |order: &&Order| order.items.iter().any(|item| sellers.contains(&item.seller));
+            let orders: Vec<OrderId> = unpaid.iter().filter(of_blocked).map(|order| order.id).collect();
+            any_failed |= self.ask(orders, || Task::Suspend).await;
+            if !is_full(&unpaid) {
+                break;
+            }
+        }
+        if !any_failed {
+            self.blocked.store(version, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Asks the sagas of these orders; whether any could not do it.
+    async fn ask(&self, orders: Vec<OrderId>, task: impl Fn() -> Task) -> bool {
+        let ask = |order| {
+            let task = task();
+            async move { self.sagas.ask(&order, task).await }
         };
-        let full = due.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let sagas = &sagas;
-        let wake = |order| async move { sagas.ask(&order, Task::Wake).await };
-        let woken: Vec<_> = futures_util::stream::iter(due).map(wake).buffer_unordered(AT_ONCE).collect().await;
-        let failed = woken.iter().filter_map(|answer| answer.as_ref().err());
+        let answers: Vec<_> = futures_util::stream::iter(orders).map(ask).buffer_unordered(AT_ONCE).collect().await;
         let mut any_failed = false;
-        for error in failed {
+        for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            // It was paid or cancelled a moment ago.
+            if matches!(error, AskError::Refused(OrderFailure::Rule(OrderError::WrongState { .. }))) {
+                continue;
+            }
             any_failed = true;
             tracing::warn!(%error, "an order's next step has to wait");
         }
-        if !full || any_failed {
-            return;
-        }
+        any_failed
     }
+}
+
+fn is_full<T>(batch: &[T]) -> bool {
+    batch.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX)
 }

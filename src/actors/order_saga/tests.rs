@@ -21,7 +21,7 @@ use crate::{
         ids::{AddressId, EventId, ProductId},
         inventory::StockLevel,
         money::{Currency, Money},
-        product::Product,
+        product::{Product, ProductStatus},
         user::Contact,
     },
     peers::Offer,
@@ -46,11 +46,13 @@ impl peers::Catalogue for Shelf {
             seller: UserId::from_bytes([7; 12]),
             images: vec![],
             max_per_order: None,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };
-        Ok(products.iter().map(|id| Offer { product: Arc::new(product(id)), available: 900 }).collect())
+        Ok(products.iter().map(|id| Offer { product: Arc::new(product(id)), available: 900, for_sale: true }).collect())
     }
 }
 

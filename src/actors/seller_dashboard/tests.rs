@@ -16,7 +16,7 @@ use crate::{
         ids::{EventId, OrderId, PaymentId, ProductId},
         money::{Currency, Money},
         order::{CancelCause, NewOrder, Order, OrderItem, OrderPayment, Pricing, Shipment},
-        product::Product,
+        product::{Product, ProductStatus},
         user::{Contact, FullName, PostalAddress},
     },
     store::{
@@ -80,6 +80,8 @@ impl Owners {
             seller,
             images: vec![],
             max_per_order: None,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: now,
             updated_at: now,
             version: 0,

@@ -82,16 +82,16 @@ impl Order {
         Ok(())
     }
 
-    /// Late money came and the stock was gone: it goes back. Written before it does, so that
+    /// Late money came and the stock was gone, or its seller is blocked: it goes back. Written before it does, so that
     /// nobody who finds stock again meanwhile confirms the order.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] unless it was cancelled as expired.
-    pub fn refuse_money(&mut self, now: Timestamp) -> Result<(), OrderError> {
+    pub fn refuse_money(&mut self, cause: CancelCause, now: Timestamp) -> Result<(), OrderError> {
         if self.status != OrderStatus::Cancelled || self.cancel_cause != Some(CancelCause::Expired) {
             return Err(self.wrong_state("refunded"));
         }
-        self.cancel_cause = Some(CancelCause::SoldOut);
+        self.cancel_cause = Some(cause);
         self.updated_at = now;
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Order {
         if self.payment.is_some() {
             self.saga.todo.push(SagaStep::Refund);
         }
-        if cause == CancelCause::PaymentRefused {
+        if cause.puts_back() {
             self.saga.todo.push(SagaStep::RestoreCart);
         }
         self.cancel_cause = Some(cause);
@@ -135,6 +135,26 @@ impl Order {
             return Err(self.wrong_state("refused"));
         }
         self.cancel(CancelCause::PaymentRefused, Some(PAYMENT_REFUSED.to_owned()), now)
+    }
+
+    /// Ends an order that nobody has paid, because a seller in it is blocked.
+    ///
+    /// # Errors
+    /// [`OrderError::WrongState`] unless it is `PENDING`.
+    pub fn suspend(&mut self, now: Timestamp) -> Result<(), OrderError> {
+        if self.status != OrderStatus::Pending {
+            return Err(self.wrong_state("cancelled"));
+        }
+        self.cancel(CancelCause::SellerSuspended, Some("seller suspended".to_owned()), now)
+    }
+
+    /// Who sells something in it, each once.
+    #[must_use]
+    pub fn sellers(&self) -> Vec<UserId> {
+        let mut sellers: Vec<UserId> = self.items.iter().map(|item| item.seller).collect();
+        sellers.sort_unstable();
+        sellers.dedup();
+        sellers
     }
 
     /// Sets where the goods go.

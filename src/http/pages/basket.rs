@@ -48,6 +48,8 @@ pub struct LineView {
     pub short: bool,
     /// The most that one order may have, where this line has more.
     pub over: Option<u32>,
+    /// Whether it is not for sale any more.
+    pub gone: bool,
     /// Stock in words.
     pub stock: &'static str,
     /// `in`, `low` or `out`.
@@ -79,8 +81,7 @@ impl Basket {
         let (catalogue, mut lines) = (visit.shop.catalogue()?, vec![]);
         for line in &cart.lines {
             if let Some(snapshot) = catalogue.get(line.product).await? {
-                let offer = Offer { product: snapshot.product.clone(), available: snapshot.stock() };
-                lines.push((*line, offer));
+                lines.push((*line, catalogue.offer(&snapshot)));
             }
         }
         Ok(Self { lines, version: String::new(), cart_version: None })
@@ -123,7 +124,7 @@ impl Basket {
 
 fn view(line: &StockLine, offer: &Offer) -> LineView {
     let product = &offer.product;
-    let (stock, stock_class) = cards::stock(offer.available);
+    let (stock, stock_class) = if offer.for_sale { cards::stock(offer.available) } else { ("Not for sale", "out") };
     LineView {
         id: product.id.to_hex(),
         title: product.title.clone(),
@@ -134,7 +135,8 @@ fn view(line: &StockLine, offer: &Offer) -> LineView {
         sum: product.price.times(line.quantity).map(format::money).unwrap_or_default(),
         most: offer.available.clamp(1, i64::from(QUANTITY_MAX)),
         over: product.max_per_order.filter(|max| line.quantity > *max),
-        short: offer.available < i64::from(line.quantity),
+        short: offer.for_sale && offer.available < i64::from(line.quantity),
+        gone: !offer.for_sale,
         stock,
         stock_class,
     }

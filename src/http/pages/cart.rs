@@ -13,7 +13,11 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    domain::{cart::QUANTITY_MAX, ids::ProductId, user::Role},
+    domain::{
+        cart::{CartError, QUANTITY_MAX},
+        ids::ProductId,
+        user::Role,
+    },
     http::error::ApiError,
 };
 
@@ -29,6 +33,7 @@ struct CartPage {
     subtotal: String,
     mixed: bool,
     short: bool,
+    gone: bool,
 }
 
 /// The page.
@@ -48,6 +53,7 @@ pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
         units: basket.units(),
         mixed: subtotal.is_none() && !lines.is_empty(),
         short: lines.iter().any(|line| line.short),
+        gone: lines.iter().any(|line| line.gone),
         subtotal: subtotal.map(format::money).unwrap_or_default(),
         lines,
     };
@@ -144,6 +150,9 @@ async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool)
             return Err(ApiError::NotFound("product in the cart"));
         }
         let wanted = if adding { have.saturating_add(quantity) } else { quantity };
+        if !visit.shop.catalogue()?.is_for_sale(&snapshot.product) {
+            return Err(CartError::NotForSale { product }.into());
+        }
         cart.set(product, wanted, snapshot.buyable())?;
         visit.keep_cart(cart);
         return Ok(visit.guest_cart.units());
@@ -157,6 +166,23 @@ async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool)
         false => carts.set(id, product, quantity).await?,
     };
     Ok(priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum())
+}
+
+/// Takes out of the cart what is not for sale any more.
+///
+/// # Errors
+/// As [`add`].
+pub async fn tidy(Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
+    let basket = Basket::of(&visit).await?;
+    for (line, _) in basket.lines.iter().filter(|(_, offer)| !offer.for_sale) {
+        match take_out(&mut visit, line.product).await {
+            // Another tab took it out.
+            Ok(_) | Err(ApiError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    visit.say("What is not for sale any more is out of your cart.");
+    Ok(visit.go("/cart"))
 }
 
 async fn take_out(visit: &mut Visit, product: ProductId) -> Result<u64, ApiError> {

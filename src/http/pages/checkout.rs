@@ -21,6 +21,7 @@ use crate::{
     actors::order_saga::{Destination, Expected, PlaceOrder},
     domain::{
         Timestamp,
+        cart::CartError,
         ids::{AddressId, OrderId, UserId},
         order::{Order, OrderStatus, Totals},
         user::PostalAddress,
@@ -50,6 +51,9 @@ struct CheckoutPage {
 /// What is said when the order would be another than the one that was shown.
 const CHANGED: &str = "Your cart or a price has changed since. Look at the new total, then place the order.";
 
+/// The code of what is not for sale any more.
+const NOT_FOR_SALE: &str = "cart.not_for_sale";
+
 /// The key of an order of this cart.
 fn key_of(visit: &Visit, basket: &Basket) -> String {
     format!("page-{}", visit.state().tokens.mark("checkout", &basket.version))
@@ -63,6 +67,9 @@ fn shown(totals: &Totals) -> String {
 /// What of the cart can be ordered, and for how much.
 async fn priced(visit: &Visit) -> Result<(Basket, Totals), ApiError> {
     let basket = Basket::of(visit).await?;
+    if let Some((line, _)) = basket.lines.iter().find(|(_, offer)| !offer.for_sale) {
+        return Err(CartError::NotForSale { product: line.product }.into());
+    }
     let totals = visit.shop.orders()?.totals(&basket.items())?;
     Ok((basket, totals))
 }
@@ -71,7 +78,9 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form, problem: String)
     let user = visit.buyer()?.id;
     let (basket, totals) = match priced(&visit).await {
         Ok(priced) => priced,
-        Err(error) if error.code().starts_with("order.") => return Ok(back_to_cart(visit, &error)),
+        Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
+            return Ok(back_to_cart(visit, &error));
+        }
         Err(error) => return Err(error),
     };
     let account = visit.shop.accounts()?.user(user).await?.ok_or_else(ApiError::unauthorized)?;
@@ -101,6 +110,8 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form, problem: String)
 fn back_to_cart(mut visit: Visit, error: &ApiError) -> HttpResponse {
     if error.code() == "order.empty_cart" {
         visit.say("Your cart is empty.");
+    } else if error.code() == NOT_FOR_SALE {
+        visit.warn("Some of your cart is not for sale any more. Remove it, then go on to checkout.");
     } else {
         visit.warn(sentence(&error.to_string()));
     }
@@ -161,7 +172,9 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     }
     let (basket, totals) = match priced(&visit).await {
         Ok(priced) => priced,
-        Err(error) if error.code().starts_with("order.") => return Ok(back_to_cart(visit, &error)),
+        Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
+            return Ok(back_to_cart(visit, &error));
+        }
         Err(error) => return Err(error),
     };
     if key != key_of(&visit, &basket) || form.text("shown") != shown(&totals) {
@@ -190,7 +203,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
             visit.warn("Some of this was sold in the meantime. Lower the quantities that are marked, then try again.");
             Ok(visit.go("/cart"))
         }
-        Err(error) if matches!(error.code(), "order.empty_cart" | "cart.max_per_order") => {
+        Err(error) if matches!(error.code(), "order.empty_cart" | "cart.max_per_order" | NOT_FOR_SALE) => {
             Ok(back_to_cart(visit, &error))
         }
         Err(error) if error.code() == "order.total_changed" => {

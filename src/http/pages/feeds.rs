@@ -31,6 +31,7 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         sort: Sort::Newest,
         skip: 0,
         limit: LISTED,
+        hidden: false,
     };
     let listed = catalogue.list(query).await?;
     let categories = catalogue.categories().map_err(|error| ApiError::Internal(error.to_string()))?;

@@ -168,7 +168,7 @@ pub(super) async fn seen(visit: &Visit, without: Option<ProductId>) -> Vec<Card>
     let mut cards = vec![];
     let Ok(catalogue) = visit.shop.catalogue() else { return cards };
     for id in visit.seen.iter().filter(|id| Some(**id) != without).take(SEEN) {
-        if let Ok(Some(snapshot)) = catalogue.get(*id).await {
+        if let Ok(Some(snapshot)) = catalogue.for_sale(*id).await {
             cards.push(Card::from(&*snapshot));
         }
     }
@@ -200,6 +200,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         sort: wanted.sort(),
         skip: (wanted.page - 1) * PER_PAGE,
         limit: PER_PAGE,
+        hidden: false,
     };
     let catalogue = visit.shop.catalogue()?;
     let listed = catalogue.list(asked).await?;

@@ -69,6 +69,7 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/account/addresses").post(account::add));
     page(config, web::resource("/account/addresses/{id}/remove").post(account::remove));
     page(config, web::resource("/cart").get(cart::show).post(cart::add));
+    page(config, web::resource("/cart/tidy").post(cart::tidy));
     page(config, web::resource("/cart/items/{id}").post(cart::change));
     page(config, web::resource("/checkout").get(checkout::show).post(checkout::place));
     page(config, web::resource("/orders").get(orders::list));

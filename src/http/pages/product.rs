@@ -44,6 +44,8 @@ struct ProductPage {
     max_per_order: Option<u32>,
     /// The most that may be put into the cart.
     at_once: i64,
+    /// Whether it can be bought: otherwise only its seller and staff see it.
+    for_sale: bool,
     pictures: Vec<Picture>,
     /// JSON-LD without anything that could end its element.
     data: String,
@@ -90,6 +92,7 @@ async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
         sort: Sort::Newest,
         skip: 0,
         limit: RELATED + 1,
+        hidden: false,
     };
     let Ok(catalogue) = visit.shop.catalogue() else { return vec![] };
     let Ok(listed) = catalogue.list(query).await else { return vec![] };
@@ -103,9 +106,16 @@ async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
 /// 404, 503.
 pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let id: ProductId = id_of(&path, "product")?;
-    let snapshot = visit.shop.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    let catalogue = visit.shop.catalogue()?;
+    let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
     let product = &snapshot.product;
-    let (stock, stock_class) = cards::stock(snapshot.stock());
+    let for_sale = catalogue.is_for_sale(product);
+    // Its seller and staff see it still.
+    let knows = visit.user.as_ref().is_some_and(|user| user.must_be_or_admin(product.seller).is_ok());
+    if !for_sale && !knows {
+        return Err(ApiError::NotFound("product"));
+    }
+    let (stock, stock_class) = if for_sale { cards::stock(snapshot.stock()) } else { ("Not for sale", "out") };
     let mut page = visit.page(product.title.as_str());
     let about =
         if product.description.trim().is_empty() { product.title.as_str() } else { product.description.as_str() };
@@ -125,7 +135,8 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         category_url: format!("/?category={}", escape(&product.category)),
         stock,
         stock_class,
-        most: snapshot.stock().clamp(0, i64::from(QUANTITY_MAX)),
+        most: if for_sale { snapshot.stock().clamp(0, i64::from(QUANTITY_MAX)) } else { 0 },
+        for_sale,
         max_per_order: product.max_per_order,
         at_once: snapshot.stock().clamp(0, i64::from(product.max_per_order.unwrap_or(QUANTITY_MAX).min(QUANTITY_MAX))),
         pictures: product

@@ -178,6 +178,8 @@ fn product_routes(config: &mut ServiceConfig) {
         .service(products::delete)
         .service(products::add_images)
         .service(products::remove_image)
+        .service(products::take_down)
+        .service(products::approve)
         .service(media::get);
 }
 

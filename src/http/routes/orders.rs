@@ -146,7 +146,7 @@ const fn party(user: &AuthUser) -> Party {
         (status = 400, description = "The cart is empty, or has two currencies", body = ErrorBody),
         (
             status = 409,
-            description = "Items are short of stock, in `items`; or the total is not `expectedTotal` \
+            description = "Items are short of stock, or not for sale any more (`cart.not_for_sale`): in `items`; or the total is not `expectedTotal` \
                 (`order.total_changed`, with the new `totals`); or too many orders of the user are unpaid \
                 (`order.too_many_unpaid`). Nothing is made, and the cart is as it was",
             body = ErrorBody,

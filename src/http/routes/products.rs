@@ -1,7 +1,7 @@
 //! Products.
 
 use actix_web::{
-    HttpRequest, HttpResponse, delete, get,
+    FromRequest, HttpRequest, HttpResponse, delete, get,
     http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
     patch, post,
     web::{Data, Payload},
@@ -25,14 +25,14 @@ use crate::{
         cart::QUANTITY_MAX,
         ids::{ImageId, ProductId},
         money::Currency,
-        product::{CATEGORY_MAX, DESCRIPTION_MAX, ProductPatch, STOCK_MAX, TITLE_MAX},
+        product::{CATEGORY_MAX, DESCRIPTION_MAX, ProductPatch, ProductStatus, STOCK_MAX, TITLE_MAX},
         text::visible,
         user::Role,
     },
     http::{
-        auth::{AuthUser, SellerOrAdmin, SellerUser},
+        auth::{AdminUser, AuthUser, MaybeUser, SellerOrAdmin, SellerUser},
         error::{ApiError, ErrorBody},
-        extract::{Json, PathId, path_id},
+        extract::{Json, JsonOrEmpty, PathId, path_id},
         paging::{Paging, PagingParams},
         query::Query,
         seen,
@@ -125,6 +125,19 @@ pub struct PatchBody {
     #[schema(value_type = Option<u32>, example = 5, minimum = 1, maximum = 999)]
     max_per_order: Option<Option<u32>>,
 }
+
+/// Why a product is taken down, or offered again.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+pub struct StatusBody {
+    /// For its seller.
+    #[serde(default)]
+    #[garde(inner(length(chars, max = REASON_MAX)))]
+    #[schema(example = "a copy of a brand", max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// The longest reason, in characters.
+const REASON_MAX: usize = 1_000;
 
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
 
@@ -225,6 +238,7 @@ pub async fn list(
         sort,
         skip: usize::try_from(paging.skip).unwrap_or(usize::MAX),
         limit: usize::try_from(paging.limit).unwrap_or(usize::MAX),
+        hidden: false,
     };
     let listed = services.catalogue()?.list(query).await?;
     Ok(show_list(&req, &paging, &listed))
@@ -271,7 +285,65 @@ pub async fn get(
     services: Data<Services>,
     PathId(id): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    let snapshot = services.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    let catalogue = services.catalogue()?;
+    let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    if catalogue.is_for_sale(&snapshot.product) {
+        return Ok(show(&req, &snapshot));
+    }
+    // Its seller and staff see it still.
+    let MaybeUser(user) = MaybeUser::extract(&req).await?;
+    let known = user.is_some_and(|user| user.must_be_or_admin(snapshot.product.seller).is_ok());
+    if known { Ok(show(&req, &snapshot)) } else { Err(ApiError::NotFound("product")) }
+}
+
+/// Takes a product off sale: it cannot be found, put into a cart or ordered. Paid orders go on.
+///
+/// Role `admin`.
+#[utoipa::path(
+    tag = "products",
+    operation_id = "takeDownProduct",
+    params(("id" = String, Path, description = "The product")),
+    request_body(content = Option<StatusBody>),
+    responses(
+        (status = 200, description = "The product", body = ProductView),
+        (status = 404, description = "No such product", body = ErrorBody),
+    )
+)]
+#[post("/api/admin/products/{id}/take-down")]
+pub async fn take_down(
+    req: HttpRequest,
+    _admin: AdminUser,
+    services: Data<Services>,
+    PathId(id): PathId<ProductId>,
+    JsonOrEmpty(body): JsonOrEmpty<StatusBody>,
+) -> Result<HttpResponse, ApiError> {
+    let reason = body.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    let snapshot = services.catalogue()?.set_status(id, ProductStatus::TakenDown, reason).await?;
+    Ok(show(&req, &snapshot))
+}
+
+/// Offers a product again that was taken down.
+///
+/// Role `admin`.
+#[utoipa::path(
+    tag = "products",
+    operation_id = "approveProduct",
+    params(("id" = String, Path, description = "The product")),
+    request_body(content = Option<StatusBody>),
+    responses(
+        (status = 200, description = "The product", body = ProductView),
+        (status = 404, description = "No such product", body = ErrorBody),
+    )
+)]
+#[post("/api/admin/products/{id}/approve")]
+pub async fn approve(
+    req: HttpRequest,
+    _admin: AdminUser,
+    services: Data<Services>,
+    PathId(id): PathId<ProductId>,
+    _body: JsonOrEmpty<StatusBody>,
+) -> Result<HttpResponse, ApiError> {
+    let snapshot = services.catalogue()?.set_status(id, ProductStatus::Live, None).await?;
     Ok(show(&req, &snapshot))
 }
 

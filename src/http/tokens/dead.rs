@@ -14,10 +14,9 @@ use parking_lot::{Mutex, RwLock};
 
 use super::shared::SharedDead;
 use crate::{
-    actors::office::BLOCK_PREFIX,
     domain::Timestamp,
     integrations::redis::Redis,
-    store::{AccountStore, StoreError},
+    store::{AccountStore, StoreError, accounts::BLOCK_PREFIX},
 };
 
 /// What this node knows of a token.
@@ -34,14 +33,15 @@ pub enum Standing {
 /// The ids of tokens that were ended before their time, until that time.
 pub struct DeadTokens {
     ends: RwLock<HashMap<String, i64>>,
-    /// Users of whom no token is taken, of a process that is alone with its store.
+    /// Users of whom no token is taken, as far as this node knows.
     blocked: RwLock<HashSet<String>>,
     purge_at: Mutex<usize>,
     shared: Option<Arc<SharedDead>>,
     on_death: OnceLock<OnDeath>,
+    on_block: OnceLock<OnDeath>,
 }
 
-/// Is told of the id of a token that has ended.
+/// Is told of the id of a token that has ended, or of a user who is blocked.
 type OnDeath = Box<dyn Fn(&str) + Send + Sync>;
 
 /// How many are kept before those past their time are first looked for.
@@ -55,6 +55,7 @@ impl Default for DeadTokens {
             purge_at: Mutex::new(PURGE_FROM),
             shared: None,
             on_death: OnceLock::new(),
+            on_block: OnceLock::new(),
         }
     }
 }
@@ -105,6 +106,11 @@ impl DeadTokens {
         let _first_stays = self.on_death.set(Box::new(told));
     }
 
+    /// Has `told` called with each user who this node hears is blocked; the first one stays.
+    pub fn on_block(&self, told: impl Fn(&str) + Send + Sync + 'static) {
+        let _first_stays = self.on_block.set(Box::new(told));
+    }
+
     /// Ends a token on every node; it must be in the store as dead already. When this returns,
     /// no node takes it any more.
     pub async fn spread(&self, jti: &str, exp: i64, now: Timestamp) {
@@ -142,7 +148,14 @@ impl DeadTokens {
     /// What this node knows of a token of a user, who may be blocked.
     #[must_use]
     pub fn standing_of(&self, jti: &str, user: &str) -> Standing {
-        if self.blocked.read().contains(user) { Standing::Dead } else { self.standing(jti) }
+        if self.blocks(user) { Standing::Dead } else { self.standing(jti) }
+    }
+
+    /// Whether this node knows that a user is blocked.
+    #[must_use]
+    pub fn blocks(&self, user: &str) -> bool {
+        let blocked = self.blocked.read();
+        !blocked.is_empty() && blocked.contains(user)
     }
 
     /// Whether a token was ended, or its user blocked, on whichever node. Of a block on another
@@ -162,10 +175,15 @@ impl DeadTokens {
 
     /// Takes no token of a user any more, or takes them again; the store knows already.
     pub fn block(&self, user: &str, blocked: bool) {
-        match (&self.shared, blocked) {
-            (Some(shared), _) => shared.look_again(user),
-            (None, true) => drop(self.blocked.write().insert(user.to_owned())),
-            (None, false) => drop(self.blocked.write().remove(user)),
+        match blocked {
+            true => drop(self.blocked.write().insert(user.to_owned())),
+            false => drop(self.blocked.write().remove(user)),
+        }
+        if let Some(shared) = &self.shared {
+            shared.look_again(user);
+        }
+        if let Some(told) = self.on_block.get().filter(|_| blocked) {
+            told(user);
         }
     }
 

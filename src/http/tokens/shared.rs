@@ -27,10 +27,9 @@ use tokio::{
 };
 
 use crate::{
-    actors::office::block_key,
     domain::Timestamp,
     integrations::redis::{Redis, RedisError, Session},
-    store::{AccountStore, StoreError},
+    store::{AccountStore, StoreError, accounts::block_key},
 };
 
 const SCRIPT: &str = include_str!("dead.lua");

@@ -25,6 +25,8 @@ pub mod topic {
     pub const PRODUCTS: &str = "products";
     /// Imports of products are to be worked on.
     pub const IMPORTS: &str = "imports";
+    /// A user was blocked or unblocked.
+    pub const BLOCKS: &str = "blocks";
     /// Stock has changed.
     pub const STOCK: &str = "stock";
     /// Events wait in the outbox.

@@ -15,7 +15,10 @@ use crate::{
         ids::UserId,
         user::{Role, User},
     },
-    store::{AccountStore, StoreError},
+    store::{
+        AccountStore, StoreError,
+        accounts::{BLOCK_PREFIX, BLOCKS_END, blocked_user},
+    },
 };
 
 #[async_trait]
@@ -73,6 +76,16 @@ impl AccountStore for Engine {
     async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
         let (tokens, jti) = (self.collections.dead_tokens.clone(), jti.to_owned());
         self.run(async move { Ok(codec::counted(&tokens, doc! { "_id": jti }).await? > 0) }).await
+    }
+
+    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
+        let tokens = self.collections.dead_tokens.clone();
+        self.run(async move {
+            let find = tokens.find(doc! { "_id": { "$gte": BLOCK_PREFIX, "$lt": BLOCKS_END } });
+            let keys = codec::all(find, |row| Ok(codec::string(row, "_id")?.to_owned())).await?;
+            Ok(keys.iter().filter_map(|key| blocked_user(key)).collect())
+        })
+        .await
     }
 
     async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {

@@ -122,6 +122,19 @@ impl OrderStore for Engine {
         .await
     }
 
+    async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let orders = self.collections.orders.clone();
+        self.run(async move {
+            // Whatever awaits money is due some time, and few orders are: an index has them.
+            let mut filter = doc! { "dueAt": { "$gt": 0 }, "status": OrderStatus::Pending.as_str() };
+            if let Some(id) = after {
+                filter.insert("_id", doc! { "$gt": codec::oid(id.bytes()) });
+            }
+            codec::all(orders.find(filter).sort(doc! { "_id": 1 }).limit(limit.into()), order).await
+        })
+        .await
+    }
+
     async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
         let orders = self.collections.orders.clone();
         self.run(async move {

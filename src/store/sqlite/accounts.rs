@@ -12,7 +12,10 @@ use crate::{
         ids::UserId,
         user::{Role, User},
     },
-    store::AccountStore,
+    store::{
+        AccountStore,
+        accounts::{BLOCK_PREFIX, BLOCKS_END, blocked_user},
+    },
 };
 
 #[async_trait]
@@ -113,6 +116,15 @@ impl AccountStore for Engine {
         })
         .await
         .map(|found| found.is_some())
+    }
+
+    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
+        self.read(|connection| {
+            let sql = "SELECT jti FROM dead_tokens WHERE jti >= ?1 AND jti < ?2";
+            let keys = codec::all(connection, sql, [BLOCK_PREFIX, BLOCKS_END], |row| Ok(row.get::<_, String>(0)?))?;
+            Ok(keys.iter().filter_map(|key| blocked_user(key)).collect())
+        })
+        .await
     }
 
     async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {

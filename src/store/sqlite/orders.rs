@@ -117,6 +117,17 @@ impl OrderStore for Engine {
         .await
     }
 
+    async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.read(move |connection| {
+            let after = after.as_ref().map_or(&[][..], OrderId::as_slice);
+            // Whatever awaits money is due some time, and few orders are: an index has them.
+            let sql = "SELECT version, doc FROM orders WHERE due_at IS NOT NULL AND status = ?3 AND id > ?1
+                       ORDER BY id LIMIT ?2";
+            codec::all(connection, sql, (after, limit, OrderStatus::Pending.as_str()), order)
+        })
+        .await
+    }
+
     async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
         self.read(move |connection| {
             // The empty blob sorts before every id.

@@ -7,7 +7,7 @@ use crate::{
         inventory::StockLevel,
         money::{Currency, Money},
         order::{NewOrder, OrderItem, OrderPayment, Pricing, Shipment},
-        product::Product,
+        product::{Product, ProductStatus},
         user::{Contact, FullName, Role, User},
     },
     views::read,
@@ -46,6 +46,8 @@ fn product() -> Product {
         seller: id(UserId::from_bytes, 3),
         images: vec![],
         max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
         created_at: now(),
         updated_at: now(),
         version: 4,
@@ -113,7 +115,7 @@ fn a_new_product_goes_to_its_seller_and_the_dashboard() {
     });
     let shown = json!({
         "_id": hex(2), "title": "Bottle", "description": "Cold", "price": {"amount": 499.5, "currency": "INR"},
-        "stock": 7, "category": "kitchen", "seller": hex(3), "images": [], "createdAt": NOW, "updatedAt": NOW, "__v": 4,
+        "stock": 7, "category": "kitchen", "seller": hex(3), "images": [], "status": "live", "createdAt": NOW, "updatedAt": NOW, "__v": 4,
     });
     assert_eq!(
         sent(Event::ProductCreated { product: product(), stock: 7, seller: contact(), imported: false }),

@@ -141,7 +141,7 @@ mod tests {
         domain::{
             ids::{CartId, ProductId},
             money::{Currency, Money},
-            product::Product,
+            product::{Product, ProductStatus},
         },
     };
 
@@ -155,11 +155,13 @@ mod tests {
             seller: UserId::from_bytes([7; 12]),
             images: vec![],
             max_per_order: None,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             version: 1,
         };
-        Offer { product: Arc::new(product), available: 9 }
+        Offer { product: Arc::new(product), available: 9, for_sale: true }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
         inventory::StockLine,
         money::{Currency, Money},
         order::{NewOrder, Order, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Shipment},
-        product::Product,
+        product::{Product, ProductStatus},
     },
     peers::{self, CartChangeError, ListQuery, Offer, Page, PeerError, Peers, Settlement},
     store::products::ProductChange,
@@ -83,11 +83,13 @@ fn offers() -> impl Iterator<Item = Offer> {
             seller: UserId::from_bytes([77; 12]),
             images: vec![],
             max_per_order: None,
+            status: ProductStatus::Live,
+            status_reason: None,
             created_at: at,
             updated_at: at,
             version: 1,
         };
-        Offer { product: Arc::new(product), available }
+        Offer { product: Arc::new(product), available, for_sale: true }
     })
 }
 

@@ -1,8 +1,8 @@
 //! Who may come in, and for how long.
 //!
-//! **Invariant:** a socket is there by a token that holds; once the token has ended or a logout has
-//! ended it, the socket ends: at once where this node knows of it, and else at its next event at
-//! the latest.
+//! **Invariant:** a socket is there by a token that holds; once the token has ended, a logout has
+//! ended it or its user is blocked, the socket ends: at once where this node knows of it, and else at
+//! its next event at the latest.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    domain::{Timestamp, user::Role},
+    domain::{Timestamp, ids::UserId, user::Role},
     http::{
         csrf::Origins,
         tokens::{COOKIE, Claims, DeadTokens, Standing, Tokens},
@@ -50,6 +50,8 @@ impl Gate {
         let doors = Arc::new(Doors::default());
         let told = Arc::clone(&doors);
         dead.on_death(move |jti| told.close(jti));
+        let told = Arc::clone(&doors);
+        dead.on_block(move |user| told.close_user(user));
         Self { tokens, dead, origins, doors }
     }
 
@@ -106,9 +108,10 @@ impl Gate {
 
     /// Remembers by which token a socket is there.
     pub(super) fn enter(&self, caller: &Caller, socket: Socket) {
-        self.doors.enter(&caller.jti, caller.exp, socket);
-        // A logout in between found no socket to end.
-        if self.dead.contains(&caller.jti) {
+        let user = caller.shopper.id.to_hex();
+        self.doors.enter(caller, socket);
+        // A logout or a block in between found no socket to end.
+        if self.dead.contains(&caller.jti) || self.dead.blocks(&user) {
             self.doors.close(&caller.jti);
         }
     }
@@ -123,14 +126,16 @@ impl Gate {
 pub struct Doors(Mutex<HashMap<String, Door>>);
 
 struct Door {
+    user: UserId,
     exp: i64,
     sockets: Vec<Socket>,
 }
 
 impl Doors {
-    fn enter(&self, jti: &str, exp: i64, socket: Socket) {
+    fn enter(&self, caller: &Caller, socket: Socket) {
         let mut doors = self.0.lock();
-        let door = doors.entry(jti.to_owned()).or_insert_with(|| Door { exp, sockets: vec![] });
+        let new = || Door { user: caller.shopper.id, exp: caller.exp, sockets: vec![] };
+        let door = doors.entry(caller.jti.clone()).or_insert_with(new);
         door.sockets.push(socket);
     }
 
@@ -150,6 +155,13 @@ impl Doors {
         if let Some(door) = door {
             end(door);
         }
+    }
+
+    /// Ends the sockets of a user, whichever token each is there by.
+    pub fn close_user(&self, user: &str) {
+        let Ok(user) = user.parse::<UserId>() else { return };
+        let over: Vec<Door> = self.0.lock().extract_if(|_, door| door.user == user).map(|(_, door)| door).collect();
+        over.into_iter().for_each(end);
     }
 
     /// Ends the sockets of tokens that are over.

@@ -14,7 +14,7 @@ use super::{TestApp, id, is_moment, issue, text, tokens};
 impl TestApp {
     /// Runs a scenario of `tests/programs/chat-client.cjs`; returns what it found out, or `None` where
     /// there is no client.
-    async fn chat(&self, scenario: &str, context: &Value) -> Option<Value> {
+    pub async fn chat(&self, scenario: &str, context: &Value) -> Option<Value> {
         if std::env::var_os("NODE_PATH").is_none() {
             eprintln!("left out: NODE_PATH names no folder with socket.io-client");
             return None;

@@ -8,6 +8,7 @@
 mod accounts;
 mod addresses;
 mod answer;
+mod blocking;
 mod cart;
 mod chat;
 mod client;

@@ -7,7 +7,7 @@ use microbazaar::{
         Timestamp,
         user::{Role, User},
     },
-    store::{StoreError, Stores},
+    store::{StoreError, Stores, accounts::block_key},
 };
 
 use super::make;
@@ -107,4 +107,20 @@ pub async fn a_token_is_dead_once_it_is_killed(stores: &Stores) {
     killed.sort();
     assert_eq!(killed.iter().map(|(jti, _)| jti.as_str()).collect::<Vec<_>>(), ["one", "two"]);
     assert!(killed.iter().all(|(_, end)| *end >= tomorrow - SignedDuration::from_secs(1)));
+}
+
+pub async fn blocked_users_are_listed(stores: &Stores) {
+    let later = Timestamp::now() + SignedDuration::from_hours(1);
+    let (ana, ben) = (make::user("ana@x.com", "ana"), make::user("ben@x.com", "ben"));
+    for key in ["a token", "users", "user", "user;", &block_key(&ana.id.to_hex()), &block_key(&ben.id.to_hex())] {
+        stores.accounts.kill_token(key, later).await.unwrap();
+    }
+    let blocked = async || {
+        let mut blocked = stores.accounts.blocked_users().await.unwrap();
+        blocked.sort_unstable();
+        blocked
+    };
+    assert_eq!(blocked().await, [ana.id, ben.id]);
+    stores.office.revive_token(&block_key(&ana.id.to_hex())).await.unwrap();
+    assert_eq!(blocked().await, [ben.id]);
 }

@@ -10,7 +10,7 @@ use microbazaar::domain::{
     money::{Currency, Money},
     order::{NewOrder, Order, OrderItem, Pricing, Shipment},
     payment::Payment,
-    product::Product,
+    product::{Product, ProductStatus},
     user::{Address, Contact, FullName, PostalAddress, Role, User},
 };
 
@@ -54,6 +54,8 @@ pub fn product(seller: UserId, title: &str) -> Product {
         seller,
         images: vec![],
         max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
         created_at: at(0),
         updated_at: at(0),
         version: 0,

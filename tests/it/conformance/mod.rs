@@ -40,7 +40,7 @@ macro_rules! conformance_suite {
                 a_user_is_found_by_id_email_and_name, a_stale_user_is_a_conflict,
                 one_of_many_registrations_of_an_email_wins, a_name_can_be_changed_but_not_to_a_taken_one,
                 a_refused_user_leaves_no_event, users_of_a_role_are_found, dead_tokens_are_forgotten_when_they_expire,
-                a_token_is_dead_once_it_is_killed,
+                a_token_is_dead_once_it_is_killed, blocked_users_are_listed,
             }
             carts::{
                 a_cart_is_kept_with_its_version, a_second_cart_of_a_user_is_a_conflict,
@@ -76,6 +76,7 @@ macro_rules! conformance_suite {
                 a_cart_version_makes_one_order, a_key_is_used_once_until_it_expires, the_same_order_again_is_a_conflict,
                 a_user_pages_through_her_orders, due_orders_come_longest_due_first, all_orders_are_walked_by_id,
                 no_more_orders_are_unpaid_than_are_allowed, an_order_that_was_refused_takes_no_place,
+                unpaid_orders_are_walked_by_id,
             }
             payments::{
                 a_payment_is_found_by_id_order_and_gateway_order, an_order_has_one_payment,

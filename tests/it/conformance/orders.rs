@@ -185,3 +185,23 @@ pub async fn an_order_that_was_refused_takes_no_place(stores: &Stores) {
     assert_eq!(stores.orders.by_key(user, "k", make::at(0)).await, Ok(None));
     assert_eq!(stores.orders.get(third.id).await, Ok(None));
 }
+
+pub async fn unpaid_orders_are_walked_by_id(stores: &Stores) {
+    let orders: Vec<_> = (0..4).map(|_| make::order(UserId::generate(), 1)).collect();
+    for order in &orders {
+        stores.orders.insert(order, None, &[]).await.unwrap();
+    }
+    let mut ended = Order { version: 1, ..orders[1].clone() };
+    ended.suspend(make::at(1)).unwrap();
+    stores.orders.save(&ended, &[]).await.unwrap();
+    let walk = async |after, limit| {
+        let found = stores.orders.unpaid(after, limit).await.unwrap();
+        found.into_iter().map(|order| (order.id, order.version)).collect::<Vec<_>>()
+    };
+    assert_eq!(walk(None, 2).await, [(orders[0].id, 1), (orders[2].id, 1)]);
+    assert_eq!(walk(Some(orders[2].id), 2).await, [(orders[3].id, 1)]);
+    assert_eq!(walk(Some(orders[3].id), 2).await, []);
+    let again = stores.orders.get(ended.id).await.unwrap().unwrap();
+    assert_eq!(again.cancel_cause, ended.cancel_cause, "the cause is read as it was written");
+    assert_eq!(again.saga, ended.saga);
+}

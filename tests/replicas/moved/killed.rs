@@ -11,7 +11,7 @@ use microbazaar::{
         Timestamp,
         ids::{EventId, ProductId, UserId},
         money::{Currency, Money},
-        product::Product,
+        product::{Product, ProductStatus},
     },
     store::{
         mailbox::Mail,
@@ -35,6 +35,8 @@ fn product(seller: UserId, number: usize) -> Product {
         seller,
         images: vec![],
         max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
         created_at: Timestamp::now(),
         updated_at: Timestamp::now(),
         version: 0,

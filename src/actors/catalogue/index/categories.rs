@@ -1,19 +1,32 @@
 //! Counts the products of each category.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use tantivy::Searcher;
 
-use super::{IndexError, schema::CATEGORY_NAME};
-use crate::domain::text::fold;
+use super::{
+    IndexError,
+    scan::{is_in, off_sale},
+    schema::{CATEGORY_NAME, Fields},
+};
+use crate::domain::{ids::UserId, text::fold};
 
 /// The categories with how many products each has, most first, by their commonest spelling.
-pub(super) fn count(searcher: &Searcher, limit: usize) -> Result<Vec<(String, u64)>, IndexError> {
+pub(super) fn count(
+    searcher: &Searcher,
+    fields: &Fields,
+    left_out: &HashSet<UserId>,
+    limit: usize,
+) -> Result<Vec<(String, u64)>, IndexError> {
     let mut spellings: HashMap<String, u64> = HashMap::new();
     for reader in searcher.segment_readers() {
         let Some(column) = reader.fast_fields().str(CATEGORY_NAME)? else { continue };
         let mut counts = vec![0_u64; column.num_terms()];
-        for doc in reader.doc_ids_alive() {
+        let hidden = off_sale(reader, fields, left_out)?;
+        for doc in reader.doc_ids_alive().filter(|doc| !is_in(&hidden, *doc)) {
             for ordinal in column.term_ords(doc) {
                 if let Some(count) = usize::try_from(ordinal).ok().and_then(|at| counts.get_mut(at)) {
                     *count += 1;

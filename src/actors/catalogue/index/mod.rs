@@ -18,6 +18,7 @@ mod words;
 mod writer;
 
 use std::{
+    collections::HashSet,
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -28,12 +29,12 @@ use std::{
 };
 
 use moka::sync::Cache;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError, directory::MmapDirectory};
 
 pub use self::query::{Hits, LIMIT_MAX, ListQuery, SKIP_MAX, Sort};
 use self::{query::Plan, schema::Fields, writer::Writer};
-use crate::store::products::ProductChange;
+use crate::{domain::ids::UserId, store::products::ProductChange};
 
 /// How many bytes of answers are kept.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
@@ -61,10 +62,12 @@ pub struct SearchIndex {
     fields: Fields,
     reader: IndexReader,
     writer: Mutex<Writer>,
-    /// Counts commits; what was worked out before the last one is not used any more.
+    /// Counts commits and changes of who is left out; what was worked out before is not used any more.
     generation: AtomicU64,
     answers: Cache<(u64, Plan), Hits>,
     categories: Mutex<Option<(u64, Categories)>>,
+    /// Sellers of whom nothing is found.
+    left_out: RwLock<Arc<HashSet<UserId>>>,
 }
 
 impl SearchIndex {
@@ -104,6 +107,7 @@ impl SearchIndex {
             generation: AtomicU64::new(0),
             answers: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).build(),
             categories: Mutex::new(None),
+            left_out: RwLock::default(),
         })
     }
 
@@ -113,7 +117,7 @@ impl SearchIndex {
         self.writer.lock().committed()
     }
 
-    /// Counts commits: an answer worked out from this index is good while it stays.
+    /// Counts commits and changes of who is left out: an answer worked out from this index is good while it stays.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
@@ -173,7 +177,8 @@ impl SearchIndex {
         if let Some(hits) = self.answers.get(&key) {
             return Ok(hits);
         }
-        let hits = scan::run(&self.reader.searcher(), &self.fields, &key.1)?;
+        let left_out = self.left_out.read().clone();
+        let hits = scan::run(&self.reader.searcher(), &self.fields, &key.1, &left_out)?;
         self.answers.insert(key, hits.clone());
         Ok(hits)
     }
@@ -190,12 +195,14 @@ impl SearchIndex {
     /// As [`SearchIndex::search`].
     pub fn categories(&self) -> Result<Categories, IndexError> {
         let generation = self.generation();
+        let left_out = self.left_out.read().clone();
         if let Some((of, categories)) = &*self.categories.lock()
             && *of == generation
         {
             return Ok(Arc::clone(categories));
         }
-        let categories: Categories = categories::count(&self.reader.searcher(), CATEGORIES_MAX)?.into();
+        let categories: Categories =
+            categories::count(&self.reader.searcher(), &self.fields, &left_out, CATEGORIES_MAX)?.into();
         *self.categories.lock() = Some((generation, Arc::clone(&categories)));
         Ok(categories)
     }
@@ -206,11 +213,22 @@ impl SearchIndex {
         self.reader.searcher().num_docs()
     }
 
+    /// Finds nothing of these sellers from now on, but for staff.
+    pub fn leave_out(&self, sellers: Arc<HashSet<UserId>>) {
+        *self.left_out.write() = sellers;
+        self.outdate();
+    }
+
     fn show(&self) -> Result<(), IndexError> {
         self.reader.reload()?;
+        self.outdate();
+        Ok(())
+    }
+
+    /// What was worked out so far is not used any more.
+    fn outdate(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.answers.invalidate_all();
-        Ok(())
     }
 }
 
@@ -232,7 +250,7 @@ fn open_existing(dir: &Path, fields: &Fields) -> Result<Option<Opened>, IndexErr
     let opened = with_reader(index)?;
     // Searching nothing opens every file that searches need.
     let plan = Plan::from(&ListQuery { text: Some("readable".into()), ..ListQuery::default() });
-    scan::run(&opened.1.searcher(), fields, &plan)?;
+    scan::run(&opened.1.searcher(), fields, &plan, &HashSet::new())?;
     Ok(Some(opened))
 }
 

@@ -49,6 +49,9 @@ pub struct ListQuery {
     pub skip: usize,
     /// How many to give; see [`LIMIT_MAX`].
     pub limit: usize,
+    /// Also what is not for sale; for staff, and never by the word of another process.
+    #[serde(skip)]
+    pub hidden: bool,
 }
 
 /// A page of a list.
@@ -72,6 +75,7 @@ pub(super) struct Plan {
     pub sort: Sort,
     pub skip: usize,
     pub limit: usize,
+    pub hidden: bool,
 }
 
 impl From<&ListQuery> for Plan {
@@ -85,7 +89,15 @@ impl From<&ListQuery> for Plan {
             sort => sort,
         };
         let category = query.category.as_deref().map(fold).filter(|category| !category.is_empty());
-        Self { words, prices, category, sort, skip: query.skip, limit: query.limit.min(LIMIT_MAX) }
+        Self {
+            words,
+            prices,
+            category,
+            sort,
+            skip: query.skip,
+            limit: query.limit.min(LIMIT_MAX),
+            hidden: query.hidden,
+        }
     }
 }
 

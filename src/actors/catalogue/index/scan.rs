@@ -10,7 +10,7 @@
 //! **Invariant:** the order is total (rank, newest, id), so pages neither repeat nor miss
 //! a product while the index stands still.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use tantivy::{
     DocId, InvertedIndexReader, Searcher, SegmentReader, Term,
@@ -28,6 +28,7 @@ use super::{
     schema::{CREATED, Fields, ID_HIGH, ID_LOW, PRICE, join_id},
     words::WORD_MAX,
 };
+use crate::domain::{ids::UserId, product::ProductStatus};
 
 /// The shortest word that may have a typo, in characters.
 const TYPO_MIN: usize = 4;
@@ -63,9 +64,14 @@ const JOINED_MAX: usize = 3;
 const HALF_MIN: usize = 3;
 
 /// The page of `plan`.
-pub(super) fn run(searcher: &Searcher, fields: &Fields, plan: &Plan) -> Result<Hits, IndexError> {
+pub(super) fn run(
+    searcher: &Searcher,
+    fields: &Fields,
+    plan: &Plan,
+    left_out: &HashSet<UserId>,
+) -> Result<Hits, IndexError> {
     let words = plan.words.as_deref().unwrap_or_default();
-    let hits = run_with(searcher, fields, plan, words)?;
+    let hits = run_with(searcher, fields, plan, left_out, words)?;
     if hits.total > 0 || words.is_empty() {
         return Ok(hits);
     }
@@ -84,12 +90,18 @@ pub(super) fn run(searcher: &Searcher, fields: &Fields, plan: &Plan) -> Result<H
     if known.is_empty() || unknown.is_empty() && !halved {
         return Ok(hits);
     }
-    let rest = run_with(searcher, fields, plan, &known)?;
+    let rest = run_with(searcher, fields, plan, left_out, &known)?;
     Ok(if rest.total > 0 { Hits { unknown: unknown.into(), ..rest } } else { hits })
 }
 
 /// The page of the products that have all of `words`.
-fn run_with(searcher: &Searcher, fields: &Fields, plan: &Plan, words: &[String]) -> Result<Hits, IndexError> {
+fn run_with(
+    searcher: &Searcher,
+    fields: &Fields,
+    plan: &Plan,
+    left_out: &HashSet<UserId>,
+    words: &[String],
+) -> Result<Hits, IndexError> {
     let nothing = plan.words.is_some() && words.is_empty();
     let wanted = Wanted::all(words, searcher, fields)?;
     let capacity = if plan.skip > SKIP_MAX || plan.limit == 0 { 0 } else { plan.skip + plan.limit };
@@ -97,7 +109,8 @@ fn run_with(searcher: &Searcher, fields: &Fields, plan: &Plan, words: &[String])
     let mut total = 0;
     if !nothing {
         for reader in searcher.segment_readers() {
-            total += scan_segment(reader, fields, plan, &wanted, &mut best)?;
+            let hidden = if plan.hidden { None } else { off_sale(reader, fields, left_out)? };
+            total += scan_segment(reader, fields, plan, &wanted, &hidden, &mut best)?;
         }
     }
     let page = best.page(plan.skip);
@@ -234,6 +247,7 @@ fn scan_segment(
     fields: &Fields,
     plan: &Plan,
     wanted: &[Wanted<'_>],
+    hidden: &Option<Vec<u8>>,
     best: &mut Best,
 ) -> Result<u64, IndexError> {
     let Some(ranks) = ranks(reader, fields, plan, wanted)? else { return Ok(0) };
@@ -241,7 +255,7 @@ fn scan_segment(
     let alive = reader.alive_bitset();
     let mut total = 0;
     let mut offer = |doc: DocId, rank: u16| {
-        if alive.is_some_and(|alive| alive.is_deleted(doc)) {
+        if alive.is_some_and(|alive| alive.is_deleted(doc)) || is_in(hidden, doc) {
             return;
         }
         if let Some((low, high)) = plan.prices
@@ -267,6 +281,34 @@ fn scan_segment(
         }
     }
     Ok(total)
+}
+
+/// The documents that are not for sale, marked in a table; none where all are.
+pub(super) fn off_sale(
+    reader: &SegmentReader,
+    fields: &Fields,
+    left_out: &HashSet<UserId>,
+) -> Result<Option<Vec<u8>>, IndexError> {
+    let mut table: Option<Vec<u8>> = None;
+    let mut mark = |inverted: &InvertedIndexReader, term: &[u8]| -> Result<(), IndexError> {
+        if let Some(info) = inverted.terms().get(term)? {
+            let size = usize::try_from(reader.max_doc()).unwrap_or_default();
+            raise(inverted, &info, 1, table.get_or_insert_with(|| vec![0; size]))?;
+        }
+        Ok(())
+    };
+    mark(&*reader.inverted_index(fields.off_sale)?, ProductStatus::TakenDown.as_str().as_bytes())?;
+    if !left_out.is_empty() {
+        let sellers = reader.inverted_index(fields.seller)?;
+        left_out.iter().try_for_each(|seller| mark(&sellers, seller.as_slice()))?;
+    }
+    Ok(table)
+}
+
+/// Whether a document is marked.
+pub(super) fn is_in(table: &Option<Vec<u8>>, doc: DocId) -> bool {
+    let Some(table) = table else { return false };
+    usize::try_from(doc).ok().and_then(|doc| table.get(doc)).is_some_and(|mark| *mark > 0)
 }
 
 enum Ranks {

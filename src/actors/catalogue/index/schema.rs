@@ -13,7 +13,7 @@ use super::words::WordTokenizer;
 use crate::domain::{ids::ProductId, product::Product, text::fold};
 
 /// Counts the shapes that the index on disk has had.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 /// The columns' names.
 pub const ID_HIGH: &str = "id_high";
 /// The last four bytes of the id.
@@ -42,6 +42,10 @@ pub struct Fields {
     pub description: Field,
     /// The category in lower case as one term, to filter by.
     pub category: Field,
+    /// The seller's id, to leave out.
+    pub seller: Field,
+    /// The word of a status that keeps it from being for sale, to leave out.
+    pub off_sale: Field,
     id_high: Field,
     id_low: Field,
     created: Field,
@@ -67,6 +71,8 @@ impl Fields {
         let category_words = schema.add_text_field("category_words", text(TITLE_TOKENIZER, false));
         let description = schema.add_text_field("description", text(TOKENIZER, false));
         let category = schema.add_text_field("category", STRING);
+        let seller = schema.add_bytes_field("seller", INDEXED);
+        let off_sale = schema.add_text_field("off_sale", STRING);
         let id_high = schema.add_u64_field(ID_HIGH, FAST);
         let id_low = schema.add_u64_field(ID_LOW, FAST);
         let created = schema.add_i64_field(CREATED, FAST);
@@ -80,6 +86,8 @@ impl Fields {
             category_words,
             description,
             category,
+            seller,
+            off_sale,
             id_high,
             id_low,
             created,
@@ -103,6 +111,10 @@ impl Fields {
         document.add_text(self.title, &product.title);
         document.add_text(self.category_words, &product.category);
         document.add_text(self.description, &product.description);
+        document.add_bytes(self.seller, product.seller.as_slice());
+        if !product.status.is_live() {
+            document.add_text(self.off_sale, product.status.as_str());
+        }
         document.add_u64(self.id_high, high);
         document.add_u64(self.id_low, low);
         document.add_i64(self.created, product.created_at.as_millisecond());

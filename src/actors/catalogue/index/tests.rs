@@ -7,7 +7,7 @@ use crate::domain::{
     Timestamp,
     ids::{ProductId, UserId},
     money::{Currency, Money},
-    product::Product,
+    product::{Product, ProductStatus},
 };
 
 fn product(title: &str, description: &str, category: &str, minor: i64, second: i64) -> Product {
@@ -21,6 +21,8 @@ fn product(title: &str, description: &str, category: &str, minor: i64, second: i
         seller: UserId::generate(),
         images: vec![],
         max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
         created_at: at,
         updated_at: at,
         version: 1,
@@ -311,8 +313,35 @@ proptest! {
     ) {
         static INDEX: std::sync::LazyLock<SearchIndex> =
             std::sync::LazyLock::new(|| index_of(&[titled("Lamp 🔥"), product("Table", "a + b", "<b>", i64::MAX, 1)]));
-        let query = ListQuery { text: Some(words), min_price, max_price, category, sort: Sort::Relevance, skip, limit };
+        let query = ListQuery { text: Some(words), min_price, max_price, category, sort: Sort::Relevance, skip, limit, hidden: false };
         let hits = INDEX.search(&query).unwrap();
         prop_assert!(hits.ids.len() <= 2 && hits.total <= 2);
     }
+}
+
+#[test]
+fn what_is_not_for_sale_is_found_by_staff_alone() {
+    let mut products = [
+        product("Brass lamp", "", "Lighting", 100, 3),
+        product("Paper lamp", "", "Lighting", 100, 2),
+        product("Clay lamp", "", "Lighting", 100, 1),
+        product("Cup", "", "Kitchen", 100, 0),
+    ];
+    products[1].status = ProductStatus::TakenDown;
+    let index = index_of(&products);
+    let all = ListQuery { limit: 20, ..ListQuery::default() };
+    assert_eq!(found(&index, &products, &text("lamp")), ["Brass lamp", "Clay lamp"]);
+    assert_eq!(&*index.categories().unwrap(), [("Lighting".to_owned(), 2), ("Kitchen".to_owned(), 1)]);
+    index.leave_out(Arc::new(HashSet::from([products[2].seller, products[3].seller])));
+    assert_eq!(found(&index, &products, &text("lamp")), ["Brass lamp"]);
+    assert_eq!(index.search(&all).unwrap().total, 1);
+    assert_eq!(&*index.categories().unwrap(), [("Lighting".to_owned(), 1)]);
+    let staff = ListQuery { hidden: true, ..text("lamp") };
+    assert_eq!(found(&index, &products, &staff), ["Brass lamp", "Paper lamp", "Clay lamp"]);
+    assert_eq!(index.search(&ListQuery { hidden: true, ..all.clone() }).unwrap().total, 4);
+    index.leave_out(Arc::default());
+    products[1].status = ProductStatus::Live;
+    fill(&index, &products);
+    assert_eq!(index.search(&all).unwrap().total, 4);
+    assert_eq!(found(&index, &products, &text("lamp")).len(), 3);
 }

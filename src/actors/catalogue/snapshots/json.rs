@@ -9,7 +9,7 @@ use crate::domain::{
     Timestamp,
     ids::{ProductId, UserId},
     money::Money,
-    product::{Image, Product},
+    product::{Image, Product, ProductStatus},
 };
 
 #[derive(Serialize)]
@@ -28,6 +28,7 @@ struct Tail<'a> {
     images: &'a [Image],
     #[serde(skip_serializing_if = "Option::is_none")]
     max_per_order: Option<u32>,
+    status: ProductStatus,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -59,6 +60,7 @@ pub(super) fn around_stock(product: &Product) -> (Bytes, Bytes) {
         seller: product.seller,
         images: &product.images,
         max_per_order: product.max_per_order,
+        status: product.status,
         created_at: product.created_at,
         updated_at: product.updated_at,
     };

@@ -8,7 +8,7 @@ use crate::domain::{
     Timestamp,
     ids::{ImageId, UserId},
     money::{Currency, Money},
-    product::Image,
+    product::{Image, ProductStatus},
 };
 
 fn product(version: u64) -> Product {
@@ -22,6 +22,8 @@ fn product(version: u64) -> Product {
         seller: UserId::generate(),
         images: vec![Image { id, url: format!("/media/{id}.jpg"), thumbnail: format!("/media/{id}.thumb.jpg") }],
         max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         version,
@@ -55,7 +57,7 @@ fn the_answer_is_the_product_with_its_stock() {
         "_id": product.id, "title": product.title, "description": product.description,
         "price": {"amount": 499.5, "currency": "INR"}, "stock": -7, "category": "Home",
         "seller": product.seller,
-        "images": [{"id": image.id, "url": image.url, "thumbnail": image.thumbnail}],
+        "images": [{"id": image.id, "url": image.url, "thumbnail": image.thumbnail}], "status": "live",
         "createdAt": "1970-01-01T00:00:00Z", "updatedAt": "1970-01-01T00:00:00Z",
     });
     let snapshot = of(&product, -7);

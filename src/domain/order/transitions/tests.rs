@@ -150,9 +150,9 @@ fn money_means_what_the_contract_says() {
     let mut expired = order.clone();
     expired.cancel(CancelCause::Expired, None, now).unwrap();
     assert_eq!(expired.on_money(payment.id), LateMoney::Late);
-    expired.refuse_money(now).unwrap();
+    expired.refuse_money(CancelCause::SoldOut, now).unwrap();
     assert_eq!(expired.on_money(payment.id), LateMoney::Unwanted);
-    assert!(expired.confirm(payment.clone(), now).is_err() && expired.refuse_money(now).is_err());
+    assert!(expired.confirm(payment.clone(), now).is_err() && expired.refuse_money(CancelCause::SoldOut, now).is_err());
     let mut unwanted = order.clone();
     unwanted.cancel(CancelCause::Buyer, None, now).unwrap();
     assert_eq!(unwanted.on_money(payment.id), LateMoney::Unwanted);
@@ -172,4 +172,20 @@ fn the_pause_between_tries_grows_and_is_bounded() {
         last = pause;
     }
     assert_eq!(last, PAUSE_MAX);
+}
+
+#[test]
+fn only_an_unpaid_order_ends_with_its_seller_and_what_can_be_bought_goes_back() {
+    let now = Timestamp::UNIX_EPOCH;
+    let mut unpaid = placed(&[UserId::generate()], now);
+    unpaid.suspend(now).unwrap();
+    assert_eq!((unpaid.status, unpaid.cancel_cause), (OrderStatus::Cancelled, Some(CancelCause::SellerSuspended)));
+    assert_eq!(unpaid.timeline.last().unwrap().reason.as_deref(), Some("seller suspended"));
+    assert_eq!(unpaid.saga.todo, [SagaStep::EmptyCart, SagaStep::ReleaseStock, SagaStep::RestoreCart]);
+    assert_eq!(unpaid.on_money(PaymentId::generate()), LateMoney::Unwanted);
+    assert!(unpaid.suspend(now).is_err());
+    let mut bought = placed(&[UserId::generate()], now);
+    bought.confirm(paid(now), now).unwrap();
+    assert!(bought.suspend(now).is_err());
+    assert_eq!(serde_json::to_value(CancelCause::SellerSuspended).unwrap(), "sellerSuspended");
 }

@@ -7,6 +7,7 @@ mod dead;
 mod orders;
 mod overview;
 mod payments;
+mod products;
 mod users;
 
 use actix_web::web::{self, ServiceConfig};
@@ -20,7 +21,9 @@ const PER_PAGE: u32 = 25;
 pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/admin").get(overview::show));
     page(config, web::resource("/admin/users").get(users::list));
-    page(config, web::resource("/admin/users/{id}/{step}").post(users::step));
+    page(config, web::resource("/admin/users/{id}/{step}").get(users::confirm).post(users::step));
+    page(config, web::resource("/admin/products").get(products::list));
+    page(config, web::resource("/admin/products/{id}/{step}").get(products::confirm).post(products::step));
     page(config, web::resource("/admin/orders").get(orders::list));
     page(config, web::resource("/admin/payments").get(payments::list));
     page(config, web::resource("/admin/payments/{id}/refund").post(payments::refund));

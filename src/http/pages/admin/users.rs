@@ -92,7 +92,39 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     visit.ok(&view)
 }
 
-/// Blocks a user, or lets her in again.
+#[derive(Template)]
+#[template(path = "admin/block.html")]
+struct BlockPage {
+    page: Page,
+    row: Row,
+    /// How many products they offer.
+    offers: u64,
+}
+
+/// Asks before a user is blocked: whom, and what comes of it. Only a POST to `/block` blocks.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let (id, step) = path.into_inner();
+    let id: UserId = id.parse().map_err(|_| ApiError::NotFound("user"))?;
+    if !matches!(step.as_str(), "block" | "confirm-block") {
+        return Err(ApiError::NotFound("page"));
+    }
+    let user = visit.shop.office()?.find_user(&id.to_hex()).await?.ok_or(ApiError::NotFound("user"))?;
+    let row = row(&visit, user).await?;
+    if !row.may_block || row.blocked {
+        let why = if row.blocked { "is blocked already" } else { "is an admin and cannot be blocked here" };
+        visit.warn(format!("{} {why}.", row.username));
+        return Ok(visit.go("/admin/users"));
+    }
+    let offers = visit.shop.catalogue()?.of_seller(id, 0, 1).await?.total;
+    let view = BlockPage { page: visit.page("Block a user"), row, offers };
+    visit.ok(&view)
+}
+
+/// Blocks a user, or lets them in again.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
@@ -116,9 +148,11 @@ pub async fn step(path: Path<(String, String)>, Posted { mut visit, .. }: Posted
     } else {
         office.unblock(id).await?;
     }
-    visit.state().dead_tokens.block(&id.to_hex(), blocked);
-    tracing::info!(user.id = %id, blocked, "an admin blocked a user or let her in again");
-    let told = if blocked { "is blocked and logged out everywhere" } else { "may come in again" };
+    tracing::info!(user.id = %id, blocked, "an admin blocked a user or let them in again");
+    let told = match blocked {
+        true => "is blocked and logged out everywhere; nothing that they offer is for sale",
+        false => "may come in again; what they offer is for sale again",
+    };
     visit.say(format!("{} {told}.", user.username));
     Ok(visit.go("/admin/users"))
 }

@@ -34,6 +34,8 @@ struct Row {
     price: String,
     stock: i64,
     stock_class: &'static str,
+    /// Why it was taken down; nothing when it is offered.
+    taken_down: String,
 }
 
 #[derive(Template)]
@@ -101,6 +103,11 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
                 ..=0 => "out",
                 1..=LOW => "low",
                 _ => "in",
+            },
+            taken_down: match (product.status.is_live(), &product.status_reason) {
+                (true, _) => String::new(),
+                (false, Some(reason)) => format!("Taken down by the shop: {reason}"),
+                (false, None) => "Taken down by the shop".to_owned(),
             },
         }
     };

@@ -46,6 +46,7 @@ where
         sort: Sort::PriceDesc,
         skip: 3,
         limit: 8,
+        hidden: false,
     };
     vec![
         format!("{:?}", service.search(&query).await),
@@ -131,6 +132,7 @@ async fn a_failure_is_the_same_failure_on_either_side() {
         CartError::MaxPerOrder { max: 3 }.into(),
         CartError::QuantityTooLarge.into(),
         CartError::TooManyLines.into(),
+        CartError::NotForSale { product: ProductId::from_bytes([9; 12]) }.into(),
         CartChangeError::NoSuchProduct,
     ];
     for rule in cart_rules {

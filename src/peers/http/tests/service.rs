@@ -20,7 +20,7 @@ use crate::{
             TimelineEntry,
         },
         payment::{Payment, Refund, RefundStatus},
-        product::{Image, Product},
+        product::{Image, Product, ProductStatus},
         user::{Contact, FullName, PostalAddress, Role},
     },
     http::internal::Exposed,
@@ -110,6 +110,8 @@ fn product(id: ProductId) -> Product {
         seller: UserId::from_bytes([7; 12]),
         images: vec![Image { id: ImageId::from_bytes([3; 12]), url: "/media/a".into(), thumbnail: "/media/b".into() }],
         max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
         created_at: at(1),
         updated_at: at(123_456_789),
         version: u64::MAX >> 1,
@@ -198,12 +200,12 @@ fn payment(order: OrderId) -> Payment {
 impl Catalogue for Service {
     async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
         self.plain(format!("offers {products:?}"))?;
-        Ok(products.iter().map(|id| Offer { product: Arc::new(product(*id)), available: -1 }).collect())
+        Ok(products.iter().map(|id| Offer { product: Arc::new(product(*id)), available: -1, for_sale: true }).collect())
     }
 
     async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
         self.plain(format!("search {query:?}"))?;
-        let offer = Offer { product: Arc::new(product(ProductId::from_bytes([1; 12]))), available: 3 };
+        let offer = Offer { product: Arc::new(product(ProductId::from_bytes([1; 12]))), available: 3, for_sale: true };
         Ok(Page { rows: vec![offer], total: u64::MAX })
     }
 

@@ -92,6 +92,7 @@ pub(super) fn cart(answer: &CartAnswer) -> Json {
                 "quantity": item.quantity,
                 "price": item.price,
                 "lineTotal": total,
+                "forSale": item.for_sale,
                 "untrusted": { "title": tame(&item.title, 200) },
             })
         })

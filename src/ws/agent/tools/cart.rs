@@ -42,7 +42,7 @@ impl Work<'_, '_> {
     pub(super) async fn priced_cart(&self) -> Result<(Cart, Vec<Offer>), PeerError> {
         let cart = within("cart", self.shop.peers.carts()?.cart(self.context.shopper.id)).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
-        let offers = self.offers(&products).await?;
+        let offers = self.all_offers(&products).await?;
         Ok((cart, offers))
     }
 
@@ -50,7 +50,7 @@ impl Work<'_, '_> {
     async fn changed(&mut self, product: ProductId, cart: &Cart) -> Json {
         self.spoke_of(product);
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
-        let Ok(offers) = self.offers(&products).await else {
+        let Ok(offers) = self.all_offers(&products).await else {
             return json!({ "done": true, "note": "It was done; the cart cannot be shown right now." });
         };
         let shown = CartAnswer::new(cart, &offers);

@@ -29,6 +29,7 @@ impl Work<'_, '_> {
             sort: search.sort.map(Into::into).unwrap_or_default(),
             skip: 0,
             limit: PRODUCTS_MAX,
+            hidden: false,
         };
         let in_stock = search.in_stock.unwrap_or(false);
         let mut found = self.page(&query, in_stock).await?;
@@ -98,8 +99,15 @@ impl Work<'_, '_> {
     }
 
     /// These products as they are offered now, in the order of `products`, without those that
-    /// are gone.
+    /// are gone or not for sale.
     pub(super) async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+        let mut offers = self.all_offers(products).await?;
+        offers.retain(|offer| offer.for_sale);
+        Ok(offers)
+    }
+
+    /// The same with those that are not for sale.
+    pub(super) async fn all_offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
         if products.is_empty() {
             return Ok(vec![]);
         }

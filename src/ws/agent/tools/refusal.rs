@@ -75,6 +75,7 @@ impl From<CartChangeError> for ToolRefusal {
             CartChangeError::Rule(CartError::QuantityTooLarge) => {
                 Self::new("tool.cart_full", "A cart has at most 999 of one product.")
             }
+            CartChangeError::Rule(CartError::NotForSale { .. }) => gone(),
             CartChangeError::Rule(CartError::TooManyLines) => {
                 Self::new("tool.cart_full", "A cart has at most 100 different products.")
             }

@@ -39,7 +39,11 @@ async fn an_admin_blocks_a_user_and_lets_her_in_again() {
     assert_eq!(found.body.matches("/block\"").count(), 1);
     let csrf = asha.open("/account").await.field("/logout", "csrf");
     assert_eq!(asha.post(&block, &[("csrf", &csrf)]).await.status, 403, "only admins block");
-    let blocked = admin.submit(&found, &block, &[]).await;
+    let ask = admin.open(&block.replace("/block", "/confirm-block")).await;
+    ask.has("<b>asha</b>").has("asha@example.com").has("logged out everywhere").has("Keep them");
+    assert_eq!(asha.open("/account").await.path, "/account", "nothing has happened yet");
+    assert!(!found.body.contains(">Block</button>"), "no click blocks without being asked");
+    let blocked = admin.submit(&ask, &block, &[]).await;
     blocked.has("is blocked and logged out everywhere").has(">Blocked</span>");
 
     assert!(asha.open("/account").await.path.starts_with("/login"), "her session is over");
@@ -126,5 +130,48 @@ async fn an_admin_sees_how_the_shop_is_and_revives_the_dead() {
     }
     admin.open("/admin/dead").await.has("Every message that arrived was handled");
     admin.submit(&dead, "/admin/dead/replay", &[]).await.has("There is no such message any more.");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_admin_finds_products_takes_one_down_and_offers_it_again() {
+    let app = TestApp::spawn().await;
+    let admin = signed_in(&app).await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&mira, "Brass <i>lamp", 100.0, 9).await;
+    let cup = app.product(&mira, "Clay cup", 5.0, 9).await;
+    app.until_found("", &[&cup, &lamp]).await;
+    app.add_to_cart(&asha, &lamp, 1).await.expect(200);
+    for q in ["", lamp.as_str(), "mira%40example.com", mira.id.as_str()] {
+        let found = admin.open(&format!("/admin/products?q={q}")).await;
+        found.has("Brass &#60;i&#62;lamp").has(">For sale</span>");
+    }
+    admin.open("/admin/products?q=nothing-like-it").await.has("No such products");
+    let down = format!("/admin/products/{lamp}/take-down");
+    let ask = admin.open(&down).await;
+    ask.has("<b>Brass &#60;i&#62;lamp</b>").has("Take it down");
+    let taken = admin.submit(&ask, &down, &[("reason", "a <copy>")]).await;
+    taken.has("is taken down").has(">Taken down</span>").has("a &#60;copy&#62;");
+    let shopper = Browser::new(&app);
+    assert_eq!(shopper.get(&format!("/products/{lamp}")).await.status, 404);
+    // Staff find it by its words still.
+    app.until_found("", &[&cup]).await;
+    admin.open("/admin/products?q=brass").await.has("Taken down");
+
+    shopper.log_in("asha").await;
+    let cart = shopper.open("/cart").await;
+    cart.has("This is not for sale any more").has("Remove what is not for sale");
+    assert_eq!(shopper.open("/checkout").await.path, "/cart", "checkout leads back to what is to be removed");
+    shopper.submit(&cart, "/cart/tidy", &[]).await.has("Your cart is empty");
+
+    let maker = Browser::new(&app);
+    maker.log_in("mira").await;
+    maker.open("/seller/products").await.has("Taken down by the shop: a &#60;copy&#62;");
+    let found = admin.open(&format!("/admin/products?q={lamp}")).await;
+    admin.submit(&found, &format!("/admin/products/{lamp}/approve"), &[]).await.has("is offered again");
+    shopper.open(&format!("/products/{lamp}")).await.has("Add to cart");
+    for path in ["/admin/products", down.as_str()] {
+        assert_ne!(shopper.get(path).await.status, 200, "{path} is for staff");
+    }
     app.shutdown().await;
 }

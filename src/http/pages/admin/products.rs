@@ -1,0 +1,161 @@
+//! Products of all sellers: found by words, by their id or by their seller; taken down and put back.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web::Path};
+use askama::Template;
+
+use crate::{
+    actors::catalogue::{
+        Catalogue,
+        index::{ListQuery, Sort},
+        snapshots::Snapshot,
+    },
+    domain::{ids::ProductId, product::ProductStatus},
+    http::{
+        error::ApiError,
+        pages::{
+            form::Posted,
+            format,
+            listing::{Pager, asked, page_of},
+            page::Page,
+            visit::Visit,
+        },
+    },
+};
+
+/// Rows of a page.
+const PER_PAGE: u32 = 25;
+/// The longest reason, in characters.
+const REASON_MAX: usize = 1_000;
+
+struct Row {
+    id: String,
+    title: String,
+    seller: String,
+    price: String,
+    stock: i64,
+    word: &'static str,
+    class: &'static str,
+    reason: String,
+    taken_down: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin/products.html")]
+struct ProductsPage {
+    page: Page,
+    q: String,
+    rows: Vec<Row>,
+    total: String,
+    pager: Pager,
+}
+
+#[derive(Template)]
+#[template(path = "admin/take_down.html")]
+struct TakeDownPage {
+    page: Page,
+    row: Row,
+}
+
+fn row(catalogue: &Catalogue, snapshot: &Snapshot) -> Row {
+    let product = &snapshot.product;
+    let taken_down = product.status == ProductStatus::TakenDown;
+    let (word, class) = match (taken_down, catalogue.is_for_sale(product)) {
+        (true, _) => ("Taken down", "bad"),
+        (false, false) => ("Seller blocked", "bad"),
+        (false, true) => ("For sale", "good"),
+    };
+    Row {
+        id: product.id.to_hex(),
+        title: product.title.clone(),
+        seller: product.seller.to_hex(),
+        price: format::money(product.price),
+        stock: snapshot.stock().max(0),
+        word,
+        class,
+        reason: product.status_reason.clone().unwrap_or_default(),
+        taken_down,
+    }
+}
+
+/// What is looked for: an id, a seller's e-mail address, user name or id, or words.
+async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Arc<Snapshot>>, u64), ApiError> {
+    let catalogue = visit.shop.catalogue()?;
+    if let Ok(id) = q.parse::<ProductId>()
+        && let Some(found) = catalogue.get(id).await?
+    {
+        return Ok((vec![found], 1));
+    }
+    let listed = match visit.shop.office()?.find_user(q).await? {
+        Some(seller) if !q.is_empty() => catalogue.of_seller(seller.id, skip, PER_PAGE).await?,
+        _ => {
+            let query = ListQuery {
+                text: (!q.is_empty()).then(|| q.to_owned()),
+                sort: if q.is_empty() { Sort::Newest } else { Sort::Relevance },
+                skip: usize::try_from(skip).unwrap_or(usize::MAX),
+                limit: usize::try_from(PER_PAGE).unwrap_or(usize::MAX),
+                hidden: true,
+                ..ListQuery::default()
+            };
+            catalogue.list(query).await?
+        }
+    };
+    Ok((listed.products, listed.total))
+}
+
+/// The list, newest first, or what is looked for.
+///
+/// # Errors
+/// 401, 403, 503.
+pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let (q, number) = (asked(&req, "q"), page_of(&req));
+    let (found, total) = find(&visit, &q, u64::from(number - 1) * u64::from(PER_PAGE)).await?;
+    let catalogue = visit.shop.catalogue()?;
+    let view = ProductsPage {
+        page: visit.page("All products"),
+        rows: found.iter().map(|snapshot| row(catalogue, snapshot)).collect(),
+        total: format::count(total),
+        pager: Pager::new("/admin/products", &[("q", &q)], number, PER_PAGE, total),
+        q,
+    };
+    visit.ok(&view)
+}
+
+/// Asks before a product is taken down. Only the form of this page does it.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn confirm(path: Path<(String, String)>, visit: Visit) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let (id, step) = path.into_inner();
+    let id: ProductId = id.parse().map_err(|_| ApiError::NotFound("product"))?;
+    if step != "take-down" {
+        return Err(ApiError::NotFound("page"));
+    }
+    let catalogue = visit.shop.catalogue()?;
+    let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
+    let view = TakeDownPage { row: row(catalogue, &snapshot), page: visit.page("Take a product down") };
+    visit.ok(&view)
+}
+
+/// Takes a product down, or offers it again.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn step(path: Path<(String, String)>, Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
+    visit.admin()?;
+    let (id, step) = path.into_inner();
+    let id: ProductId = id.parse().map_err(|_| ApiError::NotFound("product"))?;
+    let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
+    let (status, reason, told) = match step.as_str() {
+        "take-down" => (ProductStatus::TakenDown, (!reason.is_empty()).then_some(reason), "is taken down"),
+        "approve" => (ProductStatus::Live, None, "is offered again"),
+        _ => return Err(ApiError::NotFound("page")),
+    };
+    let snapshot = visit.shop.catalogue()?.set_status(id, status, reason).await?;
+    tracing::info!(product.id = %id, status = status.as_str(), "an admin changed whether a product is offered");
+    visit.say(format!("“{}” {told}.", snapshot.product.title));
+    Ok(visit.go(&format!("/admin/products?q={id}")))
+}
