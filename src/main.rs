@@ -8,7 +8,6 @@ use microbazaar::{
     config::{Config, Sources},
     telemetry,
 };
-use secrecy::ExposeSecret;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,11 +28,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(serve) => app::serve(&config, serve.demo)?,
         Command::Admin(Admin::Create { email, username }) => {
-            let password = password::obtain()?;
-            app::admin_create(&config, email, username, password.secret.clone())?;
-            if password.made {
-                return Ok(cli::print(&format!("password: {}", password.secret.expose_secret())));
-            }
+            app::admin_create(&config, &email, username, password::obtain)?;
         }
         Command::Demo { products } => app::demo_command(&config, products)?,
         Command::Config(ConfigCommand::Check) => return Ok(cli::print(&config.explain(&settings))),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use secrecy::SecretString;
+use secrecy::ExposeSecret;
 
 use super::{App, Storage, demo};
 use crate::{
@@ -12,7 +12,8 @@ use crate::{
         runtime::{AskError, Runtime},
         seller_dashboard,
     },
-    config::{Config, DataDir, Services},
+    cli::password::Password,
+    config::{Config, DataDir, LockError, Services},
     http::{routes, server},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
@@ -20,29 +21,55 @@ use crate::{
 /// How long the actors of a command may take to end.
 const END_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Makes an admin.
+/// Makes an admin, also while a server runs: of the user of this address, who keeps their password, else
+/// a new one with the password that `obtain` gives. Prints what was done, and a password that was made.
 ///
 /// # Errors
 /// When the address, name or password is refused or taken, or the store is away.
-pub fn admin_create(config: &Config, email: String, username: Option<String>, password: SecretString) -> Result<()> {
-    let said = email.clone();
-    with_store(config, |storage| async move {
+pub fn admin_create(
+    config: &Config,
+    email: &str,
+    username: Option<String>,
+    obtain: impl FnOnce() -> Result<Password>,
+) -> Result<()> {
+    let promoted = with_accounts(config, |accounts| async move { accounts.promote(email).await })?;
+    if promoted.is_some() {
+        print(&format!("{email} is an admin now, with the password that they have; they log in again"));
+        return Ok(());
+    }
+    let password = obtain()?;
+    let secret = password.secret.clone();
+    let create = |accounts: Accounts| async move { accounts.create_admin(email.to_owned(), username, secret).await };
+    with_accounts(config, create)?;
+    print(&format!("{email} is an admin now"));
+    if password.made {
+        print(&format!("password: {}", password.secret.expose_secret()));
+    }
+    Ok(())
+}
+
+/// Does something with users, also while a server runs.
+fn with_accounts<T, F>(config: &Config, work: impl FnOnce(Accounts) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, AskError<AccountError>>>,
+{
+    with_store_beside(config, |storage| async move {
         let runtime = Runtime::new(1);
         let passwords = Passwords::start(1).context("the password thread did not start")?;
-        let accounts = Accounts::start(&runtime, storage.stores().accounts, passwords, false);
-        let made = accounts.create_admin(email, username, password).await;
+        // Whatever it reads is of now, as a server may write it too.
+        let accounts = Accounts::start(&runtime, storage.stores().accounts, passwords, true);
+        let done = work(accounts).await;
         runtime.shutdown(END_WITHIN).await;
-        match made {
-            Ok(_) => Ok(()),
+        match done {
+            Ok(done) => Ok(done),
             Err(AskError::Refused(AccountError::UserExists)) => {
                 bail!("there is a user with this e-mail address or user name already")
             }
+            Err(AskError::Refused(AccountError::Blocked)) => bail!("this user is blocked: unblock them first"),
             Err(AskError::Refused(AccountError::Invalid { field, problem })) => bail!("the {field} {problem}"),
             Err(error) => Err(error.into()),
         }
-    })?;
-    print(&format!("{said} is an admin now"));
-    Ok(())
+    })
 }
 
 /// Fills the shop with a demo catalogue of `products`, or of the usual size.
@@ -107,6 +134,27 @@ fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOn
     actix_rt::System::new().block_on(async {
         let folder = alone.as_ref().map_or(config.data_dir.as_path(), DataDir::path);
         let storage = Storage::open(config, folder, SqliteOptions::default()).await?;
+        let done = work(storage.clone()).await;
+        storage.close().await?;
+        done
+    })
+}
+
+/// As [`with_store`], and beside the server that has the data directory, if one has.
+fn with_store_beside<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(Storage) -> F) -> Result<T> {
+    let alone = match config.mongo.uri {
+        Some(_) => None,
+        None => match DataDir::lock(&config.data_dir) {
+            Ok(alone) => Some(alone),
+            Err(LockError::InUse(_)) => None,
+            Err(error) => return Err(error.into()),
+        },
+    };
+    actix_rt::System::new().block_on(async {
+        let storage = match &alone {
+            Some(alone) => Storage::open(config, alone.path(), SqliteOptions::default()).await?,
+            None => Storage::open_beside(config).await?,
+        };
         let done = work(storage.clone()).await;
         storage.close().await?;
         done

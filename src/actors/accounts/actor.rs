@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use super::{
     cache::Users,
     error::AccountError,
-    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash},
+    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash, SetRole},
 };
 use crate::{
     actors::runtime::{Traced, happened, within},
@@ -79,6 +79,19 @@ impl Handler<AddAddress> for AccountsActor {
         // One id for all tries: it is the same address.
         let id = AddressId::generate();
         let change = move |user: &mut User| user.add_address(id, postal.clone(), is_default);
+        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
+    }
+}
+
+impl Handler<SetRole> for AccountsActor {
+    type Result = Answer;
+
+    fn handle(&mut self, SetRole { user, role }: SetRole, _: &mut Self::Context) -> Answer {
+        let inner = Arc::clone(&self.0);
+        let change = move |user: &mut User| {
+            user.role = role;
+            Ok(())
+        };
         Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
     }
 }

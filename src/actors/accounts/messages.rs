@@ -58,6 +58,16 @@ pub struct ReplaceEmail {
     pub email: String,
 }
 
+/// Gives a user another role; the answer is the user as they are then.
+#[derive(Message)]
+#[rtype(result = "Result<User, AccountError>")]
+pub struct SetRole {
+    /// Who.
+    pub user: UserId,
+    /// What they may do.
+    pub role: Role,
+}
+
 /// Removes an address; the answer is the user as she is then.
 #[derive(Message)]
 #[rtype(result = "Result<User, AccountError>")]

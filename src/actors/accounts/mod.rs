@@ -22,7 +22,7 @@ use self::{
     actor::AccountsActor,
     cache::{Users, bare},
     error::told,
-    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash},
+    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash, SetRole},
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
@@ -121,6 +121,20 @@ impl Accounts {
         self.open(NewAccount { email, username, full_name, role: Role::Admin, password }).await
     }
 
+    /// Makes the user of this e-mail address an admin; for the command line. They keep their password, and
+    /// log in again to have the new role. `None` when nobody has the address.
+    ///
+    /// # Errors
+    /// [`AccountError::Blocked`], and when the store does not answer.
+    pub async fn promote(&self, email: &str) -> Result<Option<User>, Failure> {
+        let Some(user) = read(self.store.by_email(&identity::email_key(email.trim()))).await? else { return Ok(None) };
+        if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
+            return Err(AskError::Refused(AccountError::Blocked));
+        }
+        let promoted = self.actors.of(&user.id).ask(SetRole { user: user.id, role: Role::Admin }).await;
+        promoted.map(bare).map(Some).map_err(told)
+    }
+
     async fn open(&self, account: NewAccount) -> Result<User, Failure> {
         let NewAccount { email, username, full_name, role, password } = account;
         if !identity::is_email(&email) {
@@ -166,6 +180,10 @@ impl Accounts {
         };
         if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
             return Err(AskError::Refused(AccountError::Blocked));
+        }
+        // The command line may have given them another role, from a process of its own.
+        if self.users.get(user.id).is_some_and(|held| held.version < user.version) {
+            self.users.forget(user.id);
         }
         if verified == Verified::Former {
             self.hash_anew(&user, password).await;

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod addresses;
+mod admin_create;
 mod answer;
 mod blocking;
 mod cart;
