@@ -151,9 +151,13 @@ impl Watch {
 
     /// The search index, while it is not up with the store yet.
     fn search(&self) -> Option<Part> {
-        let detail = Some("the search index is being built".to_owned());
-        let behind = Part { name: "search".to_owned(), state: PartState::Down, detail };
-        (!self.besides.catalogue.as_ref()?.caught_up()).then_some(behind)
+        let catalogue = self.besides.catalogue.as_ref()?;
+        let part = |state, detail: &str| Part { name: "search".to_owned(), state, detail: Some(detail.to_owned()) };
+        match (catalogue.caught_up(), catalogue.is_rebuilding_search()) {
+            (false, _) => Some(part(PartState::Down, "the search index is being built")),
+            (true, true) => Some(part(PartState::Degraded, "the search index was damaged and is made anew")),
+            (true, false) => None,
+        }
     }
 
     /// The broker, where one is used: without it the shop sells on and events wait.

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -34,6 +34,10 @@ const SHARED: Duration = Duration::from_millis(250);
 const LOOKS: u32 = 12;
 /// How long to wait after something failed.
 const TROUBLE: Duration = Duration::from_secs(1);
+/// How often to look whether the index's files are what was written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The index is made anew when it fails so often in a row, however whole its files look.
+const FAILURES_MAX: u32 = 5;
 
 /// Reads changes by their sequence, from the one that the index last committed, so that a
 /// crash or a missed wake-up leaves no gap.
@@ -89,17 +93,38 @@ impl Actor for IndexFollower {
 
 impl Follow {
     async fn run(&self) {
+        let (mut looked, mut failures) = (Instant::now(), 0);
         loop {
+            if looked.elapsed() >= LOOK_EVERY {
+                self.look(failures >= FAILURES_MAX).await;
+                looked = Instant::now();
+            }
             match self.catch_up().await {
                 Ok(()) => {
+                    failures = 0;
                     self.caught_up.store(true, Ordering::Release);
                     self.wait().await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the search index is behind");
+                    failures = match error {
+                        Trouble::Index(_) if failures < FAILURES_MAX => failures + 1,
+                        // A panic says that the index is not what it should be.
+                        Trouble::Cut => FAILURES_MAX,
+                        Trouble::Index(_) | Trouble::Store(_) => 0,
+                    };
                     tokio::time::sleep(TROUBLE).await;
                 }
             }
+        }
+    }
+
+    /// Makes the index anew where its files were deleted or damaged, or `anyway`.
+    async fn look(&self, anyway: bool) {
+        let index = Arc::clone(&self.index);
+        let done = tokio::task::spawn_blocking(move || index.rebuild_if_damaged(anyway)).await;
+        if let Ok(Err(error)) = done {
+            tracing::warn!(%error, "the search index could not be made anew");
         }
     }
 
@@ -117,7 +142,6 @@ impl Follow {
         if let Err(error) = self.blocking(|index, _| index.release_writer(), vec![]).await {
             tracing::warn!(%error, "the search index kept its memory");
         }
-        self.changed.heard.notified().await;
     }
 
     async fn catch_up(&self) -> Result<(), Trouble> {
@@ -141,7 +165,7 @@ impl Follow {
                 break;
             }
         }
-        if any {
+        if any || self.index.is_rebuilding() {
             self.blocking(|index, _| index.commit(), vec![]).await?;
         }
         Ok(())

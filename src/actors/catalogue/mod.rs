@@ -239,6 +239,13 @@ impl Catalogue {
         }
     }
 
+    /// Whether the search index is made anew because its files were damaged: searches answer from
+    /// what was in memory meanwhile.
+    #[must_use]
+    pub fn is_rebuilding_search(&self) -> bool {
+        self.index.is_rebuilding()
+    }
+
     /// Whether the search index has come up with the store since the start.
     #[must_use]
     pub fn caught_up(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Finding products.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{TestApp, text};
 
@@ -108,5 +108,49 @@ async fn a_change_and_a_withdrawal_reach_the_search() {
     app.until("no lamp", "", "/api/products?q=lamp", is(0)).await;
     app.delete(&path).token(&seller.token).send().await.expect(204);
     app.until("no bucket", "", "/api/products?q=bucket", is(0)).await;
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn an_index_that_is_damaged_while_the_shop_runs_is_made_anew() {
+    let app = TestApp::spawn().await;
+    let seller = app.seller("mira").await;
+    let mut made = 0;
+    for _ in 0..20 {
+        app.product(&seller, &format!("Lantern {made}"), 10.0, 5).await;
+        made += 1;
+    }
+    let all = |made: usize| move |found: &Value| found.as_array().unwrap().len() == made;
+    app.until("the index", "", "/api/products?q=lantern&limit=100", all(made)).await;
+    let dir = app.config.own_folder().join("search");
+    let files = || std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+    for round in 0..4 {
+        match round {
+            0 => files().for_each(|path| std::fs::write(path, []).unwrap()),
+            1 => files().for_each(|path| std::fs::remove_file(path).unwrap()),
+            2 => std::fs::remove_dir_all(&dir).unwrap(),
+            _ => std::fs::write(dir.join("meta.json"), "no JSON").unwrap(),
+        }
+        for word in ["lantern", "lantren", "lan"] {
+            assert_eq!(titles(&app, &format!("q={word}+{round}")).await.len(), 1, "round {round}: searches go on");
+        }
+        for _ in 0..5 {
+            app.product(&seller, &format!("Lantern {made}"), 10.0, 5).await;
+            made += 1;
+        }
+        app.until("the index again", "", "/api/products?q=lantern&limit=100", all(made)).await;
+        app.get("/healthz").send().await.expect(200);
+        // On disk as well: what is there now is opened by the next start.
+        let whole = || {
+            std::fs::read(dir.join("meta.json")).is_ok_and(|meta| meta.starts_with(b"{\"") || meta.starts_with(b"{\n"))
+        };
+        let started = std::time::Instant::now();
+        while !whole() {
+            assert!(started.elapsed() < super::DEADLINE, "round {round}: the files are there again");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    let app = app.restart().await;
+    app.until("the index after a start", "", "/api/products?q=lantern&limit=100", all(made)).await;
     app.shutdown().await;
 }

@@ -2,13 +2,15 @@
 //!
 //! It follows the product store by sequence: whoever owns it applies the changes after
 //! [`SearchIndex::last_sequence`] and commits. It keeps nothing that the store does not
-//! have, so one that is missing, broken or of another program is thrown away and filled again.
+//! have, so one that is missing, broken or of another program is thrown away and filled again, also
+//! while it is used: searches go on over what is in memory until the new one has everything.
 //! All calls block; searches may run at the same time as one another and as writes.
 //!
 //! **Invariant:** a search sees the whole of one commit, never part of one.
 
 mod best;
 mod categories;
+mod files;
 mod query;
 mod scan;
 mod schema;
@@ -21,19 +23,19 @@ use std::{
     collections::HashSet,
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use moka::sync::Cache;
 use parking_lot::{Mutex, RwLock};
-use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError, directory::MmapDirectory};
+use tantivy::{Index, IndexReader, IndexSettings, ReloadPolicy, TantivyError};
 
 pub use self::query::{Hits, LIMIT_MAX, ListQuery, SKIP_MAX, Sort};
-use self::{query::Plan, schema::Fields, writer::Writer};
+use self::{files::IndexFiles, query::Plan, schema::Fields, writer::Writer};
 use crate::{domain::ids::UserId, store::products::ProductChange};
 
 /// How many bytes of answers are kept.
@@ -60,14 +62,30 @@ pub type Categories = Arc<[(String, u64)]>;
 /// The index, shared by its readers and its one writer.
 pub struct SearchIndex {
     fields: Fields,
-    reader: IndexReader,
-    writer: Mutex<Writer>,
+    reader: RwLock<IndexReader>,
+    writing: Mutex<Writing>,
+    /// Whether searches go on over an older index while it is made anew.
+    rebuilding: AtomicBool,
     /// Counts commits and changes of who is left out; what was worked out before is not used any more.
     generation: AtomicU64,
     answers: Cache<(u64, Plan), Hits>,
     categories: Mutex<Option<(u64, Categories)>>,
     /// Sellers of whom nothing is found.
     left_out: RwLock<Arc<HashSet<UserId>>>,
+}
+
+/// The writing side.
+struct Writing {
+    writer: Writer,
+    /// Where it is on disk, if it is.
+    disk: Option<Disk>,
+    /// The reader of an index that is made anew, until it has everything.
+    next: Option<IndexReader>,
+}
+
+struct Disk {
+    dir: PathBuf,
+    files: IndexFiles,
 }
 
 impl SearchIndex {
@@ -78,8 +96,8 @@ impl SearchIndex {
     /// When even a new one cannot be made there.
     pub fn open(dir: Option<&Path>) -> Result<Self, IndexError> {
         let fields = Fields::new();
-        let (index, reader, committed) = match dir {
-            None => with_reader(Index::create_in_ram(fields.schema.clone()))?,
+        let Opened { index, reader, committed, files } = match dir {
+            None => with_reader(Index::create_in_ram(fields.schema.clone()), None)?,
             // The engine panics on some broken files.
             Some(dir) => match catch_unwind(AssertUnwindSafe(|| open_existing(dir, &fields))) {
                 Ok(Ok(Some(opened))) => opened,
@@ -101,9 +119,14 @@ impl SearchIndex {
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Ok(Self {
-            writer: Mutex::new(Writer::new(index, fields.clone(), committed)),
+            writing: Mutex::new(Writing {
+                writer: Writer::new(index, fields.clone(), committed),
+                disk: dir.zip(files).map(|(dir, files)| Disk { dir: dir.to_owned(), files }),
+                next: None,
+            }),
             fields,
-            reader,
+            reader: RwLock::new(reader),
+            rebuilding: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             answers: Cache::builder().max_capacity(CACHE_BYTES).weigher(weigh).build(),
             categories: Mutex::new(None),
@@ -114,7 +137,7 @@ impl SearchIndex {
     /// The sequence of the last change that is committed; zero when there is none.
     #[must_use]
     pub fn last_sequence(&self) -> u64 {
-        self.writer.lock().committed()
+        self.writing.lock().writer.committed()
     }
 
     /// Counts commits and changes of who is left out: an answer worked out from this index is good while it stays.
@@ -130,7 +153,7 @@ impl SearchIndex {
     /// What was applied since the last commit is then forgotten: read the changes again
     /// from [`SearchIndex::last_sequence`].
     pub fn apply(&self, changes: &[ProductChange]) -> Result<(), IndexError> {
-        self.writer.lock().apply(changes)
+        self.writing.lock().writer.apply(changes)
     }
 
     /// Makes what was applied durable and visible.
@@ -138,9 +161,9 @@ impl SearchIndex {
     /// # Errors
     /// As [`SearchIndex::apply`].
     pub fn commit(&self) -> Result<(), IndexError> {
-        let mut writer = self.writer.lock();
-        if writer.commit()? {
-            self.show()?;
+        let mut writing = self.writing.lock();
+        if writing.writer.commit()? || writing.next.is_some() {
+            self.show(&mut writing)?;
         }
         Ok(())
     }
@@ -150,9 +173,9 @@ impl SearchIndex {
     /// # Errors
     /// As [`SearchIndex::apply`].
     pub fn clear(&self) -> Result<(), IndexError> {
-        let mut writer = self.writer.lock();
-        writer.clear()?;
-        self.show()
+        let mut writing = self.writing.lock();
+        writing.writer.clear()?;
+        self.show(&mut writing)
     }
 
     /// Frees the writer's memory and threads until the next change, once its merges are
@@ -161,9 +184,45 @@ impl SearchIndex {
     /// # Errors
     /// When a merge failed; the index is as before.
     pub fn release_writer(&self) -> Result<(), IndexError> {
-        let mut writer = self.writer.lock();
-        writer.release()?;
-        Ok(self.reader.reload()?)
+        let mut writing = self.writing.lock();
+        if writing.writer.release()? && writing.next.is_none() {
+            self.reader.read().reload()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the index anew if a file of it was deleted or damaged, or whatever it is like with
+    /// `anyway`: then all changes are to be applied again. Searches go on over what is in memory
+    /// until the next commit. Returns whether it did.
+    ///
+    /// # Errors
+    /// When a new one cannot be made; the next call tries it again.
+    pub fn rebuild_if_damaged(&self, anyway: bool) -> Result<bool, IndexError> {
+        let mut writing = self.writing.lock();
+        let Some(Disk { dir, files }) = &writing.disk else { return Ok(false) };
+        let damaged = files.damaged();
+        match (&damaged, anyway) {
+            (None, false) => return Ok(false),
+            // What fails on a disk that is full is not the index.
+            (None, true) => files.expect_room()?,
+            (Some(_), _) => {}
+        }
+        let (dir, file) = (dir.clone(), damaged.map(|path| path.display().to_string()));
+        tracing::warn!(file, "the search index is damaged and is made anew");
+        self.rebuilding.store(true, Ordering::Release);
+        // Its merges would write into the new one. That one of them failed says nothing new.
+        let _damaged = catch_unwind(AssertUnwindSafe(|| writing.writer.release()));
+        let Opened { index, reader, committed, files } = create_new(&dir, &self.fields)?;
+        writing.writer = Writer::new(index, self.fields.clone(), committed);
+        writing.disk = files.map(|files| Disk { dir, files });
+        writing.next = Some(reader);
+        Ok(true)
+    }
+
+    /// Whether the index is being made anew, so that searches miss what changed since.
+    #[must_use]
+    pub fn is_rebuilding(&self) -> bool {
+        self.rebuilding.load(Ordering::Acquire)
     }
 
     /// The page of products that `query` asks for.
@@ -178,7 +237,8 @@ impl SearchIndex {
             return Ok(hits);
         }
         let left_out = self.left_out.read().clone();
-        let hits = scan::run(&self.reader.searcher(), &self.fields, &key.1, &left_out)?;
+        let searcher = self.reader.read().searcher();
+        let hits = scan::run(&searcher, &self.fields, &key.1, &left_out)?;
         self.answers.insert(key, hits.clone());
         Ok(hits)
     }
@@ -201,8 +261,8 @@ impl SearchIndex {
         {
             return Ok(Arc::clone(categories));
         }
-        let categories: Categories =
-            categories::count(&self.reader.searcher(), &self.fields, &left_out, CATEGORIES_MAX)?.into();
+        let searcher = self.reader.read().searcher();
+        let categories: Categories = categories::count(&searcher, &self.fields, &left_out, CATEGORIES_MAX)?.into();
         *self.categories.lock() = Some((generation, Arc::clone(&categories)));
         Ok(categories)
     }
@@ -210,7 +270,7 @@ impl SearchIndex {
     /// How many products there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.reader.searcher().num_docs()
+        self.reader.read().searcher().num_docs()
     }
 
     /// Finds nothing of these sellers from now on, but for staff.
@@ -219,8 +279,15 @@ impl SearchIndex {
         self.outdate();
     }
 
-    fn show(&self) -> Result<(), IndexError> {
-        self.reader.reload()?;
+    fn show(&self, writing: &mut Writing) -> Result<(), IndexError> {
+        match &writing.next {
+            Some(next) => next.reload()?,
+            None => self.reader.read().reload()?,
+        }
+        if let Some(next) = writing.next.take() {
+            *self.reader.write() = next;
+            self.rebuilding.store(false, Ordering::Release);
+        }
         self.outdate();
         Ok(())
     }
@@ -232,25 +299,34 @@ impl SearchIndex {
     }
 }
 
-type Opened = (Index, IndexReader, u64);
+struct Opened {
+    index: Index,
+    reader: IndexReader,
+    committed: u64,
+    files: Option<IndexFiles>,
+}
 
 /// The index in `dir`, `None` if there is none of this program's schema.
 fn open_existing(dir: &Path, fields: &Fields) -> Result<Option<Opened>, IndexError> {
     if !dir.is_dir() {
         return Ok(None);
     }
-    let files = MmapDirectory::open(dir).map_err(TantivyError::from)?;
+    let files = IndexFiles::open(dir).map_err(TantivyError::from)?;
     if !Index::exists(&files).map_err(TantivyError::from)? {
         return Ok(None);
     }
-    let index = Index::open_in_dir(dir)?;
+    let index = Index::open(files.clone())?;
     if index.schema() != fields.schema || writer::committed_sequence(&index.load_metas()?).is_none() {
         return Ok(None);
     }
-    let opened = with_reader(index)?;
+    if let Some(file) = index.validate_checksum()?.iter().next() {
+        tracing::warn!(file = %file.display(), "the search index is damaged and is made anew");
+        return Ok(None);
+    }
+    let opened = with_reader(index, Some(files))?;
     // Searching nothing opens every file that searches need.
     let plan = Plan::from(&ListQuery { text: Some("readable".into()), ..ListQuery::default() });
-    scan::run(&opened.1.searcher(), fields, &plan, &HashSet::new())?;
+    scan::run(&opened.reader.searcher(), fields, &plan, &HashSet::new())?;
     Ok(Some(opened))
 }
 
@@ -263,12 +339,14 @@ fn create_new(dir: &Path, fields: &Fields) -> Result<Opened, IndexError> {
         Err(error) => return Err(error.into()),
     }
     fs::create_dir_all(dir)?;
-    with_reader(Index::create_in_dir(dir, fields.schema.clone())?)
+    let files = IndexFiles::open(dir).map_err(TantivyError::from)?;
+    let index = Index::create(files.clone(), fields.schema.clone(), IndexSettings::default())?;
+    with_reader(index, Some(files))
 }
 
-fn with_reader(index: Index) -> Result<Opened, IndexError> {
+fn with_reader(index: Index, files: Option<IndexFiles>) -> Result<Opened, IndexError> {
     schema::register_tokenizer(&index);
     let committed = writer::committed_sequence(&index.load_metas()?).unwrap_or_default();
     let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-    Ok((index, reader, committed))
+    Ok(Opened { index, reader, committed, files })
 }

@@ -1,4 +1,7 @@
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use proptest::prelude::*;
 
@@ -289,6 +292,66 @@ fn a_broken_or_foreign_index_is_made_anew() {
     refill();
 }
 
+fn files(dir: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn an_index_whose_files_are_damaged_is_made_anew_while_it_is_searched() {
+    let cut = |dir: &Path, part: u64| {
+        for path in files(dir) {
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(file.metadata().unwrap().len() * part / 100).unwrap();
+        }
+    };
+    let damages: [(&str, &dyn Fn(&Path)); 6] = [
+        ("files cut to nothing", &|dir| cut(dir, 0)),
+        ("files cut in the middle", &|dir| cut(dir, 50)),
+        ("files deleted", &|dir| files(dir).iter().for_each(|path| std::fs::remove_file(path).unwrap())),
+        ("the folder deleted", &|dir| std::fs::remove_dir_all(dir).unwrap()),
+        ("a file deleted", &|dir| {
+            let of_terms = files(dir).into_iter().find(|path| path.extension().is_some_and(|found| found == "term"));
+            std::fs::remove_file(of_terms.unwrap()).unwrap();
+        }),
+        ("the list of files overwritten", &|dir| std::fs::write(dir.join("meta.json"), "{}").unwrap()),
+    ];
+    for (damage, doing) in damages {
+        let dir = Dir::new();
+        let lamps: Vec<Product> = (0..40).map(|n| titled(&format!("Lamp {n}"))).collect();
+        let index = SearchIndex::open(Some(&dir.0)).unwrap();
+        lamps.chunks(7).for_each(|some| fill(&index, some));
+        assert!(!index.rebuild_if_damaged(false).unwrap(), "nothing is damaged yet");
+        doing(&dir.0);
+        assert_eq!(index.search(&text("lamp")).unwrap().total, 40, "{damage}: searches go on");
+        assert!(index.rebuild_if_damaged(false).unwrap(), "{damage} is noticed");
+        assert_eq!((index.last_sequence(), index.is_rebuilding()), (0, true), "{damage}");
+        assert_eq!(index.search(&text("lamp 39")).unwrap().total, 1, "{damage}: searches still go on");
+        let all: Vec<Product> = lamps.iter().cloned().chain([titled("Lamp of brass")]).collect();
+        fill(&index, &all);
+        assert_eq!((index.search(&text("lamp")).unwrap().total, index.is_rebuilding()), (41, false), "{damage}");
+        assert!(!index.rebuild_if_damaged(false).unwrap(), "{damage} is repaired");
+        index.release_writer().unwrap();
+        drop(index);
+        let index = SearchIndex::open(Some(&dir.0)).unwrap();
+        assert_eq!((index.last_sequence(), index.count()), (41, 41), "{damage}: what is on disk is whole");
+    }
+}
+
+#[test]
+fn an_index_with_other_bytes_is_made_anew_when_it_is_opened() {
+    for extension in ["idx", "term", "fast"] {
+        let dir = Dir::new();
+        fill(&SearchIndex::open(Some(&dir.0)).unwrap(), &[titled("Lamp"), titled("Cup")]);
+        for path in files(&dir.0).into_iter().filter(|path| path.extension().is_some_and(|found| found == extension)) {
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[0] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let index = SearchIndex::open(Some(&dir.0)).unwrap();
+        assert_eq!((index.last_sequence(), index.count()), (0, 0), "{extension}");
+    }
+}
+
 #[test]
 fn many_small_commits_leave_few_segments() {
     let index = SearchIndex::open(None).unwrap();
@@ -297,7 +360,7 @@ fn many_small_commits_leave_few_segments() {
     }
     index.release_writer().unwrap();
     assert_eq!(index.count(), 60);
-    let segments = index.reader.searcher().segment_readers().len();
+    let segments = index.reader.read().searcher().segment_readers().len();
     assert!(segments <= 8, "{segments} segments");
 }
 

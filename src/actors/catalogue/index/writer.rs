@@ -85,13 +85,14 @@ impl Writer {
         self.forget_on_error(result)
     }
 
-    /// Finishes running merges and frees the writer's memory and threads.
-    pub fn release(&mut self) -> Result<(), IndexError> {
+    /// Finishes running merges and frees the writer's memory and threads. Returns whether there
+    /// was a writer.
+    pub fn release(&mut self) -> Result<bool, IndexError> {
         self.applied = self.committed;
         self.dirty = false;
         match self.open.take() {
-            Some(writer) => Ok(writer.wait_merging_threads()?),
-            None => Ok(()),
+            Some(writer) => writer.wait_merging_threads().map(|()| true).map_err(IndexError::from),
+            None => Ok(false),
         }
     }
 
