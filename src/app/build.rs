@@ -78,10 +78,11 @@ impl App {
     /// As [`App::start`].
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
         let data_dir = DataDir::lock(config.own_folder())?;
-        let secrets = config.secrets()?;
         let redis = super::redis::start(&config.redis)?;
         let wake = super::redis::wake(&config.redis, redis.as_ref());
         let storage = Storage::open_waking(config, data_dir.path(), options, &wake).await?;
+        // After the data file: where one is missing beside secrets, it was lost.
+        let secrets = config.secrets()?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
         let blocked = Arc::new(BlockedUsers::new(&storage.stores(), &wake));
         blocked.start().await.context("the blocked users could not be read")?;

@@ -23,6 +23,8 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
     actix_rt::System::new().block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened to")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened to")?;
+        // A limit on the size of files fails the write and does not end the process.
+        let _file_too_large = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
         let app = App::start(config).await?;
         announce(config, &app);
         let filling = demo.then(|| {

@@ -5,24 +5,42 @@
 //!
 //! **Invariant:** a call is answered within the deadline, and a bounded number is on its way.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bson::{Document, doc};
 use mongodb::{
     Client, Collection, Database,
     options::{Acknowledgment, ClientOptions, ReadConcern, WriteConcern},
 };
+use parking_lot::Mutex;
 use secrecy::ExposeSecret;
 use tokio::{
     runtime::Runtime,
     sync::{Notify, Semaphore},
 };
 
-use super::{MongoOptions, OnEvents, codec::Failed, leases::Leases, sequence::Sequence, stock::lane::Lanes};
-use crate::store::{KeepEvent, StoreError};
+use super::{
+    MongoOptions, OnEvents,
+    codec::{self, Failed},
+    leases::Leases,
+    sequence::Sequence,
+    stock::lane::Lanes,
+};
+use crate::{
+    domain::Timestamp,
+    store::{KeepEvent, StoreError},
+};
 
 /// How long the driver looks for a server before it says that there is none.
 const SELECT_WITHIN: Duration = Duration::from_secs(2);
+/// How long a write answers for those after it.
+const CHECKED_FOR: Duration = Duration::from_millis(1_500);
+/// The collection of the first database to which they go.
+const WRITE_CHECKS: &str = "write_checks";
 /// How many threads serve the driver.
 const THREADS: usize = 2;
 
@@ -192,6 +210,8 @@ pub(super) struct Engine {
     keep_event: KeepEvent,
     deadline: Duration,
     permits: Arc<Semaphore>,
+    /// When the server last took a write on purpose; `None` after one that failed.
+    checked: Mutex<Option<Instant>>,
     /// `None` once it is being dropped.
     runtime: Option<Runtime>,
 }
@@ -237,9 +257,10 @@ impl Engine {
             keep_event: options.keep_event,
             deadline,
             permits: Arc::new(Semaphore::new(options.in_flight)),
+            checked: Mutex::new(None),
             runtime: Some(runtime),
         };
-        engine.check().await?;
+        engine.ping().await?;
         Ok(engine)
     }
 
@@ -265,13 +286,35 @@ impl Engine {
         }
     }
 
-    pub(super) async fn check(&self) -> Result<(), StoreError> {
+    async fn ping(&self) -> Result<(), StoreError> {
         let database = self.collections.databases.first().cloned().ok_or_else(closed)?;
         self.run(async move {
             database.run_command(doc! { "ping": 1 }).await.map_err(|error| Failed::read(&error))?;
             Ok(())
         })
         .await
+    }
+
+    /// Whether the server answers, and takes writes: every other second it is given a small one.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        self.ping().await?;
+        let database = self.collections.databases.first().ok_or_else(closed)?;
+        let writes = database.collection::<Document>(WRITE_CHECKS);
+        if self.checked.lock().is_some_and(|at| at.elapsed() < CHECKED_FOR) {
+            return Ok(());
+        }
+        let now = doc! { "$set": { "at": Timestamp::now().as_microsecond() } };
+        let taken = self.run(async move {
+            let write = writes.update_one(doc! { "_id": "all" }, now).upsert(true).await;
+            match write {
+                // Another node made the document at this moment.
+                Err(error) if codec::is_duplicate(&error) => Ok(()),
+                write => write.map(|_| ()).map_err(|error| Failed::write(&error)),
+            }
+        });
+        let taken: Result<(), StoreError> = taken.await;
+        *self.checked.lock() = taken.is_ok().then(Instant::now);
+        taken
     }
 
     pub(super) async fn close(&self) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{StoreError, connection};
+use super::{StoreError, connection, create};
 
 /// Copies the store in `dir` to `file`, as it is at one moment.
 pub(super) fn backup(dir: &Path, file: &Path) -> Result<(), StoreError> {
@@ -20,6 +20,7 @@ pub(super) fn backup(dir: &Path, file: &Path) -> Result<(), StoreError> {
     if !source_file.is_file() {
         return Err(StoreError::Unavailable(format!("there is no data file {}", source_file.display())));
     }
+    create::expect_content(&source_file)?;
     let source = Connection::open_with_flags(&source_file, flags)?;
     reserve(file)?;
     let partial = partial_name(file);

@@ -1,10 +1,10 @@
 //! Opens connections and checks the data file.
 
-use std::{fs::OpenOptions, io::ErrorKind, path::Path, time::Duration};
+use std::{fs::OpenOptions, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{StoreError, schema};
+use super::{StoreError, create, schema};
 
 /// The data file's name within the data directory.
 pub(super) const FILE: &str = "microbazaar.db";
@@ -30,25 +30,10 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open_and_migrate(file: &Path) -> Result<Connection, StoreError> {
-    // Only a new file is opened here: closing a file that is in use would drop its locks.
-    if let Err(error) = create_private(file)
-        && error.kind() != ErrorKind::AlreadyExists
-    {
-        return Err(StoreError::Unavailable(format!("cannot make {}: {error}", file.display())));
-    }
-    let mut connection = Connection::open_with_flags(
-        file,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    configure(&connection, WRITER_CACHE)?;
-    // Until the store is open nothing is answered, so nothing has to be on disk yet.
-    connection.execute_batch("PRAGMA synchronous = NORMAL")?;
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(StoreError::Unavailable(
-            "the data directory's file system does not support a write-ahead log".into(),
-        ));
-    }
+    create::ensure(file)?;
+    let had_log = create::has_log(file);
+    let mut connection = open_new(file)?;
+    create::expect_whole(file, had_log, &connection)?;
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
         check(&connection)?;
     }
@@ -58,6 +43,22 @@ fn open_and_migrate(file: &Path) -> Result<Connection, StoreError> {
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
     )?;
+    Ok(connection)
+}
+
+/// Opens a file that is there, with a write-ahead log, for what comes before the first answer.
+pub(super) fn open_new(file: &Path) -> Result<Connection, StoreError> {
+    let connection =
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    configure(&connection, WRITER_CACHE)?;
+    // Until the store is open nothing is answered, so nothing has to be on disk yet.
+    connection.execute_batch("PRAGMA synchronous = NORMAL")?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unavailable(
+            "the data directory's file system does not support a write-ahead log".into(),
+        ));
+    }
     Ok(connection)
 }
 

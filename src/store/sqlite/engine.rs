@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -22,6 +22,9 @@ use super::{
     writer::{Command, Work, Writer, Writing},
 };
 use crate::{domain::event::Envelope, store::KeepEvent};
+
+/// How long a write answers for those after it.
+const CHECKED_FOR: Duration = Duration::from_millis(1_500);
 
 /// How long a check of the whole file may take.
 const CHECK_DEADLINE: Duration = Duration::from_mins(10);
@@ -39,6 +42,8 @@ pub(super) struct Engine {
     deadline: Duration,
     pub(super) written: Arc<Notify>,
     keep_event: KeepEvent,
+    /// When a write last reached the disk on purpose; `None` once one has failed since.
+    checked: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Engine {
@@ -57,12 +62,13 @@ impl Engine {
                 drop((connection, lives));
             })?;
         }
-        let written = Arc::new(Notify::new());
+        let (written, checked) = (Arc::new(Notify::new()), Arc::new(Mutex::new(None)));
         let writer = Writer {
             connection: writing,
             commands: waiting,
             group: options.group.max(1),
             written: Arc::clone(&written),
+            checked: Arc::clone(&checked),
             stall: options.stall.clone(),
         };
         spawn("store-writer", move || {
@@ -79,7 +85,20 @@ impl Engine {
             deadline: options.deadline,
             written,
             keep_event: Arc::clone(&options.keep_event),
+            checked,
         })
+    }
+
+    /// Whether writes reach the disk. That a transaction begins says nothing of a disk that is full.
+    pub(super) async fn check_writes(&self) -> Result<(), StoreError> {
+        if self.checked.lock().is_some_and(|at| at.elapsed() < CHECKED_FOR) {
+            return Ok(());
+        }
+        let sql = "INSERT INTO counters (name, value) VALUES ('write_check', 1) \
+                   ON CONFLICT (name) DO UPDATE SET value = value + 1";
+        self.write(|writing| codec::execute(writing, sql, [])).await?;
+        *self.checked.lock() = Some(Instant::now());
+        Ok(())
     }
 
     /// Runs `work` in the writer's transaction and waits until it is on disk.

@@ -13,6 +13,7 @@ mod carts;
 mod codec;
 mod connection;
 mod conversations;
+mod create;
 mod dashboard;
 mod engine;
 mod export;
@@ -74,6 +75,7 @@ impl SqliteStore {
         if !Self::is_in(dir) {
             return Err(StoreError::Unavailable(format!("there is no data file {}", file.display())));
         }
+        create::expect_content(&file)?;
         schema::expect_current(&connection::open_reader(&file)?).map_err(|error| connection::named(&file, error))?;
         Self::open(dir, SqliteOptions { readers: 1, ..SqliteOptions::default() })
     }
@@ -109,13 +111,13 @@ impl SqliteStore {
         self.engine.close()
     }
 
-    /// Whether the store reads and writes now.
+    /// Whether the store reads and writes now: every other second a small write goes to the disk.
     ///
     /// # Errors
     /// What keeps it from doing so.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.engine.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await?;
-        self.engine.write(|_| Ok::<(), StoreError>(())).await
+        self.engine.check_writes().await
     }
 
     /// Reads the whole file and checks its structure. A small file was checked when it was

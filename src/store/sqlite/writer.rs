@@ -11,9 +11,11 @@ use std::{
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Instant,
 };
 
 use crossbeam_channel::Receiver;
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
@@ -111,6 +113,8 @@ pub(super) struct Writer {
     pub(super) commands: Receiver<Command>,
     pub(super) group: usize,
     pub(super) written: Arc<Notify>,
+    /// Emptied when writes fail, so that the next look at the store tries one at once.
+    pub(super) checked: Arc<Mutex<Option<Instant>>>,
     pub(super) stall: Option<Stall>,
 }
 
@@ -159,7 +163,10 @@ impl Writer {
         match &verdict {
             Ok(true) => self.written.notify_one(),
             Ok(false) => {}
-            Err(error) => tracing::error!(%error, writes = jobs.len(), "a group of writes failed"),
+            Err(error) => {
+                *self.checked.lock() = None;
+                tracing::error!(%error, writes = jobs.len(), "a group of writes failed");
+            }
         }
         let verdict = verdict.map(|_published| ());
         for job in jobs.drain(..) {
@@ -170,6 +177,10 @@ impl Writer {
     /// Runs the jobs and commits; returns whether events were written.
     fn transact(&self, jobs: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
         let connection = &self.connection;
+        if !connection.is_autocommit() {
+            // The last one failed so badly that it could not be undone then.
+            execute(connection, "ROLLBACK", [])?;
+        }
         execute(connection, "BEGIN IMMEDIATE", [])?;
         let outcome = jobs
             .iter_mut()

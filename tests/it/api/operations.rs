@@ -1,5 +1,8 @@
 //! What operators look at.
 
+use std::{io::Write, path::PathBuf, process::Command, time::Duration};
+
+use microbazaar::domain::ids::UserId;
 use serde_json::json;
 
 use super::{Answer, TestApp};
@@ -75,5 +78,78 @@ async fn the_documents_are_served() {
     assert!(docs.header("content-security-policy").is_some());
     let html = page(&docs);
     assert!(html.contains("/api/orders/{id}/cancel") && !html.contains("<script"));
+    app.shutdown().await;
+}
+
+/// A small file system in memory, which is gone after the test.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may mount nothing. In CI that is a failure.
+    fn mount(size: &str) -> Option<Self> {
+        let path = std::env::temp_dir().join(format!("microbazaar-disk-{}", UserId::generate()));
+        std::fs::create_dir_all(&path).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path);
+        if mount.status().is_ok_and(|status| status.success()) {
+            return Some(Self(path));
+        }
+        let _ = std::fs::remove_dir(&path);
+        assert!(std::env::var_os("CI").is_none(), "CI must be able to mount a tmpfs");
+        eprintln!("left out: this user may not mount a tmpfs");
+        None
+    }
+
+    /// Takes all the room there is.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut filler = std::fs::File::create(&path).unwrap();
+        for piece in [1 << 20, 1 << 12, 1] {
+            while filler.write_all(&vec![b'x'; piece]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[actix_web::test]
+async fn a_disk_that_is_full_and_has_room_again_is_told_within_five_seconds() {
+    let Some(disk) = SmallDisk::mount("24m") else { return };
+    let app = TestApp::spawn_with(|config| config.data_dir = disk.0.join("data")).await;
+    if app.config.mongo.uri.is_some() {
+        return app.shutdown().await;
+    }
+    let ready = async |wanted: u16| {
+        let started = std::time::Instant::now();
+        loop {
+            let answer = app.client.get(format!("{}/readyz", app.base)).send().await.unwrap();
+            if answer.status() == wanted {
+                return answer.json::<serde_json::Value>().await.unwrap();
+            }
+            assert!(started.elapsed() < Duration::from_secs(5), "not told within five seconds: {answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    ready(200).await;
+    for round in 0..2 {
+        let filler = disk.fill();
+        let told = ready(503).await;
+        assert_eq!(told["away"], json!(["store"]), "{told}");
+        let asha = json!({"email": format!("asha{round}@example.com"), "password": super::PASSWORD});
+        let refused = app.register(&asha).await;
+        refused.expect(503);
+        assert!(refused.header("retry-after").is_some(), "{refused:?}");
+        app.get("/api/products").send().await.expect(200);
+        std::fs::remove_file(filler).unwrap();
+        let told = ready(200).await;
+        assert_eq!(told["status"], "ready", "{told}");
+        app.register(&asha).await.expect(201);
+    }
     app.shutdown().await;
 }

@@ -94,3 +94,32 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
     assert_eq!(told, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
 }
+
+#[tokio::test]
+async fn a_server_that_answers_and_takes_no_writes_is_told() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
+        eprintln!("left out: TEST_MONGO_URI names no server");
+        return;
+    };
+    let prefix = format!("test_{}_", EventId::generate());
+    let store = MongoStore::open(MongoOptions::new(SecretString::from(uri.clone()), prefix.clone())).await.unwrap();
+    let databases = Databases(store.clone());
+    let database = mongodb::Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
+    let checks = database.collection::<bson::Document>("write_checks");
+    assert_eq!(store.check().await, Ok(()));
+    assert_eq!(checks.count_documents(bson::doc! {}).await.unwrap(), 1, "a check is a write");
+    // A document that no update can change stands for a server that takes no writes.
+    let refused = bson::doc! { "$set": { "at": 1 } };
+    checks.drop().await.unwrap();
+    let never = bson::doc! { "never": { "$exists": true } };
+    database.create_collection("write_checks").validator(never).await.unwrap();
+    assert!(checks.update_one(bson::doc! { "_id": "all" }, refused).upsert(true).await.is_err(), "it is refused");
+    let started = std::time::Instant::now();
+    while store.check().await.is_ok() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(4), "it is told in time");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    checks.drop().await.unwrap();
+    assert_eq!(store.check().await, Ok(()), "and so is its end");
+    drop(databases);
+}

@@ -16,7 +16,7 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use tokio::sync::mpsc;
 
 use self::tables::{TABLES, Table};
-use super::{StoreError, connection, schema, spawn};
+use super::{StoreError, connection, create, schema, spawn};
 use crate::{
     domain::Timestamp,
     store::moving::{Kind, Record},
@@ -54,6 +54,7 @@ impl Export {
         if !file.is_file() {
             return Err(StoreError::Unavailable(format!("there is no data file {}", file.display())));
         }
+        create::expect_content(&file)?;
         let named = |error| connection::named(&file, error);
         let connection = connection::open_reader(&file).map_err(named)?;
         schema::expect_current(&connection).map_err(named)?;
