@@ -39,6 +39,7 @@ const FILES: &[(&str, &[u8])] = assets![
     "preview.js",
     "razorpay.js",
     "suggest.js",
+    "time.js",
 ];
 
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";

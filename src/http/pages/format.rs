@@ -1,5 +1,7 @@
 //! Money, numbers and moments in the words of a page.
 
+use std::fmt;
+
 use crate::domain::{
     Timestamp,
     money::{Currency, Money},
@@ -61,6 +63,38 @@ pub fn moment(at: Timestamp) -> String {
     at.strftime("%-d %b %Y, %H:%M UTC").to_string()
 }
 
+/// A moment or a day as an element of a page: in UTC and saying so, for people and for programs, so that
+/// `assets/time.js` can show it in the reader's own time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    at: Timestamp,
+    whole: bool,
+}
+
+/// The element of a moment.
+#[must_use]
+pub const fn time(at: Timestamp) -> Time {
+    Time { at, whole: true }
+}
+
+/// The element of a day.
+#[must_use]
+pub const fn date(at: Timestamp) -> Time {
+    Time { at, whole: false }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Browsers read fractions of a second up to milliseconds only; nobody needs them here.
+        let machine = self.at.strftime("%Y-%m-%dT%H:%M:%SZ");
+        let (kind, text) = if self.whole { ("moment", moment(self.at)) } else { ("day", day(self.at)) };
+        write!(f, "<time datetime=\"{machine}\" data-local=\"{kind}\">{text}</time>")
+    }
+}
+
+// It has nothing that anybody wrote.
+impl askama::filters::HtmlSafe for Time {}
+
 /// `Confirmed`.
 #[must_use]
 pub const fn order_status(status: OrderStatus) -> &'static str {
@@ -105,6 +139,11 @@ mod tests {
     fn moments_are_read_by_people() {
         let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         assert_eq!((day(at).as_str(), moment(at).as_str()), ("2 Jan 2026", "2 Jan 2026, 03:04 UTC"));
+        let exact: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
+        let element = r#"<time datetime="2026-01-02T03:04:05Z" data-local="moment">2 Jan 2026, 03:04 UTC</time>"#;
+        assert_eq!(time(exact).to_string(), element);
+        let element = r#"<time datetime="2026-01-02T03:04:05Z" data-local="day">2 Jan 2026</time>"#;
+        assert_eq!(date(exact).to_string(), element);
         assert_eq!((plain(49_900), plain(49_950)), ("499".into(), "499.50".into()));
     }
 }

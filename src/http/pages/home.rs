@@ -59,6 +59,8 @@ struct Chip {
 struct HomePage {
     page: Page,
     plain: bool,
+    /// Whether there is no product at all.
+    nothing_yet: bool,
     filtered: bool,
     total: String,
     /// Words that no product has, in quotation marks.
@@ -227,6 +229,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     }
     let view = HomePage {
         plain,
+        nothing_yet: !wanted.filtered() && listed.total == 0,
         filtered: wanted.filtered(),
         total: format::count(listed.total),
         unknown: listed.unknown.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(", "),

@@ -5,12 +5,20 @@
 
 use askama::Template;
 
+use super::format;
 use crate::store::mailbox::Mail;
 
 #[derive(Template)]
 #[template(path = "mailbox.html")]
 struct MailboxPage<'a> {
     mails: &'a [&'a Mail],
+}
+
+impl MailboxPage<'_> {
+    #[expect(clippy::unused_self, reason = "templates call methods of what they show")]
+    fn at(&self, mail: &Mail) -> format::Time {
+        format::time(mail.at)
+    }
 }
 
 /// The page that lists `mails`, newest first.
@@ -48,7 +56,9 @@ mod tests {
         assert_eq!(page.matches("<iframe sandbox ").count(), 2);
         assert_eq!(page.matches("</iframe>").count(), 2);
         assert!(page.contains(r#"srcdoc="&#60;p class=&#34;a&#34;&#62;Hi"#));
-        assert!(page.contains(r#"<time datetime="2026-01-02T00:00:00Z">"#));
+        assert!(
+            page.contains(r#"<time datetime="2026-01-02T00:00:00Z" data-local="moment">2 Jan 2026, 00:00 UTC</time>"#)
+        );
     }
 
     #[test]

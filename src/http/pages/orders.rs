@@ -30,9 +30,7 @@ pub struct OrderRowView {
     /// In words.
     pub word: &'static str,
     /// When it was placed, for people.
-    pub day: String,
-    /// When, for machines.
-    pub at: String,
+    pub day: format::Time,
     /// The first title, and how many more.
     pub what: String,
     /// In all.
@@ -50,8 +48,7 @@ impl From<&Order> for OrderRowView {
             id: order.id.to_hex(),
             status: order.status.as_str(),
             word: format::order_status(order.status),
-            day: format::day(order.created_at),
-            at: order.created_at.to_string(),
+            day: format::date(order.created_at),
             what,
             total: format::money(order.total),
         }
@@ -80,8 +77,7 @@ struct ItemView {
 struct MomentView {
     word: String,
     reason: String,
-    at: String,
-    moment: String,
+    moment: format::Time,
 }
 
 #[derive(Template)]
@@ -104,8 +100,7 @@ struct OrderPage {
     refunds: Vec<String>,
     can_pay: bool,
     can_cancel: bool,
-    until: String,
-    until_at: String,
+    until: format::Time,
 }
 
 /// The buyer's orders.
@@ -158,7 +153,7 @@ fn moment(entry: &TimelineEntry) -> MomentView {
         Some(reason) => reason.to_owned(),
         None => String::new(),
     };
-    MomentView { word: word.to_owned(), reason, at: entry.at.to_string(), moment: format::moment(entry.at) }
+    MomentView { word: word.to_owned(), reason, moment: format::time(entry.at) }
 }
 
 /// What the payment of an order says of itself, and of money given back.
@@ -214,8 +209,7 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         refunds,
         can_pay: mine && pending && order.expires_at > Timestamp::now(),
         can_cancel: mine && waiting && (pending || order.status == OrderStatus::Confirmed),
-        until: format::moment(order.expires_at),
-        until_at: order.expires_at.to_string(),
+        until: format::time(order.expires_at),
     };
     visit.ok(&view)
 }

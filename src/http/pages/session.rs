@@ -92,7 +92,12 @@ pub async fn register_form(req: HttpRequest, visit: Visit) -> Result<HttpRespons
     if visit.user.is_some() {
         return Ok(visit.go(&next));
     }
-    show_register(visit, StatusCode::OK, Form::default(), next, String::new())
+    // A link can offer to sell.
+    let form = match req.query_string().split('&').any(|pair| pair == "role=seller") {
+        true => Form::of([("role", "seller".to_owned())]),
+        false => Form::default(),
+    };
+    show_register(visit, StatusCode::OK, form, next, String::new())
 }
 
 /// Logs in.

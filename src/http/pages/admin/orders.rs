@@ -23,7 +23,7 @@ struct Choice {
 
 struct Row {
     id: String,
-    placed: String,
+    placed: format::Time,
     status: &'static str,
     word: &'static str,
     buyer: String,
@@ -31,6 +31,7 @@ struct Row {
     total: String,
     /// Steps that are still to be done, and when.
     todo: String,
+    due: Option<format::Time>,
 }
 
 #[derive(Template)]
@@ -47,16 +48,14 @@ fn row(order: &Order) -> Row {
     let todo = order.saga.todo.iter().map(|step| format!("{step:?}")).collect::<Vec<_>>().join(", ");
     Row {
         id: order.id.to_hex(),
-        placed: format::moment(order.created_at),
+        placed: format::time(order.created_at),
         status: order.status.as_str(),
         word: format::order_status(order.status),
         buyer: order.user.to_hex(),
         items: items.collect::<Vec<_>>().join(", "),
         total: format::money(order.total),
-        todo: match order.saga.due_at {
-            Some(due) if !todo.is_empty() => format!("{todo} ({})", format::moment(due)),
-            _ => todo,
-        },
+        due: order.saga.due_at.filter(|_| !todo.is_empty()).map(format::time),
+        todo,
     }
 }
 

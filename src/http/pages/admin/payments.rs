@@ -25,7 +25,7 @@ struct RefundRow {
     reason: String,
     word: &'static str,
     class: &'static str,
-    at: String,
+    at: format::Time,
 }
 
 struct Row {
@@ -40,7 +40,7 @@ struct Row {
     may_refund: bool,
     refunds: Vec<RefundRow>,
     disputes: usize,
-    at: String,
+    at: format::Time,
 }
 
 #[derive(Template)]
@@ -63,7 +63,7 @@ fn row(payment: &Payment) -> Row {
             reason: refund.reason.clone().unwrap_or_default(),
             word,
             class,
-            at: format::day(refund.created_at),
+            at: format::date(refund.created_at),
         }
     };
     Row {
@@ -77,7 +77,7 @@ fn row(payment: &Payment) -> Row {
         may_refund: payment.left().minor() > 0,
         refunds: payment.refunds.iter().map(refund).collect(),
         disputes: payment.disputes.len(),
-        at: format::moment(payment.created_at),
+        at: format::time(payment.created_at),
     }
 }
 

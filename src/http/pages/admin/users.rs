@@ -21,7 +21,7 @@ struct Row {
     name: String,
     email: String,
     role: &'static str,
-    since: String,
+    since: format::Time,
     blocked: bool,
     /// Whether it can be blocked here.
     may_block: bool,
@@ -55,7 +55,7 @@ async fn row(visit: &Visit, user: User) -> Result<Row, ApiError> {
         username: user.username,
         email: user.email,
         role: user.role.as_str(),
-        since: format::day(user.created_at),
+        since: format::date(user.created_at),
         may_block: matches!(user.role, Role::User | Role::Seller),
     })
 }

@@ -37,7 +37,7 @@ pub(super) struct Item {
 pub(super) struct OrderLine {
     pub(super) id: String,
     pub(super) short: String,
-    pub(super) placed: String,
+    pub(super) placed: format::Time,
     pub(super) status: &'static str,
     pub(super) word: &'static str,
     pub(super) items: Vec<Item>,
@@ -60,7 +60,7 @@ impl OrderLine {
         Self {
             short: id.get(16..).unwrap_or_default().to_uppercase(),
             id,
-            placed: format::moment(order.created_at),
+            placed: format::time(order.created_at),
             status: order.status.as_str(),
             word: format::order_status(order.status),
             sum: sum.map_or_else(String::new, format::money),

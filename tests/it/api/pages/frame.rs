@@ -185,3 +185,52 @@ async fn hostile_input_gets_an_answer_for_people() {
     }
     app.shutdown().await;
 }
+
+#[actix_web::test]
+async fn a_shop_without_products_says_so_and_how_to_begin() {
+    let app = TestApp::spawn().await;
+    let guest = Browser::new(&app);
+    for path in ["/", "/?sort=newest", "/?page=2"] {
+        guest
+            .open(path)
+            .await
+            .has("Nothing is on offer yet")
+            .has("href=\"/register?role=seller\"")
+            .lacks("Nothing matches");
+    }
+    guest.open("/?q=lamp").await.has("Nothing matches that").lacks("on offer yet");
+    guest.open("/register?role=seller").await.has("value=\"seller\" checked");
+    guest.open("/register").await.has("value=\"user\" checked");
+    let buyer = Browser::new(&app);
+    buyer.sign_up("asha").await;
+    buyer.open("/").await.has("Nothing is on offer yet").lacks("/register?role=seller");
+    let seller = app.seller("mira").await;
+    app.product(&seller, "Brass lantern", 10.0, 5).await;
+    until_listed(&guest, "/", "Brass lantern").await.lacks("on offer yet");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn times_say_their_zone_and_can_be_shown_in_another() {
+    let (app, product) = shop(5).await;
+    let buyer = Browser::new(&app);
+    buyer.sign_up("asha").await;
+    buyer.put(&product, "1").await;
+    super::check_out(&buyer).await;
+    let orders = buyer.open("/orders").await;
+    let at = orders.body.find("href=\"/orders/").unwrap() + 6;
+    let order = buyer.open(orders.body[at..].split('"').next().unwrap()).await;
+    for page in [&orders, &order] {
+        let times: Vec<&str> = page.body.split("<time ").skip(1).collect();
+        assert!(!times.is_empty(), "{}", page.body);
+        for time in times {
+            let moment = time.split('"').nth(1).unwrap();
+            assert!(moment.len() <= "2026-01-02T03:04:05.678Z".len() && moment.ends_with('Z'), "{moment}");
+            assert!(moment.parse::<jiff::Timestamp>().is_ok(), "{moment}");
+            let text = time.split('>').nth(1).unwrap().split('<').next().unwrap();
+            assert!(text.ends_with("UTC") || time.contains("data-local=\"day\""), "{text}");
+        }
+    }
+    order.has("data-local=\"moment\"").has("/assets/time.").has("Coordinated Universal Time");
+    app.shutdown().await;
+}
