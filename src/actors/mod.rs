@@ -1,7 +1,8 @@
-//! Supervised actors, one module an actor, and the runtime that keeps them alive.
+//! Supervised actors, and the runtime that keeps them alive: mostly one module a service, and modules for what
+//! serves several of them (`outbox`, `rabbit_bridge`, `mail_sender`, `webhook`). `office` has no actor: it is what
+//! admins look at and change.
 //!
-//! **Invariant:** every actix type of the program lives here, in `http` or in `ws`; the
-//! rules are in `domain`.
+//! **Invariant:** no actor is implemented elsewhere but in `ws`; the rules are in `domain`.
 
 pub mod accounts;
 pub mod blocked_users;

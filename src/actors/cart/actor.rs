@@ -1,7 +1,7 @@
 //! `CartActor`: holds one user's cart, decides, writes, then answers.
 //!
 //! **Invariant:** after a write with an unknown outcome no command runs on what this actor
-//! remembers: it stops, and a fresh one reads the store.
+//! remembers: it forgets the cart, and the next command reads the store.
 
 use std::sync::Arc;
 
