@@ -45,7 +45,8 @@ impl Parts<'_> {
 
     /// What an assistant can do in the shop.
     fn toolbox(&self, peers: &Peers) -> Toolbox {
-        Toolbox::new(peers.clone(), self.pricing(), CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes()))
+        let links = CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes());
+        Toolbox::new(peers.clone(), self.pricing(), links).with_payment_window(self.config.order.payment_window)
     }
 
     /// The tools as outside agents reach them, where they are served.

@@ -8,6 +8,7 @@
 //! told that a tool did not return.
 
 pub mod checkout;
+mod instruction;
 pub mod model;
 pub mod rules;
 #[cfg(test)]

@@ -47,8 +47,6 @@ impl Tools for Toolbox {
 /// The calls of a turn.
 pub(super) struct Calls {
     consent: Consent,
-    /// Whether the model has read in this turn what sellers may have written.
-    has_read: bool,
     /// Reads since the last change, and changes of the whole turn.
     read: HashSet<String>,
     changed: HashSet<String>,
@@ -62,7 +60,7 @@ impl Calls {
     /// None yet.
     pub(super) fn new(consent: Consent) -> Self {
         let (read, changed) = (HashSet::new(), HashSet::new());
-        Self { consent, has_read: false, read, changed, run: 0, fruitless: 0 }
+        Self { consent, read, changed, run: 0, fruitless: 0 }
     }
 
     /// Runs the calls of one answer in their order; what each came to goes back to the model.
@@ -107,8 +105,9 @@ impl Calls {
             return Err(refusal("tool.bad_arguments", "the arguments are not a JSON object"));
         }
         let arguments = call.function.arguments_value();
-        if !spec.reads_only && self.has_read {
-            self.consents(&arguments)?;
+        let leads_on = name == "prepare_checkout" && self.consent.negates();
+        if !spec.reads_only || leads_on {
+            self.consents(name, &arguments)?;
         }
         let same = format!("{name} {arguments}");
         let seen = if spec.reads_only { &mut self.read } else { &mut self.changed };
@@ -122,7 +121,6 @@ impl Calls {
             Ok(answer) => answer,
             Err(_) => Err(refusal("tool.late", "the shop took too long; look whether it was done")),
         };
-        self.has_read |= spec.reads_only && answer.is_ok();
         if !spec.reads_only && answer.is_ok() {
             // What was read before may have changed.
             self.read.clear();
@@ -130,8 +128,8 @@ impl Calls {
         answer
     }
 
-    fn consents(&self, arguments: &Json) -> Result<(), ToolRefusal> {
-        let problem = match (self.consent.wishes(), self.consent.named(arguments)) {
+    fn consents(&self, tool: &str, arguments: &Json) -> Result<(), ToolRefusal> {
+        let problem = match (self.consent.wishes(tool), self.consent.named(arguments)) {
             (true, true) => return Ok(()),
             (false, _) => "the shopper did not ask for this change in her message; ask her first",
             (true, false) => "the shopper did not name this quantity; ask her how many, or take one",

@@ -1,30 +1,111 @@
 //! Whether the shopper asked for a change herself.
 //!
-//! Once a model has read in a turn what sellers write, its wish to change the cart may be theirs.
-//! So from then on a change needs her own words: that she wants something changed, and a number
-//! of pieces that she named. A model that is refused asks her, and her "yes" is enough.
+//! A model may be mistaken, and what it reads may be written by sellers. So a change needs her own
+//! words: a plain instruction in her message ([`instruction`]), or a yes to the question that was
+//! just asked about a change; and a number of pieces that she named. A model that is refused asks
+//! her, and her "yes" is enough.
 //!
 //! **Invariant:** no text but the shopper's, and the question that she answers, counts here.
 
 use serde_json::Value as Json;
 
-use crate::domain::conversation::{Line, Speaker};
+use crate::{
+    domain::conversation::{Line, Speaker},
+    ws::agent::instruction::{self, Mood},
+};
 
-/// Words that ask for a change.
-const WISHES: [&str; 58] = [
-    "add", "adding", "put", "buy", "buying", "purchase", "take", "get", "grab", "want", "need", "order", "reorder",
-    "cart", "basket", "bag", "trolley", "remove", "delete", "drop", "clear", "empty", "change", "update", "make",
-    "set", "increase", "decrease", "reduce", "raise", "lower", "more", "less", "fewer", "another", "instead",
-    "replace", "swap", "keep", "include", "give", "throw", "pick", "choose", "select", "checkout", "pay", "double",
-    "daal", "dal", "daalo", "chahiye", "kharid", "kharidna", "hata", "hatao", "lelo", "mangta",
+/// Words of a question about a change.
+const ACTS: [&str; 37] = [
+    "add",
+    "put",
+    "buy",
+    "take",
+    "get",
+    "want",
+    "need",
+    "order",
+    "cart",
+    "basket",
+    "bag",
+    "trolley",
+    "remove",
+    "delete",
+    "drop",
+    "clear",
+    "empty",
+    "change",
+    "update",
+    "make",
+    "set",
+    "increase",
+    "decrease",
+    "reduce",
+    "replace",
+    "swap",
+    "which",
+    "many",
+    "checkout",
+    "check",
+    "daal",
+    "dal",
+    "daalu",
+    "hata",
+    "chahiye",
+    "कार्ट",
+    "डाल",
 ];
-/// Words that say yes to a question.
-const YES: [&str; 22] = [
-    "yes", "yep", "yeah", "yup", "ya", "y", "ok", "okay", "sure", "please", "right", "correct", "exactly", "confirm",
-    "go", "do", "fine", "perfect", "great", "haan", "han", "ji",
+/// Words of taking something out, or of changing how many there are.
+const LESSENS: [&str; 45] = [
+    "remove",
+    "delete",
+    "drop",
+    "discard",
+    "exclude",
+    "uncart",
+    "empty",
+    "clear",
+    "out",
+    "rid",
+    "change",
+    "make",
+    "set",
+    "reduce",
+    "decrease",
+    "lower",
+    "less",
+    "fewer",
+    "replace",
+    "swap",
+    "instead",
+    "only",
+    "undo",
+    "off",
+    "throw",
+    "toss",
+    "take",
+    "dont",
+    "longer",
+    "unwanted",
+    "hata",
+    "hatao",
+    "hatado",
+    "nikal",
+    "nikalo",
+    "nikaal",
+    "kam",
+    "हटा",
+    "हटाओ",
+    "निकाल",
+    "निकालो",
+    "cancel",
+    "update",
+    "back",
+    "leave",
 ];
-/// A yes is short, or begins so.
-const YES_WORDS_MAX: usize = 3;
+/// Words of a question that leaves a choice, which a name or a number answers.
+const CHOICES: [&str; 10] = ["which", "what", "many", "or", "kaunsa", "kaunsi", "kitne", "कौन", "कितने", "या"];
+/// The longest answer that counts as one.
+const ANSWER_WORDS_MAX: usize = 8;
 /// Numbers in letters.
 const NUMBERS: [(&str, u64); 28] = [
     ("one", 1),
@@ -61,29 +142,48 @@ const NUMBERS: [(&str, u64); 28] = [
 #[derive(Debug, Default)]
 pub(super) struct Consent {
     wishes: bool,
+    /// Whether something may be taken out.
+    lessens: bool,
+    /// Whether she wants something not to be done.
+    negates: bool,
     numbers: Vec<u64>,
 }
 
 impl Consent {
     /// What she asks for by `text`, after `history`.
     pub(super) fn of(history: &[Line], text: &str) -> Self {
+        let reading = instruction::judge(text);
         let words = words(text);
         let mut numbers = numbers(&words);
-        let first = words.first().is_some_and(|word| YES.contains(&word.as_str()));
-        let yes = first || (words.len() <= YES_WORDS_MAX && words.iter().any(|word| YES.contains(&word.as_str())));
-        let question = history.last().filter(|line| line.by == Speaker::Assistant && line.text.contains('?'));
-        if let Some(question) = question.filter(|_| yes || words.len() <= YES_WORDS_MAX) {
-            numbers.extend(self::numbers(&self::words(&question.text)));
-        }
-        let asked = words.iter().any(|word| WISHES.contains(&word.as_str()));
-        // "The second one" answers a question as well as "yes".
-        let answered = question.is_some() && (yes || words.len() <= YES_WORDS_MAX + 2);
-        Self { wishes: asked || answered, numbers }
+        let last = history.last().filter(|line| line.by == Speaker::Assistant);
+        let question = last.and_then(|line| question(&line.text));
+        let question = question.unwrap_or_default();
+        let answers = match reading.mood {
+            Mood::Yes => true,
+            // "The second one" answers "which?".
+            Mood::Naming => {
+                let choice = question.iter().any(|word| CHOICES.contains(&word.as_str()));
+                choice && !reading.told.is_empty() && words.len() <= ANSWER_WORDS_MAX
+            }
+            _ => false,
+        };
+        let question = if answers { question } else { vec![] };
+        numbers.extend(self::numbers(&question));
+        let answered = question.iter().any(|word| ACTS.contains(&word.as_str()));
+        let told = reading.told.iter().flat_map(|told| self::words(told));
+        let lessens = told.chain(question).any(|word| LESSENS.contains(&word.as_str()));
+        let negates = matches!(reading.mood, Mood::Negated | Mood::No);
+        Self { wishes: reading.mood == Mood::Instruction || answered, lessens, negates, numbers }
     }
 
-    /// Whether she asked for a change.
-    pub(super) fn wishes(&self) -> bool {
-        self.wishes
+    /// Whether she asked for a change as `tool` makes one.
+    pub(super) fn wishes(&self, tool: &str) -> bool {
+        self.wishes && (self.lessens || tool != "remove_from_cart")
+    }
+
+    /// Whether she wants something not to be done.
+    pub(super) const fn negates(&self) -> bool {
+        self.negates
     }
 
     /// Whether she named as many pieces as `arguments` have; one needs no naming.
@@ -93,8 +193,17 @@ impl Consent {
     }
 }
 
+/// The words of the last question in `text`, if it asks one.
+fn question(text: &str) -> Option<Vec<String>> {
+    let end = text.rfind('?')?;
+    let start = text[..end].rfind(['.', '!', '?', '\n', '\u{964}']).map_or(0, |at| at + 1);
+    text.get(start..end).map(words)
+}
+
 fn words(text: &str) -> Vec<String> {
-    let words = text.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty());
+    // The signs of Indic vowels and joined consonants are parts of words.
+    let in_word = |char: char| char.is_alphanumeric() || matches!(char, '\u{93c}' | '\u{94d}');
+    let words = text.split(|char: char| !in_word(char)).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect()
 }
 
@@ -121,20 +230,36 @@ mod tests {
     #[test]
     fn her_own_words_ask_for_a_change() {
         for text in ["Add the blue mug", "I'll take it", "put 2 in my cart", "make it three", "buy the second one"] {
-            assert!(Consent::of(&[], text).wishes(), "{text}");
+            assert!(Consent::of(&[], text).wishes("add_to_cart"), "{text}");
         }
         for text in ["find a mug", "do you have cups under 500?", "compare these", "hello", "is it in stock"] {
-            assert!(!Consent::of(&[], text).wishes(), "{text}");
+            assert!(!Consent::of(&[], text).wishes("add_to_cart"), "{text}");
         }
     }
 
     #[test]
     fn a_yes_counts_where_something_was_asked() {
-        assert!(Consent::of(&asked("Shall I add 2 mugs?"), "yes").wishes());
-        assert!(Consent::of(&asked("Which one, the blue or the red?"), "the second one").wishes());
-        assert!(!Consent::of(&asked("Here are three mugs."), "nice").wishes());
-        assert!(!Consent::of(&[], "sure").wishes());
-        assert!(!Consent::of(&asked("Anything else?"), "show me some steel bottles under 500").wishes());
+        assert!(Consent::of(&asked("Shall I add 2 mugs?"), "yes").wishes("add_to_cart"));
+        assert!(Consent::of(&asked("Which one, the blue or the red?"), "the second one").wishes("add_to_cart"));
+        assert!(!Consent::of(&asked("Here are three mugs."), "nice").wishes("add_to_cart"));
+        assert!(!Consent::of(&[], "sure").wishes("add_to_cart"));
+        assert!(!Consent::of(&asked("Anything else?"), "show me some steel bottles under 500").wishes("add_to_cart"));
+    }
+
+    #[test]
+    fn what_is_no_instruction_asks_for_no_change() {
+        for (mood, phrase) in instruction::tests::phrases() {
+            let acts = matches!(mood, Mood::Instruction | Mood::Yes | Mood::Naming);
+            if !acts {
+                let consent = Consent::of(&asked("Shall I add 2 mugs?"), phrase);
+                assert!(!consent.wishes("add_to_cart") && !consent.wishes("remove_from_cart"), "{phrase}");
+            }
+            assert!(mood == Mood::Instruction || !Consent::of(&[], phrase).wishes("add_to_cart"), "{phrase}");
+        }
+        assert!(!Consent::of(&asked("Shall I tell you more about it?"), "yes").wishes("add_to_cart"));
+        assert!(!Consent::of(&[], "add the mug").wishes("remove_from_cart"));
+        assert!(Consent::of(&[], "remove the mug").wishes("remove_from_cart"));
+        assert!(Consent::of(&asked("Shall I take the mug out of your cart?"), "yes").wishes("remove_from_cart"));
     }
 
     #[test]

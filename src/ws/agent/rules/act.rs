@@ -6,21 +6,25 @@ use super::{
     goods::{self, Goods},
     intent::{self, Intent},
     speech::{self, Spoken},
+    topics::{self, Topic},
 };
 use crate::{
     domain::conversation::{Known, Line},
     ws::agent::{
         Audience, Shopper, Told, Toolbox, Turn,
+        instruction::{self, Mood},
         tools::{ToolContext, ToolRefusal},
     },
 };
 
 /// The most tools of one turn.
 const CALLS_MAX: u32 = 16;
+/// The most instructions of one message that are followed.
+const ACTS_MAX: usize = 4;
 
 /// A turn as it goes.
 pub(super) struct Act<'a> {
-    tools: &'a Toolbox,
+    pub(super) tools: &'a Toolbox,
     shopper: Shopper,
     pub(super) text: &'a str,
     pub(super) history: &'a [Line],
@@ -54,13 +58,50 @@ impl<'a> Act<'a> {
     }
 
     pub(super) async fn answer(&mut self) -> Spoken {
+        self.respond().await.unwrap_or_else(|refusal| Spoken::of(refusal.message))
+    }
+
+    async fn respond(&mut self) -> Done<Spoken> {
+        let reading = instruction::judge(self.text);
+        if let Some(spoken) = self.follow_up(&reading).await? {
+            return Ok(spoken);
+        }
         let intent = intent::read(self.text);
-        let done = match self.follow_up(&intent, self.text).await {
-            Ok(Some(spoken)) => Ok(spoken),
-            Ok(None) => self.act(intent).await,
-            Err(refusal) => Err(refusal),
-        };
-        done.unwrap_or_else(|refusal| Spoken::of(refusal.message))
+        if reading.mood == Mood::Instruction {
+            return self.obey(&reading.told, intent).await;
+        }
+        if let Some(topic) = topics::asked(self.text).filter(|_| topics::may_answer(&intent)) {
+            return self.about(topic).await;
+        }
+        if intent.acts() {
+            return self.not_told(reading.mood, intent).await;
+        }
+        let said_yes = reading.mood == Mood::Yes && matches!(intent, Intent::Unclear | Intent::Find(_));
+        self.act(if said_yes { Intent::Yes } else { intent }).await
+    }
+
+    /// Does what the message's instructions say, one after the other, up to a question.
+    async fn obey(&mut self, told: &[String], whole: Intent) -> Done<Spoken> {
+        let acts: Vec<Intent> = told.iter().map(|told| intent::read(told)).filter(Intent::acts).collect();
+        if acts.is_empty() {
+            // What is told is to be shown or found something.
+            return if whole.acts() { self.not_told(Mood::Other, whole).await } else { self.act(whole).await };
+        }
+        let mut done = Spoken::default();
+        for act in acts.into_iter().take(ACTS_MAX) {
+            let Spoken { text, products } = self.act(act).await?;
+            let asks = text.contains(speech::WHICH) || text.trim_end().ends_with('?');
+            done.text = if done.text.is_empty() { text } else { format!("{}\n{text}", done.text) };
+            done.products.extend(products);
+            if asks {
+                return Ok(done);
+            }
+        }
+        if let Some(topic) = topics::asked(self.text) {
+            let answer = self.about(topic).await?;
+            done.text = format!("{}\n{}", done.text, answer.text);
+        }
+        Ok(done)
     }
 
     /// Does what is wanted.
@@ -83,10 +124,7 @@ impl<'a> Act<'a> {
                 "I cannot cancel, return or refund orders from here. Open the order under /orders: you can cancel it there \
                  until it is shipped, and its money comes back by itself.",
             )),
-            Intent::AboutShop => Ok(Spoken::of(
-                "I only know the shop's products, your cart and your orders. Tax and shipping are in the summary that you get \
-                 with “check out”, before you confirm anything.",
-            )),
+            Intent::AboutShop => self.about(topics::asked(self.text).unwrap_or(Topic::Else)).await,
             Intent::More => Ok(Spoken::of(
                 "Those were the best matches that I have. Another word or a price limit will show you others.",
             )),

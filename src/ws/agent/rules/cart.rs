@@ -49,7 +49,7 @@ impl Act<'_> {
     }
 
     /// "Add 2" is two of what was spoken of, or else the second of the list.
-    fn place_or_count(&self, item: &Item) -> (Refer, u32) {
+    pub(super) fn place_or_count(&self, item: &Item) -> (Refer, u32) {
         let place = item.quantity.and_then(|count| usize::try_from(count).ok());
         match (&item.refer, place) {
             (Refer::Nothing, Some(place))
@@ -88,13 +88,13 @@ impl Act<'_> {
         })
     }
 
-    async fn cart_told(&mut self) -> Done<CartTold> {
+    pub(super) async fn cart_told(&mut self) -> Done<CartTold> {
         let answer = self.look("view_cart", json!({})).await?;
         Ok(CartTold::of(&answer).unwrap_or_default())
     }
 
     /// Which line of the cart is meant.
-    fn in_cart(&self, refer: &Refer, cart: &CartTold) -> Found {
+    pub(super) fn in_cart(&self, refer: &Refer, cart: &CartTold) -> Found {
         let listed: Vec<Goods> =
             self.known.listed.iter().filter_map(|id| cart.items.iter().find(|item| item.id == *id).cloned()).collect();
         let shown = |place: usize| -> Option<Goods> {

@@ -11,35 +11,46 @@ use super::{
     speech::{self, Spoken},
     tokens, vocabulary,
 };
-use crate::domain::conversation::{Line, Speaker};
+use crate::{
+    domain::conversation::{Line, Speaker},
+    ws::agent::instruction::{Mood, Reading},
+};
 
 /// How many questions in a row are followed back to what they were about.
 const QUESTIONS_MAX: usize = 6;
 
 impl<'a> Act<'a> {
     /// What the message does as an answer to the last question; `None` where it is none.
-    pub(super) async fn follow_up(&mut self, intent: &Intent, text: &str) -> Done<Option<Spoken>> {
+    pub(super) async fn follow_up(&mut self, reading: &Reading) -> Done<Option<Spoken>> {
         let Some(last) = self.history.last().filter(|line| line.by == Speaker::Assistant) else { return Ok(None) };
-        let yes = *intent == Intent::Yes;
-        if last.text.contains(speech::SHALL_EMPTY) && yes {
-            return self.clear().await.map(Some);
+        let asked = last.text.trim_end();
+        if reading.mood == Mood::Yes {
+            if asked.ends_with(speech::SHALL_EMPTY) {
+                return self.clear().await.map(Some);
+            }
+            if let Some(fewer) = offered_fewer(asked) {
+                return self.add(vec![Item { quantity: Some(fewer), refer: Refer::It }]).await.map(Some);
+            }
+            if asked.ends_with(speech::SHALL_ADD) {
+                return self.add(vec![Item { quantity: None, refer: Refer::It }]).await.map(Some);
+            }
+            let wish = self.history.iter().rev().nth(1).filter(|line| line.by == Speaker::User);
+            if let Some(wish) = wish.filter(|_| asked.ends_with(speech::SAY_YES)) {
+                let intent = intent::read(&wish.text);
+                return if intent.acts() { Box::pin(self.act(intent)).await.map(Some) } else { Ok(None) };
+            }
         }
-        if let Some(fewer) = offered_fewer(&last.text).filter(|_| yes) {
-            return self.add(vec![Item { quantity: Some(fewer), refer: Refer::It }]).await.map(Some);
+        let asks_which = last.text.lines().any(|line| line == speech::WHICH) && !last.products.is_empty();
+        match (&reading.told[..], reading.mood) {
+            ([only], Mood::Naming | Mood::Instruction) if asks_which => self.chosen(&intent::read(only), only).await,
+            _ => Ok(None),
         }
-        if last.text.contains(speech::SHALL_ADD) && yes {
-            return self.add(vec![Item { quantity: None, refer: Refer::It }]).await.map(Some);
-        }
-        if last.text.contains(speech::WHICH) && !last.products.is_empty() {
-            return self.chosen(intent, text).await;
-        }
-        Ok(None)
     }
 
     /// Which of the products that were asked about is named, and what was to be done with it.
     async fn chosen(&mut self, intent: &Intent, text: &str) -> Done<Option<Spoken>> {
         let may_choose = match intent {
-            Intent::Find(_) | Intent::Unclear | Intent::Details(_) | Intent::Yes => true,
+            Intent::Find(_) | Intent::Unclear | Intent::Details(_) => true,
             Intent::Add(items) => items.len() == 1,
             _ => false,
         };
@@ -129,7 +140,7 @@ fn asked_about(history: &[Line]) -> Option<Intent> {
             return None;
         }
         let before = lines.clone().next();
-        if before.is_none_or(|line| line.by != Speaker::Assistant || !line.text.contains(speech::WHICH)) {
+        if before.is_none_or(|line| line.by != Speaker::Assistant || !follows_back(&line.text)) {
             return Some(intent::read(&wish.text));
         }
         let wanted = intent::read(&wish.text);
@@ -140,8 +151,14 @@ fn asked_about(history: &[Line]) -> Option<Intent> {
     None
 }
 
+/// Whether the answer to this is about the wish before it.
+fn follows_back(question: &str) -> bool {
+    question.contains(speech::WHICH) || question.trim_end().ends_with(speech::SAY_YES)
+}
+
 /// How many fewer were offered.
 fn offered_fewer(text: &str) -> Option<u32> {
+    let text = text.strip_suffix(" instead?")?;
     let rest = text.rsplit_once(speech::SHALL_ADD_FEWER)?.1;
     rest.split(' ').next()?.parse().ok()
 }

@@ -75,6 +75,13 @@ pub(super) enum Intent {
     Unclear,
 }
 
+impl Intent {
+    /// Whether it changes the cart or leads to the checkout: that takes an instruction.
+    pub(super) const fn acts(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::Change(..) | Self::Remove(_) | Self::ClearCart | Self::Checkout)
+    }
+}
+
 /// A message, as the rules look at it.
 pub(super) struct Said {
     pub tokens: Vec<Token>,
@@ -105,9 +112,14 @@ impl Said {
 /// Verbs that put something in a cart.
 pub(super) const PUT: [&str; 4] = ["add", "put", "include", "throw"];
 
-/// What `text` asks for.
+/// A message by its words.
+pub(super) fn said(text: &str) -> Said {
+    Said { tokens: tokens(text) }
+}
+
+/// What `text` asks for; whether that may be done is not looked at here.
 pub(super) fn read(text: &str) -> Intent {
-    let said = Said { tokens: tokens(text) };
+    let said = said(text);
     if let Some(intent) = small_talk::read(&said) {
         return intent;
     }

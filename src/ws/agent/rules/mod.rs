@@ -1,7 +1,8 @@
 //! The assistant without a model: it reads a message by rules and acts by the tools.
 //!
-//! A message is read into an `Intent`, alone from its words; then it is done by tools, and what
-//! they answered is told in a few sentences. What stays between messages is the conversation
+//! A message is read into an `Intent`, alone from its words. What would change the cart is done
+//! only where the message is an instruction ([`super::instruction`]), and otherwise offered or left.
+//! It is done by tools, and what they answered is told in a few sentences. What stays between messages is the conversation
 //! itself: what was asked back is read from its last line.
 //!
 //! **Invariant:** titles and descriptions are told, never read as a wish; every product, price,
@@ -16,6 +17,7 @@ mod follow;
 mod goods;
 mod intent;
 mod numbers;
+mod offer;
 mod orders;
 mod pick;
 mod price;
@@ -27,6 +29,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod topics;
 mod vocabulary;
 mod wishes;
 

@@ -12,6 +12,9 @@ pub(super) const SHALL_ADD_FEWER: &str = "Shall I add ";
 /// Begins the question before a cart is emptied.
 pub(super) const SHALL_EMPTY: &str = "Shall I take everything out of your cart?";
 
+/// Ends an offer to do what was asked about; the wish is read again from the message before.
+pub(super) const SAY_YES: &str = "Say “yes”, and it is done.";
+
 /// A reply, and the products that it speaks of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Spoken {

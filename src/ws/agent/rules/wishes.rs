@@ -117,7 +117,8 @@ pub(super) fn adding(said: &Said) -> Option<Intent> {
     let rest = bought.or(polite).or(wished).filter(|rest| !rest.is_empty())?;
     // "I want a lamp" looks for one; "I want the second one" and "buy two of those" do not.
     let items = quantity::items(rest);
-    let meant = in_cart || bought.is_some() || items.iter().any(|item| item.refer.points());
+    let decided = said.says_any(&["ill take", "i will take", "ill have", "i will have", "well take", "we will take"]);
+    let meant = in_cart || decided || bought.is_some() || items.iter().any(|item| item.refer.points());
     let mut priced = rest.to_vec();
     let limited = !price::take(&mut priced).is_none();
     (meant && !limited && !items.is_empty()).then_some(Intent::Add(items))

@@ -66,6 +66,7 @@ struct Shop {
 #[derive(Clone)]
 pub struct Toolbox {
     shop: Shop,
+    payment_window: Option<Duration>,
 }
 
 /// One call of a tool.
@@ -79,7 +80,26 @@ impl Toolbox {
     /// signed.
     #[must_use]
     pub fn new(peers: Peers, pricing: Pricing, links: CheckoutLink) -> Self {
-        Self { shop: Shop { peers, pricing, links } }
+        Self { shop: Shop { peers, pricing, links }, payment_window: None }
+    }
+
+    /// The same, where it is known how long an order waits for its payment.
+    #[must_use]
+    pub const fn with_payment_window(mut self, window: Duration) -> Self {
+        self.payment_window = Some(window);
+        self
+    }
+
+    /// The shop's tax and shipping.
+    #[must_use]
+    pub const fn pricing(&self) -> Pricing {
+        self.shop.pricing
+    }
+
+    /// How long an order waits for its payment, where that is known.
+    #[must_use]
+    pub const fn payment_window(&self) -> Option<Duration> {
+        self.payment_window
     }
 
     /// What there is.

@@ -1,0 +1,515 @@
+//! The parts of a sentence that say one thing each, and how each is meant.
+
+use std::ops::Range;
+
+use super::{
+    Mood,
+    text::{PAUSE, QUOTED, Sentence},
+    words::{
+        BESIDE_YES, CLAUSE_WORDS, CORRECTS, FAULTS, FILLERS, HINDI_MARKS, HINDI_VERBS, HYPOTHETICAL,
+        HYPOTHETICAL_PHRASES, LOOKS, NEGATION_PHRASES, NEGATIONS, NO, NOUN_VERBS, OBJECTS, OTHER_USE, PAST, QUESTIONS,
+        REPORTS, SUBJECTS, VAGUE, VERBS, YES, YES_PHRASES,
+    },
+};
+
+/// The most words that name a product by themselves.
+const NAMING_MAX: usize = 8;
+/// Words that may stand between "I" and what is wanted.
+const ADVERBS: [&str; 10] =
+    ["just", "also", "really", "definitely", "now", "then", "please", "only", "still", "gladly"];
+/// How a wish begins.
+const WISHES: [&[&str]; 24] = [
+    &["i", "want"],
+    &["we", "want"],
+    &["i", "need"],
+    &["we", "need"],
+    &["i", "wish"],
+    &["i", "choose"],
+    &["i", "pick"],
+    &["i", "would", "like"],
+    &["i", "would", "love"],
+    &["we", "would", "like"],
+    &["id", "like"],
+    &["id", "love"],
+    &["wed", "like"],
+    &["i", "will"],
+    &["we", "will"],
+    &["ill"],
+    &["im"],
+    &["i", "am"],
+    &["want"],
+    &["need"],
+    &["wanna"],
+    &["i", "wanna"],
+    &["would", "like"],
+    &["let", "me"],
+];
+/// What may follow "I'll" and "let me".
+const DECIDED: [&str; 12] =
+    ["take", "have", "get", "buy", "order", "grab", "add", "purchase", "choose", "pick", "go", "need"];
+/// What may follow "I am".
+const DOING: [&str; 5] = ["taking", "buying", "getting", "ordering", "ready"];
+
+/// What may follow a "no" that puts right what was said.
+const NAMED_AFTER_NO: [&str; 12] =
+    ["the", "that", "this", "these", "those", "it", "just", "only", "both", "two", "three", "no"];
+
+/// A part of a sentence.
+#[derive(Debug, Clone)]
+pub(super) struct Clause {
+    pub(super) mood: Mood,
+    pub(super) words: Vec<String>,
+    /// Its bytes in the prepared text.
+    pub(super) at: Range<usize>,
+    /// The bytes of what is left without greetings and the like before it.
+    pub(super) core: Range<usize>,
+    /// Whether it begins with a word that puts right what was said before.
+    pub(super) corrects: bool,
+    /// Whether it has a word of its own, besides greetings, thanks and the like.
+    pub(super) says: bool,
+}
+
+impl Clause {
+    pub(super) fn has(&self, words: &[&str]) -> bool {
+        self.words.iter().any(|word| words.contains(&word.as_str()))
+    }
+}
+
+/// The parts of a sentence, in their order.
+pub(super) fn clauses(sentence: &Sentence) -> Vec<Clause> {
+    let all: Vec<&str> = sentence.words.iter().map(|word| word.text.as_str()).collect();
+    let around = Around {
+        asks: sentence.asks,
+        supposes: has_phrase(&all, HYPOTHETICAL_PHRASES) || all.iter().any(|word| HYPOTHETICAL.contains(word)),
+        quotes: quotes(&all) || sentence.label.is_some_and(|label| speaks(&all[..label.min(all.len())])),
+    };
+    parts(&all)
+        .into_iter()
+        .map(|part| {
+            let words = &all[part.clone()];
+            let (clause, left) = clause(words, &around);
+            let bytes = |from: usize| sentence.words[from].at.start..sentence.words[part.end - 1].at.end;
+            let core = bytes(part.end - left.clamp(1, words.len()));
+            Clause { at: bytes(part.start), core, ..clause }
+        })
+        .collect()
+}
+
+/// What the whole sentence says of its parts.
+struct Around {
+    asks: bool,
+    supposes: bool,
+    quotes: bool,
+}
+
+/// Whether the sentence tells what somebody said, wants or wrote.
+fn quotes(all: &[&str]) -> bool {
+    let quoted = all.iter().any(|word| word.contains(QUOTED));
+    let Some(at) = all.iter().position(|word| REPORTS.contains(word)) else { return quoted };
+    quoted || !(0..at).any(|at| imperative(&all[at..]))
+}
+
+/// Whether what stands before a colon says who speaks: "my wife: add the kettle".
+fn speaks(label: &[&str]) -> bool {
+    let plain =
+        |word: &&str| FILLERS.contains(word) || YES.contains(word) || NO.contains(word) || CORRECTS.contains(word);
+    let [first, ..] = label else { return false };
+    label.len() <= 2
+        && !matches!(*first, "the" | "a" | "for" | "number" | "item")
+        && !label.iter().any(|word| plain(word))
+        && !negates(label)
+}
+
+/// The places of the parts.
+fn parts(all: &[&str]) -> Vec<Range<usize>> {
+    let (mut parts, mut start) = (vec![], 0);
+    for at in 0..all.len() {
+        let before = &all[start..at];
+        let splits = match all[at] {
+            PAUSE => opens(&all[at + 1..]) || is_answer(before),
+            "but" | "however" => {
+                !before.last().is_some_and(|word| matches!(*word, "all" | "everything" | "anything" | "nothing"))
+            }
+            "and" | "then" | "also" | "plus" | "so" | "please" | "pls" | "plz" => {
+                imperative(after_fillers(&all[at..])) && !is_bare_negation(before) && !is_question(before)
+            }
+            _ => false,
+        };
+        if splits && at > start {
+            parts.push(start..at);
+            start = at;
+        }
+    }
+    if start < all.len() {
+        parts.push(start..all.len());
+    }
+    parts.retain(|part| all[part.clone()].iter().any(|word| *word != PAUSE));
+    parts
+}
+
+/// Whether these words are an answer or the beginning of a correction, and nothing besides.
+fn is_answer(words: &[&str]) -> bool {
+    let left = after_fillers(words);
+    left.iter().all(|word| {
+        NO.contains(word) || YES.contains(word) || CORRECTS.contains(word) || FILLERS.contains(word) || *word == "i"
+    })
+}
+
+/// Whether these words negate what is still to come: "let's not".
+fn is_bare_negation(words: &[&str]) -> bool {
+    const AROUND: [&str; 12] = ["lets", "let", "us", "do", "i", "you", "to", "want", "ever", "must", "should", "me"];
+    let beside =
+        |word: &&str| [NEGATIONS, FILLERS, YES, NO, CORRECTS, &AROUND[..]].iter().any(|words| words.contains(word));
+    negates(words) && words.iter().all(|word| beside(word) || *word == PAUSE)
+}
+
+/// Whether a clause of its own begins here.
+fn opens(words: &[&str]) -> bool {
+    let left = after_fillers(words);
+    let Some(first) = left.first() else { return false };
+    let subject = matches!(
+        *first,
+        "i" | "im" | "ill" | "id" | "ive" | "you" | "u" | "he" | "she" | "we" | "they" | "lets" | "let"
+    ) || (matches!(*first, "it" | "this" | "that")
+        && left
+            .get(1)
+            .is_some_and(|next| matches!(*next, "is" | "was" | "looks" | "seems" | "will" | "would" | "has")));
+    subject
+        || imperative(left)
+        || asks(left)
+        || NEGATIONS.contains(first)
+        || NO.contains(first)
+        || YES.contains(first)
+        || CORRECTS.contains(first)
+}
+
+/// Without greetings, thanks and the like before what is said.
+fn after_fillers<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
+    let mut left = words;
+    loop {
+        left = match left {
+            ["thank" | "thanks", "you", rest @ ..] => rest,
+            ["go", "ahead", "and", rest @ ..]
+            | ["feel", "free", "to", rest @ ..]
+            | ["be", "so", "kind", "and", rest @ ..] => rest,
+            ["first" | "do", rest @ ..] if imperative(rest) => rest,
+            ["lets" | "gonna", rest @ ..] | ["let", "us", rest @ ..] if imperative(rest) => rest,
+            [first, rest @ ..] if FILLERS.contains(first) => rest,
+            _ => return left,
+        };
+    }
+}
+
+/// How a part of a sentence is meant, and how many of its words are left without greetings and the
+/// like before them.
+fn clause(all: &[&str], around: &Around) -> (Clause, usize) {
+    let mut left = after_fillers(all);
+    let (mut yes, mut no, mut corrects, mut denied) = (false, false, false, false);
+    loop {
+        left = match left {
+            ["no", "problem" | "problems" | "worries" | "doubt" | "rush" | "hurry" | "issue", rest @ ..] => rest,
+            ["i", "mean" | "meant", rest @ ..] => {
+                corrects = true;
+                rest
+            }
+            [first, rest @ ..] if NO.contains(first) && !has_phrase(&left[..left.len().min(3)], NEGATION_PHRASES) => {
+                no = true;
+                denied = rest.first().is_some_and(|next| !NAMED_AFTER_NO.contains(next) && !FILLERS.contains(next));
+                rest
+            }
+            [first, rest @ ..] if CORRECTS.contains(first) => {
+                corrects = true;
+                rest
+            }
+            [first, rest @ ..] if YES.contains(first) => {
+                yes = true;
+                rest
+            }
+            _ => break,
+        };
+        left = after_fillers(left);
+    }
+    yes |= all
+        .iter()
+        .any(|word| YES.contains(word) && !matches!(*word, "right" | "fine" | "perfect" | "great" | "alright" | "k"));
+    let mood = match mood(all, left, around, yes, no) {
+        // "No lamps", but "no, the lamp".
+        Mood::Naming if denied => Mood::Negated,
+        mood => mood,
+    };
+    let says = !left.is_empty() || yes || no || corrects;
+    let words = all.iter().map(|word| (*word).to_owned()).collect();
+    (Clause { mood, words, at: 0..0, core: 0..0, corrects: corrects || no, says }, left.len())
+}
+
+fn mood(all: &[&str], left: &[&str], around: &Around, yes: bool, no: bool) -> Mood {
+    let negated = negates(all);
+    if around.quotes {
+        return Mood::Quoted;
+    }
+    if asks(left) {
+        return if !negated && requests(left) { Mood::Request } else { Mood::Question };
+    }
+    if around.asks {
+        let wanted = imperative(left) || wishes(left);
+        return if wanted && !negated { Mood::Request } else { Mood::Question };
+    }
+    if negated {
+        return Mood::Negated;
+    }
+    if no && left.is_empty() {
+        return Mood::No;
+    }
+    if says_yes(all, left, yes) && !no {
+        return Mood::Yes;
+    }
+    if around.supposes {
+        return Mood::Hypothetical;
+    }
+    let vague = left.iter().any(|word| VAGUE.contains(word) || FAULTS.contains(word))
+        || has_phrase(left, &["a second", "a sec", "a moment", "a minute"])
+        || (matches!(left, ["give" | "get" | "grab" | "gimme", ..]) && has_comparative(left) && !left.contains(&"the"));
+    if imperative(left) || wishes(left) {
+        let bare = matches!(left, [verb] if !matches!(*verb, "checkout" | "pay" | "proceed"));
+        return if vague || bare { Mood::Other } else { Mood::Instruction };
+    }
+    if names(left) && !vague {
+        return Mood::Naming;
+    }
+    if left.iter().any(|word| PAST.contains(word)) {
+        return Mood::Past;
+    }
+    if in_hindi(left) {
+        return Mood::Instruction;
+    }
+    Mood::Other
+}
+
+/// Whether a negation or a taking back stands in these words.
+pub(super) fn negates(words: &[&str]) -> bool {
+    let stops = |at: usize| {
+        // "the door stop" stops nothing.
+        let begins =
+            words[..at].iter().all(|word| FILLERS.contains(word) || NO.contains(word) || CORRECTS.contains(word));
+        let gerund =
+            words.get(at + 1).is_some_and(|next| next.ends_with("ing") || matches!(*next, "it" | "that" | "this"));
+        begins || gerund || (at > 0 && words[at - 1] == PAUSE)
+    };
+    has_phrase(words, NEGATION_PHRASES)
+        || words.iter().enumerate().any(|(at, word)| {
+            NEGATIONS.contains(word)
+                || (matches!(*word, "stop" | "stopp" | "stahp") && stops(at))
+                || (*word == "no" && at > 0 && denies(words, at))
+        })
+}
+
+/// Whether a "no" inside a part denies something: that of "item no 2" does not, nor one that
+/// answers.
+fn denies(words: &[&str], at: usize) -> bool {
+    let numbers = words.get(at + 1).is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit()));
+    let answers = words[..at]
+        .iter()
+        .all(|word| FILLERS.contains(word) || CORRECTS.contains(word) || NO.contains(word) || YES.contains(word));
+    let harmless = words
+        .get(at + 1)
+        .is_some_and(|next| matches!(*next, "problem" | "problems" | "worries" | "doubt" | "rush" | "hurry"));
+    !numbers && !answers && !harmless
+}
+
+/// Whether a question or a wish to be shown or told something begins here.
+fn asks(words: &[&str]) -> bool {
+    match words {
+        ["do" | "dont" | "have", next, ..] if SUBJECTS.contains(next) && !matches!(*next, "it") => true,
+        ["have", "it", ..] | ["do", "it", "have", ..] => true,
+        ["would", "like", ..] | ["let", ..] => false,
+        [first, ..] => QUESTIONS.contains(first) || LOOKS.contains(first),
+        [] => false,
+    }
+}
+
+/// Whether a question begins here, rather than a wish to be shown something.
+fn is_question(words: &[&str]) -> bool {
+    let left = after_fillers(words);
+    asks(left) && !left.first().is_some_and(|first| LOOKS.contains(first))
+}
+
+/// Whether a question asks politely for something to be done: "can you add two lamps?".
+fn requests(words: &[&str]) -> bool {
+    let rest = match words {
+        ["can" | "could" | "would" | "will", "you" | "u" | "ya", "mind", rest @ ..] => {
+            return rest
+                .first()
+                .is_some_and(|verb| matches!(*verb, "adding" | "removing" | "putting" | "taking" | "including"));
+        }
+        ["can" | "could" | "would" | "will", "you" | "u" | "ya", rest @ ..]
+        | ["can" | "could" | "may" | "shall" | "should", "i" | "we", rest @ ..] => rest,
+        _ => return false,
+    };
+    let rest = after_adverbs(rest);
+    // "Can you find a mug and add it?"
+    let later = || (0..rest.len()).any(|at| matches!(rest[at], "and" | "then") && imperative(&rest[at + 1..]));
+    imperative(rest) || matches!(rest, ["have", ..]) || later()
+}
+
+fn after_adverbs<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
+    let mut left = words;
+    while let [first, rest @ ..] = left
+        && ADVERBS.contains(first)
+    {
+        left = rest;
+    }
+    left
+}
+
+/// Whether these words begin with a verb that tells to do something.
+pub(super) fn imperative(words: &[&str]) -> bool {
+    let [verb, rest @ ..] = words else { return false };
+    let next = rest.first().copied().unwrap_or_default();
+    let object = OBJECTS.contains(&next) || next.starts_with(|c: char| c.is_ascii_digit()) || is_number(next);
+    let other = OTHER_USE.iter().any(|(of, uses)| of == verb && uses.iter().any(|usage| begins(rest, usage)));
+    if other {
+        return false;
+    }
+    match *verb {
+        "check" => {
+            next == "out"
+                && !rest.get(1).is_some_and(|next| {
+                    matches!(*next, "the" | "this" | "that" | "these" | "those" | "our" | "your" | "what" | "how")
+                })
+        }
+        "checkout" => !matches!(
+            next,
+            "page" | "process" | "button" | "link" | "is" | "was" | "does" | "line" | "counter" | "total"
+        ),
+        "make" => object && !matches!(next, "a" | "an" | "me" | "us" | "some" | "up" | "out"),
+        "complete" | "finish" | "confirm" | "place" => {
+            object || matches!(next, "order" | "purchase" | "checkout" | "payment")
+        }
+        "go" if matches!(next, "with" | "for") => refers(&rest[1..]),
+        "go" => begins(rest, "to checkout") || begins(rest, "to the checkout") || begins(rest, "to payment"),
+        "ready" => {
+            begins(rest, "to pay")
+                || begins(rest, "to checkout")
+                || begins(rest, "to check out")
+                || begins(rest, "to order")
+                || begins(rest, "to buy")
+        }
+        verb if NOUN_VERBS.contains(&verb) => object,
+        verb => VERBS.contains(&verb),
+    }
+}
+
+fn is_number(word: &str) -> bool {
+    matches!(
+        word,
+        "two"
+            | "three"
+            | "four"
+            | "five"
+            | "six"
+            | "seven"
+            | "eight"
+            | "nine"
+            | "ten"
+            | "eleven"
+            | "twelve"
+            | "fifteen"
+            | "twenty"
+            | "thirty"
+            | "hundred"
+            | "#"
+            | "number"
+            | "item"
+            | "option"
+    )
+}
+
+/// Whether these words begin with a wish that is as good as an instruction: "I'll take two".
+pub(super) fn wishes(words: &[&str]) -> bool {
+    let Some(opening) = WISHES.iter().find(|opening| words.starts_with(opening)) else { return false };
+    let rest = after_adverbs(&words[opening.len()..]);
+    let decided = match opening.last().copied().unwrap_or_default() {
+        "will" | "ill" | "me" => Some(&DECIDED[..]),
+        "im" | "am" => Some(&DOING[..]),
+        _ => None,
+    };
+    if let Some(decided) = decided {
+        return match rest {
+            ["ready", ..] => imperative(rest),
+            ["go", rest @ ..] => rest.first() == Some(&"with") && refers(&rest[1..]),
+            ["get" | "take" | "give", ..] => imperative(rest) && refers(&rest[1..]),
+            [_, "you" | "him" | "her" | "them", ..] => false,
+            [first, rest @ ..] => decided.contains(first) && refers(rest),
+            [] => false,
+        };
+    }
+    match rest {
+        ["to", "have", rest @ ..] | ["have", rest @ ..] => refers(rest),
+        ["to", rest @ ..] | ["you", "to", rest @ ..] => {
+            let rest = after_adverbs(rest);
+            imperative(rest) && (rest.len() > 1 || matches!(rest, ["checkout" | "pay"]))
+        }
+        rest if words.first() == Some(&"wanna") || opening.last() == Some(&"wanna") => {
+            imperative(rest) && refers(&rest[1..])
+        }
+        rest => refers(rest) && !rest.contains(&"be") && (rest.contains(&"the") || !has_comparative(rest)),
+    }
+}
+
+/// "I want it cheaper" wants another one.
+fn has_comparative(words: &[&str]) -> bool {
+    words.iter().any(|word| {
+        matches!(
+            *word,
+            "cheaper" | "better" | "bigger" | "smaller" | "lighter" | "larger" | "cheap" | "different" | "new"
+        )
+    })
+}
+
+/// Whether something is named or pointed at, and more than "more".
+fn refers(words: &[&str]) -> bool {
+    words.iter().any(|word| {
+        !FILLERS.contains(word)
+            && !matches!(*word, "more" | "some" | "a" | "to" | "less" | "information" | "info" | "help" | "advice")
+    })
+}
+
+/// Whether these words name or point at something and say nothing of it.
+fn names(words: &[&str]) -> bool {
+    !words.is_empty()
+        && words.len() <= NAMING_MAX
+        && !VERBS.contains(&words[0])
+        && !words.iter().any(|word| CLAUSE_WORDS.contains(word) || REPORTS.contains(word))
+        && !(0..words.len()).any(|at| imperative(&words[at..]) && !NOUN_VERBS.contains(&words[at]))
+        && !in_hindi(words)
+}
+
+/// Whether a whole part says yes and nothing else.
+fn says_yes(all: &[&str], left: &[&str], yes: bool) -> bool {
+    // "Yeah, right" is doubt.
+    if matches!(all, ["yeah", "right"] | ["yeah", PAUSE, "right"]) {
+        return false;
+    }
+    let whole = all.iter().filter(|word| **word != PAUSE).copied().collect::<Vec<_>>().join(" ");
+    let plain = |words: &[&str]| {
+        words.iter().all(|word| YES.contains(word) || BESIDE_YES.contains(word) || FILLERS.contains(word))
+    };
+    let phrase = YES_PHRASES.contains(&whole.as_str()) || YES_PHRASES.contains(&left.join(" ").as_str());
+    phrase || (yes && plain(left))
+}
+
+fn in_hindi(words: &[&str]) -> bool {
+    let Some((last, before)) = words.split_last() else { return false };
+    HINDI_VERBS.contains(last) && before.iter().any(|word| HINDI_MARKS.contains(word))
+}
+
+/// Whether `words` begin with the words of `phrase`.
+fn begins(words: &[&str], phrase: &str) -> bool {
+    let mut words = words.iter();
+    phrase.split(' ').all(|part| words.next().is_some_and(|word| *word == part))
+}
+
+/// Whether one of the phrases stands in these words.
+pub(super) fn has_phrase(words: &[&str], phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| (0..words.len()).any(|at| begins(&words[at..], phrase)))
+}
