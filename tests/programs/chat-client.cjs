@@ -141,6 +141,19 @@ const scenarios = {
     await until(one, () => ends(one).length >= 6);
     await until(two, () => ends(two).length >= 5);
     assert.deepEqual(one.told.slice(from), two.told.slice(1));
+    // Pages are shown what is said on others of the conversation, before its answer, and only once.
+    const pages = [connect({ token: context.token, conversationId, live: true }), connect({ token: context.token, conversationId, live: true })];
+    await Promise.all(pages.map(joined));
+    await says(pages[0], 'hello page');
+    await until(pages[1], () => ends(pages[1]).length > 0);
+    await until(two, () => ends(two).length >= 6);
+    const asked = ({ told }) => told.filter(([event]) => event === 'user_message').map(([, data]) => data.text);
+    assert.deepEqual(asked(pages[1]), ['hello page']);
+    assert.equal(pages[1].told[1][0], 'user_message', 'the question comes before the answer');
+    assert.deepEqual([asked(pages[0]), asked(one), asked(two)], [[], [], []]);
+    await says(one, 'hello client');
+    await until(pages[0], () => ends(pages[0]).length >= 2);
+    assert.deepEqual(asked(pages[0]), ['hello client']);
     assert.deepEqual(elsewhere.told.length, 1, 'another conversation of hers');
     assert.deepEqual(other.told.length, 1, 'somebody else');
   },

@@ -121,6 +121,8 @@ impl Drop for Shared {
 pub struct Chats {
     shared: Arc<Shared>,
     rooms: Arc<Rooms>,
+    /// The sockets of pages, which are shown what the user's other pages said.
+    pages: Arc<Rooms>,
     sessions: Keyed<Key, ChatSession>,
 }
 
@@ -160,7 +162,7 @@ impl Chats {
         let of_sessions = Arc::clone(&shared);
         let sessions =
             runtime.keyed("chat_session", limits, move |key| ChatSession::new(*key, Arc::clone(&of_sessions)));
-        Ok(Self { shared, rooms: Arc::default(), sessions })
+        Ok(Self { shared, rooms: Arc::default(), pages: Arc::default(), sessions })
     }
 
     /// Which conversation a user's socket is in: the one it wishes, else her newest, else a new one.
@@ -186,6 +188,11 @@ impl Chats {
     /// The sockets of a conversation.
     fn room(&self, key: Key) -> Arc<Room> {
         self.rooms.of(key)
+    }
+
+    /// The sockets of a conversation that are told what is said on others of it.
+    fn pages(&self, key: Key) -> Arc<Room> {
+        self.pages.of(key)
     }
 
     async fn say(&self, key: Key, say: Say) -> Result<(), AskError<session::NotTaken>> {

@@ -82,6 +82,7 @@ impl Namespace for ChatNamespace {
         gauge!("chat_sockets").increment(1.0);
         let talker = Talker {
             room: self.chats.room(key),
+            pages: self.chats.pages(key),
             chats: self.chats.clone(),
             gate: Arc::clone(&self.gate),
             caller,
@@ -101,6 +102,7 @@ struct Talker {
     caller: Caller,
     key: Key,
     room: Arc<Room>,
+    pages: Arc<Room>,
     socket: Socket,
     /// Where it is to listen, if it wishes to.
     live: Option<Arc<Live>>,
@@ -110,6 +112,7 @@ struct Talker {
 impl Drop for Talker {
     fn drop(&mut self) {
         self.room.leave(self.socket.id());
+        self.pages.leave(self.socket.id());
         self.gate.leave(&self.caller, &self.socket);
         gauge!("chat_sockets").decrement(1.0);
     }
@@ -120,6 +123,9 @@ impl SocketHandler for Talker {
     async fn connected(&mut self) {
         let _gone = self.socket.emit("conversation", json!({ "id": self.key.1 }));
         self.room.join(self.socket.clone());
+        if self.live.is_some() {
+            self.pages.join(self.socket.clone());
+        }
         let seat = |live: Arc<Live>| live.seat(self.caller.shopper.id, self.socket.clone());
         self.seat = self.live.take().map(seat);
         self.gate.enter(&self.caller, self.socket.clone());
@@ -132,12 +138,14 @@ impl SocketHandler for Talker {
     async fn event(&mut self, event: Event) -> Result<(), Refusal> {
         let Event { name, data, ack } = event;
         let text = said(&name, data.args).inspect_err(refused)?;
-        let say = Say { shopper: self.caller.shopper, text, room: Arc::clone(&self.room), ack };
+        let (room, pages) = (Arc::clone(&self.room), Arc::clone(&self.pages));
+        let say = Say { shopper: self.caller.shopper, text, room, pages, from: self.socket.id().to_owned(), ack };
         self.chats.say(self.key, say).await.map_err(not_taken).inspect_err(refused)
     }
 
     async fn disconnected(&mut self, _: DisconnectReason) {
         self.room.leave(self.socket.id());
+        self.pages.leave(self.socket.id());
         self.gate.leave(&self.caller, &self.socket);
     }
 }

@@ -82,6 +82,10 @@ pub(super) struct Say {
     pub(super) text: String,
     /// Who hears of the turn.
     pub(super) room: Arc<Room>,
+    /// Who is told what was said, but for the socket that said it.
+    pub(super) pages: Arc<Room>,
+    /// The id of that socket.
+    pub(super) from: String,
     /// Acknowledged once it is stored.
     pub(super) ack: Option<Ack>,
 }
@@ -93,7 +97,7 @@ impl Handler<Say> for ChatSession {
         if self.waiting.len() >= self.shared.settings.waiting {
             return AtomicResponse::new(Box::pin(fut::ready(Err(NotTaken::TooMany))));
         }
-        let Say { shopper, text, room, ack } = say;
+        let Say { shopper, text, room, pages, from, ack } = say;
         let (shared, key, at) = (Arc::clone(&self.shared), self.key, Timestamp::now());
         let line = Line { by: Speaker::User, text: text.clone(), products: vec![], at };
         let kept = async move { turn::keep(&shared, key, line).await };
@@ -103,6 +107,7 @@ impl Handler<Say> for ChatSession {
             if let Some(ack) = ack {
                 let _gone = ack.send(json!({ "ok": true }));
             }
+            pages.emit_to_others(&from, "user_message", &json!({ "text": text, "at": at }));
             actor.waiting.push_back(Taken { shopper, text, at, stage: Arc::new(Stage::new(room)) });
             actor.next(ctx);
             Ok(())

@@ -32,6 +32,13 @@ impl Room {
         sockets.len()
     }
 
+    /// Sends an event to all but the socket of this id; returns to how many are reached.
+    pub fn emit_to_others(&self, id: &str, name: &str, argument: &Json) -> usize {
+        let mut sockets = self.0.lock();
+        sockets.retain(|member| member.id() == id || member.emit(name, argument.clone()).is_ok());
+        sockets.iter().filter(|member| member.id() != id).count()
+    }
+
     /// Ends every socket in it.
     pub fn disconnect(&self) {
         let sockets = std::mem::take(&mut *self.0.lock());
