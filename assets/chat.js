@@ -8,6 +8,17 @@ import { card, linked, speak } from "./chat-parts.js";
 
 const ANSWER_WITHIN_MS = 40_000;
 const OPEN_KEY = "chat-open";
+/** Where the window covers the page. */
+const NARROW = "(max-width: 48rem)";
+const UNKNOWN = "Something went wrong. Please ask again.";
+/** What is shown for the errors that the server tells by their codes. */
+const ERRORS = {
+  busy: "Please wait until your earlier messages are answered.",
+  rate_limited: "That was a lot at once. Please wait a moment and ask again.",
+  unavailable: "The chat is not available now. Please try again in a moment.",
+  interrupted: "This answer was interrupted. Please ask again.",
+  message_too_long: "That message is too long. Please say it in fewer words.",
+};
 
 const part = (name) => document.getElementById(`chat-${name}`);
 const chat = document.getElementById("chat");
@@ -15,11 +26,14 @@ const [opener, log, form, text, notice, status] = ["open", "log", "form", "text"
 
 let turn = null; // the reply that is being written
 let shown = false; // whether the kept conversation stands in the log
+let opened = false; // whether the window was ever opened on this page
+let over = false; // whether the user is logged out
 
 function open(focus = true) {
   chat.hidden = false;
   opener.setAttribute("aria-expanded", "true");
   sessionStorage.setItem(OPEN_KEY, "1");
+  opened = true;
   if (signedIn() && !shown) remember();
   if (focus) (signedIn() ? text : part("close")).focus();
 }
@@ -28,7 +42,8 @@ function close() {
   chat.hidden = true;
   opener.setAttribute("aria-expanded", "false");
   sessionStorage.removeItem(OPEN_KEY);
-  opener.focus();
+  // The button may stand at the head of the page.
+  opener.focus({ preventScroll: true });
 }
 
 /** Shows what was said before. */
@@ -69,21 +84,44 @@ async function cards(products) {
 
 async function get(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (answer.status === 401) end();
   if (!answer.ok) throw new Error(`${path} was answered with ${answer.status}`);
   return answer.json();
 }
 
 function say(words) {
   const message = words.trim();
-  if (!message || turn) return;
+  if (!message || turn || over) return;
   if (!live.send("message", message)) return offline(true);
-  log.append(speak("user", message));
   text.value = "";
-  turn = { reply: null, timer: setTimeout(() => finish("No answer came. Please ask again."), ANSWER_WITHIN_MS) };
+  asked(message);
+}
+
+/** Shows a question and waits for its answer. */
+function asked(message) {
+  log.append(speak("user", message));
+  clearTimeout(turn?.timer);
+  const timer = setTimeout(() => finish("No answer came. Please ask again."), ANSWER_WITHIN_MS);
+  turn = { reply: turn?.reply ?? null, timer };
   log.setAttribute("aria-busy", "true");
   tell("Thinking…");
   down();
 }
+
+/** The user is logged out, here or in another tab. */
+function end() {
+  if (over) return;
+  over = true;
+  if (turn) finish("This answer was not finished.");
+  notice.hidden = true;
+  form.hidden = true;
+  chat.querySelector(".chat-suggestions").hidden = true;
+  part("new").hidden = true;
+  part("ended").hidden = false;
+}
+
+/** Whether what arrives is shown: a conversation that is not, is loaded whole when it is. */
+const follows = () => opened;
 
 /** The bubble of the reply, made with its first word. */
 function reply() {
@@ -111,7 +149,7 @@ function tell(words) {
 }
 
 function offline(isOffline) {
-  notice.hidden = !isOffline;
+  notice.hidden = !isOffline || over;
   form.querySelector("button").disabled = isOffline;
 }
 
@@ -130,7 +168,8 @@ async function add(button) {
     });
     const told = await answer.json();
     if (answer.ok) showCount(told.totals.totalQuantity);
-    tell(answer.ok ? "It is in your cart." : told.message);
+    if (answer.status === 401) end();
+    tell(answer.ok ? "It is in your cart." : notAdded(told));
     button.textContent = answer.ok ? "Added" : button.textContent;
   } catch {
     tell("That did not reach the shop. Please try again.");
@@ -139,21 +178,33 @@ async function add(button) {
   }
 }
 
+/** Why a product was not added. */
+function notAdded({ available, max }) {
+  if (over) return "";
+  if (Number.isInteger(max)) return `At most ${max} of it can be bought in one order.`;
+  if (Number.isInteger(available)) return available > 0 ? `Only ${available} of it can be bought now.` : "It is sold out.";
+  return "It could not be put into your cart. Please try it on the product's page.";
+}
+
 const heard = {
+  user_message: ({ text }) => follows() && asked(text),
+  ended: end,
   delta: (piece) => {
+    if (!follows()) return;
     reply().querySelector("p").append(piece);
     down();
   },
-  status: tell,
+  status: (words) => follows() && tell(words),
   products: async (products) => {
+    if (!follows()) return;
     const list = await cards(products);
     log.append(list);
     if (turn?.reply) log.append(turn.reply);
     down();
   },
   cart: (cart) => showCount(cart?.totals?.totalQuantity),
-  message: finish,
-  error: (error) => finish(error?.message ?? "Something went wrong. Please ask again."),
+  message: (words) => follows() && finish(words),
+  error: (error) => follows() && finish(ERRORS[error?.code] ?? UNKNOWN),
   state: ({ open: isOpen }) => {
     offline(!isOpen);
     if (!isOpen && turn) finish("The connection was lost. Please ask again.");
@@ -188,5 +239,11 @@ if (chat && opener) {
     greet();
     text.focus();
   });
+  // Where the window covers the page, a link in it leads to a page that is to be seen.
+  chat.addEventListener("click", ({ target }) => {
+    if (target.closest("a") && matchMedia(NARROW).matches) sessionStorage.removeItem(OPEN_KEY);
+  });
+  const covers = matchMedia(NARROW).matches;
+  if (covers && !signedIn()) sessionStorage.removeItem(OPEN_KEY);
   if (sessionStorage.getItem(OPEN_KEY)) open(false);
 }

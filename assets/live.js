@@ -69,7 +69,8 @@ class Live {
       const frame = parse(data);
       if (!frame) return;
       if (frame.event === "conversation") this.#conversation = frame.data?.id ?? this.#conversation;
-      if (frame.event === "connect_error") this.#refused = true;
+      if (frame.event === "connect_error") return void this.#turnedAway();
+      if (frame.event === "error" && frame.data?.code === "unauthenticated") return this.#end();
       this.#tell(frame.event, frame.data);
     });
     socket.addEventListener("close", () => socket === this.#socket && this.#lost());
@@ -77,15 +78,38 @@ class Live {
 
   #lost() {
     this.#tell("state", { open: false });
-    // Logged out elsewhere: the next page will say so, and trying again would not help.
     if (this.#refused) return;
     const wait = this.#pause * (0.5 + Math.random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
     this.#timer = setTimeout(() => this.#connect(), wait);
   }
 
+  /** The user is logged out: trying again would not help. */
+  #end() {
+    this.#refused = true;
+    this.#tell("ended", {});
+  }
+
+  /** A connection was refused: for good when the user is logged out, else it is tried again. */
+  async #turnedAway() {
+    this.#refused = true;
+    if (await loggedOut()) return this.#end();
+    this.#refused = false;
+    // A conversation may be gone, or be that of whoever was logged in before.
+    this.#conversation = null;
+    if (!this.open) this.#lost();
+  }
+
   #tell(name, detail) {
     document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
+  }
+}
+
+async function loggedOut() {
+  try {
+    return (await fetch("/api/auth/me", { headers: { accept: "application/json" } })).status === 401;
+  } catch {
+    return false;
   }
 }
 
