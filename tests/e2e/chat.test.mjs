@@ -69,6 +69,85 @@ describe('the chat', () => {
     await leave({ except: /ERR_INTERNET_DISCONNECTED/ });
   });
 
+  test('shows on each page of a conversation what was asked on another one, once', async () => {
+    const { page, another, leave } = await visit(browser, shop.base);
+    await signUp(page);
+    const other = await another();
+    for (const one of [page, other]) {
+      await one.goto('/');
+      await one.getByRole('button', { name: 'Chat with AI Buddy' }).click();
+      await one.locator('.chat-assistant').first().waitFor();
+    }
+    const said = async (one) => (await one.locator('.chat-line').allTextContents()).map((text) => text.trim());
+    await ask(page, 'do you have a lamp?');
+    await other.waitForFunction(() => document.querySelectorAll('.chat-assistant').length > 1 && !document.querySelector('#chat-log[aria-busy]'));
+    await ask(other, 'thank you');
+    await page.waitForFunction(() => document.querySelectorAll('.chat-assistant').length > 2 && !document.querySelector('#chat-log[aria-busy]'));
+    const [here, there] = [await said(page), await said(other)];
+    assert.deepEqual(here, there);
+    assert.deepEqual(here.filter((line) => line.startsWith('You:')), ['You:do you have a lamp?', 'You:thank you']);
+    assert.equal(here.length, 5);
+    await leave();
+  });
+
+  test('says in words that the user is logged out in another tab', async () => {
+    const { page, another, leave } = await visit(browser, shop.base);
+    await signUp(page);
+    const other = await another();
+    await other.goto('/');
+    await page.goto('/cart');
+    await page.getByRole('button', { name: 'Chat with AI Buddy' }).click();
+    await ask(page, 'hello');
+    await other.getByRole('button', { name: 'Log out' }).first().click();
+    await other.getByRole('link', { name: 'Log in' }).first().waitFor();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('You are logged out').waitFor();
+    assert.match(await dialog.getByRole('link', { name: 'Log in' }).getAttribute('href'), /^\/login\?next=/);
+    const words = await dialog.innerText();
+    assert.doesNotMatch(words, /token|unauthenticated|offline|undefined|401/i);
+    await dialog.getByLabel('Message').waitFor({ state: 'hidden' });
+    await leave();
+  });
+
+  test('tells no words of a protocol when a connection is refused', async () => {
+    const { page, context, leave } = await visit(browser, shop.base);
+    await signUp(page);
+    await page.goto('/');
+    await context.clearCookies();
+    await page.getByRole('button', { name: 'Chat with AI Buddy' }).click();
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await page.getByRole('dialog').getByText('You are logged out').waitFor();
+    assert.doesNotMatch(await page.getByRole('dialog').innerText(), /token|unauthenticated|401/i);
+    await leave();
+  });
+
+  for (const width of [320, 390]) {
+    test(`on a phone of ${width} px a link leads to its page, not behind the chat`, async () => {
+      const { page, leave } = await visit(browser, shop.base, { viewport: { width, height: 640 } });
+      await signUp(page);
+      await page.goto('/');
+      const open = () => page.getByRole('button', { name: 'Chat with AI Buddy' }).click();
+      await open();
+      await ask(page, 'show me lamps');
+      await page.locator('.chat-card a').first().click();
+      await page.waitForURL(/\/products\//);
+      assert.equal(await page.locator('#chat').isVisible(), false);
+      await open();
+      await page.getByRole('button', { name: 'Close the chat' }).click();
+      await open();
+      await ask(page, 'add the first one');
+      await ask(page, 'check out');
+      await page.locator('.chat-line a', { hasText: 'Go to checkout' }).last().click();
+      await page.waitForURL(/\/checkout/);
+      assert.equal(await page.locator('#chat').isVisible(), false);
+      // A reload is no link: the chat is where it was.
+      await open();
+      await page.reload();
+      await page.locator('#chat').waitFor();
+      await leave();
+    });
+  }
+
   test('shows a guest where to log in', async () => {
     const { page, leave } = await visit(browser, shop.base);
     await page.goto('/');

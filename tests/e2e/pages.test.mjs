@@ -42,6 +42,37 @@ describe('every page', () => {
     });
   }
 
+  for (const width of [320, 390]) {
+    test(`on a phone of ${width} px nothing covers what can be pressed`, { timeout: 240_000 }, async () => {
+      const { pages, leave } = await everyPage(browser, shop.base, visit, { viewport: { width, height: 640 } });
+      const found = [];
+      for (const [name, path, { page }] of pages) {
+        await page.goto(path);
+        const covered = await page.evaluate(async () => {
+          const wrong = [];
+          const controls = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')];
+          for (const control of controls) {
+            if (control.closest('#chat') || control.disabled || !control.checkVisibility({ visibilityProperty: true })) continue;
+            // What only screen readers and keyboards find.
+            if (control.classList.contains('skip') || control.closest('.hidden')) continue;
+            for (const block of ['start', 'center', 'end', 'nearest']) {
+              control.scrollIntoView({ block, inline: 'nearest', behavior: 'instant' });
+              const box = control.getClientRects()[0];
+              if (!box || box.width < 2 || box.height < 2) break;
+              const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+              const meant = control.contains(there) || there?.contains(control) || [...(control.labels ?? [])].some((label) => label.contains(there));
+              if (!meant) wrong.push(`${control.outerHTML.slice(0, 90)} under ${there?.outerHTML.slice(0, 60)} (${block})`);
+            }
+          }
+          return wrong;
+        });
+        found.push(...covered.map((line) => `${name}: ${line}`));
+      }
+      assert.deepEqual(found, []);
+      await leave();
+    });
+  }
+
   test('the chat open has no serious finding', async () => {
     const { as, leave } = await everyPage(browser, shop.base, visit, { bypassCSP: true });
     const { page } = as.buyer;
