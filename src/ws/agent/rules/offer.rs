@@ -39,8 +39,20 @@ impl Act<'_> {
             Mood::Past => self.as_it_is().await,
             Mood::Question if intent == Intent::Checkout => self.about(Topic::Payment).await,
             Mood::Question if intent::said(self.text).has(&DONE) => self.as_it_is().await,
-            Mood::Question => Ok(Spoken::of(HOW)),
+            Mood::Question => self.asked(intent).await,
             _ => self.in_few_words(intent, mood == Mood::Naming).await,
+        }
+    }
+
+    /// "Which lamp should I buy?" looks for lamps; other questions about a change are told how.
+    async fn asked(&mut self, intent: Intent) -> Done<Spoken> {
+        let said = intent::said(self.text);
+        let looks = matches!(intent, Intent::Add(_)) && said.has(&["which", "what", "whats", "any"]);
+        match wishes::finding(&said) {
+            Intent::Find(wanted) if looks && !wanted.words.is_empty() && !said.has(&["happens", "if", "did"]) => {
+                self.find(wanted).await
+            }
+            _ => Ok(Spoken::of(HOW)),
         }
     }
 

@@ -144,6 +144,7 @@ async fn questions_about_the_shop_are_answered_from_its_settings() {
         ("how much tax do I pay?", &["10 %"]),
         ("did you remove the kettle?", &["changed nothing", "Enamel tea kettle"]),
         ("why did you add the lamp?", &["changed nothing", "Solar garden lamp"]),
+        ("which lamp should I buy?", &["Clay table lamp", "Brass desk lamp"]),
         ("how do I remove an item?", &["remove the kettle"]),
         ("Add the masala box. How long does delivery take?", &["1 × Steel masala box", "₹50.00"]),
     ] {
