@@ -35,6 +35,9 @@ pub struct Kept {
     /// The token of the form, which says whose it was.
     pub csrf: String,
     fields: Vec<(String, String)>,
+    /// Whether files came with it, which are not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    had_files: bool,
 }
 
 impl Kept {
@@ -43,7 +46,21 @@ impl Kept {
     pub fn of(action: &str, form: &Form) -> Self {
         let secret = |name: &str| name == "csrf" || name.contains("password");
         let fields = form.fields().iter().filter(|(name, _)| !secret(name)).cloned().collect();
-        Self { action: action.to_owned(), csrf: form.text("csrf").to_owned(), fields }
+        let had_files = !form.files.is_empty();
+        Self { action: action.to_owned(), csrf: form.text("csrf").to_owned(), fields, had_files }
+    }
+
+    /// What to say to whoever has to log in first.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match (self.fields.iter().all(|(_, value)| value.trim().is_empty()), self.had_files) {
+            (true, false) => "You are logged out. Log in to go on.",
+            (true, true) => "You are logged out. Log in to go on, and choose the file again.",
+            (false, false) => "You are logged out. Log in to go on; what you typed is kept.",
+            (false, true) => {
+                "You are logged out. Log in to go on; what you typed is kept, files are to be chosen again."
+            }
+        }
     }
 
     /// The form as it was typed.

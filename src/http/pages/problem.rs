@@ -59,8 +59,8 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
         let to = format!("/login?next={}", escape(&back(req, &visit.here)));
         let kept = req.extensions_mut().remove::<Kept>();
         if let Some(kept) = kept {
+            visit.warn(kept.advice());
             visit.keep_form(kept);
-            visit.warn("You are logged out. Log in to go on; what you typed is kept.");
         } else if *req.method() == Method::POST {
             visit.warn("You are logged out. Log in to go on.");
         }

@@ -200,8 +200,9 @@ async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Res
     visit.user =
         Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
     let left_out = merge::take_over(&mut visit).await;
+    let keeps_a_form = visit.keeps_a_form();
     match left_out.as_slice() {
-        [] if visit.keeps_a_form() => {
+        [] if keeps_a_form => {
             visit.say(format!("{greeting}. What you typed is still here; look at it, then send it again."));
         }
         [] => visit.say(format!("{greeting}.")),

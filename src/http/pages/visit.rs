@@ -258,10 +258,16 @@ impl Visit {
         self.is_new && query.split('&').any(|pair| pair == "cookies=check")
     }
 
-    /// Whether a form waits to be gone on with.
-    #[must_use]
-    pub fn keeps_a_form(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| self.may_see(kept))
+    /// Whether a form waits to be gone on with; that of another account is forgotten.
+    pub fn keeps_a_form(&mut self) -> bool {
+        let Some(kept) = &self.kept else { return false };
+        let may_see = self.may_see(kept);
+        if !may_see {
+            for cookie in Kept::removal(self.state.settings.production) {
+                self.set_cookie(cookie);
+            }
+        }
+        may_see
     }
 
     /// Forms of guests and of this account.

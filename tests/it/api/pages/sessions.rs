@@ -22,7 +22,7 @@ async fn what_was_typed_is_there_again_after_the_login() {
     let fields = [&ADDRESS[1..], &street].concat();
     let login = browser.submit(&checkout, "/checkout", &fields).await;
     assert_eq!((login.status, login.path.as_str()), (200, "/login?next=/checkout"));
-    login.has("what you typed is kept").has("Password");
+    login.has("what you typed is kept.").has("Password");
     let who = [("email", "asha@example.com"), ("password", crate::api::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
     assert_eq!(back.path, "/checkout");
@@ -41,6 +41,12 @@ async fn what_was_typed_is_there_again_after_the_login() {
     let other = browser.submit(&login, "/login", &who).await;
     assert_eq!(other.path, "/account");
     other.lacks("Müller").lacks("still here");
+    // What is only a press of a button is not said to be kept.
+    let account = browser.open("/account").await;
+    browser.submit(&account, "/logout", &[]).await;
+    let token = account.field("/account/addresses", "csrf");
+    let login = browser.post("/account/addresses/665f1f77bcf86cd799439011/remove", &[("csrf", &token)]).await;
+    login.has("Log in to go on.").lacks("is kept");
     app.shutdown().await;
 }
 
