@@ -31,6 +31,7 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         sort: Sort::Newest,
         skip: 0,
         limit: LISTED,
+        every_word: false,
         hidden: false,
     };
     let listed = catalogue.list(query).await?;

@@ -202,6 +202,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         sort: wanted.sort(),
         skip: (wanted.page - 1) * PER_PAGE,
         limit: PER_PAGE,
+        every_word: false,
         hidden: false,
     };
     let catalogue = visit.shop.catalogue()?;

@@ -92,6 +92,7 @@ async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
         sort: Sort::Newest,
         skip: 0,
         limit: RELATED + 1,
+        every_word: false,
         hidden: false,
     };
     let Ok(catalogue) = visit.shop.catalogue() else { return vec![] };

@@ -238,6 +238,7 @@ pub async fn list(
         sort,
         skip: usize::try_from(paging.skip).unwrap_or(usize::MAX),
         limit: usize::try_from(paging.limit).unwrap_or(usize::MAX),
+        every_word: false,
         hidden: false,
     };
     let listed = services.catalogue()?.list(query).await?;

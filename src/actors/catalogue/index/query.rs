@@ -49,6 +49,8 @@ pub struct ListQuery {
     pub skip: usize,
     /// How many to give; see [`LIMIT_MAX`].
     pub limit: usize,
+    /// Whether words that no product has are not passed over: for whoever acts upon what is found.
+    pub every_word: bool,
     /// Also what is not for sale; for staff, and never by the word of another process.
     #[serde(skip)]
     pub hidden: bool,
@@ -75,6 +77,7 @@ pub(super) struct Plan {
     pub sort: Sort,
     pub skip: usize,
     pub limit: usize,
+    pub every_word: bool,
     pub hidden: bool,
 }
 
@@ -96,6 +99,7 @@ impl From<&ListQuery> for Plan {
             sort,
             skip: query.skip,
             limit: query.limit.min(LIMIT_MAX),
+            every_word: query.every_word,
             hidden: query.hidden,
         }
     }

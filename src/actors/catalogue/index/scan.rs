@@ -87,7 +87,8 @@ pub(super) fn run(
             unknown.push(word.clone());
         }
     }
-    if known.is_empty() || unknown.is_empty() && !halved {
+    let passed_over = !unknown.is_empty();
+    if known.is_empty() || passed_over && plan.every_word || !passed_over && !halved {
         return Ok(hits);
     }
     let rest = run_with(searcher, fields, plan, left_out, &known)?;

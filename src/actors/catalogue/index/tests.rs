@@ -168,6 +168,8 @@ fn a_word_that_no_product_has_is_passed_over_and_told() {
     for words in ["xyzzy", "xyzzy qwrtp", "table desk"] {
         assert_eq!(find(words), (vec![], vec![]), "{words}");
     }
+    let strict = ListQuery { every_word: true, ..text("brass xyzzy lamp") };
+    assert_eq!(index.search(&strict).unwrap().total, 0);
     let filtered = ListQuery { max_price: Some(1), ..text("brass xyzzy") };
     assert_eq!(index.search(&filtered).unwrap().total, 0);
 }
@@ -376,7 +378,7 @@ proptest! {
     ) {
         static INDEX: std::sync::LazyLock<SearchIndex> =
             std::sync::LazyLock::new(|| index_of(&[titled("Lamp 🔥"), product("Table", "a + b", "<b>", i64::MAX, 1)]));
-        let query = ListQuery { text: Some(words), min_price, max_price, category, sort: Sort::Relevance, skip, limit, hidden: false };
+        let query = ListQuery { text: Some(words), min_price, max_price, category, sort: Sort::Relevance, skip, limit, every_word: false, hidden: false };
         let hits = INDEX.search(&query).unwrap();
         prop_assert!(hits.ids.len() <= 2 && hits.total <= 2);
     }

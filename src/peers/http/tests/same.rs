@@ -46,6 +46,7 @@ where
         sort: Sort::PriceDesc,
         skip: 3,
         limit: 8,
+        every_word: true,
         hidden: false,
     };
     vec![

@@ -29,6 +29,8 @@ impl Work<'_, '_> {
             sort: search.sort.map(Into::into).unwrap_or_default(),
             skip: 0,
             limit: PRODUCTS_MAX,
+            // What is put into a cart must be what was named, so no word is passed over.
+            every_word: true,
             hidden: false,
         };
         let in_stock = search.in_stock.unwrap_or(false);
