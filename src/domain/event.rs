@@ -12,7 +12,7 @@ use super::{
     ids::{EventId, ImportId, ProductId, UserId},
     inventory::StockLevel,
     money::Money,
-    order::Order,
+    order::{Order, Part},
     payment::{Dispute, Payment},
     product::Product,
     user::{Contact, FullName, Role},
@@ -88,6 +88,13 @@ pub enum Event {
     OrderConfirmed(Order),
     /// Lines moved or the address changed, the status did not.
     OrderUpdated(Order),
+    /// The lines of one seller are on their way or have arrived, and lines of others are not as far.
+    OrderPartMoved {
+        /// The order.
+        order: Order,
+        /// Which lines.
+        part: Part,
+    },
     /// Every line is on its way.
     OrderShipped(Order),
     /// Every line has arrived.
@@ -142,7 +149,8 @@ impl Event {
             Self::StockChanged(_) => "STOCK_CHANGED",
             Self::OrderCreated(_) => "ORDER_CREATED",
             Self::OrderConfirmed(_) => "ORDER_CONFIRMED",
-            Self::OrderUpdated(_) => "ORDER_UPDATED",
+            // To other programs an update like any other: the status is what it was.
+            Self::OrderUpdated(_) | Self::OrderPartMoved { .. } => "ORDER_UPDATED",
             Self::OrderShipped(_) => "ORDER_SHIPPED",
             Self::OrderDelivered(_) => "ORDER_DELIVERED",
             Self::OrderCancelled(_) => "ORDER_CANCELLED",
@@ -175,6 +183,7 @@ impl Event {
             Self::OrderCreated(order)
             | Self::OrderConfirmed(order)
             | Self::OrderUpdated(order)
+            | Self::OrderPartMoved { order, .. }
             | Self::OrderShipped(order)
             | Self::OrderDelivered(order)
             | Self::OrderCancelled(order) => order.id.to_hex(),

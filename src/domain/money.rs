@@ -61,6 +61,31 @@ pub struct Money {
     currency: Currency,
 }
 
+/// Splits `total` by `weights`, exactly: each part is its share rounded down, and what is left goes
+/// in single units to those whose share lost most by it (largest remainder; of equal ones to the
+/// first). Where nothing has a weight, the first part is all of it. Negative weights count as none.
+#[must_use]
+pub fn apportion(total: i64, weights: &[i64]) -> Vec<i64> {
+    let weight = |at: usize| weights.get(at).map_or(0, |weight| i128::from((*weight).max(0)));
+    let sum: i128 = (0..weights.len()).map(weight).sum();
+    if sum == 0 {
+        return (0..weights.len()).map(|at| if at == 0 { total } else { 0 }).collect();
+    }
+    let exact = |at: usize| i128::from(total) * weight(at);
+    let mut parts: Vec<i128> = (0..weights.len()).map(|at| exact(at).div_euclid(sum)).collect();
+    let mut by_loss: Vec<usize> = (0..weights.len()).collect();
+    by_loss.sort_by_key(|at| std::cmp::Reverse(exact(*at).rem_euclid(sum)));
+    let left = i128::from(total) - parts.iter().sum::<i128>();
+    let left = usize::try_from(left).unwrap_or(0);
+    for at in by_loss.into_iter().take(left) {
+        if let Some(part) = parts.get_mut(at) {
+            *part += 1;
+        }
+    }
+    // A part is no more than the total, which fits.
+    parts.into_iter().map(|part| i64::try_from(part).unwrap_or(0)).collect()
+}
+
 /// 10,000,000,000 major units; far inside what JSON numbers carry exactly.
 const LIMIT_MINOR: i64 = 1_000_000_000_000;
 
@@ -189,6 +214,17 @@ mod tests {
 
     fn inr(text: &str) -> Result<i64, MoneyError> {
         Money::parse_major(text, Currency::Inr).map(Money::minor)
+    }
+
+    #[test]
+    fn a_sum_is_split_exactly_by_largest_remainder() {
+        assert_eq!(apportion(100, &[1, 1, 1]), [34, 33, 33]);
+        assert_eq!(apportion(10, &[0, 3, 7]), [0, 3, 7]);
+        assert_eq!(apportion(5, &[6, 6, 8]), [2, 1, 2]);
+        assert_eq!((apportion(7, &[0, 0]), apportion(7, &[])), (vec![7, 0], vec![]));
+        assert_eq!(apportion(-100, &[1, 2]).iter().sum::<i64>(), -100);
+        let weights = [i64::MAX, 1, i64::MAX];
+        assert_eq!(apportion(i64::MAX, &weights).iter().map(|part| i128::from(*part)).sum::<i128>(), i64::MAX.into());
     }
 
     #[test]

@@ -15,8 +15,10 @@ use super::{
     user::PostalAddress,
 };
 
+mod share;
 mod transitions;
-pub use transitions::{Expiry, LateMoney};
+pub use share::Share;
+pub use transitions::{Expiry, LateMoney, Noted};
 
 /// Where an order stands: `PENDING` → `CONFIRMED` → `SHIPPED` → `DELIVERED`, and
 /// `PENDING`/`CONFIRMED` → `CANCELLED`. Money that came late can take an order that
@@ -120,6 +122,18 @@ pub struct TimelineEntry {
     /// The refund that it tells of; the status is then what it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundId>,
+    /// The lines of one seller that it tells of; the status is then what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// The lines of one seller in an order with lines of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Whose they are.
+    pub seller: UserId,
+    /// How far they came.
+    pub shipment: Shipment,
 }
 
 /// Money of an order that went back.
@@ -131,6 +145,12 @@ pub struct RefundNote {
     pub amount: Money,
     /// Why.
     pub reason: Option<String>,
+    /// All that went back of the order's price so far, with this and what is decided.
+    #[serde(default)]
+    pub refunded: Option<Money>,
+    /// Whether it is decided and the gateway has not taken it yet.
+    #[serde(default)]
+    pub pending: bool,
 }
 
 /// Why an order ended without goods; decides what happens to money that comes late.
@@ -139,6 +159,10 @@ pub struct RefundNote {
 pub enum CancelCause {
     /// The buyer's own wish: late money is always refunded.
     Buyer,
+    /// The wish of those who run the shop, with the same consequences.
+    Staff,
+    /// All of its money was given back before anything left.
+    Refunded,
     /// The payment window ended: late money takes the stock again if it is there.
     Expired,
     /// The window ended, and when late money came the stock was gone: money is refunded from
@@ -224,6 +248,9 @@ pub struct Order {
     pub shipping_address: Option<PostalAddress>,
     /// The payment that confirmed it.
     pub payment: Option<OrderPayment>,
+    /// What was given back of its price, or is about to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded: Option<Money>,
     /// From the oldest to the newest.
     pub timeline: Vec<TimelineEntry>,
     /// Why it was cancelled, once it is.
@@ -265,6 +292,9 @@ pub enum OrderError {
     /// Goods need somewhere to go.
     #[error("the order has no shipping address")]
     NoAddress,
+    /// Its money was given back: no more of it is sent.
+    #[error("the order was refunded in full")]
+    Refunded,
     /// The caller sells nothing in this order.
     #[error("the order has no line of this seller")]
     NotASeller,
@@ -364,7 +394,14 @@ impl Order {
             total: totals.total,
             shipping_address: new.shipping_address,
             payment: None,
-            timeline: vec![TimelineEntry { status: OrderStatus::Pending, at: now, reason: None, refund: None }],
+            refunded: None,
+            timeline: vec![TimelineEntry {
+                status: OrderStatus::Pending,
+                at: now,
+                reason: None,
+                refund: None,
+                part: None,
+            }],
             cancel_cause: None,
             cart_version: new.cart_version,
             expires_at,
@@ -379,6 +416,18 @@ impl Order {
     #[must_use]
     pub fn stock_lines(&self) -> Vec<StockLine> {
         self.items.iter().map(OrderItem::stock_line).collect()
+    }
+
+    /// Whether lines of more than one seller are in it.
+    #[must_use]
+    pub fn has_several_sellers(&self) -> bool {
+        self.items.iter().any(|item| self.items.first().is_some_and(|first| first.seller != item.seller))
+    }
+
+    /// Whether all of its price was given back, or is about to be.
+    #[must_use]
+    pub fn is_refunded_in_full(&self) -> bool {
+        self.total.minor() > 0 && self.refunded.is_some_and(|refunded| refunded.minor() >= self.total.minor())
     }
 
     /// Whether `seller` sells something in it.

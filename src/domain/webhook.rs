@@ -14,7 +14,7 @@ use super::{
     ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
     user::Role,
 };
-pub use scope::{concerned_sellers, keep_lines_of, payload_for};
+pub use scope::{concerned_sellers, payload_for};
 
 /// How many webhooks one owner has at most.
 pub const WEBHOOKS_MAX: u32 = 20;

@@ -240,6 +240,8 @@ macro_rules! role_extractor {
 
 role_extractor!(/// A user of the role `user`.
     Buyer, Role::User);
+role_extractor!(/// A user of the role `user` or `admin`.
+    BuyerOrAdmin, Role::User | Role::Admin);
 role_extractor!(/// A user of the role `seller`.
     SellerUser, Role::Seller);
 role_extractor!(/// A user of the role `seller` or `admin`.

@@ -62,6 +62,7 @@ impl From<OrderError> for ApiError {
             OrderError::TooLarge => Self::bad_request("order.too_large", message),
             OrderError::WrongState { .. } => Self::conflict("order.wrong_state", message),
             OrderError::NoAddress => Self::conflict("order.no_address", message),
+            OrderError::Refunded => Self::conflict("order.refunded", message),
             OrderError::NotASeller => Self::forbidden(),
         }
     }

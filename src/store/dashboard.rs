@@ -28,6 +28,12 @@ pub struct SoldLine {
     pub quantity: u32,
     /// Of one unit.
     pub price: Money,
+    /// Whether it is paid and waits to be shipped.
+    pub to_ship: bool,
+    /// How many units' worth was given back.
+    pub refunded_units: u32,
+    /// Minor units of price × quantity that were given back.
+    pub refunded_minor: i64,
 }
 
 /// An order as the dashboard keeps it.
@@ -141,11 +147,15 @@ pub trait DashboardStore: Send + Sync {
     /// Applies changes, each once by its event's id, in one atomic write.
     async fn apply(&self, changes: &[(EventId, DashboardChange)]) -> Result<(), StoreError>;
 
-    /// Sales of a seller: units and revenue count orders whose status [`OrderStatus::is_sale`].
+    /// Sales of a seller: units and revenue count orders whose status [`OrderStatus::is_sale`], less
+    /// what was given back. Where nothing is left, nothing was sold.
     async fn metrics(&self, seller: UserId, range: Range) -> Result<Metrics, StoreError>;
 
     /// Orders with lines of a seller, newest first; each with all its lines.
     async fn orders(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError>;
+
+    /// Orders with lines of a seller that wait to be shipped, the oldest first; each with all its lines.
+    async fn to_ship(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError>;
 
     /// Products of a seller, newest first.
     async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError>;

@@ -6,12 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{money::MoneyView, product::ProductView};
+use super::{money::MoneyView, order::keep_what_is_of, product::ProductView};
 use crate::{
-    domain::{
-        ids::{ProductId, UserId},
-        webhook::keep_lines_of,
-    },
+    domain::ids::{ProductId, UserId},
     store::dashboard::{DailySales, Metrics, OrderRow, ProductRow, TopProduct},
 };
 
@@ -60,10 +57,11 @@ impl From<&DailySales> for DailySalesView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricsView {
-    /// Units in orders that are confirmed, shipped or delivered.
+    /// Units in orders that are confirmed, shipped or delivered, less the refunded.
     #[schema(example = 10)]
     pub sales: u64,
-    /// One money a currency, without tax and shipping.
+    /// One money a currency, without tax and shipping, less the refunded. A refund of a part is taken
+    /// from lines, tax and shipping alike, by what each costs (largest remainder).
     pub revenue: Vec<MoneyView>,
     /// Best sold first.
     pub top_products: Vec<TopProductView>,
@@ -101,11 +99,11 @@ pub struct SoldProductView {
     pub sold: u64,
 }
 
-/// An order as `seller` sees it: with her lines only.
+/// An order as `seller` sees it: their own lines and sums, and the address once it is paid.
 #[must_use]
 pub fn order_for_seller(row: &OrderRow, seller: UserId) -> Value {
     let mut document = row.document.clone();
-    keep_lines_of(&mut document, seller);
+    keep_what_is_of(&mut document, seller);
     document
 }
 

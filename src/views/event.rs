@@ -13,7 +13,7 @@ use crate::{
     bus::table,
     domain::{
         event::{Envelope, Event},
-        order::Order,
+        order::{Order, Part, Shipment},
         payment::{Dispute, Payment},
         user::Contact,
     },
@@ -68,8 +68,25 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
         Event::ProductDeleted { .. } => vec![message(table::PRODUCT_DELETED_DASHBOARD, exchange_payload(envelope))],
         Event::StockChanged(_) => vec![],
         Event::OrderCreated(order) => vec![message(table::ORDER_CREATED_DASHBOARD, order_payload(order))],
-        Event::OrderConfirmed(order) | Event::OrderUpdated(order) | Event::OrderDelivered(order) => {
-            vec![message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))]
+        Event::OrderUpdated(order) => vec![message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))],
+        Event::OrderConfirmed(order) => vec![
+            message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
+            message(table::ORDER_CONFIRMED_NOTIFICATION, order_payload(order)),
+        ],
+        Event::OrderPartMoved { order, part } => {
+            let queue = match part.shipment {
+                Shipment::Waiting => None,
+                Shipment::Shipped => Some(table::ORDER_SHIPPED_NOTIFICATION),
+                Shipment::Delivered => Some(table::ORDER_DELIVERED_NOTIFICATION),
+            };
+            let told = queue.map(|queue| message(queue, part_payload(order, *part)));
+            std::iter::once(message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))).chain(told).collect()
+        }
+        Event::OrderDelivered(order) => {
+            // A buyer of one seller has it in hand; one of several is told of each.
+            let told =
+                order.has_several_sellers().then(|| message(table::ORDER_DELIVERED_NOTIFICATION, order_payload(order)));
+            std::iter::once(message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))).chain(told).collect()
         }
         Event::OrderShipped(order) => vec![
             message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
@@ -126,6 +143,7 @@ pub fn exchange_payload(envelope: &Envelope) -> Value {
         Event::OrderCreated(order)
         | Event::OrderConfirmed(order)
         | Event::OrderUpdated(order)
+        | Event::OrderPartMoved { order, .. }
         | Event::OrderShipped(order)
         | Event::OrderDelivered(order)
         | Event::OrderCancelled(order) => order_payload(order),
@@ -148,6 +166,13 @@ pub fn exchange_payload(envelope: &Envelope) -> Value {
 
 fn order_payload(order: &Order) -> Value {
     json!(OrderView::from(order))
+}
+
+/// The order with the lines alone that have moved.
+fn part_payload(order: &Order, part: Part) -> Value {
+    let mut moved = order.clone();
+    moved.items.retain(|item| item.seller == part.seller && item.shipment == part.shipment);
+    with(order_payload(&moved), [("part", json!(true))])
 }
 
 /// What a mail about a payment needs.

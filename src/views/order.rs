@@ -1,13 +1,15 @@
 //! An order as the outside sees it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{money::MoneyView, user::PostalAddressView, words};
 use crate::domain::{
     Timestamp,
-    ids::{OrderId, PaymentId, ProductId, UserId},
-    order::{Order, OrderItem, OrderPayment, OrderStatus, Shipment, TimelineEntry, Totals},
+    ids::{OrderId, PaymentId, ProductId, RefundId, UserId},
+    money::Money,
+    order::{Order, OrderItem, OrderPayment, OrderStatus, Part, Share, Shipment, TimelineEntry, Totals},
 };
 
 /// A line of an order, with title and price as they were when it was placed.
@@ -66,11 +68,30 @@ pub struct TimelineView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "expired")]
     pub reason: Option<String>,
+    /// The refund that it tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "665f1f77bcf86cd799439018")]
+    pub refund: Option<RefundId>,
+    /// The lines of one seller that it tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<PartView>,
+}
+
+/// The lines of one seller in an order with lines of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartView {
+    /// Whose they are.
+    #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
+    pub seller: UserId,
+    /// How far they came.
+    #[schema(schema_with = words::shipment)]
+    pub shipment: Shipment,
 }
 
 impl From<&TimelineEntry> for TimelineView {
     fn from(entry: &TimelineEntry) -> Self {
-        Self { status: entry.status, at: entry.at, reason: entry.reason.clone() }
+        let part = entry.part.map(|Part { seller, shipment }| PartView { seller, shipment });
+        Self { status: entry.status, at: entry.at, reason: entry.reason.clone(), refund: entry.refund, part }
     }
 }
 
@@ -124,6 +145,9 @@ pub struct OrderView {
     /// What paid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<OrderPaymentView>,
+    /// What was given back of the total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refunded_price: Option<MoneyView>,
     /// From the oldest to the newest.
     #[serde(default)]
     #[schema(required = true)]
@@ -153,6 +177,7 @@ impl From<&Order> for OrderView {
             total_price: order.total.into(),
             shipping_address: order.shipping_address.as_ref().map(PostalAddressView::from),
             payment: order.payment.as_ref().map(OrderPaymentView::from),
+            refunded_price: order.refunded.map(MoneyView::from),
             timeline: order.timeline.iter().map(TimelineView::from).collect(),
             created_at: order.created_at,
             updated_at: order.updated_at,
@@ -197,6 +222,65 @@ impl From<&Order> for OrderAnswer {
     fn from(order: &Order) -> Self {
         Self { order: OrderView::from(order) }
     }
+}
+
+/// Leaves of an order's document what `seller` may see: the seller's own lines and their part of the
+/// sums, and the address once it is paid. Of a document of another program that does not say what
+/// the lines cost, no sums are left.
+pub fn keep_what_is_of(order: &mut Value, seller: UserId) {
+    let read = |value: &Value| serde_json::from_value::<MoneyView>(value.clone()).ok().map(Money::from);
+    let lines: Option<Vec<(UserId, Money)>> = order.get("items").and_then(Value::as_array).and_then(|items| {
+        let line = |item: &Value| {
+            let quantity = item.get("quantity")?.as_u64().and_then(|units| u32::try_from(units).ok())?;
+            Some((seller_of(item)?, read(item.get("price")?)?.times(quantity).ok()?))
+        };
+        items.iter().map(line).collect()
+    });
+    let items = order.get("items").and_then(Value::as_array);
+    let several = items.into_iter().flatten().any(|item| seller_of(item) != Some(seller));
+    let sums = lines.and_then(|lines| {
+        let sum = |key: &str| read(order.get(key)?);
+        Some(Share::of(seller, &lines, sum("taxPrice")?, sum("shippingPrice")?, sum("refundedPrice")))
+    });
+    let status = order.get("status").and_then(Value::as_str).and_then(OrderStatus::from_word);
+    let paid = order.get("payment").is_some_and(Value::is_object) || status.is_some_and(OrderStatus::is_sale);
+    let Some(fields) = order.as_object_mut() else { return };
+    if !paid && fields.contains_key("shippingAddress") {
+        fields.insert("shippingAddress".to_owned(), Value::Null);
+    }
+    if !several {
+        return;
+    }
+    if let Some(items) = fields.get_mut("items").and_then(Value::as_array_mut) {
+        items.retain(|item| seller_of(item) == Some(seller));
+    }
+    let told = |sum: Option<Money>| sum.map(|sum| json!(MoneyView::from(sum)));
+    for (key, sum) in [
+        ("subtotal", told(sums.map(|share| share.subtotal))),
+        ("taxPrice", told(sums.map(|share| share.tax))),
+        ("shippingPrice", told(sums.map(|share| share.shipping))),
+        ("totalPrice", told(sums.map(|share| share.total))),
+        ("refundedPrice", told(sums.and_then(|share| share.refunded))),
+    ] {
+        match sum {
+            Some(sum) => drop(fields.insert(key.to_owned(), sum)),
+            None => drop(fields.remove(key)),
+        }
+    }
+    if let Some(moments) = fields.get_mut("timeline").and_then(Value::as_array_mut) {
+        moments.retain(|moment| moment.get("part").is_none_or(|part| seller_of(part) == Some(seller)));
+        for moment in moments.iter_mut().filter(|moment| moment.get("refund").is_some()) {
+            // It names what went back of the whole order.
+            if let Some(moment) = moment.as_object_mut() {
+                moment.remove("reason");
+            }
+        }
+    }
+}
+
+fn seller_of(of: &Value) -> Option<UserId> {
+    let text = ["seller", "sellerId"].iter().find_map(|key| of.get(key)?.as_str())?;
+    text.trim().parse().ok()
 }
 
 /// Where a page stands in a list.

@@ -7,16 +7,17 @@ use async_trait::async_trait;
 use super::{
     Channel, ShopInfo,
     facts::{self, To},
-    letter::Recipient,
+    letter::{Letter, Recipient, plain},
 };
 use crate::{
     bus::{Delivery, HandleError, table},
+    domain::{ids::UserId, user::Contact},
     integrations::smtp::{MailError, Mailer},
     peers::Peers,
 };
 
 /// The queues whose deliveries become mails.
-const QUEUES: [&str; 10] = [
+const QUEUES: [&str; 12] = [
     table::USER_CREATED_NOTIFICATION,
     table::PRODUCT_CREATED_NOTIFICATION,
     table::PRODUCT_IMPORT_FINISHED_NOTIFICATION,
@@ -25,7 +26,9 @@ const QUEUES: [&str; 10] = [
     table::PAYMENT_FAILED_NOTIFICATION,
     table::PAYMENT_REFUNDED_NOTIFICATION,
     table::PAYMENT_DISPUTED_NOTIFICATION,
+    table::ORDER_CONFIRMED_NOTIFICATION,
     table::ORDER_SHIPPED_NOTIFICATION,
+    table::ORDER_DELIVERED_NOTIFICATION,
     table::ORDER_CANCELLED_NOTIFICATION,
 ];
 
@@ -55,14 +58,33 @@ impl Channel for EmailChannel {
     }
 
     async fn notify(&self, delivery: &Delivery) -> Result<(), HandleError> {
-        let Some((to, letter)) = facts::read(delivery)? else { return Ok(()) };
+        for (to, letter) in facts::read(delivery)? {
+            self.write(delivery, to, letter).await?;
+        }
+        Ok(())
+    }
+}
+
+impl EmailChannel {
+    async fn write(&self, delivery: &Delivery, to: To, mut letter: Letter) -> Result<(), HandleError> {
         let recipients = match to {
             To::Named(recipients) => recipients,
             To::User(user) => {
-                let accounts = self.peers.accounts().map_err(later)?;
-                let contact = accounts.contact(user).await.map_err(later)?;
+                let contact = self.contact(user).await?;
                 let contact = contact.ok_or_else(|| HandleError::Unreadable("nobody knows this buyer".into()))?;
                 vec![Recipient::of(&contact)?]
+            }
+            To::Seller { seller, buyer } => {
+                // A seller who is gone keeps no other from hearing of the sale.
+                let Some(recipient) = self.contact(seller).await?.and_then(|known| Recipient::of(&known).ok()) else {
+                    return Ok(());
+                };
+                if let (Letter::NewOrder(of), Some(buyer)) = (&mut letter, buyer)
+                    && of.recipient.is_none()
+                {
+                    of.recipient = self.contact(buyer).await?.and_then(|buyer| name_of(&buyer));
+                }
+                vec![recipient]
             }
         };
         for recipient in recipients {
@@ -75,6 +97,16 @@ impl Channel for EmailChannel {
         }
         Ok(())
     }
+
+    async fn contact(&self, user: UserId) -> Result<Option<Contact>, HandleError> {
+        self.peers.accounts().map_err(later)?.contact(user).await.map_err(later)
+    }
+}
+
+/// The name to write on a parcel.
+fn name_of(buyer: &Contact) -> Option<String> {
+    let name = plain(&format!("{} {}", buyer.full_name.first_name, buyer.full_name.last_name));
+    (!name.is_empty()).then_some(name)
 }
 
 fn later(error: impl ToString) -> HandleError {

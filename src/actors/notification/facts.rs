@@ -4,8 +4,8 @@
 //! [`HandleError::Unreadable`], before anything is sent.
 
 use super::letter::{
-    DisputeFacts, ImportFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, WelcomeFacts, one_line,
-    plain,
+    DisputeFacts, ImportFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, SaleFacts,
+    WelcomeFacts, one_line, plain,
 };
 use crate::{
     actors::payload::{Payload, missing},
@@ -23,19 +23,21 @@ pub(super) enum To {
     Named(Vec<Recipient>),
     /// This user, wherever their mail goes.
     User(UserId),
+    /// Who sells something in an order, and who bought it.
+    Seller { seller: UserId, buyer: Option<UserId> },
 }
 
 /// The reasons that the program itself gives; any other was typed by somebody.
 const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "seller suspended"];
 
-/// Reads what a delivery's mail needs; `None` for what is told of in another mail.
-pub(super) fn read(delivery: &Delivery) -> Result<Option<(To, Letter)>, HandleError> {
+/// Reads what a delivery's mails need: one, one for each seller, or none for what another mail tells of.
+pub(super) fn read(delivery: &Delivery) -> Result<Vec<(To, Letter)>, HandleError> {
     let payload = Payload::of(&delivery.payload)?;
     let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
     let letter = match event {
         "USER_CREATED" => Letter::Welcome(WelcomeFacts),
         // The import is told of as a whole.
-        "PRODUCT_CREATED" if payload.flag("imported") => return Ok(None),
+        "PRODUCT_CREATED" if payload.flag("imported") => return Ok(vec![]),
         "PRODUCT_IMPORT_FINISHED" => Letter::ImportFinished(ImportFacts {
             made: payload.count("made").unwrap_or(0),
             changed: payload.count("changed").unwrap_or(0),
@@ -50,12 +52,16 @@ pub(super) fn read(delivery: &Delivery) -> Result<Option<(To, Letter)>, HandleEr
         "PAYMENT_FAILED" => Letter::PaymentFailed(payment(payload, "amount")?),
         "PAYMENT_REFUNDED" => Letter::Refund(payment(payload, "refundAmount")?),
         "PAYMENT_DISPUTED" => Letter::Dispute(dispute(payload)?),
+        "ORDER_CONFIRMED" => return sales(payload),
+        "ORDER_DELIVERED" => Letter::OrderDelivered(order(payload)?),
         "ORDER_SHIPPED" => Letter::OrderShipped(order(payload)?),
         "ORDER_CANCELLED" => Letter::OrderCancelled(order(payload)?),
         _ => return Err(HandleError::Unreadable(format!("no mail is made of the queue {}", delivery.queue))),
     };
     let to = match letter {
-        Letter::OrderShipped(_) | Letter::OrderCancelled(_) => To::User(payload.id(&["user"])?),
+        Letter::OrderShipped(_) | Letter::OrderDelivered(_) | Letter::OrderCancelled(_) => {
+            To::User(payload.id(&["user"])?)
+        }
         Letter::Dispute(_) => {
             // One admin's bad address keeps no other from hearing of it.
             let admins = payload.objects("admins").into_iter().filter_map(|admin| recipient(admin).ok());
@@ -63,7 +69,47 @@ pub(super) fn read(delivery: &Delivery) -> Result<Option<(To, Letter)>, HandleEr
         }
         _ => To::Named(vec![recipient(payload)?]),
     };
-    Ok(Some((to, letter)))
+    Ok(vec![(to, letter)])
+}
+
+/// One letter for each seller in a paid order, with what they sold and whom it goes to.
+fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
+    let order: OrderId = payload.id(&["_id", "id"])?;
+    let buyer = payload.id(&["user"]).ok();
+    let items = payload.objects("items");
+    let mut sellers: Vec<UserId> = vec![];
+    for item in &items {
+        let seller = item.id(&["seller", "sellerId"])?;
+        if !sellers.contains(&seller) {
+            sellers.push(seller);
+        }
+    }
+    let address = payload.object("shippingAddress");
+    let field = |key| address.and_then(|address| address.text(key)).map(plain).filter(|line| !line.is_empty());
+    let letter = |seller: UserId| {
+        let own = items.iter().filter(|item| item.id(&["seller", "sellerId"]) == Ok(seller));
+        let sums = own.clone().filter_map(|item| {
+            let quantity = u32::try_from(item.count("quantity").unwrap_or(1)).ok()?;
+            item.object("price").and_then(Payload::money)?.times(quantity).ok()
+        });
+        Letter::NewOrder(SaleFacts {
+            order: order.to_hex(),
+            sum: Money::sum(sums).ok().flatten().map(|sum| sum.to_string()),
+            lines: own.map(|item| order_line(*item)).collect(),
+            recipient: field("fullName"),
+            address: ["street", "city", "state", "zip", "country"].into_iter().filter_map(field).collect(),
+            phone: field("phone"),
+        })
+    };
+    Ok(sellers.into_iter().map(|seller| (To::Seller { seller, buyer }, letter(seller))).collect())
+}
+
+fn order_line(item: Payload<'_>) -> Line {
+    Line {
+        title: plain(item.text("title").unwrap_or("(no title)")),
+        quantity: item.count("quantity").unwrap_or(1),
+        tracking: item.text("trackingNumber").map(plain),
+    }
 }
 
 fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {
@@ -121,11 +167,9 @@ fn amount_text(amount: &str, code: &str) -> String {
 
 fn order(payload: Payload<'_>) -> Result<OrderFacts, HandleError> {
     let order: OrderId = payload.id(&["_id", "id"])?;
-    let lines = payload.objects("items").into_iter().map(|item| Line {
-        title: plain(item.text("title").unwrap_or("(no title)")),
-        quantity: item.count("quantity").unwrap_or(1),
-        tracking: item.text("trackingNumber").map(plain),
-    });
+    // Of the lines of one seller, their sum is not the order's.
+    let part = payload.flag("part");
+    let lines = payload.objects("items").into_iter().map(order_line);
     let address = payload.object("shippingAddress");
     let line = |key| address.and_then(|address| address.text(key)).map(plain).filter(|line| !line.is_empty());
     let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason"));
@@ -133,7 +177,8 @@ fn order(payload: Payload<'_>) -> Result<OrderFacts, HandleError> {
     Ok(OrderFacts {
         order: order.to_hex(),
         lines: lines.collect(),
-        total: payload.object("totalPrice").and_then(Payload::money).map(|money| money.to_string()),
+        part,
+        total: payload.object("totalPrice").filter(|_| !part).and_then(Payload::money).map(|money| money.to_string()),
         address: ["fullName", "street", "city", "state", "zip", "country", "phone"]
             .into_iter()
             .filter_map(line)

@@ -6,7 +6,8 @@
 //! Anybody can type anybody's address at sign-up, and no address is confirmed yet. So a letter
 //! carries nothing that its receiver, or whoever claims to be that, has typed: no names, titles of
 //! goods on offer, addresses or notes. It has numbers and sums, and leads to the page that shows the
-//! rest. Letters about a paid order name its goods, but without the address of any page.
+//! rest. Letters about a paid order name its goods, and to their seller whom they go to, but without
+//! the address of any page.
 //!
 //! **Invariant:** no control character or line break of a payload reaches an address, a
 //! subject or a line of text; every fact went through [`one_line`], and what people type
@@ -116,13 +117,32 @@ pub struct Line {
     pub tracking: Option<String>,
 }
 
+/// What a mail about a sale says to the seller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleFacts {
+    /// The order's id.
+    pub order: String,
+    /// What of it is the seller's.
+    pub lines: Vec<Line>,
+    /// Price × quantity of these lines, with the currency.
+    pub sum: Option<String>,
+    /// Whom it goes to.
+    pub recipient: Option<String>,
+    /// The lines of where it goes.
+    pub address: Vec<String>,
+    /// The number that the carrier may call.
+    pub phone: Option<String>,
+}
+
 /// What a mail about an order says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderFacts {
     /// Its id.
     pub order: String,
-    /// Its lines.
+    /// Its lines, or those that have moved.
     pub lines: Vec<Line>,
+    /// Whether other lines of it have yet to move.
+    pub part: bool,
     /// Its total with the currency.
     pub total: Option<String>,
     /// The lines of where it goes.
@@ -152,8 +172,12 @@ pub enum Letter {
     Refund(PaymentFacts),
     /// A buyer's bank wants money back; to the admins.
     Dispute(DisputeFacts),
-    /// Every line is on its way.
+    /// To the seller of lines that are paid.
+    NewOrder(SaleFacts),
+    /// Every line is on its way, or those of one seller.
     OrderShipped(OrderFacts),
+    /// Every line has arrived, or those of one seller.
+    OrderDelivered(OrderFacts),
     /// It ended without goods.
     OrderCancelled(OrderFacts),
 }
@@ -218,6 +242,8 @@ renders! {
     payment_failed(PaymentFacts): "mail/payment_failed.html", "mail/payment_failed.txt";
     refund(PaymentFacts): "mail/refund.html", "mail/refund.txt";
     dispute(DisputeFacts): "mail/dispute.html", "mail/dispute.txt";
+    new_order(SaleFacts): "mail/new_order.html", "mail/new_order.txt";
+    order_delivered(OrderFacts): "mail/order_delivered.html", "mail/order_delivered.txt";
     order_shipped(OrderFacts): "mail/order_shipped.html", "mail/order_shipped.txt";
     order_cancelled(OrderFacts): "mail/order_cancelled.html", "mail/order_cancelled.txt";
 }
@@ -235,6 +261,8 @@ impl Letter {
             Self::PaymentFailed(of) => format!("Payment failed for order {}", of.order),
             Self::Refund(of) => format!("Refund for order {}", of.order),
             Self::Dispute(of) => format!("Payment disputed for order {}", of.order),
+            Self::NewOrder(of) => format!("New order: {}", of.order),
+            Self::OrderDelivered(of) => format!("Order delivered: {}", of.order),
             Self::OrderShipped(of) => format!("Order shipped: {}", of.order),
             Self::OrderCancelled(of) => format!("Order cancelled: {}", of.order),
         })
@@ -254,6 +282,8 @@ impl Letter {
             Self::PaymentFailed(of) => payment_failed(shop, of),
             Self::Refund(of) => refund(shop, of),
             Self::Dispute(of) => dispute(shop, of),
+            Self::NewOrder(of) => new_order(shop, of),
+            Self::OrderDelivered(of) => order_delivered(shop, of),
             Self::OrderShipped(of) => order_shipped(shop, of),
             Self::OrderCancelled(of) => order_cancelled(shop, of),
         };

@@ -238,6 +238,48 @@ async fn a_shipped_order_tells_what_and_not_where_to() {
 }
 
 #[actix_rt::test]
+async fn a_part_of_an_order_is_told_of_as_a_part() {
+    let part = with(order(), "part", json!(true));
+    let mail = mail_of(table::ORDER_SHIPPED_NOTIFICATION, part.clone()).await;
+    assert_eq!(mail.subject, format!("Order shipped: {ORDER}"));
+    assert!(mail.text.contains("a part of order") && !mail.text.contains("everything in"), "{}", mail.text);
+    assert!(!mail.text.contains("1148.90"), "the order's total is not the part's");
+    let mail = mail_of(table::ORDER_DELIVERED_NOTIFICATION, part).await;
+    assert_eq!(mail.subject, format!("Order delivered: {ORDER}"));
+    assert!(mail.text.contains("a part of order") && mail.text.contains("- 2 x Tea <b>pot</b>"), "{}", mail.text);
+}
+
+#[actix_rt::test]
+async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
+    // The fixture knows one person, who is the seller here; the other seller is gone.
+    let price = json!({"amount": 499.5, "currency": "INR"});
+    let paid = json!({
+        "_id": ORDER, "user": ORDER, "email": "buyer@example.com",
+        "items": [
+            {"product": ORDER, "title": "Tea <b>pot</b>", "seller": USER, "quantity": 2, "price": price},
+            {"product": ORDER, "title": "Cup", "seller": ORDER, "quantity": 1, "price": price},
+        ],
+        "shippingAddress": {"fullName": "R. Iyer", "phone": "+91 20 1234", "street": "12 Lake Road", "city": "Pune",
+                            "state": "MH", "zip": "411001", "country": "IN"},
+    });
+    let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, paid.clone()).await;
+    assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("New order: {ORDER}")));
+    let text = "You sold something\n\nHello,\n\norder ORDER is paid and waits to be shipped.\n\n\
+                - 2 x Tea <b>pot</b>\n\nTogether: 999.00 INR\n\nIt goes to:\n  R. Iyer\n  12 Lake Road\n  Pune\n  MH\n  \
+                411001\n  IN\n  Phone +91 20 1234\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea & Co\n\
+                http://localhost:8080/";
+    assert_eq!(mail.text.replace(ORDER, "ORDER"), text);
+    assert!(!mail.text.contains("buyer@") && !mail.html.contains("buyer@") && !mail.html.contains("Cup"));
+    assert!(mail.html.contains("Tea &#60;b&#62;pot"));
+    // Without a name on the address it is the buyer's; without an address there is none yet.
+    let unnamed = with(with(paid.clone(), "user", json!(USER)), "shippingAddress", json!({"street": "12 Lake Road"}));
+    let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, unnamed).await;
+    assert!(mail.text.contains("It goes to:\n  Asha Rao\n  12 Lake Road\n"), "{}", mail.text);
+    let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, with(paid, "shippingAddress", Value::Null)).await;
+    assert!(mail.text.contains("has yet to give an address") && !mail.text.contains("Asha Rao"), "{}", mail.text);
+}
+
+#[actix_rt::test]
 async fn a_cancelled_order_says_why_and_whether_money_comes_back() {
     let paid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, order()).await;
     assert_eq!(paid.subject, format!("Order cancelled: {ORDER}"));

@@ -51,7 +51,7 @@ impl Handler<Place> for OrderSaga {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Order, OrderFailure>")]
 pub enum Task {
-    /// The buyer wants out.
+    /// The buyer, or an admin, wants out.
     Cancel { who: Party, reason: Option<String> },
     /// Goods go elsewhere.
     SetAddress { who: Party, address: PostalAddress },

@@ -199,14 +199,14 @@ impl Orders {
         self.desk.totals(items)
     }
 
-    /// An order, for someone who may see it.
+    /// An order, for someone who may see it, as they may see it.
     ///
     /// # Errors
     /// `NotFound`, `NotYours`.
     pub async fn get(&self, id: OrderId, who: Party) -> Result<Order, OrderFailure> {
         let order = self.store.get(id).await?.ok_or(OrderFailure::NotFound)?;
         allow(&order, who)?;
-        Ok(order)
+        Ok(seen_by(order, who))
     }
 
     /// A user's orders, newest first.
@@ -223,7 +223,7 @@ impl Orders {
         self.store.of_user(user, status, skip, limit).await
     }
 
-    /// Ends an order at its buyer's wish; stock and money go back.
+    /// Ends an order at the wish of its buyer or an admin; stock and money go back.
     ///
     /// # Errors
     /// A rule once a line is shipped.
@@ -244,7 +244,7 @@ impl Orders {
     /// # Errors
     /// A rule when out of order.
     pub async fn ship(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
-        self.sagas.ask(&id, Traced::new(Task::Ship { who, tracking })).await
+        Ok(seen_by(self.sagas.ask(&id, Traced::new(Task::Ship { who, tracking })).await?, who))
     }
 
     /// Marks lines as delivered: a seller's own, an admin's all.
@@ -252,7 +252,15 @@ impl Orders {
     /// # Errors
     /// A rule when out of order.
     pub async fn deliver(&self, id: OrderId, who: Party, tracking: Option<String>) -> Answer {
-        self.sagas.ask(&id, Traced::new(Task::Deliver { who, tracking })).await
+        Ok(seen_by(self.sagas.ask(&id, Traced::new(Task::Deliver { who, tracking })).await?, who))
+    }
+}
+
+/// What of the order somebody may see.
+fn seen_by(order: Order, who: Party) -> Order {
+    match who {
+        Party::Seller(seller) => order.seen_by_seller(seller),
+        Party::Buyer(_) | Party::Admin => order,
     }
 }
 

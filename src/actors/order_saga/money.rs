@@ -10,7 +10,7 @@ use crate::{
         Timestamp,
         event::Event,
         ids::OrderId,
-        order::{CancelCause, LateMoney, Order, OrderPayment, OrderStatus, RefundNote},
+        order::{CancelCause, LateMoney, Noted, Order, OrderPayment, OrderStatus, RefundNote},
     },
     peers::{InventoryError, Settlement},
     store::StoreError,
@@ -96,16 +96,29 @@ impl SagaContext {
         Ok(Box::pin(self.settle(order.id, &payment)).await? == Settlement::Kept)
     }
 
-    /// Lets the timeline show a refund.
+    /// Lets the timeline show a refund. An order that it ends gives its stock back.
     pub(super) async fn note_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<()> {
+        if let Some(ended) = self.write_refund(id, note).await? {
+            // The payment waits for this answer, and is asked for nothing by the steps left.
+            self.finish_ended(ended).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what a refund means for the order; the order, if it ends.
+    async fn write_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<Option<Order>> {
         let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             let now = Timestamp::now();
-            if !order.note_refund(note, now)
-                || crash::around("order.note", self.save(&mut order, Event::OrderUpdated, now)).await?
-            {
-                return Ok(());
+            let noted = order.note_refund(note, now);
+            let event = match noted {
+                Noted::Before => return Ok(None),
+                Noted::Shown => Event::OrderUpdated,
+                Noted::Ended => Event::OrderCancelled,
+            };
+            if crash::around("order.note", self.save(&mut order, event, now)).await? {
+                return Ok((noted == Noted::Ended).then_some(order));
             }
         }
         Err(StoreError::Busy.into())

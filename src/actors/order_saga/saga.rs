@@ -172,11 +172,12 @@ impl SagaContext {
         }
     }
 
-    /// Ends the order at its buyer's wish.
+    /// Ends the order at its buyer's wish, or that of those who run the shop.
     pub(super) async fn cancel(&self, id: OrderId, who: Party, reason: Option<String>) -> Outcome<Order> {
+        let cause = if who == Party::Admin { CancelCause::Staff } else { CancelCause::Buyer };
         let order = self
             .change(id, who, Event::OrderCancelled, |order, now| {
-                order.cancel(CancelCause::Buyer, reason.clone(), now)?;
+                order.cancel(cause, reason.clone(), now)?;
                 crash::point("order.cancel.before");
                 Ok(())
             })
@@ -359,13 +360,16 @@ impl SagaContext {
     }
 }
 
-/// The event of lines that moved: the order's new status, or a mere update.
+/// The event of lines that moved: the order's new status, or which lines they are.
 fn moved(order: Order) -> Event {
-    let reached_now = order.timeline.last().is_some_and(|entry| entry.at == order.updated_at);
-    match order.status {
-        OrderStatus::Shipped if reached_now => Event::OrderShipped(order),
-        OrderStatus::Delivered if reached_now => Event::OrderDelivered(order),
-        _ => Event::OrderUpdated(order),
+    let Some(now) = order.timeline.last().filter(|entry| entry.at == order.updated_at) else {
+        return Event::OrderUpdated(order);
+    };
+    match (now.part, order.status) {
+        (Some(part), _) => Event::OrderPartMoved { order, part },
+        (None, OrderStatus::Shipped) => Event::OrderShipped(order),
+        (None, OrderStatus::Delivered) => Event::OrderDelivered(order),
+        (None, _) => Event::OrderUpdated(order),
     }
 }
 

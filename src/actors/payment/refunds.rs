@@ -47,6 +47,7 @@ impl Flow {
             if self.save(&mut payment, &[]).await? {
                 crash::point("payment.refund.decided");
                 let payment = self.push_refunds(payment).await?;
+                self.warn_order(&payment, refund).await;
                 let payment = self.note_refunds(payment).await?;
                 return Ok(Refunded { payment, refund });
             }
@@ -87,6 +88,12 @@ impl Flow {
                     continue;
                 }
                 crash::point("payment.refund.decided");
+            } else if payment.has_money() && !payment.settled {
+                // Given back at the gateway before the order heard of it.
+                payment.settle(Timestamp::now());
+                if !self.save(&mut payment, &[]).await? {
+                    continue;
+                }
             }
             return self.push_refunds(payment).await;
         }
@@ -173,11 +180,23 @@ impl Flow {
         Err(StoreError::Busy.into())
     }
 
+    /// Lets the order know that no money is left for it where the gateway has not taken the refund
+    /// yet, so that nothing of it is sent meanwhile. It need not work: the order hears of each refund
+    /// that is taken.
+    async fn warn_order(&self, payment: &Payment, decided: RefundId) {
+        let refund = payment.refunds.iter().find(|refund| refund.id == decided);
+        let Some(refund) = refund.filter(|refund| refund.is_unsent() && payment.left().minor() <= 0) else { return };
+        let Ok(orders) = self.peers.orders() else { return };
+        if let Err(error) = orders.note_refund(payment.order, note_of(payment, refund.clone(), true)).await {
+            tracing::warn!(payment.id = %payment.id, %error, "the order hears of its refund once it is taken");
+        }
+    }
+
     /// Lets the order's timeline show what was given back.
     pub(super) async fn note_refunds(&self, mut payment: Payment) -> Outcome<Payment> {
         for _ in 0..TRIES {
             let Some(refund) = payment.unnoted_refund().cloned() else { return Ok(payment) };
-            let note = RefundNote { refund: refund.id, amount: refund.amount, reason: refund.reason };
+            let note = note_of(&payment, refund.clone(), false);
             crash::point("payment.note.before");
             let noted = match self.peers.orders() {
                 Ok(orders) => orders.note_refund(payment.order, note).await,
@@ -197,6 +216,13 @@ impl Flow {
         }
         Ok(payment)
     }
+}
+
+/// What the order is told of a refund.
+fn note_of(payment: &Payment, refund: Refund, pending: bool) -> RefundNote {
+    let refunded = payment.own_refunds().map(|refund| refund.amount.minor()).sum();
+    let refunded = Some(Money::new(refunded, payment.price.currency()));
+    RefundNote { refund: refund.id, amount: refund.amount, reason: refund.reason, refunded, pending }
 }
 
 /// Applies one refund as the gateway has it; the id of one that it has taken now.

@@ -183,7 +183,9 @@ impl Flow {
         if !entity.is_of(row.amount) {
             return Ok(CONTRADICTS);
         }
-        self.learn(payment, &entity.payment_id, &[row]).await?;
+        let payment = self.learn(payment, &entity.payment_id, &[row]).await?;
+        // At once: an order whose money was given back at the gateway is not to be shipped.
+        self.note_refunds(payment).await?;
         Ok("applied")
     }
 

@@ -88,6 +88,17 @@ impl SellerDashboard {
         Ok(page)
     }
 
+    /// Orders with lines of `seller` that wait to be shipped, the oldest first, each with only the lines
+    /// of `seller`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn to_ship(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
+        let mut page = self.store.to_ship(seller, skip, limit).await?;
+        page.rows.iter_mut().for_each(|row| keep_lines_of(row, seller));
+        Ok(page)
+    }
+
     /// Products of `seller`, newest first, with what each sold.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         Timestamp,
         ids::{ProductId, UserId},
-        money::Money,
+        money::{Money, apportion},
         order::OrderStatus,
     },
     store::dashboard::{DashboardChange, OrderRow, SoldLine},
@@ -59,17 +59,44 @@ pub fn order(document: &Value, at: Timestamp) -> Result<OrderRow, HandleError> {
     if items.is_empty() || items.len() != payload.len("items") {
         return Err(missing("items"));
     }
+    let status = OrderStatus::from_word(status).ok_or_else(|| missing("status"))?;
+    let mut lines: Vec<SoldLine> =
+        items.into_iter().map(|item| line(item, status)).collect::<Result<_, HandleError>>()?;
+    take_refunds(&mut lines, payload);
     Ok(OrderRow {
         id: payload.id(&["_id", "id"])?,
-        status: OrderStatus::from_word(status).ok_or_else(|| missing("status"))?,
+        status,
         version: version(payload, at)?,
         created_at: payload.time("createdAt").unwrap_or(at),
         document: without(document, &["__v"]),
-        lines: items.into_iter().map(line).collect::<Result<_, _>>()?,
+        lines,
     })
 }
 
-fn line(item: Payload<'_>) -> Result<SoldLine, HandleError> {
+/// Takes what was given back of the order from its lines. A refund says how much and not of what:
+/// it is split over lines, tax and shipping by what each costs (largest remainder), and a unit
+/// counts as given back once its whole price is.
+fn take_refunds(lines: &mut [SoldLine], payload: Payload<'_>) {
+    let minor = |key| payload.object(key).and_then(Payload::money).map_or(0, Money::minor);
+    let refunded = minor("refundedPrice");
+    if refunded <= 0 {
+        return;
+    }
+    let of_line = |line: &SoldLine| line.price.minor().saturating_mul(i64::from(line.quantity));
+    let mut weights: Vec<i64> = lines.iter().map(of_line).collect();
+    weights.extend([minor("taxPrice"), minor("shippingPrice")]);
+    let total: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
+    let refunded = i128::from(refunded).min(total);
+    let parts = apportion(i64::try_from(refunded).unwrap_or(0), &weights);
+    for (line, part) in lines.iter_mut().zip(parts) {
+        let units = (i128::from(line.quantity) * refunded).checked_div(total).unwrap_or(0);
+        line.refunded_units = u32::try_from(units).unwrap_or(line.quantity);
+        line.refunded_minor = part;
+        line.to_ship = line.to_ship && refunded < total;
+    }
+}
+
+fn line(item: Payload<'_>, status: OrderStatus) -> Result<SoldLine, HandleError> {
     let quantity = item.count("quantity").and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
     let quantity = quantity.ok_or_else(|| missing("quantity"))?;
     let price = item.need_money("price")?;
@@ -83,6 +110,9 @@ fn line(item: Payload<'_>) -> Result<SoldLine, HandleError> {
         title: item.text("title").unwrap_or_default().to_owned(),
         quantity,
         price,
+        to_ship: status == OrderStatus::Confirmed && item.text("shipment").is_none_or(|how| how == "waiting"),
+        refunded_units: 0,
+        refunded_minor: 0,
     })
 }
 

@@ -272,6 +272,10 @@ impl DashboardStore for Fake {
         Ok(Page { rows: vec![], total: 0 })
     }
 
+    async fn to_ship(&self, _: UserId, _: u64, _: u32) -> Result<Page<OrderRow>, StoreError> {
+        Ok(Page { rows: vec![], total: 0 })
+    }
+
     async fn products(&self, _: UserId, _: u64, _: u32) -> Result<Page<ProductRow>, StoreError> {
         Ok(Page { rows: vec![], total: 0 })
     }

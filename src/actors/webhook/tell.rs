@@ -16,6 +16,7 @@ use crate::{
         webhook::{EVENTS, WAITING_MAX, Webhook, WebhookDelivery, concerned_sellers, payload_for, told_as},
     },
     store::{StoreError, webhooks::Enqueued},
+    views::order::keep_what_is_of,
 };
 
 /// The largest body, in bytes: far above what the largest order has.
@@ -58,8 +59,8 @@ impl Webhooks {
                     role
                 }
             };
-            let payload =
-                told_as(webhook.role, role).and_then(|role| payload_for(role, webhook.owner, &name, &event.payload));
+            let payload = told_as(webhook.role, role)
+                .and_then(|role| payload_for(role, webhook.owner, &name, &event.payload, keep_what_is_of));
             if let Some(payload) = payload {
                 any |= self.put_in(webhook, event, &name, &payload).await?;
             }

@@ -30,13 +30,7 @@ pub struct Share {
 impl Share {
     /// The part of `seller` in an order of these lines (whose, price × quantity).
     #[must_use]
-    pub fn of(
-        seller: UserId,
-        lines: &[(UserId, Money)],
-        tax: Money,
-        shipping: Money,
-        refunded: Option<Money>,
-    ) -> Self {
+    pub fn of(seller: UserId, lines: &[(UserId, Money)], tax: Money, shipping: Money, refunded: Option<Money>) -> Self {
         let mut sellers: Vec<(UserId, i64)> = vec![];
         for (whose, sum) in lines {
             match sellers.iter_mut().find(|(known, _)| known == whose) {
@@ -131,6 +125,7 @@ mod tests {
                 state: line(),
                 country: line(),
                 zip: line(),
+                ..PostalAddress::default()
             }),
             cart_version: 1,
             window: jiff::SignedDuration::from_mins(15),

@@ -3,12 +3,13 @@
 use jiff::SignedDuration;
 
 use super::{
-    CancelCause, Order, OrderError, OrderItem, OrderPayment, OrderStatus, RefundNote, Saga, SagaStep, Shipment,
+    CancelCause, Order, OrderError, OrderItem, OrderPayment, OrderStatus, Part, RefundNote, Saga, SagaStep, Shipment,
     TimelineEntry,
 };
 use crate::domain::{
     Timestamp,
     ids::{PaymentId, UserId},
+    money::Money,
     user::PostalAddress,
 };
 
@@ -23,6 +24,17 @@ pub enum LateMoney {
     Late,
     /// It is not wanted (the buyer cancelled, or another payment was first): refund.
     Unwanted,
+}
+
+/// What came of a refund that the order was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It was known.
+    Before,
+    /// The order shows it.
+    Shown,
+    /// Nothing of it had left, and no money is left for it: it is cancelled.
+    Ended,
 }
 
 /// What the end of the payment window means for an order.
@@ -45,6 +57,8 @@ struct Leg {
 
 /// Why an order ended that the payment gateway refuses for good.
 const PAYMENT_REFUSED: &str = "payment refused";
+/// Why an order ended whose money was given back before anything left.
+const REFUNDED: &str = "refunded";
 
 /// The longest pause between two tries of a saga step. A step fails because another service is
 /// away, and asking costs little then: stock and money are to be right soon after it is back.
@@ -56,6 +70,7 @@ impl Order {
     pub fn on_money(&self, payment: PaymentId) -> LateMoney {
         match (&self.payment, self.status, self.cancel_cause) {
             (Some(paid), ..) if paid.id != payment => LateMoney::Unwanted,
+            (_, OrderStatus::Pending, _) if self.is_refunded_in_full() => LateMoney::Unwanted,
             (_, OrderStatus::Pending, _) => LateMoney::Awaited,
             (_, OrderStatus::Cancelled, Some(CancelCause::Expired)) => LateMoney::Late,
             (_, OrderStatus::Cancelled, _) => LateMoney::Unwanted,
@@ -113,7 +128,7 @@ impl Order {
         }
         self.saga.todo.retain(|step| *step == SagaStep::EmptyCart);
         self.saga.todo.push(SagaStep::ReleaseStock);
-        if self.payment.is_some() {
+        if self.payment.is_some() && cause != CancelCause::Refunded {
             self.saga.todo.push(SagaStep::Refund);
         }
         if cause.puts_back() {
@@ -216,18 +231,23 @@ impl Order {
         if self.shipping_address.is_none() {
             return Err(OrderError::NoAddress);
         }
+        if to == Shipment::Shipped && self.is_refunded_in_full() {
+            return Err(OrderError::Refunded);
+        }
         let mine = |item: &OrderItem| seller.is_none_or(|seller| item.seller == seller);
-        let mut moved = false;
+        let mut titles = vec![];
         for item in self.items.iter_mut().filter(|item| mine(item) && item.shipment == from) {
             item.shipment = to;
             if let Some(number) = tracking {
                 item.tracking_number = Some(number.to_owned());
             }
-            moved = true;
+            titles.push(item.title.clone());
         }
-        if !moved {
-            return Err(self.wrong_state(action));
-        }
+        let Some(first) = titles.first() else { return Err(self.wrong_state(action)) };
+        let told = match titles.len() {
+            1 => format!("{first} {action}"),
+            many => format!("{first} and {} more {action}", many - 1),
+        };
         self.updated_at = now;
         if self.items.iter().all(|item| item.shipment == Shipment::Delivered) {
             self.reach(OrderStatus::Delivered, None, now);
@@ -235,20 +255,45 @@ impl Order {
             && self.items.iter().all(|item| item.shipment != Shipment::Waiting)
         {
             self.reach(OrderStatus::Shipped, None, now);
+        } else if let Some(seller) = seller {
+            // Lines of others are not as far, so that the status stays.
+            let part = Some(Part { seller, shipment: to });
+            let entry = TimelineEntry { status: self.status, at: now, reason: Some(told), refund: None, part };
+            self.timeline.push(entry);
         }
         Ok(())
     }
 
-    /// The timeline shows a refund, once; whether it did not before.
-    pub fn note_refund(&mut self, note: &RefundNote, now: Timestamp) -> bool {
-        if self.timeline.iter().any(|entry| entry.refund == Some(note.refund)) {
-            return false;
+    /// The timeline shows a refund, once, as soon as the gateway has it. An order of which nothing
+    /// has left ends when all of its money is given back, or decided to be.
+    pub fn note_refund(&mut self, note: &RefundNote, now: Timestamp) -> Noted {
+        let shown = self.timeline.iter().any(|entry| entry.refund == Some(note.refund));
+        let mut noted = Noted::Before;
+        let known = self.refunded.map_or(0, Money::minor);
+        let refunded = match note.refunded {
+            Some(refunded) => refunded.minor(),
+            // Told by an older program, one refund after the other.
+            None if shown => known,
+            None => known.saturating_add(note.amount.minor()),
+        };
+        if refunded > known {
+            self.refunded = Some(Money::new(refunded, self.total.currency()));
+            self.updated_at = now;
+            noted = Noted::Shown;
         }
-        let reason = note.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
-        let reason = Some(format!("{} refunded{reason}", note.amount));
-        self.updated_at = now;
-        self.timeline.push(TimelineEntry { status: self.status, at: now, reason, refund: Some(note.refund) });
-        true
+        if !shown && !note.pending {
+            let reason = note.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+            let reason = Some(format!("{} refunded{reason}", note.amount));
+            self.updated_at = now;
+            let refund = Some(note.refund);
+            self.timeline.push(TimelineEntry { status: self.status, at: now, reason, refund, part: None });
+            noted = Noted::Shown;
+        }
+        // Refused when it is cancelled already, or a line has left.
+        if self.is_refunded_in_full() && self.cancel(CancelCause::Refunded, Some(REFUNDED.to_owned()), now).is_ok() {
+            noted = Noted::Ended;
+        }
+        noted
     }
 
     /// A step is done (or was already).
@@ -279,7 +324,7 @@ impl Order {
     fn reach(&mut self, status: OrderStatus, reason: Option<String>, now: Timestamp) {
         self.status = status;
         self.updated_at = now;
-        self.timeline.push(TimelineEntry { status, at: now, reason, refund: None });
+        self.timeline.push(TimelineEntry { status, at: now, reason, refund: None, part: None });
     }
 
     fn wrong_state(&self, action: &'static str) -> OrderError {

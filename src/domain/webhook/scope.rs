@@ -1,7 +1,7 @@
 //! What of an event somebody may be told.
 //!
 //! Payloads are those of the topic exchange. A seller is told of products of her own, and of
-//! orders with lines of hers as she sees them in her dashboard: without the lines of others.
+//! orders as the dashboard shows them: with their own lines and sums alone.
 //! Users and payments are for admins.
 
 use serde_json::Value;
@@ -21,26 +21,26 @@ pub fn concerned_sellers(name: &str, payload: &Value) -> Vec<UserId> {
     sellers
 }
 
-/// The payload of the event `name` as `owner` may see it who is told as `role`, if at all.
+/// The payload of the event `name` as `owner` may see it who is told as `role`, if at all. `keep`
+/// leaves of an order what is a seller's.
 #[must_use]
-pub fn payload_for(role: Role, owner: UserId, name: &str, payload: &Value) -> Option<Value> {
+pub fn payload_for(
+    role: Role,
+    owner: UserId,
+    name: &str,
+    payload: &Value,
+    keep: impl Fn(&mut Value, UserId),
+) -> Option<Value> {
     match role {
         Role::Admin => Some(payload.clone()),
         Role::Seller if concerned_sellers(name, payload).contains(&owner) => {
             let mut seen = payload.clone();
             if name.starts_with("order.") {
-                keep_lines_of(&mut seen, owner);
+                keep(&mut seen, owner);
             }
             Some(seen)
         }
         Role::Seller | Role::User | Role::Service => None,
-    }
-}
-
-/// Takes the lines of other sellers out of an order's document.
-pub fn keep_lines_of(order: &mut Value, owner: UserId) {
-    if let Some(items) = order.get_mut("items").and_then(Value::as_array_mut) {
-        items.retain(|item| seller(item) == Some(owner));
     }
 }
 

@@ -170,14 +170,25 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     if is_key && let Some(order) = visit.shop.orders()?.made_with(user, &key).await? {
         return Ok(go_on(visit, &order));
     }
-    let (basket, totals) = match priced(&visit).await {
+    let priced = priced(&visit).await;
+    let is_shown = priced
+        .as_ref()
+        .is_ok_and(|(basket, totals)| key == key_of(&visit, basket) && form.text("shown") == shown(totals));
+    // Another post of the same page may have made the order since it was looked for above.
+    if !is_shown
+        && is_key
+        && let Some(order) = visit.shop.orders()?.made_with(user, &key).await?
+    {
+        return Ok(go_on(visit, &order));
+    }
+    let (basket, totals) = match priced {
         Ok(priced) => priced,
         Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
             return Ok(back_to_cart(visit, &error));
         }
         Err(error) => return Err(error),
     };
-    if key != key_of(&visit, &basket) || form.text("shown") != shown(&totals) {
+    if !is_shown {
         return page(visit, StatusCode::CONFLICT, form, CHANGED.to_owned()).await;
     }
     let Some(destination) = destination(&mut form) else {

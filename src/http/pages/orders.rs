@@ -100,6 +100,7 @@ struct OrderPage {
     refunds: Vec<String>,
     can_pay: bool,
     can_cancel: bool,
+    for_staff: bool,
     until: format::Time,
 }
 
@@ -140,8 +141,11 @@ fn item(line: &crate::domain::order::OrderItem) -> ItemView {
 }
 
 fn moment(entry: &TimelineEntry) -> MomentView {
+    let part = entry.part.map(|part| part.shipment);
     let word = match (entry.refund, entry.status) {
         (Some(_), _) => "Money refunded",
+        (None, _) if part == Some(Shipment::Shipped) => "A part is on its way",
+        (None, _) if part == Some(Shipment::Delivered) => "A part is delivered",
         (None, OrderStatus::Pending) => "Order placed",
         (None, OrderStatus::Confirmed) => "Payment received, order confirmed",
         (None, OrderStatus::Shipped) => "On its way",
@@ -150,6 +154,7 @@ fn moment(entry: &TimelineEntry) -> MomentView {
     };
     let reason = match entry.reason.as_deref() {
         Some("expired") => "It was not paid in time.".to_owned(),
+        Some("refunded") if entry.refund.is_none() => "All that was paid was given back.".to_owned(),
         Some(reason) => reason.to_owned(),
         None => String::new(),
     };
@@ -188,7 +193,11 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
     let order = visit.shop.orders()?.get(id, party).await?;
     let mine = order.user == user.id;
     let kept = visit.take_kept(&format!("/orders/{id}/cancel")).unwrap_or_default();
-    let (payment, refunds) = payment(&visit, &order).await;
+    let (payment, refunds) = match party {
+        // What went back of the whole order is not a seller's to see.
+        Party::Seller(_) => (payment(&visit, &order).await.0, order.refunded.map(format::money).into_iter().collect()),
+        Party::Buyer(_) | Party::Admin => payment(&visit, &order).await,
+    };
     let waiting = order.items.iter().all(|line| line.shipment == Shipment::Waiting);
     let pending = order.status == OrderStatus::Pending;
     let view = OrderPage {
@@ -208,7 +217,8 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         payment,
         refunds,
         can_pay: mine && pending && order.expires_at > Timestamp::now(),
-        can_cancel: mine && waiting && (pending || order.status == OrderStatus::Confirmed),
+        for_staff: party == Party::Admin,
+        can_cancel: (mine || party == Party::Admin) && waiting && (pending || order.status == OrderStatus::Confirmed),
         until: format::time(order.expires_at),
     };
     visit.ok(&view)
@@ -219,11 +229,19 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
 /// # Errors
 /// 401, 403, 404, 503; once it is shipped, the order's page says so.
 pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let user = visit.buyer()?.id;
+    let user = visit.user()?;
+    let party = match user.role {
+        Role::User => Party::Buyer(user.id),
+        Role::Admin => Party::Admin,
+        Role::Seller | Role::Service => return Err(ApiError::forbidden()),
+    };
     let id: OrderId = id_of(&path, "order")?;
     let reason: String = form.trimmed("reason").chars().take(1_000).collect();
     let reason = (!reason.is_empty()).then_some(reason);
-    match visit.shop.orders()?.cancel(id, Party::Buyer(user), reason).await.map_err(ApiError::from) {
+    match visit.shop.orders()?.cancel(id, party, reason).await.map_err(ApiError::from) {
+        Ok(_) if party == Party::Admin => {
+            visit.say("The order is cancelled. Its stock is back, and what was paid goes back to the buyer.");
+        }
         Ok(_) => visit.say("The order is cancelled. What you paid is on its way back to you."),
         Err(error @ ApiError::Conflict { .. }) => visit.warn(format!("This did not work: {error}.")),
         Err(error) => return Err(error),

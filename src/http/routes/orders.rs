@@ -14,7 +14,7 @@ use crate::{
         user::{PostalAddress, Role},
     },
     http::{
-        auth::{AuthUser, Buyer, SellerOrAdmin},
+        auth::{AuthUser, Buyer, BuyerOrAdmin, SellerOrAdmin},
         error::{ApiError, ErrorBody},
         extract::{Json, JsonOrEmpty, PathId},
         paging::{Paging, PagingParams},
@@ -147,8 +147,7 @@ const fn party(user: &AuthUser) -> Party {
         (
             status = 409,
             description = "Items are short of stock, or not for sale any more (`cart.not_for_sale`): in `items`; or the total is not `expectedTotal` \
-                (`order.total_changed`, with the new `totals`); or a line has more than one order may have \
-                (`cart.max_per_order`, with `max` and `productId`); or too many orders of the user are unpaid \
+                (`order.total_changed`, with the new `totals`); or too many orders of the user are unpaid \
                 (`order.too_many_unpaid`). Nothing is made, and the cart is as it was",
             body = ErrorBody,
             examples(
@@ -221,6 +220,8 @@ pub async fn mine(
 }
 
 /// An order, for its user, an admin or a seller in it.
+///
+/// A seller gets the seller's own lines and their part of the sums, and the address once it is paid.
 #[utoipa::path(
     tag = "orders",
     operation_id = "getOrder",
@@ -240,9 +241,9 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
-/// Cancels an order: stock goes back, and money.
+/// Cancels an order: stock goes back, and money. An admin cancels anybody's.
 ///
-/// Role `user`.
+/// Role `user` or `admin`.
 #[utoipa::path(
     tag = "orders",
     operation_id = "cancelOrder",
@@ -256,7 +257,7 @@ pub async fn get(
 )]
 #[post("/api/orders/{id}/cancel")]
 pub async fn cancel(
-    user: Buyer,
+    user: BuyerOrAdmin,
     services: Data<Services>,
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<CancelBody>,

@@ -66,13 +66,24 @@ pub async fn metrics(
     Ok(HttpResponse::Ok().json(MetricsView::from(&metrics)))
 }
 
-/// Orders with lines of the seller, newest first, each with only her lines.
+/// Which orders.
+#[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub struct SoldParams {
+    /// With `true` those alone that are paid and wait to be shipped, the oldest first.
+    #[serde(default)]
+    #[garde(skip)]
+    to_ship: Option<bool>,
+}
+
+/// Orders with lines of the seller, newest first, each with the seller's own lines and sums alone.
 ///
 /// Role `seller`.
 #[utoipa::path(
     tag = "seller",
     operation_id = "listSoldOrders",
-    params(PagingParams),
+    params(PagingParams, SoldParams),
     responses((status = 200, description = "Orders", body = [crate::views::order::OrderView], headers(
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
@@ -84,8 +95,14 @@ pub async fn orders(
     seller: SellerUser,
     services: Data<Services>,
     paging: Paging,
+    Query(params): Query<SoldParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.dashboard()?.orders(seller.id, paging.skip, paging.limit).await?;
+    let dashboard = services.dashboard()?;
+    let page = if params.to_ship == Some(true) {
+        dashboard.to_ship(seller.id, paging.skip, paging.limit).await?
+    } else {
+        dashboard.orders(seller.id, paging.skip, paging.limit).await?
+    };
     let documents: Vec<&Value> = page.rows.iter().map(|row| &row.document).collect();
     Ok(paging.answer(&req, page.total).json(documents))
 }

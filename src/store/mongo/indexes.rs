@@ -69,6 +69,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.conversations, "age", doc! { "updatedAt": 1 }, Kind::Plain),
         index(&all.tokens_spent, "day", doc! { "day": 1 }, Kind::Plain),
         index(&all.dashboard_orders, "seller", doc! { "lines.seller": 1, "createdAt": -1 }, Kind::Plain),
+        index(&all.dashboard_orders, "to_ship", doc! { "toShip": 1, "createdAt": 1 }, Kind::Plain),
         index(&all.dashboard_products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
         index(&all.dashboard_applied, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
     ];

@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{StoreError, identity};
 
 /// Each step takes a file from the version that is its place to the next.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema_2_mail_log.sql"),
     include_str!("schema_3_webhooks.sql"),
@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("schema_7_mail_order.sql"),
     include_str!("schema_8_identity.sql"),
     include_str!("schema_9_imports.sql"),
+    include_str!("schema_10_sold_lines.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

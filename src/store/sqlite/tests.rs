@@ -16,7 +16,7 @@ use crate::{
         inventory::StockLine,
         user::{FullName, Role, User},
     },
-    store::{Stores, mailbox::MailState},
+    store::{Stores, dashboard::Range, mailbox::MailState},
 };
 
 /// A directory that goes with the test.
@@ -31,6 +31,16 @@ impl TempDir {
 
     fn open(&self, options: SqliteOptions) -> SqliteStore {
         SqliteStore::open(&self.0, options).unwrap()
+    }
+
+    /// An empty data file as an older program left it.
+    fn of_schema(&self, version: usize) -> rusqlite::Connection {
+        let file = rusqlite::Connection::open(self.0.join(super::connection::FILE)).unwrap();
+        for step in &super::schema::STEPS[..version] {
+            file.execute_batch(step).unwrap();
+        }
+        file.execute_batch(&format!("PRAGMA user_version = {version}")).unwrap();
+        file
     }
 }
 
@@ -323,6 +333,31 @@ async fn a_file_of_the_first_schema_keeps_its_mails() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_schema_knows_what_is_to_be_shipped() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(6);
+    let (mira, ravi) = (UserId::generate(), UserId::generate());
+    let mut orders = vec![];
+    for (at, status) in [(1_i64, "CONFIRMED"), (2, "PENDING"), (3, "CONFIRMED")] {
+        let id = OrderId::generate();
+        orders.push(id);
+        let doc = r#"{"items":[{"shipment":"waiting"},{"shipment":"shipped"}]}"#.as_bytes();
+        let row = (id.as_slice(), status, at, doc);
+        old.execute("INSERT INTO dashboard_orders VALUES (?1, 1, ?2, ?3, ?4)", row).unwrap();
+        for (line, seller) in [(0_i64, mira), (1, ravi)] {
+            let sql = "INSERT INTO dashboard_lines VALUES (?1, ?2, ?3, ?4, ?5, 1, ?3, 'A book', 1, 100, 'INR')";
+            old.execute(sql, (id.as_slice(), line, seller.as_slice(), at, status)).unwrap();
+        }
+    }
+    drop(old);
+    let stores = dir.open(SqliteOptions::default()).stores();
+    let page = stores.dashboard.to_ship(mira, 0, 10).await.unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [orders[0], orders[2]]);
+    assert_eq!(stores.dashboard.to_ship(ravi, 0, 10).await.unwrap().total, 0, "his lines are on their way");
+    assert_eq!(stores.dashboard.metrics(mira, Range::default()).await.unwrap().sales, 3);
+}
+
+#[tokio::test]
 async fn a_store_is_opened_beside_another_and_makes_no_file() {
     let dir = TempDir::new();
     let missing = SqliteStore::open_beside(&dir.0).map(|_| ()).unwrap_err();
@@ -358,7 +393,6 @@ fn user(email: &str, username: &str, created: i64) -> User {
 #[tokio::test]
 async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     let dir = TempDir::new();
-    dir.open(SqliteOptions::default()).close().unwrap();
     let users = [
         user("a@B\u{fc}cher.example", "older", 1),
         user("A@xn--bcher-kva.example", "younger", 2),
@@ -370,13 +404,12 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
         user("plain@example.com", "plain", 8),
     ];
     // As the program before wrote them, which compared in lower case alone.
-    let file = rusqlite::Connection::open(dir.0.join(super::connection::FILE)).unwrap();
+    let file = dir.of_schema(7);
     for user in &users {
         let (email, doc) = (user.email.to_lowercase(), serde_json::to_vec(user).unwrap());
         let sql = "INSERT INTO users (id, email, username, version, doc) VALUES (?1, ?2, ?3, 1, ?4)";
         file.execute(sql, (user.id.as_slice(), email, &user.username, doc)).unwrap();
     }
-    file.execute_batch("PRAGMA user_version = 7").unwrap();
     drop(file);
 
     let store = dir.open(SqliteOptions::default());

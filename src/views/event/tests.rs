@@ -6,7 +6,7 @@ use crate::{
         ids::{EventId, OrderId, PaymentId, ProductId, RefundId, UserId},
         inventory::StockLevel,
         money::{Currency, Money},
-        order::{NewOrder, OrderItem, OrderPayment, Pricing, Shipment},
+        order::{NewOrder, OrderItem, OrderPayment, Part, Pricing, Shipment},
         product::{Product, ProductStatus},
         user::{Contact, FullName, Role, User},
     },
@@ -137,13 +137,38 @@ fn an_order_is_told_of_with_its_totals_and_lines() {
     });
     assert_eq!(sent(Event::OrderCreated(order())), [("ORDER_SELLER_DASHBOARD.ORDER_CREATED", shown.clone())]);
     let updated = ("ORDER_SELLER_DASHBOARD.ORDER_UPDATED", shown.clone());
-    for event in [Event::OrderConfirmed(order()), Event::OrderUpdated(order()), Event::OrderDelivered(order())] {
+    for event in [Event::OrderUpdated(order()), Event::OrderDelivered(order())] {
         assert_eq!(sent(event), std::slice::from_ref(&updated));
     }
+    let confirmed = ("ORDER_NOTIFICATION.ORDER_CONFIRMED", shown.clone());
+    assert_eq!(sent(Event::OrderConfirmed(order())), [updated.clone(), confirmed]);
     let shipped = ("ORDER_NOTIFICATION.ORDER_SHIPPED", shown.clone());
     assert_eq!(sent(Event::OrderShipped(order())), [updated.clone(), shipped]);
     let cancelled = ("ORDER_NOTIFICATION.ORDER_CANCELLED", shown);
     assert_eq!(sent(Event::OrderCancelled(order())), [updated, cancelled]);
+}
+
+#[test]
+fn the_buyer_is_told_of_the_lines_of_one_seller_and_of_no_others() {
+    let mut order = order();
+    let other = OrderItem { seller: id(UserId::from_bytes, 4), title: "Cup".into(), ..order.items[0].clone() };
+    order.items.push(other);
+    for (shipment, queue) in [
+        (Shipment::Shipped, "ORDER_NOTIFICATION.ORDER_SHIPPED"),
+        (Shipment::Delivered, "ORDER_NOTIFICATION.ORDER_DELIVERED"),
+    ] {
+        order.items[1].shipment = shipment;
+        let part = Part { seller: id(UserId::from_bytes, 4), shipment };
+        let event = Event::OrderPartMoved { order: order.clone(), part };
+        assert_eq!((event.name(), event.routing_key().as_str()), ("ORDER_UPDATED", "order.updated"));
+        let told = sent(event);
+        assert_eq!((told.len(), told[0].0, told[1].0), (2, "ORDER_SELLER_DASHBOARD.ORDER_UPDATED", queue));
+        assert_eq!(told[0].1["items"].as_array().unwrap().len(), 2);
+        let lines = told[1].1["items"].as_array().unwrap();
+        assert_eq!((lines.len(), &lines[0]["title"], &told[1].1["part"]), (1, &json!("Cup"), &json!(true)));
+    }
+    let delivered = sent(Event::OrderDelivered(order));
+    assert_eq!(delivered[1].0, "ORDER_NOTIFICATION.ORDER_DELIVERED", "of several sellers");
 }
 
 #[test]

@@ -34,7 +34,8 @@ async fn each_step_of_a_purchase_is_told_once_by_mail() {
         }
     }
     let subjects: Vec<String> = app.mails(&seller).await.into_iter().map(|mail| mail.0).collect();
-    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    assert!(subjects.iter().any(|subject| subject.starts_with("New order")));
     assert!(subjects.iter().any(|subject| subject.starts_with("New product")));
     app.shutdown().await;
 }

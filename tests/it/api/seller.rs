@@ -104,3 +104,90 @@ async fn the_dashboard_is_for_sellers() {
     }
     app.shutdown().await;
 }
+
+#[actix_web::test]
+async fn in_an_order_of_two_sellers_each_sees_own_lines_and_sums() {
+    let app = TestApp::spawn().await;
+    let (mira, ravi, admin, asha) =
+        (app.seller("mira").await, app.seller("ravi").await, app.admin().await, app.user("asha").await);
+    let (lamp, cup) = (app.product(&mira, "Lamp", 300.0, 5).await, app.product(&ravi, "Cup", 50.0, 5).await);
+    app.add_to_cart(&asha, &lamp, 1).await.expect(200);
+    let order = app.order(&asha, &cup, 2).await;
+    assert_eq!(order["totalPrice"], money(490.0));
+    let listed = async |who: &Person| {
+        let orders = dashboard(&app, who, "orders").await;
+        assert_eq!(orders.as_array().unwrap().len(), 1);
+        orders[0].clone()
+    };
+    for (who, title) in [(&mira, "Lamp"), (&ravi, "Cup")] {
+        for seen in [app.order_now(who, &order).await, listed(who).await] {
+            assert_eq!(seen["shippingAddress"], json!(null), "it is not paid");
+            assert_eq!((seen["items"].as_array().unwrap().len(), &seen["items"][0]["title"]), (1, &json!(title)));
+        }
+    }
+    app.pay(&asha, &order).await;
+    // Tax and shipping are split by what the lines cost, so that both shares are the order.
+    for (who, sums) in [(&mira, [300.0, 30.0, 37.5, 367.5]), (&ravi, [100.0, 10.0, 12.5, 122.5])] {
+        for seen in [app.order_now(who, &order).await, listed(who).await] {
+            let told = ["subtotal", "taxPrice", "shippingPrice", "totalPrice"].map(|key| seen[key].clone());
+            assert_eq!(told, sums.map(money), "{seen}");
+            assert_eq!(seen["shippingAddress"]["city"], "Pune");
+            let text = seen.to_string();
+            let (own, other) = if who.id == mira.id { (&mira.id, &ravi.id) } else { (&ravi.id, &mira.id) };
+            assert!(text.contains(own) && !text.contains(other), "{text}");
+        }
+    }
+    // Also what is answered to a step, and when the other's lines move and money goes back.
+    let shipped = app.post(&format!("/api/orders/{}/ship", id(&order))).token(&mira.token).send().await.expect(200);
+    assert_eq!(shipped["order"]["items"].as_array().unwrap().len(), 1);
+    let payment = app.payment_of(&asha, &order).await;
+    let refund = json!({"amount": {"amount": 49}, "reason": "the cup was cracked"});
+    app.post(&format!("/api/payments/{}/refunds", id(&payment)))
+        .token(&admin.token)
+        .json(&refund)
+        .send()
+        .await
+        .expect(201);
+    for seen in [app.order_now(&ravi, &order).await, listed(&ravi).await] {
+        let text = seen.to_string();
+        assert!(!text.contains(&mira.id) && !text.contains("Lamp") && !text.contains("49.00"), "{text}");
+        assert_eq!(seen["refundedPrice"], money(12.25));
+    }
+    for who in [&asha, &admin] {
+        let seen = app.order_now(who, &order).await;
+        assert_eq!((seen["items"].as_array().unwrap().len(), &seen["totalPrice"]), (2, &money(490.0)));
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn what_is_to_be_shipped_does_not_hide_behind_newer_orders() {
+    let app = TestApp::spawn_with(|config| config.order.max_unpaid = 200).await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&mira, "Lamp", 10.0, 300).await;
+    let mut paid = vec![];
+    for _ in 0..3 {
+        let order = app.order(&asha, &lamp, 1).await;
+        app.pay(&asha, &order).await;
+        paid.push(id(&order));
+    }
+    for _ in 0..105 {
+        app.order(&asha, &lamp, 1).await;
+    }
+    let to_ship = dashboard(&app, &mira, "orders?toShip=true&limit=2").await;
+    assert_eq!(to_ship.as_array().unwrap().iter().map(id).collect::<Vec<_>>(), paid[..2], "the oldest first");
+    let rest = dashboard(&app, &mira, "orders?toShip=true&limit=2&skip=2").await;
+    assert_eq!(rest.as_array().unwrap().iter().map(id).collect::<Vec<_>>(), paid[2..]);
+    app.post(&format!("/api/orders/{}/ship", paid[0])).token(&mira.token).send().await.expect(200);
+    let to_ship = dashboard(&app, &mira, "orders?toShip=true").await;
+    assert_eq!(to_ship.as_array().unwrap().iter().map(id).collect::<Vec<_>>(), paid[1..]);
+    assert_eq!(dashboard(&app, &mira, "orders?toShip=false&limit=100").await.as_array().unwrap().len(), 100);
+    app.get("/api/seller/dashboard/orders?toShip=x").token(&mira.token).send().await.invalid("toShip");
+
+    let browser = super::pages::browser::Browser::new(&app);
+    browser.log_in("mira").await;
+    let desk = browser.open("/seller").await;
+    desk.has(&paid[1]).has(&paid[2]).lacks(&paid[0]);
+    browser.open("/seller/orders?show=to-ship").await.has(&paid[1]).has(&paid[2]).lacks(&paid[0]);
+    app.shutdown().await;
+}

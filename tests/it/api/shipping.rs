@@ -30,7 +30,12 @@ async fn each_seller_ships_and_delivers_her_lines() {
     assert_eq!(cancel.status, 409, "a part of it is on its way");
     let whole = act(&app, &ravi, &order, "ship", json!({})).await.expect(200);
     assert_eq!(whole["order"]["status"], "SHIPPED");
-    assert_eq!(app.mails_that_begin(&asha, "Order shipped").await, 1);
+    assert_eq!(app.mails_that_begin(&asha, "Order shipped").await, 2, "one of each seller's lines");
+    let mails = app.mails(&asha).await;
+    let shipped: Vec<&String> =
+        mails.iter().filter(|mail| mail.0.starts_with("Order shipped")).map(|mail| &mail.1).collect();
+    assert!(shipped.iter().any(|text| text.contains("AWB-1") && !text.contains("Cup")), "{shipped:?}");
+    assert!(shipped.iter().any(|text| text.contains("1 x Cup")), "{shipped:?}");
     act(&app, &asha, &order, "cancel", json!({})).await.expect(409);
     let path = format!("/api/orders/{}/address", id(&order));
     let body = json!({"shippingAddress": address("Goa")});
@@ -43,7 +48,19 @@ async fn each_seller_ships_and_delivers_her_lines() {
     let order = app.order_now(&asha, &order).await;
     let states: Vec<&str> =
         order["timeline"].as_array().unwrap().iter().map(|entry| entry["status"].as_str().unwrap()).collect();
-    assert_eq!(states, ["PENDING", "CONFIRMED", "SHIPPED", "DELIVERED"]);
+    // The status stays while one seller's lines are ahead, and the timeline tells of them.
+    assert_eq!(states, ["PENDING", "CONFIRMED", "CONFIRMED", "SHIPPED", "SHIPPED", "DELIVERED"]);
+    for (at, reason, shipment) in [(2, "Lamp shipped", "shipped"), (4, "Lamp delivered", "delivered")] {
+        let entry = &order["timeline"][at];
+        assert_eq!(entry["reason"], reason);
+        assert_eq!(entry["part"], json!({"seller": mira.id, "shipment": shipment}));
+    }
+    assert_eq!(app.mails_that_begin(&asha, "Order delivered").await, 2);
+    for (who, parts) in [(&mira, 2), (&ravi, 0)] {
+        let seen = app.order_now(who, &order).await;
+        let told = seen["timeline"].as_array().unwrap().iter().filter(|entry| entry.get("part").is_some());
+        assert_eq!(told.count(), parts, "a seller sees nothing of another's parcels");
+    }
     act(&app, &mira, &order, "ship", json!({})).await.expect(409);
     app.shutdown().await;
 }
@@ -80,5 +97,30 @@ async fn an_order_without_an_address_waits_for_one() {
     let changed = set(json!({"shippingAddress": address("Goa")})).await.expect(200);
     assert_eq!(changed["order"]["shippingAddress"], address("Goa"));
     act(&app, &mira, &order, "ship", json!({})).await.expect(200);
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn each_seller_is_told_once_of_a_sale_and_whom_it_goes_to() {
+    let app = TestApp::spawn().await;
+    let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
+    let (lamp, cup) = (app.product(&mira, "Lamp", 10.0, 5).await, app.product(&ravi, "Cup", 5.0, 5).await);
+    app.add_to_cart(&asha, &lamp, 2).await.expect(200);
+    let order = app.order(&asha, &cup, 1).await;
+    assert_eq!(app.mails_that_begin(&mira, "New order").await, 0, "it is not paid");
+    let payment = app.pay(&asha, &order).await;
+    // The same money again is no other sale.
+    let again =
+        json!({"razorpay_order_id": payment["razorpayOrderId"], "razorpay_payment_id": "x", "razorpay_signature": "x"});
+    app.verify(&asha, &again).await.expect(400);
+    for (who, own, other) in [(&mira, "2 x Lamp", "Cup"), (&ravi, "1 x Cup", "Lamp")] {
+        let mails = app.mails(who).await;
+        let told: Vec<_> = mails.iter().filter(|mail| mail.0.starts_with("New order")).collect();
+        assert_eq!(told.len(), 1);
+        let (subject, text, html) = told[0];
+        assert!(subject.contains(&id(&order)));
+        assert!(text.contains(own) && text.contains("Asha Rao") && text.contains("12 Lake Road"), "{text}");
+        assert!(!text.contains(other) && !text.contains(&asha.email) && !html.contains(&asha.email), "{text}");
+    }
     app.shutdown().await;
 }

@@ -23,7 +23,8 @@ fn inr(minor: i64) -> Money {
 }
 
 fn line(seller: UserId, product: ProductId, quantity: u32, price: Money) -> SoldLine {
-    SoldLine { seller, product, title: "A book".into(), quantity, price }
+    let title = "A book".into();
+    SoldLine { seller, product, title, quantity, price, to_ship: false, refunded_units: 0, refunded_minor: 0 }
 }
 
 fn row(status: OrderStatus, created_at: Timestamp, lines: Vec<SoldLine>) -> OrderRow {
@@ -174,6 +175,71 @@ pub async fn a_seller_pages_through_her_orders(stores: &Stores) {
     let page = stores.dashboard.orders(seller, 0, 2).await.unwrap();
     assert_eq!((page.total, page.rows), (3, vec![orders[0].clone(), orders[2].clone()]));
     assert_eq!(stores.dashboard.orders(seller, 2, 2).await.unwrap().rows, [orders[1].clone()]);
+}
+
+pub async fn what_is_to_be_shipped_is_found_behind_any_number_of_others(stores: &Stores) {
+    let (seller, rival) = (UserId::generate(), UserId::generate());
+    let to_ship = |whose| SoldLine { to_ship: true, ..line(whose, ProductId::generate(), 1, inr(100)) };
+    let mut waiting = vec![];
+    let mut changes = vec![];
+    for second in [2, 0, 1] {
+        let lines = vec![to_ship(seller), to_ship(seller), line(rival, ProductId::generate(), 1, inr(100))];
+        waiting.push(row(OrderStatus::Confirmed, at(second), lines));
+    }
+    changes.extend(waiting.iter().cloned());
+    changes.extend((10..140).map(|second| {
+        row(OrderStatus::Pending, at(second), vec![line(seller, ProductId::generate(), 1, inr(100)), to_ship(rival)])
+    }));
+    let changes: Vec<_> =
+        changes.into_iter().map(|order| (EventId::generate(), DashboardChange::Order(order))).collect();
+    stores.dashboard.apply(&changes).await.unwrap();
+    let page = stores.dashboard.to_ship(seller, 0, 2).await.unwrap();
+    assert_eq!((page.total, page.rows), (3, vec![waiting[1].clone(), waiting[2].clone()]), "the oldest first");
+    assert_eq!(stores.dashboard.to_ship(seller, 2, 2).await.unwrap().rows, [waiting[0].clone()]);
+    assert_eq!(stores.dashboard.to_ship(rival, 0, 1).await.unwrap().total, 130);
+    let mut shipped = OrderRow { version: 2, status: OrderStatus::Shipped, ..waiting[1].clone() };
+    shipped.lines.iter_mut().for_each(|line| line.to_ship = false);
+    apply(stores, DashboardChange::Order(shipped)).await;
+    assert_eq!(stores.dashboard.to_ship(seller, 0, 9).await.unwrap().total, 2);
+    assert_eq!(stores.dashboard.to_ship(UserId::generate(), 0, 9).await.unwrap().total, 0);
+}
+
+pub async fn what_was_given_back_is_no_sale(stores: &Stores) {
+    let (seller, a, b) = (UserId::generate(), ProductId::generate(), ProductId::generate());
+    let back = |product, quantity, units, minor| SoldLine {
+        refunded_units: units,
+        refunded_minor: minor,
+        ..line(seller, product, quantity, inr(100))
+    };
+    let orders = [
+        row(OrderStatus::Confirmed, at(0), vec![back(a, 3, 1, 110)]),
+        row(OrderStatus::Delivered, at(DAY), vec![back(b, 2, 2, 200)]),
+        row(OrderStatus::Shipped, at(2 * DAY), vec![line(seller, a, 1, inr(100))]),
+    ];
+    for order in &orders {
+        apply(stores, DashboardChange::Order(order.clone())).await;
+    }
+    let metrics = stores.dashboard.metrics(seller, Range::default()).await.unwrap();
+    assert_eq!((metrics.sales, &metrics.revenue), (3, &vec![inr(290)]));
+    assert_eq!(
+        metrics.top_products.iter().map(|top| (top.id, top.sold, top.revenue)).collect::<Vec<_>>(),
+        [(a, 3, inr(290))]
+    );
+    assert_eq!(
+        metrics.daily.iter().map(|day| (day.sales, day.revenue)).collect::<Vec<_>>(),
+        [(2, inr(190)), (1, inr(100))]
+    );
+    let second = Range { from: Some(at(DAY)), to: Some(at(2 * DAY)) };
+    let nothing = stores.dashboard.metrics(seller, second).await.unwrap();
+    assert_eq!((nothing.sales, nothing.revenue.len(), nothing.daily.len()), (0, 0, 0), "as if nothing had been sold");
+    assert_eq!(nothing.orders_by_status, [(OrderStatus::Delivered, 1)]);
+    for (id, version) in [(a, 1), (b, 2)] {
+        apply(stores, product(id, seller, version)).await;
+    }
+    let listed = stores.dashboard.products(seller, 0, 9).await.unwrap();
+    let sold = |id| listed.rows.iter().find(|row| row.id == id).map(|row| row.sold);
+    assert_eq!((sold(a), sold(b)), (Some(3), Some(0)));
+    assert_eq!(stores.dashboard.orders(seller, 0, 9).await.unwrap().rows[2], orders[0], "kept with the line");
 }
 
 pub async fn products_show_what_they_sold(stores: &Stores) {

@@ -96,7 +96,8 @@ macro_rules! conformance_suite {
                 an_event_is_applied_once, an_older_order_never_overwrites_a_newer_one,
                 of_two_that_make_one_row_at_once_the_newer_stays,
                 metrics_count_sales_and_every_status, metrics_keep_to_the_range, two_currencies_are_two_sums,
-                a_seller_pages_through_her_orders, products_show_what_they_sold, a_gone_product_stays_gone,
+                a_seller_pages_through_her_orders, what_is_to_be_shipped_is_found_behind_any_number_of_others,
+                what_was_given_back_is_no_sale, products_show_what_they_sold, a_gone_product_stays_gone,
                 reset_forgets_rows_and_events, forgetting_keeps_recent_events,
                 the_seller_of_a_product_is_known_also_when_it_is_gone,
             }

@@ -147,3 +147,32 @@ fn the_shops_own_word_of_a_deleted_product_is_read() {
     assert_eq!(sent.len(), 1);
     assert_eq!(project(&delivery(sent[0].queue, sent[0].payload.clone())), Ok(DashboardChange::ProductGone(id)));
 }
+
+#[test]
+fn what_was_given_back_is_taken_from_lines_tax_and_shipping_alike() {
+    let inr = |amount: f64| json!({"amount": amount, "currency": "INR"});
+    let mut payload = order_payload();
+    for (key, amount) in [("taxPrice", 99.9), ("shippingPrice", 50.0), ("totalPrice", 1148.9)] {
+        payload[key] = inr(amount);
+    }
+    let line = |payload: &Value| order(payload, Timestamp::UNIX_EPOCH).unwrap().lines.remove(0);
+    let told = |payload: &Value| (line(payload).to_ship, line(payload).refunded_units, line(payload).refunded_minor);
+    assert_eq!(told(&payload), (true, 0, 0));
+    for (refunded, expected) in [
+        (574.45, (true, 1, 49_950)),
+        (10.0, (true, 0, 870)),
+        (1148.9, (false, 2, 99_900)),
+        // More than there was, or in a shape that is none.
+        (2000.0, (false, 2, 99_900)),
+    ] {
+        payload["refundedPrice"] = inr(refunded);
+        assert_eq!(told(&payload), expected, "{refunded}");
+    }
+    payload["refundedPrice"] = json!("all");
+    assert_eq!(told(&payload), (true, 0, 0));
+    payload["items"][0]["shipment"] = json!("shipped");
+    assert!(!line(&payload).to_ship);
+    payload["items"][0]["shipment"] = json!("waiting");
+    payload["status"] = json!("PENDING");
+    assert!(!line(&payload).to_ship);
+}

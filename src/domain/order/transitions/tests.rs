@@ -141,6 +141,81 @@ fn each_seller_ships_her_lines_and_the_order_follows_the_last() {
 }
 
 #[test]
+fn the_timeline_tells_of_the_lines_of_one_seller_of_several() {
+    let (first, second, now) = (UserId::generate(), UserId::generate(), Timestamp::UNIX_EPOCH);
+    let mut order = placed(&[first, second], now);
+    order.confirm(paid(now), now).unwrap();
+    order.set_address(address(), now).unwrap();
+    order.ship(Some(first), Some("T1"), now).unwrap();
+    order.deliver(Some(first), None, now).unwrap();
+    order.ship(Some(second), None, now).unwrap();
+    order.deliver(None, None, now).unwrap();
+    let told: Vec<_> = order.timeline.iter().map(|entry| (entry.status, entry.part, entry.reason.as_deref())).collect();
+    let part = |shipment| Some(Part { seller: first, shipment });
+    assert_eq!(
+        told[1..],
+        [
+            (OrderStatus::Confirmed, None, None),
+            (OrderStatus::Confirmed, part(Shipment::Shipped), Some("x shipped")),
+            (OrderStatus::Confirmed, part(Shipment::Delivered), Some("x delivered")),
+            (OrderStatus::Shipped, None, None),
+            (OrderStatus::Delivered, None, None),
+        ]
+    );
+}
+
+/// A refund of so much, so much in all.
+fn refund(amount: i64, refunded: i64, pending: bool) -> RefundNote {
+    let money = |minor| Money::new(minor, Currency::Inr);
+    let refund = crate::domain::ids::RefundId::generate();
+    RefundNote { refund, amount: money(amount), reason: None, refunded: Some(money(refunded)), pending }
+}
+
+#[test]
+fn an_order_ends_when_all_its_money_is_back_before_anything_left() {
+    let (seller, now) = (UserId::generate(), Timestamp::UNIX_EPOCH);
+    let mut order = placed(&[seller], now);
+    let total = order.total.minor();
+    order.confirm(paid(now), now).unwrap();
+    order.set_address(address(), now).unwrap();
+    let (part, rest) = (refund(100, 100, false), refund(total - 100, total, true));
+    assert_eq!(order.note_refund(&part, now), Noted::Shown);
+    assert_eq!(order.note_refund(&part, now), Noted::Before);
+    let shippable = order.clone();
+    // Decided, and not with the gateway yet: it is not shipped meanwhile, and not shown as given back.
+    assert_eq!(order.note_refund(&rest, now), Noted::Ended);
+    assert_eq!((order.status, order.cancel_cause), (OrderStatus::Cancelled, Some(CancelCause::Refunded)));
+    assert_eq!(order.timeline.last().and_then(|entry| entry.reason.as_deref()), Some("refunded"));
+    assert_eq!(order.saga.todo, [SagaStep::EmptyCart, SagaStep::ReleaseStock], "the money is seen to");
+    assert!(order.ship(Some(seller), None, now).is_err() && order.ship(None, None, now).is_err());
+    let taken = RefundNote { pending: false, ..rest.clone() };
+    assert_eq!((order.note_refund(&taken, now), order.note_refund(&taken, now)), (Noted::Shown, Noted::Before));
+    assert_eq!(order.on_money(order.payment.clone().unwrap().id), LateMoney::Unwanted);
+
+    // What has left stays as it is; nothing more of it is sent.
+    let mut shipped = shippable.clone();
+    shipped.ship(Some(seller), None, now).unwrap();
+    assert_eq!((shipped.note_refund(&taken, now), shipped.status), (Noted::Shown, OrderStatus::Shipped));
+    shipped.deliver(Some(seller), None, now).unwrap();
+    let (first, second) = (UserId::generate(), UserId::generate());
+    let mut both = placed(&[first, second], now);
+    both.confirm(paid(now), now).unwrap();
+    both.set_address(address(), now).unwrap();
+    both.ship(Some(first), None, now).unwrap();
+    both.note_refund(&refund(both.total.minor(), both.total.minor(), false), now);
+    assert_eq!(both.ship(Some(second), None, now), Err(OrderError::Refunded));
+
+    // Of an order that has not heard of the money: it is not confirmed any more.
+    let mut unheard = placed(&[seller], now);
+    assert_eq!(unheard.note_refund(&refund(total, total, false), now), Noted::Ended);
+    assert_eq!(unheard.on_money(PaymentId::generate()), LateMoney::Unwanted);
+    // An older program says of each refund alone how much it is.
+    let mut told = shippable;
+    let older = RefundNote { refunded: None, ..refund(total - 100, 0, false) };
+    assert_eq!((told.note_refund(&older, now), told.status), (Noted::Ended, OrderStatus::Cancelled));
+}
+
+#[test]
 fn money_means_what_the_contract_says() {
     let now = Timestamp::UNIX_EPOCH;
     let sellers = [UserId::generate()];

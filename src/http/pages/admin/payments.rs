@@ -8,11 +8,12 @@ use crate::{
     actors::payment::RefundRequest,
     domain::{
         ids::PaymentId,
+        money::Money,
         payment::{Payment, RefundStatus},
     },
     http::{
         error::ApiError,
-        pages::{form::Posted, format, listing::asked, numbers, page::Page, visit::Visit},
+        pages::{form::Posted, format, listing::asked, page::Page, visit::Visit},
     },
 };
 
@@ -104,7 +105,7 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
     let currency = payments.currency_of(payment).await?;
     let amount = match form.trimmed("amount") {
         "" => None,
-        text => match numbers::money(text, currency) {
+        text => match Money::parse_major(text, currency) {
             Ok(amount) if amount.minor() > 0 => Some(amount),
             _ => {
                 visit.warn("Nothing was refunded: enter an amount above zero, like 499.50.");

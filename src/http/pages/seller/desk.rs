@@ -21,12 +21,13 @@ use crate::{
 const DAYS: i64 = 30;
 /// What counts as low.
 pub(super) const LOW: i64 = 5;
-/// How many products are looked through for low stock.
+/// How many products are looked through at once for low stock, and how often.
 const LOOKED_AT: u32 = 500;
+const LOOKS: u64 = 40;
 /// How many rows each list has.
 const ROWS: usize = 8;
 /// How many orders to ship are shown here.
-const TO_SHIP: usize = 4;
+const TO_SHIP: u32 = 4;
 
 struct Figure {
     label: &'static str,
@@ -57,6 +58,7 @@ struct DeskPage {
     top: Vec<Top>,
     low: Vec<Low>,
     to_ship: Vec<OrderLine>,
+    more_to_ship: bool,
     nothing_sold: bool,
 }
 
@@ -72,15 +74,11 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
     let currency = metrics.revenue.first().map_or(Currency::Inr, |money| money.currency());
     let revenue: Vec<String> = metrics.revenue.iter().map(|money| format::money(*money)).collect();
     let of = |status| metrics.orders_by_status.iter().find(|row| row.0 == status).map_or(0, |row| row.1);
-    let open = orders::to_ship(&visit, seller, TO_SHIP).await?;
+    let (open, waiting) = orders::to_ship(&visit, seller, 0, TO_SHIP).await?;
     let figures = vec![
         Figure { label: "Revenue", value: or_nothing(&revenue, currency), note: "without tax and shipping".into() },
         Figure { label: "Units sold", value: format::count(metrics.sales), note: format!("in {DAYS} days") },
-        Figure {
-            label: "Orders to ship",
-            value: format::count(of(OrderStatus::Confirmed)),
-            note: "paid and waiting".into(),
-        },
+        Figure { label: "Orders to ship", value: format::count(waiting), note: "paid and waiting".into() },
         Figure {
             label: "On their way",
             value: format::count(of(OrderStatus::Shipped)),
@@ -99,6 +97,7 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
         chart: Chart::draw(&metrics.daily, currency, now.to_zoned(TimeZone::UTC).date(), DAYS),
         top: top.collect(),
         low: low(&visit, seller).await?,
+        more_to_ship: waiting > u64::from(TO_SHIP),
         to_ship: open,
         nothing_sold: metrics.sales == 0,
         page: visit.page("Your shop"),
@@ -115,18 +114,20 @@ fn or_nothing(revenue: &[String], currency: Currency) -> String {
 
 /// Products of which little is left, the least first.
 async fn low(visit: &Visit, seller: UserId) -> Result<Vec<Low>, ApiError> {
-    let listed = visit.shop.catalogue()?.of_seller(seller, 0, LOOKED_AT).await?;
-    let mut low: Vec<Low> = listed
-        .products
-        .iter()
-        .filter(|product| product.stock() <= LOW)
-        .map(|snapshot| Low {
+    let mut low: Vec<Low> = vec![];
+    for look in 0..LOOKS {
+        let skip = look * u64::from(LOOKED_AT);
+        let listed = visit.shop.catalogue()?.of_seller(seller, skip, LOOKED_AT).await?;
+        low.extend(listed.products.iter().filter(|product| product.stock() <= LOW).map(|snapshot| Low {
             url: format!("/seller/products/{}", snapshot.product.id),
             title: snapshot.product.title.clone(),
             stock: snapshot.stock().max(0),
-        })
-        .collect();
-    low.sort_by_key(|product| product.stock);
-    low.truncate(ROWS);
+        }));
+        low.sort_by_key(|product| product.stock);
+        low.truncate(ROWS);
+        if skip + u64::from(LOOKED_AT) >= listed.total {
+            break;
+        }
+    }
     Ok(low)
 }

@@ -4,14 +4,12 @@
 //!
 //! **Invariant:** what passes here passes the product's own rules.
 
-use crate::{
-    domain::{
-        cart::QUANTITY_MAX,
-        money::{Currency, Money},
-        product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
-        text::trim_invisible,
-    },
-    http::pages::numbers::{self, Price},
+use super::numbers::{self, Price};
+use crate::domain::{
+    cart::QUANTITY_MAX,
+    money::{Currency, Money},
+    product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
+    text::trim_invisible,
 };
 
 /// A product's fields, read; `None` where nothing was said.

@@ -8,6 +8,7 @@ pub mod csv;
 mod desk;
 mod edit;
 mod fields;
+mod numbers;
 mod orders;
 mod pictures;
 mod products;

@@ -15,14 +15,13 @@ use crate::{
         error::ApiError,
         pages::{form::Posted, format, page::Page, visit::Visit},
     },
+    store::dashboard::OrderRow,
 };
 
-use super::super::listing::{Pager, page_of};
+use super::super::listing::{Pager, asked, page_of};
 
 /// Orders of a page.
 const PER_PAGE: u32 = 20;
-/// How many of the newest orders are looked through for those to ship.
-const LOOKED_AT: u32 = 100;
 /// The longest tracking number.
 const TRACKING_MAX: usize = 100;
 
@@ -47,6 +46,7 @@ pub(super) struct OrderLine {
     pub(super) can_ship: bool,
     pub(super) can_deliver: bool,
     pub(super) no_address: bool,
+    pub(super) unpaid: bool,
 }
 
 impl OrderLine {
@@ -65,9 +65,10 @@ impl OrderLine {
             word: format::order_status(order.status),
             sum: sum.map_or_else(String::new, format::money),
             no_address: address.is_none(),
+            unpaid: order.payment.is_none(),
             address: address.unwrap_or_default(),
             tracking: own.iter().find_map(|item| item.tracking_number.clone()).unwrap_or_default(),
-            can_ship: moving && waits,
+            can_ship: moving && waits && !order.is_refunded_in_full(),
             can_deliver: moving && !waits && own.iter().any(|item| item.shipment == Shipment::Shipped),
             items: own
                 .iter()
@@ -87,27 +88,39 @@ struct OrdersPage {
     page: Page,
     orders: Vec<OrderLine>,
     pager: Pager,
+    /// Whether those alone are shown that wait to be shipped.
+    to_ship: bool,
 }
 
-/// The orders that wait to be shipped, the oldest first, at most `most`.
-pub(super) async fn to_ship(visit: &Visit, seller: UserId, most: usize) -> Result<Vec<OrderLine>, ApiError> {
-    let rows = visit.shop.dashboard()?.orders(seller, 0, LOOKED_AT).await?.rows;
-    let mut waiting = Vec::new();
-    for row in rows.iter().rev().filter(|row| row.status == OrderStatus::Confirmed) {
-        if waiting.len() == most {
-            break;
-        }
-        // The dashboard may lag; the order itself does not.
+/// A page of the orders that wait to be shipped, the oldest first, and how many there are.
+pub(super) async fn to_ship(
+    visit: &Visit,
+    seller: UserId,
+    skip: u64,
+    most: u32,
+) -> Result<(Vec<OrderLine>, u64), ApiError> {
+    let found = visit.shop.dashboard()?.to_ship(seller, skip, most).await?;
+    let listed = found.rows.len();
+    let mut waiting = as_they_are(visit, seller, &found.rows).await?;
+    waiting.retain(|order| order.can_ship);
+    let gone = u64::try_from(listed - waiting.len()).unwrap_or(0);
+    Ok((waiting, found.total.saturating_sub(gone)))
+}
+
+/// Orders of the dashboard as they are now: the dashboard may lag, the order itself does not.
+async fn as_they_are(visit: &Visit, seller: UserId, rows: &[OrderRow]) -> Result<Vec<OrderLine>, ApiError> {
+    let mut orders = Vec::with_capacity(rows.len());
+    for row in rows {
         match visit.shop.orders()?.get(row.id, Party::Seller(seller)).await {
-            Ok(order) => waiting.push(OrderLine::of(&order, seller)),
+            Ok(order) => orders.push(OrderLine::of(&order, seller)),
             Err(error) => tracing::warn!(order.id = %row.id, %error, "an order of the dashboard cannot be shown"),
         }
     }
-    waiting.retain(|order| order.can_ship);
-    Ok(waiting)
+    Ok(orders)
 }
 
-/// All orders with something of this seller's, newest first.
+/// All orders with something of this seller's, newest first, or those that wait to be shipped, the
+/// oldest first.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -115,15 +128,17 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     let seller = visit.seller()?.id;
     let number = page_of(&req);
     let skip = u64::from(number - 1) * u64::from(PER_PAGE);
-    let found = visit.shop.dashboard()?.orders(seller, skip, PER_PAGE).await?;
-    let mut orders = Vec::with_capacity(found.rows.len());
-    for row in &found.rows {
-        if let Ok(order) = visit.shop.orders()?.get(row.id, Party::Seller(seller)).await {
-            orders.push(OrderLine::of(&order, seller));
-        }
-    }
-    let pager = Pager::new("/seller/orders", &[], number, PER_PAGE, found.total);
-    let view = OrdersPage { page: visit.page("Your orders"), orders, pager };
+    let show = asked(&req, "show");
+    let to_ship = show == "to-ship";
+    let (orders, total) = if to_ship {
+        self::to_ship(&visit, seller, skip, PER_PAGE).await?
+    } else {
+        let found = visit.shop.dashboard()?.orders(seller, skip, PER_PAGE).await?;
+        (as_they_are(&visit, seller, &found.rows).await?, found.total)
+    };
+    let kept = if to_ship { "to-ship" } else { "" };
+    let pager = Pager::new("/seller/orders", &[("show", kept)], number, PER_PAGE, total);
+    let view = OrdersPage { page: visit.page("Your orders"), orders, pager, to_ship };
     visit.ok(&view)
 }
 

@@ -36,8 +36,13 @@ where
         payment_id: payment_id.to_owned(),
         at: Timestamp::new(1, 999).unwrap(),
     };
-    let refunded =
-        RefundNote { refund: RefundId::from_bytes([6; 12]), amount: Money::new(5, Currency::Inr), reason: None };
+    let refunded = RefundNote {
+        refund: RefundId::from_bytes([6; 12]),
+        amount: Money::new(5, Currency::Inr),
+        reason: None,
+        refunded: Some(Money::new(7, Currency::Inr)),
+        pending: true,
+    };
     let query = ListQuery {
         text: Some("desk \"lamp\" é".into()),
         min_price: Some(-1),

@@ -160,11 +160,13 @@ fn order(id: OrderId) -> Order {
         total: money(67),
         shipping_address: Some(address()),
         payment: Some(OrderPayment { id: PaymentId::from_bytes([4; 12]), payment_id: "pay_1".into(), at: at(9) }),
+        refunded: Some(money(3)),
         timeline: vec![TimelineEntry {
             status: OrderStatus::Pending,
             at: at(2),
             reason: Some("why".into()),
             refund: None,
+            part: None,
         }],
         cancel_cause: Some(CancelCause::Expired),
         cart_version: 12,

@@ -109,13 +109,21 @@ pub(in crate::store::mongo) fn order(row: &OrderRow) -> Result<Document, StoreEr
             "quantity": i64::from(line.quantity),
             "priceMinor": line.price.minor(),
             "currency": line.price.currency().code(),
+            "toShip": line.to_ship,
+            "refundedUnits": i64::from(line.refunded_units),
+            "refundedMinor": line.refunded_minor,
         }
     });
+    let mut to_ship: Vec<ObjectId> =
+        row.lines.iter().filter(|line| line.to_ship).map(|line| codec::oid(line.seller.bytes())).collect();
+    to_ship.sort_unstable();
+    to_ship.dedup();
     Ok(doc! {
         "status": row.status.as_str(),
         "isSale": row.status.is_sale(),
         "createdAt": codec::micros_up(row.created_at),
         "lines": lines.collect::<Vec<_>>(),
+        "toShip": to_ship,
         "json": codec::text(&row.document)?,
     })
 }

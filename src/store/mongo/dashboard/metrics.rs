@@ -31,8 +31,14 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, line: &SoldLine) {
-        self.sold += u64::from(line.quantity);
-        self.minor = self.minor.saturating_add(line.price.minor().saturating_mul(i64::from(line.quantity)));
+        self.sold += u64::from(line.quantity.saturating_sub(line.refunded_units));
+        let whole = line.price.minor().saturating_mul(i64::from(line.quantity));
+        self.minor = self.minor.saturating_add(whole.saturating_sub(line.refunded_minor));
+    }
+
+    /// Whether all of it was given back.
+    const fn is_nothing(&self) -> bool {
+        self.sold == 0 && self.minor <= 0
     }
 }
 
@@ -81,6 +87,9 @@ pub(super) async fn metrics(
         }
     })
     .await?;
+    by_currency.retain(|_, sum| !sum.is_nothing());
+    by_product.retain(|_, top| !top.sum.is_nothing());
+    by_day.retain(|_, (_, sum)| !sum.is_nothing());
     let money = |place: usize, minor| CURRENCIES.get(place).map(|currency| Money::new(minor, *currency));
     let mut top: Vec<((ProductId, usize), Top)> = by_product.into_iter().collect();
     top.sort_by(|(a, one), (b, other)| other.sum.sold.cmp(&one.sum.sold).then_with(|| a.cmp(b)));
@@ -111,7 +120,7 @@ pub(super) async fn sold(orders: &Collection<Document>, seller: UserId) -> Resul
     let mut sold: HashMap<ProductId, u64> = HashMap::new();
     each(orders, seller, Range::default(), |sale| {
         for line in sale.lines.iter().filter(|_| sale.status.is_sale()) {
-            *sold.entry(line.product).or_default() += u64::from(line.quantity);
+            *sold.entry(line.product).or_default() += u64::from(line.quantity.saturating_sub(line.refunded_units));
         }
     })
     .await?;

@@ -47,6 +47,18 @@ impl DashboardStore for Engine {
         .await
     }
 
+    async fn to_ship(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
+        let orders = self.collections.dashboard_orders.clone();
+        let seller = codec::oid(seller.bytes());
+        // Rows of older programs do not say: those that are paid may have something to ship.
+        let older = doc! { "toShip": { "$exists": false }, "lines.seller": seller, "status": "CONFIRMED" };
+        let waiting = doc! { "$or": [{ "toShip": seller }, older] };
+        self.run(
+            async move { codec::page(&orders, waiting, doc! { "createdAt": 1, "_id": 1 }, skip, limit, order).await },
+        )
+        .await
+    }
+
     async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError> {
         let all = self.collections.clone();
         self.run(async move {
@@ -108,6 +120,9 @@ fn line(row: &Document) -> Result<SoldLine, StoreError> {
         title: codec::string(row, "title")?.to_owned(),
         quantity: u32::try_from(codec::whole(row, "quantity")?).map_err(codec::corrupt)?,
         price: Money::new(codec::whole(row, "priceMinor")?, currency(codec::string(row, "currency")?)?),
+        to_ship: row.get_bool("toShip").unwrap_or(false),
+        refunded_units: u32::try_from(codec::whole(row, "refundedUnits").unwrap_or(0)).map_err(codec::corrupt)?,
+        refunded_minor: codec::whole(row, "refundedMinor").unwrap_or(0),
     })
 }
 

@@ -134,6 +134,7 @@ pub(super) fn carrier<'a>(all: &'a Collections, envelope: &Envelope) -> &'a Coll
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)
         | Event::OrderUpdated(_)
+        | Event::OrderPartMoved { .. }
         | Event::OrderShipped(_)
         | Event::OrderDelivered(_)
         | Event::OrderCancelled(_) => &all.orders,

@@ -107,8 +107,9 @@ fn put_lines(
         codec::execute(
             writing,
             "INSERT INTO dashboard_lines
-                 (order_id, line, seller, created_at, status, is_sale, product, title, quantity, price_minor, currency)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                 (order_id, line, seller, created_at, status, is_sale, product, title, quantity, price_minor, currency,
+                  to_ship, refunded_units, refunded_minor)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             rusqlite::params![
                 order.as_slice(),
                 number,
@@ -121,6 +122,9 @@ fn put_lines(
                 line.quantity,
                 line.price.minor(),
                 line.price.currency().code(),
+                line.to_ship,
+                line.refunded_units,
+                line.refunded_minor,
             ],
         )?;
     }

@@ -43,8 +43,10 @@ pub(super) fn metrics(connection: &Connection, seller: UserId, range: Range) -> 
 fn by_currency(connection: &Connection, scope: Scope) -> Result<Vec<(u64, Money)>, StoreError> {
     codec::all(
         connection,
-        "SELECT currency, sum(quantity), sum(quantity * price_minor) FROM dashboard_lines
-         WHERE seller = ?1 AND created_at >= ?2 AND created_at < ?3 AND is_sale = 1 GROUP BY currency",
+        "SELECT currency, sum(quantity - refunded_units) AS sold, sum(quantity * price_minor - refunded_minor) AS kept
+         FROM dashboard_lines
+         WHERE seller = ?1 AND created_at >= ?2 AND created_at < ?3 AND is_sale = 1
+         GROUP BY currency HAVING sold > 0 OR kept > 0",
         scope.parameters(),
         |row| Ok((row.get(1)?, Money::new(row.get(2)?, currency(row, 0)?))),
     )
@@ -55,9 +57,11 @@ fn top_products(connection: &Connection, scope: Scope) -> Result<Vec<TopProduct>
     let (seller, from, to) = scope.parameters();
     let mut top = codec::all(
         connection,
-        "SELECT product, currency, sum(quantity) AS sold, sum(quantity * price_minor) FROM dashboard_lines
+        "SELECT product, currency, sum(quantity - refunded_units) AS sold,
+                sum(quantity * price_minor - refunded_minor) AS kept
+         FROM dashboard_lines
          WHERE seller = ?1 AND created_at >= ?2 AND created_at < ?3 AND is_sale = 1
-         GROUP BY product, currency ORDER BY sold DESC, product, currency LIMIT ?4",
+         GROUP BY product, currency HAVING sold > 0 OR kept > 0 ORDER BY sold DESC, product, currency LIMIT ?4",
         (seller, from, to, TOP),
         |row| {
             let revenue = Money::new(row.get(3)?, currency(row, 1)?);
@@ -92,10 +96,11 @@ fn orders_by_status(connection: &Connection, scope: Scope) -> Result<Vec<(OrderS
 fn daily(connection: &Connection, scope: Scope) -> Result<Vec<DailySales>, StoreError> {
     codec::all(
         connection,
-        "SELECT created_at / 86400000000 AS day, currency, sum(quantity), sum(quantity * price_minor)
+        "SELECT created_at / 86400000000 AS day, currency, sum(quantity - refunded_units) AS sold,
+                sum(quantity * price_minor - refunded_minor) AS kept
          FROM dashboard_lines
          WHERE seller = ?1 AND created_at >= ?2 AND created_at < ?3 AND is_sale = 1
-         GROUP BY day, currency ORDER BY day, currency",
+         GROUP BY day, currency HAVING sold > 0 OR kept > 0 ORDER BY day, currency",
         scope.parameters(),
         |row| {
             let revenue = Money::new(row.get(3)?, currency(row, 1)?);

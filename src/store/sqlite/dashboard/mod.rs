@@ -39,6 +39,10 @@ impl DashboardStore for Engine {
         self.read_snapshot(move |connection| orders(connection, seller, skip, limit)).await
     }
 
+    async fn to_ship(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
+        self.read_snapshot(move |connection| to_ship(connection, seller, skip, limit)).await
+    }
+
     async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError> {
         self.read_snapshot(move |connection| products(connection, seller, skip, limit)).await
     }
@@ -82,11 +86,24 @@ fn orders(connection: &Connection, seller: UserId, skip: u64, limit: u32) -> Res
     Ok(Page { rows, total: codec::count(connection, sql, [seller.as_slice()])? })
 }
 
+fn to_ship(connection: &Connection, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
+    let ids: Vec<OrderId> = codec::all(
+        connection,
+        "SELECT DISTINCT created_at, order_id FROM dashboard_lines WHERE seller = ?1 AND to_ship = 1
+         ORDER BY created_at, order_id LIMIT ?2 OFFSET ?3",
+        (seller.as_slice(), limit, codec::offset(skip)),
+        |row| codec::id(row, 1),
+    )?;
+    let rows = ids.iter().filter_map(|id| order(connection, *id).transpose()).collect::<Result<_, _>>()?;
+    let sql = "SELECT count(DISTINCT order_id) FROM dashboard_lines WHERE seller = ?1 AND to_ship = 1";
+    Ok(Page { rows, total: codec::count(connection, sql, [seller.as_slice()])? })
+}
+
 pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<OrderRow>, StoreError> {
     let lines = codec::all(
         connection,
-        "SELECT seller, product, title, quantity, price_minor, currency FROM dashboard_lines
-         WHERE order_id = ?1 ORDER BY line",
+        "SELECT seller, product, title, quantity, price_minor, currency, to_ship, refunded_units, refunded_minor
+         FROM dashboard_lines WHERE order_id = ?1 ORDER BY line",
         [id.as_slice()],
         |row| {
             Ok(SoldLine {
@@ -95,6 +112,9 @@ pub(super) fn order(connection: &Connection, id: OrderId) -> Result<Option<Order
                 title: row.get(2)?,
                 quantity: row.get(3)?,
                 price: Money::new(row.get(4)?, currency(row, 5)?),
+                to_ship: row.get(6)?,
+                refunded_units: row.get(7)?,
+                refunded_minor: row.get(8)?,
             })
         },
     )?;
@@ -115,7 +135,7 @@ fn products(connection: &Connection, seller: UserId, skip: u64, limit: u32) -> R
     // One pass over the seller's lines rather than one for each product.
     let sold: HashMap<ProductId, u64> = codec::all(
         connection,
-        "SELECT product, sum(quantity) FROM dashboard_lines WHERE seller = ?1 AND is_sale = 1 GROUP BY product",
+        "SELECT product, sum(quantity - refunded_units) FROM dashboard_lines WHERE seller = ?1 AND is_sale = 1 GROUP BY product",
         [seller.as_slice()],
         |row| Ok((codec::id(row, 0)?, row.get(1)?)),
     )?

@@ -97,6 +97,27 @@ async fn an_admin_sees_orders_and_gives_money_back_once() {
 }
 
 #[actix_web::test]
+async fn an_admin_cancels_an_order_on_its_page() {
+    let app = TestApp::spawn().await;
+    let admin = signed_in(&app).await;
+    let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&mira, "Lamp", 100.0, 9).await;
+    let order = app.order(&asha, &lamp, 2).await;
+    app.pay(&asha, &order).await;
+    let path = format!("/orders/{}", order["_id"].as_str().unwrap());
+    admin.open("/admin/orders").await.has(&format!("href=\"{path}\""));
+    let shown = admin.open(&path).await;
+    shown.has("Cancel this order");
+    let cancel = format!("{path}/cancel");
+    let done = admin.submit(&shown, &cancel, &[("reason", "fraud")]).await;
+    done.has("The order is cancelled").has("fraud");
+    assert_eq!(done.order_status(), "CANCELLED");
+    assert_eq!(app.stock(&lamp).await, (9, 0, 9));
+    admin.submit(&shown, &cancel, &[("reason", "fraud")]).await.has("This did not work");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn an_admin_sees_how_the_shop_is_and_revives_the_dead() {
     let app = TestApp::spawn_with(servers::embedded).await;
     let admin = signed_in(&app).await;

@@ -1,7 +1,7 @@
 //! The web shop as somebody without JavaScript uses it, and as somebody who means harm does.
 
 mod admin;
-mod browser;
+pub mod browser;
 mod buying;
 mod forms;
 mod frame;
