@@ -235,7 +235,7 @@ mod tests {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             };
-            timeout(Duration::from_secs(10), wait).await.expect("the other node hears of it");
+            assert!(timeout(Duration::from_secs(10), wait).await.is_ok(), "the other node hears of it");
         };
         let version = other.version();
         one.block(ana).await.unwrap();
