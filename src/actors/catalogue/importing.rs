@@ -253,7 +253,7 @@ impl Importing {
                 }
             }
             (import.done, import.note, import.attempts) = (at + 1, None, 0);
-            if import.done % WRITE_AFTER == 0 || written.elapsed() >= WRITE_EVERY {
+            if import.done.is_multiple_of(WRITE_AFTER) || written.elapsed() >= WRITE_EVERY {
                 self.keep(import).await?;
                 written = std::time::Instant::now();
             }
