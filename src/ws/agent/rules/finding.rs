@@ -22,16 +22,44 @@ use crate::{
 const CATEGORIES_NAMED: usize = 8;
 /// The most words of a message that adds to the search before it.
 const ADDITION_MAX: usize = 6;
+/// The most words that are said to be unknown.
+const UNKNOWN_MAX: usize = 3;
 /// Words that ask for a present: they are not what it is called.
 const PRESENTS: [&str; 6] = ["gift", "gifts", "present", "presents", "idea", "ideas"];
 
 impl Act<'_> {
     pub(super) async fn find(&mut self, wanted: Wanted) -> Done<Spoken> {
         let searched = self.search(&wanted.words, &wanted, wanted.limits, true).await?;
-        if !searched.is_empty() {
+        if searched.is_empty() {
+            return self.nearest(&wanted).await;
+        }
+        let unknown = self.passed_over(&wanted.words, &searched).await?;
+        if unknown.is_empty() {
             return Ok(self.tell_found(&wanted, &searched));
         }
-        self.nearest(&wanted).await
+        let known: Vec<&str> = wanted.words.iter().filter(|word| !unknown.contains(word)).map(String::as_str).collect();
+        let (called, known) = (wanted.words.join(" "), known.join(" "));
+        let text = format!("I found nothing for “{called}” as a whole. For “{known}” there is:");
+        Ok(self.tell(&text, &searched))
+    }
+
+    /// The words that no product has: a search passes over them where others match.
+    async fn passed_over(&mut self, words: &[String], found: &[Goods]) -> Done<Vec<String>> {
+        let mut unknown = vec![];
+        for word in words.iter().filter(|_| words.len() > 1) {
+            let one = std::slice::from_ref(word);
+            let told =
+                |goods: &Goods| [&goods.title, &goods.category].iter().any(|text| vocabulary::matching(one, text) > 0);
+            if unknown.len() >= UNKNOWN_MAX || found.iter().any(told) {
+                continue;
+            }
+            let answer = self.look("search_products", json!({ "query": word })).await?;
+            if goods::products(&answer).is_empty() {
+                unknown.push(word.clone());
+            }
+        }
+        // When nothing is left, the words were read in another way, as two for one.
+        Ok(if unknown.len() < words.len() { unknown } else { vec![] })
     }
 
     /// What a search gives, on the screen where there is something.
