@@ -26,14 +26,14 @@ const READER_CACHE: u32 = 2 * 1024;
 /// Opens the file for writing, makes it if there is none, checks it and brings its schema
 /// up to date.
 pub(super) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
-    open_and_migrate(file).map_err(|error| named(file, error))
-}
-
-fn open_and_migrate(file: &Path) -> Result<Connection, StoreError> {
     create::ensure(file)?;
     let had_log = create::has_log(file);
-    let mut connection = open_new(file)?;
+    let connection = open_new(file).map_err(|error| named(file, error))?;
     create::expect_whole(file, had_log, &connection)?;
+    check_and_migrate(file, connection).map_err(|error| named(file, error))
+}
+
+fn check_and_migrate(file: &Path, mut connection: Connection) -> Result<Connection, StoreError> {
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
         check(&connection)?;
     }

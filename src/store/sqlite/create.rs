@@ -62,10 +62,11 @@ pub(super) fn has_log(file: &Path) -> bool {
 /// # Errors
 /// [`StoreError::Corrupt`] with one sentence that says what to do.
 pub(super) fn expect_whole(file: &Path, had_log: bool, connection: &Connection) -> Result<(), StoreError> {
-    let (version, page): (u64, u64) = (
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0))?,
-        connection.query_row("PRAGMA page_size", [], |row| row.get(0))?,
-    );
+    let pragma = |name: &str| {
+        let value = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u64>(0));
+        value.map_err(|error| connection::named(file, error.into()))
+    };
+    let (version, page) = (pragma("user_version")?, pragma("page_size")?);
     let length = fs::metadata(file).map_err(|error| failed(file, &error))?.len();
     if !had_log && length % page.max(1) != 0 {
         return Err(lost(file, "is cut off"));
@@ -174,6 +175,7 @@ mod tests {
                 told.contains("microbazaar.db") && told.contains("backup") && !told.contains('\n'),
                 "{what}: {told}"
             );
+            assert_eq!(told.matches("restore it from a backup").count(), 1, "{what}: {told}");
             told
         }
     }
