@@ -104,6 +104,32 @@ async fn what_one_node_answered_the_other_sees() {
 }
 
 #[actix_rt::test]
+async fn twenty_orders_of_a_user_over_two_nodes_leave_ten_unpaid() {
+    let Some(nodes) = Nodes::start(2, 900).await else { return };
+    let seller = nodes.join(0, "seller").await;
+    let buyer = nodes.join(0, "user").await;
+    let product = nodes.product(0, &seller, 100).await;
+    let order = async |node: usize| {
+        let line = json!({"productId": product, "quantity": 1});
+        nodes.ask(node, reqwest::Method::POST, "/api/cart/items", &buyer, &line).await;
+        nodes.ask(node, reqwest::Method::POST, "/api/orders", &buyer, &json!({})).await
+    };
+    let (mut made, mut refused) = (0, 0);
+    // Some find the cart emptied by another, so that it takes a few rounds.
+    for _ in 0..6 {
+        for (status, answer) in join_all((0..20).map(|number| order(number % 2))).await {
+            made += u32::from(status == 201);
+            refused += u32::from(answer["code"] == "order.too_many_unpaid");
+        }
+        let (_, mine) = nodes.get(1, "/api/orders/me?status=PENDING&limit=100", &buyer).await;
+        let unpaid = mine["pagination"]["total"].as_u64().unwrap();
+        assert!(unpaid <= 10 && unpaid == u64::from(made), "{unpaid} of {made}");
+    }
+    assert!(made == 10 && refused > 0, "{made} made, {refused} refused");
+    nodes.stop().await;
+}
+
+#[actix_rt::test]
 async fn a_hundred_and_twenty_buyers_over_two_nodes_get_thirty_units() {
     let Some(nodes) = Nodes::start(2, 900).await else { return };
     let seller = nodes.join(0, "seller").await;
