@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../src/ws/framing/mod.rs"]
+#[path = "../../crates/actix-socketio/src/framing/mod.rs"]
 #[allow(dead_code, reason = "the program uses more of it")]
 mod framing;
 

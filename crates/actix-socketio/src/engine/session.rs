@@ -1,0 +1,316 @@
+//! A session's state, which outlives its transports.
+//!
+//! **Invariant:** every change is made under the session's lock and is over when the lock is
+//! released, so that requests that come at once see one order.
+
+mod heartbeat;
+mod upgrade;
+
+use std::sync::Arc;
+
+use actix::Recipient;
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::Instant,
+};
+
+use super::{EngineConfig, Message, outbox::Outbox, websocket::Wake};
+use crate::framing::engine::{OpenPacket, Packet, Sid, TransportType};
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client said so.
+    Client,
+    /// Its WebSocket went away.
+    TransportClosed,
+    /// The client gave no sign of life.
+    PingTimeout,
+    /// The client sent what is no packet, or at the wrong time.
+    ParseError,
+    /// The client was slower than the queues for it are long.
+    Slow,
+    /// The protocol on it ended it.
+    Server,
+    /// The server ends.
+    Shutdown,
+}
+
+impl CloseReason {
+    /// Whether the last packets are kept for one more poll.
+    const fn lingers(self) -> bool {
+        matches!(self, Self::Client | Self::Server | Self::Shutdown)
+    }
+}
+
+/// A message was not taken for sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The session is closed.
+    #[error("the session is closed")]
+    Closed,
+    /// Too much waits to be sent already; the session was closed for it.
+    #[error("the client is too slow")]
+    Slow,
+}
+
+/// What a GET is answered.
+pub(super) enum Poll {
+    /// These packets, now.
+    Ready(Vec<Packet>),
+    /// What comes through here.
+    Wait(oneshot::Receiver<Vec<Packet>>),
+    /// This session is not there any more.
+    Unknown,
+    /// This session is not polled now.
+    Refused,
+}
+
+enum Transport {
+    Polling { waiter: Option<oneshot::Sender<Vec<Packet>>>, posting: bool },
+    Websocket { address: Recipient<Wake>, woken: bool },
+}
+
+struct State {
+    transport: Transport,
+    upgrading: bool,
+    outbox: Outbox,
+    inbox: Option<mpsc::Sender<Message>>,
+    next_ping: Instant,
+    pong_by: Option<Instant>,
+    closed: Option<CloseReason>,
+}
+
+pub(super) struct Inner {
+    pub(super) sid: Sid,
+    plain: bool,
+    pub(super) config: Arc<EngineConfig>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+/// A client's session. Clones are the same one.
+#[derive(Clone)]
+pub struct Session(pub(super) Arc<Inner>);
+
+/// What the client of a session sends, in its order.
+pub struct Inbox(mpsc::Receiver<Message>);
+
+impl Inbox {
+    /// The next message; `None` once the session is closed and what came before was read.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.0.recv().await
+    }
+}
+
+impl Session {
+    pub(super) fn new(config: Arc<EngineConfig>, plain: bool, now: Instant) -> (Self, Inbox) {
+        let (inbox, receiver) = mpsc::channel(config.inbox.max(1));
+        let state = State {
+            transport: Transport::Polling { waiter: None, posting: false },
+            upgrading: false,
+            outbox: Outbox::default(),
+            inbox: Some(inbox),
+            next_ping: now + config.ping_interval,
+            pong_by: None,
+            closed: None,
+        };
+        let inner = Inner { sid: Sid::new(), plain, config, state: Mutex::new(state), changed: Notify::new() };
+        (Self(Arc::new(inner)), Inbox(receiver))
+    }
+
+    /// Its id. Whoever knows it can speak as this client.
+    #[must_use]
+    pub fn id(&self) -> Sid {
+        self.0.sid
+    }
+
+    /// Whether it is a WebSocket without Engine.IO: messages are its frames.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.plain
+    }
+
+    /// Why it is closed, if it is.
+    #[must_use]
+    pub fn closed(&self) -> Option<CloseReason> {
+        self.0.state.lock().closed
+    }
+
+    /// Queues messages for the client, all or none. A client too slow for it loses its session.
+    ///
+    /// # Errors
+    /// [`SendError`]; that it was taken does not say that it arrives.
+    pub fn send(&self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError> {
+        let packets = messages.into_iter().map(|message| match message {
+            Message::Text(text) => Packet::Message(text),
+            Message::Binary(bytes) => Packet::Binary(bytes),
+        });
+        let config = &self.0.config;
+        let mut state = self.0.state.lock();
+        if state.closed.is_some() {
+            return Err(SendError::Closed);
+        }
+        if state.outbox.push(packets.collect(), config.outbox, config.outbox_bytes) {
+            state.flush();
+            return Ok(());
+        }
+        drop(state);
+        self.close(CloseReason::Slow);
+        Err(SendError::Slow)
+    }
+
+    /// Ends the session; a second time changes nothing.
+    pub fn close(&self, reason: CloseReason) {
+        let mut state = self.0.state.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        state.closed = Some(reason);
+        state.inbox = None;
+        if !reason.lingers() {
+            drop(state.outbox.take());
+        }
+        if let Transport::Polling { .. } = &state.transport {
+            // What a waiting poll gets: a client that closed knows it already.
+            let last = if reason == CloseReason::Client { Packet::Noop } else { Packet::Close };
+            state.outbox.push_control(last);
+        }
+        state.flush();
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
+    /// The first packet, which tells the client what holds.
+    pub(super) fn open_packet(&self, upgrades: bool) -> Packet {
+        let config = &self.0.config;
+        Packet::Open(OpenPacket {
+            sid: self.0.sid,
+            upgrades: upgrades.then_some(TransportType::Websocket).into_iter().collect(),
+            ping_interval: config.ping_interval,
+            ping_timeout: config.ping_timeout,
+            max_payload: u64::try_from(config.max_payload).unwrap_or(u64::MAX),
+        })
+    }
+
+    pub(super) fn poll(&self, now: Instant) -> Poll {
+        self.expire(now);
+        let mut state = self.0.state.lock();
+        let Transport::Polling { waiter, .. } = &mut state.transport else { return Poll::Refused };
+        if waiter.as_ref().is_some_and(|waiter| !waiter.is_closed()) {
+            drop(state);
+            self.close(CloseReason::ParseError);
+            return Poll::Refused;
+        }
+        if let Some(reason) = state.closed {
+            let last = state.outbox.take();
+            drop(state);
+            self.0.changed.notify_one();
+            return if reason.lingers() && !last.is_empty() { Poll::Ready(last) } else { Poll::Unknown };
+        }
+        if !state.outbox.is_empty() {
+            return Poll::Ready(state.outbox.take());
+        }
+        if state.upgrading {
+            return Poll::Ready(vec![Packet::Noop]);
+        }
+        let (sender, receiver) = oneshot::channel();
+        state.transport = match state.transport {
+            Transport::Polling { posting, .. } => Transport::Polling { waiter: Some(sender), posting },
+            Transport::Websocket { .. } => return Poll::Refused,
+        };
+        Poll::Wait(receiver)
+    }
+
+    /// Takes back what a poll was to bring to a client that went away in the middle of it.
+    pub(super) fn put_back(&self, packets: Vec<Packet>) {
+        let mut state = self.0.state.lock();
+        state.outbox.put_back(packets);
+        state.flush();
+    }
+
+    /// Begins a POST, of which there is one at a time.
+    pub(super) fn begin_post(&self, now: Instant) -> Poll {
+        self.expire(now);
+        let mut state = self.0.state.lock();
+        if state.closed.is_some() {
+            return Poll::Unknown;
+        }
+        match &mut state.transport {
+            Transport::Polling { posting, .. } if !*posting => {
+                *posting = true;
+                Poll::Ready(vec![])
+            }
+            Transport::Polling { .. } => {
+                drop(state);
+                self.close(CloseReason::ParseError);
+                Poll::Refused
+            }
+            Transport::Websocket { .. } => Poll::Refused,
+        }
+    }
+
+    pub(super) fn end_post(&self) {
+        if let Transport::Polling { posting, .. } = &mut self.0.state.lock().transport {
+            *posting = false;
+        }
+    }
+
+    /// Hands a message to the protocol at once.
+    ///
+    /// # Errors
+    /// The message, when there is no room for it or nobody takes it any more.
+    pub(super) fn try_deliver(&self, message: Message) -> Result<(), Message> {
+        let inbox = self.0.state.lock().inbox.clone();
+        let Some(inbox) = inbox else { return Err(message) };
+        inbox.try_send(message).map_err(mpsc::error::TrySendError::into_inner)
+    }
+
+    /// Hands a message to the protocol, waiting for room. A wait too long ends the session.
+    pub(super) async fn deliver(&self, message: Message) {
+        let inbox = self.0.state.lock().inbox.clone();
+        let Some(inbox) = inbox else { return };
+        if let Err(mpsc::error::SendTimeoutError::Timeout(_)) =
+            inbox.send_timeout(message, self.0.config.receive_deadline).await
+        {
+            self.close(CloseReason::Slow);
+        }
+    }
+
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Whether a poll is still to take the last packets.
+    pub(super) fn lingers(&self) -> bool {
+        let state = self.0.state.lock();
+        matches!(state.transport, Transport::Polling { .. })
+            && state.closed.is_some_and(CloseReason::lingers)
+            && !state.outbox.is_empty()
+    }
+}
+
+impl State {
+    /// Gives what waits to the transport, if it can take it now.
+    fn flush(&mut self) {
+        match &mut self.transport {
+            Transport::Polling { waiter, .. } => {
+                if self.outbox.is_empty() {
+                    return;
+                }
+                let Some(waiter) = waiter.take() else { return };
+                if let Err(packets) = waiter.send(self.outbox.take()) {
+                    self.outbox.put_back(packets);
+                }
+            }
+            Transport::Websocket { address, woken } => {
+                if !*woken && (self.closed.is_some() || !self.outbox.is_empty()) {
+                    *woken = true;
+                    // One at a time, so that the mailbox holds one at most.
+                    address.do_send(Wake);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The server: its namespaces, and the protocol that runs on each session.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix_web::HttpRequest;
+use futures_util::{FutureExt, future::LocalBoxFuture};
+
+use super::{Handshake, Namespace, SocketConfig, connection::Connection, places::Places};
+use crate::engine::{Inbox, Protocol, Refusal, Session};
+
+type OriginCheck = Box<dyn Fn(&HttpRequest) -> Result<(), Refusal> + Send + Sync>;
+
+/// A server of Socket.IO. It becomes reachable as the protocol of an [`Engine`](crate::engine::Engine).
+pub struct SocketServer {
+    shared: Arc<Shared>,
+    check: OriginCheck,
+}
+
+pub(super) struct Shared {
+    pub(super) config: SocketConfig,
+    pub(super) namespaces: HashMap<Arc<str>, Box<dyn Namespace>>,
+    pub(super) places: Arc<Places>,
+}
+
+impl SocketServer {
+    /// Without any namespace, for requests from anywhere.
+    #[must_use]
+    pub fn new(config: SocketConfig) -> Self {
+        let shared = Shared { config, namespaces: HashMap::new(), places: Arc::default() };
+        Self { shared: Arc::new(shared), check: Box::new(|_| Ok(())) }
+    }
+
+    /// With a namespace more; `/` is the one that clients join by default.
+    #[must_use]
+    pub fn namespace(mut self, name: &str, namespace: impl Namespace) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.namespaces.insert(Arc::from(name), Box::new(namespace));
+        }
+        self
+    }
+
+    /// With a check of every request: of its origin, or of whatever else it says.
+    #[must_use]
+    pub fn check(mut self, check: impl Fn(&HttpRequest) -> Result<(), Refusal> + Send + Sync + 'static) -> Self {
+        self.check = Box::new(check);
+        self
+    }
+}
+
+impl Protocol for SocketServer {
+    fn allow(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        (self.check)(request)
+    }
+
+    fn run(&self, session: Session, inbox: Inbox, request: &HttpRequest) -> LocalBoxFuture<'static, ()> {
+        let connection = Connection::new(Arc::clone(&self.shared), session, Handshake::of(request));
+        connection.run(inbox).boxed_local()
+    }
+}

@@ -1,0 +1,114 @@
+//! What a client cannot have more of.
+
+use std::time::Duration;
+
+use actix_socketio::{
+    engine::{CloseReason, EngineConfig},
+    socket::{DisconnectReason, EventRate, SocketConfig},
+};
+
+use crate::{server::TestServer, until};
+
+fn unlimited() -> SocketConfig {
+    SocketConfig { rate: None, ..SocketConfig::default() }
+}
+
+#[actix_rt::test]
+async fn a_body_too_large_or_with_too_many_packets_ends_its_session() {
+    let config = EngineConfig { max_payload: 1_000, max_packets: 4, ..EngineConfig::default() };
+    let server = TestServer::with(config, unlimited());
+    let sid = server.join("ann").await;
+    assert_eq!(server.post(&sid, format!("4{}", "2".repeat(999))).await.status(), 200, "as large as may be");
+    let sid = server.join("ann").await;
+    assert_eq!(server.post(&sid, "4".repeat(1_001)).await.status(), 413);
+    assert_eq!(server.poll(&sid).await.status(), 400);
+    let sid = server.join("ann").await;
+    assert_eq!(server.post(&sid, ["3"; 5].join("\u{1e}")).await.status(), 400);
+    assert_eq!(server.poll(&sid).await.status(), 400);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_user_has_so_many_sockets_and_gets_a_place_back() {
+    let server = TestServer::with(EngineConfig::default(), SocketConfig { sockets_per_user: 2, ..unlimited() });
+    let first = server.join("ann").await;
+    let _second = server.join("ann").await;
+    let third = server.open().await;
+    let connect = r#"40{"token":"token-of-ann"}"#;
+    server.post(&third, connect).await;
+    assert_eq!(server.packets(&third, 1).await, [r#"44{"message":"Too many connections"}"#]);
+    let _of_another = server.join("bob").await;
+    server.post(&first, "1").await;
+    until("the place is free", async || {
+        server.post(&third, connect).await;
+        server.packets(&third, 1).await[0].starts_with("40{")
+    })
+    .await;
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn there_are_so_many_sessions() {
+    let server = TestServer::with(EngineConfig { max_sessions: 2, ..EngineConfig::default() }, unlimited());
+    let first = server.open().await;
+    let _second = server.open().await;
+    assert_eq!(server.get("EIO=4&transport=polling").await.status(), 503);
+    server.post(&first, "1").await;
+    server.poll(&first).await;
+    until("there is room again", async || server.get("EIO=4&transport=polling").await.status() == 200).await;
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_client_too_fast_is_told_each_time_and_a_flood_ends_its_session() {
+    let rate = EventRate { per_second: 0, burst: 3 };
+    let server = TestServer::with(EngineConfig::default(), SocketConfig { rate: Some(rate), ..unlimited() });
+    let sid = server.join("ann").await;
+    let event = r#"42["message","a"]"#;
+    assert_eq!(server.post(&sid, [event; 4].join("\u{1e}")).await.status(), 200);
+    let told = server.packets(&sid, 4).await;
+    assert_eq!(told[..2], [r#"42["message","1: a"]"#, r#"42["message","2: a"]"#], "the third was to join");
+    for error in &told[2..] {
+        assert!(error.contains("rate_limited"), "{told:?}");
+    }
+    server.post(&sid, [event; 20].join("\u{1e}")).await;
+    until("the session ends", async || server.engine.is_empty()).await;
+    assert_eq!(*server.talks.ended.lock(), [DisconnectReason::Closed(CloseReason::Slow)]);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn without_a_limit_by_rate_a_client_too_fast_waits_and_loses_nothing() {
+    let server = TestServer::with(EngineConfig { inbox: 2, ..EngineConfig::default() }, unlimited());
+    let sid = server.join("ann").await;
+    let event = r#"42["message","a"]"#;
+    assert_eq!(server.post(&sid, [event; 200].join("\u{1e}")).await.status(), 200);
+    let told = server.packets(&sid, 200).await;
+    assert_eq!(told.last().unwrap(), r#"42["message","200: a"]"#);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn a_client_that_does_not_read_loses_its_session_and_not_the_server_its_memory() {
+    let server = TestServer::with(EngineConfig { outbox_bytes: 2_000, ..EngineConfig::default() }, unlimited());
+    let (slow, other) = (server.join("ann").await, server.join("ann").await);
+    let event = format!(r#"42["message","{}"]"#, "a".repeat(300));
+    for _ in 0..10 {
+        assert_eq!(server.post(&other, event.clone()).await.status(), 200);
+        server.packets(&other, 1).await;
+    }
+    assert_eq!(server.poll(&slow).await.status(), 400);
+    until("it is told", async || server.talks.ended.lock().contains(&DisconnectReason::Closed(CloseReason::Slow)))
+        .await;
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn attachments_have_to_come_in_time() {
+    let sockets = SocketConfig { attachments_within: Duration::from_millis(50), ..unlimited() };
+    let server = TestServer::with(EngineConfig::default(), sockets);
+    let sid = server.join("ann").await;
+    server.post(&sid, r#"451-["message",{"_placeholder":true,"num":0}]"#).await;
+    until("the session ends", async || server.engine.is_empty()).await;
+    server.stop().await;
+}
