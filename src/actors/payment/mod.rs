@@ -191,13 +191,20 @@ impl Payments {
         self.shards.of(&request.payment).ask(Traced::new(actor::GiveBack(request))).await
     }
 
+    /// A payment.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn get(&self, payment: PaymentId) -> Result<Payment, PaymentFailure> {
+        self.store.get(payment).await?.ok_or(PaymentFailure::NotFound)
+    }
+
     /// The currency of a payment.
     ///
     /// # Errors
     /// `NotFound`.
     pub async fn currency_of(&self, payment: PaymentId) -> Result<Currency, PaymentFailure> {
-        let payment = self.store.get(payment).await?.ok_or(PaymentFailure::NotFound)?;
-        Ok(payment.price.currency())
+        Ok(self.get(payment).await?.price.currency())
     }
 
     /// The payment of an order.

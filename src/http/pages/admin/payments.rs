@@ -13,10 +13,19 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{form::Posted, format, listing::asked, page::Page, visit::Visit},
+        pages::{
+            form::{Form, Posted},
+            format,
+            listing::asked,
+            numbers,
+            page::Page,
+            visit::Visit,
+        },
     },
 };
 
+/// Where payments are listed.
+const LIST: &str = "/admin/payments";
 /// The longest reason of a refund.
 const REASON_MAX: usize = 200;
 
@@ -73,7 +82,7 @@ fn row(payment: &Payment) -> Row {
         status: payment.status.as_str(),
         word: format::payment_status(payment.status),
         price: format::money(payment.price),
-        left: format::plain(payment.left().minor()),
+        left: format::money(payment.left()),
         may_refund: payment.left().minor() > 0,
         refunds: payment.refunds.iter().map(refund).collect(),
         disputes: payment.disputes.len(),
@@ -89,35 +98,92 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     visit.admin()?;
     let before: Option<PaymentId> = asked(&req, "before").parse().ok();
     let mut payments = visit.shop.office()?.payments(before, PER_PAGE + 1).await?;
-    let older = older(&mut payments, "/admin/payments", |payment| payment.id.to_hex());
+    let older = older(&mut payments, LIST, |payment| payment.id.to_hex());
     let view = PaymentsPage { page: visit.page("Payments"), rows: payments.iter().map(row).collect(), older };
     visit.ok(&view)
 }
 
-/// Gives money back. A form that is sent twice gives once.
+/// What a refund will do, before it is done.
+#[derive(Template)]
+#[template(path = "admin/refund.html")]
+struct RefundPage {
+    page: Page,
+    id: String,
+    order: String,
+    buyer: String,
+    /// To be given back, as it is shown and as it is sent again.
+    amount: String,
+    amount_plain: String,
+    /// What is left now, and what will be.
+    left: String,
+    left_plain: String,
+    rest: String,
+    is_all: bool,
+    reason: String,
+}
+
+/// How much the form asks for; in words, why that is no amount.
+fn wanted(form: &Form, left: Money) -> Result<Money, &'static str> {
+    match (form.text("what"), form.trimmed("amount")) {
+        ("all", "") => Ok(left),
+        ("all", _) => Err("choose either everything that is left or an amount"),
+        (_, "") => Err("choose everything that is left, or enter an amount"),
+        (_, text) => match numbers::money(text, left.currency()) {
+            Ok(amount) if amount.minor() > 0 => Ok(amount),
+            _ => Err("enter an amount above zero, like 499.50"),
+        },
+    }
+}
+
+/// Shows what a refund will do; confirmed there, gives the money back. A form that is sent twice
+/// gives once.
+///
+/// **Invariant:** what is given back is the amount that the admin saw, out of what they saw left.
 ///
 /// # Errors
 /// 401, 403, 404, 503; what the rules refuse is told on the page that follows.
 pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
-    let payment: PaymentId = path.parse().map_err(|_| ApiError::NotFound("payment"))?;
-    let payments = visit.shop.payments()?;
-    let currency = payments.currency_of(payment).await?;
-    let amount = match form.trimmed("amount") {
-        "" => None,
-        text => match Money::parse_major(text, currency) {
-            Ok(amount) if amount.minor() > 0 => Some(amount),
-            _ => {
-                visit.warn("Nothing was refunded: enter an amount above zero, like 499.50.");
-                return Ok(visit.go("/admin/payments"));
-            }
-        },
-    };
+    let id: PaymentId = path.parse().map_err(|_| ApiError::NotFound("payment"))?;
+    let shop = visit.shop.clone();
+    let payments = shop.payments()?;
+    let payment = payments.get(id).await?;
+    let left = payment.left();
     let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
-    let reason = (!reason.is_empty()).then_some(reason);
+    let amount = match wanted(&form, left) {
+        Ok(amount) => amount,
+        Err(why) => return Ok(nothing(visit, why)),
+    };
     // The form's own token, which another form does not have.
     let key = (form.text("csrf").to_owned(), format!("{amount:?} {reason:?}"));
-    let request = RefundRequest { payment, amount, reason, key: Some(key) };
+    // What was given by this very form is answered as it was then.
+    let repeated = payment.refund_by_key(&key.0, &key.1).is_ok_and(|known| known.is_some());
+    if form.text("confirmed") != "yes" {
+        if amount.minor() > left.minor() {
+            return Ok(nothing(visit, format!("only {} is left to refund", format::money(left))));
+        }
+        let view = RefundPage {
+            page: visit.page("Refund"),
+            id: id.to_hex(),
+            order: payment.order.to_hex(),
+            buyer: payment.contact.email.clone(),
+            amount: format::money(amount),
+            amount_plain: format::plain(amount.minor()),
+            left: format::money(left),
+            left_plain: format::plain(left.minor()),
+            rest: format::money(Money::new(left.minor() - amount.minor(), left.currency())),
+            is_all: amount == left,
+            reason,
+        };
+        return visit.ok(&view);
+    }
+    if !repeated && form.text("left") != format::plain(left.minor()) {
+        let why =
+            format!("{} is left now, not what you saw. Look at the payment and choose again", format::money(left));
+        return Ok(nothing(visit, why));
+    }
+    let reason = (!reason.is_empty()).then_some(reason);
+    let request = RefundRequest { payment: id, amount: Some(amount), reason, key: Some(key) };
     match payments.refund(request).await.map_err(ApiError::from) {
         Ok(refunded) => {
             let given = refunded.payment.refunds.iter().find(|refund| refund.id == refunded.refund);
@@ -125,9 +191,15 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
             visit.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
         }
         Err(error) if actix_web::ResponseError::status_code(&error).is_client_error() => {
-            visit.warn(format!("Nothing was refunded: {error}."));
+            return Ok(nothing(visit, error.to_string()));
         }
         Err(error) => return Err(error),
     }
-    Ok(visit.go("/admin/payments"))
+    Ok(visit.go(LIST))
+}
+
+/// Back to the list, which says why nothing was given back.
+fn nothing(mut visit: Visit, why: impl std::fmt::Display) -> HttpResponse {
+    visit.warn(format!("Nothing was refunded: {why}."));
+    visit.go(LIST)
 }

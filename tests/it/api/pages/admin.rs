@@ -81,18 +81,36 @@ async fn an_admin_sees_orders_and_gives_money_back_once() {
     payments.has("asha@example.com").has("₹160.00").has("No refunds.");
     let refund = payments.body.split("action=\"").find(|part| part.contains("/refund\"")).unwrap();
     let refund = refund.split('"').next().unwrap().to_owned();
-    let fields = [("amount", "60.50"), ("reason", "<b>scratched</b>")];
-    let given = admin.submit(&payments, &refund, &fields).await;
+    let refunds = async || app.payment_of(&asha, &order).await["refunds"].as_array().unwrap().len();
+    let fields = [("what", "part"), ("amount", "60.50"), ("reason", "<b>scratched</b>")];
+    // The form alone gives nothing back: the next page says what will be.
+    let asked = admin.submit(&payments, &refund, &fields).await;
+    asked.has("Refund ₹60.50?").has("asha@example.com").has("₹160.00").has("₹99.50 stays with the shop");
+    assert_eq!(refunds().await, 0);
+    let given = admin.submit(&asked, &refund, &[]).await;
     given.has("₹60.50 goes back to asha@example.com.").has("&#60;b&#62;scratched").has("99.50");
-    // A double click gives nothing more.
-    admin.submit(&payments, &refund, &fields).await;
-    let payment = app.payment_of(&asha, &order).await;
-    assert_eq!(payment["refunds"].as_array().unwrap().len(), 1);
+    // A double click gives nothing more, and is answered alike.
+    admin.submit(&asked, &refund, &[]).await.has("₹60.50 goes back to asha@example.com.");
+    assert_eq!(refunds().await, 1);
     let again = admin.open("/admin/payments").await;
     admin.submit(&again, &refund, &[("amount", "1000")]).await.has("Nothing was refunded: only");
     admin.submit(&again, &refund, &[("amount", "x")]).await.has("enter an amount above zero");
-    let again = admin.open("/admin/payments").await;
-    admin.submit(&again, &refund, &[]).await.has("₹99.50 goes back").has("data-status=\"REFUNDED\"");
+    admin.submit(&again, &refund, &[("amount", "0")]).await.has("enter an amount above zero");
+    // Nothing chosen and nothing entered is not everything, also not where it is confirmed.
+    for fields in [&[][..], &[("what", "part"), ("amount", "")], &[("amount", " "), ("confirmed", "yes")]] {
+        admin.submit(&again, &refund, fields).await.has("Nothing was refunded: choose everything that is left, or");
+    }
+    admin.submit(&again, &refund, &[("what", "all"), ("amount", "5")]).await.has("either everything that is left or");
+    assert_eq!(refunds().await, 1);
+    let all = admin.submit(&again, &refund, &[("what", "all")]).await;
+    all.has("Refund ₹99.50?").has("This is everything that is left");
+    // Meanwhile somebody else gave some of it back.
+    let other = admin.submit(&again, &refund, &[("what", "part"), ("amount", "9.50")]).await;
+    admin.submit(&other, &refund, &[]).await.has("₹9.50 goes back");
+    admin.submit(&all, &refund, &[]).await.has("Nothing was refunded: ₹90.00 is left now, not what you saw");
+    assert_eq!(refunds().await, 2);
+    let all = admin.submit(&again, &refund, &[("what", "all")]).await;
+    admin.submit(&all, &refund, &[]).await.has("₹90.00 goes back").has("data-status=\"REFUNDED\"");
     app.shutdown().await;
 }
 
