@@ -191,7 +191,8 @@ fn lower_priority() {
     }
 }
 
-fn hash(password: &SecretString, memory: &mut Memory) -> Result<String, PasswordError> {
+/// Hashes a password as it is.
+pub(super) fn hash(password: &SecretString, memory: &mut Memory) -> Result<String, PasswordError> {
     let params = Params::DEFAULT;
     let salt = Salt::new(&rand::random::<[u8; 16]>()).map_err(|_| PasswordError::Failed)?;
     let mut output = [0_u8; Params::DEFAULT_OUTPUT_LEN];

@@ -56,7 +56,7 @@ impl AccountStore for Fake {
             if identity::username_key(&other.username) == identity::username_key(&user.username) {
                 return Err(StoreError::Duplicate("username"));
             }
-            if identity::email_key(&other.email) == identity::email_key(&user.email) {
+            if other.email_key() == user.email_key() {
                 return Err(StoreError::Duplicate("email"));
             }
         }
@@ -73,7 +73,7 @@ impl AccountStore for Fake {
     }
 
     async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.find(|user| identity::email_key(&user.email) == folded))
+        Ok(self.find(|user| user.email_key() == folded))
     }
 
     async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
@@ -319,4 +319,51 @@ async fn dead_tokens_are_kept_until_they_would_expire() {
     world.accounts.kill_token("early", at(10)).await.unwrap();
     world.accounts.kill_token("late", at(20)).await.unwrap();
     assert_eq!(world.accounts.dead_tokens(at(15)).await, Ok(vec![("late".to_owned(), at(20))]));
+}
+
+#[actix_rt::test]
+async fn a_hash_of_another_form_is_replaced_when_the_password_is_typed() {
+    let world = world();
+    let [composed, decomposed] = ["Ünïcödé pass", "U\u{308}ni\u{308}co\u{308}de\u{301} pass"].map(SecretString::from);
+    let user = world.accounts.register(jane("jane@x.io")).await.unwrap();
+    let before = decomposed.clone();
+    let hash = world.passwords.run(move |memory| passwords::hash(&before, memory)).await.unwrap();
+    world.store.users.lock().get_mut(&user.id).unwrap().password_hash.clone_from(&hash);
+    let stored = || world.store.users.lock()[&user.id].password_hash.clone();
+    let login = async |password: &SecretString| {
+        world.accounts.login(LoginName::Email("jane@x.io".into()), password.clone()).await
+    };
+    let bad = Err(refused(AccountError::BadCredentials));
+    assert_eq!(login(&SecretString::from("Unicode pass")).await, bad);
+    assert_eq!(stored(), hash);
+    assert_eq!(login(&decomposed).await.map(|user| user.id), Ok(user.id));
+    let replaced = stored();
+    assert_ne!(replaced, hash);
+    for password in [&composed, &decomposed] {
+        assert_eq!(login(password).await.map(|user| user.id), Ok(user.id));
+    }
+    assert_eq!(stored(), replaced, "it is replaced once");
+}
+
+#[actix_rt::test]
+async fn who_left_the_address_to_an_older_account_logs_in_by_name_and_takes_another() {
+    let world = world();
+    let older = world.accounts.register(jane("jane@x.io")).await.unwrap();
+    let other = world.accounts.register(jane("jane2@x.io")).await.unwrap();
+    let right = || SecretString::from("correct horse");
+    let replace = async |email: &str, password| world.accounts.replace_email(other.id, email.into(), password).await;
+    assert_eq!(replace("new@x.io", right()).await, Err(refused(AccountError::Rule(UserError::EmailKept))));
+    world.store.users.lock().get_mut(&other.id).unwrap().leave_email_to(older.id);
+
+    let bad = Err(refused(AccountError::BadCredentials));
+    assert_eq!(world.accounts.login(LoginName::Email("jane2@x.io".into()), right()).await, bad);
+    let by_name = world.accounts.login(LoginName::Username(other.username.clone()), right()).await.unwrap();
+    assert_eq!((by_name.id, by_name.email_taken_by), (other.id, Some(older.id)));
+    assert_eq!(replace("new@x.io", "wrong horse".into()).await, bad);
+    assert_eq!(replace("JANE@x.io", right()).await, Err(refused(AccountError::UserExists)));
+    let answer = replace("new\u{200B}@x.io", right()).await;
+    assert!(matches!(answer, Err(AskError::Refused(AccountError::Invalid { field: "email", .. }))), "{answer:?}");
+    assert_eq!(replace("New@x.io", right()).await.map(|user| user.email), Ok("New@x.io".to_owned()));
+    let by_email = world.accounts.login(LoginName::Email("new@x.io".into()), right()).await.unwrap();
+    assert_eq!((by_email.id, by_email.email_taken_by), (other.id, None));
 }

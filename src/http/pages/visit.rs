@@ -25,7 +25,7 @@ use super::{
     shop::Shop,
 };
 use crate::{
-    domain::{ids::ProductId, user::Role},
+    domain::{ids::ProductId, text::visible, user::Role},
     http::{
         auth::{self, AuthUser, MaybeUser},
         error::ApiError,
@@ -143,7 +143,7 @@ impl Visit {
             Err(_) => None,
         };
         self.name = account.map_or_else(String::new, |account| match account.full_name.first_name {
-            first if first.trim().is_empty() => account.username,
+            first if visible(&first).is_none() => account.username,
             first => first,
         });
         self.cart_count = 0;

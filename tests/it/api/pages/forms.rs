@@ -2,6 +2,7 @@
 
 use super::{ADDRESS, Browser, TestApp, encode, shop};
 use crate::altered::{HEX, altered_once};
+use crate::api::{PASSWORD, servers};
 
 #[actix_web::test]
 async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
@@ -159,5 +160,75 @@ async fn too_many_tries_to_log_in_are_turned_away() {
     assert_eq!(last.status, 429);
     assert!(last.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
     last.has("Too many tries");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn who_left_the_address_to_an_older_account_is_asked_for_another() {
+    let app = TestApp::spawn_with(servers::embedded).await;
+    let older = app.user("asha").await;
+    Browser::new(&app).sign_up("mira").await;
+    app.admin().await;
+    // As the upgrade of an older shop leaves them.
+    let config = app.config.clone();
+    let folder = app.end().await;
+    let file = rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap();
+    let sql = "UPDATE users SET email = 'taken:' || lower(hex(id)),
+               doc = CAST(json_set(CAST(doc AS TEXT), '$.emailTakenBy', ?1) AS BLOB) WHERE username = 'mira'";
+    assert_eq!(file.execute(sql, [&older.id]), Ok(1));
+    drop(file);
+    let app = TestApp::start(config, folder).await;
+
+    let admin = Browser::new(&app);
+    admin.log_in("root").await;
+    let listed = "<b>mira</b> (mira@example.com): the address stays with <b>asha</b> (asha@example.com)";
+    admin.open("/admin/users").await.has(listed);
+
+    let browser = Browser::new(&app);
+    assert_eq!(browser.log_in("mira").await.status, 401, "not by the address");
+    let form = browser.open("/login").await;
+    let page = browser.submit(&form, "/login", &[("email", "MIRA"), ("password", PASSWORD)]).await;
+    assert_eq!(page.path, "/account");
+    page.has("Please give another one").has("Keep e-mail address");
+    let wrong =
+        browser.submit(&page, "/account/email", &[("email", "new@example.com"), ("password", "wrong horse")]).await;
+    assert_eq!(wrong.status, 400);
+    wrong.has("id=\"e-password\"").has("value=\"new@example.com\"");
+    for email in ["asha@example.com", "mira\u{200B}@example.com"] {
+        let refused = browser.submit(&page, "/account/email", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!(refused.status, 400);
+        refused.has("id=\"e-email\"");
+    }
+    let kept = browser.submit(&page, "/account/email", &[("email", "New@example.com"), ("password", PASSWORD)]).await;
+    kept.has("You can log in by it").has("New@example.com").lacks("Keep e-mail address");
+    let again = Browser::new(&app).log_in("new").await;
+    assert_eq!(again.path, "/");
+    admin.open("/admin/users").await.lacks("the address stays with");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn what_cannot_be_seen_or_leads_somewhere_is_told_beside_its_field() {
+    let app = TestApp::spawn().await;
+    let browser = Browser::new(&app);
+    let form = browser.open("/register").await;
+    let fields = [
+        ("email", "asha\u{3164}@example.com"),
+        ("password", PASSWORD),
+        ("username", "ash\u{200D}a"),
+        ("first_name", "Asha"),
+    ];
+    let again = browser.submit(&form, "/register", &fields).await;
+    assert_eq!(again.status, 400);
+    again.has("id=\"e-email\"").has("id=\"e-username\"").lacks("id=\"e-first_name\"");
+    for first in ["You won! http://evil.example/x", "\u{2800}"] {
+        let fields = [("email", " asha@example.com "), ("password", PASSWORD), ("first_name", first)];
+        let again = browser.submit(&form, "/register", &fields).await;
+        assert_eq!(again.status, 400);
+        again.has("id=\"e-first_name\"").lacks("id=\"e-email\"");
+    }
+    let fields = [("email", " asha@example.com "), ("password", PASSWORD), ("first_name", "\u{200B}Asha ")];
+    browser.submit(&form, "/register", &fields).await;
+    browser.open("/account").await.has("<dd>Asha</dd>").has("<dd>asha@example.com</dd>");
     app.shutdown().await;
 }
