@@ -21,7 +21,7 @@ pub fn fold(text: &str) -> String {
     trim_invisible(text).to_lowercase()
 }
 
-/// Whether `c` shows nothing by itself: White_Space, Default_Ignorable_Code_Point, Cc, Cf, and
+/// Whether `c` shows nothing by itself: `White_Space`, `Default_Ignorable_Code_Point`, Cc, Cf, and
 /// the letters and symbols that are drawn blank.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {

@@ -306,7 +306,8 @@ fn an_index_whose_files_are_damaged_is_made_anew_while_it_is_searched() {
             file.set_len(file.metadata().unwrap().len() * part / 100).unwrap();
         }
     };
-    let damages: [(&str, &dyn Fn(&Path)); 6] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage<'_>; 6] = [
         ("files cut to nothing", &|dir| cut(dir, 0)),
         ("files cut in the middle", &|dir| cut(dir, 50)),
         ("files deleted", &|dir| files(dir).iter().for_each(|path| std::fs::remove_file(path).unwrap())),

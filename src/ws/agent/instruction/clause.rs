@@ -116,7 +116,7 @@ fn speaks(label: &[&str]) -> bool {
     let [first, ..] = label else { return false };
     label.len() <= 2
         && !matches!(*first, "the" | "a" | "for" | "number" | "item")
-        && !label.iter().any(|word| plain(word))
+        && !label.iter().any(plain)
         && !negates(label)
 }
 

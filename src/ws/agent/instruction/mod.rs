@@ -131,13 +131,14 @@ fn told(text: &str, clauses: &[Clause]) -> Vec<String> {
                 }
             }
             // "Add the first one, no, the second."
-            Mood::Naming if corrected(clauses, at) => match told.pop() {
-                Some((_, before)) => match verb_of(before) {
-                    Some(verb) if told.is_empty() => told.push((format!("{verb} {}", said()), before)),
-                    _ => return vec![],
-                },
-                None => {}
-            },
+            Mood::Naming if corrected(clauses, at) => {
+                if let Some((_, before)) = told.pop() {
+                    match verb_of(before) {
+                        Some(verb) if told.is_empty() => told.push((format!("{verb} {}", said()), before)),
+                        _ => return vec![],
+                    }
+                }
+            }
             Mood::No if !told.is_empty() && !corrected_next(clauses, at) => told.clear(),
             Mood::Negated if !told.is_empty() && !is_of_another(clause, &told) => return vec![],
             Mood::Negated => bare_negation |= is_bare(clause),
