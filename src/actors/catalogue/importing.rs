@@ -219,6 +219,11 @@ impl Importing {
         let Err(Stop::Later(error)) = self.rows(&mut import).await else { return };
         tracing::warn!(import.id = %import.id, %error, import.attempts, "an import waits");
         import.attempts = import.attempts.saturating_add(1);
+        if import.attempts > 2 * ATTEMPTS_MAX {
+            // Not a row: the import itself cannot be read or ended, and is not tried for ever.
+            tracing::error!(import.id = %import.id, %error, "an import is given up");
+            import.finished_at = Some(Timestamp::now());
+        }
         import.due_at = later(pause_after(import.attempts));
         if let Err(error) = self.store.save(&import, None, &[]).await {
             // It is due again when its time is over.

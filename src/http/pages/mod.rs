@@ -25,6 +25,7 @@ pub mod kept;
 mod listing;
 pub mod mailbox;
 mod merge;
+mod numbers;
 mod orders;
 pub mod page;
 mod pay;

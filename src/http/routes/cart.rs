@@ -65,7 +65,7 @@ pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, 
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
         (status = 404, description = "No such product", body = ErrorBody),
-        (status = 409, description = "Not enough of it, with `available`; or `cart.not_for_sale`, with `items`", body = ErrorBody, example = json!({
+        (status = 409, description = "Not enough of it, with `available`; or `cart.max_per_order`, with `max`; or `cart.not_for_sale`, with `items`", body = ErrorBody, example = json!({
             "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
             "requestId": "9f86d081884c7d65", "available": 3
         })),
@@ -87,7 +87,7 @@ pub async fn add(user: Buyer, services: Data<Services>, Json(body): Json<AddBody
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
         (status = 404, description = "Not in the cart", body = ErrorBody),
-        (status = 409, description = "Not enough of it, with `available`; or `cart.not_for_sale`, with `items`", body = ErrorBody, example = json!({
+        (status = 409, description = "Not enough of it, with `available`; or `cart.max_per_order`, with `max`; or `cart.not_for_sale`, with `items`", body = ErrorBody, example = json!({
             "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
             "requestId": "9f86d081884c7d65", "available": 3
         })),

@@ -147,7 +147,8 @@ const fn party(user: &AuthUser) -> Party {
         (
             status = 409,
             description = "Items are short of stock, or not for sale any more (`cart.not_for_sale`): in `items`; or the total is not `expectedTotal` \
-                (`order.total_changed`, with the new `totals`); or too many orders of the user are unpaid \
+                (`order.total_changed`, with the new `totals`); or a line has more than one order may have \
+                (`cart.max_per_order`, with `max` and `productId`); or too many orders of the user are unpaid \
                 (`order.too_many_unpaid`). Nothing is made, and the cart is as it was",
             body = ErrorBody,
             examples(

@@ -15,6 +15,8 @@ use microbazaar::{
         conversation::{Conversation, Line, Speaker},
         event::{Envelope, Event, UserSnapshot},
         ids::{ConversationId, EventId, ImageId, ProductId, UserId},
+        import::{ChangedRow, Import, ImportRow, RowChange, Tally},
+        product::ProductPatch,
         user::User,
     },
     store::{
@@ -351,6 +353,32 @@ pub async fn leave_behind(folder: &Folder, people: &mut People) {
     talk.known.note(&[ProductId::generate()]);
     stores.conversations.save(&talk).await.unwrap();
     stores.conversations.spend(omar.id, day_of(now), 700).await.unwrap();
+    let import = unfinished(UserId::generate(), now);
+    let (product, patch) = (ProductId::generate(), ProductPatch::default());
+    let change = ChangedRow { product, patch, stock: Some(3), stock_seen: None };
+    let row = ImportRow { line: 2, title: "gone".into(), change: RowChange::Change(Box::new(change)) };
+    stores.imports.save(&import, Some(&[row]), &[]).await.unwrap();
     drop(stores);
     sqlite.close().unwrap();
+}
+
+/// An import that was taken and not worked on.
+fn unfinished(seller: UserId, now: Timestamp) -> Import {
+    Import {
+        id: Import::id_of(seller, b"digest"),
+        seller,
+        digest: hex::encode(b"digest"),
+        name: "products.csv".into(),
+        created_at: now,
+        started_at: now,
+        run: 1,
+        rows: 1,
+        done: 0,
+        note: None,
+        attempts: 0,
+        tally: Tally::default(),
+        finished_at: None,
+        due_at: now,
+        version: 0,
+    }
 }

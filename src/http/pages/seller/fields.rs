@@ -4,12 +4,14 @@
 //!
 //! **Invariant:** what passes here passes the product's own rules.
 
-use super::numbers::{self, Price};
-use crate::domain::{
-    cart::QUANTITY_MAX,
-    money::{Currency, Money},
-    product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
-    text::trim_invisible,
+use crate::{
+    domain::{
+        cart::QUANTITY_MAX,
+        money::{Currency, Money},
+        product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
+        text::trim_invisible,
+    },
+    http::pages::numbers::{self, Price},
 };
 
 /// A product's fields, read; `None` where nothing was said.

@@ -8,7 +8,6 @@ pub mod csv;
 mod desk;
 mod edit;
 mod fields;
-mod numbers;
 mod orders;
 mod pictures;
 mod products;

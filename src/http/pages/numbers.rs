@@ -35,7 +35,7 @@ pub struct Price {
 ///
 /// # Errors
 /// What is wrong, for people.
-pub(super) fn price(text: &str) -> Result<Price, String> {
+pub fn price(text: &str) -> Result<Price, String> {
     let (digits, sign) = without_sign(text.trim());
     let plain = ungrouped(digits)?;
     let problem = || "enter a price above zero with at most two decimals, like 499.50".to_owned();
@@ -47,11 +47,23 @@ pub(super) fn price(text: &str) -> Result<Price, String> {
     }
 }
 
+/// Reads an amount of `currency`, zero as well: `499.5`, `1,299`, `₹1,29,999.00`.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn money(text: &str, currency: Currency) -> Result<Money, String> {
+    let (digits, sign) = without_sign(text.trim());
+    if let Some(sign) = sign.filter(|sign| *sign != currency) {
+        return Err(format!("is written in {}, but the currency is {}", sign.code(), currency.code()));
+    }
+    Money::parse_major(&ungrouped(digits)?, currency).map_err(|error| error.to_string())
+}
+
 /// Reads a whole number from 0 to `most`: `12`, `1,299`.
 ///
 /// # Errors
 /// What is wrong, for people.
-pub(super) fn count(text: &str, most: u32) -> Result<u32, String> {
+pub fn count(text: &str, most: u32) -> Result<u32, String> {
     let text = text.trim();
     let plain = ungrouped(text)?;
     let digits = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit());
@@ -153,6 +165,9 @@ mod tests {
         {
             assert!(price(text).is_err(), "{text}");
         }
+        assert_eq!(money("₹1,299", Currency::Inr), Ok(Money::new(129_900, Currency::Inr)));
+        assert_eq!(money("0", Currency::Usd), Ok(Money::zero(Currency::Usd)));
+        assert!(money("₹5", Currency::Usd).is_err() && money("1,29", Currency::Inr).is_err());
         assert_eq!(count("1,299", 5_000), Ok(1_299));
         for text in ["-1", "1.5", "", "5000000000", "+1", "1.000"] {
             assert!(count(text, 1_000_000_000).is_err(), "{text}");
