@@ -12,6 +12,7 @@
 
 mod broker;
 #[path = "../faults/client.rs"]
+#[expect(dead_code, reason = "the fault tests use the rest")]
 mod client;
 mod cuts;
 mod dead;

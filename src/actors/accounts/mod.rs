@@ -207,7 +207,7 @@ impl Accounts {
     /// Gives a user whose address the upgrade left to an older account another one.
     ///
     /// # Errors
-    /// [`AccountError::BadCredentials`] when it is not this user's password, [`AccountError::EmailKept`] when the
+    /// [`AccountError::BadCredentials`] when it is not this user's password, [`UserError::EmailKept`](crate::domain::user::UserError::EmailKept) when the
     /// user has an address, [`AccountError::UserExists`] when it is another's, [`AccountError::Invalid`].
     pub async fn replace_email(&self, id: UserId, email: String, password: SecretString) -> Result<User, Failure> {
         if !identity::is_email(&email) {

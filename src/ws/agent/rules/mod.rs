@@ -1,7 +1,7 @@
 //! The assistant without a model: it reads a message by rules and acts by the tools.
 //!
 //! A message is read into an `Intent`, alone from its words. What would change the cart is done
-//! only where the message is an instruction ([`super::instruction`]), and otherwise offered or left.
+//! only where the message is an instruction (`instruction`), and otherwise offered or left.
 //! It is done by tools, and what they answered is told in a few sentences. What stays between messages is the conversation
 //! itself: what was asked back is read from its last line.
 //!
