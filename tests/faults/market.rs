@@ -11,7 +11,7 @@ use std::{
 };
 
 use microbazaar::{
-    domain::ids::ProductId,
+    domain::{ids::ProductId, money::apportion},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 use reqwest::StatusCode;
@@ -190,16 +190,23 @@ pub async fn check_people(line: &Line, buyers: &[Buyer], last: &str) {
 fn expected_metrics(seller: &Seller, shown: &Shown) -> (u64, i64, BTreeMap<String, u64>) {
     let (mut sales, mut revenue, mut by_status) = (0, 0, BTreeMap::new());
     for (order, _) in shown.orders.values() {
-        let mine = |item: &&Value| item["seller"] == seller.id.as_str();
-        let items: Vec<_> = order["items"].as_array().unwrap().iter().filter(mine).collect();
-        if items.is_empty() {
+        let sum = |item: &Value| minor(&item["price"]) * item["quantity"].as_i64().unwrap();
+        let items = order["items"].as_array().unwrap();
+        // What was given back of the order is taken from lines, tax and shipping by what each costs.
+        let total = minor(&order["totalPrice"]);
+        let refunded = order.get("refundedPrice").map_or(0, minor);
+        let mut weights: Vec<i64> = items.iter().map(sum).collect();
+        weights.extend([minor(&order["taxPrice"]), minor(&order["shippingPrice"])]);
+        let back = apportion(refunded, &weights);
+        let mine: Vec<_> = items.iter().zip(back).filter(|(item, _)| item["seller"] == seller.id.as_str()).collect();
+        if mine.is_empty() {
             continue;
         }
         let status = text(&order["status"]);
-        for item in items.iter().filter(|_| status == "CONFIRMED") {
-            let quantity = item["quantity"].as_u64().unwrap();
-            sales += quantity;
-            revenue += minor(&item["price"]) * i64::try_from(quantity).unwrap();
+        for (item, back) in mine.iter().filter(|_| status == "CONFIRMED") {
+            let quantity = item["quantity"].as_i64().unwrap();
+            sales += u64::try_from(quantity - quantity * refunded / total).unwrap();
+            revenue += sum(item) - back;
         }
         *by_status.entry(status).or_default() += 1;
     }
