@@ -54,6 +54,8 @@ impl TestServer {
         let server = server.run();
         let handle = server.handle();
         actix_rt::spawn(server);
+        // Other crates of a build may leave the choice to whoever runs; another one's choice stands.
+        let _chosen = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
         Self { url, engine, talks, http, runtime, handle }
     }
