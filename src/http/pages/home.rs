@@ -7,17 +7,13 @@ use askama::Template;
 
 use super::{
     cards::Card,
-    format,
+    format, numbers,
     page::{Page, escape},
     visit::{self, Visit},
 };
 use crate::{
     actors::catalogue::index::{ListQuery, Sort},
-    domain::{
-        ids::ProductId,
-        money::{Currency, Money},
-        text::trim_invisible,
-    },
+    domain::{ids::ProductId, money::Currency, text::trim_invisible},
     http::{auth, error::ApiError, ops, query},
 };
 
@@ -147,11 +143,12 @@ impl Wanted {
 
     /// A price of the filter in minor units.
     fn price(text: &str) -> Result<Option<i64>, String> {
-        let text: String = text.chars().filter(|c| !matches!(c, ',' | '₹' | '$' | ' ')).collect();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return Ok(None);
         }
-        let read = Money::parse_major(&text, Currency::Inr).map_err(|error| error.to_string())?;
+        // The filter compares amounts, whatever their currency.
+        let currency = if text.contains('$') { Currency::Usd } else { Currency::Inr };
+        let read = numbers::money(text, currency)?;
         Ok(Some(read.minor()).filter(|minor| *minor >= 0))
     }
 
@@ -262,7 +259,10 @@ mod tests {
         assert_eq!(wanted.url(), "/?q=desk%20lamp&category=Home%20%26%20Living&minprice=1%2C000&sort=price&page=3");
         assert_eq!(Wanted::read(wanted.url().split_once('?').unwrap().1), wanted);
         assert_eq!(Wanted::price("₹1,000.50"), Ok(Some(100_050)));
-        assert!(Wanted::price("cheap").is_err() && Wanted::price("1e99").is_err());
+        assert_eq!((Wanted::price("$5"), Wanted::price(" ")), (Ok(Some(500)), Ok(None)));
+        for unclear in ["cheap", "1e99", "1,29", "1.299"] {
+            assert!(Wanted::price(unclear).is_err(), "{unclear}");
+        }
         assert_eq!(Wanted::read("page=0").page, 1);
         assert_eq!(Wanted::read("page=99999999999999999999999&q=%ff").url(), "/");
     }
