@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{
     places::{self, Country, Part},
-    text::trim_invisible,
+    text::{carries_page_address, trim_invisible},
     user::PostalAddress,
 };
 
@@ -50,6 +50,15 @@ impl PostalAddress {
     /// Every line with which nothing can be sent.
     pub fn settled(self) -> Result<Self, Vec<AddressProblem>> {
         let mut problems = Vec::new();
+        for (field, text) in [("fullName", &self.full_name), ("phone", &self.phone)] {
+            let text = text.as_deref().unwrap_or_default();
+            if !text.is_empty() && seen(text).is_empty() {
+                problems.push(AddressProblem::malformed(field, "must not be blank"));
+            }
+        }
+        if self.full_name.as_deref().is_some_and(carries_page_address) {
+            problems.push(AddressProblem::malformed("fullName", "must not carry the address of a page"));
+        }
         let optional = |text: Option<String>| text.map(|text| seen(&text)).filter(|text| !text.is_empty());
         let mut postal = Self {
             full_name: optional(self.full_name),

@@ -192,8 +192,11 @@ impl Country {
         }
         let bare: String = written.chars().filter(char::is_ascii_alphanumeric).collect();
         let without = bare.strip_prefix(self.code).unwrap_or(&bare);
-        [bare.clone(), without.to_owned(), format!("{}{without}", self.code)]
+        // Only where the form itself begins with the country's code may that be added.
+        let with_code = self.form.starts_with(self.code).then(|| format!("{}{without}", self.code));
+        [bare.clone(), without.to_owned()]
             .iter()
+            .chain(with_code.as_ref())
             .find_map(|bare| spaced(bare).find(|candidate| form.is_match(candidate)))
     }
 

@@ -70,6 +70,8 @@ pub fn carries_page_address(text: &str) -> bool {
     // As a mail program or a reader would take it: full-width letters and dots are the plain ones.
     let plain: String = text.chars().filter(|c| !is_invisible(*c) || c.is_whitespace()).nfkc().collect();
     let plain = plain.to_lowercase().replace(['\u{3002}', '\u{FF61}'], ".");
+    // Marks that look like those of an address.
+    let plain = plain.replace(['\u{2215}', '\u{2044}', '\u{29F8}'], "/").replace(['\u{2236}', '\u{A789}'], ":");
     plain.split_whitespace().any(is_page_address)
 }
 
@@ -86,6 +88,7 @@ pub fn without_page_addresses(text: &str) -> Cow<'_, str> {
 fn is_page_address(word: &str) -> bool {
     word.contains("://")
         || word.starts_with("//")
+        || ["mailto:", "javascript:", "data:"].iter().any(|scheme| starts_within(word, scheme))
         || starts_within(word, "www.")
         || word.match_indices(['/', '?', '#', ':', '\\']).any(|(at, mark)| {
             let (before, behind) = (&word[..at], &word[at + mark.len()..]);
@@ -194,6 +197,11 @@ mod tests {
             "ht\u{200B}tp://evil.example",
             "evil.ex\u{2060}ample/x",
             "bücher.example/x",
+            "http∕∕evil.example∕x",
+            "http:∕∕evil.example∕x",
+            "http∶//evil.example",
+            "javascript:alert(1)//evil.example",
+            "mailto:x@evil.example",
         ] {
             assert!(carries_page_address(address), "{address}");
             assert!(!without_page_addresses(address).contains("xample"), "{address}");

@@ -123,6 +123,8 @@ async fn a_connection_that_breaks_in_a_mail_loses_and_mixes_none() {
         shop.client.join(&format!("buyer{number}@example.com"), "user").await;
     }
     shop.until_log(MailState::Sent, 6).await;
+    // The receiver prints a mail after it has answered.
+    until("all arrive", async || receiver.mails().len() >= 6).await;
     let mails = receiver.mails();
     assert_eq!(mails.len(), 6);
     for mail in &mails {

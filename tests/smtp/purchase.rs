@@ -22,17 +22,24 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
     let order = client.purchase(&client.offer(&seller).await, &buyer).await;
     client.post(&format!("/api/orders/{order}/ship"), &seller, &json!({})).await;
 
-    let records = shop.until_log(MailState::Sent, 6).await;
-    assert_eq!(records.len(), 6);
+    let records = shop.until_log(MailState::Sent, 7).await;
+    assert_eq!(records.len(), 7);
+    until("all arrive", async || receiver.mails().len() >= 7).await;
     let mails = receiver.mails();
-    assert_eq!(mails.len(), 6, "each arrives once");
+    assert_eq!(mails.len(), 7, "each arrives once");
+    let told = receiver.mails_to(mira);
+    assert_eq!(
+        told.iter().filter(|mail| mail.header("subject").starts_with("New order")).count(),
+        1,
+        "the seller is told"
+    );
     let begin = ["Welcome", "Payment initiated", "Payment received", "Order shipped"];
     let subjects: Vec<String> = receiver.mails_to(asha).iter().map(|mail| mail.header("subject").to_owned()).collect();
     for begin in begin {
         assert_eq!(subjects.iter().filter(|subject| subject.starts_with(begin)).count(), 1, "{begin}: {subjects:?}");
     }
     let ids: BTreeSet<&str> = mails.iter().map(|mail| mail.header("message-id")).collect();
-    assert_eq!(ids.len(), 6);
+    assert_eq!(ids.len(), 7);
     for mail in &mails {
         let record = records.iter().find(|record| mail.header("message-id").contains(&record.event.to_hex()));
         let record = record.expect("a record of each mail");
@@ -55,7 +62,7 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
         }
         assert_eq!((record.attempts, &record.reason), (1, &None));
     }
-    assert_eq!(client.mailbox().await.len(), 6, "the mailbox shows what is sent");
+    assert_eq!(client.mailbox().await.len(), 7, "the mailbox shows what is sent");
     shop.stop().await;
 }
 

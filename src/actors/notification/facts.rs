@@ -13,6 +13,7 @@ use crate::{
     domain::{
         ids::{OrderId, ProductId, UserId},
         money::{Currency, Money},
+        user::PostalAddress,
     },
 };
 
@@ -97,11 +98,17 @@ fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
             sum: Money::sum(sums).ok().flatten().map(|sum| sum.to_string()),
             lines: own.map(|item| order_line(*item)).collect(),
             recipient: field("fullName"),
-            address: ["street", "city", "state", "zip", "country"].into_iter().filter_map(field).collect(),
+            address: label(["street", "city", "state", "zip", "country"].map(|key| field(key).unwrap_or_default())),
             phone: field("phone"),
         })
     };
     Ok(sellers.into_iter().map(|seller| (To::Seller { seller, buyer }, letter(seller))).collect())
+}
+
+/// The lines of a label, with the names of state and country in place of their codes.
+fn label([street, city, state, zip, country]: [String; 5]) -> Vec<String> {
+    let postal = PostalAddress { street, city, state, zip, country, ..PostalAddress::default() };
+    postal.label()
 }
 
 fn order_line(item: Payload<'_>) -> Line {

@@ -120,8 +120,13 @@ pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> R
         Ok(units) if visit.wants_json => Ok(visit.json(&json!({"count": units, "message": "Your cart is changed"}))),
         Ok(_) => Ok(visit.go("/cart")),
         Err(error) if visit.wants_json => Err(error),
-        // Another tab took it out.
-        Err(ApiError::NotFound(_)) => Ok(visit.go("/cart")),
+        Err(ApiError::NotFound(_)) => {
+            visit.warn(match visit.user {
+                Some(_) => "Nothing was changed: this product is no longer in your cart.",
+                None => "Nothing was changed: you are not logged in, and this product is not in the cart of this browser. Log in to see the cart of your account.",
+            });
+            Ok(visit.go("/cart"))
+        }
         Err(error) => told(visit, error, "/cart"),
     }
 }

@@ -219,6 +219,9 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         current: *name == wanted.category,
     };
     let chips = chips.iter().filter(|(name, _)| !name.is_empty()).take(CATEGORIES).map(chip);
+    // What matches nothing may be looked for in a shop that has nothing.
+    let nothing_on_sale = listed.total == 0
+        && (!wanted.filtered() || catalogue.list(ListQuery { limit: 1, ..ListQuery::default() }).await?.total == 0);
     let plain = !wanted.filtered() && wanted.page == 1;
     let mut page = visit.page(if plain { "Good things from people who make them".to_owned() } else { wanted.title() });
     page = page.searching(&wanted.q).describe("Lamps, kettles, books and more from independent sellers, in one cart.");
@@ -227,7 +230,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     }
     let view = HomePage {
         plain,
-        nothing_yet: !wanted.filtered() && listed.total == 0,
+        nothing_yet: listed.total == 0 && nothing_on_sale,
         filtered: wanted.filtered(),
         total: format::count(listed.total),
         unknown: listed.unknown.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(", "),

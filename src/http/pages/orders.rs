@@ -239,10 +239,14 @@ pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> R
     let reason: String = form.trimmed("reason").chars().take(1_000).collect();
     let reason = (!reason.is_empty()).then_some(reason);
     match visit.shop.orders()?.cancel(id, party, reason).await.map_err(ApiError::from) {
-        Ok(_) if party == Party::Admin => {
-            visit.say("The order is cancelled. Its stock is back, and what was paid goes back to the buyer.");
-        }
-        Ok(_) => visit.say("The order is cancelled. What you paid is on its way back to you."),
+        Ok(order) => visit.say(match (party, order.payment.is_some()) {
+            (Party::Admin, true) => {
+                "The order is cancelled. Its stock is back, and what was paid goes back to the buyer."
+            }
+            (Party::Admin, false) => "The order is cancelled and its stock is back. It had not been paid.",
+            (_, true) => "The order is cancelled. What you paid is on its way back to you.",
+            (_, false) => "The order is cancelled. You had not paid it.",
+        }),
         Err(error @ ApiError::Conflict { .. }) => visit.warn(format!("This did not work: {error}.")),
         Err(error) => return Err(error),
     }

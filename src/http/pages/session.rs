@@ -79,8 +79,13 @@ pub async fn login_form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, 
     if visit.user.is_some() {
         return Ok(visit.go(&next));
     }
-    let problem = if visit.keeps_no_cookies() { NO_COOKIES } else { "" };
-    show_login(visit, StatusCode::OK, Form::default(), next, problem.to_owned())
+    let made = req.query_string().split('&').any(|pair| pair == "made=yes");
+    let problem = match (visit.keeps_no_cookies(), made) {
+        (true, true) => format!("Your account is made. {NO_COOKIES}"),
+        (true, false) => NO_COOKIES.to_owned(),
+        (false, _) => String::new(),
+    };
+    show_login(visit, StatusCode::OK, Form::default(), next, problem)
 }
 
 /// The form to sign up.
@@ -123,7 +128,7 @@ pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Resu
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
     match visit.shop.accounts()?.login(name, password).await.map_err(ApiError::from) {
-        Ok(user) => begin(visit, &user, &next, "Welcome back").await,
+        Ok(user) => begin(visit, &user, &next, "Welcome back", false).await,
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();
             show_login(visit, StatusCode::UNAUTHORIZED, form, next, problem)
@@ -144,7 +149,7 @@ pub async fn register(req: HttpRequest, Posted { visit, mut form }: Posted) -> R
     }
     visit.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
     let refused = match visit.shop.accounts()?.register(account).await.map_err(ApiError::from) {
-        Ok(user) => return begin(visit, &user, &next, "Welcome to microBazaar").await,
+        Ok(user) => return begin(visit, &user, &next, "Welcome to microBazaar", true).await,
         Err(refused) => refused,
     };
     if refused.code() == "auth.user_exists" {
@@ -193,7 +198,13 @@ fn account_of(form: &mut Form) -> NewAccount {
 }
 
 /// Gives the browser a session, and takes its guest's cart over.
-async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Result<HttpResponse, ApiError> {
+async fn begin(
+    mut visit: Visit,
+    user: &User,
+    next: &str,
+    greeting: &str,
+    is_made: bool,
+) -> Result<HttpResponse, ApiError> {
     let issued = visit.state().tokens.issue(user.id, user.role, Timestamp::now());
     let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
     visit.set_cookie(tokens::cookie(&token, visit.state().settings.production));
@@ -215,7 +226,8 @@ async fn begin(mut visit: Visit, user: &User, next: &str, greeting: &str) -> Res
     let home = if user.role == Role::Seller && next == "/" { "/seller" } else { next };
     if visit.is_new {
         // The page after this one sees whether the browser has brought the session back.
-        return Ok(visit.go(&format!("/login?cookies=check&next={}", escape(home))));
+        let made = if is_made { "&made=yes" } else { "" };
+        return Ok(visit.go(&format!("/login?cookies=check{made}&next={}", escape(home))));
     }
     Ok(visit.go(home))
 }

@@ -50,7 +50,7 @@ pub struct VerifyBody {
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct RefundBody {
     /// How much; all that is left when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[garde(skip)]
     amount: Option<MoneyInput>,
     /// Why.
@@ -58,6 +58,11 @@ pub struct RefundBody {
     #[garde(inner(length(chars, max = 1000)))]
     #[schema(example = "damaged", max_length = 1000)]
     reason: Option<String>,
+}
+
+/// An amount that is there: `null` may be a number that a client lost, and is not everything.
+fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<MoneyInput>, D::Error> {
+    MoneyInput::deserialize(from).map(Some)
 }
 
 /// How a sandbox payment ends.

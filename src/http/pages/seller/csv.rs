@@ -370,8 +370,8 @@ fn read_text(text: &str, separator: u8) -> Result<Sheet, Unreadable> {
     for record in file.records() {
         let record = record.map_err(|error| Unreadable::NotCsv(line(bytes, error.position())))?;
         let line = line(bytes, record.position());
-        if record.len() != columns.len() {
-            others.push((line, record.len()));
+        if let Some(cells) = other_length(&columns, &record) {
+            others.push((line, cells));
             if others.len() == NAMED {
                 break;
             }
@@ -382,9 +382,26 @@ fn read_text(text: &str, separator: u8) -> Result<Sheet, Unreadable> {
         rows.push(head.row(&record, line));
     }
     if !others.is_empty() {
-        return Err(Unreadable::OtherLength { columns: columns.len(), rows: others });
+        return Err(Unreadable::OtherLength { columns: named(&columns), rows: others });
     }
     if rows.is_empty() { Err(Unreadable::Empty) } else { Ok(Sheet { rows, unknown: head.unknown }) }
+}
+
+/// How many columns the first line names, without nameless ones at its end.
+fn named(columns: &csv::StringRecord) -> usize {
+    columns.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()).last().map_or(0, |(last, _)| last + 1)
+}
+
+/// How many cells a row has, when they are not those of the columns. A cell below a nameless column is one
+/// too many: spreadsheets write a separator at the end, and a row that is shifted would hide there. Only a
+/// first column without a name, as programs write one for the number of a row, holds nothing of the others.
+fn other_length(columns: &csv::StringRecord, row: &csv::StringRecord) -> Option<usize> {
+    if row.len() != columns.len() {
+        return Some(row.len());
+    }
+    let hidden = |at: usize| at > 0 && columns.get(at).is_some_and(|name| name.trim().is_empty());
+    let filled = |at: usize| row.get(at).is_some_and(|cell| !cell.trim().is_empty());
+    (0..row.len()).rfind(|at| hidden(*at) && filled(*at)).map(|_| row.len())
 }
 
 #[cfg(test)]
@@ -463,6 +480,10 @@ mod tests {
         assert_eq!(read(b"title,price,stock,category\nLamp,1,299,5,Home\n"), other(4, &[(2, 5)]));
         assert_eq!(read(b"title,price,stock\nA,1,1\nB,2\n\nC,3,1,9\n"), other(3, &[(3, 2), (5, 4)]));
         assert_eq!(read(b"sep=,\ntitle,price\nA\n"), other(2, &[(3, 1)]));
+        assert_eq!(read(b"title,price,\nLamp,1,299\n"), other(2, &[(2, 3)]));
+        assert_eq!(read(b"title,price,stock,\nLamp,1,299,5\nB,1,2,\n"), other(3, &[(2, 4)]));
+        assert_eq!(read(b"title,price,,stock\nLamp,1,299,5\n"), other(4, &[(2, 4)]));
+        assert_eq!(rows(b",title,price\n0,Lamp,1\n").len(), 1, "the number of a row");
         assert_eq!(read(b"title,price\nA,1\n\"B,2\nC,3\n"), Err(Unreadable::Unclosed(3)));
         assert_eq!(read(b"title,price\n\"A\"\"\nB,2\n"), Err(Unreadable::Unclosed(2)));
         assert_eq!(read(b"title,price\n\"A,1\nB \"x\",2\n"), Err(Unreadable::BehindQuote(3)));

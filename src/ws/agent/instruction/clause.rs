@@ -6,9 +6,9 @@ use super::{
     Mood,
     text::{PAUSE, QUOTED, Sentence},
     words::{
-        BESIDE_YES, CLAUSE_WORDS, CORRECTS, FAULTS, FILLERS, HINDI_MARKS, HINDI_VERBS, HYPOTHETICAL,
-        HYPOTHETICAL_PHRASES, LOOKS, NEGATION_PHRASES, NEGATIONS, NO, NOUN_VERBS, OBJECTS, OTHER_USE, PAST, QUESTIONS,
-        REPORTS, SUBJECTS, VAGUE, VERBS, YES, YES_PHRASES,
+        BESIDE_YES, CLAUSE_WORDS, CORRECTS, ELSEWHERE, FAULTS, FIGURES, FILLERS, HEDGES, HINDI_MARKS, HINDI_VERBS,
+        HYPOTHETICAL, HYPOTHETICAL_PHRASES, LOOKS, NEGATION_PHRASES, NEGATIONS, NO, NOUN_VERBS, OBJECTS, OTHER_USE,
+        PAST, QUESTIONS, REPORTS, SUBJECTS, VAGUE, VERBS, YES, YES_PHRASES,
     },
 };
 
@@ -81,6 +81,8 @@ pub(super) fn clauses(sentence: &Sentence) -> Vec<Clause> {
     let around = Around {
         asks: sentence.asks,
         supposes: has_phrase(&all, HYPOTHETICAL_PHRASES) || all.iter().any(|word| HYPOTHETICAL.contains(word)),
+        hedges: (0..all.len())
+            .any(|at| HEDGES.contains(&all[at]) && !(at + 1..all.len()).any(|later| imperative(&all[later..]))),
         quotes: quotes(&all) || sentence.label.is_some_and(|label| speaks(&all[..label.min(all.len())])),
     };
     parts(&all)
@@ -100,6 +102,8 @@ struct Around {
     asks: bool,
     supposes: bool,
     quotes: bool,
+    /// Whether a "but" stands in it behind which nothing is told to be done: "yes, nice, but dear".
+    hedges: bool,
 }
 
 /// Whether the sentence tells what somebody said, wants or wrote.
@@ -260,7 +264,7 @@ fn mood(all: &[&str], left: &[&str], around: &Around, yes: bool, no: bool) -> Mo
     if no && left.is_empty() {
         return Mood::No;
     }
-    if says_yes(all, left, yes) && !no {
+    if says_yes(all, left, yes) && !no && !around.hedges {
         return Mood::Yes;
     }
     if around.supposes {
@@ -271,7 +275,8 @@ fn mood(all: &[&str], left: &[&str], around: &Around, yes: bool, no: bool) -> Mo
         || (matches!(left, ["give" | "get" | "grab" | "gimme", ..]) && has_comparative(left) && !left.contains(&"the"));
     if imperative(left) || wishes(left) {
         let bare = matches!(left, [verb] if !matches!(*verb, "checkout" | "pay" | "proceed"));
-        return if vague || bare { Mood::Other } else { Mood::Instruction };
+        let elsewhere = is_of_a_figure(left) || has_phrase(left, ELSEWHERE) || is_put_on(left) || is_sorted(left);
+        return if vague || bare || elsewhere { Mood::Other } else { Mood::Instruction };
     }
     if names(left) && !vague {
         return Mood::Naming;
@@ -399,6 +404,41 @@ pub(super) fn imperative(words: &[&str]) -> bool {
     }
 }
 
+/// Whether the act is of a price, the stock or another figure, which nobody changes in a chat: "lower the
+/// price to 5". A thing may well be named by one: "add the lamp with a price under 500".
+fn is_of_a_figure(words: &[&str]) -> bool {
+    let [verb, rest @ ..] = words else { return false };
+    let Some(at) = rest.iter().position(|word| FIGURES.contains(word)) else { return false };
+    match *verb {
+        "add" | "put" | "buy" | "get" | "order" | "take" | "grab" | "give" | "purchase" | "include" | "choose"
+        | "pick" => rest[..at]
+            .iter()
+            .all(|word| OBJECTS.contains(word) || is_number(word) || word.starts_with(|c: char| c.is_ascii_digit())),
+        _ => true,
+    }
+}
+
+/// Whether a thing is put on, and not into the cart: "put the kettle on".
+fn is_put_on(words: &[&str]) -> bool {
+    matches!(words, ["put", .., "on"])
+}
+
+/// Whether things are put into an order: "order the lamps by price".
+fn is_sorted(words: &[&str]) -> bool {
+    const BY: [&str; 9] = [
+        "by price",
+        "by rating",
+        "by name",
+        "by date",
+        "by newest",
+        "by popularity",
+        "by colour",
+        "by color",
+        "by size",
+    ];
+    matches!(words, ["order" | "sort" | "put" | "arrange", ..]) && has_phrase(words, &BY)
+}
+
 fn is_number(word: &str) -> bool {
     matches!(
         word,
@@ -486,6 +526,13 @@ fn names(words: &[&str]) -> bool {
 
 /// Whether a whole part says yes and nothing else.
 fn says_yes(all: &[&str], left: &[&str], yes: bool) -> bool {
+    // "Sure it is nice" speaks of the thing.
+    if matches!(left, ["it" | "its" | "this" | "that" | "thats" | "they" | "theyre" | "these" | "those", next, ..]
+        if matches!(*next, "is" | "are" | "was" | "looks" | "seems" | "look" | "seem" | "nice" | "good" | "great" | "dear" | "lovely"))
+        || matches!(left, ["it" | "they"])
+    {
+        return false;
+    }
     // "Yeah, right" is doubt.
     if matches!(all, ["yeah", "right"] | ["yeah", PAUSE, "right"]) {
         return false;

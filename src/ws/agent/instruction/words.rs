@@ -79,6 +79,21 @@ pub(super) const OTHER_USE: &[(&str, &[&str])] = &[
     ]),
 ];
 
+/// Figures that nobody changes in a chat.
+pub(super) const FIGURES: &[&str] = &[
+    "price", "prices", "pricing", "cost", "costs", "stock", "stocks", "inventory", "budget", "total", "subtotal",
+    "rating", "ratings", "fee", "fees", "tax", "taxes",
+];
+/// Phrases that speak of another place than the cart.
+pub(super) const ELSEWHERE: &[&str] = &[
+    "from me", "from us", "from another", "from someone", "from somebody", "from somewhere", "somewhere else",
+    "elsewhere", "at another shop", "in another shop", "on my desk", "on the desk", "on my table", "on the table",
+    "on my wall", "on the wall", "on my shelf", "on the shelf", "on the stove", "on my wishlist", "to my wishlist",
+    "on my wish list", "to my wish list",
+];
+/// Words behind which a yes is taken back in part.
+pub(super) const HEDGES: &[&str] = &["but", "though", "although", "however", "tho"];
+
 /// Negations and words that take something back, apostrophes left out.
 pub(super) const NEGATIONS: &[&str] = &[
     "dont", "dnt", "donot", "dotn", "dnot", "dontt", "donnt", "doont", "dunt", "d0nt", "not", "nto", "never", "nver",
@@ -97,7 +112,7 @@ pub(super) const NEGATION_PHRASES: &[&str] = &[
     "mat kharido", "mana karo", "no longer", "no more", "no need", "no reason", "no way", "no intention", "no adding",
     "no buying", "no removing", "no to", "other than", "apart from", "anything but", "all but", "everything but",
     "changed my mind", "change my mind", "second thought", "second thoughts", "instead of", "rather than", "far from",
-    "too expensive to", "leave it", "leave out", "let it be", "take it back", "scratch that", "strike that",
+    "too expensive to", "leave it", "leave out", "let it be", "take it back", "scratch that", "scratch it", "strike that", "strike it", "scrap that", "scrap it",
     "rid of the idea", "in no case", "under no circumstances", "by no means", "on no account", "no one", "not yet",
     "wait with", "hang on", "just testing", "just a test",
 ];
