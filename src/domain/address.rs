@@ -50,11 +50,10 @@ impl PostalAddress {
     /// Every line with which nothing can be sent.
     pub fn settled(self) -> Result<Self, Vec<AddressProblem>> {
         let mut problems = Vec::new();
-        for (field, text) in [("fullName", &self.full_name), ("phone", &self.phone)] {
-            let text = text.as_deref().unwrap_or_default();
-            if !text.is_empty() && seen(text).is_empty() {
-                problems.push(AddressProblem::malformed(field, "must not be blank"));
-            }
+        // A name must be seen; a phone number that is not there is none.
+        let name = self.full_name.as_deref().unwrap_or_default();
+        if !name.is_empty() && seen(name).is_empty() {
+            problems.push(AddressProblem::malformed("fullName", "must not be blank"));
         }
         if self.full_name.as_deref().is_some_and(carries_page_address) {
             problems.push(AddressProblem::malformed("fullName", "must not carry the address of a page"));

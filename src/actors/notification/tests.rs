@@ -265,8 +265,8 @@ async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
     let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, paid.clone()).await;
     assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("New order: {ORDER}")));
     let text = "You sold something\n\nHello,\n\norder ORDER is paid and waits to be shipped.\n\n\
-                - 2 x Tea <b>pot</b>\n\nTogether: 999.00 INR\n\nIt goes to:\n  R. Iyer\n  12 Lake Road\n  Pune\n  MH\n  \
-                411001\n  IN\n  Phone +91 20 1234\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea & Co\n\
+                - 2 x Tea <b>pot</b>\n\nTogether: 999.00 INR\n\nIt goes to:\n  R. Iyer\n  12 Lake Road\n  Pune 411001\n  \
+                Maharashtra, India\n  Phone +91 20 1234\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea & Co\n\
                 http://localhost:8080/";
     assert_eq!(mail.text.replace(ORDER, "ORDER"), text);
     assert!(!mail.text.contains("buyer@") && !mail.html.contains("buyer@") && !mail.html.contains("Cup"));

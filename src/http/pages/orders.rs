@@ -104,6 +104,16 @@ struct OrderPage {
     until: format::Time,
 }
 
+#[derive(Template)]
+#[template(path = "shop/cancel.html")]
+struct CancelPage {
+    page: Page,
+    id: String,
+    reason: String,
+    paid: bool,
+    total: String,
+}
+
 /// The buyer's orders.
 ///
 /// # Errors
@@ -237,6 +247,18 @@ pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> R
     };
     let id: OrderId = id_of(&path, "order")?;
     let reason: String = form.trimmed("reason").chars().take(1_000).collect();
+    // Staff act on what is another's, so they are asked first.
+    if party == Party::Admin && form.text("confirmed") != "yes" {
+        let order = visit.shop.orders()?.get(id, party).await?;
+        let view = CancelPage {
+            page: visit.page("Cancel an order"),
+            id: id.to_hex(),
+            reason,
+            paid: order.payment.is_some(),
+            total: format::money(order.total),
+        };
+        return visit.ok(&view);
+    }
     let reason = (!reason.is_empty()).then_some(reason);
     match visit.shop.orders()?.cancel(id, party, reason).await.map_err(ApiError::from) {
         Ok(order) => visit.say(match (party, order.payment.is_some()) {
