@@ -108,14 +108,14 @@ async fn twenty_orders_of_a_user_over_two_nodes_leave_ten_unpaid() {
     let Some(nodes) = Nodes::start(2, 900).await else { return };
     let seller = nodes.join(0, "seller").await;
     let buyer = nodes.join(0, "user").await;
-    let product = nodes.product(0, &seller, 100).await;
+    let product = nodes.product(0, &seller, 100_000).await;
     let order = async |node: usize| {
         let line = json!({"productId": product, "quantity": 1});
         nodes.ask(node, reqwest::Method::POST, "/api/cart/items", &buyer, &line).await;
         nodes.ask(node, reqwest::Method::POST, "/api/orders", &buyer, &json!({})).await
     };
     let (mut made, mut refused) = (0, 0);
-    // Most find the cart emptied by another, so that a round makes one order or a few.
+    // Most find the cart emptied by another, so that a round makes one order or a few, of many units each.
     for _ in 0..100 {
         if refused > 0 {
             break;
