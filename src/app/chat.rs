@@ -30,7 +30,7 @@ impl Parts<'_> {
             return Ok(None);
         }
         let toolbox = self.toolbox(peers);
-        let budget = StoredBudget::new(Arc::clone(&stores.conversations), self.config.chat.tokens_per_day);
+        let budget = StoredBudget::new(stores.conversations.clone(), self.config.chat.tokens_per_day);
         let rules: Arc<dyn Assistant> = Arc::new(RuleAssistant::new(toolbox.clone()));
         let model = model::from_config(self.config, toolbox, Arc::new(budget), Arc::clone(&rules))?;
         let assistant = model.unwrap_or(rules);
@@ -39,7 +39,7 @@ impl Parts<'_> {
             keep: signed(self.config.chat.keep),
             ..ChatSettings::default()
         };
-        let chats = Chats::start(self.runtime, Arc::clone(&stores.conversations), assistant, settings);
+        let chats = Chats::start(self.runtime, stores.conversations.clone(), assistant, settings);
         Ok(Some(chats.context("the assistant's threads did not start")?))
     }
 

@@ -133,7 +133,7 @@ impl Parts<'_> {
         catalogue.iter().for_each(|catalogue| catalogue.heed(self.blocked));
         let carts = self
             .runs(Service::Cart)
-            .then(|| Carts::start(runtime, Arc::clone(&stores.carts), peers.clone(), config.cart.idle, shared));
+            .then(|| Carts::start(runtime, stores.carts.clone(), peers.clone(), config.cart.idle, shared));
         let orders = self.orders(&stores, &peers);
         orders.iter().for_each(|orders| orders.heed(self.blocked));
         let live = Arc::new(Live::default());

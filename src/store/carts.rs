@@ -1,18 +1,74 @@
 //! Carts, one for each user.
-//!
-//! **Invariant:** a save with another version than the stored one changes nothing.
 
-use async_trait::async_trait;
+use std::sync::Arc;
 
-use super::StoreError;
-use crate::domain::{cart::Cart, ids::UserId};
+use super::{
+    StoreError,
+    document::{Backend, Collection, Document, Index, SaveError, key},
+};
+use crate::{
+    config::Service,
+    domain::{
+        cart::Cart,
+        ids::{CartId, UserId},
+    },
+};
 
-/// Keeps carts.
-#[async_trait]
-pub trait CartStore: Send + Sync {
-    /// Writes a cart; see the module for versions. A second cart of one user is a `Conflict`.
-    async fn save(&self, cart: &Cart) -> Result<u64, StoreError>;
+/// What must be unique of a cart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CartKey {
+    /// Its user.
+    User,
+}
+const USER: Index<Cart> = Index::unique("user", CartKey::User, |cart| key(cart.user));
+
+impl Document for Cart {
+    type Id = CartId;
+    type Unique = CartKey;
+
+    const COLLECTION: &'static str = "carts";
+    const SERVICE: Service = Service::Cart;
+    const INDEXES: &'static [Index<Self>] = &[USER];
+
+    fn id(&self) -> CartId {
+        self.id
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// The carts.
+#[derive(Clone)]
+pub struct CartStore(Collection<Cart>);
+
+impl CartStore {
+    /// The carts in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self(Collection::new(backend))
+    }
+
+    /// Writes a cart; see the module `store` for versions. A second cart of one user is a `Conflict`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
+        self.0.save(cart, &[]).await.map_err(|refused| match refused {
+            SaveError::Duplicate(CartKey::User) => StoreError::Conflict,
+            SaveError::Store(error) => error,
+        })
+    }
 
     /// The cart of a user.
-    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
+        self.0.first(USER.of(user)).await
+    }
 }

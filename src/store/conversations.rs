@@ -1,19 +1,29 @@
 //! Conversations with the assistant, and what each user spent on a model by day.
-//!
-//! **Invariant:** a save with another version than the stored one changes nothing, so that a
-//! conversation which was deleted stays so; what was spent is only ever added to.
 
-use async_trait::async_trait;
+use std::sync::Arc;
 
-use super::{Page, StoreError};
-use crate::domain::{
-    Timestamp,
-    conversation::{Conversation, Summary},
-    ids::{ConversationId, UserId},
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Page, StoreError,
+    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, SaveError, key},
+};
+use crate::{
+    config::Service,
+    domain::{
+        Timestamp,
+        conversation::{Conversation, Summary},
+        ids::{ConversationId, UserId},
+    },
 };
 
 /// A day: how many have passed since 1970, in UTC.
 pub type Day = i64;
+
+/// How many of one user's are deleted at once.
+const AT_ONCE: u32 = 100;
+/// How often a sum is begun anew when another was first.
+const TRIES: u32 = 3;
 
 /// The day of a moment.
 #[must_use]
@@ -21,39 +31,189 @@ pub fn day_of(time: Timestamp) -> Day {
     time.as_second().div_euclid(24 * 60 * 60)
 }
 
-/// Keeps conversations.
-#[async_trait]
-pub trait ConversationStore: Send + Sync {
-    /// Writes a conversation; see the module above for versions.
-    async fn save(&self, conversation: &Conversation) -> Result<u64, StoreError>;
+const USER: Index<Conversation> = Index::new("user", |of| key((of.user, Desc(of.updated_at), Desc(of.id))));
+const AGE: Index<Conversation> = Index::new("age", |of| key(of.updated_at));
+
+impl Document for Conversation {
+    type Id = ConversationId;
+    type Unique = NoUniqueKey;
+
+    const COLLECTION: &'static str = "conversations";
+    const SERVICE: Service = Service::AiBuddy;
+    const INDEXES: &'static [Index<Self>] = &[USER, AGE];
+
+    fn id(&self) -> ConversationId {
+        self.id
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// The tokens that a user spent on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TokensSpent {
+    user: UserId,
+    day: Day,
+    tokens: u64,
+    #[serde(skip)]
+    version: u64,
+}
+
+const DAY: Index<TokensSpent> = Index::new("day", |of| key(of.day));
+
+impl TokensSpent {
+    fn id_of(user: UserId, day: Day) -> String {
+        format!("{user}:{day}")
+    }
+}
+
+impl Document for TokensSpent {
+    type Id = String;
+    type Unique = NoUniqueKey;
+
+    const COLLECTION: &'static str = "tokens_spent";
+    const SERVICE: Service = Service::AiBuddy;
+    const INDEXES: &'static [Index<Self>] = &[DAY];
+
+    fn id(&self) -> String {
+        Self::id_of(self.user, self.day)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// Keeps conversations. A save with another version than the stored one changes nothing, so that a conversation
+/// which was deleted stays so; what was spent is only ever added to.
+#[derive(Clone)]
+pub struct ConversationStore {
+    conversations: Collection<Conversation>,
+    spent: Collection<TokensSpent>,
+}
+
+impl ConversationStore {
+    /// The conversations in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { conversations: Collection::new(Arc::clone(&backend)), spent: Collection::new(backend) }
+    }
+
+    /// Writes a conversation; see the module `store` for versions.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save(&self, conversation: &Conversation) -> Result<u64, StoreError> {
+        // A conversation never changes its user.
+        if conversation.version > 0 && self.owner_of(conversation.id).await? != Some(conversation.user) {
+            return Err(StoreError::Conflict);
+        }
+        Ok(self.conversations.save(conversation, &[]).await?)
+    }
 
     /// A conversation.
-    async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+        self.conversations.get(id).await
+    }
 
     /// Whose it is.
-    async fn owner_of(&self, id: ConversationId) -> Result<Option<UserId>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn owner_of(&self, id: ConversationId) -> Result<Option<UserId>, StoreError> {
+        Ok(self.get(id).await?.map(|conversation| conversation.user))
+    }
 
     /// The user's conversation in which something was said last.
-    async fn newest(&self, user: UserId) -> Result<Option<ConversationId>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn newest(&self, user: UserId) -> Result<Option<ConversationId>, StoreError> {
+        Ok(self.conversations.first(USER.of(user)).await?.map(|conversation| conversation.id))
+    }
 
     /// A user's conversations, the one of the latest word first.
-    async fn of_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Page<Summary>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Page<Summary>, StoreError> {
+        let Page { rows, total } = self.conversations.page(USER.of(user).skip(skip).limit(limit)).await?;
+        Ok(Page { rows: rows.iter().map(Conversation::summary).collect(), total })
+    }
 
     /// Deletes a conversation of this user; returns whether it was there.
-    async fn delete(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError> {
+        match self.owner_of(id).await? {
+            Some(owner) if owner == user => self.conversations.delete(id).await,
+            _ => Ok(false),
+        }
+    }
 
     /// Deletes all but the newest `keep` of a user, some at once; returns how many.
-    async fn keep_newest(&self, user: UserId, keep: u32) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_newest(&self, user: UserId, keep: u32) -> Result<u64, StoreError> {
+        self.conversations.delete_found(USER.of(user).skip(keep.into()).limit(AT_ONCE)).await
+    }
 
     /// Deletes up to `limit` in which nothing was said since `before`; returns how many.
-    async fn expire(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn expire(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.conversations.delete_found(AGE.all().below(before).limit(limit)).await
+    }
 
     /// The tokens that a user spent on a day.
-    async fn spent(&self, user: UserId, day: Day) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn spent(&self, user: UserId, day: Day) -> Result<u64, StoreError> {
+        Ok(self.spent.get(TokensSpent::id_of(user, day)).await?.map_or(0, |spent| spent.tokens))
+    }
 
     /// Adds to what a user spent on a day.
-    async fn spend(&self, user: UserId, day: Day, tokens: u64) -> Result<(), StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn spend(&self, user: UserId, day: Day, tokens: u64) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let added = self.spent.change(TokensSpent::id_of(user, day), |spent| {
+                spent.tokens = spent.tokens.saturating_add(tokens);
+                Some(())
+            });
+            if added.await?.is_some() {
+                return Ok(());
+            }
+            match self.spent.save(&TokensSpent { user, day, tokens, version: 0 }, &[]).await {
+                Err(SaveError::Store(StoreError::Conflict)) => {}
+                made => return Ok(made.map(|_| ())?),
+            }
+        }
+        Err(StoreError::Busy)
+    }
 
     /// Forgets up to `limit` sums of days before this one; returns how many.
-    async fn forget_spent(&self, before: Day, limit: u32) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_spent(&self, before: Day, limit: u32) -> Result<u64, StoreError> {
+        self.spent.delete_found(DAY.all().below(before).limit(limit)).await
+    }
 }

@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod carts;
 pub mod conversations;
 pub mod dashboard;
+pub mod document;
 pub mod imports;
 pub mod inventory;
 pub mod mailbox;
@@ -32,7 +33,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Timestamp;
+use self::document::Document;
+use crate::domain::{Timestamp, cart::Cart, conversation::Conversation};
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
@@ -49,6 +51,13 @@ pub use pictures::PictureLog;
 pub use products::ProductStore;
 pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
+
+/// Every type of document, each declared beside its aggregate. What is here is laid out, moved and checked.
+pub(crate) static DOCUMENTS: &[&document::Spec] = &[Cart::SPEC, Conversation::SPEC, conversations::TokensSpent::SPEC];
+
+/// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
+/// different layouts write to one database.
+pub(crate) const LAYOUT: i64 = 1;
 
 /// Says by an event's name whether anybody listens to it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
@@ -99,6 +108,8 @@ pub struct Page<T> {
 /// Every aggregate's store, of one adapter.
 #[derive(Clone)]
 pub struct Stores {
+    /// What stores documents of any type.
+    pub backend: Arc<dyn document::Backend>,
     /// Users and dead tokens.
     pub accounts: Arc<dyn AccountStore>,
     /// Products.
@@ -108,7 +119,7 @@ pub struct Stores {
     /// Stock and reservations.
     pub stock: Arc<dyn StockStore>,
     /// Carts.
-    pub carts: Arc<dyn CartStore>,
+    pub carts: CartStore,
     /// Orders and their idempotency keys.
     pub orders: Arc<dyn OrderStore>,
     /// Payments, webhooks seen, the sandbox gateway's books.
@@ -126,7 +137,7 @@ pub struct Stores {
     /// What admins look through.
     pub office: Arc<dyn OfficeStore>,
     /// Conversations with the assistant.
-    pub conversations: Arc<dyn ConversationStore>,
+    pub conversations: ConversationStore,
     /// What nodes tell one another, when the store is one that many use at once.
     pub shared: Option<Arc<dyn SharedStore>>,
 }

@@ -9,13 +9,18 @@
 use serde_json::Value;
 
 use super::{
-    conversations::Day, dashboard::OrderRow, mailbox::MailRecord, orders::IdempotencyKey, outbox::Parked,
-    payments::KeptReport, pictures::PictureRecord, products::ProductChange,
+    DOCUMENTS,
+    dashboard::OrderRow,
+    document::{Raw, Spec},
+    mailbox::MailRecord,
+    orders::IdempotencyKey,
+    outbox::Parked,
+    payments::KeptReport,
+    pictures::PictureRecord,
+    products::ProductChange,
 };
 use crate::domain::{
     Timestamp,
-    cart::Cart,
-    conversation::Conversation,
     event::Envelope,
     ids::{EventId, ImportId, ProductId, UserId},
     import::{Import, ImportRow},
@@ -29,6 +34,8 @@ use crate::domain::{
 /// What a shop consists of, each moved by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// The documents of this collection.
+    Documents(&'static str),
     /// Users.
     Users,
     /// Tokens that are dead before their time.
@@ -49,8 +56,6 @@ pub enum Kind {
     Stock,
     /// Reservations.
     Reservations,
-    /// Carts.
-    Carts,
     /// Orders.
     Orders,
     /// Keys under which orders were made.
@@ -67,10 +72,6 @@ pub enum Kind {
     Webhooks,
     /// What is on its way to them, and the log of it.
     WebhookDeliveries,
-    /// Conversations with the assistant.
-    Conversations,
-    /// What users spent on a model.
-    TokensSpent,
     /// The seller dashboard's orders.
     DashboardOrders,
     /// The seller dashboard's products.
@@ -87,7 +88,11 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are moved: what an event tells of stands before it.
-    pub const ALL: [Self; 27] = [
+    pub fn all() -> impl Iterator<Item = Self> {
+        DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
+    }
+
+    const OTHERS: [Self; 24] = [
         Self::Users,
         Self::DeadTokens,
         Self::Counters,
@@ -98,7 +103,6 @@ impl Kind {
         Self::ImportRows,
         Self::Stock,
         Self::Reservations,
-        Self::Carts,
         Self::Orders,
         Self::IdempotencyKeys,
         Self::Payments,
@@ -107,8 +111,6 @@ impl Kind {
         Self::Mails,
         Self::Webhooks,
         Self::WebhookDeliveries,
-        Self::Conversations,
-        Self::TokensSpent,
         Self::DashboardOrders,
         Self::DashboardProducts,
         Self::DashboardNotes,
@@ -121,6 +123,7 @@ impl Kind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Documents(collection) => collection,
             Self::Users => "users",
             Self::DeadTokens => "dead tokens",
             Self::Counters => "counters",
@@ -131,7 +134,6 @@ impl Kind {
             Self::ImportRows => "rows of imports",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
-            Self::Carts => "carts",
             Self::Orders => "orders",
             Self::IdempotencyKeys => "idempotency keys",
             Self::Payments => "payments",
@@ -140,8 +142,6 @@ impl Kind {
             Self::Mails => "mails",
             Self::Webhooks => "webhooks",
             Self::WebhookDeliveries => "webhook deliveries",
-            Self::Conversations => "conversations",
-            Self::TokensSpent => "tokens spent",
             Self::DashboardOrders => "dashboard orders",
             Self::DashboardProducts => "dashboard products",
             Self::DashboardNotes => "dashboard notes",
@@ -155,6 +155,8 @@ impl Kind {
 /// One record, of the kind of its name.
 #[derive(Debug, Clone)]
 pub enum Record {
+    /// A document.
+    Document(&'static Spec, Raw),
     /// A user.
     User(Box<User>),
     /// A dead token's id, and until when it would have lived.
@@ -182,8 +184,6 @@ pub enum Record {
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.
     Reservation(Reservation, u64),
-    /// A cart.
-    Cart(Box<Cart>),
     /// An order.
     Order(Box<Order>),
     /// Whose key.
@@ -209,10 +209,6 @@ pub enum Record {
         /// Until when somebody has claimed it (microseconds, 0 for nobody).
         lease: i64,
     },
-    /// A conversation.
-    Conversation(Box<Conversation>),
-    /// What a user spent on a day.
-    TokensSpent(UserId, Day, u64),
     /// An order of the seller dashboard.
     DashboardOrder(Box<OrderRow>),
     /// A product of the seller dashboard.

@@ -15,7 +15,6 @@ use async_trait::async_trait;
 use microbazaar::{
     domain::{
         Timestamp,
-        cart::Cart,
         event::Envelope,
         ids::{OrderId, PaymentId, ProductId, UserId},
         inventory::{StockLevel, StockLine},
@@ -24,7 +23,8 @@ use microbazaar::{
     },
     integrations::razorpay::GatewayRefund,
     store::{
-        CartStore, OrderStore, Page, PaymentStore, StockStore, StoreError, StoredReport, Stores,
+        OrderStore, Page, PaymentStore, StockStore, StoreError, StoredReport, Stores,
+        document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
         inventory::{Fence, StockMove, StockStoreError},
         orders::IdempotencyKey,
     },
@@ -217,13 +217,35 @@ impl StockStore for Life {
 }
 
 #[async_trait]
-impl CartStore for Life {
-    async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
-        self.write(self.stores.carts.save(cart)).await
+impl Backend for Life {
+    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
+        self.read(self.stores.backend.get(of, ids)).await
     }
 
-    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
-        self.read(self.stores.carts.of_user(user)).await
+    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
+        self.read(self.stores.backend.find(of, query)).await
+    }
+
+    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.read(self.stores.backend.count(of, query)).await
+    }
+
+    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
+        self.write(self.stores.backend.save(of, write)).await
+    }
+
+    async fn delete(
+        &self,
+        of: &'static Spec,
+        id: DocumentId,
+        version: Option<u64>,
+        events: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        self.write(self.stores.backend.delete(of, id, version, events)).await
+    }
+
+    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.write(self.stores.backend.delete_found(of, query)).await
     }
 }
 

@@ -23,6 +23,7 @@ use microbazaar::{
     },
     integrations::razorpay::{Keys, SandboxGateway},
     peers::{self, Offer, PeerError, Peers},
+    store::CartStore,
 };
 
 use super::crash::Life;
@@ -116,7 +117,7 @@ impl Shop {
     pub fn selling_at(life: &Arc<Life>, price: Money) -> Self {
         let (runtime, peers) = (Runtime::new(1), Peers::default());
         let inventory = Inventory::start(&runtime, life.clone(), Arc::new(Nobody), WINDOW);
-        let carts = Carts::start(&runtime, life.clone(), peers.clone(), Duration::from_secs(30), false);
+        let carts = Carts::start(&runtime, CartStore::new(life.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
         let orders = Orders::start(&runtime, life.clone(), peers.clone(), settings);

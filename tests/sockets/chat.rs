@@ -90,7 +90,7 @@ impl ChatServer {
         let (stores, runtime, leave) = (store.stores(), Runtime::new(1), Arc::new(Semaphore::new(0)));
         let settings = ChatSettings { answer_within, waiting: 3, ..ChatSettings::default() };
         let assistant = Arc::new(Obedient { leave: Arc::clone(&leave) });
-        let chats = Chats::start(&runtime, Arc::clone(&stores.conversations), assistant, settings).unwrap();
+        let chats = Chats::start(&runtime, stores.conversations.clone(), assistant, settings).unwrap();
         let (tokens, dead) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<DeadTokens>::default());
         let gate = Arc::new(Gate::new(tokens.clone(), Arc::clone(&dead), Origins::default()));
         let config = SocketConfig { rate: None, ..SocketConfig::default() };
@@ -319,7 +319,7 @@ async fn a_token_that_ends_takes_its_sockets_along() {
 #[actix_rt::test]
 async fn a_user_has_a_number_of_tokens_a_day() {
     let server = ChatServer::start(DEADLINE);
-    let budget = StoredBudget::new(Arc::clone(&server.stores.conversations), 1_000);
+    let budget = StoredBudget::new(server.stores.conversations.clone(), 1_000);
     let (user, other) = (UserId::generate(), UserId::generate());
     assert_eq!(budget.left(user).await, 1_000);
     budget.spend(user, 300).await;

@@ -3,8 +3,6 @@
 //! **Invariant:** after a write with an unknown outcome no command runs on what this actor
 //! remembers: it forgets the cart, and the next command reads the store.
 
-use std::sync::Arc;
-
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 
 use super::CartFailure;
@@ -25,14 +23,14 @@ const TRIES: u32 = 16;
 /// whenever memory and store may disagree.
 pub struct CartActor {
     user: UserId,
-    store: Arc<dyn CartStore>,
+    store: CartStore,
     /// Whether others write carts too: then nothing is decided by memory.
     shared: bool,
     cart: Option<Cart>,
 }
 
 impl CartActor {
-    pub(super) const fn new(user: UserId, store: Arc<dyn CartStore>, shared: bool) -> Self {
+    pub(super) const fn new(user: UserId, store: CartStore, shared: bool) -> Self {
         Self { user, store, shared, cart: None }
     }
 }
@@ -44,8 +42,8 @@ impl Actor for CartActor {
         if self.shared {
             return;
         }
-        let (store, user) = (Arc::clone(&self.store), self.user);
-        let load = async move { load(&*store, user).await };
+        let (store, user) = (self.store.clone(), self.user);
+        let load = async move { load(&store, user).await };
         ctx.wait(load.into_actor(self).map(|loaded, actor, _| match loaded {
             Ok(cart) => actor.cart = Some(cart),
             Err(error) => tracing::warn!(%error, "a cart could not be loaded"),
@@ -53,7 +51,7 @@ impl Actor for CartActor {
     }
 }
 
-async fn load(store: &dyn CartStore, user: UserId) -> Result<Cart, StoreError> {
+async fn load(store: &CartStore, user: UserId) -> Result<Cart, StoreError> {
     let stored = store.of_user(user).await?;
     Ok(stored.unwrap_or_else(|| Cart::empty(CartId::generate(), user, Timestamp::now())))
 }
@@ -103,13 +101,13 @@ impl Handler<Run> for CartActor {
     type Result = AtomicResponse<Self, Result<Cart, CartFailure>>;
 
     fn handle(&mut self, Run(command): Run, _: &mut Self::Context) -> Self::Result {
-        let (store, user, known) = (Arc::clone(&self.store), self.user, self.cart.clone());
+        let (store, user, known) = (self.store.clone(), self.user, self.cart.clone());
         let work = async move {
             let cart = match known {
                 Some(cart) => cart,
-                None => load(&*store, user).await?,
+                None => load(&store, user).await?,
             };
-            run(&*store, cart, &command).await
+            run(&store, cart, &command).await
         };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(|done: Result<Cart, CartFailure>, actor, _| {
             match &done {
@@ -122,7 +120,7 @@ impl Handler<Run> for CartActor {
     }
 }
 
-async fn run(store: &dyn CartStore, known: Cart, command: &Command) -> Result<Cart, CartFailure> {
+async fn run(store: &CartStore, known: Cart, command: &Command) -> Result<Cart, CartFailure> {
     let mut known = known;
     for _ in 0..TRIES {
         let mut next = known.clone();

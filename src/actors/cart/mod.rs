@@ -72,9 +72,9 @@ type Answer = Result<PricedCart, AskError<CartFailure>>;
 impl Carts {
     /// Makes the registry. A cart's actor sleeps after `idle`. With a `shared` store other
     /// nodes write carts too, and each command begins with what is stored.
-    pub fn start(runtime: &Runtime, store: Arc<dyn CartStore>, peers: Peers, idle: Duration, shared: bool) -> Self {
+    pub fn start(runtime: &Runtime, store: CartStore, peers: Peers, idle: Duration, shared: bool) -> Self {
         let limits = KeyedLimits { idle, ..KeyedLimits::default() };
-        let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, Arc::clone(&store), shared));
+        let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, store.clone(), shared));
         Self { actors, peers, listener: Arc::default() }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     },
     domain::{
         Timestamp,
-        cart::Cart,
+        event::Envelope,
         ids::{AddressId, EventId, ProductId},
         inventory::StockLevel,
         money::{Currency, Money},
@@ -27,6 +27,7 @@ use crate::{
     peers::Offer,
     store::{
         CartStore, Stores,
+        document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -82,26 +83,48 @@ enum Poison {
     AfterTheWrite,
 }
 
-/// A cart store whose next write panics, when told so.
+/// A store of carts whose next write panics, when told so.
 struct Poisoned {
-    store: Arc<dyn CartStore>,
+    backend: Arc<dyn Backend>,
     poison: Mutex<Option<Poison>>,
     loads: AtomicUsize,
 }
 
 #[async_trait]
-impl CartStore for Poisoned {
-    async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
+impl Backend for Poisoned {
+    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
         let poison = self.poison.lock().take();
         assert_ne!(poison, Some(Poison::BeforeTheWrite), "on purpose");
-        let saved = self.store.save(cart).await;
+        let saved = self.backend.save(of, write).await;
         assert_ne!(poison, Some(Poison::AfterTheWrite), "on purpose");
         saved
     }
 
-    async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
+    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
         self.loads.fetch_add(1, Ordering::SeqCst);
-        self.store.of_user(user).await
+        self.backend.find(of, query).await
+    }
+
+    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
+        self.backend.get(of, ids).await
+    }
+
+    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.backend.count(of, query).await
+    }
+
+    async fn delete(
+        &self,
+        of: &'static Spec,
+        id: DocumentId,
+        version: Option<u64>,
+        events: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        self.backend.delete(of, id, version, events).await
+    }
+
+    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.backend.delete_found(of, query).await
     }
 }
 
@@ -149,14 +172,15 @@ impl Shop {
         let sqlite = SqliteStore::open(&dir, options).unwrap();
         let stores = sqlite.stores();
         let poisoned = Arc::new(Poisoned {
-            store: Arc::clone(&stores.carts),
+            backend: Arc::clone(&stores.backend),
             poison: Mutex::default(),
             loads: AtomicUsize::new(0),
         });
         let (runtime, peers) = (Runtime::new(2), Peers::default());
         let window = SignedDuration::from_mins(15);
         let inventory = Inventory::start(&runtime, Arc::clone(&stores.stock), Arc::new(Nobody), window);
-        let carts = Carts::start(&runtime, poisoned.clone(), peers.clone(), Duration::from_secs(30), false);
+        let carts =
+            Carts::start(&runtime, CartStore::new(poisoned.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window, max_unpaid: 10 };
         let orders = Orders::start(&runtime, Arc::clone(&stores.orders), peers.clone(), settings);

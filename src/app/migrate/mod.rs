@@ -134,7 +134,7 @@ impl Migration<'_> {
         if let Some(at) = begun.finished {
             return Ok(Moved::Before(at));
         }
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             let done = begun.written.get(kind.name()).copied().unwrap_or(0);
             self.move_kind(export, import, kind, done, begun.at, told).await?;
         }
@@ -187,7 +187,7 @@ impl Migration<'_> {
     async fn counts(&self, export: &Export, import: &Import) -> Result<Vec<Counted>> {
         let soon = Timestamp::now().saturating_add(OVER_SOON).unwrap_or(Timestamp::MAX);
         let mut counts = vec![];
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             let from = self.count(export, kind, soon).await?;
             let to = patiently(async || import.count(kind, soon).await).await?;
             counts.push(Counted { kind, from, to });

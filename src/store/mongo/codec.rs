@@ -113,7 +113,7 @@ pub(super) fn json(from: &Document, field: &str) -> Result<Value, StoreError> {
     serde_json::from_str(from.get_str(field).map_err(|_| missing(field))?).map_err(corrupt)
 }
 
-fn bson_of(value: Value) -> Result<Bson, StoreError> {
+pub(super) fn bson_of(value: Value) -> Result<Bson, StoreError> {
     Ok(match value {
         Value::Null => Bson::Null,
         Value::Bool(is) => Bson::Boolean(is),
@@ -131,7 +131,7 @@ fn bson_of(value: Value) -> Result<Bson, StoreError> {
     })
 }
 
-fn json_of(value: &Bson) -> Result<Value, StoreError> {
+pub(super) fn json_of(value: &Bson) -> Result<Value, StoreError> {
     Ok(match value {
         Bson::Null => Value::Null,
         Bson::Boolean(is) => Value::Bool(*is),

@@ -6,8 +6,9 @@
 //! **Invariant:** a call is answered within the deadline, and a bounded number is on its way.
 
 use std::{
+    collections::HashMap,
     future::Future,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -25,14 +26,17 @@ use tokio::{
 
 use super::{
     MongoOptions, OnEvents,
+    batch::Batcher,
     codec::{self, Failed},
+    documents::Place,
+    layout,
     leases::Leases,
     sequence::Sequence,
     stock::lane::Lanes,
 };
 use crate::{
     domain::Timestamp,
-    store::{KeepEvent, StoreError},
+    store::{KeepEvent, StoreError, document::Spec},
 };
 
 /// How long the driver looks for a server before it says that there is none.
@@ -58,7 +62,6 @@ pub(super) struct Collections {
     pub stock: Collection<Document>,
     pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
-    pub carts: Collection<Document>,
     pub orders: Collection<Document>,
     pub idempotency_keys: Collection<Document>,
     pub unpaid_claims: Collection<Document>,
@@ -69,8 +72,6 @@ pub(super) struct Collections {
     pub parked: Collection<Document>,
     pub webhook_endpoints: Collection<Document>,
     pub webhook_deliveries: Collection<Document>,
-    pub conversations: Collection<Document>,
-    pub tokens_spent: Collection<Document>,
     pub dashboard_orders: Collection<Document>,
     pub dashboard_products: Collection<Document>,
     pub dashboard_notes: Collection<Document>,
@@ -92,7 +93,7 @@ impl Collections {
             "ai_buddy",
         ];
         let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
-        let [auth, product, inventory, cart, order, payment, notification, dashboard, ai_buddy] =
+        let [auth, product, inventory, _cart, order, payment, notification, dashboard, _ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
             users: auth.collection("users"),
@@ -106,7 +107,6 @@ impl Collections {
             stock: inventory.collection("stock"),
             shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
-            carts: cart.collection("carts"),
             orders: order.collection("orders"),
             idempotency_keys: order.collection("idempotency_keys"),
             unpaid_claims: order.collection("unpaid_claims"),
@@ -117,8 +117,6 @@ impl Collections {
             parked: notification.collection("parked"),
             webhook_endpoints: notification.collection("webhook_endpoints"),
             webhook_deliveries: notification.collection("webhook_deliveries"),
-            conversations: ai_buddy.collection("conversations"),
-            tokens_spent: ai_buddy.collection("tokens_spent"),
             dashboard_orders: dashboard.collection("orders"),
             dashboard_products: dashboard.collection("products"),
             dashboard_notes: dashboard.collection("notes"),
@@ -155,7 +153,7 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 26] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 23] {
         [
             &self.users,
             &self.dead_tokens,
@@ -167,7 +165,6 @@ impl Collections {
             &self.stock,
             &self.shares,
             &self.reservations,
-            &self.carts,
             &self.orders,
             &self.idempotency_keys,
             &self.payments,
@@ -177,8 +174,6 @@ impl Collections {
             &self.parked,
             &self.webhook_endpoints,
             &self.webhook_deliveries,
-            &self.conversations,
-            &self.tokens_spent,
             &self.dashboard_orders,
             &self.dashboard_products,
             &self.dashboard_notes,
@@ -208,6 +203,11 @@ pub(super) struct Engine {
     pub(super) leases: Arc<Leases>,
     pub(super) on_events: OnEvents,
     keep_event: KeepEvent,
+    pub(super) specs: Vec<&'static Spec>,
+    /// By the name of the collection.
+    places: HashMap<&'static str, Place>,
+    /// Why this node may not go on.
+    outdated: Arc<OnceLock<StoreError>>,
     deadline: Duration,
     permits: Arc<Semaphore>,
     /// When the server last took a write on purpose; `None` after one that failed.
@@ -247,8 +247,21 @@ impl Engine {
                 return Err(error);
             }
         };
+        let places = {
+            let _runtime = runtime.enter();
+            let place = |spec: &&'static Spec| {
+                let database = format!("{}{}", options.database_prefix, spec.service.name().replace('-', "_"));
+                let collection = client.database(&database).collection(spec.collection);
+                let batcher = Batcher::start(collection.clone(), layout::unique_indexes(spec));
+                (spec.collection, Place { collection, batcher })
+            };
+            options.documents.iter().map(place).collect()
+        };
         let engine = Self {
             collections: Collections::new(&client, &options.database_prefix),
+            specs: options.documents,
+            places,
+            outdated: Arc::default(),
             written: Arc::new(Notify::new()),
             sequence: Arc::new(Sequence::new()),
             lanes: Arc::new(Lanes::default()),
@@ -271,6 +284,9 @@ impl Engine {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        if let Some(outdated) = self.outdated.get() {
+            return Err(outdated.clone().into());
+        }
         let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let runtime = self.runtime.as_ref().ok_or_else(closed)?;
         let deadline = self.deadline;
@@ -283,6 +299,28 @@ impl Engine {
             Ok(Ok(answer)) => answer,
             Ok(Err(_elapsed)) => Err(StoreError::Deadline.into()),
             Err(error) => Err(StoreError::Unavailable(error.to_string()).into()),
+        }
+    }
+
+    /// Where the documents of a type are.
+    pub(super) fn place(&self, of: &Spec) -> Result<Place, StoreError> {
+        self.place_named(of.collection)
+    }
+
+    /// As [`Engine::place`], by the name of the collection.
+    pub(super) fn place_named(&self, collection: &str) -> Result<Place, StoreError> {
+        let place = self.places.get(collection).cloned();
+        place.ok_or_else(|| StoreError::Corrupt(format!("there is no collection {collection}")))
+    }
+
+    /// From now on this node stops once a newer program has changed the layout.
+    pub(super) fn follow_layout(&self) {
+        let (notes, outdated) = (self.collections.upgrades(), Arc::clone(&self.outdated));
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(layout::follow(notes, move |error| {
+                tracing::error!(%error, "this node stops");
+                outdated.get_or_init(|| error);
+            }));
         }
     }
 
@@ -317,8 +355,18 @@ impl Engine {
         taken
     }
 
+    /// Where events wait.
+    pub(super) fn outboxes(&self) -> Vec<Outbox> {
+        let of_specs = self.specs.iter().filter(|spec| spec.publishes).filter_map(|spec| {
+            let events = self.places.get(spec.collection)?.collection.clone();
+            let leases = events.client().database(&events.namespace().db).collection("leases");
+            Some(Outbox { name: spec.service.name(), events, leases })
+        });
+        self.collections.with_outbox().into_iter().chain(of_specs).collect()
+    }
+
     pub(super) async fn close(&self) -> Result<(), StoreError> {
-        for outbox in self.collections.with_outbox() {
+        for outbox in self.outboxes() {
             let leases = Arc::clone(&self.leases);
             self.run(async move { leases.give_back(&outbox.leases).await }).await?;
         }

@@ -15,15 +15,16 @@
 //! **Invariant:** an answered write is in the majority's journal.
 
 mod accounts;
-mod carts;
+mod batch;
 mod codec;
-mod conversations;
 mod dashboard;
+mod documents;
 mod engine;
 mod identity;
 mod import;
 mod imports;
 mod indexes;
+mod layout;
 mod leases;
 mod mailbox;
 mod office;
@@ -44,7 +45,7 @@ use secrecy::SecretString;
 
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
-use super::{KeepEvent, StoreError, Stores};
+use super::{CartStore, ConversationStore, DOCUMENTS, KeepEvent, StoreError, Stores, document::Spec};
 
 /// How the adapter runs.
 #[derive(Clone)]
@@ -61,6 +62,8 @@ pub struct MongoOptions {
     pub connections: u32,
     /// Which events are kept for the outbox.
     pub keep_event: KeepEvent,
+    /// The types of documents that are stored; besides those of the shop, those of tests.
+    pub documents: Vec<&'static Spec>,
     /// Is called when events were written, for other nodes to know.
     pub on_events: OnEvents,
 }
@@ -79,6 +82,7 @@ impl MongoOptions {
             in_flight: 4_096,
             connections: 64,
             keep_event: Arc::new(|_| true),
+            documents: DOCUMENTS.to_vec(),
             on_events: Arc::new(|| {}),
         }
     }
@@ -100,6 +104,8 @@ impl MongoStore {
         let engine = Arc::new(Engine::start(options).await?);
         import::expect_whole(&engine).await?;
         indexes::ensure(&engine).await?;
+        layout::ensure(&engine).await?;
+        engine.follow_layout();
         identity::upgrade(&engine).await?;
         Ok(Self { engine })
     }
@@ -108,11 +114,12 @@ impl MongoStore {
     #[must_use]
     pub fn stores(&self) -> Stores {
         Stores {
+            backend: self.engine.clone(),
             accounts: self.engine.clone(),
             products: self.engine.clone(),
             imports: self.engine.clone(),
             stock: self.engine.clone(),
-            carts: self.engine.clone(),
+            carts: CartStore::new(self.engine.clone()),
             orders: self.engine.clone(),
             payments: self.engine.clone(),
             dashboard: self.engine.clone(),
@@ -120,7 +127,7 @@ impl MongoStore {
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
             office: self.engine.clone(),
-            conversations: self.engine.clone(),
+            conversations: ConversationStore::new(self.engine.clone()),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),
         }

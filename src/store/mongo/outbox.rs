@@ -35,13 +35,13 @@ impl Engine {
 #[async_trait]
 impl OutboxStore for Engine {
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError> {
-        let (collections, leases, after) = (self.collections.clone(), self.leases.clone(), codec::long(after)?);
+        let (outboxes, leases, after) = (self.outboxes(), self.leases.clone(), codec::long(after)?);
         self.run(async move {
             let mut documents = vec![];
-            for outbox in collections.with_outbox() {
+            for outbox in outboxes {
                 // Else another node carries them on.
                 if leases.hold(outbox.name, &outbox.leases).await? {
-                    documents.extend(outboxes(&outbox.events, after, limit).await?);
+                    documents.extend(waiting(&outbox.events, after, limit).await?);
                 }
             }
             documents.sort_by_key(|document| document.first().map(|(number, _)| *number));
@@ -58,7 +58,7 @@ impl OutboxStore for Engine {
             .iter()
             .map(|parked| Ok((parked_name(parked), self.sequence.next(), row(parked)?)))
             .collect::<Result<_, StoreError>>()?;
-        let collections = self.collections.clone();
+        let (collections, outboxes) = (self.collections.clone(), self.outboxes());
         self.run(async move {
             // First what failed: after a crash in between both are done again, under the same names.
             for (name, number, mut row) in rows {
@@ -73,7 +73,7 @@ impl OutboxStore for Engine {
             if numbers.is_empty() {
                 return Ok(());
             }
-            for outbox in collections.with_outbox() {
+            for outbox in outboxes {
                 let theirs = doc! { "outbox.n": { "$in": &numbers } };
                 let taken = doc! { "$pull": { "outbox": { "n": { "$in": &numbers } } } };
                 outbox.events.update_many(theirs, taken).await.map_err(|error| Failed::write(&error))?;
@@ -84,10 +84,10 @@ impl OutboxStore for Engine {
     }
 
     async fn depth(&self) -> Result<u64, StoreError> {
-        let collections = self.collections.clone();
+        let outboxes = self.outboxes();
         self.run(async move {
             let mut depth = 0_usize;
-            for outbox in collections.with_outbox() {
+            for outbox in outboxes {
                 let find = outbox.events.find(doc! { "outbox.n": { "$gt": 0_i64 } }).projection(doc! { "outbox.n": 1 });
                 let lengths = codec::all(find, |row| Ok(row.get_array("outbox").map_or(0, Vec::len))).await?;
                 depth += lengths.into_iter().sum::<usize>();
@@ -156,7 +156,7 @@ impl OutboxStore for Engine {
 }
 
 /// The waiting events of each document, oldest document first.
-async fn outboxes(
+async fn waiting(
     collection: &Collection<Document>,
     after: i64,
     limit: u32,

@@ -126,7 +126,7 @@ pub(super) fn offset(skip: u64) -> i64 {
 
 /// The columns of a violated `UNIQUE`, as in `users.email`; `None` when the error is
 /// another one.
-fn violated(error: &rusqlite::Error) -> Option<&str> {
+pub(super) fn violated(error: &rusqlite::Error) -> Option<&str> {
     match error {
         rusqlite::Error::SqliteFailure(cause, Some(message)) if cause.code == ErrorCode::ConstraintViolation => {
             message.strip_prefix("UNIQUE constraint failed: ")

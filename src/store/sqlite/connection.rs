@@ -4,7 +4,8 @@ use std::{fs::OpenOptions, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{StoreError, create, schema};
+use super::{StoreError, create, documents, schema};
+use crate::store::document::Spec;
 
 /// The data file's name within the data directory.
 pub(super) const FILE: &str = "microbazaar.db";
@@ -25,19 +26,20 @@ const READER_CACHE: u32 = 2 * 1024;
 
 /// Opens the file for writing, makes it if there is none, checks it and brings its schema
 /// up to date.
-pub(super) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open_writer(file: &Path, specs: &[&Spec]) -> Result<Connection, StoreError> {
     create::ensure(file)?;
     let had_log = create::has_log(file);
     let connection = open_new(file).map_err(|error| named(file, error))?;
     create::expect_whole(file, had_log, &connection)?;
-    check_and_migrate(file, connection).map_err(|error| named(file, error))
+    check_and_migrate(file, connection, specs).map_err(|error| named(file, error))
 }
 
-fn check_and_migrate(file: &Path, mut connection: Connection) -> Result<Connection, StoreError> {
+fn check_and_migrate(file: &Path, mut connection: Connection, specs: &[&Spec]) -> Result<Connection, StoreError> {
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
         check(&connection)?;
     }
     schema::migrate(&mut connection)?;
+    documents::ensure(&mut connection, specs)?;
     // WAL with FULL: a commit is one append and one fsync of the log, and survives a power
     // cut. The first such commit takes the migration with it.
     connection.execute_batch(

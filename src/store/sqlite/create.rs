@@ -14,7 +14,8 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{StoreError, connection, schema};
+use super::{StoreError, connection, documents, schema};
+use crate::store::DOCUMENTS;
 
 /// What `SQLite` keeps beside its file while it is open.
 const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -103,6 +104,7 @@ fn create(file: &Path) -> Result<(), StoreError> {
     connection::create_private(&new).map_err(|error| failed(&new, &error))?;
     let mut connection = connection::open_new(&new)?;
     schema::migrate(&mut connection)?;
+    documents::ensure(&mut connection, DOCUMENTS)?;
     // Brings everything from the log into the file.
     connection.close().map_err(|(_, error)| error)?;
     let made = fs::File::open(&new).and_then(|made| made.sync_all()).and_then(|()| match fs::hard_link(&new, file) {

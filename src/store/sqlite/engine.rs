@@ -49,7 +49,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Opens the file and starts the threads.
     pub(super) fn start(file: &Path, options: &SqliteOptions) -> Result<Self, StoreError> {
-        let writing = connection::open_writer(file)?;
+        let writing = connection::open_writer(file, &options.documents)?;
         let (commands, waiting) = bounded(options.queue.max(1));
         let (reads, waiting_reads) = bounded(options.queue.max(1));
         let (reader_lives, readers_ended) = bounded(0);

@@ -9,12 +9,11 @@
 
 mod accounts;
 mod backup;
-mod carts;
 mod codec;
 mod connection;
-mod conversations;
 mod create;
 mod dashboard;
+mod documents;
 mod engine;
 mod export;
 mod identity;
@@ -39,7 +38,7 @@ use engine::{Engine, spawn};
 pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
-use super::{StoreError, Stores};
+use super::{CartStore, ConversationStore, StoreError, Stores};
 
 /// The open embedded store. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -84,11 +83,12 @@ impl SqliteStore {
     #[must_use]
     pub fn stores(&self) -> Stores {
         Stores {
+            backend: self.engine.clone(),
             accounts: self.engine.clone(),
             products: self.engine.clone(),
             imports: self.engine.clone(),
             stock: self.engine.clone(),
-            carts: self.engine.clone(),
+            carts: CartStore::new(self.engine.clone()),
             orders: self.engine.clone(),
             payments: self.engine.clone(),
             dashboard: self.engine.clone(),
@@ -96,7 +96,7 @@ impl SqliteStore {
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
             office: self.engine.clone(),
-            conversations: self.engine.clone(),
+            conversations: ConversationStore::new(self.engine.clone()),
             shared: None,
             webhooks: self.engine.clone(),
         }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::store::KeepEvent;
+use crate::store::{DOCUMENTS, KeepEvent, document::Spec};
 
 /// Called by the writer thread before each group of writes.
 pub type Stall = Arc<dyn Fn() + Send + Sync>;
@@ -21,6 +21,8 @@ pub struct SqliteOptions {
     /// Which events are kept for the outbox. By default all but `STOCK_CHANGED`, which
     /// nobody listens to within one process.
     pub keep_event: KeepEvent,
+    /// The types of documents that are stored; besides those of the shop, those of tests.
+    pub documents: Vec<&'static Spec>,
     /// A fault-injection point: by blocking here a test makes the store slow.
     pub stall: Option<Stall>,
 }
@@ -33,6 +35,7 @@ impl Default for SqliteOptions {
             group: 512,
             readers: 2,
             keep_event: Arc::new(|name| name != "STOCK_CHANGED"),
+            documents: DOCUMENTS.to_vec(),
             stall: None,
         }
     }

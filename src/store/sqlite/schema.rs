@@ -20,6 +20,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_8_identity.sql"),
     include_str!("schema_9_imports.sql"),
     include_str!("schema_10_sold_lines.sql"),
+    include_str!("schema_11_documents.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

@@ -102,7 +102,7 @@ async fn a_refused_and_a_panicking_write_do_not_undo_their_neighbours() {
     let carts: Vec<_> = (0..6).map(|_| cart()).collect();
     let put = |user: UserId, then: fn() -> Result<(), StoreError>| {
         store.engine.write(move |writing| {
-            let sql = "INSERT INTO carts (user, id, version, doc) VALUES (?1, ?1, 1, x'')";
+            let sql = "INSERT INTO doc_carts (id, version, doc, k_user) VALUES (?1, 1, x'', ?1)";
             codec::execute(writing, sql, [user.as_slice()])?;
             writing.publish(&[b"{}".to_vec()])?;
             then()

@@ -1,7 +1,5 @@
 //! What a user may still spend on a model today, by what the store has.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
 use crate::{
@@ -13,14 +11,14 @@ use crate::{
 /// A number of tokens for each user and day (UTC), on all nodes together. While the store cannot
 /// tell what was spent, nothing is left.
 pub struct StoredBudget {
-    store: Arc<dyn ConversationStore>,
+    store: ConversationStore,
     per_day: u64,
 }
 
 impl StoredBudget {
     /// With so many tokens for each user and day.
     #[must_use]
-    pub fn new(store: Arc<dyn ConversationStore>, per_day: u64) -> Self {
+    pub fn new(store: ConversationStore, per_day: u64) -> Self {
         Self { store, per_day }
     }
 }

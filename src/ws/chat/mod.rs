@@ -97,7 +97,7 @@ pub(super) type Key = (UserId, ConversationId);
 
 /// What sessions share.
 pub(super) struct Shared {
-    store: Arc<dyn ConversationStore>,
+    store: ConversationStore,
     assistant: Arc<dyn Assistant>,
     settings: ChatSettings,
     /// `None` once it is being dropped.
@@ -133,7 +133,7 @@ impl Chats {
     /// When no thread can be started.
     pub fn start(
         runtime: &Runtime,
-        store: Arc<dyn ConversationStore>,
+        store: ConversationStore,
         assistant: Arc<dyn Assistant>,
         settings: ChatSettings,
     ) -> std::io::Result<Self> {

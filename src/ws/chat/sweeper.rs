@@ -31,7 +31,7 @@ const DAYS: i64 = 7;
 /// What is ended, and when.
 pub struct Expiry {
     /// Where conversations are kept.
-    pub conversations: Arc<dyn ConversationStore>,
+    pub conversations: ConversationStore,
     /// How long one is kept in which nothing is said.
     pub keep: SignedDuration,
     /// The sockets by their tokens.

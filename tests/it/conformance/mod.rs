@@ -9,6 +9,7 @@ mod accounts;
 mod carts;
 mod conversations;
 mod dashboard;
+mod documents;
 mod imports;
 mod inventory;
 mod mailbox;
@@ -50,6 +51,14 @@ macro_rules! conformance_suite {
                 a_conversation_is_kept_with_its_version, a_user_pages_through_her_conversations,
                 a_deleted_conversation_stays_deleted, old_conversations_expire_some_at_a_time,
                 what_was_spent_adds_up_by_user_and_day,
+            }
+            documents::{
+                a_document_is_written_with_the_version_that_was_read, a_unique_key_is_taken_by_one_and_names_itself,
+                documents_without_a_key_are_not_in_its_index, documents_are_paged_in_the_order_of_an_index,
+                a_document_that_was_deleted_stays_so, what_a_query_finds_is_deleted_some_at_a_time,
+                of_many_that_write_one_version_one_wins, many_writes_at_once_are_answered_each_for_itself,
+                a_due_document_is_claimed_by_one, changes_of_many_add_up, events_wait_in_the_order_of_their_writes,
+                a_document_is_stored_under_a_name,
             }
             products::{
                 a_product_is_kept_until_it_is_deleted, a_stale_product_is_a_conflict,

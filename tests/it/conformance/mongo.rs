@@ -34,6 +34,7 @@ async fn open() -> Option<(Stores, Databases)> {
     };
     let mut options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
     options.deadline = std::time::Duration::from_secs(20);
+    options.documents.extend(super::documents::DOCUMENTS);
     options.keep_event = std::sync::Arc::new(|name| name != "STOCK_CHANGED");
     let store = MongoStore::open(options).await.unwrap();
     Some((store.stores(), Databases(store)))

@@ -22,7 +22,9 @@ impl Drop for TempDir {
 async fn open() -> Option<(Stores, (SqliteStore, TempDir))> {
     let dir = std::env::temp_dir().join(format!("microbazaar-{}", EventId::generate()));
     std::fs::create_dir_all(&dir).unwrap();
-    let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
+    let mut options = SqliteOptions::default();
+    options.documents.extend(super::documents::DOCUMENTS);
+    let store = SqliteStore::open(&dir, options).unwrap();
     Some((store.stores(), (store, TempDir(dir))))
 }
 

@@ -113,7 +113,7 @@ async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
     assert_eq!(some(Kind::Webhooks), (Kind::Webhooks, 3));
     assert_eq!(some(Kind::Parked), (Kind::Parked, 3));
     assert_eq!(some(Kind::Events), (Kind::Events, 9));
-    for kind in Kind::ALL {
+    for kind in Kind::all() {
         assert!(of(counts, kind) > 0, "a shop with something of everything has {}", kind.name());
     }
     assert!(matches!(whole(&migration).await.unwrap(), Moved::Before(_)), "once is enough");

@@ -4,8 +4,8 @@ use bson::{Bson, Document, doc};
 use mongodb::Collection;
 
 use super::super::{
-    accounts, carts, codec, conversations, dashboard::apply, engine::Collections, imports, mailbox, orders, outbox,
-    payments, pictures, products, shared, stock, webhooks,
+    accounts, codec, dashboard::apply, engine::Collections, imports, mailbox, orders, outbox, payments, pictures,
+    products, shared, stock, webhooks,
 };
 use crate::{
     domain::event::{Envelope, Event},
@@ -15,7 +15,7 @@ use crate::{
 /// A document on its way to its place.
 pub(super) type Placed = (Collection<Document>, Document);
 
-/// The documents of a record; of an event none, for it stands in another document.
+/// The documents of a record that is none by itself; of an event none, for it stands in another document.
 pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>, StoreError> {
     let (place, document) = match record {
         Record::User(user) => {
@@ -43,7 +43,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
             placed.push((all.reservations.clone(), reservation));
             return Ok(placed);
         }
-        Record::Cart(cart) => (&all.carts, carts::document(&cart, cart.version)?),
         Record::Order(order) => {
             (&all.orders, versioned(codec::oid(order.id.bytes()).into(), order.version, orders::fields(&order)?)?)
         }
@@ -67,12 +66,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
         }
         Record::WebhookDelivery { delivery, sequence, owner, lease } => {
             (&all.webhook_deliveries, webhooks::queue::document(&delivery, owner, codec::long(sequence)?, lease)?)
-        }
-        Record::Conversation(conversation) => {
-            (&all.conversations, conversations::document(&conversation, conversation.version)?)
-        }
-        Record::TokensSpent(user, day, tokens) => {
-            (&all.tokens_spent, conversations::spent_document(user, day, tokens)?)
         }
         Record::Import(import) => {
             (&all.imports, versioned(codec::oid(import.id.bytes()).into(), import.version, imports::fields(&import)?)?)
@@ -108,7 +101,7 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
             // Two tries of one message may have been parked with one name.
             (&all.parked, named(format!("{}:{}", outbox::parked_name(&parked), parked.id), fields))
         }
-        Record::Event(..) => return Ok(vec![]),
+        Record::Document(..) | Record::Event(..) => return Ok(vec![]),
     };
     Ok(vec![(place.clone(), document)])
 }

@@ -17,12 +17,12 @@ use super::{
     MongoOptions,
     codec::{self, Failed},
     engine::Engine,
-    indexes,
+    indexes, layout,
 };
 use crate::{
     domain::Timestamp,
     store::{
-        OutboxStore, StoreError,
+        LAYOUT, OutboxStore, StoreError,
         moving::{Kind, Record},
     },
 };
@@ -36,6 +36,9 @@ pub enum ImportError {
     /// Something else was moved there.
     #[error("they hold what was moved there from another folder, or from this one before it was served again")]
     OtherShop,
+    /// The program that began lays documents out otherwise.
+    #[error("another version of this program began to move the shop there")]
+    OtherVersion,
     /// There are documents.
     #[error("there are documents in {0} already")]
     NotEmpty(String),
@@ -82,8 +85,9 @@ impl Import {
         }
         self.expect_empty(now).await?;
         indexes::ensure(&self.engine).await?;
+        layout::ensure(&self.engine).await?;
         let notes = self.engine.collections.migration();
-        let made = doc! { "_id": NOTE, "of": fingerprint, "at": now.as_microsecond(), "written": {} };
+        let made = doc! { "_id": NOTE, "of": fingerprint, "at": now.as_microsecond(), "written": {}, "layout": LAYOUT };
         let noted = async move {
             match notes.insert_one(made).await {
                 Err(error) if !codec::is_duplicate(&error) => Err(Failed::write(&error)),
@@ -114,6 +118,10 @@ impl Import {
         let all = &self.engine.collections;
         let lives = doc! { "expiresAt": { "$gt": now.as_microsecond() } };
         let (collection, filter) = match kind {
+            Kind::Documents(collection) => {
+                let place = self.engine.place_named(collection)?.collection;
+                return self.engine.run(async move { codec::counted(&place, doc! {}).await }).await;
+            }
             Kind::Users => (&all.users, doc! {}),
             Kind::DeadTokens => (&all.dead_tokens, lives),
             Kind::Counters => (&all.counters, doc! {}),
@@ -122,7 +130,6 @@ impl Import {
             Kind::HostedPictures => (&all.pictures, doc! {}),
             Kind::Stock => (&all.stock, doc! {}),
             Kind::Reservations => (&all.reservations, doc! {}),
-            Kind::Carts => (&all.carts, doc! {}),
             Kind::Orders => (&all.orders, doc! {}),
             Kind::IdempotencyKeys => (&all.idempotency_keys, lives),
             Kind::Payments => (&all.payments, doc! {}),
@@ -133,8 +140,6 @@ impl Import {
             Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
             Kind::Imports => (&all.imports, doc! {}),
             Kind::ImportRows => (&all.import_rows, doc! {}),
-            Kind::Conversations => (&all.conversations, doc! {}),
-            Kind::TokensSpent => (&all.tokens_spent, doc! {}),
             Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),
             Kind::DashboardProducts => (&all.dashboard_products, doc! {}),
             Kind::DashboardNotes => (&all.dashboard_notes, doc! {}),
@@ -184,18 +189,18 @@ impl Import {
         if codec::string(&note, "of")? != fingerprint {
             return Err(ImportError::OtherShop);
         }
+        let finished = codec::optional_time(&note, "finishedAt")?;
+        if finished.is_none() && codec::whole(&note, "layout") != Ok(LAYOUT) {
+            return Err(ImportError::OtherVersion);
+        }
         let mut written = HashMap::new();
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             let fields = note.get_document("written").map_err(codec::corrupt)?;
             if fields.contains_key(kind.name()) {
                 written.insert(kind.name(), codec::count(fields, kind.name())?);
             }
         }
-        Ok(Some(Begun {
-            at: codec::time(codec::whole(&note, "at")?)?,
-            finished: codec::optional_time(&note, "finishedAt")?,
-            written,
-        }))
+        Ok(Some(Begun { at: codec::time(codec::whole(&note, "at")?)?, finished, written }))
     }
 
     /// Refuses a database in which there is anything, or that a node uses.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bson::{Document, doc};
+use bson::{Bson, Document, doc};
 use futures_util::future::try_join_all;
 use mongodb::{
     Collection,
@@ -12,13 +12,18 @@ use mongodb::{
 use super::{
     super::{
         codec::{self, DUPLICATE_KEY, Failed},
+        documents as stored_documents,
         engine::{Collections, Engine},
     },
     documents::{carrier, documents},
 };
 use crate::{
     domain::event::Envelope,
-    store::{StoreError, moving::Record},
+    store::{
+        StoreError,
+        document::{Raw, RawBody, Spec},
+        moving::Record,
+    },
 };
 
 /// Writes all, each once.
@@ -29,6 +34,12 @@ pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), Sto
     for record in records {
         if let Record::Event(sequence, envelope) = record {
             events.entry(envelope.event.aggregate_id()).or_default().push((sequence, *envelope));
+            continue;
+        }
+        if let Record::Document(spec, raw) = record {
+            let place = engine.place(spec)?.collection;
+            let name = place.namespace().to_string();
+            by_place.entry(name).or_insert_with(|| (place, vec![])).1.push(stored(spec, raw)?);
             continue;
         }
         for (place, document) in documents(&collections, record)? {
@@ -45,6 +56,20 @@ pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), Sto
             try_join_all(events.into_values().map(|of_one| hang(collections, of_one))).await.map(|_| ())
         })
         .await
+}
+
+/// A document with its keys, as a node would have written it.
+fn stored(spec: &Spec, raw: Raw) -> Result<Document, StoreError> {
+    let keys = (spec.keys_of)(raw.clone())?;
+    let body = match raw.body {
+        RawBody::Json(json) => serde_json::from_slice(&json).map_err(codec::corrupt)?,
+        RawBody::Value(value) => value,
+    };
+    let body = codec::bson_of(body)?;
+    let mut fields = stored_documents::fields(raw.version, body, &(spec.indexes)(), &keys)?;
+    fields.insert("_id", stored_documents::id(&raw.id));
+    fields.insert("outbox", Bson::Array(vec![]));
+    Ok(fields)
 }
 
 async fn insert(place: &Collection<Document>, documents: Vec<Document>) -> Result<(), StoreError> {

@@ -16,14 +16,21 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use tokio::sync::mpsc;
 
 use self::tables::{TABLES, Table};
-use super::{StoreError, connection, create, schema, spawn};
+use super::{StoreError, connection, create, documents, schema, spawn};
 use crate::{
     domain::Timestamp,
-    store::moving::{Kind, Record},
+    store::{
+        DOCUMENTS,
+        document::{Query, RawBody, Spec},
+        moving::{Kind, Record},
+    },
 };
 
 /// Batches that wait to be taken.
 const AHEAD: usize = 2;
+
+/// Documents that are read at once.
+const DOCUMENTS_READ: u32 = 200;
 
 /// How large a batch becomes: whichever comes first.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +95,9 @@ impl Export {
     /// # Errors
     /// [`StoreError`].
     pub fn count(&self, kind: Kind, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        if let Kind::Documents(collection) = kind {
+            return documents::count(&self.connection, spec(collection)?, &Query::default()).map(Some);
+        }
         let Some(table) = table(kind) else { return Ok(None) };
         let mut statement = self.connection.prepare(&format!("SELECT count(*) FROM {}", table.from))?;
         let mut rows = query(&mut statement, now)?;
@@ -101,6 +111,15 @@ impl Export {
     /// When there is no thread to be had.
     pub fn read(&self, kind: Kind, skip: u64, now: Timestamp, batch: Batch) -> Result<Records, StoreError> {
         let (send, records) = mpsc::channel(AHEAD);
+        if let Kind::Documents(collection) = kind {
+            let (file, spec) = (self.file.clone(), spec(collection)?);
+            spawn("store-export", move || {
+                if let Err(error) = send_documents(&file, spec, skip, batch, &send) {
+                    let _gone = send.blocking_send(Err(connection::named(&file, error)));
+                }
+            })?;
+            return Ok(records);
+        }
         let Some(table) = table(kind) else { return Ok(records) };
         let file = self.file.clone();
         spawn("store-export", move || {
@@ -114,6 +133,42 @@ impl Export {
 
 fn table(kind: Kind) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.kind == kind)
+}
+
+fn spec(collection: &str) -> Result<&'static Spec, StoreError> {
+    let known = DOCUMENTS.iter().find(|spec| spec.collection == collection);
+    known.copied().ok_or_else(|| StoreError::Corrupt(format!("there is no collection {collection}")))
+}
+
+fn send_documents(
+    file: &Path,
+    spec: &'static Spec,
+    skip: u64,
+    batch: Batch,
+    send: &mpsc::Sender<Result<Vec<Record>, StoreError>>,
+) -> Result<(), StoreError> {
+    let connection = connection::open_reader(file)?;
+    let mut query = Query { skip, limit: Some(DOCUMENTS_READ), ..Query::default() };
+    let (mut records, mut bytes) = (vec![], 0);
+    loop {
+        let rows = documents::find(&connection, spec, &query)?;
+        let Some(last) = rows.last() else { break };
+        query = Query { after: Some(last.id.clone()), skip: 0, ..query };
+        for raw in rows {
+            bytes += if let RawBody::Json(json) = &raw.body { json.len() } else { 0 };
+            records.push(Record::Document(spec, raw));
+            if records.len() >= batch.rows.max(1) || bytes >= batch.bytes {
+                bytes = 0;
+                if send.blocking_send(Ok(std::mem::take(&mut records))).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    if !records.is_empty() {
+        let _gone = send.blocking_send(Ok(records));
+    }
+    Ok(())
 }
 
 /// Runs a query that may ask for the time.
@@ -175,7 +230,7 @@ mod tests {
     use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
     /// Tables that are read together with another.
-    const PARTS: [&str; 1] = ["dashboard_lines"];
+    const PARTS: [&str; 2] = ["dashboard_lines", "layouts"];
 
     #[test]
     fn every_table_is_read_out() {
@@ -188,7 +243,8 @@ mod tests {
         let names = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
         for name in names.map(Result::unwrap).filter(|name| !PARTS.contains(&name.as_str())) {
             assert!(
-                TABLES.iter().any(|table| table.from.split(' ').next() == Some(name.as_str())),
+                TABLES.iter().any(|table| table.from.split(' ').next() == Some(name.as_str()))
+                    || DOCUMENTS.iter().any(|spec| format!("doc_{}", spec.collection) == name),
                 "{name} is moved by no row of `tables::TABLES`: a shop that is moved would lose it"
             );
         }

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row};
 
 use super::super::{
-    StoreError, accounts, carts, codec, conversations, dashboard, imports, inventory, mailbox, orders, outbox,
-    payments, pictures, products, webhooks,
+    StoreError, accounts, codec, dashboard, imports, inventory, mailbox, orders, outbox, payments, pictures, products,
+    webhooks,
 };
 use crate::{
     domain::ids::{EventId, UserId},
@@ -37,8 +37,8 @@ const fn table(
     Table { kind, columns, from, order, read }
 }
 
-/// Every kind that is in the file.
-pub(super) const TABLES: [Table; 26] = [
+/// Every kind that is in the file, besides documents.
+pub(super) const TABLES: [Table; 23] = [
     table(Kind::Users, "version, doc", "users", "id", |_, row| Ok(Record::User(Box::new(accounts::user(row)?)))),
     table(Kind::DeadTokens, "jti, expires_at", "dead_tokens WHERE expires_at > ?1", "jti", |_, row| {
         Ok(Record::DeadToken(row.get(0)?, codec::time(row.get(1)?)?))
@@ -66,7 +66,6 @@ pub(super) const TABLES: [Table; 26] = [
         let (reservation, fence) = inventory::read_fenced(row)?;
         Ok(Record::Reservation(reservation, fence))
     }),
-    table(Kind::Carts, "version, doc", "carts", "user", |_, row| Ok(Record::Cart(Box::new(carts::cart(row)?)))),
     table(Kind::Orders, "version, doc", "orders", "id", |_, row| Ok(Record::Order(Box::new(orders::order(row)?)))),
     table(
         Kind::IdempotencyKeys,
@@ -96,12 +95,6 @@ pub(super) const TABLES: [Table; 26] = [
     table(Kind::WebhookDeliveries, webhooks::DELIVERY_AND_MORE, "webhook_deliveries d", "d.seq", |_, row| {
         let (sequence, owner, lease) = webhooks::delivery_besides(row)?;
         Ok(Record::WebhookDelivery { delivery: Box::new(webhooks::delivery(row)?), sequence, owner, lease })
-    }),
-    table(Kind::Conversations, "version, doc", "conversations", "id", |_, row| {
-        Ok(Record::Conversation(Box::new(conversations::conversation(row)?)))
-    }),
-    table(Kind::TokensSpent, "user, day, tokens", "tokens_spent", "user, day", |_, row| {
-        Ok(Record::TokensSpent(codec::id(row, 0)?, row.get(1)?, row.get(2)?))
     }),
     table(Kind::DashboardOrders, "id", "dashboard_orders", "id", |connection, row| {
         let found = dashboard::order(connection, codec::id(row, 0)?)?;

@@ -1,0 +1,308 @@
+//! Documents of one type.
+
+use std::{marker::PhantomData, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+
+use super::{Backend, Document, DocumentId, Index, Key, KeyParts, Query, Raw, Refused, Write, keys, read};
+use crate::{
+    domain::{Timestamp, event::Envelope},
+    store::{Page, StoreError},
+};
+
+/// How often [`Collection::change`] reads again what others were quicker to write.
+const TRIES: u32 = 24;
+/// The first pause between two tries; later ones are longer, up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(40);
+
+/// Why a document was not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SaveError<K> {
+    /// Another document has this key.
+    #[error("{0:?} is taken")]
+    Duplicate(K),
+    /// Anything else; [`StoreError::Conflict`] when somebody wrote in between.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<SaveError<super::NoUniqueKey>> for StoreError {
+    fn from(error: SaveError<super::NoUniqueKey>) -> Self {
+        match error {
+            SaveError::Duplicate(never) => match never {},
+            SaveError::Store(error) => error,
+        }
+    }
+}
+
+/// The documents of one type in a database. Clones share it.
+pub struct Collection<D> {
+    backend: Arc<dyn Backend>,
+    of: PhantomData<fn() -> D>,
+}
+
+impl<D> Clone for Collection<D> {
+    fn clone(&self) -> Self {
+        Self { backend: Arc::clone(&self.backend), of: PhantomData }
+    }
+}
+
+impl<D: Document> Collection<D> {
+    /// The documents of this type in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, of: PhantomData }
+    }
+
+    /// The document of an id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, id: D::Id) -> Result<Option<D>, StoreError> {
+        self.many([id]).await.map(|found| found.into_iter().next())
+    }
+
+    /// The documents of these ids that exist, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn many(&self, ids: impl IntoIterator<Item = D::Id>) -> Result<Vec<D>, StoreError> {
+        let ids: Vec<DocumentId> = ids.into_iter().map(Into::into).collect();
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
+        read_all(self.backend.get(D::SPEC, ids).await?)
+    }
+
+    /// The documents that a query finds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find(&self, find: Find<D>) -> Result<Vec<D>, StoreError> {
+        read_all(self.backend.find(D::SPEC, find.query).await?)
+    }
+
+    /// The first document that a query finds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn first(&self, find: Find<D>) -> Result<Option<D>, StoreError> {
+        self.find(find.limit(1)).await.map(|found| found.into_iter().next())
+    }
+
+    /// How many documents a query finds, whatever its `skip` and `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self, find: Find<D>) -> Result<u64, StoreError> {
+        self.backend.count(D::SPEC, find.query).await
+    }
+
+    /// The documents that a query finds, and how many there are in all.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn page(&self, find: Find<D>) -> Result<Page<D>, StoreError> {
+        let Page { rows, total } = self.backend.page(D::SPEC, find.query).await?;
+        Ok(Page { rows: read_all(rows)?, total })
+    }
+
+    /// Writes a document with its events in one atomic write, if the stored version is still the one that was
+    /// read; returns the next version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody wrote in between, or made it before;
+    /// [`SaveError::Duplicate`] when another document has one of its unique keys.
+    pub async fn save(&self, document: &D, events: &[Envelope]) -> Result<u64, SaveError<D::Unique>> {
+        let write = Write {
+            id: document.id().into(),
+            version: document.version(),
+            body: document,
+            keys: keys(document),
+            events,
+        };
+        self.backend.save(D::SPEC, write).await.map_err(|refused| match refused {
+            Refused::Store(error) => SaveError::Store(error),
+            Refused::Duplicate(place) => match D::INDEXES.get(place).and_then(|index| index.unique) {
+                Some(key) => SaveError::Duplicate(key),
+                None => SaveError::Store(StoreError::Conflict),
+            },
+        })
+    }
+
+    /// Deletes a document, whatever its version; returns whether it was there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, id: D::Id) -> Result<bool, StoreError> {
+        self.backend.delete(D::SPEC, id.into(), None, &[]).await
+    }
+
+    /// Deletes a document that was read, with events.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody wrote in between.
+    pub async fn delete_read(&self, document: &D, events: &[Envelope]) -> Result<(), StoreError> {
+        let deleted = self.backend.delete(D::SPEC, document.id().into(), Some(document.version()), events).await?;
+        if deleted { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
+    /// Deletes the documents that a query finds, at most its limit; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete_found(&self, find: Find<D>) -> Result<u64, StoreError> {
+        self.backend.delete_found(D::SPEC, find.query).await
+    }
+
+    /// Reads a document, changes it and writes it, anew when somebody wrote in between. `change` returns `None`
+    /// to leave it as it is. Returns the document as it is stored then, with what `change` returned; `None` when
+    /// there is no such document or it was left alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when others were quicker too often; [`SaveError::Duplicate`].
+    pub async fn change<T>(
+        &self,
+        id: D::Id,
+        mut change: impl FnMut(&mut D) -> Option<T>,
+    ) -> Result<Option<(D, T)>, SaveError<D::Unique>> {
+        let mut pause = PAUSE;
+        for _ in 0..TRIES {
+            let Some(mut document) = self.get(id.clone()).await? else { return Ok(None) };
+            let Some(done) = change(&mut document) else { return Ok(None) };
+            match self.save(&document, &[]).await {
+                Ok(version) => {
+                    document.set_version(version);
+                    return Ok(Some((document, done)));
+                }
+                Err(SaveError::Store(StoreError::Conflict)) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(refused) => return Err(refused),
+            }
+        }
+        Err(SaveError::Store(StoreError::Busy))
+    }
+
+    /// Claims the documents that a query finds: `lease` writes into each until when nobody else works on it,
+    /// and returns `false` to leave one out. Of those who claim one document at once, one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, find: Find<D>, lease: impl Fn(&mut D) -> bool) -> Result<Vec<D>, SaveError<D::Unique>> {
+        let due =
+            self.find(find).await?.into_iter().filter_map(|mut document| lease(&mut document).then_some(document));
+        let claims = due.map(async |mut document| match self.save(&document, &[]).await {
+            Ok(version) => {
+                document.set_version(version);
+                Ok(Some(document))
+            }
+            Err(SaveError::Store(StoreError::Conflict)) => Ok(None),
+            Err(refused) => Err(refused),
+        });
+        join_all(claims).await.into_iter().filter_map(Result::transpose).collect()
+    }
+}
+
+fn read_all<D: Document>(rows: Vec<Raw>) -> Result<Vec<D>, StoreError> {
+    rows.into_iter().map(read).collect()
+}
+
+/// Which documents of one type are wanted.
+pub struct Find<D> {
+    query: Query,
+    of: PhantomData<fn() -> D>,
+}
+
+impl<D: Document> Clone for Find<D> {
+    fn clone(&self) -> Self {
+        Self { query: self.query.clone(), of: PhantomData }
+    }
+}
+
+impl<D: Document> Index<D> {
+    /// The documents whose key begins with these parts, in the order of the index.
+    #[must_use]
+    pub fn of(self, parts: impl KeyParts) -> Find<D> {
+        let from = Key::new(parts);
+        let query = Query { index: Some(self.name), to: from.end(), from: Some(from), ..Query::default() };
+        Find { query, of: PhantomData }
+    }
+
+    /// Every document that has a key in this index, in its order.
+    #[must_use]
+    pub fn all(self) -> Find<D> {
+        self.of(())
+    }
+
+    /// The documents whose key is that of a time up to `now`, longest due first.
+    #[must_use]
+    pub fn due(self, now: Timestamp) -> Find<D> {
+        self.all().up_to(now)
+    }
+}
+
+impl<D: Document> Find<D> {
+    /// Every document, by id.
+    #[must_use]
+    pub fn by_id() -> Self {
+        Self { query: Query::default(), of: PhantomData }
+    }
+
+    /// Only ids behind this one; for [`Find::by_id`].
+    #[must_use]
+    pub fn after(mut self, id: Option<D::Id>) -> Self {
+        self.query.after = id.map(Into::into);
+        self
+    }
+
+    /// Only ids before this one; for [`Find::by_id`].
+    #[must_use]
+    pub fn before(mut self, id: Option<D::Id>) -> Self {
+        self.query.before = id.map(Into::into);
+        self
+    }
+
+    /// Only keys up to those that begin with these parts.
+    #[must_use]
+    pub fn up_to(mut self, parts: impl KeyParts) -> Self {
+        self.query.to = Key::new(parts).end();
+        self
+    }
+
+    /// Only keys below these parts.
+    #[must_use]
+    pub fn below(mut self, parts: impl KeyParts) -> Self {
+        self.query.to = Some(Key::new(parts));
+        self
+    }
+
+    /// Only keys from these parts on.
+    #[must_use]
+    pub fn from(mut self, parts: impl KeyParts) -> Self {
+        self.query.from = Some(Key::new(parts));
+        self
+    }
+
+    /// The last ones first.
+    #[must_use]
+    pub const fn reversed(mut self) -> Self {
+        self.query.reverse = true;
+        self
+    }
+
+    /// Leaves out the first ones.
+    #[must_use]
+    pub const fn skip(mut self, skip: u64) -> Self {
+        self.query.skip = skip;
+        self
+    }
+
+    /// At most that many.
+    #[must_use]
+    pub const fn limit(mut self, limit: u32) -> Self {
+        self.query.limit = Some(limit);
+        self
+    }
+}

@@ -1,0 +1,223 @@
+//! Documents of any type: one collection each, with the keys as indexed fields and the events in the document.
+//!
+//! A document stands under `doc`, its keys under `keys`, as hexadecimal digits, which sort as the bytes do. One
+//! that was deleted with events stays as a tombstone (`gone`) without keys.
+
+use async_trait::async_trait;
+use bson::{Bson, Document, doc};
+use mongodb::Collection;
+use serde_json::Value;
+
+use super::{
+    batch::{Batcher, Change},
+    codec::{self, Failed},
+    engine::Engine,
+};
+use crate::{
+    domain::event::Envelope,
+    store::{
+        StoreError,
+        document::{Backend, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write},
+    },
+};
+
+/// The collection of a type, and who writes to it.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) collection: Collection<Document>,
+    pub(super) batcher: Batcher,
+}
+
+#[async_trait]
+impl Backend for Engine {
+    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
+        let Place { collection, .. } = self.place(of)?;
+        let ids: Vec<Bson> = ids.iter().map(id).collect();
+        self.run(async move {
+            match ids.as_slice() {
+                [one] => {
+                    let find = collection.find_one(doc! { "_id": one, "gone": { "$ne": true } });
+                    let found = find.projection(seen()).await.map_err(|error| Failed::read(&error))?;
+                    found.iter().map(raw).collect()
+                }
+                many => {
+                    let find = collection.find(doc! { "_id": { "$in": many }, "gone": { "$ne": true } });
+                    codec::all(find.projection(seen()), raw).await
+                }
+            }
+        })
+        .await
+    }
+
+    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
+        let Place { collection, .. } = self.place(of)?;
+        self.run(async move {
+            let find = collection.find(filter(&query)).sort(sort(&query)).skip(query.skip).projection(seen());
+            let limit = query.limit.map_or(0, i64::from);
+            if query.limit == Some(0) { Ok(vec![]) } else { codec::all(find.limit(limit), raw).await }
+        })
+        .await
+    }
+
+    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        let Place { collection, .. } = self.place(of)?;
+        self.run(async move { codec::counted(&collection, filter(&query)).await }).await
+    }
+
+    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
+        let Place { collection, batcher } = self.place(of)?;
+        let events = self.prepare(write.events)?;
+        let (woken, next) = (!events.is_empty(), write.version + 1);
+        let mut fields = fields(next, codec::bson_of(write.body.value()?)?, &(of.indexes)(), &write.keys)?;
+        let (id, version) = (id(&write.id), write.version);
+        let change = if version == 0 {
+            fields.insert("outbox", events);
+            Change::Insert(fields)
+        } else {
+            let mut update = doc! { "$set": fields };
+            if !events.is_empty() {
+                update.insert("$push", doc! { "outbox": { "$each": events } });
+            }
+            Change::Update(version, update)
+        };
+        self.run(async move {
+            match batcher.write(id.clone(), change).await {
+                // A second first write of one document is a conflict, whatever else of it is taken.
+                Err(Refused::Duplicate(_))
+                    if version == 0 && codec::counted(&collection, doc! { "_id": id }).await? > 0 =>
+                {
+                    Err(Refused::Store(StoreError::Conflict))
+                }
+                written => written,
+            }
+        })
+        .await?;
+        self.wake(woken);
+        Ok(next)
+    }
+
+    async fn delete(
+        &self,
+        of: &'static Spec,
+        document: DocumentId,
+        version: Option<u64>,
+        events: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        let Place { collection, .. } = self.place(of)?;
+        let events = self.prepare(events)?;
+        let woken = !events.is_empty();
+        let mut this = doc! { "_id": id(&document), "gone": { "$ne": true } };
+        if let Some(version) = version {
+            this.insert("version", codec::long(version)?);
+        }
+        let deleted = self
+            .run(async move {
+                if events.is_empty() {
+                    let deleted = collection.delete_one(this).await.map_err(|error| Failed::write(&error))?;
+                    return Ok(deleted.deleted_count > 0);
+                }
+                let tombstone = doc! {
+                    "$set": { "gone": true, "keys": {}, "doc": Bson::Null },
+                    "$inc": { "version": 1_i64 },
+                    "$push": { "outbox": { "$each": events } },
+                };
+                let deleted = collection.update_one(this, tombstone).await.map_err(|error| Failed::write(&error))?;
+                Ok::<_, StoreError>(deleted.matched_count > 0)
+            })
+            .await?;
+        self.wake(woken && deleted);
+        Ok(deleted)
+    }
+
+    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        let Place { collection, .. } = self.place(of)?;
+        self.run(async move {
+            let find = collection.find(filter(&query)).sort(sort(&query)).skip(query.skip);
+            let find = find.limit(query.limit.map_or(0, i64::from)).projection(doc! { "_id": 1 });
+            let ids = codec::all(find, |row| Ok(row.get("_id").cloned().unwrap_or(Bson::Null))).await?;
+            if ids.is_empty() {
+                return Ok(0);
+            }
+            let deleted = collection.delete_many(doc! { "_id": { "$in": ids } }).await;
+            Ok(deleted.map_err(|error| Failed::write(&error))?.deleted_count)
+        })
+        .await
+    }
+}
+
+/// A document's id as the server keeps it.
+pub(super) fn id(of: &DocumentId) -> Bson {
+    match of {
+        DocumentId::Id(bytes) => codec::oid(*bytes).into(),
+        DocumentId::Text(text) => text.as_str().into(),
+    }
+}
+
+/// The fields of a document besides its id and events.
+pub(super) fn fields(
+    version: u64,
+    body: Bson,
+    indexes: &[IndexSpec],
+    keys: &[Option<Key>],
+) -> Result<Document, StoreError> {
+    Ok(doc! { "version": codec::long(version)?, "keys": keys_field(indexes, keys), "doc": body })
+}
+
+/// The keys as a field, those that the document has.
+pub(super) fn keys_field(indexes: &[IndexSpec], keys: &[Option<Key>]) -> Document {
+    let named = indexes.iter().zip(keys);
+    named.filter_map(|(index, key)| Some((index.name.to_owned(), digits(key.as_ref()?).into()))).collect()
+}
+
+fn digits(key: &Key) -> String {
+    hex::encode(key.as_bytes())
+}
+
+/// What is read of a document.
+fn seen() -> Document {
+    doc! { "version": 1, "doc": 1 }
+}
+
+pub(super) fn raw(row: &Document) -> Result<Raw, StoreError> {
+    let id = match row.get("_id") {
+        Some(Bson::ObjectId(id)) => DocumentId::Id(id.bytes()),
+        Some(Bson::String(text)) => DocumentId::Text(text.clone()),
+        _ => return Err(codec::corrupt("a document whose id is of another type")),
+    };
+    let body: Value = codec::json_of(row.get("doc").unwrap_or(&Bson::Null))?;
+    Ok(Raw { id, version: codec::count(row, "version")?, body: RawBody::Value(body) })
+}
+
+fn filter(query: &Query) -> Document {
+    match query.index {
+        Some(index) => {
+            let mut range = doc! { "$gte": digits(&query.from.clone().unwrap_or_default()) };
+            if let Some(to) = &query.to {
+                range.insert("$lt", digits(to));
+            }
+            doc! { format!("keys.{index}"): range }
+        }
+        None => {
+            let mut filter = doc! { "gone": { "$ne": true } };
+            let mut range = Document::new();
+            if let Some(after) = &query.after {
+                range.insert("$gt", id(after));
+            }
+            if let Some(before) = &query.before {
+                range.insert("$lt", id(before));
+            }
+            if !range.is_empty() {
+                filter.insert("_id", range);
+            }
+            filter
+        }
+    }
+}
+
+fn sort(query: &Query) -> Document {
+    let direction = if query.reverse { -1 } else { 1 };
+    match query.index {
+        Some(index) => doc! { format!("keys.{index}"): direction, "_id": direction },
+        None => doc! { "_id": direction },
+    }
+}

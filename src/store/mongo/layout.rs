@@ -1,0 +1,173 @@
+//! Brings each collection of documents to the indexes and keys that its type declares.
+//!
+//! Every node does this when it starts, and whatever is cut off is begun again: each step may be repeated.
+//! The number of the layout stands in the database. A node of an older one does not start, and one that runs
+//! stops, since it would write documents without the keys by which newer nodes find them.
+
+use std::{collections::HashMap, time::Duration};
+
+use bson::{Bson, Document, doc};
+use mongodb::{Collection, IndexModel, options::IndexOptions};
+
+use super::{
+    batch::WRITE_IDS,
+    codec::{self, Failed},
+    documents::{self, Place},
+    engine::Engine,
+};
+use crate::store::{LAYOUT, StoreError, document::Spec};
+
+/// How often a node looks whether a newer one has changed the layout.
+const LOOKED_AT: Duration = Duration::from_secs(1);
+/// The note of the layout's number.
+const NOTE: &str = "layout";
+/// Documents that get new keys at once.
+const REKEYED: i64 = 500;
+/// The fields that a document may have; others are an older layout's.
+const FIELDS: [&str; 7] = ["_id", "version", "doc", "keys", "outbox", "gone", WRITE_IDS];
+
+/// Brings everything to this program's layout.
+pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
+    let known = number(engine).await?;
+    if known > LAYOUT {
+        return Err(newer(known));
+    }
+    for spec in engine.specs.iter().copied() {
+        let (place, notes) = (engine.place(spec)?, engine.collections.upgrades());
+        engine.run(async move { lay_out(spec, &place, &notes).await }).await?;
+    }
+    let notes = engine.collections.upgrades();
+    engine.run(async move { put(&notes, NOTE, doc! { "$max": { "number": LAYOUT } }).await }).await
+}
+
+/// Looks again and again whether a newer program changed the layout; `stop` is told once it did.
+pub(super) async fn follow(notes: Collection<Document>, stop: impl FnOnce(StoreError)) {
+    loop {
+        tokio::time::sleep(LOOKED_AT).await;
+        match read(&notes).await {
+            Ok(number) if number > LAYOUT => return stop(newer(number)),
+            // While the server is away nothing is written either.
+            _ => {}
+        }
+    }
+}
+
+async fn number(engine: &Engine) -> Result<i64, StoreError> {
+    let notes = engine.collections.upgrades();
+    engine.run(async move { read(&notes).await }).await
+}
+
+async fn read(notes: &Collection<Document>) -> Result<i64, StoreError> {
+    let number = codec::first(notes, doc! { "_id": NOTE }, |row| codec::whole(row, "number")).await?;
+    Ok(number.unwrap_or(0))
+}
+
+fn newer(number: i64) -> StoreError {
+    StoreError::Unavailable(format!(
+        "the database has layout {number} and this program knows {LAYOUT}: use a newer program"
+    ))
+}
+
+async fn put(notes: &Collection<Document>, id: &str, update: Document) -> Result<(), StoreError> {
+    match notes.update_one(doc! { "_id": id }, update).upsert(true).await {
+        // Another node noted it at the same moment.
+        Err(error) if codec::is_duplicate(&error) => Ok(()),
+        noted => noted.map(|_| ()).map_err(|error| Failed::write(&error)),
+    }
+}
+
+async fn lay_out(spec: &Spec, place: &Place, notes: &Collection<Document>) -> Result<(), StoreError> {
+    let name = format!("layout of {}", spec.collection);
+    let layout = spec.layout();
+    let known = codec::first(notes, doc! { "_id": &name }, |row| codec::string(row, "layout").map(str::to_owned));
+    if known.await?.as_ref() == Some(&layout) {
+        return Ok(());
+    }
+    drop_old_indexes(spec, &place.collection).await?;
+    rekey(spec, &place.collection).await?;
+    for (index, unique) in index_names(spec) {
+        let mut keys = doc! { format!("keys.{index}"): 1 };
+        if !unique {
+            keys.insert("_id", 1);
+        }
+        let mut options = IndexOptions::default();
+        options.name = Some(format!("key_{index}"));
+        options.unique = unique.then_some(true);
+        options.sparse = unique.then_some(true);
+        create(&place.collection, keys, options).await?;
+    }
+    if spec.publishes {
+        let mut options = IndexOptions::default();
+        options.name = Some("outbox".to_owned());
+        create(&place.collection, doc! { "outbox.n": 1 }, options).await?;
+    }
+    put(notes, &name, doc! { "$set": { "layout": layout } }).await
+}
+
+/// The names under which the server knows a type's unique indexes, with their places.
+pub(super) fn unique_indexes(spec: &Spec) -> HashMap<String, usize> {
+    let indexes = (spec.indexes)().into_iter().enumerate().filter(|(_, index)| index.unique);
+    indexes.map(|(place, index)| (format!("key_{}", index.name), place)).collect()
+}
+
+fn index_names(spec: &Spec) -> Vec<(&'static str, bool)> {
+    (spec.indexes)().into_iter().map(|index| (index.name, index.unique)).collect()
+}
+
+async fn create(collection: &Collection<Document>, keys: Document, options: IndexOptions) -> Result<(), StoreError> {
+    let model = IndexModel::builder().keys(keys).options(options).build();
+    collection.create_index(model).await.map(|_| ()).map_err(|error| Failed::read(&error))
+}
+
+async fn drop_old_indexes(spec: &Spec, collection: &Collection<Document>) -> Result<(), StoreError> {
+    let wanted: Vec<String> = index_names(spec).iter().map(|(index, _)| format!("key_{index}")).collect();
+    // A collection that is not there has none, and some servers say so by an error.
+    let names = collection.list_index_names().await.unwrap_or_default();
+    for name in names {
+        let stays = name == "_id_" || wanted.contains(&name) || (spec.publishes && name == "outbox");
+        if !stays {
+            match collection.drop_index(&name).await {
+                Err(error) if !is_missing(&error) => return Err(Failed::read(&error)),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an index is not there (any more): another node was quicker.
+fn is_missing(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, mongodb::error::ErrorKind::Command(refused) if refused.code == 27)
+}
+
+/// Gives each document the keys of now and takes away the fields of an older layout.
+async fn rekey(spec: &Spec, collection: &Collection<Document>) -> Result<(), StoreError> {
+    let indexes = (spec.indexes)();
+    let mut after = Bson::MinKey;
+    loop {
+        let filter = match &after {
+            Bson::MinKey => Document::new(),
+            after => doc! { "_id": { "$gt": after } },
+        };
+        let rows = codec::all(collection.find(filter).sort(doc! { "_id": 1 }).limit(REKEYED), |row| Ok(row.clone()));
+        let rows = rows.await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get("_id").cloned().unwrap_or(Bson::Null);
+        for row in &rows {
+            let is_gone = row.get_bool("gone").unwrap_or(false);
+            let keys = if is_gone { vec![] } else { (spec.keys_of)(documents::raw(row)?)? };
+            let mut update = doc! { "$set": { "keys": documents::keys_field(&indexes, &keys) } };
+            let old: Document = row
+                .keys()
+                .filter(|field| !FIELDS.contains(&field.as_str()))
+                .map(|field| (field.clone(), Bson::from("")))
+                .collect();
+            if !old.is_empty() {
+                update.insert("$unset", old);
+            }
+            // One that somebody wrote meanwhile has its keys by that.
+            let this = doc! { "_id": row.get("_id"), "version": row.get("version") };
+            collection.update_one(this, update).await.map_err(|error| Failed::write(&error))?;
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Documents of any type: a table for each collection, with a column for each index.
+//!
+//! **Invariant:** once the store is open, each table has the columns and indexes that its type declares,
+//! and every row the keys that its document has.
+
+use async_trait::async_trait;
+use rusqlite::{
+    Connection, Row, ToSql, TransactionBehavior, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
+
+use super::{StoreError, codec, engine::Engine, writer::Writing};
+use crate::{
+    domain::event::Envelope,
+    store::{
+        Page,
+        document::{Backend, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write},
+    },
+};
+
+/// Rows that get new keys at once.
+const REKEYED: u32 = 500;
+
+#[async_trait]
+impl Backend for Engine {
+    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
+        self.read(move |connection| {
+            let sql = format!("SELECT id, version, doc FROM doc_{} WHERE id = ?1", of.collection);
+            ids.iter().filter_map(|id| codec::first(connection, &sql, [id], raw).transpose()).collect()
+        })
+        .await
+    }
+
+    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
+        self.read(move |connection| find(connection, of, &query)).await
+    }
+
+    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.read(move |connection| count(connection, of, &query)).await
+    }
+
+    async fn page(&self, of: &'static Spec, query: Query) -> Result<Page<Raw>, StoreError> {
+        self.read_snapshot(move |connection| {
+            Ok(Page { rows: find(connection, of, &query)?, total: count(connection, of, &query)? })
+        })
+        .await
+    }
+
+    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
+        let (doc, events) = (write.body.json()?, self.prepare(write.events)?);
+        let Write { id, version, keys, .. } = write;
+        self.write(move |writing| {
+            let next = version + 1;
+            if version == 0 {
+                insert(writing, of, &Stored { id: &id, version: next, doc: &doc, keys: &keys })?;
+            } else {
+                update(writing, of, &Stored { id: &id, version, doc: &doc, keys: &keys })?;
+            }
+            writing.publish(&events)?;
+            Ok(next)
+        })
+        .await
+    }
+
+    async fn delete(
+        &self,
+        of: &'static Spec,
+        id: DocumentId,
+        version: Option<u64>,
+        events: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        let events = self.prepare(events)?;
+        self.write(move |writing| {
+            let sql = format!("DELETE FROM doc_{} WHERE id = ?1 AND version = coalesce(?2, version)", of.collection);
+            let deleted = codec::execute(writing, &sql, (&id, version))? > 0;
+            if deleted {
+                writing.publish(&events)?;
+            }
+            Ok(deleted)
+        })
+        .await
+    }
+
+    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.write(move |writing| {
+            let (rest, values) = clauses(&query, true);
+            let table = of.collection;
+            let sql = format!("DELETE FROM doc_{table} WHERE id IN (SELECT id FROM doc_{table}{rest})");
+            let deleted = codec::execute(writing, &sql, params_from_iter(values))?;
+            u64::try_from(deleted).map_err(|error| StoreError::Corrupt(error.to_string()))
+        })
+        .await
+    }
+}
+
+impl ToSql for DocumentId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Id(bytes) => ValueRef::Blob(bytes),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+impl ToSql for Key {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_bytes())))
+    }
+}
+
+/// A row on its way into a table.
+struct Stored<'a> {
+    id: &'a DocumentId,
+    version: u64,
+    doc: &'a [u8],
+    keys: &'a [Option<Key>],
+}
+
+fn insert(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refused> {
+    let indexes = (of.indexes)();
+    let columns: String = indexes.iter().map(|index| format!(", k_{}", index.name)).collect();
+    let places: String = (0..indexes.len()).map(|place| format!(", ?{}", place + 4)).collect();
+    let sql = format!(
+        "INSERT INTO doc_{} (id, version, doc{columns}) VALUES (?1, ?2, ?3{places}) ON CONFLICT (id) DO NOTHING",
+        of.collection
+    );
+    let mut values: Vec<&dyn ToSql> = vec![row.id, &row.version, &row.doc];
+    values.extend(row.keys.iter().map(|key| key as &dyn ToSql));
+    match execute(writing, of, &indexes, &sql, &values) {
+        Ok(0) => Err(Refused::Store(StoreError::Conflict)),
+        // A second first write of one document is a conflict, whatever else of it is taken.
+        Err(Refused::Duplicate(_)) if version_of(writing, of, row.id)?.is_some() => {
+            Err(Refused::Store(StoreError::Conflict))
+        }
+        written => written.map(|_| ()),
+    }
+}
+
+/// Writes a row over its version `row.version`. Only keys that have changed are written, for each index
+/// costs a page.
+fn update(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refused> {
+    let indexes = (of.indexes)();
+    let changed = match keys_at(writing, of, &indexes, row)? {
+        Some(stored) => (0..indexes.len()).filter(|place| stored[*place] != row.keys[*place]).collect::<Vec<_>>(),
+        None => return Err(Refused::Store(StoreError::Conflict)),
+    };
+    let mut sets = String::new();
+    let mut values: Vec<&dyn ToSql> = vec![row.id, &row.doc];
+    for place in changed {
+        values.push(&row.keys[place]);
+        sets.push_str(&format!(", k_{} = ?{}", indexes[place].name, values.len()));
+    }
+    let sql = format!("UPDATE doc_{} SET version = version + 1, doc = ?2{sets} WHERE id = ?1", of.collection);
+    execute(writing, of, &indexes, &sql, &values).map(|_| ())
+}
+
+fn execute(
+    writing: &Connection,
+    of: &Spec,
+    indexes: &[IndexSpec],
+    sql: &str,
+    values: &[&dyn ToSql],
+) -> Result<usize, Refused> {
+    let written = writing.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
+    written.map_err(|error| match codec::violated(&error).and_then(|column| column.strip_prefix("doc_")) {
+        Some(column) => {
+            let name = column.strip_prefix(of.collection).and_then(|column| column.strip_prefix(".k_"));
+            let place = name.and_then(|name| indexes.iter().position(|index| index.name == name));
+            place.map_or(Refused::Store(StoreError::Conflict), Refused::Duplicate)
+        }
+        None => Refused::Store(error.into()),
+    })
+}
+
+fn version_of(connection: &Connection, of: &Spec, id: &DocumentId) -> Result<Option<u64>, StoreError> {
+    let sql = format!("SELECT version FROM doc_{} WHERE id = ?1", of.collection);
+    codec::first(connection, &sql, [id], |row| Ok(row.get(0)?))
+}
+
+/// The keys of the stored row, if it has the version of `row`.
+fn keys_at(
+    connection: &Connection,
+    of: &Spec,
+    indexes: &[IndexSpec],
+    row: &Stored<'_>,
+) -> Result<Option<Vec<Option<Key>>>, StoreError> {
+    let columns: String = indexes.iter().map(|index| format!(", k_{}", index.name)).collect();
+    let sql = format!("SELECT version{columns} FROM doc_{} WHERE id = ?1", of.collection);
+    let stored = codec::first(connection, &sql, [row.id], |stored| {
+        let version: u64 = stored.get(0)?;
+        let keys = (1..=indexes.len()).map(|column| Ok(stored.get::<_, Option<Vec<u8>>>(column)?.map(Key::from)));
+        Ok((version, keys.collect::<Result<Vec<_>, StoreError>>()?))
+    })?;
+    Ok(stored.filter(|(version, _)| *version == row.version).map(|(_, keys)| keys))
+}
+
+pub(super) fn find(connection: &Connection, of: &Spec, query: &Query) -> Result<Vec<Raw>, StoreError> {
+    let (rest, values) = clauses(query, true);
+    let sql = format!("SELECT id, version, doc FROM doc_{}{rest}", of.collection);
+    codec::all(connection, &sql, params_from_iter(values), raw)
+}
+
+pub(super) fn count(connection: &Connection, of: &Spec, query: &Query) -> Result<u64, StoreError> {
+    let (rest, values) = clauses(query, false);
+    codec::count(connection, &format!("SELECT count(*) FROM doc_{}{rest}", of.collection), params_from_iter(values))
+}
+
+/// What stands behind the table's name, and the values of its parameters.
+fn clauses(query: &Query, limited: bool) -> (String, Vec<Box<dyn ToSql>>) {
+    let mut values: Vec<Box<dyn ToSql>> = vec![];
+    let mut place = |value: Box<dyn ToSql>| {
+        values.push(value);
+        format!("?{}", values.len())
+    };
+    let mut conditions = vec![];
+    let direction = if query.reverse { "DESC" } else { "ASC" };
+    let order = match query.index {
+        Some(index) => {
+            let from = query.from.clone().unwrap_or_default();
+            conditions.push(format!("k_{index} >= {}", place(Box::new(from))));
+            if let Some(to) = query.to.clone() {
+                conditions.push(format!("k_{index} < {}", place(Box::new(to))));
+            }
+            format!("k_{index} {direction}, id {direction}")
+        }
+        None => {
+            if let Some(after) = query.after.clone() {
+                conditions.push(format!("id > {}", place(Box::new(after))));
+            }
+            if let Some(before) = query.before.clone() {
+                conditions.push(format!("id < {}", place(Box::new(before))));
+            }
+            format!("id {direction}")
+        }
+    };
+    let mut rest = String::new();
+    if !conditions.is_empty() {
+        rest.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+    }
+    if limited {
+        let limit = query.limit.map_or(-1, i64::from);
+        rest.push_str(&format!(
+            " ORDER BY {order} LIMIT {} OFFSET {}",
+            place(Box::new(limit)),
+            place(Box::new(codec::offset(query.skip)))
+        ));
+    }
+    (rest, values)
+}
+
+fn raw(row: &Row<'_>) -> Result<Raw, StoreError> {
+    let id = match row.get_ref(0)? {
+        ValueRef::Blob(bytes) => {
+            DocumentId::Id(bytes.try_into().map_err(|_| StoreError::Corrupt("an id of the wrong length".to_owned()))?)
+        }
+        ValueRef::Text(text) => DocumentId::Text(String::from_utf8_lossy(text).into_owned()),
+        other => return Err(StoreError::Corrupt(format!("a {} where an id should be", other.data_type()))),
+    };
+    Ok(Raw { id, version: row.get(1)?, body: RawBody::Json(row.get(2)?) })
+}
+
+/// Gives each collection its table, columns and indexes, and its rows their keys.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a document that cannot be read, or two that have one unique key.
+pub(super) fn ensure(connection: &mut Connection, specs: &[&Spec]) -> Result<(), StoreError> {
+    if specs.iter().all(|spec| layout_of(connection, spec).is_ok_and(|known| known == spec.layout())) {
+        return Ok(());
+    }
+    // Read again inside the transaction: two processes may open a file at once.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS layouts (collection TEXT NOT NULL PRIMARY KEY, layout TEXT NOT NULL) WITHOUT ROWID",
+    )?;
+    for spec in specs {
+        if layout_of(&transaction, spec)? != spec.layout() {
+            transaction.execute_batch(&format!(
+                "CREATE TABLE IF NOT EXISTS doc_{} (
+                     id BLOB NOT NULL PRIMARY KEY, version INTEGER NOT NULL, doc BLOB NOT NULL
+                 )",
+                spec.collection
+            ))?;
+            lay_out(&transaction, spec)?;
+            let sql = "INSERT INTO layouts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET layout = excluded.layout";
+            codec::execute(&transaction, sql, (spec.collection, spec.layout()))?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// The layout that a collection has in the file; `(none)` where it has none.
+fn layout_of(connection: &Connection, spec: &Spec) -> Result<String, StoreError> {
+    let sql = "SELECT layout FROM layouts WHERE collection = ?1";
+    let known = codec::first(connection, sql, [spec.collection], |row| Ok(row.get(0)?))?;
+    Ok(known.unwrap_or_else(|| "(none)".to_owned()))
+}
+
+fn lay_out(connection: &Connection, spec: &Spec) -> Result<(), StoreError> {
+    let table = spec.collection;
+    let indexes = (spec.indexes)();
+    let sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL";
+    for old in codec::all(connection, sql, [format!("doc_{table}")], |row| Ok(row.get::<_, String>(0)?))? {
+        connection.execute_batch(&format!("DROP INDEX {old}"))?;
+    }
+    let columns = codec::all(connection, "SELECT name FROM pragma_table_info(?1)", [format!("doc_{table}")], |row| {
+        Ok(row.get::<_, String>(0)?)
+    })?;
+    let wanted: Vec<String> = indexes.iter().map(|index| format!("k_{}", index.name)).collect();
+    for column in columns.iter().filter(|column| column.starts_with("k_") && !wanted.contains(column)) {
+        connection.execute_batch(&format!("ALTER TABLE doc_{table} DROP COLUMN {column}"))?;
+    }
+    for column in wanted.iter().filter(|column| !columns.contains(column)) {
+        connection.execute_batch(&format!("ALTER TABLE doc_{table} ADD COLUMN {column} BLOB"))?;
+    }
+    rekey(connection, spec, &wanted)?;
+    for index in indexes {
+        // Unique keys are the whole of theirs; others go on by id.
+        let (unique, id) = if index.unique { ("UNIQUE ", "") } else { ("", ", id") };
+        connection.execute_batch(&format!(
+            "CREATE {unique}INDEX doc_{table}_{name} ON doc_{table} (k_{name}{id}) WHERE k_{name} IS NOT NULL",
+            name = index.name
+        ))?;
+    }
+    Ok(())
+}
+
+fn rekey(connection: &Connection, spec: &Spec, columns: &[String]) -> Result<(), StoreError> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let sets: Vec<String> = (2..).zip(columns).map(|(place, column)| format!("{column} = ?{place}")).collect();
+    let sql = format!("UPDATE doc_{} SET {} WHERE id = ?1", spec.collection, sets.join(", "));
+    let mut after = None;
+    loop {
+        let rows = find(connection, spec, &Query { after, limit: Some(REKEYED), ..Query::default() })?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = Some(last.id.clone());
+        for row in rows {
+            let id = row.id.clone();
+            let keys = (spec.keys_of)(row)?;
+            let mut values: Vec<&dyn ToSql> = vec![&id];
+            values.extend(keys.iter().map(|key| key as &dyn ToSql));
+            connection.prepare_cached(&sql)?.execute(values.as_slice())?;
+        }
+    }
+}
