@@ -118,7 +118,7 @@ impl Tally {
 }
 
 /// The stock of the row that is being worked on, noted before it is set: whoever goes on after a
-/// crash learns by it whether it was set.
+/// crash learns by its version whether it can have been set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockNote {
@@ -126,6 +126,9 @@ pub struct StockNote {
     pub row: u64,
     /// What was available.
     pub available: i64,
+    /// The version of the stock.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// An import, as stored; its rows are kept beside it until it is finished.
@@ -152,6 +155,10 @@ pub struct Import {
     pub done: u64,
     /// See [`StockNote`].
     pub note: Option<StockNote>,
+    /// Lines whose stock was set, or may have been when a crash came, by this run or an earlier one:
+    /// it is not set again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stock_set: Vec<u64>,
     /// How often in a row it could not go on.
     pub attempts: u32,
     /// What became of the rows.
@@ -189,8 +196,8 @@ impl Import {
 
     /// What was noted of the stock before the row at `at` was worked on.
     #[must_use]
-    pub fn noted(&self, at: u64) -> Option<i64> {
-        self.note.filter(|note| note.row == at).map(|note| note.available)
+    pub fn noted(&self, at: u64) -> Option<StockNote> {
+        self.note.filter(|note| note.row == at)
     }
 }
 
@@ -206,20 +213,25 @@ pub enum StockStep {
         /// What must be available before.
         seen: i64,
     },
+    /// Nothing: it has changed since it was noted, perhaps by the attempt that a crash cut off.
+    Unsure,
 }
 
 impl ChangedRow {
-    /// What is to be done about the stock, which is `level` now. `noted` is what was available before
-    /// an attempt that may have set it.
+    /// What is to be done about the stock, which is `level` now. `noted` is what it was before an
+    /// attempt that may have set it.
     #[must_use]
-    pub fn stock_step(&self, level: Option<&StockLevel>, noted: Option<i64>) -> StockStep {
+    pub fn stock_step(&self, level: Option<&StockLevel>, noted: Option<StockNote>) -> StockStep {
         let Some(to) = self.stock else { return StockStep::Leave };
         let now = level.map_or(0, StockLevel::available);
         if self.stock_seen == Some(i64::from(to)) || now == i64::from(to) {
             // A number that the file was written with is no wish to set it.
             return StockStep::Leave;
         }
-        StockStep::Set { to, seen: self.stock_seen.or(noted).unwrap_or(now) }
+        if noted.is_some_and(|noted| noted.version != level.map_or(0, |level| level.version)) {
+            return StockStep::Unsure;
+        }
+        StockStep::Set { to, seen: self.stock_seen.unwrap_or(now) }
     }
 }
 
@@ -240,6 +252,7 @@ mod tests {
             rows: 2,
             done: 0,
             note: None,
+            stock_set: vec![],
             attempts: 0,
             tally: Tally::default(),
             finished_at: None,
@@ -273,12 +286,12 @@ mod tests {
         assert_eq!(step(row(Some(10), Some(10)), 7, None), StockStep::Leave, "sold since, and not changed");
         assert_eq!(step(row(Some(12), Some(10)), 7, None), StockStep::Set { to: 12, seen: 10 });
         assert_eq!(step(row(Some(12), None), 7, None), StockStep::Set { to: 12, seen: 7 });
-        assert_eq!(
-            step(row(Some(12), None), 11, Some(7)),
-            StockStep::Set { to: 12, seen: 7 },
-            "it was set, and sold from"
-        );
-        assert_eq!(step(row(Some(12), None), 12, Some(7)), StockStep::Leave);
+        // A test's level has version 1.
+        let noted = |available, version| Some(StockNote { row: 0, available, version });
+        assert_eq!(step(row(Some(12), None), 7, noted(7, 1)), StockStep::Set { to: 12, seen: 7 }, "not set yet");
+        assert_eq!(step(row(Some(12), None), 11, noted(7, 0)), StockStep::Unsure, "set, and sold from");
+        assert_eq!(step(row(Some(12), Some(7)), 7, noted(7, 0)), StockStep::Unsure, "set, and back where it was");
+        assert_eq!(step(row(Some(12), None), 12, noted(7, 0)), StockStep::Leave);
         assert_eq!(row(Some(3), None).stock_step(None, None), StockStep::Set { to: 3, seen: 0 });
     }
 

@@ -3,9 +3,11 @@
 //! An import is stored with its rows before anything of it is done. Whoever works on it keeps it by
 //! putting its due time off; when nobody does so any more, because the process died, another one or
 //! the next start goes on where it was. A row may then be worked on twice, which is the same as once:
-//! what it makes has an id of its own, and a stock is set from the number that was noted before.
+//! what it makes has an id of its own, and a stock is set only while it has the version that was
+//! noted before.
 //!
-//! **Invariant:** an import that was taken is carried to its end.
+//! **Invariant:** an import that was taken is carried to its end. A row of a file sets a stock at most
+//! once, however often the file is sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -132,6 +134,7 @@ impl Importing {
                 rows: u64::try_from(new.rows.len()).unwrap_or(u64::MAX),
                 done: 0,
                 note: None,
+                stock_set: known.as_ref().map(|known| known.stock_set.clone()).unwrap_or_default(),
                 attempts: 0,
                 tally: new.tally.clone(),
                 finished_at: None,
@@ -257,6 +260,9 @@ impl Importing {
                     import.tally.leave_out(LeftOut { line: row.line, title: row.title.clone(), what: vec![what] });
                 }
             }
+            if import.noted(at).is_some() {
+                import.stock_set.push(row.line);
+            }
             (import.done, import.note, import.attempts) = (at + 1, None, 0);
             if import.done.is_multiple_of(WRITE_AFTER) || written.elapsed() >= WRITE_EVERY {
                 self.keep(import).await?;
@@ -313,11 +319,12 @@ impl Importing {
                     Err(error) => refused(error),
                 }
             }
-            RowChange::Change(change) => self.change(import, at, change).await,
+            RowChange::Change(change) => self.change(import, at, row.line, change).await,
         }
     }
 
-    async fn change(&self, import: &mut Import, at: u64, row: &ChangedRow) -> Result<Done, Stop> {
+    /// A note of the stock that is left standing says that it was set, or may have been.
+    async fn change(&self, import: &mut Import, at: u64, line: u64, row: &ChangedRow) -> Result<Done, Stop> {
         for _ in 0..STOCK_TRIES {
             let who = Editor::Seller(import.seller);
             let product = match self.shelf.editable(row.product, who).await {
@@ -327,16 +334,24 @@ impl Importing {
             let level =
                 self.shelf.peers.inventory().map_err(later_peer)?.level(row.product).await.map_err(later_peer)?;
             let noted = import.noted(at);
-            let stock = match row.stock_step(level.as_ref(), noted) {
+            let (now, version) = level.as_ref().map_or((0, 0), |level| (level.available(), level.version));
+            let is_set = import.stock_set.contains(&line);
+            let step = if is_set { StockStep::Leave } else { row.stock_step(level.as_ref(), noted) };
+            let stock = match step {
                 StockStep::Leave => StockChange::default(),
                 StockStep::Set { to, seen } => {
-                    if row.stock_seen.is_none() && noted.is_none() {
+                    if noted.is_none() {
                         // Written before it is set, so that whoever goes on after a crash does not set it
                         // again over what was sold since.
-                        import.note = Some(StockNote { row: at, available: seen });
+                        import.note = Some(StockNote { row: at, available: now, version });
                         self.keep(import).await?;
                     }
                     StockChange { available: Some(to), seen: Some(seen) }
+                }
+                StockStep::Unsure => {
+                    return Ok(Done::LeftOut(format!(
+                        "stock: is {now} now and changed while the import was interrupted; the row was left out, look at the number"
+                    )));
                 }
             };
             let patch = row.patch.clone().without_what_is_so(&product);
@@ -347,15 +362,14 @@ impl Importing {
             let change = Change { patch, stock, files: vec![] };
             match crash::around("import.row", self.shelf.apply(product, who, change)).await {
                 Ok(_) => return Ok(Done::Changed),
-                Err(CatalogueFailure::Stock(StockError::Moved { available })) => match (row.stock_seen, noted) {
-                    (None, None) => import.note = None,
-                    (seen, noted) => {
-                        let seen = seen.or(noted).unwrap_or(available);
-                        return Ok(Done::LeftOut(format!(
-                            "stock: is {available} now and was {seen} when it was read; the row was left out, look at the number"
-                        )));
-                    }
-                },
+                Err(CatalogueFailure::Stock(StockError::Moved { available })) => {
+                    // It was not set.
+                    import.note = None;
+                    let Some(seen) = row.stock_seen else { continue };
+                    return Ok(Done::LeftOut(format!(
+                        "stock: is {available} now and was {seen} when it was read; the row was left out, look at the number"
+                    )));
+                }
                 Err(error) => return refused(error),
             }
         }

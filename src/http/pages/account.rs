@@ -88,7 +88,8 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpRe
 /// 401, 503.
 pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.user()?;
-    let form = visit.take_kept("/account/addresses").unwrap_or_default();
+    let kept = visit.take_kept("/account/addresses").or_else(|| visit.take_kept("/account/email"));
+    let form = kept.unwrap_or_default();
     page(visit, StatusCode::OK, form).await
 }
 

@@ -112,7 +112,10 @@ pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> R
             return Ok(visit.go("/cart"));
         }
         false => match quantity(&form) {
-            Ok(quantity) => put(&mut visit, product, quantity, false).await,
+            Ok(quantity) => match must_be_seen(&visit, product, quantity, &form).await {
+                Ok(()) => put(&mut visit, product, quantity, false).await,
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         },
     };
@@ -129,6 +132,26 @@ pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> R
         }
         Err(error) => told(visit, error, "/cart"),
     }
+}
+
+/// Refuses another number than that of the cart, when it came without the one that the page had: whether
+/// it was changed there is not known.
+async fn must_be_seen(visit: &Visit, product: ProductId, quantity: u32, form: &Form) -> Result<(), ApiError> {
+    if form.seen("quantity").is_some_and(|seen| seen.parse::<u32>().is_ok()) {
+        return Ok(());
+    }
+    let now = match &visit.user {
+        Some(user) => {
+            let cart = visit.shop.carts()?.get(user.id).await?.cart;
+            cart.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
+        }
+        None => visit.guest_cart.quantity_of(product),
+    };
+    if now == 0 || now == quantity {
+        return Ok(());
+    }
+    let told = format!("nothing was changed: there are {now} of this in your cart now. Enter the number again");
+    Err(ApiError::conflict("cart.quantity_moved", told))
 }
 
 /// Says on the page `to` what a buyer can do something about.

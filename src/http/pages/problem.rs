@@ -60,7 +60,7 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
         let kept = req.extensions_mut().remove::<Kept>();
         if let Some(kept) = kept {
             visit.warn(kept.advice());
-            visit.keep_form(kept);
+            visit.keep_form(&kept);
         } else if *req.method() == Method::POST {
             visit.warn("You are logged out. Log in to go on.");
         }
@@ -110,12 +110,17 @@ fn back(req: &HttpRequest, here: &str) -> String {
     }
     let referer = req.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
-    page::local(path.unwrap_or_else(|| page_of(here))).to_owned()
+    page::local(page_of(path.unwrap_or(here))).to_owned()
 }
 
-/// The page with the form that goes to `path`, where the browser does not say.
+/// The page with the form that goes to `path`: a form that was shown again stands where no page can be opened.
 fn page_of(path: &str) -> &str {
     let bases = ["/account", "/cart", "/seller/orders", "/admin/users", "/admin/payments", "/admin/dead"];
     let base = bases.into_iter().find(|base| path.strip_prefix(*base).is_some_and(|rest| rest.starts_with('/')));
-    base.or_else(|| path.strip_suffix("/cancel")).unwrap_or(path)
+    match base {
+        // Asked before, on a page of its own.
+        Some("/admin/users") if path.ends_with("block") && !path.ends_with("unblock") => path,
+        Some(base) => base,
+        None => path.strip_suffix("/cancel").unwrap_or(path),
+    }
 }

@@ -211,13 +211,12 @@ async fn begin(
     visit.user =
         Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
     let left_out = merge::take_over(&mut visit).await;
-    let keeps_a_form = visit.keeps_a_form();
+    let kept = visit.welcome_back();
     match left_out.as_slice() {
-        [] if keeps_a_form => {
-            visit.say(format!("{greeting}. What you typed is still here; look at it, then send it again."));
+        [] => visit.say(format!("{greeting}.{kept}")),
+        some => {
+            visit.warn(format!("{greeting}.{kept} Less of this is in stock than you had chosen: {}.", some.join(", ")));
         }
-        [] => visit.say(format!("{greeting}.")),
-        some => visit.warn(format!("{greeting}. Less of this is in stock than you had chosen: {}.", some.join(", "))),
     }
     if user.email_taken_by.is_some() {
         visit.warn("Your e-mail address is also that of an older account, which keeps it. Please give another one.");

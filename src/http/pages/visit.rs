@@ -244,8 +244,11 @@ impl Visit {
         }
     }
 
-    /// Keeps a form over the login.
-    pub fn keep_form(&mut self, kept: Kept) {
+    /// Keeps a form over the login, if something was typed into it.
+    pub fn keep_form(&mut self, kept: &Kept) {
+        if !kept.is_something() {
+            return;
+        }
         for cookie in kept.cookies(&self.state.tokens, self.state.settings.production) {
             self.set_cookie(cookie);
         }
@@ -258,16 +261,16 @@ impl Visit {
         self.is_new && query.split('&').any(|pair| pair == "cookies=check")
     }
 
-    /// Whether a form waits to be gone on with; that of another account is forgotten.
-    pub fn keeps_a_form(&mut self) -> bool {
-        let Some(kept) = &self.kept else { return false };
-        let may_see = self.may_see(kept);
-        if !may_see {
-            for cookie in Kept::removal(self.state.settings.production) {
-                self.set_cookie(cookie);
-            }
+    /// What to say of a form that waits to be gone on with; that of another account is forgotten.
+    pub fn welcome_back(&mut self) -> String {
+        let Some(kept) = &self.kept else { return String::new() };
+        if self.may_see(kept) {
+            return kept.welcome();
         }
-        may_see
+        for cookie in Kept::removal(self.state.settings.production) {
+            self.set_cookie(cookie);
+        }
+        String::new()
     }
 
     /// Forms of guests and of this account.

@@ -26,6 +26,7 @@ fn import(seller: UserId, digest: &[u8]) -> Import {
         rows: 2,
         done: 0,
         note: None,
+        stock_set: vec![3, 70_000],
         attempts: 0,
         tally: Tally::default(),
         finished_at: None,

@@ -375,6 +375,7 @@ fn unfinished(seller: UserId, now: Timestamp) -> Import {
         rows: 1,
         done: 0,
         note: None,
+        stock_set: vec![],
         attempts: 0,
         tally: Tally::default(),
         finished_at: None,

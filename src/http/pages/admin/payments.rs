@@ -48,8 +48,17 @@ struct Row {
     /// Whether there is something to give back.
     may_refund: bool,
     refunds: Vec<RefundRow>,
+    /// What was typed before the session ended.
+    kept: Option<Form>,
     disputes: usize,
     at: format::Time,
+}
+
+impl Row {
+    /// A field that was typed before the session ended.
+    fn typed(&self, name: &str) -> &str {
+        self.kept.as_ref().map_or("", |form| form.text(name))
+    }
 }
 
 #[derive(Template)]
@@ -85,6 +94,7 @@ fn row(payment: &Payment) -> Row {
         left: format::money(payment.left()),
         may_refund: payment.left().minor() > 0,
         refunds: payment.refunds.iter().map(refund).collect(),
+        kept: None,
         disputes: payment.disputes.len(),
         at: format::time(payment.created_at),
     }
@@ -94,12 +104,16 @@ fn row(payment: &Payment) -> Row {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
     let before: Option<PaymentId> = asked(&req, "before").parse().ok();
     let mut payments = visit.shop.office()?.payments(before, PER_PAGE + 1).await?;
     let older = older(&mut payments, LIST, |payment| payment.id.to_hex());
-    let view = PaymentsPage { page: visit.page("Payments"), rows: payments.iter().map(row).collect(), older };
+    let mut rows: Vec<Row> = payments.iter().map(row).collect();
+    for row in &mut rows {
+        row.kept = visit.take_kept(&format!("{LIST}/{}/refund", row.id));
+    }
+    let view = PaymentsPage { page: visit.page("Payments"), rows, older };
     visit.ok(&view)
 }
 

@@ -127,16 +127,21 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn confirm(path: Path<(String, String)>, visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
     let (id, step) = path.into_inner();
     let id: ProductId = id.parse().map_err(|_| ApiError::NotFound("product"))?;
     if step != "take-down" {
         return Err(ApiError::NotFound("page"));
     }
+    let kept = visit.take_kept(&format!("/admin/products/{id}/take-down"));
     let catalogue = visit.shop.catalogue()?;
     let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
-    let view = TakeDownPage { row: row(catalogue, &snapshot), page: visit.page("Take a product down") };
+    let mut row = row(catalogue, &snapshot);
+    if let Some(kept) = kept {
+        row.reason = kept.trimmed("reason").to_owned();
+    }
+    let view = TakeDownPage { row, page: visit.page("Take a product down") };
     visit.ok(&view)
 }
 

@@ -66,7 +66,7 @@ struct DeskPage {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let now = Timestamp::now();
     let from = now.saturating_sub(SignedDuration::from_hours(DAYS * 24)).ok();
@@ -74,7 +74,8 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
     let currency = metrics.revenue.first().map_or(Currency::Inr, |money| money.currency());
     let revenue: Vec<String> = metrics.revenue.iter().map(|money| format::money(*money)).collect();
     let of = |status| metrics.orders_by_status.iter().find(|row| row.0 == status).map_or(0, |row| row.1);
-    let (open, waiting) = orders::to_ship(&visit, seller, 0, TO_SHIP).await?;
+    let (mut open, waiting) = orders::to_ship(&visit, seller, 0, TO_SHIP).await?;
+    orders::refill(&mut visit, &mut open);
     let figures = vec![
         Figure { label: "Revenue", value: or_nothing(&revenue, currency), note: "without tax and shipping".into() },
         Figure { label: "Units sold", value: format::count(metrics.sales), note: format!("in {DAYS} days") },

@@ -150,8 +150,23 @@ pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpRespon
 pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let snapshot = own(&visit, product_id(&path)?, seller).await?;
+    let kept = visit.take_kept(&format!("/seller/products/{}", snapshot.product.id));
+    let mut form = kept.unwrap_or_default();
+    refuse_unseen(&mut form, &snapshot);
+    // What the form was rendered with goes along, so that only what was changed is written.
+    for (name, now) in as_it_is(&snapshot) {
+        if !form.has(name) {
+            form.set(name, now.clone());
+            form.set(&seen_name(name), now);
+        }
+    }
+    show_old(visit, StatusCode::OK, form, &snapshot)
+}
+
+/// The fields of a product's form, as the product is now.
+fn as_it_is(snapshot: &Snapshot) -> [(&'static str, String); 7] {
     let product = &snapshot.product;
-    let now = [
+    [
         ("title", product.title.clone()),
         ("description", product.description.clone()),
         ("price", format::plain(product.price.minor())),
@@ -159,24 +174,45 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         ("stock", snapshot.stock().max(0).to_string()),
         ("category", product.category.clone()),
         ("maxPerOrder", product.max_per_order.map(|max| max.to_string()).unwrap_or_default()),
-    ];
-    // What the form was rendered with goes along, so that only what was changed is written.
-    let names = now.each_ref().map(|(name, _)| seen_name(name));
-    let seen = names.iter().zip(&now).map(|(name, (_, value))| (name.as_str(), value.clone()));
-    let form = Form::of(now.iter().cloned().chain(seen));
-    let kept = visit.take_kept(&format!("/seller/products/{}", product.id));
-    show_old(visit, StatusCode::OK, kept.unwrap_or(form), &snapshot)
+    ]
+}
+
+/// Refuses each field that is not as it is now and came without what it was when the page was opened:
+/// whether it was changed there is not known. Returns whether there is one.
+fn refuse_unseen(form: &mut Form, snapshot: &Snapshot) -> bool {
+    let mut refused = false;
+    for (name, now) in as_it_is(snapshot) {
+        // A number that cannot be read was seen by nobody.
+        if form.seen(name).is_some_and(|seen| name != "stock" || seen.parse::<i64>().is_ok()) {
+            continue;
+        }
+        form.set(&seen_name(name), now.clone());
+        if !form.has(name) || fields::clean(form.text(name)) == fields::clean(&now) {
+            continue;
+        }
+        refused = true;
+        if name == "stock" {
+            let sent: String = form.text(name).chars().take(20).collect();
+            let told = "came without the number that this page had when it was opened. Enter your number again";
+            form.refuse(name, format!("stock is {now} now; “{sent}” {told}"));
+            form.set(name, now);
+        } else {
+            form.refuse(name, "this came without what it was when the page was opened. Look at it and save again");
+        }
+    }
+    refused
 }
 
 /// Changes of a product what was changed in its form.
 ///
 /// # Errors
 /// 401, 403, 404, 503; what is wrong with a field is shown beside it, and 409 with the number of now
-/// when the stock is to be changed and is not what the form was rendered with.
+/// when the stock is to be changed and is not what the form was rendered with, or the form does not say.
 pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let id = product_id(&path)?;
     let snapshot = own(&visit, id, seller).await?;
+    let is_unseen = refuse_unseen(&mut form, &snapshot);
     let patch = fields::read(|name| changed(&form, name)).and_then(|fields| {
         let stock = fields.stock;
         patch(fields, snapshot.product.price.currency()).map(|patch| (patch, stock))
@@ -184,7 +220,7 @@ pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) 
     let patch = told(&mut form, patch);
     let files = pictures::of(&mut form, snapshot.product.images.len());
     let (Some((patch, stock)), true) = (patch, form.is_fine()) else {
-        let status = form.refused_status();
+        let status = if is_unseen { StatusCode::CONFLICT } else { form.refused_status() };
         return show_old(visit, status, form, &snapshot);
     };
     let stock = StockChange { available: stock, seen: stock.and_then(|_| form.seen("stock")?.parse().ok()) };
@@ -227,7 +263,7 @@ fn stock_of(error: &ApiError) -> Option<i64> {
 /// A field, if it was changed: one that stands as it was rendered is not to be written.
 fn changed<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
     let differs = |name: &str| {
-        form.has(name) && form.seen(name).is_none_or(|seen| fields::clean(seen) != fields::clean(form.text(name)))
+        form.has(name) && form.seen(name).is_some_and(|seen| fields::clean(seen) != fields::clean(form.text(name)))
     };
     // An amount means nothing without its currency.
     let pair = matches!(name, "price" | "currency") && (differs("price") || differs("currency"));

@@ -43,6 +43,8 @@ pub(super) struct OrderLine {
     pub(super) sum: String,
     pub(super) address: Vec<String>,
     pub(super) tracking: String,
+    /// The tracking number that was typed before the session ended.
+    pub(super) typed: String,
     pub(super) can_ship: bool,
     pub(super) can_deliver: bool,
     pub(super) no_address: bool,
@@ -68,6 +70,7 @@ impl OrderLine {
             unpaid: order.payment.is_none(),
             address: address.unwrap_or_default(),
             tracking: own.iter().find_map(|item| item.tracking_number.clone()).unwrap_or_default(),
+            typed: String::new(),
             can_ship: moving && waits && !order.is_refunded_in_full(),
             can_deliver: moving && !waits && own.iter().any(|item| item.shipment == Shipment::Shipped),
             items: own
@@ -119,25 +122,35 @@ async fn as_they_are(visit: &Visit, seller: UserId, rows: &[OrderRow]) -> Result
     Ok(orders)
 }
 
+/// Shows again what was typed before the session ended.
+pub(super) fn refill(visit: &mut Visit, orders: &mut [OrderLine]) {
+    for order in orders {
+        if let Some(kept) = visit.take_kept(&format!("/seller/orders/{}/ship", order.id)) {
+            order.typed = kept.trimmed("tracking").to_owned();
+        }
+    }
+}
+
 /// All orders with something of this seller's, newest first, or those that wait to be shipped, the
 /// oldest first.
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let number = page_of(&req);
     let skip = u64::from(number - 1) * u64::from(PER_PAGE);
     let show = asked(&req, "show");
     let to_ship = show == "to-ship";
-    let (orders, total) = if to_ship {
+    let (mut orders, total) = if to_ship {
         self::to_ship(&visit, seller, skip, PER_PAGE).await?
     } else {
         let found = visit.shop.dashboard()?.orders(seller, skip, PER_PAGE).await?;
         (as_they_are(&visit, seller, &found.rows).await?, found.total)
     };
-    let kept = if to_ship { "to-ship" } else { "" };
-    let pager = Pager::new("/seller/orders", &[("show", kept)], number, PER_PAGE, total);
+    refill(&mut visit, &mut orders);
+    let shown = if to_ship { "to-ship" } else { "" };
+    let pager = Pager::new("/seller/orders", &[("show", shown)], number, PER_PAGE, total);
     let view = OrdersPage { page: visit.page("Your orders"), orders, pager, to_ship };
     visit.ok(&view)
 }

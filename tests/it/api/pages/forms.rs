@@ -199,6 +199,11 @@ async fn who_left_the_address_to_an_older_account_is_asked_for_another() {
         assert_eq!(refused.status, 400);
         refused.has("id=\"e-email\"");
     }
+    // What was typed is there again when the session had ended.
+    browser.submit(&page, "/logout", &[]).await;
+    let login = browser.submit(&page, "/account/email", &[("email", "later@example.com")]).await;
+    let page = browser.submit(&login, "/login", &[("email", "mira"), ("password", PASSWORD)]).await;
+    page.has("value=\"later@example.com\"");
     let kept = browser.submit(&page, "/account/email", &[("email", "New@example.com"), ("password", PASSWORD)]).await;
     kept.has("You can log in by it").has("New@example.com").lacks("Keep e-mail address");
     let again = Browser::new(&app).log_in("new").await;

@@ -70,6 +70,30 @@ async fn a_guest_changes_and_removes_lines() {
 }
 
 #[actix_web::test]
+async fn a_quantity_is_not_set_by_a_form_that_does_not_say_what_it_was() {
+    let (app, lamp) = shop(9).await;
+    let browser = Browser::new(&app);
+    browser.put(&lamp, "2").await;
+    let line = format!("/cart/items/{lamp}");
+    for signed_up in [false, true] {
+        if signed_up {
+            browser.sign_up("asha").await;
+        }
+        let token = browser.open("/cart").await.field(&line, "csrf");
+        for seen in [&[][..], &[("quantitySeen", "")]] {
+            let fields = [&[("csrf", token.as_str()), ("quantity", "4")], seen].concat();
+            let cart = browser.post(&line, &fields).await;
+            cart.has("Nothing was changed: there are 2 of this in your cart now. Enter the number again.");
+            assert_eq!(cart.badge(), 2);
+            let (status, body) = browser.script(&line, &fields, &[("accept", "application/json")]).await;
+            assert_eq!((status, &body["code"]), (409, &serde_json::json!("cart.quantity_moved")));
+        }
+        assert_eq!(browser.post(&line, &[("csrf", &token), ("quantity", "2")]).await.badge(), 2);
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_script_adds_to_the_cart_and_gets_the_count() {
     let (app, lamp) = shop(5).await;
     let browser = Browser::new(&app);

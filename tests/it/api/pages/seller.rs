@@ -124,6 +124,45 @@ async fn a_form_writes_only_what_was_changed_in_it() {
 }
 
 #[actix_web::test]
+async fn a_form_that_does_not_say_what_it_was_rendered_with_writes_nothing_else() {
+    let app = TestApp::spawn().await;
+    let browser = seller(&app, "mira").await;
+    let new = browser.open("/seller/products/new").await;
+    let made = browser.upload(&new, "/seller/products/new", &LAMP, &[]).await;
+    let (page, product) = (made.path.clone(), made.path.rsplit('/').next().unwrap().to_owned());
+    let csrf = browser.open(&page).await.field(&page, "csrf");
+    let asha = app.user("asha").await;
+    let order = app.order(&asha, &product, 3).await;
+    app.pay(&asha, &order).await;
+    let api = format!("/api/products/{product}");
+
+    let token = ("csrf", csrf.as_str());
+    for seen in [&[][..], &[("stockSeen", "")], &[("stockSeen", "x")]] {
+        let fields = [&[token, ("titleSeen", "x"), ("title", "Floor lamp"), ("stock", "7")], seen].concat();
+        let refused = browser.post(&page, &fields).await;
+        assert_eq!(refused.status, 409, "{seen:?}");
+        refused
+            .has("Stock is 4 now; “7” came without")
+            .has("value=\"Floor lamp\"")
+            .has("name=\"stock\" type=\"text\" value=\"4\"");
+        assert_eq!(refused.field(&page, "stockSeen"), "4");
+    }
+    let refused = browser.post(&page, &[token, ("description", "Older")]).await;
+    assert_eq!(refused.status, 409);
+    refused.has("id=\"e-description\"").has(">Older</textarea>");
+    let now = app.get(&api).send().await.expect(200);
+    assert_eq!((&now["stock"], &now["description"]), (&4.into(), &"Warm & bright".into()));
+    assert!(now["title"].as_str().unwrap().starts_with("Lamp"));
+    // What is as it is now needs no word, and the page that came back has it.
+    browser.post(&page, &[token, ("stock", "4")]).await.has("is saved");
+    browser.submit(&refused, &page, &[("description", "Older")]).await.has("is saved");
+    browser.submit(&refused, &page, &[("stock", "9")]).await.has("is saved");
+    let now = app.get(&api).send().await.expect(200);
+    assert_eq!((&now["stock"], &now["description"]), (&9.into(), &"Older".into()));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_picture_that_is_too_large_loses_nothing_that_was_typed() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
@@ -371,6 +410,46 @@ async fn an_export_that_comes_back_while_things_are_sold_brings_no_stock_back() 
     let fresh = browser.get("/seller/products.csv").await.body;
     import(&browser, fresh.replace("Chair,,20,INR,7", "Chair,,20,INR,15")).await.has("<b>1</b> changed");
     assert!(offered(&app).await.iter().any(|product| product["stock"] == 15));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn the_same_file_sets_a_stock_once() {
+    let app = TestApp::spawn().await;
+    let browser = importer(&app).await;
+    import(&browser, "title,price,stock\nLamp,10,10\nChair,20,10\n").await.has("<b>2</b> new");
+    let products = offered(&app).await;
+    let id = |title: &str| {
+        let found = products.iter().find(|product| product["title"] == title).unwrap();
+        found["_id"].as_str().unwrap().to_owned()
+    };
+    let (lamp, chair) = (id("Lamp"), id("Chair"));
+    let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
+    let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
+    let set = async |product: &str, stock: u32| {
+        let patch = app.patch(&format!("/api/products/{product}")).token(token.as_str().unwrap());
+        patch.json(&serde_json::json!({"stock": stock})).send().await.expect(200);
+    };
+    let now =
+        async |product: &str| app.get(&format!("/api/products/{product}")).send().await.expect(200)["stock"].clone();
+
+    set(&chair, 3).await;
+    let file = format!("id,stock,stockSeen\n{lamp},12,10\n{chair},15,10\n");
+    import(&browser, file.clone()).await.has("<b>1</b> changed").has("stock: is 3 now and was 10");
+    assert_eq!((now(&lamp).await, now(&chair).await), (12.into(), 3.into()));
+    // Both are back at the number of the file. The row that was done is not done again; the other one is.
+    set(&lamp, 10).await;
+    set(&chair, 10).await;
+    import(&browser, file.clone()).await.has("<b>1</b> changed, <b>1</b> as before");
+    assert_eq!((now(&lamp).await, now(&chair).await), (10.into(), 15.into()));
+    set(&chair, 10).await;
+    import(&browser, file).await.has("<b>0</b> changed, <b>2</b> as before");
+    // Neither is one that does not say what was seen.
+    let file = format!("id,stock\n{lamp},8\n");
+    import(&browser, file.clone()).await.has("<b>1</b> changed");
+    set(&lamp, 9).await;
+    import(&browser, file).await.has("<b>1</b> as before");
+    assert_eq!((now(&lamp).await, now(&chair).await), (9.into(), 10.into()));
     app.shutdown().await;
 }
 

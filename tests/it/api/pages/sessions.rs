@@ -1,7 +1,7 @@
 //! A page outlives its session, and some browsers keep no cookies: what was typed is not lost, and what does not
 //! work is said.
 
-use super::{ADDRESS, Browser, shop};
+use super::{ADDRESS, Browser, Doc, check_out, shop};
 
 const HERE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
 
@@ -64,6 +64,140 @@ async fn a_seller_loses_no_long_description() {
     let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
     back.has("value=\"Oak lamp\"").has(long.trim());
+    app.shutdown().await;
+}
+
+/// Logs out on `page`, sends its form all the same, and logs in again.
+async fn sent_too_late(browser: &Browser, who: &str, page: &Doc, action: &str, fields: &[(&str, &str)]) -> [Doc; 2] {
+    browser.submit(page, "/logout", &[]).await;
+    let login = browser.submit(page, action, fields).await;
+    let email = format!("{who}@example.com");
+    let back = browser.submit(&login, "/login", &[("email", &email), ("password", crate::api::PASSWORD)]).await;
+    [login, back]
+}
+
+#[actix_web::test]
+async fn what_is_too_long_to_be_kept_is_named_and_not_emptied() {
+    let (app, product) = shop(1).await;
+    let browser = Browser::new(&app);
+    browser.log_in("maker").await;
+    let path = format!("/seller/products/{product}");
+    let form = browser.open(&path).await;
+    browser.submit(&form, &path, &[("description", "As it was")]).await.has("is saved");
+    let form = browser.open(&path).await;
+    let noise: String = (0..40_000).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
+    let fields = [("title", "Oak lamp"), ("description", &noise)];
+    let [login, back] = sent_too_late(&browser, "maker", &form, &path, &fields).await;
+    login.has("what you typed is kept. Too long to be kept: description. Go back and copy it");
+    back.has("still here")
+        .has("Too long to be kept: description.")
+        .has("value=\"Oak lamp\"")
+        .has(">As it was</textarea>");
+    browser.submit(&back, &path, &[("title", "Oak lamp"), ("description", "As it was")]).await.has("is saved");
+    browser.open(&path).await.has(">As it was</textarea>");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn nothing_is_said_to_be_kept_where_nothing_was_typed() {
+    let (app, product) = shop(5).await;
+    app.user("asha").await;
+    let browser = Browser::new(&app);
+    browser.log_in("asha").await;
+    browser.put(&product, "1").await;
+    let paying = check_out(&browser).await;
+    let path = paying.path.clone();
+    for doc in sent_too_late(&browser, "asha", &paying, &path, &[("outcome", "success")]).await {
+        doc.lacks("kept").lacks("still here");
+    }
+    let browser = Browser::new(&app);
+    browser.log_in("maker").await;
+    let path = "/seller/products/import";
+    let form = browser.open(path).await;
+    browser.submit(&form, "/logout", &[]).await;
+    let login = browser.upload(&form, path, &[], &[("file", "a.csv", b"title,price\nLamp,1\n".to_vec())]).await;
+    login.has("Log in to go on. Files are to be chosen again.").lacks("kept");
+    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    browser.submit(&login, "/login", &who).await.lacks("still here");
+    // Of a page that was only looked at nothing was typed.
+    let path = format!("/seller/products/{product}");
+    let form = browser.open(&path).await;
+    for doc in sent_too_late(&browser, "maker", &form, &path, &[("title", "Brass lamp"), ("stock", "4")]).await {
+        doc.lacks("is kept").lacks("still here");
+    }
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_tracking_number_is_there_again_after_the_login() {
+    let (app, product) = shop(5).await;
+    let asha = app.user("asha").await;
+    let order = app.order(&asha, &product, 1).await;
+    app.pay(&asha, &order).await;
+    app.settle().await;
+    let browser = Browser::new(&app);
+    browser.log_in("maker").await;
+    let ship = format!("/seller/orders/{}/ship", order["_id"].as_str().unwrap());
+    let page = browser.open("/seller/orders").await;
+    let [login, back] = sent_too_late(&browser, "maker", &page, &ship, &[("tracking", "IN 42 <b>")]).await;
+    login.has("what you typed is kept.");
+    assert_eq!(back.path, "/seller/orders");
+    back.has("still here").has("name=\"tracking\" value=\"IN 42 &#60;b&#62;\"");
+    browser.open("/seller/orders").await.lacks("IN 42");
+    // The browser says that it was sent from the overview.
+    let desk = browser.open("/seller").await;
+    browser.submit(&desk, "/logout", &[]).await;
+    let token = desk.field(&ship, "csrf");
+    let fields = [("csrf", token.as_str()), ("back", "desk"), ("tracking", "IN 43")];
+    let login = browser.post_with(&ship, &fields, &[("referer", &format!("{}/seller", app.base))]).await;
+    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let back = browser.submit(&login, "/login", &who).await;
+    assert_eq!(back.path, "/seller");
+    back.has("name=\"tracking\" value=\"IN 43\"");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn what_staff_typed_is_there_again_after_the_login() {
+    let (app, product) = shop(5).await;
+    let asha = app.user("asha").await;
+    let order = app.order(&asha, &product, 1).await;
+    app.pay(&asha, &order).await;
+    app.admin().await;
+    let browser = Browser::new(&app);
+    browser.log_in("root").await;
+    let payments = browser.open("/admin/payments").await;
+    let refund = payments.body.split("action=\"").find(|part| part.contains("/refund\"")).unwrap();
+    let refund = refund.split('"').next().unwrap().to_owned();
+    let fields = [("what", "part"), ("amount", "60.50"), ("reason", "scratched")];
+    let [_, back] = sent_too_late(&browser, "root", &payments, &refund, &fields).await;
+    assert_eq!(back.path, "/admin/payments");
+    back.has("<details open>").has("name=\"amount\" value=\"60.50\"").has("name=\"reason\" value=\"scratched\"");
+    let down = format!("/admin/products/{product}/take-down");
+    let form = browser.open(&down).await;
+    let [_, back] = sent_too_late(&browser, "root", &form, &down, &[("reason", "copied")]).await;
+    assert_eq!(back.path, down);
+    back.has("name=\"reason\" maxlength=\"1000\" value=\"copied\"");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn a_form_that_was_shown_again_leads_back_to_its_page() {
+    let (app, _) = shop(1).await;
+    app.user("asha").await;
+    let browser = Browser::new(&app);
+    browser.log_in("asha").await;
+    let account = browser.open("/account").await;
+    let again = browser.submit(&account, "/account/addresses", &[("street", "12 Lake Road")]).await;
+    assert_eq!((again.status, again.path.as_str()), (422, "/account/addresses"));
+    browser.submit(&account, "/logout", &[]).await;
+    let token = again.field("/account/addresses", "csrf");
+    let referer = format!("{}/account/addresses", app.base);
+    let fields = [("csrf", token.as_str()), ("street", "12 Lake Road")];
+    let login = browser.post_with("/account/addresses", &fields, &[("referer", &referer)]).await;
+    assert_eq!(login.path, "/login?next=/account");
+    let who = [("email", "asha@example.com"), ("password", crate::api::PASSWORD)];
+    browser.submit(&login, "/login", &who).await.has("value=\"12 Lake Road\"");
     app.shutdown().await;
 }
 
