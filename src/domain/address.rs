@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{
     places::{self, Country, Part},
-    text::{carries_page_address, trim_invisible},
+    text::{NO_PAGE, ONE_LINE, carries_link, carries_page_address, has_control, trim_invisible},
     user::PostalAddress,
 };
 
@@ -55,8 +55,8 @@ impl PostalAddress {
         if !name.is_empty() && seen(name).is_empty() {
             problems.push(AddressProblem::malformed("fullName", "must not be blank"));
         }
-        if self.full_name.as_deref().is_some_and(carries_page_address) {
-            problems.push(AddressProblem::malformed("fullName", "must not carry the address of a page"));
+        if carries_page_address(name) {
+            problems.push(AddressProblem::malformed("fullName", NO_PAGE));
         }
         let optional = |text: Option<String>| text.map(|text| seen(&text)).filter(|text| !text.is_empty());
         let mut postal = Self {
@@ -108,6 +108,11 @@ impl PostalAddress {
                 0 if needed => problems.push(AddressProblem::malformed(field, MISSING)),
                 n if n > ADDRESS_LINE_MAX => {
                     problems.push(AddressProblem::malformed(field, "must be at most 200 characters"));
+                }
+                _ if has_control(line) => problems.push(AddressProblem::malformed(field, ONE_LINE)),
+                // Of names more is asked; a country is one that is known.
+                _ if !matches!(field, "fullName" | "country") && carries_link(line) => {
+                    problems.push(AddressProblem::malformed(field, NO_PAGE));
                 }
                 _ => {}
             }
@@ -256,6 +261,25 @@ mod tests {
         assert_eq!(refused(bare), [("street", true), ("city", true)]);
         let long = PostalAddress { full_name: Some("x".repeat(201)), ..address("IN", "MH", &"9".repeat(201)) };
         assert_eq!(refused(long), [("fullName", true), ("zip", true)]);
+    }
+
+    #[test]
+    fn a_line_is_one_line_and_leads_nowhere() {
+        for bad in ["a\r\nb", "a\nb", "a\u{2028}b", "a\u{0}b", "see https://evil.li", "evil.com"] {
+            let line = || bad.to_owned();
+            assert_eq!(
+                refused(PostalAddress { full_name: Some(line()), ..address("QA", "", "") }),
+                [("fullName", true)]
+            );
+            assert_eq!(refused(PostalAddress { street: line(), ..address("QA", "", "") }), [("street", true)]);
+            assert_eq!(refused(PostalAddress { city: line(), ..address("QA", "", "") }), [("city", true)]);
+            assert_eq!(refused(address("QA", bad, "")), [("state", true)], "{bad:?}");
+            assert_eq!(refused(address("QA", "", bad)), [("zip", true)]);
+        }
+        let named = |name: &str| PostalAddress { full_name: Some(name.into()), ..address("QA", "", "") };
+        assert_eq!(refused(named("Jane evil.li")), [("fullName", true)]);
+        let kept = PostalAddress { street: "D.No:5-6, opp.shop 12\n".into(), ..named("Dr.Li, St.John\u{a0}") };
+        assert_eq!(kept.settled().expect("it is fine").street, "D.No:5-6, opp.shop 12");
     }
 
     #[test]

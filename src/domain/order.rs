@@ -430,6 +430,13 @@ impl Order {
         self.total.minor() > 0 && self.refunded.is_some_and(|refunded| refunded.minor() >= self.total.minor())
     }
 
+    /// Whether it is open and no line of it has been shipped: it can still end without goods.
+    #[must_use]
+    pub fn is_unshipped(&self) -> bool {
+        matches!(self.status, OrderStatus::Pending | OrderStatus::Confirmed)
+            && self.items.iter().all(|item| item.shipment == Shipment::Waiting)
+    }
+
     /// Whether `seller` sells something in it.
     #[must_use]
     pub fn has_seller(&self, seller: UserId) -> bool {

@@ -14,6 +14,11 @@ use icu_properties::{
 };
 use unicode_normalization::UnicodeNormalization;
 
+/// What is said of text that leads somewhere: mails and pages would carry it to others.
+pub const NO_PAGE: &str = "must not carry the address of a page";
+/// What is said of a line break or another control character.
+pub const ONE_LINE: &str = "must be on one line, without control characters";
+
 /// The form in which words are compared: without invisible characters at the ends and in lower case. For
 /// e-mail addresses and user names there is [`super::identity`].
 #[must_use]
@@ -62,27 +67,73 @@ pub fn visible_or_empty(text: &str) -> Option<&str> {
     if text.is_empty() { Some(text) } else { visible(text) }
 }
 
-/// Whether `text` carries the address of a page, which a mail program would turn into a link:
-/// `scheme://`, `www.`, or a host name with a path, a query or a port behind it. Dots alone are no
-/// address: `St.John` and `J.R.` are names.
+/// Whether a name carries the address of a page or of a mailbox, which a mail program would turn into a link:
+/// `scheme://`, `www.`, a host name with a path, a query or a port behind it, or a host name alone.
+///
+/// A host name alone ends with a top-level domain (the public suffix list knows them): `evil.com`, also
+/// written `evil .com`. `St.John` and `J.R.` have none. Some names have one, `Dr.Li` and `M.K.De`; they are
+/// names where the last part begins with a capital letter and stands after an initial or an honorific.
 #[must_use]
 pub fn carries_page_address(text: &str) -> bool {
-    // As a mail program or a reader would take it: full-width letters and dots are the plain ones.
-    let plain: String = text.chars().filter(|c| !is_invisible(*c) || c.is_whitespace()).nfkc().collect();
-    let plain = plain.to_lowercase().replace(['\u{3002}', '\u{FF61}'], ".");
-    // Marks that look like those of an address.
-    let plain = plain.replace(['\u{2215}', '\u{2044}', '\u{29F8}'], "/").replace(['\u{2236}', '\u{A789}'], ":");
-    plain.split_whitespace().any(is_page_address)
+    let plain = as_taken(text);
+    plain.to_lowercase().split_whitespace().any(is_page_address)
+        || plain.split_whitespace().any(|word| hosts(word).any(|host| host.is_of_a_page()))
+        || has_spaced_host(&plain)
+}
+
+/// Whether a line of an address carries a link. Lines have full stops without a space behind them (`Opp.Bank`,
+/// `D.No:5-6`), so only what nobody writes on a parcel counts: `scheme://`, `www.`, a mailbox, a host name
+/// under one of the large domains, or one with a path of letters.
+#[must_use]
+pub fn carries_link(text: &str) -> bool {
+    let plain = as_taken(text);
+    let is_marked = |word: &str| {
+        word.contains("://")
+            || ["mailto:", "javascript:"].iter().any(|scheme| starts_within(word, scheme))
+            || starts_within(word, "www.")
+    };
+    plain.to_lowercase().split_whitespace().any(is_marked)
+        || plain.split_whitespace().any(|word| hosts(word).any(|host| host.is_of_a_link()))
 }
 
 /// `text` with an ellipsis in place of each word that carries the address of a page.
 #[must_use]
 pub fn without_page_addresses(text: &str) -> Cow<'_, str> {
-    if !carries_page_address(text) {
+    without(text, carries_page_address)
+}
+
+/// `text` with an ellipsis in place of each word that carries a link, as [`carries_link`] has it.
+#[must_use]
+pub fn without_links(text: &str) -> Cow<'_, str> {
+    without(text, carries_link)
+}
+
+/// Whether `text` has a line break or another control character, which nothing on one line has.
+#[must_use]
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+}
+
+fn without(text: &str, carries: fn(&str) -> bool) -> Cow<'_, str> {
+    if !carries(text) {
         return Cow::Borrowed(text);
     }
-    let words = text.split_whitespace().map(|word| if carries_page_address(word) { "…" } else { word });
+    let words = text.split_whitespace().map(|word| if carries(word) { "…" } else { word });
     Cow::Owned(words.collect::<Vec<_>>().join(" "))
+}
+
+/// `text` as a mail program or a reader would take it: full-width letters and dots are the plain ones, and so
+/// are marks that look like those of an address.
+fn as_taken(text: &str) -> String {
+    let plain = text.chars().filter(|c| !is_invisible(*c) || c.is_whitespace()).nfkc();
+    plain
+        .map(|c| match c {
+            '\u{3002}' | '\u{FF61}' => '.',
+            '\u{2215}' | '\u{2044}' | '\u{29F8}' => '/',
+            '\u{2236}' | '\u{A789}' => ':',
+            c => c,
+        })
+        .collect()
 }
 
 fn is_page_address(word: &str) -> bool {
@@ -113,6 +164,113 @@ fn ends_with_host(text: &str) -> bool {
     let numbered = host.parse::<std::net::Ipv4Addr>().is_ok();
     numbered
         || (named && !top.chars().all(|c| c.is_ascii_digit()) && labels.next().is_some_and(|label| !label.is_empty()))
+}
+
+/// The domains under which anybody registers a name; no name of a person ends so.
+const LARGE: [&str; 5] = ["com", "net", "org", "info", "biz"];
+/// Top-level domains of no registry, which are addresses all the same (RFC 2606, RFC 7686).
+const RESERVED: [&str; 5] = ["example", "test", "invalid", "localhost", "onion"];
+/// What stands before a name, with a full stop.
+const HONORIFICS: [&str; 29] = [
+    "Adv", "Capt", "Col", "Dr", "Er", "Fr", "Ft", "Gen", "Hon", "Jr", "Kum", "Lt", "Maj", "Md", "Mr", "Mrs", "Ms",
+    "Mt", "Mx", "Prof", "Rev", "Shri", "Smt", "Sr", "Sri", "St", "Sta", "Ste", "Ven",
+];
+
+/// Labels with dots between them, within a word.
+struct Host<'a> {
+    labels: Vec<&'a str>,
+    /// Whether an `@` stands before.
+    is_of_mailbox: bool,
+    /// What stands behind, from the first character that no host name has.
+    behind: &'a str,
+}
+
+/// What of `word` may be a host name: at least two labels.
+fn hosts(word: &str) -> impl Iterator<Item = Host<'_>> {
+    let is_host = |c: char| {
+        use GeneralCategory::{NonspacingMark, SpacingMark};
+        let is_mark = || matches!(CodePointMapData::new().get(c), NonspacingMark | SpacingMark);
+        c.is_alphanumeric() || matches!(c, '.' | '-') || (!c.is_ascii() && is_mark())
+    };
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let start = rest.find(is_host)?;
+        let (before, from) = rest.split_at(start);
+        let (run, behind) = from.split_at(from.find(|c| !is_host(c)).unwrap_or(from.len()));
+        rest = behind;
+        let labels = run.split('.').filter(|label| !label.is_empty()).collect();
+        Some(Host { labels, is_of_mailbox: before.ends_with('@'), behind })
+    })
+    .filter(|host| host.labels.len() >= 2)
+}
+
+impl Host<'_> {
+    /// Whether it is a host name, and no name with dots.
+    fn is_of_a_page(&self) -> bool {
+        let Some((last, before)) = self.labels.split_last() else { return false };
+        self.is_under_a_large_domain()
+            || (tops(last).any(is_top_level) && (self.is_of_mailbox || !is_name(before, last)))
+    }
+
+    /// Whether it is one that no line of an address has.
+    fn is_of_a_link(&self) -> bool {
+        let last = self.labels.last().copied().unwrap_or_default();
+        let has_path = self.behind.strip_prefix('/').is_some_and(|path| path.starts_with(char::is_alphabetic));
+        let is_lower = last != "no" && !last.starts_with(char::is_uppercase);
+        let is_known = || tops(last).any(is_top_level);
+        self.is_under_a_large_domain() || (self.is_of_mailbox && is_known()) || (has_path && is_lower && is_known())
+    }
+
+    /// Whether a label behind the first is `com` or the like, also with more behind it (`evil.com.Claim`); but
+    /// `B.Com` is a degree.
+    fn is_under_a_large_domain(&self) -> bool {
+        let pairs = self.labels.windows(2);
+        let mut large = pairs.filter(|pair| tops(pair[1]).any(|top| LARGE.contains(&&*top.to_lowercase())));
+        large.any(|pair| self.is_of_mailbox || !(is_initial(pair[0]) && pair[1].starts_with(char::is_uppercase)))
+    }
+}
+
+/// What of a last label may be the top level: all of it, or the ASCII letters that it begins with, since some
+/// scripts have no spaces.
+fn tops(label: &str) -> impl Iterator<Item = &str> {
+    let ascii = label.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(label.len());
+    [label, &label[..ascii]].into_iter()
+}
+
+fn is_top_level(label: &str) -> bool {
+    let label = label.to_lowercase();
+    // Where only names below a name are registered, the list has no rule for the top level itself.
+    let is_listed = || psl::suffix(format!("a.a.{label}").as_bytes()).is_some_and(|suffix| suffix.is_known());
+    label.chars().count() >= 2 && (RESERVED.contains(&&*label) || is_listed())
+}
+
+/// Whether `before.last` is a name: an initial or an honorific, and a part with a capital letter.
+fn is_name(before: &[&str], last: &str) -> bool {
+    let is_before_a_name = |part: &&str| is_initial(part) || HONORIFICS.contains(part);
+    last.starts_with(char::is_uppercase) && before.last().is_some_and(is_before_a_name)
+}
+
+fn is_initial(part: &str) -> bool {
+    let mut letters = part.chars();
+    letters.next().is_some_and(char::is_uppercase) && letters.next().is_none()
+}
+
+/// Whether a host name stands there with a space at its dot: `evil .com`, and under the large domains
+/// `evil. com` too.
+fn has_spaced_host(plain: &str) -> bool {
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    words.windows(2).enumerate().any(|(at, pair)| {
+        let before = if pair[0] == "." { at.checked_sub(1).map(|at| words[at]) } else { Some(pair[0]) };
+        let Some(before) = before else { return false };
+        let is_parted = pair[0].ends_with('.');
+        let label = if is_parted { Some(pair[1]) } else { pair[1].strip_prefix('.') };
+        let label = label.and_then(|label| tops(label).last()).unwrap_or_default();
+        let is_lower = label.starts_with(char::is_lowercase);
+        let is_large = LARGE.contains(&&*label.to_lowercase());
+        let name = before.trim_end_matches('.');
+        let is_short = name.chars().count() < 2 || HONORIFICS.contains(&name);
+        is_lower && !is_short && if is_parted { is_large } else { is_large || is_top_level(label) }
+    })
 }
 
 #[cfg(test)]
@@ -202,6 +360,19 @@ mod tests {
             "http∶//evil.example",
             "javascript:alert(1)//evil.example",
             "mailto:x@evil.example",
+            "evil.example",
+            "claim at evil.example.",
+            "(evil.example)",
+            "x@evil.example",
+            "x@Dr.Example",
+            "Evil.Example",
+            "evil。example",
+            "ｅｖｉｌ．ｅｘａｍｐｌｅ",
+            "evil｡example",
+            "evil\u{2024}example",
+            "evil.ex\u{200B}ample",
+            "bücher.example",
+            "点击evil.example领奖",
         ] {
             assert!(carries_page_address(address), "{address}");
             assert!(!without_page_addresses(address).contains("xample"), "{address}");
@@ -223,9 +394,100 @@ mod tests {
             "awww.",
             "N/A",
             "Lamp 1.2/3.4",
+            "J.R.R. Tolkien",
+            "J.R.R.Tolkien",
+            "Ph.D.",
+            "Sr.",
+            "Dr.Smith",
+            "Dr.Li",
+            "St.Li-Wang",
+            "A.P.J.Abdul Kalam",
+            "M.K.Gandhi",
+            "M.K.De",
+            "S.K.MA",
+            "Dr. Li",
+            "Asha Rao B.Com",
+            "Ravi B.Tech M.Sc.",
+            "Md.Ali",
+            "Dr.Md.Ali",
+            "jane.de.vries",
+            "Mr. Com",
+            "É.Li",
+            "Col·lell",
+            "x@home",
         ] {
             assert!(!carries_page_address(name), "{name}");
         }
+        for address in [
+            "evil.com",
+            "Evil.Com",
+            "EVIL.COM",
+            "Dr.Com",
+            "evil.co.uk",
+            "evil..com",
+            "dr.li",
+            "Jane.Li",
+            "amit.dev",
+            "evil.com.Claim",
+            "evil.com-offer",
+            "evil.ck",
+            "evil.xn--p1ai",
+            "xn--80ak6aa92e.com",
+            "почта.рф",
+            "उदाहरण.भारत",
+            "例.中国",
+            "evil.இந்தியா",
+            "x@evil.com",
+            "x@Dr.Li",
+            "\"x\"@evil.com",
+            "claim at evil .com",
+            "claim at evil .li",
+            "claim at evil . com",
+            "claim at evil. com now",
+            "A evil.com B",
+            "evil.com,",
+            "evil.com's",
+            "evil.com_x",
+            "evil.onion",
+        ] {
+            assert!(carries_page_address(address), "{address}");
+        }
         assert_eq!(without_page_addresses("Lamp, see http://evil.example/x today"), "Lamp, see … today");
+    }
+
+    #[test]
+    fn lines_of_an_address_have_dots_and_no_links() {
+        for line in [
+            "D.No:5-6-7, M.G.Road",
+            "H.no/12",
+            "Plot.No 5 Opp.Shop 12",
+            "nr.bank",
+            "Church.St",
+            "St.John's Rd.",
+            "c/o A.K.De",
+            "12//3",
+            "Flat #4/B: 2nd floor",
+            "Shop@Mall 5",
+            "1.5 km from N.H.44",
+        ] {
+            assert!(!carries_link(line), "{line}");
+            assert_eq!(without_links(line), line);
+        }
+        for link in [
+            "Claim at http://evil.example/x",
+            "hxxp://evil",
+            "www.evil.li",
+            "evil.com",
+            "evil。com/x",
+            "x@evil.li",
+            "evil.li/claim",
+            "mailto:x@evil.li",
+            "javascript:alert(1)",
+        ] {
+            assert!(carries_link(link), "{link}");
+            assert!(!without_links(&format!("12 Lake Road {link}")).contains("evil"), "{link}");
+        }
+        assert!(has_control("a\r\nb") && has_control("a\tb") && has_control("a\u{85}b") && has_control("a\u{2028}b"));
+        assert!(!has_control("a b\u{200D}c\u{A0}d"));
     }
 }

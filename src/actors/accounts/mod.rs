@@ -144,12 +144,16 @@ impl Accounts {
             return Err(invalid("username", "must be 3 to 32 letters, digits, dots, dashes or underscores"));
         }
         if username.as_deref().is_some_and(text::carries_page_address) {
-            return Err(invalid("username", NO_PAGE));
+            return Err(invalid("username", text::NO_PAGE));
         }
         let full_name = FullName {
             first_name: name("fullName.firstName", &full_name.first_name)?,
             last_name: name("fullName.lastName", &full_name.last_name)?,
         };
+        // Mails and pages show one after the other.
+        if text::carries_page_address(&format!("{} {}", full_name.first_name, full_name.last_name)) {
+            return Err(invalid("fullName.lastName", text::NO_PAGE));
+        }
         if !(8..=128).contains(&identity::password_length(password.expose_secret())) {
             return Err(invalid("password", "must be 8 to 128 characters"));
         }
@@ -295,14 +299,14 @@ impl Accounts {
     }
 }
 
-/// What is wrong with a name that leads somewhere: mails and pages would carry it to others.
-const NO_PAGE: &str = "must not carry the address of a page";
-
 /// A name as it is kept: without invisible characters at its ends.
 fn name(field: &'static str, typed: &str) -> Result<String, Failure> {
     let seen = text::visible_or_empty(typed).ok_or_else(|| invalid(field, "must not be blank"))?;
+    if text::has_control(seen) {
+        return Err(invalid(field, text::ONE_LINE));
+    }
     if text::carries_page_address(seen) {
-        return Err(invalid(field, NO_PAGE));
+        return Err(invalid(field, text::NO_PAGE));
     }
     Ok(seen.to_owned())
 }

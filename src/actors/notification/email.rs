@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{
     Channel, ShopInfo,
     facts::{self, To},
-    letter::{Letter, Recipient, plain},
+    letter::{self, Letter, Recipient},
 };
 use crate::{
     bus::{Delivery, HandleError, table},
@@ -105,8 +105,7 @@ impl EmailChannel {
 
 /// The name to write on a parcel.
 fn name_of(buyer: &Contact) -> Option<String> {
-    let name = plain(&format!("{} {}", buyer.full_name.first_name, buyer.full_name.last_name));
-    (!name.is_empty()).then_some(name)
+    letter::name(&format!("{} {}", buyer.full_name.first_name, buyer.full_name.last_name))
 }
 
 fn later(error: impl ToString) -> HandleError {

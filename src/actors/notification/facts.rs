@@ -5,7 +5,7 @@
 
 use super::letter::{
     DisputeFacts, ImportFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, SaleFacts,
-    WelcomeFacts, one_line, plain,
+    WelcomeFacts, address_line, name, one_line, plain,
 };
 use crate::{
     actors::payload::{Payload, missing},
@@ -86,7 +86,7 @@ fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
         }
     }
     let address = payload.object("shippingAddress");
-    let field = |key| address.and_then(|address| address.text(key)).map(plain).filter(|line| !line.is_empty());
+    let field = |key| address.and_then(|address| address.text(key)).map(address_line).filter(|line| !line.is_empty());
     let letter = |seller: UserId| {
         let own = items.iter().filter(|item| item.id(&["seller", "sellerId"]) == Ok(seller));
         let sums = own.clone().filter_map(|item| {
@@ -97,7 +97,7 @@ fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
             order: order.to_hex(),
             sum: Money::sum(sums).ok().flatten().map(|sum| sum.to_string()),
             lines: own.map(|item| order_line(*item)).collect(),
-            recipient: field("fullName"),
+            recipient: address.and_then(|address| address.text("fullName")).and_then(name),
             address: label(["street", "city", "state", "zip", "country"].map(|key| field(key).unwrap_or_default())),
             phone: field("phone"),
         })

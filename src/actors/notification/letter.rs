@@ -7,18 +7,23 @@
 //! carries nothing that its receiver, or whoever claims to be that, has typed: no names, titles of
 //! goods on offer, addresses or notes. It has numbers and sums, and leads to the page that shows the
 //! rest. Letters about a paid order name its goods, and to their seller whom they go to, but without
-//! the address of any page.
+//! the address of any page; a name that carries one is left out.
 //!
 //! **Invariant:** no control character or line break of a payload reaches an address, a
 //! subject or a line of text; every fact went through [`one_line`], and what people type
-//! through [`plain`]; a letter's links are the shop's own.
+//! through [`plain`], [`address_line`] or [`name`]; a letter's links are the shop's own.
 
 use askama::Template;
 
 use super::ShopInfo;
 use crate::{
     bus::HandleError,
-    domain::{Timestamp, identity::is_email, text::without_page_addresses, user::Contact},
+    domain::{
+        Timestamp,
+        identity::is_email,
+        text::{carries_page_address, without_links, without_page_addresses},
+        user::Contact,
+    },
     store::mailbox::Mail,
 };
 
@@ -206,6 +211,18 @@ pub fn one_line(text: &str) -> String {
 #[must_use]
 pub fn plain(text: &str) -> String {
     one_line(&without_page_addresses(&one_line(text)))
+}
+
+/// A line of an address, on one line and without links. A street has dots that are not those of a page.
+#[must_use]
+pub fn address_line(text: &str) -> String {
+    one_line(&without_links(&one_line(text)))
+}
+
+/// A person's name; none where it is one that is refused today: it was kept before.
+#[must_use]
+pub fn name(text: &str) -> Option<String> {
+    Some(one_line(text)).filter(|name| !name.is_empty() && !carries_page_address(name))
 }
 
 /// A function that renders both templates of a letter.

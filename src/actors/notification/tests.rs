@@ -23,6 +23,8 @@ use crate::{
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
 const USER: &str = "665f1f77bcf86cd799439011";
+/// A user from before names were looked at.
+const OLD: &str = "665f1f77bcf86cd799439099";
 
 /// A mailbox in memory, which can be made to fail.
 #[derive(Default)]
@@ -89,9 +91,10 @@ struct OneBuyer;
 #[async_trait]
 impl Accounts for OneBuyer {
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
-        let full_name = FullName { first_name: "Asha".into(), last_name: "Rao".into() };
+        let (first, last) = if user.to_hex() == OLD { ("You won", "evil.com") } else { ("Asha", "Rao") };
+        let full_name = FullName { first_name: first.into(), last_name: last.into() };
         let contact = Contact { user, email: "asha@example.com".into(), username: "asha".into(), full_name };
-        Ok((user.to_hex() == USER).then_some(contact))
+        Ok([USER, OLD].contains(&user.to_hex().as_str()).then_some(contact))
     }
 
     async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
@@ -280,6 +283,24 @@ async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
 }
 
 #[actix_rt::test]
+async fn a_seller_is_told_no_name_that_is_refused_today_and_the_street_as_it_is() {
+    let item = json!({"title": "Cup", "seller": USER, "quantity": 1, "price": {"amount": 5, "currency": "INR"}});
+    let paid = json!({"_id": ORDER, "user": OLD, "email": "buyer@example.com", "items": [item]});
+    let to = |name: &str, street: &str| {
+        let address = json!({"fullName": name, "street": street, "city": "evil.com", "country": "IN"});
+        mail_of(table::ORDER_CONFIRMED_NOTIFICATION, with(paid.clone(), "shippingAddress", address))
+    };
+    // Neither the name on the address nor, in its place, the buyer's.
+    for name in ["claim at evil.com", "x@evil.com", "evil。com", "Jane\r\nevil .com", ""] {
+        let mail = to(name, "D.No:5-6, opp.shop 12\r\nsee https://evil.com/x").await;
+        assert!(mail.text.contains("It goes to:\n  D.No:5-6, opp.shop 12 see …\n  …\n  India\n"), "{}", mail.text);
+        assert!(!mail.text.contains("evil") && !mail.html.contains("evil") && !mail.html.contains("won"));
+    }
+    let mail = to("Dr.Li St.John", "12 Lake Road").await;
+    assert!(mail.text.contains("It goes to:\n  Dr.Li St.John\n  12 Lake Road\n"), "{}", mail.text);
+}
+
+#[actix_rt::test]
 async fn a_cancelled_order_says_why_and_whether_money_comes_back() {
     let paid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, order()).await;
     assert_eq!(paid.subject, format!("Order cancelled: {ORDER}"));
@@ -336,7 +357,7 @@ async fn goods_of_a_paid_order_are_named_as_text_and_never_as_a_link() {
 async fn a_reason_cannot_add_a_header_or_a_line() {
     let reason = "declined\r\nBcc: x@example.com\u{0}\u{2028}\u{202e}end at http://evil.example/x";
     let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, with(payment(), "reason", json!(reason))).await;
-    assert!(mail.text.contains("Reason:  declined Bcc: x@example.com end at …\n"), "{}", mail.text);
+    assert!(mail.text.contains("Reason:  declined Bcc: … end at …\n"), "{}", mail.text);
     assert!(!mail.text.contains('\r') && mail.subject == format!("Payment failed for order {ORDER}"));
     let long = with(payment(), "reason", json!("x".repeat(10_000)));
     let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, long).await;

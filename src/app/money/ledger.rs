@@ -170,11 +170,14 @@ async fn is_paid(stores: &Stores, order: Order) -> Result<(Order, bool), StoreEr
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::{
         domain::{
             Timestamp,
-            ids::UserId,
+            ids::{ProductId, RefundId, UserId},
+            order::{NewOrder, OrderItem, OrderPayment, Pricing, Shipment},
             user::{Contact, FullName},
         },
         store::sqlite::{SqliteOptions, SqliteStore},
@@ -200,6 +203,41 @@ mod tests {
         assert_eq!((found.payments, found.wrong.len()), (100, 100), "there is no order of any");
         assert!(begun.elapsed() < Duration::from_secs(20), "each waited by itself: {:?}", begun.elapsed());
         assert_eq!(found.sums["INR"].1.captured, 50_000);
+        drop((stores, store));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_order_that_an_earlier_version_refunded_is_named() {
+        let dir = std::env::temp_dir().join(format!("microbazaar-ledger-{}", OrderId::generate()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let store = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
+        let stores = store.stores();
+        let (now, refund, price) = (Timestamp::now(), RefundId::generate(), Money::new(500, Currency::Inr));
+        let item = OrderItem {
+            product: ProductId::generate(),
+            title: "Lamp".into(),
+            seller: UserId::generate(),
+            quantity: 1,
+            price,
+            shipment: Shipment::Waiting,
+            tracking_number: None,
+        };
+        let (id, user, window) = (OrderId::generate(), UserId::generate(), SignedDuration::ZERO);
+        let new = NewOrder { id, user, items: vec![item], shipping_address: None, cart_version: 1, window };
+        let mut order = Order::place(new, &Pricing { tax_basis_points: 0, shipping_minor: 0 }, now).unwrap();
+        let contact = Contact { user, email: "a@b.c".into(), username: "a".into(), full_name: FullName::default() };
+        let mut payment = Payment::open(id, contact, "order_1".into(), price, now);
+        payment.capture("pay_1", price, now);
+        order.confirm(OrderPayment { id: payment.id, payment_id: "pay_1".into(), at: now }, now).unwrap();
+        payment.start_refund(refund, None, None, None, now).unwrap();
+        payment.refund_taken(refund, "rfnd_1", now);
+        payment.refund_noted(refund);
+        stores.orders.insert(&order, None, &[]).await.unwrap();
+        stores.payments.save(&payment, &[]).await.unwrap();
+        let wrong = check(&stores).await.unwrap().wrong;
+        let named = format!("payment {} of order {id}: it is REFUNDED and the order is still CONFIRMED", payment.id);
+        assert!(wrong.len() == 1 && wrong[0].starts_with(&named), "{wrong:?}");
         drop((stores, store));
         std::fs::remove_dir_all(&dir).unwrap();
     }

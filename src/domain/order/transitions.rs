@@ -122,8 +122,7 @@ impl Order {
     /// # Errors
     /// [`OrderError::WrongState`] once a line is shipped, or when it is cancelled already.
     pub fn cancel(&mut self, cause: CancelCause, reason: Option<String>, now: Timestamp) -> Result<(), OrderError> {
-        let open = matches!(self.status, OrderStatus::Pending | OrderStatus::Confirmed);
-        if !open || self.items.iter().any(|item| item.shipment != Shipment::Waiting) {
+        if !self.is_unshipped() {
             return Err(self.wrong_state("cancelled"));
         }
         self.saga.todo.retain(|step| *step == SagaStep::EmptyCart);
@@ -177,8 +176,7 @@ impl Order {
     /// # Errors
     /// [`OrderError::WrongState`] unless `PENDING` or `CONFIRMED` with nothing shipped.
     pub fn set_address(&mut self, address: PostalAddress, now: Timestamp) -> Result<(), OrderError> {
-        let open = matches!(self.status, OrderStatus::Pending | OrderStatus::Confirmed);
-        if !open || self.items.iter().any(|item| item.shipment != Shipment::Waiting) {
+        if !self.is_unshipped() {
             return Err(self.wrong_state("sent elsewhere"));
         }
         self.shipping_address = Some(address);

@@ -22,6 +22,10 @@ pub struct OrderSide {
     pub total: Money,
     /// Whether it has yet to ask for its money to be given back.
     pub to_be_refunded: bool,
+    /// Whether it is open and no line of it has been shipped.
+    pub is_unshipped: bool,
+    /// How much it was told that went back.
+    pub refunded: Option<Money>,
 }
 
 impl From<&Order> for OrderSide {
@@ -31,6 +35,8 @@ impl From<&Order> for OrderSide {
             paid_by: order.payment.as_ref().map(|payment| payment.id),
             total: order.total,
             to_be_refunded: order.saga.todo.contains(&SagaStep::Refund),
+            is_unshipped: order.is_unshipped(),
+            refunded: order.refunded,
         }
     }
 }
@@ -147,12 +153,29 @@ impl Payment {
         }
         if kept {
             audit.on_its_way += going;
+            self.audit_told(order, audit);
             return;
         }
         audit.on_its_way += owed;
         let told = self.settled && !order.to_be_refunded;
         if told && owed != going {
             audit.wrong.push(format!("{} of an order that is {} is kept", payment_id, order.status.as_str()));
+        }
+    }
+
+    /// Whether an order that counts as sold knows what went back, once it was told of every refund.
+    fn audit_told(&self, order: OrderSide, audit: &mut Audit) {
+        if self.unnoted_refund().is_some() {
+            return;
+        }
+        let taken = self.own_refunds().filter(|refund| refund.gateway_id.is_some());
+        let back: i64 = taken.map(|refund| refund.amount.minor()).sum();
+        let status = order.status.as_str();
+        if self.status == PaymentStatus::Refunded && order.is_unshipped {
+            audit.wrong.push(format!("it is REFUNDED and the order is still {status}, with nothing shipped"));
+        } else if back > order.refunded.map_or(0, Money::minor) {
+            let back = Money::new(back, self.price.currency());
+            audit.wrong.push(format!("{back} went back and the order, which is {status}, was not told of all of it"));
         }
     }
 

@@ -262,6 +262,22 @@ impl Payment {
             self.attempts = 0;
         }
     }
+
+    /// Has the order told of its refunds anew, at `now`: earlier versions told it of each refund and not that
+    /// the order's money is gone with it. What is told says how much went back in all, so that one refund
+    /// is enough: one of which the order is to hear anyway, else one that its timeline shows.
+    pub fn tell_refunds_anew(&mut self, now: Timestamp) -> Changed {
+        let taken = self.own_refunds().filter(|refund| refund.gateway_id.is_some());
+        // One that takes the place of another counts as shown where that other is.
+        let Some(id) = taken.min_by_key(|refund| (refund.noted, refund.tries)).map(|refund| refund.id) else {
+            return Changed::No;
+        };
+        for refund in self.refunds.iter_mut().filter(|refund| refund.id == id) {
+            refund.noted = false;
+        }
+        self.due_at = Some(self.due_at.map_or(now, |due| due.min(now)));
+        Changed::Yes
+    }
 }
 
 fn decided(id: RefundId, payment_id: String, amount: Money, now: Timestamp) -> Refund {

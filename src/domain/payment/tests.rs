@@ -26,7 +26,15 @@ fn payment(minor: i64) -> Payment {
 
 fn side(payment: &Payment, status: OrderStatus) -> OrderSide {
     let paid_by = (status == OrderStatus::Confirmed).then_some(payment.id);
-    OrderSide { status, paid_by, total: payment.price, to_be_refunded: false }
+    let refunded = payment.own_refunds().map(|refund| refund.amount.minor()).sum();
+    OrderSide {
+        status,
+        paid_by,
+        total: payment.price,
+        to_be_refunded: false,
+        is_unshipped: false,
+        refunded: Some(inr(refunded)),
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -192,4 +200,44 @@ fn what_is_left_to_do_is_due_some_time() {
     payment.refund_failed(id, after(100));
     payment.plan(questions, after(100));
     assert!(payment.due_at.is_some_and(|due| due <= after(101)), "it is asked for anew: {:?}", payment.due_at);
+}
+
+#[test]
+fn an_order_is_told_anew_of_what_went_back_by_one_refund_that_it_shows() {
+    let mut payment = payment(1_000);
+    payment.capture("pay_1", inr(1_000), NOW);
+    payment.settle(NOW);
+    assert_eq!(payment.tell_refunds_anew(NOW), Changed::No, "nothing went back");
+    let part = Refund { amount: inr(500), noted: true, ..refund(&payment) };
+    let (again, shown) = (RefundId::generate(), RefundId::generate());
+    payment.refunds.push(Refund { id: again, gateway_id: Some("rfnd_1".into()), tries: 1, ..part.clone() });
+    payment.refunds.push(Refund { id: shown, gateway_id: Some("rfnd_2".into()), ..part });
+    for due in [None, Some(Timestamp::MAX)] {
+        payment.due_at = due;
+        assert_eq!(payment.tell_refunds_anew(NOW), Changed::Yes);
+        assert_eq!(payment.unnoted_refund().map(|refund| refund.id), Some(shown));
+        assert_eq!(payment.due_at, Some(NOW));
+    }
+}
+
+#[test]
+fn an_audit_tells_of_an_order_that_does_not_know_what_went_back() {
+    let mut payment = payment(1_000);
+    payment.capture("pay_1", inr(1_000), NOW);
+    let id = RefundId::generate();
+    payment.start_refund(id, None, None, None, NOW).unwrap();
+    payment.refund_taken(id, "rfnd_1", NOW);
+    let open = OrderSide { is_unshipped: true, refunded: None, ..side(&payment, OrderStatus::Confirmed) };
+    let shipped = OrderSide { is_unshipped: false, ..open };
+    let told = OrderSide { refunded: Some(inr(1_000)), ..shipped };
+    for order in [open, shipped] {
+        assert_eq!(payment.audit(Some(order)).wrong, Vec::<String>::new(), "it is about to be told");
+    }
+    payment.refund_noted(id);
+    assert_eq!(
+        payment.audit(Some(open)).wrong,
+        ["it is REFUNDED and the order is still CONFIRMED, with nothing shipped"]
+    );
+    assert_eq!(payment.audit(Some(shipped)).wrong.len(), 1);
+    assert_eq!(payment.audit(Some(told)).wrong, Vec::<String>::new());
 }

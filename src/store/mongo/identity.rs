@@ -11,12 +11,10 @@ use super::{
     accounts,
     codec::{self, Failed},
     engine::Engine,
+    upgrades,
 };
 use crate::{
-    domain::{
-        Timestamp,
-        user::{NO_ADDRESS, User},
-    },
+    domain::user::{NO_ADDRESS, User},
     store::{StoreError, tell_of_shared_email},
 };
 
@@ -29,8 +27,7 @@ const TRIES: u32 = 16;
 
 /// Brings every user's key to what [`User::email_key`] makes it, once.
 pub(super) async fn upgrade(engine: &Engine) -> Result<(), StoreError> {
-    let notes = engine.collections.upgrades();
-    if is_noted(engine).await? {
+    if upgrades::is_noted(engine, NOTE).await? {
         return Ok(());
     }
     let mut changed = changed(engine).await?;
@@ -38,22 +35,7 @@ pub(super) async fn upgrade(engine: &Engine) -> Result<(), StoreError> {
     for user in changed {
         settle(engine, user).await?;
     }
-    let done = doc! { "$set": { "at": Timestamp::now().as_microsecond() } };
-    engine
-        .run(async move {
-            let note = notes.update_one(doc! { "_id": NOTE }, done).upsert(true).await;
-            note.map(|_| ()).or_else(|error| match codec::is_duplicate(&error) {
-                // Another node noted it at the same moment.
-                true => Ok(()),
-                false => Err(Failed::write(&error)),
-            })
-        })
-        .await
-}
-
-async fn is_noted(engine: &Engine) -> Result<bool, StoreError> {
-    let notes = engine.collections.upgrades();
-    engine.run(async move { Ok(codec::counted(&notes, doc! { "_id": NOTE }).await? > 0) }).await
+    upgrades::note(engine, NOTE).await
 }
 
 /// The users whose key is another now; few.

@@ -37,6 +37,7 @@ mod sequence;
 mod shared;
 mod stock;
 mod unpaid;
+mod upgrades;
 mod webhooks;
 
 use std::{sync::Arc, time::Duration};
@@ -95,7 +96,7 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects, makes the indexes that are not there, and brings stored users to the keys of now.
+    /// Connects, makes the indexes that are not there, and brings what earlier versions stored to the form of now.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the address is wrong, the server away, or a shop is being
@@ -107,6 +108,7 @@ impl MongoStore {
         layout::ensure(&engine).await?;
         engine.follow_layout();
         identity::upgrade(&engine).await?;
+        payments::tell_refunds_anew(&engine).await?;
         Ok(Self { engine })
     }
 

@@ -6,16 +6,22 @@ use bson::{Binary, Document, doc, spec::BinarySubtype};
 use super::{
     codec::{self, Failed},
     engine::Engine,
+    upgrades,
 };
 use crate::{
     domain::{
         Timestamp,
         event::Envelope,
         ids::{OrderId, PaymentId},
-        payment::Payment,
+        payment::{Changed, Payment},
     },
     store::{PaymentStore, REPORT_KNOWN_FOR, StoreError, StoredReport, payments::KeptReport},
 };
+
+/// Payments that are read at once when all with refunds are.
+const UPGRADE_PAGE: i64 = 1_000;
+/// How often one of them is read anew when others were faster.
+const UPGRADE_TRIES: u32 = 16;
 
 #[async_trait]
 impl PaymentStore for Engine {
@@ -125,6 +131,53 @@ impl Engine {
         let payments = self.collections.payments.clone();
         self.run(async move { codec::first(&payments, filter, payment).await }).await
     }
+}
+
+/// Marks every payment with a refund, so that its order hears of it, as the embedded store's schema step does;
+/// once. An order that hears of a refund twice is as before, so that several nodes may do this at once.
+pub(super) async fn tell_refunds_anew(engine: &Engine) -> Result<(), StoreError> {
+    const NOTE: &str = "refunds";
+    if upgrades::is_noted(engine, NOTE).await? {
+        return Ok(());
+    }
+    let mut after = None;
+    loop {
+        let payments = engine.collections.payments.clone();
+        let page: Vec<Payment> = engine
+            .run(async move {
+                // Any text: the gateway took the refund.
+                let mut filter = doc! { "doc.refunds.gatewayId": { "$gt": "" } };
+                if let Some(last) = after {
+                    filter.insert("_id", doc! { "$gt": last });
+                }
+                codec::all(payments.find(filter).sort(doc! { "_id": 1 }).limit(UPGRADE_PAGE), payment).await
+            })
+            .await?;
+        let Some(last) = page.last() else { break };
+        after = Some(codec::oid(last.id.bytes()));
+        for payment in page {
+            tell_one_anew(engine, payment).await?;
+        }
+    }
+    upgrades::note(engine, NOTE).await
+}
+
+async fn tell_one_anew(engine: &Engine, mut payment: Payment) -> Result<(), StoreError> {
+    for _ in 0..UPGRADE_TRIES {
+        if payment.tell_refunds_anew(Timestamp::now()) == Changed::No {
+            return Ok(());
+        }
+        match PaymentStore::save(engine, &payment, &[]).await {
+            Err(StoreError::Conflict) => {}
+            saved => return saved.map(|_| ()),
+        }
+        // Somebody wrote meanwhile.
+        match PaymentStore::get(engine, payment.id).await? {
+            Some(read) => payment = read,
+            None => return Ok(()),
+        }
+    }
+    Err(StoreError::Conflict)
 }
 
 /// The fields of a payment besides its id, version and events.

@@ -1,7 +1,7 @@
 //! Payments, the gateway's reports, and the sandbox gateway's own books.
 
 use async_trait::async_trait;
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 use super::{StoreError, codec, engine::Engine};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         Timestamp,
         event::Envelope,
         ids::{OrderId, PaymentId},
-        payment::Payment,
+        payment::{Changed, Payment},
     },
     store::{PaymentStore, REPORT_KNOWN_FOR, StoredReport, payments::KeptReport},
 };
@@ -166,6 +166,21 @@ impl PaymentStore for Engine {
         })
         .await
     }
+}
+
+/// Marks every payment with a refund, so that its order hears of it. Runs within the schema step's transaction.
+pub(super) fn tell_refunds_anew(transaction: &Connection) -> Result<(), StoreError> {
+    let now = Timestamp::now();
+    // Few payments have a refund that the gateway took; only those are read as documents.
+    let sql = "SELECT version, doc FROM payments WHERE instr(CAST(doc AS TEXT), '\"gatewayId\":\"') > 0";
+    for mut payment in codec::all(transaction, sql, [], payment)? {
+        if payment.tell_refunds_anew(now) == Changed::Yes {
+            let row = (payment.id.as_slice(), payment.due_at.map(codec::micros_up), codec::json(&payment)?);
+            let sql = "UPDATE payments SET due_at = ?2, doc = ?3, version = version + 1 WHERE id = ?1";
+            codec::execute(transaction, sql, row)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn payment(row: &Row<'_>) -> Result<Payment, StoreError> {

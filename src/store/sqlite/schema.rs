@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, identity};
+use super::{StoreError, identity, payments};
 
 /// Each step takes a file from the version that is its place to the next.
 pub(super) const STEPS: &[&str] = &[
@@ -20,11 +20,14 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_8_identity.sql"),
     include_str!("schema_9_imports.sql"),
     include_str!("schema_10_sold_lines.sql"),
-    include_str!("schema_11_documents.sql"),
+    include_str!("schema_11_refunds.sql"),
+    include_str!("schema_12_documents.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.
 const IDENTITY: usize = 8;
+/// The step with which orders hear of earlier versions' refunds, counted from 1.
+const REFUNDS: usize = 11;
 
 /// Applies the steps that the file has not had yet.
 ///
@@ -43,8 +46,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         }
         let Some(step) = STEPS.get(version) else { return Ok(()) };
         transaction.execute_batch(step)?;
-        if version + 1 == IDENTITY {
-            identity::upgrade(&transaction)?;
+        match version + 1 {
+            IDENTITY => identity::upgrade(&transaction)?,
+            REFUNDS => payments::tell_refunds_anew(&transaction)?,
+            _ => {}
         }
         transaction.execute_batch(&format!("PRAGMA user_version = {}", version + 1))?;
         transaction.commit()?;

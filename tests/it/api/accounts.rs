@@ -126,14 +126,33 @@ async fn names_are_seen_and_carry_no_address_of_a_page() {
     let app = TestApp::spawn().await;
     let of = |first: &str| json!({"firstName": first, "lastName": "Rao"});
     let body = |name: &str, first: &str| json!({"email": format!("{name}@example.com"), "password": PASSWORD, "fullName": of(first)});
-    for first in ["http://evil.example/x", "You won! www.evil.example", "evil.example/claim", "\u{200B}\u{3164}", " "] {
+    for first in [
+        "http://evil.example/x",
+        "You won! www.evil.example",
+        "evil.example/claim",
+        "claim at evil.com",
+        "evil。com",
+        "x@evil.com",
+        "почта.рф",
+        "Asha\r\nBcc: x",
+        "Asha\u{2028}Rao",
+        "\u{200B}\u{3164}",
+        " ",
+    ] {
         app.register(&body("asha", first)).await.invalid("fullName.firstName");
     }
+    for (first, last) in [("Asha", "evil.com"), ("evil", ".com")] {
+        let name = json!({"firstName": first, "lastName": last});
+        let body = json!({"email": "asha@example.com", "password": PASSWORD, "fullName": name});
+        app.register(&body).await.invalid("fullName.lastName");
+    }
     let by_name = |username: &str| json!({"email": "asha@example.com", "password": PASSWORD, "username": username});
-    for username in ["www.evil.example", "ash\u{200D}a", "asha\u{2800}", "asha "] {
+    for username in ["www.evil.example", "evil.com", "amit.dev", "ash\u{200D}a", "asha\u{2800}", "asha "] {
         app.register(&by_name(username)).await.invalid("username");
     }
-    for (n, first) in ["J.R.", "O'Neil", "St.John", "\u{FEFF} Asha\u{2060}", ""].into_iter().enumerate() {
+    for (n, first) in
+        ["J.R.", "O'Neil", "St.John", "Dr.Li", "M.K.De", "\u{FEFF} Asha\u{2060}", ""].into_iter().enumerate()
+    {
         let made = app.register(&body(&format!("u{n}"), first)).await.expect(201);
         assert_eq!(made["user"]["fullName"]["firstName"], first.trim_matches(['\u{FEFF}', ' ', '\u{2060}']));
     }

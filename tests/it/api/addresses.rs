@@ -50,6 +50,12 @@ async fn each_line_that_is_wrong_is_named() {
         (json!({"fullName": "x".repeat(201)}), "fullName"),
         (json!({"fullName": {"firstName": "Asha"}}), "fullName"),
         (json!({"country": "DE", "state": "", "zip": null}), "zip"),
+        (json!({"fullName": "claim at evil.com"}), "fullName"),
+        (json!({"fullName": "Asha\nRao"}), "fullName"),
+        (json!({"street": "12 Lake Road\r\nBcc: x"}), "street"),
+        (json!({"street": "see https://evil.example/x"}), "street"),
+        (json!({"city": "www.evil.example"}), "city"),
+        (json!({"city": "Pune\u{2028}1"}), "city"),
     ] {
         send(missing).await.invalid(path);
     }

@@ -69,7 +69,7 @@ async fn no_mail_carries_what_was_typed_at_sign_up_or_for_a_product() {
 #[actix_web::test]
 async fn the_mailbox_is_a_page_and_an_array_and_escapes_names() {
     let app = TestApp::spawn().await;
-    let name = json!({"firstName": "<script>alert(1)</script>", "lastName": "\r\nBcc: x@example.com"});
+    let name = json!({"firstName": "<script>alert(1)</script>", "lastName": "\r\nBcc: x"});
     let body = json!({"email": "asha@example.com", "password": PASSWORD, "fullName": name});
     app.register(&body).await.expect(201);
     app.settle().await;

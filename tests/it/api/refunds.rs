@@ -1,6 +1,19 @@
 //! Refunds, by an admin.
 
+use bson::{Document, doc};
 use futures_util::future::join_all;
+use microbazaar::{
+    app::{Storage, ledger_check},
+    config::Config,
+    domain::{
+        Timestamp,
+        ids::{OrderId, RefundId},
+        money::{Currency, Money},
+        order::TimelineEntry,
+    },
+    store::sqlite::SqliteOptions,
+};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{Person, TestApp, id, money, payments::ordered};
@@ -187,5 +200,105 @@ async fn an_admin_cancels_anybodys_order() {
     let unpaid = app.order(&asha, &lamp, 1).await;
     app.post(&format!("/api/orders/{}/cancel", id(&unpaid))).token(&admin.token).send().await.expect(200);
     assert_eq!(app.stock(&lamp).await, (30, 0, 30));
+    app.shutdown().await;
+}
+
+/// A refund as earlier versions left it: the payment counts it as told, and the order's timeline shows it, but
+/// the order does not count what went back.
+async fn refunded_by_an_earlier_version(config: &Config, order: &Value, minor: i64) {
+    let storage = Storage::open(config, &config.data_dir, SqliteOptions::default()).await.unwrap();
+    let (stores, now) = (storage.stores(), Timestamp::now());
+    let mut order = stores.orders.get(id(order).parse::<OrderId>().unwrap()).await.unwrap().unwrap();
+    let mut payment = stores.payments.of_order(order.id).await.unwrap().unwrap();
+    let (refund, amount) = (RefundId::generate(), Money::new(minor, Currency::Inr));
+    payment.start_refund(refund, Some(amount), None, None, now).unwrap();
+    payment.refund_taken(refund, &format!("rfnd_{refund}"), now);
+    payment.refund_processed(refund, now);
+    payment.refund_noted(refund);
+    payment.due_at = None;
+    stores.payments.save(&payment, &[]).await.unwrap();
+    let (status, reason) = (order.status, Some(format!("{amount} refunded")));
+    order.timeline.push(TimelineEntry { status, at: now, reason, refund: Some(refund), part: None });
+    stores.orders.save(&order, &[]).await.unwrap();
+    drop(stores);
+    storage.close().await.unwrap();
+}
+
+/// Has the database look as it did before orders heard of those refunds.
+async fn before_the_upgrade(config: &Config) {
+    match &config.mongo.uri {
+        Some(uri) => {
+            let client = mongodb::Client::with_uri_str(uri.expose_secret()).await.unwrap();
+            let auth = client.database(&format!("{}auth", config.mongo.database_prefix));
+            let done = auth.collection::<Document>("upgrades").delete_one(doc! { "_id": "refunds" }).await.unwrap();
+            assert_eq!(done.deleted_count, 1);
+        }
+        None => {
+            let file = rusqlite::Connection::open(config.data_dir.join("microbazaar.db")).unwrap();
+            file.execute_batch("PRAGMA user_version = 10").unwrap();
+        }
+    }
+}
+
+async fn ledger_is_clean(config: &Config) -> anyhow::Result<()> {
+    let config = config.clone();
+    actix_web::web::block(move || ledger_check(&config)).await.unwrap()
+}
+
+#[actix_web::test]
+async fn orders_hear_of_what_an_earlier_version_refunded() {
+    let app = TestApp::spawn().await;
+    let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
+    let lamp = app.product(&seller, "Lamp", 10.0, 60).await;
+    let (mut orders, config) = (vec![], app.config.clone());
+    for _ in 0..3 {
+        let order = app.order(&asha, &lamp, 20).await;
+        app.pay(&asha, &order).await;
+        orders.push(order);
+    }
+    let [waiting, shipped, part] = &orders[..] else { unreachable!() };
+    let ship = format!("/api/orders/{}/ship", id(shipped));
+    app.post(&ship).token(&seller.token).send().await.expect(200);
+    assert_eq!(metrics(&app, &seller).await["sales"], 60);
+    let folder = app.end().await;
+    for (order, minor) in [(waiting, 27_000), (shipped, 27_000), (part, 13_500)] {
+        refunded_by_an_earlier_version(&config, order, minor).await;
+    }
+    let wrong = ledger_is_clean(&config).await.unwrap_err();
+    assert!(wrong.to_string().contains("in 3 places"), "{wrong}");
+    before_the_upgrade(&config).await;
+
+    let app = TestApp::start(config.clone(), folder).await;
+    let path = format!("/api/orders/{}", id(waiting));
+    app.until("its end", &asha.token, &path, |body| body["order"]["status"] == "CANCELLED").await;
+    for (order, status, back) in
+        [(waiting, "CANCELLED", 270.0), (shipped, "SHIPPED", 270.0), (part, "CONFIRMED", 135.0)]
+    {
+        let path = format!("/api/orders/{}", id(order));
+        let told = |body: &Value| body["order"]["refundedPrice"] == money(back);
+        let order = app.until("what went back", &asha.token, &path, told).await["order"].clone();
+        let refunds = order["timeline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains(" refunded")));
+        assert_eq!((&order["status"], refunds.count()), (&json!(status), 1), "{order}");
+    }
+    assert_eq!(app.stock(&lamp).await, (20, 0, 20), "what had not left is back");
+    // Half of one order is kept.
+    let told = metrics(&app, &seller).await;
+    assert_eq!((&told["sales"], &told["revenue"]), (&json!(10), &json!([money(100.0)])));
+    assert_eq!(told["ordersByStatus"], json!({"CANCELLED": 1, "CONFIRMED": 1, "SHIPPED": 1}));
+    assert_eq!(app.mails_that_begin(&asha, "Order cancelled").await, 1);
+    ledger_is_clean(&config).await.unwrap();
+
+    // Another node that starts at the same time marks them once more.
+    let folder = app.end().await;
+    before_the_upgrade(&config).await;
+    let app = TestApp::start(config.clone(), folder).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(app.stock(&lamp).await, (20, 0, 20), "once");
+    assert_eq!(app.mails_that_begin(&asha, "Order cancelled").await, 1);
+    assert_eq!(metrics(&app, &seller).await["sales"], 10);
     app.shutdown().await;
 }

@@ -2,7 +2,11 @@
 
 use bson::{Document, doc};
 use microbazaar::{
-    domain::{identity::email_key, ids::EventId},
+    domain::{
+        Timestamp,
+        identity::email_key,
+        ids::{EventId, RefundId},
+    },
     store::{
         Stores,
         mongo::{MongoOptions, MongoStore},
@@ -94,6 +98,53 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     without.sort_by_key(|user| user.created_at);
     let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
     assert_eq!(told, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
+}
+
+/// Refunds of before, of which orders were told in another way, and several nodes that start at once.
+#[actix_rt::test]
+async fn payments_with_refunds_are_due_once_so_that_their_orders_hear_of_them() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let options = || {
+        let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
+        options.deadline = std::time::Duration::from_secs(20);
+        options
+    };
+    let databases = Databases(MongoStore::open(options()).await.unwrap());
+    let (payments, now) = (databases.0.stores().payments, make::at(1));
+    let mut ids = vec![];
+    for n in 0..3 {
+        let mut payment = make::payment(&format!("order_{n}"));
+        payment.capture("pay_1", payment.price, now);
+        payment.settle(now);
+        if n > 0 {
+            let refund = RefundId::generate();
+            payment.start_refund(refund, None, None, None, now).unwrap();
+            payment.refund_taken(refund, "rfnd_1", now);
+            payment.refund_noted(refund);
+        }
+        payment.due_at = None;
+        payments.save(&payment, &[]).await.unwrap();
+        ids.push(payment.id);
+    }
+    let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
+    auth.collection::<Document>("upgrades").delete_many(doc! {}).await.unwrap();
+    for node in futures_util::future::join_all((0..3).map(|_| MongoStore::open(options()))).await {
+        node.unwrap();
+    }
+    let mut due = payments.due(Timestamp::now(), 10).await.unwrap();
+    due.sort_unstable();
+    assert_eq!(due, ids[1..]);
+    for id in &ids {
+        let mut payment = payments.get(*id).await.unwrap().unwrap();
+        let unnoted = payment.unnoted_refund().map(|refund| refund.id);
+        assert_eq!(unnoted.is_some(), *id != ids[0]);
+        unnoted.into_iter().for_each(|refund| payment.refund_noted(refund));
+        payment.due_at = None;
+        payments.save(&payment, &[]).await.unwrap();
+    }
+    MongoStore::open(options()).await.unwrap();
+    assert_eq!(payments.due(Timestamp::now(), 10).await.unwrap(), [], "once");
 }
 
 #[tokio::test]

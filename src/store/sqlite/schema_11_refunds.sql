@@ -1,0 +1,2 @@
+-- Orders hear anew of what was refunded: earlier versions did not end an order whose money was given back in
+-- full. `payments.rs` marks the payments, which runs with this step. Nothing else changes.
