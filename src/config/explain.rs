@@ -13,6 +13,7 @@ use super::{
         scalar,
     },
     layers,
+    sources::NO_QUEUES,
 };
 
 /// A key, its value as it may be shown, and where it was set.
@@ -38,19 +39,20 @@ pub(super) fn settings(config: &Config, merged: &Figment) -> Vec<Setting> {
             Some(word @ (SET | NOT_SET)) => word.to_owned(),
             // A service alone has a port of its own.
             _ if key == "http.port" => config.http.port.to_string(),
-            _ => shown(&merged.find_value(&key).ok()?),
+            _ => shown(&key, &merged.find_value(&key).ok()?),
         };
         Some(Setting { shown, origin: layers::origin(merged, &key).unwrap_or_default(), key })
     };
     layers::known().into_iter().filter_map(setting).collect()
 }
 
-fn shown(value: &Value) -> String {
+fn shown(key: &str, value: &Value) -> String {
     let items = value.as_array().map(|items| items.iter().filter_map(scalar).collect::<Vec<_>>().join(", "));
-    match (items.as_deref(), scalar(value).as_deref()) {
-        (Some(""), _) => "(none)".to_owned(),
-        (None, Some("")) => NOT_SET.to_owned(),
-        (items, single) => items.or(single).unwrap_or_default().to_owned(),
+    let is_list = items.is_some() || key == NO_QUEUES;
+    match items.or_else(|| scalar(value)).filter(|text| !text.is_empty()) {
+        Some(text) => text,
+        None if is_list => "(none)".to_owned(),
+        None => NOT_SET.to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Config,
+    Config, PeersConfig,
     error::{ConfigError, require},
     layers::DEFAULT,
     services::{Service, Services},
@@ -56,6 +56,23 @@ impl Config {
             Services::All => self.data_dir.clone(),
             some @ Services::Some(_) => self.data_dir.join(some.names().join("+")),
         }
+    }
+}
+
+impl PeersConfig {
+    /// Where `service` is, if that is said.
+    #[must_use]
+    pub fn of(&self, service: Service) -> Option<&str> {
+        let address = match service {
+            Service::Auth => &self.auth,
+            Service::Product => &self.product,
+            Service::Inventory => &self.inventory,
+            Service::Cart => &self.cart,
+            Service::Order => &self.order,
+            Service::Payment => &self.payment,
+            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => return None,
+        };
+        address.as_deref()
     }
 }
 

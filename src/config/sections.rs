@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Consume, Environment, LogFormat, Network, Service, Services,
+    Consume, Environment, LogFormat, Network, Services,
     fields::*,
     rules::{at_most, between, redis_address, signs_tokens},
 };
@@ -231,21 +231,4 @@ impl PasswordsConfig {
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-impl PeersConfig {
-    /// Where `service` is, if that is said.
-    #[must_use]
-    pub fn of(&self, service: Service) -> Option<&str> {
-        let address = match service {
-            Service::Auth => &self.auth,
-            Service::Product => &self.product,
-            Service::Inventory => &self.inventory,
-            Service::Cart => &self.cart,
-            Service::Order => &self.order,
-            Service::Payment => &self.payment,
-            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => return None,
-        };
-        address.as_deref()
-    }
 }

@@ -34,8 +34,8 @@ const COMMON: [(&str, &str); 21] = [
     ("EMAIL_ACCESS_TOKEN", "email.access_token"),
 ];
 
-/// The one key for which an empty variable means something: no queue at all.
-const NO_QUEUES: &str = "rabbit.consume";
+/// The one key for which an empty text means something: no queue at all.
+pub(super) const NO_QUEUES: &str = "rabbit.consume";
 
 /// What the command line says, above everything else.
 #[derive(Debug, Clone, Default)]
@@ -101,10 +101,8 @@ impl Sources {
         let named = self.variables.keys().filter(|name| !RESERVED.contains(&name.as_str()));
         let own = named.filter_map(move |name| {
             let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");
-            match set(name) {
-                None if key == NO_QUEUES => Some(Layer::single(name, &key, "none")),
-                value => Some(Layer::single(name, &key, value?)),
-            }
+            let value = if key == NO_QUEUES { self.variables.get(name) } else { set(name) };
+            Some(Layer::single(name, &key, value?))
         });
         common.chain(own)
     }
