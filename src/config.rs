@@ -1,17 +1,19 @@
 //! The configuration: typed settings, read once at the start.
 //!
 //! `config/default.toml` (which lists every key), then `config/<environment>.toml`, then
-//! variables, then flags; `layers` merges them, `reader` reads them, `check` holds
-//! the rules between keys. A wrong value ends the start with one sentence that names its key.
+//! variables, then flags. `layers` merges them with figment, serde reads them into the structs
+//! of `sections`, garde checks each value, `check` holds the rules between keys.
+//! A wrong value ends the start with one sentence that names its key.
 //!
 //! **Invariant:** whoever holds a [`Config`] holds values that have passed every check,
 //! and secrets in it are never printed.
 
-mod assemble;
 mod assistant;
 mod check;
+mod consume;
 mod error;
 mod explain;
+mod fields;
 mod layers;
 pub mod lock;
 mod mail;
@@ -19,40 +21,42 @@ mod network;
 mod nodes;
 mod pictures;
 mod public_url;
-mod reader;
+mod rules;
 pub mod secret;
+#[expect(missing_docs, reason = "config/default.toml says of each key what it means")]
+#[rustfmt::skip]
 mod sections;
 mod services;
+mod sources;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod values;
 
-use std::path::PathBuf;
-
-use secrecy::SecretString;
+use serde::Serialize;
 
 pub use self::{
     check::JWT_SECRET_MIN,
+    consume::Consume,
     error::ConfigError,
-    layers::{Overrides, Sources},
+    explain::Setting,
     lock::{DataDir, LockError},
     mail::{MailLogin, MailServer, MailTls, TokenSource},
     network::{Network, NetworkError},
     public_url::{PublicUrl, listening_url},
-    reader::Setting,
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{
-        AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Consume, EmailConfig, GeminiConfig, HttpConfig,
-        ImagekitConfig, LogConfig, LogFormat, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
+        AssistantConfig, CartConfig, CatalogueConfig, ChatConfig, Config, EmailConfig, GeminiConfig, HttpConfig,
+        ImagekitConfig, LogConfig, MailboxConfig, MongoConfig, OrderConfig, PasswordsConfig, PeersConfig,
         PricingConfig, RabbitConfig, RateLimitConfig, RazorpayConfig, RedisConfig, SmtpConfig, SqliteConfig,
         WebhooksConfig,
     },
     services::{Service, Services},
+    sources::{Overrides, Sources},
 };
 
 /// What kind of place the process runs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Environment {
     /// Sandbox payments, the mailbox and plain cookies are welcome.
     Development,
@@ -60,61 +64,13 @@ pub enum Environment {
     Production,
 }
 
-/// Every setting.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Development or production.
-    pub environment: Environment,
-    /// Where everything is kept.
-    pub data_dir: PathBuf,
-    /// What this process serves.
-    pub services: Services,
-    /// Signs tokens; see [`Config::secrets`] for the one made when none is given.
-    pub jwt_secret: Option<SecretString>,
-    /// The HTTP server.
-    pub http: HttpConfig,
-    /// Limits by rate.
-    pub rate_limit: RateLimitConfig,
-    /// Orders.
-    pub order: OrderConfig,
-    /// Tax and shipping.
-    pub pricing: PricingConfig,
-    /// The embedded database.
-    pub sqlite: SqliteConfig,
-    /// MongoDB.
-    pub mongo: MongoConfig,
-    /// RabbitMQ.
-    pub rabbit: RabbitConfig,
-    /// Redis.
-    pub redis: RedisConfig,
-    /// The payment gateway.
-    pub razorpay: RazorpayConfig,
-    /// Hosted pictures.
-    pub imagekit: ImagekitConfig,
-    /// Google Gemini.
-    pub gemini: GeminiConfig,
-    /// The assistant.
-    pub assistant: AssistantConfig,
-    /// The chat.
-    pub chat: ChatConfig,
-    /// The mail server.
-    pub smtp: SmtpConfig,
-    /// Mails.
-    pub email: EmailConfig,
-    /// Where the other services are.
-    pub peers: PeersConfig,
-    /// Logging.
-    pub log: LogConfig,
-    /// The embedded mailbox.
-    pub mailbox: MailboxConfig,
-    /// Password hashing.
-    pub passwords: PasswordsConfig,
-    /// Carts.
-    pub cart: CartConfig,
-    /// The catalogue.
-    pub catalogue: CatalogueConfig,
-    /// Webhooks.
-    pub webhooks: WebhooksConfig,
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
 }
 
 impl Config {
@@ -139,10 +95,12 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn load_with_settings(sources: &Sources, overrides: &Overrides) -> Result<(Self, Vec<Setting>), ConfigError> {
-        let mut reader = reader::Reader::new(layers::merged(sources, overrides)?);
-        let config = assemble::config(&mut reader)?;
+        let merged = layers::merged(sources, overrides)?;
+        let mut config = layers::extract(&merged)?;
+        config.http.port = nodes::port(&config, layers::origin(&merged, "http.port").as_deref());
         check::check(&config)?;
-        Ok((config, reader.settings))
+        let settings = explain::settings(&config, &merged);
+        Ok((config, settings))
     }
 
     /// Whether cookies go over HTTPS only.

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     Config, Environment,
-    error::{ConfigError, quoted},
+    error::{ConfigError, quoted, require},
 };
 use crate::ws::agent::model::{ModelSettings, Provider};
 
@@ -69,30 +69,22 @@ impl Config {
     }
 
     fn check_address(&self, name: &str, address: &str, with_key: bool) -> Result<(), ConfigError> {
-        if address.contains('?') {
-            return Err(ConfigError::new(name, "must be an address without a query"));
-        }
+        require(!address.contains('?'), name, "must be an address without a query")?;
         let host = address.split_once("://").map_or(address, |(_, rest)| rest);
         let here = ["localhost", "127.", "[::1]"].iter().any(|start| host.starts_with(start));
-        if with_key && self.environment == Environment::Production && !address.starts_with("https://") && !here {
-            return Err(ConfigError::new(name, "must begin with https:// in production, for a key is sent there"));
-        }
-        Ok(())
+        let open = !with_key || self.environment != Environment::Production;
+        let problem = "must begin with https:// in production, for a key is sent there";
+        require(open || here || address.starts_with("https://"), name, problem)
     }
 }
 
 /// Without a provider the keys for one mean nothing, which is told rather than passed over.
 fn alone(config: &Config) -> Result<Option<ModelSettings>, ConfigError> {
-    let assistant = &config.assistant;
-    let given = [
-        ("assistant.api_key", assistant.api_key.is_some()),
-        ("assistant.model", assistant.model.is_some()),
-        ("assistant.base_url", assistant.base_url.is_some()),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(ConfigError::new(*name, "must be given along with assistant.provider")),
-        None => Ok(None),
-    }
+    let (assistant, problem) = (&config.assistant, "must be given along with assistant.provider");
+    require(assistant.api_key.is_none(), "assistant.api_key", problem)?;
+    require(assistant.model.is_none(), "assistant.model", problem)?;
+    require(assistant.base_url.is_none(), "assistant.base_url", problem)?;
+    Ok(None)
 }
 
 fn check_key(
@@ -104,23 +96,18 @@ fn check_key(
     let Some(key) = key else {
         // Servers of one's own often want none.
         let open = provider == Provider::Ollama || (provider == Provider::OpenAi && address.is_some());
-        let problem = "must be given along with assistant.provider";
-        return if open { Ok(()) } else { Err(ConfigError::new(name, problem)) };
+        return require(open, name, "must be given along with assistant.provider");
     };
     // It becomes part of a header or of an address.
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"@&#?%\"<>\\^`{|}".contains(&byte);
-    match key.expose_secret().bytes().all(plain) {
-        true => Ok(()),
-        false => Err(ConfigError::new(name, "is not a key: it has spaces or signs that keys do not have")),
-    }
+    let problem = "is not a key: it has spaces or signs that keys do not have";
+    require(key.expose_secret().bytes().all(plain), name, problem)
 }
 
 fn check_model(name: &str, model: &str) -> Result<(), ConfigError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(&byte);
-    match !model.is_empty() && model.len() <= 200 && model.bytes().all(plain) && !model.contains("..") {
-        true => Ok(()),
-        false => Err(ConfigError::new(name, format!("{} is not the name of a model", quoted(model)))),
-    }
+    let fits = !model.is_empty() && model.len() <= 200 && model.bytes().all(plain) && !model.contains("..");
+    require(fits, name, format!("{} is not the name of a model", quoted(model)))
 }
 
 #[cfg(test)]

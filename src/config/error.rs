@@ -21,6 +21,11 @@ impl ConfigError {
     }
 }
 
+/// Refuses `key` because of `problem`, unless it `holds` that it can be used.
+pub(super) fn require(holds: bool, key: &str, problem: impl Into<String>) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::new(key, problem)) }
+}
+
 /// The longest part of a value that an error repeats, in characters.
 const QUOTED_MAX: usize = 60;
 

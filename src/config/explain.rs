@@ -4,7 +4,57 @@
 
 use std::fmt::Write;
 
-use super::{Config, reader::Setting};
+use figment::{Figment, value::Value};
+
+use super::{
+    Config,
+    fields::{
+        hidden::{NOT_SET, SET},
+        scalar,
+    },
+    layers,
+    sources::NO_QUEUES,
+};
+
+/// A key, its value as it may be shown, and where it was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The dotted key.
+    pub key: String,
+    /// The value; `(set)` for a secret.
+    pub shown: String,
+    /// `default`, a file, a variable or a flag.
+    pub origin: String,
+}
+
+/// Every setting that `config` has, as `merged` says it.
+///
+/// Which of them are secrets is what their types say: those are serialized as `(set)` or
+/// `(not set)`, and a key that the types do not have is left out.
+pub(super) fn settings(config: &Config, merged: &Figment) -> Vec<Setting> {
+    let Ok(fields) = Value::serialize(config) else { return vec![] };
+    let setting = |key: String| {
+        let field = fields.find_ref(&key)?;
+        let shown = match field.as_str() {
+            Some(word @ (SET | NOT_SET)) => word.to_owned(),
+            // A service alone has a port of its own.
+            _ if key == "http.port" => config.http.port.to_string(),
+            _ => shown(&key, &merged.find_value(&key).ok()?),
+        };
+        Some(Setting { shown, origin: layers::origin(merged, &key).unwrap_or_default(), key })
+    };
+    layers::known().into_iter().filter_map(setting).collect()
+}
+
+fn shown(key: &str, value: &Value) -> String {
+    let items = value.as_array().map(|items| items.iter().filter_map(scalar).collect::<Vec<_>>().join(", "));
+    let is_list = items.is_some() || key == NO_QUEUES;
+    match items.or_else(|| scalar(value)).filter(|text| !text.is_empty()) {
+        Some(text) => text,
+        None if is_list => "(none)".to_owned(),
+        None => NOT_SET.to_owned(),
+    }
+}
 
 /// The embedded parts in use.
 pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
@@ -46,9 +96,9 @@ impl Config {
         let mut text = String::new();
         let width = settings.iter().map(|setting| setting.key.len()).max().unwrap_or_default();
         for Setting { key, shown, origin } in settings {
-            let made = *key == "jwt_secret" && self.jwt_secret.is_none();
-            let shown = if made { "(made once and kept in data_dir)" } else { shown };
-            let origin = if origin == "default" { String::new() } else { format!("  # {origin}") };
+            let made = key == "jwt_secret" && self.jwt_secret.is_none();
+            let shown = if made { "(made once and kept in data_dir)" } else { shown.as_str() };
+            let origin = if origin == layers::DEFAULT { String::new() } else { format!("  # {origin}") };
             // Writing to a String does not fail.
             let _ = writeln!(text, "{key:width$} = {shown}{origin}");
         }

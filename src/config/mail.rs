@@ -9,10 +9,14 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::{Config, error::ConfigError};
+use super::{
+    Config,
+    error::{ConfigError, require},
+};
 
 /// What the URL must look like.
 const SHAPE: &str = "is not the address of a mail server; write for example \
@@ -92,10 +96,8 @@ impl Config {
         let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
         let (tls, usual_port) = encryption(&url, local)?;
         let login = self.login(&url)?;
-        if login.is_some() && !local && matches!(tls, MailTls::None | MailTls::Opportunistic) {
-            let problem = "would send a login unprotected; leave out ?tls, or the login";
-            return Err(ConfigError::new("smtp.url", problem));
-        }
+        let protected = login.is_none() || local || matches!(tls, MailTls::Required | MailTls::Implicit);
+        require(protected, "smtp.url", "would send a login unprotected; leave out ?tls, or the login")?;
         let port = url.port().unwrap_or(usual_port);
         Ok(Some(MailServer { host, port, tls, login, ca_file: self.smtp.ca_file.clone() }))
     }
@@ -103,17 +105,14 @@ impl Config {
     /// What goes with a server must not be given without one: it would be ignored silently.
     fn no_server(&self) -> Result<(), ConfigError> {
         let email = &self.email;
-        let given = [
-            ("email.user", email.user.is_some()),
-            ("email.password", email.password.is_some()),
-            ("email.client_id", email.client_id.is_some()),
-            ("email.client_secret", email.client_secret.is_some()),
-            ("email.refresh_token", email.refresh_token.is_some()),
-            ("email.access_token", email.access_token.is_some()),
-            ("smtp.ca_file", self.smtp.ca_file.is_some()),
-        ];
         let problem = "goes with smtp.url, which is not set; for Gmail it is smtps://smtp.gmail.com";
-        given.iter().find(|(_, given)| *given).map_or(Ok(()), |(key, _)| Err(ConfigError::new(*key, problem)))
+        require(email.user.is_none(), "email.user", problem)?;
+        require(email.password.is_none(), "email.password", problem)?;
+        require(email.client_id.is_none(), "email.client_id", problem)?;
+        require(email.client_secret.is_none(), "email.client_secret", problem)?;
+        require(email.refresh_token.is_none(), "email.refresh_token", problem)?;
+        require(email.access_token.is_none(), "email.access_token", problem)?;
+        require(self.smtp.ca_file.is_none(), "smtp.ca_file", problem)
     }
 
     fn login(&self, url: &Url) -> Result<Option<MailLogin>, ConfigError> {
@@ -143,26 +142,26 @@ impl Config {
 
     fn tokens(&self) -> Result<Option<TokenSource>, ConfigError> {
         let email = &self.email;
-        let refresh = [
-            ("email.client_id", email.client_id.is_some()),
-            ("email.client_secret", email.client_secret.is_some()),
-            ("email.refresh_token", email.refresh_token.is_some()),
-        ];
-        match (&email.access_token, &email.client_id, &email.client_secret, &email.refresh_token) {
-            (None, None, None, None) => Ok(None),
-            (Some(token), None, None, None) => Ok(Some(TokenSource::Fixed(token.clone()))),
-            (None, Some(client_id), Some(client_secret), Some(refresh_token)) => Ok(Some(TokenSource::Refreshed {
+        let client = (&email.client_id, &email.client_secret, &email.refresh_token);
+        match (&email.access_token, client) {
+            (None, (None, None, None)) => Ok(None),
+            (Some(token), (None, None, None)) => Ok(Some(TokenSource::Fixed(token.clone()))),
+            (Some(_), _) => {
+                let problem = "is never renewed; give it, or email.client_id and the others, but not both";
+                Err(ConfigError::new("email.access_token", problem))
+            }
+            (None, (Some(client_id), Some(client_secret), Some(refresh_token))) => Ok(Some(TokenSource::Refreshed {
                 url: email.token_url.clone(),
                 client_id: client_id.clone(),
                 client_secret: client_secret.clone(),
                 refresh_token: refresh_token.clone(),
             })),
-            (Some(_), ..) => {
-                let problem = "is never renewed; give it, or email.client_id and the others, but not both";
-                Err(ConfigError::new("email.access_token", problem))
-            }
-            (None, ..) => {
-                let missing = refresh.iter().find(|(_, given)| !given).map_or("email.refresh_token", |(key, _)| key);
+            (None, (id, secret, _)) => {
+                let missing = match (id, secret) {
+                    (None, _) => "email.client_id",
+                    (_, None) => "email.client_secret",
+                    _ => "email.refresh_token",
+                };
                 let problem = "must be given: email.client_id, email.client_secret and email.refresh_token go together";
                 Err(ConfigError::new(missing, problem))
             }
@@ -198,21 +197,10 @@ fn encryption(url: &Url, local: bool) -> Result<(MailTls, u16), ConfigError> {
     Ok((tls, port))
 }
 
-/// A part of the URL without its percent signs.
+/// A part of the URL without its percent signs, each of which must begin two digits.
 fn decoded(part: &str) -> Result<String, ConfigError> {
-    let wrong = || ConfigError::new("smtp.url", SHAPE);
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = [rest.next().ok_or_else(wrong)?, rest.next().ok_or_else(wrong)?];
-        let mut one = [0];
-        hex::decode_to_slice(digits, &mut one).map_err(|_| wrong())?;
-        bytes.extend(one);
-    }
-    let text = String::from_utf8(bytes).map_err(|_| wrong())?;
-    if text.contains(char::is_control) { Err(wrong()) } else { Ok(text) }
+    let digits = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    let text = percent_decode_str(part).decode_utf8().ok();
+    let text = text.filter(|text| part.split('%').skip(1).all(digits) && !text.contains(char::is_control));
+    text.map(String::from).ok_or_else(|| ConfigError::new("smtp.url", SHAPE))
 }

@@ -2,25 +2,20 @@
 //!
 //! **Invariant:** an IPv4 address matches whether or not it comes wrapped as IPv6.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
+use serde::Serialize;
 
 /// One address (`10.0.0.7`) or a network of them (`10.0.0.0/8`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Network(IpNet);
 
 impl Network {
     /// Whether `address` belongs to this network.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let differing = match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-            _ => return false,
-        };
-        differing >= u32::from(self.prefix)
+        self.0.contains(&address.to_canonical())
     }
 }
 
@@ -33,26 +28,8 @@ impl FromStr for Network {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|prefix| *prefix <= bits).ok_or(NetworkError)?
-            }
-            Some(_) => return Err(NetworkError),
-            None => bits,
-        };
-        Ok(Self { address, prefix })
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map(Self).map_err(|_| NetworkError)
     }
 }
 

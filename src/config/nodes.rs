@@ -6,58 +6,45 @@
 use std::path::PathBuf;
 
 use super::{
-    Config,
-    error::ConfigError,
-    reader::{Reader, is_default},
+    Config, PeersConfig,
+    error::{ConfigError, require},
+    layers::DEFAULT,
     services::{Service, Services},
 };
-
-/// Whether a key is given.
-type Given = fn(&Config) -> bool;
-
-/// What processes that serve some of the services share, and why.
-const SHARED: [(&str, Given, &str); 3] = [
-    ("mongo.uri", |config| config.mongo.uri.is_some(), "the processes share its documents"),
-    ("rabbit.url", |config| config.rabbit.url.is_some(), "events travel between the processes by it"),
-    ("jwt_secret", |config| config.jwt_secret.is_some(), "the processes take each other's tokens"),
-];
 
 /// Refuses what serving some services cannot do without.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.services == Services::All {
         return Ok(());
     }
-    for (key, given, why) in SHARED {
-        if !given(config) {
-            let problem = format!("must be given for serving only {}: {why}", config.services);
-            return Err(ConfigError::new(key, problem));
-        }
+    let shared = [
+        ("mongo.uri", config.mongo.uri.is_some(), "the processes share its documents"),
+        ("rabbit.url", config.rabbit.url.is_some(), "events travel between the processes by it"),
+        ("jwt_secret", config.jwt_secret.is_some(), "the processes take each other's tokens"),
+    ];
+    for (key, given, why) in shared {
+        require(given, key, format!("must be given for serving only {}: {why}", config.services))?;
     }
     for service in config.services.called() {
-        if config.peers.of(service).is_none() {
-            let (key, callers) = (format!("peers.{}", service.name()), config.services.callers_of(service));
-            let problem = format!(
-                "must be given for serving {callers} without {}; write for example http://{}:{}",
-                service.name(),
-                service.name(),
-                service.split_port()
-            );
-            return Err(ConfigError::new(key, problem));
-        }
+        let (name, port, callers) = (service.name(), service.split_port(), config.services.callers_of(service));
+        let problem =
+            format!("must be given for serving {callers} without {name}; write for example http://{name}:{port}");
+        require(config.peers.of(service).is_some(), &format!("peers.{name}"), problem)?;
     }
     Ok(())
 }
 
-/// The port of a process that nobody told one: a single service has its own.
-pub(super) fn port(read: &mut Reader, services: &Services, port: u16) -> u16 {
-    let Services::Some(some) = services else { return port };
-    let [alone] = some[..] else { return port };
-    let Some(setting) = read.settings.iter_mut().find(|setting| setting.key == "http.port") else { return port };
-    if !is_default(setting) {
-        return port;
+/// The port to listen on, which was set by `origin`: a single service that nobody told one has its own.
+pub(super) fn port(config: &Config, origin: Option<&str>) -> u16 {
+    match &config.services {
+        Services::Some(some)
+            if let [alone] = some[..]
+                && origin == Some(DEFAULT) =>
+        {
+            alone.split_port()
+        }
+        _ => config.http.port,
     }
-    setting.shown = alone.split_port().to_string();
-    alone.split_port()
 }
 
 impl Config {
@@ -69,6 +56,23 @@ impl Config {
             Services::All => self.data_dir.clone(),
             some @ Services::Some(_) => self.data_dir.join(some.names().join("+")),
         }
+    }
+}
+
+impl PeersConfig {
+    /// Where `service` is, if that is said.
+    #[must_use]
+    pub fn of(&self, service: Service) -> Option<&str> {
+        let address = match service {
+            Service::Auth => &self.auth,
+            Service::Product => &self.product,
+            Service::Inventory => &self.inventory,
+            Service::Cart => &self.cart,
+            Service::Order => &self.order,
+            Service::Payment => &self.payment,
+            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => return None,
+        };
+        address.as_deref()
     }
 }
 

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
-use super::{Config, Environment, error::ConfigError};
+use super::{
+    Config, Environment,
+    error::{ConfigError, require},
+};
 use crate::integrations::imagekit::ImageKitSettings;
 
 /// How long a call to ImageKit may take.
 const CALL_WITHIN: Duration = Duration::from_secs(20);
-/// The longest pause in which pictures wait though ImageKit may be back.
-const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
 
 impl Config {
     /// How ImageKit is used, if it is.
@@ -19,9 +20,6 @@ impl Config {
     /// One sentence that names the key that is missing or cannot be used.
     pub fn picture_host(&self) -> Result<Option<ImageKitSettings>, ConfigError> {
         let imagekit = &self.imagekit;
-        if imagekit.retry_every > LONGEST_RETRY {
-            return Err(ConfigError::new("imagekit.retry_every", "is more than 1h"));
-        }
         let (private_key, url_endpoint) = match (&imagekit.private_key, &imagekit.url_endpoint) {
             (Some(key), Some(endpoint)) => (key.clone(), endpoint.clone()),
             (None, None) if imagekit.public_key.is_none() => return Ok(None),
@@ -37,13 +35,11 @@ impl Config {
         };
         let base_url = imagekit.base_url.clone();
         for (key, address) in [("imagekit.url_endpoint", &url_endpoint), ("imagekit.base_url", &base_url)] {
-            if self.environment == Environment::Production && !address.starts_with("https://") {
-                return Err(ConfigError::new(key, "must begin with https:// in production"));
-            }
+            let protected = self.environment != Environment::Production || address.starts_with("https://");
+            require(protected, key, "must begin with https:// in production")?;
         }
-        if url_endpoint.contains(['?', '"', '\'', '\\']) {
-            return Err(ConfigError::new("imagekit.url_endpoint", "must be an address without a query"));
-        }
+        let plain = !url_endpoint.contains(['?', '"', '\'', '\\']);
+        require(plain, "imagekit.url_endpoint", "must be an address without a query")?;
         let retry_every = imagekit.retry_every;
         Ok(Some(ImageKitSettings { base_url, url_endpoint, private_key, within: CALL_WITHIN, retry_every }))
     }

@@ -1,28 +1,216 @@
-//! The sections of the configuration, one struct each.
+//! Every setting: a line here, its default and what it means in `config/default.toml`.
+//!
+//! A field says how its value is written (`deserialize_with`, with what `fields` has) and, with
+//! `garde`, what it must be then (with what `rules` has). Not formatted by rustfmt, so that a
+//! setting is one line.
 
 use std::{num::NonZeroU32, path::PathBuf, thread, time::Duration};
 
+use garde::Validate;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
-use super::{network::Network, services::Service};
+use super::{
+    Consume, Environment, LogFormat, Network, Services,
+    fields::*,
+    rules::{at_most, between, redis_address, signs_tokens},
+};
 
-/// `[http]`
-#[derive(Debug, Clone)]
+/// Every setting.
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct Config {
+    #[serde(deserialize_with = "one::<EnvironmentName, _>")] pub environment: Environment,
+    #[serde(deserialize_with = "one::<FilePath, _>")] pub data_dir: PathBuf,
+    pub services: Services,
+    /// See [`Config::secrets`] for the one made when none is given.
+    #[serde(with = "hidden")] #[garde(custom(signs_tokens))] pub jwt_secret: Option<SecretString>,
+    #[garde(dive)] pub http: HttpConfig,
+    #[garde(dive)] pub rate_limit: RateLimitConfig,
+    #[garde(dive)] pub order: OrderConfig,
+    #[garde(dive)] pub pricing: PricingConfig,
+    #[garde(dive)] pub sqlite: SqliteConfig,
+    #[garde(dive)] pub mongo: MongoConfig,
+    #[garde(dive)] pub rabbit: RabbitConfig,
+    #[garde(dive)] pub redis: RedisConfig,
+    #[garde(dive)] pub razorpay: RazorpayConfig,
+    #[garde(dive)] pub imagekit: ImagekitConfig,
+    #[garde(dive)] pub gemini: GeminiConfig,
+    #[garde(dive)] pub assistant: AssistantConfig,
+    #[garde(dive)] pub chat: ChatConfig,
+    #[garde(dive)] pub smtp: SmtpConfig,
+    #[garde(dive)] pub email: EmailConfig,
+    #[garde(dive)] pub peers: PeersConfig,
+    #[garde(dive)] pub log: LogConfig,
+    #[garde(dive)] pub mailbox: MailboxConfig,
+    #[garde(dive)] pub passwords: PasswordsConfig,
+    #[garde(dive)] pub cart: CartConfig,
+    #[garde(dive)] pub catalogue: CatalogueConfig,
+    #[garde(dive)] pub webhooks: WebhooksConfig,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
 pub struct HttpConfig {
-    /// The address to listen on.
-    pub host: String,
-    /// The port to listen on; 0 takes a free one.
-    pub port: u16,
-    /// The shop's own address; without one it is where the process listens.
-    pub public_url: Option<String>,
-    /// Origins of web clients elsewhere, whose pages may send a user's cookie.
-    pub allowed_origins: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<Network>,
-    /// Request threads; 0 means one a core.
-    pub workers: usize,
-    /// For reading one request.
-    pub request_timeout: Duration,
+    #[serde(deserialize_with = "one::<Host, _>")] pub host: String,
+    #[serde(deserialize_with = "whole::<0, 65_535, _, _>")] pub port: u16,
+    #[serde(deserialize_with = "optional::<PublicOrigin, _>")] pub public_url: Option<String>,
+    #[serde(deserialize_with = "list::<Origin, _>")] pub allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "list::<IpNetwork, _>")] pub trusted_proxies: Vec<Network>,
+    #[serde(deserialize_with = "whole::<0, 1_024, _, _>")] pub workers: usize,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] pub request_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct RateLimitConfig {
+    #[serde(deserialize_with = "one::<Flag, _>")] pub enabled: bool,
+    #[serde(deserialize_with = "whole::<1, 4_294_967_295, _, _>")] pub auth_per_minute: NonZeroU32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct OrderConfig {
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] #[garde(custom(between("1s", "7d")))] pub payment_window: Duration,
+    #[serde(deserialize_with = "whole::<1, 10_000, _, _>")] pub max_unpaid: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct PricingConfig {
+    /// In hundredths of a percent.
+    #[serde(rename = "tax_percent", deserialize_with = "one::<Percent, _>")] pub tax_basis_points: u32,
+    /// In minor units of the order's currency.
+    #[serde(rename = "shipping_flat", deserialize_with = "one::<Amount, _>")] pub shipping_flat_minor: i64,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct SqliteConfig {
+    #[serde(deserialize_with = "whole::<1, 64, _, _>")] pub readers: usize,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct MongoConfig {
+    #[serde(with = "hidden")] pub uri: Option<SecretString>,
+    #[serde(deserialize_with = "one::<DatabasePrefix, _>")] pub database_prefix: String,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct RabbitConfig {
+    #[serde(with = "hidden")] pub url: Option<SecretString>,
+    pub consume: Consume,
+    #[serde(deserialize_with = "four_durations")] pub retry_delays: [Duration; 4],
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct RedisConfig {
+    #[serde(with = "hidden")] #[garde(custom(redis_address))] pub url: Option<SecretString>,
+    #[serde(deserialize_with = "one::<KeyPrefix, _>")] pub prefix: String,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] #[garde(custom(at_most("5s")))] pub timeout: Duration,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] #[garde(custom(at_most("1h")))] pub look_every: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct RazorpayConfig {
+    #[serde(deserialize_with = "optional::<Any, _>")] pub key_id: Option<String>,
+    /// Used by the sandbox as well.
+    #[serde(with = "hidden")] pub key_secret: Option<SecretString>,
+    /// Used by the sandbox as well.
+    #[serde(with = "hidden")] pub webhook_secret: Option<SecretString>,
+    #[serde(deserialize_with = "one::<BaseUrl, _>")] pub base_url: String,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] pub reconcile_every: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct ImagekitConfig {
+    #[serde(deserialize_with = "optional::<Any, _>")] pub public_key: Option<String>,
+    #[serde(with = "hidden")] pub private_key: Option<SecretString>,
+    #[serde(deserialize_with = "optional::<Page, _>")] pub url_endpoint: Option<String>,
+    #[serde(deserialize_with = "one::<BaseUrl, _>")] pub base_url: String,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] #[garde(custom(at_most("1h")))] pub retry_every: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct GeminiConfig {
+    #[serde(with = "hidden")] pub api_key: Option<SecretString>,
+    #[serde(deserialize_with = "one::<BaseUrl, _>")] pub base_url: String,
+    #[serde(deserialize_with = "one::<Text, _>")] pub model: String,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct AssistantConfig {
+    #[serde(deserialize_with = "one::<Any, _>")] pub provider: String,
+    #[serde(deserialize_with = "optional::<Any, _>")] pub model: Option<String>,
+    #[serde(deserialize_with = "optional::<Page, _>")] pub base_url: Option<String>,
+    #[serde(with = "hidden")] pub api_key: Option<SecretString>,
+    #[serde(deserialize_with = "one::<Flag, _>")] pub stream: bool,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] pub stall: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct ChatConfig {
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] pub keep: Duration,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] #[garde(custom(at_most("29s")))] pub answer_within: Duration,
+    #[serde(deserialize_with = "whole::<0, 1_000_000_000, _, _>")] pub tokens_per_day: u64,
+    #[serde(deserialize_with = "whole::<0, 10_000_000, _, _>")] pub tokens_per_message: u64,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct SmtpConfig {
+    #[serde(with = "hidden")] pub url: Option<SecretString>,
+    #[serde(deserialize_with = "optional::<FilePath, _>")] pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct EmailConfig {
+    #[serde(deserialize_with = "one::<Sender, _>")] pub from: String,
+    #[serde(deserialize_with = "optional::<AddressOrPage, _>")] pub unsubscribe: Option<String>,
+    #[serde(deserialize_with = "optional::<Any, _>")] pub user: Option<String>,
+    #[serde(with = "hidden")] pub password: Option<SecretString>,
+    #[serde(deserialize_with = "optional::<Any, _>")] pub client_id: Option<String>,
+    #[serde(with = "hidden")] pub client_secret: Option<SecretString>,
+    #[serde(with = "hidden")] pub refresh_token: Option<SecretString>,
+    #[serde(deserialize_with = "one::<Page, _>")] pub token_url: String,
+    #[serde(with = "hidden")] pub access_token: Option<SecretString>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct PeersConfig {
+    #[serde(deserialize_with = "optional::<BaseUrl, _>")] pub auth: Option<String>,
+    #[serde(deserialize_with = "optional::<BaseUrl, _>")] pub product: Option<String>,
+    #[serde(deserialize_with = "optional::<BaseUrl, _>")] pub inventory: Option<String>,
+    #[serde(deserialize_with = "optional::<BaseUrl, _>")] pub cart: Option<String>,
+    #[serde(deserialize_with = "optional::<BaseUrl, _>")] pub order: Option<String>,
+    #[serde(deserialize_with = "optional::<BaseUrl, _>")] pub payment: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct LogConfig {
+    #[serde(deserialize_with = "one::<LogLevelName, _>")] pub level: LogLevel,
+    #[serde(deserialize_with = "one::<LogFormatName, _>")] pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct MailboxConfig {
+    #[serde(deserialize_with = "one::<Flag, _>")] pub enabled: bool,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct PasswordsConfig {
+    #[serde(deserialize_with = "whole::<0, 256, _, _>")] pub concurrency: usize,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct CartConfig {
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] pub idle: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct CatalogueConfig {
+    #[serde(deserialize_with = "whole::<1, 65_536, _, _>")] pub snapshot_mib: u32,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct WebhooksConfig {
+    #[serde(deserialize_with = "one::<Flag, _>")] pub allow_private: bool,
+    #[serde(deserialize_with = "durations::<1, 20, _>")] pub retry_delays: Vec<Duration>,
+    #[serde(deserialize_with = "whole::<1, 1_000_000, _, _>")] pub switch_off_after: u32,
+    #[serde(deserialize_with = "one::<HumanDuration, _>")] #[garde(custom(at_most("1m")))] pub timeout: Duration,
 }
 
 impl HttpConfig {
@@ -33,284 +221,12 @@ impl HttpConfig {
     }
 }
 
-/// `[rate_limit]`
-#[derive(Debug, Clone)]
-pub struct RateLimitConfig {
-    /// Whether anything is limited by rate.
-    pub enabled: bool,
-    /// Attempts to log in or register, per address and per account.
-    pub auth_per_minute: NonZeroU32,
-}
-
-/// `[order]`
-#[derive(Debug, Clone)]
-pub struct OrderConfig {
-    /// How long an order waits for its payment.
-    pub payment_window: Duration,
-    /// How many orders of one user may wait for their payment at once.
-    pub max_unpaid: u32,
-}
-
-/// `[pricing]`
-#[derive(Debug, Clone)]
-pub struct PricingConfig {
-    /// Tax in hundredths of a percent.
-    pub tax_basis_points: u32,
-    /// Shipping in minor units of the order's currency.
-    pub shipping_flat_minor: i64,
-}
-
-/// `[sqlite]`
-#[derive(Debug, Clone)]
-pub struct SqliteConfig {
-    /// Connections that read.
-    pub readers: usize,
-}
-
-/// `[mongo]`
-#[derive(Debug, Clone)]
-pub struct MongoConfig {
-    /// The connection string, which may hold a password.
-    pub uri: Option<SecretString>,
-    /// Begins the name of each service's database.
-    pub database_prefix: String,
-}
-
-/// Which queues a process reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Consume {
-    /// Every one.
-    All,
-    /// These.
-    Queues(Vec<String>),
-}
-
-/// `[rabbit]`
-#[derive(Debug, Clone)]
-pub struct RabbitConfig {
-    /// The broker's address, which may hold a password.
-    pub url: Option<SecretString>,
-    /// The queues that this process reads.
-    pub consume: Consume,
-    /// The four pauses before a message that was not handled is tried again.
-    pub retry_delays: [Duration; 4],
-}
-
-/// `[redis]`
-#[derive(Debug, Clone)]
-pub struct RedisConfig {
-    /// The server's address, which may hold a password.
-    pub url: Option<SecretString>,
-    /// Begins each key and channel.
-    pub prefix: String,
-    /// How long a call may take before this node goes on by itself.
-    pub timeout: Duration,
-    /// How often a node looks for what others did while they wake it.
-    pub look_every: Duration,
-}
-
-/// `[razorpay]`
-#[derive(Debug, Clone)]
-pub struct RazorpayConfig {
-    /// The public key; without it the sandbox stands in.
-    pub key_id: Option<String>,
-    /// Signs a payment; used by the sandbox as well.
-    pub key_secret: Option<SecretString>,
-    /// Signs a webhook; used by the sandbox as well.
-    pub webhook_secret: Option<SecretString>,
-    /// The gateway's address.
-    pub base_url: String,
-    /// How often payments that nobody reported are asked about.
-    pub reconcile_every: Duration,
-}
-
-/// `[imagekit]`
-#[derive(Debug, Clone)]
-pub struct ImagekitConfig {
-    /// The public key.
-    pub public_key: Option<String>,
-    /// The private key.
-    pub private_key: Option<SecretString>,
-    /// Where pictures are shown from.
-    pub url_endpoint: Option<String>,
-    /// Where pictures are sent to.
-    pub base_url: String,
-    /// How long to wait before a refused key is tried again, and at most while it is away.
-    pub retry_every: Duration,
-}
-
-/// `[gemini]`
-#[derive(Debug, Clone)]
-pub struct GeminiConfig {
-    /// The key.
-    pub api_key: Option<SecretString>,
-    /// The API's address.
-    pub base_url: String,
-    /// The model's name.
-    pub model: String,
-}
-
-/// `[assistant]`
-#[derive(Debug, Clone)]
-pub struct AssistantConfig {
-    /// Who runs the language model: a provider, `none`, or nothing for Gemini where it has a key.
-    pub provider: String,
-    /// The model's name there.
-    pub model: Option<String>,
-    /// Where it is.
-    pub base_url: Option<String>,
-    /// The key.
-    pub api_key: Option<SecretString>,
-    /// Whether answers are read as they are written.
-    pub stream: bool,
-    /// How long the model may say nothing.
-    pub stall: Duration,
-}
-
-/// `[chat]`
-#[derive(Debug, Clone)]
-pub struct ChatConfig {
-    /// How long a conversation is kept in which nothing is said.
-    pub keep: Duration,
-    /// How long the assistant may take for one reply.
-    pub answer_within: Duration,
-    /// Tokens that a user may spend on a model in a day.
-    pub tokens_per_day: u64,
-    /// Tokens that one message may cost.
-    pub tokens_per_message: u64,
-}
-
-/// `[email]`
-#[derive(Debug, Clone)]
-pub struct EmailConfig {
-    /// The sender of every mail.
-    pub from: String,
-    /// Where who wants no more announcements turns to: an address or a page; none is the sender.
-    pub unsubscribe: Option<String>,
-    /// Who logs in to the mail server.
-    pub user: Option<String>,
-    /// With this password.
-    pub password: Option<SecretString>,
-    /// Or by XOAUTH2, with tokens that this client fetches.
-    pub client_id: Option<String>,
-    /// The client's secret.
-    pub client_secret: Option<SecretString>,
-    /// What tokens are given for.
-    pub refresh_token: Option<SecretString>,
-    /// Where they are fetched.
-    pub token_url: String,
-    /// Or with this one token.
-    pub access_token: Option<SecretString>,
-}
-
-/// `[smtp]`
-#[derive(Debug, Clone)]
-pub struct SmtpConfig {
-    /// The mail server's address, which may hold a password.
-    pub url: Option<SecretString>,
-    /// Authorities to believe besides the system's, as PEM.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// `[peers]`
-#[derive(Debug, Clone)]
-pub struct PeersConfig {
-    /// Auth.
-    pub auth: Option<String>,
-    /// Product.
-    pub product: Option<String>,
-    /// Inventory.
-    pub inventory: Option<String>,
-    /// Cart.
-    pub cart: Option<String>,
-    /// Order.
-    pub order: Option<String>,
-    /// Payment.
-    pub payment: Option<String>,
-}
-
-impl PeersConfig {
-    /// Where `service` is, if that is said.
-    #[must_use]
-    pub fn of(&self, service: Service) -> Option<&str> {
-        let address = match service {
-            Service::Auth => &self.auth,
-            Service::Product => &self.product,
-            Service::Inventory => &self.inventory,
-            Service::Cart => &self.cart,
-            Service::Order => &self.order,
-            Service::Payment => &self.payment,
-            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => return None,
-        };
-        address.as_deref()
-    }
-}
-
-/// How a log line is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs: one JSON object a line.
-    Json,
-}
-
-/// `[log]`
-#[derive(Debug, Clone)]
-pub struct LogConfig {
-    /// The least that is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`.
-    pub level: &'static str,
-    /// Text or JSON.
-    pub format: LogFormat,
-}
-
-/// `[mailbox]`
-#[derive(Debug, Clone)]
-pub struct MailboxConfig {
-    /// Whether mails are kept and shown at `/dev/mailbox`.
-    pub enabled: bool,
-}
-
-/// `[passwords]`
-#[derive(Debug, Clone)]
-pub struct PasswordsConfig {
-    /// Passwords hashed at once; 0 means half of the cores.
-    pub concurrency: usize,
-}
-
 impl PasswordsConfig {
     /// How many passwords may be hashed at once: at least 1.
     #[must_use]
     pub fn hashers(&self) -> usize {
         if self.concurrency == 0 { (cores() / 2).max(1) } else { self.concurrency }
     }
-}
-
-/// `[cart]`
-#[derive(Debug, Clone)]
-pub struct CartConfig {
-    /// After that long without a request a cart's actor sleeps.
-    pub idle: Duration,
-}
-
-/// `[catalogue]`
-#[derive(Debug, Clone)]
-pub struct CatalogueConfig {
-    /// Memory for answers about products, in MiB.
-    pub snapshot_mib: u32,
-}
-
-/// `[webhooks]`
-#[derive(Debug, Clone)]
-pub struct WebhooksConfig {
-    /// Whether they may lead to private addresses.
-    pub allow_private: bool,
-    /// The pauses before a delivery is tried again.
-    pub retry_delays: Vec<Duration>,
-    /// Attempts that fail in a row before a webhook is switched off.
-    pub switch_off_after: u32,
-    /// How long one attempt may take.
-    pub timeout: Duration,
 }
 
 fn cores() -> usize {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::error::quoted;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+use super::{error::quoted, fields};
 
 /// One service of the marketplace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum Service {
     /// Accounts and tokens.
     Auth,
@@ -63,7 +65,7 @@ impl Service {
 }
 
 /// Which services a process serves.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub enum Services {
     /// Every one.
     #[default]
@@ -74,7 +76,7 @@ pub enum Services {
 
 impl Services {
     /// Reads `all` or names of services.
-    pub(super) fn from_names(names: &[String]) -> Result<Self, String> {
+    fn from_names(names: &[String]) -> Result<Self, String> {
         if names == ["all"] {
             return Ok(Self::All);
         }
@@ -93,9 +95,7 @@ impl Services {
         }
         Ok(Self::Some(services))
     }
-}
 
-impl Services {
     /// Their names; `all` for all.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -112,5 +112,11 @@ impl fmt::Display for Services {
             Self::All => f.write_str("all"),
             Self::Some(services) => f.write_str(&services.iter().map(|s| s.name()).collect::<Vec<_>>().join(",")),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Services {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::from_names(&fields::items(from)?).map_err(D::Error::custom)
     }
 }

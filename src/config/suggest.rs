@@ -1,13 +1,13 @@
 //! The known key that a mistyped one was probably meant to be.
 
-use std::collections::BTreeSet;
+use strsim::levenshtein;
 
 /// The key of `known` that is nearest to `key`, if any is near.
-pub(super) fn suggestion<'a>(key: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
+pub(super) fn suggestion<'a>(key: &str, known: &'a [String]) -> Option<&'a str> {
     // `http_port` for `http.port` is the commonest slip, of a single for a double underscore.
     let plain = |key: &str| key.replace('.', "_");
     let wanted = plain(key);
-    let nearest = known.iter().map(|known| (distance(&wanted, &plain(known)), known)).min()?;
+    let nearest = known.iter().map(|known| (levenshtein(&wanted, &plain(known)), known)).min()?;
     if nearest.0 <= (wanted.chars().count() / 4).clamp(1, 3) {
         return Some(nearest.1);
     }
@@ -16,29 +16,13 @@ pub(super) fn suggestion<'a>(key: &str, known: &'a BTreeSet<String>) -> Option<&
     same_name.next().filter(|_| same_name.next().is_none()).map(String::as_str)
 }
 
-/// How many single letters have to be put in, left out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_slip_finds_the_key_that_was_meant() {
-        let known = ["http.host", "http.port", "order.payment_window", "jwt_secret"].map(String::from).into();
+        let known = ["http.host", "http.port", "order.payment_window", "jwt_secret"].map(String::from);
         assert_eq!(suggestion("http.prot", &known), Some("http.port"));
         assert_eq!(suggestion("http_port", &known), Some("http.port"));
         assert_eq!(suggestion("port", &known), Some("http.port"));

@@ -5,9 +5,10 @@
 //!
 //! **Invariant:** a value is either read exactly or refused; nothing is rounded or guessed.
 
-use std::{net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
-use actix_web::http::Uri;
+use jiff::{SpanRelativeTo, fmt::friendly::SpanParser};
+use reqwest::Url;
 
 use super::error::quoted;
 use crate::domain::{
@@ -15,55 +16,41 @@ use crate::domain::{
     money::{Currency, Money, MoneyError},
 };
 
-/// Units of a duration, longest first, in milliseconds.
-const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+/// The highest flat shipping, in major units.
+const SHIPPING_MAX: i64 = 1_000_000;
 
 /// A length of time such as `15m`, `500ms` or `1h30m`, longer than none.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let refused = || format!("{} is not a duration; write for example 15m or 90s", quoted(text));
-    let mut rest = text;
-    let mut allowed = &UNITS[..];
-    let mut total: u64 = 0;
-    while !rest.is_empty() {
-        let (digits, after) = split_while(rest, |byte| byte.is_ascii_digit());
-        let (unit, after) = split_while(after, |byte| byte.is_ascii_lowercase());
-        let number: u64 = digits.parse().map_err(|_| refused())?;
-        let place = allowed.iter().position(|(name, _)| *name == unit).ok_or_else(refused)?;
-        let part = number.checked_mul(allowed[place].1).ok_or_else(refused)?;
-        total = total.checked_add(part).ok_or_else(refused)?;
-        allowed = &allowed[place + 1..];
-        rest = after;
+    let span = SpanParser::new().parse_span(text).map_err(|_| refused())?;
+    // Months and years have no length of their own.
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
+    let length = Duration::try_from(length).map_err(|_| refused())?;
+    if length.as_millis() == 0 {
+        return Err(format!("{} is no time at all; write for example 15m or 90s", quoted(text)));
     }
-    match (text.is_empty(), total) {
-        (true, _) => Err(refused()),
-        (false, 0) => Err(format!("{} is no time at all; write for example 15m or 90s", quoted(text))),
-        (false, total) => Ok(Duration::from_millis(total)),
-    }
+    Ok(length)
 }
 
-fn split_while(text: &str, keep: impl Fn(u8) -> bool) -> (&str, &str) {
-    let end = text.bytes().position(|byte| !keep(byte)).unwrap_or(text.len());
-    text.split_at(end)
+/// A percentage, in hundredths of a percent.
+pub(super) fn percent(text: &str) -> Result<u32, String> {
+    let what = "a percentage; write for example 10 or 12.5";
+    u32::try_from(hundredths(text, what, 100)?).map_err(|_| format!("{} is not {what}", quoted(text)))
+}
+
+/// An amount of money in major units, in minor units.
+pub(super) fn amount(text: &str) -> Result<i64, String> {
+    hundredths(text, "an amount; write for example 50 or 49.90", SHIPPING_MAX)
 }
 
 /// A decimal from 0 with at most two digits behind the point, in hundredths.
-pub(super) fn hundredths(text: &str, what: &str, largest: i64) -> Result<i64, String> {
-    let refused = || format!("{} is not {what}", quoted(text));
+fn hundredths(text: &str, what: &str, largest: i64) -> Result<i64, String> {
     match Money::parse_major(text, Currency::Inr).map(Money::minor) {
         Ok(value) if (0..=largest * 100).contains(&value) => Ok(value),
         Ok(_) | Err(MoneyError::TooLarge) => Err(format!("{} is not between 0 and {largest}", quoted(text))),
         Err(MoneyError::TooManyDecimals) => Err(format!("{} has more than two decimals", quoted(text))),
-        Err(_) => Err(refused()),
+        Err(_) => Err(format!("{} is not {what}", quoted(text))),
     }
-}
-
-/// A whole number within `range`.
-pub(super) fn whole<N>(text: &str, range: RangeInclusive<N>) -> Result<N, String>
-where
-    N: FromStr + PartialOrd + std::fmt::Display,
-{
-    let value = text.parse().ok().filter(|value| range.contains(value));
-    value.ok_or_else(|| format!("{} is not a whole number between {} and {}", quoted(text), range.start(), range.end()))
 }
 
 /// One of the words of `choices`.
@@ -75,43 +62,72 @@ pub(super) fn word<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Stri
     })
 }
 
+/// A text that is not empty.
+pub(super) fn text(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("must not be empty".into()),
+        text if text.contains(char::is_control) => Err("must be one line of text".into()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// The text itself if it `fits`, which `what` tells of.
+fn fitting(text: &str, fits: bool, what: &str) -> Result<String, String> {
+    if fits { Ok(text.to_owned()) } else { Err(format!("{} is not {what}", quoted(text))) }
+}
+
 /// An address to listen on: an IP address or a host name.
 pub(super) fn host(text: &str) -> Result<String, String> {
     let name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
     let fits = text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.len() <= 253 && text.bytes().all(name));
-    if fits {
-        return Ok(text.to_owned());
-    }
-    Err(format!("{} is not an address to listen on; write for example 127.0.0.1 or 0.0.0.0", quoted(text)))
+    fitting(text, fits, "an address to listen on; write for example 127.0.0.1 or 0.0.0.0")
+}
+
+/// What may begin the name of a database.
+pub(super) fn database_prefix(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    fitting(text, text.len() <= 30 && text.bytes().all(plain), "at most 30 letters, digits, _ and -")
+}
+
+/// What may begin a key of Redis.
+pub(super) fn key_prefix(text: &str) -> Result<String, String> {
+    let fits = text.len() <= 60 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fitting(text, fits, "at most 60 characters of ASCII without spaces")
 }
 
 /// A web address without a path, as `https://api.example` or `http://127.0.0.1:9000`.
 pub(super) fn base_url(text: &str) -> Result<String, String> {
-    // The value is not repeated when it may hold a password.
-    let shown = if text.contains('@') { "this".to_owned() } else { quoted(text) };
     parse_base(text).ok_or_else(|| {
-        format!("{shown} is not an http or https address without a path; write for example https://api.example")
+        let what = "is not an http or https address without a path; write for example https://api.example";
+        format!("{} {what}", quoted_address(text))
     })
 }
 
 /// A browser's origin, in the form that browsers send.
 pub(super) fn origin(text: &str) -> Result<String, String> {
-    let refused = || format!("{} is not an origin; write for example https://shop.example", quoted(text));
-    let base = parse_base(text).filter(|_| !text.ends_with('/')).ok_or_else(refused)?;
-    let default_port = if base.starts_with("https:") { ":443" } else { ":80" };
-    Ok(base.strip_suffix(default_port).unwrap_or(&base).to_owned())
+    let base = parse_base(text).filter(|_| !text.ends_with('/'));
+    base.ok_or_else(|| format!("{} is not an origin; write for example https://shop.example", quoted(text)))
 }
 
 fn parse_base(text: &str) -> Option<String> {
-    let uri: Uri = text.parse().ok()?;
-    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?;
-    let authority = uri.authority()?;
-    let port_fits = match authority.as_str().strip_prefix(authority.host())? {
-        "" => true,
-        port => port.strip_prefix(':')?.parse::<u16>().is_ok_and(|port| port > 0),
-    };
-    let bare = uri.path() == "/" && uri.query().is_none() && !text.contains('#') && !authority.host().is_empty();
-    (port_fits && bare).then(|| format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
+    let url = web_address(text)?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let anonymous = url.username().is_empty() && url.password().is_none();
+    (bare && anonymous).then(|| url.origin().ascii_serialization())
+}
+
+/// An http or https address. `Url` alone mends much of what a slip leaves: missing or
+/// surplus slashes, backslashes, spaces.
+fn web_address(text: &str) -> Option<Url> {
+    let lower = text.to_ascii_lowercase();
+    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !rest.starts_with('/');
+    Url::parse(text).ok().filter(|url| plain && url.port() != Some(0))
+}
+
+/// An address as an error shows it: not at all when it may hold a password.
+fn quoted_address(text: &str) -> String {
+    if text.contains('@') { "this".to_owned() } else { quoted(text) }
 }
 
 /// A mail's sender: `shop@example.com` or `The Shop <shop@example.com>`.
@@ -122,23 +138,17 @@ pub(super) fn sender(text: &str) -> Result<String, String> {
     };
     let plain = |part: &str| !part.is_empty() && !part.contains(['@', '<', '>', ',', ' ']);
     let parts = address.and_then(|address| address.split_once('@'));
-    if parts.is_some_and(|(name, domain)| plain(name) && plain(domain)) && !text.contains(char::is_control) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("{} is not a sender; write for example Shop <shop@example.com>", quoted(text)))
+    let fits = parts.is_some_and(|(name, domain)| plain(name) && plain(domain)) && !text.contains(char::is_control);
+    fitting(text, fits, "a sender; write for example Shop <shop@example.com>")
 }
 
 /// The address of a page, with a path.
 pub(super) fn page(text: &str) -> Result<String, String> {
-    // The value is not repeated when it may hold a password.
-    let shown = if text.contains('@') { "this".to_owned() } else { quoted(text) };
-    let plain =
-        text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>,".contains(&byte)) && !text.contains(['@', '#']);
-    let uri = text.parse::<Uri>().ok().filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-    match uri.is_some_and(|uri| uri.host().is_some_and(|host| !host.is_empty())) && plain {
-        true => Ok(text.to_owned()),
-        false => Err(format!("{shown} is not an http or https address; write for example https://login.example/token")),
+    if web_address(text).is_some() && !text.contains(['<', '>', ',', '@', '#']) {
+        return Ok(text.to_owned());
     }
+    let what = "is not an http or https address; write for example https://login.example/token";
+    Err(format!("{} {what}", quoted_address(text)))
 }
 
 /// An e-mail address or the address of a page.
@@ -158,9 +168,24 @@ mod tests {
         assert_eq!(millis("500ms"), Ok(500));
         assert_eq!(millis("1h30m"), Ok(5_400_000));
         assert_eq!(millis("7d"), Ok(604_800_000));
-        for text in
-            ["", "soon", "15", "m", "-1s", "1.5h", "30m1h", "1s1s", "1 m", "15M", "99999999999999999999s", "1d1"]
-        {
+        assert_eq!(millis("1.5h"), Ok(5_400_000));
+        assert_eq!(millis("1 m"), Ok(60_000));
+        for text in [
+            "",
+            "soon",
+            "15",
+            "m",
+            "-1s",
+            "1s ago",
+            "30m1h",
+            "1s1s",
+            "15M",
+            "1mo",
+            "1y",
+            "PT15M",
+            "99999999999999999999s",
+            "1d1",
+        ] {
             let problem = duration(text).expect_err(text);
             assert!(problem.ends_with("is not a duration; write for example 15m or 90s"), "{problem}");
         }

@@ -1,0 +1,43 @@
+//! The rules that garde checks: what one value must be, once it is read.
+
+use std::time::Duration;
+
+use garde::{Error, Result};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{JWT_SECRET_MIN, values};
+use crate::integrations::redis;
+
+/// A duration of at most `longest`, which is written as in a file.
+pub(super) fn at_most(longest: &'static str) -> impl FnOnce(&Duration, &()) -> Result {
+    move |length, ()| {
+        let fits = values::duration(longest).is_ok_and(|longest| *length <= longest);
+        refused_unless(fits, || format!("is more than {longest}"))
+    }
+}
+
+/// A duration from `shortest` to `longest`, which are written as in a file.
+pub(super) fn between(shortest: &'static str, longest: &'static str) -> impl FnOnce(&Duration, &()) -> Result {
+    move |length, ()| {
+        let limits = values::duration(shortest).and_then(|shortest| Ok(shortest..=values::duration(longest)?));
+        let fits = limits.is_ok_and(|limits| limits.contains(length));
+        refused_unless(fits, || format!("is not between {shortest} and {longest}"))
+    }
+}
+
+/// A secret that is long enough to sign with.
+pub(super) fn signs_tokens(secret: &Option<SecretString>, (): &()) -> Result {
+    let fits = secret.as_ref().is_none_or(|secret| secret.expose_secret().len() >= JWT_SECRET_MIN);
+    refused_unless(fits, || {
+        format!("is too short; give {JWT_SECRET_MIN} bytes or more, for example from: openssl rand -hex 32")
+    })
+}
+
+/// An address of Redis, which is not repeated: it may hold a password.
+pub(super) fn redis_address(url: &Option<SecretString>, (): &()) -> Result {
+    url.as_ref().map_or(Ok(()), |url| redis::check_url(url.expose_secret()).map_err(Error::new))
+}
+
+fn refused_unless(fits: bool, problem: impl FnOnce() -> String) -> Result {
+    if fits { Ok(()) } else { Err(Error::new(problem())) }
+}
