@@ -36,6 +36,7 @@ mod search;
 mod seller;
 mod servers;
 mod shipping;
+mod upgrade;
 mod webhooks;
 
 use std::{
@@ -101,6 +102,14 @@ impl TestApp {
     async fn spawn_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate()));
         let mut folder = Folder(folder, None);
+        let mut config = Self::config_in(&folder);
+        folder.1 = servers::of_their_own(&mut config).await;
+        change(&mut config);
+        Self::start(config, folder).await
+    }
+
+    /// The tests' usual settings.
+    fn config_in(folder: &Folder) -> Config {
         let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
         config.data_dir = folder.0.clone();
         config.jwt_secret = Some(SecretString::from(SECRET));
@@ -109,9 +118,7 @@ impl TestApp {
         config.http.workers = 2;
         config.rate_limit.enabled = false;
         config.passwords.concurrency = 2;
-        folder.1 = servers::of_their_own(&mut config).await;
-        change(&mut config);
-        Self::start(config, folder).await
+        config
     }
 
     async fn start(config: Config, folder: Folder) -> Self {

@@ -233,9 +233,16 @@ async fn before_the_upgrade(config: &Config) {
             let done = auth.collection::<Document>("upgrades").delete_one(doc! { "_id": "refunds" }).await.unwrap();
             assert_eq!(done.deleted_count, 1);
         }
+        // What the schema step does with each payment; `upgrade` has a file for that step itself.
         None => {
-            let file = rusqlite::Connection::open(config.data_dir.join("microbazaar.db")).unwrap();
-            file.execute_batch("PRAGMA user_version = 10").unwrap();
+            let storage = Storage::open(config, &config.data_dir, SqliteOptions::default()).await.unwrap();
+            let payments = storage.stores().payments;
+            for mut payment in payments.all(None, 100).await.unwrap() {
+                payment.tell_refunds_anew(Timestamp::now());
+                payments.save(&payment, &[]).await.unwrap();
+            }
+            drop(payments);
+            storage.close().await.unwrap();
         }
     }
 }

@@ -1,0 +1,69 @@
+//! A shop that an earlier version kept, opened by this one.
+//!
+//! `data/shop_schema_10.sql.gz` is the data file of the version before documents were declared once: it was filled over
+//! HTTP by that program. Three of its orders are as still earlier versions left them: their money was given back, in
+//! full or in part, and they do not count it.
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use microbazaar::app::ledger_check;
+
+use super::*;
+
+const SHOP: &[u8] = include_bytes!("../data/shop_schema_10.sql.gz");
+
+async fn login(app: &TestApp, name: &str) -> Person {
+    let email = format!("{name}@example.com");
+    let session = app.login(&json!({"email": email, "password": PASSWORD})).await.expect(200);
+    Person { id: text(&session["user"]["_id"]), email, token: text(&session["token"]) }
+}
+
+#[actix_web::test]
+async fn a_shop_of_an_earlier_version_is_read_whole_and_goes_on_selling() {
+    let mut sql = String::new();
+    GzDecoder::new(SHOP).read_to_string(&mut sql).unwrap();
+    let folder = Folder(std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate())), None);
+    fs::create_dir_all(&folder.0).unwrap();
+    rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap().execute_batch(&sql).unwrap();
+    let config = TestApp::config_in(&folder);
+    let app = TestApp::start(config.clone(), folder).await;
+    let (mira, asha, ravi) = (login(&app, "mira").await, login(&app, "asha").await, login(&app, "ravi").await);
+
+    let cart = app.get("/api/cart").token(&ravi.token).send().await.expect(200);
+    let lines = cart["cart"]["items"].as_array().unwrap();
+    assert_eq!((lines.len(), &lines[0]["quantity"]), (1, &json!(4)), "{cart}");
+    let chats = app.get("/api/ai/conversations").token(&ravi.token).send().await.expect(200);
+    assert_eq!(chats.as_array().map(Vec::len), Some(1), "{chats}");
+    let addresses = app.get("/api/auth/users/me/addresses").token(&asha.token).send().await.expect(200);
+    assert_eq!(addresses["addresses"][0]["fullName"], "Asha Rao");
+    let hooks = app.get("/api/webhooks").token(&mira.token).send().await.expect(200);
+    assert_eq!(hooks.as_array().map(Vec::len), Some(1), "{hooks}");
+    let mails = app.get("/dev/mailbox").header("accept", "application/json").send().await.expect(200);
+    assert!(mails.as_array().unwrap().len() >= 4);
+
+    // The newest order waits for its payment, or did until its window was over.
+    let told = |orders: &Value| {
+        let orders = orders["orders"].as_array().unwrap();
+        orders.iter().map(|order| (text(&order["status"]), order["refundedPrice"].clone())).collect::<Vec<_>>()
+    };
+    let orders = app.until("what went back", &asha.token, "/api/orders/me", |orders| {
+        told(orders).iter().skip(1).map(|(status, _)| status.as_str()).eq(["CONFIRMED", "SHIPPED", "CANCELLED"])
+            && told(orders)[1..].iter().map(|(_, back)| back.clone()).eq([money(135.0), money(270.0), money(270.0)])
+    });
+    let orders = orders.await;
+    let lamp = text(&orders["orders"][1]["items"][0]["product"]);
+    let (on_hand, _, _) = app.stock(&lamp).await;
+    assert_eq!(on_hand, 57, "of a hundred, twenty were shipped, twenty and three are to be shipped");
+    let sold = app.get("/api/seller/dashboard/metrics").token(&mira.token).send().await.expect(200);
+    assert_eq!(sold["sales"], 13, "ten of those that are half given back, and three: {sold}");
+
+    let (cart, order) = (&cart["cart"]["items"][0]["productId"], json!({"shippingAddress": address("Pune")}));
+    let order = app.place_order(&ravi, &order).await.expect(201)["order"].clone();
+    assert_eq!(&order["items"][0]["product"], cart);
+    app.pay(&ravi, &order).await;
+    assert_eq!(app.order_now(&ravi, &order).await["status"], "CONFIRMED");
+    app.settle().await;
+    let _folder = app.end().await;
+    actix_web::web::block(move || ledger_check(&config)).await.unwrap().unwrap();
+}
