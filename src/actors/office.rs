@@ -22,7 +22,7 @@ use crate::{
         payment::Payment,
         user::User,
     },
-    store::{AccountStore, OfficeStore, OutboxStore, StoreError, Stores, outbox::Parked},
+    store::{AccountStore, OfficeStore, OutboxStore, PaymentStore, StoreError, Stores, outbox::Parked},
 };
 
 /// How long the broker may take to show its dead messages, or to take them up again.
@@ -78,6 +78,7 @@ pub struct Waiting {
 pub struct Office {
     store: Arc<dyn OfficeStore>,
     accounts: Arc<dyn AccountStore>,
+    payments: PaymentStore,
     outbox: Arc<dyn OutboxStore>,
     broker: Option<SecretString>,
     blocked: Arc<BlockedUsers>,
@@ -90,6 +91,7 @@ impl Office {
         Self {
             store: Arc::clone(&stores.office),
             accounts: Arc::clone(&stores.accounts),
+            payments: stores.payments.clone(),
             outbox: Arc::clone(&stores.outbox),
             broker,
             blocked,
@@ -176,7 +178,7 @@ impl Office {
     /// # Errors
     /// [`StoreError`].
     pub async fn payments(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        self.store.payments(before, limit).await
+        self.payments.newest(before, limit).await
     }
 
     /// Events on their way.

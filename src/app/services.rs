@@ -98,7 +98,7 @@ pub(super) fn gateway(
         let gateway = RazorpayGateway::try_new(&config.razorpay.base_url, key_id, keys);
         taking.razorpay.insert(Arc::new(gateway.context("Razorpay cannot be called")?)).clone()
     } else {
-        let sandbox = SandboxGateway::new(key_id, keys, Arc::clone(&stores.payments));
+        let sandbox = SandboxGateway::new(key_id, keys, stores.payments.clone());
         taking.sandbox.insert(Arc::new(sandbox)).clone()
     };
     Ok((gateway, taking))
@@ -289,7 +289,7 @@ impl Parts<'_> {
         }
         let (gateway, taking) = gateway(self.config, self.secrets, stores)?;
         let every = signed(self.config.razorpay.reconcile_every);
-        let payments = Payments::start(self.runtime, Arc::clone(&stores.payments), gateway, peers.clone(), every);
+        let payments = Payments::start(self.runtime, stores.payments.clone(), gateway, peers.clone(), every);
         Ok(Taking { payments: Some(payments), ..taking })
     }
 

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::domain::{Timestamp, cart::Cart, conversation::Conversation};
+use crate::domain::{Timestamp, cart::Cart, conversation::Conversation, payment::Payment};
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
@@ -46,14 +46,21 @@ pub use mailbox::MailboxStore;
 pub use office::OfficeStore;
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
-pub use payments::{PaymentStore, REPORT_KNOWN_FOR, StoredReport};
+pub use payments::{PaymentStore, StoredReport};
 pub use pictures::PictureLog;
 pub use products::ProductStore;
 pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
 
 /// Every type of document, each declared beside its aggregate. What is here is laid out, moved and checked.
-pub(crate) static DOCUMENTS: &[&document::Spec] = &[Cart::SPEC, Conversation::SPEC, conversations::TokensSpent::SPEC];
+pub(crate) static DOCUMENTS: &[&document::Spec] = &[
+    Cart::SPEC,
+    Conversation::SPEC,
+    conversations::TokensSpent::SPEC,
+    Payment::SPEC,
+    payments::KeptReport::SPEC,
+    payments::SandboxPage::SPEC,
+];
 
 /// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
 /// different layouts write to one database.
@@ -123,7 +130,7 @@ pub struct Stores {
     /// Orders and their idempotency keys.
     pub orders: Arc<dyn OrderStore>,
     /// Payments, webhooks seen, the sandbox gateway's books.
-    pub payments: Arc<dyn PaymentStore>,
+    pub payments: PaymentStore,
     /// The seller dashboard's read model.
     pub dashboard: Arc<dyn DashboardStore>,
     /// Mails.

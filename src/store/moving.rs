@@ -15,7 +15,6 @@ use super::{
     mailbox::MailRecord,
     orders::IdempotencyKey,
     outbox::Parked,
-    payments::KeptReport,
     pictures::PictureRecord,
     products::ProductChange,
 };
@@ -26,7 +25,6 @@ use crate::domain::{
     import::{Import, ImportRow},
     inventory::{Reservation, StockLevel},
     order::Order,
-    payment::Payment,
     user::User,
     webhook::{Webhook, WebhookDelivery},
 };
@@ -60,12 +58,6 @@ pub enum Kind {
     Orders,
     /// Keys under which orders were made.
     IdempotencyKeys,
-    /// Payments.
-    Payments,
-    /// The gateway's reports.
-    Reports,
-    /// The sandbox gateway's books.
-    Sandbox,
     /// Mails and what became of them.
     Mails,
     /// Webhooks that somebody registered.
@@ -92,7 +84,7 @@ impl Kind {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
     }
 
-    const OTHERS: [Self; 24] = [
+    const OTHERS: [Self; 21] = [
         Self::Users,
         Self::DeadTokens,
         Self::Counters,
@@ -105,9 +97,6 @@ impl Kind {
         Self::Reservations,
         Self::Orders,
         Self::IdempotencyKeys,
-        Self::Payments,
-        Self::Reports,
-        Self::Sandbox,
         Self::Mails,
         Self::Webhooks,
         Self::WebhookDeliveries,
@@ -136,9 +125,6 @@ impl Kind {
             Self::Reservations => "reservations",
             Self::Orders => "orders",
             Self::IdempotencyKeys => "idempotency keys",
-            Self::Payments => "payments",
-            Self::Reports => "gateway reports",
-            Self::Sandbox => "sandbox",
             Self::Mails => "mails",
             Self::Webhooks => "webhooks",
             Self::WebhookDeliveries => "webhook deliveries",
@@ -188,12 +174,6 @@ pub enum Record {
     Order(Box<Order>),
     /// Whose key.
     IdempotencyKey(UserId, IdempotencyKey),
-    /// A payment.
-    Payment(Box<Payment>),
-    /// A report, and what became of it.
-    Report(KeptReport),
-    /// A page, by its key.
-    SandboxPage(String, Value),
     /// A mail, and until when somebody has claimed it (microseconds, 0 for nobody).
     Mail(Box<MailRecord>, i64),
     /// A webhook, and its place among its owner's.

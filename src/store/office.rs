@@ -1,4 +1,4 @@
-//! What those who run the marketplace look through: the newest users, orders and payments.
+//! What those who run the marketplace look through: the newest users and orders.
 //!
 //! Lists go backwards from an id, so that a page costs the same wherever it is.
 
@@ -6,9 +6,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    ids::{OrderId, PaymentId, UserId},
+    ids::{OrderId, UserId},
     order::{Order, OrderStatus},
-    payment::Payment,
     user::User,
 };
 
@@ -28,9 +27,6 @@ pub trait OfficeStore: Send + Sync {
         before: Option<OrderId>,
         limit: u32,
     ) -> Result<Vec<Order>, StoreError>;
-
-    /// Payments with an id below `before`, newest first, at most `limit`.
-    async fn payments(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError>;
 
     /// Forgets that the token with the id `jti` is dead.
     async fn revive_token(&self, jti: &str) -> Result<(), StoreError>;

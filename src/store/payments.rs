@@ -1,22 +1,80 @@
 //! Payments, the gateway's reports, and the sandbox gateway's own books.
 
-use async_trait::async_trait;
-use jiff::SignedDuration;
+use std::sync::Arc;
 
-use super::StoreError;
-use crate::domain::{
-    Timestamp,
-    event::Envelope,
-    ids::{OrderId, PaymentId},
-    payment::Payment,
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    StoreError,
+    document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key},
+};
+use crate::{
+    config::Service,
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::{OrderId, PaymentId},
+        payment::Payment,
+    },
 };
 
+/// What must be unique of a payment. Neither changes once it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentKey {
+    /// Its order.
+    Order,
+    /// The gateway's order.
+    RazorpayOrder,
+}
+
+const ORDER: Index<Payment> = Index::unique("order", PaymentKey::Order, |of| key(of.order));
+const RAZORPAY_ORDER: Index<Payment> =
+    Index::unique("razorpay_order", PaymentKey::RazorpayOrder, |of| key(&of.razorpay_order_id));
+const DUE: Index<Payment> = Index::new("due", |of| of.due_at.and_then(key));
+const GATEWAY_PAYMENT: Index<Payment> = Index::new("gateway_payment", |of| of.payment_id.as_ref().and_then(key));
+
+impl Document for Payment {
+    type Id = PaymentId;
+    type Unique = PaymentKey;
+
+    const COLLECTION: &'static str = "payments";
+    const SERVICE: Service = Service::Payment;
+    const INDEXES: &'static [Index<Self>] = &[ORDER, RAZORPAY_ORDER, DUE, GATEWAY_PAYMENT];
+    const PUBLISHES: bool = true;
+
+    fn id(&self) -> PaymentId {
+        self.id
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// For callers that change a payment, which keeps its unique keys.
+impl From<SaveError<PaymentKey>> for StoreError {
+    fn from(error: SaveError<PaymentKey>) -> Self {
+        match error {
+            SaveError::Duplicate(_) => Self::Conflict,
+            SaveError::Store(error) => error,
+        }
+    }
+}
+
 /// A report of the gateway, as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct StoredReport {
     /// The gateway's id of it, by which it is applied once.
     pub id: String,
-    /// Raw; its signature was good.
+    /// Raw; its signature was good. Empty where it was only noted that it came.
+    #[serde(with = "hex_bytes")]
     pub body: Vec<u8>,
     /// When it came.
     pub received_at: Timestamp,
@@ -25,63 +83,248 @@ pub struct StoredReport {
 }
 
 /// A report, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptReport {
-    /// The report; its body is empty where it was only noted that it came.
-    pub report: StoredReport,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeptReport {
+    report: StoredReport,
     /// When to work on it; never, once it is done.
-    pub due_at: Option<Timestamp>,
+    due_at: Option<Timestamp>,
     /// What became of it, once it is done.
-    pub outcome: Option<String>,
+    outcome: Option<String>,
+    #[serde(skip)]
+    version: u64,
+}
+
+const REPORT_DUE: Index<KeptReport> = Index::new("due", |of| of.due_at.and_then(key));
+/// Of those that are done.
+const REPORT_AGE: Index<KeptReport> =
+    Index::new("age", |of| if of.due_at.is_none() { key(of.report.received_at) } else { None });
+
+impl Document for KeptReport {
+    type Id = String;
+    type Unique = NoUniqueKey;
+
+    const COLLECTION: &'static str = "webhooks_seen";
+    const SERVICE: Service = Service::Payment;
+    const INDEXES: &'static [Index<Self>] = &[REPORT_DUE, REPORT_AGE];
+
+    fn id(&self) -> String {
+        self.report.id.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// A page of the sandbox gateway's books.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SandboxPage {
+    key: String,
+    /// Any JSON, as text, so that no input becomes a field's name.
+    page: String,
+    #[serde(skip)]
+    version: u64,
+}
+
+impl Document for SandboxPage {
+    type Id = String;
+    type Unique = NoUniqueKey;
+
+    const COLLECTION: &'static str = "sandbox";
+    const SERVICE: Service = Service::Payment;
+    const INDEXES: &'static [Index<Self>] = &[];
+
+    fn id(&self) -> String {
+        self.key.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
 }
 
 /// How long a report is known. The gateway repeats one for a day at most.
-pub const REPORT_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
+const REPORT_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Keeps payments.
-#[async_trait]
-pub trait PaymentStore: Send + Sync {
-    /// Writes a payment; see the module for versions.
+#[derive(Clone)]
+pub struct PaymentStore {
+    payments: Collection<Payment>,
+    reports: Collection<KeptReport>,
+    sandbox: Collection<SandboxPage>,
+}
+
+impl PaymentStore {
+    /// The payments in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self {
+            payments: Collection::new(Arc::clone(&backend)),
+            reports: Collection::new(Arc::clone(&backend)),
+            sandbox: Collection::new(backend),
+        }
+    }
+
+    /// Writes a payment; see the module `store` for versions.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] with `order` or `razorpayOrderId` when there is another
-    /// payment with that; `Conflict`.
-    async fn save(&self, payment: &Payment, events: &[Envelope]) -> Result<u64, StoreError>;
+    /// [`SaveError::Duplicate`] when there is another payment with that key; `Conflict`.
+    pub async fn save(&self, payment: &Payment, events: &[Envelope]) -> Result<u64, SaveError<PaymentKey>> {
+        self.payments.save(payment, events).await
+    }
 
     /// The payment of an id.
-    async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+        self.payments.get(id).await
+    }
 
     /// The payment of an order.
-    async fn of_order(&self, order: OrderId) -> Result<Option<Payment>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_order(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
+        self.payments.first(ORDER.of(order)).await
+    }
 
     /// The payment of a gateway order.
-    async fn by_razorpay_order(&self, razorpay_order_id: &str) -> Result<Option<Payment>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_razorpay_order(&self, razorpay_order_id: &str) -> Result<Option<Payment>, StoreError> {
+        self.payments.first(RAZORPAY_ORDER.of(razorpay_order_id)).await
+    }
 
     /// Payments with something to do at `now` (`due_at`), longest due first, at most `limit`.
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
+        let due = self.payments.find(DUE.due(now).limit(limit)).await?;
+        Ok(due.into_iter().map(|payment| payment.id).collect())
+    }
 
     /// All payments with an id above `after`, by id, at most `limit`.
-    async fn all(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
+        self.payments.find(Find::by_id().after(after).limit(limit)).await
+    }
+
+    /// Payments with an id below `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn newest(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
+        self.payments.find(Find::by_id().before(before).reversed().limit(limit)).await
+    }
 
     /// The payment whose order was paid by this payment of the gateway.
-    async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
+        self.payments.first(GATEWAY_PAYMENT.of(payment_id)).await
+    }
 
     /// Stores a report of the gateway, to be worked on by somebody else from `due_at` on;
-    /// `false` when it was stored before. Ninety days later it is forgotten.
-    async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError>;
+    /// `false` when it was stored before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
+        let kept = KeptReport { report: report.clone(), due_at: Some(due_at), outcome: None, version: 0 };
+        match self.reports.save(&kept, &[]).await {
+            Err(SaveError::Store(StoreError::Conflict)) => Ok(false),
+            kept => Ok(kept.map(|_| true)?),
+        }
+    }
 
     /// Reports to work on at `now`, longest due first, at most `limit`.
-    async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError> {
+        let due = self.reports.find(REPORT_DUE.due(now).limit(limit)).await?;
+        Ok(due.into_iter().map(|kept| kept.report).collect())
+    }
 
-    /// Working on a report failed for now.
-    async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError>;
+    /// Working on a report failed for now. One that another process has done since stays done.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError> {
+        let later = self.reports.change(id.to_owned(), |kept| {
+            kept.due_at?;
+            kept.report.attempts = attempts;
+            kept.due_at = Some(due_at);
+            Some(())
+        });
+        Ok(later.await.map(|_| ())?)
+    }
 
     /// Nothing is left to do for a report; `outcome` says what became of it.
-    async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
+        let done = self.reports.change(id.to_owned(), |kept| {
+            kept.outcome = Some(outcome.to_owned());
+            kept.due_at = None;
+            Some(())
+        });
+        Ok(done.await.map(|_| ())?)
+    }
+
+    /// Forgets up to `limit` reports that are done and came ninety days before `now`; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_reports(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let before = now.saturating_sub(REPORT_KNOWN_FOR).unwrap_or(Timestamp::MIN);
+        self.reports.delete_found(REPORT_AGE.all().below(before).limit(limit)).await
+    }
 
     /// Writes a page of the sandbox gateway's books: any JSON under a key.
-    async fn put_sandbox(&self, key: &str, page: &serde_json::Value) -> Result<(), StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_sandbox(&self, key: &str, page: &Value) -> Result<(), StoreError> {
+        let page = SandboxPage { key: key.to_owned(), page: page.to_string(), version: 0 };
+        Ok(self.sandbox.put(page).await?)
+    }
 
     /// A page of the sandbox gateway's books.
-    async fn get_sandbox(&self, key: &str) -> Result<Option<serde_json::Value>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get_sandbox(&self, key: &str) -> Result<Option<Value>, StoreError> {
+        let page = self.sandbox.get(key.to_owned()).await?;
+        page.map(|page| serde_json::from_str(&page.page).map_err(|error| StoreError::Corrupt(error.to_string())))
+            .transpose()
+    }
+}
+
+/// Bytes of any kind as hexadecimal digits.
+mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }

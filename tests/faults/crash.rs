@@ -16,20 +16,22 @@ use microbazaar::{
     domain::{
         Timestamp,
         event::Envelope,
-        ids::{OrderId, PaymentId, ProductId, UserId},
+        ids::{OrderId, ProductId, UserId},
         inventory::{StockLevel, StockLine},
         order::{Order, OrderStatus},
-        payment::Payment,
     },
     integrations::razorpay::GatewayRefund,
     store::{
-        OrderStore, Page, PaymentStore, StockStore, StoreError, StoredReport, Stores,
+        OrderStore, Page, StockStore, StoreError, Stores,
         document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
         inventory::{Fence, StockMove, StockStoreError},
         orders::IdempotencyKey,
     },
 };
 use parking_lot::Mutex;
+
+/// Where the sandbox's books are.
+const SANDBOX: &str = "sandbox";
 
 /// Where a process dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,11 @@ pub enum Side {
 pub struct Refunds(Mutex<BTreeMap<String, BTreeMap<String, i64>>>);
 
 impl Refunds {
-    fn note(&self, key: &str, page: &serde_json::Value) {
+    /// Notes a page of the sandbox's books that is being written.
+    fn note(&self, written: &serde_json::Value) {
+        let key = written["key"].as_str().unwrap();
         if key.starts_with("pay_") {
+            let page: serde_json::Value = serde_json::from_str(written["page"].as_str().unwrap()).unwrap();
             let refunds: Vec<GatewayRefund> = serde_json::from_value(page["refunds"].clone()).unwrap();
             let refunds = refunds.into_iter().map(|refund| (refund.id, refund.amount.minor()));
             self.0.lock().entry(key.to_owned()).or_default().extend(refunds);
@@ -231,7 +236,13 @@ impl Backend for Life {
     }
 
     async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
-        self.write(self.stores.backend.save(of, write)).await
+        let saved = async {
+            if of.collection == SANDBOX {
+                self.refunds.note(&write.body.value()?);
+            }
+            self.stores.backend.save(of, write).await
+        };
+        self.write(saved).await
     }
 
     async fn delete(
@@ -246,64 +257,5 @@ impl Backend for Life {
 
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
         self.write(self.stores.backend.delete_found(of, query)).await
-    }
-}
-
-#[async_trait]
-impl PaymentStore for Life {
-    async fn save(&self, payment: &Payment, events: &[Envelope]) -> Result<u64, StoreError> {
-        self.write(self.stores.payments.save(payment, events)).await
-    }
-
-    async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
-        self.read(self.stores.payments.get(id)).await
-    }
-
-    async fn of_order(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
-        self.read(self.stores.payments.of_order(order)).await
-    }
-
-    async fn by_razorpay_order(&self, razorpay_order_id: &str) -> Result<Option<Payment>, StoreError> {
-        self.read(self.stores.payments.by_razorpay_order(razorpay_order_id)).await
-    }
-
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
-        self.read(self.stores.payments.due(now, limit)).await
-    }
-
-    async fn all(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        self.read(self.stores.payments.all(after, limit)).await
-    }
-
-    async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
-        self.read(self.stores.payments.by_gateway_payment(payment_id)).await
-    }
-
-    async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
-        self.write(self.stores.payments.keep_report(report, due_at)).await
-    }
-
-    async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError> {
-        self.read(self.stores.payments.due_reports(now, limit)).await
-    }
-
-    async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError> {
-        self.write(self.stores.payments.report_later(id, attempts, due_at)).await
-    }
-
-    async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
-        self.write(self.stores.payments.report_done(id, outcome)).await
-    }
-
-    async fn put_sandbox(&self, key: &str, page: &serde_json::Value) -> Result<(), StoreError> {
-        let write = async {
-            self.refunds.note(key, page);
-            self.stores.payments.put_sandbox(key, page).await
-        };
-        self.write(write).await
-    }
-
-    async fn get_sandbox(&self, key: &str) -> Result<Option<serde_json::Value>, StoreError> {
-        self.read(self.stores.payments.get_sandbox(key)).await
     }
 }

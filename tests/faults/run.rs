@@ -277,7 +277,7 @@ impl Run {
                 quiet = false;
                 if payment.due_at.is_some_and(|at| at > Timestamp::now()) {
                     let sooner = Payment { due_at: Some(Timestamp::now()), ..payment };
-                    accept(self.stores.payments.save(&sooner, &[]).await);
+                    accept(self.stores.payments.save(&sooner, &[]).await.map_err(StoreError::from));
                 }
             }
         }

@@ -23,7 +23,7 @@ use microbazaar::{
     },
     integrations::razorpay::{Keys, SandboxGateway},
     peers::{self, Offer, PeerError, Peers},
-    store::CartStore,
+    store::{CartStore, PaymentStore},
 };
 
 use super::crash::Life;
@@ -122,9 +122,10 @@ impl Shop {
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
         let orders = Orders::start(&runtime, life.clone(), peers.clone(), settings);
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
-        let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, life.clone()));
+        let store = PaymentStore::new(life.clone());
+        let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, store.clone()));
         let every = SignedDuration::from_mins(1);
-        let payments = Payments::start(&runtime, life.clone(), sandbox.clone(), peers.clone(), every);
+        let payments = Payments::start(&runtime, store, sandbox.clone(), peers.clone(), every);
         peers.set_accounts(Arc::new(People));
         peers.set_catalogue(Arc::new(Shelf(price)));
         peers.set_inventory(Arc::new(inventory));

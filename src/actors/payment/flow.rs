@@ -19,7 +19,7 @@ use crate::{
     },
     integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
     peers::{Peers, Settlement},
-    store::{PaymentStore, StoreError},
+    store::{PaymentStore, StoreError, document::SaveError},
 };
 
 /// How often a decision is made anew when another writer was first.
@@ -31,7 +31,7 @@ const NOT_KEPT: &str = "the order could not be kept";
 /// What the steps work with.
 #[derive(Clone)]
 pub struct Flow {
-    pub(super) store: Arc<dyn PaymentStore>,
+    pub(super) store: PaymentStore,
     pub(super) gateway: Arc<dyn PaymentGateway>,
     pub(super) peers: Peers,
     pub(super) questions: Questions,
@@ -81,11 +81,11 @@ impl Flow {
                 Ok(Opened { payment, new: true })
             }
             // Another call was first; the gateway order just made is never paid.
-            Err(StoreError::Duplicate(_) | StoreError::Conflict) => {
+            Err(SaveError::Duplicate(_) | SaveError::Store(StoreError::Conflict)) => {
                 let payment = self.still_open(order_id).await?.ok_or(PaymentFailure::NotPayable)?;
                 Ok(Opened { payment, new: false })
             }
-            Err(error) => Err(error.into()),
+            Err(SaveError::Store(error)) => Err(error.into()),
         }
     }
 
@@ -241,7 +241,7 @@ impl Flow {
         let now = Timestamp::now();
         payment.plan(self.questions, now);
         let events: Vec<Envelope> = events.iter().map(|event| happened(event.clone(), now)).collect();
-        match self.store.save(payment, &events).await {
+        match self.store.save(payment, &events).await.map_err(StoreError::from) {
             Ok(version) => {
                 payment.version = version;
                 Ok(true)

@@ -110,7 +110,7 @@ pub struct Refunded {
 #[derive(Clone)]
 pub struct Payments {
     shards: Sharded<PaymentActor>,
-    store: Arc<dyn PaymentStore>,
+    store: PaymentStore,
     gateway: Arc<dyn PaymentGateway>,
 }
 
@@ -121,14 +121,14 @@ impl Payments {
     /// about at the gateway.
     pub fn start(
         runtime: &Runtime,
-        store: Arc<dyn PaymentStore>,
+        store: PaymentStore,
         gateway: Arc<dyn PaymentGateway>,
         peers: Peers,
         reconcile_every: SignedDuration,
     ) -> Self {
         let turns = Arc::new(StripedLocks::new(TURNS));
         let questions = Questions { every: reconcile_every, paid_twice: gateway.may_be_paid_twice() };
-        let flow = Flow { store: Arc::clone(&store), gateway: Arc::clone(&gateway), peers, questions, turns };
+        let flow = Flow { store: store.clone(), gateway: Arc::clone(&gateway), peers, questions, turns };
         let limits = Limits { deadline: std::time::Duration::from_secs(20), ..Limits::default() };
         let (of_actors, of_sweeper) = (flow.clone(), flow);
         let shards = runtime.supervise_sharded("payment", 4, limits, move || PaymentActor::new(of_actors.clone()));

@@ -1,9 +1,9 @@
 //! `PaymentSweeper`: finds payments with something to do and wakes them, and the gateway's
-//! reports that were stored and not worked on.
+//! reports that were stored and not worked on; forgets those that are old.
 //!
 //! **Invariant:** it decides nothing of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt;
@@ -15,6 +15,9 @@ use crate::{actors::runtime::Sharded, domain::Timestamp, store::PaymentStore};
 const EVERY: Duration = Duration::from_millis(500);
 /// How many payments to fetch at once.
 const BATCH: u32 = 128;
+/// How often old reports are forgotten, and how many at once.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+const FORGOTTEN: u32 = 500;
 /// How many to work on at once.
 const AT_ONCE: usize = 8;
 
@@ -42,14 +45,24 @@ impl Actor for PaymentSweeper {
                 work_on_reports(&flow).await;
             }
         };
-        let (store, payments) = (Arc::clone(&self.flow.store), self.payments.clone());
+        let (store, payments) = (self.flow.store.clone(), self.payments.clone());
         let due = async move {
             loop {
                 tokio::time::sleep(EVERY).await;
-                sweep(&*store, &payments).await;
+                sweep(&store, &payments).await;
+            }
+        };
+        let store = self.flow.store.clone();
+        let forget = async move {
+            loop {
+                tokio::time::sleep(FORGET_EVERY).await;
+                if let Err(error) = store.forget_reports(Timestamp::now(), FORGOTTEN).await {
+                    tracing::warn!(%error, "old reports are forgotten later");
+                }
             }
         };
         ctx.spawn(reports.into_actor(self));
+        ctx.spawn(forget.into_actor(self));
         ctx.spawn(due.into_actor(self));
     }
 }
@@ -71,7 +84,7 @@ async fn work_on_reports(flow: &Flow) {
     }
 }
 
-async fn sweep(store: &dyn PaymentStore, payments: &Sharded<PaymentActor>) {
+async fn sweep(store: &PaymentStore, payments: &Sharded<PaymentActor>) {
     let due = match store.due(Timestamp::now(), BATCH).await {
         Ok(due) => due,
         Err(error) => {

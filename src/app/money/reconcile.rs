@@ -28,7 +28,7 @@ pub fn payments_reconcile(config: &Config, since: Timestamp) -> Result<()> {
     let secrets = config.secrets()?;
     let found = beside(config, |stores| async move {
         let gateway = gateway(config, &secrets, &stores)?.0;
-        compare_all(&*stores.payments, &*gateway, since).await
+        compare_all(&stores.payments, &*gateway, since).await
     })?;
     let mut text = String::new();
     for line in &found.lines {
@@ -55,7 +55,7 @@ struct Found {
     lines: Vec<String>,
 }
 
-async fn compare_all(store: &dyn PaymentStore, gateway: &dyn PaymentGateway, since: Timestamp) -> Result<Found> {
+async fn compare_all(store: &PaymentStore, gateway: &dyn PaymentGateway, since: Timestamp) -> Result<Found> {
     let mut found = Found::default();
     let mut after = Some(PaymentId::from_bytes(first_id_of(since).bytes()));
     loop {
@@ -113,9 +113,9 @@ fn differences(payment: &Payment, rows: &[GatewayPayment]) -> Vec<String> {
 }
 
 /// Whoever writes it at the same moment looks at it anyway.
-async fn make_due(store: &dyn PaymentStore, mut payment: Payment) -> Result<(), StoreError> {
+async fn make_due(store: &PaymentStore, mut payment: Payment) -> Result<(), StoreError> {
     payment.due_at = Some(Timestamp::now());
-    match store.save(&payment, &[]).await {
+    match store.save(&payment, &[]).await.map_err(StoreError::from) {
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error),
     }

@@ -1,7 +1,5 @@
 //! The sandbox gateway: keeps its books in the payment store and moves no real money.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +64,7 @@ impl Given {
 pub struct SandboxGateway {
     key_id: String,
     keys: Keys,
-    books: Arc<dyn PaymentStore>,
+    books: PaymentStore,
     /// One writer at a time, since a page is read, changed and written.
     writing: tokio::sync::Mutex<()>,
 }
@@ -74,7 +72,7 @@ pub struct SandboxGateway {
 impl SandboxGateway {
     /// A sandbox that signs with `keys` and keeps its books in `books`.
     #[must_use]
-    pub fn new(key_id: String, keys: Keys, books: Arc<dyn PaymentStore>) -> Self {
+    pub fn new(key_id: String, keys: Keys, books: PaymentStore) -> Self {
         Self { key_id, keys, books, writing: tokio::sync::Mutex::new(()) }
     }
 

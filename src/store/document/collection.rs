@@ -130,6 +130,25 @@ impl<D: Document> Collection<D> {
         })
     }
 
+    /// Writes a document over the stored one of its id, or as a new one, whatever its version.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when others were quicker too often; [`SaveError::Duplicate`].
+    pub async fn put(&self, mut document: D) -> Result<(), SaveError<D::Unique>> {
+        let mut pause = PAUSE;
+        for _ in 0..TRIES {
+            document.set_version(self.get(document.id()).await?.map_or(0, |stored| stored.version()));
+            match self.save(&document, &[]).await {
+                Err(SaveError::Store(StoreError::Conflict)) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                written => return written.map(|_| ()),
+            }
+        }
+        Err(SaveError::Store(StoreError::Busy))
+    }
+
     /// Deletes a document, whatever its version; returns whether it was there.
     ///
     /// # Errors

@@ -65,9 +65,6 @@ pub(super) struct Collections {
     pub orders: Collection<Document>,
     pub idempotency_keys: Collection<Document>,
     pub unpaid_claims: Collection<Document>,
-    pub payments: Collection<Document>,
-    pub webhooks_seen: Collection<Document>,
-    pub sandbox: Collection<Document>,
     pub mails: Collection<Document>,
     pub parked: Collection<Document>,
     pub webhook_endpoints: Collection<Document>,
@@ -93,7 +90,7 @@ impl Collections {
             "ai_buddy",
         ];
         let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
-        let [auth, product, inventory, _cart, order, payment, notification, dashboard, _ai_buddy] =
+        let [auth, product, inventory, _cart, order, _payment, notification, dashboard, _ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
             users: auth.collection("users"),
@@ -110,9 +107,6 @@ impl Collections {
             orders: order.collection("orders"),
             idempotency_keys: order.collection("idempotency_keys"),
             unpaid_claims: order.collection("unpaid_claims"),
-            payments: payment.collection("payments"),
-            webhooks_seen: payment.collection("webhooks_seen"),
-            sandbox: payment.collection("sandbox"),
             mails: notification.collection("mails"),
             parked: notification.collection("parked"),
             webhook_endpoints: notification.collection("webhook_endpoints"),
@@ -126,14 +120,13 @@ impl Collections {
     }
 
     /// The collections whose documents carry events, each with its database's leases.
-    pub(super) fn with_outbox(&self) -> [Outbox; 6] {
+    pub(super) fn with_outbox(&self) -> [Outbox; 5] {
         [
             ("auth", &self.users),
             ("product", &self.products),
             ("product", &self.imports),
             ("inventory", &self.stock),
             ("order", &self.orders),
-            ("payment", &self.payments),
         ]
         .map(|(name, collection)| {
             let database = self.databases.iter().find(|database| database.name().ends_with(name));
@@ -153,7 +146,7 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 23] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 20] {
         [
             &self.users,
             &self.dead_tokens,
@@ -167,9 +160,6 @@ impl Collections {
             &self.reservations,
             &self.orders,
             &self.idempotency_keys,
-            &self.payments,
-            &self.webhooks_seen,
-            &self.sandbox,
             &self.mails,
             &self.parked,
             &self.webhook_endpoints,

@@ -14,6 +14,7 @@ use super::{
     codec::{self, Failed},
     documents::{self, Place},
     engine::Engine,
+    legacy,
 };
 use crate::store::{LAYOUT, StoreError, document::Spec};
 
@@ -153,10 +154,20 @@ async fn rekey(spec: &Spec, collection: &Collection<Document>) -> Result<(), Sto
         let rows = rows.await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.get("_id").cloned().unwrap_or(Bson::Null);
-        for row in &rows {
+        for row in rows {
+            let this = doc! { "_id": row.get("_id"), "version": row.get("version") };
+            let (mut row, mut set) = (row, Document::new());
+            if let Some(body) = legacy::body(spec.collection, &row) {
+                set.insert("doc", codec::bson_of(body?)?);
+            }
+            if !row.contains_key("version") {
+                set.insert("version", 1_i64);
+            }
+            row.extend(set.clone());
             let is_gone = row.get_bool("gone").unwrap_or(false);
-            let keys = if is_gone { vec![] } else { (spec.keys_of)(documents::raw(row)?)? };
-            let mut update = doc! { "$set": { "keys": documents::keys_field(&indexes, &keys) } };
+            let keys = if is_gone { vec![] } else { (spec.keys_of)(documents::raw(&row)?)? };
+            set.insert("keys", documents::keys_field(&indexes, &keys));
+            let mut update = doc! { "$set": set };
             let old: Document = row
                 .keys()
                 .filter(|field| !FIELDS.contains(&field.as_str()))
@@ -166,7 +177,6 @@ async fn rekey(spec: &Spec, collection: &Collection<Document>) -> Result<(), Sto
                 update.insert("$unset", old);
             }
             // One that somebody wrote meanwhile has its keys by that.
-            let this = doc! { "_id": row.get("_id"), "version": row.get("version") };
             collection.update_one(this, update).await.map_err(|error| Failed::write(&error))?;
         }
     }

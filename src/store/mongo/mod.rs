@@ -26,11 +26,11 @@ mod imports;
 mod indexes;
 mod layout;
 mod leases;
+mod legacy;
 mod mailbox;
 mod office;
 mod orders;
 mod outbox;
-mod payments;
 mod pictures;
 mod products;
 mod sequence;
@@ -46,7 +46,7 @@ use secrecy::SecretString;
 
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
-use super::{CartStore, ConversationStore, DOCUMENTS, KeepEvent, StoreError, Stores, document::Spec};
+use super::{CartStore, ConversationStore, DOCUMENTS, KeepEvent, PaymentStore, StoreError, Stores, document::Spec};
 
 /// How the adapter runs.
 #[derive(Clone)]
@@ -108,7 +108,7 @@ impl MongoStore {
         layout::ensure(&engine).await?;
         engine.follow_layout();
         identity::upgrade(&engine).await?;
-        payments::tell_refunds_anew(&engine).await?;
+        upgrades::tell_refunds_anew(&engine).await?;
         Ok(Self { engine })
     }
 
@@ -123,7 +123,7 @@ impl MongoStore {
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),
             orders: self.engine.clone(),
-            payments: self.engine.clone(),
+            payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),

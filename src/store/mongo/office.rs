@@ -7,13 +7,12 @@ use super::{
     accounts,
     codec::{self, Failed},
     engine::Engine,
-    orders, payments,
+    orders,
 };
 use crate::{
     domain::{
-        ids::{OrderId, PaymentId, UserId},
+        ids::{OrderId, UserId},
         order::{Order, OrderStatus},
-        payment::Payment,
         user::{BEHIND_NO_ADDRESS, NO_ADDRESS, User},
     },
     store::{OfficeStore, StoreError},
@@ -56,15 +55,6 @@ impl OfficeStore for Engine {
                 filter.insert("status", status.as_str());
             }
             codec::all(found.find(filter).sort(doc! { "_id": -1 }).limit(limit.into()), orders::order).await
-        })
-        .await
-    }
-
-    async fn payments(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        let found = self.collections.payments.clone();
-        self.run(async move {
-            let find = found.find(below(before.map(PaymentId::bytes))).sort(doc! { "_id": -1 }).limit(limit.into());
-            codec::all(find, payments::payment).await
         })
         .await
     }

@@ -1,4 +1,6 @@
-//! Which changes of stored documents were carried through.
+//! Which changes of stored documents were carried through, and those of them that are one call.
+
+use std::sync::Arc;
 
 use bson::doc;
 
@@ -6,7 +8,20 @@ use super::{
     codec::{self, Failed},
     engine::Engine,
 };
-use crate::{domain::Timestamp, store::StoreError};
+use crate::{
+    domain::{
+        Timestamp,
+        ids::PaymentId,
+        payment::{Changed, Payment},
+    },
+    store::{
+        StoreError,
+        document::{Collection as DocumentsOf, Document},
+    },
+};
+
+/// Payments that are looked at together when all with refunds are.
+const PAGE: i64 = 1_000;
 
 /// Whether the change of this name was carried through.
 pub(super) async fn is_noted(engine: &Engine, name: &'static str) -> Result<bool, StoreError> {
@@ -28,4 +43,36 @@ pub(super) async fn note(engine: &Engine, name: &'static str) -> Result<(), Stor
             })
         })
         .await
+}
+
+/// Marks every payment with a refund, so that its order hears of it, as the embedded store's schema step does;
+/// once. An order that hears of a refund twice is as before, so that several nodes may do this at once.
+pub(super) async fn tell_refunds_anew(engine: &Arc<Engine>) -> Result<(), StoreError> {
+    const NOTE: &str = "refunds";
+    if is_noted(engine, NOTE).await? {
+        return Ok(());
+    }
+    let payments = DocumentsOf::<Payment>::new(engine.clone());
+    let mut after = None;
+    loop {
+        let collection = engine.place(Payment::SPEC)?.collection;
+        let page: Vec<PaymentId> = engine
+            .run(async move {
+                // Any text: the gateway took the refund.
+                let mut filter = doc! { "doc.refunds.gatewayId": { "$gt": "" } };
+                if let Some(last) = after {
+                    filter.insert("_id", doc! { "$gt": last });
+                }
+                let find = collection.find(filter).sort(doc! { "_id": 1 }).limit(PAGE).projection(doc! { "_id": 1 });
+                codec::all(find, |row| codec::id(row, "_id").map(PaymentId::from_bytes)).await
+            })
+            .await?;
+        let Some(last) = page.last() else { break };
+        after = Some(codec::oid(last.bytes()));
+        for id in page {
+            let now = Timestamp::now();
+            payments.change(id, |payment| (payment.tell_refunds_anew(now) == Changed::Yes).then_some(())).await?;
+        }
+    }
+    note(engine, NOTE).await
 }

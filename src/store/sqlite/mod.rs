@@ -24,11 +24,11 @@ mod office;
 mod options;
 mod orders;
 mod outbox;
-mod payments;
 mod pictures;
 mod products;
 mod readers;
 mod schema;
+mod upgrades;
 mod webhooks;
 mod writer;
 
@@ -38,7 +38,7 @@ use engine::{Engine, spawn};
 pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
-use super::{CartStore, ConversationStore, StoreError, Stores};
+use super::{CartStore, ConversationStore, PaymentStore, StoreError, Stores};
 
 /// The open embedded store. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -90,7 +90,7 @@ impl SqliteStore {
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),
             orders: self.engine.clone(),
-            payments: self.engine.clone(),
+            payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),

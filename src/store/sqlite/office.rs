@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{StoreError, accounts, codec, engine::Engine, orders, payments};
+use super::{StoreError, accounts, codec, engine::Engine, orders};
 use crate::{
     domain::{
-        ids::{OrderId, PaymentId, UserId},
+        ids::{OrderId, UserId},
         order::{Order, OrderStatus},
-        payment::Payment,
         user::{BEHIND_NO_ADDRESS, NO_ADDRESS, User},
     },
     store::OfficeStore,
@@ -46,15 +45,6 @@ impl OfficeStore for Engine {
             let sql = "SELECT version, doc FROM orders WHERE id < ?1 AND (?2 IS NULL OR status = ?2)
                        ORDER BY id DESC LIMIT ?3";
             codec::all(connection, sql, (before, status.map(OrderStatus::as_str), limit), orders::order)
-        })
-        .await
-    }
-
-    async fn payments(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
-        self.read(move |connection| {
-            let before = before.as_ref().map_or(BEHIND_ALL, PaymentId::as_slice);
-            let sql = "SELECT version, doc FROM payments WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
-            codec::all(connection, sql, (before, limit), payments::payment)
         })
         .await
     }

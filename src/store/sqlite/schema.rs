@@ -6,7 +6,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{StoreError, identity, payments};
+use super::{StoreError, identity, upgrades};
 
 /// Each step takes a file from the version that is its place to the next.
 pub(super) const STEPS: &[&str] = &[
@@ -22,6 +22,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_10_sold_lines.sql"),
     include_str!("schema_11_refunds.sql"),
     include_str!("schema_12_documents.sql"),
+    include_str!("schema_13_payments.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.
@@ -48,7 +49,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.execute_batch(step)?;
         match version + 1 {
             IDENTITY => identity::upgrade(&transaction)?,
-            REFUNDS => payments::tell_refunds_anew(&transaction)?,
+            REFUNDS => upgrades::tell_refunds_anew(&transaction)?,
             _ => {}
         }
         transaction.execute_batch(&format!("PRAGMA user_version = {}", version + 1))?;

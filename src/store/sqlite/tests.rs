@@ -4,6 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use parking_lot::{Condvar, Mutex};
 
 use super::{SqliteOptions, SqliteStore, StoreError, codec};
@@ -12,11 +13,13 @@ use crate::{
         Timestamp,
         cart::Cart,
         identity::email_key,
-        ids::{CartId, EventId, OrderId, ProductId, UserId},
+        ids::{CartId, EventId, OrderId, ProductId, RefundId, UserId},
         inventory::StockLine,
-        user::{FullName, Role, User},
+        money::{Currency, Money},
+        payment::Payment,
+        user::{Contact, FullName, Role, User},
     },
-    store::{Stores, dashboard::Range, mailbox::MailState},
+    store::{StoredReport, Stores, dashboard::Range, mailbox::MailState},
 };
 
 /// A directory that goes with the test.
@@ -355,6 +358,53 @@ async fn a_file_of_an_older_schema_knows_what_is_to_be_shipped() {
     assert_eq!(page.rows.iter().map(|row| row.id).collect::<Vec<_>>(), [orders[0], orders[2]]);
     assert_eq!(stores.dashboard.to_ship(ravi, 0, 10).await.unwrap().total, 0, "his lines are on their way");
     assert_eq!(stores.dashboard.metrics(mira, Range::default()).await.unwrap().sales, 3);
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_schema_keeps_its_payments_reports_and_books() {
+    let dir = TempDir::new();
+    let (now, price) = (Timestamp::from_second(1_750_000_000).unwrap(), Money::new(1_000, Currency::Inr));
+    let user = UserId::generate();
+    let contact = || Contact { user, email: "a@x.com".into(), username: "a".into(), full_name: FullName::default() };
+    let mut payments = ["order_1", "order_2"].map(|id| {
+        let mut payment = Payment::open(OrderId::generate(), contact(), id.into(), price, now);
+        payment.capture("pay_1", price, now);
+        payment.settle(now);
+        payment
+    });
+    let refund = RefundId::generate();
+    payments[1].start_refund(refund, None, None, None, now).unwrap();
+    payments[1].refund_taken(refund, "rfnd_1", now);
+    payments[1].refund_noted(refund);
+    payments[1].due_at = None;
+    let old = dir.of_schema(10);
+    for payment in &payments {
+        let (id, doc) = (payment.id.as_slice(), serde_json::to_vec(payment).unwrap());
+        let sql = "INSERT INTO payments (id, order_id, razorpay_order_id, version, doc, payment_id)
+                   VALUES (?1, ?2, ?3, 3, ?4, 'pay_1')";
+        old.execute(sql, (id, payment.order.as_slice(), &payment.razorpay_order_id, doc)).unwrap();
+    }
+    old.execute_batch(
+        r#"INSERT INTO webhooks (event_id, seen_at, body, attempts, due_at) VALUES ('evt_1', 1750000000000007, x'7B7DFF', 2, 1750000001000000);
+           INSERT INTO webhooks (event_id, seen_at, body, outcome) VALUES ('evt_2', 1750000000000000, x'7B7D', 'applied');
+           INSERT INTO webhooks (event_id, seen_at) VALUES ('evt_3', 1750000000000000);
+           INSERT INTO sandbox VALUES ('order_1', CAST('{"$set":[1,null,"ä"]}' AS BLOB));"#,
+    )
+    .unwrap();
+    drop(old);
+    let stores = dir.open(SqliteOptions::default()).stores();
+    let found = stores.payments.of_order(payments[0].order).await.unwrap();
+    assert_eq!(found, Some(Payment { version: 3, ..payments[0].clone() }));
+    assert_eq!(stores.payments.by_razorpay_order("order_1").await.unwrap(), found);
+    assert!(stores.payments.by_gateway_payment("pay_1").await.unwrap().is_some());
+    assert_eq!(stores.payments.due(Timestamp::now(), 10).await.unwrap(), [payments[1].id], "its order hears of it");
+    let due = stores.payments.due_reports(now + SignedDuration::from_secs(1), 10).await.unwrap();
+    let received_at = now + SignedDuration::from_micros(7);
+    assert_eq!(due, [StoredReport { id: "evt_1".into(), body: b"{}\xff".to_vec(), received_at, attempts: 2 }]);
+    let later = now + SignedDuration::from_hours(24 * 91);
+    assert_eq!(stores.payments.forget_reports(later, 10).await, Ok(2));
+    let page = serde_json::json!({ "$set": [1, null, "\u{e4}"] });
+    assert_eq!(stores.payments.get_sandbox("order_1").await, Ok(Some(page)));
 }
 
 #[tokio::test]

@@ -341,4 +341,8 @@ pub async fn a_document_is_stored_under_a_name(stores: &Stores) {
     named.save(&second, &[]).await.unwrap();
     let all = named.find(Find::by_id().after(Some(first.name.clone()))).await.unwrap();
     assert_eq!(all.into_iter().map(|named| named.name).collect::<Vec<_>>(), ["b"]);
+    // Of many that put it at once one is last; none is refused.
+    let many = (0..6).map(|n| named.put(Named { name: "c".to_owned(), text: n.to_string(), version: 0 }));
+    assert!(join_all(many).await.into_iter().all(|put| put == Ok(())));
+    assert_eq!(named.get("c".to_owned()).await.unwrap().map(|named| named.version), Some(6));
 }

@@ -1,6 +1,7 @@
 //! The adapter for MongoDB under the suite, with the server that `TEST_MONGO_URI` names.
 
-use bson::{Document, doc};
+use bson::{Binary, Document, doc, spec::BinarySubtype};
+use jiff::SignedDuration;
 use microbazaar::{
     domain::{
         Timestamp,
@@ -8,7 +9,7 @@ use microbazaar::{
         ids::{EventId, RefundId},
     },
     store::{
-        Stores,
+        StoredReport, Stores,
         mongo::{MongoOptions, MongoStore},
     },
 };
@@ -145,6 +146,33 @@ async fn payments_with_refunds_are_due_once_so_that_their_orders_hear_of_them() 
     }
     MongoStore::open(options()).await.unwrap();
     assert_eq!(payments.due(Timestamp::now(), 10).await.unwrap(), [], "once");
+}
+
+/// Reports and pages of the sandbox's books as they were stored before, without a body.
+#[actix_rt::test]
+async fn documents_of_before_get_a_body() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let database = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}payment"));
+    let seen_at = make::at(1).as_microsecond() + 7;
+    let body = Binary { subtype: BinarySubtype::Generic, bytes: b"{}\xff".to_vec() };
+    let due_at = make::at(2).as_microsecond();
+    let reports = [
+        doc! { "_id": "evt_1", "seenAt": seen_at, "body": &body, "attempts": 2_i64, "dueAt": due_at },
+        doc! { "_id": "evt_2", "seenAt": seen_at, "body": &body, "attempts": 0_i64, "outcome": "applied" },
+    ];
+    database.collection::<Document>("webhooks_seen").insert_many(reports).await.unwrap();
+    let page = doc! { "_id": "order_1", "json": "{\"$set\":[1,null]}" };
+    database.collection::<Document>("sandbox").insert_one(page).await.unwrap();
+    let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
+    let payments = databases.0.stores().payments;
+    let received_at = make::at(1) + SignedDuration::from_micros(7);
+    let report = StoredReport { id: "evt_1".into(), body: b"{}\xff".to_vec(), received_at, attempts: 2 };
+    assert_eq!(payments.due_reports(make::at(2), 10).await.unwrap(), [report]);
+    payments.report_done("evt_1", "applied").await.unwrap();
+    assert_eq!(payments.forget_reports(make::at(2) + SignedDuration::from_hours(24 * 91), 10).await, Ok(2));
+    let page = serde_json::json!({ "$set": [1, null] });
+    assert_eq!(payments.get_sandbox("order_1").await, Ok(Some(page)));
 }
 
 #[tokio::test]

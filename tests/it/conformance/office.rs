@@ -42,9 +42,9 @@ pub async fn admins_page_backwards_through_users_orders_and_payments(stores: &St
     for payment in [&one, &two] {
         stores.payments.save(payment, &[]).await.unwrap();
     }
-    let found = stores.office.payments(None, 9).await.unwrap();
+    let found = stores.payments.newest(None, 9).await.unwrap();
     assert_eq!(found.iter().map(|payment| payment.id).collect::<Vec<_>>(), [two.id, one.id]);
-    assert_eq!(stores.office.payments(Some(two.id), 9).await.unwrap()[0].id, one.id);
+    assert_eq!(stores.payments.newest(Some(two.id), 9).await.unwrap()[0].id, one.id);
 }
 
 pub async fn a_dead_token_can_be_revived(stores: &Stores) {

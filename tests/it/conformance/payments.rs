@@ -1,9 +1,10 @@
 //! Payments, the gateway's reports and the sandbox's books.
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use microbazaar::{
     domain::payment::Payment,
-    store::{StoreError, StoredReport, Stores},
+    store::{StoreError, StoredReport, Stores, document::SaveError, payments::PaymentKey},
 };
 use serde_json::json;
 
@@ -26,21 +27,22 @@ pub async fn an_order_has_one_payment(stores: &Stores) {
         (0..10).map(|n| Payment { order: first.order, ..make::payment(&format!("order_{n}")) }).collect();
     let results = join_all(twins.iter().map(|payment| stores.payments.save(payment, &[]))).await;
     assert_eq!(results.iter().filter(|result| **result == Ok(1)).count(), 1);
-    assert_eq!(results.iter().filter(|result| **result == Err(StoreError::Duplicate("order"))).count(), 9);
+    assert_eq!(results.iter().filter(|result| **result == Err(SaveError::Duplicate(PaymentKey::Order))).count(), 9);
     let winner = stores.payments.of_order(first.order).await.unwrap().unwrap();
     let same_gateway_order = make::payment(&winner.razorpay_order_id);
     let refused = stores.payments.save(&same_gateway_order, &[make::event(1)]).await;
-    assert_eq!(refused, Err(StoreError::Duplicate("razorpayOrderId")));
+    assert_eq!(refused, Err(SaveError::Duplicate(PaymentKey::RazorpayOrder)));
     assert_eq!(stores.outbox.depth().await, Ok(0));
 }
 
 pub async fn a_stale_payment_is_a_conflict(stores: &Stores) {
     let payment = make::payment("order_1");
     stores.payments.save(&payment, &[]).await.unwrap();
-    assert_eq!(stores.payments.save(&payment, &[]).await, Err(StoreError::Conflict), "a second first write");
+    let conflict = Err(SaveError::Store(StoreError::Conflict));
+    assert_eq!(stores.payments.save(&payment, &[]).await, conflict, "a second first write");
     let read = Payment { version: 1, ..payment };
     assert_eq!(stores.payments.save(&read, &[]).await, Ok(2));
-    assert_eq!(stores.payments.save(&read, &[make::event(1)]).await, Err(StoreError::Conflict));
+    assert_eq!(stores.payments.save(&read, &[make::event(1)]).await, conflict);
     assert_eq!(stores.outbox.depth().await, Ok(0));
 }
 
@@ -86,6 +88,11 @@ pub async fn a_report_is_kept_once_and_worked_on_until_it_is_done(stores: &Store
     assert_eq!(due(8).await, [], "what is done stays done");
     assert_eq!(due(9).await, [StoredReport { attempts: 1, ..report("evt_2") }]);
     assert_eq!(payments.keep_report(&report("evt_1"), make::at(1)).await, Ok(false), "it is known for long");
+    let days = |days: i64| make::at(0) + SignedDuration::from_hours(24 * days);
+    assert_eq!(payments.forget_reports(days(90), 10).await, Ok(0));
+    assert_eq!(payments.forget_reports(days(91), 10).await, Ok(1), "and then forgotten, if it is done");
+    assert_eq!(payments.keep_report(&report("evt_1"), make::at(1)).await, Ok(true));
+    assert_eq!(payments.keep_report(&report("evt_2"), make::at(1)).await, Ok(false));
 }
 
 pub async fn a_payment_is_found_by_what_paid_it(stores: &Stores) {

@@ -4,12 +4,17 @@ use bson::{Bson, Document, doc};
 use mongodb::Collection;
 
 use super::super::{
-    accounts, codec, dashboard::apply, engine::Collections, imports, mailbox, orders, outbox, payments, pictures,
-    products, shared, stock, webhooks,
+    accounts, codec,
+    dashboard::apply,
+    engine::{Collections, Engine},
+    imports, mailbox, orders, outbox, pictures, products, shared, stock, webhooks,
 };
 use crate::{
-    domain::event::{Envelope, Event},
-    store::{StoreError, moving::Record, products::ProductChange},
+    domain::{
+        event::{Envelope, Event},
+        payment::Payment,
+    },
+    store::{StoreError, document::Document as _, moving::Record, products::ProductChange},
 };
 
 /// A document on its way to its place.
@@ -49,12 +54,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
         Record::IdempotencyKey(user, key) => {
             (&all.idempotency_keys, named(orders::key_name(user, &key.key), orders::key_fields(&key)))
         }
-        Record::Payment(payment) => {
-            let fields = payments::fields(&payment)?;
-            (&all.payments, versioned(codec::oid(payment.id.bytes()).into(), payment.version, fields)?)
-        }
-        Record::Report(kept) => (&all.webhooks_seen, payments::report_document(kept)),
-        Record::SandboxPage(key, page) => (&all.sandbox, named(key, doc! { "json": codec::text(&page)? })),
         Record::Mail(mail, lease) => {
             // So that one which was written before is known.
             (&all.mails, named(codec::long(mail.id)?, mailbox::document(&mail, lease)?))
@@ -118,25 +117,26 @@ fn versioned(id: Bson, version: u64, mut fields: Document) -> Result<Document, S
 }
 
 /// The collection of the document that an event tells of.
-pub(super) fn carrier<'a>(all: &'a Collections, envelope: &Envelope) -> &'a Collection<Document> {
-    match &envelope.event {
-        Event::UserCreated(_) => &all.users,
-        Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => &all.products,
-        Event::ProductImportFinished { .. } => &all.imports,
-        Event::StockChanged(_) => &all.stock,
+pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection<Document>, StoreError> {
+    let all = &engine.collections;
+    Ok(match &envelope.event {
+        Event::UserCreated(_) => all.users.clone(),
+        Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => all.products.clone(),
+        Event::ProductImportFinished { .. } => all.imports.clone(),
+        Event::StockChanged(_) => all.stock.clone(),
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)
         | Event::OrderUpdated(_)
         | Event::OrderPartMoved { .. }
         | Event::OrderShipped(_)
         | Event::OrderDelivered(_)
-        | Event::OrderCancelled(_) => &all.orders,
+        | Event::OrderCancelled(_) => all.orders.clone(),
         Event::PaymentCreated(_)
         | Event::PaymentInitiated(_)
         | Event::PaymentCompleted(_)
         | Event::PaymentFailed { .. }
         | Event::PaymentUpdated(_)
         | Event::PaymentRefunded { .. }
-        | Event::PaymentDisputed { .. } => &all.payments,
-    }
+        | Event::PaymentDisputed { .. } => engine.place(Payment::SPEC)?.collection,
+    })
 }

@@ -132,9 +132,6 @@ impl Import {
             Kind::Reservations => (&all.reservations, doc! {}),
             Kind::Orders => (&all.orders, doc! {}),
             Kind::IdempotencyKeys => (&all.idempotency_keys, lives),
-            Kind::Payments => (&all.payments, doc! {}),
-            Kind::Reports => (&all.webhooks_seen, doc! {}),
-            Kind::Sandbox => (&all.sandbox, doc! {}),
             Kind::Mails => (&all.mails, doc! {}),
             Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
             Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
@@ -205,16 +202,18 @@ impl Import {
 
     /// Refuses a database in which there is anything, or that a node uses.
     async fn expect_empty(&self, now: Timestamp) -> Result<(), ImportError> {
-        let all = self.engine.collections.clone();
+        let (all, outboxes) = (self.engine.collections.clone(), self.engine.outboxes());
+        let places = self.engine.specs.iter().map(|spec| Ok(self.engine.place(spec)?.collection));
+        let places = places.collect::<Result<Vec<_>, StoreError>>()?;
         let used = doc! { "until": { "$gt": now.as_microsecond() } };
         self.engine
             .run(async move {
-                for collection in all.all() {
+                for collection in all.all().into_iter().chain(&places) {
                     if collection.find_one(doc! {}).await.map_err(|error| Failed::read(&error))?.is_some() {
                         return Err(ImportError::NotEmpty(collection.namespace().to_string()));
                     }
                 }
-                let mut leases: Vec<_> = all.with_outbox().into_iter().map(|outbox| outbox.leases).collect();
+                let mut leases: Vec<_> = outboxes.into_iter().map(|outbox| outbox.leases).collect();
                 leases.push(all.parked_leases());
                 for lease in leases {
                     if codec::counted(&lease, used.clone()).await? > 0 {

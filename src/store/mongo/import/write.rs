@@ -13,7 +13,7 @@ use super::{
     super::{
         codec::{self, DUPLICATE_KEY, Failed},
         documents as stored_documents,
-        engine::{Collections, Engine},
+        engine::Engine,
     },
     documents::{carrier, documents},
 };
@@ -26,14 +26,19 @@ use crate::{
     },
 };
 
+/// Events of one document, with the collection that it is in.
+type OfOne = (Collection<Document>, Vec<(u64, Envelope)>);
+
 /// Writes all, each once.
 pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), StoreError> {
     let collections = engine.collections.clone();
     let mut by_place: BTreeMap<String, (Collection<Document>, Vec<Document>)> = BTreeMap::new();
-    let mut events: HashMap<String, Vec<(u64, Envelope)>> = HashMap::new();
+    let mut events: HashMap<String, OfOne> = HashMap::new();
     for record in records {
         if let Record::Event(sequence, envelope) = record {
-            events.entry(envelope.event.aggregate_id()).or_default().push((sequence, *envelope));
+            let carrier = carrier(engine, &envelope)?;
+            let (_, of_one) = events.entry(envelope.event.aggregate_id()).or_insert_with(|| (carrier, vec![]));
+            of_one.push((sequence, *envelope));
             continue;
         }
         if let Record::Document(spec, raw) = record {
@@ -52,8 +57,7 @@ pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), Sto
             for (place, documents) in by_place.into_values() {
                 insert(&place, documents).await?;
             }
-            let collections = &collections;
-            try_join_all(events.into_values().map(|of_one| hang(collections, of_one))).await.map(|_| ())
+            try_join_all(events.into_values().map(|(place, of_one)| hang(place, of_one))).await.map(|_| ())
         })
         .await
 }
@@ -94,15 +98,15 @@ fn all_there(error: &Error) -> bool {
 }
 
 /// Hangs events of one document on it, in their order, each once.
-async fn hang(all: &Collections, events: Vec<(u64, Envelope)>) -> Result<(), StoreError> {
+async fn hang(place: Collection<Document>, events: Vec<(u64, Envelope)>) -> Result<(), StoreError> {
     for (sequence, envelope) in events {
-        let (place, number) = (carrier(all, &envelope), codec::long(sequence)?);
+        let number = codec::long(sequence)?;
         let id: bson::oid::ObjectId = envelope.event.aggregate_id().parse().map_err(codec::corrupt)?;
         let waiting = codec::waiting(sequence, &envelope)?;
         let without = doc! { "_id": id, "outbox.n": { "$ne": number } };
         let hung = place.update_one(without, doc! { "$push": { "outbox": waiting } }).await;
         let hung = hung.map_err(|error| Failed::write(&error))?.matched_count == 1;
-        if !hung && codec::counted(place, doc! { "_id": id }).await? == 0 {
+        if !hung && codec::counted(&place, doc! { "_id": id }).await? == 0 {
             let name = envelope.event.name();
             return Err(codec::corrupt(format!("the event {sequence} ({name}) tells of {id}, which is not there")));
         }

@@ -3,8 +3,7 @@
 use rusqlite::{Connection, Row};
 
 use super::super::{
-    StoreError, accounts, codec, dashboard, imports, inventory, mailbox, orders, outbox, payments, pictures, products,
-    webhooks,
+    StoreError, accounts, codec, dashboard, imports, inventory, mailbox, orders, outbox, pictures, products, webhooks,
 };
 use crate::{
     domain::ids::{EventId, UserId},
@@ -38,7 +37,7 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 23] = [
+pub(super) const TABLES: [Table; 20] = [
     table(Kind::Users, "version, doc", "users", "id", |_, row| Ok(Record::User(Box::new(accounts::user(row)?)))),
     table(Kind::DeadTokens, "jti, expires_at", "dead_tokens WHERE expires_at > ?1", "jti", |_, row| {
         Ok(Record::DeadToken(row.get(0)?, codec::time(row.get(1)?)?))
@@ -77,15 +76,6 @@ pub(super) const TABLES: [Table; 23] = [
             Ok(Record::IdempotencyKey(codec::id(row, 4)?, key))
         },
     ),
-    table(Kind::Payments, "version, doc", "payments", "id", |_, row| {
-        Ok(Record::Payment(Box::new(payments::payment(row)?)))
-    }),
-    table(Kind::Reports, payments::REPORT_AND_MORE, "webhooks", "event_id", |_, row| {
-        Ok(Record::Report(payments::kept_report(row)?))
-    }),
-    table(Kind::Sandbox, "key, page", "sandbox", "key", |_, row| {
-        Ok(Record::SandboxPage(row.get(0)?, codec::document(row, 1)?))
-    }),
     table(Kind::Mails, mailbox::COLUMNS_AND_LEASE, "mails", "id", |_, row| {
         Ok(Record::Mail(Box::new(mailbox::read_record(row)?), row.get(mailbox::LEASE)?))
     }),
