@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use crate::{
     domain::{Timestamp, ids::UserId},
     integrations::redis::{Wake, topic},
-    store::{AccountStore, OfficeStore, StoreError, Stores, accounts::block_key},
+    store::{AccountStore, StoreError, Stores, accounts::block_key},
 };
 
 /// How often to look for blocks of other nodes; more seldom where they wake this one.
@@ -35,8 +35,7 @@ type Listener = Box<dyn Fn(UserId, bool) + Send + Sync>;
 
 /// The blocked users.
 pub struct BlockedUsers {
-    accounts: Arc<dyn AccountStore>,
-    office: Arc<dyn OfficeStore>,
+    accounts: AccountStore,
     /// Wakes the other nodes, where there are some.
     shared: Option<Wake>,
     known: RwLock<Arc<HashSet<UserId>>>,
@@ -52,8 +51,7 @@ impl BlockedUsers {
     #[must_use]
     pub fn new(stores: &Stores, wake: &Wake) -> Self {
         Self {
-            accounts: Arc::clone(&stores.accounts),
-            office: Arc::clone(&stores.office),
+            accounts: stores.accounts.clone(),
             shared: stores.shared.is_some().then(|| wake.clone()),
             known: RwLock::default(),
             version: AtomicU64::new(0),
@@ -137,7 +135,7 @@ impl BlockedUsers {
     /// [`StoreError`].
     pub async fn unblock(&self, user: UserId) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        self.office.revive_token(&block_key(&user.to_hex())).await?;
+        self.accounts.revive_token(&block_key(&user.to_hex())).await?;
         self.changed(user, false);
         Ok(())
     }

@@ -77,7 +77,7 @@ pub struct Waiting {
 #[derive(Clone)]
 pub struct Office {
     store: Arc<dyn OfficeStore>,
-    accounts: Arc<dyn AccountStore>,
+    accounts: AccountStore,
     payments: PaymentStore,
     outbox: Arc<dyn OutboxStore>,
     broker: Option<SecretString>,
@@ -90,7 +90,7 @@ impl Office {
     pub fn new(stores: &Stores, broker: Option<SecretString>, blocked: Arc<BlockedUsers>) -> Self {
         Self {
             store: Arc::clone(&stores.office),
-            accounts: Arc::clone(&stores.accounts),
+            accounts: stores.accounts.clone(),
             payments: stores.payments.clone(),
             outbox: Arc::clone(&stores.outbox),
             broker,
@@ -103,7 +103,7 @@ impl Office {
     /// # Errors
     /// [`StoreError`], as for every read here.
     pub async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
-        self.store.users(before, limit).await
+        self.accounts.users(before, limit).await
     }
 
     /// Users whose e-mail address an older account keeps, each with that account: what the upgrade found.
@@ -112,7 +112,7 @@ impl Office {
     /// [`StoreError`].
     pub async fn shared_addresses(&self) -> Result<Vec<(User, Option<User>)>, StoreError> {
         let mut pairs = vec![];
-        for user in self.store.without_address(SHARED_MAX).await? {
+        for user in self.accounts.without_address(SHARED_MAX).await? {
             let keeper = match user.email_taken_by {
                 Some(keeper) => self.accounts.get(keeper).await?,
                 None => None,

@@ -220,7 +220,7 @@ impl Parts<'_> {
         }
         let passwords = Passwords::start(self.config.passwords.hashers());
         let passwords = passwords.context("the password threads did not start")?;
-        Ok(Some(Accounts::start(self.runtime, Arc::clone(&stores.accounts), passwords, stores.shared.is_some())))
+        Ok(Some(Accounts::start(self.runtime, stores.accounts.clone(), passwords, stores.shared.is_some())))
     }
 
     fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {

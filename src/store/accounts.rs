@@ -1,19 +1,33 @@
 //! Users, and the tokens that are dead before their time.
 
-use async_trait::async_trait;
+use std::sync::Arc;
 
-use super::StoreError;
-use crate::domain::{
-    Timestamp,
-    event::Envelope,
-    ids::UserId,
-    user::{Role, User},
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StoreError,
+    document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key},
+};
+use crate::{
+    config::Service,
+    domain::{
+        Timestamp,
+        event::Envelope,
+        identity::username_key,
+        ids::UserId,
+        user::{BEHIND_NO_ADDRESS, NO_ADDRESS, Role, User},
+    },
 };
 
 /// What the keys of blocked users begin with among the dead tokens.
 pub const BLOCK_PREFIX: &str = "user:";
 /// Sorts behind all of them.
-pub(super) const BLOCKS_END: &str = "user;";
+const BLOCKS_END: &str = "user;";
+
+/// How many dead tokens are forgotten at once.
+const AT_ONCE: u32 = 500;
+/// How often a token's end is written anew when others were quicker.
+const TRIES: u32 = 3;
 
 /// Under which key a blocked user stands among the dead tokens.
 #[must_use]
@@ -22,46 +36,224 @@ pub fn block_key(user: &str) -> String {
 }
 
 /// The user of such a key.
-pub(super) fn blocked_user(key: &str) -> Option<UserId> {
+fn blocked_user(key: &str) -> Option<UserId> {
     key.strip_prefix(BLOCK_PREFIX)?.parse().ok()
 }
 
+/// What must be unique of a user, in the form in which [`crate::domain::identity`] compares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserKey {
+    /// The e-mail address.
+    Email,
+    /// The user name.
+    Username,
+}
+
+const EMAIL: Index<User> = Index::unique("email", UserKey::Email, |user| key(&user.email_key()));
+const USERNAME: Index<User> = Index::unique("username", UserKey::Username, |user| key(&username_key(&user.username)));
+const ROLE: Index<User> = Index::new("role", |user| key(user.role.as_str()));
+
+impl Document for User {
+    type Id = UserId;
+    type Unique = UserKey;
+
+    const COLLECTION: &'static str = "users";
+    const SERVICE: Service = Service::Auth;
+    const INDEXES: &'static [Index<Self>] = &[EMAIL, USERNAME, ROLE];
+    const PUBLISHES: bool = true;
+
+    fn id(&self) -> UserId {
+        self.id
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// A token that is dead before its time, or a blocked user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DeadToken {
+    jti: String,
+    expires_at: Timestamp,
+    killed_at: Timestamp,
+    #[serde(skip)]
+    version: u64,
+}
+
+const EXPIRY: Index<DeadToken> = Index::new("expiry", |token| key(token.expires_at));
+const KILLED: Index<DeadToken> = Index::new("killed", |token| key(token.killed_at));
+
+impl Document for DeadToken {
+    type Id = String;
+    type Unique = NoUniqueKey;
+
+    const COLLECTION: &'static str = "dead_tokens";
+    const SERVICE: Service = Service::Auth;
+    const INDEXES: &'static [Index<Self>] = &[EXPIRY, KILLED];
+
+    fn id(&self) -> String {
+        self.jti.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
 /// Keeps users and dead tokens.
-#[async_trait]
-pub trait AccountStore: Send + Sync {
-    /// Writes a user; see the module for versions.
+#[derive(Clone)]
+pub struct AccountStore {
+    users: Collection<User>,
+    tokens: Collection<DeadToken>,
+}
+
+impl AccountStore {
+    /// The users and dead tokens in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { users: Collection::new(Arc::clone(&backend)), tokens: Collection::new(backend) }
+    }
+
+    /// Writes a user; see the module `store` for versions.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] with `email` or `username` when another user has that
-    /// form as [`crate::domain::identity`] makes it; `Conflict`.
-    async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError>;
+    /// [`SaveError::Duplicate`] when another user has the e-mail address or the user name in the form in which
+    /// [`crate::domain::identity`] compares it; [`StoreError::Conflict`].
+    pub async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, SaveError<UserKey>> {
+        self.users.save(user, events).await
+    }
 
     /// The user of an id.
-    async fn get(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.users.get(id).await
+    }
 
     /// The user of a folded e-mail address.
-    async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
+        self.users.first(EMAIL.of(folded)).await
+    }
 
     /// The user of a folded user name.
-    async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
+        self.users.first(USERNAME.of(folded)).await
+    }
 
     /// The users of a role, by id, at most `limit`.
-    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.users.find(ROLE.of(role.as_str()).limit(limit)).await
+    }
+
+    /// Users with an id below `before`, newest first, at most `limit`; for admins.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.users.find(Find::by_id().before(before).reversed().limit(limit)).await
+    }
+
+    /// Users whose e-mail address an older account keeps, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn without_address(&self, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.users.find(EMAIL.all().from(NO_ADDRESS).below(BEHIND_NO_ADDRESS).limit(limit)).await
+    }
 
     /// Remembers that the token with the id `jti` is dead, until it would have expired anyway.
-    async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
+        let killed = DeadToken { jti: jti.to_owned(), expires_at, killed_at: Timestamp::now(), version: 0 };
+        for _ in 0..TRIES {
+            match self.tokens.save(&killed, &[]).await {
+                Err(SaveError::Store(StoreError::Conflict)) => {}
+                made => return Ok(made.map(|_| ())?),
+            }
+            let again = self.tokens.change(jti.to_owned(), |token| {
+                token.expires_at = token.expires_at.max(expires_at);
+                token.killed_at = token.killed_at.max(killed.killed_at);
+                Some(())
+            });
+            if again.await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// Forgets that the token with the id `jti` is dead.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revive_token(&self, jti: &str) -> Result<(), StoreError> {
+        self.tokens.delete(jti.to_owned()).await.map(|_| ())
+    }
 
     /// The dead tokens that have not expired at `now`; forgets the others.
-    async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.forget_expired(now).await?;
+        Ok(self.tokens.find(Find::by_id()).await?.into_iter().map(|token| (token.jti, token.expires_at)).collect())
+    }
 
-    /// Whether the token with the id `jti` is dead. Sees every kill that was answered, by
-    /// whichever node.
-    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError>;
+    /// Forgets the dead tokens that have expired at `now`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        while self.tokens.delete_found(EXPIRY.due(now).limit(AT_ONCE)).await? >= u64::from(AT_ONCE) {}
+        Ok(())
+    }
+
+    /// Whether the token with the id `jti` is dead. Sees every kill that was answered, by whichever node.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
+        Ok(self.tokens.get(jti.to_owned()).await?.is_some())
+    }
 
     /// The users who are blocked: those whose `user:<id>` is among the dead tokens.
-    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
+        let (after, before) = (BLOCK_PREFIX.to_owned(), BLOCKS_END.to_owned());
+        let blocked = self.tokens.find(Find::by_id().after(Some(after)).before(Some(before))).await?;
+        Ok(blocked.iter().filter_map(|token| blocked_user(&token.jti)).collect())
+    }
 
-    /// The dead tokens that were killed at `since` or later and have not expired; may give
-    /// older ones as well.
-    async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError>;
+    /// The dead tokens that were killed at `since` or later and have not expired.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let now = Timestamp::now();
+        let killed = self.tokens.find(KILLED.all().from(since)).await?.into_iter();
+        Ok(killed.filter(|token| token.expires_at > now).map(|token| (token.jti, token.expires_at)).collect())
+    }
 }

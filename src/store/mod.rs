@@ -34,7 +34,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::domain::{Timestamp, cart::Cart, conversation::Conversation, payment::Payment};
+use crate::domain::{Timestamp, cart::Cart, conversation::Conversation, payment::Payment, user::User};
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
@@ -54,6 +54,8 @@ pub use webhooks::WebhookStore;
 
 /// Every type of document, each declared beside its aggregate. What is here is laid out, moved and checked.
 pub(crate) static DOCUMENTS: &[&document::Spec] = &[
+    User::SPEC,
+    accounts::DeadToken::SPEC,
     Cart::SPEC,
     Conversation::SPEC,
     conversations::TokensSpent::SPEC,
@@ -118,7 +120,7 @@ pub struct Stores {
     /// What stores documents of any type.
     pub backend: Arc<dyn document::Backend>,
     /// Users and dead tokens.
-    pub accounts: Arc<dyn AccountStore>,
+    pub accounts: AccountStore,
     /// Products.
     pub products: Arc<dyn ProductStore>,
     /// Imports of products.
@@ -151,7 +153,7 @@ pub struct Stores {
 
 /// Says in the log that two accounts turned out to have one e-mail address, which the older keeps. Who
 /// runs the shop finds both under `/admin/users` as well.
-fn tell_of_shared_email(keeper: &crate::domain::user::User, other: &crate::domain::user::User) {
+fn tell_of_shared_email(keeper: &User, other: &User) {
     tracing::warn!(
         keeper.id = %keeper.id,
         keeper.username = %keeper.username,

@@ -19,13 +19,11 @@ use super::{
     products::ProductChange,
 };
 use crate::domain::{
-    Timestamp,
     event::Envelope,
     ids::{EventId, ImportId, ProductId, UserId},
     import::{Import, ImportRow},
     inventory::{Reservation, StockLevel},
     order::Order,
-    user::User,
     webhook::{Webhook, WebhookDelivery},
 };
 
@@ -34,10 +32,6 @@ use crate::domain::{
 pub enum Kind {
     /// The documents of this collection.
     Documents(&'static str),
-    /// Users.
-    Users,
-    /// Tokens that are dead before their time.
-    DeadTokens,
     /// The number of the last change to a product.
     Counters,
     /// Products, deleted ones as tombstones.
@@ -84,9 +78,7 @@ impl Kind {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
     }
 
-    const OTHERS: [Self; 21] = [
-        Self::Users,
-        Self::DeadTokens,
+    const OTHERS: [Self; 19] = [
         Self::Counters,
         Self::Products,
         Self::Pictures,
@@ -113,8 +105,6 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Documents(collection) => collection,
-            Self::Users => "users",
-            Self::DeadTokens => "dead tokens",
             Self::Counters => "counters",
             Self::Products => "products",
             Self::Pictures => "picture files",
@@ -143,10 +133,6 @@ impl Kind {
 pub enum Record {
     /// A document.
     Document(&'static Spec, Raw),
-    /// A user.
-    User(Box<User>),
-    /// A dead token's id, and until when it would have lived.
-    DeadToken(String, Timestamp),
     /// The number of the last change to a product.
     Counter(u64),
     /// A product as of its last change, or its tombstone.

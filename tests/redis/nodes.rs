@@ -15,6 +15,7 @@ use microbazaar::{
         tokens::{DeadTokens, Tokens},
     },
     integrations::redis::Redis,
+    store::AccountStore,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -59,8 +60,13 @@ impl Shop {
     pub async fn open() -> Self {
         let folder = folder();
         let app = App::start(&config(folder.clone())).await.unwrap();
-        let store = Counting::over(app.storage.stores().accounts);
+        let store = Counting::over(app.storage.stores().backend);
         Self { app, store, folder }
+    }
+
+    /// Its users and dead tokens, through the store that counts.
+    pub fn accounts(&self) -> AccountStore {
+        AccountStore::new(self.store.clone())
     }
 
     /// One node more, as a program that shares its store with others has it.
@@ -68,7 +74,7 @@ impl Shop {
         let limits = AuthLimits::new(false, NonZeroU32::MIN);
         let settings = HttpSettings { workers: 1, ..HttpSettings::default() };
         let mut state = State::new(settings, Tokens::new(SECRET.as_bytes()), limits);
-        state.dead_tokens = Arc::new(DeadTokens::shared(self.store.clone(), redis));
+        state.dead_tokens = Arc::new(DeadTokens::shared(self.accounts(), redis));
         let routes = routes::with_services(self.app.services.clone(), microbazaar::http::internal::Exposed::default());
         let (running, address) = server::start(&Data::new(state), routes).unwrap();
         let server = running.handle();

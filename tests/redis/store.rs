@@ -7,22 +7,21 @@ use std::sync::{
 
 use async_trait::async_trait;
 use microbazaar::{
-    domain::{
-        Timestamp,
-        event::Envelope,
-        ids::UserId,
-        user::{Role, User},
+    domain::event::Envelope,
+    store::{
+        StoreError,
+        accounts::BLOCK_PREFIX,
+        document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
     },
-    store::{AccountStore, StoreError, accounts::BLOCK_PREFIX},
 };
 
 pub struct Counting {
-    store: Arc<dyn AccountStore>,
+    store: Arc<dyn Backend>,
     asked: AtomicU64,
 }
 
 impl Counting {
-    pub fn over(store: Arc<dyn AccountStore>) -> Arc<Self> {
+    pub fn over(store: Arc<dyn Backend>) -> Arc<Self> {
         Arc::new(Self { store, asked: AtomicU64::new(0) })
     }
 
@@ -33,48 +32,39 @@ impl Counting {
 }
 
 #[async_trait]
-impl AccountStore for Counting {
-    async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError> {
-        self.store.save(user, events).await
-    }
-
-    async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.store.get(id).await
-    }
-
-    async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        self.store.by_email(folded).await
-    }
-
-    async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        self.store.by_username(folded).await
-    }
-
-    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
-        self.store.of_role(role, limit).await
-    }
-
-    async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.store.kill_token(jti, expires_at).await
-    }
-
-    async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        self.store.dead_tokens(now).await
-    }
-
-    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
+impl Backend for Counting {
+    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
         // Whether a user is blocked is asked in between, once in two seconds.
-        if !jti.starts_with(BLOCK_PREFIX) {
+        let is_token = |id: &DocumentId| matches!(id, DocumentId::Text(jti) if !jti.starts_with(BLOCK_PREFIX));
+        if of.collection == "dead_tokens" && ids.iter().any(is_token) {
             self.asked.fetch_add(1, Ordering::SeqCst);
         }
-        self.store.is_dead(jti).await
+        self.store.get(of, ids).await
     }
 
-    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
-        self.store.blocked_users().await
+    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
+        self.store.find(of, query).await
     }
 
-    async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        self.store.killed_since(since).await
+    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.store.count(of, query).await
+    }
+
+    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
+        self.store.save(of, write).await
+    }
+
+    async fn delete(
+        &self,
+        of: &'static Spec,
+        id: DocumentId,
+        version: Option<u64>,
+        events: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        self.store.delete(of, id, version, events).await
+    }
+
+    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.store.delete_found(of, query).await
     }
 }

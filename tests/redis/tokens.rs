@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use microbazaar::{domain::Timestamp, http::tokens::DeadTokens, store::AccountStore};
+use microbazaar::{domain::Timestamp, http::tokens::DeadTokens};
 use redis::Commands;
 
 use crate::{
@@ -96,13 +96,13 @@ async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
     let end = now + SignedDuration::from_hours(1);
     // More than one message to Redis holds.
     let dead: Vec<String> = (0..1_200).map(|n| format!("{n:032x}")).collect();
-    join_all(dead.iter().map(async |jti| shop.store.kill_token(jti, end).await.unwrap())).await;
+    join_all(dead.iter().map(async |jti| shop.accounts().kill_token(jti, end).await.unwrap())).await;
     let prefix = prefix();
     let redis = node(&server.url(), &prefix).await;
     let mut flush = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     for round in 0..60 {
         // Each round with a node that remembers nothing itself.
-        let memory = DeadTokens::shared(shop.store.clone(), Some(redis.clone()));
+        let memory = DeadTokens::shared(shop.accounts(), Some(redis.clone()));
         for at in 0..20 {
             if at == 7 {
                 // All of it, or as when memory is short.
@@ -115,7 +115,7 @@ async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     }
-    let memory = DeadTokens::shared(shop.store.clone(), Some(redis.clone()));
+    let memory = DeadTokens::shared(shop.accounts(), Some(redis.clone()));
     until("Redis is enough", async || {
         let asked = shop.store.asked();
         assert_eq!(memory.is_dead("alive", end.as_second()).await, Ok(false));
@@ -145,7 +145,7 @@ async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
         until_redis_is_enough(&shop, &node, &stays).await;
         proxy.cut();
         let jti = format!("lost{round}");
-        shop.store.kill_token(&jti, end).await.unwrap();
+        shop.accounts().kill_token(&jti, end).await.unwrap();
         server.kill();
         server.start_again();
         // It has its marks, and lacks the last writes.
@@ -154,7 +154,7 @@ async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
         let _set: () = redis.set_ex(format!("{prefix}dead:fresh"), 1, 60).unwrap();
         let connected = crate::node(&way, &prefix);
         proxy.mend();
-        let memory = DeadTokens::shared(shop.store.clone(), Some(connected.await));
+        let memory = DeadTokens::shared(shop.accounts(), Some(connected.await));
         assert_eq!(memory.is_dead(&jti, end.as_second()).await, Ok(true));
     }
     shop.close(vec![node]).await;

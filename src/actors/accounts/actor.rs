@@ -28,7 +28,7 @@ use crate::{
         ids::{AddressId, UserId},
         user::{User, UserError},
     },
-    store::{AccountStore, StoreError},
+    store::{AccountStore, StoreError, accounts::UserKey, document::SaveError},
 };
 
 /// How often a message is decided anew when others were faster.
@@ -42,14 +42,14 @@ const LANES: usize = 64;
 pub struct AccountsActor(Arc<Inner>);
 
 struct Inner {
-    store: Arc<dyn AccountStore>,
+    store: AccountStore,
     users: Arc<Users>,
     /// Turns of the messages on one user: they would only make each other start anew.
     lanes: [Mutex<()>; LANES],
 }
 
 impl AccountsActor {
-    pub(super) fn new(store: Arc<dyn AccountStore>, users: Arc<Users>) -> Self {
+    pub(super) fn new(store: AccountStore, users: Arc<Users>) -> Self {
         Self(Arc::new(Inner { store, users, lanes: std::array::from_fn(|_| Mutex::default()) }))
     }
 }
@@ -158,11 +158,11 @@ impl Inner {
         for attempt in 0..TRIES {
             let events = [happened(Event::UserCreated(snapshot(&user)), now)];
             match self.write(&mut user, &events).await {
-                Err(StoreError::Duplicate("username")) if !chosen => {
+                Err(SaveError::Duplicate(UserKey::Username)) if !chosen => {
                     let suffix = hex::encode(rand::random::<[u8; 3]>());
                     user.username = identity::username_from_email(&user.email, &suffix);
                 }
-                Err(StoreError::Conflict) => {
+                Err(SaveError::Store(StoreError::Conflict)) => {
                     pause(attempt).await;
                     user.id = UserId::generate();
                 }
@@ -184,7 +184,7 @@ impl Inner {
             change(&mut user)?;
             user.updated_at = Timestamp::now();
             match self.write(&mut user, &[]).await {
-                Err(StoreError::Conflict) => pause(attempt).await,
+                Err(SaveError::Store(StoreError::Conflict)) => pause(attempt).await,
                 Err(error) => return Err(error.into()),
                 Ok(()) => return Ok(user),
             }
@@ -193,7 +193,7 @@ impl Inner {
     }
 
     /// Writes the user to the store and then to the cache.
-    async fn write(&self, user: &mut User, events: &[Envelope]) -> Result<(), StoreError> {
+    async fn write(&self, user: &mut User, events: &[Envelope]) -> Result<(), SaveError<UserKey>> {
         let forget = Forget { users: &self.users, id: user.id };
         let version = self.store.save(user, events).await?;
         std::mem::forget(forget);

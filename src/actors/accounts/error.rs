@@ -1,7 +1,11 @@
 //! Why an account could not be had or changed.
 
 use super::passwords::PasswordError;
-use crate::{actors::runtime::AskError, domain::user::UserError, store::StoreError};
+use crate::{
+    actors::runtime::AskError,
+    domain::user::UserError,
+    store::{StoreError, accounts::UserKey, document::SaveError},
+};
 
 /// The accounts' own refusals.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +43,15 @@ pub enum AccountError {
 
 impl From<StoreError> for AccountError {
     fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<SaveError<UserKey>> for AccountError {
+    fn from(error: SaveError<UserKey>) -> Self {
         match error {
-            StoreError::Duplicate(_) => Self::UserExists,
-            other => Self::Store(other),
+            SaveError::Duplicate(_) => Self::UserExists,
+            SaveError::Store(error) => Self::Store(error),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod messages;
 pub mod passwords;
 mod peer;
+mod sweeper;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +24,7 @@ use self::{
     cache::{Users, bare},
     error::told,
     messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash, SetRole},
+    sweeper::TokenSweeper,
 };
 use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
@@ -76,7 +78,7 @@ pub enum LoginName {
 #[derive(Clone)]
 pub struct Accounts {
     actors: Sharded<AccountsActor>,
-    store: Arc<dyn AccountStore>,
+    store: AccountStore,
     users: Arc<Users>,
     passwords: Passwords,
     /// Whether others write users too: then none is remembered.
@@ -87,12 +89,13 @@ impl Accounts {
     /// Starts the service's actors on `runtime`. With a `shared` store other nodes write
     /// users too.
     #[must_use]
-    pub fn start(runtime: &Runtime, store: Arc<dyn AccountStore>, passwords: Passwords, shared: bool) -> Self {
+    pub fn start(runtime: &Runtime, store: AccountStore, passwords: Passwords, shared: bool) -> Self {
         let users = Arc::new(Users::new());
-        let (of_store, of_users) = (Arc::clone(&store), Arc::clone(&users));
+        let (of_store, of_users, swept) = (store.clone(), Arc::clone(&users), store.clone());
         let actors = runtime.supervise_sharded("accounts", SHARDS, Limits::default(), move || {
-            AccountsActor::new(Arc::clone(&of_store), Arc::clone(&of_users))
+            AccountsActor::new(of_store.clone(), Arc::clone(&of_users))
         });
+        runtime.supervise("token_sweeper", Limits::default(), move || TokenSweeper(swept.clone()));
         Self { actors, store, users, passwords, shared }
     }
 

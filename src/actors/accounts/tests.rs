@@ -16,14 +16,31 @@ use crate::{
         user::{ADDRESSES_MAX, UserError},
     },
     peers,
+    store::document::{Backend, Document, DocumentId, Key, Query, Raw, RawBody, Refused, Spec, Write},
 };
 
-/// A store in memory that can be made to fail.
+/// A document in memory, with its keys.
+struct Stored {
+    raw: Raw,
+    keys: Vec<Option<Key>>,
+}
+
+impl Stored {
+    fn new(of: &Spec, raw: Raw) -> Self {
+        Self { keys: (of.keys_of)(raw.clone()).unwrap(), raw }
+    }
+
+    fn user(&self) -> User {
+        let RawBody::Json(json) = &self.raw.body else { panic!("no JSON") };
+        serde_json::from_slice(json).unwrap()
+    }
+}
+
+/// A store in memory that can be made to fail. It answers without waiting, so that tests know the order.
 #[derive(Default)]
 struct Fake {
-    users: Mutex<HashMap<UserId, User>>,
+    documents: Mutex<HashMap<(&'static str, DocumentId), Stored>>,
     events: Mutex<Vec<Envelope>>,
-    dead: Mutex<Vec<(String, Timestamp)>>,
     reads: AtomicI64,
     /// So many writes panic.
     panics: AtomicI64,
@@ -32,78 +49,96 @@ struct Fake {
 }
 
 impl Fake {
-    fn find(&self, wanted: impl Fn(&User) -> bool) -> Option<User> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.users.lock().values().find(|user| wanted(user)).cloned()
+    fn user(&self, id: UserId) -> User {
+        self.documents.lock()[&(User::SPEC.collection, id.into())].user()
+    }
+
+    /// Changes a user behind the actors' backs.
+    fn change(&self, id: UserId, change: impl FnOnce(&mut User)) {
+        let mut documents = self.documents.lock();
+        let stored = documents.get_mut(&(User::SPEC.collection, id.into())).unwrap();
+        let mut user = stored.user();
+        change(&mut user);
+        let body = RawBody::Json(serde_json::to_vec(&user).unwrap());
+        *stored = Stored::new(User::SPEC, Raw { body, ..stored.raw.clone() });
     }
 }
 
-#[async_trait]
-impl AccountStore for Fake {
-    async fn save(&self, user: &User, events: &[Envelope]) -> Result<u64, StoreError> {
-        tokio::task::yield_now().await;
-        assert!(self.panics.fetch_sub(1, Ordering::SeqCst) <= 0, "in the store, on purpose");
-        let mut users = self.users.lock();
-        if self.rivals.fetch_sub(1, Ordering::SeqCst) > 0
-            && let Some(stored) = users.get_mut(&user.id)
-        {
-            stored.version += 1;
-        }
-        if users.get(&user.id).map_or(0, |stored| stored.version) != user.version {
-            return Err(StoreError::Conflict);
-        }
-        for other in users.values().filter(|other| other.id != user.id) {
-            if identity::username_key(&other.username) == identity::username_key(&user.username) {
-                return Err(StoreError::Duplicate("username"));
-            }
-            if other.email_key() == user.email_key() {
-                return Err(StoreError::Duplicate("email"));
-            }
-        }
-        let version = user.version + 1;
-        users.insert(user.id, User { version, ..user.clone() });
-        self.events.lock().extend_from_slice(events);
-        Ok(version)
-    }
+fn finds(of: &Spec, query: &Query, stored: &Stored) -> bool {
+    let key = |index| {
+        let place = (of.indexes)().iter().position(|of| of.name == index).unwrap();
+        stored.keys[place].as_ref().is_some_and(|key| {
+            query.from.as_ref().is_none_or(|from| key >= from) && query.to.as_ref().is_none_or(|to| key < to)
+        })
+    };
+    query.index.is_none_or(key)
+}
 
-    async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let found = self.find(|user| user.id == id);
+#[async_trait]
+impl Backend for Fake {
+    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let found = {
+            let documents = self.documents.lock();
+            ids.into_iter().filter_map(|id| Some(documents.get(&(of.collection, id))?.raw.clone())).collect()
+        };
         tokio::task::yield_now().await;
         Ok(found)
     }
 
-    async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.find(|user| user.email_key() == folded))
+    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let documents = self.documents.lock();
+        let of_type = documents.iter().filter(|((collection, _), _)| *collection == of.collection);
+        Ok(of_type.filter(|(_, stored)| finds(of, &query, stored)).map(|(_, stored)| stored.raw.clone()).collect())
     }
 
-    async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.find(|user| identity::username_key(&user.username) == folded))
+    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        self.find(of, query).await.map(|found| found.len().try_into().unwrap())
     }
 
-    async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
-        Ok(self.find(|user| user.role == role && limit > 0).into_iter().collect())
+    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
+        tokio::task::yield_now().await;
+        assert!(self.panics.fetch_sub(1, Ordering::SeqCst) <= 0, "in the store, on purpose");
+        let mut documents = self.documents.lock();
+        let this = (of.collection, write.id.clone());
+        if self.rivals.fetch_sub(1, Ordering::SeqCst) > 0
+            && let Some(stored) = documents.get_mut(&this)
+        {
+            stored.raw.version += 1;
+        }
+        if documents.get(&this).map_or(0, |stored| stored.raw.version) != write.version {
+            return Err(Refused::Store(StoreError::Conflict));
+        }
+        for (place, index) in (of.indexes)().iter().enumerate().filter(|(_, index)| index.unique) {
+            let key = write.keys[place].as_ref().unwrap();
+            let query = Query { index: Some(index.name), from: Some(key.clone()), to: key.end(), ..Query::default() };
+            let of_others = documents.iter().filter(|(other, _)| other.0 == of.collection && **other != this);
+            if of_others.into_iter().any(|(_, stored)| finds(of, &query, stored)) {
+                return Err(Refused::Duplicate(place));
+            }
+        }
+        let raw = Raw { id: write.id, version: write.version + 1, body: RawBody::Json(write.body.json()?) };
+        documents.insert(this, Stored { raw, keys: write.keys });
+        self.events.lock().extend_from_slice(write.events);
+        Ok(write.version + 1)
     }
 
-    async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        self.dead.lock().push((jti.to_owned(), expires_at));
-        Ok(())
+    async fn delete(
+        &self,
+        of: &'static Spec,
+        id: DocumentId,
+        _: Option<u64>,
+        _: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        Ok(self.documents.lock().remove(&(of.collection, id)).is_some())
     }
 
-    async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        self.dead.lock().retain(|(_, expires_at)| *expires_at > now);
-        Ok(self.dead.lock().clone())
-    }
-
-    async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
-        Ok(self.dead.lock().iter().any(|(dead, _)| dead == jti))
-    }
-
-    async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
-        Ok(vec![])
-    }
-
-    async fn killed_since(&self, _since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        Ok(self.dead.lock().clone())
+    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        let mut documents = self.documents.lock();
+        let before = documents.len();
+        documents.retain(|(collection, _), stored| *collection != of.collection || !finds(of, &query, stored));
+        Ok((before - documents.len()).try_into().unwrap())
     }
 }
 
@@ -123,8 +158,7 @@ fn world() -> World {
 }
 
 fn node(runtime: &Runtime, store: &Arc<Fake>, passwords: &Passwords) -> Accounts {
-    let store: Arc<dyn AccountStore> = Arc::<Fake>::clone(store);
-    Accounts::start(runtime, store, passwords.clone(), false)
+    Accounts::start(runtime, AccountStore::new(Arc::<Fake>::clone(store)), passwords.clone(), false)
 }
 
 fn jane(email: &str) -> NewAccount {
@@ -328,8 +362,8 @@ async fn a_hash_of_another_form_is_replaced_when_the_password_is_typed() {
     let user = world.accounts.register(jane("jane@x.io")).await.unwrap();
     let before = decomposed.clone();
     let hash = world.passwords.run(move |memory| passwords::hash(&before, memory)).await.unwrap();
-    world.store.users.lock().get_mut(&user.id).unwrap().password_hash.clone_from(&hash);
-    let stored = || world.store.users.lock()[&user.id].password_hash.clone();
+    world.store.change(user.id, |user| user.password_hash.clone_from(&hash));
+    let stored = || world.store.user(user.id).password_hash;
     let login = async |password: &SecretString| {
         world.accounts.login(LoginName::Email("jane@x.io".into()), password.clone()).await
     };
@@ -353,7 +387,7 @@ async fn who_left_the_address_to_an_older_account_logs_in_by_name_and_takes_anot
     let right = || SecretString::from("correct horse");
     let replace = async |email: &str, password| world.accounts.replace_email(other.id, email.into(), password).await;
     assert_eq!(replace("new@x.io", right()).await, Err(refused(AccountError::Rule(UserError::EmailKept))));
-    world.store.users.lock().get_mut(&other.id).unwrap().leave_email_to(older.id);
+    world.store.change(other.id, |user| user.leave_email_to(older.id));
 
     let bad = Err(refused(AccountError::BadCredentials));
     assert_eq!(world.accounts.login(LoginName::Email("jane2@x.io".into()), right()).await, bad);

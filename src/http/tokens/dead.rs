@@ -79,7 +79,7 @@ impl DeadTokens {
     /// Of a node that shares its store with others, and perhaps a Redis. Must be called within a
     /// runtime, on which Redis is kept in step with the store.
     #[must_use]
-    pub fn shared(store: Arc<dyn AccountStore>, redis: Option<Redis>) -> Self {
+    pub fn shared(store: AccountStore, redis: Option<Redis>) -> Self {
         Self { shared: Some(SharedDead::start(store, redis)), ..Self::default() }
     }
 

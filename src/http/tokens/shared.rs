@@ -53,7 +53,7 @@ const COMPLETE: &str = "complete";
 
 /// Dead tokens where nodes share a store.
 pub(super) struct SharedDead {
-    store: Arc<dyn AccountStore>,
+    store: AccountStore,
     copy: Option<FastCopy>,
     /// Whether a user is blocked, as the store had it a moment ago.
     blocked: moka::sync::Cache<String, bool>,
@@ -85,7 +85,7 @@ fn member(jti: &str) -> String {
 }
 
 impl SharedDead {
-    pub(super) fn start(store: Arc<dyn AccountStore>, redis: Option<Redis>) -> Arc<Self> {
+    pub(super) fn start(store: AccountStore, redis: Option<Redis>) -> Arc<Self> {
         let copy = redis.map(|redis| FastCopy {
             set: redis.key("dead"),
             fresh: redis.key("dead:fresh"),

@@ -21,13 +21,8 @@ pub(super) use crate::store::micros_up;
 pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
 /// Unique indexes by name, and what callers call the field.
-const UNIQUE: [(&str, &str); 5] = [
-    ("unique_email", "email"),
-    ("unique_username", "username"),
-    ("unique_cart", "cart"),
-    ("unique_order", "order"),
-    ("unique_razorpay_order", "razorpayOrderId"),
-];
+const UNIQUE: [(&str, &str); 3] =
+    [("unique_cart", "cart"), ("unique_order", "order"), ("unique_razorpay_order", "razorpayOrderId")];
 
 /// What an error of the driver means.
 pub(super) struct Failed;

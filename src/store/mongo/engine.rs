@@ -51,8 +51,6 @@ const THREADS: usize = 2;
 /// The collections, each in its service's database.
 #[derive(Clone)]
 pub(super) struct Collections {
-    pub users: Collection<Document>,
-    pub dead_tokens: Collection<Document>,
     pub products: Collection<Document>,
     pub counters: Collection<Document>,
     pub files: Collection<Document>,
@@ -90,11 +88,9 @@ impl Collections {
             "ai_buddy",
         ];
         let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
-        let [auth, product, inventory, _cart, order, _payment, notification, dashboard, _ai_buddy] =
+        let [_auth, product, inventory, _cart, order, _payment, notification, dashboard, _ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
-            users: auth.collection("users"),
-            dead_tokens: auth.collection("dead_tokens"),
             products: product.collection("products"),
             counters: product.collection("counters"),
             files: product.collection("files"),
@@ -120,19 +116,13 @@ impl Collections {
     }
 
     /// The collections whose documents carry events, each with its database's leases.
-    pub(super) fn with_outbox(&self) -> [Outbox; 5] {
-        [
-            ("auth", &self.users),
-            ("product", &self.products),
-            ("product", &self.imports),
-            ("inventory", &self.stock),
-            ("order", &self.orders),
-        ]
-        .map(|(name, collection)| {
-            let database = self.databases.iter().find(|database| database.name().ends_with(name));
-            let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
-            Outbox { name, events: collection.clone(), leases }
-        })
+    pub(super) fn with_outbox(&self) -> [Outbox; 4] {
+        [("product", &self.products), ("product", &self.imports), ("inventory", &self.stock), ("order", &self.orders)]
+            .map(|(name, collection)| {
+                let database = self.databases.iter().find(|database| database.name().ends_with(name));
+                let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
+                Outbox { name, events: collection.clone(), leases }
+            })
     }
 
     /// Where it stands how far a shop was moved here.
@@ -146,10 +136,8 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 20] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 18] {
         [
-            &self.users,
-            &self.dead_tokens,
             &self.products,
             &self.counters,
             &self.files,

@@ -1,57 +1,63 @@
-//! Gives stored users the keys by which they are found now, as the embedded store's schema step does.
+//! Decides which of several accounts of before keeps an e-mail address that turns out to be one, as the
+//! embedded store's schema step does.
 //!
-//! Every write is conditional on the version that was read, and decides by the two accounts alone,
-//! so that several nodes may do this at once, and one that was cut off is begun again.
+//! It runs before users get the keys of now, since those must be unique. Every write is conditional on the
+//! version that was read, and decides by the accounts alone, so that several nodes may do this at once, and
+//! one that was cut off is begun again.
 //!
 //! **Invariant:** it is noted as done only after every user was looked at.
 
-use bson::{Bson, Document, doc};
+use std::collections::BTreeMap;
+
+use bson::{Bson, Document as Row, doc};
+use mongodb::Collection;
 
 use super::{
-    accounts,
     codec::{self, Failed},
     engine::Engine,
     upgrades,
 };
 use crate::{
-    domain::user::{NO_ADDRESS, User},
-    store::{StoreError, tell_of_shared_email},
+    domain::user::User,
+    store::{StoreError, document::Document, tell_of_shared_email},
 };
 
 /// The note that this was done.
 const NOTE: &str = "identity";
 /// Users that are read at once.
 const PAGE: u32 = 1_000;
-/// How often a user's key is decided anew when others were faster.
+/// How often it is decided anew who keeps an address when others were faster.
 const TRIES: u32 = 16;
 
-/// Brings every user's key to what [`User::email_key`] makes it, once.
+/// Leaves each e-mail address to the oldest account that has it, once.
 pub(super) async fn upgrade(engine: &Engine) -> Result<(), StoreError> {
     if upgrades::is_noted(engine, NOTE).await? {
         return Ok(());
     }
-    let mut changed = changed(engine).await?;
-    changed.sort_by_key(|user| (user.created_at, user.id));
-    for user in changed {
-        settle(engine, user).await?;
+    let users = engine.place(User::SPEC)?.collection;
+    let mut by_address: BTreeMap<String, Vec<User>> = BTreeMap::new();
+    for user in changed(engine, &users).await? {
+        by_address.entry(user.email_key()).or_default().push(user);
+    }
+    for (key, changed) in by_address {
+        settle(engine, &users, &key, changed).await?;
     }
     upgrades::note(engine, NOTE).await
 }
 
-/// The users whose key is another now; few.
-async fn changed(engine: &Engine) -> Result<Vec<User>, StoreError> {
+/// The users whose key was another one in the layout of before; few.
+async fn changed(engine: &Engine, users: &Collection<Row>) -> Result<Vec<User>, StoreError> {
     let (mut changed, mut after) = (vec![], Bson::MinKey);
     loop {
-        let (users, from) = (engine.collections.users.clone(), after.clone());
+        let (users, mut filter) = (users.clone(), doc! { "email": { "$exists": true } });
+        if after != Bson::MinKey {
+            filter.insert("_id", doc! { "$gt": after });
+        }
         let page: Vec<(Bson, String, User)> = engine
             .run(async move {
-                let filter = match from {
-                    Bson::MinKey => Document::new(),
-                    from => doc! { "_id": { "$gt": from } },
-                };
                 codec::all(users.find(filter).sort(doc! { "_id": 1 }).limit(PAGE.into()), |row| {
                     let id = row.get("_id").cloned().ok_or_else(|| codec::corrupt("a user without an id"))?;
-                    Ok((id, codec::string(row, "email")?.to_owned(), accounts::user(row)?))
+                    Ok((id, codec::string(row, "email")?.to_owned(), user(row)?))
                 })
                 .await
             })
@@ -62,69 +68,52 @@ async fn changed(engine: &Engine) -> Result<Vec<User>, StoreError> {
     }
 }
 
-/// Gives a user the key, unless an older account has it; a younger one gives way.
-async fn settle(engine: &Engine, user: User) -> Result<(), StoreError> {
-    let mut user = user;
+/// Of those who have one address, all but the oldest leave it.
+async fn settle(engine: &Engine, users: &Collection<Row>, key: &str, changed: Vec<User>) -> Result<(), StoreError> {
+    let mut ids: Vec<Bson> = changed.iter().map(|user| codec::oid(user.id.bytes()).into()).collect();
+    let (collection, had) = (users.clone(), doc! { "email": key });
+    ids.extend(
+        engine
+            .run(async move { codec::first(&collection, had, |row| Ok(row.get("_id").cloned())).await })
+            .await?
+            .flatten(),
+    );
     for _ in 0..TRIES {
-        let key = user.email_key();
-        match write(engine, &user, &key, false).await {
-            Ok(true) => return Ok(()),
-            Err(StoreError::Duplicate(_)) => {
-                let Some(holder) = holder(engine, &key).await? else { continue };
-                if holder.id == user.id {
-                    return Ok(());
-                }
-                if holder.email_key() != key {
-                    // Its own key is another one too, and it will get that.
-                    let away = format!("{NO_ADDRESS}{}", holder.id.to_hex());
-                    write(engine, &holder, &away, false).await?;
-                    continue;
-                }
-                let (keeper, mut other) = match holder.is_older_than(&user) {
-                    true => (holder, user.clone()),
-                    false => (user.clone(), holder),
-                };
-                other.leave_email_to(keeper.id);
-                if write(engine, &other, &other.email_key(), true).await? {
-                    tell_of_shared_email(&keeper, &other);
-                    if other.id == user.id {
-                        return Ok(());
-                    }
-                }
+        let (collection, these) = (users.clone(), doc! { "_id": { "$in": &ids } });
+        let mut having = engine.run(async move { codec::all(collection.find(these), user).await }).await?;
+        having.retain(|user| user.email_key() == key);
+        having.sort_by_key(|user| (user.created_at, user.id));
+        let Some((keeper, others)) = having.split_first() else { return Ok(()) };
+        let mut is_settled = true;
+        for other in others {
+            if leave(engine, users, other, keeper).await? {
+                tell_of_shared_email(keeper, other);
+            } else {
+                is_settled = false;
             }
-            Ok(false) => {}
-            Err(error) => return Err(error),
         }
-        // Somebody wrote meanwhile, or gave way.
-        match crate::store::AccountStore::get(engine, user.id).await? {
-            Some(read) => user = read,
-            None => return Ok(()),
+        if is_settled {
+            return Ok(());
         }
     }
     Err(StoreError::Conflict)
 }
 
-/// Writes a user's key, and with `whole` the document, if it still is of the version that was read;
-/// returns whether it was.
-async fn write(engine: &Engine, user: &User, key: &str, whole: bool) -> Result<bool, StoreError> {
-    let users = engine.collections.users.clone();
-    let this = doc! { "_id": codec::oid(user.id.bytes()), "version": codec::long(user.version)? };
-    let mut fields = doc! { "email": key };
-    let mut update = Document::new();
-    if whole {
-        fields.insert("doc", codec::document(user)?);
-        update.insert("$inc", doc! { "version": 1_i64 });
-    }
-    update.insert("$set", fields);
+/// Writes that a user leaves the address, if it still is of the version that was read; returns whether it was.
+async fn leave(engine: &Engine, users: &Collection<Row>, other: &User, keeper: &User) -> Result<bool, StoreError> {
+    let mut other = other.clone();
+    other.leave_email_to(keeper.id);
+    let this = doc! { "_id": codec::oid(other.id.bytes()), "version": codec::long(other.version)? };
+    let left = doc! { "$set": { "doc": codec::document(&other)? }, "$inc": { "version": 1_i64 } };
+    let users = users.clone();
     engine
         .run(async move {
-            let written = users.update_one(this, update).await.map_err(|error| Failed::write(&error))?;
+            let written = users.update_one(this, left).await.map_err(|error| Failed::write(&error))?;
             Ok(written.matched_count > 0)
         })
         .await
 }
 
-async fn holder(engine: &Engine, key: &str) -> Result<Option<User>, StoreError> {
-    let (users, of) = (engine.collections.users.clone(), doc! { "email": key });
-    engine.run(async move { codec::first(&users, of, accounts::user).await }).await
+fn user(row: &Row) -> Result<User, StoreError> {
+    Ok(User { version: codec::count(row, "version")?, ..codec::read(row)? })
 }

@@ -30,11 +30,6 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     let all = engine.collections.clone();
     let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
     let table = [
-        index(&all.users, "unique_email", doc! { "email": 1 }, Kind::Unique),
-        index(&all.users, "unique_username", doc! { "username": 1 }, Kind::Unique),
-        index(&all.users, "role", doc! { "doc.role": 1, "_id": 1 }, Kind::Plain),
-        index(&all.dead_tokens, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
-        index(&all.dead_tokens, "killed", doc! { "killedAt": 1 }, Kind::Plain),
         index(&all.products, "sequence", doc! { "sequence": 1 }, Kind::Plain),
         index(&all.products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
         index(&all.pictures, "due", doc! { "dueAt": 1, "_id": 1 }, Kind::Plain),

@@ -7,6 +7,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bson::{Bson, Document, doc};
+use futures_util::future::try_join_all;
 use mongodb::{Collection, IndexModel, options::IndexOptions};
 
 use super::{
@@ -23,7 +24,7 @@ const LOOKED_AT: Duration = Duration::from_secs(1);
 /// The note of the layout's number.
 const NOTE: &str = "layout";
 /// Documents that get new keys at once.
-const REKEYED: i64 = 500;
+const REKEYED: i64 = 200;
 /// The fields that a document may have; others are an older layout's.
 const FIELDS: [&str; 7] = ["_id", "version", "doc", "keys", "outbox", "gone", WRITE_IDS];
 
@@ -34,8 +35,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         return Err(newer(known));
     }
     for spec in engine.specs.iter().copied() {
-        let (place, notes) = (engine.place(spec)?, engine.collections.upgrades());
-        engine.run(async move { lay_out(spec, &place, &notes).await }).await?;
+        lay_out(engine, spec).await?;
     }
     let notes = engine.collections.upgrades();
     engine.run(async move { put(&notes, NOTE, doc! { "$max": { "number": LAYOUT } }).await }).await
@@ -77,15 +77,23 @@ async fn put(notes: &Collection<Document>, id: &str, update: Document) -> Result
     }
 }
 
-async fn lay_out(spec: &Spec, place: &Place, notes: &Collection<Document>) -> Result<(), StoreError> {
+/// Each step is one call: none may take as long as all of a large shop.
+async fn lay_out(engine: &Engine, spec: &'static Spec) -> Result<(), StoreError> {
+    let (Place { collection, .. }, notes) = (engine.place(spec)?, engine.collections.upgrades());
     let name = format!("layout of {}", spec.collection);
     let layout = spec.layout();
-    let known = codec::first(notes, doc! { "_id": &name }, |row| codec::string(row, "layout").map(str::to_owned));
-    if known.await?.as_ref() == Some(&layout) {
+    let (noted, note) = (notes.clone(), doc! { "_id": &name });
+    let known = async move { codec::first(&noted, note, |row| codec::string(row, "layout").map(str::to_owned)).await };
+    if engine.run(known).await?.as_ref() == Some(&layout) {
         return Ok(());
     }
-    drop_old_indexes(spec, &place.collection).await?;
-    rekey(spec, &place.collection).await?;
+    let old = collection.clone();
+    engine.run(async move { drop_old_indexes(spec, &old).await }).await?;
+    let mut after = Some(Bson::MinKey);
+    while let Some(from) = after {
+        let rows = collection.clone();
+        after = engine.run(async move { rekey(spec, &rows, from).await }).await?;
+    }
     for (index, unique) in index_names(spec) {
         let mut keys = doc! { format!("keys.{index}"): 1 };
         if !unique {
@@ -95,14 +103,14 @@ async fn lay_out(spec: &Spec, place: &Place, notes: &Collection<Document>) -> Re
         options.name = Some(format!("key_{index}"));
         options.unique = unique.then_some(true);
         options.sparse = unique.then_some(true);
-        create(&place.collection, keys, options).await?;
+        create(engine, &collection, keys, options).await?;
     }
     if spec.publishes {
         let mut options = IndexOptions::default();
         options.name = Some("outbox".to_owned());
-        create(&place.collection, doc! { "outbox.n": 1 }, options).await?;
+        create(engine, &collection, doc! { "outbox.n": 1 }, options).await?;
     }
-    put(notes, &name, doc! { "$set": { "layout": layout } }).await
+    engine.run(async move { put(&notes, &name, doc! { "$set": { "layout": layout } }).await }).await
 }
 
 /// The names under which the server knows a type's unique indexes, with their places.
@@ -115,9 +123,16 @@ fn index_names(spec: &Spec) -> Vec<(&'static str, bool)> {
     (spec.indexes)().into_iter().map(|index| (index.name, index.unique)).collect()
 }
 
-async fn create(collection: &Collection<Document>, keys: Document, options: IndexOptions) -> Result<(), StoreError> {
-    let model = IndexModel::builder().keys(keys).options(options).build();
-    collection.create_index(model).await.map(|_| ()).map_err(|error| Failed::read(&error))
+async fn create(
+    engine: &Engine,
+    collection: &Collection<Document>,
+    keys: Document,
+    options: IndexOptions,
+) -> Result<(), StoreError> {
+    let (model, collection) = (IndexModel::builder().keys(keys).options(options).build(), collection.clone());
+    engine
+        .run(async move { collection.create_index(model).await.map(|_| ()).map_err(|error| Failed::read(&error)) })
+        .await
 }
 
 async fn drop_old_indexes(spec: &Spec, collection: &Collection<Document>) -> Result<(), StoreError> {
@@ -141,43 +156,42 @@ fn is_missing(error: &mongodb::error::Error) -> bool {
     matches!(&*error.kind, mongodb::error::ErrorKind::Command(refused) if refused.code == 27)
 }
 
-/// Gives each document the keys of now and takes away the fields of an older layout.
-async fn rekey(spec: &Spec, collection: &Collection<Document>) -> Result<(), StoreError> {
+/// Gives the next documents behind this id the keys of now and takes away the fields of an older layout;
+/// returns the last one's id, `None` when there were none.
+async fn rekey(spec: &Spec, collection: &Collection<Document>, after: Bson) -> Result<Option<Bson>, StoreError> {
     let indexes = (spec.indexes)();
-    let mut after = Bson::MinKey;
-    loop {
-        let filter = match &after {
-            Bson::MinKey => Document::new(),
-            after => doc! { "_id": { "$gt": after } },
-        };
-        let rows = codec::all(collection.find(filter).sort(doc! { "_id": 1 }).limit(REKEYED), |row| Ok(row.clone()));
-        let rows = rows.await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get("_id").cloned().unwrap_or(Bson::Null);
-        for row in rows {
-            let this = doc! { "_id": row.get("_id"), "version": row.get("version") };
-            let (mut row, mut set) = (row, Document::new());
-            if let Some(body) = legacy::body(spec.collection, &row) {
-                set.insert("doc", codec::bson_of(body?)?);
-            }
-            if !row.contains_key("version") {
-                set.insert("version", 1_i64);
-            }
-            row.extend(set.clone());
-            let is_gone = row.get_bool("gone").unwrap_or(false);
-            let keys = if is_gone { vec![] } else { (spec.keys_of)(documents::raw(&row)?)? };
-            set.insert("keys", documents::keys_field(&indexes, &keys));
-            let mut update = doc! { "$set": set };
-            let old: Document = row
-                .keys()
-                .filter(|field| !FIELDS.contains(&field.as_str()))
-                .map(|field| (field.clone(), Bson::from("")))
-                .collect();
-            if !old.is_empty() {
-                update.insert("$unset", old);
-            }
-            // One that somebody wrote meanwhile has its keys by that.
-            collection.update_one(this, update).await.map_err(|error| Failed::write(&error))?;
+    let filter = match after {
+        Bson::MinKey => Document::new(),
+        after => doc! { "_id": { "$gt": after } },
+    };
+    let rows =
+        codec::all(collection.find(filter).sort(doc! { "_id": 1 }).limit(REKEYED), |row| Ok(row.clone())).await?;
+    let last = rows.last().and_then(|last| last.get("_id").cloned());
+    let rekeyed = rows.into_iter().map(async |row| {
+        let this = doc! { "_id": row.get("_id"), "version": row.get("version") };
+        let (mut row, mut set) = (row, Document::new());
+        if let Some(body) = legacy::body(spec.collection, &row) {
+            set.insert("doc", codec::bson_of(body?)?);
         }
-    }
+        if !row.contains_key("version") {
+            set.insert("version", 1_i64);
+        }
+        row.extend(set.clone());
+        let is_gone = row.get_bool("gone").unwrap_or(false);
+        let keys = if is_gone { vec![] } else { (spec.keys_of)(documents::raw(&row)?)? };
+        set.insert("keys", documents::keys_field(&indexes, &keys));
+        let mut update = doc! { "$set": set };
+        let old: Document = row
+            .keys()
+            .filter(|field| !FIELDS.contains(&field.as_str()))
+            .map(|field| (field.clone(), Bson::from("")))
+            .collect();
+        if !old.is_empty() {
+            update.insert("$unset", old);
+        }
+        // One that somebody wrote meanwhile has its keys by that.
+        collection.update_one(this, update).await.map_err(|error| Failed::write(&error))
+    });
+    try_join_all(rekeyed).await?;
+    Ok(last)
 }

@@ -1,7 +1,6 @@
 //! The bodies of documents that an earlier version stored as fields of their own.
 
 use bson::Document;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::codec;
@@ -10,7 +9,8 @@ use crate::store::StoreError;
 type ReadBody = fn(&Document) -> Result<Value, StoreError>;
 
 /// By the name of the collection.
-const BODIES: &[(&str, ReadBody)] = &[("webhooks_seen", report), ("sandbox", sandbox_page)];
+const BODIES: &[(&str, ReadBody)] =
+    &[("dead_tokens", dead_token), ("webhooks_seen", report), ("sandbox", sandbox_page)];
 
 /// The body of a document that has none; `None` where its collection always had them.
 pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, StoreError>> {
@@ -21,7 +21,15 @@ pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, Sto
 }
 
 fn time(micros: i64) -> Result<String, StoreError> {
-    codec::time(micros).map(|time: Timestamp| time.to_string())
+    codec::time(micros).map(|time| time.to_string())
+}
+
+fn dead_token(row: &Document) -> Result<Value, StoreError> {
+    Ok(json!({
+        "jti": codec::string(row, "_id")?,
+        "expiresAt": time(codec::whole(row, "expiresAt")?)?,
+        "killedAt": time(codec::whole(row, "killedAt")?)?,
+    }))
 }
 
 fn report(row: &Document) -> Result<Value, StoreError> {

@@ -14,7 +14,6 @@
 //!
 //! **Invariant:** an answered write is in the majority's journal.
 
-mod accounts;
 mod batch;
 mod codec;
 mod dashboard;
@@ -46,7 +45,9 @@ use secrecy::SecretString;
 
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
-use super::{CartStore, ConversationStore, DOCUMENTS, KeepEvent, PaymentStore, StoreError, Stores, document::Spec};
+use super::{
+    AccountStore, CartStore, ConversationStore, DOCUMENTS, KeepEvent, PaymentStore, StoreError, Stores, document::Spec,
+};
 
 /// How the adapter runs.
 #[derive(Clone)]
@@ -105,9 +106,9 @@ impl MongoStore {
         let engine = Arc::new(Engine::start(options).await?);
         import::expect_whole(&engine).await?;
         indexes::ensure(&engine).await?;
+        identity::upgrade(&engine).await?;
         layout::ensure(&engine).await?;
         engine.follow_layout();
-        identity::upgrade(&engine).await?;
         upgrades::tell_refunds_anew(&engine).await?;
         Ok(Self { engine })
     }
@@ -117,7 +118,7 @@ impl MongoStore {
     pub fn stores(&self) -> Stores {
         Stores {
             backend: self.engine.clone(),
-            accounts: self.engine.clone(),
+            accounts: AccountStore::new(self.engine.clone()),
             products: self.engine.clone(),
             imports: self.engine.clone(),
             stock: self.engine.clone(),

@@ -12,8 +12,7 @@ pub(super) use crate::store::micros_up;
 
 /// What must be unique besides ids, and what callers call it. Any other row that is there
 /// already is a conflict.
-const UNIQUE: [(&str, &str); 3] =
-    [("users.email", "email"), ("users.username", "username"), ("orders.user, orders.cart_version", "cart")];
+const UNIQUE: [(&str, &str); 1] = [("orders.user, orders.cart_version", "cart")];
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {

@@ -125,7 +125,7 @@ fn insert(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refu
         of.collection
     );
     let mut values: Vec<&dyn ToSql> = vec![row.id, &row.version, &row.doc];
-    values.extend(row.keys.iter().map(|key| key as &dyn ToSql));
+    values.extend(row.keys.iter().map(|key| -> &dyn ToSql { key }));
     match execute(writing, of, &indexes, &sql, &values) {
         Ok(0) => Err(Refused::Store(StoreError::Conflict)),
         // A second first write of one document is a conflict, whatever else of it is taken.
@@ -339,7 +339,7 @@ fn rekey(connection: &Connection, spec: &Spec, columns: &[String]) -> Result<(),
             let id = row.id.clone();
             let keys = (spec.keys_of)(row)?;
             let mut values: Vec<&dyn ToSql> = vec![&id];
-            values.extend(keys.iter().map(|key| key as &dyn ToSql));
+            values.extend(keys.iter().map(|key| -> &dyn ToSql { key }));
             connection.prepare_cached(&sql)?.execute(values.as_slice())?;
         }
     }

@@ -5,9 +5,9 @@
 //!
 //! **Invariant:** every user is found by id and by user name as before.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use super::{StoreError, accounts, codec};
+use super::{StoreError, codec};
 use crate::domain::{
     ids::UserId,
     user::{NO_ADDRESS, User},
@@ -33,7 +33,7 @@ fn changed(connection: &Connection) -> Result<Vec<User>, StoreError> {
     let mut rows = statement.query([])?;
     let mut changed = vec![];
     while let Some(row) = rows.next()? {
-        let (user, stored) = (accounts::user(row)?, row.get::<_, String>(2)?);
+        let (user, stored) = (user(row)?, row.get::<_, String>(2)?);
         if user.email_key() != stored {
             changed.push(user);
         }
@@ -44,7 +44,7 @@ fn changed(connection: &Connection) -> Result<Vec<User>, StoreError> {
 /// Gives a user the key, unless an older account has it; a younger one gives way.
 fn settle(connection: &Connection, user: User) -> Result<(), StoreError> {
     let key = user.email_key();
-    let holder = codec::first(connection, "SELECT version, doc FROM users WHERE email = ?1", [&key], accounts::user)?;
+    let holder = codec::first(connection, "SELECT version, doc FROM users WHERE email = ?1", [&key], self::user)?;
     let Some(holder) = holder else { return set_key(connection, user.id, &key) };
     let (keeper, mut other) = if holder.is_older_than(&user) { (holder, user) } else { (user, holder) };
     other.leave_email_to(keeper.id);
@@ -56,4 +56,8 @@ fn settle(connection: &Connection, user: User) -> Result<(), StoreError> {
 
 fn set_key(connection: &Connection, id: UserId, key: &str) -> Result<(), StoreError> {
     codec::execute(connection, "UPDATE users SET email = ?2 WHERE id = ?1", (id.as_slice(), key)).map(|_| ())
+}
+
+fn user(row: &Row<'_>) -> Result<User, StoreError> {
+    Ok(User { version: row.get(0)?, ..codec::document(row, 1)? })
 }

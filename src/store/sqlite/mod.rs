@@ -7,7 +7,6 @@
 //! **Invariant:** an answered write is on disk, whatever is killed at whatever moment, and
 //! in every read that begins after the answer.
 
-mod accounts;
 mod backup;
 mod codec;
 mod connection;
@@ -38,7 +37,7 @@ use engine::{Engine, spawn};
 pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
-use super::{CartStore, ConversationStore, PaymentStore, StoreError, Stores};
+use super::{AccountStore, CartStore, ConversationStore, PaymentStore, StoreError, Stores};
 
 /// The open embedded store. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -84,7 +83,7 @@ impl SqliteStore {
     pub fn stores(&self) -> Stores {
         Stores {
             backend: self.engine.clone(),
-            accounts: self.engine.clone(),
+            accounts: AccountStore::new(self.engine.clone()),
             products: self.engine.clone(),
             imports: self.engine.clone(),
             stock: self.engine.clone(),

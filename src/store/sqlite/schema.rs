@@ -23,6 +23,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_11_refunds.sql"),
     include_str!("schema_12_documents.sql"),
     include_str!("schema_13_payments.sql"),
+    include_str!("schema_14_accounts.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

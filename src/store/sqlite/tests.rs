@@ -19,7 +19,7 @@ use crate::{
         payment::Payment,
         user::{Contact, FullName, Role, User},
     },
-    store::{StoredReport, Stores, dashboard::Range, mailbox::MailState},
+    store::{StoredReport, Stores, accounts::block_key, dashboard::Range, mailbox::MailState},
 };
 
 /// A directory that goes with the test.
@@ -441,6 +441,28 @@ fn user(email: &str, username: &str, created: i64) -> User {
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_schema_keeps_its_users_and_dead_tokens() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(12);
+    let (ana, end) = (user("Ana@example.com", "Ana", 1), Timestamp::from_microsecond(4_000_000_000_000_123).unwrap());
+    let sql = "INSERT INTO users (id, email, username, version, doc) VALUES (?1, 'ana@example.com', 'ana', 3, ?2)";
+    old.execute(sql, (ana.id.as_slice(), serde_json::to_vec(&ana).unwrap())).unwrap();
+    let blocked = block_key(&ana.id.to_hex());
+    for jti in ["one", &blocked] {
+        old.execute("INSERT INTO dead_tokens VALUES (?1, ?2)", (jti, end.as_microsecond())).unwrap();
+    }
+    drop(old);
+    let accounts = dir.open(SqliteOptions::default()).stores().accounts;
+    let found = accounts.by_email("ana@example.com").await.unwrap().unwrap();
+    assert_eq!(found, User { version: 3, ..ana.clone() });
+    assert_eq!(accounts.of_role(Role::User, 9).await.unwrap().len(), 1);
+    assert_eq!(accounts.save(&found, &[]).await, Ok(4));
+    assert_eq!(accounts.blocked_users().await, Ok(vec![ana.id]));
+    assert_eq!(accounts.killed_since(Timestamp::UNIX_EPOCH).await.unwrap().len(), 2);
+    assert_eq!(accounts.dead_tokens(Timestamp::now()).await, Ok(vec![("one".to_owned(), end), (blocked, end)]));
+}
+
+#[tokio::test]
 async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     let dir = TempDir::new();
     let users = [
@@ -476,7 +498,7 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     ] {
         assert_eq!(found(email).await.as_deref(), username, "{email}");
     }
-    let mut without = stores.office.without_address(10).await.unwrap();
+    let mut without = stores.accounts.without_address(10).await.unwrap();
     without.sort_by_key(|user| user.created_at);
     let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
     let [older, first] = [users[0].id, users[2].id];
@@ -487,6 +509,6 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     second.replace_email("second@example.com").unwrap();
     stores.accounts.save(&second, &[]).await.unwrap();
     assert_eq!(found("second@example.com").await.as_deref(), Some("second"));
-    assert_eq!(stores.office.without_address(10).await.unwrap().len(), 2);
+    assert_eq!(stores.accounts.without_address(10).await.unwrap().len(), 2);
     store.close().unwrap();
 }

@@ -39,7 +39,7 @@ pub struct Expiry {
     /// The tokens that logouts have ended.
     pub dead: Arc<DeadTokens>,
     /// Where logouts of other nodes are found; `None` where there are no other nodes.
-    pub accounts: Option<Arc<dyn AccountStore>>,
+    pub accounts: Option<AccountStore>,
 }
 
 impl Expiry {
@@ -55,7 +55,7 @@ impl Expiry {
     async fn look(&self, cleared: &Mutex<Option<Instant>>) {
         self.doors.close_expired(Timestamp::now());
         if let Some(accounts) = self.accounts.as_ref().filter(|_| !self.doors.is_empty()) {
-            self.follow(&**accounts).await;
+            self.follow(accounts).await;
         }
         let now = Instant::now();
         let due = cleared.lock().is_none_or(|last: Instant| now.duration_since(last) >= CLEAR_EVERY);
@@ -67,7 +67,7 @@ impl Expiry {
     }
 
     /// Hears of logouts on other nodes, and ends their sockets.
-    async fn follow(&self, accounts: &dyn AccountStore) {
+    async fn follow(&self, accounts: &AccountStore) {
         let since = Timestamp::now().saturating_sub(CLOCKS_APART).unwrap_or(Timestamp::UNIX_EPOCH);
         match accounts.killed_since(since).await {
             Ok(killed) => {

@@ -7,10 +7,16 @@ use microbazaar::{
         Timestamp,
         user::{Role, User},
     },
-    store::{StoreError, Stores, accounts::block_key},
+    store::{
+        StoreError, Stores,
+        accounts::{UserKey, block_key},
+        document::SaveError,
+    },
 };
 
 use super::make;
+
+const CONFLICT: Result<u64, SaveError<UserKey>> = Err(SaveError::Store(StoreError::Conflict));
 
 pub async fn a_user_is_found_by_id_email_and_name(stores: &Stores) {
     let user = make::user("Ana@Example.com ", "Ana");
@@ -45,12 +51,12 @@ pub async fn users_of_a_role_are_found(stores: &Stores) {
 pub async fn a_stale_user_is_a_conflict(stores: &Stores) {
     let user = make::user("a@example.com", "aaa");
     stores.accounts.save(&user, &[]).await.unwrap();
-    assert_eq!(stores.accounts.save(&user, &[]).await, Err(StoreError::Conflict), "a second first write");
+    assert_eq!(stores.accounts.save(&user, &[]).await, CONFLICT, "a second first write");
     let read = stores.accounts.get(user.id).await.unwrap().unwrap();
     assert_eq!(stores.accounts.save(&read, &[]).await, Ok(2));
-    assert_eq!(stores.accounts.save(&read, &[]).await, Err(StoreError::Conflict));
+    assert_eq!(stores.accounts.save(&read, &[]).await, CONFLICT);
     let never = User { version: 3, ..make::user("b@example.com", "bbb") };
-    assert_eq!(stores.accounts.save(&never, &[]).await, Err(StoreError::Conflict), "never stored");
+    assert_eq!(stores.accounts.save(&never, &[]).await, CONFLICT, "never stored");
 }
 
 pub async fn one_of_many_registrations_of_an_email_wins(stores: &Stores) {
@@ -58,7 +64,7 @@ pub async fn one_of_many_registrations_of_an_email_wins(stores: &Stores) {
         (0..20).map(|n| make::user(if n % 2 == 0 { "A@x.com" } else { "a@X.com" }, &format!("u{n}"))).collect();
     let results = join_all(users.iter().map(|user| stores.accounts.save(user, &[]))).await;
     assert_eq!(results.iter().filter(|result| **result == Ok(1)).count(), 1);
-    assert_eq!(results.iter().filter(|result| **result == Err(StoreError::Duplicate("email"))).count(), 19);
+    assert_eq!(results.iter().filter(|result| **result == Err(SaveError::Duplicate(UserKey::Email))).count(), 19);
 }
 
 pub async fn a_name_can_be_changed_but_not_to_a_taken_one(stores: &Stores) {
@@ -66,7 +72,7 @@ pub async fn a_name_can_be_changed_but_not_to_a_taken_one(stores: &Stores) {
     stores.accounts.save(&first, &[]).await.unwrap();
     second.version = stores.accounts.save(&second, &[]).await.unwrap();
     second.username = "FIRST".into();
-    assert_eq!(stores.accounts.save(&second, &[]).await, Err(StoreError::Duplicate("username")));
+    assert_eq!(stores.accounts.save(&second, &[]).await, Err(SaveError::Duplicate(UserKey::Username)));
     second.username = "third".into();
     assert_eq!(stores.accounts.save(&second, &[]).await, Ok(2));
     assert_eq!(stores.accounts.by_username("second").await, Ok(None), "the old name is free");
@@ -121,6 +127,6 @@ pub async fn blocked_users_are_listed(stores: &Stores) {
         blocked
     };
     assert_eq!(blocked().await, [ana.id, ben.id]);
-    stores.office.revive_token(&block_key(&ana.id.to_hex())).await.unwrap();
+    stores.accounts.revive_token(&block_key(&ana.id.to_hex())).await.unwrap();
     assert_eq!(blocked().await, [ben.id]);
 }

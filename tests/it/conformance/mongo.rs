@@ -1,6 +1,6 @@
 //! The adapter for MongoDB under the suite, with the server that `TEST_MONGO_URI` names.
 
-use bson::{Binary, Document, doc, spec::BinarySubtype};
+use bson::{Binary, Document, doc, oid::ObjectId, spec::BinarySubtype};
 use jiff::SignedDuration;
 use microbazaar::{
     domain::{
@@ -10,6 +10,7 @@ use microbazaar::{
     },
     store::{
         StoredReport, Stores,
+        accounts::block_key,
         mongo::{MongoOptions, MongoStore},
     },
 };
@@ -57,10 +58,11 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
         options.deadline = std::time::Duration::from_secs(20);
         options
     };
-    let databases = Databases(MongoStore::open(options()).await.unwrap());
-    let before = databases.0.stores();
+    // As the version before left them.
     let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
     let users = auth.collection::<Document>("users");
+    let unique = mongodb::options::IndexOptions::builder().name("unique_email".to_owned()).unique(true).build();
+    users.create_index(mongodb::IndexModel::builder().keys(doc! { "email": 1 }).options(unique).build()).await.unwrap();
     let made = [
         ("a@B\u{fc}cher.example", "older"),
         ("A@xn--bcher-kva.example", "younger"),
@@ -73,17 +75,17 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     for (n, (email, username)) in (0_i64..).zip(made) {
         let mut user = make::user(email, username);
         user.created_at = make::at(n);
-        // So that it has a key of its own until it gets the one of before.
-        user.leave_email_to(user.id);
-        before.accounts.save(&user, &[]).await.unwrap();
-        let key = doc! { "$set": { "email": email.to_lowercase() }, "$unset": { "doc.emailTakenBy": "" } };
-        users.update_one(doc! { "username": username }, key).await.unwrap();
+        let body = bson::serialize_to_document(&serde_json::to_value(&user).unwrap()).unwrap();
+        let id = ObjectId::from_bytes(user.id.bytes());
+        let row =
+            doc! { "_id": id, "version": 1_i64, "email": email.to_lowercase(), "username": username, "doc": body };
+        users.insert_one(row).await.unwrap();
         ids.push(user.id);
     }
-    auth.collection::<Document>("upgrades").delete_many(doc! {}).await.unwrap();
 
     let nodes = futures_util::future::join_all((0..3).map(|_| MongoStore::open(options()))).await;
-    let stores = nodes.into_iter().map(Result::unwrap).next().unwrap().stores();
+    let databases = Databases(nodes.into_iter().map(Result::unwrap).next().unwrap());
+    let stores = databases.0.stores();
     let found =
         async |email: &str| stores.accounts.by_email(&email_key(email)).await.unwrap().map(|user| user.username);
     for (email, username) in [
@@ -95,10 +97,36 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     ] {
         assert_eq!(found(email).await.as_deref(), username, "{email}");
     }
-    let mut without = stores.office.without_address(10).await.unwrap();
+    let mut without = stores.accounts.without_address(10).await.unwrap();
     without.sort_by_key(|user| user.created_at);
     let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
     assert_eq!(told, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
+    assert_eq!(users.count_documents(doc! { "email": { "$exists": true } }).await.unwrap(), 0, "no field of before");
+}
+
+/// Dead tokens of before had fields of their own.
+#[tokio::test]
+async fn tokens_that_were_dead_before_stay_dead() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
+    let (now, end) = (Timestamp::now(), Timestamp::now() + jiff::SignedDuration::from_hours(1));
+    let date = bson::DateTime::from_millis(end.as_millisecond());
+    let row = |jti: &str| {
+        let (expires, killed) = (end.as_microsecond(), now.as_microsecond());
+        doc! { "_id": jti, "expiresAt": expires, "forgetAt": date, "killedAt": killed }
+    };
+    let blocked = microbazaar::domain::ids::UserId::generate();
+    let rows = [row("one"), row(&block_key(&blocked.to_hex()))];
+    auth.collection::<Document>("dead_tokens").insert_many(rows).await.unwrap();
+
+    let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
+    let accounts = databases.0.stores().accounts;
+    assert_eq!((accounts.is_dead("one").await, accounts.is_dead("two").await), (Ok(true), Ok(false)));
+    assert_eq!(accounts.blocked_users().await, Ok(vec![blocked]));
+    assert_eq!(accounts.killed_since(now - jiff::SignedDuration::from_secs(1)).await.unwrap().len(), 2);
+    accounts.kill_token("one", end).await.unwrap();
+    assert_eq!(accounts.dead_tokens(end).await, Ok(vec![]), "and are forgotten in their time");
 }
 
 /// Refunds of before, of which orders were told in another way, and several nodes that start at once.

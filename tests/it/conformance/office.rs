@@ -14,7 +14,7 @@ pub async fn admins_page_backwards_through_users_orders_and_payments(stores: &St
         stores.accounts.save(user, &[]).await.unwrap();
     }
     let users = |before| async move {
-        stores.office.users(before, 1).await.unwrap().into_iter().map(|user| user.id).collect::<Vec<_>>()
+        stores.accounts.users(before, 1).await.unwrap().into_iter().map(|user| user.id).collect::<Vec<_>>()
     };
     assert_eq!(users(None).await, [ben.id]);
     assert_eq!(users(Some(ben.id)).await, [ana.id]);
@@ -51,8 +51,8 @@ pub async fn a_dead_token_can_be_revived(stores: &Stores) {
     let later = Timestamp::now() + SignedDuration::from_hours(1);
     stores.accounts.kill_token("user:a", later).await.unwrap();
     assert_eq!(stores.accounts.is_dead("user:a").await, Ok(true));
-    stores.office.revive_token("user:a").await.unwrap();
-    stores.office.revive_token("user:a").await.unwrap();
+    stores.accounts.revive_token("user:a").await.unwrap();
+    stores.accounts.revive_token("user:a").await.unwrap();
     assert_eq!(stores.accounts.is_dead("user:a").await, Ok(false));
     assert_eq!(stores.accounts.dead_tokens(Timestamp::now()).await, Ok(vec![]));
 }

@@ -134,7 +134,7 @@ async fn what_was_written_and_not_noted_is_written_once() {
     };
     assert!(counts.iter().all(|counted| counted.from == counted.to && counted.to > 0), "{counts:?}");
     // One that is missing in the end is told of.
-    let gone = database.collection::<Document>("users").delete_one(doc! { "email": &people.unwelcomed }).await;
+    let gone = database.collection::<Document>("users").delete_one(doc! { "doc.email": &people.unwelcomed }).await;
     assert_eq!(gone.unwrap().deleted_count, 1);
     notes.update_one(doc! {}, doc! { "$unset": { "finishedAt": "" } }).await.unwrap();
     let told = super::whole(&migration).await.unwrap_err().to_string();

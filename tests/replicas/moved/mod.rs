@@ -105,7 +105,7 @@ async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
     let Moved::Now(counts) = &moved else { panic!("{moved:?}") };
     assert!(counts.iter().all(|counted| counted.from == counted.to), "{counts:?}");
     let some = |kind| (kind, of(counts, kind));
-    assert_eq!(some(Kind::Users), (Kind::Users, 6));
+    assert_eq!(some(Kind::Documents("users")), (Kind::Documents("users"), 6));
     assert_eq!(some(Kind::Products), (Kind::Products, 3));
     assert_eq!(some(Kind::Pictures), (Kind::Pictures, 8));
     assert_eq!(some(Kind::Orders), (Kind::Orders, 4));

@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 use mongodb::Collection;
 
 use super::super::{
-    accounts, codec,
+    codec,
     dashboard::apply,
     engine::{Collections, Engine},
     imports, mailbox, orders, outbox, pictures, products, shared, stock, webhooks,
@@ -13,6 +13,7 @@ use crate::{
     domain::{
         event::{Envelope, Event},
         payment::Payment,
+        user::User,
     },
     store::{StoreError, document::Document as _, moving::Record, products::ProductChange},
 };
@@ -23,10 +24,6 @@ pub(super) type Placed = (Collection<Document>, Document);
 /// The documents of a record that is none by itself; of an event none, for it stands in another document.
 pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>, StoreError> {
     let (place, document) = match record {
-        Record::User(user) => {
-            (&all.users, versioned(codec::oid(user.id.bytes()).into(), user.version, accounts::fields(&user)?)?)
-        }
-        Record::DeadToken(jti, expires_at) => (&all.dead_tokens, named(jti, accounts::dead_until(expires_at))),
         Record::Counter(value) => {
             (&all.counters, doc! { "_id": "products", "value": codec::long(value)?, "onTheirWay": [] })
         }
@@ -120,7 +117,7 @@ fn versioned(id: Bson, version: u64, mut fields: Document) -> Result<Document, S
 pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection<Document>, StoreError> {
     let all = &engine.collections;
     Ok(match &envelope.event {
-        Event::UserCreated(_) => all.users.clone(),
+        Event::UserCreated(_) => engine.place(User::SPEC)?.collection,
         Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => all.products.clone(),
         Event::ProductImportFinished { .. } => all.imports.clone(),
         Event::StockChanged(_) => all.stock.clone(),

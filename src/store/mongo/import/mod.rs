@@ -122,8 +122,6 @@ impl Import {
                 let place = self.engine.place_named(collection)?.collection;
                 return self.engine.run(async move { codec::counted(&place, doc! {}).await }).await;
             }
-            Kind::Users => (&all.users, doc! {}),
-            Kind::DeadTokens => (&all.dead_tokens, lives),
             Kind::Counters => (&all.counters, doc! {}),
             Kind::Products => (&all.products, doc! {}),
             Kind::Pictures => (&all.files, doc! {}),
@@ -161,7 +159,7 @@ impl Import {
     /// # Errors
     /// When they do not end in time; nothing is lost by that.
     pub async fn close(self) -> Result<(), StoreError> {
-        let client = self.engine.collections.users.client().clone();
+        let client = self.engine.collections.migration().client().clone();
         self.engine
             .run(async move {
                 client.shutdown().immediate(true).await;
@@ -208,7 +206,7 @@ impl Import {
         let used = doc! { "until": { "$gt": now.as_microsecond() } };
         self.engine
             .run(async move {
-                for collection in all.all().into_iter().chain(&places) {
+                for collection in places.iter().chain(all.all()) {
                     if collection.find_one(doc! {}).await.map_err(|error| Failed::read(&error))?.is_some() {
                         return Err(ImportError::NotEmpty(collection.namespace().to_string()));
                     }

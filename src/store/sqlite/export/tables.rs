@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 
 use super::super::{
-    StoreError, accounts, codec, dashboard, imports, inventory, mailbox, orders, outbox, pictures, products, webhooks,
+    StoreError, codec, dashboard, imports, inventory, mailbox, orders, outbox, pictures, products, webhooks,
 };
 use crate::{
     domain::ids::{EventId, UserId},
@@ -37,11 +37,7 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 20] = [
-    table(Kind::Users, "version, doc", "users", "id", |_, row| Ok(Record::User(Box::new(accounts::user(row)?)))),
-    table(Kind::DeadTokens, "jti, expires_at", "dead_tokens WHERE expires_at > ?1", "jti", |_, row| {
-        Ok(Record::DeadToken(row.get(0)?, codec::time(row.get(1)?)?))
-    }),
+pub(super) const TABLES: [Table; 18] = [
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
     }),
