@@ -22,7 +22,7 @@ use crate::{
         payment::Payment,
         user::User,
     },
-    store::{AccountStore, OfficeStore, OutboxStore, PaymentStore, StoreError, Stores, outbox::Parked},
+    store::{AccountStore, OrderStore, OutboxStore, PaymentStore, StoreError, Stores, outbox::Parked},
 };
 
 /// How long the broker may take to show its dead messages, or to take them up again.
@@ -76,7 +76,7 @@ pub struct Waiting {
 /// The office of those who run the marketplace.
 #[derive(Clone)]
 pub struct Office {
-    store: Arc<dyn OfficeStore>,
+    orders: OrderStore,
     accounts: AccountStore,
     payments: PaymentStore,
     outbox: Arc<dyn OutboxStore>,
@@ -89,7 +89,7 @@ impl Office {
     #[must_use]
     pub fn new(stores: &Stores, broker: Option<SecretString>, blocked: Arc<BlockedUsers>) -> Self {
         Self {
-            store: Arc::clone(&stores.office),
+            orders: stores.orders.clone(),
             accounts: stores.accounts.clone(),
             payments: stores.payments.clone(),
             outbox: Arc::clone(&stores.outbox),
@@ -170,7 +170,7 @@ impl Office {
         before: Option<OrderId>,
         limit: u32,
     ) -> Result<Vec<Order>, StoreError> {
-        self.store.orders(status, before, limit).await
+        self.orders.newest(status, before, limit).await
     }
 
     /// Payments before one, newest first.

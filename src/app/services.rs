@@ -278,7 +278,7 @@ impl Parts<'_> {
         let order = &self.config.order;
         let (window, max_unpaid) = (signed(order.payment_window), order.max_unpaid);
         let settings = OrderSettings { pricing: self.pricing(), window, max_unpaid };
-        let start = || Orders::start(self.runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        let start = || Orders::start(self.runtime, stores.orders.clone(), peers.clone(), settings);
         self.runs(Service::Order).then(start)
     }
 

@@ -267,6 +267,41 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// Counts writes.
     pub version: u64,
+    /// Read from what is stored, and written nowhere else.
+    #[serde(default, skip_serializing)]
+    pub keys: OrderKeys,
+}
+
+/// What an order is unique by besides its cart. The store alone makes it, and it says nothing of the order: two
+/// orders are equal whatever theirs are.
+#[derive(Debug, Clone, Default, Eq, Serialize, Deserialize)]
+pub struct OrderKeys {
+    /// How many orders its user had made, with this one; none where an earlier version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
+    /// The idempotency key that it was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<UsedKey>,
+}
+
+impl PartialEq for OrderKeys {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// An idempotency key that an order was made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsedKey {
+    /// As the client sent it.
+    pub key: String,
+    /// A hash of the request it came with.
+    pub request_hash: String,
+    /// From when on it counts for nothing.
+    pub expires_at: Timestamp,
+    /// How often the user had used it before.
+    pub generation: u64,
 }
 
 /// What a cart's buyer cannot have, or an order's state does not allow.
@@ -409,6 +444,7 @@ impl Order {
             created_at: now,
             updated_at: now,
             version: 0,
+            keys: OrderKeys::default(),
         })
     }
 

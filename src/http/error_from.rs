@@ -115,8 +115,6 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::conflict("version_conflict", "it was changed at the same moment; try again"),
-            StoreError::Duplicate(what) => Self::conflict("duplicate", format!("this {what} is taken")),
-            StoreError::Full(_) => Self::conflict("too_many", error.to_string()),
             StoreError::Busy | StoreError::Unavailable(_) => Self::unavailable("document"),
             StoreError::Deadline => Self::OutcomeUnknown,
             StoreError::Corrupt(_) => Self::Internal(error.to_string()),

@@ -74,6 +74,7 @@ impl From<OrderFailure> for ApiError {
             }
             OrderFailure::BadAddress(problems) => Self::bad_address("shippingAddress", &problems),
             OrderFailure::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
+            OrderFailure::Taken(_) => Self::conflict("duplicate", message),
             OrderFailure::Store(error) => error.into(),
             OrderFailure::Peer(error) => error.into(),
         }

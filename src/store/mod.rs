@@ -19,7 +19,6 @@ pub mod inventory;
 pub mod mailbox;
 pub mod mongo;
 pub mod moving;
-pub mod office;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
@@ -43,7 +42,6 @@ pub use dashboard::DashboardStore;
 pub use imports::ImportStore;
 pub use inventory::StockStore;
 pub use mailbox::MailboxStore;
-pub use office::OfficeStore;
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::{PaymentStore, StoredReport};
@@ -59,6 +57,7 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     Cart::SPEC,
     Conversation::SPEC,
     conversations::TokensSpent::SPEC,
+    orders::StoredOrder::SPEC,
     Payment::SPEC,
     payments::KeptReport::SPEC,
     payments::SandboxPage::SPEC,
@@ -85,12 +84,6 @@ pub enum StoreError {
     /// Somebody wrote in between: read again and decide again.
     #[error("the document was changed in between")]
     Conflict,
-    /// This field must be unique and is not.
-    #[error("{0} is taken")]
-    Duplicate(&'static str),
-    /// There are as many of these as are allowed; nothing was written.
-    #[error("there are as many {0} as are allowed")]
-    Full(&'static str),
     /// More waits than the store takes on; nothing was written.
     #[error("the store is busy")]
     Busy,
@@ -130,7 +123,7 @@ pub struct Stores {
     /// Carts.
     pub carts: CartStore,
     /// Orders and their idempotency keys.
-    pub orders: Arc<dyn OrderStore>,
+    pub orders: OrderStore,
     /// Payments, webhooks seen, the sandbox gateway's books.
     pub payments: PaymentStore,
     /// The seller dashboard's read model.
@@ -143,8 +136,6 @@ pub struct Stores {
     pub webhooks: Arc<dyn WebhookStore>,
     /// What is to be done about pictures that another program hosts.
     pub pictures: Arc<dyn PictureLog>,
-    /// What admins look through.
-    pub office: Arc<dyn OfficeStore>,
     /// Conversations with the assistant.
     pub conversations: ConversationStore,
     /// What nodes tell one another, when the store is one that many use at once.

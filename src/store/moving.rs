@@ -13,7 +13,6 @@ use super::{
     dashboard::OrderRow,
     document::{Raw, Spec},
     mailbox::MailRecord,
-    orders::IdempotencyKey,
     outbox::Parked,
     pictures::PictureRecord,
     products::ProductChange,
@@ -23,7 +22,6 @@ use crate::domain::{
     ids::{EventId, ImportId, ProductId, UserId},
     import::{Import, ImportRow},
     inventory::{Reservation, StockLevel},
-    order::Order,
     webhook::{Webhook, WebhookDelivery},
 };
 
@@ -48,10 +46,6 @@ pub enum Kind {
     Stock,
     /// Reservations.
     Reservations,
-    /// Orders.
-    Orders,
-    /// Keys under which orders were made.
-    IdempotencyKeys,
     /// Mails and what became of them.
     Mails,
     /// Webhooks that somebody registered.
@@ -78,7 +72,7 @@ impl Kind {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
     }
 
-    const OTHERS: [Self; 19] = [
+    const OTHERS: [Self; 17] = [
         Self::Counters,
         Self::Products,
         Self::Pictures,
@@ -87,8 +81,6 @@ impl Kind {
         Self::ImportRows,
         Self::Stock,
         Self::Reservations,
-        Self::Orders,
-        Self::IdempotencyKeys,
         Self::Mails,
         Self::Webhooks,
         Self::WebhookDeliveries,
@@ -113,8 +105,6 @@ impl Kind {
             Self::ImportRows => "rows of imports",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
-            Self::Orders => "orders",
-            Self::IdempotencyKeys => "idempotency keys",
             Self::Mails => "mails",
             Self::Webhooks => "webhooks",
             Self::WebhookDeliveries => "webhook deliveries",
@@ -156,10 +146,6 @@ pub enum Record {
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.
     Reservation(Reservation, u64),
-    /// An order.
-    Order(Box<Order>),
-    /// Whose key.
-    IdempotencyKey(UserId, IdempotencyKey),
     /// A mail, and until when somebody has claimed it (microseconds, 0 for nobody).
     Mail(Box<MailRecord>, i64),
     /// A webhook, and its place among its owner's.

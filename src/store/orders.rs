@@ -1,14 +1,35 @@
-//! Orders, and the idempotency keys under which they were made.
+//! Orders, and the idempotency keys with which they were made.
+//!
+//! One order is one write: its keys are in its document. No key is ever freed. An idempotency key that is used
+//! again after its end has the next `generation`, and a user's orders are numbered: whoever inserts one reads the
+//! newest number first and counts the unpaid orders after that, so that of two who do so at once one is refused.
+//!
+//! **Invariant:** of orders that are written at once, on whatever node, no more than the limit are `PENDING`: only an
+//! insert makes one so.
 
-use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
 
-use super::{Page, StoreError};
-use crate::domain::{
-    Timestamp,
-    event::Envelope,
-    ids::{OrderId, UserId},
-    order::{Order, OrderStatus},
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{
+    Page, StoreError,
+    document::{Backend, Collection, Document, Find, Index, SaveError, key},
 };
+use crate::{
+    config::Service,
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::{OrderId, UserId},
+        order::{Order, OrderKeys, OrderStatus, UsedKey},
+    },
+};
+
+/// How often an insert is begun anew when another order of the user was written first.
+const TRIES: u32 = 64;
+/// The first pause between two tries; later ones are longer, up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(40);
 
 /// A key under which a user made an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,20 +44,114 @@ pub struct IdempotencyKey {
     pub expires_at: Timestamp,
 }
 
+/// What must be unique of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderKey {
+    /// The version of its user's cart.
+    Cart,
+    /// The idempotency key.
+    Idempotency,
+    /// Its number among its user's.
+    Number,
+}
+
+/// Why an order was not inserted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InsertError {
+    /// Another order has this key.
+    #[error("another order has this {0:?}")]
+    Duplicate(OrderKey),
+    /// The user has as many unpaid orders as are allowed.
+    #[error("there are as many unpaid orders as are allowed")]
+    Full,
+    /// Anything else.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which number a user's next order has, and whether it may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextOrder {
+    number: u64,
+    max_unpaid: Option<u32>,
+    /// Whether the user has as many unpaid orders as are allowed.
+    pub is_full: bool,
+}
+
+/// An order as it is stored: with its keys.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct StoredOrder(Order);
+
+impl Serialize for StoredOrder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            #[serde(flatten)]
+            order: &'a Order,
+            keys: &'a OrderKeys,
+        }
+        Whole { order: &self.0, keys: &self.0.keys }.serialize(serializer)
+    }
+}
+
+const CART: Index<StoredOrder> = Index::unique("cart", OrderKey::Cart, |of| key((of.0.user, of.0.cart_version)));
+const IDEMPOTENCY: Index<StoredOrder> = Index::unique("idempotency", OrderKey::Idempotency, |of| {
+    of.0.keys.idempotency.as_ref().and_then(|used| key((of.0.user, &used.key, used.generation)))
+});
+/// Orders of earlier versions have no number and stand before all others.
+const NUMBER: Index<StoredOrder> = Index::unique("number", OrderKey::Number, |of| match of.0.keys.number {
+    Some(number) => key((of.0.user, number)),
+    None => key((of.0.user, 0_u64, of.0.id)),
+});
+const USER: Index<StoredOrder> = Index::new("user", |of| key(of.0.user));
+const USER_STATUS: Index<StoredOrder> = Index::new("user_status", |of| key((of.0.user, of.0.status.as_str())));
+const STATUS: Index<StoredOrder> = Index::new("status", |of| key((of.0.status.as_str(), of.0.id)));
+const DUE: Index<StoredOrder> = Index::new("due", |of| of.0.saga.due_at.and_then(key));
+
+impl Document for StoredOrder {
+    type Id = OrderId;
+    type Unique = OrderKey;
+
+    const COLLECTION: &'static str = "orders";
+    const SERVICE: Service = Service::Order;
+    const INDEXES: &'static [Index<Self>] = &[CART, IDEMPOTENCY, NUMBER, USER, USER_STATUS, STATUS, DUE];
+    const PUBLISHES: bool = true;
+
+    fn id(&self) -> OrderId {
+        self.0.id
+    }
+
+    fn version(&self) -> u64 {
+        self.0.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.0.version = version;
+    }
+}
+
 /// Keeps orders.
-#[async_trait]
-pub trait OrderStore: Send + Sync {
-    /// Writes a new order, and its idempotency key with it. An expired key is overwritten.
+#[derive(Clone)]
+pub struct OrderStore(Collection<StoredOrder>);
+
+impl OrderStore {
+    /// The orders in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self(Collection::new(backend))
+    }
+
+    /// Writes a new order, and its idempotency key with it. An expired key may be used again.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] with `key` when the user used that key for another order, with
-    /// `cart` when an order was made from this version of the user's cart.
-    async fn insert(
+    /// [`InsertError::Duplicate`] with `Idempotency` when the user used that key for another order, with
+    /// `Cart` when an order was made from this version of the user's cart.
+    pub async fn insert(
         &self,
         order: &Order,
         key: Option<&IdempotencyKey>,
         events: &[Envelope],
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64, InsertError> {
         self.insert_within(order, key, None, events).await
     }
 
@@ -44,42 +159,217 @@ pub trait OrderStore: Send + Sync {
     /// `PENDING`. Of many written at once, on whatever node, no more get in.
     ///
     /// # Errors
-    /// Those of `insert`, which come first, and [`StoreError::Full`].
-    async fn insert_within(
+    /// Those of `insert`, which come first, and [`InsertError::Full`].
+    pub async fn insert_within(
         &self,
         order: &Order,
         key: Option<&IdempotencyKey>,
         max_unpaid: Option<u32>,
         events: &[Envelope],
-    ) -> Result<u64, StoreError>;
+    ) -> Result<u64, InsertError> {
+        let next = self.next_of(order.user, max_unpaid).await?;
+        self.insert_next(order, key, next, events).await
+    }
 
-    /// Writes an order that was read; see the module for versions.
-    async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError>;
+    /// As [`OrderStore::insert_within`], with what was read of the user before.
+    ///
+    /// # Errors
+    /// Those of `insert_within`.
+    pub async fn insert_next(
+        &self,
+        order: &Order,
+        key: Option<&IdempotencyKey>,
+        mut next: NextOrder,
+        events: &[Envelope],
+    ) -> Result<u64, InsertError> {
+        let (mut generation, mut pause) = (0, PAUSE);
+        for _ in 0..TRIES {
+            let mut refused = InsertError::Full;
+            if !next.is_full {
+                let idempotency = key.map(|key| UsedKey {
+                    key: key.key.clone(),
+                    request_hash: key.request_hash.clone(),
+                    expires_at: key.expires_at,
+                    generation,
+                });
+                let keys = OrderKeys { number: Some(next.number), idempotency };
+                refused = match self.0.save(&StoredOrder(Order { keys, ..order.clone() }), events).await {
+                    Ok(version) => return Ok(version),
+                    Err(SaveError::Duplicate(taken)) => InsertError::Duplicate(taken),
+                    Err(SaveError::Store(error)) => return Err(error.into()),
+                };
+            }
+            // What the key was used for comes before all else that refuses the order.
+            if let Some(key) = key
+                && let Some((made, used)) = self.user_of_key(order.user, &key.key).await?
+            {
+                if made == order.id {
+                    return Err(StoreError::Conflict.into());
+                }
+                if used.expires_at > order.created_at {
+                    return Err(InsertError::Duplicate(OrderKey::Idempotency));
+                }
+                generation = used.generation + 1;
+            }
+            match refused {
+                InsertError::Full => return Err(self.full(order).await?),
+                InsertError::Duplicate(OrderKey::Idempotency) => {}
+                InsertError::Duplicate(OrderKey::Number) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                    next = self.next_of(order.user, next.max_unpaid).await?;
+                }
+                refused => return Err(refused),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// Which number a user's next order has, and whether it may be made while no more than `max_unpaid` are `PENDING`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn next_of(&self, user: UserId, max_unpaid: Option<u32>) -> Result<NextOrder, StoreError> {
+        // The number first: an order that is written before the count of the unpaid ones is taken changes it.
+        let made = match self.0.first(NUMBER.of(user).reversed()).await? {
+            None => 0,
+            Some(StoredOrder(newest)) => match newest.keys.number {
+                Some(number) => number,
+                None => self.0.count(NUMBER.of(user)).await?,
+            },
+        };
+        let is_full = match max_unpaid.map(u64::from) {
+            Some(max) if made >= max => {
+                self.0.count(USER_STATUS.of((user, OrderStatus::Pending.as_str()))).await? >= max
+            }
+            _ => false,
+        };
+        Ok(NextOrder { number: made + 1, max_unpaid, is_full })
+    }
+
+    /// Why an order is refused when there are as many unpaid ones as are allowed.
+    async fn full(&self, order: &Order) -> Result<InsertError, StoreError> {
+        Ok(match self.0.first(CART.of((order.user, order.cart_version))).await? {
+            Some(made) if made.id() == order.id => StoreError::Conflict.into(),
+            Some(_) => InsertError::Duplicate(OrderKey::Cart),
+            None => InsertError::Full,
+        })
+    }
+
+    /// The order that a user made last with an idempotency key.
+    async fn user_of_key(&self, user: UserId, key: &str) -> Result<Option<(OrderId, UsedKey)>, StoreError> {
+        let made = self.0.first(IDEMPOTENCY.of((user, key)).reversed()).await?;
+        Ok(made.and_then(|made| Some((made.id(), made.0.keys.idempotency?))))
+    }
+
+    /// Writes an order that was read; see the module `store` for versions.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError> {
+        let mut order = order.clone();
+        if order.version == 0 {
+            return Err(StoreError::Conflict);
+        }
+        // Of an order that was made here and not read, and of one that an earlier version wrote: its keys stay.
+        if order.keys.number.is_none() {
+            order.keys = self.get(order.id).await?.ok_or(StoreError::Conflict)?.keys;
+        }
+        self.0.save(&StoredOrder(order), events).await.map_err(|refused| match refused {
+            SaveError::Duplicate(_) => StoreError::Conflict,
+            SaveError::Store(error) => error,
+        })
+    }
 
     /// The order of an id.
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        Ok(self.0.get(id).await?.map(|found| found.0))
+    }
 
     /// What `user` used `key` for, unless that is expired at `now`.
-    async fn by_key(&self, user: UserId, key: &str, now: Timestamp) -> Result<Option<IdempotencyKey>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_key(&self, user: UserId, key: &str, now: Timestamp) -> Result<Option<IdempotencyKey>, StoreError> {
+        let known = self.user_of_key(user, key).await?.filter(|(_, used)| used.expires_at > now);
+        Ok(known.map(|(order, UsedKey { key, request_hash, expires_at, .. })| IdempotencyKey {
+            key,
+            request_hash,
+            order,
+            expires_at,
+        }))
+    }
 
     /// A user's orders, newest first.
-    async fn of_user(
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_user(
         &self,
         user: UserId,
         status: Option<OrderStatus>,
         skip: u64,
         limit: u32,
-    ) -> Result<Page<Order>, StoreError>;
+    ) -> Result<Page<Order>, StoreError> {
+        let found = match status {
+            Some(status) => USER_STATUS.of((user, status.as_str())),
+            None => USER.of(user),
+        };
+        let Page { rows, total } = self.0.page(found.reversed().skip(skip).limit(limit)).await?;
+        Ok(Page { rows: plain(rows), total })
+    }
 
     /// Orders with something to do at `now` (`saga.due_at`), longest due first, at most `limit`.
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        Ok(self.0.find(DUE.due(now).limit(limit)).await?.iter().map(StoredOrder::id).collect())
+    }
 
     /// Orders that await their money (`PENDING`) with an id above `after`, by id, at most `limit`.
-    async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let pending = OrderStatus::Pending.as_str();
+        let found = match after {
+            Some(after) => STATUS.of(pending).behind((pending, after)),
+            None => STATUS.of(pending),
+        };
+        Ok(plain(self.0.find(found.limit(limit)).await?))
+    }
 
     /// All orders with an id above `after`, by id, at most `limit`.
-    async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
+        Ok(plain(self.0.find(Find::by_id().after(after).limit(limit)).await?))
+    }
 
-    /// Forgets idempotency keys that are expired at `now`.
-    async fn forget_keys(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Orders of a status, or of any, with an id below `before`, newest first, at most `limit`; for admins.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn newest(
+        &self,
+        status: Option<OrderStatus>,
+        before: Option<OrderId>,
+        limit: u32,
+    ) -> Result<Vec<Order>, StoreError> {
+        let found = match (status.map(OrderStatus::as_str), before) {
+            (None, before) => Find::by_id().before(before),
+            (Some(status), None) => STATUS.of(status),
+            (Some(status), Some(before)) => STATUS.of(status).below((status, before)),
+        };
+        Ok(plain(self.0.find(found.reversed().limit(limit)).await?))
+    }
+}
+
+fn plain(orders: Vec<StoredOrder>) -> Vec<Order> {
+    orders.into_iter().map(|order| order.0).collect()
 }

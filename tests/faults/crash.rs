@@ -16,16 +16,14 @@ use microbazaar::{
     domain::{
         Timestamp,
         event::Envelope,
-        ids::{OrderId, ProductId, UserId},
+        ids::{OrderId, ProductId},
         inventory::{StockLevel, StockLine},
-        order::{Order, OrderStatus},
     },
     integrations::razorpay::GatewayRefund,
     store::{
-        OrderStore, Page, StockStore, StoreError, Stores,
+        StockStore, StoreError, Stores,
         document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
         inventory::{Fence, StockMove, StockStoreError},
-        orders::IdempotencyKey,
     },
 };
 use parking_lot::Mutex;
@@ -117,57 +115,6 @@ impl Life {
         let answer = call.await;
         self.alive()?;
         answer
-    }
-}
-
-#[async_trait]
-impl OrderStore for Life {
-    async fn insert_within(
-        &self,
-        order: &Order,
-        key: Option<&IdempotencyKey>,
-        max_unpaid: Option<u32>,
-        events: &[Envelope],
-    ) -> Result<u64, StoreError> {
-        self.write(self.stores.orders.insert_within(order, key, max_unpaid, events)).await
-    }
-
-    async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError> {
-        self.write(self.stores.orders.save(order, events)).await
-    }
-
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.read(self.stores.orders.get(id)).await
-    }
-
-    async fn by_key(&self, user: UserId, key: &str, now: Timestamp) -> Result<Option<IdempotencyKey>, StoreError> {
-        self.read(self.stores.orders.by_key(user, key, now)).await
-    }
-
-    async fn of_user(
-        &self,
-        user: UserId,
-        status: Option<OrderStatus>,
-        skip: u64,
-        limit: u32,
-    ) -> Result<Page<Order>, StoreError> {
-        self.read(self.stores.orders.of_user(user, status, skip, limit)).await
-    }
-
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.read(self.stores.orders.due(now, limit)).await
-    }
-
-    async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
-        self.read(self.stores.orders.unpaid(after, limit)).await
-    }
-
-    async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
-        self.read(self.stores.orders.all(after, limit)).await
-    }
-
-    async fn forget_keys(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.write(self.stores.orders.forget_keys(now)).await
     }
 }
 

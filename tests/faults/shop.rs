@@ -23,7 +23,7 @@ use microbazaar::{
     },
     integrations::razorpay::{Keys, SandboxGateway},
     peers::{self, Offer, PeerError, Peers},
-    store::{CartStore, PaymentStore},
+    store::{CartStore, OrderStore, PaymentStore},
 };
 
 use super::crash::Life;
@@ -120,7 +120,7 @@ impl Shop {
         let carts = Carts::start(&runtime, CartStore::new(life.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
-        let orders = Orders::start(&runtime, life.clone(), peers.clone(), settings);
+        let orders = Orders::start(&runtime, OrderStore::new(life.clone()), peers.clone(), settings);
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
         let store = PaymentStore::new(life.clone());
         let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, store.clone()));

@@ -46,7 +46,7 @@ use crate::{
         user::PostalAddress,
     },
     peers::{self, PeerError, Peers, Settlement},
-    store::{OrderStore, Page, StoreError},
+    store::{OrderStore, Page, StoreError, orders::OrderKey},
 };
 
 /// Why an order was not made or did not change.
@@ -90,6 +90,9 @@ pub enum OrderFailure {
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,
+    /// Another order was made of this cart or under this idempotency key.
+    #[error("another order was made at the same moment")]
+    Taken(OrderKey),
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -130,7 +133,7 @@ pub trait OrderListener: Send + Sync {
 #[derive(Clone)]
 pub struct Orders {
     sagas: Keyed<OrderId, OrderSaga>,
-    store: Arc<dyn OrderStore>,
+    store: OrderStore,
     desk: Arc<Desk>,
     listener: Listener,
     together: Arc<Together>,
@@ -140,8 +143,8 @@ type Answer = Result<Order, AskError<OrderFailure>>;
 
 impl Orders {
     /// Makes the registry of sagas, and the sweeper that finds orders with something to do.
-    pub fn start(runtime: &Runtime, store: Arc<dyn OrderStore>, peers: Peers, settings: OrderSettings) -> Self {
-        let context = SagaContext::new(Arc::clone(&store), peers.clone());
+    pub fn start(runtime: &Runtime, store: OrderStore, peers: Peers, settings: OrderSettings) -> Self {
+        let context = SagaContext::new(store.clone(), peers.clone());
         let of_sagas = context.clone();
         let sagas =
             runtime.keyed("order_saga", KeyedLimits::default(), move |order| OrderSaga::new(*order, of_sagas.clone()));
@@ -304,7 +307,7 @@ impl peers::Orders for Orders {
 
     async fn bought_with(&self, product: ProductId, limit: u32) -> Result<Vec<ProductId>, PeerError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let found = self.together.with(&*self.store, product, limit).await;
+        let found = self.together.with(&self.store, product, limit).await;
         found.map_err(|error| PeerError::of("order", &AskError::Refused(error)))
     }
 

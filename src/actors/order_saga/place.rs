@@ -19,10 +19,10 @@ use crate::{
         ids::{AddressId, OrderId, ProductId, UserId},
         inventory::StockLine,
         money::Currency,
-        order::{NewOrder, Order, OrderError, OrderItem, OrderStatus, Pricing, SagaStep, Shipment, Totals},
+        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment, Totals},
         user::PostalAddress,
     },
-    store::{StoreError, orders::IdempotencyKey},
+    store::orders::{IdempotencyKey, NextOrder, OrderKey},
 };
 
 /// Where the goods of a new order go.
@@ -85,6 +85,7 @@ pub struct Draft {
     pub(super) pricing: Pricing,
     pub(super) bought: Vec<StockLine>,
     pub(super) max_unpaid: u32,
+    pub(super) next: NextOrder,
     pub(super) key: Option<IdempotencyKey>,
 }
 
@@ -141,10 +142,10 @@ impl Desk {
             match sagas.ask(&id, Traced::new(Place(Box::new(draft)))).await {
                 Ok(order) => return Ok(Placed { order, replayed: false }),
                 // Another process made an order of this cart or under this key first: look again.
-                Err(AskError::Refused(OrderFailure::Store(StoreError::Duplicate("cart")))) => {
+                Err(AskError::Refused(OrderFailure::Taken(OrderKey::Cart))) => {
                     self.finish_check_out(sagas, request.user, cart_version).await?;
                 }
-                Err(AskError::Refused(OrderFailure::Store(StoreError::Duplicate("key")))) => {}
+                Err(AskError::Refused(OrderFailure::Taken(_))) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -224,8 +225,8 @@ impl Desk {
         }
         // The store has the last word; this keeps stock from being held in vain.
         let max_unpaid = self.settings.max_unpaid;
-        let unpaid = self.context.store.of_user(request.user, Some(OrderStatus::Pending), 0, 1).await?.total;
-        if unpaid >= u64::from(max_unpaid) {
+        let next = self.context.store.next_of(request.user, Some(max_unpaid)).await?;
+        if next.is_full {
             return Err(OrderFailure::TooManyUnpaid(max_unpaid));
         }
         let shipping_address = self.address(request).await?;
@@ -244,7 +245,7 @@ impl Desk {
             cart_version: cart.version,
             window: self.settings.window,
         };
-        Ok(Draft { new, pricing: self.settings.pricing, bought: cart.lines, max_unpaid, key })
+        Ok(Draft { new, pricing: self.settings.pricing, bought: cart.lines, max_unpaid, next, key })
     }
 
     async fn address(&self, request: &PlaceOrder) -> Result<Option<PostalAddress>, OrderFailure> {

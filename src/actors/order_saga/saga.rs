@@ -22,7 +22,7 @@ use crate::{
         user::PostalAddress,
     },
     peers::{InventoryError, Peers},
-    store::{OrderStore, StoreError},
+    store::{OrderStore, StoreError, orders::InsertError},
 };
 
 /// How often a decision is made anew when another writer was first.
@@ -37,7 +37,7 @@ pub(super) type Listener = Arc<OnceLock<Arc<dyn OrderListener>>>;
 /// What the steps work with.
 #[derive(Clone)]
 pub struct SagaContext {
-    pub(super) store: Arc<dyn OrderStore>,
+    pub(super) store: OrderStore,
     pub(super) peers: Peers,
     /// Changes of one order wait for one another here, so that none loses race after race.
     /// The saga's mailbox cannot do it: its other handlers wait for other services.
@@ -49,7 +49,7 @@ pub struct SagaContext {
 pub(super) type Outcome<T> = Result<T, OrderFailure>;
 
 impl SagaContext {
-    pub(super) fn new(store: Arc<dyn OrderStore>, peers: Peers) -> Self {
+    pub(super) fn new(store: OrderStore, peers: Peers) -> Self {
         let turns = Arc::new(StripedLocks::new(TURNS));
         Self { store, peers, turns, listener: Arc::default(), blocked: Arc::default() }
     }
@@ -90,7 +90,7 @@ impl SagaContext {
 
     /// Holds the stock, writes the order, empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
-        let Draft { new, pricing, bought, max_unpaid, key } = draft;
+        let Draft { new, pricing, bought, max_unpaid, next, key } = draft;
         let (id, inventory) = (new.id, self.peers.inventory()?);
         let now = Timestamp::now();
         let mut order = Order::place(new, &pricing, now)?;
@@ -107,21 +107,20 @@ impl SagaContext {
         }
         let told = Order { version: order.version + 1, ..order.clone() };
         let created = happened(Event::OrderCreated(told), now);
-        match crash::around("order.write", self.store.insert_within(&order, key.as_ref(), Some(max_unpaid), &[created]))
-            .await
-        {
+        match crash::around("order.write", self.store.insert_next(&order, key.as_ref(), next, &[created])).await {
             Ok(version) => {
                 order.version = version;
                 self.tell(&order);
             }
             // Whether it was written is unknown: the stock stays held, and ends with the order
             // or by its expiry.
-            Err(error @ StoreError::Deadline) => return Err(error.into()),
+            Err(InsertError::Store(error @ StoreError::Deadline)) => return Err(error.into()),
             Err(error) => {
                 self.give_back(id).await;
                 return Err(match error {
-                    StoreError::Full(_) => OrderFailure::TooManyUnpaid(max_unpaid),
-                    error => error.into(),
+                    InsertError::Full => OrderFailure::TooManyUnpaid(max_unpaid),
+                    InsertError::Duplicate(taken) => OrderFailure::Taken(taken),
+                    InsertError::Store(error) => error.into(),
                 });
             }
         }

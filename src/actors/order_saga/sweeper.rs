@@ -31,8 +31,6 @@ const EVERY: Duration = Duration::from_millis(500);
 const BATCH: u32 = 256;
 /// How many sagas to wake at once.
 const AT_ONCE: usize = 16;
-/// How many looks between two clearings of old idempotency keys.
-const LOOKS_PER_CLEARING: u32 = 7_200;
 /// No version of the blocked users.
 const NEVER: u64 = u64::MAX;
 
@@ -40,7 +38,6 @@ const NEVER: u64 = u64::MAX;
 /// crash left undone. Runs on every node: doing a step twice is doing it once.
 pub struct OrderSweeper {
     sweeping: Sweeping,
-    looks: u32,
 }
 
 /// What a sweep works with; outlives the actor.
@@ -55,15 +52,13 @@ pub(super) struct Sweeping {
 
 impl OrderSweeper {
     pub(super) const fn new(sweeping: Sweeping) -> Self {
-        Self { sweeping, looks: 0 }
+        Self { sweeping }
     }
 
     fn look_later(&mut self, ctx: &mut Context<Self>) {
         ctx.run_later(EVERY, |actor, ctx| {
-            actor.looks = actor.looks.wrapping_add(1);
-            let clear = actor.looks % LOOKS_PER_CLEARING == 0;
             let sweeping = actor.sweeping.clone();
-            let look = async move { sweeping.sweep(clear).await };
+            let look = async move { sweeping.sweep().await };
             ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
         });
     }
@@ -82,10 +77,7 @@ impl Sweeping {
         Self { context, sagas, blocked: Arc::new(AtomicU64::new(NEVER)) }
     }
 
-    async fn sweep(&self, clear: bool) {
-        if clear && let Err(error) = self.context.store.forget_keys(Timestamp::now()).await {
-            tracing::warn!(%error, "old idempotency keys could not be cleared for now");
-        }
+    async fn sweep(&self) {
         if let Err(error) = self.sweep_blocked().await {
             tracing::warn!(%error, "unpaid orders of blocked sellers could not be looked for");
         }

@@ -183,7 +183,7 @@ impl Shop {
             Carts::start(&runtime, CartStore::new(poisoned.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window, max_unpaid: 10 };
-        let orders = Orders::start(&runtime, Arc::clone(&stores.orders), peers.clone(), settings);
+        let orders = Orders::start(&runtime, stores.orders.clone(), peers.clone(), settings);
         peers.set_accounts(Arc::new(People));
         peers.set_catalogue(Arc::new(Shelf));
         peers.set_inventory(Arc::new(inventory));

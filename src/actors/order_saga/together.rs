@@ -45,7 +45,7 @@ impl Together {
     /// What is bought with `product`, what most buyers chose first.
     pub(super) async fn with(
         &self,
-        store: &dyn OrderStore,
+        store: &OrderStore,
         product: ProductId,
         limit: usize,
     ) -> Result<Vec<ProductId>, StoreError> {
@@ -63,7 +63,7 @@ impl Together {
     }
 }
 
-async fn read(store: &dyn OrderStore) -> Result<Vec<Order>, StoreError> {
+async fn read(store: &OrderStore) -> Result<Vec<Order>, StoreError> {
     let since = Timestamp::now().saturating_sub(SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut after = Some(OrderId::from_bytes(first_id_of(since).bytes()));
     let mut orders: Vec<Order> = vec![];

@@ -134,10 +134,7 @@ fn no_answer(error: &AskError<StoreError>) -> HandleError {
 /// better tried alone.
 const fn may_be_one(error: &AskError<StoreError>) -> bool {
     match error {
-        AskError::Died
-        | AskError::Refused(
-            StoreError::Corrupt(_) | StoreError::Duplicate(_) | StoreError::Full(_) | StoreError::Conflict,
-        ) => true,
+        AskError::Died | AskError::Refused(StoreError::Corrupt(_) | StoreError::Conflict) => true,
         AskError::Busy
         | AskError::Restarting
         | AskError::Deadline

@@ -37,8 +37,6 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
-/// What is over so soon after counting is not counted: it may go at any moment.
-const OVER_SOON: jiff::SignedDuration = jiff::SignedDuration::from_mins(2);
 
 /// A move, as it is asked for.
 #[derive(Debug, Clone)]
@@ -136,7 +134,7 @@ impl Migration<'_> {
         }
         for kind in Kind::all() {
             let done = begun.written.get(kind.name()).copied().unwrap_or(0);
-            self.move_kind(export, import, kind, done, begun.at, told).await?;
+            self.move_kind(export, import, kind, done, told).await?;
         }
         let counts = self.counts(export, import).await?;
         let differing: Vec<&Counted> = counts.iter().filter(|counted| counted.from != counted.to).collect();
@@ -154,11 +152,10 @@ impl Migration<'_> {
         import: &Import,
         kind: Kind,
         mut done: u64,
-        at: Timestamp,
         told: Told<'_>,
     ) -> Result<()> {
-        let all = self.count(export, kind, at).await?;
-        let mut records = self.read(export, kind, done, at)?;
+        let all = self.count(export, kind).await?;
+        let mut records = self.read(export, kind, done)?;
         told(kind, done, all)?;
         while let Some(batch) = records.recv().await {
             let batch = batch.with_context(|| format!("the {} cannot be read", kind.name()))?;
@@ -170,26 +167,25 @@ impl Migration<'_> {
         Ok(())
     }
 
-    fn read(&self, export: &Export, kind: Kind, skip: u64, at: Timestamp) -> Result<Records> {
+    fn read(&self, export: &Export, kind: Kind, skip: u64) -> Result<Records> {
         match kind {
             Kind::Pictures => Ok(pictures::read(self.from, skip, self.batch)?),
-            kind => Ok(export.read(kind, skip, at, self.batch)?),
+            kind => Ok(export.read(kind, skip, self.batch)?),
         }
     }
 
-    async fn count(&self, export: &Export, kind: Kind, now: Timestamp) -> Result<u64> {
-        match export.count(kind, now)? {
+    async fn count(&self, export: &Export, kind: Kind) -> Result<u64> {
+        match export.count(kind)? {
             Some(count) => Ok(count),
             None => Ok(pictures::count(self.from).await?),
         }
     }
 
     async fn counts(&self, export: &Export, import: &Import) -> Result<Vec<Counted>> {
-        let soon = Timestamp::now().saturating_add(OVER_SOON).unwrap_or(Timestamp::MAX);
         let mut counts = vec![];
         for kind in Kind::all() {
-            let from = self.count(export, kind, soon).await?;
-            let to = patiently(async || import.count(kind, soon).await).await?;
+            let from = self.count(export, kind).await?;
+            let to = patiently(async || import.count(kind).await).await?;
             counts.push(Counted { kind, from, to });
         }
         Ok(counts)

@@ -48,9 +48,7 @@ impl MailError {
 impl From<StoreError> for MailError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Corrupt(_) | StoreError::Duplicate(_) | StoreError::Full(_) => {
-                Self::Permanent(error.to_string())
-            }
+            StoreError::Corrupt(_) => Self::Permanent(error.to_string()),
             StoreError::Busy | StoreError::Conflict | StoreError::Deadline | StoreError::Unavailable(_) => {
                 Self::Temporary(error.to_string())
             }

@@ -290,6 +290,14 @@ impl<D: Document> Find<D> {
         self
     }
 
+    /// Only keys behind those that begin with these parts.
+    #[must_use]
+    pub fn behind(mut self, parts: impl KeyParts) -> Self {
+        // Where nothing can come behind them, the range is empty.
+        self.query.from = Key::new(parts).end().or_else(|| self.query.to.clone());
+        self
+    }
+
     /// Only keys below these parts.
     #[must_use]
     pub fn below(mut self, parts: impl KeyParts) -> Self {

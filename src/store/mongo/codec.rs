@@ -20,10 +20,6 @@ pub(super) use crate::store::micros_up;
 /// The server's code for a value that must be unique and is not.
 pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
-/// Unique indexes by name, and what callers call the field.
-const UNIQUE: [(&str, &str); 3] =
-    [("unique_cart", "cart"), ("unique_order", "order"), ("unique_razorpay_order", "razorpayOrderId")];
-
 /// What an error of the driver means.
 pub(super) struct Failed;
 
@@ -35,9 +31,8 @@ impl Failed {
 
     /// Of a call that may have changed something.
     pub(super) fn write(error: &Error) -> StoreError {
-        if let Some(index) = violated(error) {
-            let known = UNIQUE.iter().find(|(name, _)| index.contains(name));
-            return known.map_or(StoreError::Conflict, |(_, field)| StoreError::Duplicate(field));
+        if is_duplicate(error) {
+            return StoreError::Conflict;
         }
         match *error.kind {
             // It never left.
@@ -67,24 +62,16 @@ fn plain(error: &Error) -> String {
     }
 }
 
-/// What the server says of a value that is there already.
-fn violated(error: &Error) -> Option<String> {
-    match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(refused)) if refused.code == DUPLICATE_KEY => {
-            Some(refused.message.clone())
-        }
-        ErrorKind::Command(refused) if refused.code == DUPLICATE_KEY => Some(refused.message.clone()),
-        ErrorKind::InsertMany(refused) => {
-            let first = refused.write_errors.as_ref()?.iter().find(|refused| refused.code == DUPLICATE_KEY)?;
-            Some(first.message.clone())
-        }
-        _ => None,
-    }
-}
-
 /// Whether the error tells of a value that is there already.
 pub(super) fn is_duplicate(error: &Error) -> bool {
-    violated(error).is_some()
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(refused)) => refused.code == DUPLICATE_KEY,
+        ErrorKind::Command(refused) => refused.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(refused) => {
+            refused.write_errors.iter().flatten().any(|refused| refused.code == DUPLICATE_KEY)
+        }
+        _ => false,
+    }
 }
 
 /// A document of the domain as the server keeps it.
@@ -257,14 +244,7 @@ pub(super) async fn save(
     if version == 0 {
         fields.insert("_id", id);
         fields.insert("outbox", events);
-        let Err(error) = collection.insert_one(fields).await else { return Ok(next) };
-        // A second first write of one document is a conflict, whatever else of it is taken.
-        return Err(match Failed::write(&error) {
-            StoreError::Duplicate(_) if counted(collection, bson::doc! { "_id": id }).await? > 0 => {
-                StoreError::Conflict
-            }
-            refused => refused,
-        });
+        return collection.insert_one(fields).await.map(|_| next).map_err(|error| Failed::write(&error));
     }
     let mut update = bson::doc! { "$set": fields };
     if !events.is_empty() {

@@ -52,7 +52,7 @@ impl Backend for Engine {
     async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
         let Place { collection, .. } = self.place(of)?;
         self.run(async move {
-            let find = collection.find(filter(&query)).sort(sort(&query)).skip(query.skip).projection(seen());
+            let find = collection.find(filter(&query)).sort(sort(of, &query)).skip(query.skip).projection(seen());
             let limit = query.limit.map_or(0, i64::from);
             if query.limit == Some(0) { Ok(vec![]) } else { codec::all(find.limit(limit), raw).await }
         })
@@ -132,7 +132,7 @@ impl Backend for Engine {
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
         let Place { collection, .. } = self.place(of)?;
         self.run(async move {
-            let find = collection.find(filter(&query)).sort(sort(&query)).skip(query.skip);
+            let find = collection.find(filter(&query)).sort(sort(of, &query)).skip(query.skip);
             let find = find.limit(query.limit.map_or(0, i64::from)).projection(doc! { "_id": 1 });
             let ids = codec::all(find, |row| Ok(row.get("_id").cloned().unwrap_or(Bson::Null))).await?;
             if ids.is_empty() {
@@ -214,9 +214,12 @@ fn filter(query: &Query) -> Document {
     }
 }
 
-fn sort(query: &Query) -> Document {
+fn sort(of: &Spec, query: &Query) -> Document {
     let direction = if query.reverse { -1 } else { 1 };
+    let is_unique = |name: &str| (of.indexes)().iter().any(|index| index.name == name && index.unique);
     match query.index {
+        // The server's index has no id then, and would not sort by one.
+        Some(index) if is_unique(index) => doc! { format!("keys.{index}"): direction },
         Some(index) => doc! { format!("keys.{index}"): direction, "_id": direction },
         None => doc! { "_id": direction },
     }

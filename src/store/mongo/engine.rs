@@ -60,9 +60,6 @@ pub(super) struct Collections {
     pub stock: Collection<Document>,
     pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
-    pub orders: Collection<Document>,
-    pub idempotency_keys: Collection<Document>,
-    pub unpaid_claims: Collection<Document>,
     pub mails: Collection<Document>,
     pub parked: Collection<Document>,
     pub webhook_endpoints: Collection<Document>,
@@ -88,7 +85,7 @@ impl Collections {
             "ai_buddy",
         ];
         let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
-        let [_auth, product, inventory, _cart, order, _payment, notification, dashboard, _ai_buddy] =
+        let [_auth, product, inventory, _cart, _order, _payment, notification, dashboard, _ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
             products: product.collection("products"),
@@ -100,9 +97,6 @@ impl Collections {
             stock: inventory.collection("stock"),
             shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
-            orders: order.collection("orders"),
-            idempotency_keys: order.collection("idempotency_keys"),
-            unpaid_claims: order.collection("unpaid_claims"),
             mails: notification.collection("mails"),
             parked: notification.collection("parked"),
             webhook_endpoints: notification.collection("webhook_endpoints"),
@@ -116,13 +110,14 @@ impl Collections {
     }
 
     /// The collections whose documents carry events, each with its database's leases.
-    pub(super) fn with_outbox(&self) -> [Outbox; 4] {
-        [("product", &self.products), ("product", &self.imports), ("inventory", &self.stock), ("order", &self.orders)]
-            .map(|(name, collection)| {
+    pub(super) fn with_outbox(&self) -> [Outbox; 3] {
+        [("product", &self.products), ("product", &self.imports), ("inventory", &self.stock)].map(
+            |(name, collection)| {
                 let database = self.databases.iter().find(|database| database.name().ends_with(name));
                 let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
                 Outbox { name, events: collection.clone(), leases }
-            })
+            },
+        )
     }
 
     /// Where it stands how far a shop was moved here.
@@ -136,7 +131,7 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 18] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 16] {
         [
             &self.products,
             &self.counters,
@@ -146,8 +141,6 @@ impl Collections {
             &self.stock,
             &self.shares,
             &self.reservations,
-            &self.orders,
-            &self.idempotency_keys,
             &self.mails,
             &self.parked,
             &self.webhook_endpoints,

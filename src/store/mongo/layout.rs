@@ -15,7 +15,7 @@ use super::{
     codec::{self, Failed},
     documents::{self, Place},
     engine::Engine,
-    legacy,
+    idempotency, legacy,
 };
 use crate::store::{LAYOUT, StoreError, document::Spec};
 
@@ -34,6 +34,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     if known > LAYOUT {
         return Err(newer(known));
     }
+    idempotency::merge(engine).await?;
     for spec in engine.specs.iter().copied() {
         lay_out(engine, spec).await?;
     }

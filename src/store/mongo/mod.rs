@@ -19,6 +19,7 @@ mod codec;
 mod dashboard;
 mod documents;
 mod engine;
+mod idempotency;
 mod identity;
 mod import;
 mod imports;
@@ -27,15 +28,12 @@ mod layout;
 mod leases;
 mod legacy;
 mod mailbox;
-mod office;
-mod orders;
 mod outbox;
 mod pictures;
 mod products;
 mod sequence;
 mod shared;
 mod stock;
-mod unpaid;
 mod upgrades;
 mod webhooks;
 
@@ -46,7 +44,8 @@ use secrecy::SecretString;
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
-    AccountStore, CartStore, ConversationStore, DOCUMENTS, KeepEvent, PaymentStore, StoreError, Stores, document::Spec,
+    AccountStore, CartStore, ConversationStore, DOCUMENTS, KeepEvent, OrderStore, PaymentStore, StoreError, Stores,
+    document::Spec,
 };
 
 /// How the adapter runs.
@@ -123,13 +122,12 @@ impl MongoStore {
             imports: self.engine.clone(),
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),
-            orders: self.engine.clone(),
+            orders: OrderStore::new(self.engine.clone()),
             payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
-            office: self.engine.clone(),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),

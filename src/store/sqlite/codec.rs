@@ -10,17 +10,10 @@ use super::StoreError;
 use crate::domain::{Timestamp, event::Envelope};
 pub(super) use crate::store::micros_up;
 
-/// What must be unique besides ids, and what callers call it. Any other row that is there
-/// already is a conflict.
-const UNIQUE: [(&str, &str); 1] = [("orders.user, orders.cart_version", "cart")];
-
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        if let Some(columns) = violated(&error) {
-            return UNIQUE
-                .iter()
-                .find(|(known, _)| *known == columns)
-                .map_or(Self::Conflict, |(_, field)| Self::Duplicate(field));
+        if violated(&error).is_some() {
+            return Self::Conflict;
         }
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
@@ -118,7 +111,7 @@ pub(super) fn offset(skip: u64) -> i64 {
     i64::try_from(skip).unwrap_or(i64::MAX)
 }
 
-/// The columns of a violated `UNIQUE`, as in `users.email`; `None` when the error is
+/// The columns of a violated `UNIQUE`, as in `doc_carts.k_user`; `None` when the error is
 /// another one.
 pub(super) fn violated(error: &rusqlite::Error) -> Option<&str> {
     match error {

@@ -19,9 +19,7 @@ mod identity;
 mod imports;
 mod inventory;
 mod mailbox;
-mod office;
 mod options;
-mod orders;
 mod outbox;
 mod pictures;
 mod products;
@@ -37,7 +35,7 @@ use engine::{Engine, spawn};
 pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
-use super::{AccountStore, CartStore, ConversationStore, PaymentStore, StoreError, Stores};
+use super::{AccountStore, CartStore, ConversationStore, OrderStore, PaymentStore, StoreError, Stores};
 
 /// The open embedded store. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -88,13 +86,12 @@ impl SqliteStore {
             imports: self.engine.clone(),
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),
-            orders: self.engine.clone(),
+            orders: OrderStore::new(self.engine.clone()),
             payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
             mailbox: self.engine.clone(),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
-            office: self.engine.clone(),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: None,
             webhooks: self.engine.clone(),

@@ -24,6 +24,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_12_documents.sql"),
     include_str!("schema_13_payments.sql"),
     include_str!("schema_14_accounts.sql"),
+    include_str!("schema_15_orders.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

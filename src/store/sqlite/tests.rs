@@ -16,10 +16,11 @@ use crate::{
         ids::{CartId, EventId, OrderId, ProductId, RefundId, UserId},
         inventory::StockLine,
         money::{Currency, Money},
+        order::{NewOrder, Order, OrderItem, Pricing, Shipment},
         payment::Payment,
         user::{Contact, FullName, Role, User},
     },
-    store::{StoredReport, Stores, accounts::block_key, dashboard::Range, mailbox::MailState},
+    store::{StoredReport, Stores, accounts::block_key, dashboard::Range, mailbox::MailState, orders::InsertError},
 };
 
 /// A directory that goes with the test.
@@ -511,4 +512,47 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     assert_eq!(found("second@example.com").await.as_deref(), Some("second"));
     assert_eq!(stores.accounts.without_address(10).await.unwrap().len(), 2);
     store.close().unwrap();
+}
+
+#[tokio::test]
+async fn orders_of_an_older_schema_keep_their_idempotency_keys() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(12);
+    let (user, soon) = (UserId::generate(), Timestamp::now() + SignedDuration::from_hours(1));
+    let mut orders = vec![];
+    for (cart_version, key) in [(1_u64, Some(soon)), (2, Some(Timestamp::UNIX_EPOCH)), (3, None)] {
+        let item = OrderItem {
+            product: ProductId::generate(),
+            title: "A book".into(),
+            seller: UserId::generate(),
+            quantity: 1,
+            price: Money::new(100, Currency::Inr),
+            shipment: Shipment::Waiting,
+            tracking_number: None,
+        };
+        let (id, window) = (OrderId::generate(), SignedDuration::from_mins(15));
+        let new = NewOrder { id, user, items: vec![item], shipping_address: None, cart_version, window };
+        let order = Order::place(new, &Pricing { tax_basis_points: 0, shipping_minor: 0 }, Timestamp::now()).unwrap();
+        let row = (id.as_slice(), user.as_slice(), cart_version, serde_json::to_vec(&order).unwrap());
+        old.execute("INSERT INTO orders VALUES (?1, ?2, ?3, 'PENDING', 1, 4, ?4)", row).unwrap();
+        if let Some(expires_at) = key {
+            let row = (user.as_slice(), format!("key {cart_version}"), id.as_slice(), codec::micros_up(expires_at));
+            old.execute("INSERT INTO idempotency_keys VALUES (?1, ?2, 'hash', ?3, ?4)", row).unwrap();
+        }
+        orders.push(Order { version: 4, ..order });
+    }
+    drop(old);
+    let stores = dir.open(SqliteOptions::default()).stores();
+    assert_eq!(stores.orders.all(None, 10).await.unwrap(), orders);
+    let known = stores.orders.by_key(user, "key 1", Timestamp::now()).await.unwrap().unwrap();
+    assert_eq!((known.order, known.request_hash.as_str()), (orders[0].id, "hash"));
+    assert_eq!(codec::micros_up(known.expires_at), codec::micros_up(soon));
+    assert_eq!(stores.orders.by_key(user, "key 2", Timestamp::UNIX_EPOCH).await, Ok(None), "it had expired");
+    // Orders without a number count, and a key stays with its order when that is written.
+    let next = Order { id: OrderId::generate(), cart_version: 4, version: 0, ..orders[0].clone() };
+    assert_eq!(stores.orders.insert_within(&next, None, Some(3), &[]).await, Err(InsertError::Full));
+    assert_eq!(stores.orders.insert_within(&next, None, Some(4), &[]).await, Ok(1));
+    assert_eq!(stores.orders.save(&orders[0], &[]).await, Ok(5));
+    assert_eq!(stores.orders.by_key(user, "key 1", Timestamp::now()).await, Ok(Some(known)));
+    assert_eq!(stores.orders.of_user(user, None, 0, 10).await.unwrap().rows[0], Order { version: 1, ..next });
 }

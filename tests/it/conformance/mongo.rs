@@ -6,12 +6,14 @@ use microbazaar::{
     domain::{
         Timestamp,
         identity::email_key,
-        ids::{EventId, RefundId},
+        ids::{EventId, RefundId, UserId},
+        order::Order,
     },
     store::{
         StoredReport, Stores,
         accounts::block_key,
         mongo::{MongoOptions, MongoStore},
+        orders::InsertError,
     },
 };
 use mongodb::Client;
@@ -201,6 +203,55 @@ async fn documents_of_before_get_a_body() {
     assert_eq!(payments.forget_reports(make::at(2) + SignedDuration::from_hours(24 * 91), 10).await, Ok(2));
     let page = serde_json::json!({ "$set": [1, null] });
     assert_eq!(payments.get_sandbox("order_1").await, Ok(Some(page)));
+}
+
+/// Orders and idempotency keys as earlier versions stored them, and several nodes that start at once.
+#[actix_rt::test]
+async fn orders_of_before_keep_their_idempotency_keys() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let options = || {
+        let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
+        options.deadline = std::time::Duration::from_secs(20);
+        options
+    };
+    let database = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}order"));
+    let (user, now) = (UserId::generate(), Timestamp::now());
+    let mut orders: Vec<Order> = vec![];
+    for (cart_version, key) in [(1_u32, Some(3_600)), (2, Some(-1)), (3, None)] {
+        let order = make::order(user, cart_version.into());
+        let (id, of_user) = (ObjectId::from_bytes(order.id.bytes()), ObjectId::from_bytes(user.bytes()));
+        let doc = bson::serialize_to_bson(&serde_json::to_value(&order).unwrap()).unwrap();
+        let stored = doc! {
+            "_id": id, "version": 4_i64, "user": of_user, "cartVersion": i64::from(cart_version),
+            "status": "PENDING", "dueAt": 1_i64, "doc": doc, "outbox": [],
+        };
+        database.collection("orders").insert_one(stored).await.unwrap();
+        if let Some(seconds) = key {
+            let key = format!("key {cart_version}");
+            let stored = doc! {
+                "_id": format!("{user}:{key}"), "order": id, "key": key, "requestHash": "hash",
+                "expiresAt": (now + SignedDuration::from_secs(seconds)).as_microsecond(), "madeAt": 1_i64,
+            };
+            database.collection("idempotency_keys").insert_one(stored).await.unwrap();
+        }
+        orders.push(Order { version: 4, ..order });
+    }
+    let nodes = futures_util::future::join_all((0..3).map(|_| MongoStore::open(options()))).await;
+    let databases: Vec<Databases> = nodes.into_iter().map(|node| Databases(node.unwrap())).collect();
+    let stores = databases[0].0.stores();
+    assert_eq!(stores.orders.all(None, 10).await.unwrap(), orders);
+    let known = stores.orders.by_key(user, "key 1", now).await.unwrap().unwrap();
+    assert_eq!((known.order, known.request_hash.as_str()), (orders[0].id, "hash"));
+    assert_eq!(known.expires_at.as_microsecond(), (now + SignedDuration::from_secs(3_600)).as_microsecond());
+    assert_eq!(stores.orders.by_key(user, "key 2", make::at(0)).await, Ok(None), "it had expired");
+    let next = make::order(user, 4);
+    assert_eq!(stores.orders.insert_within(&next, None, Some(3), &[]).await, Err(InsertError::Full));
+    assert_eq!(stores.orders.insert_within(&next, None, Some(4), &[]).await, Ok(1));
+    assert_eq!(stores.orders.save(&orders[0], &[]).await, Ok(5));
+    assert_eq!(stores.orders.by_key(user, "key 1", now).await, Ok(Some(known)));
+    let left = database.list_collection_names().await.unwrap();
+    assert!(!left.iter().any(|name| name == "idempotency_keys"), "{left:?}");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub async fn admins_page_backwards_through_users_orders_and_payments(stores: &St
         made.push(order.id);
     }
     let orders = |status, before, limit| async move {
-        let found = stores.office.orders(status, before, limit).await.unwrap();
+        let found = stores.orders.newest(status, before, limit).await.unwrap();
         found.into_iter().map(|order| (order.id, order.version)).collect::<Vec<_>>()
     };
     assert_eq!(orders(None, None, 2).await, [(made[2], 1), (made[1], 1)]);

@@ -16,7 +16,7 @@ use crate::{
         inventory::{Reservation, ReservationState, StockLevel, StockLine},
         money::{Currency, Money},
         order::{
-            CancelCause, Order, OrderItem, OrderPayment, OrderStatus, RefundNote, Saga, SagaStep, Shipment,
+            CancelCause, Order, OrderItem, OrderKeys, OrderPayment, OrderStatus, RefundNote, Saga, SagaStep, Shipment,
             TimelineEntry,
         },
         payment::{Payment, Refund, RefundStatus},
@@ -175,6 +175,7 @@ fn order(id: OrderId) -> Order {
         created_at: at(5),
         updated_at: at(6),
         version: 7,
+        keys: OrderKeys::default(),
     }
 }
 

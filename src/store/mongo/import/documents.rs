@@ -7,7 +7,7 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    imports, mailbox, orders, outbox, pictures, products, shared, stock, webhooks,
+    imports, mailbox, outbox, pictures, products, shared, stock, webhooks,
 };
 use crate::{
     domain::{
@@ -15,7 +15,7 @@ use crate::{
         payment::Payment,
         user::User,
     },
-    store::{StoreError, document::Document as _, moving::Record, products::ProductChange},
+    store::{StoreError, document::Document as _, moving::Record, orders::StoredOrder, products::ProductChange},
 };
 
 /// A document on its way to its place.
@@ -44,12 +44,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
             let mut placed: Vec<Placed> = shares.into_iter().map(|share| (all.shares.clone(), share)).collect();
             placed.push((all.reservations.clone(), reservation));
             return Ok(placed);
-        }
-        Record::Order(order) => {
-            (&all.orders, versioned(codec::oid(order.id.bytes()).into(), order.version, orders::fields(&order)?)?)
-        }
-        Record::IdempotencyKey(user, key) => {
-            (&all.idempotency_keys, named(orders::key_name(user, &key.key), orders::key_fields(&key)))
         }
         Record::Mail(mail, lease) => {
             // So that one which was written before is known.
@@ -127,7 +121,7 @@ pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection
         | Event::OrderPartMoved { .. }
         | Event::OrderShipped(_)
         | Event::OrderDelivered(_)
-        | Event::OrderCancelled(_) => all.orders.clone(),
+        | Event::OrderCancelled(_) => engine.place(StoredOrder::SPEC)?.collection,
         Event::PaymentCreated(_)
         | Event::PaymentInitiated(_)
         | Event::PaymentCompleted(_)

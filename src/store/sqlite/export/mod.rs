@@ -17,13 +17,10 @@ use tokio::sync::mpsc;
 
 use self::tables::{TABLES, Table};
 use super::{StoreError, connection, create, documents, schema, spawn};
-use crate::{
-    domain::Timestamp,
-    store::{
-        DOCUMENTS,
-        document::{Query, RawBody, Spec},
-        moving::{Kind, Record},
-    },
+use crate::store::{
+    DOCUMENTS,
+    document::{Query, RawBody, Spec},
+    moving::{Kind, Record},
 };
 
 /// Batches that wait to be taken.
@@ -89,27 +86,25 @@ impl Export {
         })
     }
 
-    /// How many records of a kind there are, leaving out those that are over at `now`; `None` for a
-    /// kind that is not kept here.
+    /// How many records of a kind there are; `None` for a kind that is not kept here.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn count(&self, kind: Kind, now: Timestamp) -> Result<Option<u64>, StoreError> {
+    pub fn count(&self, kind: Kind) -> Result<Option<u64>, StoreError> {
         if let Kind::Documents(collection) = kind {
             return documents::count(&self.connection, spec(collection)?, &Query::default()).map(Some);
         }
         let Some(table) = table(kind) else { return Ok(None) };
         let mut statement = self.connection.prepare(&format!("SELECT count(*) FROM {}", table.from))?;
-        let mut rows = query(&mut statement, now)?;
+        let mut rows = statement.query([])?;
         rows.next()?.map(|row| row.get(0).map_err(StoreError::from)).transpose()
     }
 
-    /// Reads the records of a kind but the first `skip`, on a thread of its own; those that are over
-    /// at `now` are no records.
+    /// Reads the records of a kind but the first `skip`, on a thread of its own.
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub fn read(&self, kind: Kind, skip: u64, now: Timestamp, batch: Batch) -> Result<Records, StoreError> {
+    pub fn read(&self, kind: Kind, skip: u64, batch: Batch) -> Result<Records, StoreError> {
         let (send, records) = mpsc::channel(AHEAD);
         if let Kind::Documents(collection) = kind {
             let (file, spec) = (self.file.clone(), spec(collection)?);
@@ -123,7 +118,7 @@ impl Export {
         let Some(table) = table(kind) else { return Ok(records) };
         let file = self.file.clone();
         spawn("store-export", move || {
-            if let Err(error) = send_all(&file, table, skip, now, batch, &send) {
+            if let Err(error) = send_all(&file, table, skip, batch, &send) {
                 let _gone = send.blocking_send(Err(connection::named(&file, error)));
             }
         })?;
@@ -171,26 +166,17 @@ fn send_documents(
     Ok(())
 }
 
-/// Runs a query that may ask for the time.
-fn query<'s>(statement: &'s mut rusqlite::Statement<'_>, now: Timestamp) -> Result<rusqlite::Rows<'s>, StoreError> {
-    if statement.parameter_count() > 0 {
-        statement.raw_bind_parameter(1, now.as_microsecond())?;
-    }
-    Ok(statement.raw_query())
-}
-
 fn send_all(
     file: &Path,
     table: &Table,
     skip: u64,
-    now: Timestamp,
     batch: Batch,
     send: &mpsc::Sender<Result<Vec<Record>, StoreError>>,
 ) -> Result<(), StoreError> {
     let connection = connection::open_reader(file)?;
     let Table { columns, from, order, read, .. } = table;
     let mut statement = connection.prepare(&format!("SELECT {columns} FROM {from} ORDER BY {order}"))?;
-    let mut rows = query(&mut statement, now)?;
+    let mut rows = statement.query([])?;
     let (mut records, mut bytes, mut passed) = (vec![], 0, 0_u64);
     while let Some(row) = rows.next()? {
         passed += 1;
@@ -252,7 +238,7 @@ mod tests {
             let connection = &export.connection;
             let sql = format!("SELECT {} FROM {} ORDER BY {}", table.columns, table.from, table.order);
             connection.prepare(&sql).unwrap();
-            assert!(export.count(table.kind, Timestamp::now()).unwrap().is_some(), "{}", table.from);
+            assert!(export.count(table.kind).unwrap().is_some(), "{}", table.from);
         }
         assert_eq!(export.fingerprint().unwrap(), Export::open(&dir).unwrap().fingerprint().unwrap());
         drop(statement);

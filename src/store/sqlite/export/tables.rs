@@ -2,14 +2,11 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{
-    StoreError, codec, dashboard, imports, inventory, mailbox, orders, outbox, pictures, products, webhooks,
-};
+use super::super::{StoreError, codec, dashboard, imports, inventory, mailbox, outbox, pictures, products, webhooks};
 use crate::{
     domain::ids::{EventId, UserId},
     store::{
         moving::{Kind, Record},
-        orders::IdempotencyKey,
         products::ProductChange,
     },
 };
@@ -19,7 +16,7 @@ pub(super) struct Table {
     pub(super) kind: Kind,
     /// What is read of each row.
     pub(super) columns: &'static str,
-    /// The table, and which of its rows; `?1` is the time.
+    /// The table, and which of its rows.
     pub(super) from: &'static str,
     /// The order, the same each time.
     pub(super) order: &'static str,
@@ -37,7 +34,7 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 18] = [
+pub(super) const TABLES: [Table; 16] = [
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
     }),
@@ -61,17 +58,6 @@ pub(super) const TABLES: [Table; 18] = [
         let (reservation, fence) = inventory::read_fenced(row)?;
         Ok(Record::Reservation(reservation, fence))
     }),
-    table(Kind::Orders, "version, doc", "orders", "id", |_, row| Ok(Record::Order(Box::new(orders::order(row)?)))),
-    table(
-        Kind::IdempotencyKeys,
-        "key, request_hash, order_id, expires_at, user",
-        "idempotency_keys WHERE expires_at > ?1",
-        "user, key",
-        |_, row| {
-            let key: IdempotencyKey = orders::idempotency_key(row)?;
-            Ok(Record::IdempotencyKey(codec::id(row, 4)?, key))
-        },
-    ),
     table(Kind::Mails, mailbox::COLUMNS_AND_LEASE, "mails", "id", |_, row| {
         Ok(Record::Mail(Box::new(mailbox::read_record(row)?), row.get(mailbox::LEASE)?))
     }),
