@@ -173,9 +173,11 @@ async fn who_left_the_address_to_an_older_account_is_asked_for_another() {
     let config = app.config.clone();
     let folder = app.end().await;
     let file = rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap();
-    let sql = "UPDATE users SET email = 'taken:' || lower(hex(id)),
-               doc = CAST(json_set(CAST(doc AS TEXT), '$.emailTakenBy', ?1) AS BLOB) WHERE username = 'mira'";
+    let sql = "UPDATE doc_users SET doc = CAST(json_set(CAST(doc AS TEXT), '$.emailTakenBy', ?1) AS BLOB)
+               WHERE json_extract(CAST(doc AS TEXT), '$.username') = 'mira'";
     assert_eq!(file.execute(sql, [&older.id]), Ok(1));
+    // The keys are made anew.
+    assert_eq!(file.execute("DELETE FROM layouts WHERE collection = 'users'", []), Ok(1));
     drop(file);
     let app = TestApp::start(config, folder).await;
 
