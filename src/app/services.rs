@@ -259,7 +259,7 @@ impl Parts<'_> {
         let (products, shared) = (Arc::clone(&stores.products), stores.shared.as_ref().map(|_| self.wake));
         let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared);
         let catalogue =
-            catalogue.with_imports(self.runtime, Arc::clone(&stores.imports), self.wake, stores.shared.is_some());
+            catalogue.with_imports(self.runtime, stores.imports.clone(), self.wake, stores.shared.is_some());
         Ok(Some(match hosted {
             Some(hosted) => catalogue.with_hosting(self.runtime, hosted, self.wake),
             None => catalogue,

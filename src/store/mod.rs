@@ -33,7 +33,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::domain::{Timestamp, cart::Cart, conversation::Conversation, payment::Payment, user::User};
+use crate::domain::{Timestamp, cart::Cart, conversation::Conversation, import::Import, payment::Payment, user::User};
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
@@ -61,6 +61,8 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     Payment::SPEC,
     payments::KeptReport::SPEC,
     payments::SandboxPage::SPEC,
+    Import::SPEC,
+    imports::ImportRows::SPEC,
 ];
 
 /// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
@@ -117,7 +119,7 @@ pub struct Stores {
     /// Products.
     pub products: Arc<dyn ProductStore>,
     /// Imports of products.
-    pub imports: Arc<dyn ImportStore>,
+    pub imports: ImportStore,
     /// Stock and reservations.
     pub stock: Arc<dyn StockStore>,
     /// Carts.

@@ -19,8 +19,7 @@ use super::{
 };
 use crate::domain::{
     event::Envelope,
-    ids::{EventId, ImportId, ProductId, UserId},
-    import::{Import, ImportRow},
+    ids::{EventId, ProductId, UserId},
     inventory::{Reservation, StockLevel},
     webhook::{Webhook, WebhookDelivery},
 };
@@ -38,10 +37,6 @@ pub enum Kind {
     Pictures,
     /// What another program hosts of the pictures.
     HostedPictures,
-    /// Imports of products.
-    Imports,
-    /// The rows of those that are not finished.
-    ImportRows,
     /// Stock.
     Stock,
     /// Reservations.
@@ -72,13 +67,11 @@ impl Kind {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
     }
 
-    const OTHERS: [Self; 17] = [
+    const OTHERS: [Self; 15] = [
         Self::Counters,
         Self::Products,
         Self::Pictures,
         Self::HostedPictures,
-        Self::Imports,
-        Self::ImportRows,
         Self::Stock,
         Self::Reservations,
         Self::Mails,
@@ -101,8 +94,6 @@ impl Kind {
             Self::Products => "products",
             Self::Pictures => "picture files",
             Self::HostedPictures => "hosted pictures",
-            Self::Imports => "imports",
-            Self::ImportRows => "rows of imports",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
             Self::Mails => "mails",
@@ -138,10 +129,6 @@ pub enum Record {
     Picture(String, Vec<u8>),
     /// What another program hosts of a picture, and until when it was announced (microseconds).
     HostedPicture(Box<PictureRecord>, i64),
-    /// An import of products.
-    Import(Box<Import>),
-    /// The rows of an import that is not finished, and of which of its runs.
-    ImportRows(ImportId, u32, Vec<ImportRow>),
     /// A product's stock.
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.

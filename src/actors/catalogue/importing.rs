@@ -70,7 +70,7 @@ pub struct NewImport {
 /// What outlives the actor.
 pub(super) struct Importing {
     shelf: Arc<Shelf>,
-    store: Arc<dyn ImportStore>,
+    store: ImportStore,
     working: SendLoop,
     /// Whether other nodes work on imports too.
     shared: bool,
@@ -104,7 +104,7 @@ enum Done {
 }
 
 impl Importing {
-    pub(super) fn new(shelf: Arc<Shelf>, store: Arc<dyn ImportStore>, wake: &Wake, shared: bool) -> Self {
+    pub(super) fn new(shelf: Arc<Shelf>, store: ImportStore, wake: &Wake, shared: bool) -> Self {
         let working = SendLoop::new("imports", AT_ONCE, wake, topic::IMPORTS);
         Self { shelf, store, working, shared, finished: Notify::new() }
     }

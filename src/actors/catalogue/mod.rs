@@ -167,7 +167,7 @@ impl Catalogue {
 
     /// Takes files of products, and goes on with those that were not finished.
     #[must_use]
-    pub fn with_imports(mut self, runtime: &Runtime, store: Arc<dyn ImportStore>, wake: &Wake, shared: bool) -> Self {
+    pub fn with_imports(mut self, runtime: &Runtime, store: ImportStore, wake: &Wake, shared: bool) -> Self {
         let importing = Arc::new(Importing::new(Arc::clone(&self.shelf), store, wake, shared));
         self.importing = Some(Arc::clone(&importing));
         runtime.supervise("product_import", Limits::default(), move || ProductImport::new(Arc::clone(&importing)));

@@ -55,8 +55,6 @@ pub(super) struct Collections {
     pub counters: Collection<Document>,
     pub files: Collection<Document>,
     pub pictures: Collection<Document>,
-    pub imports: Collection<Document>,
-    pub import_rows: Collection<Document>,
     pub stock: Collection<Document>,
     pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
@@ -92,8 +90,6 @@ impl Collections {
             counters: product.collection("counters"),
             files: product.collection("files"),
             pictures: product.collection("pictures"),
-            imports: product.collection("imports"),
-            import_rows: product.collection("import_rows"),
             stock: inventory.collection("stock"),
             shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
@@ -110,14 +106,12 @@ impl Collections {
     }
 
     /// The collections whose documents carry events, each with its database's leases.
-    pub(super) fn with_outbox(&self) -> [Outbox; 3] {
-        [("product", &self.products), ("product", &self.imports), ("inventory", &self.stock)].map(
-            |(name, collection)| {
-                let database = self.databases.iter().find(|database| database.name().ends_with(name));
-                let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
-                Outbox { name, events: collection.clone(), leases }
-            },
-        )
+    pub(super) fn with_outbox(&self) -> [Outbox; 2] {
+        [("product", &self.products), ("inventory", &self.stock)].map(|(name, collection)| {
+            let database = self.databases.iter().find(|database| database.name().ends_with(name));
+            let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
+            Outbox { name, events: collection.clone(), leases }
+        })
     }
 
     /// Where it stands how far a shop was moved here.
@@ -131,13 +125,11 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 16] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 14] {
         [
             &self.products,
             &self.counters,
             &self.files,
-            &self.imports,
-            &self.import_rows,
             &self.stock,
             &self.shares,
             &self.reservations,

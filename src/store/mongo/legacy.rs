@@ -10,7 +10,7 @@ type ReadBody = fn(&Document) -> Result<Value, StoreError>;
 
 /// By the name of the collection.
 const BODIES: &[(&str, ReadBody)] =
-    &[("dead_tokens", dead_token), ("webhooks_seen", report), ("sandbox", sandbox_page)];
+    &[("dead_tokens", dead_token), ("webhooks_seen", report), ("sandbox", sandbox_page), ("import_rows", import_rows)];
 
 /// The body of a document that has none; `None` where its collection always had them.
 pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, StoreError>> {
@@ -45,4 +45,9 @@ fn report(row: &Document) -> Result<Value, StoreError> {
 
 fn sandbox_page(row: &Document) -> Result<Value, StoreError> {
     Ok(json!({ "key": codec::string(row, "_id")?, "page": codec::string(row, "json")? }))
+}
+
+fn import_rows(row: &Document) -> Result<Value, StoreError> {
+    let import = hex::encode(codec::id(row, "_id")?);
+    Ok(json!({ "import": import, "run": codec::whole(row, "run")?, "rows": codec::string(row, "rows")? }))
 }

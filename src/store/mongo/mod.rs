@@ -22,7 +22,6 @@ mod engine;
 mod idempotency;
 mod identity;
 mod import;
-mod imports;
 mod indexes;
 mod layout;
 mod leases;
@@ -44,8 +43,8 @@ use secrecy::SecretString;
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
-    AccountStore, CartStore, ConversationStore, DOCUMENTS, KeepEvent, OrderStore, PaymentStore, StoreError, Stores,
-    document::Spec,
+    AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, OrderStore, PaymentStore,
+    StoreError, Stores, document::Spec,
 };
 
 /// How the adapter runs.
@@ -119,7 +118,7 @@ impl MongoStore {
             backend: self.engine.clone(),
             accounts: AccountStore::new(self.engine.clone()),
             products: self.engine.clone(),
-            imports: self.engine.clone(),
+            imports: ImportStore::new(self.engine.clone()),
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),
             orders: OrderStore::new(self.engine.clone()),

@@ -16,7 +16,6 @@ mod documents;
 mod engine;
 mod export;
 mod identity;
-mod imports;
 mod inventory;
 mod mailbox;
 mod options;
@@ -35,7 +34,7 @@ use engine::{Engine, spawn};
 pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
-use super::{AccountStore, CartStore, ConversationStore, OrderStore, PaymentStore, StoreError, Stores};
+use super::{AccountStore, CartStore, ConversationStore, ImportStore, OrderStore, PaymentStore, StoreError, Stores};
 
 /// The open embedded store. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -83,7 +82,7 @@ impl SqliteStore {
             backend: self.engine.clone(),
             accounts: AccountStore::new(self.engine.clone()),
             products: self.engine.clone(),
-            imports: self.engine.clone(),
+            imports: ImportStore::new(self.engine.clone()),
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),
             orders: OrderStore::new(self.engine.clone()),

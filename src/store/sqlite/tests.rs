@@ -14,10 +14,12 @@ use crate::{
         cart::Cart,
         identity::email_key,
         ids::{CartId, EventId, OrderId, ProductId, RefundId, UserId},
+        import::{ChangedRow, Import, ImportRow, RowChange, Tally},
         inventory::StockLine,
         money::{Currency, Money},
         order::{NewOrder, Order, OrderItem, Pricing, Shipment},
         payment::Payment,
+        product::ProductPatch,
         user::{Contact, FullName, Role, User},
     },
     store::{StoredReport, Stores, accounts::block_key, dashboard::Range, mailbox::MailState, orders::InsertError},
@@ -406,6 +408,48 @@ async fn a_file_of_an_older_schema_keeps_its_payments_reports_and_books() {
     assert_eq!(stores.payments.forget_reports(later, 10).await, Ok(2));
     let page = serde_json::json!({ "$set": [1, null, "\u{e4}"] });
     assert_eq!(stores.payments.get_sandbox("order_1").await, Ok(Some(page)));
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_schema_keeps_its_imports_and_their_rows() {
+    let dir = TempDir::new();
+    let (seller, at) = (UserId::generate(), Timestamp::from_second(1_750_000_000).unwrap());
+    let imports = [(b"a", None), (b"b", Some(at))].map(|(digest, finished_at)| Import {
+        id: Import::id_of(seller, digest),
+        seller,
+        digest: hex::encode(digest),
+        name: "a.csv".into(),
+        created_at: at,
+        started_at: at,
+        run: 3,
+        rows: 1,
+        done: 0,
+        note: None,
+        stock_set: vec![],
+        attempts: 0,
+        tally: Tally::default(),
+        finished_at,
+        due_at: at,
+        version: 7,
+    });
+    let patch = ProductPatch { title: Some("\"x\" \u{1F4A1}".into()), ..ProductPatch::default() };
+    let change = ChangedRow { product: ProductId::generate(), patch, stock: None, stock_seen: None };
+    let row = ImportRow { line: 2, title: "x".into(), change: RowChange::Change(Box::new(change)) };
+    let old = dir.of_schema(12);
+    for one in &imports {
+        let sql = "INSERT INTO imports (id, seller, started_at, version, doc) VALUES (?1, ?2, 1, 7, ?3)";
+        old.execute(sql, (one.id.as_slice(), seller.as_slice(), serde_json::to_vec(one).unwrap())).unwrap();
+    }
+    let rows = serde_json::to_vec(&[&row]).unwrap();
+    old.execute("INSERT INTO import_rows VALUES (?1, ?2)", (imports[0].id.as_slice(), rows)).unwrap();
+    drop(old);
+    let stores = dir.open(SqliteOptions::default()).stores();
+    assert_eq!(stores.imports.due(at, 10).await.unwrap(), imports[..1]);
+    assert_eq!(stores.imports.of_seller(seller, 10).await.unwrap().len(), 2);
+    assert_eq!(stores.imports.rows(imports[0].id).await.unwrap(), [row]);
+    let finished = Import { finished_at: Some(at), ..imports[0].clone() };
+    assert_eq!(stores.imports.save(&finished, None, &[]).await, Ok(8));
+    assert!(stores.imports.rows(imports[0].id).await.is_err(), "of this run");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use microbazaar::{
     domain::{
         Timestamp,
         identity::email_key,
-        ids::{EventId, RefundId, UserId},
+        ids::{EventId, ImportId, RefundId, UserId},
         order::Order,
     },
     store::{
@@ -194,7 +194,12 @@ async fn documents_of_before_get_a_body() {
     database.collection::<Document>("webhooks_seen").insert_many(reports).await.unwrap();
     let page = doc! { "_id": "order_1", "json": "{\"$set\":[1,null]}" };
     database.collection::<Document>("sandbox").insert_one(page).await.unwrap();
+    let product = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}product"));
+    let import = ImportId::generate();
+    let rows = doc! { "_id": ObjectId::from_bytes(import.bytes()), "rows": "[]", "run": 1_i64 };
+    product.collection::<Document>("import_rows").insert_one(rows).await.unwrap();
     let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
+    assert_eq!(databases.0.stores().imports.rows(import).await, Ok(vec![]));
     let payments = databases.0.stores().payments;
     let received_at = make::at(1) + SignedDuration::from_micros(7);
     let report = StoredReport { id: "evt_1".into(), body: b"{}\xff".to_vec(), received_at, attempts: 2 };

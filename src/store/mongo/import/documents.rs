@@ -7,11 +7,12 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    imports, mailbox, outbox, pictures, products, shared, stock, webhooks,
+    mailbox, outbox, pictures, products, shared, stock, webhooks,
 };
 use crate::{
     domain::{
         event::{Envelope, Event},
+        import::Import,
         payment::Payment,
         user::User,
     },
@@ -57,13 +58,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
         Record::WebhookDelivery { delivery, sequence, owner, lease } => {
             (&all.webhook_deliveries, webhooks::queue::document(&delivery, owner, codec::long(sequence)?, lease)?)
         }
-        Record::Import(import) => {
-            (&all.imports, versioned(codec::oid(import.id.bytes()).into(), import.version, imports::fields(&import)?)?)
-        }
-        Record::ImportRows(id, run, rows) => (
-            &all.import_rows,
-            named(codec::oid(id.bytes()), doc! { "rows": imports::rows_text(&rows)?, "run": i64::from(run) }),
-        ),
         Record::DashboardOrder(row) => {
             let mut fields = apply::order(&row)?;
             fields.insert("version", codec::long(row.version)?);
@@ -113,7 +107,7 @@ pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection
     Ok(match &envelope.event {
         Event::UserCreated(_) => engine.place(User::SPEC)?.collection,
         Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => all.products.clone(),
-        Event::ProductImportFinished { .. } => all.imports.clone(),
+        Event::ProductImportFinished { .. } => engine.place(Import::SPEC)?.collection,
         Event::StockChanged(_) => all.stock.clone(),
         Event::OrderCreated(_)
         | Event::OrderConfirmed(_)

@@ -130,8 +130,6 @@ impl Import {
             Kind::Mails => (&all.mails, doc! {}),
             Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
             Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
-            Kind::Imports => (&all.imports, doc! {}),
-            Kind::ImportRows => (&all.import_rows, doc! {}),
             Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),
             Kind::DashboardProducts => (&all.dashboard_products, doc! {}),
             Kind::DashboardNotes => (&all.dashboard_notes, doc! {}),

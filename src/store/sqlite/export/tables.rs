@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{StoreError, codec, dashboard, imports, inventory, mailbox, outbox, pictures, products, webhooks};
+use super::super::{StoreError, codec, dashboard, inventory, mailbox, outbox, pictures, products, webhooks};
 use crate::{
     domain::ids::{EventId, UserId},
     store::{
@@ -34,7 +34,7 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 16] = [
+pub(super) const TABLES: [Table; 14] = [
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
     }),
@@ -46,12 +46,6 @@ pub(super) const TABLES: [Table; 16] = [
     }),
     table(Kind::HostedPictures, pictures::COLUMNS_AND_ANNOUNCED, "pictures", "image", |_, row| {
         Ok(Record::HostedPicture(Box::new(pictures::read_record(row)?), row.get(pictures::ANNOUNCED)?))
-    }),
-    table(Kind::Imports, "version, doc", "imports", "id", |_, row| Ok(Record::Import(Box::new(imports::import(row)?)))),
-    table(Kind::ImportRows, "import, rows", "import_rows", "import", |connection, row| {
-        let id = codec::id(row, 0)?;
-        let run = imports::find(connection, id)?.map_or(1, |import| import.run);
-        Ok(Record::ImportRows(id, run, codec::document(row, 1)?))
     }),
     table(Kind::Stock, inventory::LEVEL, "stock", "product", |_, row| Ok(Record::Stock(inventory::read_level(row)?))),
     table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {
