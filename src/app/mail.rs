@@ -37,7 +37,7 @@ pub(super) fn mailer(
     stores: &Stores,
     wake: &Wake,
 ) -> Result<(Arc<dyn Mailer>, Option<Mails>)> {
-    let mailbox = Arc::clone(&stores.mailbox);
+    let mailbox = stores.mailbox.clone();
     Ok(match smtp(config)? {
         Some(smtp) => {
             let mails = Mails::start(runtime, mailbox, Arc::new(smtp), config.rabbit.retry_delays.to_vec(), wake);
@@ -80,7 +80,7 @@ pub fn mail_list(config: &Config, failed: bool, limit: u32) -> Result<()> {
 /// # Errors
 /// When there is no such mail, or the database cannot be read.
 pub fn mail_show(config: &Config, id: u64) -> Result<()> {
-    let record = beside(config, |mailbox| async move { found(&*mailbox, id).await })?;
+    let record = beside(config, |mailbox| async move { found(&mailbox, id).await })?;
     let mail = &record.mail;
     let mut text = String::new();
     for (name, value) in [
@@ -112,8 +112,8 @@ pub fn mail_resend(config: &Config, id: u64) -> Result<()> {
         let Some(smtp) = smtp(config)? else {
             bail!("smtp.url is not set, so there is no mail server to send by");
         };
-        let record = found(&*mailbox, id).await?;
-        let resent = match resend(&*mailbox, &smtp, &config.rabbit.retry_delays, &record).await {
+        let record = found(&mailbox, id).await?;
+        let resent = match resend(&mailbox, &smtp, &config.rabbit.retry_delays, &record).await {
             Err(ResendError::Refused(error)) => Err(error).with_context(|| format!("mail {id} failed again"))?,
             Err(ResendError::Busy) => bail!("mail {id} is being sent at this moment; see: microbazaar mail list"),
             other => other?,
@@ -128,15 +128,12 @@ pub fn mail_resend(config: &Config, id: u64) -> Result<()> {
     Ok(())
 }
 
-async fn found(mailbox: &dyn MailboxStore, id: u64) -> Result<MailRecord> {
+async fn found(mailbox: &MailboxStore, id: u64) -> Result<MailRecord> {
     mailbox.record(id).await?.with_context(|| format!("there is no mail {id}; see: microbazaar mail list"))
 }
 
 /// Works on the delivery log beside whoever else uses it.
-fn beside<T, F: Future<Output = Result<T>>>(
-    config: &Config,
-    work: impl FnOnce(Arc<dyn MailboxStore>) -> F,
-) -> Result<T> {
+fn beside<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(MailboxStore) -> F) -> Result<T> {
     actix_rt::System::new().block_on(async {
         let storage = Storage::open_beside(config).await?;
         let done = work(storage.stores().mailbox).await;

@@ -179,7 +179,7 @@ impl Parts<'_> {
             None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
         };
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
-        let mailbox = config.mailbox.enabled.then(|| Arc::clone(&stores.mailbox));
+        let mailbox = config.mailbox.enabled.then(|| stores.mailbox.clone());
         let office = Some(Office::new(&stores, config.rabbit.url.clone(), Arc::clone(self.blocked)));
         let inventory = peers.shared_inventory();
         let services = Services {

@@ -1,18 +1,38 @@
 //! Mails and what became of them: the delivery log, and the embedded mailbox.
 //!
 //! A mail is claimed for a while before it is sent, so that two nodes do not send it at once;
-//! who lost its claim meanwhile writes nothing.
+//! who lost its claim meanwhile writes nothing. Each has a number, higher than those before it, by which
+//! people ask for it.
 //!
 //! **Invariant:** there is one record for each event and address, and one that says `sent`
 //! never says anything else again.
 
-use async_trait::async_trait;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use super::StoreError;
-use crate::domain::{Timestamp, ids::EventId};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StoreError,
+    document::{Backend, Collection, Document, Find, Index, SaveError, key},
+};
+use crate::{
+    config::Service,
+    domain::{Timestamp, ids::EventId},
+};
+
+/// How often a mail is numbered anew when its number was taken.
+const TRIES: u32 = 12;
+/// The pause after the first time; later ones are longer.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A mail.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
     /// Whom to.
     pub to: String,
@@ -30,7 +50,8 @@ pub struct Mail {
 }
 
 /// What became of a mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MailState {
     /// In the embedded mailbox; it was never to be sent.
     Kept,
@@ -56,7 +77,8 @@ impl MailState {
 }
 
 /// A mail with what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct MailRecord {
     /// Its number in the log.
     pub id: u64,
@@ -101,56 +123,297 @@ pub enum MailOutcome {
     Failed(String),
 }
 
+/// A mail as it is stored, under its event and address.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StoredMail {
+    record: MailRecord,
+    /// Until when somebody has claimed it.
+    lease: Option<Timestamp>,
+    #[serde(skip)]
+    version: u64,
+}
+
+/// What must be unique of a mail besides its event and address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MailKey {
+    /// Its number.
+    Number,
+}
+
+const NUMBER: Index<StoredMail> = Index::unique("number", MailKey::Number, |of| key(of.record.id));
+const STATE: Index<StoredMail> =
+    Index::new("state", |of| key((of.record.state.as_str(), of.record.changed_at, of.record.id)));
+/// Of those that wait, when each can be claimed.
+const FREE: Index<StoredMail> =
+    Index::new("free", |of| key((of.record.mail.announcement, of.free_at()?, of.record.id)));
+
+impl StoredMail {
+    fn free_at(&self) -> Option<Timestamp> {
+        self.record.next_try_at.map(|due| self.lease.map_or(due, |lease| lease.max(due)))
+    }
+
+    fn id_of(event: EventId, to: &str) -> String {
+        format!("{event}:{to}")
+    }
+}
+
+impl Document for StoredMail {
+    type Id = String;
+    type Unique = MailKey;
+
+    const COLLECTION: &'static str = "mails";
+    const SERVICE: Service = Service::Notification;
+    const INDEXES: &'static [Index<Self>] = &[NUMBER, STATE, FREE];
+
+    fn id(&self) -> String {
+        Self::id_of(self.record.event, &self.record.mail.to)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// No number changes once it is stored.
+impl From<SaveError<MailKey>> for StoreError {
+    fn from(error: SaveError<MailKey>) -> Self {
+        match error {
+            SaveError::Duplicate(MailKey::Number) => Self::Conflict,
+            SaveError::Store(error) => error,
+        }
+    }
+}
+
 /// Keeps mails.
-#[async_trait]
-pub trait MailboxStore: Send + Sync {
+#[derive(Clone)]
+pub struct MailboxStore {
+    mails: Collection<StoredMail>,
+    /// The highest number that was given out here, so that mails that are added at once have different ones.
+    last: Arc<AtomicU64>,
+}
+
+impl MailboxStore {
+    /// The mails in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { mails: Collection::new(backend), last: Arc::default() }
+    }
+
     /// Puts a mail into the mailbox as [`MailState::Kept`], once for each event and address;
     /// returns whether it was not there yet.
-    async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
+        self.add(event, mail, MailState::Kept).await
+    }
 
     /// Puts a mail into the log as [`MailState::Waiting`], due at once, unless there is one for
     /// this event and address in whatever state; returns whether it was not there yet.
-    async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
+        self.add(event, mail, MailState::Waiting).await
+    }
+
+    async fn add(&self, event: EventId, mail: &Mail, state: MailState) -> Result<bool, StoreError> {
+        let now = Timestamp::now();
+        let mut record = MailRecord {
+            id: 0,
+            event,
+            mail: mail.clone(),
+            state,
+            attempts: 0,
+            reason: None,
+            changed_at: now,
+            next_try_at: (state == MailState::Waiting).then_some(now),
+        };
+        let mut pause = PAUSE;
+        for _ in 0..TRIES {
+            // Another process may have the number, and is seen then.
+            self.last.fetch_max(self.newest().await?.map_or(0, |newest| newest.record.id), Ordering::Relaxed);
+            record.id = self.last.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+            let made = StoredMail { record, lease: None, version: 0 };
+            match self.mails.save(&made, &[]).await {
+                Ok(_) => return Ok(true),
+                Err(SaveError::Store(StoreError::Conflict)) => return Ok(false),
+                Err(SaveError::Duplicate(MailKey::Number)) => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(SaveError::Store(error)) => return Err(error),
+            }
+            record = made.record;
+        }
+        Err(StoreError::Busy)
+    }
+
+    async fn newest(&self) -> Result<Option<StoredMail>, StoreError> {
+        self.mails.first(NUMBER.all().reversed()).await
+    }
 
     /// Claims up to `limit` waiting mails that are due at `now`, longest due first, until `lease`.
     /// Announcements come after all others, and at most `announcements` of them are claimed.
-    async fn claim(
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(
         &self,
         now: Timestamp,
         lease: Timestamp,
         limit: u32,
         announcements: u32,
-    ) -> Result<Vec<ClaimedMail>, StoreError>;
+    ) -> Result<Vec<ClaimedMail>, StoreError> {
+        let of = async |announcement: bool, limit: u32| {
+            let find = FREE.of(announcement).up_to((announcement, now)).limit(limit);
+            self.mails
+                .claim(find, |mail| {
+                    let is_free = mail.free_at().is_some_and(|free| free <= now);
+                    mail.lease = Some(lease);
+                    is_free
+                })
+                .await
+        };
+        let mut claimed = of(false, limit).await?;
+        let left = limit.saturating_sub(u32::try_from(claimed.len()).unwrap_or(u32::MAX)).min(announcements);
+        if left > 0 {
+            claimed.extend(of(true, left).await?);
+        }
+        Ok(claimed.into_iter().map(|mail| ClaimedMail { record: mail.record, lease }).collect())
+    }
 
     /// Claims the mail with this number, whatever became of it, until `lease`; `None` when
     /// there is none, or another claim holds at `now`.
-    async fn claim_one(&self, id: u64, now: Timestamp, lease: Timestamp) -> Result<Option<ClaimedMail>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_one(
+        &self,
+        id: u64,
+        now: Timestamp,
+        lease: Timestamp,
+    ) -> Result<Option<ClaimedMail>, StoreError> {
+        let Some(found) = self.numbered(id).await? else { return Ok(None) };
+        let claimed = self.mails.change(found.id(), |mail| {
+            if mail.lease.is_some_and(|lease| lease > now) {
+                return None;
+            }
+            mail.lease = Some(lease);
+            Some(())
+        });
+        Ok(claimed.await?.map(|(mail, ())| ClaimedMail { record: mail.record, lease }))
+    }
 
     /// Writes what came of a try, which is counted, at `now`, and ends the claim; of a mail that
     /// says sent, anything else than that only ends the claim. Returns whether the claim still
     /// held; nothing is written if not.
-    async fn settle(
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle(
         &self,
         id: u64,
         lease: Timestamp,
         outcome: &MailOutcome,
         now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let Some(found) = self.numbered(id).await? else { return Ok(false) };
+        let settled = self.mails.change(found.id(), |mail| {
+            if mail.lease != Some(lease) {
+                return None;
+            }
+            mail.lease = None;
+            if mail.record.state != MailState::Sent || *outcome == MailOutcome::Sent {
+                mail.record.tried(outcome, now);
+            }
+            Some(())
+        });
+        Ok(settled.await?.is_some())
+    }
 
     /// How many wait.
-    async fn waiting(&self) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waiting(&self) -> Result<u64, StoreError> {
+        self.mails.count(STATE.of(MailState::Waiting.as_str())).await
+    }
 
     /// The newest mails, newest first.
-    async fn list(&self, limit: u32) -> Result<Vec<Mail>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, limit: u32) -> Result<Vec<Mail>, StoreError> {
+        Ok(self.records(None, limit).await?.into_iter().map(|record| record.mail).collect())
+    }
 
     /// The newest records, newest first; with `state` those of it, last changed first.
-    async fn records(&self, state: Option<MailState>, limit: u32) -> Result<Vec<MailRecord>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn records(&self, state: Option<MailState>, limit: u32) -> Result<Vec<MailRecord>, StoreError> {
+        let find = state.map_or_else(|| NUMBER.all(), |state| STATE.of(state.as_str()));
+        let found = self.mails.find(find.reversed().limit(limit)).await?;
+        Ok(found.into_iter().map(|mail| mail.record).collect())
+    }
 
     /// The record with this number.
-    async fn record(&self, id: u64) -> Result<Option<MailRecord>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn record(&self, id: u64) -> Result<Option<MailRecord>, StoreError> {
+        Ok(self.numbered(id).await?.map(|mail| mail.record))
+    }
+
+    async fn numbered(&self, id: u64) -> Result<Option<StoredMail>, StoreError> {
+        self.mails.first(NUMBER.of(id)).await
+    }
 
     /// Forgets up to `limit` mails that were sent or kept before `done_before`, or have failed
     /// before `failed_before`; returns how many. The newest of all stays, so that its number is
     /// not given out again.
-    async fn forget(&self, done_before: Timestamp, failed_before: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget(
+        &self,
+        done_before: Timestamp,
+        failed_before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let Some(newest) = self.newest().await? else { return Ok(0) };
+        let newest = newest.record;
+        let mut forgotten = 0;
+        for (state, before) in
+            [(MailState::Kept, done_before), (MailState::Sent, done_before), (MailState::Failed, failed_before)]
+        {
+            // The newest is rarely that old; what was changed after it waits for a newer one.
+            let before = if newest.state == state { before.min(newest.changed_at) } else { before };
+            let left = limit.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
+            if left > 0 {
+                let old: Find<StoredMail> = STATE.of(state.as_str()).below((state.as_str(), before));
+                forgotten += self.mails.delete_found(old.limit(left)).await?;
+            }
+        }
+        Ok(forgotten)
+    }
+}
+
+impl MailRecord {
+    /// Notes what came of a try.
+    fn tried(&mut self, outcome: &MailOutcome, now: Timestamp) {
+        (self.state, self.reason, self.next_try_at) = match outcome {
+            MailOutcome::Sent => (MailState::Sent, None, None),
+            MailOutcome::Waiting { reason, next_try_at } => {
+                (MailState::Waiting, Some(reason.clone()), Some(*next_try_at))
+            }
+            MailOutcome::Failed(reason) => (MailState::Failed, Some(reason.clone()), None),
+        };
+        self.attempts = self.attempts.saturating_add(1);
+        self.changed_at = now;
+    }
 }

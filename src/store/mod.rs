@@ -63,6 +63,7 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     payments::SandboxPage::SPEC,
     Import::SPEC,
     imports::ImportRows::SPEC,
+    mailbox::StoredMail::SPEC,
 ];
 
 /// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
@@ -131,7 +132,7 @@ pub struct Stores {
     /// The seller dashboard's read model.
     pub dashboard: Arc<dyn DashboardStore>,
     /// Mails.
-    pub mailbox: Arc<dyn MailboxStore>,
+    pub mailbox: MailboxStore,
     /// Events on their way.
     pub outbox: Arc<dyn OutboxStore>,
     /// Webhooks and what is on its way to them.

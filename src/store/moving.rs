@@ -12,7 +12,6 @@ use super::{
     DOCUMENTS,
     dashboard::OrderRow,
     document::{Raw, Spec},
-    mailbox::MailRecord,
     outbox::Parked,
     pictures::PictureRecord,
     products::ProductChange,
@@ -41,8 +40,6 @@ pub enum Kind {
     Stock,
     /// Reservations.
     Reservations,
-    /// Mails and what became of them.
-    Mails,
     /// Webhooks that somebody registered.
     Webhooks,
     /// What is on its way to them, and the log of it.
@@ -67,14 +64,13 @@ impl Kind {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
     }
 
-    const OTHERS: [Self; 15] = [
+    const OTHERS: [Self; 14] = [
         Self::Counters,
         Self::Products,
         Self::Pictures,
         Self::HostedPictures,
         Self::Stock,
         Self::Reservations,
-        Self::Mails,
         Self::Webhooks,
         Self::WebhookDeliveries,
         Self::DashboardOrders,
@@ -96,7 +92,6 @@ impl Kind {
             Self::HostedPictures => "hosted pictures",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
-            Self::Mails => "mails",
             Self::Webhooks => "webhooks",
             Self::WebhookDeliveries => "webhook deliveries",
             Self::DashboardOrders => "dashboard orders",
@@ -133,8 +128,6 @@ pub enum Record {
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.
     Reservation(Reservation, u64),
-    /// A mail, and until when somebody has claimed it (microseconds, 0 for nobody).
-    Mail(Box<MailRecord>, i64),
     /// A webhook, and its place among its owner's.
     Webhook(Box<Webhook>, u32),
     /// A delivery.

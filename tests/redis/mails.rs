@@ -46,7 +46,7 @@ async fn whichever_node_can_send_a_mail_is_woken_for_it() {
     for leads in [false, true] {
         let redis = node(&url, &prefix).await;
         let wake = redis.wake().looking_every(seldom);
-        let mails = Mails::start(&runtime, Arc::clone(&store), Arc::new(Way { leads }), vec![seldom], &wake);
+        let mails = Mails::start(&runtime, store.clone(), Arc::new(Way { leads }), vec![seldom], &wake);
         nodes.push((redis, mails));
     }
     for number in 0..5 {

@@ -34,7 +34,7 @@ pub(super) fn lease(now: Timestamp) -> Timestamp {
 /// # Errors
 /// Why it was not sent; that is written as well.
 pub(super) async fn attempt(
-    store: &dyn MailboxStore,
+    store: &MailboxStore,
     transport: &dyn MailTransport,
     pauses: &[Duration],
     ClaimedMail { record, lease }: &ClaimedMail,
@@ -89,7 +89,7 @@ fn outcome(record: &MailRecord, tried: &Result<(), MailError>, pauses: &[Duratio
     }
 }
 
-async fn write(store: &dyn MailboxStore, id: u64, lease: Timestamp, outcome: &MailOutcome) -> Result<bool, StoreError> {
+async fn write(store: &MailboxStore, id: u64, lease: Timestamp, outcome: &MailOutcome) -> Result<bool, StoreError> {
     for pause in WRITE_AGAIN {
         if let Ok(written) = store.settle(id, lease, outcome, Timestamp::now()).await {
             return Ok(written);

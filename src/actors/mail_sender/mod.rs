@@ -47,7 +47,7 @@ pub struct Mails {
 
 /// What the facade and the sender share.
 struct Shared {
-    store: Arc<dyn MailboxStore>,
+    store: MailboxStore,
     transport: Arc<dyn MailTransport>,
     /// The pauses before a mail is tried again; after the last it has failed.
     pauses: Vec<Duration>,
@@ -61,7 +61,7 @@ impl Mails {
     #[must_use]
     pub fn start(
         runtime: &Runtime,
-        store: Arc<dyn MailboxStore>,
+        store: MailboxStore,
         transport: Arc<dyn MailTransport>,
         pauses: Vec<Duration>,
         wake: &Wake,

@@ -50,7 +50,7 @@ pub enum ResendError {
 /// # Errors
 /// [`ResendError`].
 pub async fn resend(
-    store: &dyn MailboxStore,
+    store: &MailboxStore,
     transport: &dyn MailTransport,
     pauses: &[Duration],
     record: &MailRecord,

@@ -54,7 +54,7 @@ impl Shared {
         let claim = async |free| self.claim(free).await;
         let send = async |claimed: ClaimedMail| {
             // Why it was not sent is written and logged.
-            let _tried = attempt(&*self.store, &*self.transport, &self.pauses, &claimed).await;
+            let _tried = attempt(&self.store, &*self.transport, &self.pauses, &claimed).await;
         };
         self.sending.run(books, claim, send).await;
     }
@@ -70,7 +70,7 @@ impl Shared {
 
     /// Counts, and forgets what is old, from time to time.
     async fn keep_books(&self, counted: &mut Every) {
-        self.retention.tidy(&*self.store).await;
+        self.retention.tidy(&self.store).await;
         if counted.is_due(COUNT_EVERY) {
             match self.store.waiting().await {
                 Ok(count) => gauge!("mails_waiting").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX))),

@@ -78,7 +78,7 @@ impl MailTransport for Server {
 struct Fixture {
     runtime: Runtime,
     server: Arc<Server>,
-    store: Arc<dyn MailboxStore>,
+    store: MailboxStore,
     mails: Mails,
     sqlite: SqliteStore,
     dir: PathBuf,
@@ -277,7 +277,7 @@ async fn a_mail_is_sent_by_hand_beside_the_sender_and_not_at_once_with_it() {
     fixture.behaves("a@x.com", &[Manner::Hang]);
     fixture.send("a@x.com").await;
     until("it is under way", async || fixture.server.now.load(Ordering::SeqCst) == 1).await;
-    let by_hand = async |record: MailRecord| resend(&*fixture.store, &*fixture.server, &PAUSES, &record).await;
+    let by_hand = async |record: MailRecord| resend(&fixture.store, &*fixture.server, &PAUSES, &record).await;
     let waiting = fixture.record("a@x.com").await;
     let let_go = async { fixture.server.gate.0.add_permits(1) };
     let (resent, ()) = tokio::join!(by_hand(waiting), let_go);

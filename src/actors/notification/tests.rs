@@ -13,12 +13,8 @@ use crate::{
         ids::{AddressId, EventId, UserId},
         user::{Contact, FullName, PostalAddress},
     },
-    integrations::smtp::{Mail, MailError, MailboxMailer, Mailer},
+    integrations::smtp::{Mail, MailError, Mailer},
     peers::{Accounts, PeerError, Peers},
-    store::{
-        MailboxStore, StoreError,
-        mailbox::{ClaimedMail, MailOutcome, MailRecord, MailState},
-    },
 };
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
@@ -34,55 +30,17 @@ struct Mailbox {
 }
 
 #[async_trait]
-impl MailboxStore for Mailbox {
-    async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
+impl Mailer for Mailbox {
+    async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError> {
         if self.fails.load(Ordering::SeqCst) > 0 {
             self.fails.fetch_sub(1, Ordering::SeqCst);
-            return Err(StoreError::Unavailable("away".into()));
+            return Err(MailError::Temporary("away".into()));
         }
         let mut mails = self.mails.lock();
-        let new = !mails.iter().any(|(of, known)| *of == event && known.to == mail.to);
-        if new {
+        if !mails.iter().any(|(of, known)| *of == event && known.to == mail.to) {
             mails.push((event, mail.clone()));
         }
-        Ok(new)
-    }
-
-    async fn list(&self, _: u32) -> Result<Vec<Mail>, StoreError> {
-        Ok(self.mails.lock().iter().rev().map(|(_, mail)| mail.clone()).collect())
-    }
-
-    // Nothing is sent from this mailbox.
-    async fn open(&self, _: EventId, _: &Mail) -> Result<bool, StoreError> {
-        Err(StoreError::Unavailable("no log".into()))
-    }
-
-    async fn claim(&self, _: Timestamp, _: Timestamp, _: u32, _: u32) -> Result<Vec<ClaimedMail>, StoreError> {
-        Ok(vec![])
-    }
-
-    async fn claim_one(&self, _: u64, _: Timestamp, _: Timestamp) -> Result<Option<ClaimedMail>, StoreError> {
-        Ok(None)
-    }
-
-    async fn settle(&self, _: u64, _: Timestamp, _: &MailOutcome, _: Timestamp) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn waiting(&self) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-
-    async fn records(&self, _: Option<MailState>, _: u32) -> Result<Vec<MailRecord>, StoreError> {
-        Ok(vec![])
-    }
-
-    async fn record(&self, _: u64) -> Result<Option<MailRecord>, StoreError> {
-        Ok(None)
-    }
-
-    async fn forget(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<u64, StoreError> {
-        Ok(0)
+        Ok(())
     }
 }
 
@@ -114,7 +72,7 @@ struct Fixture {
 
 fn start() -> Fixture {
     let mailbox = Arc::new(Mailbox::default());
-    start_with(mailbox.clone(), Arc::new(MailboxMailer::new(mailbox)))
+    start_with(mailbox.clone(), mailbox)
 }
 
 fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
@@ -137,7 +95,7 @@ async fn mail_of(queue: &'static str, payload: Value) -> Mail {
     let fixture = start();
     let answers = fixture.notifications.handle(vec![delivery(queue, payload)]).await;
     assert_eq!(answers, [Ok(())]);
-    let mails = fixture.mailbox.list(10).await.unwrap();
+    let mails: Vec<Mail> = fixture.mailbox.mails.lock().iter().map(|(_, mail)| mail.clone()).collect();
     assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
     let [mail] = mails.try_into().unwrap();
     mail
@@ -432,7 +390,7 @@ impl Mailer for Refuses {
 /// Panics over its first mail.
 struct Poisoned {
     panics: AtomicU32,
-    then: MailboxMailer,
+    then: Arc<Mailbox>,
 }
 
 #[async_trait]
@@ -448,7 +406,7 @@ impl Mailer for Poisoned {
 #[actix_rt::test]
 async fn a_mailer_that_panics_costs_one_try_and_no_mail() {
     let mailbox = Arc::new(Mailbox::default());
-    let poisoned = Poisoned { panics: AtomicU32::new(0), then: MailboxMailer::new(mailbox.clone()) };
+    let poisoned = Poisoned { panics: AtomicU32::new(0), then: mailbox.clone() };
     let fixture = start_with(mailbox, Arc::new(poisoned));
     let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
     let answers = fixture.notifications.handle(vec![one.clone()]).await;

@@ -71,7 +71,7 @@ pub struct Services {
     /// What admins look at.
     pub office: Option<Office>,
     /// The embedded mailbox, when it is shown.
-    pub mailbox: Option<Arc<dyn MailboxStore>>,
+    pub mailbox: Option<MailboxStore>,
     /// Conversations with the assistant.
     pub chats: Option<Chats>,
     /// The sockets that reach it.

@@ -13,14 +13,14 @@ use crate::{domain::ids::EventId, store::MailboxStore};
 /// Keeps mails instead of sending them.
 #[derive(Clone)]
 pub struct MailboxMailer {
-    store: Arc<dyn MailboxStore>,
+    store: MailboxStore,
     retention: Arc<Retention>,
 }
 
 impl MailboxMailer {
     /// A mailer that keeps its mails in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn MailboxStore>) -> Self {
+    pub fn new(store: MailboxStore) -> Self {
         Self { store, retention: Arc::default() }
     }
 }
@@ -28,7 +28,7 @@ impl MailboxMailer {
 #[async_trait]
 impl Mailer for MailboxMailer {
     async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError> {
-        self.retention.tidy(&*self.store).await;
+        self.retention.tidy(&self.store).await;
         let _new_or_known = self.store.put(event, mail).await?;
         Ok(())
     }

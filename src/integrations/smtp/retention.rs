@@ -27,7 +27,7 @@ pub(crate) struct Retention {
 
 impl Retention {
     /// Forgets what is old, unless that was done within the hour.
-    pub(crate) async fn tidy(&self, store: &dyn MailboxStore) {
+    pub(crate) async fn tidy(&self, store: &MailboxStore) {
         if !self.is_due() {
             return;
         }

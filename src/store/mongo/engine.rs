@@ -58,7 +58,6 @@ pub(super) struct Collections {
     pub stock: Collection<Document>,
     pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
-    pub mails: Collection<Document>,
     pub parked: Collection<Document>,
     pub webhook_endpoints: Collection<Document>,
     pub webhook_deliveries: Collection<Document>,
@@ -93,7 +92,6 @@ impl Collections {
             stock: inventory.collection("stock"),
             shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
-            mails: notification.collection("mails"),
             parked: notification.collection("parked"),
             webhook_endpoints: notification.collection("webhook_endpoints"),
             webhook_deliveries: notification.collection("webhook_deliveries"),
@@ -125,7 +123,7 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 14] {
+    pub(super) fn all(&self) -> [&Collection<Document>; 13] {
         [
             &self.products,
             &self.counters,
@@ -133,7 +131,6 @@ impl Collections {
             &self.stock,
             &self.shares,
             &self.reservations,
-            &self.mails,
             &self.parked,
             &self.webhook_endpoints,
             &self.webhook_deliveries,

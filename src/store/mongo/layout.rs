@@ -90,6 +90,12 @@ async fn lay_out(engine: &Engine, spec: &'static Spec) -> Result<(), StoreError>
     }
     let old = collection.clone();
     engine.run(async move { drop_old_indexes(spec, &old).await }).await?;
+    loop {
+        let rows = collection.clone();
+        if engine.run(async move { legacy::move_to_ids(spec, &rows).await }).await? == 0 {
+            break;
+        }
+    }
     let mut after = Some(Bson::MinKey);
     while let Some(from) = after {
         let rows = collection.clone();

@@ -26,7 +26,6 @@ mod indexes;
 mod layout;
 mod leases;
 mod legacy;
-mod mailbox;
 mod outbox;
 mod pictures;
 mod products;
@@ -43,8 +42,8 @@ use secrecy::SecretString;
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
-    AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, OrderStore, PaymentStore,
-    StoreError, Stores, document::Spec,
+    AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, MailboxStore, OrderStore,
+    PaymentStore, StoreError, Stores, document::Spec,
 };
 
 /// How the adapter runs.
@@ -124,7 +123,7 @@ impl MongoStore {
             orders: OrderStore::new(self.engine.clone()),
             payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
-            mailbox: self.engine.clone(),
+            mailbox: MailboxStore::new(self.engine.clone()),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
             conversations: ConversationStore::new(self.engine.clone()),

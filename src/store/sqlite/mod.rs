@@ -17,7 +17,6 @@ mod engine;
 mod export;
 mod identity;
 mod inventory;
-mod mailbox;
 mod options;
 mod outbox;
 mod pictures;
@@ -34,7 +33,9 @@ use engine::{Engine, spawn};
 pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
-use super::{AccountStore, CartStore, ConversationStore, ImportStore, OrderStore, PaymentStore, StoreError, Stores};
+use super::{
+    AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, StoreError, Stores,
+};
 
 /// The open embedded store. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -88,7 +89,7 @@ impl SqliteStore {
             orders: OrderStore::new(self.engine.clone()),
             payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
-            mailbox: self.engine.clone(),
+            mailbox: MailboxStore::new(self.engine.clone()),
             outbox: self.engine.clone(),
             pictures: self.engine.clone(),
             conversations: ConversationStore::new(self.engine.clone()),

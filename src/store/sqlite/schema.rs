@@ -26,6 +26,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_14_accounts.sql"),
     include_str!("schema_15_orders.sql"),
     include_str!("schema_16_imports.sql"),
+    include_str!("schema_17_mails.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

@@ -453,6 +453,35 @@ async fn a_file_of_an_older_schema_keeps_its_imports_and_their_rows() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_schema_keeps_its_mails_and_their_numbers() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(12);
+    let (event, at) = (EventId::generate(), 1_750_000_000_000_007_i64);
+    for (id, state, due_at, lease) in [(7, 1, Some(at), Some(at + 9)), (9, 3, None, None), (11, 1, Some(at), None)] {
+        let to = format!("{id}@x.com");
+        let doc = serde_json::json!({
+            "to": to, "subject": "\u{e4} \"q\"", "text": "t", "html": "h", "at": "2026-01-02T03:04:05Z"
+        });
+        let sql = "INSERT INTO mails (id, event, recipient, doc, state, attempts, reason, changed_at, due_at, lease)
+                   VALUES (?1, ?2, ?3, ?4, ?5, 2, '451', ?6, ?7, ?8)";
+        let doc = serde_json::to_vec(&doc).unwrap();
+        old.execute(sql, (id, event.as_slice(), to, doc, state, at, due_at, lease)).unwrap();
+    }
+    drop(old);
+    let mailbox = dir.open(SqliteOptions::default()).stores().mailbox;
+    let records = mailbox.records(None, 10).await.unwrap();
+    assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [11, 9, 7]);
+    let at = Timestamp::from_microsecond(at).unwrap();
+    assert_eq!((records[1].state, records[1].attempts, records[1].changed_at), (MailState::Failed, 2, at));
+    assert_eq!(records[1].mail.subject, "\u{e4} \"q\"");
+    let claimed = mailbox.claim(at, at + SignedDuration::from_secs(1), 10, 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|claimed| claimed.record.id).collect::<Vec<_>>(), [11], "another is being sent");
+    assert_eq!(mailbox.open(event, &records[0].mail).await, Ok(false), "it is known");
+    assert_eq!(mailbox.open(EventId::generate(), &records[0].mail).await, Ok(true));
+    assert!(mailbox.records(None, 1).await.unwrap()[0].id > 11);
+}
+
+#[tokio::test]
 async fn a_store_is_opened_beside_another_and_makes_no_file() {
     let dir = TempDir::new();
     let missing = SqliteStore::open_beside(&dir.0).map(|_| ()).unwrap_err();

@@ -42,7 +42,7 @@ pub async fn the_newest_mails_come_first(stores: &Stores) {
 }
 
 /// Records a mail to be sent.
-async fn opened(mailbox: &dyn MailboxStore, event: EventId, mail: &Mail) -> MailRecord {
+async fn opened(mailbox: &MailboxStore, event: EventId, mail: &Mail) -> MailRecord {
     assert_eq!(mailbox.open(event, mail).await, Ok(true));
     let newest = mailbox.records(None, 1).await.unwrap().remove(0);
     assert_eq!((newest.event, &newest.mail), (event, mail));
@@ -50,7 +50,7 @@ async fn opened(mailbox: &dyn MailboxStore, event: EventId, mail: &Mail) -> Mail
 }
 
 /// Claims a mail and writes that this came of it.
-async fn settled(mailbox: &dyn MailboxStore, id: u64, outcome: &MailOutcome, now: Timestamp) {
+async fn settled(mailbox: &MailboxStore, id: u64, outcome: &MailOutcome, now: Timestamp) {
     let claimed = mailbox.claim_one(id, now, now + MINUTE).await.unwrap().expect("nobody has it");
     assert_eq!(mailbox.settle(id, claimed.lease, outcome, now).await, Ok(true));
 }
@@ -67,7 +67,7 @@ fn put_off(reason: &str, next_try_at: Timestamp) -> MailOutcome {
 }
 
 pub async fn a_mail_to_be_sent_has_one_record(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let (event, mine) = (EventId::generate(), mail("a@x.com", "Welcome"));
     let before = Timestamp::now();
     let opened = join_all((0..10).map(|_| mailbox.open(event, &mine))).await;
@@ -94,7 +94,7 @@ pub async fn a_mail_to_be_sent_has_one_record(stores: &Stores) {
 }
 
 pub async fn a_waiting_mail_is_claimed_by_one(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let mut ids = vec![];
     for subject in ["1", "2", "3", "4", "5"] {
         ids.push(opened(mailbox, EventId::generate(), &mail("a@x.com", subject)).await.id);
@@ -126,7 +126,7 @@ pub async fn a_waiting_mail_is_claimed_by_one(stores: &Stores) {
 }
 
 pub async fn a_mail_that_is_put_off_is_due_at_its_time(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let first = opened(mailbox, EventId::generate(), &mail("a@x.com", "1")).await;
     let second = opened(mailbox, EventId::generate(), &mail("b@x.com", "2")).await;
     let now = soon();
@@ -142,7 +142,7 @@ pub async fn a_mail_that_is_put_off_is_due_at_its_time(stores: &Stores) {
 }
 
 pub async fn what_became_of_a_mail_is_recorded(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let id = opened(mailbox, EventId::generate(), &mail("a@x.com", "Welcome")).await.id;
     let steps = [
         (put_off("451", make::at(9)), MailState::Waiting, Some("451")),
@@ -162,7 +162,7 @@ pub async fn what_became_of_a_mail_is_recorded(stores: &Stores) {
 }
 
 pub async fn a_sent_mail_stays_sent(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let (event, mine) = (EventId::generate(), mail("a@x.com", "Welcome"));
     let id = opened(mailbox, event, &mine).await.id;
     settled(mailbox, id, &MailOutcome::Sent, make::at(1)).await;
@@ -180,7 +180,7 @@ pub async fn a_sent_mail_stays_sent(stores: &Stores) {
 }
 
 pub async fn failed_mails_are_listed_by_themselves(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let mut ids = vec![];
     for subject in ["1", "2", "3", "4"] {
         ids.push(opened(mailbox, EventId::generate(), &mail("a@x.com", subject)).await.id);
@@ -200,7 +200,7 @@ pub async fn failed_mails_are_listed_by_themselves(stores: &Stores) {
 }
 
 pub async fn old_mails_are_forgotten_unless_they_wait(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     let outcomes = [Some(MailOutcome::Sent), Some(MailOutcome::Failed("550".into())), None, Some(MailOutcome::Sent)];
     for outcome in outcomes {
         let id = opened(mailbox, EventId::generate(), &mail("a@x.com", "log")).await.id;
@@ -231,7 +231,7 @@ pub async fn old_mails_are_forgotten_unless_they_wait(stores: &Stores) {
 }
 
 pub async fn announcements_are_claimed_after_all_others(stores: &Stores) {
-    let mailbox = &*stores.mailbox;
+    let mailbox = &stores.mailbox;
     for n in 0..3 {
         let mail = Mail { announcement: true, ..mail("a@x.com", &format!("announcement {n}")) };
         opened(mailbox, EventId::generate(), &mail).await;

@@ -198,7 +198,30 @@ async fn documents_of_before_get_a_body() {
     let import = ImportId::generate();
     let rows = doc! { "_id": ObjectId::from_bytes(import.bytes()), "rows": "[]", "run": 1_i64 };
     product.collection::<Document>("import_rows").insert_one(rows).await.unwrap();
+    let mails = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}notification"));
+    let event = EventId::generate();
+    let old_mail = |n: i64, to: &str| {
+        let content = doc! { "to": to, "subject": "s", "text": "t", "html": "h", "at": "2026-01-02T03:04:05Z" };
+        doc! {
+            "n": n, "event": ObjectId::from_bytes(event.bytes()), "recipient": to, "announcement": false,
+            "state": "waiting", "attempts": 3_i64, "reason": "451", "changedAt": due_at, "dueAt": due_at,
+            "lease": 0_i64, "doc": content,
+        }
+    };
+    // One that was moved there from a folder is stored under its number.
+    let mut moved = old_mail(7, "b@x.com");
+    moved.insert("_id", 7_i64);
+    mails.collection::<Document>("mails").insert_many([moved, old_mail(9, "a@x.com")]).await.unwrap();
     let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
+    let mailbox = databases.0.stores().mailbox;
+    let records = mailbox.records(None, 10).await.unwrap();
+    assert_eq!(records.iter().map(|record| record.id).collect::<Vec<_>>(), [9, 7]);
+    assert_eq!((records[0].attempts, records[0].changed_at), (3, make::at(2)));
+    assert_eq!(mailbox.open(event, &records[0].mail).await, Ok(false), "it is known");
+    let claimed = mailbox.claim(make::at(2), make::at(3), 10, 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|claimed| claimed.record.id).collect::<Vec<_>>(), [7, 9]);
+    assert_eq!(mailbox.open(EventId::generate(), &records[0].mail).await, Ok(true));
+    assert!(mailbox.records(None, 1).await.unwrap()[0].id > 9);
     assert_eq!(databases.0.stores().imports.rows(import).await, Ok(vec![]));
     let payments = databases.0.stores().payments;
     let received_at = make::at(1) + SignedDuration::from_micros(7);

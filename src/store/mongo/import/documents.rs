@@ -7,7 +7,7 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    mailbox, outbox, pictures, products, shared, stock, webhooks,
+    outbox, pictures, products, shared, stock, webhooks,
 };
 use crate::{
     domain::{
@@ -45,10 +45,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
             let mut placed: Vec<Placed> = shares.into_iter().map(|share| (all.shares.clone(), share)).collect();
             placed.push((all.reservations.clone(), reservation));
             return Ok(placed);
-        }
-        Record::Mail(mail, lease) => {
-            // So that one which was written before is known.
-            (&all.mails, named(codec::long(mail.id)?, mailbox::document(&mail, lease)?))
         }
         Record::Webhook(webhook, place) => {
             let mut document = webhooks::document(&webhook)?;

@@ -127,7 +127,6 @@ impl Import {
             Kind::HostedPictures => (&all.pictures, doc! {}),
             Kind::Stock => (&all.stock, doc! {}),
             Kind::Reservations => (&all.reservations, doc! {}),
-            Kind::Mails => (&all.mails, doc! {}),
             Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
             Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
             Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{StoreError, codec, dashboard, inventory, mailbox, outbox, pictures, products, webhooks};
+use super::super::{StoreError, codec, dashboard, inventory, outbox, pictures, products, webhooks};
 use crate::{
     domain::ids::{EventId, UserId},
     store::{
@@ -34,7 +34,7 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 14] = [
+pub(super) const TABLES: [Table; 13] = [
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
     }),
@@ -51,9 +51,6 @@ pub(super) const TABLES: [Table; 14] = [
     table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {
         let (reservation, fence) = inventory::read_fenced(row)?;
         Ok(Record::Reservation(reservation, fence))
-    }),
-    table(Kind::Mails, mailbox::COLUMNS_AND_LEASE, "mails", "id", |_, row| {
-        Ok(Record::Mail(Box::new(mailbox::read_record(row)?), row.get(mailbox::LEASE)?))
     }),
     table(Kind::Webhooks, webhooks::COLUMNS_AND_PLACE, "webhook_endpoints", "id", |_, row| {
         Ok(Record::Webhook(Box::new(webhooks::webhook(row)?), row.get(webhooks::PLACE)?))
