@@ -249,7 +249,7 @@ impl Parts<'_> {
         let hosted = match self.config.picture_host()? {
             Some(settings) => {
                 let host = ImageKit::try_new(settings).context("ImageKit cannot be called")?;
-                Some(HostedPictures::new(Arc::clone(&pictures), Arc::new(host), Arc::clone(&stores.pictures)))
+                Some(HostedPictures::new(Arc::clone(&pictures), Arc::new(host), stores.pictures.clone()))
             }
             None => None,
         };

@@ -64,6 +64,7 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     Import::SPEC,
     imports::ImportRows::SPEC,
     mailbox::StoredMail::SPEC,
+    pictures::PictureRecord::SPEC,
 ];
 
 /// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
@@ -138,7 +139,7 @@ pub struct Stores {
     /// Webhooks and what is on its way to them.
     pub webhooks: Arc<dyn WebhookStore>,
     /// What is to be done about pictures that another program hosts.
-    pub pictures: Arc<dyn PictureLog>,
+    pub pictures: PictureLog,
     /// Conversations with the assistant.
     pub conversations: ConversationStore,
     /// What nodes tell one another, when the store is one that many use at once.

@@ -13,7 +13,6 @@ use super::{
     dashboard::OrderRow,
     document::{Raw, Spec},
     outbox::Parked,
-    pictures::PictureRecord,
     products::ProductChange,
 };
 use crate::domain::{
@@ -34,8 +33,6 @@ pub enum Kind {
     Products,
     /// Files of pictures.
     Pictures,
-    /// What another program hosts of the pictures.
-    HostedPictures,
     /// Stock.
     Stock,
     /// Reservations.
@@ -64,11 +61,10 @@ impl Kind {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
     }
 
-    const OTHERS: [Self; 14] = [
+    const OTHERS: [Self; 13] = [
         Self::Counters,
         Self::Products,
         Self::Pictures,
-        Self::HostedPictures,
         Self::Stock,
         Self::Reservations,
         Self::Webhooks,
@@ -89,7 +85,6 @@ impl Kind {
             Self::Counters => "counters",
             Self::Products => "products",
             Self::Pictures => "picture files",
-            Self::HostedPictures => "hosted pictures",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
             Self::Webhooks => "webhooks",
@@ -122,8 +117,6 @@ pub enum Record {
     },
     /// A file, by its name.
     Picture(String, Vec<u8>),
-    /// What another program hosts of a picture, and until when it was announced (microseconds).
-    HostedPicture(Box<PictureRecord>, i64),
     /// A product's stock.
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.

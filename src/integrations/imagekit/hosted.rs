@@ -28,7 +28,7 @@ pub struct HostedPictures {
     /// Where they shall be.
     pub host: Arc<dyn PictureHost>,
     /// What is to be done.
-    pub log: Arc<dyn PictureLog>,
+    pub log: PictureLog,
     /// Wakes who does it.
     pub wake: Arc<Notify>,
 }
@@ -36,7 +36,7 @@ pub struct HostedPictures {
 impl HostedPictures {
     /// Has what `here` keeps hosted by `host`.
     #[must_use]
-    pub fn new(here: Arc<dyn PictureStore>, host: Arc<dyn PictureHost>, log: Arc<dyn PictureLog>) -> Self {
+    pub fn new(here: Arc<dyn PictureStore>, host: Arc<dyn PictureHost>, log: PictureLog) -> Self {
         Self { here, host, log, wake: Arc::default() }
     }
 }

@@ -11,8 +11,13 @@ use crate::store::{StoreError, document::Spec};
 type ReadBody = fn(&Document) -> Result<Value, StoreError>;
 
 /// By the name of the collection.
-const BODIES: &[(&str, ReadBody)] =
-    &[("dead_tokens", dead_token), ("webhooks_seen", report), ("sandbox", sandbox_page), ("import_rows", import_rows)];
+const BODIES: &[(&str, ReadBody)] = &[
+    ("dead_tokens", dead_token),
+    ("pictures", picture),
+    ("webhooks_seen", report),
+    ("sandbox", sandbox_page),
+    ("import_rows", import_rows),
+];
 
 /// The body of a document that has none; `None` where its collection always had them.
 pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, StoreError>> {
@@ -57,6 +62,28 @@ fn dead_token(row: &Document) -> Result<Value, StoreError> {
         "jti": codec::string(row, "_id")?,
         "expiresAt": time(codec::whole(row, "expiresAt")?)?,
         "killedAt": time(codec::whole(row, "killedAt")?)?,
+    }))
+}
+
+fn picture(row: &Document) -> Result<Value, StoreError> {
+    let text = |field| row.get_str(field).ok();
+    let id = |field| codec::id(row, field).map(hex::encode);
+    // An empty time was 0, or missing.
+    let moment = |field| match codec::whole(row, field).unwrap_or(0) {
+        0 => Ok(None),
+        micros => time(micros).map(Some),
+    };
+    Ok(json!({
+        "image": id("_id")?,
+        "product": id("product")?,
+        "createdAt": time(codec::whole(row, "createdAt")?)?,
+        "file": text("fileId").zip(text("path")).map(|(id, path)| json!({ "id": id, "path": path })),
+        "dropped": row.get_bool("dropped").unwrap_or(false),
+        "attempts": codec::whole(row, "attempts")?,
+        "reason": text("reason"),
+        "dueAt": moment("dueAt")?,
+        "lease": moment("lease")?,
+        "announced": moment("lookBy")?,
     }))
 }
 

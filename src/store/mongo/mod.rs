@@ -27,7 +27,6 @@ mod layout;
 mod leases;
 mod legacy;
 mod outbox;
-mod pictures;
 mod products;
 mod sequence;
 mod shared;
@@ -43,7 +42,7 @@ use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
     AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, MailboxStore, OrderStore,
-    PaymentStore, StoreError, Stores, document::Spec,
+    PaymentStore, PictureLog, StoreError, Stores, document::Spec,
 };
 
 /// How the adapter runs.
@@ -125,7 +124,7 @@ impl MongoStore {
             dashboard: self.engine.clone(),
             mailbox: MailboxStore::new(self.engine.clone()),
             outbox: self.engine.clone(),
-            pictures: self.engine.clone(),
+            pictures: PictureLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: Some(self.engine.clone()),
             webhooks: self.engine.clone(),

@@ -19,7 +19,6 @@ mod identity;
 mod inventory;
 mod options;
 mod outbox;
-mod pictures;
 mod products;
 mod readers;
 mod schema;
@@ -34,7 +33,8 @@ pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
 use super::{
-    AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, StoreError, Stores,
+    AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, PictureLog,
+    StoreError, Stores,
 };
 
 /// The open embedded store. Clones share it; the last one to go closes it.
@@ -91,7 +91,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: MailboxStore::new(self.engine.clone()),
             outbox: self.engine.clone(),
-            pictures: self.engine.clone(),
+            pictures: PictureLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: None,
             webhooks: self.engine.clone(),

@@ -27,6 +27,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_15_orders.sql"),
     include_str!("schema_16_imports.sql"),
     include_str!("schema_17_mails.sql"),
+    include_str!("schema_18_pictures.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

@@ -13,7 +13,7 @@ use crate::{
         Timestamp,
         cart::Cart,
         identity::email_key,
-        ids::{CartId, EventId, OrderId, ProductId, RefundId, UserId},
+        ids::{CartId, EventId, ImageId, OrderId, ProductId, RefundId, UserId},
         import::{ChangedRow, Import, ImportRow, RowChange, Tally},
         inventory::StockLine,
         money::{Currency, Money},
@@ -22,7 +22,14 @@ use crate::{
         product::ProductPatch,
         user::{Contact, FullName, Role, User},
     },
-    store::{StoredReport, Stores, accounts::block_key, dashboard::Range, mailbox::MailState, orders::InsertError},
+    store::{
+        StoredReport, Stores,
+        accounts::block_key,
+        dashboard::Range,
+        mailbox::MailState,
+        orders::InsertError,
+        pictures::{HostedFile, PictureRecord},
+    },
 };
 
 /// A directory that goes with the test.
@@ -534,6 +541,41 @@ async fn a_file_of_an_older_schema_keeps_its_users_and_dead_tokens() {
     assert_eq!(accounts.blocked_users().await, Ok(vec![ana.id]));
     assert_eq!(accounts.killed_since(Timestamp::UNIX_EPOCH).await.unwrap().len(), 2);
     assert_eq!(accounts.dead_tokens(Timestamp::now()).await, Ok(vec![("one".to_owned(), end), (blocked, end)]));
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_schema_keeps_what_is_hosted() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(14);
+    let (hosted, new, product) = (ImageId::generate(), ImageId::generate(), ProductId::generate());
+    let sql =
+        "INSERT INTO pictures VALUES (?1, ?2, 1700000000000123, 'f1', '/a.jpg', 1, 2, 'away', 4000000, 3000001, NULL)";
+    old.execute(sql, (hosted.as_slice(), product.as_slice())).unwrap();
+    let sql =
+        "INSERT INTO pictures (image, product, created_at, lease, due_at) VALUES (?1, ?2, 5000000, 9000000, 5000000)";
+    old.execute(sql, (new.as_slice(), product.as_slice())).unwrap();
+    drop(old);
+    let log = dir.open(SqliteOptions::default()).stores().pictures;
+    let at = |micros| Timestamp::from_microsecond(micros).unwrap();
+    let file = HostedFile { id: "f1".into(), path: "/a.jpg".into() };
+    let record = PictureRecord {
+        image: hosted,
+        product,
+        created_at: at(1_700_000_000_000_123),
+        file: Some(file),
+        dropped: true,
+        attempts: 2,
+        reason: Some("away".into()),
+        due_at: Some(at(3_000_001)),
+        lease: None,
+        announced: Some(at(4_000_000)),
+        version: 1,
+    };
+    assert_eq!(log.picture(hosted).await, Ok(Some(record)));
+    let other = log.picture(new).await.unwrap().unwrap();
+    assert_eq!((other.file, other.dropped, other.lease, other.announced), (None, false, Some(at(9_000_000)), None));
+    assert_eq!(log.claim(at(8_000_000), at(99_000_000), 9).await.unwrap().len(), 1, "the other is claimed");
+    assert_eq!(log.claim(at(9_000_000), at(99_000_000), 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

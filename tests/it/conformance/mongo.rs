@@ -6,7 +6,7 @@ use microbazaar::{
     domain::{
         Timestamp,
         identity::email_key,
-        ids::{EventId, ImportId, RefundId, UserId},
+        ids::{EventId, ImageId, ImportId, RefundId, UserId},
         order::Order,
     },
     store::{
@@ -104,6 +104,34 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
     assert_eq!(told, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
     assert_eq!(users.count_documents(doc! { "email": { "$exists": true } }).await.unwrap(), 0, "no field of before");
+}
+
+/// Records of pictures had fields of their own.
+#[tokio::test]
+async fn what_was_hosted_before_is_still_known() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let product = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}product"));
+    let (image, other) = (ImageId::generate(), ImageId::generate());
+    let row = |image: ImageId| {
+        let id = ObjectId::from_bytes(image.bytes());
+        doc! {
+            "_id": id, "product": id, "createdAt": 1_000_000_i64, "fileId": "f1", "path": "/a.jpg", "dropped": false,
+            "lookBy": 4_000_000_i64, "attempts": 2_i64, "reason": null, "dueAt": null, "lease": 0_i64,
+        }
+    };
+    let mut claimed = row(other);
+    claimed
+        .extend(doc! { "fileId": null, "path": null, "dueAt": 3_000_000_i64, "lease": 9_000_000_i64, "lookBy": 0_i64 });
+    product.collection::<Document>("pictures").insert_many([row(image), claimed]).await.unwrap();
+
+    let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
+    let (log, at) = (databases.0.stores().pictures, |second| Timestamp::from_second(second).unwrap());
+    let record = log.picture(image).await.unwrap().unwrap();
+    assert_eq!((record.created_at, record.attempts, record.announced), (at(1), 2, Some(at(4))));
+    assert_eq!((record.file.map(|file| file.path), record.lease), (Some("/a.jpg".to_owned()), None));
+    assert_eq!((log.unsettled().await, log.claim(at(8), at(99), 9).await), (Ok(1), Ok(vec![])));
+    assert_eq!(log.claim(at(9), at(99), 9).await.unwrap()[0].record.image, other);
 }
 
 /// Dead tokens of before had fields of their own.

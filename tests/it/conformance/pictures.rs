@@ -14,14 +14,14 @@ use super::make::at;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-async fn opened(log: &dyn PictureLog, second: i64) -> ImageId {
+async fn opened(log: &PictureLog, second: i64) -> ImageId {
     let image = ImageId::generate();
     log.open(image, ProductId::generate(), at(second)).await.unwrap();
     image
 }
 
 /// The one picture that is due, claimed.
-async fn claimed(log: &dyn PictureLog, second: i64) -> ClaimedPicture {
+async fn claimed(log: &PictureLog, second: i64) -> ClaimedPicture {
     let mut claimed = log.claim(at(second), at(second) + MINUTE, 10).await.unwrap();
     assert_eq!(claimed.len(), 1, "{claimed:?}");
     claimed.remove(0)
@@ -36,7 +36,7 @@ fn again(reason: Option<&str>, second: i64) -> PictureOutcome {
 }
 
 pub async fn a_picture_is_due_once_it_is_recorded(stores: &Stores) {
-    let log = &*stores.pictures;
+    let log = &stores.pictures;
     let (image, product) = (ImageId::generate(), ProductId::generate());
     assert_eq!(log.picture(image).await, Ok(None));
     log.open(image, product, at(5)).await.unwrap();
@@ -50,7 +50,7 @@ pub async fn a_picture_is_due_once_it_is_recorded(stores: &Stores) {
 }
 
 pub async fn a_picture_is_claimed_by_one(stores: &Stores) {
-    let log = &*stores.pictures;
+    let log = &stores.pictures;
     let mut images = vec![];
     for second in 1..=4 {
         images.push(opened(log, second).await);
@@ -75,7 +75,7 @@ pub async fn a_picture_is_claimed_by_one(stores: &Stores) {
 }
 
 pub async fn what_came_of_a_picture_is_recorded(stores: &Stores) {
-    let log = &*stores.pictures;
+    let log = &stores.pictures;
     let image = opened(log, 1).await;
     let first = claimed(log, 1).await;
     assert_eq!(log.settle(image, first.lease, &again(Some("away"), 30), at(2)).await, Ok(true));
@@ -94,7 +94,7 @@ pub async fn what_came_of_a_picture_is_recorded(stores: &Stores) {
 }
 
 pub async fn what_was_announced_is_looked_at_whatever_came_before(stores: &Stores) {
-    let log = &*stores.pictures;
+    let log = &stores.pictures;
     let (quiet, busy, unknown) = (opened(log, 1).await, opened(log, 2).await, ImageId::generate());
     let both = log.claim(at(2), at(62), 10).await.unwrap();
     assert_eq!(log.settle(quiet, both[0].lease, &PictureOutcome::Done, at(3)).await, Ok(true));
@@ -114,7 +114,7 @@ pub async fn what_was_announced_is_looked_at_whatever_came_before(stores: &Store
 }
 
 pub async fn a_dropped_picture_stays_dropped(stores: &Stores) {
-    let log = &*stores.pictures;
+    let log = &stores.pictures;
     let image = opened(log, 1).await;
     let uploading = claimed(log, 1).await;
     log.drop_pictures(&[image, ImageId::generate()], at(2)).await.unwrap();

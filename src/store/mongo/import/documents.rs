@@ -7,7 +7,7 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    outbox, pictures, products, shared, stock, webhooks,
+    outbox, products, shared, stock, webhooks,
 };
 use crate::{
     domain::{
@@ -38,7 +38,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
             (&all.products, versioned(codec::oid(id.bytes()).into(), version, fields)?)
         }
         Record::Picture(name, bytes) => (&all.files, named(name, shared::file(bytes))),
-        Record::HostedPicture(record, announced) => (&all.pictures, pictures::document(&record, announced)),
         Record::Stock(level) => (&all.stock, stock::stock_document(&level)?),
         Record::Reservation(reservation, fence) => {
             let (reservation, shares) = stock::reservation_documents(&reservation, fence)?;

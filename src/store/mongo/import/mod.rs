@@ -124,7 +124,6 @@ impl Import {
             Kind::Counters => (&all.counters, doc! {}),
             Kind::Products => (&all.products, doc! {}),
             Kind::Pictures => (&all.files, doc! {}),
-            Kind::HostedPictures => (&all.pictures, doc! {}),
             Kind::Stock => (&all.stock, doc! {}),
             Kind::Reservations => (&all.reservations, doc! {}),
             Kind::Webhooks => (&all.webhook_endpoints, doc! {}),

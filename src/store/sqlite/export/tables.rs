@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{StoreError, codec, dashboard, inventory, outbox, pictures, products, webhooks};
+use super::super::{StoreError, codec, dashboard, inventory, outbox, products, webhooks};
 use crate::{
     domain::ids::{EventId, UserId},
     store::{
@@ -34,7 +34,7 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 13] = [
+pub(super) const TABLES: [Table; 12] = [
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
     }),
@@ -43,9 +43,6 @@ pub(super) const TABLES: [Table; 13] = [
         let product = if gone { None } else { Some(products::product(row)?) };
         let change = ProductChange { sequence: row.get(2)?, id: codec::id(row, 3)?, product };
         Ok(Record::Product { seller: codec::id(row, 5)?, version: row.get(0)?, change: Box::new(change) })
-    }),
-    table(Kind::HostedPictures, pictures::COLUMNS_AND_ANNOUNCED, "pictures", "image", |_, row| {
-        Ok(Record::HostedPicture(Box::new(pictures::read_record(row)?), row.get(pictures::ANNOUNCED)?))
     }),
     table(Kind::Stock, inventory::LEVEL, "stock", "product", |_, row| Ok(Record::Stock(inventory::read_level(row)?))),
     table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {
