@@ -256,7 +256,7 @@ impl Parts<'_> {
         if let Some(hosted) = &hosted {
             pictures = Arc::new(hosted.clone());
         }
-        let (products, shared) = (Arc::clone(&stores.products), stores.shared.as_ref().map(|_| self.wake));
+        let (products, shared) = (stores.products.clone(), stores.shared.as_ref().map(|_| self.wake));
         let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared);
         let catalogue =
             catalogue.with_imports(self.runtime, stores.imports.clone(), self.wake, stores.shared.is_some());

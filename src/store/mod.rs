@@ -33,7 +33,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::domain::{Timestamp, cart::Cart, conversation::Conversation, import::Import, payment::Payment, user::User};
+use crate::domain::{
+    Timestamp, cart::Cart, conversation::Conversation, import::Import, payment::Payment, product::Product, user::User,
+};
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
@@ -54,6 +56,7 @@ pub use webhooks::WebhookStore;
 pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     User::SPEC,
     accounts::DeadToken::SPEC,
+    Product::SPEC,
     Cart::SPEC,
     Conversation::SPEC,
     conversations::TokensSpent::SPEC,
@@ -119,7 +122,7 @@ pub struct Stores {
     /// Users and dead tokens.
     pub accounts: AccountStore,
     /// Products.
-    pub products: Arc<dyn ProductStore>,
+    pub products: ProductStore,
     /// Imports of products.
     pub imports: ImportStore,
     /// Stock and reservations.

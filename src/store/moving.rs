@@ -13,7 +13,6 @@ use super::{
     dashboard::OrderRow,
     document::{Raw, Spec},
     outbox::Parked,
-    products::ProductChange,
 };
 use crate::domain::{
     event::Envelope,
@@ -29,8 +28,6 @@ pub enum Kind {
     Documents(&'static str),
     /// The number of the last change to a product.
     Counters,
-    /// Products, deleted ones as tombstones.
-    Products,
     /// Files of pictures.
     Pictures,
     /// Stock.
@@ -58,12 +55,11 @@ pub enum Kind {
 impl Kind {
     /// All, in the order in which they are moved: what an event tells of stands before it.
     pub fn all() -> impl Iterator<Item = Self> {
-        DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS)
+        DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS.iter().copied())
     }
 
-    const OTHERS: [Self; 13] = [
+    const OTHERS: &[Self] = &[
         Self::Counters,
-        Self::Products,
         Self::Pictures,
         Self::Stock,
         Self::Reservations,
@@ -83,7 +79,6 @@ impl Kind {
         match self {
             Self::Documents(collection) => collection,
             Self::Counters => "counters",
-            Self::Products => "products",
             Self::Pictures => "picture files",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
@@ -102,19 +97,10 @@ impl Kind {
 /// One record, of the kind of its name.
 #[derive(Debug, Clone)]
 pub enum Record {
-    /// A document.
-    Document(&'static Spec, Raw),
+    /// A document, with the number of its last change where they are numbered.
+    Document(&'static Spec, Raw, Option<u64>),
     /// The number of the last change to a product.
     Counter(u64),
-    /// A product as of its last change, or its tombstone.
-    Product {
-        /// Whose.
-        seller: UserId,
-        /// The document's version.
-        version: u64,
-        /// The rest.
-        change: Box<ProductChange>,
-    },
     /// A file, by its name.
     Picture(String, Vec<u8>),
     /// A product's stock.

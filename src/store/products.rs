@@ -1,13 +1,24 @@
 //! Products.
 
-use async_trait::async_trait;
+use std::sync::Arc;
 
-use super::{Page, StoreError};
-use crate::domain::{
-    event::Envelope,
-    ids::{ProductId, UserId},
-    product::Product,
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Page, StoreError,
+    document::{Backend, Collection, Desc, Document, Find, Index, NoUniqueKey, key},
 };
+use crate::{
+    config::Service,
+    domain::{
+        event::Envelope,
+        ids::{ProductId, UserId},
+        product::Product,
+    },
+};
+
+/// How many new products are written at once.
+const AT_ONCE: usize = 512;
 
 /// A product as it is after a change: what a search index needs to follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,31 +31,116 @@ pub struct ProductChange {
     pub product: Option<Product>,
 }
 
-/// Keeps products.
-#[async_trait]
-pub trait ProductStore: Send + Sync {
-    /// Writes a product; see the module for versions. A deleted product is not written again.
-    async fn save(&self, product: &Product, events: &[Envelope]) -> Result<u64, StoreError>;
+const SELLER: Index<Product> = Index::new("seller", |product| key((product.seller, Desc(product.id))));
 
-    /// Writes many new products at once, all or none; for demo data, imports and benchmarks.
-    async fn insert_many(&self, products: &[Product]) -> Result<(), StoreError>;
+impl Document for Product {
+    type Id = ProductId;
+    type Unique = NoUniqueKey;
+
+    const COLLECTION: &'static str = "products";
+    const SERVICE: Service = Service::Product;
+    const INDEXES: &'static [Index<Self>] = &[SELLER];
+    const PUBLISHES: bool = true;
+    const FEED: bool = true;
+
+    fn id(&self) -> ProductId {
+        self.id
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// Keeps products.
+#[derive(Clone)]
+pub struct ProductStore(Collection<Product>);
+
+impl ProductStore {
+    /// The products in a database.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self(Collection::new(backend))
+    }
+
+    /// Writes a product; see the module `store` for versions. A deleted product is not written again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save(&self, product: &Product, events: &[Envelope]) -> Result<u64, StoreError> {
+        Ok(self.0.save(product, events).await?)
+    }
+
+    /// Writes many new products at once, all or none; for demo data and benchmarks.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when one of them is there already.
+    pub async fn insert_many(&self, products: &[Product]) -> Result<(), StoreError> {
+        let known = self.many(&products.iter().map(|product| product.id).collect::<Vec<_>>()).await?;
+        if !known.is_empty() {
+            return Err(StoreError::Conflict);
+        }
+        let written: Result<Vec<u64>, StoreError> =
+            stream::iter(products).map(|product| self.save(product, &[])).buffer_unordered(AT_ONCE).try_collect().await;
+        if written.is_err() {
+            for product in products {
+                // What was not written is not there.
+                self.0.delete(product.id).await?;
+            }
+        }
+        written.map(|_| ())
+    }
 
     /// Deletes a product if its version is still that of `product`.
-    async fn delete(&self, product: &Product, events: &[Envelope]) -> Result<(), StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody wrote in between.
+    pub async fn delete(&self, product: &Product, events: &[Envelope]) -> Result<(), StoreError> {
+        self.0.delete_read(product, events).await
+    }
 
     /// The product of an id.
-    async fn get(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
+        self.0.get(id).await
+    }
 
     /// The products of many ids, in no order, those that exist.
-    async fn many(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn many(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
+        self.0.many(ids.iter().copied()).await
+    }
 
     /// A seller's products, newest first.
-    async fn of_seller(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<Product>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn of_seller(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<Product>, StoreError> {
+        self.0.page(SELLER.of(seller).skip(skip).limit(limit)).await
+    }
 
     /// The changes after `sequence`, oldest first, at most `limit`. A product changed
     /// twice shows once, at its last change.
-    async fn changes_since(&self, sequence: u64, limit: u32) -> Result<Vec<ProductChange>, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn changes_since(&self, sequence: u64, limit: u32) -> Result<Vec<ProductChange>, StoreError> {
+        let changes = self.0.changes(sequence, limit).await?;
+        Ok(changes.into_iter().map(|(sequence, id, product)| ProductChange { sequence, id, product }).collect())
+    }
 
     /// How many products there are.
-    async fn count(&self) -> Result<u64, StoreError>;
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        self.0.count(Find::by_id()).await
+    }
 }

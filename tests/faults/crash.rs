@@ -22,7 +22,7 @@ use microbazaar::{
     integrations::razorpay::GatewayRefund,
     store::{
         StockStore, StoreError, Stores,
-        document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
+        document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
         inventory::{Fence, StockMove, StockStoreError},
     },
 };
@@ -204,5 +204,9 @@ impl Backend for Life {
 
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
         self.write(self.stores.backend.delete_found(of, query)).await
+    }
+
+    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        self.read(self.stores.backend.changes(of, after, limit)).await
     }
 }

@@ -11,7 +11,7 @@ use microbazaar::{
     store::{
         StoreError,
         accounts::BLOCK_PREFIX,
-        document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
+        document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
     },
 };
 
@@ -66,5 +66,9 @@ impl Backend for Counting {
 
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
         self.store.delete_found(of, query).await
+    }
+
+    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        self.store.changes(of, after, limit).await
     }
 }

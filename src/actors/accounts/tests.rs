@@ -16,7 +16,7 @@ use crate::{
         user::{ADDRESSES_MAX, UserError},
     },
     peers,
-    store::document::{Backend, Document, DocumentId, Key, Query, Raw, RawBody, Refused, Spec, Write},
+    store::document::{Backend, Change, Document, DocumentId, Key, Query, Raw, RawBody, Refused, Spec, Write},
 };
 
 /// A document in memory, with its keys.
@@ -139,6 +139,10 @@ impl Backend for Fake {
         let before = documents.len();
         documents.retain(|(collection, _), stored| *collection != of.collection || !finds(of, &query, stored));
         Ok((before - documents.len()).try_into().unwrap())
+    }
+
+    async fn changes(&self, _: &'static Spec, _: u64, _: u32) -> Result<Vec<Change>, StoreError> {
+        Ok(vec![])
     }
 }
 

@@ -95,7 +95,7 @@ pub struct Change {
 
 /// What the product service's parts share.
 pub(super) struct Shelf {
-    pub(super) store: Arc<dyn ProductStore>,
+    pub(super) store: ProductStore,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) pictures: Arc<dyn PictureStore>,
     pub(super) preparer: Preparer,

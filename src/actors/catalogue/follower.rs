@@ -52,7 +52,7 @@ pub(super) struct Changed {
 }
 
 struct Follow {
-    store: Arc<dyn ProductStore>,
+    store: ProductStore,
     index: Arc<SearchIndex>,
     changed: Changed,
     /// What shows products, when other nodes change them too.
@@ -72,7 +72,7 @@ enum Trouble {
 
 impl IndexFollower {
     pub(super) fn new(
-        store: Arc<dyn ProductStore>,
+        store: ProductStore,
         index: Arc<SearchIndex>,
         changed: Changed,
         shared: Option<Arc<Snapshots>>,

@@ -121,7 +121,7 @@ impl Catalogue {
     /// products too, which is shown within a second; they wake the follower.
     pub fn start(
         runtime: &Runtime,
-        store: Arc<dyn ProductStore>,
+        store: ProductStore,
         snapshots: Arc<Snapshots>,
         index: Arc<SearchIndex>,
         pictures: Arc<dyn PictureStore>,
@@ -146,11 +146,11 @@ impl Catalogue {
         let caught_up = Arc::new(AtomicBool::new(false));
         let of_follower = Arc::clone(&caught_up);
         let shown = shared.map(|_| Arc::clone(&shelf.snapshots));
-        let (followed, following) = (Arc::clone(&shelf.store), Arc::clone(&index));
+        let (followed, following) = (shelf.store.clone(), Arc::clone(&index));
         runtime.supervise("search_index", Limits::default(), move || {
             let (changed, caught_up) =
                 (Changed { wake: wake.clone(), heard: Arc::clone(&changed) }, Arc::clone(&of_follower));
-            IndexFollower::new(Arc::clone(&followed), Arc::clone(&following), changed, shown.clone(), caught_up)
+            IndexFollower::new(followed.clone(), Arc::clone(&following), changed, shown.clone(), caught_up)
         });
         let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
         Self { actor, shelf, index, caught_up, searching, hosting: None, importing: None }

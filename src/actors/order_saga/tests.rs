@@ -27,7 +27,7 @@ use crate::{
     peers::Offer,
     store::{
         CartStore, Stores,
-        document::{Backend, DocumentId, Query, Raw, Refused, Spec, Write},
+        document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -125,6 +125,10 @@ impl Backend for Poisoned {
 
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
         self.backend.delete_found(of, query).await
+    }
+
+    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        self.backend.changes(of, after, limit).await
     }
 }
 

@@ -49,6 +49,10 @@ pub trait Backend: Send + Sync {
 
     /// Deletes the documents that a query finds, at most its `limit`; returns how many.
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError>;
+
+    /// The changes after a number, oldest first, of a collection whose changes are numbered. A document that was
+    /// changed twice shows once, at its last change.
+    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError>;
 }
 
 /// A collection as a backend knows it.
@@ -59,6 +63,8 @@ pub struct Spec {
     pub service: Service,
     /// Whether events are written with its documents.
     pub publishes: bool,
+    /// Whether its changes are numbered.
+    pub feed: bool,
     /// The indexes.
     pub indexes: fn() -> Vec<IndexSpec>,
     /// The keys of a stored document, for when the indexes have changed.
@@ -78,7 +84,7 @@ impl Spec {
             let unique = if index.unique { "!" } else { "" };
             format!("{}{unique}", index.name)
         });
-        names.collect::<Vec<_>>().join(",")
+        names.chain(self.feed.then(|| "#".to_owned())).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -179,6 +185,17 @@ pub enum RawBody {
     Json(Vec<u8>),
     /// A value that was read already.
     Value(Value),
+    /// Nothing: it was deleted.
+    Gone,
+}
+
+/// The last change of a document.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Its number; each change of the collection has a higher one.
+    pub sequence: u64,
+    /// The document after it, whose body is [`RawBody::Gone`] once it is deleted.
+    pub document: Raw,
 }
 
 /// A document on its way into a database.

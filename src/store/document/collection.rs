@@ -4,7 +4,9 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::{Backend, Document, DocumentId, Index, Key, KeyParts, Query, Raw, Refused, Write, keys, read};
+use super::{
+    Backend, Change, Document, DocumentId, Index, Key, KeyParts, Query, Raw, RawBody, Refused, Write, keys, read,
+};
 use crate::{
     domain::{Timestamp, event::Envelope},
     store::{Page, StoreError},
@@ -172,6 +174,22 @@ impl<D: Document> Collection<D> {
     /// [`StoreError`].
     pub async fn delete_found(&self, find: Find<D>) -> Result<u64, StoreError> {
         self.backend.delete_found(D::SPEC, find.query).await
+    }
+
+    /// The changes after a number, oldest first: number, id, and the document unless it is deleted. A document
+    /// that was changed twice shows once, at its last change.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<(u64, D::Id, Option<D>)>, StoreError> {
+        let changes = self.backend.changes(D::SPEC, after, limit).await?;
+        let read_one = |Change { sequence, document }: Change| {
+            let id = D::Id::try_from(document.id.clone());
+            let id = id.map_err(|_| StoreError::Corrupt(format!("{} in {} is no id", document.id, D::COLLECTION)))?;
+            let gone = matches!(document.body, RawBody::Gone);
+            Ok((sequence, id, if gone { None } else { Some(read(document)?) }))
+        };
+        changes.into_iter().map(read_one).collect()
     }
 
     /// Reads a document, changes it and writes it, anew when somebody wrote in between. `change` returns `None`

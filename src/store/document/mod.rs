@@ -8,7 +8,7 @@ mod backend;
 mod collection;
 mod key;
 
-pub use backend::{Backend, Body, DocumentId, IndexSpec, Query, Raw, RawBody, Refused, Spec, Write};
+pub use backend::{Backend, Body, Change, DocumentId, IndexSpec, Query, Raw, RawBody, Refused, Spec, Write};
 pub use collection::{Collection, Find, SaveError};
 pub use key::{Desc, Key, KeyParts, key};
 
@@ -33,6 +33,9 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     /// Whether events are written with it.
     const PUBLISHES: bool = false;
 
+    /// Whether its changes are numbered, so that others follow them; deleted documents stay as tombstones then.
+    const FEED: bool = false;
+
     /// Its id.
     fn id(&self) -> Self::Id;
     /// How often it was written; 0 for one that is not stored yet.
@@ -45,6 +48,7 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         collection: Self::COLLECTION,
         service: Self::SERVICE,
         publishes: Self::PUBLISHES,
+        feed: Self::FEED,
         indexes: index_specs::<Self>,
         keys_of: keys_of_stored::<Self>,
     };
@@ -100,6 +104,7 @@ fn read<D: Document>(raw: Raw) -> Result<D, StoreError> {
     let mut document: D = match raw.body {
         RawBody::Json(bytes) => serde_json::from_slice(&bytes),
         RawBody::Value(value) => serde_json::from_value(value),
+        RawBody::Gone => return Err(StoreError::Corrupt(format!("{} in {} is deleted", raw.id, D::COLLECTION))),
     }
     .map_err(|error| StoreError::Corrupt(format!("{} in {}: {error}", raw.id, D::COLLECTION)))?;
     document.set_version(version);

@@ -230,31 +230,6 @@ pub(super) async fn counted(collection: &Collection<Document>, filter: Document)
     collection.count_documents(filter).await.map_err(|error| Failed::read(&error))
 }
 
-/// Writes a document whose version is still `version`, or makes it when that is 0, with its
-/// events; returns the next version. `fields` are all of its fields but these.
-pub(super) async fn save(
-    collection: &Collection<Document>,
-    id: ObjectId,
-    version: u64,
-    mut fields: Document,
-    events: Vec<Bson>,
-) -> Result<u64, StoreError> {
-    let next = version + 1;
-    fields.insert("version", long(next)?);
-    if version == 0 {
-        fields.insert("_id", id);
-        fields.insert("outbox", events);
-        return collection.insert_one(fields).await.map(|_| next).map_err(|error| Failed::write(&error));
-    }
-    let mut update = bson::doc! { "$set": fields };
-    if !events.is_empty() {
-        update.insert("$push", bson::doc! { "outbox": { "$each": events } });
-    }
-    let filter = bson::doc! { "_id": id, "version": long(version)?, "gone": { "$ne": true } };
-    let written = collection.update_one(filter, update).await.map_err(|error| Failed::write(&error))?;
-    if written.matched_count == 0 { Err(StoreError::Conflict) } else { Ok(next) }
-}
-
 /// A page of a list and how long the whole list is.
 pub(super) async fn page<T>(
     collection: &Collection<Document>,

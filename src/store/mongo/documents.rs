@@ -6,18 +6,20 @@
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
 use mongodb::Collection;
-use serde_json::Value;
 
 use super::{
     batch::{Batcher, Change},
     codec::{self, Failed},
     engine::Engine,
+    feed::Feed,
 };
 use crate::{
     domain::event::Envelope,
     store::{
         StoreError,
-        document::{Backend, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write},
+        document::{
+            Backend, Change as FeedChange, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write,
+        },
     },
 };
 
@@ -26,6 +28,21 @@ use crate::{
 pub(super) struct Place {
     pub(super) collection: Collection<Document>,
     pub(super) batcher: Batcher,
+    /// Where changes are numbered.
+    pub(super) feed: Option<Feed>,
+}
+
+impl Place {
+    /// Writes with the number of the change, if there is one.
+    async fn numbered<T, F>(&self, write: impl FnOnce(Option<i64>) -> F) -> Result<T, Refused>
+    where
+        F: Future<Output = Result<T, Refused>>,
+    {
+        match &self.feed {
+            Some(feed) => feed.numbered(|number| write(Some(number))).await,
+            None => write(None).await,
+        }
+    }
 }
 
 #[async_trait]
@@ -65,33 +82,37 @@ impl Backend for Engine {
     }
 
     async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
-        let Place { collection, batcher } = self.place(of)?;
+        let place = self.place(of)?;
         let events = self.prepare(write.events)?;
         let (woken, next) = (!events.is_empty(), write.version + 1);
         let mut fields = fields(next, codec::bson_of(write.body.value()?)?, &(of.indexes)(), &write.keys)?;
         let (id, version) = (id(&write.id), write.version);
-        let change = if version == 0 {
-            fields.insert("outbox", events);
-            Change::Insert(fields)
-        } else {
-            let mut update = doc! { "$set": fields };
-            if !events.is_empty() {
-                update.insert("$push", doc! { "outbox": { "$each": events } });
-            }
-            Change::Update(version, update)
-        };
-        self.run(async move {
-            match batcher.write(id.clone(), change).await {
+        let written = self.run(async move {
+            let write = |number: Option<i64>| {
+                fields.extend(number.map(|number| ("sequence".to_owned(), Bson::from(number))));
+                let change = if version == 0 {
+                    fields.insert("outbox", events);
+                    Change::Insert(fields)
+                } else {
+                    let mut update = doc! { "$set": fields };
+                    if !events.is_empty() {
+                        update.insert("$push", doc! { "outbox": { "$each": events } });
+                    }
+                    Change::Update(version, update)
+                };
+                place.batcher.write(id.clone(), change)
+            };
+            match place.numbered(write).await {
                 // A second first write of one document is a conflict, whatever else of it is taken.
                 Err(Refused::Duplicate(_))
-                    if version == 0 && codec::counted(&collection, doc! { "_id": id }).await? > 0 =>
+                    if version == 0 && codec::counted(&place.collection, doc! { "_id": id.clone() }).await? > 0 =>
                 {
                     Err(Refused::Store(StoreError::Conflict))
                 }
                 written => written,
             }
-        })
-        .await?;
+        });
+        written.await?;
         self.wake(woken);
         Ok(next)
     }
@@ -103,28 +124,36 @@ impl Backend for Engine {
         version: Option<u64>,
         events: &[Envelope],
     ) -> Result<bool, StoreError> {
-        let Place { collection, .. } = self.place(of)?;
+        let place = self.place(of)?;
         let events = self.prepare(events)?;
         let woken = !events.is_empty();
         let mut this = doc! { "_id": id(&document), "gone": { "$ne": true } };
         if let Some(version) = version {
             this.insert("version", codec::long(version)?);
         }
-        let deleted = self
-            .run(async move {
-                if events.is_empty() {
-                    let deleted = collection.delete_one(this).await.map_err(|error| Failed::write(&error))?;
-                    return Ok(deleted.deleted_count > 0);
-                }
+        let is_followed = of.feed;
+        let deleted = self.run(async move {
+            if events.is_empty() && !is_followed {
+                let deleted = place.collection.delete_one(this).await.map_err(|error| Failed::write(&error))?;
+                return Ok(deleted.deleted_count > 0);
+            }
+            let write = async |number: Option<i64>| {
+                let mut gone = doc! { "gone": true, "keys": {}, "doc": Bson::Null };
+                gone.extend(number.map(|number| ("sequence".to_owned(), Bson::from(number))));
                 let tombstone = doc! {
-                    "$set": { "gone": true, "keys": {}, "doc": Bson::Null },
+                    "$set": gone,
                     "$inc": { "version": 1_i64 },
                     "$push": { "outbox": { "$each": events } },
                 };
-                let deleted = collection.update_one(this, tombstone).await.map_err(|error| Failed::write(&error))?;
-                Ok::<_, StoreError>(deleted.matched_count > 0)
+                let deleted = place.collection.update_one(this, tombstone).await;
+                Ok(deleted.map_err(|error| Refused::Store(Failed::write(&error)))?.matched_count > 0)
+            };
+            place.numbered(write).await.map_err(|refused| match refused {
+                Refused::Store(error) => error,
+                Refused::Duplicate(_) => StoreError::Conflict,
             })
-            .await?;
+        });
+        let deleted = deleted.await?;
         self.wake(woken && deleted);
         Ok(deleted)
     }
@@ -140,6 +169,25 @@ impl Backend for Engine {
             }
             let deleted = collection.delete_many(doc! { "_id": { "$in": ids } }).await;
             Ok(deleted.map_err(|error| Failed::write(&error))?.deleted_count)
+        })
+        .await
+    }
+
+    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<FeedChange>, StoreError> {
+        let Place { collection, feed, .. } = self.place(of)?;
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.run(async move {
+            let shown = match &feed {
+                Some(feed) => feed.shown().await?,
+                None => None,
+            };
+            let Some(shown) = shown else { return Ok(vec![]) };
+            let range = doc! { "sequence": { "$gt": after, "$lte": shown } };
+            let find = collection.find(range).sort(doc! { "sequence": 1 }).limit(limit.into());
+            codec::all(find.projection(doc! { "version": 1, "doc": 1, "gone": 1, "sequence": 1 }), |row| {
+                Ok(FeedChange { sequence: codec::count(row, "sequence")?, document: raw(row)? })
+            })
+            .await
         })
         .await
     }
@@ -184,8 +232,11 @@ pub(super) fn raw(row: &Document) -> Result<Raw, StoreError> {
         Some(Bson::String(text)) => DocumentId::Text(text.clone()),
         _ => return Err(codec::corrupt("a document whose id is of another type")),
     };
-    let body: Value = codec::json_of(row.get("doc").unwrap_or(&Bson::Null))?;
-    Ok(Raw { id, version: codec::count(row, "version")?, body: RawBody::Value(body) })
+    let body = match row.get_bool("gone") {
+        Ok(true) => RawBody::Gone,
+        _ => RawBody::Value(codec::json_of(row.get("doc").unwrap_or(&Bson::Null))?),
+    };
+    Ok(Raw { id, version: codec::count(row, "version")?, body })
 }
 
 fn filter(query: &Query) -> Document {

@@ -29,6 +29,7 @@ use super::{
     batch::Batcher,
     codec::{self, Failed},
     documents::Place,
+    feed::Feed,
     layout,
     leases::Leases,
     sequence::Sequence,
@@ -51,7 +52,6 @@ const THREADS: usize = 2;
 /// The collections, each in its service's database.
 #[derive(Clone)]
 pub(super) struct Collections {
-    pub products: Collection<Document>,
     pub counters: Collection<Document>,
     pub files: Collection<Document>,
     pub stock: Collection<Document>,
@@ -84,7 +84,6 @@ impl Collections {
         let [_auth, product, inventory, _cart, _order, _payment, notification, dashboard, _ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
-            products: product.collection("products"),
             counters: product.collection("counters"),
             files: product.collection("files"),
             stock: inventory.collection("stock"),
@@ -102,12 +101,12 @@ impl Collections {
     }
 
     /// The collections whose documents carry events, each with its database's leases.
-    pub(super) fn with_outbox(&self) -> [Outbox; 2] {
-        [("product", &self.products), ("inventory", &self.stock)].map(|(name, collection)| {
-            let database = self.databases.iter().find(|database| database.name().ends_with(name));
-            let leases = database.map_or_else(|| collection.clone(), |database| database.collection("leases"));
+    pub(super) fn with_outbox(&self) -> Vec<Outbox> {
+        let outbox = |(name, collection): (&'static str, &Collection<Document>)| {
+            let leases = collection.client().database(&collection.namespace().db).collection("leases");
             Outbox { name, events: collection.clone(), leases }
-        })
+        };
+        [("inventory", &self.stock)].into_iter().map(outbox).collect()
     }
 
     /// Where it stands how far a shop was moved here.
@@ -121,9 +120,8 @@ impl Collections {
     }
 
     /// All collections of documents that make up a shop.
-    pub(super) fn all(&self) -> [&Collection<Document>; 13] {
-        [
-            &self.products,
+    pub(super) fn all(&self) -> Vec<&Collection<Document>> {
+        vec![
             &self.counters,
             &self.files,
             &self.stock,
@@ -211,7 +209,9 @@ impl Engine {
                 let database = format!("{}{}", options.database_prefix, spec.service.name().replace('-', "_"));
                 let collection = client.database(&database).collection(spec.collection);
                 let batcher = Batcher::start(collection.clone(), layout::unique_indexes(spec));
-                (spec.collection, Place { collection, batcher })
+                let counters = client.database(&database).collection("counters");
+                let feed = spec.feed.then(|| Feed::start(counters, spec.collection));
+                (spec.collection, Place { collection, batcher, feed })
             };
             options.documents.iter().map(place).collect()
         };

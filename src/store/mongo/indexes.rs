@@ -30,8 +30,6 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     let all = engine.collections.clone();
     let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
     let table = [
-        index(&all.products, "sequence", doc! { "sequence": 1 }, Kind::Plain),
-        index(&all.products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
         index(&all.stock, "changed", doc! { "changedAt": 1 }, Kind::Plain),
         index(&all.shares, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.reservations, "expiry_by_state", doc! { "state": 1, "expiresAt": 1 }, Kind::Plain),

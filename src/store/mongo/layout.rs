@@ -26,7 +26,7 @@ const NOTE: &str = "layout";
 /// Documents that get new keys at once.
 const REKEYED: i64 = 200;
 /// The fields that a document may have; others are an older layout's.
-const FIELDS: [&str; 7] = ["_id", "version", "doc", "keys", "outbox", "gone", WRITE_IDS];
+const FIELDS: [&str; 8] = ["_id", "version", "doc", "keys", "outbox", "gone", "sequence", WRITE_IDS];
 
 /// Brings everything to this program's layout.
 pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
@@ -117,6 +117,11 @@ async fn lay_out(engine: &Engine, spec: &'static Spec) -> Result<(), StoreError>
         options.name = Some("outbox".to_owned());
         create(engine, &collection, doc! { "outbox.n": 1 }, options).await?;
     }
+    if spec.feed {
+        let mut options = IndexOptions::default();
+        options.name = Some("sequence".to_owned());
+        create(engine, &collection, doc! { "sequence": 1 }, options).await?;
+    }
     engine.run(async move { put(&notes, &name, doc! { "$set": { "layout": layout } }).await }).await
 }
 
@@ -147,7 +152,10 @@ async fn drop_old_indexes(spec: &Spec, collection: &Collection<Document>) -> Res
     // A collection that is not there has none, and some servers say so by an error.
     let names = collection.list_index_names().await.unwrap_or_default();
     for name in names {
-        let stays = name == "_id_" || wanted.contains(&name) || (spec.publishes && name == "outbox");
+        let stays = name == "_id_"
+            || wanted.contains(&name)
+            || (spec.publishes && name == "outbox")
+            || (spec.feed && name == "sequence");
         if !stays {
             match collection.drop_index(&name).await {
                 Err(error) if !is_missing(&error) => return Err(Failed::read(&error)),

@@ -19,6 +19,7 @@ mod codec;
 mod dashboard;
 mod documents;
 mod engine;
+mod feed;
 mod idempotency;
 mod identity;
 mod import;
@@ -27,7 +28,6 @@ mod layout;
 mod leases;
 mod legacy;
 mod outbox;
-mod products;
 mod sequence;
 mod shared;
 mod stock;
@@ -42,7 +42,7 @@ use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
     AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, MailboxStore, OrderStore,
-    PaymentStore, PictureLog, StoreError, Stores, document::Spec,
+    PaymentStore, PictureLog, ProductStore, StoreError, Stores, document::Spec,
 };
 
 /// How the adapter runs.
@@ -115,7 +115,7 @@ impl MongoStore {
         Stores {
             backend: self.engine.clone(),
             accounts: AccountStore::new(self.engine.clone()),
-            products: self.engine.clone(),
+            products: ProductStore::new(self.engine.clone()),
             imports: ImportStore::new(self.engine.clone()),
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),

@@ -14,7 +14,7 @@ use crate::{
     domain::event::Envelope,
     store::{
         Page,
-        document::{Backend, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write},
+        document::{Backend, Change, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write},
     },
 };
 
@@ -25,7 +25,7 @@ const REKEYED: u32 = 500;
 impl Backend for Engine {
     async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
         self.read(move |connection| {
-            let sql = format!("SELECT id, version, doc FROM doc_{} WHERE id = ?1", of.collection);
+            let sql = format!("SELECT id, version, doc FROM doc_{} WHERE id = ?1 AND doc <> x''", of.collection);
             ids.iter().filter_map(|id| codec::first(connection, &sql, [id], raw).transpose()).collect()
         })
         .await
@@ -71,8 +71,7 @@ impl Backend for Engine {
     ) -> Result<bool, StoreError> {
         let events = self.prepare(events)?;
         self.write(move |writing| {
-            let sql = format!("DELETE FROM doc_{} WHERE id = ?1 AND version = coalesce(?2, version)", of.collection);
-            let deleted = codec::execute(writing, &sql, (&id, version))? > 0;
+            let deleted = delete(writing, of, &id, version)?;
             if deleted {
                 writing.publish(&events)?;
             }
@@ -83,7 +82,7 @@ impl Backend for Engine {
 
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
         self.write(move |writing| {
-            let (rest, values) = clauses(&query, true);
+            let (rest, values) = clauses(of, &query, true);
             let table = of.collection;
             let sql = format!("DELETE FROM doc_{table} WHERE id IN (SELECT id FROM doc_{table}{rest})");
             let deleted = codec::execute(writing, &sql, params_from_iter(values))?;
@@ -91,6 +90,46 @@ impl Backend for Engine {
         })
         .await
     }
+
+    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        self.read(move |connection| changes(connection, of, after, Some(limit))).await
+    }
+}
+
+/// Deletes a document of this version, or of any; one whose changes are followed stays as a tombstone.
+fn delete(writing: &Connection, of: &Spec, id: &DocumentId, version: Option<u64>) -> Result<bool, StoreError> {
+    let table = of.collection;
+    if !of.feed {
+        let sql = format!("DELETE FROM doc_{table} WHERE id = ?1 AND version = coalesce(?2, version)");
+        return Ok(codec::execute(writing, &sql, (id, version))? > 0);
+    }
+    let keys: String = (of.indexes)().iter().map(|index| format!(", k_{} = NULL", index.name)).collect();
+    let sql = format!(
+        "UPDATE doc_{table} SET version = version + 1, doc = x'', seq = ?3{keys}
+         WHERE id = ?1 AND version = coalesce(?2, version) AND doc <> x''"
+    );
+    Ok(codec::execute(writing, &sql, (id, version, next_number(writing, of)?))? > 0)
+}
+
+/// The number of the next change, or none where they are not numbered.
+fn next_number(writing: &Connection, of: &Spec) -> Result<Option<u64>, StoreError> {
+    if !of.feed {
+        return Ok(None);
+    }
+    let sql = "UPDATE counters SET value = value + 1 WHERE name = ?1 RETURNING value";
+    codec::count(writing, sql, [of.collection]).map(Some)
+}
+
+pub(super) fn changes(
+    connection: &Connection,
+    of: &Spec,
+    after: u64,
+    limit: Option<u32>,
+) -> Result<Vec<Change>, StoreError> {
+    let sql = format!("SELECT id, version, doc, seq FROM doc_{} WHERE seq > ?1 ORDER BY seq LIMIT ?2", of.collection);
+    codec::all(connection, &sql, (codec::offset(after), limit.map_or(-1, i64::from)), |row| {
+        Ok(Change { sequence: row.get(3)?, document: raw(row)? })
+    })
 }
 
 impl ToSql for DocumentId {
@@ -120,12 +159,18 @@ fn insert(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refu
     let indexes = (of.indexes)();
     let columns: String = indexes.iter().map(|index| format!(", k_{}", index.name)).collect();
     let places: String = (0..indexes.len()).map(|place| format!(", ?{}", place + 4)).collect();
+    let number = next_number(writing, of)?;
+    let (seq, its_place) = if of.feed { (", seq", format!(", ?{}", indexes.len() + 4)) } else { ("", String::new()) };
     let sql = format!(
-        "INSERT INTO doc_{} (id, version, doc{columns}) VALUES (?1, ?2, ?3{places}) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO doc_{} (id, version, doc{columns}{seq}) VALUES (?1, ?2, ?3{places}{its_place})
+         ON CONFLICT (id) DO NOTHING",
         of.collection
     );
     let mut values: Vec<&dyn ToSql> = vec![row.id, &row.version, &row.doc];
     values.extend(row.keys.iter().map(|key| -> &dyn ToSql { key }));
+    if of.feed {
+        values.push(&number);
+    }
     match execute(writing, of, &indexes, &sql, &values) {
         Ok(0) => Err(Refused::Store(StoreError::Conflict)),
         // A second first write of one document is a conflict, whatever else of it is taken.
@@ -145,7 +190,12 @@ fn update(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refu
         None => return Err(Refused::Store(StoreError::Conflict)),
     };
     let mut sets = String::new();
+    let number = next_number(writing, of)?;
     let mut values: Vec<&dyn ToSql> = vec![row.id, &row.doc];
+    if of.feed {
+        values.push(&number);
+        sets.push_str(", seq = ?3");
+    }
     for place in changed {
         values.push(&row.keys[place]);
         sets.push_str(&format!(", k_{} = ?{}", indexes[place].name, values.len()));
@@ -185,7 +235,7 @@ fn keys_at(
     row: &Stored<'_>,
 ) -> Result<Option<Vec<Option<Key>>>, StoreError> {
     let columns: String = indexes.iter().map(|index| format!(", k_{}", index.name)).collect();
-    let sql = format!("SELECT version{columns} FROM doc_{} WHERE id = ?1", of.collection);
+    let sql = format!("SELECT version{columns} FROM doc_{} WHERE id = ?1 AND doc <> x''", of.collection);
     let stored = codec::first(connection, &sql, [row.id], |stored| {
         let version: u64 = stored.get(0)?;
         let keys = (1..=indexes.len()).map(|column| Ok(stored.get::<_, Option<Vec<u8>>>(column)?.map(Key::from)));
@@ -195,18 +245,18 @@ fn keys_at(
 }
 
 pub(super) fn find(connection: &Connection, of: &Spec, query: &Query) -> Result<Vec<Raw>, StoreError> {
-    let (rest, values) = clauses(query, true);
+    let (rest, values) = clauses(of, query, true);
     let sql = format!("SELECT id, version, doc FROM doc_{}{rest}", of.collection);
     codec::all(connection, &sql, params_from_iter(values), raw)
 }
 
 pub(super) fn count(connection: &Connection, of: &Spec, query: &Query) -> Result<u64, StoreError> {
-    let (rest, values) = clauses(query, false);
+    let (rest, values) = clauses(of, query, false);
     codec::count(connection, &format!("SELECT count(*) FROM doc_{}{rest}", of.collection), params_from_iter(values))
 }
 
 /// What stands behind the table's name, and the values of its parameters.
-fn clauses(query: &Query, limited: bool) -> (String, Vec<Box<dyn ToSql>>) {
+fn clauses(of: &Spec, query: &Query, limited: bool) -> (String, Vec<Box<dyn ToSql>>) {
     let mut values: Vec<Box<dyn ToSql>> = vec![];
     let mut place = |value: Box<dyn ToSql>| {
         values.push(value);
@@ -224,6 +274,10 @@ fn clauses(query: &Query, limited: bool) -> (String, Vec<Box<dyn ToSql>>) {
             format!("k_{index} {direction}, id {direction}")
         }
         None => {
+            if of.feed {
+                // Tombstones have no keys either.
+                conditions.push("doc <> x''".to_owned());
+            }
             if let Some(after) = query.after.clone() {
                 conditions.push(format!("id > {}", place(Box::new(after))));
             }
@@ -256,7 +310,9 @@ fn raw(row: &Row<'_>) -> Result<Raw, StoreError> {
         ValueRef::Text(text) => DocumentId::Text(String::from_utf8_lossy(text).into_owned()),
         other => return Err(StoreError::Corrupt(format!("a {} where an id should be", other.data_type()))),
     };
-    Ok(Raw { id, version: row.get(1)?, body: RawBody::Json(row.get(2)?) })
+    let doc: Vec<u8> = row.get(2)?;
+    let body = if doc.is_empty() { RawBody::Gone } else { RawBody::Json(doc) };
+    Ok(Raw { id, version: row.get(1)?, body })
 }
 
 /// Gives each collection its table, columns and indexes, and its rows their keys.
@@ -311,6 +367,15 @@ fn lay_out(connection: &Connection, spec: &Spec) -> Result<(), StoreError> {
     }
     for column in wanted.iter().filter(|column| !columns.contains(column)) {
         connection.execute_batch(&format!("ALTER TABLE doc_{table} ADD COLUMN {column} BLOB"))?;
+    }
+    if spec.feed {
+        if !columns.iter().any(|column| column == "seq") {
+            connection.execute_batch(&format!("ALTER TABLE doc_{table} ADD COLUMN seq INTEGER"))?;
+        }
+        connection.execute_batch(&format!(
+            "CREATE UNIQUE INDEX doc_{table}_seq ON doc_{table} (seq);
+             INSERT INTO counters VALUES ('{table}', 0) ON CONFLICT DO NOTHING"
+        ))?;
     }
     rekey(connection, spec, &wanted)?;
     for index in indexes {

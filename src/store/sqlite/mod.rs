@@ -19,7 +19,6 @@ mod identity;
 mod inventory;
 mod options;
 mod outbox;
-mod products;
 mod readers;
 mod schema;
 mod upgrades;
@@ -34,7 +33,7 @@ pub use options::{SqliteOptions, Stall};
 
 use super::{
     AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, PictureLog,
-    StoreError, Stores,
+    ProductStore, StoreError, Stores,
 };
 
 /// The open embedded store. Clones share it; the last one to go closes it.
@@ -82,7 +81,7 @@ impl SqliteStore {
         Stores {
             backend: self.engine.clone(),
             accounts: AccountStore::new(self.engine.clone()),
-            products: self.engine.clone(),
+            products: ProductStore::new(self.engine.clone()),
             imports: ImportStore::new(self.engine.clone()),
             stock: self.engine.clone(),
             carts: CartStore::new(self.engine.clone()),

@@ -7,16 +7,17 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    outbox, products, shared, stock, webhooks,
+    outbox, shared, stock, webhooks,
 };
 use crate::{
     domain::{
         event::{Envelope, Event},
         import::Import,
         payment::Payment,
+        product::Product,
         user::User,
     },
-    store::{StoreError, document::Document as _, moving::Record, orders::StoredOrder, products::ProductChange},
+    store::{StoreError, document::Document as _, moving::Record, orders::StoredOrder},
 };
 
 /// A document on its way to its place.
@@ -27,15 +28,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
     let (place, document) = match record {
         Record::Counter(value) => {
             (&all.counters, doc! { "_id": "products", "value": codec::long(value)?, "onTheirWay": [] })
-        }
-        Record::Product { seller, version, change } => {
-            let ProductChange { sequence, id, product } = *change;
-            let mut fields = match &product {
-                Some(product) => products::fields(product)?,
-                None => doc! { "seller": codec::oid(seller.bytes()), "gone": true, "doc": Bson::Null },
-            };
-            fields.insert("sequence", codec::long(sequence)?);
-            (&all.products, versioned(codec::oid(id.bytes()).into(), version, fields)?)
         }
         Record::Picture(name, bytes) => (&all.files, named(name, shared::file(bytes))),
         Record::Stock(level) => (&all.stock, stock::stock_document(&level)?),
@@ -90,18 +82,14 @@ fn named(id: impl Into<Bson>, mut fields: Document) -> Document {
     fields
 }
 
-/// A document whose versions are counted and that carries events.
-fn versioned(id: Bson, version: u64, mut fields: Document) -> Result<Document, StoreError> {
-    fields.extend(doc! { "version": codec::long(version)?, "outbox": [] });
-    Ok(named(id, fields))
-}
-
 /// The collection of the document that an event tells of.
 pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection<Document>, StoreError> {
     let all = &engine.collections;
     Ok(match &envelope.event {
         Event::UserCreated(_) => engine.place(User::SPEC)?.collection,
-        Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => all.products.clone(),
+        Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => {
+            engine.place(Product::SPEC)?.collection
+        }
         Event::ProductImportFinished { .. } => engine.place(Import::SPEC)?.collection,
         Event::StockChanged(_) => all.stock.clone(),
         Event::OrderCreated(_)

@@ -122,7 +122,6 @@ impl Import {
                 return self.engine.run(async move { codec::counted(&place, doc! {}).await }).await;
             }
             Kind::Counters => (&all.counters, doc! {}),
-            Kind::Products => (&all.products, doc! {}),
             Kind::Pictures => (&all.files, doc! {}),
             Kind::Stock => (&all.stock, doc! {}),
             Kind::Reservations => (&all.reservations, doc! {}),

@@ -41,10 +41,10 @@ pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), Sto
             of_one.push((sequence, *envelope));
             continue;
         }
-        if let Record::Document(spec, raw) = record {
+        if let Record::Document(spec, raw, number) = record {
             let place = engine.place(spec)?.collection;
             let name = place.namespace().to_string();
-            by_place.entry(name).or_insert_with(|| (place, vec![])).1.push(stored(spec, raw)?);
+            by_place.entry(name).or_insert_with(|| (place, vec![])).1.push(stored(spec, raw, number)?);
             continue;
         }
         for (place, document) in documents(&collections, record)? {
@@ -63,16 +63,24 @@ pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), Sto
 }
 
 /// A document with its keys, as a node would have written it.
-fn stored(spec: &Spec, raw: Raw) -> Result<Document, StoreError> {
-    let keys = (spec.keys_of)(raw.clone())?;
-    let body = match raw.body {
-        RawBody::Json(json) => serde_json::from_slice(&json).map_err(codec::corrupt)?,
-        RawBody::Value(value) => value,
+fn stored(spec: &Spec, raw: Raw, number: Option<u64>) -> Result<Document, StoreError> {
+    let id = stored_documents::id(&raw.id);
+    let mut fields = match raw.body.clone() {
+        RawBody::Gone => doc! { "version": codec::long(raw.version)?, "keys": {}, "doc": Bson::Null, "gone": true },
+        body => {
+            let keys = (spec.keys_of)(raw.clone())?;
+            let body = match body {
+                RawBody::Json(json) => serde_json::from_slice(&json).map_err(codec::corrupt)?,
+                RawBody::Value(value) => value,
+                RawBody::Gone => serde_json::Value::Null,
+            };
+            stored_documents::fields(raw.version, codec::bson_of(body)?, &(spec.indexes)(), &keys)?
+        }
     };
-    let body = codec::bson_of(body)?;
-    let mut fields = stored_documents::fields(raw.version, body, &(spec.indexes)(), &keys)?;
-    fields.insert("_id", stored_documents::id(&raw.id));
-    fields.insert("outbox", Bson::Array(vec![]));
+    if let Some(number) = number {
+        fields.insert("sequence", codec::long(number)?);
+    }
+    fields.extend(doc! { "_id": id, "outbox": [] });
     Ok(fields)
 }
 

@@ -16,10 +16,10 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use tokio::sync::mpsc;
 
 use self::tables::{TABLES, Table};
-use super::{StoreError, connection, create, documents, schema, spawn};
+use super::{StoreError, codec, connection, create, documents, schema, spawn};
 use crate::store::{
     DOCUMENTS,
-    document::{Query, RawBody, Spec},
+    document::{Query, Raw, RawBody, Spec},
     moving::{Kind, Record},
 };
 
@@ -92,7 +92,9 @@ impl Export {
     /// [`StoreError`].
     pub fn count(&self, kind: Kind) -> Result<Option<u64>, StoreError> {
         if let Kind::Documents(collection) = kind {
-            return documents::count(&self.connection, spec(collection)?, &Query::default()).map(Some);
+            // Tombstones too.
+            let sql = format!("SELECT count(*) FROM doc_{}", spec(collection)?.collection);
+            return codec::count(&self.connection, &sql, []).map(Some);
         }
         let Some(table) = table(kind) else { return Ok(None) };
         let mut statement = self.connection.prepare(&format!("SELECT count(*) FROM {}", table.from))?;
@@ -143,15 +145,27 @@ fn send_documents(
     send: &mpsc::Sender<Result<Vec<Record>, StoreError>>,
 ) -> Result<(), StoreError> {
     let connection = connection::open_reader(file)?;
-    let mut query = Query { skip, limit: Some(DOCUMENTS_READ), ..Query::default() };
     let (mut records, mut bytes) = (vec![], 0);
+    let mut query = Query { skip, limit: Some(DOCUMENTS_READ), ..Query::default() };
+    // Of a collection that is followed its changes, for they have the tombstones.
+    let (mut after, mut passed) = (0, 0);
     loop {
-        let rows = documents::find(&connection, spec, &query)?;
-        let Some(last) = rows.last() else { break };
+        let rows: Vec<(Raw, Option<u64>)> = if spec.feed {
+            let changes = documents::changes(&connection, spec, after, Some(DOCUMENTS_READ))?;
+            after = changes.last().map_or(after, |change| change.sequence);
+            changes.into_iter().map(|change| (change.document, Some(change.sequence))).collect()
+        } else {
+            documents::find(&connection, spec, &query)?.into_iter().map(|raw| (raw, None)).collect()
+        };
+        let Some((last, _)) = rows.last() else { break };
         query = Query { after: Some(last.id.clone()), skip: 0, ..query };
-        for raw in rows {
+        for (raw, number) in rows {
+            passed += 1;
+            if spec.feed && passed <= skip {
+                continue;
+            }
             bytes += if let RawBody::Json(json) = &raw.body { json.len() } else { 0 };
-            records.push(Record::Document(spec, raw));
+            records.push(Record::Document(spec, raw, number));
             if records.len() >= batch.rows.max(1) || bytes >= batch.bytes {
                 bytes = 0;
                 if send.blocking_send(Ok(std::mem::take(&mut records))).is_err() {
@@ -234,7 +248,7 @@ mod tests {
                 "{name} is moved by no row of `tables::TABLES`: a shop that is moved would lose it"
             );
         }
-        for table in &TABLES {
+        for table in TABLES {
             let connection = &export.connection;
             let sql = format!("SELECT {} FROM {} ORDER BY {}", table.columns, table.from, table.order);
             connection.prepare(&sql).unwrap();

@@ -2,13 +2,10 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{StoreError, codec, dashboard, inventory, outbox, products, webhooks};
+use super::super::{StoreError, codec, dashboard, inventory, outbox, webhooks};
 use crate::{
     domain::ids::{EventId, UserId},
-    store::{
-        moving::{Kind, Record},
-        products::ProductChange,
-    },
+    store::moving::{Kind, Record},
 };
 
 /// How one kind of record is read.
@@ -34,15 +31,9 @@ const fn table(
 }
 
 /// Every kind that is in the file, besides documents.
-pub(super) const TABLES: [Table; 12] = [
+pub(super) const TABLES: &[Table] = &[
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
-    }),
-    table(Kind::Products, "version, doc, sequence, id, deleted, seller", "products", "id", |_, row| {
-        let gone: bool = row.get(4)?;
-        let product = if gone { None } else { Some(products::product(row)?) };
-        let change = ProductChange { sequence: row.get(2)?, id: codec::id(row, 3)?, product };
-        Ok(Record::Product { seller: codec::id(row, 5)?, version: row.get(0)?, change: Box::new(change) })
     }),
     table(Kind::Stock, inventory::LEVEL, "stock", "product", |_, row| Ok(Record::Stock(inventory::read_level(row)?))),
     table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {
