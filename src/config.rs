@@ -98,7 +98,7 @@ impl Config {
         let merged = layers::merged(sources, overrides)?;
         let mut config = layers::extract(&merged)?;
         config.http.port = nodes::port(&config, layers::origin(&merged, "http.port").as_deref());
-        check::check(&config)?;
+        check::check(&config).map_err(|error| layers::with_origin(error, &merged))?;
         let settings = explain::settings(&config, &merged);
         Ok((config, settings))
     }

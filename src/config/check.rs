@@ -24,8 +24,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     }
     let razorpay = &config.razorpay;
     let (alone, whole) = (razorpay.key_id.is_none(), "must be given along with razorpay.key_id");
-    require(alone || razorpay.key_secret.is_some(), "razorpay.key_secret", whole)?;
-    require(alone || razorpay.webhook_secret.is_some(), "razorpay.webhook_secret", whole)?;
+    let with_id = |holds, key| require(holds, key, whole).map_err(|error| error.because_of("razorpay.key_id"));
+    with_id(alone || razorpay.key_secret.is_some(), "razorpay.key_secret")?;
+    with_id(alone || razorpay.webhook_secret.is_some(), "razorpay.webhook_secret")?;
     nodes::check(config)?;
     config.mail_server()?;
     config.picture_host()?;

@@ -11,13 +11,20 @@ pub struct ConfigError {
     pub key: String,
     /// What is wrong and what is accepted.
     pub problem: String,
+    /// The key whose being set is why, where that is another one.
+    pub(super) cause: Option<&'static str>,
 }
 
 impl ConfigError {
     /// `key` cannot be used because of `problem`.
     #[must_use]
     pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), problem: problem.into() }
+        Self { key: key.into(), problem: problem.into(), cause: None }
+    }
+
+    /// The same, because `cause` is set.
+    pub(super) fn because_of(self, cause: &'static str) -> Self {
+        Self { cause: Some(cause), ..self }
     }
 }
 

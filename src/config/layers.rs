@@ -126,6 +126,16 @@ pub(super) fn origin(merged: &Figment, key: &str) -> Option<String> {
     merged.find_metadata(key).map(|source| source.name.to_string())
 }
 
+/// The error with what set its key, where something did.
+pub(super) fn with_origin(error: ConfigError, merged: &Figment) -> ConfigError {
+    let key = error.cause.unwrap_or(&error.key);
+    let is_set = text(merged, key).is_none_or(|text| !text.trim().is_empty());
+    match origin(merged, key).filter(|origin| is_set && origin != DEFAULT) {
+        Some(origin) => ConfigError { problem: format!("{} (set by {origin})", error.problem), ..error },
+        None => error,
+    }
+}
+
 /// Every key, in the order of the default file.
 pub(super) fn known() -> Vec<String> {
     let sections: toml::Table = toml::from_str(DEFAULT_FILE).unwrap_or_default();

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use garde::{Error, Result};
+use mongodb::options::ConnectionString;
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{JWT_SECRET_MIN, values};
@@ -36,6 +38,30 @@ pub(super) fn signs_tokens(secret: &Option<SecretString>, (): &()) -> Result {
 /// An address of Redis, which is not repeated: it may hold a password.
 pub(super) fn redis_address(url: &Option<SecretString>, (): &()) -> Result {
     url.as_ref().map_or(Ok(()), |url| redis::check_url(url.expose_secret()).map_err(Error::new))
+}
+
+/// An address of MongoDB, which is not repeated either.
+pub(super) fn mongo_address(uri: &Option<SecretString>, (): &()) -> Result {
+    let is_one = |uri: &SecretString| ConnectionString::parse(uri.expose_secret()).is_ok();
+    refused_unless(uri.as_ref().is_none_or(is_one), || {
+        "is not an address of MongoDB; write for example mongodb://user:password@host:27017/?replicaSet=rs0, \
+         or mongodb+srv://"
+            .to_owned()
+    })
+}
+
+/// An address of RabbitMQ, which is not repeated either. The client passes over an IPv6 address.
+pub(super) fn rabbit_address(url: &Option<SecretString>, (): &()) -> Result {
+    let is_one = |url: &SecretString| {
+        let url = Url::parse(url.expose_secret()).ok().filter(|url| matches!(url.scheme(), "amqp" | "amqps"));
+        let url = url.filter(|url| url.domain().is_some_and(|host| !host.is_empty()));
+        url.is_some_and(|url| url.as_str().parse::<lapin::uri::AMQPUri>().is_ok())
+    };
+    refused_unless(url.as_ref().is_none_or(is_one), || {
+        "is not an address of RabbitMQ with a host name or an IPv4 address; \
+         write for example amqp://user:password@host:5672/vhost, or amqps://"
+            .to_owned()
+    })
 }
 
 fn refused_unless(fits: bool, problem: impl FnOnce() -> String) -> Result {

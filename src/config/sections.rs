@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Consume, Environment, LogFormat, Network, Services,
     fields::*,
-    rules::{at_most, between, redis_address, signs_tokens},
+    rules::{at_most, between, mongo_address, rabbit_address, redis_address, signs_tokens},
 };
 
 /// Every setting.
@@ -86,13 +86,13 @@ pub struct SqliteConfig {
 
 #[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
 pub struct MongoConfig {
-    #[serde(with = "hidden")] pub uri: Option<SecretString>,
+    #[serde(with = "hidden")] #[garde(custom(mongo_address))] pub uri: Option<SecretString>,
     #[serde(deserialize_with = "one::<DatabasePrefix, _>")] pub database_prefix: String,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
 pub struct RabbitConfig {
-    #[serde(with = "hidden")] pub url: Option<SecretString>,
+    #[serde(with = "hidden")] #[garde(custom(rabbit_address))] pub url: Option<SecretString>,
     pub consume: Consume,
     #[serde(deserialize_with = "four_durations")] pub retry_delays: [Duration; 4],
 }

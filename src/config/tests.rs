@@ -125,7 +125,10 @@ fn a_wrong_value_is_one_sentence_that_names_the_key() {
             "order.payment_window: \"soon\" is not a duration; write for example 15m or 90s \
              (set by MICROBAZAAR_ORDER__PAYMENT_WINDOW)",
         ),
-        (("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "8d"), "order.payment_window: is not between 1s and 7d"),
+        (
+            ("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "8d"),
+            "order.payment_window: is not between 1s and 7d (set by MICROBAZAAR_ORDER__PAYMENT_WINDOW)",
+        ),
         (
             ("MICROBAZAAR_ORDER__MAX_UNPAID", "0"),
             "order.max_unpaid: \"0\" is not a whole number between 1 and 10000 (set by MICROBAZAAR_ORDER__MAX_UNPAID)",
@@ -160,7 +163,7 @@ fn a_wrong_value_is_one_sentence_that_names_the_key() {
         ),
         (
             ("JWT_SECRET", "hush"),
-            "jwt_secret: is too short; give 32 bytes or more, for example from: openssl rand -hex 32",
+            "jwt_secret: is too short; give 32 bytes or more, for example from: openssl rand -hex 32 (set by JWT_SECRET)",
         ),
     ];
     for ((name, value), sentence) in cases {
@@ -344,7 +347,7 @@ fn production_demands_secrets_and_refuses_stand_ins() {
     let mut sources = sources;
     sources.variables.insert("SMTP_URL".into(), "smtp://mail".into());
     sources.variables.insert("MICROBAZAAR_MAILBOX__ENABLED".into(), "true".into());
-    assert_eq!(told(&sources), "mailbox.enabled: must be false in production");
+    assert_eq!(told(&sources), "mailbox.enabled: must be false in production (set by MICROBAZAAR_MAILBOX__ENABLED)");
     sources.variables.remove("MICROBAZAAR_MAILBOX__ENABLED");
     assert!(told(&sources).starts_with("http.public_url: must be given in production"), "{}", told(&sources));
     sources.variables.insert("MICROBAZAAR_HTTP__PUBLIC_URL".into(), "https://Shop.Example:443/".into());
@@ -355,7 +358,10 @@ fn production_demands_secrets_and_refuses_stand_ins() {
         sources.variables.remove(&format!("RAZORPAY_{without}"));
         assert_eq!(told(&sources), format!("razorpay.{key}: must be given in production"));
         sources.variables.remove("MICROBAZAAR_ENVIRONMENT");
-        assert_eq!(told(&sources), format!("razorpay.{key}: must be given along with razorpay.key_id"));
+        assert_eq!(
+            told(&sources),
+            format!("razorpay.{key}: must be given along with razorpay.key_id (set by RAZORPAY_KEY_ID)")
+        );
     }
 }
 
@@ -548,6 +554,87 @@ fn an_address_of_redis_is_one_and_is_not_repeated() {
     assert_eq!((config.redis.prefix.as_str(), config.redis.timeout.as_secs()), ("one:", 1));
     assert_eq!(load([]).unwrap().redis.prefix, "microbazaar:");
     assert!(refusal("MICROBAZAAR_REDIS__PREFIX", "a b").starts_with("redis.prefix: "));
-    assert_eq!(refusal("MICROBAZAAR_REDIS__TIMEOUT", "6s"), "redis.timeout: is more than 5s");
-    assert_eq!(refusal("MICROBAZAAR_REDIS__LOOK_EVERY", "2h"), "redis.look_every: is more than 1h");
+    assert_eq!(
+        refusal("MICROBAZAAR_REDIS__TIMEOUT", "6s"),
+        "redis.timeout: is more than 5s (set by MICROBAZAAR_REDIS__TIMEOUT)"
+    );
+    let told = refusal("MICROBAZAAR_REDIS__LOOK_EVERY", "2h");
+    assert_eq!(told, "redis.look_every: is more than 1h (set by MICROBAZAAR_REDIS__LOOK_EVERY)");
+}
+
+#[test]
+fn an_address_of_a_server_is_one_and_is_not_repeated() {
+    for (name, key, server, good, bad) in [
+        (
+            "RABBIT_URL",
+            "rabbit.url",
+            "RabbitMQ",
+            &["amqp://localhost", "amqps://me:hush%40key@host:5671/shop", "amqp://127.0.0.1:5672/%2f?heartbeat=10"][..],
+            &[
+                "localhost:5672",
+                "http://me:hush@host",
+                "amqp:hush",
+                "amqp://",
+                "amqp:///hush",
+                "amqp://:5672/hush",
+                "amqp://me:hush@/vhost",
+                "amqp://me:hush@[2001:db8::1]",
+                "amqp://me:hush@host?heartbeat=often",
+            ][..],
+        ),
+        (
+            "MONGO_URI",
+            "mongo.uri",
+            "MongoDB",
+            &["mongodb://localhost", "mongodb://me:hush@a:1,b:2/shop?replicaSet=rs0", "mongodb+srv://db.example"],
+            &[
+                "localhost:27017",
+                "http://me:hush@host",
+                "mongodb:hush",
+                "mongodb://",
+                "mongodb:///hush",
+                "mongodb://me:hush@",
+                "mongodb://me:hush@/shop",
+                "mongodb://me:hush@host:99999",
+            ],
+        ),
+        (
+            "REDIS_URL",
+            "redis.url",
+            "Redis",
+            &["redis://localhost"],
+            &["redis:///0", "redis://me:hush@/0", "redis://:1"],
+        ),
+    ] {
+        for url in good {
+            assert!(load([(name, url)]).is_ok(), "{url}");
+        }
+        for url in bad {
+            let told = refusal(name, url);
+            assert!(told.starts_with(&format!("{key}: is not an address of {server}")), "{url}: {told}");
+            assert!(told.ends_with(&format!(" (set by {name})")) && !told.contains("hush"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_is_broken_names_what_set_the_key() {
+    for (name, value) in [
+        ("REDIS_URL", "localhost"),
+        ("SMTP_URL", "mail.example"),
+        ("MICROBAZAAR_SMTP__CA_FILE", "/ca.pem"),
+        ("RAZORPAY_KEY_ID", "rzp_test_1"),
+        ("MICROBAZAAR_ASSISTANT__PROVIDER", "chatty"),
+        ("MICROBAZAAR_CHAT__ANSWER_WITHIN", "1m"),
+        ("EMAIL_USER", "asha@mail.example"),
+    ] {
+        let told = refusal(name, value);
+        assert!(told.ends_with(&format!(" (set by {name})")), "{told}");
+    }
+    let folder = Folder::with(&[("default.toml", "jwt_secret = \"short\"")]);
+    assert!(folder.load([]).unwrap_err().ends_with(" (set by config/default.toml)"));
+    // An empty value sets nothing.
+    let folder = Folder::with(&[("default.toml", "jwt_secret = \"\"")]);
+    let told = folder.load([("MICROBAZAAR_ENVIRONMENT", "production")]).unwrap_err();
+    assert_eq!(told, "jwt_secret: must be given in production, with 32 bytes or more");
 }

@@ -98,6 +98,10 @@ pub struct Tally {
     pub left_out: Vec<LeftOut>,
     /// How many more were left out.
     pub more_left_out: u64,
+    /// Lines of rows that change a product and were carried out, by this run or an earlier one: they are not
+    /// carried out again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applied: Vec<u64>,
 }
 
 impl Tally {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
-    props::{DefaultIgnorableCodePoint, GeneralCategory},
+    props::{BidiClass, DefaultIgnorableCodePoint, GeneralCategory},
 };
 use unicode_normalization::UnicodeNormalization;
 
@@ -68,15 +68,18 @@ pub fn visible_or_empty(text: &str) -> Option<&str> {
 }
 
 /// Whether a name carries the address of a page or of a mailbox, which a mail program would turn into a link:
-/// `scheme://`, `www.`, a host name with a path, a query or a port behind it, or a host name alone.
+/// `scheme://`, `www.`, a host name with a path, a query or a port behind it, a host name alone, also one of
+/// symbols (`☃.net`), or an IP address.
 ///
 /// A host name alone ends with a top-level domain (the public suffix list knows them): `evil.com`, also
-/// written `evil .com`. `St.John` and `J.R.` have none. Some names have one, `Dr.Li` and `M.K.De`; they are
-/// names where the last part begins with a capital letter and stands after an initial or an honorific.
+/// written `evil .com`. `St.John` and `J.R.` have none. Some names have one. They are names where nothing but
+/// initials and honorifics stands before, and the last part is a family name that is also the domain of a
+/// country: `Dr.Li` and `M.K.De`, but not `X.Com`, `T.Co`, `J.Mp` or `Kapil.Dev`. So are academic degrees:
+/// `B.Com`, `M.Tech`.
 #[must_use]
 pub fn carries_page_address(text: &str) -> bool {
     let plain = as_taken(text);
-    plain.to_lowercase().split_whitespace().any(is_page_address)
+    plain.to_lowercase().split_whitespace().any(|word| is_page_address(word) || has_ip_v6(word))
         || plain.split_whitespace().any(|word| hosts(word).any(|host| host.is_of_a_page()))
         || has_spaced_host(&plain)
 }
@@ -108,10 +111,18 @@ pub fn without_links(text: &str) -> Cow<'_, str> {
     without(text, carries_link)
 }
 
-/// Whether `text` has a line break or another control character, which nothing on one line has.
+/// Whether `text` has a line break or another control character, which nothing on one line has. Those that turn
+/// the direction of text are among them; a mark of direction is fine in text that is written from right to left.
 #[must_use]
 pub fn has_control(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+    let turns = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let is_mark = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{61C}');
+    text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || turns(c))
+        || (text.contains(is_mark) && !text.chars().any(|c| !is_mark(c) && is_from_right_to_left(c)))
+}
+
+fn is_from_right_to_left(c: char) -> bool {
+    matches!(CodePointMapData::<BidiClass>::new().get(c), BidiClass::RightToLeft | BidiClass::ArabicLetter)
 }
 
 fn without(text: &str, carries: fn(&str) -> bool) -> Cow<'_, str> {
@@ -170,6 +181,15 @@ fn ends_with_host(text: &str) -> bool {
 const LARGE: [&str; 5] = ["com", "net", "org", "info", "biz"];
 /// Top-level domains of no registry, which are addresses all the same (RFC 2606, RFC 7686).
 const RESERVED: [&str; 5] = ["example", "test", "invalid", "localhost", "onion"];
+/// The family names that are top-level domains of countries, without those that are sold to anybody or used for
+/// short links (`co`, `io`, `ly`, `me`, ...).
+const FAMILY: [&str; 22] = [
+    "ba", "bo", "de", "do", "ge", "gu", "hu", "ky", "li", "lu", "ma", "mo", "na", "ne", "ng", "ni", "pa", "ro", "sa",
+    "su", "vu", "ye",
+];
+/// Academic degrees that have a top-level domain.
+const DEGREES: [(&str, &str); 8] =
+    [("B", "com"), ("M", "com"), ("B", "tech"), ("M", "tech"), ("B", "sc"), ("M", "sc"), ("D", "sc"), ("M", "ch")];
 /// What stands before a name, with a full stop.
 const HONORIFICS: [&str; 29] = [
     "Adv", "Capt", "Col", "Dr", "Er", "Fr", "Ft", "Gen", "Hon", "Jr", "Kum", "Lt", "Maj", "Md", "Mr", "Mrs", "Ms",
@@ -188,9 +208,14 @@ struct Host<'a> {
 /// What of `word` may be a host name: at least two labels.
 fn hosts(word: &str) -> impl Iterator<Item = Host<'_>> {
     let is_host = |c: char| {
-        use GeneralCategory::{NonspacingMark, SpacingMark};
-        let is_mark = || matches!(CodePointMapData::new().get(c), NonspacingMark | SpacingMark);
-        c.is_alphanumeric() || matches!(c, '.' | '-') || (!c.is_ascii() && is_mark())
+        use GeneralCategory::{
+            CurrencySymbol, EnclosingMark, MathSymbol, ModifierSymbol, NonspacingMark, OtherSymbol, SpacingMark,
+        };
+        let is_mark = || matches!(CodePointMapData::new().get(c), NonspacingMark | SpacingMark | EnclosingMark);
+        // There are hosts with names of emoji.
+        let is_symbol =
+            || matches!(CodePointMapData::new().get(c), OtherSymbol | MathSymbol | ModifierSymbol | CurrencySymbol);
+        c.is_alphanumeric() || matches!(c, '.' | '-') || (!c.is_ascii() && (is_mark() || is_symbol()))
     };
     let mut rest = word;
     std::iter::from_fn(move || {
@@ -208,8 +233,10 @@ impl Host<'_> {
     /// Whether it is a host name, and no name with dots.
     fn is_of_a_page(&self) -> bool {
         let Some((last, before)) = self.labels.split_last() else { return false };
-        self.is_under_a_large_domain()
-            || (tops(last).any(is_top_level) && (self.is_of_mailbox || !is_name(before, last)))
+        let is_known = || tops(last).any(is_top_level);
+        self.is_ip_v4()
+            || self.is_under_a_large_domain()
+            || (is_known() && (self.is_of_mailbox || !(self.is_degree() || is_name(before, last))))
     }
 
     /// Whether it is one that no line of an address has.
@@ -218,15 +245,28 @@ impl Host<'_> {
         let has_path = self.behind.strip_prefix('/').is_some_and(|path| path.starts_with(char::is_alphabetic));
         let is_lower = last != "no" && !last.starts_with(char::is_uppercase);
         let is_known = || tops(last).any(is_top_level);
-        self.is_under_a_large_domain() || (self.is_of_mailbox && is_known()) || (has_path && is_lower && is_known())
+        self.is_under_a_large_domain()
+            || (self.is_of_mailbox && is_known())
+            || (has_path && (self.is_ip_v4() || (is_lower && is_known())))
     }
 
     /// Whether a label behind the first is `com` or the like, also with more behind it (`evil.com.Claim`); but
     /// `B.Com` is a degree.
     fn is_under_a_large_domain(&self) -> bool {
-        let pairs = self.labels.windows(2);
-        let mut large = pairs.filter(|pair| tops(pair[1]).any(|top| LARGE.contains(&&*top.to_lowercase())));
-        large.any(|pair| self.is_of_mailbox || !(is_initial(pair[0]) && pair[1].starts_with(char::is_uppercase)))
+        let is_large = |label: &&str| tops(label).any(|top| LARGE.contains(&&*top.to_lowercase()));
+        self.labels.iter().skip(1).any(is_large) && (self.is_of_mailbox || !self.is_degree())
+    }
+
+    fn is_degree(&self) -> bool {
+        let [before, last] = self.labels[..] else { return false };
+        let is_it = |(first, rest): &(&str, &str)| *first == before && rest.eq_ignore_ascii_case(last);
+        last.starts_with(char::is_uppercase) && DEGREES.iter().any(is_it)
+    }
+
+    /// Whether it is four numbers of a byte each.
+    fn is_ip_v4(&self) -> bool {
+        let is_byte = |label: &&str| label.bytes().all(|byte| byte.is_ascii_digit()) && label.parse::<u8>().is_ok();
+        self.labels.len() == 4 && self.labels.iter().all(is_byte)
     }
 }
 
@@ -244,10 +284,20 @@ fn is_top_level(label: &str) -> bool {
     label.chars().count() >= 2 && (RESERVED.contains(&&*label) || is_listed())
 }
 
-/// Whether `before.last` is a name: an initial or an honorific, and a part with a capital letter.
+/// Whether `before.last` is a name: initials and honorifics, and a family name with a capital letter.
 fn is_name(before: &[&str], last: &str) -> bool {
     let is_before_a_name = |part: &&str| is_initial(part) || HONORIFICS.contains(part);
-    last.starts_with(char::is_uppercase) && before.last().is_some_and(is_before_a_name)
+    let is_family = |top: &str| FAMILY.contains(&&*top.to_lowercase());
+    last.starts_with(char::is_uppercase)
+        && before.iter().all(is_before_a_name)
+        && tops(last).filter(|top| is_top_level(top)).all(is_family)
+}
+
+/// Whether an IPv6 address stands in `word`, with or without its brackets.
+fn has_ip_v6(word: &str) -> bool {
+    let mut parts = word.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | '.'));
+    // Without a number it may be two words.
+    parts.any(|part| part.contains(|c: char| c.is_ascii_digit()) && part.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
 fn is_initial(part: &str) -> bool {
@@ -373,6 +423,7 @@ mod tests {
             "evil.ex\u{200B}ample",
             "bücher.example",
             "点击evil.example领奖",
+            "☃.Example",
         ] {
             assert!(carries_page_address(address), "{address}");
             assert!(!without_page_addresses(address).contains("xample"), "{address}");
@@ -407,7 +458,13 @@ mod tests {
             "S.K.MA",
             "Dr. Li",
             "Asha Rao B.Com",
+            "ASHA RAO, B.COM (HONS)",
             "Ravi B.Tech M.Sc.",
+            "Dr.M.K.Li",
+            "1.2.3",
+            "10:30",
+            "Ada::Bee",
+            "★ Asha ★",
             "Md.Ali",
             "Dr.Md.Ali",
             "jane.de.vries",
@@ -449,6 +506,39 @@ mod tests {
             "evil.com's",
             "evil.com_x",
             "evil.onion",
+            "X.Com",
+            "x.com",
+            "A.B.Com",
+            "A.B.Tech",
+            "B.com",
+            "B.Com/x",
+            "x@B.Com",
+            "T.Co",
+            "J.Mp",
+            "W.Me",
+            "B.Ly",
+            "Z.Io",
+            "V.Gd",
+            "Dr.Co",
+            "Kapil.Dev",
+            "K.Dev",
+            "Anna.K.De",
+            "Dr.Jane.Li",
+            "☃.net",
+            "i❤.ws",
+            "i❤\u{FE0F}.ws",
+            "💩.la",
+            "💩.La",
+            "👍🏽.ws",
+            "1\u{FE0F}\u{20E3}.ws",
+            "93.184.216.34",
+            "(93.184.216.34)",
+            "192.168.0.1",
+            "192.168.0.1.",
+            "[2001:db8::1]",
+            "2001:db8::1",
+            "::1",
+            "[::ffff:93.184.216.34]",
         ] {
             assert!(carries_page_address(address), "{address}");
         }
@@ -469,6 +559,8 @@ mod tests {
             "Flat #4/B: 2nd floor",
             "Shop@Mall 5",
             "1.5 km from N.H.44",
+            "Survey 12.3.4.5",
+            "Dr.K.De ★ B.Com",
         ] {
             assert!(!carries_link(line), "{line}");
             assert_eq!(without_links(line), line);
@@ -483,11 +575,29 @@ mod tests {
             "evil.li/claim",
             "mailto:x@evil.li",
             "javascript:alert(1)",
+            "93.184.216.34/evil",
+            "☃evil.net",
+            "X.Com/evil",
         ] {
             assert!(carries_link(link), "{link}");
             assert!(!without_links(&format!("12 Lake Road {link}")).contains("evil"), "{link}");
         }
         assert!(has_control("a\r\nb") && has_control("a\tb") && has_control("a\u{85}b") && has_control("a\u{2028}b"));
         assert!(!has_control("a b\u{200D}c\u{A0}d"));
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_text_is_a_control_character() {
+        for c in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
+            assert!(has_control(&format!("Asha {c}Rao")) && has_control(&format!("علی{c} رضا")), "{c:?}");
+        }
+        for c in ['\u{200E}', '\u{200F}', '\u{61C}'] {
+            assert!(has_control(&format!("Asha{c}Rao")), "{c:?} changes nothing there");
+            assert!(!has_control(&format!("יוסי (Yossi){c} לוי")), "{c:?}");
+        }
+        // The joiners that Persian and Indic names are written with.
+        for name in ["می\u{200C}نا", "ක්\u{200D}රිස්", "রা\u{200C}ও"] {
+            assert!(!has_control(name) && !carries_page_address(name), "{name}");
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! what it makes has an id of its own, and a stock is set only while it has the version that was
 //! noted before.
 //!
-//! **Invariant:** an import that was taken is carried to its end. A row of a file sets a stock at most
+//! **Invariant:** an import that was taken is carried to its end. A row of a file changes a product at most
 //! once, however often the file is sent.
 
 use std::{sync::Arc, time::Duration};
@@ -136,7 +136,10 @@ impl Importing {
                 note: None,
                 stock_set: known.as_ref().map(|known| known.stock_set.clone()).unwrap_or_default(),
                 attempts: 0,
-                tally: new.tally.clone(),
+                tally: Tally {
+                    applied: known.as_ref().map(|known| known.tally.applied.clone()).unwrap_or_default(),
+                    ..new.tally.clone()
+                },
                 finished_at: None,
                 due_at: now,
                 version: known.map_or(0, |known| known.version),
@@ -252,6 +255,7 @@ impl Importing {
                 }
                 Err(stop) => return Err(stop),
             };
+            let is_carried_out = matches!(done, Done::Changed | Done::Same);
             match done {
                 Done::Made => import.tally.made += 1,
                 Done::Changed => import.tally.changed += 1,
@@ -262,6 +266,11 @@ impl Importing {
             }
             if import.noted(at).is_some() {
                 import.stock_set.push(row.line);
+            }
+            // What changes nothing any more was done by a try that a crash cut off, or by others.
+            if is_carried_out && matches!(row.change, RowChange::Change(_)) && !import.tally.applied.contains(&row.line)
+            {
+                import.tally.applied.push(row.line);
             }
             (import.done, import.note, import.attempts) = (at + 1, None, 0);
             if import.done.is_multiple_of(WRITE_AFTER) || written.elapsed() >= WRITE_EVERY {
@@ -319,6 +328,7 @@ impl Importing {
                     Err(error) => refused(error),
                 }
             }
+            RowChange::Change(_) if import.tally.applied.contains(&row.line) => Ok(Done::Same),
             RowChange::Change(change) => self.change(import, at, row.line, change).await,
         }
     }

@@ -88,8 +88,11 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpRe
 /// 401, 503.
 pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.user()?;
-    let kept = visit.take_kept("/account/addresses").or_else(|| visit.take_kept("/account/email"));
-    let form = kept.unwrap_or_default();
+    // Two forms of one page, with fields of their own.
+    let mut form = visit.take_kept("/account/addresses").unwrap_or_default();
+    if let Some(of_email) = visit.take_kept("/account/email") {
+        form.set("email", of_email.text("email").to_owned());
+    }
     page(visit, StatusCode::OK, form).await
 }
 

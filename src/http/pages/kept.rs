@@ -1,7 +1,8 @@
-//! A form that was sent after its session had ended: kept in the browser over the login.
+//! Forms that were sent after their session had ended: kept in the browser over the login.
 //!
-//! It is a signed cookie, in parts when it is long, and lasts for a quarter of an hour. Passwords and files
-//! are not in it, and neither is what is too long, which is told.
+//! They are one signed cookie, in parts when it is long, and last for a quarter of an hour. Passwords and files
+//! are not in it, and neither is what is too long, which is told. A form never takes the room of one that was
+//! kept before it.
 //!
 //! **Invariant:** what one account typed is shown to no other; what is said to be kept is kept.
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cookies::same,
     form::{Form, seen_name},
+    problem::page_of,
 };
 use crate::http::{auth::cookie_of, tokens::Tokens};
 
@@ -29,6 +31,8 @@ const NAMES: [&str; 3] = ["kept", "kept_more", "kept_rest"];
 /// The longest of one of them: browsers take 4,093 bytes with name and attributes. All three and the shop's
 /// other cookies stay below the 16 KiB that load balancers take of a header.
 const PART_MAX: usize = 3_900;
+/// The longest text in all of them: beside it is its mark.
+const TEXT_ROOM: usize = PART_MAX * NAMES.len() - MARK_MAX;
 /// The most that is read back, in bytes.
 const TEXT_MAX: usize = 256 * 1024;
 /// The fields that people type into, and what they are called.
@@ -55,6 +59,20 @@ const LASTS: Duration = Duration::minutes(15);
 const PURPOSE: &str = "kept form";
 /// Room for the mark and the dot after it.
 const MARK_MAX: usize = 65;
+/// Room that no text takes, so that of a further form it can be remembered what was not kept.
+const SPARE: usize = 1_000;
+/// What the forms are for, by the beginning and the end of where they go.
+const FORMS: [(&str, &str, &str); 9] = [
+    ("/checkout", "", "the checkout"),
+    ("/account/addresses", "", "an address"),
+    ("/account/email", "", "an e-mail address"),
+    ("/seller/products/new", "", "a new product"),
+    ("/seller/products/", "", "a product"),
+    ("/seller/orders/", "/ship", "a shipment"),
+    ("/admin/payments/", "/refund", "a refund"),
+    ("/admin/products/", "/take-down", "a product to take down"),
+    ("/orders/", "/cancel", "a cancelled order"),
+];
 
 /// What was typed into a form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,18 +91,18 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What of a form can be kept. What still is as the page had it was not typed.
+    /// What of a form is worth keeping. What still is as the page had it was not typed.
     #[must_use]
     pub fn of(action: &str, form: &Form) -> Self {
         let is_left = |name: &str| name == "csrf" || name.contains("password") || is_unchanged(form, base_of(name));
         let fields: Vec<_> = form.fields().iter().filter(|(name, _)| !is_left(name)).cloned().collect();
         let (csrf, had_files) = (form.text("csrf").to_owned(), !form.files.is_empty());
-        Self { action: action.to_owned(), csrf, fields, left_out: vec![], had_files }.fitted()
+        Self { action: action.to_owned(), csrf, fields, left_out: vec![], had_files }
     }
 
-    /// The same with as many of the shortest fields as there is room for. A field and what it was rendered with
-    /// go together.
-    fn fitted(self) -> Self {
+    /// The same with as many of the shortest fields as there is room for beside `others`. A field and what it
+    /// was rendered with go together.
+    fn fitted(self, others: &[Self]) -> Self {
         let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, value) in &self.fields {
             *sizes.entry(base_of(name)).or_default() += name.len() + value.len();
@@ -98,11 +116,15 @@ impl Kept {
             let fields = self.fields.iter().filter(|(name, _)| kept.contains(base_of(name))).cloned().collect();
             Self { fields, left_out, ..self.clone() }
         };
+        let has_room = |kept: Self| {
+            let all: Vec<Self> = others.iter().cloned().chain([kept]).collect();
+            packed(&all).is_some_and(|text| text.len() + SPARE <= TEXT_ROOM)
+        };
         // Each try packs everything, and a form may have hundreds of fields.
         let (mut fits, mut too_many) = (0, names.len() + 1);
         while too_many - fits > 1 {
             let tried = usize::midpoint(fits, too_many);
-            if with(tried).packed().is_some() {
+            if has_room(with(tried)) {
                 fits = tried;
             } else {
                 too_many = tried;
@@ -120,18 +142,18 @@ impl Kept {
     }
 
     /// Whether it is worth a cookie.
-    #[must_use]
-    pub fn is_something(&self) -> bool {
+    fn is_something(&self) -> bool {
         self.has_typed() || !self.left_out.is_empty()
     }
 
-    /// What to say to whoever has to log in first.
-    #[must_use]
-    pub fn advice(&self) -> String {
+    /// What to say to whoever has to log in first, with forms of before being kept as well.
+    fn advice(&self, is_first: bool) -> String {
         let kept = if self.has_typed() { "; what you typed is kept" } else { "" };
         let mut said = format!("You are logged out. Log in to go on{kept}.");
         if !self.left_out.is_empty() {
-            said.push_str(&format!("{} Go back and copy it before you log in.", self.lost()));
+            let beside = if is_first { "" } else { " beside what you typed before" };
+            let left_out = self.left_out.join(", ");
+            said.push_str(&format!(" Too long to be kept{beside}: {left_out}. Go back and copy it before you log in."));
         }
         if self.had_files {
             said.push_str(" Files are to be chosen again.");
@@ -139,21 +161,12 @@ impl Kept {
         said
     }
 
-    /// What to say after the login.
-    #[must_use]
-    pub fn welcome(&self) -> String {
-        let kept = match self.has_typed() {
-            true => " What you typed is still here; look at it, then send it again.",
-            false => "",
-        };
-        format!("{kept}{}", self.lost())
-    }
-
-    fn lost(&self) -> String {
-        match self.left_out.is_empty() {
-            true => String::new(),
-            false => format!(" Too long to be kept: {}.", self.left_out.join(", ")),
-        }
+    /// What the form is for, and on which page it stands.
+    fn place(&self) -> String {
+        let is_it =
+            |(start, end, _): &&(&str, &str, &str)| self.action.starts_with(start) && self.action.ends_with(end);
+        let what = FORMS.iter().find(is_it).map_or("a form", |(.., what)| *what);
+        format!("{what} ({})", page_of(&self.action))
     }
 
     /// The form as it was typed.
@@ -161,30 +174,79 @@ impl Kept {
     pub fn form(&self) -> Form {
         Form::of(self.fields.iter().map(|(name, value)| (name.as_str(), value.clone())))
     }
+}
 
-    /// The cookies that keep it.
+/// The forms that are kept, the last one last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptForms(Vec<Kept>);
+
+impl KeptForms {
+    /// Keeps one more, as far as there is room. Says what to say to whoever has to log in first, and whether
+    /// anything is to be kept.
+    pub fn add(&mut self, form: Kept) -> (String, bool) {
+        // Sent from the same page again: what was typed last counts.
+        self.0.retain(|kept| (&kept.action, &kept.csrf) != (&form.action, &form.csrf));
+        let is_first = self.0.is_empty();
+        let form = form.fitted(&self.0);
+        let (advice, is_something) = (form.advice(is_first), form.is_something());
+        if is_something {
+            self.0.push(form);
+            if packed(&self.0).is_none() {
+                self.0.pop();
+            }
+        }
+        (advice, is_something)
+    }
+
+    /// Forgets those that may not be seen; whether there are any.
+    pub fn retain(&mut self, may_see: impl Fn(&Kept) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(may_see);
+        self.0.len() < before
+    }
+
+    /// The last one that goes to `action`.
+    pub fn take(&mut self, action: &str) -> Option<Kept> {
+        let at = self.0.iter().rposition(|kept| kept.action == action)?;
+        Some(self.0.remove(at))
+    }
+
+    /// What to say after the login.
+    #[must_use]
+    pub fn welcome(&self) -> String {
+        let typed: Vec<String> = self.0.iter().filter(|kept| kept.has_typed()).map(Kept::place).collect();
+        let is_one = self.0.len() == 1;
+        let mut said = match typed.as_slice() {
+            [] => String::new(),
+            [_] if is_one => " What you typed is still here; look at it, then send it again.".to_owned(),
+            some => format!(" What you typed is still here, in {}. Look at it, then send it again.", some.join(", ")),
+        };
+        for kept in self.0.iter().filter(|kept| !kept.left_out.is_empty()) {
+            let of = if is_one { String::new() } else { format!(" of {}", kept.place()) };
+            said.push_str(&format!(" Too long to be kept{of}: {}.", kept.left_out.join(", ")));
+        }
+        said
+    }
+
+    /// The cookies that keep them; those of none are taken away.
     #[must_use]
     pub fn cookies(&self, tokens: &Tokens, secure: bool) -> Vec<Cookie<'static>> {
-        let text = self.packed().unwrap_or_default();
-        let sealed = format!("{}.{text}", tokens.mark(PURPOSE, &text));
+        let sealed = match packed(&self.0).filter(|_| !self.0.is_empty()) {
+            Some(text) => format!("{}.{text}", tokens.mark(PURPOSE, &text)),
+            None => String::new(),
+        };
         let parts = sealed.as_bytes().chunks(PART_MAX).map(|part| std::str::from_utf8(part).unwrap_or_default());
         let parts = parts.chain(std::iter::repeat(""));
         NAMES.into_iter().zip(parts).map(|(name, part)| cookie(name, part, secure)).collect()
     }
 
-    /// As the cookies have it, if there is room for it.
-    fn packed(&self) -> Option<String> {
-        let text = serde_json::to_vec(self).ok().filter(|text| text.len() <= TEXT_MAX)?;
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::best());
-        packer.write_all(&text).ok()?;
-        let text = BASE64.encode(packer.finish().ok()?);
-        // Beside the text is its mark.
-        (text.len() + MARK_MAX <= PART_MAX * NAMES.len()).then_some(text)
-    }
-
     /// What the request's cookies keep.
     #[must_use]
-    pub fn read(tokens: &Tokens, req: &HttpRequest) -> Option<Self> {
+    pub fn read(tokens: &Tokens, req: &HttpRequest) -> Self {
+        Self::unsealed(tokens, req).unwrap_or_default()
+    }
+
+    fn unsealed(tokens: &Tokens, req: &HttpRequest) -> Option<Self> {
         let whole: String = NAMES.into_iter().filter_map(|name| cookie_of(req, name)).collect();
         let (mark, text) = whole.split_once('.')?;
         if !same(mark, &tokens.mark(PURPOSE, text)) {
@@ -193,14 +255,17 @@ impl Kept {
         let mut json = Vec::new();
         let packed = BASE64.decode(text).ok()?;
         DeflateDecoder::new(packed.as_slice()).take(u64::try_from(TEXT_MAX).ok()?).read_to_end(&mut json).ok()?;
-        serde_json::from_slice(&json).ok()
+        serde_json::from_slice(&json).ok().map(Self)
     }
+}
 
-    /// The cookies that take it away.
-    #[must_use]
-    pub fn removal(secure: bool) -> Vec<Cookie<'static>> {
-        NAMES.into_iter().map(|name| cookie(name, "", secure)).collect()
-    }
+/// Forms as the cookies have them, if there is room for them.
+fn packed(forms: &[Kept]) -> Option<String> {
+    let text = serde_json::to_vec(forms).ok().filter(|text| text.len() <= TEXT_MAX)?;
+    let mut packer = DeflateEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(&text).ok()?;
+    let text = BASE64.encode(packer.finish().ok()?);
+    (text.len() <= TEXT_ROOM).then_some(text)
 }
 
 /// What a field that people type into is called.
@@ -246,22 +311,35 @@ mod tests {
         let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
         let long = "A long description. ".repeat(300);
         let typed = [("csrf", "a.b"), ("street", "Müll & Söhne; 1"), ("password", "secret"), ("description", &long)];
-        let kept = Kept::of("/checkout", &Form::of(typed.map(|(name, value)| (name, value.to_owned()))));
+        let kept = kept("/checkout", &typed);
         let cookies = kept.cookies(&tokens, true);
         assert!(cookies.iter().all(|cookie| cookie.value().len() <= PART_MAX && cookie.http_only() == Some(true)));
-        let read = Kept::read(&tokens, &request(&cookies)).expect("it is read");
-        assert_eq!((&read, read.csrf.as_str()), (&kept, "a.b"));
-        assert_eq!(read.form().text("street"), "Müll & Söhne; 1");
+        let mut again = KeptForms::read(&tokens, &request(&cookies));
+        assert_eq!(again, kept);
+        let read = again.take("/checkout").expect("it is there");
+        assert_eq!((read.csrf.as_str(), read.form().text("street")), ("a.b", "Müll & Söhne; 1"));
         assert_eq!(read.form().text("description"), long);
         assert!(!read.form().has("password") && !read.form().has("csrf"));
-        assert_eq!(Kept::read(&Tokens::new(b"another secret"), &request(&cookies)), None);
+        let none = KeptForms::default();
+        assert_eq!(KeptForms::read(&Tokens::new(b"another secret"), &request(&cookies)), none);
+        assert!(again.cookies(&tokens, true).iter().all(|cookie| cookie.value().is_empty()), "taken once");
         for at in 0..cookies[0].value().len() {
             let mut changed = cookies.clone();
             let mut value: Vec<char> = changed[0].value().chars().collect();
             value[at] = if value[at] == 'x' { 'y' } else { 'x' };
             changed[0].set_value(value.into_iter().collect::<String>());
-            assert_eq!(Kept::read(&tokens, &request(&changed)), None, "{at}");
+            assert_eq!(KeptForms::read(&tokens, &request(&changed)), none, "{at}");
         }
+    }
+
+    fn form(action: &str, fields: &[(&str, &str)]) -> Kept {
+        Kept::of(action, &Form::of(fields.iter().map(|(name, value)| (*name, (*value).to_owned()))))
+    }
+
+    fn kept(action: &str, fields: &[(&str, &str)]) -> KeptForms {
+        let mut kept = KeptForms::default();
+        kept.add(form(action, fields));
+        kept
     }
 
     fn noise(letters: usize) -> String {
@@ -273,31 +351,75 @@ mod tests {
         let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
         // Also what takes little room, but is more than is read back.
         for long in [noise(20_000), "a".repeat(400_000)] {
-            let fields = [("title", "Lamp"), ("description", &long), ("descriptionSeen", "Old"), ("stock", "3")];
-            let kept = Kept::of("/x", &Form::of(fields.map(|(name, value)| (name, value.to_owned()))));
+            let fields = [("title", "Lamp"), ("description", &*long), ("descriptionSeen", "Old"), ("stock", "3")];
+            let mut kept = KeptForms::default();
+            let (advice, _) = kept.add(form("/x", &fields));
+            assert!(advice.contains("what you typed is kept. Too long to be kept: description. Go back"), "{advice}");
             let cookies = kept.cookies(&tokens, false);
             assert!(cookies.iter().all(|cookie| cookie.to_string().len() <= 4_093));
-            let read = Kept::read(&tokens, &request(&cookies)).expect("it is read");
-            assert_eq!((read.form().text("title"), read.form().text("stock")), ("Lamp", "3"));
-            assert!(!read.form().has("description") && !read.form().has("descriptionSeen"));
-            assert!(read.advice().contains("what you typed is kept. Too long to be kept: description. Go back"));
+            let mut read = KeptForms::read(&tokens, &request(&cookies));
             assert!(read.welcome().ends_with("send it again. Too long to be kept: description."));
+            let read = read.take("/x").expect("it is there").form();
+            assert_eq!((read.text("title"), read.text("stock")), ("Lamp", "3"));
+            assert!(!read.has("description") && !read.has("descriptionSeen"));
         }
-        let alone = Kept::of("/x", &Form::of([("reason", noise(20_000))]));
-        assert!(!alone.advice().contains("is kept") && alone.advice().contains("Too long to be kept: reason."));
-        assert!(alone.is_something() && !alone.welcome().contains("still here"));
+        let mut alone = KeptForms::default();
+        let (advice, is_something) = alone.add(form("/x", &[("reason", &noise(20_000))]));
+        assert!(!advice.contains("is kept") && advice.contains("Too long to be kept: reason."));
+        assert!(is_something && !alone.welcome().contains("still here"));
         // As long as a description may be, in letters of three bytes.
         let hindi: String = (0..10_000).map(|_| char::from_u32(rand::random_range(0x915..=0x928)).unwrap()).collect();
-        let kept = Kept::of("/x", &Form::of([("description", hindi.clone())]));
-        let read = Kept::read(&tokens, &request(&kept.cookies(&tokens, false))).expect("it is read");
+        let cookies = kept("/x", &[("description", &hindi)]).cookies(&tokens, false);
+        let read = KeptForms::read(&tokens, &request(&cookies)).take("/x").expect("it is there");
         assert_eq!(read.form().text("description"), hindi);
     }
 
     #[test]
+    fn a_second_form_leaves_the_first_one_where_it_is() {
+        let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
+        let new = "/seller/products/new";
+        let mut kept = kept(new, &[("csrf", "a"), ("title", "Lamp")]);
+        kept.add(form(new, &[("csrf", "b"), ("title", "Chair")]));
+        kept.add(form("/seller/orders/1/ship", &[("csrf", "c"), ("tracking", "IN 42")]));
+        // Sent from the first page again.
+        kept.add(form(new, &[("csrf", "a"), ("title", "Torch")]));
+        let mut read = KeptForms::read(&tokens, &request(&kept.cookies(&tokens, false)));
+        assert_eq!(
+            read.welcome(),
+            " What you typed is still here, in a new product (/seller/products/new), a shipment (/seller/orders), \
+             a new product (/seller/products/new). Look at it, then send it again."
+        );
+        let titles = [read.take(new), read.take(new)].map(|kept| kept.unwrap().form().text("title").to_owned());
+        assert_eq!((titles, read.take(new)), (["Torch".to_owned(), "Chair".to_owned()], None));
+        assert_eq!(read.welcome(), " What you typed is still here; look at it, then send it again.");
+        assert!(read.retain(|kept| kept.csrf != "c") && read.take("/seller/orders/1/ship").is_none());
+    }
+
+    #[test]
+    fn a_second_form_without_room_is_told_then_and_after_the_login() {
+        let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
+        let mut beside = [0, 0];
+        // As long as there is room for, and longer.
+        for letters in (10_500..13_000).step_by(50) {
+            let mut kept = kept("/checkout", &[("csrf", "a"), ("street", &noise(letters))]);
+            let is_kept = kept.welcome().contains("still here");
+            let (advice, _) = kept.add(form("/orders/1/cancel", &[("csrf", "b"), ("reason", &noise(9_000))]));
+            let cookies = kept.cookies(&tokens, false);
+            assert!(cookies.iter().all(|cookie| cookie.to_string().len() <= 4_093));
+            let welcome = KeptForms::read(&tokens, &request(&cookies)).welcome();
+            assert_eq!(welcome.contains("still here, in the checkout (/checkout)."), is_kept, "{letters}: {welcome}");
+            let lost =
+                if is_kept { "a cancelled order (/orders/1): reason." } else { "the checkout (/checkout): street." };
+            assert!(welcome.ends_with(&format!("Too long to be kept of {lost}")), "{letters}: {welcome}");
+            let told = "Too long to be kept beside what you typed before: reason. Go back";
+            assert_eq!((advice.contains(told), advice.contains("is kept")), (is_kept, !is_kept), "{letters}: {advice}");
+            beside[usize::from(is_kept)] += 1;
+        }
+        assert!(beside.iter().all(|count| *count > 5), "{beside:?}");
+    }
+
+    #[test]
     fn nothing_that_was_not_typed_is_said_to_be_kept() {
-        let of = |fields: &[(&str, &str)]| {
-            Kept::of("/x", &Form::of(fields.iter().map(|(name, value)| (*name, (*value).to_owned()))))
-        };
         let buttons: [&[(&str, &str)]; 4] = [
             &[("csrf", "a.b"), ("outcome", "success")],
             &[("csrf", "a.b")],
@@ -305,12 +427,13 @@ mod tests {
             &[("title", "Lamp"), ("titleSeen", "Lamp"), ("description", "a\r\nb"), ("descriptionSeen", "a\nb")],
         ];
         for fields in buttons {
-            let kept = of(fields);
-            assert_eq!(kept.advice(), "You are logged out. Log in to go on.", "{fields:?}");
-            assert_eq!((kept.is_something(), kept.welcome()), (false, String::new()), "{fields:?}");
+            let mut kept = KeptForms::default();
+            let told = kept.add(form("/x", fields));
+            assert_eq!(told, ("You are logged out. Log in to go on.".to_owned(), false), "{fields:?}");
+            assert_eq!(kept.welcome(), "", "{fields:?}");
         }
         for fields in [[("title", "Lamp"), ("titleSeen", "Torch")], [("title", ""), ("titleSeen", "Torch")]] {
-            assert!(of(&fields).is_something(), "{fields:?}");
+            assert!(form("/x", &fields).is_something(), "{fields:?}");
         }
     }
 

@@ -59,8 +59,8 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
         let to = format!("/login?next={}", escape(&back(req, &visit.here)));
         let kept = req.extensions_mut().remove::<Kept>();
         if let Some(kept) = kept {
-            visit.warn(kept.advice());
-            visit.keep_form(&kept);
+            let advice = visit.keep_form(kept);
+            visit.warn(advice);
         } else if *req.method() == Method::POST {
             visit.warn("You are logged out. Log in to go on.");
         }
@@ -114,7 +114,7 @@ fn back(req: &HttpRequest, here: &str) -> String {
 }
 
 /// The page with the form that goes to `path`: a form that was shown again stands where no page can be opened.
-fn page_of(path: &str) -> &str {
+pub(super) fn page_of(path: &str) -> &str {
     let bases = ["/account", "/cart", "/seller/orders", "/admin/users", "/admin/payments", "/admin/dead"];
     let base = bases.into_iter().find(|base| path.strip_prefix(*base).is_some_and(|rest| rest.starts_with('/')));
     match base {

@@ -20,7 +20,7 @@ use super::{
     cookies,
     form::Form,
     guest::GuestCart,
-    kept::Kept,
+    kept::{Kept, KeptForms},
     page::{Flash, Page},
     shop::Shop,
 };
@@ -70,8 +70,8 @@ pub struct Visit {
     pub wants_json: bool,
     /// Whether the browser sent no cookie of ours: it is here for the first time, or keeps none.
     pub is_new: bool,
-    /// A form whose session ended when it was sent.
-    kept: Option<Kept>,
+    /// Forms whose session ended when they were sent.
+    kept: KeptForms,
     state: Data<State>,
     /// The browser's name.
     browser: String,
@@ -128,7 +128,7 @@ impl Visit {
             origin: state.settings.origins.public_url.to_string(),
             wants_json: wants_json(req),
             is_new,
-            kept: Kept::read(&state.tokens, req),
+            kept: KeptForms::read(&state.tokens, req),
             state,
             browser,
             flash,
@@ -244,12 +244,17 @@ impl Visit {
         }
     }
 
-    /// Keeps a form over the login, if something was typed into it.
-    pub fn keep_form(&mut self, kept: &Kept) {
-        if !kept.is_something() {
-            return;
+    /// Keeps a form over the login, if something was typed into it; says what to say of it.
+    pub fn keep_form(&mut self, form: Kept) -> String {
+        let (advice, is_something) = self.kept.add(form);
+        if is_something {
+            self.write_kept();
         }
-        for cookie in kept.cookies(&self.state.tokens, self.state.settings.production) {
+        advice
+    }
+
+    fn write_kept(&mut self) {
+        for cookie in self.kept.cookies(&self.state.tokens, self.state.settings.production) {
             self.set_cookie(cookie);
         }
     }
@@ -261,16 +266,15 @@ impl Visit {
         self.is_new && query.split('&').any(|pair| pair == "cookies=check")
     }
 
-    /// What to say of a form that waits to be gone on with; that of another account is forgotten.
+    /// What to say of forms that wait to be gone on with; those of other accounts are forgotten.
     pub fn welcome_back(&mut self) -> String {
-        let Some(kept) = &self.kept else { return String::new() };
-        if self.may_see(kept) {
-            return kept.welcome();
+        let mut kept = std::mem::take(&mut self.kept);
+        let is_changed = kept.retain(|kept| self.may_see(kept));
+        self.kept = kept;
+        if is_changed {
+            self.write_kept();
         }
-        for cookie in Kept::removal(self.state.settings.production) {
-            self.set_cookie(cookie);
-        }
-        String::new()
+        self.kept.welcome()
     }
 
     /// Forms of guests and of this account.
@@ -285,10 +289,8 @@ impl Visit {
 
     /// The kept form that goes to `action`, for its page to show once.
     pub fn take_kept(&mut self, action: &str) -> Option<Form> {
-        let kept = self.kept.take_if(|kept| kept.action == action)?;
-        for cookie in Kept::removal(self.state.settings.production) {
-            self.set_cookie(cookie);
-        }
+        let kept = self.kept.take(action)?;
+        self.write_kept();
         self.may_see(&kept).then(|| kept.form())
     }
 

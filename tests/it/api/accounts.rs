@@ -136,6 +136,10 @@ async fn names_are_seen_and_carry_no_address_of_a_page() {
         "почта.рф",
         "Asha\r\nBcc: x",
         "Asha\u{2028}Rao",
+        "Asha \u{202E}oaR",
+        "X.Com",
+        "☃.net",
+        "93.184.216.34",
         "\u{200B}\u{3164}",
         " ",
     ] {
@@ -147,7 +151,9 @@ async fn names_are_seen_and_carry_no_address_of_a_page() {
         app.register(&body).await.invalid("fullName.lastName");
     }
     let by_name = |username: &str| json!({"email": "asha@example.com", "password": PASSWORD, "username": username});
-    for username in ["www.evil.example", "evil.com", "amit.dev", "ash\u{200D}a", "asha\u{2800}", "asha "] {
+    for username in
+        ["www.evil.example", "evil.com", "amit.dev", "192.168.0.1", "X.Com", "ash\u{200D}a", "asha\u{2800}", "asha "]
+    {
         app.register(&by_name(username)).await.invalid("username");
     }
     for (n, first) in

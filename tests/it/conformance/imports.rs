@@ -28,7 +28,7 @@ fn import(seller: UserId, digest: &[u8]) -> Import {
         note: None,
         stock_set: vec![3, 70_000],
         attempts: 0,
-        tally: Tally::default(),
+        tally: Tally { applied: vec![4, 70_001], ..Tally::default() },
         finished_at: None,
         due_at: at(10),
         version: 0,

@@ -1,6 +1,6 @@
 //! Payments and refunds.
 
-use actix_web::{HttpRequest, HttpResponse, web::Path};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode, web::Path};
 use askama::Template;
 
 use super::{PER_PAGE, older};
@@ -48,16 +48,21 @@ struct Row {
     /// Whether there is something to give back.
     may_refund: bool,
     refunds: Vec<RefundRow>,
-    /// What was typed before the session ended.
+    /// What was typed before the session ended, or was refused.
     kept: Option<Form>,
     disputes: usize,
     at: format::Time,
 }
 
 impl Row {
-    /// A field that was typed before the session ended.
+    /// A field that was typed before.
     fn typed(&self, name: &str) -> &str {
         self.kept.as_ref().map_or("", |form| form.text(name))
+    }
+
+    /// What is wrong with a field.
+    fn error(&self, name: &str) -> Option<&str> {
+        self.kept.as_ref().and_then(|form| form.error(name))
     }
 }
 
@@ -67,6 +72,8 @@ struct PaymentsPage {
     page: Page,
     rows: Vec<Row>,
     older: String,
+    /// Why nothing was refunded; the one payment that is meant is shown then.
+    refused: String,
 }
 
 fn row(payment: &Payment) -> Row {
@@ -113,7 +120,7 @@ pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, Ap
     for row in &mut rows {
         row.kept = visit.take_kept(&format!("{LIST}/{}/refund", row.id));
     }
-    let view = PaymentsPage { page: visit.page("Payments"), rows, older };
+    let view = PaymentsPage { page: visit.page("Payments"), rows, older, refused: String::new() };
     visit.ok(&view)
 }
 
@@ -149,13 +156,28 @@ fn wanted(form: &Form, left: Money) -> Result<Money, &'static str> {
     }
 }
 
+/// The payment with its form as it was sent, and why nothing was given back.
+fn refuse(
+    visit: Visit,
+    status: StatusCode,
+    mut form: Form,
+    payment: &Payment,
+    why: &str,
+) -> Result<HttpResponse, ApiError> {
+    form.refuse("amount", why);
+    let rows = vec![Row { kept: Some(form), ..row(payment) }];
+    let refused = format!("Nothing was refunded: {why}.");
+    let view = PaymentsPage { page: visit.page("Payments"), rows, older: String::new(), refused };
+    visit.html(status, &view)
+}
+
 /// Shows what a refund will do; confirmed there, gives the money back. A form that is sent twice
 /// gives once.
 ///
 /// **Invariant:** what is given back is the amount that the admin saw, out of what they saw left.
 ///
 /// # Errors
-/// 401, 403, 404, 503; what the rules refuse is told on the page that follows.
+/// 401, 403, 404, 503; what the rules refuse is told beside the form, which comes back as it was sent.
 pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
     let id: PaymentId = path.parse().map_err(|_| ApiError::NotFound("payment"))?;
@@ -166,7 +188,7 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
     let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
     let amount = match wanted(&form, left) {
         Ok(amount) => amount,
-        Err(why) => return Ok(nothing(visit, why)),
+        Err(why) => return refuse(visit, StatusCode::BAD_REQUEST, form, &payment, why),
     };
     // The form's own token, which another form does not have.
     let key = (form.text("csrf").to_owned(), format!("{amount:?} {reason:?}"));
@@ -174,7 +196,8 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
     let repeated = payment.refund_by_key(&key.0, &key.1).is_ok_and(|known| known.is_some());
     if form.text("confirmed") != "yes" {
         if amount.minor() > left.minor() {
-            return Ok(nothing(visit, format!("only {} is left to refund", format::money(left))));
+            let why = format!("only {} is left to refund", format::money(left));
+            return refuse(visit, StatusCode::BAD_REQUEST, form, &payment, &why);
         }
         let view = RefundPage {
             page: visit.page("Refund"),
@@ -194,7 +217,7 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
     if !repeated && form.text("left") != format::plain(left.minor()) {
         let why =
             format!("{} is left now, not what you saw. Look at the payment and choose again", format::money(left));
-        return Ok(nothing(visit, why));
+        return refuse(visit, StatusCode::CONFLICT, form, &payment, &why);
     }
     let reason = (!reason.is_empty()).then_some(reason);
     let request = RefundRequest { payment: id, amount: Some(amount), reason, key: Some(key) };
@@ -204,16 +227,11 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
             let given = given.map_or_else(String::new, |refund| format::money(refund.amount));
             visit.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
         }
-        Err(error) if actix_web::ResponseError::status_code(&error).is_client_error() => {
-            return Ok(nothing(visit, error.to_string()));
+        Err(error) if error.status_code().is_client_error() => {
+            let payment = payments.get(id).await?;
+            return refuse(visit, error.status_code(), form, &payment, &error.to_string());
         }
         Err(error) => return Err(error),
     }
     Ok(visit.go(LIST))
-}
-
-/// Back to the list, which says why nothing was given back.
-fn nothing(mut visit: Visit, why: impl std::fmt::Display) -> HttpResponse {
-    visit.warn(format!("Nothing was refunded: {why}."));
-    visit.go(LIST)
 }

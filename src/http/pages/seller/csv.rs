@@ -3,7 +3,7 @@
 //! A cell that a spreadsheet would take for a formula gets a `'` before it, which is taken away
 //! again when the file comes back. The column `stockSeen` has the stock of the moment when the file
 //! was written, so that a stock that was not changed in the file is not written over what was sold
-//! since.
+//! since; the column `seen` has a short hash of each other field for the same end.
 //!
 //! Files of spreadsheets are read as they come: columns separated by commas, semicolons or tabs, a
 //! line `sep=;` before them, UTF-8 or UTF-16. What could be read in two ways is refused as a whole:
@@ -14,6 +14,7 @@
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use sha2::{Digest, Sha256};
 
 use super::fields::{self, Fields, Wrong};
 use crate::{
@@ -23,8 +24,12 @@ use crate::{
 };
 
 /// The columns, as exported.
-pub const COLUMNS: [&str; 9] =
-    ["id", "title", "description", "price", "currency", "stock", "category", "maxPerOrder", "stockSeen"];
+pub const COLUMNS: [&str; 10] =
+    ["id", "title", "description", "price", "currency", "stock", "category", "maxPerOrder", "stockSeen", "seen"];
+/// The columns of which `seen` has a hash.
+const HASHED: [&str; 6] = ["title", "description", "price", "currency", "category", "maxPerOrder"];
+/// How many hexadecimal digits a hash has.
+const HASH_DIGITS: usize = 8;
 /// The most rows of a file.
 pub const ROWS_MAX: usize = 2_000;
 /// What columns may be separated by.
@@ -126,6 +131,30 @@ fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| is_risky(rest)).unwrap_or(cell)
 }
 
+/// The hash of a field of a product, by which it is known again however the cell is written.
+fn hash(id: ProductId, name: &str, text: &str, currency: &str) -> String {
+    let plain = fields::plain(name, text, currency);
+    let digest = Sha256::new().chain_update(id.as_slice()).chain_update(name).chain_update([0]).chain_update(plain);
+    hex::encode(digest.finalize()).chars().take(HASH_DIGITS).collect()
+}
+
+/// What the column `seen` has for a product: `title:0a1b2c3d description:...`.
+fn seen<'a>(id: ProductId, text: impl Fn(&str) -> &'a str) -> String {
+    let of = |name: &str| format!("{name}:{}", hash(id, name, text(name), text("currency")));
+    HASHED.map(of).join(" ")
+}
+
+/// The hashes of a cell of the column `seen`; none where it is not as it was exported.
+fn seen_hashes(cell: &str) -> Vec<(&str, &str)> {
+    let hashes: Option<Vec<_>> = cell.split_whitespace().map(|word| word.split_once(':')).collect();
+    let is_whole = |hashes: &Vec<(&str, &str)>| {
+        hashes.iter().all(|(name, hash)| {
+            HASHED.contains(name) && hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    };
+    hashes.filter(is_whole).unwrap_or_default()
+}
+
 /// The file of these products. It begins with the mark by which spreadsheets know UTF-8.
 ///
 /// # Errors
@@ -138,18 +167,25 @@ pub fn write<'a>(products: impl IntoIterator<Item = &'a Snapshot>) -> Result<Vec
     for snapshot in products {
         let product = &snapshot.product;
         let stock = snapshot.stock().max(0).to_string();
-        let row = [
-            product.id.to_hex(),
-            guarded(&product.title),
-            guarded(&product.description),
-            format::plain(product.price.minor()),
-            product.price.currency().code().to_owned(),
-            stock.clone(),
-            guarded(&product.category),
-            product.max_per_order.map(|max| max.to_string()).unwrap_or_default(),
-            stock,
-        ];
-        out.write_record(&row).map_err(failed)?;
+        let price = format::plain(product.price.minor());
+        let max_per_order = product.max_per_order.map(|max| max.to_string()).unwrap_or_default();
+        let text = |name: &str| match name {
+            "title" => product.title.as_str(),
+            "description" => &product.description,
+            "price" => &price,
+            "currency" => product.price.currency().code(),
+            "stock" | "stockSeen" => &stock,
+            "category" => &product.category,
+            "maxPerOrder" => &max_per_order,
+            _ => "",
+        };
+        let cell = |name: &str| match name {
+            "id" => product.id.to_hex(),
+            "title" | "description" | "category" => guarded(text(name)),
+            "seen" => seen(product.id, text),
+            _ => text(name).to_owned(),
+        };
+        out.write_record(COLUMNS.map(cell)).map_err(failed)?;
     }
     out.into_inner().map_err(|error| ApiError::Internal(error.to_string()))
 }
@@ -310,7 +346,21 @@ impl Head {
         let silent: &[&str] =
             if id_text.is_empty() { &["currency", "stock"] } else { &["title", "price", "currency", "stock"] };
         let says = |name: &str, text: &str| !text.trim().is_empty() || !silent.contains(&name);
-        let mut fields = fields::read(|name| cell(name).filter(|text| says(name, text)));
+        // Neither does one that stands as it was exported; an amount means nothing without its currency.
+        let seen = seen_hashes(cell("seen").unwrap_or_default());
+        let is_as_seen = |name: &str| {
+            let was = seen.iter().find(|(known, _)| *known == name).map(|(_, hash)| *hash);
+            let is = |id, text| hash(id, name, text, cell("currency").unwrap_or_default().trim());
+            was.is_some_and(|was| id.zip(cell(name)).is_some_and(|(id, text)| is(id, text).eq_ignore_ascii_case(was)))
+        };
+        let is_left = |name: &str| match name {
+            "price" | "currency" => {
+                let is_silent = |name: &str| cell(name).is_none_or(|text| text.trim().is_empty());
+                ["price", "currency"].into_iter().all(|name| is_silent(name) || is_as_seen(name))
+            }
+            _ => is_as_seen(name),
+        };
+        let mut fields = fields::read(|name| cell(name).filter(|text| says(name, text) && !is_left(name)));
         let mut refuse = |field, what: &str| {
             let mut wrong = fields.clone().err().unwrap_or_default();
             wrong.insert(0, (field, what.to_owned()));
@@ -407,6 +457,7 @@ fn other_length(columns: &csv::StringRecord, row: &csv::StringRecord) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::Currency;
 
     #[test]
     fn a_formula_is_guarded_and_comes_back_as_it_was() {
@@ -445,6 +496,48 @@ mod tests {
         assert_eq!(rows(file.as_bytes())[0].fields, Ok(empty));
         let new = &rows(b"id,title,price,stock\n,,,\n")[0];
         assert!(new.fields.is_err(), "a new one needs a title and a price");
+    }
+
+    #[test]
+    fn a_field_that_stands_as_it_was_exported_is_not_said() {
+        let id = ProductId::generate();
+        let was = |name: &str| match name {
+            "title" => "=Lamp",
+            "description" => "Warm\nlight",
+            "price" => "1299.50",
+            "currency" => "INR",
+            "maxPerOrder" => "3",
+            _ => "",
+        };
+        let file = |id: &str, cells: &str, seen: &str| {
+            let head = "id,title,description,price,currency,stock,category,maxPerOrder,stockSeen,seen";
+            rows(format!("{head}\n{id},{cells},{seen}\n").as_bytes()).remove(0)
+        };
+        let (known, seen) = (id.to_hex(), seen(id, was));
+        assert!(seen.starts_with("title:") && seen.split(' ').count() == HASHED.len() && !seen.contains(','));
+        let as_it_was = "'=Lamp,\"Warm\r\nlight\",1299.50,INR,5,,3,5";
+        let stock = Some(5);
+        let none = Ok(Fields { stock, ..Fields::default() });
+        // Also as a spreadsheet writes it again.
+        for cells in
+            [as_it_was, "=Lamp,\"Warm\nlight \",1299.5,INR,5, ,3,5", "=Lamp,\"Warm\nlight\",\"₹1,299.50\",INR,5,,3,5"]
+        {
+            assert_eq!(file(&known, cells, &seen).fields, none, "{cells}");
+        }
+        let dearer = file(&known, "=Lamp,\"Warm\nlight\",1300,INR,5,,4,5", &seen).fields.unwrap();
+        assert_eq!((dearer.price.unwrap().minor, dearer.currency, dearer.title), (130_000, Some(Currency::Inr), None));
+        assert_eq!((dearer.max_per_order, dearer.description), (Some(Some(4)), None));
+        let dollars = file(&known, &as_it_was.replace("INR", "USD"), &seen).fields.unwrap();
+        assert_eq!((dollars.price.unwrap().minor, dollars.currency), (129_950, Some(Currency::Usd)));
+        // A row without it, or with one that is broken or another product's, is read as it stands.
+        let all = file(&known, as_it_was, "").fields;
+        assert_eq!(all.as_ref().unwrap().title.as_deref(), Some("=Lamp"));
+        let other = ProductId::generate().to_hex();
+        for (id, seen) in [(&other, &*seen), (&known, &seen[1..]), (&known, "title:1234567"), (&known, "x")] {
+            assert_eq!(file(id, as_it_was, seen).fields, all, "{id} {seen}");
+        }
+        let new = file("", as_it_was, &seen).fields.unwrap();
+        assert_eq!((new.title.as_deref(), new.description.as_deref()), (Some("=Lamp"), Some("Warm\nlight")));
     }
 
     #[test]

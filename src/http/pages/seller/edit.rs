@@ -187,7 +187,7 @@ fn refuse_unseen(form: &mut Form, snapshot: &Snapshot) -> bool {
             continue;
         }
         form.set(&seen_name(name), now.clone());
-        if !form.has(name) || fields::clean(form.text(name)) == fields::clean(&now) {
+        if !form.has(name) || is_same(form, name, &now) {
             continue;
         }
         refused = true;
@@ -260,11 +260,15 @@ fn stock_of(error: &ApiError) -> Option<i64> {
     }
 }
 
+/// Whether a field says what `other` says, be it written otherwise.
+fn is_same(form: &Form, name: &str, other: &str) -> bool {
+    let plain = |text| fields::plain(name, text, form.text("currency"));
+    plain(form.text(name)) == plain(other)
+}
+
 /// A field, if it was changed: one that stands as it was rendered is not to be written.
 fn changed<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
-    let differs = |name: &str| {
-        form.has(name) && form.seen(name).is_some_and(|seen| fields::clean(seen) != fields::clean(form.text(name)))
-    };
+    let differs = |name: &str| form.has(name) && form.seen(name).is_some_and(|seen| !is_same(form, name, seen));
     // An amount means nothing without its currency.
     let pair = matches!(name, "price" | "currency") && (differs("price") || differs("currency"));
     (form.has(name) && (pair || differs(name))).then(|| form.text(name))
@@ -344,4 +348,23 @@ pub async fn delete(path: Path<String>, Posted { mut visit, .. }: Posted) -> Res
     visit.shop.catalogue()?.delete(product_id(&path)?, Editor::Seller(seller)).await?;
     visit.say("The product is deleted.");
     Ok(visit.go("/seller/products"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_that_is_written_otherwise_was_not_changed() {
+        let changed = |price: &str, stock: &str| {
+            let fields = [("priceSeen", "100"), ("stockSeen", "1299"), ("currencySeen", "INR"), ("currency", "INR")];
+            let typed = fields.into_iter().chain([("price", price), ("stock", stock)]);
+            let form = Form::of(typed.map(|(name, text)| (name, text.to_owned())));
+            ["price", "currency", "stock"].map(|name| super::changed(&form, name).is_some())
+        };
+        assert_eq!(changed("100.00", "1,299"), [false, false, false]);
+        assert_eq!(changed(" ₹100", "1299"), [false, false, false]);
+        assert_eq!(changed("100.50", "1300"), [true, true, true]);
+        assert_eq!(changed("$100", "x"), [true, true, true]);
+    }
 }

@@ -11,7 +11,10 @@ use crate::{
         product::{CATEGORY_MAX, DESCRIPTION_MAX, STOCK_MAX, TITLE_MAX},
         text::trim_invisible,
     },
-    http::pages::numbers::{self, Price},
+    http::pages::{
+        format,
+        numbers::{self, Price},
+    },
 };
 
 /// A product's fields, read; `None` where nothing was said.
@@ -98,6 +101,20 @@ pub fn read<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<Fields, Wrong>
 /// A text of several lines as it is kept.
 pub(super) fn clean(text: &str) -> String {
     text.replace("\r\n", "\n").trim().to_owned()
+}
+
+/// A field's text in one form for all ways to write the same: amounts and numbers as they are exported, texts
+/// without outer white space. `currency` is the one whose sign says nothing beside the price.
+pub(super) fn plain(name: &str, text: &str, currency: &str) -> String {
+    let read = match name {
+        "price" => numbers::price(text).ok().map(|price| {
+            let sign = price.sign.map(Currency::code).filter(|sign| *sign != currency).unwrap_or_default();
+            format!("{sign}{}", format::plain(price.minor))
+        }),
+        "stock" | "maxPerOrder" => numbers::count(text, STOCK_MAX).ok().map(|number| number.to_string()),
+        _ => None,
+    };
+    read.unwrap_or_else(|| clean(text))
 }
 
 fn title_problem(title: &str) -> Option<String> {
@@ -205,6 +222,24 @@ mod tests {
         assert_eq!(wrong, ["title", "category"]);
         for price in ["0", "-1", "", "x", "9".repeat(30).as_str()] {
             assert!(read(|name| Some(if name == "price" { price } else { "1" })).is_err(), "{price}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_the_same() {
+        for (name, one, other) in [
+            ("price", "100", "100.00"),
+            ("price", "1299.5", "₹1,299.50"),
+            ("price", "x", " x "),
+            ("stock", "1299", "1,299"),
+            ("maxPerOrder", "7", " 07"),
+            ("maxPerOrder", "", " "),
+            ("description", "a\nb", "a\r\nb\r\n"),
+        ] {
+            assert_eq!(plain(name, one, "INR"), plain(name, other, "INR"), "{name}: {other}");
+        }
+        for (name, one, other) in [("price", "100", "$100"), ("price", "100", "100.01"), ("title", "1", "1.0")] {
+            assert_ne!(plain(name, one, "INR"), plain(name, other, "INR"), "{name}: {other}");
         }
     }
 

@@ -93,21 +93,34 @@ async fn an_admin_sees_orders_and_gives_money_back_once() {
     admin.submit(&asked, &refund, &[]).await.has("₹60.50 goes back to asha@example.com.");
     assert_eq!(refunds().await, 1);
     let again = admin.open("/admin/payments").await;
-    admin.submit(&again, &refund, &[("amount", "1000")]).await.has("Nothing was refunded: only");
-    admin.submit(&again, &refund, &[("amount", "x")]).await.has("enter an amount above zero");
-    admin.submit(&again, &refund, &[("amount", "0")]).await.has("enter an amount above zero");
+    // A form that is refused comes back as it was sent.
+    for (what, amount, why) in [
+        ("part", "1000", "only ₹99.50 is left to refund"),
+        ("part", "x", "enter an amount above zero"),
+        ("part", "0", "enter an amount above zero"),
+        ("all", "5", "choose either everything that is left or"),
+    ] {
+        let fields = [("what", what), ("amount", amount), ("reason", "<b>late</b>")];
+        let refused = admin.submit(&again, &refund, &fields).await;
+        assert_eq!((refused.status, refused.path.as_str()), (400, refund.as_str()), "{amount}");
+        refused.has(&format!("Nothing was refunded: {why}")).has("<details open>").has("aria-invalid=\"true\"");
+        refused.has(&format!("name=\"amount\" value=\"{amount}\"")).has("value=\"&#60;b&#62;late&#60;/b&#62;\"");
+        refused.has(&format!("value=\"{what}\" checked"));
+        admin.submit(&refused, &refund, &[("what", "part"), ("amount", "9")]).await.has("Refund ₹9.00?");
+    }
     // Nothing chosen and nothing entered is not everything, also not where it is confirmed.
     for fields in [&[][..], &[("what", "part"), ("amount", "")], &[("amount", " "), ("confirmed", "yes")]] {
         admin.submit(&again, &refund, fields).await.has("Nothing was refunded: choose everything that is left, or");
     }
-    admin.submit(&again, &refund, &[("what", "all"), ("amount", "5")]).await.has("either everything that is left or");
     assert_eq!(refunds().await, 1);
     let all = admin.submit(&again, &refund, &[("what", "all")]).await;
     all.has("Refund ₹99.50?").has("This is everything that is left");
     // Meanwhile somebody else gave some of it back.
     let other = admin.submit(&again, &refund, &[("what", "part"), ("amount", "9.50")]).await;
     admin.submit(&other, &refund, &[]).await.has("₹9.50 goes back");
-    admin.submit(&all, &refund, &[]).await.has("Nothing was refunded: ₹90.00 is left now, not what you saw");
+    let moved = admin.submit(&all, &refund, &[]).await;
+    moved.has("Nothing was refunded: ₹90.00 is left now, not what you saw").has("name=\"amount\" value=\"99.50\"");
+    assert_eq!(moved.status, 409);
     assert_eq!(refunds().await, 2);
     let all = admin.submit(&again, &refund, &[("what", "all")]).await;
     admin.submit(&all, &refund, &[]).await.has("₹90.00 goes back").has("data-status=\"REFUNDED\"");

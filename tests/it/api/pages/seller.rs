@@ -454,6 +454,42 @@ async fn the_same_file_sets_a_stock_once() {
 }
 
 #[actix_web::test]
+async fn an_export_that_comes_back_changes_nothing_that_was_changed_elsewhere() {
+    let app = TestApp::spawn().await;
+    let browser = importer(&app).await;
+    import(&browser, "title,description,price,category\nLamp,Warm,10,Light\nChair,Oak,20,Home\n")
+        .await
+        .has("<b>2</b> new");
+    let exported = browser.get("/seller/products.csv").await.body;
+    let products = offered(&app).await;
+    let lamp = products.iter().find(|product| product["title"] == "Lamp").unwrap()["_id"].as_str().unwrap().to_owned();
+    let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
+    let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
+    let path = format!("/api/products/{lamp}");
+    let elsewhere =
+        serde_json::json!({"title": "Torch", "description": "Cold", "price": {"amount": 11.5, "currency": "INR"}});
+    app.patch(&path).token(token.as_str().unwrap()).json(&elsewhere).send().await.expect(200);
+    import(&browser, exported.clone()).await.has("<b>0</b> changed, <b>2</b> as before");
+    // What is changed in the file is written, and nothing else of its row.
+    let file = exported.replace(",Light,", ",Lights,");
+    import(&browser, file.clone()).await.has("<b>1</b> changed, <b>1</b> as before");
+    let now = app.get(&path).send().await.expect(200);
+    assert_eq!((&now["title"], &now["description"]), (&"Torch".into(), &"Cold".into()));
+    assert_eq!((&now["price"]["amount"], &now["category"]), (&11.5.into(), &"Lights".into()));
+    // And once, however often the file is sent; also where the file does not say what was seen.
+    let bare = format!("id,title,price\n{lamp},Lantern,12\n");
+    import(&browser, bare.clone()).await.has("<b>1</b> changed");
+    let elsewhere = serde_json::json!({"title": "Torch", "category": "Light"});
+    app.patch(&path).token(token.as_str().unwrap()).json(&elsewhere).send().await.expect(200);
+    for file in [file, bare] {
+        import(&browser, file).await.has("<b>0</b> changed");
+    }
+    let now = app.get(&path).send().await.expect(200);
+    assert_eq!((&now["title"], &now["category"]), (&"Torch".into(), &"Light".into()));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn the_same_file_makes_its_products_once_and_is_told_in_one_mail() {
     let app = TestApp::spawn().await;
     let browser = importer(&app).await;

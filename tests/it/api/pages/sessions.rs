@@ -182,6 +182,26 @@ async fn what_staff_typed_is_there_again_after_the_login() {
 }
 
 #[actix_web::test]
+async fn what_was_typed_in_two_tabs_is_there_again_in_both() {
+    let (app, product) = shop(1).await;
+    let browser = Browser::new(&app);
+    browser.log_in("maker").await;
+    let (new, old) = ("/seller/products/new", format!("/seller/products/{product}"));
+    let (first, second) = (browser.open(new).await, browser.open(&old).await);
+    browser.submit(&first, "/logout", &[]).await;
+    browser.submit(&first, new, &[("title", "Oak lamp"), ("price", "10")]).await.has("what you typed is kept.");
+    let login = browser.submit(&second, &old, &[("title", "Elm chair")]).await;
+    login.has("what you typed is kept.");
+    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let back = browser.submit(&login, "/login", &who).await;
+    back.has(&format!("still here, in a new product ({new}), a product ({old}).")).has("value=\"Elm chair\"");
+    browser.open(new).await.has("value=\"Oak lamp\"");
+    browser.open(new).await.lacks("Oak lamp");
+    browser.open(&old).await.lacks("Elm chair");
+    app.shutdown().await;
+}
+
+#[actix_web::test]
 async fn a_form_that_was_shown_again_leads_back_to_its_page() {
     let (app, _) = shop(1).await;
     app.user("asha").await;
