@@ -160,3 +160,29 @@ fn tell_of_shared_email(keeper: &User, other: &User) {
         "two accounts have one e-mail address: the older keeps it, the other logs in by user name and is asked for another"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two nodes of different layouts must not write to one database: who changes an index changes the number too.
+    #[test]
+    fn each_layout_has_a_number_of_its_own() {
+        let layouts = DOCUMENTS.iter().map(|spec| format!("{}: {}", spec.collection, spec.layout()));
+        let expected = "users: email!,username!,role\n\
+                        dead_tokens: expiry,killed\n\
+                        products: seller,#\n\
+                        carts: user!\n\
+                        conversations: user,age\n\
+                        tokens_spent: day\n\
+                        orders: cart!,idempotency!,number!,user,user_status,status,due\n\
+                        payments: order!,razorpay_order!,due,gateway_payment\n\
+                        webhooks_seen: due,age\n\
+                        sandbox: \n\
+                        imports: due,seller\n\
+                        import_rows: \n\
+                        mails: number!,state,free\n\
+                        pictures: due";
+        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (1, expected));
+    }
+}

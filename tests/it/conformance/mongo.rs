@@ -311,6 +311,36 @@ async fn orders_of_before_keep_their_idempotency_keys() {
 }
 
 #[tokio::test]
+async fn a_node_of_an_older_layout_does_not_start_and_one_that_runs_stops() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
+        eprintln!("left out: TEST_MONGO_URI names no server");
+        return;
+    };
+    let prefix = format!("test_{}_", EventId::generate());
+    let options = || MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
+    let store = MongoStore::open(options()).await.unwrap();
+    let (carts, user) = (store.stores().carts, microbazaar::domain::ids::UserId::generate());
+    assert_eq!(carts.of_user(user).await, Ok(None));
+    let client = Client::with_uri_str(&uri).await.unwrap();
+    let notes = client.database(&format!("{prefix}auth")).collection::<Document>("upgrades");
+    let newer = doc! { "$set": { "number": 1_000_000_i64 } };
+    assert_eq!(notes.update_one(doc! { "_id": "layout" }, newer).await.unwrap().matched_count, 1);
+
+    let refused = MongoStore::open(options()).await.err().unwrap().to_string();
+    assert!(refused.contains("use a newer program"), "{refused}");
+    let started = std::time::Instant::now();
+    while carts.of_user(user).await.is_ok() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "it goes on");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let refused = carts.of_user(user).await.unwrap_err().to_string();
+    assert!(refused.contains("use a newer program"), "{refused}");
+    for name in client.list_database_names().await.unwrap().into_iter().filter(|name| name.starts_with(&prefix)) {
+        client.database(&name).drop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_answers_and_takes_no_writes_is_told() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
         eprintln!("left out: TEST_MONGO_URI names no server");
