@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Document, Find, Index, SaveError, key},
+    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key},
 };
 use crate::{
     config::Service,
@@ -232,7 +232,7 @@ impl MailboxStore {
             changed_at: now,
             next_try_at: (state == MailState::Waiting).then_some(now),
         };
-        let mut pause = PAUSE;
+        let mut backoff = Backoff::new(PAUSE, Duration::MAX);
         for _ in 0..TRIES {
             // Another process may have the number, and is seen then.
             self.last.fetch_max(self.newest().await?.map_or(0, |newest| newest.record.id), Ordering::Relaxed);
@@ -242,8 +242,7 @@ impl MailboxStore {
                 Ok(_) => return Ok(true),
                 Err(SaveError::Store(StoreError::Conflict)) => return Ok(false),
                 Err(SaveError::Duplicate(MailKey::Number)) => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
+                    backoff.wait().await;
                 }
                 Err(SaveError::Store(error)) => return Err(error),
             }

@@ -7,13 +7,13 @@
 //! **Invariant:** of orders that are written at once, on whatever node, no more than the limit are `PENDING`: only an
 //! insert makes one so.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Collection, Document, Find, Index, SaveError, key},
+    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key},
 };
 use crate::{
     config::Service,
@@ -27,9 +27,6 @@ use crate::{
 
 /// How often an insert is begun anew when another order of the user was written first.
 const TRIES: u32 = 64;
-/// The first pause between two tries; later ones are longer, up to [`PAUSE_MAX`].
-const PAUSE: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(40);
 
 /// A key under which a user made an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +179,7 @@ impl OrderStore {
         mut next: NextOrder,
         events: &[Envelope],
     ) -> Result<u64, InsertError> {
-        let (mut generation, mut pause) = (0, PAUSE);
+        let (mut generation, mut backoff) = (0, Backoff::default());
         for _ in 0..TRIES {
             let mut refused = InsertError::Full;
             if !next.is_full {
@@ -215,8 +212,7 @@ impl OrderStore {
                 InsertError::Full => return Err(self.full(order).await?),
                 InsertError::Duplicate(OrderKey::Idempotency) => {}
                 InsertError::Duplicate(OrderKey::Number) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    backoff.wait().await;
                     next = self.next_of(order.user, next.max_unpaid).await?;
                 }
                 refused => return Err(refused),

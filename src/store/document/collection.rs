@@ -1,11 +1,12 @@
 //! Documents of one type.
 
-use std::{marker::PhantomData, sync::Arc, time::Duration};
+use std::{marker::PhantomData, sync::Arc};
 
 use futures_util::future::join_all;
 
 use super::{
-    Backend, Change, Document, DocumentId, Index, Key, KeyParts, Query, Raw, RawBody, Refused, Write, keys, read,
+    Backend, Backoff, Change, Document, DocumentId, Index, Key, KeyParts, Query, Raw, RawBody, Refused, Write, keys,
+    read,
 };
 use crate::{
     domain::{Timestamp, event::Envelope},
@@ -14,9 +15,6 @@ use crate::{
 
 /// How often [`Collection::change`] reads again what others were quicker to write.
 const TRIES: u32 = 24;
-/// The first pause between two tries; later ones are longer, up to [`PAUSE_MAX`].
-const PAUSE: Duration = Duration::from_millis(1);
-const PAUSE_MAX: Duration = Duration::from_millis(40);
 
 /// Why a document was not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,13 +135,12 @@ impl<D: Document> Collection<D> {
     /// # Errors
     /// [`StoreError::Busy`] when others were quicker too often; [`SaveError::Duplicate`].
     pub async fn put(&self, mut document: D) -> Result<(), SaveError<D::Unique>> {
-        let mut pause = PAUSE;
+        let mut backoff = Backoff::default();
         for _ in 0..TRIES {
             document.set_version(self.get(document.id()).await?.map_or(0, |stored| stored.version()));
             match self.save(&document, &[]).await {
                 Err(SaveError::Store(StoreError::Conflict)) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    backoff.wait().await;
                 }
                 written => return written.map(|_| ()),
             }
@@ -203,7 +200,7 @@ impl<D: Document> Collection<D> {
         id: D::Id,
         mut change: impl FnMut(&mut D) -> Option<T>,
     ) -> Result<Option<(D, T)>, SaveError<D::Unique>> {
-        let mut pause = PAUSE;
+        let mut backoff = Backoff::default();
         for _ in 0..TRIES {
             let Some(mut document) = self.get(id.clone()).await? else { return Ok(None) };
             let Some(done) = change(&mut document) else { return Ok(None) };
@@ -213,8 +210,7 @@ impl<D: Document> Collection<D> {
                     return Ok(Some((document, done)));
                 }
                 Err(SaveError::Store(StoreError::Conflict)) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    backoff.wait().await;
                 }
                 Err(refused) => return Err(refused),
             }

@@ -5,12 +5,15 @@
 //! See `docs/adr/` for why indexes are a table and not a method.
 
 mod backend;
+mod backoff;
 mod collection;
 mod key;
 
 pub use backend::{Backend, Body, Change, DocumentId, IndexSpec, Query, Raw, RawBody, Refused, Spec, Write};
 pub use collection::{Collection, Find, SaveError};
 pub use key::{Desc, Key, KeyParts, key};
+
+pub(in crate::store) use backoff::Backoff;
 
 use serde::{Serialize, de::DeserializeOwned};
 

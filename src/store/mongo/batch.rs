@@ -115,7 +115,7 @@ async fn send(collection: &Collection<Document>, unique: &HashMap<String, usize>
     }
     let mut statements = RawArrayBuf::new();
     for statement in &batch {
-        statements.push(statement.command.clone());
+        statements.push(statement.command.as_ref());
     }
     let mut command = RawDocumentBuf::new();
     let (verb, field) = if new { (cstr!("insert"), cstr!("documents")) } else { (cstr!("update"), cstr!("updates")) };

@@ -225,6 +225,19 @@ pub(super) async fn first<T>(
     found.as_ref().map(read).transpose()
 }
 
+/// Writes to the document of an id, which is made if it is not there.
+pub(super) async fn upsert(
+    collection: &Collection<Document>,
+    id: impl Into<Bson>,
+    update: Document,
+) -> Result<(), StoreError> {
+    match collection.update_one(bson::doc! { "_id": id.into() }, update).upsert(true).await {
+        // Another node made it at the same moment.
+        Err(error) if is_duplicate(&error) => Ok(()),
+        written => written.map(|_| ()).map_err(|error| Failed::write(&error)),
+    }
+}
+
 /// How many documents a filter finds.
 pub(super) async fn counted(collection: &Collection<Document>, filter: Document) -> Result<u64, StoreError> {
     collection.count_documents(filter).await.map_err(|error| Failed::read(&error))

@@ -300,15 +300,7 @@ impl Engine {
             return Ok(());
         }
         let now = doc! { "$set": { "at": Timestamp::now().as_microsecond() } };
-        let taken = self.run(async move {
-            let write = writes.update_one(doc! { "_id": "all" }, now).upsert(true).await;
-            match write {
-                // Another node made the document at this moment.
-                Err(error) if codec::is_duplicate(&error) => Ok(()),
-                write => write.map(|_| ()).map_err(|error| Failed::write(&error)),
-            }
-        });
-        let taken: Result<(), StoreError> = taken.await;
+        let taken: Result<(), StoreError> = self.run(async move { codec::upsert(&writes, "all", now).await }).await;
         *self.checked.lock() = taken.is_ok().then(Instant::now);
         taken
     }

@@ -39,7 +39,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         lay_out(engine, spec).await?;
     }
     let notes = engine.collections.upgrades();
-    engine.run(async move { put(&notes, NOTE, doc! { "$max": { "number": LAYOUT } }).await }).await
+    engine.run(async move { codec::upsert(&notes, NOTE, doc! { "$max": { "number": LAYOUT } }).await }).await
 }
 
 /// Looks again and again whether a newer program changed the layout; `stop` is told once it did.
@@ -68,14 +68,6 @@ fn newer(number: i64) -> StoreError {
     StoreError::Unavailable(format!(
         "the database has layout {number} and this program knows {LAYOUT}: use a newer program"
     ))
-}
-
-async fn put(notes: &Collection<Document>, id: &str, update: Document) -> Result<(), StoreError> {
-    match notes.update_one(doc! { "_id": id }, update).upsert(true).await {
-        // Another node noted it at the same moment.
-        Err(error) if codec::is_duplicate(&error) => Ok(()),
-        noted => noted.map(|_| ()).map_err(|error| Failed::write(&error)),
-    }
 }
 
 /// Each step is one call: none may take as long as all of a large shop.
@@ -122,7 +114,7 @@ async fn lay_out(engine: &Engine, spec: &'static Spec) -> Result<(), StoreError>
         options.name = Some("sequence".to_owned());
         create(engine, &collection, doc! { "sequence": 1 }, options).await?;
     }
-    engine.run(async move { put(&notes, &name, doc! { "$set": { "layout": layout } }).await }).await
+    engine.run(async move { codec::upsert(&notes, name, doc! { "$set": { "layout": layout } }).await }).await
 }
 
 /// The names under which the server knows a type's unique indexes, with their places.

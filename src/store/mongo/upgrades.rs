@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use bson::doc;
 
-use super::{
-    codec::{self, Failed},
-    engine::Engine,
-};
+use super::{codec, engine::Engine};
 use crate::{
     domain::{
         Timestamp,
@@ -33,16 +30,7 @@ pub(super) async fn is_noted(engine: &Engine, name: &'static str) -> Result<bool
 pub(super) async fn note(engine: &Engine, name: &'static str) -> Result<(), StoreError> {
     let notes = engine.collections.upgrades();
     let done = doc! { "$set": { "at": Timestamp::now().as_microsecond() } };
-    engine
-        .run(async move {
-            let note = notes.update_one(doc! { "_id": name }, done).upsert(true).await;
-            note.map(|_| ()).or_else(|error| match codec::is_duplicate(&error) {
-                // Another node noted it at the same moment.
-                true => Ok(()),
-                false => Err(Failed::write(&error)),
-            })
-        })
-        .await
+    engine.run(async move { codec::upsert(&notes, name, done).await }).await
 }
 
 /// Marks every payment with a refund, so that its order hears of it, as the embedded store's schema step does;

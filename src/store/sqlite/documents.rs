@@ -24,7 +24,8 @@ const REKEYED: u32 = 500;
 #[async_trait]
 impl Backend for Engine {
     async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
-        self.read(move |connection| {
+        // All as they were at one moment.
+        self.read_snapshot(move |connection| {
             let sql = format!("SELECT id, version, doc FROM doc_{} WHERE id = ?1 AND doc <> x''", of.collection);
             ids.iter().filter_map(|id| codec::first(connection, &sql, [id], raw).transpose()).collect()
         })
