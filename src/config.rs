@@ -23,7 +23,6 @@ mod pictures;
 mod public_url;
 mod rules;
 pub mod secret;
-#[expect(missing_docs, reason = "config/default.toml says of each key what it means")]
 #[rustfmt::skip]
 mod sections;
 mod services;

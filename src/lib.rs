@@ -12,6 +12,7 @@ pub mod domain;
 pub mod http;
 pub mod integrations;
 pub mod peers;
+pub mod runtime;
 pub mod store;
 pub mod telemetry;
 pub mod trace;

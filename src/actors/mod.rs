@@ -17,7 +17,7 @@ pub mod outbox;
 mod payload;
 pub mod payment;
 pub mod rabbit_bridge;
-pub mod runtime;
+pub use crate::runtime;
 pub mod seller_dashboard;
 mod send_loop;
 pub mod webhook;

@@ -18,6 +18,10 @@ use crate::{
         Peers,
         http::{HttpPeer, ServiceToken},
     },
+    runtime::calls::{
+        Registry,
+        remote::{Peer, TokenSource},
+    },
 };
 
 /// How often to look at a peer that is there.
@@ -29,31 +33,39 @@ const SOON: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// When one is not set, or no connection can be made to any.
-pub(super) fn connect(config: &Config, tokens: Tokens, peers: &Peers) -> Result<Vec<HttpPeer>> {
+pub(super) fn connect(config: &Config, tokens: Tokens, peers: &Peers, registry: Registry) -> Result<Vec<HttpPeer>> {
     let called = config.services.called();
     if called.is_empty() {
+        peers.calls().connect(registry, []);
         return Ok(vec![]);
     }
     let client = HttpPeer::client().context("other services cannot be called")?;
     let token = Arc::new(ServiceToken::new(tokens, config.services.to_string()));
     let mut found = Vec::with_capacity(called.len());
+    let mut remote = Vec::with_capacity(called.len());
+    let source: TokenSource = {
+        let token = Arc::clone(&token);
+        Arc::new(move || token.current().map_err(|error| error.to_string()))
+    };
     for service in called {
         let name = service.name();
         let base = config.peers.of(service);
         let base = base.ok_or_else(|| ConfigError::new(format!("peers.{name}"), "must be given"))?;
         let peer = HttpPeer::new(name, base, client.clone(), Arc::clone(&token));
         let far = Arc::new(peer.clone());
+        remote.push(Peer::new(service, base, client.clone(), Arc::clone(&source)));
         match service {
             Service::Auth => peers.set_accounts(far),
             Service::Product => peers.set_catalogue(far),
-            Service::Inventory => peers.set_inventory(far),
             Service::Cart => peers.set_carts(far),
             Service::Order => peers.set_orders(far),
             Service::Payment => peers.set_payments(far),
-            Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => {}
+            Service::Inventory | Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => {
+            }
         }
         found.push(peer);
     }
+    peers.calls().connect(registry, remote);
     Ok(found)
 }
 

@@ -15,7 +15,7 @@ use crate::{
         blocked_users::BlockedUsers,
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
-        inventory::{self, Inventory, StockListener},
+        inventory::{self, StockListener},
         mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         office::Office,
@@ -38,6 +38,7 @@ use crate::{
         webhook::address::UrlRules,
     },
     peers::{self, Peers, http::HttpPeer},
+    runtime::calls::Registry,
     store::Stores,
     ws::live::Live,
 };
@@ -128,7 +129,12 @@ impl Parts<'_> {
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
         let shared = stores.shared.is_some();
         let accounts = self.accounts(&stores)?;
-        let inventory = self.inventory(&stores, inventory::waking(snapshots.clone(), self.wake.clone()));
+        let mut registry = Registry::default();
+        if self.runs(Service::Inventory) {
+            let listener = inventory::waking(snapshots.clone(), self.wake.clone());
+            let window = signed(config.order.payment_window);
+            inventory::start(runtime, &mut registry, Arc::clone(&stores.stock), listener, window);
+        }
         let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
         catalogue.iter().for_each(|catalogue| catalogue.heed(self.blocked));
         let carts = self
@@ -148,14 +154,14 @@ impl Parts<'_> {
         let exposed = Exposed {
             accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
             catalogue: catalogue.clone().map(|service| -> Arc<dyn peers::Catalogue> { Arc::new(service) }),
-            inventory: inventory.clone().map(|service| -> Arc<dyn peers::Inventory> { Arc::new(service) }),
             carts: carts.clone().map(|service| -> Arc<dyn peers::Carts> { Arc::new(service) }),
             orders: orders.clone().map(|service| -> Arc<dyn peers::Orders> { Arc::new(service) }),
             payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
         };
         exposed.fill(&peers);
         let exposed = self.served_alone(exposed);
-        let neighbours = nodes::connect(config, self.tokens(), &peers)?;
+        registry.expose(|service| self.serves(service));
+        let neighbours = nodes::connect(config, self.tokens(), &peers, registry)?;
         let webhooks = match self.serves(Service::Notification) {
             true => Some(self.webhooks(&stores, &peers)?),
             false => None,
@@ -181,11 +187,10 @@ impl Parts<'_> {
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| stores.mailbox.clone());
         let office = Some(Office::new(&stores, config.rabbit.url.clone(), Arc::clone(self.blocked)));
-        let inventory = peers.shared_inventory();
         let services = Services {
             accounts,
             catalogue,
-            inventory,
+            calls: peers.calls().clone(),
             served: self.config.services.clone(),
             carts,
             orders,
@@ -207,7 +212,6 @@ impl Parts<'_> {
         Exposed {
             accounts: all.accounts.filter(|_| self.serves(Service::Auth)),
             catalogue: all.catalogue.filter(|_| self.serves(Service::Product)),
-            inventory: all.inventory.filter(|_| self.serves(Service::Inventory)),
             carts: all.carts.filter(|_| self.serves(Service::Cart)),
             orders: all.orders.filter(|_| self.serves(Service::Order)),
             payments: all.payments.filter(|_| self.serves(Service::Payment)),
@@ -221,12 +225,6 @@ impl Parts<'_> {
         let passwords = Passwords::start(self.config.passwords.hashers());
         let passwords = passwords.context("the password threads did not start")?;
         Ok(Some(Accounts::start(self.runtime, stores.accounts.clone(), passwords, stores.shared.is_some())))
-    }
-
-    fn inventory(&self, stores: &Stores, listener: Arc<dyn StockListener>) -> Option<Inventory> {
-        let window = signed(self.config.order.payment_window);
-        let start = || Inventory::start(self.runtime, Arc::clone(&stores.stock), listener, window);
-        self.runs(Service::Inventory).then(start)
     }
 
     fn catalogue(

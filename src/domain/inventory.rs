@@ -157,7 +157,8 @@ pub struct Shortage {
 }
 
 /// Why stock was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
 pub enum StockError {
     /// These items fell short; nothing was taken.
     #[error("not enough stock")]

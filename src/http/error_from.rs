@@ -9,7 +9,8 @@ use crate::{
         cart::CartError, inventory::StockError, money::MoneyError, order::OrderError, payment::PaymentError,
         product::ProductError, user::UserError,
     },
-    peers::{InventoryError, PeerError},
+    peers::PeerError,
+    runtime::calls::{CallError, Never},
     store::{StoreError, inventory::StockStoreError},
     views::inventory::ShortageView,
 };
@@ -140,11 +141,20 @@ impl From<PeerError> for ApiError {
     }
 }
 
-impl From<InventoryError> for ApiError {
-    fn from(error: InventoryError) -> Self {
+impl From<Never> for ApiError {
+    fn from(never: Never) -> Self {
+        match never {}
+    }
+}
+
+impl<E: Into<Self>> From<CallError<E>> for ApiError {
+    fn from(error: CallError<E>) -> Self {
         match error {
-            InventoryError::Rule(error) => error.into(),
-            InventoryError::Peer(error) => error.into(),
+            CallError::Refused(error) => error.into(),
+            CallError::Conflict => StoreError::Conflict.into(),
+            CallError::Busy(part) | CallError::Unavailable(part) => Self::unavailable(part),
+            CallError::OutcomeUnknown(_) => Self::OutcomeUnknown,
+            CallError::Internal(text) => Self::Internal(text),
         }
     }
 }

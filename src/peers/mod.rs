@@ -21,14 +21,21 @@ pub use crate::actors::catalogue::index::{ListQuery, Sort};
 use crate::domain::{
     cart::{Buyable, Cart, CartError},
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
-    inventory::{Reservation, StockError, StockLevel, StockLine},
+    inventory::StockLine,
     order::{Order, OrderPayment, OrderStatus, RefundNote},
     payment::Payment,
     product::Product,
     user::{Contact, PostalAddress, Role},
 };
-pub use crate::store::{Page, inventory::Fence};
-use crate::{actors::runtime::AskError, store::StoreError};
+pub use crate::store::Page;
+use crate::{
+    config::Service,
+    runtime::{
+        AskError,
+        calls::{CallError, Calls},
+    },
+    store::StoreError,
+};
 
 /// Why another service did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +49,19 @@ pub enum PeerError {
     /// It did not answer in time; whether it was done is unknown.
     #[error("the {0} service did not answer in time")]
     Deadline(&'static str),
+}
+
+impl<E> From<CallError<E>> for PeerError {
+    fn from(error: CallError<E>) -> Self {
+        let named =
+            |name: &str| Service::ALL.map(Service::name).into_iter().find(|known| *known == name).unwrap_or("document");
+        match error {
+            CallError::Busy(part) => Self::Busy(named(&part)),
+            CallError::OutcomeUnknown(part) => Self::Deadline(named(&part)),
+            CallError::Unavailable(part) => Self::Unavailable(named(&part)),
+            CallError::Refused(_) | CallError::Conflict | CallError::Internal(_) => Self::Unavailable("requested"),
+        }
+    }
 }
 
 impl PeerError {
@@ -87,43 +107,6 @@ pub trait Catalogue: Send + Sync {
     async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
         Err(PeerError::Unavailable("product"))
     }
-}
-
-/// Why stock did not move.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InventoryError {
-    /// The rules say no.
-    #[error(transparent)]
-    Rule(#[from] StockError),
-    /// The service did not answer.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-}
-
-/// The inventory service; see [`crate::store::StockStore`] for what each call promises.
-#[async_trait]
-pub trait Inventory: Send + Sync {
-    /// A product's stock.
-    async fn level(&self, product: ProductId) -> Result<Option<StockLevel>, PeerError>;
-    /// The stock of many products, in no order, those that exist.
-    async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, PeerError>;
-    /// Sets what is available, of many products.
-    async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError>;
-    /// Sets what is available of a product if that is `seen` now; else `Moved`.
-    async fn set_available_if(
-        &self,
-        product: ProductId,
-        seen: i64,
-        available: u32,
-    ) -> Result<StockLevel, InventoryError>;
-    /// Holds stock for an order for the payment window and a little more, all or none.
-    async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError>;
-    /// Sells what is held.
-    async fn commit(&self, order: OrderId, fence: Fence) -> Result<Reservation, InventoryError>;
-    /// Takes released stock again, if it is there, and sells it.
-    async fn retake(&self, order: OrderId, lines: Vec<StockLine>, fence: Fence) -> Result<Reservation, InventoryError>;
-    /// Gives stock back.
-    async fn release(&self, order: OrderId, fence: Fence) -> Result<Reservation, PeerError>;
 }
 
 /// Why a cart did not change.
@@ -242,7 +225,7 @@ pub struct Peers(Arc<Slots>);
 #[derive(Default)]
 struct Slots {
     catalogue: OnceLock<Arc<dyn Catalogue>>,
-    inventory: OnceLock<Arc<dyn Inventory>>,
+    calls: Calls,
     carts: OnceLock<Arc<dyn Carts>>,
     orders: OnceLock<Arc<dyn Orders>>,
     accounts: OnceLock<Arc<dyn Accounts>>,
@@ -269,15 +252,14 @@ macro_rules! slot {
 }
 
 impl Peers {
-    /// The inventory service, for who keeps it.
+    /// The services whose calls are declared one by one.
     #[must_use]
-    pub fn shared_inventory(&self) -> Option<Arc<dyn Inventory>> {
-        self.0.inventory.get().cloned()
+    pub fn calls(&self) -> &Calls {
+        &self.0.calls
     }
 }
 
 slot!(catalogue, set_catalogue, Catalogue, "product");
-slot!(inventory, set_inventory, Inventory, "inventory");
 slot!(carts, set_carts, Carts, "cart");
 slot!(orders, set_orders, Orders, "order");
 slot!(accounts, set_accounts, Accounts, "auth");

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::failure::{CallError, Failure};
-use super::{Fence, Offer};
+use super::Offer;
 use crate::domain::{
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::StockLine,
@@ -80,22 +80,6 @@ pub const OFFERS: Call = Call::of("product", "offers").calls_further();
 pub const SEARCH: Call = Call::of("product", "search").calls_further();
 /// [`super::Catalogue::categories`].
 pub const CATEGORIES: Call = Call::of("product", "categories");
-/// [`super::Inventory::level`].
-pub const LEVEL: Call = Call::of("inventory", "level");
-/// [`super::Inventory::levels`].
-pub const LEVELS: Call = Call::of("inventory", "levels");
-/// [`super::Inventory::set_available`]: done again it would bring back what was sold meanwhile.
-pub const SET_AVAILABLE: Call = Call::of("inventory", "set-available").once();
-/// [`super::Inventory::set_available_if`]: done again it would find its own number and call it moved.
-pub const SET_AVAILABLE_IF: Call = Call::of("inventory", "set-available-if").once();
-/// [`super::Inventory::reserve`], once for each order.
-pub const RESERVE: Call = Call::of("inventory", "reserve");
-/// [`super::Inventory::commit`], fenced.
-pub const COMMIT: Call = Call::of("inventory", "commit");
-/// [`super::Inventory::retake`], fenced.
-pub const RETAKE: Call = Call::of("inventory", "retake");
-/// [`super::Inventory::release`], fenced.
-pub const RELEASE: Call = Call::of("inventory", "release");
 /// [`super::Carts::cart`].
 pub const CART: Call = Call::of("cart", "cart");
 /// [`super::Carts::add`]: done again it would add twice.
@@ -144,44 +128,6 @@ pub struct Nothing {}
 pub struct OfProducts {
     /// Which.
     pub products: Vec<ProductId>,
-}
-
-/// A call about one product.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfProduct {
-    /// Which.
-    pub product: ProductId,
-}
-
-/// What is to be available.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Levels {
-    /// Of which product, and how many.
-    pub levels: Vec<(ProductId, u32)>,
-}
-
-/// What is to be available, if what was seen still is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct LevelIf {
-    /// Of which product.
-    pub product: ProductId,
-    /// What the caller had seen.
-    pub seen: i64,
-    /// How many.
-    pub available: u32,
-}
-
-/// A call about an order's stock.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfReservation {
-    /// The order.
-    pub order: OrderId,
-    /// What it takes, where the call says so.
-    #[serde(default)]
-    pub lines: Vec<StockLine>,
-    /// The decision that the call carries out.
-    #[serde(default)]
-    pub fence: Fence,
 }
 
 /// A call about a user.

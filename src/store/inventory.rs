@@ -6,10 +6,13 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::{
-    Timestamp,
-    ids::{OrderId, ProductId},
-    inventory::{Reservation, StockError, StockLevel, StockLine},
+use crate::{
+    domain::{
+        Timestamp,
+        ids::{OrderId, ProductId},
+        inventory::{Reservation, StockError, StockLevel, StockLine},
+    },
+    runtime::calls::CallError,
 };
 
 /// Why stock did not move.
@@ -21,6 +24,15 @@ pub enum StockStoreError {
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<StockStoreError> for CallError<StockError> {
+    fn from(error: StockStoreError) -> Self {
+        match error {
+            StockStoreError::Rule(error) => Self::Refused(error),
+            StockStoreError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// What a call on a reservation came to.

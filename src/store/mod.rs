@@ -33,8 +33,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::document::Document;
-use crate::domain::{
-    Timestamp, cart::Cart, conversation::Conversation, import::Import, payment::Payment, product::Product, user::User,
+use crate::{
+    domain::{
+        Timestamp, cart::Cart, conversation::Conversation, import::Import, payment::Payment, product::Product,
+        user::User,
+    },
+    runtime::calls::CallError,
 };
 
 pub use accounts::AccountStore;
@@ -103,6 +107,18 @@ pub enum StoreError {
     /// A document, or the whole data file, could not be read or written as what it should be.
     #[error("stored data is unreadable: {0}")]
     Corrupt(String),
+}
+
+impl<E> From<StoreError> for CallError<E> {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Conflict,
+            StoreError::Busy => Self::Busy("document".into()),
+            StoreError::Unavailable(_) => Self::Unavailable("document".into()),
+            StoreError::Deadline => Self::OutcomeUnknown("document".into()),
+            StoreError::Corrupt(_) => Self::Internal(error.to_string()),
+        }
+    }
 }
 
 /// A page of a list and how long the whole list is.

@@ -1,5 +1,6 @@
 //! The services that take an order from a cart to goods or money back, over one store.
 
+use microbazaar::runtime::calls::Registry;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use jiff::SignedDuration;
 use microbazaar::{
     actors::{
         cart::Carts,
-        inventory::{Inventory, StockListener},
+        inventory::{self, StockListener},
         order_saga::{OrderSettings, Orders},
         payment::Payments,
         runtime::Runtime,
@@ -116,7 +117,8 @@ impl Shop {
     /// The same, where anything costs so much.
     pub fn selling_at(life: &Arc<Life>, price: Money) -> Self {
         let (runtime, peers) = (Runtime::new(1), Peers::default());
-        let inventory = Inventory::start(&runtime, life.clone(), Arc::new(Nobody), WINDOW);
+        let mut registry = Registry::default();
+        inventory::start(&runtime, &mut registry, life.clone(), Arc::new(Nobody), WINDOW);
         let carts = Carts::start(&runtime, CartStore::new(life.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
@@ -128,7 +130,7 @@ impl Shop {
         let payments = Payments::start(&runtime, store, sandbox.clone(), peers.clone(), every);
         peers.set_accounts(Arc::new(People));
         peers.set_catalogue(Arc::new(Shelf(price)));
-        peers.set_inventory(Arc::new(inventory));
+        peers.calls().connect(registry, []);
         peers.set_carts(Arc::new(carts.clone()));
         peers.set_orders(Arc::new(orders.clone()));
         peers.set_payments(Arc::new(payments.clone()));

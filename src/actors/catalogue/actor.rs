@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
+use crate::actors::inventory::calls::{GetStock, GetStockOfMany, SetStock, SetStockIfSeen};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -34,7 +35,8 @@ use crate::{
         imagekit::{PictureStore, Preparer},
         redis::{Wake, topic},
     },
-    peers::{InventoryError, Peers},
+    peers::{PeerError, Peers},
+    runtime::calls::CallError,
     store::{ProductStore, StoreError},
 };
 
@@ -186,7 +188,8 @@ impl Shelf {
         let id = ProductId::generate();
         let images = self.keep_pictures(id, new.files).await?;
         let new = NewProduct { files: vec![], ..new };
-        let level = self.peers.inventory()?.set_available(vec![(id, new.stock)]).await?.first().copied();
+        let set = SetStock { levels: vec![(id, new.stock)] };
+        let level = self.peers.calls().ask(set).await.map_err(PeerError::from)?.first().copied();
         let made = self.offer(id, new, images.clone(), seller, false, level).await;
         if let Err(error) = &made {
             self.drop_if_unused(&images, error).await;
@@ -202,10 +205,11 @@ impl Shelf {
         }
         let seller = self.contact(new.seller).await?;
         // Whoever works on the same row may have been here before, and some may be sold since.
-        let level = match self.peers.inventory()?.set_available_if(id, 0, new.stock).await {
+        let set = SetStockIfSeen { product: id, seen: 0, available: new.stock };
+        let level = match self.peers.calls().ask(set).await {
             Ok(level) => Some(level),
-            Err(InventoryError::Rule(_)) => self.peers.inventory()?.level(id).await?,
-            Err(InventoryError::Peer(error)) => return Err(error.into()),
+            Err(CallError::Refused(_)) => self.stock(id).await?,
+            Err(error) => return Err(PeerError::from(error).into()),
         };
         match self.offer(id, new, vec![], seller, true, level).await {
             Ok(_) => Ok(true),
@@ -305,21 +309,26 @@ impl Shelf {
         changed
     }
 
+    /// The stock of a product as the inventory has it.
+    pub(super) async fn stock(&self, product: ProductId) -> Outcome<Option<StockLevel>> {
+        Ok(self.peers.calls().ask(GetStock { product }).await.map_err(PeerError::from)?)
+    }
+
     async fn set_stock(&self, id: ProductId, StockChange { available, seen }: StockChange) -> Outcome<()> {
-        let inventory = self.peers.inventory()?;
+        let calls = self.peers.calls();
         let moved = |error| match error {
-            InventoryError::Rule(rule) => CatalogueFailure::Stock(rule),
-            InventoryError::Peer(error) => error.into(),
+            CallError::Refused(rule) => CatalogueFailure::Stock(rule),
+            error => PeerError::from(error).into(),
         };
         match (available, seen) {
             (Some(available), Some(seen)) => {
-                inventory.set_available_if(id, seen, available).await.map_err(moved)?;
+                calls.ask(SetStockIfSeen { product: id, seen, available }).await.map_err(moved)?;
             }
             (Some(available), None) => {
-                inventory.set_available(vec![(id, available)]).await?;
+                calls.ask(SetStock { levels: vec![(id, available)] }).await.map_err(PeerError::from)?;
             }
             (None, Some(seen)) => {
-                let available = inventory.level(id).await?.map_or(0, |level| level.available());
+                let available = self.stock(id).await?.map_or(0, |level| level.available());
                 if available != seen {
                     return Err(StockError::Moved { available }.into());
                 }
@@ -354,7 +363,7 @@ impl Shelf {
             match self.store.save(&product, &[happened(Event::ProductUpdated(told), now)]).await {
                 Ok(version) => {
                     product.version = version;
-                    let level = self.peers.inventory()?.level(product.id).await?;
+                    let level = self.stock(product.id).await?;
                     return self.show(&product, level).await;
                 }
                 Err(StoreError::Conflict) => product = self.editable(product.id, who).await?,
@@ -408,7 +417,7 @@ impl Shelf {
     pub(super) async fn load(&self, id: ProductId) -> Outcome<Option<Arc<Snapshot>>> {
         let ticket = self.snapshots.ticket(id);
         let Some(product) = self.store.get(id).await? else { return Ok(None) };
-        let level = self.peers.inventory()?.level(id).await?.unwrap_or_else(|| StockLevel::empty(id));
+        let level = self.stock(id).await?.unwrap_or_else(|| StockLevel::empty(id));
         Ok(Some(self.snapshots.fill(ticket, product, &level)))
     }
 
@@ -418,7 +427,8 @@ impl Shelf {
         if !missing.is_empty() {
             let tickets: Vec<_> = missing.iter().map(|id| self.snapshots.ticket(*id)).collect();
             let products = self.store.many(&missing).await?;
-            let levels = self.peers.inventory()?.levels(&missing).await?;
+            let levels = self.peers.calls().ask(GetStockOfMany { products: missing.clone() }).await;
+            let levels = levels.map_err(PeerError::from)?;
             let mut products: HashMap<_, _> = products.into_iter().map(|product| (product.id, product)).collect();
             let levels: HashMap<_, _> = levels.into_iter().map(|level| (level.product, level)).collect();
             let mut loaded = HashMap::new();
@@ -486,7 +496,7 @@ impl Shelf {
             match self.store.save(&product, &[happened(Event::ProductUpdated(told), Timestamp::now())]).await {
                 Ok(version) => {
                     product.version = version;
-                    let level = self.peers.inventory()?.level(id).await?;
+                    let level = self.stock(id).await?;
                     self.show(&product, level).await?;
                     return Ok(true);
                 }

@@ -9,6 +9,7 @@
 //! **Invariant:** an import that was taken is carried to its end. A row of a file changes a product at most
 //! once, however often the file is sent.
 
+use crate::actors::inventory::calls::GetStock;
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -341,8 +342,8 @@ impl Importing {
                 Ok(product) => product,
                 Err(error) => return refused(error),
             };
-            let level =
-                self.shelf.peers.inventory().map_err(later_peer)?.level(row.product).await.map_err(later_peer)?;
+            let level = self.shelf.peers.calls().ask(GetStock { product: row.product }).await;
+            let level = level.map_err(|error| later_peer(error.into()))?;
             let noted = import.noted(at);
             let (now, version) = level.as_ref().map_or((0, 0), |level| (level.available(), level.version));
             let is_set = import.stock_set.contains(&line);

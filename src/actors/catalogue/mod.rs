@@ -15,6 +15,7 @@ pub mod index;
 mod peer;
 pub mod snapshots;
 
+use crate::actors::inventory::calls::SetStock;
 use std::sync::{
     Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
@@ -378,7 +379,7 @@ impl Catalogue {
     /// [`CatalogueFailure`].
     pub async fn import(&self, products: &[(Product, u32)]) -> Result<(), CatalogueFailure> {
         let levels = products.iter().map(|(product, stock)| (product.id, *stock)).collect();
-        self.shelf.peers.inventory()?.set_available(levels).await?;
+        self.shelf.peers.calls().ask(SetStock { levels }).await.map_err(PeerError::from)?;
         let documents: Vec<Product> = products.iter().map(|(product, _)| product.clone()).collect();
         self.shelf.store.insert_many(&documents).await?;
         self.shelf.wake.wake(topic::PRODUCTS);

@@ -4,95 +4,101 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use jiff::SignedDuration;
 
-use super::StockListener;
+use super::{
+    StockListener,
+    calls::{CommitStock, GetStock, GetStockOfMany, ReleaseStock, ReserveStock, RetakeStock, SetStock, SetStockIfSeen},
+};
 use crate::{
     domain::{
         Timestamp,
-        ids::{OrderId, ProductId},
-        inventory::{Reservation, StockLevel, StockLine},
+        inventory::{Reservation, StockError, StockLevel},
     },
+    runtime::calls::{CallError, Handles, Outcome, Worker},
     store::{
         StockStore,
-        inventory::{Fence, StockMove, StockStoreError},
+        inventory::{StockMove, StockStoreError},
     },
 };
 
-/// One of the actors that move stock. It keeps nothing: a fresh one goes on at once.
-pub struct InventoryActor {
-    store: Arc<dyn StockStore>,
-    listener: Arc<dyn StockListener>,
+/// One of the actors that move stock.
+pub type InventoryActor = Worker<Stock>;
+
+/// What they work on.
+pub struct Stock {
+    pub(super) store: Arc<dyn StockStore>,
+    pub(super) listener: Arc<dyn StockListener>,
+    /// How long stock is held for an order.
+    pub(super) held_for: SignedDuration,
 }
 
-impl InventoryActor {
-    pub(super) const fn new(store: Arc<dyn StockStore>, listener: Arc<dyn StockListener>) -> Self {
-        Self { store, listener }
+impl Stock {
+    fn notify(&self, changed: &[StockLevel]) {
+        changed.iter().for_each(|level| self.listener.stock_changed(level));
+    }
+
+    fn moved(&self, moved: Result<StockMove, StockStoreError>) -> Result<Reservation, CallError<StockError>> {
+        let StockMove { reservation, changed } = moved?;
+        self.notify(&changed);
+        Ok(reservation)
     }
 }
 
-impl Actor for InventoryActor {
-    type Context = Context<Self>;
-}
-
-/// A call on stock.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Moved, StockStoreError>")]
-pub enum Call {
-    /// Sets what is available.
-    SetAvailable { levels: Vec<(ProductId, u32)> },
-    /// Sets what is available of one product, if that is what was seen.
-    SetAvailableIf { product: ProductId, seen: i64, available: u32 },
-    /// Holds stock for an order.
-    Reserve { order: OrderId, lines: Vec<StockLine>, lasts: SignedDuration },
-    /// Sells what is held.
-    Commit { order: OrderId, fence: Fence },
-    /// Takes released stock again.
-    Retake { order: OrderId, lines: Vec<StockLine>, fence: Fence },
-    /// Gives stock back.
-    Release { order: OrderId, fence: Fence },
-}
-
-/// What a call came to.
-#[derive(Debug)]
-pub struct Moved {
-    /// The reservation, of calls on one.
-    pub(super) reservation: Option<Reservation>,
-    /// The stock that changed.
-    pub(super) levels: Vec<StockLevel>,
-}
-
-impl From<StockMove> for Moved {
-    fn from(moved: StockMove) -> Self {
-        Self { reservation: Some(moved.reservation), levels: moved.changed }
+impl Handles<GetStock> for Stock {
+    async fn handle(&self, call: GetStock) -> Outcome<GetStock> {
+        Ok(self.store.get(call.product).await?)
     }
 }
 
-impl Handler<Call> for InventoryActor {
-    type Result = ResponseFuture<Result<Moved, StockStoreError>>;
+impl Handles<GetStockOfMany> for Stock {
+    async fn handle(&self, call: GetStockOfMany) -> Outcome<GetStockOfMany> {
+        Ok(self.store.many(&call.products).await?)
+    }
+}
 
-    fn handle(&mut self, call: Call, _: &mut Self::Context) -> Self::Result {
-        let (store, listener) = (Arc::clone(&self.store), Arc::clone(&self.listener));
-        Box::pin(async move {
-            let moved = match call {
-                Call::SetAvailable { levels } => {
-                    Moved { reservation: None, levels: store.set_available(&levels).await? }
-                }
-                Call::SetAvailableIf { product, seen, available } => {
-                    let level = store.set_available_if(product, seen, available).await?;
-                    Moved { reservation: None, levels: vec![level] }
-                }
-                Call::Reserve { order, lines, lasts } => {
-                    let expires_at = Timestamp::now().saturating_add(lasts).unwrap_or(Timestamp::MAX);
-                    store.reserve(order, &lines, expires_at).await?.into()
-                }
-                Call::Commit { order, fence } => store.commit(order, fence).await?.into(),
-                Call::Retake { order, lines, fence } => store.retake(order, &lines, fence).await?.into(),
-                Call::Release { order, fence } => store.release(order, fence).await?.into(),
-            };
-            moved.levels.iter().for_each(|level| listener.stock_changed(level));
-            Ok(moved)
-        })
+impl Handles<SetStock> for Stock {
+    async fn handle(&self, call: SetStock) -> Outcome<SetStock> {
+        if call.levels.is_empty() {
+            return Ok(vec![]);
+        }
+        let levels = self.store.set_available(&call.levels).await?;
+        self.notify(&levels);
+        Ok(levels)
+    }
+}
+
+impl Handles<SetStockIfSeen> for Stock {
+    async fn handle(&self, call: SetStockIfSeen) -> Outcome<SetStockIfSeen> {
+        let level = self.store.set_available_if(call.product, call.seen, call.available).await?;
+        self.notify(&[level]);
+        Ok(level)
+    }
+}
+
+impl Handles<ReserveStock> for Stock {
+    async fn handle(&self, call: ReserveStock) -> Outcome<ReserveStock> {
+        let expires_at = Timestamp::now().saturating_add(self.held_for).unwrap_or(Timestamp::MAX);
+        self.moved(self.store.reserve(call.order, &call.lines, expires_at).await)
+    }
+}
+
+impl Handles<CommitStock> for Stock {
+    async fn handle(&self, call: CommitStock) -> Outcome<CommitStock> {
+        self.moved(self.store.commit(call.order, call.fence).await)
+    }
+}
+
+impl Handles<RetakeStock> for Stock {
+    async fn handle(&self, call: RetakeStock) -> Outcome<RetakeStock> {
+        self.moved(self.store.retake(call.order, &call.lines, call.fence).await)
+    }
+}
+
+impl Handles<ReleaseStock> for Stock {
+    async fn handle(&self, call: ReleaseStock) -> Outcome<ReleaseStock> {
+        let StockMove { reservation, changed } = self.store.release(call.order, call.fence).await?;
+        self.notify(&changed);
+        Ok(reservation)
     }
 }

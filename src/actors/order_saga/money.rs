@@ -4,6 +4,7 @@
 //! written before it goes back.
 
 use super::saga::{Outcome, SagaContext, TRIES};
+use crate::actors::inventory::calls::{CommitStock, ReleaseStock, RetakeStock};
 use crate::{
     crash,
     domain::{
@@ -12,14 +13,16 @@ use crate::{
         ids::OrderId,
         order::{CancelCause, LateMoney, Noted, Order, OrderPayment, OrderStatus, RefundNote},
     },
-    peers::{InventoryError, Settlement},
+    peers::{PeerError, Settlement},
+    runtime::calls::CallError,
     store::StoreError,
 };
 
 impl SagaContext {
     /// Applies captured money.
     pub(super) async fn settle(&self, id: OrderId, payment: &OrderPayment) -> Outcome<Settlement> {
-        let inventory = self.peers.inventory()?;
+        let calls = self.peers.calls();
+        let retake = |order: &Order, fence| calls.ask(RetakeStock { order: id, lines: order.stock_lines(), fence });
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             let fence = Some(order.version + 1);
@@ -42,17 +45,18 @@ impl SagaContext {
                 LateMoney::Applied => return Ok(Settlement::Kept),
                 LateMoney::Unwanted => {
                     if order.status == OrderStatus::Cancelled {
-                        crash::around("order.unwanted", inventory.release(id, Some(order.version))).await?;
+                        let release = ReleaseStock { order: id, fence: Some(order.version) };
+                        crash::around("order.unwanted", calls.ask(release)).await.map_err(PeerError::from)?;
                     }
                     return Ok(Settlement::GiveBack);
                 }
-                LateMoney::Awaited => match crash::around("order.commit", inventory.commit(id, fence)).await {
-                    Err(InventoryError::Rule(_)) => inventory.retake(id, order.stock_lines(), fence).await,
-                    held => held,
-                },
-                LateMoney::Late => {
-                    crash::around("order.retake", inventory.retake(id, order.stock_lines(), fence)).await
+                LateMoney::Awaited => {
+                    match crash::around("order.commit", calls.ask(CommitStock { order: id, fence })).await {
+                        Err(CallError::Refused(_)) => retake(&order, fence).await,
+                        held => held,
+                    }
                 }
+                LateMoney::Late => crash::around("order.retake", retake(&order, fence)).await,
             };
             let now = Timestamp::now();
             match taken {
@@ -62,10 +66,9 @@ impl SagaContext {
                         return Ok(Settlement::Kept);
                     }
                 }
-                Err(InventoryError::Peer(error)) => return Err(error.into()),
                 // Unpaid for too long to be held, and sold to others since. That the money goes back
                 // is written first: another call may find the stock there again.
-                Err(InventoryError::Rule(_)) => {
+                Err(CallError::Refused(_)) => {
                     let event = if order.status == OrderStatus::Cancelled {
                         order.refuse_money(CancelCause::SoldOut, now)?;
                         Event::OrderUpdated
@@ -77,6 +80,7 @@ impl SagaContext {
                         return Ok(Settlement::GiveBack);
                     }
                 }
+                Err(error) => return Err(PeerError::from(error).into()),
             }
         }
         Err(StoreError::Busy.into())

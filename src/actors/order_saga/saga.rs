@@ -4,6 +4,7 @@
 //! **Invariant:** no step relies on another one's having run in this process; each may be
 //! repeated.
 
+use crate::actors::inventory::calls::{ReleaseStock, ReserveStock};
 use std::sync::{Arc, OnceLock};
 
 use super::{OrderFailure, OrderListener, Party, allow, place::Draft};
@@ -21,7 +22,8 @@ use crate::{
         order::{CancelCause, Expiry, Order, OrderError, OrderItem, OrderStatus, SagaStep},
         user::PostalAddress,
     },
-    peers::{InventoryError, Peers},
+    peers::{PeerError, Peers},
+    runtime::calls::CallError,
     store::{OrderStore, StoreError, orders::InsertError},
 };
 
@@ -91,18 +93,18 @@ impl SagaContext {
     /// Holds the stock, writes the order, empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
         let Draft { new, pricing, bought, max_unpaid, next, key } = draft;
-        let (id, inventory) = (new.id, self.peers.inventory()?);
+        let (id, calls) = (new.id, self.peers.calls());
         let now = Timestamp::now();
         let mut order = Order::place(new, &pricing, now)?;
-        match crash::around("order.hold", inventory.reserve(id, order.stock_lines())).await {
+        match crash::around("order.hold", calls.ask(ReserveStock { order: id, lines: order.stock_lines() })).await {
             Ok(_) => {}
-            Err(InventoryError::Rule(StockError::Short(short))) => return Err(OrderFailure::Short(short)),
+            Err(CallError::Refused(StockError::Short(short))) => return Err(OrderFailure::Short(short)),
             // A product without any stock kept: nothing of it can be had.
-            Err(InventoryError::Rule(_)) => return Err(OrderFailure::Short(vec![])),
-            Err(InventoryError::Peer(error)) => {
+            Err(CallError::Refused(_)) => return Err(OrderFailure::Short(vec![])),
+            Err(error) => {
                 // It may have been held all the same; the expiry would give it back, but late.
                 self.give_back(id).await;
-                return Err(error.into());
+                return Err(PeerError::from(error).into());
             }
         }
         let told = Order { version: order.version + 1, ..order.clone() };
@@ -164,9 +166,7 @@ impl SagaContext {
 
     /// Lets go of stock for an order that was not made. It need not work: it expires.
     async fn give_back(&self, id: OrderId) {
-        if let Ok(inventory) = self.peers.inventory()
-            && let Err(error) = inventory.release(id, None).await
-        {
+        if let Err(error) = self.peers.calls().ask(ReleaseStock { order: id, fence: None }).await {
             tracing::warn!(order.id = %id, %error, "held stock waits for its expiry");
         }
     }
@@ -292,8 +292,8 @@ impl SagaContext {
                 crash::around("order.empty_cart_again", emptied).await?;
             }
             SagaStep::ReleaseStock => {
-                let released = self.peers.inventory()?.release(order.id, Some(order.version));
-                crash::around("order.release", released).await?;
+                let released = self.peers.calls().ask(ReleaseStock { order: order.id, fence: Some(order.version) });
+                crash::around("order.release", released).await.map_err(PeerError::from)?;
             }
             SagaStep::Refund => {
                 if let Some(payment) = &order.payment {

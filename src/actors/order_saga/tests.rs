@@ -1,5 +1,6 @@
 //! Carts and orders as supervised actors over the real embedded store: poison, slowness, flood.
 
+use crate::runtime::calls::Registry;
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use super::*;
 use crate::{
     actors::{
         cart::{CartFailure, Carts},
-        inventory::{Inventory, StockListener},
+        inventory::{self, StockListener},
     },
     domain::{
         Timestamp,
@@ -182,7 +183,8 @@ impl Shop {
         });
         let (runtime, peers) = (Runtime::new(2), Peers::default());
         let window = SignedDuration::from_mins(15);
-        let inventory = Inventory::start(&runtime, Arc::clone(&stores.stock), Arc::new(Nobody), window);
+        let mut registry = Registry::default();
+        inventory::start(&runtime, &mut registry, Arc::clone(&stores.stock), Arc::new(Nobody), window);
         let carts =
             Carts::start(&runtime, CartStore::new(poisoned.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
@@ -190,7 +192,7 @@ impl Shop {
         let orders = Orders::start(&runtime, stores.orders.clone(), peers.clone(), settings);
         peers.set_accounts(Arc::new(People));
         peers.set_catalogue(Arc::new(Shelf));
-        peers.set_inventory(Arc::new(inventory));
+        peers.calls().connect(registry, []);
         peers.set_carts(Arc::new(carts.clone()));
         peers.set_orders(Arc::new(orders.clone()));
         Self { runtime, carts, orders, poisoned, stores, gate, sqlite, dir }

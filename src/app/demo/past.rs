@@ -9,6 +9,7 @@
 
 mod plan;
 
+use crate::actors::inventory::calls::{CommitStock, ReleaseStock, ReserveStock};
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
@@ -116,17 +117,17 @@ impl Past<'_> {
         let minutes = SignedDuration::from_mins(i64::from(past.number * 17 % 60));
         let placed = self.now.saturating_sub(hours(past.hours_ago).saturating_add(minutes))?;
         let mut order = self.placed(past, placed)?;
-        let inventory = self.stage.services.inventory()?;
+        let calls = &self.stage.services.calls;
         if past.end == End::Cancelled {
             let ended = placed.saturating_add(WINDOW)?;
             order.cancel(CancelCause::Expired, Some("expired".to_owned()), ended)?;
-            inventory.release(order.id, None).await?;
+            calls.ask(ReleaseStock { order: order.id, fence: None }).await?;
             order.step_done(SagaStep::ReleaseStock, ended);
             self.insert(&order).await?;
             return Ok(None);
         }
-        inventory.reserve(order.id, order.stock_lines()).await?;
-        inventory.commit(order.id, None).await?;
+        calls.ask(ReserveStock { order: order.id, lines: order.stock_lines() }).await?;
+        calls.ask(CommitStock { order: order.id, fence: None }).await?;
         let payment = self.paid(&mut order, &self.contacts[past.buyer], placed.saturating_add(PAID_AFTER)?).await?;
         let tracking = format!("IN{:09}", 300_000_017 + u64::from(past.number) * 7_919);
         if past.end != End::Confirmed {

@@ -6,19 +6,29 @@
 //! **Invariant:** nothing here is done without a service token.
 
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Scope,
+    http::header::ContentType,
     web::{self, Bytes, PayloadConfig},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{auth::ServiceCaller, error::ApiError};
-use crate::peers::{
-    self, Peers,
-    wire::{self, BODY_MAX, Call, DEADLINE, Failure},
+use crate::{
+    config::Service,
+    peers::{
+        self, Peers,
+        wire::{self, BODY_MAX, Call, DEADLINE, Failure},
+    },
+    runtime::calls::{
+        CallError, Calls,
+        remote::{PING, Pong},
+    },
 };
 
 /// How long a call may take whose caller does not say.
@@ -31,8 +41,6 @@ pub struct Exposed {
     pub accounts: Option<Arc<dyn peers::Accounts>>,
     /// Products.
     pub catalogue: Option<Arc<dyn peers::Catalogue>>,
-    /// Stock.
-    pub inventory: Option<Arc<dyn peers::Inventory>>,
     /// Carts.
     pub carts: Option<Arc<dyn peers::Carts>>,
     /// Orders.
@@ -50,9 +58,6 @@ impl Exposed {
         if let Some(catalogue) = &self.catalogue {
             peers.set_catalogue(Arc::clone(catalogue));
         }
-        if let Some(inventory) = &self.inventory {
-            peers.set_inventory(Arc::clone(inventory));
-        }
         if let Some(carts) = &self.carts {
             peers.set_carts(Arc::clone(carts));
         }
@@ -68,7 +73,33 @@ impl Exposed {
 /// Registers the calls of every service in `exposed`.
 pub fn configure(config: &mut web::ServiceConfig, exposed: &Exposed) {
     let scope = web::scope(wire::ROOT).app_data(PayloadConfig::new(BODY_MAX));
-    config.service(routes::add(scope, exposed));
+    config.service(routes::add(scope, exposed).route("/{call}", web::post().to(call)));
+}
+
+/// Does a call of any service whose handlers are registered here.
+async fn call(
+    _caller: ServiceCaller,
+    req: HttpRequest,
+    name: web::Path<String>,
+    calls: web::Data<Calls>,
+    body: Bytes,
+) -> Result<HttpResponse, ApiError> {
+    let service = Service::ALL.into_iter().find(|service| name.split('.').next() == Some(service.name()));
+    if name.ends_with(&format!(".{PING}")) && service.is_some_and(|service| calls.exposes(service)) {
+        return Ok(HttpResponse::Ok().json(Pong {}));
+    }
+    let answer = calls.answer(&name, &body).ok_or(ApiError::NotFound("call"))?;
+    let answer = answer.map_err(|error| ApiError::Malformed(format!("the body is not this call's: {error}")))?;
+    let done = match tokio::time::timeout(deadline(&req), answer).await {
+        Ok(done) => done,
+        Err(_) => Err(CallError::OutcomeUnknown(service.map_or("requested", Service::name).into())),
+    };
+    Ok(match done {
+        Ok(reply) => HttpResponse::Ok().content_type(ContentType::json()).body(reply),
+        Err(error @ (CallError::Refused(_) | CallError::Conflict)) => HttpResponse::Conflict().json(error),
+        Err(error @ CallError::Internal(_)) => HttpResponse::InternalServerError().json(error),
+        Err(error) => HttpResponse::ServiceUnavailable().json(error),
+    })
 }
 
 /// Adds a call and the calls' common look at whether `service` is there.

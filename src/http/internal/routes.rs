@@ -11,7 +11,7 @@ use crate::peers::{
 /// Adds the calls of every service in `exposed`.
 pub(super) fn add(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = accounts(catalogue(scope, exposed), exposed);
-    let scope = carts(inventory(scope, exposed), exposed);
+    let scope = carts(scope, exposed);
     payments(orders(scope, exposed), exposed)
 }
 
@@ -48,38 +48,6 @@ fn catalogue(scope: Scope, exposed: &Exposed) -> Scope {
         catalogue,
         |catalogue, _: wire::Nothing| async move { catalogue.categories().await },
     )
-}
-
-fn inventory(scope: Scope, exposed: &Exposed) -> Scope {
-    let Some(stock) = &exposed.inventory else { return scope };
-    let scope = ping(scope, "inventory");
-    let scope =
-        answer(scope, wire::LEVEL, stock, |stock, ask: wire::OfProduct| async move { stock.level(ask.product).await });
-    let scope =
-        answer(
-            scope,
-            wire::LEVELS,
-            stock,
-            |stock, ask: wire::OfProducts| async move { stock.levels(&ask.products).await },
-        );
-    let scope = answer(scope, wire::SET_AVAILABLE, stock, |stock, ask: wire::Levels| async move {
-        stock.set_available(ask.levels).await
-    });
-    let scope = answer(scope, wire::SET_AVAILABLE_IF, stock, |stock, ask: wire::LevelIf| async move {
-        stock.set_available_if(ask.product, ask.seen, ask.available).await
-    });
-    let scope = answer(scope, wire::RESERVE, stock, |stock, ask: wire::OfReservation| async move {
-        stock.reserve(ask.order, ask.lines).await
-    });
-    let scope = answer(scope, wire::COMMIT, stock, |stock, ask: wire::OfReservation| async move {
-        stock.commit(ask.order, ask.fence).await
-    });
-    let scope = answer(scope, wire::RETAKE, stock, |stock, ask: wire::OfReservation| async move {
-        stock.retake(ask.order, ask.lines, ask.fence).await
-    });
-    answer(scope, wire::RELEASE, stock, |stock, ask: wire::OfReservation| async move {
-        stock.release(ask.order, ask.fence).await
-    })
 }
 
 fn carts(scope: Scope, exposed: &Exposed) -> Scope {

@@ -2,10 +2,7 @@
 //!
 //! **Invariant:** a page asks no service but through [`Shop`].
 
-use std::{
-    future::{Ready, ready},
-    sync::Arc,
-};
+use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
@@ -16,7 +13,6 @@ use crate::{
     },
     http::{error::ApiError, routes::Services},
     integrations::razorpay::SandboxGateway,
-    peers::Inventory,
 };
 
 /// The services, as pages ask them.
@@ -42,8 +38,6 @@ asked! {
     accounts: Accounts;
     /// Products.
     catalogue: Catalogue;
-    /// Stock.
-    inventory: Arc<dyn Inventory>;
     /// Carts.
     carts: Carts;
     /// Orders.

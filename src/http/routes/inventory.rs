@@ -1,5 +1,6 @@
 //! Stock: anyone may look, the platform's own processes may move it.
 
+use crate::actors::inventory::calls::{CommitStock, GetStock, ReleaseStock, ReserveStock, SetStock};
 use actix_web::{HttpResponse, get, post, put, web::Data};
 use garde::Validate;
 use serde::Deserialize;
@@ -79,7 +80,7 @@ pub struct OrderBody {
 )]
 #[get("/api/inventory/{productId}")]
 pub async fn get(services: Data<Services>, PathId(product): PathId<ProductId>) -> Result<HttpResponse, ApiError> {
-    let level = services.inventory()?.level(product).await?.ok_or(ApiError::NotFound("product"))?;
+    let level = services.calls.ask(GetStock { product }).await?.ok_or(ApiError::NotFound("product"))?;
     Ok(HttpResponse::Ok().json(StockView::from(&level)))
 }
 
@@ -100,7 +101,7 @@ pub async fn put(
     PathId(product): PathId<ProductId>,
     Json(body): Json<AvailableBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let levels = services.inventory()?.set_available(vec![(product, body.available)]).await?;
+    let levels = services.calls.ask(SetStock { levels: vec![(product, body.available)] }).await?;
     let level = levels.first().ok_or(ApiError::NotFound("product"))?;
     Ok(HttpResponse::Ok().json(StockView::from(level)))
 }
@@ -125,7 +126,7 @@ pub async fn reserve(
 ) -> Result<HttpResponse, ApiError> {
     let line = |item: &ReserveItem| StockLine { product: item.product_id, quantity: item.quantity };
     let lines = body.items.iter().map(line).collect();
-    let reservation = services.inventory()?.reserve(body.order_id, lines).await?;
+    let reservation = services.calls.ask(ReserveStock { order: body.order_id, lines }).await?;
     Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
 }
 
@@ -144,7 +145,7 @@ pub async fn release(
     services: Data<Services>,
     Json(body): Json<OrderBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let reservation = services.inventory()?.release(body.order_id, None).await?;
+    let reservation = services.calls.ask(ReleaseStock { order: body.order_id, fence: None }).await?;
     Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
 }
 
@@ -167,6 +168,6 @@ pub async fn commit(
     services: Data<Services>,
     Json(body): Json<OrderBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let reservation = services.inventory()?.commit(body.order_id, None).await?;
+    let reservation = services.calls.ask(CommitStock { order: body.order_id, fence: None }).await?;
     Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
 }

@@ -39,7 +39,7 @@ use crate::{
     },
     config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
-    peers::Inventory,
+    runtime::calls::Calls,
     store::MailboxStore,
     ws::{chat::Chats, engine::Engine},
 };
@@ -52,8 +52,8 @@ pub struct Services {
     pub accounts: Option<Accounts>,
     /// Products.
     pub catalogue: Option<Catalogue>,
-    /// Stock, here or elsewhere.
-    pub inventory: Option<Arc<dyn Inventory>>,
+    /// The services that are asked by calls, here or elsewhere.
+    pub calls: Calls,
     /// Which ones others may call here; the rest is there for the pages.
     pub served: Served,
     /// Carts.
@@ -99,8 +99,6 @@ present! {
     accounts: Accounts, "auth";
     /// Products.
     catalogue: Catalogue, "product";
-    /// Stock.
-    inventory: Arc<dyn Inventory>, "inventory";
     /// Carts.
     carts: Carts, "cart";
     /// Orders.
@@ -278,7 +276,7 @@ pub fn with_services(
     exposed: Exposed,
 ) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
     move |config| {
-        config.app_data(services.clone());
+        config.app_data(services.clone()).app_data(Data::new(services.calls.clone()));
         configure_some(config, &services);
         config.map(|config| {
             internal::configure(config, &exposed);

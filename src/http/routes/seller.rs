@@ -1,5 +1,6 @@
 //! The seller dashboard.
 
+use crate::actors::inventory::calls::GetStockOfMany;
 use actix_web::{HttpRequest, HttpResponse, get, web::Data};
 use garde::Validate;
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
@@ -128,7 +129,7 @@ pub async fn products(
 ) -> Result<HttpResponse, ApiError> {
     let page = services.dashboard()?.products(seller.id, paging.skip, paging.limit).await?;
     let ids: Vec<ProductId> = page.rows.iter().map(|row| row.id).collect();
-    let levels = services.inventory()?.levels(&ids).await?;
+    let levels = services.calls.ask(GetStockOfMany { products: ids }).await?;
     let available = |id: ProductId| levels.iter().find(|level| level.product == id).map(StockLevel::available);
     let rows: Vec<Value> = page.rows.iter().map(|row| product_with_sold(row, available(row.id))).collect();
     Ok(paging.answer(&req, page.total).json(rows))

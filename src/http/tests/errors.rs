@@ -11,7 +11,8 @@ use crate::{
         order::{OrderError, OrderStatus},
         user::UserError,
     },
-    peers::{InventoryError, PeerError},
+    peers::PeerError,
+    runtime::calls::CallError,
     store::StoreError,
 };
 
@@ -77,7 +78,7 @@ fn errors_of_other_rooms_become_what_the_contract_says() {
     assert_eq!(status(OrderError::EmptyCart.into()), 400);
     assert_eq!(status(OrderError::WrongState { status: OrderStatus::Shipped, action: "cancelled" }.into()), 409);
     let shortage = Shortage { product: ProductId::from_bytes([0; 12]), requested: 2, available: 1 };
-    let stock = InventoryError::Rule(StockError::Short(vec![shortage]));
+    let stock = CallError::Refused(StockError::Short(vec![shortage]));
     let item = json!({"productId": "000000000000000000000000", "requested": 2, "available": 1});
     assert_eq!(shown(&stock.into()).2["items"], json!([item]));
     assert_eq!(status(StoreError::Busy.into()), 503);

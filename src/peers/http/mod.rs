@@ -11,8 +11,6 @@
 
 mod caller;
 mod peer;
-#[cfg(test)]
-mod tests;
 pub mod token;
 
 pub use self::{caller::Caller, peer::HttpPeer, token::ServiceToken};

@@ -10,15 +10,14 @@ use crate::{
     domain::{
         cart::Cart,
         ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
-        inventory::{Reservation, StockLevel, StockLine},
+        inventory::StockLine,
         order::{Order, OrderPayment, OrderStatus, RefundNote},
         payment::Payment,
         user::{Contact, PostalAddress, Role},
     },
     integrations::http_client,
     peers::{
-        Accounts, CartChangeError, Carts, Catalogue, Fence, Inventory, InventoryError, ListQuery, Offer, Orders, Page,
-        Payments, PeerError, Settlement,
+        Accounts, CartChangeError, Carts, Catalogue, ListQuery, Offer, Orders, Page, Payments, PeerError, Settlement,
         wire::{self, Call},
     },
 };
@@ -75,10 +74,6 @@ impl HttpPeer {
     async fn cart_change(&self, call: Call, ask: &wire::OfCartLine) -> Result<Cart, CartChangeError> {
         self.0.call(call, ask).await.map_err(|error| error.into_cart(self.service()))
     }
-
-    async fn reservation(&self, call: Call, ask: &wire::OfReservation) -> Result<Reservation, InventoryError> {
-        self.0.call(call, ask).await.map_err(|error| error.into_stock(self.service()))
-    }
 }
 
 #[async_trait]
@@ -100,57 +95,6 @@ impl Catalogue for HttpPeer {
 
     async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
         self.plain(wire::CATEGORIES, &wire::Nothing {}).await
-    }
-}
-
-#[async_trait]
-impl Inventory for HttpPeer {
-    async fn level(&self, product: ProductId) -> Result<Option<StockLevel>, PeerError> {
-        self.plain(wire::LEVEL, &wire::OfProduct { product }).await
-    }
-
-    async fn levels(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, PeerError> {
-        let mut levels = Vec::with_capacity(products.len());
-        for products in products.chunks(AT_ONCE) {
-            let ask = wire::OfProducts { products: products.to_vec() };
-            levels.extend(self.plain::<_, Vec<StockLevel>>(wire::LEVELS, &ask).await?);
-        }
-        Ok(levels)
-    }
-
-    async fn set_available(&self, levels: Vec<(ProductId, u32)>) -> Result<Vec<StockLevel>, PeerError> {
-        let mut set = Vec::with_capacity(levels.len());
-        for levels in levels.chunks(AT_ONCE) {
-            let ask = wire::Levels { levels: levels.to_vec() };
-            set.extend(self.plain::<_, Vec<StockLevel>>(wire::SET_AVAILABLE, &ask).await?);
-        }
-        Ok(set)
-    }
-
-    async fn set_available_if(
-        &self,
-        product: ProductId,
-        seen: i64,
-        available: u32,
-    ) -> Result<StockLevel, InventoryError> {
-        let ask = wire::LevelIf { product, seen, available };
-        self.0.call(wire::SET_AVAILABLE_IF, &ask).await.map_err(|error| error.into_stock(self.service()))
-    }
-
-    async fn reserve(&self, order: OrderId, lines: Vec<StockLine>) -> Result<Reservation, InventoryError> {
-        self.reservation(wire::RESERVE, &wire::OfReservation { order, lines, fence: None }).await
-    }
-
-    async fn commit(&self, order: OrderId, fence: Fence) -> Result<Reservation, InventoryError> {
-        self.reservation(wire::COMMIT, &wire::OfReservation { order, lines: vec![], fence }).await
-    }
-
-    async fn retake(&self, order: OrderId, lines: Vec<StockLine>, fence: Fence) -> Result<Reservation, InventoryError> {
-        self.reservation(wire::RETAKE, &wire::OfReservation { order, lines, fence }).await
-    }
-
-    async fn release(&self, order: OrderId, fence: Fence) -> Result<Reservation, PeerError> {
-        self.plain(wire::RELEASE, &wire::OfReservation { order, lines: vec![], fence }).await
     }
 }
 

@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{
-        cart::CartError,
-        inventory::{Shortage, StockError},
-    },
-    peers::{CartChangeError, InventoryError, PeerError},
+    domain::cart::CartError,
+    peers::{CartChangeError, PeerError},
 };
 
 /// Why a call was not done.
@@ -20,16 +17,8 @@ pub enum Failure {
     Unavailable(String),
     /// This service did not answer in time.
     Deadline(String),
-    /// These items fell short.
-    Short(Vec<Shortage>),
-    /// The reservation was released.
-    Released,
-    /// There is no reservation.
-    NoReservation,
     /// There is no such product.
     NoSuchProduct,
-    /// The stock is not what was seen; so many can be bought now.
-    Moved(i64),
     /// The cart's rules say no.
     Cart(CartError),
 }
@@ -40,12 +29,7 @@ impl Failure {
     pub const fn is_rule(&self) -> bool {
         match self {
             Self::Busy(_) | Self::Unavailable(_) | Self::Deadline(_) => false,
-            Self::Short(_)
-            | Self::Released
-            | Self::NoReservation
-            | Self::NoSuchProduct
-            | Self::Moved(_)
-            | Self::Cart(_) => true,
+            Self::NoSuchProduct | Self::Cart(_) => true,
         }
     }
 
@@ -53,17 +37,13 @@ impl Failure {
     #[must_use]
     pub fn into_error(self, service: &'static str) -> CallError {
         let named = |name: String| name_of(&name).unwrap_or(service);
-        CallError::Stock(match self {
-            Self::Busy(name) => return PeerError::Busy(named(name)).into(),
-            Self::Unavailable(name) => return PeerError::Unavailable(named(name)).into(),
-            Self::Deadline(name) => return PeerError::Deadline(named(name)).into(),
-            Self::Cart(rule) => return CallError::Cart(rule),
-            Self::Short(items) => StockError::Short(items),
-            Self::Released => StockError::Released,
-            Self::NoReservation => StockError::NoReservation,
-            Self::NoSuchProduct => StockError::NoSuchProduct,
-            Self::Moved(available) => StockError::Moved { available },
-        })
+        match self {
+            Self::Busy(name) => PeerError::Busy(named(name)).into(),
+            Self::Unavailable(name) => PeerError::Unavailable(named(name)).into(),
+            Self::Deadline(name) => PeerError::Deadline(named(name)).into(),
+            Self::Cart(rule) => CallError::Cart(rule),
+            Self::NoSuchProduct => CallError::NoSuchProduct,
+        }
     }
 }
 
@@ -78,19 +58,6 @@ impl From<PeerError> for Failure {
             PeerError::Busy(name) => Self::Busy(name.to_owned()),
             PeerError::Unavailable(name) => Self::Unavailable(name.to_owned()),
             PeerError::Deadline(name) => Self::Deadline(name.to_owned()),
-        }
-    }
-}
-
-impl From<InventoryError> for Failure {
-    fn from(error: InventoryError) -> Self {
-        match error {
-            InventoryError::Peer(error) => error.into(),
-            InventoryError::Rule(StockError::Short(items)) => Self::Short(items),
-            InventoryError::Rule(StockError::Released) => Self::Released,
-            InventoryError::Rule(StockError::NoReservation) => Self::NoReservation,
-            InventoryError::Rule(StockError::NoSuchProduct) => Self::NoSuchProduct,
-            InventoryError::Rule(StockError::Moved { available }) => Self::Moved(available),
         }
     }
 }
@@ -110,8 +77,8 @@ impl From<CartChangeError> for Failure {
 pub enum CallError {
     /// The service did not answer.
     Peer(PeerError),
-    /// The rules of stock say no.
-    Stock(StockError),
+    /// There is no such product.
+    NoSuchProduct,
     /// The rules of carts say no.
     Cart(CartError),
 }
@@ -128,16 +95,7 @@ impl CallError {
     pub fn into_plain(self, service: &'static str) -> PeerError {
         match self {
             Self::Peer(error) => error,
-            Self::Stock(_) | Self::Cart(_) => PeerError::Unavailable(service),
-        }
-    }
-
-    /// As the error of a call of `service` about stock.
-    #[must_use]
-    pub fn into_stock(self, service: &'static str) -> InventoryError {
-        match self {
-            Self::Stock(rule) => rule.into(),
-            other => other.into_plain(service).into(),
+            Self::NoSuchProduct | Self::Cart(_) => PeerError::Unavailable(service),
         }
     }
 
@@ -145,7 +103,7 @@ impl CallError {
     #[must_use]
     pub fn into_cart(self, service: &'static str) -> CartChangeError {
         match self {
-            Self::Stock(StockError::NoSuchProduct) => CartChangeError::NoSuchProduct,
+            Self::NoSuchProduct => CartChangeError::NoSuchProduct,
             Self::Cart(rule) => rule.into(),
             other => other.into_plain(service).into(),
         }

@@ -46,16 +46,16 @@ pub fn happened(event: Event, now: Timestamp) -> Envelope {
 /// Lets an actor take these of its messages, which it answers by a future, in a [`Traced`] too.
 macro_rules! takes_traced {
     ($actor:ty: $($message:ty),+) => {
-        $(impl actix::Handler<$crate::actors::runtime::Traced<$message>> for $actor {
+        $(impl actix::Handler<$crate::runtime::Traced<$message>> for $actor {
             type Result = actix::ResponseFuture<<$message as actix::Message>::Result>;
 
             fn handle(
                 &mut self,
-                message: $crate::actors::runtime::Traced<$message>,
+                message: $crate::runtime::Traced<$message>,
                 ctx: &mut Self::Context,
             ) -> Self::Result {
                 let work = actix::Handler::<$message>::handle(self, message.0, ctx);
-                $crate::actors::runtime::within(message.1, work)
+                $crate::runtime::within(message.1, work)
             }
         })+
     };

@@ -8,13 +8,26 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{offers, peer, peer_with, serve, service::Service, until};
+use super::{answering, ask, peer, peer_with, serve, until};
 use crate::{
+    actors::inventory::calls::{GetStock, ReleaseStock, SetStock},
+    config::Service,
     domain::ids::{OrderId, ProductId},
     http::tokens::Tokens,
     integrations::breaker::FAILURES,
-    peers::{Inventory, PeerError},
+    runtime::calls::{CallError, Never, remote::Peer},
 };
+
+const PRODUCT: ProductId = ProductId::from_bytes([1; 12]);
+
+fn unavailable<T>() -> Result<T, CallError<Never>> {
+    Err(CallError::unavailable(Service::Inventory))
+}
+
+/// Whether the service has stock of a product, which it has not.
+async fn has_stock(peer: &Peer) -> Result<bool, CallError<Never>> {
+    ask(peer, GetStock { product: PRODUCT }).await.map(|level| level.is_some())
+}
 
 /// Answers every connection by `answer`, which may keep it open for ever.
 async fn odd<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> (JoinHandle<()>, SocketAddr)
@@ -45,27 +58,22 @@ fn free_port() -> u16 {
 #[actix_rt::test]
 async fn a_peer_that_is_away_is_known_to_be_and_is_found_back() {
     let port = free_port();
-    let peer = peer("product", SocketAddr::from(([127, 0, 0, 1], port)));
+    let peer = peer(Service::Inventory, SocketAddr::from(([127, 0, 0, 1], port)));
     for _ in 0..FAILURES {
-        assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")));
+        assert_eq!(has_stock(&peer).await, unavailable());
     }
     assert!(!peer.is_up());
-    let service = Service::default();
-    let (server, _) = serve(service.exposed(), port).unwrap();
-    until("a look finds it back", async || {
-        peer.look().await;
+    let (server, _) = serve(answering::<GetStock>(Ok(None)), port).unwrap();
+    until("a ping finds it back", async || {
+        peer.ping().await;
         peer.is_up()
     })
     .await;
-    assert_eq!(offers(&peer).await, Ok(1));
+    assert_eq!(has_stock(&peer).await, Ok(false));
     server.stop(false).await;
-    until("it is known to be away again", async || {
-        let answer = offers(&peer).await;
-        answer == Err(PeerError::Unavailable("product")) && !peer.is_up()
-    })
-    .await;
-    let (server, _) = serve(service.exposed(), port).unwrap();
-    until("calls alone find it back", async || offers(&peer).await == Ok(1)).await;
+    until("it is known to be away again", async || has_stock(&peer).await == unavailable() && !peer.is_up()).await;
+    let (server, _) = serve(answering::<GetStock>(Ok(None)), port).unwrap();
+    until("calls alone find it back", async || has_stock(&peer).await == Ok(false)).await;
     server.stop(false).await;
 }
 
@@ -83,10 +91,10 @@ async fn what_is_no_peer_is_unavailable() {
         "",
     ] {
         let (serving, at) = odd(move |stream| says(text, stream)).await;
-        let peer = peer("product", at);
-        assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")), "{text}");
+        let peer = peer(Service::Inventory, at);
+        assert_eq!(has_stock(&peer).await, unavailable(), "{text}");
         until("it is known", async || {
-            assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")), "{text}");
+            assert_eq!(has_stock(&peer).await, unavailable(), "{text}");
             !peer.is_up()
         })
         .await;
@@ -101,10 +109,8 @@ async fn a_peer_that_never_answers_costs_no_more_than_the_deadline() {
         std::future::pending::<()>().await;
     })
     .await;
-    let peer = peer("inventory", at);
-    let call = peer.level(ProductId::from_bytes([1; 12]));
-    let within = crate::peers::wire::LEVEL.within + Duration::from_secs(5);
-    assert_eq!(tokio::time::timeout(within, call).await, Ok(Err(PeerError::Deadline("inventory"))));
+    let unknown = Err(CallError::OutcomeUnknown("inventory".into()));
+    assert_eq!(has_stock(&peer(Service::Inventory, at)).await, unknown);
     serving.abort();
 }
 
@@ -114,25 +120,25 @@ async fn what_may_not_be_repeated_is_sent_once() {
     let (serving, at) = odd(move |stream| {
         let count = count.clone();
         async move {
-            let _told = count.send(());
+            let _counted = count.send(());
             says("", stream).await;
         }
     })
     .await;
-    let peer = peer("inventory", at);
-    let product = ProductId::from_bytes([1; 12]);
-    assert_eq!(peer.set_available(vec![(product, 1)]).await, Err(PeerError::Deadline("inventory")));
+    let peer = peer(Service::Inventory, at);
+    let set = ask(&peer, SetStock { levels: vec![(PRODUCT, 1)] }).await;
+    assert_eq!(set, Err(CallError::OutcomeUnknown("inventory".into())));
     assert_eq!(counted.try_iter().count(), 1, "it may have been done");
-    let order = OrderId::from_bytes([5; 12]);
-    assert_eq!(peer.release(order, None).await, Err(PeerError::Unavailable("inventory")));
+    let released = ask(&peer, ReleaseStock { order: OrderId::from_bytes([5; 12]), fence: None }).await;
+    assert_eq!(released, unavailable());
     assert_eq!(counted.try_iter().count(), 3, "a release may be repeated");
     serving.abort();
 }
 
 #[actix_rt::test]
 async fn a_peer_with_another_secret_is_unavailable() {
-    let (server, at) = serve(Service::default().exposed(), 0).unwrap();
-    let peer = peer_with("product", at, Tokens::new(b"another secret of thirty-two bytes, or so"));
-    assert_eq!(offers(&peer).await, Err(PeerError::Unavailable("product")));
-    server.stop(false).await;
+    let (server, at) = serve(answering::<GetStock>(Ok(None)), 0).unwrap();
+    let peer = peer_with(Service::Inventory, at, Tokens::new(b"another secret of thirty-two bytes, or so"));
+    assert_eq!(has_stock(&peer).await, unavailable());
+    tokio::time::timeout(Duration::from_secs(20), server.stop(false)).await.expect("it stops");
 }

@@ -1,5 +1,6 @@
 //! Supervision by [`actix_guardian`], and the trace that goes with a message into its actor.
 
+pub mod calls;
 mod traced;
 
 pub use actix_guardian::{

@@ -1,0 +1,95 @@
+//! Who answers which call in this process.
+
+use std::{
+    any::{Any, TypeId},
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use super::{Call, CallError, Outcome};
+use crate::config::Service;
+
+/// A call that came as JSON, being done.
+pub type Answer = BoxFuture<'static, Result<Vec<u8>, CallError<serde_json::Value>>>;
+
+/// Does calls of one kind.
+type Handler<C> = Arc<dyn Fn(C) -> BoxFuture<'static, Outcome<C>> + Send + Sync>;
+/// Does calls of one kind that came as JSON.
+type JsonHandler = Box<dyn Fn(&[u8]) -> Result<Answer, serde_json::Error> + Send + Sync>;
+
+/// The handlers of the services that this process runs. Composed once at start.
+#[derive(Default)]
+pub struct Registry {
+    handlers: Handlers,
+}
+
+/// The handlers by the type of their call and, of those that other processes may call, by its name.
+#[derive(Default)]
+pub(super) struct Handlers {
+    by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    by_name: HashMap<String, (Service, JsonHandler)>,
+    exposed: HashSet<Service>,
+}
+
+impl Registry {
+    /// Lets `handler` do the calls `C`.
+    pub fn on<C, F>(&mut self, handler: impl Fn(C) -> F + Send + Sync + 'static) -> &mut Self
+    where
+        C: Call,
+        F: Future<Output = Outcome<C>> + Send + 'static,
+    {
+        let handler: Handler<C> = Arc::new(move |call| Box::pin(handler(call)));
+        let of_json = Arc::clone(&handler);
+        let by_json: JsonHandler = Box::new(move |body| {
+            let done = of_json(serde_json::from_slice(body)?);
+            Ok(Box::pin(async move { to_json(done.await) }))
+        });
+        let earlier = self.handlers.by_name.insert(C::name(), (C::SERVICE, by_json));
+        debug_assert!(earlier.is_none(), "two handlers of {}", C::name());
+        self.handlers.by_type.insert(TypeId::of::<C>(), Box::new(handler));
+        self.handlers.exposed.insert(C::SERVICE);
+        self
+    }
+
+    /// Keeps all but the services that `exposed` accepts for callers in this process.
+    pub fn expose(&mut self, exposed: impl Fn(Service) -> bool) {
+        let Handlers { by_name, exposed: services, .. } = &mut self.handlers;
+        services.retain(|service| exposed(*service));
+        by_name.retain(|_, (service, _)| services.contains(service));
+    }
+
+    pub(super) fn into_handlers(self) -> Handlers {
+        self.handlers
+    }
+}
+
+impl Handlers {
+    pub(super) fn of<C: Call>(&self) -> Option<&Handler<C>> {
+        self.by_type.get(&TypeId::of::<C>())?.downcast_ref()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&JsonHandler> {
+        self.by_name.get(name).map(|(_, handler)| handler)
+    }
+
+    pub(super) fn exposes(&self, service: Service) -> bool {
+        self.exposed.contains(&service)
+    }
+}
+
+fn to_json<R: Serialize, E: Serialize>(
+    outcome: Result<R, CallError<E>>,
+) -> Result<Vec<u8>, CallError<serde_json::Value>> {
+    let broken =
+        |error: serde_json::Error| CallError::Internal(format!("an answer cannot be written as JSON: {error}"));
+    match outcome {
+        Ok(reply) => serde_json::to_vec(&reply).map_err(broken),
+        Err(error) => Err(error.and_then(|refusal| match serde_json::to_value(refusal) {
+            Ok(refusal) => CallError::Refused(refusal),
+            Err(error) => broken(error),
+        })),
+    }
+}
