@@ -316,7 +316,7 @@ async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
     let late = shop.carts.add(ana, product, 1).await.map(|priced| priced.cart);
     assert_eq!(late, Err(AskError::Refused(CartFailure::Store(StoreError::Deadline))));
     let late = shop.place(ana, "key").await.map(|placed| placed.order);
-    assert_eq!(late, Err(AskError::Refused(OrderFailure::Peer(PeerError::Deadline("inventory")))));
+    assert_eq!(late, Err(AskError::Refused(OrderFailure::Peer(PeerError::Deadline("document")))));
     shop.gate.set(false);
     // The cart is read anew: an addition that was late may have been made or not.
     let left = shop.quantity(ana, product).await;
