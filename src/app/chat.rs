@@ -1,5 +1,6 @@
 //! The chat: its conversations, and the sockets that reach it.
 
+use super::services::pricing;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -46,7 +47,7 @@ impl Parts<'_> {
     /// What an assistant can do in the shop.
     fn toolbox(&self, peers: &Peers) -> Toolbox {
         let links = CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes());
-        Toolbox::new(peers.clone(), self.pricing(), links).with_payment_window(self.config.order.payment_window)
+        Toolbox::new(peers.clone(), pricing(self.config), links).with_payment_window(self.config.order.payment_window)
     }
 
     /// The tools as outside agents reach them, where they are served.

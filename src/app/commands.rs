@@ -1,5 +1,6 @@
 //! The commands that do one thing and end.
 
+use super::services::pricing;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -87,7 +88,7 @@ pub fn fill_demo(config: &Config, products: Option<u32>) -> Result<()> {
     actix_rt::System::new().block_on(async {
         let app = App::start(&config).await?;
         let stores = app.storage.stores();
-        let stage = demo::Stage { services: &app.services, stores: &stores };
+        let stage = demo::Stage { services: &app.services, stores: &stores, pricing: pricing(&config) };
         let filled = demo::fill(&stage, products, &|line| print(line)).await;
         app.shutdown().await?;
         filled

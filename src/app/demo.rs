@@ -9,6 +9,7 @@ mod picture;
 mod shape;
 mod shelves;
 
+use crate::domain::order::Pricing;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -54,6 +55,8 @@ pub struct Stage<'a> {
     pub services: &'a Services,
     /// Their stores, for what happened in the past.
     pub stores: &'a Stores,
+    /// Tax and shipping.
+    pub pricing: Pricing,
 }
 
 /// Whether a shop of this configuration may have accounts whose password everybody knows.

@@ -58,10 +58,13 @@ pub(super) fn connect(config: &Config, tokens: Tokens, peers: &Peers, registry: 
             Service::Auth => peers.set_accounts(far),
             Service::Product => peers.set_catalogue(far),
             Service::Cart => peers.set_carts(far),
-            Service::Order => peers.set_orders(far),
             Service::Payment => peers.set_payments(far),
-            Service::Inventory | Service::Notification | Service::SellerDashboard | Service::AiBuddy | Service::Web => {
-            }
+            Service::Inventory
+            | Service::Order
+            | Service::Notification
+            | Service::SellerDashboard
+            | Service::AiBuddy
+            | Service::Web => {}
         }
         found.push(peer);
     }

@@ -1,5 +1,6 @@
 //! `microbazaar serve`.
 
+use super::services::pricing;
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
@@ -28,9 +29,9 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
         let app = App::start(config).await?;
         announce(config, &app);
         let filling = demo.then(|| {
-            let (services, stores) = (app.services.clone(), app.storage.stores());
+            let (services, stores, pricing) = (app.services.clone(), app.storage.stores(), pricing(config));
             actix_rt::spawn(async move {
-                demo::fill_and_tell(demo::Stage { services: &services, stores: &stores }, None).await;
+                demo::fill_and_tell(demo::Stage { services: &services, stores: &stores, pricing }, None).await;
             })
         });
         tokio::select! {

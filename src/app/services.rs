@@ -105,6 +105,11 @@ pub(super) fn gateway(
     Ok((gateway, taking))
 }
 
+/// Tax and shipping.
+pub(super) fn pricing(config: &Config) -> Pricing {
+    Pricing { tax_basis_points: config.pricing.tax_basis_points, shipping_minor: config.pricing.shipping_flat_minor }
+}
+
 pub(super) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
@@ -140,12 +145,14 @@ impl Parts<'_> {
         let carts = self
             .runs(Service::Cart)
             .then(|| Carts::start(runtime, stores.carts.clone(), peers.clone(), config.cart.idle, shared));
-        let orders = self.orders(&stores, &peers);
+        let orders = self.runs(Service::Order).then(|| {
+            Orders::start(runtime, &mut registry, stores.orders.clone(), peers.clone(), self.order_settings())
+        });
         orders.iter().for_each(|orders| orders.heed(self.blocked));
         let live = Arc::new(Live::default());
         if self.serves(Service::AiBuddy) {
             carts.iter().for_each(|carts| carts.tell(live.clone()));
-            orders.iter().for_each(|orders| orders.tell(live.clone()));
+            orders.iter().for_each(|orders| orders.notify(live.clone()));
         }
         let chats = self.chats(&stores, &peers)?;
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
@@ -155,7 +162,6 @@ impl Parts<'_> {
             accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
             catalogue: catalogue.clone().map(|service| -> Arc<dyn peers::Catalogue> { Arc::new(service) }),
             carts: carts.clone().map(|service| -> Arc<dyn peers::Carts> { Arc::new(service) }),
-            orders: orders.clone().map(|service| -> Arc<dyn peers::Orders> { Arc::new(service) }),
             payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
         };
         exposed.fill(&peers);
@@ -193,7 +199,6 @@ impl Parts<'_> {
             calls: peers.calls().clone(),
             served: self.config.services.clone(),
             carts,
-            orders,
             payments,
             dashboard,
             webhooks,
@@ -213,7 +218,6 @@ impl Parts<'_> {
             accounts: all.accounts.filter(|_| self.serves(Service::Auth)),
             catalogue: all.catalogue.filter(|_| self.serves(Service::Product)),
             carts: all.carts.filter(|_| self.serves(Service::Cart)),
-            orders: all.orders.filter(|_| self.serves(Service::Order)),
             payments: all.payments.filter(|_| self.serves(Service::Payment)),
         }
     }
@@ -264,20 +268,13 @@ impl Parts<'_> {
         }))
     }
 
-    /// Tax and shipping.
-    pub(super) fn pricing(&self) -> Pricing {
-        Pricing {
-            tax_basis_points: self.config.pricing.tax_basis_points,
-            shipping_minor: self.config.pricing.shipping_flat_minor,
-        }
-    }
-
-    fn orders(&self, stores: &Stores, peers: &Peers) -> Option<Orders> {
+    fn order_settings(&self) -> OrderSettings {
         let order = &self.config.order;
-        let (window, max_unpaid) = (signed(order.payment_window), order.max_unpaid);
-        let settings = OrderSettings { pricing: self.pricing(), window, max_unpaid };
-        let start = || Orders::start(self.runtime, stores.orders.clone(), peers.clone(), settings);
-        self.runs(Service::Order).then(start)
+        OrderSettings {
+            pricing: pricing(self.config),
+            window: signed(order.payment_window),
+            max_unpaid: order.max_unpaid,
+        }
     }
 
     /// Payments, by Razorpay where its key is given and else in the sandbox.

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** an address that was [settled](PostalAddress::settled) settles to itself.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
@@ -19,10 +20,10 @@ use super::{
 pub const ADDRESS_LINE_MAX: usize = 200;
 
 /// What is wrong with a line of an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressProblem {
     /// The field as it is named on the wire.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What is wrong with it.
     pub what: Cow<'static, str>,
     /// Whether the line is missing or too long, so that it need not be looked at any closer.
@@ -31,11 +32,11 @@ pub struct AddressProblem {
 
 impl AddressProblem {
     const fn malformed(field: &'static str, what: &'static str) -> Self {
-        Self { field, what: Cow::Borrowed(what), is_malformed: true }
+        Self { field: Cow::Borrowed(field), what: Cow::Borrowed(what), is_malformed: true }
     }
 
     fn unacceptable(field: &'static str, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { field, what: what.into(), is_malformed: false }
+        Self { field: Cow::Borrowed(field), what: what.into(), is_malformed: false }
     }
 }
 
@@ -220,7 +221,7 @@ mod tests {
 
     fn refused(address: PostalAddress) -> Vec<(&'static str, bool)> {
         let problems = address.settled().expect_err("it is refused");
-        problems.iter().map(|problem| (problem.field, problem.is_malformed)).collect()
+        problems.iter().map(|problem| (problem.field.into_owned(), problem.is_malformed)).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What happened, as other parts and other programs get to know it.
+//! What envelope, as other parts and other programs get to know it.
 //!
 //! Events are written in the same atomic write as the state they tell of (`store`), and
 //! leave by the outbox (`actors::outbox`) in the shapes of `views::event`.

@@ -6,6 +6,7 @@
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 use super::{
     Timestamp,
@@ -305,7 +306,7 @@ pub struct UsedKey {
 }
 
 /// What a cart's buyer cannot have, or an order's state does not allow.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum OrderError {
     /// Nothing to order.
     #[error("the cart is empty")]
@@ -322,7 +323,7 @@ pub enum OrderError {
         /// The order's status.
         status: OrderStatus,
         /// What was asked, as a participle: "cancelled", "shipped".
-        action: &'static str,
+        action: Cow<'static, str>,
     },
     /// Goods need somewhere to go.
     #[error("the order has no shipping address")]
@@ -345,7 +346,7 @@ pub struct Pricing {
 }
 
 /// Subtotal, tax, shipping and total of some lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Price × quantity.
     pub subtotal: Money,

@@ -165,7 +165,8 @@ impl ApiError {
     /// A user's address with these problems: 400 while a line is missing, else 422.
     #[must_use]
     pub fn of_address(problems: &[AddressProblem]) -> Self {
-        let errors = problems.iter().map(|problem| FieldError::new(problem.field, problem.what.clone())).collect();
+        let errors =
+            problems.iter().map(|problem| FieldError::new(problem.field.clone(), problem.what.clone())).collect();
         if problems.iter().any(|problem| problem.is_malformed) {
             return Self::Validation(errors);
         }

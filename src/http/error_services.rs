@@ -5,7 +5,7 @@ use serde_json::json;
 use super::error::ApiError;
 use crate::{
     actors::{
-        accounts::AccountError, cart::CartFailure, catalogue::CatalogueFailure, order_saga::OrderFailure,
+        accounts::AccountError, cart::CartFailure, catalogue::CatalogueFailure, order_saga::OrderRefusal,
         payment::PaymentFailure, webhook::WebhookFailure,
     },
     domain::order::OrderItem,
@@ -45,38 +45,36 @@ impl From<CartFailure> for ApiError {
     }
 }
 
-impl From<OrderFailure> for ApiError {
-    fn from(error: OrderFailure) -> Self {
+impl From<OrderRefusal> for ApiError {
+    fn from(error: OrderRefusal) -> Self {
         let message = error.to_string();
         match error {
-            OrderFailure::NotFound => Self::NotFound("order"),
-            OrderFailure::NotYours => Self::forbidden(),
-            OrderFailure::Rule(error) => error.into(),
-            OrderFailure::MaxPerOrder { product, max } => {
+            OrderRefusal::NotFound => Self::NotFound("order"),
+            OrderRefusal::NotYours => Self::forbidden(),
+            OrderRefusal::Rule(error) => error.into(),
+            OrderRefusal::MaxPerOrder { product, max } => {
                 Self::conflict("cart.max_per_order", message).with("max", json!(max)).with("productId", json!(product))
             }
-            OrderFailure::NotForSale(items) => {
+            OrderRefusal::NotForSale(items) => {
                 let item = |item: &OrderItem| json!({ "productId": item.product, "title": item.title, "quantity": item.quantity });
                 let items: Vec<_> = items.iter().map(item).collect();
                 Self::conflict("cart.not_for_sale", message).with("items", json!(items))
             }
-            OrderFailure::Short(items) => {
+            OrderRefusal::Short(items) => {
                 let items: Vec<ShortageView> = items.iter().map(ShortageView::from).collect();
                 Self::conflict("order.insufficient_stock", message).with("items", json!(items))
             }
-            OrderFailure::TotalChanged(totals) => {
+            OrderRefusal::TotalChanged(totals) => {
                 let totals = OrderTotalsView::from(&totals);
                 Self::conflict("order.total_changed", message).with("totals", json!(totals))
             }
-            OrderFailure::TooManyUnpaid(_) => Self::conflict("order.too_many_unpaid", message),
-            OrderFailure::NoSuchAddress => {
+            OrderRefusal::TooManyUnpaid(_) => Self::conflict("order.too_many_unpaid", message),
+            OrderRefusal::NoSuchAddress => {
                 Self::Unprocessable { code: "order.no_such_address", message, errors: vec![] }
             }
-            OrderFailure::BadAddress(problems) => Self::bad_address("shippingAddress", &problems),
-            OrderFailure::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
-            OrderFailure::Taken(_) => Self::conflict("duplicate", message),
-            OrderFailure::Store(error) => error.into(),
-            OrderFailure::Peer(error) => error.into(),
+            OrderRefusal::BadAddress(problems) => Self::bad_address("shippingAddress", &problems),
+            OrderRefusal::KeyReused => Self::Unprocessable { code: "idempotency.key_reused", message, errors: vec![] },
+            OrderRefusal::Taken(_) => Self::conflict("duplicate", message),
         }
     }
 }

@@ -15,14 +15,12 @@ pub mod wire;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 pub use crate::actors::catalogue::index::{ListQuery, Sort};
 use crate::domain::{
     cart::{Buyable, Cart, CartError},
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::StockLine,
-    order::{Order, OrderPayment, OrderStatus, RefundNote},
     payment::Payment,
     product::Product,
     user::{Contact, PostalAddress, Role},
@@ -60,6 +58,16 @@ impl<E> From<CallError<E>> for PeerError {
             CallError::OutcomeUnknown(part) => Self::Deadline(named(&part)),
             CallError::Unavailable(part) => Self::Unavailable(named(&part)),
             CallError::Refused(_) | CallError::Conflict | CallError::Internal(_) => Self::Unavailable("requested"),
+        }
+    }
+}
+
+impl<E> From<PeerError> for CallError<E> {
+    fn from(error: PeerError) -> Self {
+        match error {
+            PeerError::Busy(part) => Self::Busy(part.into()),
+            PeerError::Unavailable(part) => Self::Unavailable(part.into()),
+            PeerError::Deadline(part) => Self::OutcomeUnknown(part.into()),
         }
     }
 }
@@ -148,50 +156,6 @@ pub trait Carts: Send + Sync {
     }
 }
 
-/// What becomes of captured money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Settlement {
-    /// The order is confirmed and keeps it.
-    Kept,
-    /// The order cannot have it: give it back.
-    GiveBack,
-}
-
-/// The order service.
-#[async_trait]
-pub trait Orders: Send + Sync {
-    /// An order.
-    async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError>;
-    /// A user's orders, newest first.
-    async fn of_user(
-        &self,
-        _user: UserId,
-        _status: Option<OrderStatus>,
-        _skip: u64,
-        _limit: u32,
-    ) -> Result<Page<Order>, PeerError> {
-        Err(PeerError::Unavailable("order"))
-    }
-    /// An order of this user; somebody else's is `None`, as one that does not exist.
-    async fn order_of(&self, user: UserId, id: OrderId) -> Result<Option<Order>, PeerError> {
-        Ok(self.order(id).await?.filter(|order| order.user == user))
-    }
-    /// What is bought together with a product, what most buyers chose first.
-    async fn bought_with(&self, _product: ProductId, _limit: u32) -> Result<Vec<ProductId>, PeerError> {
-        Err(PeerError::Unavailable("order"))
-    }
-    /// Applies captured money to an order; the same payment again gives the same answer.
-    async fn settle(&self, id: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError>;
-    /// Ends an order that the payment gateway will never take, if it still awaits money; its stock
-    /// and its lines come back.
-    async fn refuse_payment(&self, _id: OrderId) -> Result<(), PeerError> {
-        Err(PeerError::Unavailable("order"))
-    }
-    /// Lets the order's timeline show a refund, once.
-    async fn note_refund(&self, id: OrderId, note: RefundNote) -> Result<(), PeerError>;
-}
-
 /// The auth service.
 #[async_trait]
 pub trait Accounts: Send + Sync {
@@ -227,7 +191,6 @@ struct Slots {
     catalogue: OnceLock<Arc<dyn Catalogue>>,
     calls: Calls,
     carts: OnceLock<Arc<dyn Carts>>,
-    orders: OnceLock<Arc<dyn Orders>>,
     accounts: OnceLock<Arc<dyn Accounts>>,
     payments: OnceLock<Arc<dyn Payments>>,
 }
@@ -261,6 +224,5 @@ impl Peers {
 
 slot!(catalogue, set_catalogue, Catalogue, "product");
 slot!(carts, set_carts, Carts, "cart");
-slot!(orders, set_orders, Orders, "order");
 slot!(accounts, set_accounts, Accounts, "auth");
 slot!(payments, set_payments, Payments, "payment");

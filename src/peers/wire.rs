@@ -15,7 +15,6 @@ use super::Offer;
 use crate::domain::{
     ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
     inventory::StockLine,
-    order::{OrderPayment, OrderStatus, RefundNote},
     product::Product,
 };
 
@@ -92,20 +91,6 @@ pub const CART_REMOVE: Call = Call::of("cart", "remove").once();
 pub const CHECK_OUT: Call = Call::of("cart", "check-out");
 /// [`super::Carts::restore`], once for each order.
 pub const RESTORE: Call = Call::of("cart", "restore");
-/// [`super::Orders::order`].
-pub const ORDER: Call = Call::of("order", "order");
-/// [`super::Orders::of_user`].
-pub const ORDERS_OF_USER: Call = Call::of("order", "of-user");
-/// [`super::Orders::order_of`].
-pub const ORDER_OF: Call = Call::of("order", "order-of");
-/// [`super::Orders::bought_with`].
-pub const BOUGHT_WITH: Call = Call::of("order", "bought-with");
-/// [`super::Orders::settle`]: the same payment again gets the same answer.
-pub const SETTLE: Call = Call::of("order", "settle").calls_further();
-/// [`super::Orders::refuse_payment`]: one that has ended stays so.
-pub const REFUSE_PAYMENT: Call = Call::of("order", "refuse-payment").calls_further();
-/// [`super::Orders::note_refund`], once for each refund.
-pub const NOTE_REFUND: Call = Call::of("order", "note-refund");
 /// [`super::Accounts::admins`].
 pub const ADMINS: Call = Call::of("auth", "admins");
 /// [`super::Accounts::contact`].
@@ -159,38 +144,6 @@ pub struct OfCartLine {
     pub quantity: u32,
 }
 
-/// A part of a user's orders.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfUsersOrders {
-    /// Whose.
-    pub user: UserId,
-    /// Only those in this status.
-    #[serde(default)]
-    pub status: Option<OrderStatus>,
-    /// How many to leave out.
-    pub skip: u64,
-    /// How many to give.
-    pub limit: u32,
-}
-
-/// A call about what goes with a product.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfCompanions {
-    /// Which product.
-    pub product: ProductId,
-    /// How many to give.
-    pub limit: u32,
-}
-
-/// An order of a user.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfUsersOrder {
-    /// Whose.
-    pub user: UserId,
-    /// Which.
-    pub order: OrderId,
-}
-
 /// What an order bought, to be taken out of a cart or put back.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckOut {
@@ -207,24 +160,6 @@ pub struct CheckOut {
 pub struct OfOrder {
     /// Which.
     pub order: OrderId,
-}
-
-/// Captured money for an order.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Settle {
-    /// The order.
-    pub order: OrderId,
-    /// The money.
-    pub payment: OrderPayment,
-}
-
-/// Money of an order that went back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NoteRefund {
-    /// The order.
-    pub order: OrderId,
-    /// The money.
-    pub note: RefundNote,
 }
 
 /// Money to be given back.

@@ -7,4 +7,4 @@ pub use actix_guardian::{
     AskError, Backoff, Handle, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Runtime, Sharded, StripedLocks,
 };
 pub(crate) use traced::takes_traced;
-pub use traced::{Traced, happened, within};
+pub use traced::{Traced, envelope, within};

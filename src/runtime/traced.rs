@@ -37,9 +37,9 @@ pub fn within<T: 'static>(trace: Option<Trace>, work: ResponseFuture<T>) -> Resp
     }
 }
 
-/// What happened, in the trace of now.
+/// The event as it is stored, in the trace of now.
 #[must_use]
-pub fn happened(event: Event, now: Timestamp) -> Envelope {
+pub fn envelope(event: Event, now: Timestamp) -> Envelope {
     Envelope { trace: Trace::current().map(|trace| trace.to_string()), ..Envelope::new(event, now) }
 }
 

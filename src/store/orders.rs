@@ -42,7 +42,7 @@ pub struct IdempotencyKey {
 }
 
 /// What must be unique of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKey {
     /// The version of its user's cart.
     Cart,

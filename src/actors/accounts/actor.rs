@@ -20,7 +20,7 @@ use super::{
     messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash, SetRole},
 };
 use crate::{
-    actors::runtime::{Traced, happened, within},
+    actors::runtime::{Traced, envelope, within},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
@@ -156,7 +156,7 @@ impl Inner {
             version: 0,
         };
         for attempt in 0..TRIES {
-            let events = [happened(Event::UserCreated(snapshot(&user)), now)];
+            let events = [envelope(Event::UserCreated(snapshot(&user)), now)];
             match self.write(&mut user, &events).await {
                 Err(SaveError::Duplicate(UserKey::Username)) if !chosen => {
                     let suffix = hex::encode(rand::random::<[u8; 3]>());

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     actors::{
         blocked_users::BlockedUsers,
-        runtime::{StripedLocks, happened, takes_traced},
+        runtime::{StripedLocks, envelope, takes_traced},
     },
     domain::{
         Timestamp,
@@ -249,7 +249,7 @@ impl Shelf {
         };
         let told = Product { version: 1, ..product.clone() };
         let event = Event::ProductCreated { product: told, stock: i64::from(new.stock), seller, imported };
-        product.version = self.store.save(&product, &[happened(event, now)]).await?;
+        product.version = self.store.save(&product, &[envelope(event, now)]).await?;
         self.show(&product, level).await
     }
 
@@ -360,7 +360,7 @@ impl Shelf {
             let now = Timestamp::now();
             decide(&mut product, now)?;
             let told = Product { version: product.version + 1, ..product.clone() };
-            match self.store.save(&product, &[happened(Event::ProductUpdated(told), now)]).await {
+            match self.store.save(&product, &[envelope(Event::ProductUpdated(told), now)]).await {
                 Ok(version) => {
                     product.version = version;
                     let level = self.stock(product.id).await?;
@@ -380,7 +380,7 @@ impl Shelf {
             let gone = Event::ProductDeleted { product: id, seller: product.seller };
             let pictures: Vec<ImageId> = product.images.iter().map(|image| image.id).collect();
             self.announce_delete(&pictures).await?;
-            match self.store.delete(&product, &[happened(gone, Timestamp::now())]).await {
+            match self.store.delete(&product, &[envelope(gone, Timestamp::now())]).await {
                 Ok(()) => {
                     self.snapshots.remove(id);
                     self.wake.wake(topic::PRODUCTS);
@@ -493,7 +493,7 @@ impl Shelf {
             let Some(shown) = product.images.iter_mut().find(|shown| shown.id == image.id) else { return Ok(false) };
             *shown = image.clone();
             let told = Product { version: product.version + 1, ..product.clone() };
-            match self.store.save(&product, &[happened(Event::ProductUpdated(told), Timestamp::now())]).await {
+            match self.store.save(&product, &[envelope(Event::ProductUpdated(told), Timestamp::now())]).await {
                 Ok(version) => {
                     product.version = version;
                     let level = self.stock(id).await?;

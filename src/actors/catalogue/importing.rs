@@ -21,7 +21,7 @@ use super::{
     actor::{Change, Editor, NewProduct, Shelf, StockChange},
 };
 use crate::{
-    actors::{runtime::happened, send_loop::SendLoop},
+    actors::{runtime::envelope, send_loop::SendLoop},
     crash,
     domain::{
         Timestamp,
@@ -306,7 +306,7 @@ impl Importing {
             same: import.tally.same,
             left_out: import.tally.left_out_count(),
         });
-        let events: Vec<_> = event.map(|event| happened(event, now)).into_iter().collect();
+        let events: Vec<_> = event.map(|event| envelope(event, now)).into_iter().collect();
         import.finished_at = Some(now);
         let saved = crash::around("import.finish", self.store.save(import, None, &events)).await;
         if let Err(error) = saved {

@@ -3,8 +3,12 @@
 //! **Invariant:** stock is sold before the order is confirmed, and that money is refused is
 //! written before it goes back.
 
+use super::Settlement;
 use super::saga::{Outcome, SagaContext, TRIES};
-use crate::actors::inventory::calls::{CommitStock, ReleaseStock, RetakeStock};
+use crate::{
+    actors::inventory::calls::{CommitStock, ReleaseStock, RetakeStock},
+    config::Service,
+};
 use crate::{
     crash,
     domain::{
@@ -13,7 +17,6 @@ use crate::{
         ids::OrderId,
         order::{CancelCause, LateMoney, Noted, Order, OrderPayment, OrderStatus, RefundNote},
     },
-    peers::{PeerError, Settlement},
     runtime::calls::CallError,
     store::StoreError,
 };
@@ -46,7 +49,7 @@ impl SagaContext {
                 LateMoney::Unwanted => {
                     if order.status == OrderStatus::Cancelled {
                         let release = ReleaseStock { order: id, fence: Some(order.version) };
-                        crash::around("order.unwanted", calls.ask(release)).await.map_err(PeerError::from)?;
+                        crash::around("order.unwanted", calls.ask(release)).await?;
                     }
                     return Ok(Settlement::GiveBack);
                 }
@@ -80,7 +83,7 @@ impl SagaContext {
                         return Ok(Settlement::GiveBack);
                     }
                 }
-                Err(error) => return Err(PeerError::from(error).into()),
+                Err(error) => return Err(error.and_then(|_| CallError::unavailable(Service::Inventory))),
             }
         }
         Err(StoreError::Busy.into())
@@ -111,7 +114,7 @@ impl SagaContext {
 
     /// Writes what a refund means for the order; the order, if it ends.
     async fn write_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<Option<Order>> {
-        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
+        let Some(_lock) = self.locks.lock(&id).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             let now = Timestamp::now();

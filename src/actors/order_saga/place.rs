@@ -5,78 +5,27 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::{
-    OrderFailure, OrderSaga, OrderSettings,
-    actor::{Place, Task},
-    saga::SagaContext,
+    Destination, OrderRefusal, OrderSettings, PlaceOrder, Placed, Sagas,
+    saga::{Outcome, SagaContext},
 };
 use crate::{
-    actors::{
-        blocked_users::BlockedUsers,
-        runtime::{AskError, Keyed, StripedLocks, Traced},
-    },
+    config::Service,
     domain::{
         Timestamp,
-        ids::{AddressId, OrderId, ProductId, UserId},
+        ids::{OrderId, ProductId, UserId},
         inventory::StockLine,
-        money::Currency,
-        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment, Totals},
+        order::{NewOrder, Order, OrderError, OrderItem, Pricing, SagaStep, Shipment},
         user::PostalAddress,
     },
-    store::orders::{IdempotencyKey, NextOrder, OrderKey},
+    runtime::{
+        StripedLocks,
+        calls::{CallError, Handles, Outcome as CallOutcome},
+    },
+    store::{
+        StoreError,
+        orders::{IdempotencyKey, NextOrder, OrderKey},
+    },
 };
-
-/// Where the goods of a new order go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Destination {
-    /// To the user's default address, or to be said later.
-    Default,
-    /// To one of the user's addresses.
-    Kept(AddressId),
-    /// Here.
-    Here(PostalAddress),
-    /// To an address that the user cannot have.
-    Unknown,
-}
-
-/// What the buyer was told before ordering. An order that would be another is not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Expected {
-    /// The total in minor units, and its currency unless it goes without saying.
-    pub total: Option<(i64, Option<Currency>)>,
-    /// The version of the cart that was shown.
-    pub cart_version: Option<u64>,
-}
-
-impl Expected {
-    fn is(&self, totals: &Totals, cart_version: u64) -> bool {
-        let total = totals.total;
-        self.total.is_none_or(|(minor, currency)| {
-            minor == total.minor() && currency.is_none_or(|currency| currency == total.currency())
-        }) && self.cart_version.is_none_or(|version| version == cart_version)
-    }
-}
-
-/// A wish to order what is in the cart.
-#[derive(Debug, Clone)]
-pub struct PlaceOrder {
-    /// Who buys.
-    pub user: UserId,
-    /// Where to.
-    pub destination: Destination,
-    /// What the buyer agreed to.
-    pub expected: Expected,
-    /// The client's idempotency key and a hash of the request.
-    pub key: Option<(String, String)>,
-}
-
-/// An order, and whether it was made before under the same idempotency key.
-#[derive(Debug, Clone)]
-pub struct Placed {
-    /// The order.
-    pub order: Order,
-    /// Made before.
-    pub replayed: bool,
-}
 
 /// An order whose stock is not held yet.
 #[derive(Debug)]
@@ -96,91 +45,76 @@ const TRIES: u32 = 8;
 /// Among how many of a user's newest orders the one of a cart is looked for.
 const NEWEST: u32 = 10;
 
-/// Turns carts into drafts. One user's orders wait for one another here, so that a
+/// Turns carts into orders. One user's orders wait for one another here, so that a
 /// second post of one cart finds it empty and holds no stock in vain; the store's rule that
 /// one cart version makes one order guards against other processes.
-pub(super) struct Desk {
-    context: SagaContext,
+pub(super) struct OrderPlacer {
+    context: Arc<SagaContext>,
+    sagas: Sagas,
     settings: OrderSettings,
     users: StripedLocks,
 }
 
-impl Desk {
-    pub(super) fn new(context: SagaContext, settings: OrderSettings) -> Self {
-        Self { context, settings, users: StripedLocks::new(4_096) }
-    }
-
-    pub(super) fn heed(&self, blocked: &Arc<BlockedUsers>) {
-        self.context.heed(blocked);
-    }
-
-    pub(super) const fn pricing(&self) -> Pricing {
-        self.settings.pricing
-    }
-
-    pub(super) fn totals(&self, items: &[OrderItem]) -> Result<Totals, OrderError> {
-        self.settings.pricing.totals(items)
-    }
-
-    pub(super) async fn place(
-        &self,
-        sagas: &Keyed<OrderId, OrderSaga>,
-        request: PlaceOrder,
-    ) -> Result<Placed, AskError<OrderFailure>> {
-        let Some(_turn) = self.users.lock(&request.user).await else { return Err(AskError::Busy) };
+impl Handles<PlaceOrder> for OrderPlacer {
+    async fn handle(&self, request: PlaceOrder) -> CallOutcome<PlaceOrder> {
+        let Some(_lock) = self.users.lock(&request.user).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
-            if let Some(mut order) = self.replay(&request).await.map_err(AskError::Refused)? {
+            if let Some(mut order) = self.replay(&request).await? {
                 // Its maker may have died before the cart was emptied, and what was ordered has left
                 // the cart when an order is answered.
                 if order.saga.todo.contains(&SagaStep::EmptyCart) {
-                    order = sagas.ask(&order.id, Task::Wake).await?;
+                    order = self.wake(order.id).await?;
                 }
                 return Ok(Placed { order, replayed: true });
             }
-            let draft = self.draft(&request).await.map_err(AskError::Refused)?;
+            let draft = self.draft(&request).await?;
             let (id, cart_version) = (draft.new.id, draft.new.cart_version);
-            match sagas.ask(&id, Traced::new(Place(Box::new(draft)))).await {
+            match self.sagas.run(&id, move |saga| async move { saga.place(draft).await }).await {
                 Ok(order) => return Ok(Placed { order, replayed: false }),
                 // Another process made an order of this cart or under this key first: look again.
-                Err(AskError::Refused(OrderFailure::Taken(OrderKey::Cart))) => {
-                    self.finish_check_out(sagas, request.user, cart_version).await?;
+                Err(CallError::Refused(OrderRefusal::Taken(OrderKey::Cart))) => {
+                    self.finish_check_out(request.user, cart_version).await?;
                 }
-                Err(AskError::Refused(OrderFailure::Taken(_))) => {}
+                Err(CallError::Refused(OrderRefusal::Taken(_))) => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(AskError::Busy)
+        Err(CallError::Busy(Service::Order.name().into()))
+    }
+}
+
+impl OrderPlacer {
+    pub(super) fn new(context: Arc<SagaContext>, sagas: Sagas, settings: OrderSettings) -> Self {
+        Self { context, sagas, settings, users: StripedLocks::new(4_096) }
+    }
+
+    async fn wake(&self, order: OrderId) -> Outcome<Order> {
+        self.sagas.run(&order, move |saga| async move { saga.wake(order).await }).await
     }
 
     /// Takes the order that was made of this cart out of it, should its maker have died
     /// between the two.
-    async fn finish_check_out(
-        &self,
-        sagas: &Keyed<OrderId, OrderSaga>,
-        user: UserId,
-        cart_version: u64,
-    ) -> Result<(), AskError<OrderFailure>> {
-        let newest = self.context.store.of_user(user, None, 0, NEWEST).await;
-        let newest = newest.map_err(|error| AskError::Refused(error.into()))?;
+    async fn finish_check_out(&self, user: UserId, cart_version: u64) -> Outcome<()> {
+        let newest = self.context.store.of_user(user, None, 0, NEWEST).await?;
         let unfinished =
             |order: &&Order| order.cart_version == cart_version && order.saga.todo.contains(&SagaStep::EmptyCart);
         if let Some(order) = newest.rows.iter().find(unfinished) {
-            sagas.ask(&order.id, Task::Wake).await?;
+            self.wake(order.id).await?;
         }
         Ok(())
     }
 
-    async fn replay(&self, request: &PlaceOrder) -> Result<Option<Order>, OrderFailure> {
+    async fn replay(&self, request: &PlaceOrder) -> Outcome<Option<Order>> {
         let Some((key, hash)) = &request.key else { return Ok(None) };
         let store = &self.context.store;
         let Some(known) = store.by_key(request.user, key, Timestamp::now()).await? else { return Ok(None) };
         if known.request_hash != *hash {
-            return Err(OrderFailure::KeyReused);
+            return Err(OrderRefusal::KeyReused.into());
         }
         Ok(store.get(known.order).await?)
     }
 
-    async fn draft(&self, request: &PlaceOrder) -> Result<Draft, OrderFailure> {
+    async fn draft(&self, request: &PlaceOrder) -> Outcome<Draft> {
         let peers = &self.context.peers;
         let cart = peers.carts()?.cart(request.user).await?;
         if cart.lines.is_empty() {
@@ -204,7 +138,7 @@ impl Desk {
         for line in &cart.lines {
             let offer = offers.iter().find(|offer| offer.product.id == line.product);
             if let Some(max) = offer.and_then(|offer| offer.product.max_per_order).filter(|max| line.quantity > *max) {
-                return Err(OrderFailure::MaxPerOrder { product: line.product, max });
+                return Err(OrderRefusal::MaxPerOrder { product: line.product, max }.into());
             }
         }
         let items: Vec<OrderItem> = cart.lines.iter().filter_map(item).collect();
@@ -214,20 +148,20 @@ impl Desk {
         };
         let off: Vec<OrderItem> = items.iter().filter(is_off).cloned().collect();
         if !off.is_empty() {
-            return Err(OrderFailure::NotForSale(off));
+            return Err(OrderRefusal::NotForSale(off).into());
         }
         // Empty and mixed carts are refused before any stock is held, and so is a total that the
         // buyer did not see. The order is made of these very items: a price that changes from here
         // on is not in it.
         let totals = self.settings.pricing.totals(&items)?;
         if !request.expected.is(&totals, cart.version) {
-            return Err(OrderFailure::TotalChanged(totals));
+            return Err(OrderRefusal::TotalChanged(totals).into());
         }
         // The store has the last word; this keeps stock from being held in vain.
         let max_unpaid = self.settings.max_unpaid;
         let next = self.context.store.next_of(request.user, Some(max_unpaid)).await?;
         if next.is_full {
-            return Err(OrderFailure::TooManyUnpaid(max_unpaid));
+            return Err(OrderRefusal::TooManyUnpaid(max_unpaid).into());
         }
         let shipping_address = self.address(request).await?;
         let id = OrderId::generate();
@@ -248,18 +182,22 @@ impl Desk {
         Ok(Draft { new, pricing: self.settings.pricing, bought: cart.lines, max_unpaid, next, key })
     }
 
-    async fn address(&self, request: &PlaceOrder) -> Result<Option<PostalAddress>, OrderFailure> {
+    async fn address(&self, request: &PlaceOrder) -> Outcome<Option<PostalAddress>> {
         let id = match &request.destination {
             Destination::Here(address) => {
-                return address.clone().settled().map(Some).map_err(OrderFailure::BadAddress);
+                return address
+                    .clone()
+                    .settled()
+                    .map(Some)
+                    .map_err(|problems| OrderRefusal::BadAddress(problems).into());
             }
-            Destination::Unknown => return Err(OrderFailure::NoSuchAddress),
+            Destination::Unknown => return Err(OrderRefusal::NoSuchAddress.into()),
             Destination::Kept(id) => Some(*id),
             Destination::Default => None,
         };
         let found = self.context.peers.accounts()?.address(request.user, id).await?;
         if found.is_none() && id.is_some() {
-            return Err(OrderFailure::NoSuchAddress);
+            return Err(OrderRefusal::NoSuchAddress.into());
         }
         Ok(found)
     }

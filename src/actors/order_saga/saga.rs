@@ -4,14 +4,19 @@
 //! **Invariant:** no step relies on another one's having run in this process; each may be
 //! repeated.
 
-use crate::actors::inventory::calls::{ReleaseStock, ReserveStock};
+use crate::config::Service;
 use std::sync::{Arc, OnceLock};
 
-use super::{OrderFailure, OrderListener, Party, allow, place::Draft};
+use super::{
+    OrderListener, OrderRefusal, Party, allow,
+    calls::{CancelOrder, DeliverOrder, NoteOrderRefund, RefuseOrderPayment, SetOrderAddress, SettleOrder, ShipOrder},
+    place::Draft,
+    seen_by,
+};
 use crate::{
     actors::{
         blocked_users::BlockedUsers,
-        runtime::{StripedLocks, happened},
+        inventory::calls::{ReleaseStock, ReserveStock},
     },
     crash,
     domain::{
@@ -20,10 +25,13 @@ use crate::{
         ids::{OrderId, UserId},
         inventory::{StockError, StockLine},
         order::{CancelCause, Expiry, Order, OrderError, OrderItem, OrderStatus, SagaStep},
-        user::PostalAddress,
     },
-    peers::{PeerError, Peers},
-    runtime::calls::CallError,
+    peers::Peers,
+    runtime::{
+        StripedLocks,
+        calls::{CallError, Handles, Outcome as CallOutcome},
+        envelope,
+    },
     store::{OrderStore, StoreError, orders::InsertError},
 };
 
@@ -31,29 +39,24 @@ use crate::{
 pub(super) const TRIES: u32 = 16;
 
 /// How many orders of this process can be changed at once without waiting needlessly.
-const TURNS: usize = 1_024;
-
-/// Who is told of status changes, once that is known.
-pub(super) type Listener = Arc<OnceLock<Arc<dyn OrderListener>>>;
+const LOCKS: usize = 1_024;
 
 /// What the steps work with.
-#[derive(Clone)]
 pub struct SagaContext {
     pub(super) store: OrderStore,
     pub(super) peers: Peers,
     /// Changes of one order wait for one another here, so that none loses race after race.
     /// The saga's mailbox cannot do it: its other handlers wait for other services.
-    pub(super) turns: Arc<StripedLocks>,
-    listener: Listener,
-    blocked: Arc<OnceLock<Arc<BlockedUsers>>>,
+    pub(super) locks: StripedLocks,
+    listener: OnceLock<Arc<dyn OrderListener>>,
+    blocked: OnceLock<Arc<BlockedUsers>>,
 }
 
-pub(super) type Outcome<T> = Result<T, OrderFailure>;
+pub(super) type Outcome<T> = Result<T, CallError<OrderRefusal>>;
 
 impl SagaContext {
     pub(super) fn new(store: OrderStore, peers: Peers) -> Self {
-        let turns = Arc::new(StripedLocks::new(TURNS));
-        Self { store, peers, turns, listener: Arc::default(), blocked: Arc::default() }
+        Self { store, peers, locks: StripedLocks::new(LOCKS), listener: OnceLock::new(), blocked: OnceLock::new() }
     }
 
     /// Makes no order of what these sell, and keeps no money for it; the first ones stay.
@@ -78,12 +81,12 @@ impl SagaContext {
         }
     }
 
-    pub(super) fn listener(&self) -> Listener {
-        Arc::clone(&self.listener)
+    pub(super) fn set_listener(&self, listener: Arc<dyn OrderListener>) {
+        let _first_stays = self.listener.set(listener);
     }
 
-    /// Tells of an order that was just written, if its status is new.
-    fn tell(&self, order: &Order) {
+    /// Notifies of an order that was just written, if its status is new.
+    fn notify(&self, order: &Order) {
         let is_new = order.timeline.last().is_some_and(|entry| entry.at == order.updated_at);
         if let Some(listener) = self.listener.get().filter(|_| is_new) {
             listener.status_changed(order);
@@ -98,21 +101,21 @@ impl SagaContext {
         let mut order = Order::place(new, &pricing, now)?;
         match crash::around("order.hold", calls.ask(ReserveStock { order: id, lines: order.stock_lines() })).await {
             Ok(_) => {}
-            Err(CallError::Refused(StockError::Short(short))) => return Err(OrderFailure::Short(short)),
+            Err(CallError::Refused(StockError::Short(short))) => return Err(OrderRefusal::Short(short).into()),
             // A product without any stock kept: nothing of it can be had.
-            Err(CallError::Refused(_)) => return Err(OrderFailure::Short(vec![])),
+            Err(CallError::Refused(_)) => return Err(OrderRefusal::Short(vec![]).into()),
             Err(error) => {
                 // It may have been held all the same; the expiry would give it back, but late.
                 self.give_back(id).await;
-                return Err(PeerError::from(error).into());
+                return Err(error.and_then(|_| CallError::unavailable(Service::Inventory)));
             }
         }
-        let told = Order { version: order.version + 1, ..order.clone() };
-        let created = happened(Event::OrderCreated(told), now);
+        let written = Order { version: order.version + 1, ..order.clone() };
+        let created = envelope(Event::OrderCreated(written), now);
         match crash::around("order.write", self.store.insert_next(&order, key.as_ref(), next, &[created])).await {
             Ok(version) => {
                 order.version = version;
-                self.tell(&order);
+                self.notify(&order);
             }
             // Whether it was written is unknown: the stock stays held, and ends with the order
             // or by its expiry.
@@ -120,8 +123,8 @@ impl SagaContext {
             Err(error) => {
                 self.give_back(id).await;
                 return Err(match error {
-                    InsertError::Full => OrderFailure::TooManyUnpaid(max_unpaid),
-                    InsertError::Duplicate(taken) => OrderFailure::Taken(taken),
+                    InsertError::Full => OrderRefusal::TooManyUnpaid(max_unpaid).into(),
+                    InsertError::Duplicate(taken) => OrderRefusal::Taken(taken).into(),
                     InsertError::Store(error) => error.into(),
                 });
             }
@@ -141,7 +144,7 @@ impl SagaContext {
             Ok(blocked) => {
                 let ended = self.suspend(order.id).await?;
                 let gone = ended.items.into_iter().filter(|item| blocked.contains(&item.seller));
-                Err(OrderFailure::NotForSale(gone.collect()))
+                Err(OrderRefusal::NotForSale(gone.collect()).into())
             }
             Err(error) => {
                 // Money for it is refused if that is so.
@@ -171,8 +174,8 @@ impl SagaContext {
         }
     }
 
-    /// Ends the order at its buyer's wish, or that of those who run the shop.
-    pub(super) async fn cancel(&self, id: OrderId, who: Party, reason: Option<String>) -> Outcome<Order> {
+    /// Ends the order at its buyer's request, or that of those who run the shop.
+    async fn cancel(&self, CancelOrder { order: id, who, reason }: CancelOrder) -> Outcome<Order> {
         let cause = if who == Party::Admin { CancelCause::Staff } else { CancelCause::Buyer };
         let order = self
             .change(id, who, Event::OrderCancelled, |order, now| {
@@ -201,33 +204,18 @@ impl SagaContext {
 
     /// Ends an order that the payment gateway will never take. One that is no longer awaiting
     /// money stays as it is.
-    pub(super) async fn refuse_payment(&self, id: OrderId) -> Outcome<Order> {
+    async fn refuse_payment(&self, id: OrderId) -> Outcome<Order> {
         let refused = self.change(id, Party::Admin, Event::OrderCancelled, |order, now| {
             order.refuse_payment(now)?;
             crash::point("order.refuse_payment.before");
             Ok(())
         });
         let order = match refused.await {
-            Err(OrderFailure::Rule(OrderError::WrongState { .. })) => return self.read(id).await,
+            Err(CallError::Refused(OrderRefusal::Rule(OrderError::WrongState { .. }))) => return self.read(id).await,
             refused => refused?,
         };
         crash::point("order.refuse_payment.after");
         self.finish_ended(order).await
-    }
-
-    /// Sets where the goods go.
-    pub(super) async fn set_address(&self, id: OrderId, who: Party, address: &PostalAddress) -> Outcome<Order> {
-        self.change(id, who, Event::OrderUpdated, |order, now| Ok(order.set_address(address.clone(), now)?)).await
-    }
-
-    /// Marks lines as shipped.
-    pub(super) async fn ship(&self, id: OrderId, who: Party, tracking: Option<&str>) -> Outcome<Order> {
-        self.change(id, who, moved, |order, now| Ok(order.ship(seller(who), tracking, now)?)).await
-    }
-
-    /// Marks lines as delivered.
-    pub(super) async fn deliver(&self, id: OrderId, who: Party, tracking: Option<&str>) -> Outcome<Order> {
-        self.change(id, who, moved, |order, now| Ok(order.deliver(seller(who), tracking, now)?)).await
     }
 
     /// Does what is due.
@@ -293,7 +281,7 @@ impl SagaContext {
             }
             SagaStep::ReleaseStock => {
                 let released = self.peers.calls().ask(ReleaseStock { order: order.id, fence: Some(order.version) });
-                crash::around("order.release", released).await.map_err(PeerError::from)?;
+                crash::around("order.release", released).await?;
             }
             SagaStep::Refund => {
                 if let Some(payment) = &order.payment {
@@ -322,7 +310,7 @@ impl SagaContext {
         event: impl Fn(Order) -> Event,
         decide: impl Fn(&mut Order, Timestamp) -> Outcome<()>,
     ) -> Outcome<Order> {
-        let Some(_turn) = self.turns.lock(&id).await else { return Err(StoreError::Busy.into()) };
+        let Some(_lock) = self.locks.lock(&id).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
             allow(&order, who)?;
@@ -336,7 +324,7 @@ impl SagaContext {
     }
 
     pub(super) async fn read(&self, id: OrderId) -> Outcome<Order> {
-        self.store.get(id).await?.ok_or(OrderFailure::NotFound)
+        self.store.get(id).await?.ok_or(OrderRefusal::NotFound.into())
     }
 
     /// Writes the order and its event; `false` when another writer was first.
@@ -346,16 +334,60 @@ impl SagaContext {
         event: impl Fn(Order) -> Event,
         now: Timestamp,
     ) -> Outcome<bool> {
-        let told = Order { version: order.version + 1, ..order.clone() };
-        match self.store.save(order, &[happened(event(told), now)]).await {
+        let written = Order { version: order.version + 1, ..order.clone() };
+        match self.store.save(order, &[envelope(event(written), now)]).await {
             Ok(version) => {
                 order.version = version;
-                self.tell(order);
+                self.notify(order);
                 Ok(true)
             }
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Handles<CancelOrder> for SagaContext {
+    async fn handle(&self, call: CancelOrder) -> CallOutcome<CancelOrder> {
+        self.cancel(call).await
+    }
+}
+
+impl Handles<SetOrderAddress> for SagaContext {
+    async fn handle(&self, SetOrderAddress { order, who, address }: SetOrderAddress) -> CallOutcome<SetOrderAddress> {
+        self.change(order, who, Event::OrderUpdated, |order, now| Ok(order.set_address(address.clone(), now)?)).await
+    }
+}
+
+impl Handles<ShipOrder> for SagaContext {
+    async fn handle(&self, ShipOrder { order, who, tracking }: ShipOrder) -> CallOutcome<ShipOrder> {
+        let ship = |order: &mut Order, now| Ok(order.ship(seller(who), tracking.as_deref(), now)?);
+        Ok(seen_by(self.change(order, who, moved, ship).await?, who))
+    }
+}
+
+impl Handles<DeliverOrder> for SagaContext {
+    async fn handle(&self, DeliverOrder { order, who, tracking }: DeliverOrder) -> CallOutcome<DeliverOrder> {
+        let deliver = |order: &mut Order, now| Ok(order.deliver(seller(who), tracking.as_deref(), now)?);
+        Ok(seen_by(self.change(order, who, moved, deliver).await?, who))
+    }
+}
+
+impl Handles<RefuseOrderPayment> for SagaContext {
+    async fn handle(&self, call: RefuseOrderPayment) -> CallOutcome<RefuseOrderPayment> {
+        self.refuse_payment(call.order).await
+    }
+}
+
+impl Handles<SettleOrder> for SagaContext {
+    async fn handle(&self, call: SettleOrder) -> CallOutcome<SettleOrder> {
+        self.settle(call.order, &call.payment).await
+    }
+}
+
+impl Handles<NoteOrderRefund> for SagaContext {
+    async fn handle(&self, call: NoteOrderRefund) -> CallOutcome<NoteOrderRefund> {
+        self.note_refund(call.order, &call.note).await
     }
 }
 

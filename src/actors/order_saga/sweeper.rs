@@ -14,14 +14,14 @@ use std::{
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt;
 
-use super::{OrderFailure, OrderSaga, actor::Task, saga::SagaContext};
+use super::{OrderRefusal, Sagas, saga::SagaContext};
 use crate::{
-    actors::runtime::{AskError, Keyed},
     domain::{
         Timestamp,
         ids::OrderId,
         order::{Order, OrderError},
     },
+    runtime::calls::CallError,
     store::StoreError,
 };
 
@@ -37,28 +37,28 @@ const NEVER: u64 = u64::MAX;
 /// Looks for orders that are due: the payment window's end, steps that failed, steps that a
 /// crash left undone. Runs on every node: doing a step twice is doing it once.
 pub struct OrderSweeper {
-    sweeping: Sweeping,
+    sweep: Sweep,
 }
 
 /// What a sweep works with; outlives the actor.
 #[derive(Clone)]
-pub(super) struct Sweeping {
-    context: SagaContext,
-    sagas: Keyed<OrderId, OrderSaga>,
+pub(super) struct Sweep {
+    context: Arc<SagaContext>,
+    sagas: Sagas,
     /// For which version of the blocked users all unpaid orders were looked through. After a restart
     /// that is done anew, so that a crash leaves none out.
     blocked: Arc<AtomicU64>,
 }
 
 impl OrderSweeper {
-    pub(super) const fn new(sweeping: Sweeping) -> Self {
-        Self { sweeping }
+    pub(super) const fn new(sweep: Sweep) -> Self {
+        Self { sweep }
     }
 
     fn look_later(&mut self, ctx: &mut Context<Self>) {
         ctx.run_later(EVERY, |actor, ctx| {
-            let sweeping = actor.sweeping.clone();
-            let look = async move { sweeping.sweep().await };
+            let sweep = actor.sweep.clone();
+            let look = async move { sweep.run().await };
             ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
         });
     }
@@ -72,12 +72,12 @@ impl Actor for OrderSweeper {
     }
 }
 
-impl Sweeping {
-    pub(super) fn new(context: SagaContext, sagas: Keyed<OrderId, OrderSaga>) -> Self {
+impl Sweep {
+    pub(super) fn new(context: Arc<SagaContext>, sagas: Sagas) -> Self {
         Self { context, sagas, blocked: Arc::new(AtomicU64::new(NEVER)) }
     }
 
-    async fn sweep(&self) {
+    async fn run(&self) {
         if let Err(error) = self.sweep_blocked().await {
             tracing::warn!(%error, "unpaid orders of blocked sellers could not be looked for");
         }
@@ -90,7 +90,7 @@ impl Sweeping {
                 }
             };
             let full = is_full(&due);
-            let any_failed = self.ask(due, || Task::Wake).await;
+            let any_failed = self.each(due, |saga, id| async move { saga.wake(id).await }).await;
             if !full || any_failed {
                 return;
             }
@@ -111,7 +111,7 @@ impl Sweeping {
             after = unpaid.last().map(|order| order.id);
             let of_blocked = |order: &&Order| order.items.iter().any(|item| sellers.contains(&item.seller));
             let orders: Vec<OrderId> = unpaid.iter().filter(of_blocked).map(|order| order.id).collect();
-            any_failed |= self.ask(orders, || Task::Suspend).await;
+            any_failed |= self.each(orders, |saga, id| async move { saga.suspend(id).await }).await;
             if !is_full(&unpaid) {
                 break;
             }
@@ -122,17 +122,17 @@ impl Sweeping {
         Ok(())
     }
 
-    /// Asks the sagas of these orders; whether any could not do it.
-    async fn ask(&self, orders: Vec<OrderId>, task: impl Fn() -> Task) -> bool {
-        let ask = |order| {
-            let task = task();
-            async move { self.sagas.ask(&order, task).await }
-        };
-        let answers: Vec<_> = futures_util::stream::iter(orders).map(ask).buffer_unordered(AT_ONCE).collect().await;
+    /// Lets the sagas of these orders do a step; whether any could not do it.
+    async fn each<F>(&self, orders: Vec<OrderId>, step: fn(Arc<SagaContext>, OrderId) -> F) -> bool
+    where
+        F: Future<Output = Result<Order, CallError<OrderRefusal>>> + Send + 'static,
+    {
+        let run = |order| async move { self.sagas.run(&order, move |saga| step(saga, order)).await };
+        let answers: Vec<_> = futures_util::stream::iter(orders).map(run).buffer_unordered(AT_ONCE).collect().await;
         let mut any_failed = false;
         for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
             // It was paid or cancelled a moment ago.
-            if matches!(error, AskError::Refused(OrderFailure::Rule(OrderError::WrongState { .. }))) {
+            if matches!(error, CallError::Refused(OrderRefusal::Rule(OrderError::WrongState { .. }))) {
                 continue;
             }
             any_failed = true;

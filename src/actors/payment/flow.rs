@@ -3,11 +3,13 @@
 //! **Invariant:** captured money is written before its order is told of it, and kept only when
 //! the order keeps it.
 
+use crate::actors::order_saga::calls::{GetOrder, RefuseOrderPayment, SettleOrder, Settlement};
+use crate::peers::PeerError;
 use std::sync::Arc;
 
 use super::{Opened, PaymentFailure};
 use crate::{
-    actors::runtime::{StripedLocks, happened},
+    actors::runtime::{StripedLocks, envelope},
     crash,
     domain::{
         Timestamp,
@@ -18,7 +20,7 @@ use crate::{
         payment::{Captured, Changed, Payment, Questions},
     },
     integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
-    peers::{Peers, Settlement},
+    peers::Peers,
     store::{PaymentStore, StoreError, document::SaveError},
 };
 
@@ -45,7 +47,13 @@ pub(super) type Outcome<T> = Result<T, PaymentFailure>;
 impl Flow {
     /// Opens a payment, or finds the open one.
     pub(super) async fn open(&self, order_id: OrderId, user: UserId) -> Outcome<Opened> {
-        let order = self.peers.orders()?.order(order_id).await?.ok_or(PaymentFailure::NoSuchOrder)?;
+        let order = self
+            .peers
+            .calls()
+            .ask(GetOrder { order: order_id })
+            .await
+            .map_err(PeerError::from)?
+            .ok_or(PaymentFailure::NoSuchOrder)?;
         if order.user != user {
             return Err(PaymentFailure::NotYours);
         }
@@ -64,7 +72,8 @@ impl Flow {
             Err(error @ GatewayError::Refused(_)) => {
                 crash::point("payment.open.refused");
                 tracing::warn!(order.id = %order_id, %error, "an order that cannot be paid ends");
-                self.peers.orders()?.refuse_payment(order_id).await?;
+                let refused = self.peers.calls().ask(RefuseOrderPayment { order: order_id });
+                refused.await.map_err(PeerError::from)?;
                 return Err(error.into());
             }
             Err(error) => return Err(error.into()),
@@ -74,7 +83,7 @@ impl Flow {
         payment.plan(self.questions, now);
         let told = Payment { version: 1, ..payment.clone() };
         let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];
-        match self.store.save(&payment, &events.map(|event| happened(event, now))).await {
+        match self.store.save(&payment, &events.map(|event| envelope(event, now))).await {
             Ok(version) => {
                 crash::point("payment.open.after");
                 payment.version = version;
@@ -184,11 +193,7 @@ impl Flow {
         let Some(payment_id) = payment.payment_id.clone().filter(|_| payment.has_money()) else { return Ok(payment) };
         let paid = OrderPayment { id: payment.id, payment_id, at: now };
         crash::point("payment.settle.before");
-        let settlement = match self.peers.orders() {
-            Ok(orders) => orders.settle(payment.order, paid).await,
-            Err(error) => Err(error),
-        };
-        match settlement {
+        match self.peers.calls().ask(SettleOrder { order: payment.order, payment: paid }).await {
             Ok(Settlement::Kept) => {
                 crash::point("payment.settle.after");
                 self.keep(payment).await
@@ -240,7 +245,7 @@ impl Flow {
     pub(super) async fn save(&self, payment: &mut Payment, events: &[Event]) -> Outcome<bool> {
         let now = Timestamp::now();
         payment.plan(self.questions, now);
-        let events: Vec<Envelope> = events.iter().map(|event| happened(event.clone(), now)).collect();
+        let events: Vec<Envelope> = events.iter().map(|event| envelope(event.clone(), now)).collect();
         match self.store.save(payment, &events).await.map_err(StoreError::from) {
             Ok(version) => {
                 payment.version = version;

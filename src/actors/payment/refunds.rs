@@ -3,6 +3,7 @@
 //! **Invariant:** no refund is asked of the gateway before it is written, and none is made
 //! twice.
 
+use crate::actors::order_saga::calls::NoteOrderRefund;
 use jiff::SignedDuration;
 
 use super::{
@@ -186,8 +187,8 @@ impl Flow {
     async fn warn_order(&self, payment: &Payment, decided: RefundId) {
         let refund = payment.refunds.iter().find(|refund| refund.id == decided);
         let Some(refund) = refund.filter(|refund| refund.is_unsent() && payment.left().minor() <= 0) else { return };
-        let Ok(orders) = self.peers.orders() else { return };
-        if let Err(error) = orders.note_refund(payment.order, note_of(payment, refund.clone(), true)).await {
+        let note = NoteOrderRefund { order: payment.order, note: note_of(payment, refund.clone(), true) };
+        if let Err(error) = self.peers.calls().ask(note).await {
             tracing::warn!(payment.id = %payment.id, %error, "the order hears of its refund once it is taken");
         }
     }
@@ -198,11 +199,7 @@ impl Flow {
             let Some(refund) = payment.unnoted_refund().cloned() else { return Ok(payment) };
             let note = note_of(&payment, refund.clone(), false);
             crash::point("payment.note.before");
-            let noted = match self.peers.orders() {
-                Ok(orders) => orders.note_refund(payment.order, note).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = noted {
+            if let Err(error) = self.peers.calls().ask(NoteOrderRefund { order: payment.order, note }).await {
                 tracing::warn!(payment.id = %payment.id, %error, "the order hears of a refund later");
                 return self.later(payment).await;
             }

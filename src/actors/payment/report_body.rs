@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::PaymentFailure;
 use crate::domain::money::{Currency, Money};
 
-/// A report: what happened, and to what.
+/// A report: what envelope, and to what.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     /// `payment.captured` and so on.

@@ -18,7 +18,7 @@ pub(super) use self::plan::Plan;
 use self::plan::{End, PastOrder};
 use super::{Stage, account};
 use crate::{
-    actors::{order_saga::Orders, payment::RefundRequest},
+    actors::payment::RefundRequest,
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -74,16 +74,13 @@ pub(super) async fn write(
     tell: &dyn Fn(&str),
 ) -> Result<()> {
     let services = stage.services;
-    let (Some(orders), Some(payments), Some(sandbox)) = (&services.orders, &services.payments, &services.sandbox)
-    else {
-        return Ok(());
-    };
+    let (Some(payments), Some(sandbox)) = (&services.payments, &services.sandbox) else { return Ok(()) };
     let mut contacts = vec![contact(stage, buyer).await?];
     for (username, first, last) in CUSTOMERS {
         let user = account(services, username, first, last, Role::User).await?;
         contacts.push(contact(stage, user).await?);
     }
-    let past = Past { stage, orders, sandbox, products, contacts: &contacts, now: Timestamp::now() };
+    let past = Past { stage, sandbox, products, contacts: &contacts, now: Timestamp::now() };
     let made: Vec<Option<PaymentId>> =
         stream::iter(&plan.0).map(|order| past.write(order)).buffered(AT_ONCE).try_collect().await?;
     // One buyer got some of her money back.
@@ -103,7 +100,6 @@ async fn contact(stage: &Stage<'_>, user: UserId) -> Result<Contact> {
 
 struct Past<'a> {
     stage: &'a Stage<'a>,
-    orders: &'a Orders,
     sandbox: &'a SandboxGateway,
     products: &'a [Product],
     contacts: &'a [Contact],
@@ -164,7 +160,7 @@ impl Past<'_> {
             cart_version: CART_VERSIONS_FROM + u64::from(past.number),
             window: WINDOW,
         };
-        let mut order = Order::place(new, &self.orders.pricing(), placed)?;
+        let mut order = Order::place(new, &self.stage.pricing, placed)?;
         // There never was a cart.
         order.step_done(SagaStep::EmptyCart, placed);
         Ok(order)

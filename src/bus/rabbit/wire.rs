@@ -19,7 +19,7 @@ use crate::{
     views::event::{exchange_payload, messages},
 };
 
-/// When it happened, RFC 3339.
+/// When it envelope, RFC 3339.
 const OCCURRED_AT: &str = "x-occurred-at";
 /// What it happened to.
 const AGGREGATE_ID: &str = "x-aggregate-id";
@@ -237,7 +237,7 @@ pub struct Letter {
     pub event: EventId,
     /// The event's name.
     pub name: String,
-    /// When it happened, or was sent.
+    /// When it envelope, or was sent.
     pub occurred_at: Option<Timestamp>,
     /// How often it was tried.
     pub attempts: usize,

@@ -326,7 +326,7 @@ impl Order {
     }
 
     fn wrong_state(&self, action: &'static str) -> OrderError {
-        OrderError::WrongState { status: self.status, action }
+        OrderError::WrongState { status: self.status, action: action.into() }
     }
 }
 

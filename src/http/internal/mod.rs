@@ -43,8 +43,6 @@ pub struct Exposed {
     pub catalogue: Option<Arc<dyn peers::Catalogue>>,
     /// Carts.
     pub carts: Option<Arc<dyn peers::Carts>>,
-    /// Orders.
-    pub orders: Option<Arc<dyn peers::Orders>>,
     /// Payments.
     pub payments: Option<Arc<dyn peers::Payments>>,
 }
@@ -60,9 +58,6 @@ impl Exposed {
         }
         if let Some(carts) = &self.carts {
             peers.set_carts(Arc::clone(carts));
-        }
-        if let Some(orders) = &self.orders {
-            peers.set_orders(Arc::clone(orders));
         }
         if let Some(payments) = &self.payments {
             peers.set_payments(Arc::clone(payments));

@@ -12,7 +12,7 @@ use crate::peers::{
 pub(super) fn add(scope: Scope, exposed: &Exposed) -> Scope {
     let scope = accounts(catalogue(scope, exposed), exposed);
     let scope = carts(scope, exposed);
-    payments(orders(scope, exposed), exposed)
+    payments(scope, exposed)
 }
 
 fn accounts(scope: Scope, exposed: &Exposed) -> Scope {
@@ -68,31 +68,6 @@ fn carts(scope: Scope, exposed: &Exposed) -> Scope {
     });
     answer(scope, wire::RESTORE, carts, |carts, ask: wire::CheckOut| async move {
         carts.restore(ask.user, ask.order, ask.bought).await
-    })
-}
-
-fn orders(scope: Scope, exposed: &Exposed) -> Scope {
-    let Some(orders) = &exposed.orders else { return scope };
-    let scope = ping(scope, "order");
-    let scope =
-        answer(scope, wire::ORDER, orders, |orders, ask: wire::OfOrder| async move { orders.order(ask.order).await });
-    let scope = answer(scope, wire::ORDERS_OF_USER, orders, |orders, ask: wire::OfUsersOrders| async move {
-        orders.of_user(ask.user, ask.status, ask.skip, ask.limit).await
-    });
-    let scope = answer(scope, wire::ORDER_OF, orders, |orders, ask: wire::OfUsersOrder| async move {
-        orders.order_of(ask.user, ask.order).await
-    });
-    let scope = answer(scope, wire::BOUGHT_WITH, orders, |orders, ask: wire::OfCompanions| async move {
-        orders.bought_with(ask.product, ask.limit).await
-    });
-    let scope = answer(scope, wire::SETTLE, orders, |orders, ask: wire::Settle| async move {
-        orders.settle(ask.order, ask.payment).await
-    });
-    let scope = answer(scope, wire::REFUSE_PAYMENT, orders, |orders, ask: wire::OfOrder| async move {
-        orders.refuse_payment(ask.order).await
-    });
-    answer(scope, wire::NOTE_REFUND, orders, |orders, ask: wire::NoteRefund| async move {
-        orders.note_refund(ask.order, ask.note).await
     })
 }
 

@@ -113,7 +113,7 @@ pub(super) fn address_of(form: &mut Form) -> Option<PostalAddress> {
         Ok(postal) => Some(postal),
         Err(problems) => {
             for AddressProblem { field, what, .. } in problems {
-                form.refuse(&field_of(field), if what == MISSING { "fill this in".into() } else { what });
+                form.refuse(&field_of(&field), if what == MISSING { "fill this in".into() } else { what });
             }
             None
         }

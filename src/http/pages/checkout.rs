@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** one cart that was shown makes one order, at the total that was shown.
 
+use crate::actors::order_saga::calls::{GetOrderByKey, GetOrderTotals};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 
@@ -70,7 +71,7 @@ async fn priced(visit: &Visit) -> Result<(Basket, Totals), ApiError> {
     if let Some((line, _)) = basket.lines.iter().find(|(_, offer)| !offer.for_sale) {
         return Err(CartError::NotForSale { product: line.product }.into());
     }
-    let totals = visit.shop.orders()?.totals(&basket.items())?;
+    let totals = visit.calls.ask(GetOrderTotals { items: basket.items() }).await?;
     Ok((basket, totals))
 }
 
@@ -167,7 +168,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     let user = visit.buyer()?.id;
     let key = form.text("key").to_owned();
     let is_key = key.len() <= 64 && key.starts_with("page-") && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_key && let Some(order) = visit.shop.orders()?.made_with(user, &key).await? {
+    if is_key && let Some(order) = visit.calls.ask(GetOrderByKey { user, key: key.clone() }).await? {
         return Ok(go_on(visit, &order));
     }
     let priced = priced(&visit).await;
@@ -177,7 +178,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     // Another post of the same page may have made the order since it was looked for above.
     if !is_shown
         && is_key
-        && let Some(order) = visit.shop.orders()?.made_with(user, &key).await?
+        && let Some(order) = visit.calls.ask(GetOrderByKey { user, key: key.clone() }).await?
     {
         return Ok(go_on(visit, &order));
     }
@@ -205,7 +206,7 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     let total = Some((totals.total.minor(), Some(totals.total.currency())));
     let expected = Expected { total, cart_version: basket.cart_version };
     let asked = PlaceOrder { user, destination, expected, key: Some((key, "page".to_owned())) };
-    match visit.shop.orders()?.place(asked).await.map_err(ApiError::from) {
+    match visit.calls.ask(asked).await.map_err(ApiError::from) {
         Ok(placed) => {
             visit.counted(0);
             Ok(go_on(visit, &placed.order))

@@ -1,5 +1,6 @@
 //! A buyer's orders, and an order with all that happened to it.
 
+use crate::actors::order_saga::calls::{CancelOrder, GetOrderFor, GetOrdersOfUser};
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
@@ -124,7 +125,7 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     let number = pairs.filter(|(name, _)| *name == "page").find_map(|(_, value)| value.parse::<u64>().ok());
     let number = number.unwrap_or(1).clamp(1, PAGES_MAX);
     let skip = (number - 1) * u64::from(PER_PAGE);
-    let found = visit.shop.orders()?.of_user(user, None, skip, PER_PAGE).await?;
+    let found = visit.calls.ask(GetOrdersOfUser { user, status: None, skip, limit: PER_PAGE }).await?;
     let view = OrdersPage {
         page: visit.page("Orders"),
         orders: found.rows.iter().map(OrderRowView::from).collect(),
@@ -200,7 +201,7 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         Role::Seller => Party::Seller(user.id),
         Role::Admin => Party::Admin,
     };
-    let order = visit.shop.orders()?.get(id, party).await?;
+    let order = visit.calls.ask(GetOrderFor { order: id, who: party }).await?;
     let mine = order.user == user.id;
     let kept = visit.take_kept(&format!("/orders/{id}/cancel")).unwrap_or_default();
     let (payment, refunds) = match party {
@@ -249,7 +250,7 @@ pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> R
     let reason: String = form.trimmed("reason").chars().take(1_000).collect();
     // Staff act on what is another's, so they are asked first.
     if party == Party::Admin && form.text("confirmed") != "yes" {
-        let order = visit.shop.orders()?.get(id, party).await?;
+        let order = visit.calls.ask(GetOrderFor { order: id, who: party }).await?;
         let view = CancelPage {
             page: visit.page("Cancel an order"),
             id: id.to_hex(),
@@ -260,7 +261,7 @@ pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> R
         return visit.ok(&view);
     }
     let reason = (!reason.is_empty()).then_some(reason);
-    match visit.shop.orders()?.cancel(id, party, reason).await.map_err(ApiError::from) {
+    match visit.calls.ask(CancelOrder { order: id, who: party, reason }).await.map_err(ApiError::from) {
         Ok(order) => visit.say(match (party, order.payment.is_some()) {
             (Party::Admin, true) => {
                 "The order is cancelled. Its stock is back, and what was paid goes back to the buyer."

@@ -3,6 +3,7 @@
 //! **Invariant:** money counts when the payment service has verified the gateway's signature, and
 //! never because a page says so.
 
+use crate::actors::order_saga::calls::GetOrderFor;
 use actix_web::{
     HttpResponse,
     http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
@@ -45,7 +46,7 @@ const REFUSED: &str = "This order cannot be paid and was cancelled. Nothing was 
 async fn order_of(visit: &Visit, path: &str) -> Result<Order, ApiError> {
     let id: OrderId = id_of(path, "order")?;
     let user = visit.buyer()?.id;
-    Ok(visit.shop.orders()?.get(id, Party::Buyer(user)).await?)
+    Ok(visit.calls.ask(GetOrderFor { order: id, who: Party::Buyer(user) }).await?)
 }
 
 /// The order's payment that is open; `None` when there is nothing to pay any more, which the next

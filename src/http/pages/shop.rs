@@ -8,11 +8,12 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
 use crate::{
     actors::{
-        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, order_saga::Orders, payment::Payments,
+        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, payment::Payments,
         seller_dashboard::SellerDashboard,
     },
     http::{error::ApiError, routes::Services},
     integrations::razorpay::SandboxGateway,
+    runtime::calls::Calls,
 };
 
 /// The services, as pages ask them.
@@ -40,8 +41,6 @@ asked! {
     catalogue: Catalogue;
     /// Carts.
     carts: Carts;
-    /// Orders.
-    orders: Orders;
     /// Payments.
     payments: Payments;
     /// Sellers' figures.
@@ -58,6 +57,12 @@ impl Shop {
     pub fn of(req: &HttpRequest) -> Result<Self, ApiError> {
         let services = req.app_data::<Data<Services>>();
         services.cloned().map(Self).ok_or_else(|| ApiError::Internal("the app has no services".into()))
+    }
+
+    /// The services that are asked by calls.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.0.calls
     }
 
     /// The sandbox gateway, where it takes the payments.

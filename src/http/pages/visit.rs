@@ -32,6 +32,7 @@ use crate::{
         state::State,
         tokens::Tokens,
     },
+    runtime::calls::Calls,
 };
 
 /// How many products are remembered as looked at.
@@ -54,6 +55,8 @@ pub enum Standing {
 pub struct Visit {
     /// The services.
     pub shop: Shop,
+    /// The services that are asked by calls.
+    pub calls: Calls,
     /// Who is logged in.
     pub user: Option<AuthUser>,
     /// Her first name, or her user name.
@@ -119,6 +122,7 @@ impl Visit {
         });
         Ok(Self {
             shop: Shop::of(req)?,
+            calls: Shop::of(req)?.calls().clone(),
             user: None,
             name: String::new(),
             cart_count: guest_cart.units(),

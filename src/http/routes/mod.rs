@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     actors::{
-        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, order_saga::Orders, payment::Payments,
+        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, payment::Payments,
         seller_dashboard::SellerDashboard, webhook::Webhooks,
     },
     config::{Service, Services as Served},
@@ -58,8 +58,6 @@ pub struct Services {
     pub served: Served,
     /// Carts.
     pub carts: Option<Carts>,
-    /// Orders.
-    pub orders: Option<Orders>,
     /// Payments.
     pub payments: Option<Payments>,
     /// Sellers' figures.
@@ -101,8 +99,6 @@ present! {
     catalogue: Catalogue, "product";
     /// Carts.
     carts: Carts, "cart";
-    /// Orders.
-    orders: Orders, "order";
     /// Payments.
     payments: Payments, "payment";
     /// Sellers' figures.

@@ -1,13 +1,17 @@
 //! Orders.
 
+use crate::runtime::calls::Calls;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web::Data};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Services, idempotency_key};
+use super::idempotency_key;
 use crate::{
-    actors::order_saga::{Destination, Expected, OrderFailure, Party, PlaceOrder},
+    actors::order_saga::{
+        Destination, Expected, OrderRefusal, Party, PlaceOrder,
+        calls::{CancelOrder, DeliverOrder, GetOrderFor, GetOrdersOfUser, SetOrderAddress, ShipOrder},
+    },
     domain::{
         ids::OrderId,
         order::OrderStatus,
@@ -176,7 +180,7 @@ const fn party(user: &AuthUser) -> Party {
 pub async fn place(
     req: HttpRequest,
     user: Buyer,
-    services: Data<Services>,
+    calls: Data<Calls>,
     JsonOrEmpty(body): JsonOrEmpty<PlaceBody>,
 ) -> Result<HttpResponse, ApiError> {
     let key = idempotency_key(&req, &body)?;
@@ -187,7 +191,7 @@ pub async fn place(
     };
     let total = body.expected_total.map(|total| (total.amount.minor(), total.currency));
     let expected = Expected { total, cart_version: None };
-    let placed = services.orders()?.place(PlaceOrder { user: user.id, destination, expected, key }).await?;
+    let placed = calls.ask(PlaceOrder { user: user.id, destination, expected, key }).await?;
     let mut answer = HttpResponse::Created();
     if placed.replayed {
         answer.insert_header(("idempotent-replayed", "true"));
@@ -211,11 +215,12 @@ pub async fn place(
 pub async fn mine(
     req: HttpRequest,
     user: Buyer,
-    services: Data<Services>,
+    calls: Data<Calls>,
     paging: Paging,
     Query(params): Query<MineParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.orders()?.of_user(user.id, params.status, paging.skip, paging.limit).await?;
+    let Paging { skip, limit, .. } = paging;
+    let page = calls.ask(GetOrdersOfUser { user: user.id, status: params.status, skip, limit }).await?;
     let orders = page.rows.iter().map(OrderView::from).collect();
     Ok(paging.answer(&req, page.total).json(OrdersAnswer { orders, pagination: paging.pagination(page.total) }))
 }
@@ -233,12 +238,8 @@ pub async fn mine(
     )
 )]
 #[get("/api/orders/{id}")]
-pub async fn get(
-    user: AuthUser,
-    services: Data<Services>,
-    PathId(id): PathId<OrderId>,
-) -> Result<HttpResponse, ApiError> {
-    let order = services.orders()?.get(id, party(&user)).await?;
+pub async fn get(user: AuthUser, calls: Data<Calls>, PathId(id): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+    let order = calls.ask(GetOrderFor { order: id, who: party(&user) }).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -259,11 +260,11 @@ pub async fn get(
 #[post("/api/orders/{id}/cancel")]
 pub async fn cancel(
     user: BuyerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<CancelBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders()?.cancel(id, party(&user), body.reason).await?;
+    let order = calls.ask(CancelOrder { order: id, who: party(&user), reason: body.reason }).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -285,12 +286,12 @@ pub async fn cancel(
 #[patch("/api/orders/{id}/address")]
 pub async fn set_address(
     user: Buyer,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<OrderId>,
     Json(body): Json<ChangeAddressBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let address = PostalAddress::from(body.shipping_address).settled().map_err(OrderFailure::BadAddress)?;
-    let order = services.orders()?.set_address(id, party(&user), address).await?;
+    let address = PostalAddress::from(body.shipping_address).settled().map_err(OrderRefusal::BadAddress)?;
+    let order = calls.ask(SetOrderAddress { order: id, who: party(&user), address }).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -311,11 +312,11 @@ pub async fn set_address(
 #[post("/api/orders/{id}/ship")]
 pub async fn ship(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders()?.ship(id, party(&user), body.tracking_number).await?;
+    let order = calls.ask(ShipOrder { order: id, who: party(&user), tracking: body.tracking_number }).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
@@ -336,10 +337,10 @@ pub async fn ship(
 #[post("/api/orders/{id}/deliver")]
 pub async fn deliver(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<OrderId>,
     JsonOrEmpty(body): JsonOrEmpty<ShipBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let order = services.orders()?.deliver(id, party(&user), body.tracking_number).await?;
+    let order = calls.ask(DeliverOrder { order: id, who: party(&user), tracking: body.tracking_number }).await?;
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }

@@ -30,7 +30,7 @@ fn every_variant_has_its_status_code_and_body() {
     let short = json!({"message": "m", "code": "c", "requestId": "id", "available": 3});
     let bad_address = json!({"message": "nothing can be sent to this address", "code": "order.bad_address",
         "requestId": "id", "errors": [{"path": "shippingAddress.zip", "msg": "must not be empty"}]});
-    let no_zip = AddressProblem { field: "zip", what: "must not be empty".into(), is_malformed: true };
+    let no_zip = AddressProblem { field: "zip".into(), what: "must not be empty".into(), is_malformed: true };
     let later = "too many requests; try again in 7 s";
     let unknown = "the answer took too long; whether it was done is not known";
     for (error, status, retry, expected) in [
@@ -76,7 +76,7 @@ fn errors_of_other_rooms_become_what_the_contract_says() {
     assert_eq!(status(CartError::NotInCart.into()), 404);
     assert_eq!(status(UserError::NoSuchAddress.into()), 404);
     assert_eq!(status(OrderError::EmptyCart.into()), 400);
-    assert_eq!(status(OrderError::WrongState { status: OrderStatus::Shipped, action: "cancelled" }.into()), 409);
+    assert_eq!(status(OrderError::WrongState { status: OrderStatus::Shipped, action: "cancelled".into() }.into()), 409);
     let shortage = Shortage { product: ProductId::from_bytes([0; 12]), requested: 2, available: 1 };
     let stock = CallError::Refused(StockError::Short(vec![shortage]));
     let item = json!({"productId": "000000000000000000000000", "requested": 2, "available": 1});

@@ -11,13 +11,12 @@ use crate::{
         cart::Cart,
         ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
         inventory::StockLine,
-        order::{Order, OrderPayment, OrderStatus, RefundNote},
         payment::Payment,
         user::{Contact, PostalAddress, Role},
     },
     integrations::http_client,
     peers::{
-        Accounts, CartChangeError, Carts, Catalogue, ListQuery, Offer, Orders, Page, Payments, PeerError, Settlement,
+        Accounts, CartChangeError, Carts, Catalogue, ListQuery, Offer, Page, Payments, PeerError,
         wire::{self, Call},
     },
 };
@@ -122,43 +121,6 @@ impl Carts for HttpPeer {
 
     async fn restore(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
         self.plain(wire::RESTORE, &wire::CheckOut { user, order, bought }).await
-    }
-}
-
-#[async_trait]
-impl Orders for HttpPeer {
-    async fn order(&self, order: OrderId) -> Result<Option<Order>, PeerError> {
-        self.plain(wire::ORDER, &wire::OfOrder { order }).await
-    }
-
-    async fn of_user(
-        &self,
-        user: UserId,
-        status: Option<OrderStatus>,
-        skip: u64,
-        limit: u32,
-    ) -> Result<Page<Order>, PeerError> {
-        self.plain(wire::ORDERS_OF_USER, &wire::OfUsersOrders { user, status, skip, limit }).await
-    }
-
-    async fn order_of(&self, user: UserId, order: OrderId) -> Result<Option<Order>, PeerError> {
-        self.plain(wire::ORDER_OF, &wire::OfUsersOrder { user, order }).await
-    }
-
-    async fn bought_with(&self, product: ProductId, limit: u32) -> Result<Vec<ProductId>, PeerError> {
-        self.plain(wire::BOUGHT_WITH, &wire::OfCompanions { product, limit }).await
-    }
-
-    async fn settle(&self, order: OrderId, payment: OrderPayment) -> Result<Settlement, PeerError> {
-        self.plain(wire::SETTLE, &wire::Settle { order, payment }).await
-    }
-
-    async fn refuse_payment(&self, order: OrderId) -> Result<(), PeerError> {
-        self.plain(wire::REFUSE_PAYMENT, &wire::OfOrder { order }).await
-    }
-
-    async fn note_refund(&self, order: OrderId, note: RefundNote) -> Result<(), PeerError> {
-        self.plain(wire::NOTE_REFUND, &wire::NoteRefund { order, note }).await
     }
 }
 

@@ -25,7 +25,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{
     error::{CallError, Never, Refusal},
     registry::{Answer, Registry},
-    worker::{Handles, Worker, Workers},
+    worker::{Handles, KeyedWorkers, Worker, Workers},
 };
 use self::{registry::Handlers, remote::Peer};
 use crate::config::Service;

@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use super::{Call, CallError, Outcome};
+use super::{Call, CallError, Handles, Outcome};
 use crate::config::Service;
 
 /// A call that came as JSON, being done.
@@ -52,6 +52,15 @@ impl Registry {
         self.handlers.by_type.insert(TypeId::of::<C>(), Box::new(handler));
         self.handlers.exposed.insert(C::SERVICE);
         self
+    }
+
+    /// Lets `service` do the calls `C` without a mailbox in between.
+    pub fn serve<C: Call>(&mut self, service: &Arc<impl Handles<C>>) -> &mut Self {
+        let service = Arc::clone(service);
+        self.on(move |call: C| {
+            let service = Arc::clone(&service);
+            async move { service.handle(call).await }
+        })
     }
 
     /// Keeps all but the services that `exposed` accepts for callers in this process.

@@ -1,15 +1,22 @@
 //! Supervised actors that do a service's calls.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
-use actix_guardian::{Limits, Runtime, Sharded};
+use actix_guardian::{Keyed, KeyedLimits, Limits, Runtime, Sharded};
+use futures_util::future::BoxFuture;
 
 use super::{Call, CallError, Outcome, Registry};
-use crate::runtime::{Traced, within};
+use crate::{
+    config::Service,
+    runtime::{Traced, within},
+};
 
 /// A service that does the calls `C`.
 pub trait Handles<C: Call>: Send + Sync + 'static {
@@ -84,5 +91,91 @@ impl<S: Send + Sync + 'static> Workers<S> {
             async move { workers.ask(call).await }
         });
         self
+    }
+}
+
+/// Workers by key, started on first use: what is done to one key goes to one of them, which sleeps after idleness.
+pub struct KeyedWorkers<K, S: Send + Sync + 'static> {
+    actors: Keyed<K, Worker<S>>,
+    service: Service,
+}
+
+impl<K, S: Send + Sync + 'static> Clone for KeyedWorkers<K, S> {
+    fn clone(&self) -> Self {
+        Self { actors: self.actors.clone(), service: self.service }
+    }
+}
+
+impl<K, S> KeyedWorkers<K, S>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    S: Send + Sync + 'static,
+{
+    /// Makes the registry of workers, which share `state` and work for `service`.
+    pub fn new(runtime: &Runtime, name: &'static str, limits: KeyedLimits, service: Service, state: Arc<S>) -> Self {
+        Self { actors: runtime.keyed(name, limits, move |_| Worker(Arc::clone(&state))), service }
+    }
+
+    /// Lets the worker of `key` do a call.
+    ///
+    /// # Errors
+    /// What the handler refused it for, or why the worker did not answer.
+    pub async fn ask<C: Call>(&self, key: &K, call: C) -> Outcome<C>
+    where
+        S: Handles<C>,
+    {
+        let done = self.actors.ask(key, Traced::new(Job(call))).await;
+        done.map_err(|error| CallError::of_actor(self.service, error))
+    }
+
+    /// Lets the worker of `key` do a step that is no call.
+    ///
+    /// # Errors
+    /// Those of the step, or why the worker did not answer.
+    pub async fn run<T, E, F>(
+        &self,
+        key: &K,
+        step: impl FnOnce(Arc<S>) -> F + Send + 'static,
+    ) -> Result<T, CallError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, CallError<E>>> + Send + 'static,
+    {
+        let step = Step(Box::new(move |state| Box::pin(step(state))));
+        self.actors.ask(key, Traced::new(step)).await.map_err(|error| CallError::of_actor(self.service, error))
+    }
+
+    /// Registers the calls `C`, which go to the worker of their key.
+    pub fn on<C: Call>(&self, registry: &mut Registry, key: impl Fn(&C) -> K + Send + Sync + 'static) -> &Self
+    where
+        S: Handles<C>,
+    {
+        let workers = self.clone();
+        registry.on(move |call: C| {
+            let (workers, key) = (workers.clone(), key(&call));
+            async move { workers.ask(&key, call).await }
+        });
+        self
+    }
+}
+
+/// A step on its way to a worker.
+struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> BoxFuture<'static, Result<T, CallError<E>>> + Send>);
+
+impl<S: 'static, T: 'static, E: 'static> Message for Step<S, T, E> {
+    type Result = Result<T, CallError<E>>;
+}
+
+impl<S, T, E> Handler<Traced<Step<S, T, E>>> for Worker<S>
+where
+    S: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    type Result = ResponseFuture<Result<T, CallError<E>>>;
+
+    fn handle(&mut self, Traced(Step(step), trace): Traced<Step<S, T, E>>, _: &mut Self::Context) -> Self::Result {
+        within(trace, step(Arc::clone(&self.0)))
     }
 }

@@ -10,7 +10,7 @@
 //! field name. Times are microseconds since 1970, money is minor units: integers both.
 //!
 //! The server away or slow: [`StoreError::Unavailable`], or [`StoreError::Deadline`] when the
-//! write may have happened, in less than three seconds; the driver finds it again by itself.
+//! write may have envelope, in less than three seconds; the driver finds it again by itself.
 //!
 //! **Invariant:** an answered write is in the majority's journal.
 

@@ -1,5 +1,6 @@
 //! A seller's orders: those to ship, all of them, and the steps on their way.
 
+use crate::actors::order_saga::calls::{DeliverOrder, GetOrderFor, ShipOrder};
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
@@ -114,7 +115,7 @@ pub(super) async fn to_ship(
 async fn as_they_are(visit: &Visit, seller: UserId, rows: &[OrderRow]) -> Result<Vec<OrderLine>, ApiError> {
     let mut orders = Vec::with_capacity(rows.len());
     for row in rows {
-        match visit.shop.orders()?.get(row.id, Party::Seller(seller)).await {
+        match visit.calls.ask(GetOrderFor { order: row.id, who: Party::Seller(seller) }).await {
             Ok(order) => orders.push(OrderLine::of(&order, seller)),
             Err(error) => tracing::warn!(order.id = %row.id, %error, "an order of the dashboard cannot be shown"),
         }
@@ -167,7 +168,7 @@ pub async fn step(
     let seller = visit.seller()?.id;
     let (id, step) = path.into_inner();
     let id: OrderId = id.parse().map_err(|_| ApiError::NotFound("order"))?;
-    let orders = visit.shop.orders()?;
+    let who = Party::Seller(seller);
     let tracking = form.trimmed("tracking").to_owned();
     let back = if form.text("back") == "desk" { "/seller" } else { "/seller/orders" };
     if tracking.chars().count() > TRACKING_MAX || tracking.chars().any(char::is_control) {
@@ -176,8 +177,8 @@ pub async fn step(
     }
     let tracking = (!tracking.is_empty()).then_some(tracking);
     let (done, told) = match step.as_str() {
-        "ship" => (orders.ship(id, Party::Seller(seller), tracking).await, "marked as shipped"),
-        "deliver" => (orders.deliver(id, Party::Seller(seller), None).await, "marked as delivered"),
+        "ship" => (visit.calls.ask(ShipOrder { order: id, who, tracking }).await, "marked as shipped"),
+        "deliver" => (visit.calls.ask(DeliverOrder { order: id, who, tracking: None }).await, "marked as delivered"),
         _ => return Err(ApiError::NotFound("page")),
     };
     match done.map_err(ApiError::from) {

@@ -1,5 +1,6 @@
 //! Tools that tell of the shopper's own orders. Addresses and payments stay out of it.
 
+use crate::actors::order_saga::calls::{GetOrder, GetOrdersOfUser};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -20,16 +21,21 @@ const LINES_MAX: usize = 20;
 impl Work<'_, '_> {
     pub(super) async fn list_orders(&mut self, status: Option<OrderStatus>) -> Refused<Json> {
         let user = self.context.shopper.id;
-        let page = within("order", self.shop.peers.orders()?.of_user(user, status, 0, ORDERS_MAX)).await?;
+        let page =
+            within("order", self.shop.peers.calls().ask(GetOrdersOfUser { user, status, skip: 0, limit: ORDERS_MAX }))
+                .await?;
         let orders: Vec<Json> = page.rows.iter().map(brief).collect();
         Ok(json!({ "total": page.total, "orders": orders }))
     }
 
     pub(super) async fn order_status(&mut self, id: Option<OrderId>) -> Refused<Json> {
-        let (user, orders) = (self.context.shopper.id, self.shop.peers.orders()?);
+        let (user, calls) = (self.context.shopper.id, self.shop.peers.calls());
         let order = match id {
-            Some(id) => within("order", orders.order_of(user, id)).await?,
-            None => within("order", orders.of_user(user, None, 0, 1)).await?.rows.pop(),
+            Some(id) => within("order", calls.ask(GetOrder { order: id })).await?.filter(|order| order.user == user),
+            None => {
+                let newest = calls.ask(GetOrdersOfUser { user, status: None, skip: 0, limit: 1 });
+                within("order", newest).await?.rows.pop()
+            }
         };
         let order = order.ok_or_else(|| match id {
             Some(_) => ToolRefusal::new("tool.unknown_order", "There is no such order among the shopper's."),

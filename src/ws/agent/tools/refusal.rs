@@ -3,6 +3,7 @@
 use crate::{
     domain::{cart::CartError, ids::ProductId},
     peers::{CartChangeError, PeerError},
+    runtime::calls::{CallError, Never},
 };
 
 /// A tool did not do what was asked.
@@ -52,6 +53,12 @@ impl From<PeerError> for ToolRefusal {
                 format!("The shop's {service} service did not answer in time; look again before you repeat it."),
             ),
         }
+    }
+}
+
+impl From<CallError<Never>> for ToolRefusal {
+    fn from(error: CallError<Never>) -> Self {
+        PeerError::from(error).into()
     }
 }
 

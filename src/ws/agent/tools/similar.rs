@@ -4,6 +4,7 @@
 //! What is alike is in the same category, shares words of the title and costs about as much. What
 //! is bought together the order service counts; without it there is what is alike.
 
+use crate::actors::order_saga::calls::GetBoughtTogether;
 use std::collections::HashSet;
 
 use serde_json::{Value as Json, json};
@@ -70,8 +71,9 @@ impl Work<'_, '_> {
 
     /// What is bought together with a product and can be bought now; nothing where nobody knows.
     async fn bought_with(&self, product: ProductId, not_these: &[ProductId]) -> Vec<Offer> {
-        let Ok(orders) = self.shop.peers.orders() else { return vec![] };
-        let Ok(mut found) = within("order", orders.bought_with(product, TOGETHER)).await else { return vec![] };
+        let calls = self.shop.peers.calls();
+        let bought = calls.ask(GetBoughtTogether { product, limit: TOGETHER });
+        let Ok(mut found) = within("order", bought).await else { return vec![] };
         found.retain(|product| !not_these.contains(product));
         let mut offers = self.offers(&found).await.unwrap_or_default();
         offers.retain(|offer| offer.available > 0);

@@ -1,7 +1,7 @@
 //! Which products are bought together: counted over a part of the last month's orders.
 //!
 //! It is read from the store when it is asked for, and kept for a while; without it nothing is
-//! lost. A pair counts once a buyer, and is told only once several buyers chose it, so that
+//! lost. A pair counts once a buyer, and is shown only once several buyers chose it, so that
 //! nobody's own purchase shows.
 
 use std::{
@@ -39,9 +39,9 @@ type Pairs = HashMap<ProductId, Vec<ProductId>>;
 
 /// The count, and when it was made.
 #[derive(Default)]
-pub(super) struct Together(Mutex<Option<(Instant, Arc<Pairs>)>>);
+pub(super) struct CoPurchases(Mutex<Option<(Instant, Arc<Pairs>)>>);
 
-impl Together {
+impl CoPurchases {
     /// What is bought with `product`, what most buyers chose first.
     pub(super) async fn with(
         &self,
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_three_buyers_chose_is_told_and_what_one_chose_often_is_not() {
+    fn what_three_buyers_chose_is_shown_and_what_one_chose_often_is_not() {
         use OrderStatus::{Cancelled, Confirmed, Delivered};
         let orders = [
             order(1, &[1, 2, 3], Confirmed),
