@@ -6,7 +6,7 @@ use std::{future::ready, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::join_all};
 use microbazaar::{
-    actors::order_saga::Party,
+    actors::order_saga::{Party, calls::CancelOrder},
     domain::{inventory::StockLine, order::OrderStatus},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
@@ -39,7 +39,8 @@ async fn verify(run: &Run, shop: &Shop, mut random: StdRng) {
 /// Whether the cancellation was answered with yes.
 async fn cancel(run: &Run, shop: &Shop, mut random: StdRng) -> bool {
     pause(&mut random).await;
-    shop.orders.cancel(run.order.unwrap(), Party::Buyer(run.user), None).await.is_ok()
+    let cancel = CancelOrder { order: run.order.unwrap(), who: Party::Buyer(run.user), reason: None };
+    shop.calls.ask(cancel).await.is_ok()
 }
 
 /// Ends the window, so that both processes' sweepers and this call find it over.

@@ -7,9 +7,11 @@ use std::{
 
 use microbazaar::{
     actors::{
-        order_saga::{Destination, Expected, OrderFailure, Party, PlaceOrder},
+        order_saga::{
+            Destination, Expected, OrderRefusal, Party, PlaceOrder,
+            calls::{CancelOrder, GetOrdersOfUser},
+        },
         payment::PaymentFailure,
-        runtime::AskError,
     },
     domain::{
         Timestamp,
@@ -21,6 +23,7 @@ use microbazaar::{
         payment::{Payment, PaymentStatus, RefundStatus},
     },
     integrations::razorpay::{self, Checkout, GatewayError, Outcome},
+    runtime::{AskError, calls::CallError},
     store::{StoreError, Stores},
 };
 
@@ -156,11 +159,12 @@ impl Run {
         let key = self.scenario.keyed.then(|| ("key".to_owned(), "hash".to_owned()));
         let request =
             PlaceOrder { user: self.user, destination: Destination::Default, expected: Expected::default(), key };
-        let placed = match shop.orders.place(request).await {
+        let placed = match shop.calls.ask(request).await {
             Ok(placed) => placed.order.id,
             // Her first try has made it: she finds it among her orders.
-            Err(AskError::Refused(OrderFailure::Rule(OrderError::EmptyCart))) => {
-                let mine = shop.orders.of_user(self.user, None, 0, 10).await.map_err(unanswered)?;
+            Err(CallError::Refused(OrderRefusal::Rule(OrderError::EmptyCart))) => {
+                let mine = GetOrdersOfUser { user: self.user, status: None, skip: 0, limit: 10 };
+                let mine = shop.calls.ask(mine).await.map_err(unanswered)?;
                 mine.rows.first().expect("an emptied cart has made an order").id
             }
             Err(error) => return Err(unanswered(error)),
@@ -170,11 +174,11 @@ impl Run {
     }
 
     async fn cancel(&mut self, shop: &Shop) -> Result<(), Unanswered> {
-        let cancelled = shop.orders.cancel(self.order.unwrap(), Party::Buyer(self.user), None).await;
-        match cancelled {
+        let cancel = CancelOrder { order: self.order.unwrap(), who: Party::Buyer(self.user), reason: None };
+        match shop.calls.ask(cancel).await {
             Ok(order) => assert_eq!(order.status, OrderStatus::Cancelled),
             // Her first try has done it.
-            Err(AskError::Refused(OrderFailure::Rule(OrderError::WrongState { status, .. }))) => {
+            Err(CallError::Refused(OrderRefusal::Rule(OrderError::WrongState { status, .. }))) => {
                 assert_eq!(status, OrderStatus::Cancelled);
             }
             Err(error) => return Err(unanswered(error)),

@@ -1,6 +1,6 @@
 //! The services that take an order from a cart to goods or money back, over one store.
 
-use microbazaar::runtime::calls::Registry;
+use microbazaar::runtime::calls::{Calls, Registry};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -103,7 +103,7 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 pub struct Shop {
     pub runtime: Runtime,
     pub carts: Carts,
-    pub orders: Orders,
+    pub calls: Calls,
     pub payments: Payments,
     pub sandbox: Arc<SandboxGateway>,
 }
@@ -122,7 +122,7 @@ impl Shop {
         let carts = Carts::start(&runtime, CartStore::new(life.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
-        let orders = Orders::start(&runtime, OrderStore::new(life.clone()), peers.clone(), settings);
+        Orders::start(&runtime, &mut registry, OrderStore::new(life.clone()), peers.clone(), settings);
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
         let store = PaymentStore::new(life.clone());
         let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, store.clone()));
@@ -132,9 +132,8 @@ impl Shop {
         peers.set_catalogue(Arc::new(Shelf(price)));
         peers.calls().connect(registry, []);
         peers.set_carts(Arc::new(carts.clone()));
-        peers.set_orders(Arc::new(orders.clone()));
         peers.set_payments(Arc::new(payments.clone()));
-        Self { runtime, carts, orders, payments, sandbox }
+        Self { runtime, carts, calls: peers.calls().clone(), payments, sandbox }
     }
 
     /// Ends every actor.

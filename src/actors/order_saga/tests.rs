@@ -1,6 +1,6 @@
 //! Carts and orders as supervised actors over the real embedded store: poison, slowness, flood.
 
-use crate::runtime::calls::Registry;
+use async_trait::async_trait;
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -19,15 +19,17 @@ use crate::{
     domain::{
         Timestamp,
         event::Envelope,
-        ids::{AddressId, EventId, ProductId},
+        ids::{AddressId, EventId, ProductId, UserId},
         inventory::StockLevel,
         money::{Currency, Money},
+        order::OrderError,
         product::{Product, ProductStatus},
-        user::Contact,
+        user::{Contact, PostalAddress},
     },
-    peers::Offer,
+    peers::{self, Offer, PeerError},
+    runtime::{AskError, calls::Calls},
     store::{
-        CartStore, Stores,
+        CartStore, StoreError, Stores,
         document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
         sqlite::{SqliteOptions, SqliteStore},
     },
@@ -158,7 +160,7 @@ impl Gate {
 struct Shop {
     runtime: Runtime,
     carts: Carts,
-    orders: Orders,
+    calls: Calls,
     poisoned: Arc<Poisoned>,
     stores: Stores,
     gate: Arc<Gate>,
@@ -189,13 +191,12 @@ impl Shop {
             Carts::start(&runtime, CartStore::new(poisoned.clone()), peers.clone(), Duration::from_secs(30), false);
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window, max_unpaid: 10 };
-        let orders = Orders::start(&runtime, stores.orders.clone(), peers.clone(), settings);
+        Orders::start(&runtime, &mut registry, stores.orders.clone(), peers.clone(), settings);
         peers.set_accounts(Arc::new(People));
         peers.set_catalogue(Arc::new(Shelf));
         peers.calls().connect(registry, []);
         peers.set_carts(Arc::new(carts.clone()));
-        peers.set_orders(Arc::new(orders.clone()));
-        Self { runtime, carts, orders, poisoned, stores, gate, sqlite, dir }
+        Self { runtime, carts, calls: peers.calls().clone(), poisoned, stores, gate, sqlite, dir }
     }
 
     /// A product with stock.
@@ -218,11 +219,10 @@ impl Shop {
         }
     }
 
-    async fn place(&self, user: UserId, key: &str) -> Result<Placed, AskError<OrderFailure>> {
+    async fn place(&self, user: UserId, key: &str) -> Result<Placed, CallError<OrderRefusal>> {
         let key = Some((key.to_owned(), "hash".to_owned()));
-        self.orders
-            .place(PlaceOrder { user, destination: Destination::Default, expected: Expected::default(), key })
-            .await
+        let (destination, expected) = (Destination::Default, Expected::default());
+        self.calls.ask(PlaceOrder { user, destination, expected, key }).await
     }
 
     fn kind(&self, name: &str) -> crate::actors::runtime::KindSnapshot {
@@ -280,7 +280,7 @@ async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
     assert_eq!(shop.quantity(ana, product).await, 2, "the cart will be emptied later");
     // Without the key it finds its cart emptied by then, and makes no second order of it.
     let other = shop.place(ana, "other").await;
-    assert!(matches!(other, Err(AskError::Refused(OrderFailure::Rule(OrderError::EmptyCart)))), "{other:?}");
+    assert!(matches!(other, Err(CallError::Refused(OrderRefusal::Rule(OrderError::EmptyCart)))), "{other:?}");
     let again = shop.place(ana, "key").await.unwrap();
     assert!(again.replayed && again.order.id == first.order.id);
     assert_eq!(shop.quantity(ana, product).await, 0);
@@ -316,7 +316,7 @@ async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
     let late = shop.carts.add(ana, product, 1).await.map(|priced| priced.cart);
     assert_eq!(late, Err(AskError::Refused(CartFailure::Store(StoreError::Deadline))));
     let late = shop.place(ana, "key").await.map(|placed| placed.order);
-    assert_eq!(late, Err(AskError::Refused(OrderFailure::Peer(PeerError::Deadline("document")))));
+    assert_eq!(late, Err(CallError::OutcomeUnknown("document".into())));
     shop.gate.set(false);
     // The cart is read anew: an addition that was late may have been made or not.
     let left = shop.quantity(ana, product).await;
@@ -362,10 +362,10 @@ async fn a_cart_that_changed_since_it_was_shown_is_not_ordered() {
     let now = shop.carts.add(ana, other, 1).await.unwrap().cart;
     let place = |version| {
         let expected = Expected { total: None, cart_version: Some(version) };
-        shop.orders.place(PlaceOrder { user: ana, destination: Destination::Default, expected, key: None })
+        shop.calls.ask(PlaceOrder { user: ana, destination: Destination::Default, expected, key: None })
     };
     let refused = place(shown.version).await;
-    assert!(matches!(refused, Err(AskError::Refused(OrderFailure::TotalChanged(_)))), "{refused:?}");
+    assert!(matches!(refused, Err(CallError::Refused(OrderRefusal::TotalChanged(_)))), "{refused:?}");
     assert_eq!(place(now.version).await.unwrap().order.items[0].product, other);
     shop.close().await;
 }

@@ -160,8 +160,11 @@ where
     }
 }
 
+/// What a step is being done as.
+type Doing<T, E> = BoxFuture<'static, Result<T, CallError<E>>>;
+
 /// A step on its way to a worker.
-struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> BoxFuture<'static, Result<T, CallError<E>>> + Send>);
+struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> Doing<T, E> + Send>);
 
 impl<S: 'static, T: 'static, E: 'static> Message for Step<S, T, E> {
     type Result = Result<T, CallError<E>>;

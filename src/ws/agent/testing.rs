@@ -3,6 +3,7 @@
 
 mod talk;
 
+use crate::actors::order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser};
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
@@ -19,10 +20,11 @@ use crate::{
         ids::{CartId, OrderId, ProductId, UserId},
         inventory::StockLine,
         money::{Currency, Money},
-        order::{NewOrder, Order, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Shipment},
+        order::{NewOrder, Order, OrderItem, OrderStatus, Pricing, Shipment},
         product::{Product, ProductStatus},
     },
-    peers::{self, CartChangeError, ListQuery, Offer, Page, PeerError, Peers, Settlement},
+    peers::{self, CartChangeError, ListQuery, Offer, Page, PeerError, Peers},
+    runtime::calls::{Handles, Outcome, Registry},
     store::products::ProductChange,
 };
 
@@ -122,7 +124,9 @@ impl TestShop {
         let peers = Peers::default();
         peers.set_catalogue(self.clone());
         peers.set_carts(self.clone());
-        peers.set_orders(self.clone());
+        let mut registry = Registry::default();
+        registry.serve::<GetOrder>(self).serve::<GetOrdersOfUser>(self).serve::<GetBoughtTogether>(self);
+        peers.calls().connect(registry, []);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         Toolbox::new(peers, pricing, CheckoutLink::new(b"a secret of thirty-two bytes, or more"))
     }
@@ -231,38 +235,28 @@ impl peers::Carts for TestShop {
     }
 }
 
-#[async_trait]
-impl peers::Orders for TestShop {
-    async fn order(&self, id: OrderId) -> Result<Option<Order>, PeerError> {
+impl Handles<GetOrder> for TestShop {
+    async fn handle(&self, call: GetOrder) -> Outcome<GetOrder> {
         self.asked("order".into())?;
-        Ok(self.orders.lock().iter().find(|order| order.id == id).cloned())
+        Ok(self.orders.lock().iter().find(|order| order.id == call.order).cloned())
     }
+}
 
-    async fn of_user(
-        &self,
-        user: UserId,
-        status: Option<OrderStatus>,
-        _: u64,
-        limit: u32,
-    ) -> Result<Page<Order>, PeerError> {
+impl Handles<GetOrdersOfUser> for TestShop {
+    async fn handle(&self, call: GetOrdersOfUser) -> Outcome<GetOrdersOfUser> {
         self.asked("orders".into())?;
-        let of = |order: &&Order| order.user == user && status.is_none_or(|status| order.status == status);
+        let of = |order: &&Order| order.user == call.user && call.status.is_none_or(|status| order.status == status);
         let mut rows: Vec<Order> = self.orders.lock().iter().filter(of).cloned().collect();
         let total = u64::try_from(rows.len()).unwrap();
-        rows.truncate(usize::try_from(limit).unwrap());
+        rows.truncate(usize::try_from(call.limit).unwrap());
         Ok(Page { rows, total })
     }
+}
 
-    async fn bought_with(&self, product: ProductId, _: u32) -> Result<Vec<ProductId>, PeerError> {
+impl Handles<GetBoughtTogether> for TestShop {
+    async fn handle(&self, call: GetBoughtTogether) -> Outcome<GetBoughtTogether> {
         self.asked("bought with".into())?;
-        Ok(if product == id("Enamel tea kettle") { vec![id("Stoneware mug, set of four"), product] } else { vec![] })
-    }
-
-    async fn settle(&self, _: OrderId, _: OrderPayment) -> Result<Settlement, PeerError> {
-        panic!("no tool moves money");
-    }
-
-    async fn note_refund(&self, _: OrderId, _: RefundNote) -> Result<(), PeerError> {
-        panic!("no tool moves money");
+        let kettle = call.product == id("Enamel tea kettle");
+        Ok(if kettle { vec![id("Stoneware mug, set of four"), call.product] } else { vec![] })
     }
 }

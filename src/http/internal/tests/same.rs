@@ -8,22 +8,36 @@ use std::{
     },
 };
 
+use jiff::SignedDuration;
+
 use super::{answering, ask, peer, serve, text, tokens};
 use crate::{
-    actors::inventory::calls::{
-        CommitStock, GetStock, GetStockOfMany, ReleaseStock, ReserveStock, RetakeStock, SetStock, SetStockIfSeen,
+    actors::{
+        inventory::calls::{
+            CommitStock, GetStock, GetStockOfMany, ReleaseStock, ReserveStock, RetakeStock, SetStock, SetStockIfSeen,
+        },
+        order_saga::calls::{
+            CancelOrder, DeliverOrder, Destination, Expected, GetBoughtTogether, GetOrder, GetOrderByKey, GetOrderFor,
+            GetOrderTotals, GetOrdersOfUser, NoteOrderRefund, OrderRefusal, Party, PlaceOrder, Placed,
+            RefuseOrderPayment, SetOrderAddress, SettleOrder, Settlement, ShipOrder,
+        },
     },
     config::Service,
     domain::{
         Timestamp,
-        ids::{OrderId, ProductId, UserId},
+        ids::{AddressId, OrderId, PaymentId, ProductId, RefundId, UserId},
         inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine},
-        user::Role,
+        money::{Currency, Money},
+        order::{
+            NewOrder, Order, OrderError, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Shipment, Totals,
+        },
+        user::{PostalAddress, Role},
     },
     runtime::calls::{
         Call, CallError, Calls, Outcome, Registry,
         remote::{DEADLINE, PING, Peer, ROOT},
     },
+    store::{Page, orders::OrderKey},
 };
 
 /// Does `call` in the process and over HTTP: both handlers get what the caller sent, and both callers get `outcome`.
@@ -57,6 +71,7 @@ where
 
 const PRODUCT: ProductId = ProductId::from_bytes([1; 12]);
 const ORDER: OrderId = OrderId::from_bytes([5; 12]);
+const USER: UserId = UserId::from_bytes([8; 12]);
 
 fn lines() -> Vec<StockLine> {
     vec![
@@ -84,6 +99,96 @@ async fn calls_of_the_inventory_are_the_same_on_either_side() {
     same(CommitStock { order: ORDER, fence: None }, Ok(reservation())).await;
     same(RetakeStock { order: ORDER, lines: lines(), fence: Some(0) }, Ok(reservation())).await;
     same(ReleaseStock { order: ORDER, fence: Some(4) }, Ok(reservation())).await;
+}
+
+fn order() -> Order {
+    let item = OrderItem {
+        product: PRODUCT,
+        title: "A \"lamp\" \u{e9}".into(),
+        seller: USER,
+        quantity: 3,
+        price: Money::new(i64::MAX >> 12, Currency::Usd),
+        shipment: Shipment::Shipped,
+        tracking_number: Some("1".into()),
+    };
+    let new = NewOrder {
+        id: ORDER,
+        user: USER,
+        items: vec![OrderItem { price: Money::new(1, Currency::Inr), ..item.clone() }],
+        shipping_address: Some(PostalAddress { phone: Some("+91".into()), ..PostalAddress::default() }),
+        cart_version: u64::MAX >> 1,
+        window: SignedDuration::from_mins(15),
+    };
+    let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5 };
+    let order = Order::place(new, &pricing, Timestamp::new(1, 999).unwrap()).unwrap();
+    Order { items: vec![item], version: 3, ..order }
+}
+
+#[actix_rt::test]
+async fn calls_of_the_orders_are_the_same_on_either_side() {
+    let (who, placed) = (Party::Buyer(USER), order());
+    let expected = Expected { total: Some((-1, Some(Currency::Usd))), cart_version: Some(0) };
+    let address = PostalAddress { full_name: Some("A \u{928}".into()), ..PostalAddress::default() };
+    for destination in [
+        Destination::Default,
+        Destination::Kept(AddressId::from_bytes([2; 12])),
+        Destination::Here(address.clone()),
+        Destination::Unknown,
+    ] {
+        let key = Some(("key".to_owned(), "hash".to_owned()));
+        let reply = Placed { order: placed.clone(), replayed: true };
+        same(PlaceOrder { user: USER, destination, expected, key }, Ok(reply)).await;
+    }
+    let totals = Pricing { tax_basis_points: 7, shipping_minor: 0 }.totals(&placed.items).ok();
+    let totals = totals.ok_or(CallError::Refused(OrderRefusal::Rule(OrderError::TooLarge)));
+    same(GetOrderTotals { items: placed.items.clone() }, totals).await;
+    same(GetOrder { order: ORDER }, Ok(Some(placed.clone()))).await;
+    same(GetOrder { order: ORDER }, Ok(None)).await;
+    same(GetOrderFor { order: ORDER, who: Party::Admin }, Ok(placed.clone())).await;
+    same(GetOrderByKey { user: USER, key: "\u{0}".into() }, Ok(None)).await;
+    let page = Page { rows: vec![placed.clone()], total: u64::MAX >> 1 };
+    same(GetOrdersOfUser { user: USER, status: Some(OrderStatus::Shipped), skip: 7, limit: 20 }, Ok(page)).await;
+    same(GetBoughtTogether { product: PRODUCT, limit: 5 }, Ok(vec![PRODUCT])).await;
+    same(CancelOrder { order: ORDER, who, reason: Some("\n".into()) }, Ok(placed.clone())).await;
+    same(SetOrderAddress { order: ORDER, who, address }, Ok(placed.clone())).await;
+    same(ShipOrder { order: ORDER, who: Party::Seller(USER), tracking: None }, Ok(placed.clone())).await;
+    same(DeliverOrder { order: ORDER, who, tracking: Some("1".into()) }, Ok(placed.clone())).await;
+    let payment = OrderPayment {
+        id: PaymentId::from_bytes([4; 12]),
+        payment_id: "pay_1".into(),
+        at: Timestamp::new(1, 999).unwrap(),
+    };
+    for settlement in [Settlement::Kept, Settlement::GiveBack] {
+        same(SettleOrder { order: ORDER, payment: payment.clone() }, Ok(settlement)).await;
+    }
+    same(RefuseOrderPayment { order: ORDER }, Ok(placed.clone())).await;
+    let note = RefundNote {
+        refund: RefundId::from_bytes([6; 12]),
+        amount: Money::new(5, Currency::Inr),
+        reason: None,
+        refunded: Some(Money::new(7, Currency::Inr)),
+        pending: true,
+    };
+    same(NoteOrderRefund { order: ORDER, note }, Ok(())).await;
+    let money = Money::new(3, Currency::Inr);
+    let wrong_state = OrderError::WrongState { status: OrderStatus::Shipped, action: "cancelled".into() };
+    for refusal in [
+        OrderRefusal::NotFound,
+        OrderRefusal::NotYours,
+        OrderRefusal::Rule(wrong_state),
+        OrderRefusal::Rule(OrderError::EmptyCart),
+        OrderRefusal::MaxPerOrder { product: PRODUCT, max: 2 },
+        OrderRefusal::NotForSale(placed.items.clone()),
+        OrderRefusal::Short(vec![Shortage { product: PRODUCT, requested: 9, available: -2 }]),
+        OrderRefusal::TotalChanged(Totals { subtotal: money, tax: money, shipping: money, total: money }),
+        OrderRefusal::TooManyUnpaid(10),
+        OrderRefusal::NoSuchAddress,
+        OrderRefusal::BadAddress(PostalAddress::default().settled().expect_err("it is empty")),
+        OrderRefusal::KeyReused,
+        OrderRefusal::Taken(OrderKey::Idempotency),
+    ] {
+        same(CancelOrder { order: ORDER, who, reason: None }, Err(CallError::Refused(refusal))).await;
+    }
 }
 
 #[actix_rt::test]
