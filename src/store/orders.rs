@@ -96,12 +96,11 @@ const CART: Index<StoredOrder> = Index::unique("cart", OrderKey::Cart, |of| key(
 const IDEMPOTENCY: Index<StoredOrder> = Index::unique("idempotency", OrderKey::Idempotency, |of| {
     of.0.keys.idempotency.as_ref().and_then(|used| key((of.0.user, &used.key, used.generation)))
 });
-/// Orders of earlier versions have no number and stand before all others.
+/// A user's orders, oldest first. Those of earlier versions have no number and stand before all others.
 const NUMBER: Index<StoredOrder> = Index::unique("number", OrderKey::Number, |of| match of.0.keys.number {
     Some(number) => key((of.0.user, number)),
     None => key((of.0.user, 0_u64, of.0.id)),
 });
-const USER: Index<StoredOrder> = Index::new("user", |of| key(of.0.user));
 const USER_STATUS: Index<StoredOrder> = Index::new("user_status", |of| key((of.0.user, of.0.status.as_str())));
 const STATUS: Index<StoredOrder> = Index::new("status", |of| key((of.0.status.as_str(), of.0.id)));
 const DUE: Index<StoredOrder> = Index::new("due", |of| of.0.saga.due_at.and_then(key));
@@ -112,7 +111,7 @@ impl Document for StoredOrder {
 
     const COLLECTION: &'static str = "orders";
     const SERVICE: Service = Service::Order;
-    const INDEXES: &'static [Index<Self>] = &[CART, IDEMPOTENCY, NUMBER, USER, USER_STATUS, STATUS, DUE];
+    const INDEXES: &'static [Index<Self>] = &[CART, IDEMPOTENCY, NUMBER, USER_STATUS, STATUS, DUE];
     const PUBLISHES: bool = true;
 
     fn id(&self) -> OrderId {
@@ -312,7 +311,7 @@ impl OrderStore {
     ) -> Result<Page<Order>, StoreError> {
         let found = match status {
             Some(status) => USER_STATUS.of((user, status.as_str())),
-            None => USER.of(user),
+            None => NUMBER.of(user),
         };
         let Page { rows, total } = self.0.page(found.reversed().skip(skip).limit(limit)).await?;
         Ok(Page { rows: plain(rows), total })

@@ -17,7 +17,7 @@ const CHECKED_AT_ONCE: u64 = 16 * 1024 * 1024;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// More than the number of different statements of this adapter.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 512;
 
 /// The writer's cache in KiB.
 const WRITER_CACHE: u32 = 8 * 1024;
@@ -26,7 +26,7 @@ const READER_CACHE: u32 = 2 * 1024;
 
 /// Opens the file for writing, makes it if there is none, checks it and brings its schema
 /// up to date.
-pub(super) fn open_writer(file: &Path, specs: &[&Spec]) -> Result<Connection, StoreError> {
+pub(super) fn open_writer(file: &Path, specs: &[&'static Spec]) -> Result<Connection, StoreError> {
     create::ensure(file)?;
     let had_log = create::has_log(file);
     let connection = open_new(file).map_err(|error| named(file, error))?;
@@ -34,7 +34,11 @@ pub(super) fn open_writer(file: &Path, specs: &[&Spec]) -> Result<Connection, St
     check_and_migrate(file, connection, specs).map_err(|error| named(file, error))
 }
 
-fn check_and_migrate(file: &Path, mut connection: Connection, specs: &[&Spec]) -> Result<Connection, StoreError> {
+fn check_and_migrate(
+    file: &Path,
+    mut connection: Connection,
+    specs: &[&'static Spec],
+) -> Result<Connection, StoreError> {
     if std::fs::metadata(file).is_ok_and(|metadata| metadata.len() < CHECKED_AT_ONCE) {
         check(&connection)?;
     }

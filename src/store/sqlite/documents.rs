@@ -9,12 +9,12 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::{StoreError, codec, engine::Engine, writer::Writing};
+use super::{StoreError, codec, engine::Engine, table::Table, writer::Writing};
 use crate::{
     domain::event::Envelope,
     store::{
         Page,
-        document::{Backend, Change, DocumentId, IndexSpec, Key, Query, Raw, RawBody, Refused, Spec, Write},
+        document::{Backend, Change, DocumentId, Key, Query, Raw, RawBody, Refused, Spec, Write},
     },
 };
 
@@ -24,41 +24,45 @@ const REKEYED: u32 = 500;
 #[async_trait]
 impl Backend for Engine {
     async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
-        // All as they were at one moment.
-        self.read_snapshot(move |connection| {
-            let sql = format!("SELECT id, version, doc FROM doc_{} WHERE id = ?1 AND doc <> x''", of.collection);
-            ids.iter().filter_map(|id| codec::first(connection, &sql, [id], raw).transpose()).collect()
-        })
-        .await
+        let table = self.table(of)?;
+        let is_one = ids.len() == 1;
+        let work = move |connection: &Connection| {
+            ids.iter().filter_map(|id| codec::first(connection, &table.get, [id], raw).transpose()).collect()
+        };
+        // Many are read as they were at one moment.
+        if is_one { self.read(work).await } else { self.read_snapshot(work).await }
     }
 
     async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
-        self.read(move |connection| find(connection, of, &query)).await
+        let table = self.table(of)?;
+        self.read(move |connection| find(connection, &table, &query)).await
     }
 
     async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
-        self.read(move |connection| count(connection, of, &query)).await
+        let table = self.table(of)?;
+        self.read(move |connection| count(connection, &table, &query)).await
     }
 
     async fn page(&self, of: &'static Spec, query: Query) -> Result<Page<Raw>, StoreError> {
+        let table = self.table(of)?;
         self.read_snapshot(move |connection| {
-            Ok(Page { rows: find(connection, of, &query)?, total: count(connection, of, &query)? })
+            Ok(Page { rows: find(connection, &table, &query)?, total: count(connection, &table, &query)? })
         })
         .await
     }
 
     async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
-        let (doc, events) = (write.body.json()?, self.prepare(write.events)?);
+        let (doc, events, table) = (write.body.json()?, self.prepare(write.events)?, self.table(of)?);
         let Write { id, version, keys, .. } = write;
         self.write(move |writing| {
-            let next = version + 1;
+            let row = Stored { id: &id, version, doc: &doc, keys: &keys };
             if version == 0 {
-                insert(writing, of, &Stored { id: &id, version: next, doc: &doc, keys: &keys })?;
+                insert(writing, &table, &row)?;
             } else {
-                update(writing, of, &Stored { id: &id, version, doc: &doc, keys: &keys })?;
+                update(writing, &table, &row)?;
             }
             writing.publish(&events)?;
-            Ok(next)
+            Ok(version + 1)
         })
         .await
     }
@@ -82,11 +86,9 @@ impl Backend for Engine {
     }
 
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
+        let table = self.table(of)?;
         self.write(move |writing| {
-            let (rest, values) = clauses(of, &query, true);
-            let table = of.collection;
-            let sql = format!("DELETE FROM doc_{table} WHERE id IN (SELECT id FROM doc_{table}{rest})");
-            let deleted = codec::execute(writing, &sql, params_from_iter(values))?;
+            let deleted = codec::execute(writing, &table.delete_found(&query), params_from_iter(values(&query, true)))?;
             u64::try_from(deleted).map_err(|error| StoreError::Corrupt(error.to_string()))
         })
         .await
@@ -135,10 +137,7 @@ pub(super) fn changes(
 
 impl ToSql for DocumentId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Id(bytes) => ValueRef::Blob(bytes),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-        }))
+        Ok(id(self))
     }
 }
 
@@ -151,31 +150,25 @@ impl ToSql for Key {
 /// A row on its way into a table.
 struct Stored<'a> {
     id: &'a DocumentId,
+    /// The version that was read.
     version: u64,
     doc: &'a [u8],
     keys: &'a [Option<Key>],
 }
 
-fn insert(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refused> {
-    let indexes = (of.indexes)();
-    let columns: String = indexes.iter().map(|index| format!(", k_{}", index.name)).collect();
-    let places: String = (0..indexes.len()).map(|place| format!(", ?{}", place + 4)).collect();
-    let number = next_number(writing, of)?;
-    let (seq, its_place) = if of.feed { (", seq", format!(", ?{}", indexes.len() + 4)) } else { ("", String::new()) };
-    let sql = format!(
-        "INSERT INTO doc_{} (id, version, doc{columns}{seq}) VALUES (?1, ?2, ?3{places}{its_place})
-         ON CONFLICT (id) DO NOTHING",
-        of.collection
-    );
-    let mut values: Vec<&dyn ToSql> = vec![row.id, &row.version, &row.doc];
+fn insert(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), Refused> {
+    let number = next_number(writing, table.of)?;
+    let mut values: Vec<&dyn ToSql> = vec![row.id, &row.doc];
     values.extend(row.keys.iter().map(|key| -> &dyn ToSql { key }));
-    if of.feed {
+    if table.of.feed {
         values.push(&number);
     }
-    match execute(writing, of, &indexes, &sql, &values) {
+    match execute(writing, table, &table.insert, &values) {
         Ok(0) => Err(Refused::Store(StoreError::Conflict)),
         // A second first write of one document is a conflict, whatever else of it is taken.
-        Err(Refused::Duplicate(_)) if version_of(writing, of, row.id)?.is_some() => {
+        Err(Refused::Duplicate(_))
+            if codec::first(writing, &table.version, [row.id], |row| Ok(row.get::<_, u64>(0)?))?.is_some() =>
+        {
             Err(Refused::Store(StoreError::Conflict))
         }
         written => written.map(|_| ()),
@@ -184,123 +177,78 @@ fn insert(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refu
 
 /// Writes a row over its version `row.version`. Only keys that have changed are written, for each index
 /// costs a page.
-fn update(writing: &Writing<'_>, of: &Spec, row: &Stored<'_>) -> Result<(), Refused> {
-    let indexes = (of.indexes)();
-    let changed = match keys_at(writing, of, &indexes, row)? {
-        Some(stored) => (0..indexes.len()).filter(|place| stored[*place] != row.keys[*place]).collect::<Vec<_>>(),
-        None => return Err(Refused::Store(StoreError::Conflict)),
-    };
-    let mut sets = String::new();
-    let number = next_number(writing, of)?;
+fn update(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), Refused> {
+    let changed = codec::first(writing, &table.keys, [row.id], |stored| changed_keys(stored, row))?.flatten();
+    let changed = changed.ok_or(StoreError::Conflict)?;
+    let number = next_number(writing, table.of)?;
     let mut values: Vec<&dyn ToSql> = vec![row.id, &row.doc];
-    if of.feed {
+    if table.of.feed {
         values.push(&number);
-        sets.push_str(", seq = ?3");
     }
-    for place in changed {
-        values.push(&row.keys[place]);
-        sets.push_str(&format!(", k_{} = ?{}", indexes[place].name, values.len()));
-    }
-    let sql = format!("UPDATE doc_{} SET version = version + 1, doc = ?2{sets} WHERE id = ?1", of.collection);
-    execute(writing, of, &indexes, &sql, &values).map(|_| ())
+    values.extend(changed.iter().map(|place| -> &dyn ToSql { &row.keys[*place] }));
+    execute(writing, table, &table.update(&changed), &values).map(|_| ())
 }
 
-fn execute(
-    writing: &Connection,
-    of: &Spec,
-    indexes: &[IndexSpec],
-    sql: &str,
-    values: &[&dyn ToSql],
-) -> Result<usize, Refused> {
+/// The places of the keys that are not those of the stored row; `None` where that has another version.
+fn changed_keys(stored: &Row<'_>, row: &Stored<'_>) -> Result<Option<Vec<usize>>, StoreError> {
+    if stored.get::<_, u64>(0)? != row.version {
+        return Ok(None);
+    }
+    let mut changed = vec![];
+    for (place, key) in row.keys.iter().enumerate() {
+        if stored.get_ref(place + 1)?.as_blob_or_null().map_err(rusqlite::Error::from)?
+            != key.as_ref().map(Key::as_bytes)
+        {
+            changed.push(place);
+        }
+    }
+    Ok(Some(changed))
+}
+
+fn execute(writing: &Connection, table: &Table, sql: &str, values: &[&dyn ToSql]) -> Result<usize, Refused> {
     let written = writing.prepare_cached(sql).and_then(|mut statement| statement.execute(values));
     written.map_err(|error| match codec::violated(&error).and_then(|column| column.strip_prefix("doc_")) {
         Some(column) => {
-            let name = column.strip_prefix(of.collection).and_then(|column| column.strip_prefix(".k_"));
-            let place = name.and_then(|name| indexes.iter().position(|index| index.name == name));
+            let name = column.strip_prefix(table.of.collection).and_then(|column| column.strip_prefix(".k_"));
+            let place = name.and_then(|name| table.indexes.iter().position(|index| index.name == name));
             place.map_or(Refused::Store(StoreError::Conflict), Refused::Duplicate)
         }
         None => Refused::Store(error.into()),
     })
 }
 
-fn version_of(connection: &Connection, of: &Spec, id: &DocumentId) -> Result<Option<u64>, StoreError> {
-    let sql = format!("SELECT version FROM doc_{} WHERE id = ?1", of.collection);
-    codec::first(connection, &sql, [id], |row| Ok(row.get(0)?))
+pub(super) fn find(connection: &Connection, table: &Table, query: &Query) -> Result<Vec<Raw>, StoreError> {
+    codec::all(connection, &table.query(query, false), params_from_iter(values(query, true)), raw)
 }
 
-/// The keys of the stored row, if it has the version of `row`.
-fn keys_at(
-    connection: &Connection,
-    of: &Spec,
-    indexes: &[IndexSpec],
-    row: &Stored<'_>,
-) -> Result<Option<Vec<Option<Key>>>, StoreError> {
-    let columns: String = indexes.iter().map(|index| format!(", k_{}", index.name)).collect();
-    let sql = format!("SELECT version{columns} FROM doc_{} WHERE id = ?1 AND doc <> x''", of.collection);
-    let stored = codec::first(connection, &sql, [row.id], |stored| {
-        let version: u64 = stored.get(0)?;
-        let keys = (1..=indexes.len()).map(|column| Ok(stored.get::<_, Option<Vec<u8>>>(column)?.map(Key::from)));
-        Ok((version, keys.collect::<Result<Vec<_>, StoreError>>()?))
-    })?;
-    Ok(stored.filter(|(version, _)| *version == row.version).map(|(_, keys)| keys))
+fn count(connection: &Connection, table: &Table, query: &Query) -> Result<u64, StoreError> {
+    codec::count(connection, &table.query(query, true), params_from_iter(values(query, false)))
 }
 
-pub(super) fn find(connection: &Connection, of: &Spec, query: &Query) -> Result<Vec<Raw>, StoreError> {
-    let (rest, values) = clauses(of, query, true);
-    let sql = format!("SELECT id, version, doc FROM doc_{}{rest}", of.collection);
-    codec::all(connection, &sql, params_from_iter(values), raw)
-}
-
-pub(super) fn count(connection: &Connection, of: &Spec, query: &Query) -> Result<u64, StoreError> {
-    let (rest, values) = clauses(of, query, false);
-    codec::count(connection, &format!("SELECT count(*) FROM doc_{}{rest}", of.collection), params_from_iter(values))
-}
-
-/// What stands behind the table's name, and the values of its parameters.
-fn clauses(of: &Spec, query: &Query, limited: bool) -> (String, Vec<Box<dyn ToSql>>) {
-    let mut values: Vec<Box<dyn ToSql>> = vec![];
-    let mut place = |value: Box<dyn ToSql>| {
-        values.push(value);
-        format!("?{}", values.len())
-    };
-    let mut conditions = vec![];
-    let direction = if query.reverse { "DESC" } else { "ASC" };
-    let order = match query.index {
-        Some(index) => {
-            let from = query.from.clone().unwrap_or_default();
-            conditions.push(format!("k_{index} >= {}", place(Box::new(from))));
-            if let Some(to) = query.to.clone() {
-                conditions.push(format!("k_{index} < {}", place(Box::new(to))));
-            }
-            format!("k_{index} {direction}, id {direction}")
-        }
-        None => {
-            if of.feed {
-                // Tombstones have no keys either.
-                conditions.push("doc <> x''".to_owned());
-            }
-            if let Some(after) = query.after.clone() {
-                conditions.push(format!("id > {}", place(Box::new(after))));
-            }
-            if let Some(before) = query.before.clone() {
-                conditions.push(format!("id < {}", place(Box::new(before))));
-            }
-            format!("id {direction}")
-        }
-    };
-    let mut rest = String::new();
-    if !conditions.is_empty() {
-        rest.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
+/// The values of a query's parameters.
+fn values(query: &Query, limited: bool) -> Vec<ToSqlOutput<'_>> {
+    fn blob(bytes: &[u8]) -> ToSqlOutput<'_> {
+        ToSqlOutput::Borrowed(ValueRef::Blob(bytes))
+    }
+    let mut values = vec![];
+    if query.index.is_some() {
+        values.push(blob(query.from.as_ref().map_or(&[], Key::as_bytes)));
+        values.extend(query.to.iter().map(|key| blob(key.as_bytes())));
+    } else {
+        values.extend(query.after.iter().chain(&query.before).map(id));
     }
     if limited {
-        let limit = query.limit.map_or(-1, i64::from);
-        rest.push_str(&format!(
-            " ORDER BY {order} LIMIT {} OFFSET {}",
-            place(Box::new(limit)),
-            place(Box::new(codec::offset(query.skip)))
-        ));
+        values.push(query.limit.map_or(-1, i64::from).into());
+        values.push(codec::offset(query.skip).into());
     }
-    (rest, values)
+    values
+}
+
+fn id(of: &DocumentId) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match of {
+        DocumentId::Id(bytes) => ValueRef::Blob(bytes),
+        DocumentId::Text(text) => ValueRef::Text(text.as_bytes()),
+    })
 }
 
 fn raw(row: &Row<'_>) -> Result<Raw, StoreError> {
@@ -320,7 +268,7 @@ fn raw(row: &Row<'_>) -> Result<Raw, StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a document that cannot be read, or two that have one unique key.
-pub(super) fn ensure(connection: &mut Connection, specs: &[&Spec]) -> Result<(), StoreError> {
+pub(super) fn ensure(connection: &mut Connection, specs: &[&'static Spec]) -> Result<(), StoreError> {
     if specs.iter().all(|spec| layout_of(connection, spec).is_ok_and(|known| known == spec.layout())) {
         return Ok(());
     }
@@ -352,7 +300,7 @@ fn layout_of(connection: &Connection, spec: &Spec) -> Result<String, StoreError>
     Ok(known.unwrap_or_else(|| "(none)".to_owned()))
 }
 
-fn lay_out(connection: &Connection, spec: &Spec) -> Result<(), StoreError> {
+fn lay_out(connection: &Connection, spec: &'static Spec) -> Result<(), StoreError> {
     let table = spec.collection;
     let indexes = (spec.indexes)();
     let sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL";
@@ -390,15 +338,15 @@ fn lay_out(connection: &Connection, spec: &Spec) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn rekey(connection: &Connection, spec: &Spec, columns: &[String]) -> Result<(), StoreError> {
+fn rekey(connection: &Connection, spec: &'static Spec, columns: &[String]) -> Result<(), StoreError> {
     if columns.is_empty() {
         return Ok(());
     }
     let sets: Vec<String> = (2..).zip(columns).map(|(place, column)| format!("{column} = ?{place}")).collect();
     let sql = format!("UPDATE doc_{} SET {} WHERE id = ?1", spec.collection, sets.join(", "));
-    let mut after = None;
+    let (mut after, table) = (None, Table::new(spec));
     loop {
-        let rows = find(connection, spec, &Query { after, limit: Some(REKEYED), ..Query::default() })?;
+        let rows = find(connection, &table, &Query { after, limit: Some(REKEYED), ..Query::default() })?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = Some(last.id.clone());
         for row in rows {

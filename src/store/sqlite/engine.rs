@@ -5,6 +5,7 @@
 //! **Invariant:** every wait here has a deadline and both queues are bounded.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -19,9 +20,13 @@ use tokio::sync::{Notify, oneshot};
 use super::{
     SqliteOptions, StoreError, codec, connection,
     readers::{self, Read},
+    table::Table,
     writer::{Command, Work, Writer, Writing},
 };
-use crate::{domain::event::Envelope, store::KeepEvent};
+use crate::{
+    domain::event::Envelope,
+    store::{KeepEvent, document::Spec},
+};
 
 /// How long a write answers for those after it.
 const CHECKED_FOR: Duration = Duration::from_millis(1_500);
@@ -42,6 +47,8 @@ pub(super) struct Engine {
     deadline: Duration,
     pub(super) written: Arc<Notify>,
     keep_event: KeepEvent,
+    /// By the name of the collection.
+    tables: HashMap<&'static str, Arc<Table>>,
     /// When a write last reached the disk on purpose; `None` once one has failed since.
     checked: Arc<Mutex<Option<Instant>>>,
 }
@@ -85,6 +92,7 @@ impl Engine {
             deadline: options.deadline,
             written,
             keep_event: Arc::clone(&options.keep_event),
+            tables: options.documents.iter().map(|spec| (spec.collection, Arc::new(Table::new(spec)))).collect(),
             checked,
         })
     }
@@ -137,9 +145,10 @@ impl Engine {
         T: Send + 'static,
     {
         self.read(|connection| {
-            let snapshot = connection.unchecked_transaction()?;
-            let found = work(&snapshot)?;
-            snapshot.finish()?;
+            // Of work that fails the thread ends the transaction.
+            codec::execute(connection, "BEGIN", [])?;
+            let found = work(connection)?;
+            codec::execute(connection, "COMMIT", [])?;
             Ok(found)
         })
         .await
@@ -159,6 +168,12 @@ impl Engine {
             let _gone = reply.send(checked.map_err(|error| connection::named(&file, error)));
         })?;
         within(CHECK_DEADLINE, answer).await?
+    }
+
+    /// The table of a type.
+    pub(super) fn table(&self, of: &Spec) -> Result<Arc<Table>, StoreError> {
+        let table = self.tables.get(of.collection).cloned();
+        table.ok_or_else(|| StoreError::Corrupt(format!("there is no collection {}", of.collection)))
     }
 
     /// Whether events of this name are wanted.

@@ -21,6 +21,7 @@ mod options;
 mod outbox;
 mod readers;
 mod schema;
+mod table;
 mod upgrades;
 mod webhooks;
 mod writer;

@@ -16,7 +16,7 @@ use rusqlite::{Connection, Row, types::ValueRef};
 use tokio::sync::mpsc;
 
 use self::tables::{TABLES, Table};
-use super::{StoreError, codec, connection, create, documents, schema, spawn};
+use super::{StoreError, codec, connection, create, documents, schema, spawn, table};
 use crate::store::{
     DOCUMENTS,
     document::{Query, Raw, RawBody, Spec},
@@ -144,7 +144,7 @@ fn send_documents(
     batch: Batch,
     send: &mpsc::Sender<Result<Vec<Record>, StoreError>>,
 ) -> Result<(), StoreError> {
-    let connection = connection::open_reader(file)?;
+    let (connection, table) = (connection::open_reader(file)?, table::Table::new(spec));
     let (mut records, mut bytes) = (vec![], 0);
     let mut query = Query { skip, limit: Some(DOCUMENTS_READ), ..Query::default() };
     // Of a collection that is followed its changes, for they have the tombstones.
@@ -155,7 +155,7 @@ fn send_documents(
             after = changes.last().map_or(after, |change| change.sequence);
             changes.into_iter().map(|change| (change.document, Some(change.sequence))).collect()
         } else {
-            documents::find(&connection, spec, &query)?.into_iter().map(|raw| (raw, None)).collect()
+            documents::find(&connection, &table, &query)?.into_iter().map(|raw| (raw, None)).collect()
         };
         let Some((last, _)) = rows.last() else { break };
         query = Query { after: Some(last.id.clone()), skip: 0, ..query };
