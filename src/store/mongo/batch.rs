@@ -7,13 +7,17 @@
 //!
 //! **Invariant:** a statement is answered as written only when the majority's journal has it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, doc, oid::ObjectId, rawdoc};
 use mongodb::{Collection, error::Error, options::ReadConcern};
 use tokio::sync::{mpsc, oneshot};
 
-use super::codec::{self, DUPLICATE_KEY, Failed};
+use super::{
+    Fault,
+    codec::{self, DUPLICATE_KEY, Failed},
+    serve::serve,
+};
 use crate::store::{StoreError, document::Refused};
 
 /// The most statements in one command.
@@ -58,24 +62,27 @@ pub(super) struct Batcher {
 impl Batcher {
     /// Starts the task that sends; it ends with the last clone. `unique` are the names of the unique indexes,
     /// with their places.
-    pub(super) fn start(collection: Collection<Document>, unique: HashMap<String, usize>) -> Self {
-        let (statements, mut waiting) = mpsc::channel::<Statement>(WAITING);
-        tokio::spawn(async move {
-            let mut batch: Vec<Statement> = vec![];
-            while let Some(first) = waiting.recv().await {
-                let mut bytes = first.command.as_bytes().len();
-                batch.push(first);
-                while batch.len() < STATEMENTS && bytes < BYTES {
-                    let Ok(next) = waiting.try_recv() else { break };
-                    bytes += next.command.as_bytes().len();
-                    batch.push(next);
-                }
+    pub(super) fn start(
+        collection: Collection<Document>,
+        unique: HashMap<String, usize>,
+        fault: Option<Fault>,
+    ) -> Self {
+        let (statements, waiting) = mpsc::channel::<Statement>(WAITING);
+        let shared = Arc::new((collection, unique));
+        serve(waiting, STATEMENTS, fault, move |mut batch: Vec<Statement>| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (collection, unique) = &*shared;
                 batch.retain(|statement| !statement.answer.is_closed());
-                let (inserts, updates) = std::mem::take(&mut batch).into_iter().partition(|each| each.is_new);
-                futures_util::join!(
-                    send(&collection, &unique, inserts, true),
-                    send(&collection, &unique, updates, false)
-                );
+                while !batch.is_empty() {
+                    let rest = batch.split_off(within_bytes(&batch));
+                    let (inserts, updates) = batch.into_iter().partition(|each| each.is_new);
+                    futures_util::join!(
+                        send(collection, unique, inserts, true),
+                        send(collection, unique, updates, false)
+                    );
+                    batch = rest;
+                }
             }
         });
         Self { statements }
@@ -106,6 +113,16 @@ impl Batcher {
         self.statements.try_send(statement).map_err(|_| StoreError::Busy)?;
         answered.await.unwrap_or(Err(Refused::Store(StoreError::Deadline)))
     }
+}
+
+/// How many of the first statements fit into a command; one always does.
+fn within_bytes(batch: &[Statement]) -> usize {
+    let mut bytes = 0;
+    let fits = |statement: &&Statement| {
+        bytes += statement.command.as_bytes().len();
+        bytes <= BYTES
+    };
+    batch.iter().take_while(fits).count().max(1)
 }
 
 /// Sends a batch of one kind and answers each statement.

@@ -208,9 +208,9 @@ impl Engine {
             let place = |spec: &&'static Spec| {
                 let database = format!("{}{}", options.database_prefix, spec.service.name().replace('-', "_"));
                 let collection = client.database(&database).collection(spec.collection);
-                let batcher = Batcher::start(collection.clone(), layout::unique_indexes(spec));
+                let batcher = Batcher::start(collection.clone(), layout::unique_indexes(spec), options.fault.clone());
                 let counters = client.database(&database).collection("counters");
-                let feed = spec.feed.then(|| Feed::start(counters, spec.collection));
+                let feed = spec.feed.then(|| Feed::start(counters, spec.collection, options.fault.clone()));
                 (spec.collection, Place { collection, batcher, feed })
             };
             options.documents.iter().map(place).collect()

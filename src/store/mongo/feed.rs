@@ -6,11 +6,17 @@
 //!
 //! **Invariant:** once a follower has seen a number, none below it appears later.
 
+use std::sync::Arc;
+
 use bson::{Bson, Document, doc};
 use mongodb::{Collection, options::ReturnDocument};
 use tokio::sync::{mpsc, oneshot};
 
-use super::codec::{self, Failed};
+use super::{
+    Fault,
+    codec::{self, Failed},
+    serve::serve,
+};
 use crate::{
     domain::Timestamp,
     store::{StoreError, document::Refused},
@@ -40,22 +46,23 @@ enum Request {
 
 impl Feed {
     /// Starts the task that asks for numbers; it ends with the last clone.
-    pub(super) fn start(counters: Collection<Document>, collection: &'static str) -> Self {
-        let (requests, mut waiting) = mpsc::channel(WAITING);
+    pub(super) fn start(counters: Collection<Document>, collection: &'static str, fault: Option<Fault>) -> Self {
+        let (requests, waiting) = mpsc::channel(WAITING);
         let feed = Self { counters, collection, requests };
-        let (counters, this) = (feed.counters.clone(), feed.counter());
-        tokio::spawn(async move {
-            let mut batch = vec![];
-            while waiting.recv_many(&mut batch, JOINED).await > 0 {
+        let shared = Arc::new((feed.counters.clone(), feed.counter()));
+        serve(waiting, JOINED, fault, move |batch: Vec<Request>| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (counters, this) = &*shared;
                 let (mut takers, mut arrived) = (vec![], vec![]);
-                for request in batch.drain(..) {
+                for request in batch {
                     match request {
                         Request::Take(answer) => takers.push(answer),
                         Request::Arrived(number, answer) => arrived.push((number, answer)),
                     }
                 }
                 let (taken, noted) =
-                    futures_util::join!(take(&counters, &this, takers.len()), forget(&counters, &this, &arrived));
+                    futures_util::join!(take(counters, this, takers.len()), forget(counters, this, &arrived));
                 for (number, taker) in (0..).zip(takers) {
                     let _gone = taker.send(taken.clone().map(|first| first + number));
                 }

@@ -29,6 +29,7 @@ mod leases;
 mod legacy;
 mod outbox;
 mod sequence;
+mod serve;
 mod shared;
 mod stock;
 mod upgrades;
@@ -64,7 +65,12 @@ pub struct MongoOptions {
     pub documents: Vec<&'static Spec>,
     /// Is called when events were written, for other nodes to know.
     pub on_events: OnEvents,
+    /// A fault-injection point: by panicking here a test makes a batch of writes fail.
+    pub fault: Option<Fault>,
 }
+
+/// Called before each batch of writes.
+pub type Fault = Arc<dyn Fn() + Send + Sync>;
 
 /// Is called after a write; it does not wait.
 pub type OnEvents = Arc<dyn Fn() + Send + Sync>;
@@ -82,6 +88,7 @@ impl MongoOptions {
             keep_event: Arc::new(|_| true),
             documents: DOCUMENTS.to_vec(),
             on_events: Arc::new(|| {}),
+            fault: None,
         }
     }
 }

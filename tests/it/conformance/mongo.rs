@@ -1,5 +1,10 @@
 //! The adapter for MongoDB under the suite, with the server that `TEST_MONGO_URI` names.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bson::{Binary, Document, doc, oid::ObjectId, spec::BinarySubtype};
 use jiff::SignedDuration;
 use microbazaar::{
@@ -10,7 +15,7 @@ use microbazaar::{
         order::Order,
     },
     store::{
-        StoredReport, Stores,
+        StoreError, StoredReport, Stores,
         accounts::block_key,
         mongo::{MongoOptions, MongoStore},
         orders::InsertError,
@@ -337,6 +342,35 @@ async fn a_node_of_an_older_layout_does_not_start_and_one_that_runs_stops() {
     assert!(refused.contains("use a newer program"), "{refused}");
     for name in client.list_database_names().await.unwrap().into_iter().filter(|name| name.starts_with(&prefix)) {
         client.database(&name).drop().await.unwrap();
+    }
+}
+
+/// Of a collection whose changes are numbered too: its numbers come from a task of their own.
+#[tokio::test]
+async fn a_batch_that_panics_is_answered_and_so_is_the_next_one() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let panics = Arc::new(AtomicUsize::new(0));
+    let mut options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
+    options.deadline = std::time::Duration::from_secs(20);
+    let left = Arc::clone(&panics);
+    options.fault = Some(Arc::new(move || {
+        let one_less = |left: usize| left.checked_sub(1);
+        assert!(left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err(), "a fault, on purpose");
+    }));
+    let databases = Databases(MongoStore::open(options).await.unwrap());
+    let stores = databases.0.stores();
+    for many in 1..4 {
+        panics.store(many, Ordering::SeqCst);
+        for _ in 0..many {
+            assert_eq!(stores.carts.save(&make::cart(UserId::generate())).await, Err(StoreError::Deadline));
+        }
+        assert_eq!(stores.carts.save(&make::cart(UserId::generate())).await, Ok(1));
+        panics.store(many, Ordering::SeqCst);
+        let product = make::product(UserId::generate(), "Lamp");
+        for _ in 0..many {
+            assert_eq!(stores.products.save(&product, &[]).await, Err(StoreError::Deadline));
+        }
+        assert_eq!(stores.products.save(&product, &[]).await, Ok(1));
     }
 }
 

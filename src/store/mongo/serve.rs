@@ -1,0 +1,48 @@
+//! Serves what waits in a channel, and goes on after a panic.
+//!
+//! **Invariant:** a panic costs those whose requests were in hand an error, and nobody else more than a pause.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+
+use super::Fault;
+use crate::store::document::Backoff;
+
+/// The pauses after panics in a row; the longest is well below the deadline of a call.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Starts a task that gives what waits to `work`, at most `most` at once, until nobody can send any more. Whoever
+/// waits for an answer sees by its channel that a request was dropped.
+pub(super) fn serve<T, F>(
+    mut waiting: mpsc::Receiver<T>,
+    most: usize,
+    fault: Option<Fault>,
+    work: impl Fn(Vec<T>) -> F + Send + Sync + 'static,
+) where
+    T: Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    tokio::spawn(async move {
+        let mut batch = vec![];
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        while waiting.recv_many(&mut batch, most).await > 0 {
+            let requests = std::mem::take(&mut batch);
+            let done = async {
+                if let Some(fault) = &fault {
+                    fault();
+                }
+                work(requests).await;
+            };
+            // What a panic leaves half done is dropped with its requests.
+            if AssertUnwindSafe(done).catch_unwind().await.is_ok() {
+                backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+            } else {
+                tracing::error!("a batch for MongoDB panicked");
+                backoff.wait().await;
+            }
+        }
+    });
+}
