@@ -1,5 +1,7 @@
 //! Refunds, by an admin.
 
+use std::time::{Duration, Instant};
+
 use bson::{Document, doc};
 use futures_util::future::join_all;
 use microbazaar::{
@@ -11,12 +13,15 @@ use microbazaar::{
         money::{Currency, Money},
         order::TimelineEntry,
     },
-    store::sqlite::SqliteOptions,
+    store::{
+        mongo::{MongoOptions, MongoStore},
+        sqlite::{SqliteOptions, SqliteStore},
+    },
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Person, TestApp, id, money, payments::ordered};
+use super::{DEADLINE, Person, TestApp, id, money, payments::ordered};
 
 #[actix_web::test]
 async fn a_part_the_rest_and_no_more_is_refunded() {
@@ -247,6 +252,22 @@ async fn before_the_upgrade(config: &Config) {
     }
 }
 
+/// Waits until the payments have told their orders all they know.
+async fn until_no_payment_is_due(config: &Config) {
+    let payments = match &config.mongo.uri {
+        Some(uri) => {
+            let options = MongoOptions::new(uri.clone(), config.mongo.database_prefix.clone());
+            MongoStore::open(options).await.unwrap().stores().payments
+        }
+        None => SqliteStore::open_beside(&config.data_dir).unwrap().stores().payments,
+    };
+    let started = Instant::now();
+    while !payments.due(Timestamp::MAX, 1).await.unwrap().is_empty() {
+        assert!(started.elapsed() < DEADLINE, "in time: no payment is due");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
+
 async fn ledger_is_clean(config: &Config) -> anyhow::Result<()> {
     let config = config.clone();
     actix_web::web::block(move || ledger_check(&config)).await.unwrap()
@@ -303,7 +324,8 @@ async fn orders_hear_of_what_an_earlier_version_refunded() {
     let folder = app.end().await;
     before_the_upgrade(&config).await;
     let app = TestApp::start(config.clone(), folder).await;
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    until_no_payment_is_due(&config).await;
+    app.settle().await;
     assert_eq!(app.stock(&lamp).await, (20, 0, 20), "once");
     assert_eq!(app.mails_that_begin(&asha, "Order cancelled").await, 1);
     assert_eq!(metrics(&app, &seller).await["sales"], 10);
