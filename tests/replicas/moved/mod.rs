@@ -5,6 +5,7 @@ mod shop;
 
 use std::path::Path;
 
+use bson::{Document, doc, oid::ObjectId};
 use microbazaar::{
     app::migrate::{Counted, Migration, Moved},
     domain::ids::UserId,
@@ -12,9 +13,10 @@ use microbazaar::{
         StoreError,
         mongo::{MongoOptions, MongoStore},
         moving::Kind,
-        sqlite::Batch,
+        sqlite::{Batch, Export},
     },
 };
+use mongodb::Client;
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -213,4 +215,41 @@ async fn a_place_that_is_taken_is_refused() {
     assert!(refused.contains(&format!("there are documents in {}auth.users already", other.prefix)), "{refused}");
     target.drop().await;
     other.drop().await;
+}
+
+/// As a version left it whose documents had fields instead of keys, and whose note named no layout.
+#[actix_rt::test]
+async fn what_an_older_version_moved_in_part_is_refused_and_stays_as_it_is() {
+    let Some(target) = Target::new() else { return };
+    let folder = Folder::new();
+    let shop = Shop::start(&config(&folder, None)).await;
+    shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
+    shop.app.shutdown().await.unwrap();
+    let fingerprint = Export::open(&folder.0).unwrap().fingerprint().unwrap();
+    let auth = Client::with_uri_str(&target.uri).await.unwrap().database(&format!("{}auth", target.prefix));
+    let (notes, users) = (auth.collection::<Document>("migration"), auth.collection::<Document>("users"));
+    let note =
+        doc! { "_id": "moved", "of": fingerprint, "at": 1_750_000_000_000_000_i64, "written": { "users": 1_i64 } };
+    notes.insert_one(&note).await.unwrap();
+    let user = doc! {
+        "_id": ObjectId::new(), "version": 1_i64, "email": "new@example.com", "username": "new", "role": "user",
+        "doc": { "email": "new@example.com", "username": "new" }, "outbox": [],
+    };
+    users.insert_one(&user).await.unwrap();
+    let migration = target.migration(&folder.0, 100);
+    for _again in 0..2 {
+        let refused = whole(&migration).await.unwrap_err().to_string();
+        assert!(refused.contains("another version of this program began to move the shop there"), "{refused}");
+        assert!(refused.contains("empty them, or set another mongo.database_prefix"), "{refused}");
+        let refused = MongoStore::open(target.options()).await.err().unwrap();
+        assert!(matches!(&refused, StoreError::Unavailable(why) if why.contains("being moved")), "{refused}");
+        assert_eq!(notes.find_one(doc! {}).await.unwrap().as_ref(), Some(&note));
+        assert_eq!(users.find_one(doc! {}).await.unwrap().as_ref(), Some(&user));
+    }
+    // Emptied as it is told to, it takes the shop in.
+    for emptied in [&notes, &users] {
+        emptied.drop().await.unwrap();
+    }
+    assert!(matches!(whole(&migration).await.unwrap(), Moved::Now(_)));
+    target.drop().await;
 }
