@@ -8,6 +8,8 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod database;
+mod killed;
 mod moved;
 #[path = "../redis/server.rs"]
 #[expect(dead_code, reason = "the tests of Redis use the rest")]
