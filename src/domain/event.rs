@@ -164,6 +164,12 @@ impl Event {
         }
     }
 
+    /// Whether it says no more than how its aggregate is now, so that a later one of its name says it as well.
+    #[must_use]
+    pub const fn is_update(&self) -> bool {
+        matches!(self, Self::ProductUpdated(_) | Self::OrderUpdated(_) | Self::PaymentUpdated(_))
+    }
+
     /// The topic exchange's routing key: `USER_CREATED` is `user.created`.
     #[must_use]
     pub fn routing_key(&self) -> String {

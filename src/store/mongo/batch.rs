@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Fault,
     codec::{self, DUPLICATE_KEY, Failed},
+    overflow,
     serve::serve,
 };
 use crate::store::{StoreError, document::Refused};
@@ -49,7 +50,7 @@ pub(super) struct Statement {
 pub(super) enum Change {
     /// A new document with these fields.
     Insert(Document),
-    /// These operators, where the document has this version.
+    /// These operators, where the document has this version, and room if they push events.
     Update(u64, Document),
 }
 
@@ -99,11 +100,14 @@ impl Batcher {
             }
             Change::Update(version, mut update) => {
                 let last = doc! { "$each": [write], "$slice": -i64::from(WRITES) };
+                let mut this = doc! { "_id": id.clone(), "version": codec::long(version)?, "gone": { "$ne": true } };
                 match update.get_document_mut("$push") {
-                    Ok(pushed) => drop(pushed.insert(WRITE_IDS, last)),
+                    Ok(pushed) => {
+                        pushed.insert(WRITE_IDS, last);
+                        this.insert(overflow::FULL, doc! { "$exists": false });
+                    }
                     Err(_) => drop(update.insert("$push", doc! { WRITE_IDS: last })),
                 }
-                let this = doc! { "_id": id.clone(), "version": codec::long(version)?, "gone": { "$ne": true } };
                 (version, doc! { "q": this, "u": update })
             }
         };

@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// How often room is made for the events of one write.
+const RELIEVED: u32 = 3;
+
 /// The collection of a type, and who writes to it.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -42,6 +45,44 @@ impl Place {
             Some(feed) => feed.numbered(|number| write(Some(number))).await,
             None => write(None).await,
         }
+    }
+}
+
+impl Engine {
+    async fn save_once(&self, of: &'static Spec, write: &Write<'_>) -> Result<u64, Refused> {
+        let place = self.place(of)?;
+        let events = self.prepare(write.events)?;
+        let (woken, next) = (!events.is_empty(), write.version + 1);
+        let mut fields = fields(next, codec::bson_of(write.body.value()?)?, &(of.indexes)(), &write.keys)?;
+        let (id, version) = (id(&write.id), write.version);
+        let written = self.run(async move {
+            let write = |number: Option<i64>| {
+                fields.extend(number.map(|number| ("sequence".to_owned(), Bson::from(number))));
+                let change = if version == 0 {
+                    fields.insert("outbox", events);
+                    Change::Insert(fields)
+                } else {
+                    let mut update = doc! { "$set": fields };
+                    if !events.is_empty() {
+                        update.insert("$push", doc! { "outbox": { "$each": events } });
+                    }
+                    Change::Update(version, update)
+                };
+                place.batcher.write(id.clone(), change)
+            };
+            match place.numbered(write).await {
+                // A second first write of one document is a conflict, whatever else of it is taken.
+                Err(Refused::Duplicate(_))
+                    if version == 0 && codec::counted(&place.collection, doc! { "_id": id.clone() }).await? > 0 =>
+                {
+                    Err(Refused::Store(StoreError::Conflict))
+                }
+                written => written,
+            }
+        });
+        written.await?;
+        self.wake(woken);
+        Ok(next)
     }
 }
 
@@ -82,39 +123,17 @@ impl Backend for Engine {
     }
 
     async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
-        let place = self.place(of)?;
-        let events = self.prepare(write.events)?;
-        let (woken, next) = (!events.is_empty(), write.version + 1);
-        let mut fields = fields(next, codec::bson_of(write.body.value()?)?, &(of.indexes)(), &write.keys)?;
-        let (id, version) = (id(&write.id), write.version);
-        let written = self.run(async move {
-            let write = |number: Option<i64>| {
-                fields.extend(number.map(|number| ("sequence".to_owned(), Bson::from(number))));
-                let change = if version == 0 {
-                    fields.insert("outbox", events);
-                    Change::Insert(fields)
-                } else {
-                    let mut update = doc! { "$set": fields };
-                    if !events.is_empty() {
-                        update.insert("$push", doc! { "outbox": { "$each": events } });
-                    }
-                    Change::Update(version, update)
-                };
-                place.batcher.write(id.clone(), change)
-            };
-            match place.numbered(write).await {
-                // A second first write of one document is a conflict, whatever else of it is taken.
-                Err(Refused::Duplicate(_))
-                    if version == 0 && codec::counted(&place.collection, doc! { "_id": id.clone() }).await? > 0 =>
-                {
-                    Err(Refused::Store(StoreError::Conflict))
-                }
-                written => written,
+        for _ in 0..RELIEVED {
+            match self.save_once(of, &write).await {
+                // A document that has no room for more events refuses them as one that was written in between does.
+                Err(Refused::Store(StoreError::Conflict))
+                    if write.version > 0
+                        && !write.events.is_empty()
+                        && self.relieve(of, &write.id, write.version).await? => {}
+                written => return written,
             }
-        });
-        written.await?;
-        self.wake(woken);
-        Ok(next)
+        }
+        Err(Refused::Store(StoreError::Busy))
     }
 
     async fn delete(

@@ -8,7 +8,7 @@
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -162,6 +162,8 @@ pub(super) struct Engine {
     pub(super) specs: Vec<&'static Spec>,
     /// By the name of the collection.
     places: HashMap<&'static str, Place>,
+    /// Whether events were seen lately that had been moved out of their documents.
+    pub(super) overflowed: Arc<AtomicBool>,
     /// Why this node may not go on.
     outdated: Arc<OnceLock<StoreError>>,
     deadline: Duration,
@@ -219,6 +221,7 @@ impl Engine {
             collections: Collections::new(&client, &options.database_prefix),
             specs: options.documents,
             places,
+            overflowed: Arc::default(),
             outdated: Arc::default(),
             written: Arc::new(Notify::new()),
             sequence: Arc::new(Sequence::new()),

@@ -28,6 +28,7 @@ mod layout;
 mod leases;
 mod legacy;
 mod outbox;
+mod overflow;
 mod sequence;
 mod serve;
 mod shared;

@@ -3,6 +3,11 @@
 //! **Invariant:** the events of one document are handed out in the order in which they were
 //! written to it.
 
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+};
+
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
 use mongodb::Collection;
@@ -10,6 +15,7 @@ use mongodb::Collection;
 use super::{
     codec::{self, Failed},
     engine::Engine,
+    overflow,
 };
 use crate::{
     domain::{Timestamp, event::Envelope, ids::first_id_of},
@@ -36,12 +42,15 @@ impl Engine {
 impl OutboxStore for Engine {
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError> {
         let (outboxes, leases, after) = (self.outboxes(), self.leases.clone(), codec::long(after)?);
+        let overflowed = Arc::clone(&self.overflowed);
         self.run(async move {
             let mut documents = vec![];
             for outbox in outboxes {
                 // Else another node carries them on.
                 if leases.hold(outbox.name, &outbox.leases).await? {
-                    documents.extend(waiting(&outbox.events, after, limit).await?);
+                    let (theirs, moved) = waiting(&outbox.events, after, limit).await?;
+                    documents.extend(theirs);
+                    overflowed.fetch_or(moved, Ordering::Relaxed);
                 }
             }
             documents.sort_by_key(|document| document.first().map(|(number, _)| *number));
@@ -59,6 +68,7 @@ impl OutboxStore for Engine {
             .map(|parked| Ok((parked_name(parked), self.sequence.next(), row(parked)?)))
             .collect::<Result<_, StoreError>>()?;
         let (collections, outboxes) = (self.collections.clone(), self.outboxes());
+        let overflowed = self.overflowed.swap(false, Ordering::Relaxed);
         self.run(async move {
             // First what failed: after a crash in between both are done again, under the same names.
             for (name, number, mut row) in rows {
@@ -77,6 +87,9 @@ impl OutboxStore for Engine {
                 let theirs = doc! { "outbox.n": { "$in": &numbers } };
                 let taken = doc! { "$pull": { "outbox": { "n": { "$in": &numbers } } } };
                 outbox.events.update_many(theirs, taken).await.map_err(|error| Failed::write(&error))?;
+                if overflowed {
+                    overflow::sweep(&outbox.events).await?;
+                }
             }
             Ok(())
         })
@@ -155,18 +168,18 @@ impl OutboxStore for Engine {
     }
 }
 
-/// The waiting events of each document, oldest document first.
+/// The waiting events of each document, with those that were moved out of it before them, and whether there are such.
 async fn waiting(
     collection: &Collection<Document>,
     after: i64,
     limit: u32,
-) -> Result<Vec<Vec<(u64, Envelope)>>, StoreError> {
+) -> Result<(Vec<Vec<(u64, Envelope)>>, bool), StoreError> {
     let find = collection
         .find(doc! { "outbox.n": { "$gt": after } })
         .sort(doc! { "outbox.n": 1 })
         .limit(limit.into())
         .projection(doc! { "outbox": 1 });
-    codec::all(find, |row| {
+    let rows = codec::all(find, |row| {
         let entries = row.get_array("outbox").map_err(codec::corrupt)?;
         let mut events = vec![];
         for entry in entries.iter().filter_map(Bson::as_document) {
@@ -175,12 +188,18 @@ async fn waiting(
                 events.push((u64::try_from(number).map_err(codec::corrupt)?, envelope(entry)?));
             }
         }
-        Ok(events)
-    })
-    .await
+        Ok((overflow::origin(row.get("_id").unwrap_or(&Bson::Null)), events))
+    });
+    let rows: BTreeMap<_, _> = rows.await?.into_iter().collect();
+    let (mut documents, mut moved) = (BTreeMap::<String, Vec<_>>::new(), false);
+    for ((document, place), events) in rows {
+        moved |= place != overflow::LAST;
+        documents.entry(document).or_default().extend(events);
+    }
+    Ok((documents.into_values().collect(), moved))
 }
 
-fn envelope(entry: &Document) -> Result<Envelope, StoreError> {
+pub(super) fn envelope(entry: &Document) -> Result<Envelope, StoreError> {
     let event = entry.get("event").cloned().unwrap_or(Bson::Null);
     codec::read(&doc! { "doc": event })
 }
@@ -198,7 +217,13 @@ fn merged(documents: Vec<Vec<(u64, Envelope)>>) -> Vec<(u64, Envelope)> {
     }
     // Stable, so that those of one document with the same key stay as they are.
     keyed.sort_by_key(|(key, ..)| *key);
-    keyed.into_iter().map(|(_, number, envelope)| (number, envelope)).collect()
+    // Between a move and its trim an event is in two documents.
+    let mut seen = HashSet::new();
+    keyed
+        .into_iter()
+        .map(|(_, number, envelope)| (number, envelope))
+        .filter(|(number, _)| seen.insert(*number))
+        .collect()
 }
 
 /// What is parked twice by a repeated settling is one.

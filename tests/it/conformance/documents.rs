@@ -330,6 +330,27 @@ pub async fn events_wait_in_the_order_of_their_writes(stores: &Stores) {
     assert_eq!(stores.outbox.waiting(0, 100).await.unwrap(), waiting[4..]);
 }
 
+pub async fn events_that_nobody_carries_on_come_out_once_in_their_order(stores: &Stores) {
+    let notes = notes(stores);
+    let mut all = [note(UserId::generate(), "a"), note(UserId::generate(), "b")];
+    let mut told = [vec![], vec![]];
+    for at in 0..200 {
+        let events = [event()];
+        let which = usize::from(at % 4 == 0);
+        all[which].version = notes.save(&all[which], &events).await.unwrap();
+        told[which].extend(events.map(|envelope| envelope.id));
+    }
+    let mut came = vec![];
+    while let Some((number, envelope)) = stores.outbox.waiting(0, 7).await.unwrap().into_iter().next() {
+        came.push(envelope.id);
+        stores.outbox.settle(&[number], &[]).await.unwrap();
+    }
+    for told in told {
+        assert_eq!(came.iter().filter(|id| told.contains(id)).copied().collect::<Vec<_>>(), told);
+    }
+    assert_eq!((came.len(), stores.outbox.depth().await), (200, Ok(0)));
+}
+
 pub async fn a_document_is_stored_under_a_name(stores: &Stores) {
     let named = Collection::<Named>::new(Arc::clone(&stores.backend));
     let text = "$set: {\"$oid\": 1}, \0 and a . dot".to_owned();

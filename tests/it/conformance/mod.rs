@@ -58,7 +58,7 @@ macro_rules! conformance_suite {
                 a_document_that_was_deleted_stays_so, what_a_query_finds_is_deleted_some_at_a_time,
                 of_many_that_write_one_version_one_wins, many_writes_at_once_are_answered_each_for_itself,
                 a_due_document_is_claimed_by_one, changes_of_many_add_up, events_wait_in_the_order_of_their_writes,
-                a_document_is_stored_under_a_name,
+                events_that_nobody_carries_on_come_out_once_in_their_order, a_document_is_stored_under_a_name,
             }
             products::{
                 a_product_is_kept_until_it_is_deleted, a_stale_product_is_a_conflict,

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use microbazaar::{
     domain::{
         Timestamp,
+        event::{Envelope, Event},
         identity::email_key,
         ids::{EventId, ImageId, ImportId, RefundId, UserId},
         order::Order,
@@ -343,6 +344,103 @@ async fn a_node_of_an_older_layout_does_not_start_and_one_that_runs_stops() {
     for name in client.list_database_names().await.unwrap().into_iter().filter(|name| name.starts_with(&prefix)) {
         client.database(&name).drop().await.unwrap();
     }
+}
+
+/// An order, and its document as the server has it.
+struct Waiting {
+    databases: Databases,
+    orders: mongodb::Collection<Document>,
+    order: Order,
+}
+
+impl Waiting {
+    async fn new() -> Option<Self> {
+        let uri = std::env::var("TEST_MONGO_URI").ok()?;
+        let prefix = format!("test_{}_", EventId::generate());
+        let orders = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}order")).collection("orders");
+        let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
+        let mut order = make::order(UserId::generate(), 1);
+        order.version = databases.0.stores().orders.insert(&order, None, &[]).await.unwrap();
+        Some(Self { databases, orders, order })
+    }
+
+    async fn save(&mut self, event: Event) -> EventId {
+        let event = Envelope::new(event, make::at(0));
+        let id = event.id;
+        self.order.version = self.databases.0.stores().orders.save(&self.order, &[event]).await.unwrap();
+        id
+    }
+
+    async fn carried(&self) -> Vec<bson::Bson> {
+        let this = doc! { "_id": ObjectId::from_bytes(self.order.id.bytes()) };
+        self.orders.find_one(this).await.unwrap().unwrap().get_array("outbox").unwrap().clone()
+    }
+
+    async fn moved(&self) -> Vec<Document> {
+        use futures_util::TryStreamExt;
+        let moved = doc! { "_id": { "$gt": "events", "$lt": "f" } };
+        self.orders.find(moved).sort(doc! { "_id": 1 }).await.unwrap().try_collect().await.unwrap()
+    }
+
+    async fn told(&self) -> Vec<EventId> {
+        let waiting = self.databases.0.stores().outbox.waiting(0, 1_000).await.unwrap();
+        waiting.into_iter().map(|(_, envelope)| envelope.id).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_document_carries_few_of_the_events_that_wait() {
+    let Some(mut waiting) = Waiting::new().await else { return };
+    let mut written = vec![];
+    for _ in 0..200 {
+        let event = Event::OrderShipped(waiting.order.clone());
+        written.push(waiting.save(event).await);
+        assert!(waiting.carried().await.len() <= 64);
+    }
+    let moved = waiting.moved().await;
+    assert_eq!((moved.len(), waiting.told().await), (3, written.clone()));
+    assert_eq!(waiting.databases.0.stores().orders.all(None, 10).await.unwrap(), [waiting.order.clone()]);
+
+    // Cut off between a move and its trim: what was moved last is in both.
+    let mut both = moved[2].get_array("outbox").unwrap().clone();
+    both.extend(waiting.carried().await);
+    let this = doc! { "_id": ObjectId::from_bytes(waiting.order.id.bytes()) };
+    waiting.orders.update_one(this, doc! { "$set": { "outbox": both } }).await.unwrap();
+    assert_eq!(waiting.told().await, written, "once each");
+    for _ in 0..70 {
+        let event = Event::OrderShipped(waiting.order.clone());
+        written.push(waiting.save(event).await);
+        assert!(waiting.carried().await.len() <= 64);
+    }
+    assert_eq!(waiting.told().await, written);
+
+    let outbox = waiting.databases.0.stores().outbox;
+    for portion in outbox.waiting(0, 1_000).await.unwrap().chunks(100) {
+        assert_eq!(outbox.waiting(0, 1_000).await.unwrap()[..portion.len()], *portion);
+        let numbers: Vec<u64> = portion.iter().map(|(number, _)| *number).collect();
+        outbox.settle(&numbers, &[]).await.unwrap();
+    }
+    assert_eq!((outbox.depth().await, waiting.moved().await, waiting.carried().await), (Ok(0), vec![], vec![]));
+}
+
+#[tokio::test]
+async fn an_update_that_waits_gives_way_to_a_later_one_where_many_wait() {
+    let Some(mut waiting) = Waiting::new().await else { return };
+    let (mut shipped, mut updated) = (vec![], vec![]);
+    for at in 0..200 {
+        let order = waiting.order.clone();
+        if at % 20 == 0 {
+            shipped.push(waiting.save(Event::OrderShipped(order)).await);
+        } else {
+            updated.push(waiting.save(Event::OrderUpdated(order)).await);
+        }
+        assert!(waiting.carried().await.len() <= 64);
+    }
+    assert_eq!(waiting.moved().await, [], "there is room without");
+    let told = waiting.told().await;
+    assert_eq!(told.iter().filter(|id| shipped.contains(id)).copied().collect::<Vec<_>>(), shipped);
+    let left: Vec<_> = told.iter().filter(|id| updated.contains(id)).copied().collect();
+    assert!(!left.is_empty() && updated.ends_with(&left), "the last ones: {left:?} of {updated:?}");
 }
 
 /// Of a collection whose changes are numbered too: its numbers come from a task of their own.
