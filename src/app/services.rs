@@ -302,7 +302,7 @@ impl Parts<'_> {
             switch_off_after: config.switch_off_after,
             timeout: config.timeout,
         };
-        let started = Webhooks::start(self.runtime, Arc::clone(&stores.webhooks), peers.clone(), settings, self.wake);
+        let started = Webhooks::start(self.runtime, stores.webhooks.clone(), peers.clone(), settings, self.wake);
         started.context("webhooks cannot be sent")
     }
 

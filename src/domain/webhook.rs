@@ -99,17 +99,17 @@ pub struct Webhook {
     /// Signs as well, for a while.
     pub old_secret: Option<OldSecret>,
     /// Set when nothing is sent to it.
-    #[serde(skip)]
+    #[serde(default)]
     pub off: Option<SwitchedOff>,
     /// Attempts that failed since one succeeded.
-    #[serde(skip)]
+    #[serde(default)]
     pub consecutive_failures: u32,
     /// When registered.
     pub created_at: Timestamp,
     /// When the owner changed it last.
     pub updated_at: Timestamp,
     /// Counts the owner's writes and switching off.
-    #[serde(skip)]
+    #[serde(default)]
     pub version: u64,
 }
 
@@ -219,7 +219,8 @@ impl DeliveryState {
 }
 
 /// One event on its way to one webhook, and the log of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WebhookDelivery {
     /// Made of the webhook's and the event's id, so that an event that comes twice is one.
     pub id: WebhookDeliveryId,

@@ -72,11 +72,13 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     imports::ImportRows::SPEC,
     mailbox::StoredMail::SPEC,
     pictures::PictureRecord::SPEC,
+    webhooks::StoredWebhook::SPEC,
+    webhooks::StoredDelivery::SPEC,
 ];
 
 /// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
 /// different layouts write to one database.
-pub(crate) const LAYOUT: i64 = 2;
+pub(crate) const LAYOUT: i64 = 3;
 
 /// Says by an event's name whether anybody listens to it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
@@ -156,7 +158,7 @@ pub struct Stores {
     /// Events on their way.
     pub outbox: Arc<dyn OutboxStore>,
     /// Webhooks and what is on its way to them.
-    pub webhooks: Arc<dyn WebhookStore>,
+    pub webhooks: WebhookStore,
     /// What is to be done about pictures that another program hosts.
     pub pictures: PictureLog,
     /// Conversations with the assistant.
@@ -198,7 +200,9 @@ mod tests {
                         imports: due,seller\n\
                         import_rows: \n\
                         mails: number!,state,free\n\
-                        pictures: due";
-        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (2, expected));
+                        pictures: due\n\
+                        webhook_endpoints: place!,state,due\n\
+                        webhook_deliveries: free,sending,log,age";
+        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (3, expected));
     }
 }

@@ -18,7 +18,6 @@ use crate::domain::{
     event::Envelope,
     ids::{EventId, ProductId, UserId},
     inventory::{Reservation, StockLevel},
-    webhook::{Webhook, WebhookDelivery},
 };
 
 /// What a shop consists of, each moved by itself.
@@ -34,10 +33,6 @@ pub enum Kind {
     Stock,
     /// Reservations.
     Reservations,
-    /// Webhooks that somebody registered.
-    Webhooks,
-    /// What is on its way to them, and the log of it.
-    WebhookDeliveries,
     /// The seller dashboard's orders.
     DashboardOrders,
     /// The seller dashboard's products.
@@ -63,8 +58,6 @@ impl Kind {
         Self::Pictures,
         Self::Stock,
         Self::Reservations,
-        Self::Webhooks,
-        Self::WebhookDeliveries,
         Self::DashboardOrders,
         Self::DashboardProducts,
         Self::DashboardNotes,
@@ -82,8 +75,6 @@ impl Kind {
             Self::Pictures => "picture files",
             Self::Stock => "stock",
             Self::Reservations => "reservations",
-            Self::Webhooks => "webhooks",
-            Self::WebhookDeliveries => "webhook deliveries",
             Self::DashboardOrders => "dashboard orders",
             Self::DashboardProducts => "dashboard products",
             Self::DashboardNotes => "dashboard notes",
@@ -107,19 +98,6 @@ pub enum Record {
     Stock(StockLevel),
     /// A reservation, with the highest fence that it was called with.
     Reservation(Reservation, u64),
-    /// A webhook, and its place among its owner's.
-    Webhook(Box<Webhook>, u32),
-    /// A delivery.
-    WebhookDelivery {
-        /// The delivery.
-        delivery: Box<WebhookDelivery>,
-        /// Its place in the log.
-        sequence: u64,
-        /// Whose webhook it is for.
-        owner: UserId,
-        /// Until when somebody has claimed it (microseconds, 0 for nobody).
-        lease: i64,
-    },
     /// An order of the seller dashboard.
     DashboardOrder(Box<OrderRow>),
     /// A product of the seller dashboard.

@@ -58,7 +58,7 @@ pub struct Webhooks {
 
 /// What the facade and the sender share.
 struct Shared {
-    store: Arc<dyn WebhookStore>,
+    store: WebhookStore,
     peers: Peers,
     client: WebhookClient,
     settings: WebhookSettings,
@@ -82,7 +82,7 @@ impl Webhooks {
     /// When there is no TLS to be had.
     pub fn start(
         runtime: &Runtime,
-        store: Arc<dyn WebhookStore>,
+        store: WebhookStore,
         peers: Peers,
         settings: WebhookSettings,
         wake: &Wake,

@@ -224,8 +224,19 @@ impl<D: Document> Collection<D> {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, find: Find<D>, lease: impl Fn(&mut D) -> bool) -> Result<Vec<D>, SaveError<D::Unique>> {
-        let due =
-            self.find(find).await?.into_iter().filter_map(|mut document| lease(&mut document).then_some(document));
+        self.claim_read(self.find(find).await?, lease).await
+    }
+
+    /// As [`Collection::claim`], of documents that were read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_read(
+        &self,
+        documents: Vec<D>,
+        lease: impl Fn(&mut D) -> bool,
+    ) -> Result<Vec<D>, SaveError<D::Unique>> {
+        let due = documents.into_iter().filter_map(|mut document| lease(&mut document).then_some(document));
         let claims = due.map(async |mut document| match self.save(&document, &[]).await {
             Ok(version) => {
                 document.set_version(version);

@@ -261,18 +261,3 @@ pub(super) async fn page<T>(
     };
     Ok(crate::store::Page { rows, total })
 }
-
-/// Deletes up to `limit` of the documents that a filter finds; returns how many.
-pub(super) async fn delete_some(
-    collection: &Collection<Document>,
-    filter: Document,
-    limit: u32,
-) -> Result<u64, StoreError> {
-    let find = collection.find(filter).limit(limit.into()).projection(bson::doc! { "_id": 1 });
-    let ids = all(find, |row| Ok(row.get("_id").cloned().unwrap_or(Bson::Null))).await?;
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    let deleted = collection.delete_many(bson::doc! { "_id": { "$in": ids } }).await;
-    Ok(deleted.map_err(|error| Failed::write(&error))?.deleted_count)
-}

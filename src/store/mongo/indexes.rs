@@ -14,7 +14,6 @@ use crate::store::StoreError;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
-    Unique,
     /// The server removes a document when the time in the field is over.
     Expiry,
 }
@@ -34,11 +33,6 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.shares, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.reservations, "expiry_by_state", doc! { "state": 1, "expiresAt": 1 }, Kind::Plain),
         index(&all.parked, "retry", doc! { "retryAt": 1 }, Kind::Plain),
-        index(&all.webhook_endpoints, "unique_place", doc! { "owner": 1, "slot": 1 }, Kind::Unique),
-        index(&all.webhook_endpoints, "role", doc! { "role": 1 }, Kind::Plain),
-        index(&all.webhook_deliveries, "due", doc! { "dueAt": 1, "n": 1 }, Kind::Plain),
-        index(&all.webhook_deliveries, "log", doc! { "webhook": 1, "n": -1 }, Kind::Plain),
-        index(&all.webhook_deliveries, "age", doc! { "createdAt": 1 }, Kind::Plain),
         index(&all.dashboard_orders, "seller", doc! { "lines.seller": 1, "createdAt": -1 }, Kind::Plain),
         index(&all.dashboard_orders, "to_ship", doc! { "toShip": 1, "createdAt": 1 }, Kind::Plain),
         index(&all.dashboard_products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),
@@ -58,7 +52,6 @@ async fn make(engine: &Engine, index: Index<'_>) -> Result<(), StoreError> {
     let collection = index.collection.clone();
     let mut options = IndexOptions::default();
     options.name = Some(index.name.to_owned());
-    options.unique = (index.kind == Kind::Unique).then_some(true);
     options.expire_after = (index.kind == Kind::Expiry).then_some(Duration::ZERO);
     let model = IndexModel::builder().keys(index.keys).options(options).build();
     engine

@@ -17,11 +17,14 @@ const BODIES: &[(&str, ReadBody)] = &[
     ("webhooks_seen", report),
     ("sandbox", sandbox_page),
     ("import_rows", import_rows),
+    ("webhook_endpoints", webhook),
+    ("webhook_deliveries", webhook_delivery),
 ];
 
-/// The body of a document that has none; `None` where its collection always had them.
+/// The body of a document that has none, or not all of it (that has a `slot`); `None` where its collection
+/// always had them.
 pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, StoreError>> {
-    if row.contains_key("doc") {
+    if row.contains_key("doc") && !row.contains_key("slot") {
         return None;
     }
     BODIES.iter().find(|(name, _)| *name == collection).map(|(_, read)| read(row))
@@ -105,6 +108,45 @@ fn sandbox_page(row: &Document) -> Result<Value, StoreError> {
 fn import_rows(row: &Document) -> Result<Value, StoreError> {
     let import = hex::encode(codec::id(row, "_id")?);
     Ok(json!({ "import": import, "run": codec::whole(row, "run")?, "rows": codec::string(row, "rows")? }))
+}
+
+/// One that is on is looked at once.
+fn webhook(row: &Document) -> Result<Value, StoreError> {
+    let mut body: Value = codec::read(row)?;
+    let off = row.get_document("off").ok().map(|off| {
+        Ok::<_, StoreError>(json!({ "reason": codec::string(off, "reason")?, "at": time(codec::whole(off, "at")?)? }))
+    });
+    body["dueAt"] = body["createdAt"].clone();
+    body["place"] = codec::whole(row, "slot")?.into();
+    body["version"] = codec::whole(row, "version")?.into();
+    body["consecutiveFailures"] = codec::whole(row, "failures")?.into();
+    body["off"] = off.transpose()?.into();
+    Ok(body)
+}
+
+/// What waits for a webhook that is off has a date again, which counts when that is switched on.
+fn webhook_delivery(row: &Document) -> Result<Value, StoreError> {
+    let id = |field| codec::id(row, field).map(hex::encode);
+    let (state, created_at) = (codec::string(row, "state")?, codec::whole(row, "createdAt")?);
+    let due_at = match state {
+        "waiting" => Some(time(codec::whole(row, "dueAt").unwrap_or(created_at))?),
+        _ => None,
+    };
+    let lease = Some(codec::whole(row, "lease")?).filter(|lease| *lease > 0);
+    Ok(json!({
+        "id": id("_id")?,
+        "webhook": id("webhook")?,
+        "event": id("event")?,
+        "name": codec::string(row, "name")?,
+        "body": codec::string(row, "body")?,
+        "attempts": codec::json_of(row.get("attempts").unwrap_or(&bson::Bson::Array(vec![])))?,
+        "tries": codec::whole(row, "tries")?,
+        "state": state,
+        "nextTryAt": due_at,
+        "createdAt": time(created_at)?,
+        "owner": id("owner")?,
+        "lease": lease.map(time).transpose()?,
+    }))
 }
 
 fn mail(row: &Document) -> Result<(String, Value), StoreError> {

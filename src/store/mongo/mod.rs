@@ -34,7 +34,6 @@ mod serve;
 mod shared;
 mod stock;
 mod upgrades;
-mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,7 +43,7 @@ use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
     AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, MailboxStore, OrderStore,
-    PaymentStore, PictureLog, ProductStore, StoreError, Stores, document::Spec,
+    PaymentStore, PictureLog, ProductStore, StoreError, Stores, WebhookStore, document::Spec,
 };
 
 /// How the adapter runs.
@@ -135,7 +134,7 @@ impl MongoStore {
             pictures: PictureLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: Some(self.engine.clone()),
-            webhooks: self.engine.clone(),
+            webhooks: WebhookStore::new(self.engine.clone()),
         }
     }
 

@@ -23,7 +23,6 @@ mod readers;
 mod schema;
 mod table;
 mod upgrades;
-mod webhooks;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -34,7 +33,7 @@ pub use options::{SqliteOptions, Stall};
 
 use super::{
     AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, PictureLog,
-    ProductStore, StoreError, Stores,
+    ProductStore, StoreError, Stores, WebhookStore,
 };
 
 /// The open embedded store. Clones share it; the last one to go closes it.
@@ -94,7 +93,7 @@ impl SqliteStore {
             pictures: PictureLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: None,
-            webhooks: self.engine.clone(),
+            webhooks: WebhookStore::new(self.engine.clone()),
         }
     }
 

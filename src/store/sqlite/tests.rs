@@ -13,7 +13,7 @@ use crate::{
         Timestamp,
         cart::Cart,
         identity::email_key,
-        ids::{CartId, EventId, ImageId, OrderId, ProductId, RefundId, UserId},
+        ids::{CartId, EventId, ImageId, OrderId, ProductId, RefundId, UserId, WebhookDeliveryId, WebhookId},
         import::{ChangedRow, Import, ImportRow, RowChange, Tally},
         inventory::StockLine,
         money::{Currency, Money},
@@ -21,6 +21,7 @@ use crate::{
         payment::Payment,
         product::ProductPatch,
         user::{Contact, FullName, Role, User},
+        webhook::Webhook,
     },
     store::{
         StoredReport, Stores,
@@ -29,6 +30,7 @@ use crate::{
         mailbox::MailState,
         orders::InsertError,
         pictures::{HostedFile, PictureRecord},
+        webhooks::{ClaimLimits, Claimed, WebhookStats},
     },
 };
 
@@ -486,6 +488,62 @@ async fn a_file_of_an_older_schema_keeps_its_mails_and_their_numbers() {
     assert_eq!(mailbox.open(event, &records[0].mail).await, Ok(false), "it is known");
     assert_eq!(mailbox.open(EventId::generate(), &records[0].mail).await, Ok(true));
     assert!(mailbox.records(None, 1).await.unwrap()[0].id > 11);
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_schema_keeps_its_webhooks_and_what_is_on_its_way() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(19);
+    let (owner, at) = (UserId::generate(), 1_750_000_000_000_007_i64);
+    let [on, off] = [("a", WebhookId::generate()), ("b", WebhookId::generate())].map(|(name, id)| {
+        // As it was stored before, without what stood in columns.
+        let doc = serde_json::json!({
+            "id": id, "owner": owner, "role": "seller", "url": format!("https://{name}.example"), "events": ["order.*"],
+            "description": "\u{e4} \"q\"", "secret": "s", "oldSecret": null,
+            "createdAt": "2025-06-01T00:00:00Z", "updatedAt": "2025-06-01T00:00:00Z",
+        });
+        let (reason, off_at) = (name == "b").then_some(("by me", at)).unzip();
+        let sql = "INSERT INTO webhook_endpoints VALUES (?1, ?2, 'seller', 3, ?3, ?4, 7, ?5)";
+        let doc = serde_json::to_vec(&doc).unwrap();
+        old.execute(sql, (id.as_slice(), owner.as_slice(), reason, off_at, doc)).unwrap();
+        id
+    });
+    let mut ids = vec![];
+    for (webhook, state, due_at, lease) in
+        [(on, 0, Some(at), None), (on, 0, Some(at), Some(at + 9)), (on, 1, None, None), (off, 0, None, None)]
+    {
+        ids.push(WebhookDeliveryId::generate());
+        let sql = "INSERT INTO webhook_deliveries
+                       (id, webhook, owner, event, name, created_at, state, due_at, lease, tries, attempts, body)
+                   VALUES (?1, ?2, ?3, ?1, 'order.created', ?4, ?5, ?6, ?7, 2, ?8, '{\"a\":[1]}')";
+        let attempts = br#"[{"at":"2025-06-01T00:00:00Z","status":500,"error":null,"response":"no","millis":3}]"#;
+        let id = ids[ids.len() - 1];
+        let row = (id.as_slice(), webhook.as_slice(), owner.as_slice(), at - 5, state, due_at, lease, attempts);
+        old.execute(sql, row).unwrap();
+    }
+    drop(old);
+    let webhooks = dir.open(SqliteOptions::default()).stores().webhooks;
+    let at = Timestamp::from_microsecond(at).unwrap();
+    let found = webhooks.get(off).await.unwrap().unwrap();
+    assert_eq!((found.version, found.consecutive_failures, found.off.clone().map(|off| off.at)), (7, 3, Some(at)));
+    assert_eq!(found.description.as_deref(), Some("\u{e4} \"q\""));
+    assert_eq!(webhooks.stats().await, Ok(WebhookStats { active: 1, off: 1, waiting: 3 }));
+    let limits = ClaimLimits { all: 9, per_webhook: 9, per_owner: 9 };
+    let claimed = webhooks.claim(at, at + SignedDuration::from_secs(1), limits).await.unwrap();
+    assert_eq!(
+        claimed.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>(),
+        [ids[0]],
+        "another is being sent"
+    );
+    let Claimed { delivery, .. } = &claimed[0];
+    assert_eq!((delivery.tries, delivery.attempts.len(), delivery.body.as_str()), (2, 1, "{\"a\":[1]}"));
+    assert_eq!(webhooks.deliveries(off, 0, 9).await.unwrap().rows[0].next_try_at, None);
+    assert_eq!(webhooks.save(&Webhook { off: None, ..found }).await, Ok(8));
+    let claimed = webhooks.claim(at, at + SignedDuration::from_secs(1), limits).await.unwrap();
+    assert_eq!(claimed.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>(), [ids[3]], "it is on again");
+    let another = Webhook { id: WebhookId::generate(), ..claimed[0].webhook.clone() };
+    assert_eq!(webhooks.insert(&another, 2).await, Ok(false), "their places are taken");
+    assert_eq!(webhooks.insert(&another, 3).await, Ok(true));
 }
 
 #[tokio::test]

@@ -115,7 +115,8 @@ macro_rules! conformance_suite {
                 listeners_are_the_active_ones_of_owners_and_a_role, a_delivery_is_put_in_once,
                 a_delivery_is_claimed_by_one_and_recorded_by_whoever_claimed_it,
                 a_slow_webhook_takes_up_its_own_places_alone, too_many_failures_switch_off_and_hold_what_waits,
-                too_many_that_wait_switch_off, a_delivery_is_sent_again_when_asked_for,
+                too_many_that_wait_switch_off, switching_on_ends_the_pauses_of_what_waits,
+                what_is_put_in_at_any_moment_is_claimed, a_delivery_is_sent_again_when_asked_for,
                 old_deliveries_are_forgotten_and_deleted_ones_are_gone,
             }
             mailbox::{

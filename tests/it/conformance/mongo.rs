@@ -12,14 +12,16 @@ use microbazaar::{
         Timestamp,
         event::{Envelope, Event},
         identity::email_key,
-        ids::{EventId, ImageId, ImportId, RefundId, UserId},
+        ids::{EventId, ImageId, ImportId, RefundId, UserId, WebhookDeliveryId, WebhookId},
         order::Order,
+        webhook::Webhook,
     },
     store::{
         StoreError, StoredReport, Stores,
         accounts::block_key,
         mongo::{MongoOptions, MongoStore},
         orders::InsertError,
+        webhooks::{ClaimLimits, WebhookStats},
     },
 };
 use mongodb::Client;
@@ -265,6 +267,83 @@ async fn documents_of_before_get_a_body() {
     assert_eq!(payments.forget_reports(make::at(2) + SignedDuration::from_hours(24 * 91), 10).await, Ok(2));
     let page = serde_json::json!({ "$set": [1, null] });
     assert_eq!(payments.get_sandbox("order_1").await, Ok(Some(page)));
+}
+
+/// Webhooks and deliveries as they were stored before, with fields beside the body or none, and several nodes that
+/// start at once.
+#[actix_rt::test]
+async fn webhooks_of_before_go_on_and_those_that_are_off_stay_so() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let options = || {
+        let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
+        options.deadline = std::time::Duration::from_secs(20);
+        options
+    };
+    let database = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}notification"));
+    let (owner, at) = (UserId::generate(), make::at(1).as_microsecond() + 7);
+    let oid = |id: [u8; 12]| ObjectId::from_bytes(id);
+    let endpoints = database.collection::<Document>("webhook_endpoints");
+    let unique = mongodb::options::IndexOptions::builder().name("unique_place".to_owned()).unique(true).build();
+    let keys = doc! { "owner": 1, "slot": 1 };
+    endpoints.create_index(mongodb::IndexModel::builder().keys(keys).options(unique).build()).await.unwrap();
+    let mut webhooks = vec![];
+    for (slot, off) in [(0_i64, None), (2, Some(doc! { "reason": "by me", "at": at }))] {
+        let id = WebhookId::generate();
+        let body = doc! {
+            "id": id.to_hex(), "owner": owner.to_hex(), "role": "seller", "url": "https://a.example",
+            "events": ["order.*"], "description": null, "secret": "s", "oldSecret": null,
+            "createdAt": "2025-06-01T00:00:00Z", "updatedAt": "2025-06-01T00:00:00Z",
+        };
+        let row = doc! {
+            "_id": oid(id.bytes()), "owner": oid(owner.bytes()), "role": "seller", "slot": slot, "failures": 3_i64,
+            "off": off, "version": 7_i64, "doc": body,
+        };
+        endpoints.insert_one(row).await.unwrap();
+        webhooks.push(id);
+    }
+    let mut ids = vec![];
+    for (n, webhook, state, due, lease) in [
+        (1_i64, webhooks[0], "waiting", Some(at), 0_i64),
+        (2, webhooks[0], "waiting", Some(at), at + 9),
+        (3, webhooks[0], "delivered", None, 0),
+        (4, webhooks[1], "waiting", None, 0),
+    ] {
+        let id = WebhookDeliveryId::generate();
+        let attempt =
+            doc! { "at": "2025-06-01T00:00:00Z", "status": 500, "error": null, "response": "no", "millis": 3 };
+        let row = doc! {
+            "_id": oid(id.bytes()), "n": n, "webhook": oid(webhook.bytes()), "owner": oid(owner.bytes()),
+            "event": oid(id.bytes()), "name": "order.created", "body": "{\"a\":[1]}", "createdAt": at - 5,
+            "state": state, "dueAt": due, "lease": lease, "tries": 2_i64, "attempts": [attempt],
+        };
+        database.collection::<Document>("webhook_deliveries").insert_one(row).await.unwrap();
+        ids.push(id);
+    }
+    let nodes = futures_util::future::join_all((0..3).map(|_| MongoStore::open(options()))).await;
+    let databases: Vec<Databases> = nodes.into_iter().map(|node| Databases(node.unwrap())).collect();
+    let stored = databases[0].0.stores().webhooks;
+    let at = Timestamp::from_microsecond(at).unwrap();
+    let found = stored.get(webhooks[1]).await.unwrap().unwrap();
+    assert_eq!((found.version, found.consecutive_failures, found.off.clone().map(|off| off.at)), (7, 3, Some(at)));
+    assert_eq!(stored.stats().await, Ok(WebhookStats { active: 1, off: 1, waiting: 3 }));
+    let limits = ClaimLimits { all: 9, per_webhook: 9, per_owner: 9 };
+    let claim = async || {
+        let claimed = stored.claim(at, at + SignedDuration::from_secs(1), limits).await.unwrap();
+        claimed.into_iter().map(|claimed| claimed.delivery).collect::<Vec<_>>()
+    };
+    let claimed = claim().await;
+    assert_eq!(claimed.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [ids[0]], "another is being sent");
+    assert_eq!((claimed[0].tries, claimed[0].attempts.len(), claimed[0].body.as_str()), (2, 1, "{\"a\":[1]}"));
+    let log = stored.deliveries(webhooks[1], 0, 9).await.unwrap();
+    assert_eq!((log.total, log.rows[0].next_try_at), (1, None));
+    assert_eq!(stored.save(&Webhook { off: None, ..found.clone() }).await, Ok(8));
+    assert_eq!(claim().await.iter().map(|delivery| delivery.id).collect::<Vec<_>>(), [ids[3]], "it is on again");
+    for (at_most, is_made) in [(3, true), (3, false)] {
+        let another = Webhook { id: WebhookId::generate(), ..found.clone() };
+        assert_eq!(stored.insert(&another, at_most).await, Ok(is_made), "one place was free");
+    }
+    assert_eq!(endpoints.count_documents(doc! { "slot": { "$exists": true } }).await.unwrap(), 0, "no field of before");
 }
 
 /// Orders and idempotency keys as earlier versions stored them, and several nodes that start at once.

@@ -85,6 +85,15 @@ pub async fn an_owner_has_a_bounded_number_of_webhooks(stores: &Stores) {
     assert_eq!(inserted.iter().filter(|done| **done == Ok(true)).count(), 4);
     let page = stores.webhooks.list(Some(owner), 1, 2).await.unwrap();
     assert_eq!((page.rows.len(), page.total), (2, 4));
+    assert!(page.rows[0].id > page.rows[1].id, "newest first");
+    for _again in 0..3 {
+        // A place that is given up is taken again, by one.
+        let gone = stores.webhooks.list(Some(owner), 1, 1).await.unwrap().rows.remove(0);
+        assert_eq!(stores.webhooks.delete(gone.id).await, Ok(true));
+        let made: Vec<_> = (0..3).map(|_| webhook(owner, Role::Seller)).collect();
+        let inserted = join_all(made.iter().map(|webhook| stores.webhooks.insert(webhook, 4))).await;
+        assert_eq!(inserted.iter().filter(|done| **done == Ok(true)).count(), 1);
+    }
     let other = seller(stores).await;
     assert_eq!(stores.webhooks.get(other.id).await, Ok(Some(other.clone())));
     assert_eq!(stores.webhooks.list(None, 0, 100).await.unwrap().total, 5);
@@ -218,6 +227,64 @@ pub async fn too_many_that_wait_switch_off(stores: &Stores) {
     assert!(off.off.is_some());
     assert_eq!(stores.webhooks.deliveries(mine.id, 0, 10).await.unwrap().total, 3);
     assert!(claim(stores, 10).await.is_empty());
+}
+
+pub async fn switching_on_ends_the_pauses_of_what_waits(stores: &Stores) {
+    let mut mine = seller(stores).await;
+    let made = put(stores, &mine, 0..3).await;
+    let claimed = claim(stores, 5).await;
+    for claimed in claimed {
+        answered(stores, claimed, 500, Health::Bad { switch_off_after: 9 }, 6).await;
+    }
+    mine.off = Some(SwitchedOff { reason: "by me".into(), at: make::at(7) });
+    (mine.updated_at, mine.version) = (make::at(7), stores.webhooks.save(&mine).await.unwrap());
+    assert!(claim(stores, 100).await.is_empty());
+    let on = Webhook { off: None, updated_at: make::at(8), ..now(stores, &mine).await };
+    assert_eq!(on.consecutive_failures, 2);
+    stores.webhooks.save(&on).await.unwrap();
+    let first = claim(stores, 8).await;
+    assert_eq!(first.iter().map(|claimed| claimed.delivery.id).collect::<Vec<_>>(), [made[0].id, made[1].id]);
+    for claimed in first {
+        answered(stores, claimed, 200, Health::Good, 9).await;
+    }
+    assert_eq!(claim(stores, 9).await.remove(0).delivery.id, made[2].id, "in their order");
+}
+
+/// Who puts a delivery in while its webhook is noted as having nothing to send is not overlooked.
+pub async fn what_is_put_in_at_any_moment_is_claimed(stores: &Stores) {
+    let all: Vec<_> = join_all((0..4).map(|_| seller(stores))).await;
+    let putting = async {
+        for second in 0..12 {
+            join_all(all.iter().map(|webhook| put(stores, webhook, second..second + 1))).await;
+        }
+    };
+    let sent = std::sync::atomic::AtomicUsize::new(0);
+    let sending = async {
+        for _turn in 0..400 {
+            for claimed in claim(stores, 20).await {
+                answered(stores, claimed, 200, Health::Good, 20).await;
+                sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            if sent.load(std::sync::atomic::Ordering::Relaxed) == 48 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    tokio::join!(putting, sending, sending_beside(stores, &sent));
+    assert_eq!(sent.load(std::sync::atomic::Ordering::Relaxed), 48);
+    assert_eq!(stores.webhooks.stats().await.unwrap().waiting, 0);
+}
+
+/// Another node.
+async fn sending_beside(stores: &Stores, sent: &std::sync::atomic::AtomicUsize) {
+    for _turn in 0..100 {
+        for claimed in claim(stores, 20).await {
+            answered(stores, claimed, 200, Health::Good, 20).await;
+            sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    }
 }
 
 pub async fn a_delivery_is_sent_again_when_asked_for(stores: &Stores) {

@@ -7,7 +7,7 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    outbox, shared, stock, webhooks,
+    outbox, shared, stock,
 };
 use crate::{
     domain::{
@@ -36,14 +36,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
             let mut placed: Vec<Placed> = shares.into_iter().map(|share| (all.shares.clone(), share)).collect();
             placed.push((all.reservations.clone(), reservation));
             return Ok(placed);
-        }
-        Record::Webhook(webhook, place) => {
-            let mut document = webhooks::document(&webhook)?;
-            document.insert("slot", i64::from(place));
-            (&all.webhook_endpoints, document)
-        }
-        Record::WebhookDelivery { delivery, sequence, owner, lease } => {
-            (&all.webhook_deliveries, webhooks::queue::document(&delivery, owner, codec::long(sequence)?, lease)?)
         }
         Record::DashboardOrder(row) => {
             let mut fields = apply::order(&row)?;

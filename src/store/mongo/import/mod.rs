@@ -125,8 +125,6 @@ impl Import {
             Kind::Pictures => (&all.files, doc! {}),
             Kind::Stock => (&all.stock, doc! {}),
             Kind::Reservations => (&all.reservations, doc! {}),
-            Kind::Webhooks => (&all.webhook_endpoints, doc! {}),
-            Kind::WebhookDeliveries => (&all.webhook_deliveries, doc! {}),
             Kind::DashboardOrders => (&all.dashboard_orders, doc! {}),
             Kind::DashboardProducts => (&all.dashboard_products, doc! {}),
             Kind::DashboardNotes => (&all.dashboard_notes, doc! {}),

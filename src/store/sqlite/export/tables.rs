@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{StoreError, codec, dashboard, inventory, outbox, webhooks};
+use super::super::{StoreError, codec, dashboard, inventory, outbox};
 use crate::{
     domain::ids::{EventId, UserId},
     store::moving::{Kind, Record},
@@ -39,13 +39,6 @@ pub(super) const TABLES: &[Table] = &[
     table(Kind::Reservations, inventory::RESERVATION, "reservations", "order_id", |_, row| {
         let (reservation, fence) = inventory::read_fenced(row)?;
         Ok(Record::Reservation(reservation, fence))
-    }),
-    table(Kind::Webhooks, webhooks::COLUMNS_AND_PLACE, "webhook_endpoints", "id", |_, row| {
-        Ok(Record::Webhook(Box::new(webhooks::webhook(row)?), row.get(webhooks::PLACE)?))
-    }),
-    table(Kind::WebhookDeliveries, webhooks::DELIVERY_AND_MORE, "webhook_deliveries d", "d.seq", |_, row| {
-        let (sequence, owner, lease) = webhooks::delivery_besides(row)?;
-        Ok(Record::WebhookDelivery { delivery: Box::new(webhooks::delivery(row)?), sequence, owner, lease })
     }),
     table(Kind::DashboardOrders, "id", "dashboard_orders", "id", |connection, row| {
         let found = dashboard::order(connection, codec::id(row, 0)?)?;
