@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod payments;
 pub mod pictures;
 pub mod products;
+mod sequence;
 pub mod shared;
 pub mod sqlite;
 pub mod webhooks;
@@ -74,11 +75,12 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     pictures::PictureRecord::SPEC,
     webhooks::StoredWebhook::SPEC,
     webhooks::StoredDelivery::SPEC,
+    outbox::StoredParked::SPEC,
 ];
 
 /// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
 /// different layouts write to one database.
-pub(crate) const LAYOUT: i64 = 3;
+pub(crate) const LAYOUT: i64 = 4;
 
 /// Says by an event's name whether anybody listens to it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
@@ -202,7 +204,8 @@ mod tests {
                         mails: number!,state,free\n\
                         pictures: due\n\
                         webhook_endpoints: place!,state,due\n\
-                        webhook_deliveries: free,sending,log,age";
-        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (3, expected));
+                        webhook_deliveries: free,sending,log,age\n\
+                        parked: number!,due,dead";
+        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (4, expected));
     }
 }

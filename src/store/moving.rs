@@ -12,7 +12,6 @@ use super::{
     DOCUMENTS,
     dashboard::OrderRow,
     document::{Raw, Spec},
-    outbox::Parked,
 };
 use crate::domain::{
     event::Envelope,
@@ -41,8 +40,6 @@ pub enum Kind {
     DashboardNotes,
     /// Which events the seller dashboard has seen.
     DashboardApplied,
-    /// Messages that a consumer could not handle.
-    Parked,
     /// Events that were not delivered yet.
     Events,
 }
@@ -62,7 +59,6 @@ impl Kind {
         Self::DashboardProducts,
         Self::DashboardNotes,
         Self::DashboardApplied,
-        Self::Parked,
         Self::Events,
     ];
 
@@ -79,7 +75,6 @@ impl Kind {
             Self::DashboardProducts => "dashboard products",
             Self::DashboardNotes => "dashboard notes",
             Self::DashboardApplied => "dashboard events",
-            Self::Parked => "parked messages",
             Self::Events => "events",
         }
     }
@@ -122,8 +117,6 @@ pub enum Record {
     },
     /// An event that the seller dashboard has seen.
     DashboardApplied(EventId),
-    /// A message that a consumer could not handle.
-    Parked(Box<Parked>),
     /// An event that was not delivered yet, with its place.
     Event(u64, Box<Envelope>),
 }

@@ -1,12 +1,29 @@
 //! Events on their way, and those that could not be handled.
 
-use async_trait::async_trait;
+use std::sync::Arc;
 
-use super::StoreError;
-use crate::domain::{Timestamp, event::Envelope};
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    StoreError,
+    document::{Backend, Collection, Document, Index, SaveError, key},
+    sequence::Sequence,
+};
+use crate::{
+    config::Service,
+    domain::{Timestamp, event::Envelope},
+};
+
+/// How often a message is numbered anew when its number was taken.
+const TRIES: u32 = 4;
+/// Parked messages that are written together.
+const AT_ONCE: usize = 64;
 
 /// A message that a consumer could not handle.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Parked {
     /// Its place among the parked, set by the store.
     pub id: u64,
@@ -28,8 +45,8 @@ pub trait OutboxStore: Send + Sync {
     /// The oldest events with a sequence above `after`, at most `limit`, each with its sequence.
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError>;
 
-    /// Takes the events of these sequences out, and parks what could not be handled, in
-    /// one atomic write.
+    /// Parks what could not be handled, then takes the events of these sequences out. After a crash in between
+    /// both are done again, and what was parked is not parked twice.
     async fn settle(&self, sequences: &[u64], parked: &[Parked]) -> Result<(), StoreError>;
 
     /// How many events wait; above some thousands it may be a little more than there are.
@@ -44,8 +61,7 @@ pub trait OutboxStore: Send + Sync {
     /// Dead messages with an id above `after`, oldest first, at most `limit`.
     async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError>;
 
-    /// Lets dead messages be tried from `now` on, as often as new ones, in one atomic
-    /// write; returns how many of these ids were dead.
+    /// Lets dead messages be tried from `now` on, as often as new ones; returns how many of these ids were dead.
     async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError>;
 
     /// Completes when events may have been written since the last time it did. One waiter.
@@ -53,4 +69,192 @@ pub trait OutboxStore: Send + Sync {
 
     /// Forgets which events older than `before` were applied.
     async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError>;
+}
+
+/// The events on their way in a database.
+#[async_trait]
+pub(super) trait WaitingEvents: Send + Sync {
+    /// As [`OutboxStore::waiting`].
+    async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError>;
+
+    /// Takes the events of these sequences out.
+    async fn take_out(&self, sequences: &[u64]) -> Result<(), StoreError>;
+
+    /// As [`OutboxStore::depth`].
+    async fn depth(&self) -> Result<u64, StoreError>;
+
+    /// Whether it is this node that tries parked messages again.
+    async fn carries_parked(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// As [`OutboxStore::written`].
+    async fn written(&self);
+
+    /// As [`OutboxStore::forget_applied`].
+    async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError>;
+}
+
+/// A parked message as it is stored, under its event and queue, so that what is parked twice is one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StoredParked {
+    name: String,
+    #[serde(flatten)]
+    parked: Parked,
+    #[serde(skip)]
+    version: u64,
+}
+
+/// What must be unique of a parked message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ParkedKey {
+    /// Its place.
+    Number,
+}
+
+const NUMBER: Index<StoredParked> = Index::unique("number", ParkedKey::Number, |of| key(of.parked.id));
+const DUE: Index<StoredParked> = Index::new("due", |of| key((of.parked.retry_at?, of.parked.id)));
+const DEAD: Index<StoredParked> =
+    Index::new("dead", |of| if of.parked.retry_at.is_none() { key(of.parked.id) } else { None });
+
+impl Document for StoredParked {
+    type Id = String;
+    type Unique = ParkedKey;
+
+    const COLLECTION: &'static str = "parked";
+    const SERVICE: Service = Service::Notification;
+    const INDEXES: &'static [Index<Self>] = &[NUMBER, DUE, DEAD];
+
+    fn id(&self) -> String {
+        self.name.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn set_version(&mut self, version: u64) {
+        self.version = version;
+    }
+}
+
+/// No number changes once it is stored.
+impl From<SaveError<ParkedKey>> for StoreError {
+    fn from(error: SaveError<ParkedKey>) -> Self {
+        match error {
+            SaveError::Duplicate(ParkedKey::Number) => Self::Conflict,
+            SaveError::Store(error) => error,
+        }
+    }
+}
+
+/// The outbox of a database, with parked messages as documents.
+pub(super) struct DocumentOutbox {
+    events: Arc<dyn WaitingEvents>,
+    parked: Collection<StoredParked>,
+    /// Of parked messages: those that were handled are deleted, and a number is not used twice.
+    numbers: Sequence,
+}
+
+impl DocumentOutbox {
+    pub(super) fn new(events: Arc<dyn WaitingEvents>, backend: Arc<dyn Backend>) -> Self {
+        Self { events, parked: Collection::new(backend), numbers: Sequence::new() }
+    }
+
+    async fn park(&self, parked: &Parked) -> Result<(), StoreError> {
+        let state = if parked.retry_at.is_some() { "retry" } else { "dead" };
+        let name = format!("{}:{}:{state}", parked.envelope.id, parked.queue);
+        let mut row = StoredParked { name, parked: parked.clone(), version: 0 };
+        for _ in 0..TRIES {
+            row.parked.id = self.numbers.next();
+            match self.parked.save(&row, &[]).await {
+                // Another node gave it out in the same microsecond.
+                Err(SaveError::Duplicate(ParkedKey::Number)) => {}
+                // By the settling that was cut off.
+                Err(SaveError::Store(StoreError::Conflict)) => return Ok(()),
+                written => return Ok(written.map(|_| ())?),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    /// The name of the message with this number.
+    async fn name(&self, id: u64) -> Result<Option<String>, StoreError> {
+        Ok(self.parked.first(NUMBER.of(id)).await?.map(|found| found.name))
+    }
+
+    async fn revive_one(&self, id: u64, now: Timestamp) -> Result<u64, StoreError> {
+        let Some(name) = self.name(id).await? else { return Ok(0) };
+        let revived = self.parked.change(name, |StoredParked { parked, .. }| {
+            let was_dead = parked.retry_at.is_none();
+            (parked.attempts, parked.retry_at) = (0, Some(now));
+            was_dead.then_some(())
+        });
+        Ok(u64::from(revived.await?.is_some()))
+    }
+}
+
+fn shown(found: Vec<StoredParked>) -> Vec<Parked> {
+    found.into_iter().map(|found| found.parked).collect()
+}
+
+#[async_trait]
+impl OutboxStore for DocumentOutbox {
+    async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError> {
+        self.events.waiting(after, limit).await
+    }
+
+    async fn settle(&self, sequences: &[u64], parked: &[Parked]) -> Result<(), StoreError> {
+        for some in parked.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(|parked| self.park(parked))).await?;
+        }
+        if sequences.is_empty() { Ok(()) } else { self.events.take_out(sequences).await }
+    }
+
+    async fn depth(&self) -> Result<u64, StoreError> {
+        self.events.depth().await
+    }
+
+    async fn retry_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Parked>, StoreError> {
+        if !self.events.carries_parked().await? {
+            return Ok(vec![]);
+        }
+        Ok(shown(self.parked.find(DUE.due(now).limit(limit)).await?))
+    }
+
+    async fn repark(&self, id: u64, next: Option<&Parked>) -> Result<(), StoreError> {
+        let Some(name) = self.name(id).await? else { return Ok(()) };
+        match next {
+            None => self.parked.delete(name).await.map(|_| ()),
+            Some(next) => {
+                let change = |stored: &mut StoredParked| {
+                    stored.parked = Parked { id, ..next.clone() };
+                    Some(())
+                };
+                self.parked.change(name, change).await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError> {
+        Ok(shown(self.parked.find(DEAD.all().behind(after).limit(limit)).await?))
+    }
+
+    async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError> {
+        let mut revived = 0;
+        for some in ids.chunks(AT_ONCE) {
+            let each = try_join_all(some.iter().map(|id| self.revive_one(*id, now))).await?;
+            revived += each.into_iter().sum::<u64>();
+        }
+        Ok(revived)
+    }
+
+    async fn written(&self) {
+        self.events.written().await;
+    }
+
+    async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.events.forget_applied(before).await
+    }
 }

@@ -1,6 +1,6 @@
 //! The relay's loop.
 //!
-//! **Invariant:** an event leaves the outbox in the same write that parks what failed of it.
+//! **Invariant:** an event leaves the outbox after what failed of it is parked.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

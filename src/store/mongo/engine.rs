@@ -32,12 +32,11 @@ use super::{
     feed::Feed,
     layout,
     leases::Leases,
-    sequence::Sequence,
     stock::lane::Lanes,
 };
 use crate::{
     domain::Timestamp,
-    store::{KeepEvent, StoreError, document::Spec},
+    store::{KeepEvent, StoreError, document::Spec, sequence::Sequence},
 };
 
 /// How long the driver looks for a server before it says that there is none.
@@ -57,7 +56,6 @@ pub(super) struct Collections {
     pub stock: Collection<Document>,
     pub shares: Collection<Document>,
     pub reservations: Collection<Document>,
-    pub parked: Collection<Document>,
     pub dashboard_orders: Collection<Document>,
     pub dashboard_products: Collection<Document>,
     pub dashboard_notes: Collection<Document>,
@@ -79,7 +77,7 @@ impl Collections {
             "ai_buddy",
         ];
         let databases: Vec<Database> = names.iter().map(|name| client.database(&format!("{prefix}{name}"))).collect();
-        let [_auth, product, inventory, _cart, _order, _payment, notification, dashboard, _ai_buddy] =
+        let [_auth, product, inventory, _cart, _order, _payment, _notification, dashboard, _ai_buddy] =
             std::array::from_fn(|at| databases[at].clone());
         Self {
             counters: product.collection("counters"),
@@ -87,7 +85,6 @@ impl Collections {
             stock: inventory.collection("stock"),
             shares: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
-            parked: notification.collection("parked"),
             dashboard_orders: dashboard.collection("orders"),
             dashboard_products: dashboard.collection("products"),
             dashboard_notes: dashboard.collection("notes"),
@@ -123,7 +120,6 @@ impl Collections {
             &self.stock,
             &self.shares,
             &self.reservations,
-            &self.parked,
             &self.dashboard_orders,
             &self.dashboard_products,
             &self.dashboard_notes,

@@ -32,7 +32,6 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
         index(&all.stock, "changed", doc! { "changedAt": 1 }, Kind::Plain),
         index(&all.shares, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.reservations, "expiry_by_state", doc! { "state": 1, "expiresAt": 1 }, Kind::Plain),
-        index(&all.parked, "retry", doc! { "retryAt": 1 }, Kind::Plain),
         index(&all.dashboard_orders, "seller", doc! { "lines.seller": 1, "createdAt": -1 }, Kind::Plain),
         index(&all.dashboard_orders, "to_ship", doc! { "toShip": 1, "createdAt": 1 }, Kind::Plain),
         index(&all.dashboard_products, "seller", doc! { "seller": 1, "gone": 1, "_id": -1 }, Kind::Plain),

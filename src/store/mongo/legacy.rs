@@ -19,12 +19,14 @@ const BODIES: &[(&str, ReadBody)] = &[
     ("import_rows", import_rows),
     ("webhook_endpoints", webhook),
     ("webhook_deliveries", webhook_delivery),
+    ("parked", parked),
 ];
+/// Fields of documents whose `doc` was a part of the body of now.
+const BESIDE: [&str; 2] = ["slot", "retryAt"];
 
-/// The body of a document that has none, or not all of it (that has a `slot`); `None` where its collection
-/// always had them.
+/// The body of a document that has none, or not all of it; `None` where its collection always had them.
 pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, StoreError>> {
-    if row.contains_key("doc") && !row.contains_key("slot") {
+    if row.contains_key("doc") && !BESIDE.iter().any(|field| row.contains_key(field)) {
         return None;
     }
     BODIES.iter().find(|(name, _)| *name == collection).map(|(_, read)| read(row))
@@ -146,6 +148,18 @@ fn webhook_delivery(row: &Document) -> Result<Value, StoreError> {
         "createdAt": time(created_at)?,
         "owner": id("owner")?,
         "lease": lease.map(time).transpose()?,
+    }))
+}
+
+fn parked(row: &Document) -> Result<Value, StoreError> {
+    Ok(json!({
+        "name": codec::string(row, "_id")?,
+        "id": codec::count(row, "n")?,
+        "queue": codec::string(row, "queue")?,
+        "envelope": codec::read::<Value>(row)?,
+        "attempts": codec::whole(row, "attempts")?,
+        "retryAt": codec::optional_time(row, "retryAt")?.map(|time| time.to_string()),
+        "reason": codec::string(row, "reason")?,
     }))
 }
 

@@ -29,7 +29,6 @@ mod leases;
 mod legacy;
 mod outbox;
 mod overflow;
-mod sequence;
 mod serve;
 mod shared;
 mod stock;
@@ -43,7 +42,7 @@ use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
     AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, MailboxStore, OrderStore,
-    PaymentStore, PictureLog, ProductStore, StoreError, Stores, WebhookStore, document::Spec,
+    PaymentStore, PictureLog, ProductStore, StoreError, Stores, WebhookStore, document::Spec, outbox::DocumentOutbox,
 };
 
 /// How the adapter runs.
@@ -130,7 +129,7 @@ impl MongoStore {
             payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
             mailbox: MailboxStore::new(self.engine.clone()),
-            outbox: self.engine.clone(),
+            outbox: Arc::new(DocumentOutbox::new(self.engine.clone(), self.engine.clone())),
             pictures: PictureLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: Some(self.engine.clone()),

@@ -1,4 +1,4 @@
-//! Events that wait in the documents they tell of, and those that could not be handled.
+//! Events that wait in the documents they tell of.
 //!
 //! **Invariant:** the events of one document are handed out in the order in which they were
 //! written to it.
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{Timestamp, event::Envelope, ids::first_id_of},
-    store::{OutboxStore, StoreError, outbox::Parked},
+    store::{StoreError, outbox::WaitingEvents},
 };
 
 impl Engine {
@@ -39,7 +39,7 @@ impl Engine {
 }
 
 #[async_trait]
-impl OutboxStore for Engine {
+impl WaitingEvents for Engine {
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError> {
         let (outboxes, leases, after) = (self.outboxes(), self.leases.clone(), codec::long(after)?);
         let overflowed = Arc::clone(&self.overflowed);
@@ -61,25 +61,11 @@ impl OutboxStore for Engine {
         .await
     }
 
-    async fn settle(&self, sequences: &[u64], parked: &[Parked]) -> Result<(), StoreError> {
+    async fn take_out(&self, sequences: &[u64]) -> Result<(), StoreError> {
         let numbers: Vec<i64> = sequences.iter().map(|number| codec::long(*number)).collect::<Result<_, _>>()?;
-        let rows: Vec<_> = parked
-            .iter()
-            .map(|parked| Ok((parked_name(parked), self.sequence.next(), row(parked)?)))
-            .collect::<Result<_, StoreError>>()?;
-        let (collections, outboxes) = (self.collections.clone(), self.outboxes());
+        let outboxes = self.outboxes();
         let overflowed = self.overflowed.swap(false, Ordering::Relaxed);
         self.run(async move {
-            // First what failed: after a crash in between both are done again, under the same names.
-            for (name, number, mut row) in rows {
-                row.insert("n", codec::long(number)?);
-                let put =
-                    collections.parked.update_one(doc! { "_id": name }, doc! { "$setOnInsert": row }).upsert(true);
-                match put.await {
-                    Err(error) if !codec::is_duplicate(&error) => return Err(Failed::write(&error)),
-                    _ => {}
-                }
-            }
             if numbers.is_empty() {
                 return Ok(());
             }
@@ -110,49 +96,9 @@ impl OutboxStore for Engine {
         .await
     }
 
-    async fn retry_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Parked>, StoreError> {
-        let (parked, leases, of) = (self.collections.parked.clone(), self.leases.clone(), self.collections.clone());
-        self.run(async move {
-            if !leases.hold("notification", &of.parked_leases()).await? {
-                return Ok(vec![]);
-            }
-            let due = doc! { "retryAt": { "$lte": now.as_microsecond() } };
-            codec::all(parked.find(due).sort(doc! { "retryAt": 1, "n": 1 }).limit(limit.into()), read).await
-        })
-        .await
-    }
-
-    async fn repark(&self, id: u64, next: Option<&Parked>) -> Result<(), StoreError> {
-        let (parked, this) = (self.collections.parked.clone(), doc! { "n": codec::long(id)? });
-        let next = next.map(row).transpose()?;
-        self.run(async move {
-            let done = match next {
-                None => parked.delete_one(this).await.map(|_| ()),
-                Some(row) => parked.update_one(this, doc! { "$set": row }).await.map(|_| ()),
-            };
-            done.map_err(|error| Failed::write(&error))
-        })
-        .await
-    }
-
-    async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError> {
-        let (parked, after) = (self.collections.parked.clone(), i64::try_from(after).unwrap_or(i64::MAX));
-        self.run(async move {
-            let dead = parked.find(doc! { "retryAt": Bson::Null, "n": { "$gt": after } });
-            codec::all(dead.sort(doc! { "n": 1 }).limit(limit.into()), read).await
-        })
-        .await
-    }
-
-    async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError> {
-        let ids: Vec<i64> = ids.iter().map(|id| codec::long(*id)).collect::<Result<_, _>>()?;
-        let parked = self.collections.parked.clone();
-        self.run(async move {
-            let dead = doc! { "n": { "$in": ids }, "retryAt": Bson::Null };
-            let alive = doc! { "$set": { "attempts": 0_i64, "retryAt": now.as_microsecond() } };
-            Ok(parked.update_many(dead, alive).await.map_err(|error| Failed::write(&error))?.matched_count)
-        })
-        .await
+    async fn carries_parked(&self) -> Result<bool, StoreError> {
+        let (leases, of) = (self.leases.clone(), self.collections.parked_leases());
+        self.run(async move { leases.hold("notification", &of).await }).await
     }
 
     async fn written(&self) {
@@ -224,32 +170,4 @@ fn merged(documents: Vec<Vec<(u64, Envelope)>>) -> Vec<(u64, Envelope)> {
         .map(|(_, number, envelope)| (number, envelope))
         .filter(|(number, _)| seen.insert(*number))
         .collect()
-}
-
-/// What is parked twice by a repeated settling is one.
-pub(super) fn parked_name(parked: &Parked) -> String {
-    let state = if parked.retry_at.is_some() { "retry" } else { "dead" };
-    format!("{}:{}:{state}", parked.envelope.id, parked.queue)
-}
-
-/// The fields of a parked message besides its name and number.
-pub(super) fn row(parked: &Parked) -> Result<Document, StoreError> {
-    Ok(doc! {
-        "queue": &parked.queue,
-        "attempts": i64::from(parked.attempts),
-        "retryAt": parked.retry_at.map(codec::micros_up),
-        "reason": &parked.reason,
-        "doc": codec::document(&parked.envelope)?,
-    })
-}
-
-fn read(row: &Document) -> Result<Parked, StoreError> {
-    Ok(Parked {
-        id: codec::count(row, "n")?,
-        queue: codec::string(row, "queue")?.to_owned(),
-        envelope: codec::read(row)?,
-        attempts: u32::try_from(codec::whole(row, "attempts")?).map_err(codec::corrupt)?,
-        retry_at: codec::optional_time(row, "retryAt")?,
-        reason: codec::string(row, "reason")?.to_owned(),
-    })
 }

@@ -33,7 +33,7 @@ pub use options::{SqliteOptions, Stall};
 
 use super::{
     AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, PictureLog,
-    ProductStore, StoreError, Stores, WebhookStore,
+    ProductStore, StoreError, Stores, WebhookStore, outbox::DocumentOutbox,
 };
 
 /// The open embedded store. Clones share it; the last one to go closes it.
@@ -89,7 +89,7 @@ impl SqliteStore {
             payments: PaymentStore::new(self.engine.clone()),
             dashboard: self.engine.clone(),
             mailbox: MailboxStore::new(self.engine.clone()),
-            outbox: self.engine.clone(),
+            outbox: Arc::new(DocumentOutbox::new(self.engine.clone(), self.engine.clone())),
             pictures: PictureLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: None,

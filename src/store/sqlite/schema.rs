@@ -30,6 +30,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_18_pictures.sql"),
     include_str!("schema_19_products.sql"),
     include_str!("schema_20_webhooks.sql"),
+    include_str!("schema_21_parked.sql"),
 ];
 
 /// The step with which users get new keys, counted from 1.

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         Timestamp,
         cart::Cart,
+        event::{Envelope, Event},
         identity::email_key,
         ids::{CartId, EventId, ImageId, OrderId, ProductId, RefundId, UserId, WebhookDeliveryId, WebhookId},
         import::{ChangedRow, Import, ImportRow, RowChange, Tally},
@@ -29,6 +30,7 @@ use crate::{
         dashboard::Range,
         mailbox::MailState,
         orders::InsertError,
+        outbox::Parked,
         pictures::{HostedFile, PictureRecord},
         webhooks::{ClaimLimits, Claimed, WebhookStats},
     },
@@ -544,6 +546,34 @@ async fn a_file_of_an_older_schema_keeps_its_webhooks_and_what_is_on_its_way() {
     let another = Webhook { id: WebhookId::generate(), ..claimed[0].webhook.clone() };
     assert_eq!(webhooks.insert(&another, 2).await, Ok(false), "their places are taken");
     assert_eq!(webhooks.insert(&another, 3).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_schema_keeps_its_parked_messages_and_their_numbers() {
+    let dir = TempDir::new();
+    let old = dir.of_schema(19);
+    let (at, reason) = (1_750_000_000_000_007_i64, "\u{e4} \"q\"");
+    let product = Event::ProductDeleted { product: ProductId::generate(), seller: UserId::generate() };
+    let envelope = Envelope::new(product, Timestamp::now());
+    // One message may have been parked twice.
+    for (id, retry_at) in [(3, Some(at)), (4, None), (5, None), (9, Some(at + 1))] {
+        let sql = "INSERT INTO parked VALUES (?1, 'Q', 5, ?2, ?3, ?4)";
+        old.execute(sql, (id, retry_at, reason, serde_json::to_vec(&envelope).unwrap())).unwrap();
+    }
+    drop(old);
+    let outbox = dir.open(SqliteOptions::default()).stores().outbox;
+    let dead = outbox.dead(0, 9).await.unwrap();
+    let (queue, reason) = ("Q".to_owned(), reason.to_owned());
+    let expected = Parked { id: 4, queue, envelope: envelope.clone(), attempts: 5, retry_at: None, reason };
+    assert_eq!(dead, [expected.clone(), Parked { id: 5, ..expected.clone() }]);
+    let at = Timestamp::from_microsecond(at).unwrap();
+    assert_eq!(outbox.retry_due(at, 9).await, Ok(vec![Parked { id: 3, retry_at: Some(at), ..expected.clone() }]));
+    outbox.repark(3, None).await.unwrap();
+    assert_eq!(outbox.revive(&[4, 5, 9], at).await, Ok(2));
+    let due: Vec<u64> = outbox.retry_due(at, 9).await.unwrap().into_iter().map(|parked| parked.id).collect();
+    assert_eq!(due, [4, 5]);
+    outbox.settle(&[], &[expected]).await.unwrap();
+    assert!(outbox.dead(0, 9).await.unwrap()[0].id > 9);
 }
 
 #[tokio::test]

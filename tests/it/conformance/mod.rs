@@ -99,6 +99,7 @@ macro_rules! conformance_suite {
             }
             outbox::{
                 events_wait_in_order_until_settled, a_sequence_is_not_used_again, what_failed_is_parked_with_the_settling,
+                a_settling_that_is_repeated_parks_nothing_twice,
                 a_parked_message_is_tried_until_handled_or_dead, dead_messages_are_revived_as_new, a_write_with_events_wakes_the_waiter,
             }
             dashboard::{

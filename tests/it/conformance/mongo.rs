@@ -21,6 +21,7 @@ use microbazaar::{
         accounts::block_key,
         mongo::{MongoOptions, MongoStore},
         orders::InsertError,
+        outbox::Parked,
         webhooks::{ClaimLimits, WebhookStats},
     },
 };
@@ -344,6 +345,40 @@ async fn webhooks_of_before_go_on_and_those_that_are_off_stay_so() {
         assert_eq!(stored.insert(&another, at_most).await, Ok(is_made), "one place was free");
     }
     assert_eq!(endpoints.count_documents(doc! { "slot": { "$exists": true } }).await.unwrap(), 0, "no field of before");
+}
+
+/// Parked messages whose body was the event alone, and several nodes that start at once.
+#[actix_rt::test]
+async fn messages_that_were_parked_before_keep_their_numbers() {
+    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let prefix = format!("test_{}_", EventId::generate());
+    let options = || {
+        let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
+        options.deadline = std::time::Duration::from_secs(20);
+        options
+    };
+    let database = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}notification"));
+    let rows = database.collection::<Document>("parked");
+    let (envelope, at) = (make::event(1), make::at(9).as_microsecond() + 7);
+    let body = bson::serialize_to_bson(&serde_json::to_value(&envelope).unwrap()).unwrap();
+    for (n, state, retry_at) in [(7_i64, "retry", Some(at)), (8, "dead", None)] {
+        let name = format!("{}:Q:{state}", envelope.id);
+        let row = doc! {
+            "_id": name, "n": n, "queue": "Q", "attempts": 5_i64, "retryAt": retry_at, "reason": "no", "doc": &body,
+        };
+        rows.insert_one(row).await.unwrap();
+    }
+    let nodes = futures_util::future::join_all((0..3).map(|_| MongoStore::open(options()))).await;
+    let databases: Vec<Databases> = nodes.into_iter().map(|node| Databases(node.unwrap())).collect();
+    let outbox = databases[0].0.stores().outbox;
+    let (queue, reason, at) = ("Q".to_owned(), "no".to_owned(), Timestamp::from_microsecond(at).unwrap());
+    let dead = Parked { id: 8, queue, envelope, attempts: 5, retry_at: None, reason };
+    assert_eq!(outbox.dead(0, 9).await, Ok(vec![dead.clone()]));
+    let waiting = Parked { id: 7, retry_at: Some(at), ..dead.clone() };
+    assert_eq!(outbox.retry_due(at, 9).await, Ok(vec![waiting.clone()]));
+    outbox.settle(&[], &[waiting, dead]).await.unwrap();
+    assert_eq!((outbox.revive(&[7, 8], at).await, outbox.dead(0, 9).await), (Ok(1), Ok(vec![])), "they are known");
+    assert_eq!(rows.count_documents(doc! { "n": { "$exists": true } }).await.unwrap(), 0, "no field of before");
 }
 
 /// Orders and idempotency keys as earlier versions stored them, and several nodes that start at once.

@@ -54,6 +54,28 @@ pub async fn what_failed_is_parked_with_the_settling(stores: &Stores) {
     assert_eq!(dead, [Parked { id: dead[0].id, ..parked(event, None) }]);
 }
 
+pub async fn a_settling_that_is_repeated_parks_nothing_twice(stores: &Stores) {
+    let event = make::event(1);
+    let sequences = written(stores, std::slice::from_ref(&event)).await;
+    for _life in 0..2 {
+        stores
+            .outbox
+            .settle(&sequences, &[parked(event.clone(), Some(10)), parked(event.clone(), None)])
+            .await
+            .unwrap();
+    }
+    let [due, dead] =
+        [stores.outbox.retry_due(make::at(10), 9).await, stores.outbox.dead(0, 9).await].map(Result::unwrap);
+    assert_eq!((due.len(), dead.len()), (1, 1));
+    // A number of what was handled is not given out again.
+    let highest = due[0].id.max(dead[0].id);
+    for handled in [due[0].id, dead[0].id] {
+        stores.outbox.repark(handled, None).await.unwrap();
+    }
+    stores.outbox.settle(&[], &[parked(make::event(2), None)]).await.unwrap();
+    assert!(stores.outbox.dead(0, 9).await.unwrap()[0].id > highest);
+}
+
 pub async fn a_parked_message_is_tried_until_handled_or_dead(stores: &Stores) {
     let messages: Vec<_> = [30, 10, 20].map(|second| parked(make::event(second), Some(second))).to_vec();
     stores.outbox.settle(&[], &messages).await.unwrap();

@@ -7,7 +7,7 @@ use super::super::{
     codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    outbox, shared, stock,
+    shared, stock,
 };
 use crate::{
     domain::{
@@ -57,12 +57,6 @@ pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>
         }
         Record::DashboardApplied(event) => {
             (&all.dashboard_applied, named(codec::oid(event.bytes()), doc! { "forgetAt": apply::forget_at() }))
-        }
-        Record::Parked(parked) => {
-            let mut fields = outbox::row(&parked)?;
-            fields.insert("n", codec::long(parked.id)?);
-            // Two tries of one message may have been parked with one name.
-            (&all.parked, named(format!("{}:{}", outbox::parked_name(&parked), parked.id), fields))
         }
         Record::Document(..) | Record::Event(..) => return Ok(vec![]),
     };

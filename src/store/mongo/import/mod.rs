@@ -22,8 +22,9 @@ use super::{
 use crate::{
     domain::Timestamp,
     store::{
-        LAYOUT, OutboxStore, StoreError,
+        LAYOUT, StoreError,
         moving::{Kind, Record},
+        outbox::WaitingEvents,
     },
 };
 
@@ -129,7 +130,6 @@ impl Import {
             Kind::DashboardProducts => (&all.dashboard_products, doc! {}),
             Kind::DashboardNotes => (&all.dashboard_notes, doc! {}),
             Kind::DashboardApplied => (&all.dashboard_applied, doc! {}),
-            Kind::Parked => (&all.parked, doc! {}),
             Kind::Events => return self.engine.depth().await,
         };
         let collection = collection.clone();

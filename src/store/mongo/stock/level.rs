@@ -18,10 +18,7 @@ use bson::{Document, doc};
 use jiff::SignedDuration;
 use mongodb::Collection;
 
-use super::super::{
-    codec::{self, Failed},
-    sequence::Sequence,
-};
+use super::super::codec::{self, Failed};
 use crate::{
     domain::{
         Timestamp,
@@ -29,7 +26,7 @@ use crate::{
         ids::{OrderId, ProductId},
         inventory::StockLevel,
     },
-    store::StoreError,
+    store::{StoreError, sequence::Sequence},
 };
 
 /// How long a share that has ended is known: longer than anybody may ask for its order.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{StoreError, codec, dashboard, inventory, outbox};
+use super::super::{StoreError, codec, dashboard, inventory};
 use crate::{
     domain::ids::{EventId, UserId},
     store::moving::{Kind, Record},
@@ -58,9 +58,6 @@ pub(super) const TABLES: &[Table] = &[
     table(Kind::DashboardApplied, "event", "dashboard_applied", "event", |_, row| {
         let event: EventId = codec::id(row, 0)?;
         Ok(Record::DashboardApplied(event))
-    }),
-    table(Kind::Parked, outbox::PARKED, "parked", "id", |_, row| {
-        Ok(Record::Parked(Box::new(outbox::read_parked(row)?)))
     }),
     table(Kind::Events, "seq, doc", "outbox", "seq", |_, row| {
         Ok(Record::Event(row.get(0)?, Box::new(codec::document(row, 1)?)))

@@ -1,4 +1,4 @@
-//! Numbers for events, growing within one node and unlike those of others.
+//! Numbers for events and parked messages, growing within one node and unlike those of others.
 //!
 //! **Invariant:** a number is given out once by a node, and later ones are higher.
 
@@ -10,18 +10,18 @@ use crate::domain::Timestamp;
 const NODE_BITS: u32 = 10;
 
 /// Gives out numbers: microseconds since 1970, then the node.
-pub(super) struct Sequence {
+pub(in crate::store) struct Sequence {
     node: u64,
     last: AtomicU64,
 }
 
 impl Sequence {
-    pub(super) fn new() -> Self {
+    pub(in crate::store) fn new() -> Self {
         Self { node: rand::random::<u64>() % (1 << NODE_BITS), last: AtomicU64::new(0) }
     }
 
     /// The next number.
-    pub(super) fn next(&self) -> u64 {
+    pub(in crate::store) fn next(&self) -> u64 {
         let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
         let after = |last: u64| now.max(last + 1);
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
