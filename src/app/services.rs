@@ -12,13 +12,13 @@ use super::{nodes, storage::Storage};
 use crate::{
     actors::{
         accounts::{Accounts, Passwords},
+        admin,
         blocked_users::BlockedUsers,
         cart::Carts,
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{self, StockListener},
         mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
-        office::Office,
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
         payment::Payments,
@@ -156,7 +156,8 @@ impl Parts<'_> {
         }
         let chats = self.chats(&stores, &peers)?;
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
-        let dashboard = self.runs(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &stores));
+        let dashboard =
+            self.runs(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &mut registry, &stores));
 
         let exposed = Exposed {
             accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
@@ -166,6 +167,7 @@ impl Parts<'_> {
         };
         exposed.fill(&peers);
         let exposed = self.served_alone(exposed);
+        admin::register(&mut registry, stores.clone(), config.rabbit.url.clone(), Arc::clone(self.blocked));
         registry.expose(|service| self.serves(service));
         let neighbours = nodes::connect(config, self.tokens(), &peers, registry)?;
         let webhooks = match self.serves(Service::Notification) {
@@ -192,7 +194,6 @@ impl Parts<'_> {
         };
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| stores.mailbox.clone());
-        let office = Some(Office::new(&stores, config.rabbit.url.clone(), Arc::clone(self.blocked)));
         let services = Services {
             accounts,
             catalogue,
@@ -200,11 +201,9 @@ impl Parts<'_> {
             served: self.config.services.clone(),
             carts,
             payments,
-            dashboard,
             webhooks,
             sandbox,
             mailbox,
-            office,
             chats,
             sockets: None,
             mcp: self.mcp(&peers),

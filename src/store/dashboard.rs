@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use async_trait::async_trait;
 
 use super::{Page, StoreError};
@@ -16,7 +18,7 @@ use crate::domain::{
 };
 
 /// A seller's line of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SoldLine {
     /// Whose.
     pub seller: UserId,
@@ -37,7 +39,7 @@ pub struct SoldLine {
 }
 
 /// An order as the dashboard keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
     /// Id.
     pub id: OrderId,
@@ -54,7 +56,7 @@ pub struct OrderRow {
 }
 
 /// A change to the read model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DashboardChange {
     /// An order is now so.
     Order(OrderRow),
@@ -83,7 +85,7 @@ pub enum DashboardChange {
 }
 
 /// Sales within a range.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Metrics {
     /// Units sold.
     pub sales: u64,
@@ -98,7 +100,7 @@ pub struct Metrics {
 }
 
 /// A product and what it sold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopProduct {
     /// Id.
     pub id: ProductId,
@@ -111,7 +113,7 @@ pub struct TopProduct {
 }
 
 /// A day's sales in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DailySales {
     /// The day, UTC.
     pub date: jiff::civil::Date,
@@ -122,7 +124,7 @@ pub struct DailySales {
 }
 
 /// The products of a seller, with what each sold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductRow {
     /// Id.
     pub id: ProductId,
@@ -133,7 +135,7 @@ pub struct ProductRow {
 }
 
 /// Which days count: from (inclusive) to (exclusive), by when an order was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Range {
     /// First moment.
     pub from: Option<Timestamp>,

@@ -1,5 +1,6 @@
 //! Nodes of one shop.
 
+use microbazaar::actors::admin::calls::SetUserBlocked;
 use std::{path::PathBuf, time::Duration};
 
 use microbazaar::{
@@ -120,7 +121,8 @@ impl Nodes {
     /// Blocks a user, as an admin does at that node.
     pub async fn block(&self, node: usize, user: &str) {
         let app = self.nodes[node].app.as_ref().unwrap();
-        app.services.office().unwrap().block(user.parse().unwrap()).await.unwrap();
+        let block = SetUserBlocked { user: user.parse().unwrap(), blocked: true };
+        app.services.calls.ask(block).await.unwrap();
     }
 
     pub async fn stock(&self, product: &str) -> StockLevel {

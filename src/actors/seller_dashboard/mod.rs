@@ -12,6 +12,7 @@
 //! it again changes nothing.
 
 mod actor;
+pub mod calls;
 mod foreign;
 pub mod project;
 pub mod rebuild;
@@ -20,18 +21,21 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+use self::{
+    actor::{Answers, Apply},
+    calls::{GetSellerMetrics, GetSellerOrders, GetSellerProducts},
+};
 pub use actor::SellerDashboardActor;
-use actor::{Answers, Apply};
 pub use rebuild::{RebuildReport, rebuild};
 
 use crate::{
-    actors::runtime::{AskError, Handle, Limits, Runtime},
     bus::{Consumer, Delivery, HandleError, table},
     domain::ids::UserId,
-    store::{
-        DashboardStore, Page, StoreError, Stores,
-        dashboard::{Metrics, OrderRow, ProductRow, Range},
+    runtime::{
+        AskError, Handle, Limits, Runtime,
+        calls::{Handles, Outcome, Registry},
     },
+    store::{DashboardStore, StoreError, Stores, dashboard::OrderRow},
     views::dashboard::order_for_seller,
 };
 
@@ -52,13 +56,13 @@ const QUEUES: [&str; 9] = [
 #[derive(Clone)]
 pub struct SellerDashboard {
     actor: Handle<SellerDashboardActor>,
-    store: Arc<dyn DashboardStore>,
 }
 
 impl SellerDashboard {
-    /// Starts the actor over the dashboard of `stores`.
-    #[must_use]
-    pub fn start(runtime: &Runtime, stores: &Stores) -> Self {
+    /// Starts the actor over the dashboard of `stores`, and registers the calls.
+    pub fn start(runtime: &Runtime, registry: &mut Registry, stores: &Stores) -> Self {
+        let reads = Arc::new(DashboardReads(Arc::clone(&stores.dashboard)));
+        registry.serve::<GetSellerMetrics>(&reads).serve::<GetSellerOrders>(&reads).serve::<GetSellerProducts>(&reads);
         Self::over(runtime, Arc::clone(&stores.dashboard))
     }
 
@@ -67,44 +71,7 @@ impl SellerDashboard {
         let of_actor = Arc::clone(&store);
         let actor =
             runtime.supervise("seller_dashboard", limits, move || SellerDashboardActor::new(Arc::clone(&of_actor)));
-        Self { actor, store }
-    }
-
-    /// What `seller` sold within `range`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn metrics(&self, seller: UserId, range: Range) -> Result<Metrics, StoreError> {
-        self.store.metrics(seller, range).await
-    }
-
-    /// Orders with lines of `seller`, newest first, each with only those lines.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn orders(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
-        let mut page = self.store.orders(seller, skip, limit).await?;
-        page.rows.iter_mut().for_each(|row| keep_lines_of(row, seller));
-        Ok(page)
-    }
-
-    /// Orders with lines of `seller` that wait to be shipped, the oldest first, each with only the lines
-    /// of `seller`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn to_ship(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
-        let mut page = self.store.to_ship(seller, skip, limit).await?;
-        page.rows.iter_mut().for_each(|row| keep_lines_of(row, seller));
-        Ok(page)
-    }
-
-    /// Products of `seller`, newest first, with what each sold.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError> {
-        self.store.products(seller, skip, limit).await
+        Self { actor }
     }
 
     async fn apply(&self, deliveries: &Arc<[Delivery]>) -> Result<Answers, AskError<StoreError>> {
@@ -116,6 +83,33 @@ impl SellerDashboard {
             Ok(answers) => answers.into_iter().next().unwrap_or_else(|| Err(no_answer(&AskError::Died))),
             Err(error) => Err(no_answer(&error)),
         }
+    }
+}
+
+/// Reads past the actor.
+struct DashboardReads(Arc<dyn DashboardStore>);
+
+impl Handles<GetSellerMetrics> for DashboardReads {
+    async fn handle(&self, call: GetSellerMetrics) -> Outcome<GetSellerMetrics> {
+        Ok(self.0.metrics(call.seller, call.range).await?)
+    }
+}
+
+impl Handles<GetSellerOrders> for DashboardReads {
+    async fn handle(&self, call: GetSellerOrders) -> Outcome<GetSellerOrders> {
+        let GetSellerOrders { seller, to_ship, skip, limit } = call;
+        let mut page = match to_ship {
+            true => self.0.to_ship(seller, skip, limit).await?,
+            false => self.0.orders(seller, skip, limit).await?,
+        };
+        page.rows.iter_mut().for_each(|row| keep_lines_of(row, seller));
+        Ok(page)
+    }
+}
+
+impl Handles<GetSellerProducts> for DashboardReads {
+    async fn handle(&self, call: GetSellerProducts) -> Outcome<GetSellerProducts> {
+        Ok(self.0.products(call.seller, call.skip, call.limit).await?)
     }
 }
 

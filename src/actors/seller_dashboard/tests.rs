@@ -19,8 +19,10 @@ use crate::{
         product::{Product, ProductStatus},
         user::{Contact, FullName, PostalAddress},
     },
+    runtime::calls::Calls,
     store::{
-        dashboard::DashboardChange,
+        Page,
+        dashboard::{DashboardChange, Metrics, ProductRow, Range},
         sqlite::{SqliteOptions, SqliteStore},
     },
     views::event::messages,
@@ -162,13 +164,14 @@ impl Owners {
 }
 
 /// Everything that the dashboard shows of these sellers.
-async fn shown(dashboard: &SellerDashboard, sellers: &[UserId]) -> Vec<(Metrics, Page<OrderRow>, Page<ProductRow>)> {
+async fn shown(calls: &Calls, sellers: &[UserId]) -> Vec<(Metrics, Page<OrderRow>, Page<ProductRow>)> {
     let mut all = vec![];
     for seller in sellers {
+        let (seller, range) = (*seller, Range::default());
         all.push((
-            dashboard.metrics(*seller, Range::default()).await.unwrap(),
-            dashboard.orders(*seller, 0, 100).await.unwrap(),
-            dashboard.products(*seller, 0, 100).await.unwrap(),
+            calls.ask(GetSellerMetrics { seller, range }).await.unwrap(),
+            calls.ask(GetSellerOrders { seller, to_ship: false, skip: 0, limit: 100 }).await.unwrap(),
+            calls.ask(GetSellerProducts { seller, skip: 0, limit: 100 }).await.unwrap(),
         ));
     }
     all
@@ -182,7 +185,9 @@ fn all_taken(answers: &[Result<(), HandleError>]) -> bool {
 async fn a_life_of_orders_is_shown_the_same_in_any_order_of_events_and_after_a_rebuild() {
     let (stores, _store, _dir) = open();
     let runtime = Runtime::new(1);
-    let dashboard = SellerDashboard::start(&runtime, &stores);
+    let mut registry = Registry::default();
+    let dashboard = SellerDashboard::start(&runtime, &mut registry, &stores);
+    let calls = Calls::local(registry);
     let mut owners = Owners { stores: stores.clone(), clock: 0 };
     let sellers = [UserId::generate(), UserId::generate()];
 
@@ -206,7 +211,7 @@ async fn a_life_of_orders_is_shown_the_same_in_any_order_of_events_and_after_a_r
     assert_eq!(deliveries.len(), 11);
     let mixed: Vec<Delivery> = deliveries.iter().rev().chain(&deliveries).cloned().collect();
     assert!(all_taken(&dashboard.handle(mixed).await));
-    let by_events = shown(&dashboard, &sellers).await;
+    let by_events = shown(&calls, &sellers).await;
 
     let (metrics, orders, products) = &by_events[0];
     assert_eq!((metrics.sales, metrics.revenue.as_slice()), (2, [Money::new(99_900, Currency::Inr)].as_slice()));
@@ -220,16 +225,16 @@ async fn a_life_of_orders_is_shown_the_same_in_any_order_of_events_and_after_a_r
 
     let report = rebuild(&stores).await.unwrap();
     assert_eq!((report.orders, report.products, report.payments, report.skipped), (3, 2, 0, 0));
-    assert_eq!(shown(&dashboard, &sellers).await, by_events);
+    assert_eq!(shown(&calls, &sellers).await, by_events);
 
     // Old events change nothing now, and those of later writes are not taken for old.
     assert!(all_taken(&dashboard.handle(deliveries).await));
-    assert_eq!(shown(&dashboard, &sellers).await, by_events);
+    assert_eq!(shown(&calls, &sellers).await, by_events);
     sold.ship(Some(sellers[1]), None, owners.now()).unwrap();
     owners.save(&mut sold, Event::OrderShipped).await;
     owners.rename(&mut pot, "Big tea pot").await;
     assert!(all_taken(&dashboard.handle(owners.sent(last).await.0).await));
-    let (metrics, _, products) = &shown(&dashboard, &sellers).await[0];
+    let (metrics, _, products) = &shown(&calls, &sellers).await[0];
     assert!(metrics.orders_by_status.iter().any(|(status, count)| status.as_str() == "SHIPPED" && *count == 1));
     assert_eq!(products.rows[0].document["title"], json!("Big tea pot"));
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);

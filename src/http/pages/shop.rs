@@ -7,10 +7,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
 use crate::{
-    actors::{
-        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, payment::Payments,
-        seller_dashboard::SellerDashboard,
-    },
+    actors::{accounts::Accounts, cart::Carts, catalogue::Catalogue, payment::Payments},
     http::{error::ApiError, routes::Services},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -43,10 +40,6 @@ asked! {
     carts: Carts;
     /// Payments.
     payments: Payments;
-    /// Sellers' figures.
-    dashboard: SellerDashboard;
-    /// What admins look at.
-    office: Office;
 }
 
 impl Shop {

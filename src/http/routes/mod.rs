@@ -33,10 +33,7 @@ use super::{
     mcp::{self, Mcp},
 };
 use crate::{
-    actors::{
-        accounts::Accounts, cart::Carts, catalogue::Catalogue, office::Office, payment::Payments,
-        seller_dashboard::SellerDashboard, webhook::Webhooks,
-    },
+    actors::{accounts::Accounts, cart::Carts, catalogue::Catalogue, payment::Payments, webhook::Webhooks},
     config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -60,14 +57,10 @@ pub struct Services {
     pub carts: Option<Carts>,
     /// Payments.
     pub payments: Option<Payments>,
-    /// Sellers' figures.
-    pub dashboard: Option<SellerDashboard>,
     /// Who is told of events.
     pub webhooks: Option<Webhooks>,
     /// The sandbox gateway, when it is the one in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
-    /// What admins look at.
-    pub office: Option<Office>,
     /// The embedded mailbox, when it is shown.
     pub mailbox: Option<MailboxStore>,
     /// Conversations with the assistant.
@@ -101,12 +94,8 @@ present! {
     carts: Carts, "cart";
     /// Payments.
     payments: Payments, "payment";
-    /// Sellers' figures.
-    dashboard: SellerDashboard, "seller-dashboard";
     /// Who is told of events.
     webhooks: Webhooks, "notification";
-    /// What admins look at.
-    office: Office, "web";
     /// Conversations with the assistant.
     chats: Chats, "ai-buddy";
     /// The assistant's tools, for outside agents.

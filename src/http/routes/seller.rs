@@ -1,6 +1,10 @@
 //! The seller dashboard.
 
 use crate::actors::inventory::calls::GetStockOfMany;
+use crate::{
+    actors::seller_dashboard::calls::{GetSellerMetrics, GetSellerOrders, GetSellerProducts},
+    runtime::calls::Calls,
+};
 use actix_web::{HttpRequest, HttpResponse, get, web::Data};
 use garde::Validate;
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
@@ -8,7 +12,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
 
-use super::Services;
 use crate::{
     domain::{Timestamp, ids::ProductId, inventory::StockLevel},
     http::{
@@ -58,12 +61,12 @@ fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
 #[get("/api/seller/dashboard/metrics")]
 pub async fn metrics(
     seller: SellerUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     Query(params): Query<RangeParams>,
 ) -> Result<HttpResponse, ApiError> {
     let from = params.from.as_deref().map(|text| moment("from", text, false)).transpose()?;
     let to = params.to.as_deref().map(|text| moment("to", text, true)).transpose()?;
-    let metrics = services.dashboard()?.metrics(seller.id, Range { from, to }).await?;
+    let metrics = calls.ask(GetSellerMetrics { seller: seller.id, range: Range { from, to } }).await?;
     Ok(HttpResponse::Ok().json(MetricsView::from(&metrics)))
 }
 
@@ -94,16 +97,12 @@ pub struct SoldParams {
 pub async fn orders(
     req: HttpRequest,
     seller: SellerUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     paging: Paging,
     Query(params): Query<SoldParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let dashboard = services.dashboard()?;
-    let page = if params.to_ship == Some(true) {
-        dashboard.to_ship(seller.id, paging.skip, paging.limit).await?
-    } else {
-        dashboard.orders(seller.id, paging.skip, paging.limit).await?
-    };
+    let (to_ship, Paging { skip, limit, .. }) = (params.to_ship == Some(true), paging);
+    let page = calls.ask(GetSellerOrders { seller: seller.id, to_ship, skip, limit }).await?;
     let documents: Vec<&Value> = page.rows.iter().map(|row| &row.document).collect();
     Ok(paging.answer(&req, page.total).json(documents))
 }
@@ -124,12 +123,13 @@ pub async fn orders(
 pub async fn products(
     req: HttpRequest,
     seller: SellerUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.dashboard()?.products(seller.id, paging.skip, paging.limit).await?;
+    let Paging { skip, limit, .. } = paging;
+    let page = calls.ask(GetSellerProducts { seller: seller.id, skip, limit }).await?;
     let ids: Vec<ProductId> = page.rows.iter().map(|row| row.id).collect();
-    let levels = services.calls.ask(GetStockOfMany { products: ids }).await?;
+    let levels = calls.ask(GetStockOfMany { products: ids }).await?;
     let available = |id: ProductId| levels.iter().find(|level| level.product == id).map(StockLevel::available);
     let rows: Vec<Value> = page.rows.iter().map(|row| product_with_sold(row, available(row.id))).collect();
     Ok(paging.answer(&req, page.total).json(rows))

@@ -1,5 +1,6 @@
 //! `microbazaar admin create`, beside a running server and without one.
 
+use microbazaar::actors::admin::calls::SetUserBlocked;
 use std::process::{Command, Output};
 
 use serde_json::json;
@@ -53,7 +54,8 @@ async fn an_admin_is_made_beside_a_running_server() {
 
     // The server goes on writing.
     let ravi = app.user("ravi").await;
-    app.app.services.office().unwrap().block(ravi.id.parse().unwrap()).await.unwrap();
+    let block = SetUserBlocked { user: ravi.id.parse().unwrap(), blocked: true };
+    app.app.services.calls.ask(block).await.unwrap();
     let refused = create(&app, &ravi.email, None).await;
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(String::from_utf8(refused.stderr).unwrap().trim().lines().count(), 1, "one sentence");

@@ -1,9 +1,9 @@
 //! What a blocked seller offers, and what is taken down, cannot be found or bought; the rest goes on.
 
+use microbazaar::actors::admin::calls::SetUserBlocked;
 use std::time::Instant;
 
 use futures_util::future::{join, join_all};
-use microbazaar::domain::ids::UserId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -11,11 +11,13 @@ use super::{DEADLINE, Person, TestApp, address, id, money, text};
 
 impl TestApp {
     async fn block(&self, who: &Person) {
-        self.app.services.office().unwrap().block(who.id.parse::<UserId>().unwrap()).await.unwrap();
+        let block = SetUserBlocked { user: who.id.parse().unwrap(), blocked: true };
+        self.app.services.calls.ask(block).await.unwrap();
     }
 
     async fn unblock(&self, who: &Person) {
-        self.app.services.office().unwrap().unblock(who.id.parse::<UserId>().unwrap()).await.unwrap();
+        let unblock = SetUserBlocked { user: who.id.parse().unwrap(), blocked: false };
+        self.app.services.calls.ask(unblock).await.unwrap();
     }
 
     /// The ids that a search or list finds.

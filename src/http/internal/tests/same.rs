@@ -21,6 +21,7 @@ use crate::{
             GetOrderTotals, GetOrdersOfUser, NoteOrderRefund, OrderRefusal, Party, PlaceOrder, Placed,
             RefuseOrderPayment, SetOrderAddress, SettleOrder, Settlement, ShipOrder,
         },
+        seller_dashboard::calls::{GetSellerMetrics, GetSellerOrders, GetSellerProducts},
     },
     config::Service,
     domain::{
@@ -37,7 +38,11 @@ use crate::{
         Call, CallError, Calls, Outcome, Registry,
         remote::{DEADLINE, PING, Peer, ROOT},
     },
-    store::{Page, orders::OrderKey},
+    store::{
+        Page,
+        dashboard::{Metrics, ProductRow, Range},
+        orders::OrderKey,
+    },
 };
 
 /// Does `call` in the process and over HTTP: both handlers get what the caller sent, and both callers get `outcome`.
@@ -188,6 +193,24 @@ async fn calls_of_the_orders_are_the_same_on_either_side() {
         OrderRefusal::Taken(OrderKey::Idempotency),
     ] {
         same(CancelOrder { order: ORDER, who, reason: None }, Err(CallError::Refused(refusal))).await;
+    }
+}
+
+#[actix_rt::test]
+async fn calls_of_the_seller_dashboard_are_the_same_on_either_side() {
+    let range = Range { from: Some(Timestamp::MIN), to: None };
+    let metrics = Metrics {
+        sales: u64::MAX >> 1,
+        revenue: vec![Money::new(-1, Currency::Usd)],
+        orders_by_status: vec![(OrderStatus::Cancelled, 3)],
+        ..Metrics::default()
+    };
+    same(GetSellerMetrics { seller: USER, range }, Ok(metrics)).await;
+    let product = ProductRow { id: PRODUCT, document: serde_json::json!({"price": 9.5, "title": "\u{928}"}), sold: 3 };
+    same(GetSellerProducts { seller: USER, skip: 7, limit: 20 }, Ok(Page { rows: vec![product], total: 9 })).await;
+    for to_ship in [false, true] {
+        let call = GetSellerOrders { seller: USER, to_ship, skip: 0, limit: 1 };
+        same(call, Ok(Page { rows: vec![], total: 0 })).await;
     }
 }
 

@@ -1,10 +1,11 @@
 //! Messages that no consumer could handle, and another try for them.
 
+use crate::runtime::calls::CallError;
 use actix_web::HttpResponse;
 use askama::Template;
 
 use crate::{
-    actors::office::{DeadMessage, OfficeError},
+    actors::admin::calls::{DeadMessage, GetDeadMessages, ReplayDeadMessage},
     http::{
         error::ApiError,
         pages::{form::Posted, format, page::Page, visit::Visit},
@@ -47,10 +48,10 @@ fn row(message: DeadMessage) -> Row {
 /// 401, 403, 503.
 pub async fn list(visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
-    let (rows, trouble) = match visit.shop.office()?.dead().await {
+    let (rows, trouble) = match visit.calls.ask(GetDeadMessages).await {
         Ok(dead) => (dead.into_iter().map(row).collect(), String::new()),
-        Err(error @ OfficeError::Broker(_)) => (vec![], error.to_string()),
-        Err(OfficeError::Store(error)) => return Err(error.into()),
+        Err(CallError::Refused(away)) => (vec![], away.to_string()),
+        Err(error) => return Err(error.map(|away| ApiError::Internal(away.0)).into()),
     };
     let view = DeadPage { page: visit.page("Dead letters"), rows, trouble };
     visit.ok(&view)
@@ -63,11 +64,11 @@ pub async fn list(visit: Visit) -> Result<HttpResponse, ApiError> {
 pub async fn replay(Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
     let at_broker = form.text("place") == "broker";
-    match visit.shop.office()?.replay(form.text("id"), at_broker).await {
+    match visit.calls.ask(ReplayDeadMessage { id: form.text("id").to_owned(), at_broker }).await {
         Ok(0) => visit.warn("There is no such message any more."),
         Ok(_) => visit.say("The message is tried again."),
-        Err(error @ OfficeError::Broker(_)) => visit.warn(format!("That did not work: {error}.")),
-        Err(OfficeError::Store(error)) => return Err(error.into()),
+        Err(CallError::Refused(away)) => visit.warn(format!("That did not work: {away}.")),
+        Err(error) => return Err(error.map(|away| ApiError::Internal(away.0)).into()),
     }
     Ok(visit.go("/admin/dead"))
 }

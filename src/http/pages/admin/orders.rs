@@ -1,5 +1,6 @@
 //! All orders, by status.
 
+use crate::actors::admin::calls::GetNewestOrders;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
@@ -67,7 +68,7 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     visit.admin()?;
     let status = OrderStatus::from_word(&asked(&req, "status"));
     let before: Option<OrderId> = asked(&req, "before").parse().ok();
-    let mut orders = visit.shop.office()?.orders(status, before, PER_PAGE + 1).await?;
+    let mut orders = visit.calls.ask(GetNewestOrders { status, before, limit: PER_PAGE + 1 }).await?;
     let here =
         status.map_or_else(|| "/admin/orders".to_owned(), |one| format!("/admin/orders?status={}", one.as_str()));
     let older = older(&mut orders, &here, |order| order.id.to_hex());

@@ -1,5 +1,6 @@
 //! `/admin`: how the process and its parts are, and what waits.
 
+use crate::actors::admin::calls::{GetDeadMessages, GetWaitingEvents};
 use actix_web::HttpResponse;
 use askama::Template;
 use jiff::SignedDuration;
@@ -66,9 +67,8 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
         };
         PartRow { name: part.name.clone(), word, class, detail: part.detail.clone().unwrap_or_default() }
     });
-    let office = visit.shop.office()?;
-    let waiting = office.waiting().await?;
-    let (dead, dead_trouble) = match office.dead().await {
+    let waiting = visit.calls.ask(GetWaitingEvents).await?;
+    let (dead, dead_trouble) = match visit.calls.ask(GetDeadMessages).await {
         Ok(dead) => (format::count(u64::try_from(dead.len()).unwrap_or(u64::MAX)), String::new()),
         Err(error) => ("?".to_owned(), error.to_string()),
     };

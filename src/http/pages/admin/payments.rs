@@ -1,5 +1,6 @@
 //! Payments and refunds.
 
+use crate::actors::admin::calls::GetNewestPayments;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode, web::Path};
 use askama::Template;
 
@@ -114,7 +115,7 @@ fn row(payment: &Payment) -> Row {
 pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
     let before: Option<PaymentId> = asked(&req, "before").parse().ok();
-    let mut payments = visit.shop.office()?.payments(before, PER_PAGE + 1).await?;
+    let mut payments = visit.calls.ask(GetNewestPayments { before, limit: PER_PAGE + 1 }).await?;
     let older = older(&mut payments, LIST, |payment| payment.id.to_hex());
     let mut rows: Vec<Row> = payments.iter().map(row).collect();
     for row in &mut rows {

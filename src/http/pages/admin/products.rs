@@ -1,5 +1,6 @@
 //! Products of all sellers: found by words, by their id or by their seller; taken down and put back.
 
+use crate::actors::admin::calls::FindUser;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
@@ -87,7 +88,7 @@ async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Arc<Snapshot>>, 
     {
         return Ok((vec![found], 1));
     }
-    let listed = match visit.shop.office()?.find_user(q).await? {
+    let listed = match visit.calls.ask(FindUser { name: q.to_owned() }).await? {
         Some(seller) if !q.is_empty() => catalogue.of_seller(seller.id, skip, PER_PAGE).await?,
         _ => {
             let query = ListQuery {

@@ -1,5 +1,6 @@
 //! Users: who they are, and who may not come in.
 
+use crate::actors::admin::calls::{FindUser, GetNewestUsers, GetUsersWithoutAddress, IsUserBlocked, SetUserBlocked};
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
@@ -49,7 +50,7 @@ struct UsersPage {
 
 async fn row(visit: &Visit, user: User) -> Result<Row, ApiError> {
     Ok(Row {
-        blocked: visit.shop.office()?.is_blocked(user.id).await?,
+        blocked: visit.calls.ask(IsUserBlocked { user: user.id }).await?,
         id: user.id.to_hex(),
         name: format!("{} {}", user.full_name.first_name, user.full_name.last_name).trim().to_owned(),
         username: user.username,
@@ -68,19 +69,19 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     visit.admin()?;
     let q = asked(&req, "q");
     let before: Option<UserId> = asked(&req, "before").parse().ok();
-    let office = visit.shop.office()?;
     let (users, older) = if q.is_empty() {
-        let mut users = office.users(before, PER_PAGE + 1).await?;
+        let mut users = visit.calls.ask(GetNewestUsers { before, limit: PER_PAGE + 1 }).await?;
         let older = older(&mut users, "/admin/users", |user| user.id.to_hex());
         (users, older)
     } else {
-        (office.find_user(&q).await?.into_iter().collect(), String::new())
+        (visit.calls.ask(FindUser { name: q.clone() }).await?.into_iter().collect(), String::new())
     };
     let mut rows = Vec::with_capacity(users.len());
     for user in users {
         rows.push(row(&visit, user).await?);
     }
-    let shared = if q.is_empty() && before.is_none() { office.shared_addresses().await? } else { vec![] };
+    let is_first = q.is_empty() && before.is_none();
+    let shared = if is_first { visit.calls.ask(GetUsersWithoutAddress).await? } else { vec![] };
     let shared = shared.into_iter().map(|(user, keeper)| Shared {
         username: user.username,
         email: user.email,
@@ -112,7 +113,7 @@ pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<H
     if !matches!(step.as_str(), "block" | "confirm-block") {
         return Err(ApiError::NotFound("page"));
     }
-    let user = visit.shop.office()?.find_user(&id.to_hex()).await?.ok_or(ApiError::NotFound("user"))?;
+    let user = visit.calls.ask(FindUser { name: id.to_hex() }).await?.ok_or(ApiError::NotFound("user"))?;
     let row = row(&visit, user).await?;
     if !row.may_block || row.blocked {
         let why = if row.blocked { "is blocked already" } else { "is an admin and cannot be blocked here" };
@@ -132,8 +133,7 @@ pub async fn step(path: Path<(String, String)>, Posted { mut visit, .. }: Posted
     visit.admin()?;
     let (id, step) = path.into_inner();
     let id: UserId = id.parse().map_err(|_| ApiError::NotFound("user"))?;
-    let office = visit.shop.office()?.clone();
-    let user = office.find_user(&id.to_hex()).await?.ok_or(ApiError::NotFound("user"))?;
+    let user = visit.calls.ask(FindUser { name: id.to_hex() }).await?.ok_or(ApiError::NotFound("user"))?;
     let blocked = match step.as_str() {
         "block" => true,
         "unblock" => false,
@@ -143,11 +143,7 @@ pub async fn step(path: Path<(String, String)>, Posted { mut visit, .. }: Posted
         visit.warn("An admin cannot be blocked here.");
         return Ok(visit.go("/admin/users"));
     }
-    if blocked {
-        office.block(id).await?;
-    } else {
-        office.unblock(id).await?;
-    }
+    visit.calls.ask(SetUserBlocked { user: id, blocked }).await?;
     tracing::info!(user.id = %id, blocked, "an admin blocked a user or let them in again");
     let told = match blocked {
         true => "is blocked and logged out everywhere; nothing that they offer is for sale",

@@ -1,5 +1,6 @@
 //! `/seller`: sales, revenue, what sold best, what runs low, what is to be shipped.
 
+use crate::actors::seller_dashboard::calls::GetSellerMetrics;
 use actix_web::HttpResponse;
 use askama::Template;
 use jiff::{SignedDuration, tz::TimeZone};
@@ -70,7 +71,7 @@ pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let now = Timestamp::now();
     let from = now.saturating_sub(SignedDuration::from_hours(DAYS * 24)).ok();
-    let metrics = visit.shop.dashboard()?.metrics(seller, Range { from, to: None }).await?;
+    let metrics = visit.calls.ask(GetSellerMetrics { seller, range: Range { from, to: None } }).await?;
     let currency = metrics.revenue.first().map_or(Currency::Inr, |money| money.currency());
     let revenue: Vec<String> = metrics.revenue.iter().map(|money| format::money(*money)).collect();
     let of = |status| metrics.orders_by_status.iter().find(|row| row.0 == status).map_or(0, |row| row.1);

@@ -1,6 +1,7 @@
 //! A seller's orders: those to ship, all of them, and the steps on their way.
 
 use crate::actors::order_saga::calls::{DeliverOrder, GetOrderFor, ShipOrder};
+use crate::actors::seller_dashboard::calls::GetSellerOrders;
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
@@ -103,7 +104,7 @@ pub(super) async fn to_ship(
     skip: u64,
     most: u32,
 ) -> Result<(Vec<OrderLine>, u64), ApiError> {
-    let found = visit.shop.dashboard()?.to_ship(seller, skip, most).await?;
+    let found = visit.calls.ask(GetSellerOrders { seller, to_ship: true, skip, limit: most }).await?;
     let listed = found.rows.len();
     let mut waiting = as_they_are(visit, seller, &found.rows).await?;
     waiting.retain(|order| order.can_ship);
@@ -146,7 +147,7 @@ pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, Ap
     let (mut orders, total) = if to_ship {
         self::to_ship(&visit, seller, skip, PER_PAGE).await?
     } else {
-        let found = visit.shop.dashboard()?.orders(seller, skip, PER_PAGE).await?;
+        let found = visit.calls.ask(GetSellerOrders { seller, to_ship: false, skip, limit: PER_PAGE }).await?;
         (as_they_are(&visit, seller, &found.rows).await?, found.total)
     };
     refill(&mut visit, &mut orders);
