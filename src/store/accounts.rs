@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key},
+    document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -54,7 +54,6 @@ const USERNAME: Index<User> = Index::unique("username", UserKey::Username, |user
 const ROLE: Index<User> = Index::new("role", |user| key(user.role.as_str()));
 
 impl Document for User {
-    type Id = UserId;
     type Unique = UserKey;
 
     const COLLECTION: &'static str = "users";
@@ -62,17 +61,7 @@ impl Document for User {
     const INDEXES: &'static [Index<Self>] = &[EMAIL, USERNAME, ROLE];
     const PUBLISHES: bool = true;
 
-    fn id(&self) -> UserId {
-        self.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, UserId = self.id, self.version);
 }
 
 /// A token that is dead before its time, or a blocked user.
@@ -90,24 +79,13 @@ const EXPIRY: Index<DeadToken> = Index::new("expiry", |token| key(token.expires_
 const KILLED: Index<DeadToken> = Index::new("killed", |token| key(token.killed_at));
 
 impl Document for DeadToken {
-    type Id = String;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "dead_tokens";
     const SERVICE: Service = Service::Auth;
     const INDEXES: &'static [Index<Self>] = &[EXPIRY, KILLED];
 
-    fn id(&self) -> String {
-        self.jti.clone()
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, String = self.jti.clone(), self.version);
 }
 
 /// Keeps users and dead tokens.

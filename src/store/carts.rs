@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Document, Index, SaveError, key},
+    document::{Backend, Collection, Document, Index, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -23,24 +23,13 @@ pub enum CartKey {
 const USER: Index<Cart> = Index::unique("user", CartKey::User, |cart| key(cart.user));
 
 impl Document for Cart {
-    type Id = CartId;
     type Unique = CartKey;
 
     const COLLECTION: &'static str = "carts";
     const SERVICE: Service = Service::Cart;
     const INDEXES: &'static [Index<Self>] = &[USER];
 
-    fn id(&self) -> CartId {
-        self.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, CartId = self.id, self.version);
 }
 
 /// The carts.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, SaveError, key},
+    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -35,24 +35,13 @@ const USER: Index<Conversation> = Index::new("user", |of| key((of.user, Desc(of.
 const AGE: Index<Conversation> = Index::new("age", |of| key(of.updated_at));
 
 impl Document for Conversation {
-    type Id = ConversationId;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "conversations";
     const SERVICE: Service = Service::AiBuddy;
     const INDEXES: &'static [Index<Self>] = &[USER, AGE];
 
-    fn id(&self) -> ConversationId {
-        self.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, ConversationId = self.id, self.version);
 }
 
 /// The tokens that a user spent on a day.
@@ -74,24 +63,13 @@ impl TokensSpent {
 }
 
 impl Document for TokensSpent {
-    type Id = String;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "tokens_spent";
     const SERVICE: Service = Service::AiBuddy;
     const INDEXES: &'static [Index<Self>] = &[DAY];
 
-    fn id(&self) -> String {
-        Self::id_of(self.user, self.day)
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, String = Self::id_of(self.user, self.day), self.version);
 }
 
 /// Keeps conversations. A save with another version than the stored one changes nothing, so that a conversation

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, key},
+    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -28,7 +28,6 @@ const DUE: Index<Import> = Index::new("due", |of| if of.finished_at.is_none() { 
 const SELLER: Index<Import> = Index::new("seller", |of| key((of.seller, Desc(of.started_at))));
 
 impl Document for Import {
-    type Id = ImportId;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "imports";
@@ -36,17 +35,7 @@ impl Document for Import {
     const INDEXES: &'static [Index<Self>] = &[DUE, SELLER];
     const PUBLISHES: bool = true;
 
-    fn id(&self) -> ImportId {
-        self.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, ImportId = self.id, self.version);
 }
 
 /// The rows of an import.
@@ -62,24 +51,13 @@ pub(super) struct ImportRows {
 }
 
 impl Document for ImportRows {
-    type Id = ImportId;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "import_rows";
     const SERVICE: Service = Service::Product;
     const INDEXES: &'static [Index<Self>] = &[];
 
-    fn id(&self) -> ImportId {
-        self.import
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, ImportId = self.import, self.version);
 }
 
 /// Keeps imports.

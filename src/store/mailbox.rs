@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key},
+    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -158,24 +158,13 @@ impl StoredMail {
 }
 
 impl Document for StoredMail {
-    type Id = String;
     type Unique = MailKey;
 
     const COLLECTION: &'static str = "mails";
     const SERVICE: Service = Service::Notification;
     const INDEXES: &'static [Index<Self>] = &[NUMBER, STATE, FREE];
 
-    fn id(&self) -> String {
-        Self::id_of(self.record.event, &self.record.mail.to)
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, String = Self::id_of(self.record.event, &self.record.mail.to), self.version);
 }
 
 /// No number changes once it is stored.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key},
+    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -106,7 +106,6 @@ const STATUS: Index<StoredOrder> = Index::new("status", |of| key((of.0.status.as
 const DUE: Index<StoredOrder> = Index::new("due", |of| of.0.saga.due_at.and_then(key));
 
 impl Document for StoredOrder {
-    type Id = OrderId;
     type Unique = OrderKey;
 
     const COLLECTION: &'static str = "orders";
@@ -114,17 +113,7 @@ impl Document for StoredOrder {
     const INDEXES: &'static [Index<Self>] = &[CART, IDEMPOTENCY, NUMBER, USER_STATUS, STATUS, DUE];
     const PUBLISHES: bool = true;
 
-    fn id(&self) -> OrderId {
-        self.0.id
-    }
-
-    fn version(&self) -> u64 {
-        self.0.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.0.version = version;
-    }
+    stored_as!(self, OrderId = self.0.id, self.0.version);
 }
 
 /// Keeps orders.

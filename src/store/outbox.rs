@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Document, Index, SaveError, key},
+    document::{Backend, Collection, Document, Index, SaveError, key, stored_as},
     sequence::Sequence,
 };
 use crate::{
@@ -118,24 +118,13 @@ const DEAD: Index<StoredParked> =
     Index::new("dead", |of| if of.parked.retry_at.is_none() { key(of.parked.id) } else { None });
 
 impl Document for StoredParked {
-    type Id = String;
     type Unique = ParkedKey;
 
     const COLLECTION: &'static str = "parked";
     const SERVICE: Service = Service::Notification;
     const INDEXES: &'static [Index<Self>] = &[NUMBER, DUE, DEAD];
 
-    fn id(&self) -> String {
-        self.name.clone()
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, String = self.name.clone(), self.version);
 }
 
 /// No number changes once it is stored.

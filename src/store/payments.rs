@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key},
+    document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -36,7 +36,6 @@ const DUE: Index<Payment> = Index::new("due", |of| of.due_at.and_then(key));
 const GATEWAY_PAYMENT: Index<Payment> = Index::new("gateway_payment", |of| of.payment_id.as_ref().and_then(key));
 
 impl Document for Payment {
-    type Id = PaymentId;
     type Unique = PaymentKey;
 
     const COLLECTION: &'static str = "payments";
@@ -44,17 +43,7 @@ impl Document for Payment {
     const INDEXES: &'static [Index<Self>] = &[ORDER, RAZORPAY_ORDER, DUE, GATEWAY_PAYMENT];
     const PUBLISHES: bool = true;
 
-    fn id(&self) -> PaymentId {
-        self.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, PaymentId = self.id, self.version);
 }
 
 /// For callers that change a payment, which keeps its unique keys.
@@ -101,24 +90,13 @@ const REPORT_AGE: Index<KeptReport> =
     Index::new("age", |of| if of.due_at.is_none() { key(of.report.received_at) } else { None });
 
 impl Document for KeptReport {
-    type Id = String;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "webhooks_seen";
     const SERVICE: Service = Service::Payment;
     const INDEXES: &'static [Index<Self>] = &[REPORT_DUE, REPORT_AGE];
 
-    fn id(&self) -> String {
-        self.report.id.clone()
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, String = self.report.id.clone(), self.version);
 }
 
 /// A page of the sandbox gateway's books.
@@ -132,24 +110,13 @@ pub(super) struct SandboxPage {
 }
 
 impl Document for SandboxPage {
-    type Id = String;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "sandbox";
     const SERVICE: Service = Service::Payment;
     const INDEXES: &'static [Index<Self>] = &[];
 
-    fn id(&self) -> String {
-        self.key.clone()
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, String = self.key.clone(), self.version);
 }
 
 /// How long a report is known. The gateway repeats one for a day at most.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Collection, Document, Index, NoUniqueKey, SaveError, key},
+    document::{Backend, Collection, Document, Index, NoUniqueKey, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -73,24 +73,13 @@ pub struct PictureRecord {
 const DUE: Index<PictureRecord> = Index::new("due", |record| key(record.lease.max(Some(record.due_at?))?));
 
 impl Document for PictureRecord {
-    type Id = ImageId;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "pictures";
     const SERVICE: Service = Service::Product;
     const INDEXES: &'static [Index<Self>] = &[DUE];
 
-    fn id(&self) -> ImageId {
-        self.image
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, ImageId = self.image, self.version);
 }
 
 /// A picture to be worked on by whoever claimed it.

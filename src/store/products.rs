@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Collection, Desc, Document, Find, Index, NoUniqueKey, key},
+    document::{Backend, Collection, Desc, Document, Find, Index, NoUniqueKey, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -34,7 +34,6 @@ pub struct ProductChange {
 const SELLER: Index<Product> = Index::new("seller", |product| key((product.seller, Desc(product.id))));
 
 impl Document for Product {
-    type Id = ProductId;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "products";
@@ -43,17 +42,7 @@ impl Document for Product {
     const PUBLISHES: bool = true;
     const FEED: bool = true;
 
-    fn id(&self) -> ProductId {
-        self.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, ProductId = self.id, self.version);
 }
 
 /// Keeps products.

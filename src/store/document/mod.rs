@@ -57,6 +57,26 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     };
 }
 
+/// What [`Document`] wants of a type with an id and a version: `stored_as!(self, CartId = self.id, self.version);`.
+macro_rules! stored_as {
+    ($this:ident, $id:ty = $its_id:expr, $version:expr) => {
+        type Id = $id;
+
+        fn id(&$this) -> $id {
+            $its_id
+        }
+
+        fn version(&$this) -> u64 {
+            $version
+        }
+
+        fn set_version(&mut $this, version: u64) {
+            $version = version;
+        }
+    };
+}
+pub(in crate::store) use stored_as;
+
 /// Of a document without unique keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoUniqueKey {}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     super::{
         StoreError,
-        document::{Document, Index, NoUniqueKey, SaveError, key},
+        document::{Document, Index, NoUniqueKey, SaveError, key, stored_as},
     },
     Health,
 };
@@ -114,24 +114,13 @@ impl StoredWebhook {
 }
 
 impl Document for StoredWebhook {
-    type Id = WebhookId;
     type Unique = WebhookKey;
 
     const COLLECTION: &'static str = "webhook_endpoints";
     const SERVICE: Service = Service::Notification;
     const INDEXES: &'static [Index<Self>] = &[PLACE, STATE, DUE];
 
-    fn id(&self) -> WebhookId {
-        self.webhook.id
-    }
-
-    fn version(&self) -> u64 {
-        self.revision
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.revision = version;
-    }
+    stored_as!(self, WebhookId = self.webhook.id, self.revision);
 }
 
 /// No place changes once it is stored.
@@ -173,22 +162,11 @@ impl StoredDelivery {
 }
 
 impl Document for StoredDelivery {
-    type Id = WebhookDeliveryId;
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "webhook_deliveries";
     const SERVICE: Service = Service::Notification;
     const INDEXES: &'static [Index<Self>] = &[FREE, SENDING, LOG, AGE];
 
-    fn id(&self) -> WebhookDeliveryId {
-        self.delivery.id
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn set_version(&mut self, version: u64) {
-        self.version = version;
-    }
+    stored_as!(self, WebhookDeliveryId = self.delivery.id, self.version);
 }
