@@ -11,6 +11,7 @@ use crate::{
     config::Service,
     http::{State, mcp::Mcp},
     peers::Peers,
+    runtime::calls::Calls,
     store::Stores,
     ws::{
         agent::{Assistant, Toolbox, checkout::CheckoutLink, model, rules::RuleAssistant},
@@ -30,7 +31,7 @@ impl Parts<'_> {
         if !self.serves(Service::AiBuddy) {
             return Ok(None);
         }
-        let toolbox = self.toolbox(peers);
+        let toolbox = self.toolbox(peers.calls());
         let budget = StoredBudget::new(stores.conversations.clone(), self.config.chat.tokens_per_day);
         let rules: Arc<dyn Assistant> = Arc::new(RuleAssistant::new(toolbox.clone()));
         let model = model::from_config(self.config, toolbox, Arc::new(budget), Arc::clone(&rules))?;
@@ -45,14 +46,15 @@ impl Parts<'_> {
     }
 
     /// What an assistant can do in the shop.
-    fn toolbox(&self, peers: &Peers) -> Toolbox {
+    fn toolbox(&self, calls: &Calls) -> Toolbox {
         let links = CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes());
-        Toolbox::new(peers.clone(), pricing(self.config), links).with_payment_window(self.config.order.payment_window)
+        Toolbox::new(calls.clone(), pricing(self.config), links).with_payment_window(self.config.order.payment_window)
     }
 
     /// The tools as outside agents reach them, where they are served.
     pub(super) fn mcp(&self, peers: &Peers) -> Option<Mcp> {
-        let offer = || Mcp::new(Arc::new(self.toolbox(peers)), self.public_url.clone(), self.config.rate_limit.enabled);
+        let offer =
+            || Mcp::new(Arc::new(self.toolbox(peers.calls())), self.public_url.clone(), self.config.rate_limit.enabled);
         self.serves(Service::AiBuddy).then(offer)
     }
 

@@ -19,7 +19,7 @@ use self::{goods::Good, picture::Side};
 use crate::{
     actors::{
         accounts::{AccountError, LoginName, NewAccount},
-        catalogue::NewProduct,
+        catalogue::calls::{CountProducts, CreateProduct, InsertProducts},
         runtime::AskError,
     },
     config::{Config, Environment},
@@ -89,7 +89,7 @@ pub(super) async fn fill_and_tell(stage: Stage<'_>, products: Option<u32>) {
 /// When a service does not do its part.
 pub async fn fill(stage: &Stage<'_>, products: Option<u32>, tell: &dyn Fn(&str)) -> Result<()> {
     let services = stage.services;
-    if services.catalogue()?.count().await? > 0 {
+    if services.calls.ask(CountProducts {}).await? > 0 {
         tell("demo: the shop has products already and is left as it is");
         if login(services, BUYER).await.is_ok() {
             tell_accounts(tell);
@@ -172,7 +172,7 @@ async fn with_pictures(
     let mut drawn = drawn.buffered(AT_ONCE);
     let mut made = Vec::with_capacity(goods.len());
     while let Some((at, good, files)) = drawn.try_next().await? {
-        let new = NewProduct {
+        let new = CreateProduct {
             seller: sellers[good.shelf.seller],
             title: good.item.title.to_owned(),
             description: good.item.words.to_owned(),
@@ -182,7 +182,7 @@ async fn with_pictures(
             max_per_order: None,
             files,
         };
-        made.push(Product::clone(&services.catalogue()?.create(new).await?.product));
+        made.push(Product::clone(&services.calls.ask(new).await?.product));
         if made.len() % TELL_EVERY == 0 || made.len() == goods.len() {
             tell(&format!("demo: {} of {} products", made.len(), goods.len()));
         }
@@ -221,8 +221,7 @@ async fn many(services: &Services, sellers: &[UserId], count: u32, tell: &dyn Fn
         };
         batch.push((product, 1_000_000));
         if batch.len() == BATCH || number + 1 == count {
-            services.catalogue()?.import(&batch).await?;
-            batch.clear();
+            services.calls.ask(InsertProducts { products: std::mem::take(&mut batch) }).await?;
             if (number + 1) % 10_000 == 0 || number + 1 == count {
                 tell(&format!("demo: {} of {count} products", number + 1));
             }

@@ -20,7 +20,6 @@ use crate::{
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
     integrations::razorpay::RazorpayGateway,
-    peers::http::HttpPeer,
 };
 
 /// How often to look.
@@ -39,7 +38,7 @@ pub(super) struct Besides {
     /// Razorpay, where it takes the payments.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
-    pub(super) neighbours: Vec<HttpPeer>,
+    pub(super) neighbours: Vec<nodes::Neighbour>,
 }
 
 /// Looks at the store and the actors.

@@ -14,7 +14,7 @@ use crate::{
         accounts::{Accounts, Passwords},
         admin,
         blocked_users::BlockedUsers,
-        cart::Carts,
+        cart::{self, CartListener},
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{self, StockListener},
         mail_sender::Mails,
@@ -37,7 +37,7 @@ use crate::{
         redis::Wake,
         webhook::address::UrlRules,
     },
-    peers::{self, Peers, http::HttpPeer},
+    peers::{self, Peers},
     runtime::calls::Registry,
     store::Stores,
     ws::live::Live,
@@ -67,7 +67,7 @@ pub(super) struct Started {
     /// Razorpay, where it takes the payments.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
-    pub(super) neighbours: Vec<HttpPeer>,
+    pub(super) neighbours: Vec<nodes::Neighbour>,
     /// Who listens to live events.
     pub(super) live: Arc<Live>,
 }
@@ -141,17 +141,21 @@ impl Parts<'_> {
             inventory::start(runtime, &mut registry, Arc::clone(&stores.stock), listener, window);
         }
         let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
-        catalogue.iter().for_each(|catalogue| catalogue.heed(self.blocked));
-        let carts = self
-            .runs(Service::Cart)
-            .then(|| Carts::start(runtime, stores.carts.clone(), peers.clone(), config.cart.idle, shared));
+        if let Some(catalogue) = &catalogue {
+            catalogue.heed(self.blocked);
+            catalogue.register(runtime, &mut registry);
+        }
+        let live = Arc::new(Live::default());
+        if self.runs(Service::Cart) {
+            let listener = self.serves(Service::AiBuddy).then(|| -> Arc<dyn CartListener> { live.clone() });
+            let (store, calls) = (stores.carts.clone(), peers.calls().clone());
+            cart::start(runtime, &mut registry, store, calls, listener, config.cart.idle, shared);
+        }
         let orders = self.runs(Service::Order).then(|| {
             Orders::start(runtime, &mut registry, stores.orders.clone(), peers.clone(), self.order_settings())
         });
         orders.iter().for_each(|orders| orders.heed(self.blocked));
-        let live = Arc::new(Live::default());
         if self.serves(Service::AiBuddy) {
-            carts.iter().for_each(|carts| carts.tell(live.clone()));
             orders.iter().for_each(|orders| orders.notify(live.clone()));
         }
         let chats = self.chats(&stores, &peers)?;
@@ -161,8 +165,6 @@ impl Parts<'_> {
 
         let exposed = Exposed {
             accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
-            catalogue: catalogue.clone().map(|service| -> Arc<dyn peers::Catalogue> { Arc::new(service) }),
-            carts: carts.clone().map(|service| -> Arc<dyn peers::Carts> { Arc::new(service) }),
             payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
         };
         exposed.fill(&peers);
@@ -199,7 +201,6 @@ impl Parts<'_> {
             catalogue,
             calls: peers.calls().clone(),
             served: self.config.services.clone(),
-            carts,
             payments,
             webhooks,
             sandbox,
@@ -215,8 +216,6 @@ impl Parts<'_> {
     fn served_alone(&self, all: Exposed) -> Exposed {
         Exposed {
             accounts: all.accounts.filter(|_| self.serves(Service::Auth)),
-            catalogue: all.catalogue.filter(|_| self.serves(Service::Product)),
-            carts: all.carts.filter(|_| self.serves(Service::Cart)),
             payments: all.payments.filter(|_| self.serves(Service::Payment)),
         }
     }

@@ -43,6 +43,9 @@ pub struct Cart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CartError {
+    /// There is no such product.
+    #[error("there is no such product")]
+    NoSuchProduct,
     /// The product is not in the cart.
     #[error("this product is not in the cart")]
     NotInCart,
@@ -117,10 +120,16 @@ impl Cart {
         self.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
     }
 
+    /// Units of all products in the cart.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.quantity)).sum()
+    }
+
     /// Adds `quantity` to what is there, given what can be bought.
     ///
     /// # Errors
-    /// Every [`CartError`] but `NotInCart`; the cart is then as it was.
+    /// Every [`CartError`] but `NoSuchProduct` and `NotInCart`; the cart is then as it was.
     pub fn add(
         &mut self,
         product: ProductId,

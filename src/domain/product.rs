@@ -1,9 +1,12 @@
 //! Products: what a seller offers. Stock is not here but in [`super::inventory`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     Timestamp,
+    cart::Buyable,
     ids::{ImageId, ProductId, UserId},
     money::Money,
 };
@@ -93,8 +96,27 @@ pub struct Product {
     pub version: u64,
 }
 
+/// A product with what can be bought of it now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Offer {
+    /// The product.
+    pub product: Arc<Product>,
+    /// What can be bought now.
+    pub available: i64,
+    /// Whether it is on sale at all: neither taken down nor of a blocked seller.
+    pub for_sale: bool,
+}
+
+impl Offer {
+    /// What of it can be bought in one order.
+    #[must_use]
+    pub fn buyable(&self) -> Buyable {
+        Buyable { available: self.available, max_per_order: self.product.max_per_order }
+    }
+}
+
 /// What a seller asked of a product and cannot have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ProductError {
     /// [`IMAGES_MAX`] are there already.
     #[error("a product has at most 5 pictures")]

@@ -37,6 +37,7 @@ impl From<ProductError> for ApiError {
 impl From<CartError> for ApiError {
     fn from(error: CartError) -> Self {
         match error {
+            CartError::NoSuchProduct => Self::NotFound("product"),
             CartError::NotInCart => Self::NotFound("product in the cart"),
             CartError::InsufficientStock { available } => {
                 Self::conflict("cart.insufficient_stock", error.to_string()).with("available", json!(available))

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::error::ApiError;
 use crate::{
     actors::{
-        accounts::AccountError, cart::CartFailure, catalogue::CatalogueFailure, order_saga::OrderRefusal,
-        payment::PaymentFailure, webhook::WebhookFailure,
+        accounts::AccountError, catalogue::calls::ProductRefusal, order_saga::OrderRefusal, payment::PaymentFailure,
+        webhook::WebhookFailure,
     },
     domain::order::OrderItem,
     integrations::{imagekit::PictureError, razorpay::GatewayError},
@@ -30,17 +30,6 @@ impl From<AccountError> for ApiError {
             AccountError::Rule(error) => error.into(),
             AccountError::Store(error) => error.into(),
             AccountError::Password(_) => Self::unavailable("auth"),
-        }
-    }
-}
-
-impl From<CartFailure> for ApiError {
-    fn from(error: CartFailure) -> Self {
-        match error {
-            CartFailure::NoSuchProduct => Self::NotFound("product"),
-            CartFailure::Rule(error) => error.into(),
-            CartFailure::Store(error) => error.into(),
-            CartFailure::Peer(error) => error.into(),
         }
     }
 }
@@ -117,17 +106,14 @@ impl From<GatewayError> for ApiError {
     }
 }
 
-impl From<CatalogueFailure> for ApiError {
-    fn from(error: CatalogueFailure) -> Self {
-        match error {
-            CatalogueFailure::NotFound => Self::NotFound("product"),
-            CatalogueFailure::NotYours => Self::forbidden(),
-            CatalogueFailure::Rule(error) => error.into(),
-            CatalogueFailure::Picture(error) => error.into(),
-            CatalogueFailure::Index(error) => Self::Internal(error.to_string()),
-            CatalogueFailure::Store(error) => error.into(),
-            CatalogueFailure::Stock(error) => error.into(),
-            CatalogueFailure::Peer(error) => error.into(),
+impl From<ProductRefusal> for ApiError {
+    fn from(refusal: ProductRefusal) -> Self {
+        match refusal {
+            ProductRefusal::NotFound => Self::NotFound("product"),
+            ProductRefusal::NotYours => Self::forbidden(),
+            ProductRefusal::Rule(error) => error.into(),
+            ProductRefusal::Picture(error) => error.into(),
+            ProductRefusal::Stock(error) => error.into(),
         }
     }
 }

@@ -16,13 +16,9 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-pub use crate::actors::catalogue::index::{ListQuery, Sort};
 use crate::domain::{
-    cart::{Buyable, Cart, CartError},
-    ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
-    inventory::StockLine,
+    ids::{AddressId, OrderId, PaymentId, UserId},
     payment::Payment,
-    product::Product,
     user::{Contact, PostalAddress, Role},
 };
 pub use crate::store::Page;
@@ -83,79 +79,6 @@ impl PeerError {
     }
 }
 
-/// A product with what can be bought of it now.
-#[derive(Debug, Clone)]
-pub struct Offer {
-    /// The product.
-    pub product: Arc<Product>,
-    /// What can be bought now.
-    pub available: i64,
-    /// Whether it is on sale at all: neither taken down nor of a blocked seller.
-    pub for_sale: bool,
-}
-
-impl Offer {
-    /// What of it can be bought in one order.
-    #[must_use]
-    pub fn buyable(&self) -> Buyable {
-        Buyable { available: self.available, max_per_order: self.product.max_per_order }
-    }
-}
-
-/// The product service.
-#[async_trait]
-pub trait Catalogue: Send + Sync {
-    /// The offers of these products, those that exist, in no order.
-    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError>;
-    /// A page of a search or list, in its order.
-    async fn search(&self, _query: &ListQuery) -> Result<Page<Offer>, PeerError> {
-        Err(PeerError::Unavailable("product"))
-    }
-    /// The commonest categories with how many products each has, most first.
-    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
-        Err(PeerError::Unavailable("product"))
-    }
-}
-
-/// Why a cart did not change.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CartChangeError {
-    /// There is no such product.
-    #[error("there is no such product")]
-    NoSuchProduct,
-    /// The rules say no.
-    #[error(transparent)]
-    Rule(#[from] CartError),
-    /// The service did not answer.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-}
-
-/// The cart service.
-#[async_trait]
-pub trait Carts: Send + Sync {
-    /// The user's cart, an empty one when there is none.
-    async fn cart(&self, user: UserId) -> Result<Cart, PeerError>;
-    /// Adds to what is in it.
-    async fn add(&self, _user: UserId, _product: ProductId, _quantity: u32) -> Result<Cart, CartChangeError> {
-        Err(PeerError::Unavailable("cart").into())
-    }
-    /// Sets how many of a product are in it.
-    async fn set(&self, _user: UserId, _product: ProductId, _quantity: u32) -> Result<Cart, CartChangeError> {
-        Err(PeerError::Unavailable("cart").into())
-    }
-    /// Takes a product out of it.
-    async fn remove(&self, _user: UserId, _product: ProductId) -> Result<Cart, CartChangeError> {
-        Err(PeerError::Unavailable("cart").into())
-    }
-    /// Takes what `order` bought out of the cart, once for each order.
-    async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError>;
-    /// Puts back into the cart what `order` had taken out, once for each order.
-    async fn restore(&self, _user: UserId, _order: OrderId, _bought: Vec<StockLine>) -> Result<(), PeerError> {
-        Err(PeerError::Unavailable("cart"))
-    }
-}
-
 /// The auth service.
 #[async_trait]
 pub trait Accounts: Send + Sync {
@@ -188,9 +111,7 @@ pub struct Peers(Arc<Slots>);
 
 #[derive(Default)]
 struct Slots {
-    catalogue: OnceLock<Arc<dyn Catalogue>>,
     calls: Calls,
-    carts: OnceLock<Arc<dyn Carts>>,
     accounts: OnceLock<Arc<dyn Accounts>>,
     payments: OnceLock<Arc<dyn Payments>>,
 }
@@ -222,7 +143,5 @@ impl Peers {
     }
 }
 
-slot!(catalogue, set_catalogue, Catalogue, "product");
-slot!(carts, set_carts, Carts, "cart");
 slot!(accounts, set_accounts, Accounts, "auth");
 slot!(payments, set_payments, Payments, "payment");

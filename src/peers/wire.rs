@@ -6,17 +6,12 @@
 //!
 //! **Invariant:** a failure comes out of the wire as the error that went in.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::failure::{CallError, Failure};
-use super::Offer;
-use crate::domain::{
-    ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
-    inventory::StockLine,
-    product::Product,
-};
+pub use self::failure::Failure;
+use crate::domain::ids::{AddressId, OrderId, PaymentId, UserId};
 
 mod failure;
 
@@ -52,10 +47,6 @@ impl Call {
         Self { service, name, repeatable: true, within: WITHIN }
     }
 
-    const fn once(self) -> Self {
-        Self { repeatable: false, ..self }
-    }
-
     const fn calls_further(self) -> Self {
         Self { within: WITHIN_FURTHER, ..self }
     }
@@ -73,24 +64,6 @@ impl Call {
     }
 }
 
-/// [`super::Catalogue::offers`].
-pub const OFFERS: Call = Call::of("product", "offers").calls_further();
-/// [`super::Catalogue::search`].
-pub const SEARCH: Call = Call::of("product", "search").calls_further();
-/// [`super::Catalogue::categories`].
-pub const CATEGORIES: Call = Call::of("product", "categories");
-/// [`super::Carts::cart`].
-pub const CART: Call = Call::of("cart", "cart");
-/// [`super::Carts::add`]: done again it would add twice.
-pub const CART_ADD: Call = Call::of("cart", "add").once().calls_further();
-/// [`super::Carts::set`].
-pub const CART_SET: Call = Call::of("cart", "set").calls_further();
-/// [`super::Carts::remove`]: done again it would find nothing to remove.
-pub const CART_REMOVE: Call = Call::of("cart", "remove").once();
-/// [`super::Carts::check_out`], once for each order.
-pub const CHECK_OUT: Call = Call::of("cart", "check-out");
-/// [`super::Carts::restore`], once for each order.
-pub const RESTORE: Call = Call::of("cart", "restore");
 /// [`super::Accounts::admins`].
 pub const ADMINS: Call = Call::of("auth", "admins");
 /// [`super::Accounts::contact`].
@@ -107,13 +80,6 @@ pub const REFUND: Call = Call::of("payment", "refund").calls_further();
 /// A call about nothing in particular.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Nothing {}
-
-/// A call about products.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfProducts {
-    /// Which.
-    pub products: Vec<ProductId>,
-}
 
 /// A call about a user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -132,29 +98,6 @@ pub struct OfAddress {
     pub address: Option<AddressId>,
 }
 
-/// A change of a user's cart.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfCartLine {
-    /// Whose cart.
-    pub user: UserId,
-    /// Which product.
-    pub product: ProductId,
-    /// How many, where the call says so.
-    #[serde(default)]
-    pub quantity: u32,
-}
-
-/// What an order bought, to be taken out of a cart or put back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CheckOut {
-    /// Whose cart.
-    pub user: UserId,
-    /// The order.
-    pub order: OrderId,
-    /// What it bought.
-    pub bought: Vec<StockLine>,
-}
-
 /// A call about an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OfOrder {
@@ -169,33 +112,4 @@ pub struct Refund {
     pub payment: PaymentId,
     /// Why.
     pub reason: String,
-}
-
-/// A product with what can be bought of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfferBody {
-    /// The product.
-    pub product: Product,
-    /// What can be bought now.
-    pub available: i64,
-    /// Whether it is on sale at all.
-    #[serde(default = "on_sale")]
-    pub for_sale: bool,
-}
-
-/// What an earlier program means, which does not say.
-const fn on_sale() -> bool {
-    true
-}
-
-impl From<&Offer> for OfferBody {
-    fn from(offer: &Offer) -> Self {
-        Self { product: (*offer.product).clone(), available: offer.available, for_sale: offer.for_sale }
-    }
-}
-
-impl From<OfferBody> for Offer {
-    fn from(body: OfferBody) -> Self {
-        Self { product: Arc::new(body.product), available: body.available, for_sale: body.for_sale }
-    }
 }

@@ -72,8 +72,8 @@ impl ProductStore {
         if !known.is_empty() {
             return Err(StoreError::Conflict);
         }
-        let written: Result<Vec<u64>, StoreError> =
-            stream::iter(products).map(|product| self.save(product, &[])).buffer_unordered(AT_ONCE).try_collect().await;
+        let writes: Vec<_> = products.iter().map(|product| self.save(product, &[])).collect();
+        let written: Result<Vec<u64>, StoreError> = stream::iter(writes).buffer_unordered(AT_ONCE).try_collect().await;
         if written.is_err() {
             for product in products {
                 // What was not written is not there.

@@ -6,14 +6,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::money::MoneyView;
-use crate::{
-    domain::{
-        Timestamp,
-        cart::Cart,
-        ids::{CartId, ProductId, UserId},
-        money::{Currency, Money},
-    },
-    peers::Offer,
+use crate::domain::{
+    Timestamp,
+    cart::Cart,
+    ids::{CartId, ProductId, UserId},
+    money::{Currency, Money},
+    product::Offer,
 };
 
 /// A line of a cart.

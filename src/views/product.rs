@@ -4,13 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::money::MoneyView;
-use crate::{
-    domain::{
-        Timestamp,
-        ids::{ImageId, ProductId, UserId},
-        product::{Image, Product, ProductStatus},
-    },
-    peers::Offer,
+use crate::domain::{
+    Timestamp,
+    ids::{ImageId, ProductId, UserId},
+    product::{Image, Offer, Product, ProductStatus},
 };
 
 /// A picture.

@@ -70,8 +70,7 @@ impl Drop for Seat {
 impl CartListener for Live {
     fn cart_changed(&self, cart: &Cart) {
         if let Some(room) = self.room(cart.user) {
-            let units: u64 = cart.lines.iter().map(|line| u64::from(line.quantity)).sum();
-            room.emit("badge", &json!({ "count": units }));
+            room.emit("badge", &json!({ "count": cart.units() }));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use microbazaar::{
     actors::{
+        cart::calls::AddToCart,
         order_saga::{
             Destination, Expected, OrderRefusal, Party, PlaceOrder,
             calls::{CancelOrder, GetOrdersOfUser},
@@ -122,7 +123,8 @@ impl Run {
             Step::Place => self.place(shop).await,
             Step::AddMore => {
                 self.adds_tried += 1;
-                shop.carts.add(self.user, self.products[0], 1).await.map_err(unanswered)?;
+                let add = AddToCart { user: self.user, product: self.products[0], quantity: 1 };
+                shop.calls.ask(add).await.map_err(unanswered)?;
                 self.adds_answered += 1;
                 Ok(())
             }

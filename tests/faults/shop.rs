@@ -1,13 +1,14 @@
 //! The services that take an order from a cart to goods or money back, over one store.
 
 use microbazaar::runtime::calls::{Calls, Registry};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{future::ready, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use microbazaar::{
     actors::{
-        cart::Carts,
+        cart,
+        catalogue::calls::GetOffers,
         inventory::{self, StockListener},
         order_saga::{OrderSettings, Orders},
         payment::Payments,
@@ -19,11 +20,11 @@ use microbazaar::{
         inventory::StockLevel,
         money::{Currency, Money},
         order::Pricing,
-        product::{Product, ProductStatus},
+        product::{Offer, Product, ProductStatus},
         user::{Contact, FullName, PostalAddress},
     },
     integrations::razorpay::{Keys, SandboxGateway},
-    peers::{self, Offer, PeerError, Peers},
+    peers::{self, PeerError, Peers},
     store::{CartStore, OrderStore, PaymentStore},
 };
 
@@ -46,33 +47,24 @@ impl Drop for TempDir {
     }
 }
 
-/// Sells any product for the same price and has plenty of it; what there really is, the
-/// inventory service decides.
-struct Shelf(Money);
-
-#[async_trait]
-impl peers::Catalogue for Shelf {
-    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
-        let product = |id: &ProductId| Product {
-            id: *id,
-            title: "A lamp".into(),
-            description: String::new(),
-            price: self.0,
-            category: "home".into(),
-            seller: UserId::from_bytes([7; 12]),
-            images: vec![],
-            max_per_order: None,
-            status: ProductStatus::Live,
-            status_reason: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-            version: 1,
-        };
-        Ok(products
-            .iter()
-            .map(|id| Offer { product: Arc::new(product(id)), available: 1_000, for_sale: true })
-            .collect())
-    }
+/// Any product for this price and plenty of it; what there really is, the inventory service decides.
+fn offer(id: ProductId, price: Money) -> Offer {
+    let product = Product {
+        id,
+        title: "A lamp".into(),
+        description: String::new(),
+        price,
+        category: "home".into(),
+        seller: UserId::from_bytes([7; 12]),
+        images: vec![],
+        max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+        version: 1,
+    };
+    Offer { product: Arc::new(product), available: 1_000, for_sale: true }
 }
 
 /// Knows everybody.
@@ -102,7 +94,6 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// One process's services.
 pub struct Shop {
     pub runtime: Runtime,
-    pub carts: Carts,
     pub calls: Calls,
     pub payments: Payments,
     pub sandbox: Arc<SandboxGateway>,
@@ -119,7 +110,9 @@ impl Shop {
         let (runtime, peers) = (Runtime::new(1), Peers::default());
         let mut registry = Registry::default();
         inventory::start(&runtime, &mut registry, life.clone(), Arc::new(Nobody), WINDOW);
-        let carts = Carts::start(&runtime, CartStore::new(life.clone()), peers.clone(), Duration::from_secs(30), false);
+        let (store, calls) = (CartStore::new(life.clone()), peers.calls().clone());
+        cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
+        registry.on(move |asked: GetOffers| ready(Ok(asked.products.into_iter().map(|id| offer(id, price)).collect())));
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
         Orders::start(&runtime, &mut registry, OrderStore::new(life.clone()), peers.clone(), settings);
@@ -129,11 +122,9 @@ impl Shop {
         let every = SignedDuration::from_mins(1);
         let payments = Payments::start(&runtime, store, sandbox.clone(), peers.clone(), every);
         peers.set_accounts(Arc::new(People));
-        peers.set_catalogue(Arc::new(Shelf(price)));
         peers.calls().connect(registry, []);
-        peers.set_carts(Arc::new(carts.clone()));
         peers.set_payments(Arc::new(payments.clone()));
-        Self { runtime, carts, calls: peers.calls().clone(), payments, sandbox }
+        Self { runtime, calls, payments, sandbox }
     }
 
     /// Ends every actor.

@@ -5,7 +5,6 @@
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 
-use super::CartFailure;
 use crate::{
     domain::{
         Timestamp,
@@ -13,6 +12,7 @@ use crate::{
         ids::{CartId, OrderId, ProductId, UserId},
         inventory::StockLine,
     },
+    runtime::calls::CallError,
     store::{CartStore, StoreError},
 };
 
@@ -94,11 +94,11 @@ impl Command {
 
 /// Runs a command; answers with the cart after it.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Cart, CartFailure>")]
+#[rtype(result = "Result<Cart, CallError<CartError>>")]
 pub struct Run(pub Command);
 
 impl Handler<Run> for CartActor {
-    type Result = AtomicResponse<Self, Result<Cart, CartFailure>>;
+    type Result = AtomicResponse<Self, Result<Cart, CallError<CartError>>>;
 
     fn handle(&mut self, Run(command): Run, _: &mut Self::Context) -> Self::Result {
         let (store, user, known) = (self.store.clone(), self.user, self.cart.clone());
@@ -109,18 +109,20 @@ impl Handler<Run> for CartActor {
             };
             run(&store, cart, &command).await
         };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|done: Result<Cart, CartFailure>, actor, _| {
-            match &done {
-                Ok(cart) => actor.cart = (!actor.shared).then(|| cart.clone()),
-                Err(CartFailure::Store(_)) => actor.cart = None,
-                Err(_) => {}
-            }
-            done
-        })))
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            |done: Result<Cart, CallError<CartError>>, actor, _| {
+                match &done {
+                    Ok(cart) => actor.cart = (!actor.shared).then(|| cart.clone()),
+                    Err(CallError::Refused(_)) => {}
+                    Err(_) => actor.cart = None,
+                }
+                done
+            },
+        )))
     }
 }
 
-async fn run(store: &CartStore, known: Cart, command: &Command) -> Result<Cart, CartFailure> {
+async fn run(store: &CartStore, known: Cart, command: &Command) -> Result<Cart, CallError<CartError>> {
     let mut known = known;
     for _ in 0..TRIES {
         let mut next = known.clone();

@@ -7,218 +7,147 @@
 //! crashes and over other processes writing the same cart.
 
 mod actor;
+pub mod calls;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
+use std::{sync::Arc, time::Duration};
+
+use self::{
+    actor::{CartActor, Command, Run},
+    calls::{AddToCart, CheckOutCart, ClearCart, GetCart, RemoveFromCart, RestoreCart, SetQuantity},
 };
-
-use async_trait::async_trait;
-
-use self::actor::{CartActor, Command, Run};
-use super::runtime::{AskError, Keyed, KeyedLimits, Runtime};
+use super::{
+    catalogue::calls::GetOffers,
+    runtime::{Keyed, KeyedLimits, Runtime},
+};
 use crate::{
+    config::Service,
     domain::{
         cart::{Buyable, Cart, CartError},
-        ids::{OrderId, ProductId, UserId},
-        inventory::StockLine,
+        ids::{ProductId, UserId},
+        product::Offer,
     },
-    peers::{self, CartChangeError, Offer, PeerError, Peers},
-    store::{CartStore, StoreError},
+    runtime::calls::{CallError, Calls, Handles, Never, Outcome, Registry},
+    store::CartStore,
 };
 
-/// Why a cart did not change.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CartFailure {
-    /// There is no such product.
-    #[error("there is no such product")]
-    NoSuchProduct,
-    /// The rules say no.
-    #[error(transparent)]
-    Rule(#[from] CartError),
-    /// The store did not do it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Another service did not answer.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-}
-
-/// A cart and the offers of what is in it.
-#[derive(Debug, Clone)]
-pub struct PricedCart {
-    /// The cart.
-    pub cart: Cart,
-    /// Its products as they are offered now; one that is gone is not among them.
-    pub offers: Vec<Offer>,
-}
-
-/// Is told of every cart that was changed.
+/// Hears of every cart that was changed.
 pub trait CartListener: Send + Sync {
     /// The cart is now so. Must not wait.
     fn cart_changed(&self, cart: &Cart);
 }
 
 /// The cart service.
-#[derive(Clone)]
-pub struct Carts {
+struct Carts {
     actors: Keyed<UserId, CartActor>,
-    peers: Peers,
-    listener: Arc<OnceLock<Arc<dyn CartListener>>>,
+    calls: Calls,
+    listener: Option<Arc<dyn CartListener>>,
 }
 
-type Answer = Result<PricedCart, AskError<CartFailure>>;
+/// Starts the cart service and registers its calls. A cart's actor sleeps after `idle`. With a `shared` store other
+/// nodes write carts too, and each command begins with what is stored. `listener` is told of what changes here.
+pub fn start(
+    runtime: &Runtime,
+    registry: &mut Registry,
+    store: CartStore,
+    calls: Calls,
+    listener: Option<Arc<dyn CartListener>>,
+    idle: Duration,
+    shared: bool,
+) {
+    let limits = KeyedLimits { idle, ..KeyedLimits::default() };
+    let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, store.clone(), shared));
+    let carts = Arc::new(Carts { actors, calls, listener });
+    registry
+        .serve::<GetCart>(&carts)
+        .serve::<AddToCart>(&carts)
+        .serve::<SetQuantity>(&carts)
+        .serve::<RemoveFromCart>(&carts)
+        .serve::<ClearCart>(&carts)
+        .serve::<CheckOutCart>(&carts)
+        .serve::<RestoreCart>(&carts);
+}
+
+/// The offers of what is in a cart; a product that is gone is not among them.
+///
+/// # Errors
+/// Those of [`GetOffers`]; an empty cart asks nobody.
+pub async fn offers_of(calls: &Calls, cart: &Cart) -> Result<Vec<Offer>, CallError<Never>> {
+    if cart.lines.is_empty() {
+        return Ok(vec![]);
+    }
+    calls.ask(GetOffers { products: cart.lines.iter().map(|line| line.product).collect() }).await
+}
 
 impl Carts {
-    /// Makes the registry. A cart's actor sleeps after `idle`. With a `shared` store other
-    /// nodes write carts too, and each command begins with what is stored.
-    pub fn start(runtime: &Runtime, store: CartStore, peers: Peers, idle: Duration, shared: bool) -> Self {
-        let limits = KeyedLimits { idle, ..KeyedLimits::default() };
-        let actors = runtime.keyed("cart", limits, move |user| CartActor::new(*user, store.clone(), shared));
-        Self { actors, peers, listener: Arc::default() }
-    }
-
-    /// Tells `listener` of carts that change by this process; the first one stays.
-    pub fn tell(&self, listener: Arc<dyn CartListener>) {
-        let _first_stays = self.listener.set(listener);
-    }
-
-    /// The user's cart.
-    ///
-    /// # Errors
-    /// [`CartFailure`], as for every call here.
-    pub async fn get(&self, user: UserId) -> Answer {
-        self.run(user, Command::Get).await
-    }
-
-    /// Adds to what is there.
-    ///
-    /// # Errors
-    /// `NoSuchProduct`, and those of [`Cart::add`].
-    pub async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
-        let command = self.adding(product, quantity).await.map_err(AskError::Refused)?;
-        self.run(user, command).await
-    }
-
-    /// Sets a line's quantity.
-    ///
-    /// # Errors
-    /// Those of [`Cart::set`].
-    pub async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Answer {
-        let command = self.setting(product, quantity).await.map_err(AskError::Refused)?;
-        self.run(user, command).await
-    }
-
-    /// Takes a line out.
-    ///
-    /// # Errors
-    /// `NotInCart`.
-    pub async fn remove(&self, user: UserId, product: ProductId) -> Answer {
-        self.run(user, Command::Remove { product }).await
-    }
-
-    /// Takes everything out.
-    ///
-    /// # Errors
-    /// [`CartFailure`].
-    pub async fn clear(&self, user: UserId) -> Answer {
-        self.run(user, Command::Clear).await
-    }
-
-    async fn run(&self, user: UserId, command: Command) -> Answer {
-        let cart = self.command(user, command).await?;
-        let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
-        let offers = self.offers(&products).await.map_err(|error| AskError::Refused(error.into()))?;
-        Ok(PricedCart { cart, offers })
-    }
-
-    async fn command(&self, user: UserId, command: Command) -> Result<Cart, AskError<CartFailure>> {
+    async fn run(&self, user: UserId, command: Command) -> Result<Cart, CallError<CartError>> {
         let reads = matches!(command, Command::Get);
-        let cart = self.actors.ask(&user, Run(command)).await?;
-        if let Some(listener) = self.listener.get().filter(|_| !reads) {
+        let done = self.actors.ask(&user, Run(command)).await;
+        let cart = done.map_err(|error| CallError::of_actor(Service::Cart, error))?;
+        if let Some(listener) = self.listener.as_ref().filter(|_| !reads) {
             listener.cart_changed(&cart);
         }
         Ok(cart)
     }
 
-    async fn adding(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
-        let offered = self.buyable(product).await?;
-        Ok(Command::Add { product, quantity, offered })
+    /// Runs a command that no rule refuses.
+    async fn run_any(&self, user: UserId, command: Command) -> Result<Cart, CallError<Never>> {
+        let done = self.run(user, command).await;
+        done.map_err(|error| error.and_then(|refusal| CallError::Internal(refusal.to_string())))
     }
 
-    async fn setting(&self, product: ProductId, quantity: u32) -> Result<Command, CartFailure> {
-        match self.buyable(product).await {
-            Ok(offered) => Ok(Command::Set { product, quantity, offered }),
-            // A line whose product is gone is not in the cart that the user sees.
-            Err(CartFailure::NoSuchProduct) => Err(CartError::NotInCart.into()),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn change(&self, user: UserId, command: Result<Command, CartFailure>) -> Result<Cart, CartChangeError> {
-        let changed = match command {
-            Ok(command) => self.command(user, command).await,
-            Err(error) => Err(AskError::Refused(error)),
-        };
-        changed.map_err(|error| match error {
-            AskError::Refused(CartFailure::NoSuchProduct) => CartChangeError::NoSuchProduct,
-            AskError::Refused(CartFailure::Rule(rule)) => rule.into(),
-            other => peer_error(other).into(),
-        })
-    }
-
-    async fn buyable(&self, product: ProductId) -> Result<Buyable, CartFailure> {
-        let offers = self.offers(&[product]).await?;
-        match offers.first().ok_or(CartFailure::NoSuchProduct)? {
+    async fn buyable(&self, product: ProductId) -> Result<Buyable, CallError<CartError>> {
+        let offers = self.calls.ask(GetOffers { products: vec![product] }).await?;
+        match offers.first().ok_or(CartError::NoSuchProduct)? {
             offer if offer.for_sale => Ok(offer.buyable()),
             _ => Err(CartError::NotForSale { product }.into()),
         }
     }
+}
 
-    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
-        if products.is_empty() {
-            return Ok(vec![]);
-        }
-        self.peers.catalogue()?.offers(products).await
+impl Handles<GetCart> for Carts {
+    async fn handle(&self, call: GetCart) -> Outcome<GetCart> {
+        self.run_any(call.user, Command::Get).await
     }
 }
 
-fn peer_error(error: AskError<CartFailure>) -> PeerError {
-    match error {
-        AskError::Refused(CartFailure::Peer(error)) => error,
-        AskError::Refused(CartFailure::Store(error)) => PeerError::of("cart", &AskError::Refused(error)),
-        AskError::Refused(_) => PeerError::Unavailable("cart"),
-        AskError::Busy => PeerError::Busy("cart"),
-        AskError::Restarting => PeerError::Unavailable("cart"),
-        AskError::Died | AskError::Deadline => PeerError::Deadline("cart"),
+impl Handles<AddToCart> for Carts {
+    async fn handle(&self, AddToCart { user, product, quantity }: AddToCart) -> Outcome<AddToCart> {
+        let offered = self.buyable(product).await?;
+        self.run(user, Command::Add { product, quantity, offered }).await
     }
 }
 
-#[async_trait]
-impl peers::Carts for Carts {
-    async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
-        self.actors.ask(&user, Run(Command::Get)).await.map_err(peer_error)
+impl Handles<SetQuantity> for Carts {
+    async fn handle(&self, SetQuantity { user, product, quantity }: SetQuantity) -> Outcome<SetQuantity> {
+        let offered = self.buyable(product).await.map_err(|error| match error {
+            // A line whose product is gone is not in the cart that the user sees.
+            CallError::Refused(CartError::NoSuchProduct) => CartError::NotInCart.into(),
+            error => error,
+        })?;
+        self.run(user, Command::Set { product, quantity, offered }).await
     }
+}
 
-    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
-        self.change(user, self.adding(product, quantity).await).await
+impl Handles<RemoveFromCart> for Carts {
+    async fn handle(&self, call: RemoveFromCart) -> Outcome<RemoveFromCart> {
+        self.run(call.user, Command::Remove { product: call.product }).await
     }
+}
 
-    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
-        self.change(user, self.setting(product, quantity).await).await
+impl Handles<ClearCart> for Carts {
+    async fn handle(&self, call: ClearCart) -> Outcome<ClearCart> {
+        self.run_any(call.user, Command::Clear).await
     }
+}
 
-    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
-        self.change(user, Ok(Command::Remove { product })).await
+impl Handles<CheckOutCart> for Carts {
+    async fn handle(&self, CheckOutCart { user, order, bought }: CheckOutCart) -> Outcome<CheckOutCart> {
+        self.run_any(user, Command::CheckOut { order, bought }).await
     }
+}
 
-    async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
-        let command = Command::CheckOut { order, bought };
-        self.command(user, command).await.map(|_| ()).map_err(peer_error)
-    }
-
-    async fn restore(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
-        let command = Command::Restore { order, bought };
-        self.command(user, command).await.map(|_| ()).map_err(peer_error)
+impl Handles<RestoreCart> for Carts {
+    async fn handle(&self, RestoreCart { user, order, bought }: RestoreCart) -> Outcome<RestoreCart> {
+        self.run_any(user, Command::Restore { order, bought }).await
     }
 }

@@ -61,7 +61,7 @@ struct Follow {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum FollowError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -108,10 +108,10 @@ impl Follow {
                 Err(error) => {
                     tracing::warn!(%error, "the search index is behind");
                     failures = match error {
-                        Trouble::Index(_) if failures < FAILURES_MAX => failures + 1,
+                        FollowError::Index(_) if failures < FAILURES_MAX => failures + 1,
                         // A panic says that the index is not what it should be.
-                        Trouble::Cut => FAILURES_MAX,
-                        Trouble::Index(_) | Trouble::Store(_) => 0,
+                        FollowError::Cut => FAILURES_MAX,
+                        FollowError::Index(_) | FollowError::Store(_) => 0,
                     };
                     tokio::time::sleep(TROUBLE).await;
                 }
@@ -144,7 +144,7 @@ impl Follow {
         }
     }
 
-    async fn catch_up(&self) -> Result<(), Trouble> {
+    async fn catch_up(&self) -> Result<(), FollowError> {
         let mut seen = self.index.last_sequence();
         // An index that knows more than the store belongs to another store, or to a later
         // state of it than the one that was restored.
@@ -203,9 +203,9 @@ impl Follow {
         &self,
         work: fn(&SearchIndex, &[ProductChange]) -> Result<(), IndexError>,
         changes: Vec<ProductChange>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FollowError> {
         let index = Arc::clone(&self.index);
         let done = tokio::task::spawn_blocking(move || work(&index, &changes)).await;
-        Ok(done.map_err(|_| Trouble::Cut)??)
+        Ok(done.map_err(|_| FollowError::Cut)??)
     }
 }

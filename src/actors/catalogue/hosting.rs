@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
 
-use super::{CatalogueFailure, actor::Shelf};
+use super::actor::{Failure, ProductService};
 use crate::{
     actors::send_loop::{Every, SendLoop},
     integrations::{
@@ -56,7 +56,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(2);
 
 /// What outlives the actor.
 pub(super) struct Hosting {
-    shelf: Arc<Shelf>,
+    service: Arc<ProductService>,
     pictures: HostedPictures,
     working: SendLoop,
 }
@@ -70,7 +70,7 @@ enum Work {
 
 /// Why a picture is not as it should be yet.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum HostingError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
@@ -78,7 +78,7 @@ enum Trouble {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Product(#[from] CatalogueFailure),
+    Product(#[from] Failure),
     #[error("the picture is not kept here any more")]
     Lost,
     #[error("the work on it took too long, or panicked")]
@@ -88,8 +88,8 @@ enum Trouble {
 }
 
 impl Hosting {
-    pub(super) fn new(shelf: Arc<Shelf>, pictures: HostedPictures, wake: &Wake) -> Self {
-        Self { shelf, pictures, working: SendLoop::new("pictures", AT_ONCE, wake, topic::PICTURES) }
+    pub(super) fn new(service: Arc<ProductService>, pictures: HostedPictures, wake: &Wake) -> Self {
+        Self { service, pictures, working: SendLoop::new("pictures", AT_ONCE, wake, topic::PICTURES) }
     }
 
     /// What keeps the host from being used.
@@ -144,12 +144,12 @@ impl Hosting {
         let work = tokio::time::timeout(WITHIN, AssertUnwindSafe(self.bring(claimed)).catch_unwind()).await;
         let outcome = match work {
             Ok(Ok(done)) => done,
-            Ok(Err(_)) | Err(_) => Err(Trouble::Cut),
+            Ok(Err(_)) | Err(_) => Err(HostingError::Cut),
         };
         let outcome = match outcome {
             Ok(outcome) => outcome,
-            Err(Trouble::Overtaken) => return,
-            Err(trouble) => put_off(record, &trouble),
+            Err(HostingError::Overtaken) => return,
+            Err(error) => put_off(record, &error),
         };
         let word = match &outcome {
             PictureOutcome::Done => "hosted",
@@ -166,10 +166,10 @@ impl Hosting {
     }
 
     /// Makes all as it should be.
-    async fn bring(&self, ClaimedPicture { record, lease }: &ClaimedPicture) -> Result<PictureOutcome, Trouble> {
+    async fn bring(&self, ClaimedPicture { record, lease }: &ClaimedPicture) -> Result<PictureOutcome, HostingError> {
         let HostedPictures { here, host, log, .. } = &self.pictures;
         let id = record.image;
-        let product = if record.dropped { None } else { self.shelf.store.get(record.product).await? };
+        let product = if record.dropped { None } else { self.service.store.get(record.product).await? };
         let Some(shown) = product.and_then(|product| product.images.into_iter().find(|image| image.id == id)) else {
             let age = Timestamp::now().duration_since(record.created_at);
             if !record.dropped && age < UNWRITTEN {
@@ -185,16 +185,16 @@ impl Hosting {
         let file = match &record.file {
             Some(file) => file.clone(),
             None => {
-                let picture = here.read(id, Variant::Full).await?.ok_or(Trouble::Lost)?;
+                let picture = here.read(id, Variant::Full).await?.ok_or(HostingError::Lost)?;
                 let file = host.upload(id, picture).await?;
                 if !log.hosted(id, *lease, &file).await? {
-                    return Err(Trouble::Overtaken);
+                    return Err(HostingError::Overtaken);
                 }
                 file
             }
         };
         let hosted = host.image(id, &file);
-        if shown != hosted && !self.shelf.show_elsewhere(record.product, &hosted).await? {
+        if shown != hosted && !self.service.show_elsewhere(record.product, &hosted).await? {
             // It was taken out meanwhile: look again, at once.
             return Ok(PictureOutcome::Again { reason: None, at: Timestamp::now() });
         }
@@ -213,20 +213,20 @@ impl Hosting {
     }
 }
 
-/// When to try again after `trouble`.
-fn put_off(record: &PictureRecord, trouble: &Trouble) -> PictureOutcome {
+/// When to try again after `error`.
+fn put_off(record: &PictureRecord, error: &HostingError) -> PictureOutcome {
     let doubled = |first: Duration, longest: Duration| {
         let pause = first.saturating_mul(2_u32.saturating_pow(record.attempts.min(20)));
         pause.min(longest)
     };
-    let (reason, pause) = match trouble {
-        Trouble::Host(HostError::KnownAway) => (None, NOT_ASKED),
+    let (reason, pause) = match error {
+        HostingError::Host(HostError::KnownAway) => (None, NOT_ASKED),
         // Not the picture's fault, and nothing is asked until it is over.
-        Trouble::Host(HostError::Limited(_) | HostError::Key(_)) => (None, NOT_ASKED),
-        Trouble::Host(HostError::Refused(_)) | Trouble::Lost => {
-            (Some(trouble.to_string()), doubled(REFUSED_PAUSE, LONGEST_REFUSED_PAUSE))
+        HostingError::Host(HostError::Limited(_) | HostError::Key(_)) => (None, NOT_ASKED),
+        HostingError::Host(HostError::Refused(_)) | HostingError::Lost => {
+            (Some(error.to_string()), doubled(REFUSED_PAUSE, LONGEST_REFUSED_PAUSE))
         }
-        _ => (Some(trouble.to_string()), doubled(FIRST_PAUSE, LONGEST_PAUSE)),
+        _ => (Some(error.to_string()), doubled(FIRST_PAUSE, LONGEST_PAUSE)),
     };
     if let Some(reason) = &reason {
         tracing::warn!(image.id = %record.image, product.id = %record.product, %reason, ?pause, "a picture waits");

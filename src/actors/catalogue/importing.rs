@@ -9,7 +9,6 @@
 //! **Invariant:** an import that was taken is carried to its end. A row of a file changes a product at most
 //! once, however often the file is sent.
 
-use crate::actors::inventory::calls::GetStock;
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -17,8 +16,8 @@ use jiff::SignedDuration;
 use tokio::sync::Notify;
 
 use super::{
-    CatalogueFailure,
-    actor::{Change, Editor, NewProduct, Shelf, StockChange},
+    actor::{Failure, ProductService},
+    calls::{ChangeProduct, CreateProduct, Editor, ImportFile, ProductRefusal, StockChange},
 };
 use crate::{
     actors::{runtime::envelope, send_loop::SendLoop},
@@ -31,7 +30,7 @@ use crate::{
         inventory::StockError,
     },
     integrations::redis::{Wake, topic},
-    peers::PeerError,
+    runtime::calls::CallError,
     store::{ImportStore, StoreError},
 };
 
@@ -48,29 +47,16 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 /// How often a stock is read again that others keep changing.
 const STOCK_TRIES: u32 = 8;
+/// How long who sent a file waits for the end of its import.
+const WAIT: Duration = Duration::from_secs(20);
 /// How often it is looked whether an import is finished, for who waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often a file that another node takes at the same moment is looked at again.
 const TAKE_TRIES: u32 = 16;
 
-/// A file that was read.
-#[derive(Debug, Clone)]
-pub struct NewImport {
-    /// Whose products.
-    pub seller: UserId,
-    /// The file's digest.
-    pub digest: Vec<u8>,
-    /// The file's name.
-    pub name: String,
-    /// The rows to be worked on.
-    pub rows: Vec<ImportRow>,
-    /// What is known of the others: nothing to do, or something wrong with them.
-    pub tally: Tally,
-}
-
 /// What outlives the actor.
 pub(super) struct Importing {
-    shelf: Arc<Shelf>,
+    service: Arc<ProductService>,
     store: ImportStore,
     working: SendLoop,
     /// Whether other nodes work on imports too.
@@ -84,7 +70,7 @@ enum Stop {
     /// Another node has it.
     Overtaken,
     /// Something is away.
-    Later(CatalogueFailure),
+    Later(Failure),
 }
 
 impl From<StoreError> for Stop {
@@ -105,9 +91,9 @@ enum Done {
 }
 
 impl Importing {
-    pub(super) fn new(shelf: Arc<Shelf>, store: ImportStore, wake: &Wake, shared: bool) -> Self {
+    pub(super) fn new(service: Arc<ProductService>, store: ImportStore, wake: &Wake, shared: bool) -> Self {
         let working = SendLoop::new("imports", AT_ONCE, wake, topic::IMPORTS);
-        Self { shelf, store, working, shared, finished: Notify::new() }
+        Self { service, store, working, shared, finished: Notify::new() }
     }
 
     /// Begins no more imports, and waits for those under way; the rest is done after the next start.
@@ -116,7 +102,7 @@ impl Importing {
     }
 
     /// Takes a file: its import begins, or goes on if it has begun already.
-    pub(super) async fn take(&self, new: &NewImport) -> Result<Import, StoreError> {
+    pub(super) async fn take(&self, new: &ImportFile) -> Result<Import, StoreError> {
         let id = Import::id_of(new.seller, &new.digest);
         for _ in 0..TAKE_TRIES {
             let known = self.store.get(id).await?;
@@ -158,9 +144,9 @@ impl Importing {
         Err(StoreError::Busy)
     }
 
-    /// The import as it is once it is finished, or as it is when the time is over.
-    pub(super) async fn wait(&self, id: ImportId, within: Duration) -> Result<Option<Import>, StoreError> {
-        let until = tokio::time::Instant::now() + within;
+    /// The import as it is once it is finished, or as it is after [`WAIT`].
+    pub(super) async fn wait(&self, id: ImportId) -> Result<Option<Import>, StoreError> {
+        let until = tokio::time::Instant::now() + WAIT;
         loop {
             let finished = self.finished.notified();
             let known = self.store.get(id).await?;
@@ -291,10 +277,10 @@ impl Importing {
 
     async fn end(&self, import: &mut Import) -> Result<(), Stop> {
         let now = Timestamp::now();
-        let contact = match self.shelf.contact(import.seller).await {
+        let contact = match self.service.contact(import.seller).await {
             Ok(contact) => Some(contact),
             // The seller is gone, and nobody waits for the mail.
-            Err(CatalogueFailure::NotFound) => None,
+            Err(CallError::Refused(ProductRefusal::NotFound)) => None,
             Err(error) => return Err(Stop::Later(error)),
         };
         let event = contact.map(|seller| Event::ProductImportFinished {
@@ -322,7 +308,7 @@ impl Importing {
             RowChange::Make(new) => {
                 let id = import.product_of(row.line);
                 let made =
-                    crash::around("import.row", self.shelf.create_imported(id, product(import.seller, new))).await;
+                    crash::around("import.row", self.service.create_imported(id, product(import.seller, new))).await;
                 match made {
                     // In the first run of a file nobody but this import can have made it.
                     Ok(made) => Ok(if made || import.run == 1 { Done::Made } else { Done::Same }),
@@ -337,13 +323,12 @@ impl Importing {
     /// A note of the stock that is left standing says that it was set, or may have been.
     async fn change(&self, import: &mut Import, at: u64, line: u64, row: &ChangedRow) -> Result<Done, Stop> {
         for _ in 0..STOCK_TRIES {
-            let who = Editor::Seller(import.seller);
-            let product = match self.shelf.editable(row.product, who).await {
+            let editor = Editor::Seller(import.seller);
+            let product = match self.service.editable(row.product, editor).await {
                 Ok(product) => product,
                 Err(error) => return refused(error),
             };
-            let level = self.shelf.peers.calls().ask(GetStock { product: row.product }).await;
-            let level = level.map_err(|error| later_peer(error.into()))?;
+            let level = self.service.stock(row.product).await.map_err(|error| Stop::Later(error.into()))?;
             let noted = import.noted(at);
             let (now, version) = level.as_ref().map_or((0, 0), |level| (level.available(), level.version));
             let is_set = import.stock_set.contains(&line);
@@ -370,10 +355,10 @@ impl Importing {
                 // A stock that was noted and is as it should be was set by a try before.
                 return Ok(if noted.is_some() { Done::Changed } else { Done::Same });
             }
-            let change = Change { patch, stock, files: vec![] };
-            match crash::around("import.row", self.shelf.apply(product, who, change)).await {
+            let change = ChangeProduct { product: row.product, editor, patch, stock, files: vec![] };
+            match crash::around("import.row", self.service.apply(product, change)).await {
                 Ok(_) => return Ok(Done::Changed),
-                Err(CatalogueFailure::Stock(StockError::Moved { available })) => {
+                Err(CallError::Refused(ProductRefusal::Stock(StockError::Moved { available }))) => {
                     // It was not set.
                     import.note = None;
                     let Some(seen) = row.stock_seen else { continue };
@@ -389,25 +374,19 @@ impl Importing {
 }
 
 /// What a failure of a row comes to.
-fn refused(error: CatalogueFailure) -> Result<Done, Stop> {
+fn refused(error: Failure) -> Result<Done, Stop> {
     match error {
-        CatalogueFailure::NotFound | CatalogueFailure::NotYours => {
+        CallError::Refused(ProductRefusal::NotFound | ProductRefusal::NotYours) => {
             Ok(Done::LeftOut("id: there is no product of yours with this id".to_owned()))
         }
-        CatalogueFailure::Rule(_) | CatalogueFailure::Stock(_) | CatalogueFailure::Picture(_) => {
-            Ok(Done::LeftOut(error.to_string()))
-        }
-        CatalogueFailure::Store(_) | CatalogueFailure::Peer(_) | CatalogueFailure::Index(_) => Err(Stop::Later(error)),
+        CallError::Refused(refusal) => Ok(Done::LeftOut(refusal.to_string())),
+        error => Err(Stop::Later(error)),
     }
 }
 
-fn later_peer(error: PeerError) -> Stop {
-    Stop::Later(error.into())
-}
-
-fn product(seller: UserId, new: &NewRow) -> NewProduct {
+fn product(seller: UserId, new: &NewRow) -> CreateProduct {
     let NewRow { title, description, price, stock, category, max_per_order } = new.clone();
-    NewProduct { seller, title, description, price, stock, category, max_per_order, files: vec![] }
+    CreateProduct { seller, title, description, price, stock, category, max_per_order, files: vec![] }
 }
 
 fn later(by: SignedDuration) -> Timestamp {

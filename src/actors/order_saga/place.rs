@@ -9,6 +9,7 @@ use super::{
     saga::{Outcome, SagaContext},
 };
 use crate::{
+    actors::{cart::calls::GetCart, catalogue::calls::GetOffers},
     config::Service,
     domain::{
         Timestamp,
@@ -116,12 +117,12 @@ impl OrderPlacer {
 
     async fn draft(&self, request: &PlaceOrder) -> Outcome<Draft> {
         let peers = &self.context.peers;
-        let cart = peers.carts()?.cart(request.user).await?;
+        let cart = peers.calls().ask(GetCart { user: request.user }).await?;
         if cart.lines.is_empty() {
             return Err(OrderError::EmptyCart.into());
         }
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
-        let offers = peers.catalogue()?.offers(&products).await?;
+        let offers = peers.calls().ask(GetOffers { products }).await?;
         let item = |line: &StockLine| {
             let product = &offers.iter().find(|offer| offer.product.id == line.product)?.product;
             Some(OrderItem {

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     actors::{
         blocked_users::BlockedUsers,
+        cart::calls::{CheckOutCart, RestoreCart},
         inventory::calls::{ReleaseStock, ReserveStock},
     },
     crash,
@@ -23,7 +24,7 @@ use crate::{
         Timestamp,
         event::Event,
         ids::{OrderId, UserId},
-        inventory::{StockError, StockLine},
+        inventory::StockError,
         order::{CancelCause, Expiry, Order, OrderError, OrderItem, OrderStatus, SagaStep},
     },
     peers::Peers,
@@ -129,7 +130,7 @@ impl SagaContext {
                 });
             }
         }
-        let emptied = self.peers.carts()?.check_out(order.user, id, bought);
+        let emptied = self.peers.calls().ask(CheckOutCart { user: order.user, order: id, bought });
         if let Err(error) = crash::around("order.empty_cart", emptied).await {
             tracing::warn!(order.id = %id, %error, "the cart will be emptied later");
         }
@@ -276,7 +277,8 @@ impl SagaContext {
     async fn step(&self, order: &Order, step: SagaStep) -> Outcome<()> {
         match step {
             SagaStep::EmptyCart => {
-                let emptied = self.peers.carts()?.check_out(order.user, order.id, order.stock_lines());
+                let bought = order.stock_lines();
+                let emptied = self.peers.calls().ask(CheckOutCart { user: order.user, order: order.id, bought });
                 crash::around("order.empty_cart_again", emptied).await?;
             }
             SagaStep::ReleaseStock => {
@@ -292,8 +294,8 @@ impl SagaContext {
             SagaStep::RestoreCart => {
                 // What a blocked seller offers cannot be bought.
                 let lines = order.items.iter().filter(|item| !self.knows_blocked(item.seller));
-                let lines: Vec<StockLine> = lines.map(OrderItem::stock_line).collect();
-                let restored = self.peers.carts()?.restore(order.user, order.id, lines);
+                let bought = lines.map(OrderItem::stock_line).collect();
+                let restored = self.peers.calls().ask(RestoreCart { user: order.user, order: order.id, bought });
                 crash::around("order.restore_cart", restored).await?;
             }
             SagaStep::AwaitPayment => {}

@@ -13,7 +13,11 @@ use parking_lot::{Condvar, Mutex};
 use super::*;
 use crate::{
     actors::{
-        cart::{CartFailure, Carts},
+        cart::{
+            self,
+            calls::{AddToCart, GetCart, RemoveFromCart},
+        },
+        catalogue::calls::GetOffers,
         inventory::{self, StockListener},
     },
     domain::{
@@ -23,11 +27,11 @@ use crate::{
         inventory::StockLevel,
         money::{Currency, Money},
         order::OrderError,
-        product::{Product, ProductStatus},
+        product::{Offer, Product, ProductStatus},
         user::{Contact, PostalAddress},
     },
-    peers::{self, Offer, PeerError},
-    runtime::{AskError, calls::Calls},
+    peers::{self, PeerError},
+    runtime::calls::{CallError, Calls, Outcome},
     store::{
         CartStore, StoreError, Stores,
         document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
@@ -35,29 +39,24 @@ use crate::{
     },
 };
 
-/// Sells anything.
-struct Shelf;
-
-#[async_trait]
-impl peers::Catalogue for Shelf {
-    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
-        let product = |id: &ProductId| Product {
-            id: *id,
-            title: "A lamp".into(),
-            description: String::new(),
-            price: Money::new(100, Currency::Inr),
-            category: String::new(),
-            seller: UserId::from_bytes([7; 12]),
-            images: vec![],
-            max_per_order: None,
-            status: ProductStatus::Live,
-            status_reason: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-            version: 1,
-        };
-        Ok(products.iter().map(|id| Offer { product: Arc::new(product(id)), available: 900, for_sale: true }).collect())
-    }
+/// Offers anything.
+fn offer(id: ProductId) -> Offer {
+    let product = Product {
+        id,
+        title: "A lamp".into(),
+        description: String::new(),
+        price: Money::new(100, Currency::Inr),
+        category: String::new(),
+        seller: UserId::from_bytes([7; 12]),
+        images: vec![],
+        max_per_order: None,
+        status: ProductStatus::Live,
+        status_reason: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+        version: 1,
+    };
+    Offer { product: Arc::new(product), available: 900, for_sale: true }
 }
 
 struct People;
@@ -159,7 +158,6 @@ impl Gate {
 /// Carts and orders over one store, with all that they need.
 struct Shop {
     runtime: Runtime,
-    carts: Carts,
     calls: Calls,
     poisoned: Arc<Poisoned>,
     stores: Stores,
@@ -187,16 +185,15 @@ impl Shop {
         let window = SignedDuration::from_mins(15);
         let mut registry = Registry::default();
         inventory::start(&runtime, &mut registry, Arc::clone(&stores.stock), Arc::new(Nobody), window);
-        let carts =
-            Carts::start(&runtime, CartStore::new(poisoned.clone()), peers.clone(), Duration::from_secs(30), false);
+        let (store, calls) = (CartStore::new(poisoned.clone()), peers.calls().clone());
+        cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
+        registry.on(async |asked: GetOffers| Ok(asked.products.into_iter().map(offer).collect()));
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window, max_unpaid: 10 };
         Orders::start(&runtime, &mut registry, stores.orders.clone(), peers.clone(), settings);
         peers.set_accounts(Arc::new(People));
-        peers.set_catalogue(Arc::new(Shelf));
         peers.calls().connect(registry, []);
-        peers.set_carts(Arc::new(carts.clone()));
-        Self { runtime, carts, calls: peers.calls().clone(), poisoned, stores, gate, sqlite, dir }
+        Self { runtime, calls, poisoned, stores, gate, sqlite, dir }
     }
 
     /// A product with stock.
@@ -210,13 +207,17 @@ impl Shop {
     async fn quantity(&self, user: UserId, product: ProductId) -> u32 {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {
-            match self.carts.get(user).await {
-                Err(AskError::Restarting) if tokio::time::Instant::now() < deadline => {
+            match self.calls.ask(GetCart { user }).await {
+                Err(CallError::Unavailable(_)) if tokio::time::Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                answer => return answer.unwrap().cart.quantity_of(product),
+                answer => return answer.unwrap().quantity_of(product),
             }
         }
+    }
+
+    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Outcome<AddToCart> {
+        self.calls.ask(AddToCart { user, product, quantity }).await
     }
 
     async fn place(&self, user: UserId, key: &str) -> Result<Placed, CallError<OrderRefusal>> {
@@ -252,12 +253,12 @@ const PATIENT: Duration = Duration::from_secs(10);
 async fn a_cart_that_is_poisoned_comes_back_as_the_store_has_it() {
     let shop = Shop::open(PATIENT);
     let (ana, ben, product) = (UserId::generate(), UserId::generate(), shop.product(100).await);
-    shop.carts.add(ana, product, 2).await.unwrap();
-    shop.carts.add(ben, product, 7).await.unwrap();
+    shop.add(ana, product, 2).await.unwrap();
+    shop.add(ben, product, 7).await.unwrap();
     let mut kept = 2;
     for (deaths, poison) in (1..).zip([Poison::BeforeTheWrite, Poison::AfterTheWrite]) {
         *shop.poisoned.poison.lock() = Some(poison);
-        assert!(matches!(shop.carts.add(ana, product, 1).await, Err(AskError::Died)), "{poison:?}");
+        assert!(matches!(shop.add(ana, product, 1).await, Err(CallError::OutcomeUnknown(_))), "{poison:?}");
         kept += u32::from(poison == Poison::AfterTheWrite);
         eventually("its end is noticed", || shop.kind("cart").restarts == deaths).await;
         let loads = shop.poisoned.loads.load(Ordering::SeqCst);
@@ -273,7 +274,7 @@ async fn a_cart_that_is_poisoned_comes_back_as_the_store_has_it() {
 async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
     let shop = Shop::open(PATIENT);
     let (ana, product) = (UserId::generate(), shop.product(100).await);
-    shop.carts.add(ana, product, 2).await.unwrap();
+    shop.add(ana, product, 2).await.unwrap();
     *shop.poisoned.poison.lock() = Some(Poison::BeforeTheWrite);
     let first = shop.place(ana, "key").await.unwrap();
     eventually("its end is noticed", || shop.kind("cart").restarts == 1).await;
@@ -293,7 +294,7 @@ async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
 async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
     let shop = Shop::open(PATIENT);
     let (ana, product) = (UserId::generate(), shop.product(100).await);
-    shop.carts.add(ana, product, 2).await.unwrap();
+    shop.add(ana, product, 2).await.unwrap();
     *shop.poisoned.poison.lock() = Some(Poison::BeforeTheWrite);
     let first = shop.place(ana, "key").await.unwrap();
     eventually("its end is noticed", || shop.kind("cart").restarts == 1).await;
@@ -301,7 +302,7 @@ async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
     assert!(again.replayed && again.order.id == first.order.id);
     assert_eq!(shop.quantity(ana, product).await, 0);
     // What comes into the cart afterwards stays there.
-    shop.carts.add(ana, product, 3).await.unwrap();
+    shop.add(ana, product, 3).await.unwrap();
     assert!(shop.place(ana, "key").await.unwrap().replayed);
     assert_eq!(shop.quantity(ana, product).await, 3);
     shop.close().await;
@@ -311,10 +312,10 @@ async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
 async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
     let shop = Shop::open(Duration::from_millis(200));
     let (ana, product) = (UserId::generate(), shop.product(10).await);
-    shop.carts.add(ana, product, 2).await.unwrap();
+    shop.add(ana, product, 2).await.unwrap();
     shop.gate.set(true);
-    let late = shop.carts.add(ana, product, 1).await.map(|priced| priced.cart);
-    assert_eq!(late, Err(AskError::Refused(CartFailure::Store(StoreError::Deadline))));
+    let late = shop.add(ana, product, 1).await;
+    assert_eq!(late, Err(CallError::OutcomeUnknown("document".into())));
     let late = shop.place(ana, "key").await.map(|placed| placed.order);
     assert_eq!(late, Err(CallError::OutcomeUnknown("document".into())));
     shop.gate.set(false);
@@ -332,9 +333,9 @@ async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
 async fn a_flood_of_one_cart_is_told_busy_and_its_neighbour_is_served() {
     let shop = Shop::open(PATIENT);
     let (ana, ben, product) = (UserId::generate(), UserId::generate(), shop.product(900).await);
-    shop.carts.add(ben, product, 1).await.unwrap();
+    shop.add(ben, product, 1).await.unwrap();
     shop.gate.set(true);
-    let flood = join_all((0..400).map(|_| shop.carts.add(ana, product, 1)));
+    let flood = join_all((0..400).map(|_| shop.add(ana, product, 1)));
     let opened = AtomicBool::new(false);
     let neighbour = async {
         eventually("the flood is refused", || shop.kind("cart").refused == 400 - 256).await;
@@ -345,7 +346,7 @@ async fn a_flood_of_one_cart_is_told_busy_and_its_neighbour_is_served() {
     let (answers, ()) = tokio::join!(flood, neighbour);
     assert!(opened.load(Ordering::SeqCst));
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
-    let busy = answers.iter().filter(|answer| matches!(answer, Err(AskError::Busy))).count();
+    let busy = answers.iter().filter(|answer| matches!(answer, Err(CallError::Busy(_)))).count();
     assert_eq!((done, busy), (256, 144));
     assert_eq!(shop.quantity(ana, product).await, 256, "what was answered is there, what was refused is not");
     shop.close().await;
@@ -355,11 +356,11 @@ async fn a_flood_of_one_cart_is_told_busy_and_its_neighbour_is_served() {
 async fn a_cart_that_changed_since_it_was_shown_is_not_ordered() {
     let shop = Shop::open(PATIENT);
     let (ana, one, other) = (UserId::generate(), shop.product(9).await, shop.product(9).await);
-    shop.carts.add(ana, one, 1).await.unwrap();
-    let shown = shop.carts.get(ana).await.unwrap().cart;
+    shop.add(ana, one, 1).await.unwrap();
+    let shown = shop.calls.ask(GetCart { user: ana }).await.unwrap();
     // As dear as it was, and yet another order.
-    shop.carts.remove(ana, one).await.unwrap();
-    let now = shop.carts.add(ana, other, 1).await.unwrap().cart;
+    shop.calls.ask(RemoveFromCart { user: ana, product: one }).await.unwrap();
+    let now = shop.add(ana, other, 1).await.unwrap();
     let place = |version| {
         let expected = Expected { total: None, cart_version: Some(version) };
         shop.calls.ask(PlaceOrder { user: ana, destination: Destination::Default, expected, key: None })

@@ -39,10 +39,6 @@ const WITHIN: Duration = Duration::from_secs(10);
 pub struct Exposed {
     /// Users.
     pub accounts: Option<Arc<dyn peers::Accounts>>,
-    /// Products.
-    pub catalogue: Option<Arc<dyn peers::Catalogue>>,
-    /// Carts.
-    pub carts: Option<Arc<dyn peers::Carts>>,
     /// Payments.
     pub payments: Option<Arc<dyn peers::Payments>>,
 }
@@ -52,12 +48,6 @@ impl Exposed {
     pub fn fill(&self, peers: &Peers) {
         if let Some(accounts) = &self.accounts {
             peers.set_accounts(Arc::clone(accounts));
-        }
-        if let Some(catalogue) = &self.catalogue {
-            peers.set_catalogue(Arc::clone(catalogue));
-        }
-        if let Some(carts) = &self.carts {
-            peers.set_carts(Arc::clone(carts));
         }
         if let Some(payments) = &self.payments {
             peers.set_payments(Arc::clone(payments));
@@ -129,7 +119,6 @@ where
             };
             Ok::<_, ApiError>(match done {
                 Ok(answer) => HttpResponse::Ok().json(answer),
-                Err(failure) if failure.is_rule() => HttpResponse::Conflict().json(failure),
                 Err(failure) => HttpResponse::ServiceUnavailable().json(failure),
             })
         }

@@ -4,16 +4,20 @@
 
 use super::{cards, format, guest::GuestCart, visit::Visit};
 use crate::{
+    actors::{
+        cart::{calls::GetCart, offers_of},
+        catalogue::calls::GetOffer,
+    },
     domain::{
         cart::QUANTITY_MAX,
         ids::{ProductId, UserId},
         inventory::StockLine,
         money::Money,
         order::{OrderItem, Shipment},
+        product::Offer,
         user::Role,
     },
     http::error::ApiError,
-    peers::Offer,
 };
 
 /// A cart as pages show it.
@@ -70,19 +74,19 @@ impl Basket {
     }
 
     async fn of_user(visit: &Visit, user: UserId) -> Result<Self, ApiError> {
-        let priced = visit.shop.carts()?.get(user).await?;
-        let offer = |product: ProductId| priced.offers.iter().find(|offer| offer.product.id == product).cloned();
-        let lines = priced.cart.lines.iter().filter_map(|line| Some((*line, offer(line.product)?)));
-        let version = format!("{}-{}", priced.cart.id, priced.cart.version);
-        Ok(Self { lines: lines.collect(), version, cart_version: Some(priced.cart.version) })
+        let cart = visit.calls.ask(GetCart { user }).await?;
+        let offers = offers_of(&visit.calls, &cart).await?;
+        let offer = |product: ProductId| offers.iter().find(|offer| offer.product.id == product).cloned();
+        let lines = cart.lines.iter().filter_map(|line| Some((*line, offer(line.product)?)));
+        let version = format!("{}-{}", cart.id, cart.version);
+        Ok(Self { lines: lines.collect(), version, cart_version: Some(cart.version) })
     }
 
     async fn of_guest(visit: &Visit, cart: &GuestCart) -> Result<Self, ApiError> {
-        let (catalogue, mut lines) = (visit.shop.catalogue()?, vec![]);
+        let mut lines = vec![];
         for line in &cart.lines {
-            if let Some(snapshot) = catalogue.get(line.product).await? {
-                lines.push((*line, catalogue.offer(&snapshot)));
-            }
+            let offer = visit.calls.ask(GetOffer { product: line.product }).await?;
+            lines.extend(offer.map(|offer| (*line, offer)));
         }
         Ok(Self { lines, version: String::new(), cart_version: None })
     }

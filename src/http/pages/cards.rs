@@ -1,7 +1,7 @@
 //! Products as the cards of a grid.
 
 use super::format;
-use crate::{actors::catalogue::snapshots::Snapshot, domain::product::Product, peers::Offer};
+use crate::domain::product::Offer;
 
 /// A product in a grid.
 #[derive(Debug, Clone)]
@@ -32,9 +32,9 @@ pub const fn stock(available: i64) -> (&'static str, &'static str) {
     }
 }
 
-impl Card {
-    fn new(product: &Product, available: i64) -> Self {
-        let (stock, stock_class) = stock(available);
+impl From<&Offer> for Card {
+    fn from(offer: &Offer) -> Self {
+        let (product, (stock, stock_class)) = (&offer.product, stock(offer.available));
         Self {
             url: format!("/products/{}", product.id),
             title: product.title.clone(),
@@ -44,17 +44,5 @@ impl Card {
             stock,
             stock_class,
         }
-    }
-}
-
-impl From<&Snapshot> for Card {
-    fn from(snapshot: &Snapshot) -> Self {
-        Self::new(&snapshot.product, snapshot.stock())
-    }
-}
-
-impl From<&Offer> for Card {
-    fn from(offer: &Offer) -> Self {
-        Self::new(&offer.product, offer.available)
     }
 }

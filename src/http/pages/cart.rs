@@ -13,6 +13,10 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    actors::{
+        cart::calls::{AddToCart, GetCart, RemoveFromCart, SetQuantity},
+        catalogue::calls::GetOffer,
+    },
     domain::{
         cart::{CartError, QUANTITY_MAX},
         ids::ProductId,
@@ -141,10 +145,7 @@ async fn must_be_seen(visit: &Visit, product: ProductId, quantity: u32, form: &F
         return Ok(());
     }
     let now = match &visit.user {
-        Some(user) => {
-            let cart = visit.shop.carts()?.get(user.id).await?.cart;
-            cart.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
-        }
+        Some(user) => visit.calls.ask(GetCart { user: user.id }).await?.quantity_of(product),
         None => visit.guest_cart.quantity_of(product),
     };
     if now == 0 || now == quantity {
@@ -171,29 +172,29 @@ fn told(mut visit: Visit, error: ApiError, to: &str) -> Result<HttpResponse, Api
 /// Adds to a line or sets it; returns the units in the cart.
 async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool) -> Result<u64, ApiError> {
     let Some(user) = &visit.user else {
-        let snapshot = visit.shop.catalogue()?.get(product).await?.ok_or(ApiError::NotFound("product"))?;
+        let offer = visit.calls.ask(GetOffer { product }).await?.ok_or(ApiError::NotFound("product"))?;
         let mut cart = visit.guest_cart.clone();
         let have = cart.quantity_of(product);
         if !adding && have == 0 {
             return Err(ApiError::NotFound("product in the cart"));
         }
         let wanted = if adding { have.saturating_add(quantity) } else { quantity };
-        if !visit.shop.catalogue()?.is_for_sale(&snapshot.product) {
+        if !offer.for_sale {
             return Err(CartError::NotForSale { product }.into());
         }
-        cart.set(product, wanted, snapshot.buyable())?;
+        cart.set(product, wanted, offer.buyable())?;
         visit.keep_cart(cart);
         return Ok(visit.guest_cart.units());
     };
     if user.role != Role::User {
         return Err(ApiError::forbidden());
     }
-    let (carts, id) = (visit.shop.carts()?, user.id);
-    let priced = match adding {
-        true => carts.add(id, product, quantity).await?,
-        false => carts.set(id, product, quantity).await?,
+    let (calls, user) = (&visit.calls, user.id);
+    let cart = match adding {
+        true => calls.ask(AddToCart { user, product, quantity }).await?,
+        false => calls.ask(SetQuantity { user, product, quantity }).await?,
     };
-    Ok(priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum())
+    Ok(cart.units())
 }
 
 /// Takes out of the cart what is not for sale any more.
@@ -223,6 +224,5 @@ async fn take_out(visit: &mut Visit, product: ProductId) -> Result<u64, ApiError
     if user.role != Role::User {
         return Err(ApiError::forbidden());
     }
-    let priced = visit.shop.carts()?.remove(user.id, product).await?;
-    Ok(priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum())
+    Ok(visit.calls.ask(RemoveFromCart { user: user.id, product }).await?.units())
 }

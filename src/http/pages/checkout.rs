@@ -19,7 +19,10 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    actors::order_saga::{Destination, Expected, PlaceOrder},
+    actors::{
+        cart::{calls::GetCart, offers_of},
+        order_saga::{Destination, Expected, PlaceOrder},
+    },
     domain::{
         Timestamp,
         cart::CartError,
@@ -129,9 +132,10 @@ pub async fn show(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, Ap
     let summary = pairs.filter(|(name, _)| *name == "summary").map(|(_, token)| token).next();
     let mut problem = String::new();
     if let Some(token) = summary {
-        let priced = visit.shop.carts()?.get(user).await?;
+        let cart = visit.calls.ask(GetCart { user }).await?;
+        let offers = offers_of(&visit.calls, &cart).await?;
         let links = visit.state().tokens.checkout_links();
-        if let Err(error) = links.check(token, user, &priced.cart, &priced.offers, Timestamp::now()) {
+        if let Err(error) = links.check(token, user, &cart, &offers, Timestamp::now()) {
             problem = sentence(&format!("{error}; this is your cart as it is now"));
         }
     }

@@ -9,7 +9,10 @@ use actix_web::{
 
 use super::{assets, page::escape, visit::Visit};
 use crate::{
-    actors::catalogue::index::{ListQuery, Sort},
+    actors::catalogue::{
+        calls::{GetCategories, SearchProducts},
+        index::{ListQuery, Sort},
+    },
     http::error::ApiError,
 };
 
@@ -22,7 +25,6 @@ const LISTED: usize = 1_000;
 /// 503 while the catalogue is away.
 pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let visit = Visit::nobody(&req)?;
-    let catalogue = visit.shop.catalogue()?;
     let query = ListQuery {
         text: None,
         min_price: None,
@@ -34,8 +36,8 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         every_word: false,
         hidden: false,
     };
-    let listed = catalogue.list(query).await?;
-    let categories = catalogue.categories().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let listed = visit.calls.ask(SearchProducts { query }).await?;
+    let categories = visit.calls.ask(GetCategories {}).await?;
     let origin = visit.origin;
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
@@ -45,8 +47,8 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     for (name, _) in categories.iter().filter(|(name, _)| !name.is_empty()) {
         let _infallible = writeln!(out, "<url><loc>{origin}/?category={}</loc></url>", escape(name));
     }
-    for snapshot in &listed.products {
-        let (id, changed) = (snapshot.product.id, snapshot.product.updated_at);
+    for offer in &listed.rows {
+        let (id, changed) = (offer.product.id, offer.product.updated_at);
         let _infallible = writeln!(out, "<url><loc>{origin}/products/{id}</loc><lastmod>{changed}</lastmod></url>");
     }
     out.push_str("</urlset>\n");

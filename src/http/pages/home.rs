@@ -12,7 +12,10 @@ use super::{
     visit::{self, Visit},
 };
 use crate::{
-    actors::catalogue::index::{ListQuery, Sort},
+    actors::catalogue::{
+        calls::{GetCategories, GetOffer, SearchProducts},
+        index::{ListQuery, Sort},
+    },
     domain::{ids::ProductId, money::Currency, text::trim_invisible},
     http::{auth, error::ApiError, ops, query},
 };
@@ -165,11 +168,9 @@ impl Wanted {
 /// The products that a visitor looked at, as they are now.
 pub(super) async fn seen(visit: &Visit, without: Option<ProductId>) -> Vec<Card> {
     let mut cards = vec![];
-    let Ok(catalogue) = visit.shop.catalogue() else { return cards };
-    for id in visit.seen.iter().filter(|id| Some(**id) != without).take(SEEN) {
-        if let Ok(Some(snapshot)) = catalogue.for_sale(*id).await {
-            cards.push(Card::from(&*snapshot));
-        }
+    for product in visit.seen.iter().copied().filter(|id| Some(*id) != without).take(SEEN) {
+        let offer = visit.calls.ask(GetOffer { product }).await.ok().flatten();
+        cards.extend(offer.filter(|offer| offer.for_sale).iter().map(Card::from));
     }
     cards
 }
@@ -202,10 +203,10 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         every_word: false,
         hidden: false,
     };
-    let catalogue = visit.shop.catalogue()?;
-    let listed = catalogue.list(asked).await?;
+    let calls = &visit.calls;
+    let listed = calls.ask(SearchProducts { query: asked }).await?;
     let pages = usize::try_from(listed.total).unwrap_or(usize::MAX).div_ceil(PER_PAGE).clamp(1, PAGES_MAX);
-    let chips = catalogue.categories().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let chips = calls.ask(GetCategories {}).await?;
     let everything = Chip {
         label: "All".to_owned(),
         count: String::new(),
@@ -220,8 +221,8 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     };
     let chips = chips.iter().filter(|(name, _)| !name.is_empty()).take(CATEGORIES).map(chip);
     // What matches nothing may be looked for in a shop that has nothing.
-    let nothing_on_sale = listed.total == 0
-        && (!wanted.filtered() || catalogue.list(ListQuery { limit: 1, ..ListQuery::default() }).await?.total == 0);
+    let anything = SearchProducts { query: ListQuery { limit: 1, ..ListQuery::default() } };
+    let nothing_on_sale = listed.total == 0 && (!wanted.filtered() || calls.ask(anything).await?.total == 0);
     let plain = !wanted.filtered() && wanted.page == 1;
     let mut page = visit.page(if plain { "Good things from people who make them".to_owned() } else { wanted.title() });
     page = page.searching(&wanted.q).describe("Lamps, kettles, books and more from independent sellers, in one cart.");
@@ -236,7 +237,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         unknown: listed.unknown.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(", "),
         sorts: wanted.sorts(),
         categories: std::iter::once(everything).chain(chips).collect(),
-        products: listed.products.iter().map(|snapshot| Card::from(&**snapshot)).collect(),
+        products: listed.rows.iter().map(Card::from).collect(),
         seen: seen(&visit, None).await,
         number: wanted.page,
         pages,

@@ -7,13 +7,17 @@
 
 use super::{guest::GuestCart, visit::Visit};
 use crate::{
-    actors::{cart::CartFailure, runtime::AskError},
+    actors::{
+        cart::calls::{AddToCart, GetCart, SetQuantity},
+        catalogue::calls::GetOffer,
+    },
     domain::{
         cart::CartError,
         ids::{ProductId, UserId},
         user::Role,
     },
     http::error::ApiError,
+    runtime::calls::CallError::Refused,
 };
 
 /// Takes the guest's cart over into the account of whoever logged in, and then out of the browser.
@@ -40,40 +44,37 @@ pub async fn take_over(visit: &mut Visit) -> Vec<String> {
 
 /// One line; `Some` title when there is less than was chosen.
 async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> Result<Option<String>, ApiError> {
-    let carts = visit.shop.carts()?;
-    let have = carts.get(user).await?.cart.quantity_of(product);
+    let calls = &visit.calls;
+    let have = calls.ask(GetCart { user }).await?.quantity_of(product);
     if have >= quantity {
         return Ok(None);
     }
     // Made first and then set, so that two at once end with what was chosen, and not twice that.
     let made = match have {
-        0 => carts.add(user, product, 1).await,
-        _ => Ok(carts.get(user).await?),
+        0 => calls.ask(AddToCart { user, product, quantity: 1 }).await.map(drop),
+        _ => Ok(()),
     };
     let set = match made {
-        Ok(_)
-        | Err(AskError::Refused(CartFailure::Rule(
-            CartError::InsufficientStock { available: 1.. } | CartError::MaxPerOrder { .. },
-        ))) => carts.set(user, product, quantity).await,
+        Ok(()) | Err(Refused(CartError::InsufficientStock { available: 1.. } | CartError::MaxPerOrder { .. })) => {
+            calls.ask(SetQuantity { user, product, quantity }).await.map(drop)
+        }
         refused => refused,
     };
     let available = match set {
-        Ok(_) | Err(AskError::Refused(CartFailure::NoSuchProduct | CartFailure::Rule(CartError::NotInCart))) => {
-            return Ok(None);
-        }
-        Err(AskError::Refused(CartFailure::Rule(CartError::InsufficientStock { available }))) => available,
-        Err(AskError::Refused(CartFailure::Rule(CartError::MaxPerOrder { max }))) => i64::from(max),
-        Err(AskError::Refused(CartFailure::Rule(_))) => 0,
+        Ok(()) | Err(Refused(CartError::NoSuchProduct | CartError::NotInCart)) => return Ok(None),
+        Err(Refused(CartError::InsufficientStock { available })) => available,
+        Err(Refused(CartError::MaxPerOrder { max })) => i64::from(max),
+        Err(Refused(_)) => 0,
         Err(error) => return Err(error.into()),
     };
-    let title = match visit.shop.catalogue()?.get(product).await? {
-        Some(snapshot) => snapshot.product.title.clone(),
+    let title = match calls.ask(GetOffer { product }).await? {
+        Some(offer) => offer.product.title.clone(),
         None => return Ok(None),
     };
     let available = u32::try_from(available.max(0)).unwrap_or(0);
     if available > have {
         // Whoever took the rest in this moment was first.
-        let _still_less = carts.set(user, product, available.min(quantity)).await;
+        let _still_less = calls.ask(SetQuantity { user, product, quantity: available.min(quantity) }).await;
     }
     Ok(Some(title))
 }

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{
     actors::catalogue::{
+        calls::{GetOffer, SearchProducts},
         index::{ListQuery, Sort},
-        snapshots::Snapshot,
     },
-    domain::{cart::QUANTITY_MAX, ids::ProductId},
+    domain::{cart::QUANTITY_MAX, ids::ProductId, product::Offer},
     http::error::ApiError,
 };
 
@@ -59,10 +59,10 @@ pub(super) fn id_of<Id: std::str::FromStr>(text: &str, what: &'static str) -> Re
 }
 
 /// JSON as it may stand in a `script` element of data.
-fn data(snapshot: &Snapshot, origin: &str) -> String {
-    let product = &snapshot.product;
+fn data(offer: &Offer, origin: &str) -> String {
+    let product = &offer.product;
     let absolute = |url: &str| if url.starts_with('/') { format!("{origin}{url}") } else { url.to_owned() };
-    let stock = if snapshot.stock() > 0 { "https://schema.org/InStock" } else { "https://schema.org/OutOfStock" };
+    let stock = if offer.available > 0 { "https://schema.org/InStock" } else { "https://schema.org/OutOfStock" };
     let value = json!({
         "@context": "https://schema.org",
         "@type": "Product",
@@ -82,8 +82,8 @@ fn data(snapshot: &Snapshot, origin: &str) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
-async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
-    let category = snapshot.product.category.clone();
+async fn related(visit: &Visit, offer: &Offer) -> Vec<Card> {
+    let category = offer.product.category.clone();
     let query = ListQuery {
         text: None,
         min_price: None,
@@ -95,10 +95,9 @@ async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
         every_word: false,
         hidden: false,
     };
-    let Ok(catalogue) = visit.shop.catalogue() else { return vec![] };
-    let Ok(listed) = catalogue.list(query).await else { return vec![] };
-    let others = listed.products.iter().filter(|other| other.product.id != snapshot.product.id);
-    others.take(RELATED).map(|other| Card::from(&**other)).collect()
+    let Ok(found) = visit.calls.ask(SearchProducts { query }).await else { return vec![] };
+    let others = found.rows.iter().filter(|other| other.product.id != offer.product.id);
+    others.take(RELATED).map(Card::from).collect()
 }
 
 /// The page.
@@ -107,16 +106,14 @@ async fn related(visit: &Visit, snapshot: &Snapshot) -> Vec<Card> {
 /// 404, 503.
 pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let id: ProductId = id_of(&path, "product")?;
-    let catalogue = visit.shop.catalogue()?;
-    let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
-    let product = &snapshot.product;
-    let for_sale = catalogue.is_for_sale(product);
+    let offer = visit.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
+    let (product, for_sale) = (&offer.product, offer.for_sale);
     // Its seller and staff see it still.
     let knows = visit.user.as_ref().is_some_and(|user| user.must_be_or_admin(product.seller).is_ok());
     if !for_sale && !knows {
         return Err(ApiError::NotFound("product"));
     }
-    let (stock, stock_class) = if for_sale { cards::stock(snapshot.stock()) } else { ("Not for sale", "out") };
+    let (stock, stock_class) = if for_sale { cards::stock(offer.available) } else { ("Not for sale", "out") };
     let mut page = visit.page(product.title.as_str());
     let about =
         if product.description.trim().is_empty() { product.title.as_str() } else { product.description.as_str() };
@@ -136,17 +133,17 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         category_url: format!("/?category={}", escape(&product.category)),
         stock,
         stock_class,
-        most: if for_sale { snapshot.stock().clamp(0, i64::from(QUANTITY_MAX)) } else { 0 },
+        most: if for_sale { offer.available.clamp(0, i64::from(QUANTITY_MAX)) } else { 0 },
         for_sale,
         max_per_order: product.max_per_order,
-        at_once: snapshot.stock().clamp(0, i64::from(product.max_per_order.unwrap_or(QUANTITY_MAX).min(QUANTITY_MAX))),
+        at_once: offer.available.clamp(0, i64::from(product.max_per_order.unwrap_or(QUANTITY_MAX).min(QUANTITY_MAX))),
         pictures: product
             .images
             .iter()
             .map(|image| Picture { url: image.url.clone(), thumbnail: image.thumbnail.clone() })
             .collect(),
-        data: data(&snapshot, &visit.origin),
-        related: related(&visit, &snapshot).await,
+        data: data(&offer, &visit.origin),
+        related: related(&visit, &offer).await,
         seen: home::seen(&visit, Some(id)).await,
         page,
     };

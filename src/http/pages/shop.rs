@@ -7,7 +7,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
 use crate::{
-    actors::{accounts::Accounts, cart::Carts, catalogue::Catalogue, payment::Payments},
+    actors::{accounts::Accounts, payment::Payments},
     http::{error::ApiError, routes::Services},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -34,10 +34,6 @@ macro_rules! asked {
 asked! {
     /// Users.
     accounts: Accounts;
-    /// Products.
-    catalogue: Catalogue;
-    /// Carts.
-    carts: Carts;
     /// Payments.
     payments: Payments;
 }

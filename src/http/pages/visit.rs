@@ -25,6 +25,7 @@ use super::{
     shop::Shop,
 };
 use crate::{
+    actors::cart::calls::GetCart,
     domain::{ids::ProductId, text::visible, user::Role},
     http::{
         auth::{self, AuthUser, MaybeUser},
@@ -152,10 +153,9 @@ impl Visit {
         });
         self.cart_count = 0;
         if user.role == Role::User
-            && let Ok(carts) = self.shop.carts()
-            && let Ok(priced) = carts.get(id).await
+            && let Ok(cart) = self.calls.ask(GetCart { user: id }).await
         {
-            self.cart_count = priced.cart.lines.iter().map(|line| u64::from(line.quantity)).sum();
+            self.cart_count = cart.units();
         }
         self.user = Some(user);
     }

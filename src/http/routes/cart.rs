@@ -5,15 +5,18 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Services;
 use crate::{
-    actors::cart::PricedCart,
-    domain::ids::ProductId,
+    actors::cart::{
+        calls::{AddToCart, ClearCart, GetCart, RemoveFromCart, SetQuantity},
+        offers_of,
+    },
+    domain::{cart::Cart, ids::ProductId},
     http::{
         auth::Buyer,
         error::{ApiError, ErrorBody},
         extract::{Json, PathId},
     },
+    runtime::calls::Calls,
     views::cart::CartAnswer,
 };
 
@@ -42,8 +45,9 @@ pub struct SetBody {
     quantity: u32,
 }
 
-fn answer(priced: &PricedCart) -> HttpResponse {
-    HttpResponse::Ok().json(CartAnswer::new(&priced.cart, &priced.offers))
+async fn answer(calls: &Calls, cart: &Cart) -> Result<HttpResponse, ApiError> {
+    let offers = offers_of(calls, cart).await?;
+    Ok(HttpResponse::Ok().json(CartAnswer::new(cart, &offers)))
 }
 
 /// The user's cart, with prices of now.
@@ -51,8 +55,8 @@ fn answer(priced: &PricedCart) -> HttpResponse {
 /// Role `user`.
 #[utoipa::path(tag = "cart", operation_id = "getCart", responses((status = 200, description = "The cart", body = CartAnswer)))]
 #[get("/api/cart")]
-pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts()?.get(user.id).await?))
+pub async fn get(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
+    answer(&calls, &calls.ask(GetCart { user: user.id }).await?).await
 }
 
 /// Adds to what is in the cart.
@@ -72,8 +76,9 @@ pub async fn get(user: Buyer, services: Data<Services>) -> Result<HttpResponse, 
     )
 )]
 #[post("/api/cart/items")]
-pub async fn add(user: Buyer, services: Data<Services>, Json(body): Json<AddBody>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts()?.add(user.id, body.product_id, body.quantity).await?))
+pub async fn add(user: Buyer, calls: Data<Calls>, Json(body): Json<AddBody>) -> Result<HttpResponse, ApiError> {
+    let add = AddToCart { user: user.id, product: body.product_id, quantity: body.quantity };
+    answer(&calls, &calls.ask(add).await?).await
 }
 
 /// Sets how many of a product are in the cart.
@@ -96,11 +101,12 @@ pub async fn add(user: Buyer, services: Data<Services>, Json(body): Json<AddBody
 #[patch("/api/cart/items/{productId}")]
 pub async fn set(
     user: Buyer,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(product): PathId<ProductId>,
     Json(body): Json<SetBody>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts()?.set(user.id, product, body.quantity).await?))
+    let set = SetQuantity { user: user.id, product, quantity: body.quantity };
+    answer(&calls, &calls.ask(set).await?).await
 }
 
 /// Takes a product out of the cart.
@@ -118,10 +124,10 @@ pub async fn set(
 #[delete("/api/cart/items/{productId}")]
 pub async fn remove(
     user: Buyer,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(product): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts()?.remove(user.id, product).await?))
+    answer(&calls, &calls.ask(RemoveFromCart { user: user.id, product }).await?).await
 }
 
 /// Takes everything out of the cart.
@@ -129,6 +135,6 @@ pub async fn remove(
 /// Role `user`.
 #[utoipa::path(tag = "cart", operation_id = "clearCart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]
 #[delete("/api/cart")]
-pub async fn clear(user: Buyer, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    Ok(answer(&services.carts()?.clear(user.id).await?))
+pub async fn clear(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
+    answer(&calls, &calls.ask(ClearCart { user: user.id }).await?).await
 }

@@ -33,7 +33,7 @@ use super::{
     mcp::{self, Mcp},
 };
 use crate::{
-    actors::{accounts::Accounts, cart::Carts, catalogue::Catalogue, payment::Payments, webhook::Webhooks},
+    actors::{accounts::Accounts, catalogue::Catalogue, payment::Payments, webhook::Webhooks},
     config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -53,8 +53,6 @@ pub struct Services {
     pub calls: Calls,
     /// Which ones others may call here; the rest is there for the pages.
     pub served: Served,
-    /// Carts.
-    pub carts: Option<Carts>,
     /// Payments.
     pub payments: Option<Payments>,
     /// Who is told of events.
@@ -90,8 +88,6 @@ present! {
     accounts: Accounts, "auth";
     /// Products.
     catalogue: Catalogue, "product";
-    /// Carts.
-    carts: Carts, "cart";
     /// Payments.
     payments: Payments, "payment";
     /// Who is told of events.

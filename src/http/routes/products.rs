@@ -1,5 +1,7 @@
 //! Products.
 
+use std::sync::Arc;
+
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, delete, get,
     http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
@@ -17,7 +19,8 @@ use super::{
 };
 use crate::{
     actors::catalogue::{
-        Change, Editor, Listed, NewProduct, StockChange,
+        Listed,
+        calls::{ChangeProduct, CreateProduct, DeleteProduct, Editor, RemovePicture, SetProductStatus, StockChange},
         index::{ListQuery, Sort},
         snapshots::{Snapshot, write_array},
     },
@@ -145,6 +148,16 @@ fn editor(user: &AuthUser) -> Editor {
     if user.role == Role::Admin { Editor::Admin } else { Editor::Seller(user.id) }
 }
 
+/// A product as it is kept for answers: what a call that was answered has changed is in it.
+async fn read(services: &Services, id: ProductId) -> Result<Arc<Snapshot>, ApiError> {
+    services.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))
+}
+
+async fn show_changed(req: &HttpRequest, services: &Services, id: ProductId) -> Result<HttpResponse, ApiError> {
+    let snapshot = read(services, id).await?;
+    Ok(show(req, &snapshot))
+}
+
 fn show(req: &HttpRequest, snapshot: &Snapshot) -> HttpResponse {
     let etag = snapshot.etag();
     let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -185,7 +198,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let (form, files) = read_product(&req, payload).await?;
     let currency = form.price_currency.unwrap_or(Currency::Inr);
-    let new = NewProduct {
+    let new = CreateProduct {
         seller: user.id,
         price: form.price_amount.of(currency),
         title: form.title,
@@ -195,7 +208,8 @@ pub async fn create(
         max_per_order: form.max_per_order,
         files,
     };
-    let snapshot = services.catalogue()?.create(new).await?;
+    let made = services.calls.ask(new).await?;
+    let snapshot = read(&services, made.product.id).await?;
     let mut body = BytesMut::from(&br#"{"message":"Product created","product":"#[..]);
     snapshot.write_json(&mut body);
     body.extend_from_slice(b"}");
@@ -286,9 +300,8 @@ pub async fn get(
     services: Data<Services>,
     PathId(id): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    let catalogue = services.catalogue()?;
-    let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
-    if catalogue.is_for_sale(&snapshot.product) {
+    let snapshot = read(&services, id).await?;
+    if services.catalogue()?.is_for_sale(&snapshot.product) {
         return Ok(show(&req, &snapshot));
     }
     // Its seller and staff see it still.
@@ -319,8 +332,8 @@ pub async fn take_down(
     JsonOrEmpty(body): JsonOrEmpty<StatusBody>,
 ) -> Result<HttpResponse, ApiError> {
     let reason = body.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    let snapshot = services.catalogue()?.set_status(id, ProductStatus::TakenDown, reason).await?;
-    Ok(show(&req, &snapshot))
+    services.calls.ask(SetProductStatus { product: id, status: ProductStatus::TakenDown, reason }).await?;
+    show_changed(&req, &services, id).await
 }
 
 /// Offers a product again that was taken down.
@@ -344,8 +357,8 @@ pub async fn approve(
     PathId(id): PathId<ProductId>,
     _body: JsonOrEmpty<StatusBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let snapshot = services.catalogue()?.set_status(id, ProductStatus::Live, None).await?;
-    Ok(show(&req, &snapshot))
+    services.calls.ask(SetProductStatus { product: id, status: ProductStatus::Live, reason: None }).await?;
+    show_changed(&req, &services, id).await
 }
 
 /// Changes a product.
@@ -379,9 +392,7 @@ pub async fn patch(
         Some(input) => {
             let kept = match input.currency {
                 Some(currency) => currency,
-                None => {
-                    services.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?.product.price.currency()
-                }
+                None => read(&services, id).await?.product.price.currency(),
             };
             Some(input.or(kept))
                 .filter(|price| price.minor() > 0)
@@ -391,9 +402,8 @@ pub async fn patch(
     let (title, description, category) = (body.title, body.description, body.category);
     let patch = ProductPatch { title, description, price, category, max_per_order: body.max_per_order };
     let stock = StockChange { available: body.stock, seen: body.stock_seen.map(i64::from) };
-    let change = Change { patch, stock, files: vec![] };
-    let snapshot = services.catalogue()?.change(id, editor(&user), change).await?;
-    Ok(show(&req, &snapshot))
+    services.calls.ask(ChangeProduct { product: id, editor: editor(&user), patch, stock, files: vec![] }).await?;
+    show_changed(&req, &services, id).await
 }
 
 /// Adds pictures to a product.
@@ -420,8 +430,15 @@ pub async fn add_images(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let files = read_images(&req, payload).await?;
-    let snapshot = services.catalogue()?.add_images(id, editor(&user), files).await?;
-    Ok(show(&req, &snapshot))
+    let add = ChangeProduct {
+        product: id,
+        editor: editor(&user),
+        patch: ProductPatch::default(),
+        stock: StockChange::default(),
+        files,
+    };
+    services.calls.ask(add).await?;
+    show_changed(&req, &services, id).await
 }
 
 /// Removes a picture of a product.
@@ -447,8 +464,8 @@ pub async fn remove_image(
 ) -> Result<HttpResponse, ApiError> {
     let id: ProductId = path_id(&req, "id")?;
     let image: ImageId = path_id(&req, "imageId")?;
-    let snapshot = services.catalogue()?.remove_image(id, editor(&user), image).await?;
-    Ok(show(&req, &snapshot))
+    services.calls.ask(RemovePicture { product: id, editor: editor(&user), image }).await?;
+    show_changed(&req, &services, id).await
 }
 
 /// Offers a product no more.
@@ -469,6 +486,6 @@ pub async fn delete(
     services: Data<Services>,
     PathId(id): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    services.catalogue()?.delete(id, editor(&user)).await?;
+    services.calls.ask(DeleteProduct { product: id, editor: editor(&user) }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -13,6 +13,7 @@ mod shared;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     client::{ImageKit, ImageKitSettings, UPLOAD_BASE},
@@ -32,7 +33,7 @@ use crate::domain::{
 pub const MAX_PICTURE_BYTES: usize = 5 * 1024 * 1024;
 
 /// Why a picture is not taken or not to be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum PictureError {
     /// It is no JPEG, PNG, WebP or GIF by its content, or not a whole one.
     #[error("the file is not a JPEG, PNG, WebP or GIF picture, or it is damaged or cut off")]

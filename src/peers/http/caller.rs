@@ -15,7 +15,7 @@ use crate::{
     integrations::{breaker::Breaker, http_client},
     peers::{
         PeerError,
-        wire::{self, BODY_MAX, Call, CallError, DEADLINE, Failure},
+        wire::{self, BODY_MAX, Call, DEADLINE, Failure},
     },
     trace::{TRACEPARENT, Trace},
 };
@@ -80,12 +80,12 @@ impl Caller {
     ///
     /// # Errors
     /// What the peer said, or why it said nothing.
-    pub async fn call<A, R>(&self, call: Call, ask: &A) -> Result<R, CallError>
+    pub async fn call<A, R>(&self, call: Call, ask: &A) -> Result<R, PeerError>
     where
         A: Serialize + Sync,
         R: DeserializeOwned,
     {
-        let Ok(_slot) = self.slots.try_acquire() else { return Err(PeerError::Busy(self.service).into()) };
+        let Ok(_slot) = self.slots.try_acquire() else { return Err(PeerError::Busy(self.service)) };
         let body = serde_json::to_vec(ask).map(Bytes::from).map_err(|error| {
             tracing::error!(peer = self.service, call = call.name, %error, "a call cannot be written as JSON");
             PeerError::Unavailable(self.service)
@@ -119,7 +119,7 @@ impl Caller {
         seen.is_ok()
     }
 
-    fn told(&self, call: &Call, trouble: Trouble) -> CallError {
+    fn told(&self, call: &Call, trouble: Trouble) -> PeerError {
         let service = self.service;
         let told = match &trouble {
             Trouble::Told(_) | Trouble::KnownAway => String::new(),
@@ -133,9 +133,9 @@ impl Caller {
         }
         match trouble {
             Trouble::Told(failure) => failure.into_error(service),
-            Trouble::NotSent(_) | Trouble::Misled(_) | Trouble::KnownAway => PeerError::Unavailable(service).into(),
-            Trouble::Broken(_) if call.repeatable => PeerError::Unavailable(service).into(),
-            Trouble::Broken(_) | Trouble::Late => PeerError::Deadline(service).into(),
+            Trouble::NotSent(_) | Trouble::Misled(_) | Trouble::KnownAway => PeerError::Unavailable(service),
+            Trouble::Broken(_) if call.repeatable => PeerError::Unavailable(service),
+            Trouble::Broken(_) | Trouble::Late => PeerError::Deadline(service),
         }
     }
 

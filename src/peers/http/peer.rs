@@ -8,15 +8,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Caller, ServiceToken};
 use crate::{
     domain::{
-        cart::Cart,
-        ids::{AddressId, OrderId, PaymentId, ProductId, UserId},
-        inventory::StockLine,
+        ids::{AddressId, OrderId, PaymentId, UserId},
         payment::Payment,
         user::{Contact, PostalAddress, Role},
     },
     integrations::http_client,
     peers::{
-        Accounts, CartChangeError, Carts, Catalogue, ListQuery, Offer, Page, Payments, PeerError,
+        Accounts, Payments, PeerError,
         wire::{self, Call},
     },
 };
@@ -25,8 +23,6 @@ use crate::{
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept; the server keeps it longer.
 const IDLE: Duration = Duration::from_secs(50);
-/// How many products a call may name.
-const AT_ONCE: usize = 1_000;
 
 /// Another process, which is whichever service it is asked as.
 #[derive(Clone)]
@@ -67,60 +63,7 @@ impl HttpPeer {
 
     /// A call that no rule refuses.
     async fn plain<A: Serialize + Sync, R: DeserializeOwned>(&self, call: Call, ask: &A) -> Result<R, PeerError> {
-        self.0.call(call, ask).await.map_err(|error| error.into_plain(self.service()))
-    }
-
-    async fn cart_change(&self, call: Call, ask: &wire::OfCartLine) -> Result<Cart, CartChangeError> {
-        self.0.call(call, ask).await.map_err(|error| error.into_cart(self.service()))
-    }
-}
-
-#[async_trait]
-impl Catalogue for HttpPeer {
-    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
-        let mut offers = Vec::with_capacity(products.len());
-        for products in products.chunks(AT_ONCE) {
-            let ask = wire::OfProducts { products: products.to_vec() };
-            let found: Vec<wire::OfferBody> = self.plain(wire::OFFERS, &ask).await?;
-            offers.extend(found.into_iter().map(Offer::from));
-        }
-        Ok(offers)
-    }
-
-    async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
-        let found: Page<wire::OfferBody> = self.plain(wire::SEARCH, query).await?;
-        Ok(Page { rows: found.rows.into_iter().map(Offer::from).collect(), total: found.total })
-    }
-
-    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
-        self.plain(wire::CATEGORIES, &wire::Nothing {}).await
-    }
-}
-
-#[async_trait]
-impl Carts for HttpPeer {
-    async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
-        self.plain(wire::CART, &wire::OfUser { user }).await
-    }
-
-    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
-        self.cart_change(wire::CART_ADD, &wire::OfCartLine { user, product, quantity }).await
-    }
-
-    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
-        self.cart_change(wire::CART_SET, &wire::OfCartLine { user, product, quantity }).await
-    }
-
-    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
-        self.cart_change(wire::CART_REMOVE, &wire::OfCartLine { user, product, quantity: 0 }).await
-    }
-
-    async fn check_out(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
-        self.plain(wire::CHECK_OUT, &wire::CheckOut { user, order, bought }).await
-    }
-
-    async fn restore(&self, user: UserId, order: OrderId, bought: Vec<StockLine>) -> Result<(), PeerError> {
-        self.plain(wire::RESTORE, &wire::CheckOut { user, order, bought }).await
+        self.0.call(call, ask).await
     }
 }
 

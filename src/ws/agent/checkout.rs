@@ -11,10 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    domain::{Timestamp, cart::Cart, ids::UserId},
-    peers::Offer,
-};
+use crate::domain::{Timestamp, cart::Cart, ids::UserId, product::Offer};
 
 /// How long a link is good.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
@@ -141,7 +138,7 @@ mod tests {
         domain::{
             ids::{CartId, ProductId},
             money::{Currency, Money},
-            product::{Product, ProductStatus},
+            product::{Offer, Product, ProductStatus},
         },
     };
 

@@ -6,26 +6,29 @@ mod talk;
 use crate::actors::order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser};
 use std::{collections::HashMap, sync::Arc};
 
-use async_trait::async_trait;
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 
 pub(super) use self::talk::Talk;
 use super::{CheckoutLink, Toolbox};
 use crate::{
-    actors::catalogue::index::SearchIndex,
+    actors::{
+        cart::calls::{AddToCart, GetCart, RemoveFromCart, SetQuantity},
+        catalogue::{
+            calls::{GetCategories, GetOffers, SearchPage, SearchProducts},
+            index::SearchIndex,
+        },
+    },
     domain::{
         Timestamp,
-        cart::Cart,
+        cart::{Cart, CartError},
         ids::{CartId, OrderId, ProductId, UserId},
-        inventory::StockLine,
         money::{Currency, Money},
         order::{NewOrder, Order, OrderItem, OrderStatus, Pricing, Shipment},
-        product::{Product, ProductStatus},
+        product::{Offer, Product, ProductStatus},
     },
-    peers::{self, CartChangeError, ListQuery, Offer, Page, PeerError, Peers},
-    runtime::calls::{Handles, Outcome, Registry},
-    store::products::ProductChange,
+    runtime::calls::{CallError, Calls, Handles, Never, Outcome, Registry},
+    store::{Page, products::ProductChange},
 };
 
 /// Title, category, rupees, stock, description.
@@ -64,7 +67,7 @@ pub(super) struct TestShop {
     /// Every call, in its order.
     pub asked: Mutex<Vec<String>>,
     /// Fails every call, when it is there.
-    pub away: Mutex<Option<PeerError>>,
+    pub away: Mutex<Option<CallError<Never>>>,
 }
 
 /// A title's product.
@@ -121,14 +124,20 @@ impl TestShop {
     }
 
     pub(super) fn tools(self: &Arc<Self>) -> Toolbox {
-        let peers = Peers::default();
-        peers.set_catalogue(self.clone());
-        peers.set_carts(self.clone());
         let mut registry = Registry::default();
-        registry.serve::<GetOrder>(self).serve::<GetOrdersOfUser>(self).serve::<GetBoughtTogether>(self);
-        peers.calls().connect(registry, []);
+        registry
+            .serve::<GetOffers>(self)
+            .serve::<SearchProducts>(self)
+            .serve::<GetCategories>(self)
+            .serve::<GetCart>(self)
+            .serve::<AddToCart>(self)
+            .serve::<SetQuantity>(self)
+            .serve::<RemoveFromCart>(self)
+            .serve::<GetOrder>(self)
+            .serve::<GetOrdersOfUser>(self)
+            .serve::<GetBoughtTogether>(self);
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
-        Toolbox::new(peers, pricing, CheckoutLink::new(b"a secret of thirty-two bytes, or more"))
+        Toolbox::new(Calls::local(registry), pricing, CheckoutLink::new(b"a secret of thirty-two bytes, or more"))
     }
 
     /// What is in a user's cart: titles and quantities.
@@ -166,7 +175,7 @@ impl TestShop {
         id
     }
 
-    fn asked(&self, what: String) -> Result<(), PeerError> {
+    fn asked(&self, what: String) -> Result<(), CallError<Never>> {
         self.asked.lock().push(what);
         self.away.lock().clone().map_or(Ok(()), Err)
     }
@@ -175,61 +184,66 @@ impl TestShop {
         &self,
         user: UserId,
         product: ProductId,
-        change: impl FnOnce(&mut Cart, i64) -> Result<(), crate::domain::cart::CartError>,
-    ) -> Result<Cart, CartChangeError> {
+        change: impl FnOnce(&mut Cart, i64) -> Result<(), CartError>,
+    ) -> Result<Cart, CallError<CartError>> {
         let available = self.offers.lock().get(&product).map(|offer| offer.available);
         let mut carts = self.carts.lock();
         let empty = || Cart::empty(CartId::from_bytes([9; 12]), user, Timestamp::UNIX_EPOCH);
         let cart = carts.entry(user).or_insert_with(empty);
-        change(cart, available.ok_or(CartChangeError::NoSuchProduct)?)?;
+        change(cart, available.ok_or(CartError::NoSuchProduct)?)?;
         Ok(cart.clone())
     }
 }
 
-#[async_trait]
-impl peers::Catalogue for TestShop {
-    async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+impl Handles<SearchProducts> for TestShop {
+    async fn handle(&self, SearchProducts { query }: SearchProducts) -> Outcome<SearchProducts> {
+        self.asked(format!("search {:?}", query.text))?;
+        let hits = self.index.search(&query).unwrap();
+        let offers = self.offers.lock();
+        let rows = hits.ids.iter().map(|id| offers[id].clone()).collect();
+        Ok(SearchPage { rows, total: hits.total, unknown: hits.unknown })
+    }
+}
+
+impl Handles<GetCategories> for TestShop {
+    async fn handle(&self, _: GetCategories) -> Outcome<GetCategories> {
+        self.asked("categories".into())?;
+        Ok(self.index.categories()?)
+    }
+}
+
+impl Handles<GetOffers> for TestShop {
+    async fn handle(&self, GetOffers { products }: GetOffers) -> Outcome<GetOffers> {
         self.asked(format!("offers {}", products.len()))?;
         let offers = self.offers.lock();
         Ok(products.iter().rev().filter_map(|id| offers.get(id).cloned()).collect())
     }
-
-    async fn search(&self, query: &ListQuery) -> Result<Page<Offer>, PeerError> {
-        self.asked(format!("search {:?}", query.text))?;
-        let hits = self.index.search(query).unwrap();
-        let offers = self.offers.lock();
-        Ok(Page { rows: hits.ids.iter().map(|id| offers[id].clone()).collect(), total: hits.total })
-    }
-
-    async fn categories(&self) -> Result<Vec<(String, u64)>, PeerError> {
-        self.asked("categories".into())?;
-        Ok(self.index.categories().unwrap().to_vec())
-    }
 }
 
-#[async_trait]
-impl peers::Carts for TestShop {
-    async fn cart(&self, user: UserId) -> Result<Cart, PeerError> {
+impl Handles<GetCart> for TestShop {
+    async fn handle(&self, GetCart { user }: GetCart) -> Outcome<GetCart> {
         self.asked("cart".into())?;
         let empty = || Cart::empty(CartId::from_bytes([9; 12]), user, Timestamp::UNIX_EPOCH);
         Ok(self.carts.lock().get(&user).cloned().unwrap_or_else(empty))
     }
+}
 
-    async fn check_out(&self, _: UserId, _: OrderId, _: Vec<StockLine>) -> Result<(), PeerError> {
-        panic!("no tool checks out");
-    }
-
-    async fn add(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+impl Handles<AddToCart> for TestShop {
+    async fn handle(&self, AddToCart { user, product, quantity }: AddToCart) -> Outcome<AddToCart> {
         self.asked(format!("add {quantity}"))?;
         self.change(user, product, |cart, available| cart.add(product, quantity, available, Timestamp::UNIX_EPOCH))
     }
+}
 
-    async fn set(&self, user: UserId, product: ProductId, quantity: u32) -> Result<Cart, CartChangeError> {
+impl Handles<SetQuantity> for TestShop {
+    async fn handle(&self, SetQuantity { user, product, quantity }: SetQuantity) -> Outcome<SetQuantity> {
         self.asked(format!("set {quantity}"))?;
         self.change(user, product, |cart, available| cart.set(product, quantity, available, Timestamp::UNIX_EPOCH))
     }
+}
 
-    async fn remove(&self, user: UserId, product: ProductId) -> Result<Cart, CartChangeError> {
+impl Handles<RemoveFromCart> for TestShop {
+    async fn handle(&self, RemoveFromCart { user, product }: RemoveFromCart) -> Outcome<RemoveFromCart> {
         self.asked("remove".into())?;
         self.change(user, product, |cart, _| cart.remove(product, Timestamp::UNIX_EPOCH))
     }

@@ -8,11 +8,21 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use jiff::SignedDuration;
 
 use super::{answering, ask, peer, serve, text, tokens};
 use crate::{
     actors::{
+        cart::calls::{AddToCart, CheckOutCart, ClearCart, GetCart, RemoveFromCart, RestoreCart, SetQuantity},
+        catalogue::{
+            calls::{
+                ChangeProduct, CountProducts, CreateProduct, DeleteProduct, Editor, GetCategories, GetImports,
+                GetOffer, GetOffers, GetProductsOfSeller, ImportFile, InsertProducts, ProductRefusal, RemovePicture,
+                SearchPage, SearchProducts, SetProductStatus, StockChange,
+            },
+            index::{ListQuery, Sort},
+        },
         inventory::calls::{
             CommitStock, GetStock, GetStockOfMany, ReleaseStock, ReserveStock, RetakeStock, SetStock, SetStockIfSeen,
         },
@@ -26,14 +36,18 @@ use crate::{
     config::Service,
     domain::{
         Timestamp,
-        ids::{AddressId, OrderId, PaymentId, ProductId, RefundId, UserId},
+        cart::{Cart, CartError},
+        ids::{AddressId, CartId, ImageId, ImportId, OrderId, PaymentId, ProductId, RefundId, UserId},
+        import::{ChangedRow, Import, ImportRow, LeftOut, RowChange, Tally},
         inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine},
         money::{Currency, Money},
         order::{
             NewOrder, Order, OrderError, OrderItem, OrderPayment, OrderStatus, Pricing, RefundNote, Shipment, Totals,
         },
+        product::{Image, Offer, Product, ProductError, ProductPatch, ProductStatus},
         user::{PostalAddress, Role},
     },
+    integrations::imagekit::PictureError,
     runtime::calls::{
         Call, CallError, Calls, Outcome, Registry,
         remote::{DEADLINE, PING, Peer, ROOT},
@@ -212,6 +226,156 @@ async fn calls_of_the_seller_dashboard_are_the_same_on_either_side() {
         let call = GetSellerOrders { seller: USER, to_ship, skip: 0, limit: 1 };
         same(call, Ok(Page { rows: vec![], total: 0 })).await;
     }
+}
+
+#[actix_rt::test]
+async fn calls_of_the_cart_are_the_same_on_either_side() {
+    let (user, product, order) = (UserId::from_bytes([2; 12]), PRODUCT, ORDER);
+    let cart = Cart {
+        lines: lines(),
+        checkouts: vec![ORDER],
+        restored: vec![ORDER, ORDER],
+        version: u64::MAX >> 1,
+        ..Cart::empty(CartId::from_bytes([3; 12]), user, Timestamp::new(1, 999).unwrap())
+    };
+    let empty = Cart::empty(CartId::from_bytes([0; 12]), user, Timestamp::UNIX_EPOCH);
+    same(GetCart { user }, Ok(cart.clone())).await;
+    same(GetCart { user }, Ok(empty.clone())).await;
+    same(AddToCart { user, product, quantity: u32::MAX }, Ok(cart.clone())).await;
+    same(SetQuantity { user, product, quantity: 0 }, Ok(cart.clone())).await;
+    same(RemoveFromCart { user, product }, Ok(empty.clone())).await;
+    same(ClearCart { user }, Ok(empty.clone())).await;
+    same(CheckOutCart { user, order, bought: lines() }, Ok(empty)).await;
+    same(RestoreCart { user, order, bought: vec![] }, Ok(cart)).await;
+    for rule in [
+        CartError::NoSuchProduct,
+        CartError::NotInCart,
+        CartError::InsufficientStock { available: -4 },
+        CartError::MaxPerOrder { max: u32::MAX },
+        CartError::QuantityTooLarge,
+        CartError::NotForSale { product },
+        CartError::TooManyLines,
+    ] {
+        same(SetQuantity { user, product, quantity: 1 }, Err(CallError::Refused(rule))).await;
+    }
+}
+
+fn offer() -> Offer {
+    let image = Image { id: ImageId::from_bytes([7; 12]), url: "/å".into(), thumbnail: String::new() };
+    let product = Product {
+        id: PRODUCT,
+        title: "灯 \"\u{0}\u{202e}".into(),
+        description: "a\r\nb".into(),
+        price: Money::new(i64::MAX, Currency::Usd),
+        category: String::new(),
+        seller: UserId::from_bytes([2; 12]),
+        images: vec![image],
+        max_per_order: Some(u32::MAX),
+        status: ProductStatus::TakenDown,
+        status_reason: Some("why".into()),
+        created_at: Timestamp::new(-1, 0).unwrap(),
+        updated_at: Timestamp::new(1, 999_000).unwrap(),
+        version: u64::MAX >> 1,
+    };
+    Offer { product: Arc::new(product), available: i64::MIN, for_sale: false }
+}
+
+#[actix_rt::test]
+async fn reads_of_products_are_the_same_on_either_side() {
+    let (product, seller) = (PRODUCT, UserId::from_bytes([2; 12]));
+    let rows = vec![offer(), Offer { for_sale: true, ..offer() }];
+    same(GetOffer { product }, Ok(Some(offer()))).await;
+    same(GetOffer { product }, Ok(None)).await;
+    same(GetOffers { products: vec![product, product] }, Ok(rows.clone())).await;
+    let query = ListQuery {
+        text: Some("å\u{0}".into()),
+        min_price: Some(i64::MIN),
+        max_price: None,
+        category: Some(String::new()),
+        sort: Sort::PriceDesc,
+        skip: usize::MAX >> 1,
+        limit: 0,
+        every_word: true,
+        hidden: false,
+    };
+    let unknown = Arc::from(["灯".to_owned()]);
+    same(SearchProducts { query }, Ok(SearchPage { rows: rows.clone(), total: u64::MAX, unknown })).await;
+    let hidden = ListQuery { hidden: true, ..ListQuery::default() };
+    let sent = serde_json::to_string(&SearchProducts { query: hidden }).unwrap();
+    assert!(!sent.contains("hidden"), "what is hidden is shown to no other process: {sent}");
+    same(GetCategories {}, Ok(Arc::from([(String::new(), u64::MAX), ("家".to_owned(), 0)]))).await;
+    same(GetProductsOfSeller { seller, skip: u64::MAX, limit: 0 }, Ok(Page { rows, total: 2 })).await;
+    same(CountProducts {}, Ok(u64::MAX)).await;
+    same(GetImports { seller, limit: u32::MAX }, Ok(vec![])).await;
+}
+
+#[actix_rt::test]
+async fn changes_of_products_are_the_same_on_either_side() {
+    let (product, seller) = (PRODUCT, UserId::from_bytes([2; 12]));
+    let files = vec![Bytes::from_static(&[0, 255, 10]), Bytes::new()];
+    let create = CreateProduct {
+        seller,
+        title: "灯".into(),
+        description: String::new(),
+        price: Money::new(1, Currency::Inr),
+        stock: u32::MAX,
+        category: "家".into(),
+        max_per_order: None,
+        files: files.clone(),
+    };
+    same(create, Ok(offer())).await;
+    for max_per_order in [None, Some(None), Some(Some(0))] {
+        let patch = ProductPatch { title: Some("å".into()), max_per_order, ..ProductPatch::default() };
+        let stock = StockChange { available: Some(u32::MAX), seen: Some(i64::MIN) };
+        let files = files.clone();
+        same(ChangeProduct { product, editor: Editor::Seller(seller), patch, stock, files }, Ok(offer())).await;
+    }
+    let image = ImageId::from_bytes([7; 12]);
+    same(RemovePicture { product, editor: Editor::Admin, image }, Ok(offer())).await;
+    same(SetProductStatus { product, status: ProductStatus::Live, reason: None }, Ok(offer())).await;
+    same(InsertProducts { products: vec![((*offer().product).clone(), u32::MAX)] }, Ok(())).await;
+    let delete = DeleteProduct { product, editor: Editor::Admin };
+    same(delete.clone(), Ok(())).await;
+    for refusal in [
+        ProductRefusal::NotFound,
+        ProductRefusal::NotYours,
+        ProductRefusal::Rule(ProductError::TooManyImages),
+        ProductRefusal::Rule(ProductError::NoSuchImage),
+        ProductRefusal::Picture(PictureError::TooManyPixels),
+        ProductRefusal::Stock(StockError::Moved { available: -4 }),
+    ] {
+        same(delete.clone(), Err(CallError::Refused(refusal))).await;
+    }
+}
+
+#[actix_rt::test]
+async fn an_import_is_the_same_on_either_side() {
+    let seller = UserId::from_bytes([2; 12]);
+    let patch = ProductPatch { max_per_order: Some(None), ..ProductPatch::default() };
+    let change = ChangedRow { product: PRODUCT, patch, stock: Some(0), stock_seen: None };
+    let rows = vec![ImportRow { line: u64::MAX, title: "灯".into(), change: RowChange::Change(Box::new(change)) }];
+    let left_out = vec![LeftOut { line: 3, title: String::new(), what: vec!["å".into()] }];
+    let tally = Tally { same: u64::MAX, left_out, ..Tally::default() };
+    let import = Import {
+        id: ImportId::from_bytes([4; 12]),
+        seller,
+        digest: "ff".into(),
+        name: "å.csv".into(),
+        created_at: Timestamp::UNIX_EPOCH,
+        started_at: Timestamp::UNIX_EPOCH,
+        run: u32::MAX,
+        rows: 1,
+        done: 0,
+        note: None,
+        stock_set: vec![u64::MAX],
+        attempts: 0,
+        tally: tally.clone(),
+        finished_at: None,
+        due_at: Timestamp::UNIX_EPOCH,
+        version: 1,
+    };
+    same(ImportFile { seller, digest: vec![0, 255], name: "å.csv".into(), rows, tally }, Ok(import.clone())).await;
+    same(GetImports { seller, limit: 1 }, Ok(vec![import])).await;
 }
 
 #[actix_rt::test]

@@ -1,18 +1,20 @@
 //! Products of all sellers: found by words, by their id or by their seller; taken down and put back.
 
-use crate::actors::admin::calls::FindUser;
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
 use crate::{
-    actors::catalogue::{
-        Catalogue,
-        index::{ListQuery, Sort},
-        snapshots::Snapshot,
+    actors::{
+        admin::calls::FindUser,
+        catalogue::{
+            calls::{GetOffer, GetProductsOfSeller, SearchProducts, SetProductStatus},
+            index::{ListQuery, Sort},
+        },
     },
-    domain::{ids::ProductId, product::ProductStatus},
+    domain::{
+        ids::ProductId,
+        product::{Offer, ProductStatus},
+    },
     http::{
         error::ApiError,
         pages::{
@@ -59,10 +61,10 @@ struct TakeDownPage {
     row: Row,
 }
 
-fn row(catalogue: &Catalogue, snapshot: &Snapshot) -> Row {
-    let product = &snapshot.product;
+fn row(offer: &Offer) -> Row {
+    let product = &offer.product;
     let taken_down = product.status == ProductStatus::TakenDown;
-    let (word, class) = match (taken_down, catalogue.is_for_sale(product)) {
+    let (word, class) = match (taken_down, offer.for_sale) {
         (true, _) => ("Taken down", "bad"),
         (false, false) => ("Seller blocked", "bad"),
         (false, true) => ("For sale", "good"),
@@ -72,7 +74,7 @@ fn row(catalogue: &Catalogue, snapshot: &Snapshot) -> Row {
         title: product.title.clone(),
         seller: product.seller.to_hex(),
         price: format::money(product.price),
-        stock: snapshot.stock().max(0),
+        stock: offer.available.max(0),
         word,
         class,
         reason: product.status_reason.clone().unwrap_or_default(),
@@ -81,15 +83,18 @@ fn row(catalogue: &Catalogue, snapshot: &Snapshot) -> Row {
 }
 
 /// What is looked for: an id, a seller's e-mail address, user name or id, or words.
-async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Arc<Snapshot>>, u64), ApiError> {
-    let catalogue = visit.shop.catalogue()?;
-    if let Ok(id) = q.parse::<ProductId>()
-        && let Some(found) = catalogue.get(id).await?
+async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Offer>, u64), ApiError> {
+    let calls = &visit.calls;
+    if let Ok(product) = q.parse::<ProductId>()
+        && let Some(offer) = calls.ask(GetOffer { product }).await?
     {
-        return Ok((vec![found], 1));
+        return Ok((vec![offer], 1));
     }
-    let listed = match visit.calls.ask(FindUser { name: q.to_owned() }).await? {
-        Some(seller) if !q.is_empty() => catalogue.of_seller(seller.id, skip, PER_PAGE).await?,
+    match visit.calls.ask(FindUser { name: q.to_owned() }).await? {
+        Some(seller) if !q.is_empty() => {
+            let page = calls.ask(GetProductsOfSeller { seller: seller.id, skip, limit: PER_PAGE }).await?;
+            Ok((page.rows, page.total))
+        }
         _ => {
             let query = ListQuery {
                 text: (!q.is_empty()).then(|| q.to_owned()),
@@ -99,10 +104,10 @@ async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Arc<Snapshot>>, 
                 hidden: true,
                 ..ListQuery::default()
             };
-            catalogue.list(query).await?
+            let page = calls.ask(SearchProducts { query }).await?;
+            Ok((page.rows, page.total))
         }
-    };
-    Ok((listed.products, listed.total))
+    }
 }
 
 /// The list, newest first, or what is looked for.
@@ -113,10 +118,9 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     visit.admin()?;
     let (q, number) = (asked(&req, "q"), page_of(&req));
     let (found, total) = find(&visit, &q, u64::from(number - 1) * u64::from(PER_PAGE)).await?;
-    let catalogue = visit.shop.catalogue()?;
     let view = ProductsPage {
         page: visit.page("All products"),
-        rows: found.iter().map(|snapshot| row(catalogue, snapshot)).collect(),
+        rows: found.iter().map(row).collect(),
         total: format::count(total),
         pager: Pager::new("/admin/products", &[("q", &q)], number, PER_PAGE, total),
         q,
@@ -136,9 +140,8 @@ pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<H
         return Err(ApiError::NotFound("page"));
     }
     let kept = visit.take_kept(&format!("/admin/products/{id}/take-down"));
-    let catalogue = visit.shop.catalogue()?;
-    let snapshot = catalogue.get(id).await?.ok_or(ApiError::NotFound("product"))?;
-    let mut row = row(catalogue, &snapshot);
+    let offer = visit.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
+    let mut row = row(&offer);
     if let Some(kept) = kept {
         row.reason = kept.trimmed("reason").to_owned();
     }
@@ -160,8 +163,8 @@ pub async fn step(path: Path<(String, String)>, Posted { mut visit, form }: Post
         "approve" => (ProductStatus::Live, None, "is offered again"),
         _ => return Err(ApiError::NotFound("page")),
     };
-    let snapshot = visit.shop.catalogue()?.set_status(id, status, reason).await?;
+    let offer = visit.calls.ask(SetProductStatus { product: id, status, reason }).await?;
     tracing::info!(product.id = %id, status = status.as_str(), "an admin changed whether a product is offered");
-    visit.say(format!("“{}” {told}.", snapshot.product.title));
+    visit.say(format!("“{}” {told}.", offer.product.title));
     Ok(visit.go(&format!("/admin/products?q={id}")))
 }

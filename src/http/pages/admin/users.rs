@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::{PER_PAGE, older};
 use crate::{
+    actors::catalogue::calls::GetProductsOfSeller,
     domain::{
         ids::UserId,
         user::{Role, User},
@@ -120,7 +121,7 @@ pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<H
         visit.warn(format!("{} {why}.", row.username));
         return Ok(visit.go("/admin/users"));
     }
-    let offers = visit.shop.catalogue()?.of_seller(id, 0, 1).await?.total;
+    let offers = visit.calls.ask(GetProductsOfSeller { seller: id, skip: 0, limit: 1 }).await?.total;
     let view = BlockPage { page: visit.page("Block a user"), row, offers };
     visit.ok(&view)
 }

@@ -18,8 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{self, Fields, Wrong};
 use crate::{
-    actors::catalogue::snapshots::Snapshot,
-    domain::ids::ProductId,
+    domain::{ids::ProductId, product::Offer},
     http::{error::ApiError, pages::format},
 };
 
@@ -159,14 +158,14 @@ fn seen_hashes(cell: &str) -> Vec<(&str, &str)> {
 ///
 /// # Errors
 /// [`ApiError::Internal`], which no product causes.
-pub fn write<'a>(products: impl IntoIterator<Item = &'a Snapshot>) -> Result<Vec<u8>, ApiError> {
+pub fn write<'a>(products: impl IntoIterator<Item = &'a Offer>) -> Result<Vec<u8>, ApiError> {
     let failed = |error: csv::Error| ApiError::Internal(error.to_string());
     let begun = "\u{feff}".as_bytes().to_vec();
     let mut out = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(begun);
     out.write_record(COLUMNS).map_err(failed)?;
-    for snapshot in products {
-        let product = &snapshot.product;
-        let stock = snapshot.stock().max(0).to_string();
+    for offer in products {
+        let product = &offer.product;
+        let stock = offer.available.max(0).to_string();
         let price = format::plain(product.price.minor());
         let max_per_order = product.max_per_order.map(|max| max.to_string()).unwrap_or_default();
         let text = |name: &str| match name {

@@ -10,6 +10,7 @@ use super::{
     orders::{self, OrderLine},
 };
 use crate::{
+    actors::catalogue::calls::GetProductsOfSeller,
     domain::{Timestamp, ids::UserId, money::Currency, order::OrderStatus},
     http::{
         error::ApiError,
@@ -119,11 +120,11 @@ async fn low(visit: &Visit, seller: UserId) -> Result<Vec<Low>, ApiError> {
     let mut low: Vec<Low> = vec![];
     for look in 0..LOOKS {
         let skip = look * u64::from(LOOKED_AT);
-        let listed = visit.shop.catalogue()?.of_seller(seller, skip, LOOKED_AT).await?;
-        low.extend(listed.products.iter().filter(|product| product.stock() <= LOW).map(|snapshot| Low {
-            url: format!("/seller/products/{}", snapshot.product.id),
-            title: snapshot.product.title.clone(),
-            stock: snapshot.stock().max(0),
+        let listed = visit.calls.ask(GetProductsOfSeller { seller, skip, limit: LOOKED_AT }).await?;
+        low.extend(listed.rows.iter().filter(|offer| offer.available <= LOW).map(|offer| Low {
+            url: format!("/seller/products/{}", offer.product.id),
+            title: offer.product.title.clone(),
+            stock: offer.available.max(0),
         }));
         low.sort_by_key(|product| product.stock);
         low.truncate(ROWS);

@@ -8,11 +8,13 @@ use super::{
     pictures,
 };
 use crate::{
-    actors::catalogue::{Change, Editor, NewProduct, StockChange, snapshots::Snapshot},
+    actors::catalogue::calls::{
+        ChangeProduct, CreateProduct, DeleteProduct, Editor, GetCategories, GetOffer, RemovePicture, StockChange,
+    },
     domain::{
         ids::{ImageId, ProductId, UserId},
         money::Currency,
-        product::{IMAGES_MAX, ProductPatch},
+        product::{IMAGES_MAX, Offer, ProductPatch},
     },
     http::{
         error::ApiError,
@@ -61,17 +63,17 @@ fn product_id(text: &str) -> Result<ProductId, ApiError> {
 }
 
 /// The seller's own product.
-async fn own(visit: &Visit, id: ProductId, seller: UserId) -> Result<std::sync::Arc<Snapshot>, ApiError> {
-    let snapshot = visit.shop.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))?;
-    if snapshot.product.seller == seller { Ok(snapshot) } else { Err(ApiError::forbidden()) }
+async fn own(visit: &Visit, id: ProductId, seller: UserId) -> Result<Offer, ApiError> {
+    let offer = visit.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
+    if offer.product.seller == seller { Ok(offer) } else { Err(ApiError::forbidden()) }
 }
 
-fn categories(visit: &Visit) -> Vec<String> {
-    let known = visit.shop.catalogue().ok().and_then(|catalogue| catalogue.categories().ok());
-    known.map_or_else(Vec::new, |known| known.iter().map(|(name, _)| name.clone()).collect())
+async fn categories(visit: &Visit) -> Vec<String> {
+    let categories = visit.calls.ask(GetCategories {}).await.unwrap_or_default();
+    categories.iter().map(|(name, _)| name.clone()).collect()
 }
 
-fn show_new(visit: Visit, status: StatusCode, form: Form) -> Result<HttpResponse, ApiError> {
+async fn show_new(visit: Visit, status: StatusCode, form: Form) -> Result<HttpResponse, ApiError> {
     let view = ProductPage {
         page: visit.page("New product"),
         form,
@@ -80,28 +82,28 @@ fn show_new(visit: Visit, status: StatusCode, form: Form) -> Result<HttpResponse
         shop_url: String::new(),
         pictures: vec![],
         room: IMAGES_MAX,
-        categories: categories(&visit),
+        categories: categories(&visit).await,
     };
     visit.html(status, &view)
 }
 
-fn show_old(visit: Visit, status: StatusCode, form: Form, snapshot: &Snapshot) -> Result<HttpResponse, ApiError> {
-    let id = snapshot.product.id;
-    let pictures = snapshot.product.images.iter().zip(1..).map(|(image, number)| Picture {
+async fn show_old(visit: Visit, status: StatusCode, form: Form, offer: &Offer) -> Result<HttpResponse, ApiError> {
+    let id = offer.product.id;
+    let pictures = offer.product.images.iter().zip(1..).map(|(image, number)| Picture {
         url: image.thumbnail.clone(),
         remove: format!("/seller/products/{id}/pictures/{}/remove", image.id),
         number,
     });
     let pictures: Vec<Picture> = pictures.collect();
     let view = ProductPage {
-        page: visit.page(snapshot.product.title.as_str()),
+        page: visit.page(offer.product.title.as_str()),
         form,
         action: format!("/seller/products/{id}"),
         offered: true,
         shop_url: format!("/products/{id}"),
         room: IMAGES_MAX.saturating_sub(pictures.len()),
         pictures,
-        categories: categories(&visit),
+        categories: categories(&visit).await,
     };
     visit.html(status, &view)
 }
@@ -113,7 +115,7 @@ fn show_old(visit: Visit, status: StatusCode, form: Form, snapshot: &Snapshot) -
 pub async fn new(mut visit: Visit) -> Result<HttpResponse, ApiError> {
     visit.seller()?;
     let kept = visit.take_kept("/seller/products/new");
-    show_new(visit, StatusCode::OK, kept.unwrap_or_else(|| Form::of([("stock", "1".to_owned())])))
+    show_new(visit, StatusCode::OK, kept.unwrap_or_else(|| Form::of([("stock", "1".to_owned())]))).await
 }
 
 /// Offers a product.
@@ -127,18 +129,18 @@ pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpRespon
     let fields = told(&mut form, fields);
     let (Some(fields), true) = (fields, form.is_fine()) else {
         let status = form.refused_status();
-        return show_new(visit, status, form);
+        return show_new(visit, status, form).await;
     };
     let NewFields { title, description, price, stock, category, max_per_order } = fields;
-    let product = NewProduct { seller, title, description, price, stock, category, max_per_order, files };
-    match visit.shop.catalogue()?.create(product).await.map_err(ApiError::from) {
+    let product = CreateProduct { seller, title, description, price, stock, category, max_per_order, files };
+    match visit.calls.ask(product).await.map_err(ApiError::from) {
         Ok(made) => {
             visit.say(format!("{} is on offer now.", made.product.title));
             Ok(visit.go(&format!("/seller/products/{}", made.product.id)))
         }
         Err(error) => {
             pictures::refused(&mut form, error)?;
-            show_new(visit, StatusCode::BAD_REQUEST, form)
+            show_new(visit, StatusCode::BAD_REQUEST, form).await
         }
     }
 }
@@ -149,29 +151,29 @@ pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpRespon
 /// 401, 403, 404, 503.
 pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
-    let snapshot = own(&visit, product_id(&path)?, seller).await?;
-    let kept = visit.take_kept(&format!("/seller/products/{}", snapshot.product.id));
+    let offer = own(&visit, product_id(&path)?, seller).await?;
+    let kept = visit.take_kept(&format!("/seller/products/{}", offer.product.id));
     let mut form = kept.unwrap_or_default();
-    refuse_unseen(&mut form, &snapshot);
+    refuse_unseen(&mut form, &offer);
     // What the form was rendered with goes along, so that only what was changed is written.
-    for (name, now) in as_it_is(&snapshot) {
+    for (name, now) in as_it_is(&offer) {
         if !form.has(name) {
             form.set(name, now.clone());
             form.set(&seen_name(name), now);
         }
     }
-    show_old(visit, StatusCode::OK, form, &snapshot)
+    show_old(visit, StatusCode::OK, form, &offer).await
 }
 
 /// The fields of a product's form, as the product is now.
-fn as_it_is(snapshot: &Snapshot) -> [(&'static str, String); 7] {
-    let product = &snapshot.product;
+fn as_it_is(offer: &Offer) -> [(&'static str, String); 7] {
+    let product = &offer.product;
     [
         ("title", product.title.clone()),
         ("description", product.description.clone()),
         ("price", format::plain(product.price.minor())),
         ("currency", product.price.currency().code().to_owned()),
-        ("stock", snapshot.stock().max(0).to_string()),
+        ("stock", offer.available.max(0).to_string()),
         ("category", product.category.clone()),
         ("maxPerOrder", product.max_per_order.map(|max| max.to_string()).unwrap_or_default()),
     ]
@@ -179,9 +181,9 @@ fn as_it_is(snapshot: &Snapshot) -> [(&'static str, String); 7] {
 
 /// Refuses each field that is not as it is now and came without what it was when the page was opened:
 /// whether it was changed there is not known. Returns whether there is one.
-fn refuse_unseen(form: &mut Form, snapshot: &Snapshot) -> bool {
+fn refuse_unseen(form: &mut Form, offer: &Offer) -> bool {
     let mut refused = false;
-    for (name, now) in as_it_is(snapshot) {
+    for (name, now) in as_it_is(offer) {
         // A number that cannot be read was seen by nobody.
         if form.seen(name).is_some_and(|seen| name != "stock" || seen.parse::<i64>().is_ok()) {
             continue;
@@ -211,21 +213,21 @@ fn refuse_unseen(form: &mut Form, snapshot: &Snapshot) -> bool {
 pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let id = product_id(&path)?;
-    let snapshot = own(&visit, id, seller).await?;
-    let is_unseen = refuse_unseen(&mut form, &snapshot);
+    let offer = own(&visit, id, seller).await?;
+    let is_unseen = refuse_unseen(&mut form, &offer);
     let patch = fields::read(|name| changed(&form, name)).and_then(|fields| {
         let stock = fields.stock;
-        patch(fields, snapshot.product.price.currency()).map(|patch| (patch, stock))
+        patch(fields, offer.product.price.currency()).map(|patch| (patch, stock))
     });
     let patch = told(&mut form, patch);
-    let files = pictures::of(&mut form, snapshot.product.images.len());
+    let files = pictures::of(&mut form, offer.product.images.len());
     let (Some((patch, stock)), true) = (patch, form.is_fine()) else {
         let status = if is_unseen { StatusCode::CONFLICT } else { form.refused_status() };
-        return show_old(visit, status, form, &snapshot);
+        return show_old(visit, status, form, &offer).await;
     };
     let stock = StockChange { available: stock, seen: stock.and_then(|_| form.seen("stock")?.parse().ok()) };
-    let change = Change { patch, stock, files };
-    match visit.shop.catalogue()?.change(id, Editor::Seller(seller), change).await.map_err(ApiError::from) {
+    let change = ChangeProduct { product: id, editor: Editor::Seller(seller), patch, stock, files };
+    match visit.calls.ask(change).await.map_err(ApiError::from) {
         Ok(saved) => {
             visit.say(format!("{} is saved.", saved.product.title));
             Ok(visit.go(&format!("/seller/products/{id}")))
@@ -246,8 +248,8 @@ pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) 
                     StatusCode::BAD_REQUEST
                 }
             };
-            let snapshot = own(&visit, id, seller).await?;
-            show_old(visit, status, form, &snapshot)
+            let offer = own(&visit, id, seller).await?;
+            show_old(visit, status, form, &offer).await
         }
     }
 }
@@ -316,8 +318,8 @@ pub async fn remove_picture(
 ) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let id = product_id(&path.0)?;
-    let picture: ImageId = path.1.parse().map_err(|_| ApiError::NotFound("picture"))?;
-    visit.shop.catalogue()?.remove_image(id, Editor::Seller(seller), picture).await?;
+    let image: ImageId = path.1.parse().map_err(|_| ApiError::NotFound("picture"))?;
+    visit.calls.ask(RemovePicture { product: id, editor: Editor::Seller(seller), image }).await?;
     visit.say("The picture is removed.");
     Ok(visit.go(&format!("/seller/products/{id}")))
 }
@@ -328,11 +330,11 @@ pub async fn remove_picture(
 /// 401, 403, 404, 503.
 pub async fn ask_delete(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
-    let snapshot = own(&visit, product_id(&path)?, seller).await?;
-    let back = format!("/seller/products/{}", snapshot.product.id);
+    let offer = own(&visit, product_id(&path)?, seller).await?;
+    let back = format!("/seller/products/{}", offer.product.id);
     let view = DeletePage {
         page: visit.page("Delete a product"),
-        title: snapshot.product.title.clone(),
+        title: offer.product.title.clone(),
         action: format!("{back}/delete"),
         back,
     };
@@ -345,7 +347,8 @@ pub async fn ask_delete(visit: Visit, path: Path<String>) -> Result<HttpResponse
 /// 401, 403, 404, 503.
 pub async fn delete(path: Path<String>, Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
-    visit.shop.catalogue()?.delete(product_id(&path)?, Editor::Seller(seller)).await?;
+    let delete = DeleteProduct { product: product_id(&path)?, editor: Editor::Seller(seller) };
+    visit.calls.ask(delete).await?;
     visit.say("The product is deleted.");
     Ok(visit.go("/seller/products"))
 }

@@ -1,7 +1,5 @@
 //! A seller's products: the list, with words to look for.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
@@ -10,8 +8,8 @@ use super::{
     desk::LOW,
 };
 use crate::{
-    actors::catalogue::snapshots::Snapshot,
-    domain::{ids::UserId, text::fold},
+    actors::catalogue::calls::GetProductsOfSeller,
+    domain::{ids::UserId, product::Offer, text::fold},
     http::{
         error::ApiError,
         pages::{format, page::Page, visit::Visit},
@@ -49,14 +47,14 @@ struct ProductsPage {
 }
 
 /// The newest products of a seller, as many as are looked through.
-pub(super) async fn all(visit: &Visit, seller: UserId) -> Result<Vec<Arc<Snapshot>>, ApiError> {
+pub(super) async fn all(visit: &Visit, seller: UserId) -> Result<Vec<Offer>, ApiError> {
     let (mut found, mut skip) = (Vec::new(), 0);
     while found.len() < LOOKED_THROUGH {
-        let listed = visit.shop.catalogue()?.of_seller(seller, skip, BATCH).await?;
-        if listed.products.is_empty() {
+        let listed = visit.calls.ask(GetProductsOfSeller { seller, skip, limit: BATCH }).await?;
+        if listed.rows.is_empty() {
             break;
         }
-        found.extend(listed.products);
+        found.extend(listed.rows);
         skip += u64::from(BATCH);
         if skip >= listed.total {
             break;
@@ -74,12 +72,12 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     let (q, number) = (asked(&req, "q"), page_of(&req));
     let skip = u64::from(number - 1) * u64::from(PER_PAGE);
     let (rows, total) = if q.is_empty() {
-        let listed = visit.shop.catalogue()?.of_seller(seller, skip, PER_PAGE).await?;
-        (listed.products, listed.total)
+        let listed = visit.calls.ask(GetProductsOfSeller { seller, skip, limit: PER_PAGE }).await?;
+        (listed.rows, listed.total)
     } else {
         let words = fold(&q);
-        let takes = |snapshot: &Arc<Snapshot>| {
-            let text = fold(&format!("{} {}", snapshot.product.title, snapshot.product.category));
+        let takes = |offer: &Offer| {
+            let text = fold(&format!("{} {}", offer.product.title, offer.product.category));
             words.split_whitespace().all(|word| text.contains(word))
         };
         let mut found = all(&visit, seller).await?;
@@ -88,8 +86,8 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
         let page = found.into_iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
         (page.take(usize::try_from(PER_PAGE).unwrap_or(0)).collect(), total)
     };
-    let row = |snapshot: &Arc<Snapshot>| {
-        let product = &snapshot.product;
+    let row = |offer: &Offer| {
+        let product = &offer.product;
         Row {
             url: format!("/seller/products/{}", product.id),
             shop_url: format!("/products/{}", product.id),
@@ -98,8 +96,8 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
             letter: product.title.chars().next().map_or_else(String::new, |first| first.to_uppercase().to_string()),
             category: product.category.clone(),
             price: format::money(product.price),
-            stock: snapshot.stock().max(0),
-            stock_class: match snapshot.stock() {
+            stock: offer.available.max(0),
+            stock_class: match offer.available {
                 ..=0 => "out",
                 1..=LOW => "low",
                 _ => "in",

@@ -3,7 +3,7 @@
 //! A file is read to its end first, and what is to be done is stored as an import, which is carried
 //! out by the catalogue; see `actors::catalogue`.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -22,10 +22,11 @@ use super::{
     products,
 };
 use crate::{
-    actors::catalogue::NewImport,
+    actors::catalogue::calls::{GetImports, GetOffers, ImportFile},
     domain::{
         ids::{ProductId, UserId},
         import::{ChangedRow, Import, ImportRow, LeftOut, NewRow, RowChange, Tally},
+        product::Offer,
     },
     http::{
         error::ApiError,
@@ -37,13 +38,10 @@ use crate::{
             visit::Visit,
         },
     },
-    peers::{Catalogue, Offer},
 };
 
 /// The field of the file.
 const FIELD: &str = "file";
-/// How long the page waits for the import to finish.
-const WAIT: Duration = Duration::from_secs(20);
 /// How many imports are listed.
 const LISTED: u32 = 10;
 
@@ -86,7 +84,7 @@ struct ImportPage {
 pub async fn export(visit: Visit) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
     let all = products::all(&visit, seller).await?;
-    let file = csv::write(all.iter().map(|snapshot| &**snapshot))?;
+    let file = csv::write(&all)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"products.csv\""))
@@ -101,7 +99,7 @@ async fn answer(
     outcome: Option<Outcome>,
 ) -> Result<HttpResponse, ApiError> {
     let seller = visit.seller()?.id;
-    let imports = visit.shop.catalogue()?.imports_of(seller, LISTED).await?;
+    let imports = visit.calls.ask(GetImports { seller, limit: LISTED }).await?;
     let view = ImportPage {
         page: visit.page("Import products"),
         form,
@@ -154,7 +152,7 @@ pub async fn form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
     let known = match asked.is_empty() {
         true => None,
         false => {
-            let imports = visit.shop.catalogue()?.imports_of(seller, LISTED).await?;
+            let imports = visit.calls.ask(GetImports { seller, limit: LISTED }).await?;
             imports.iter().find(|import| import.id.to_hex() == asked).map(|import| outcome(import, &[]))
         }
     };
@@ -183,15 +181,14 @@ pub async fn import(Posted { visit, mut form }: Posted) -> Result<HttpResponse, 
     let (rows, tally) = plan(&visit, seller, sheet.rows).await?;
     let digest = Sha256::digest(&file.bytes).to_vec();
     let name = file.name.chars().filter(|letter| !letter.is_control()).take(100).collect();
-    let new = NewImport { seller, digest, name, rows, tally };
-    let import = visit.shop.catalogue()?.import_file(&new, WAIT).await?;
+    let import = visit.calls.ask(ImportFile { seller, digest, name, rows, tally }).await?;
     answer(visit, StatusCode::OK, Form::default(), Some(outcome(&import, &sheet.unknown))).await
 }
 
 /// What is to be done, and what became of the rows that need no doing.
 async fn plan(visit: &Visit, seller: UserId, rows: Vec<Row>) -> Result<(Vec<ImportRow>, Tally), ApiError> {
-    let ids: Vec<ProductId> = rows.iter().filter_map(|row| row.id).collect();
-    let offers = Catalogue::offers(visit.shop.catalogue()?, &ids).await?;
+    let ids = rows.iter().filter_map(|row| row.id).collect();
+    let offers = visit.calls.ask(GetOffers { products: ids }).await?;
     let own = offers.into_iter().filter(|offer| offer.product.seller == seller);
     let known: HashMap<ProductId, Offer> = own.map(|offer| (offer.product.id, offer)).collect();
     let (mut planned, mut tally) = (vec![], Tally::default());

@@ -5,8 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
-    domain::money::Money,
-    peers::Offer,
+    domain::{money::Money, product::Offer},
     views::{cart::CartAnswer, money::MoneyView, product::ProductView},
 };
 

@@ -8,12 +8,12 @@ use super::{
     refusal::{Refused, bad_arguments, unknown_tool},
 };
 use crate::{
+    actors::catalogue::index::Sort,
     domain::{
         cart::QUANTITY_MAX,
         ids::{OrderId, ProductId},
         order::OrderStatus,
     },
-    peers::Sort,
     views::money::Amount,
 };
 

@@ -4,10 +4,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Work, answer, refusal::Refused, within};
+use super::{Work, answer, refusal::Refused};
 use crate::{
-    domain::{cart::Cart, ids::ProductId},
-    peers::{Offer, PeerError},
+    actors::cart::calls::{AddToCart, GetCart, RemoveFromCart, SetQuantity},
+    domain::{cart::Cart, ids::ProductId, product::Offer},
     views::cart::CartAnswer,
     ws::agent::Told,
 };
@@ -22,25 +22,25 @@ impl Work<'_, '_> {
 
     pub(super) async fn add(&mut self, product: ProductId, quantity: u32) -> Refused<Json> {
         let user = self.context.shopper.id;
-        let cart = within("cart", self.shop.peers.carts()?.add(user, product, quantity)).await?;
+        let cart = self.ask(AddToCart { user, product, quantity }).await?;
         Ok(self.changed(product, &cart).await)
     }
 
     pub(super) async fn change(&mut self, product: ProductId, quantity: u32) -> Refused<Json> {
         let user = self.context.shopper.id;
-        let cart = within("cart", self.shop.peers.carts()?.set(user, product, quantity)).await?;
+        let cart = self.ask(SetQuantity { user, product, quantity }).await?;
         Ok(self.changed(product, &cart).await)
     }
 
     pub(super) async fn remove(&mut self, product: ProductId) -> Refused<Json> {
         let user = self.context.shopper.id;
-        let cart = within("cart", self.shop.peers.carts()?.remove(user, product)).await?;
+        let cart = self.ask(RemoveFromCart { user, product }).await?;
         Ok(self.changed(product, &cart).await)
     }
 
     /// The cart and what is in it as it is offered now.
-    pub(super) async fn priced_cart(&self) -> Result<(Cart, Vec<Offer>), PeerError> {
-        let cart = within("cart", self.shop.peers.carts()?.cart(self.context.shopper.id)).await?;
+    pub(super) async fn priced_cart(&self) -> Refused<(Cart, Vec<Offer>)> {
+        let cart = self.ask(GetCart { user: self.context.shopper.id }).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
         let offers = self.all_offers(&products).await?;
         Ok((cart, offers))

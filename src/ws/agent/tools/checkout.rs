@@ -11,8 +11,8 @@ use crate::{
         Timestamp,
         cart::Cart,
         order::{OrderError, OrderItem, Shipment},
+        product::Offer,
     },
-    peers::Offer,
     views::cart::CartAnswer,
     ws::agent::checkout,
 };

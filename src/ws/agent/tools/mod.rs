@@ -36,7 +36,7 @@ pub use self::{refusal::ToolRefusal, specs::ToolSpec};
 use super::{Audience, CheckoutLink, Shopper, Told};
 use crate::{
     domain::{conversation::Known, ids::ProductId, order::Pricing, user::Role},
-    peers::{PeerError, Peers},
+    runtime::calls::{Call, CallError, Calls},
 };
 
 /// How long a tool waits for one answer of a service.
@@ -57,7 +57,7 @@ pub struct ToolContext<'a> {
 /// What the tools work on.
 #[derive(Clone)]
 struct Shop {
-    peers: Peers,
+    calls: Calls,
     pricing: Pricing,
     links: CheckoutLink,
 }
@@ -79,8 +79,8 @@ impl Toolbox {
     /// The tools of a shop: its services, its tax and shipping, and how links to its checkout are
     /// signed.
     #[must_use]
-    pub fn new(peers: Peers, pricing: Pricing, links: CheckoutLink) -> Self {
-        Self { shop: Shop { peers, pricing, links }, payment_window: None }
+    pub fn new(calls: Calls, pricing: Pricing, links: CheckoutLink) -> Self {
+        Self { shop: Shop { calls, pricing, links }, payment_window: None }
     }
 
     /// The same, where it is known how long an order waits for its payment.
@@ -158,6 +158,12 @@ impl Work<'_, '_> {
         }
     }
 
+    /// Asks a service, and waits for it no longer than a shopper would.
+    async fn ask<C: Call<Error: Into<ToolRefusal>>>(&self, call: C) -> Refused<C::Reply> {
+        let late = || CallError::OutcomeUnknown(C::SERVICE.name().into());
+        Ok(timeout(WITHIN, self.shop.calls.ask(call)).await.unwrap_or_else(|_| Err(late()))?)
+    }
+
     /// Remembers that a list was shown.
     fn listed(&mut self, products: &[ProductId]) {
         self.context.known.note(products);
@@ -172,16 +178,5 @@ impl Work<'_, '_> {
     fn spoke_of(&mut self, product: ProductId) {
         self.context.known.note(&[product]);
         self.context.known.current = Some(product);
-    }
-}
-
-/// An answer of `service`, waited for no longer than a shopper would.
-async fn within<T, E: From<PeerError>>(
-    service: &'static str,
-    answer: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    match timeout(WITHIN, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Err(PeerError::Deadline(service).into()),
     }
 }

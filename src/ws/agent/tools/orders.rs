@@ -6,7 +6,6 @@ use serde_json::{Value as Json, json};
 use super::{
     Work, answer,
     refusal::{Refused, ToolRefusal},
-    within,
 };
 use crate::domain::{
     ids::{OrderId, ProductId},
@@ -21,21 +20,16 @@ const LINES_MAX: usize = 20;
 impl Work<'_, '_> {
     pub(super) async fn list_orders(&mut self, status: Option<OrderStatus>) -> Refused<Json> {
         let user = self.context.shopper.id;
-        let page =
-            within("order", self.shop.peers.calls().ask(GetOrdersOfUser { user, status, skip: 0, limit: ORDERS_MAX }))
-                .await?;
+        let page = self.ask(GetOrdersOfUser { user, status, skip: 0, limit: ORDERS_MAX }).await?;
         let orders: Vec<Json> = page.rows.iter().map(brief).collect();
         Ok(json!({ "total": page.total, "orders": orders }))
     }
 
     pub(super) async fn order_status(&mut self, id: Option<OrderId>) -> Refused<Json> {
-        let (user, calls) = (self.context.shopper.id, self.shop.peers.calls());
+        let user = self.context.shopper.id;
         let order = match id {
-            Some(id) => within("order", calls.ask(GetOrder { order: id })).await?.filter(|order| order.user == user),
-            None => {
-                let newest = calls.ask(GetOrdersOfUser { user, status: None, skip: 0, limit: 1 });
-                within("order", newest).await?.rows.pop()
-            }
+            Some(id) => self.ask(GetOrder { order: id }).await?.filter(|order| order.user == user),
+            None => self.ask(GetOrdersOfUser { user, status: None, skip: 0, limit: 1 }).await?.rows.pop(),
         };
         let order = order.ok_or_else(|| match id {
             Some(_) => ToolRefusal::new("tool.unknown_order", "There is no such order among the shopper's."),

@@ -6,11 +6,13 @@ use super::{
     PRODUCTS_MAX, Work, answer,
     arguments::Search,
     refusal::{Refused, gone},
-    within,
 };
 use crate::{
-    domain::ids::ProductId,
-    peers::{ListQuery, Offer, Page, PeerError},
+    actors::catalogue::{
+        calls::{GetCategories, GetOffers, SearchPage, SearchProducts},
+        index::ListQuery,
+    },
+    domain::{ids::ProductId, product::Offer},
     views::money::Amount,
     ws::agent::Told,
 };
@@ -52,16 +54,15 @@ impl Work<'_, '_> {
     }
 
     /// The first products of a search; with `in_stock`, the first of those that can be bought.
-    async fn page(&self, query: &ListQuery, in_stock: bool) -> Result<Page<Offer>, PeerError> {
-        let catalogue = self.shop.peers.catalogue()?;
+    async fn page(&self, query: &ListQuery, in_stock: bool) -> Refused<SearchPage> {
         if !in_stock {
-            return within("product", catalogue.search(query)).await;
+            return self.ask(SearchProducts { query: query.clone() }).await;
         }
         let (mut rows, mut query) = (vec![], ListQuery { limit: STOCK_PAGE, ..query.clone() });
         let mut all_seen = false;
         for page in 0..STOCK_PAGES {
             query.skip = page * STOCK_PAGE;
-            let found = within("product", catalogue.search(&query)).await?;
+            let found = self.ask(SearchProducts { query: query.clone() }).await?;
             rows.extend(found.rows.into_iter().filter(|offer| offer.available > 0));
             all_seen = found.total <= u64::try_from(query.skip + STOCK_PAGE).unwrap_or(u64::MAX);
             if all_seen || rows.len() > PRODUCTS_MAX {
@@ -72,11 +73,11 @@ impl Work<'_, '_> {
         rows.truncate(PRODUCTS_MAX);
         // Where not all were looked at, that there are more is all that is known.
         let total = if all_seen { count } else { count.max(u64::try_from(PRODUCTS_MAX + 1).unwrap_or(u64::MAX)) };
-        Ok(Page { rows, total })
+        Ok(SearchPage { rows, total, ..SearchPage::default() })
     }
 
     pub(super) async fn categories(&mut self) -> Refused<Json> {
-        let found = within("product", self.shop.peers.catalogue()?.categories()).await?;
+        let found = self.ask(GetCategories {}).await?;
         let category = |(name, count): &(String, u64)| json!({ "products": count, "untrusted": { "category": answer::tame(name, 100) } });
         let named = found.iter().filter(|(name, _)| !name.is_empty());
         Ok(json!({ "categories": named.map(category).collect::<Vec<_>>() }))
@@ -102,18 +103,18 @@ impl Work<'_, '_> {
 
     /// These products as they are offered now, in the order of `products`, without those that
     /// are gone or not for sale.
-    pub(super) async fn offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+    pub(super) async fn offers(&self, products: &[ProductId]) -> Refused<Vec<Offer>> {
         let mut offers = self.all_offers(products).await?;
         offers.retain(|offer| offer.for_sale);
         Ok(offers)
     }
 
     /// The same with those that are not for sale.
-    pub(super) async fn all_offers(&self, products: &[ProductId]) -> Result<Vec<Offer>, PeerError> {
+    pub(super) async fn all_offers(&self, products: &[ProductId]) -> Refused<Vec<Offer>> {
         if products.is_empty() {
             return Ok(vec![]);
         }
-        let mut offers = within("product", self.shop.peers.catalogue()?.offers(products)).await?;
+        let mut offers = self.ask(GetOffers { products: products.to_vec() }).await?;
         offers.sort_by_key(|offer| products.iter().position(|product| *product == offer.product.id));
         Ok(offers)
     }

@@ -2,7 +2,6 @@
 
 use crate::{
     domain::{cart::CartError, ids::ProductId},
-    peers::{CartChangeError, PeerError},
     runtime::calls::{CallError, Never},
 };
 
@@ -38,54 +37,51 @@ impl ToolRefusal {
     }
 }
 
-impl From<PeerError> for ToolRefusal {
-    fn from(error: PeerError) -> Self {
+impl<E: Into<Self>> From<CallError<E>> for ToolRefusal {
+    fn from(error: CallError<E>) -> Self {
         match error {
-            PeerError::Busy(_) => {
+            CallError::Refused(refusal) => refusal.into(),
+            CallError::Busy(_) | CallError::Conflict => {
                 Self::new(UNAVAILABLE, "The shop is very busy right now; please try again in a moment.")
             }
-            PeerError::Unavailable(service) => Self::new(
+            CallError::Unavailable(service) => Self::new(
                 UNAVAILABLE,
                 format!("The shop's {service} service is away right now; please try again in a moment."),
             ),
-            PeerError::Deadline(service) => Self::new(
+            CallError::OutcomeUnknown(service) => Self::new(
                 OUTCOME_UNKNOWN,
                 format!("The shop's {service} service did not answer in time; look again before you repeat it."),
             ),
+            CallError::Internal(fault) => {
+                tracing::error!(%fault, "a tool met a fault");
+                Self::new(UNAVAILABLE, "The shop cannot do this right now; please try again in a moment.")
+            }
         }
     }
 }
 
-impl From<CallError<Never>> for ToolRefusal {
-    fn from(error: CallError<Never>) -> Self {
-        PeerError::from(error).into()
+impl From<Never> for ToolRefusal {
+    fn from(never: Never) -> Self {
+        match never {}
     }
 }
 
-impl From<CartChangeError> for ToolRefusal {
-    fn from(error: CartChangeError) -> Self {
+impl From<CartError> for ToolRefusal {
+    fn from(error: CartError) -> Self {
         match error {
-            CartChangeError::NoSuchProduct => gone(),
-            CartChangeError::Peer(error) => error.into(),
-            CartChangeError::Rule(CartError::NotInCart) => {
-                Self::new("tool.not_in_cart", "This product is not in the cart.")
-            }
-            CartChangeError::Rule(CartError::InsufficientStock { available: ..=0 }) => {
+            CartError::NotInCart => Self::new("tool.not_in_cart", "This product is not in the cart."),
+            CartError::InsufficientStock { available: ..=0 } => {
                 Self::new("tool.insufficient_stock", "This product is sold out right now.")
             }
-            CartChangeError::Rule(CartError::InsufficientStock { available }) => {
+            CartError::InsufficientStock { available } => {
                 Self::new("tool.insufficient_stock", format!("Only {available} of this product can be bought now."))
             }
-            CartChangeError::Rule(CartError::MaxPerOrder { max }) => {
+            CartError::MaxPerOrder { max } => {
                 Self::new("tool.max_per_order", format!("At most {max} of this product can be in one order."))
             }
-            CartChangeError::Rule(CartError::QuantityTooLarge) => {
-                Self::new("tool.cart_full", "A cart has at most 999 of one product.")
-            }
-            CartChangeError::Rule(CartError::NotForSale { .. }) => gone(),
-            CartChangeError::Rule(CartError::TooManyLines) => {
-                Self::new("tool.cart_full", "A cart has at most 100 different products.")
-            }
+            CartError::QuantityTooLarge => Self::new("tool.cart_full", "A cart has at most 999 of one product."),
+            CartError::NoSuchProduct | CartError::NotForSale { .. } => gone(),
+            CartError::TooManyLines => Self::new("tool.cart_full", "A cart has at most 100 different products."),
         }
     }
 }

@@ -13,11 +13,13 @@ use super::{
     Work, answer,
     products::singular_word,
     refusal::{Refused, gone},
-    within,
 };
 use crate::{
-    domain::{ids::ProductId, user::Role},
-    peers::{ListQuery, Offer, PeerError},
+    actors::{
+        cart::calls::GetCart,
+        catalogue::{calls::SearchProducts, index::ListQuery},
+    },
+    domain::{ids::ProductId, product::Offer, user::Role},
 };
 
 /// How many products are looked at.
@@ -45,7 +47,7 @@ impl Work<'_, '_> {
         };
         let category = like.as_ref().map(|offer| offer.product.category.clone()).filter(|name| !name.is_empty());
         let query = ListQuery { category, limit: LOOKED_AT, ..ListQuery::default() };
-        let found = within("product", self.shop.peers.catalogue()?.search(&query)).await?;
+        let found = self.ask(SearchProducts { query }).await?;
         let mut offers: Vec<Offer> = found.rows;
         offers.retain(|offer| offer.available > 0 && !not_these.contains(&offer.product.id));
         if let Some(like) = &like {
@@ -71,9 +73,8 @@ impl Work<'_, '_> {
 
     /// What is bought together with a product and can be bought now; nothing where nobody knows.
     async fn bought_with(&self, product: ProductId, not_these: &[ProductId]) -> Vec<Offer> {
-        let calls = self.shop.peers.calls();
-        let bought = calls.ask(GetBoughtTogether { product, limit: TOGETHER });
-        let Ok(mut found) = within("order", bought).await else { return vec![] };
+        let bought = self.ask(GetBoughtTogether { product, limit: TOGETHER }).await;
+        let Ok(mut found) = bought else { return vec![] };
         found.retain(|product| !not_these.contains(product));
         let mut offers = self.offers(&found).await.unwrap_or_default();
         offers.retain(|offer| offer.available > 0);
@@ -81,11 +82,11 @@ impl Work<'_, '_> {
     }
 
     /// What a shopper has in her cart; anybody else has none.
-    async fn in_cart(&self) -> Result<Vec<Offer>, PeerError> {
+    async fn in_cart(&self) -> Refused<Vec<Offer>> {
         if self.context.shopper.role != Role::User {
             return Ok(vec![]);
         }
-        let cart = within("cart", self.shop.peers.carts()?.cart(self.context.shopper.id)).await?;
+        let cart = self.ask(GetCart { user: self.context.shopper.id }).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
         self.offers(&products).await
     }

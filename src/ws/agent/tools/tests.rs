@@ -9,7 +9,7 @@ use crate::{
         order::OrderStatus,
         user::Role,
     },
-    peers::PeerError,
+    runtime::calls::CallError,
     ws::agent::{
         Told,
         testing::{GOODS, Talk, TestShop, id},
@@ -238,9 +238,9 @@ async fn a_service_that_is_away_is_a_polite_refusal() {
     let shop = TestShop::open();
     let mut talk = Talk::new(&shop);
     for (error, code) in [
-        (PeerError::Busy("product"), "tool.unavailable"),
-        (PeerError::Unavailable("cart"), "tool.unavailable"),
-        (PeerError::Deadline("order"), "tool.outcome_unknown"),
+        (CallError::Busy("product".into()), "tool.unavailable"),
+        (CallError::Unavailable("cart".into()), "tool.unavailable"),
+        (CallError::OutcomeUnknown("order".into()), "tool.outcome_unknown"),
     ] {
         *shop.away.lock() = Some(error);
         for tool in ["view_cart", "list_orders", "list_categories", "recommend", "prepare_checkout"] {

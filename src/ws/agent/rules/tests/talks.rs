@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{order::OrderStatus, user::Role},
-    peers::PeerError,
+    runtime::calls::CallError,
     ws::agent::{
         Told,
         testing::{Talk, TestShop, id},
@@ -171,7 +171,7 @@ async fn her_orders_are_told_and_nobody_elses() {
 async fn a_shop_that_is_away_and_a_seller_get_polite_replies() {
     let shop = TestShop::open();
     let mut talk = Talk::new(&shop);
-    *shop.away.lock() = Some(PeerError::Unavailable("product"));
+    *shop.away.lock() = Some(CallError::Unavailable("product".into()));
     assert!(talk.say("show me lamps").await.contains("product service is away"));
     *shop.away.lock() = None;
     assert!(talk.say("show me lamps").await.contains("Clay table lamp"));
