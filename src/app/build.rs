@@ -13,7 +13,7 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    actors::{blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, runtime::Runtime},
+    actors::{blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, webhook::Webhooks},
     config::{Config, DataDir, Environment, PublicUrl, Service},
     domain::Timestamp,
     http::{
@@ -26,6 +26,7 @@ use crate::{
         tokens::DeadTokens,
     },
     integrations::redis::Redis,
+    runtime::Runtime,
     store::sqlite::SqliteOptions,
 };
 
@@ -42,6 +43,7 @@ pub struct App {
     pub storage: Storage,
     outbox: Outbox,
     mails: Option<Mails>,
+    webhooks: Option<Webhooks>,
     runtime: Arc<Runtime>,
     watch: Arc<Watch>,
     server: ServerHandle,
@@ -96,7 +98,7 @@ impl App {
             public_url: &public_url,
             blocked: &blocked,
         };
-        let Started { mut services, exposed, outbox, rabbit, mails, razorpay, neighbours, live } =
+        let Started { mut services, exposed, outbox, rabbit, mails, webhooks, razorpay, neighbours, live } =
             parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
@@ -110,7 +112,18 @@ impl App {
         public_url.set_port(config, address.port());
         let handle = server.handle();
         actix_rt::spawn(server);
-        Ok(Self { address, services, storage, outbox, mails, runtime, watch, server: handle, _data_dir: data_dir })
+        Ok(Self {
+            address,
+            services,
+            storage,
+            outbox,
+            mails,
+            webhooks,
+            runtime,
+            watch,
+            server: handle,
+            _data_dir: data_dir,
+        })
     }
 
     /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
@@ -129,7 +142,7 @@ impl App {
         self.server.stop(true).await;
         let events_waiting = self.outbox.drain(END_WITHIN).await.unwrap_or(u64::MAX);
         let webhooks = async {
-            if let Some(webhooks) = &self.services.webhooks {
+            if let Some(webhooks) = &self.webhooks {
                 webhooks.finish(END_WITHIN).await;
             }
         };

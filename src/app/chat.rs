@@ -11,7 +11,7 @@ use crate::{
     config::Service,
     http::{State, mcp::Mcp},
     peers::Peers,
-    runtime::calls::Calls,
+    runtime::calls::{Calls, Registry},
     store::Stores,
     ws::{
         agent::{Assistant, Toolbox, checkout::CheckoutLink, model, rules::RuleAssistant},
@@ -27,7 +27,7 @@ const PAYLOAD_MAX: usize = 128 << 10;
 
 impl Parts<'_> {
     /// Starts the chat, where it is served.
-    pub(super) fn chats(&self, stores: &Stores, peers: &Peers) -> Result<Option<Chats>> {
+    pub(super) fn chats(&self, registry: &mut Registry, stores: &Stores, peers: &Peers) -> Result<Option<Chats>> {
         if !self.serves(Service::AiBuddy) {
             return Ok(None);
         }
@@ -42,7 +42,9 @@ impl Parts<'_> {
             ..ChatSettings::default()
         };
         let chats = Chats::start(self.runtime, stores.conversations.clone(), assistant, settings);
-        Ok(Some(chats.context("the assistant's threads did not start")?))
+        let chats = chats.context("the assistant's threads did not start")?;
+        chats.register(registry);
+        Ok(Some(chats))
     }
 
     /// What an assistant can do in the shop.

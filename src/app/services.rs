@@ -64,6 +64,7 @@ pub(super) struct Started {
     pub(super) outbox: Outbox,
     pub(super) rabbit: Option<RabbitBridge>,
     pub(super) mails: Option<Mails>,
+    pub(super) webhooks: Option<Webhooks>,
     /// Razorpay, where it takes the payments.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
@@ -158,7 +159,7 @@ impl Parts<'_> {
         if self.serves(Service::AiBuddy) {
             orders.iter().for_each(|orders| orders.notify(live.clone()));
         }
-        let chats = self.chats(&stores, &peers)?;
+        let chats = self.chats(&mut registry, &stores, &peers)?;
         let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
         let dashboard =
             self.runs(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &mut registry, &stores));
@@ -169,13 +170,13 @@ impl Parts<'_> {
         };
         exposed.fill(&peers);
         let exposed = self.served_alone(exposed);
+        let webhooks = match self.serves(Service::Notification) {
+            true => Some(self.webhooks(&mut registry, &stores, &peers)?),
+            false => None,
+        };
         admin::register(&mut registry, stores.clone(), config.rabbit.url.clone(), Arc::clone(self.blocked));
         registry.expose(|service| self.serves(service));
         let neighbours = nodes::connect(config, self.tokens(), &peers, registry)?;
-        let webhooks = match self.serves(Service::Notification) {
-            true => Some(self.webhooks(&stores, &peers)?),
-            false => None,
-        };
         let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
         if let Some(webhooks) = &webhooks {
             let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: self.public_url.clone() };
@@ -202,14 +203,13 @@ impl Parts<'_> {
             calls: peers.calls().clone(),
             served: self.config.services.clone(),
             payments,
-            webhooks,
             sandbox,
             mailbox,
             chats,
             sockets: None,
             mcp: self.mcp(&peers),
         };
-        Ok(Started { services, exposed, outbox, rabbit, mails, razorpay, neighbours, live })
+        Ok(Started { services, exposed, outbox, rabbit, mails, webhooks, razorpay, neighbours, live })
     }
 
     /// What other processes may call: not what only the pages ask.
@@ -291,7 +291,7 @@ impl Parts<'_> {
         Tokens::new(self.secrets.jwt.expose_secret().as_bytes())
     }
 
-    fn webhooks(&self, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
+    fn webhooks(&self, registry: &mut Registry, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
         let config = &self.config.webhooks;
         let allow_http = self.config.environment == Environment::Development || config.allow_private;
         let settings = WebhookSettings {
@@ -300,7 +300,8 @@ impl Parts<'_> {
             switch_off_after: config.switch_off_after,
             timeout: config.timeout,
         };
-        let started = Webhooks::start(self.runtime, stores.webhooks.clone(), peers.clone(), settings, self.wake);
+        let started =
+            Webhooks::start(self.runtime, registry, stores.webhooks.clone(), peers.clone(), settings, self.wake);
         started.context("webhooks cannot be sent")
     }
 

@@ -6,12 +6,12 @@ use super::error::ApiError;
 use crate::{
     actors::{
         accounts::AccountError, catalogue::calls::ProductRefusal, order_saga::OrderRefusal, payment::PaymentFailure,
-        webhook::WebhookFailure,
+        webhook::calls::WebhookRefusal,
     },
     domain::order::OrderItem,
     integrations::{imagekit::PictureError, razorpay::GatewayError},
     views::{inventory::ShortageView, order::OrderTotalsView},
-    ws::chat::ChatFailure,
+    ws::chat::calls::ChatRefusal,
 };
 
 impl From<AccountError> for ApiError {
@@ -86,12 +86,11 @@ impl From<PaymentFailure> for ApiError {
     }
 }
 
-impl From<ChatFailure> for ApiError {
-    fn from(error: ChatFailure) -> Self {
+impl From<ChatRefusal> for ApiError {
+    fn from(error: ChatRefusal) -> Self {
         match error {
-            ChatFailure::NotFound => Self::NotFound("conversation"),
-            ChatFailure::NotYours => Self::forbidden(),
-            ChatFailure::Store(error) => error.into(),
+            ChatRefusal::NotFound => Self::NotFound("conversation"),
+            ChatRefusal::NotYours => Self::forbidden(),
         }
     }
 }
@@ -128,18 +127,17 @@ impl From<PictureError> for ApiError {
     }
 }
 
-impl From<WebhookFailure> for ApiError {
-    fn from(error: WebhookFailure) -> Self {
+impl From<WebhookRefusal> for ApiError {
+    fn from(error: WebhookRefusal) -> Self {
         let message = error.to_string();
         match error {
-            WebhookFailure::NotFound => Self::NotFound("webhook"),
-            WebhookFailure::NoSuchDelivery => Self::NotFound("delivery"),
-            WebhookFailure::NotYours => Self::forbidden(),
-            WebhookFailure::Invalid { field, problem } => Self::field(field, problem),
-            WebhookFailure::TooMany => Self::conflict("webhook.too_many", message),
-            WebhookFailure::SwitchedOff => Self::conflict("webhook.switched_off", message),
-            WebhookFailure::Overflow => Self::conflict("webhook.too_many_waiting", message),
-            WebhookFailure::Store(error) => error.into(),
+            WebhookRefusal::NotFound => Self::NotFound("webhook"),
+            WebhookRefusal::NoSuchDelivery => Self::NotFound("delivery"),
+            WebhookRefusal::NotYours => Self::forbidden(),
+            WebhookRefusal::Invalid { field, problem } => Self::field(field, problem),
+            WebhookRefusal::TooMany => Self::conflict("webhook.too_many", message),
+            WebhookRefusal::SwitchedOff => Self::conflict("webhook.switched_off", message),
+            WebhookRefusal::Overflow => Self::conflict("webhook.too_many_waiting", message),
         }
     }
 }

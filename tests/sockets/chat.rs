@@ -1,5 +1,10 @@
 //! The chat with assistants that misbehave, by plain HTTP.
 
+use microbazaar::{
+    domain::ids::ConversationId,
+    runtime::calls::{Calls, Outcome, Registry},
+    ws::chat::calls::{DeleteConversation, GetConversation},
+};
 use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
@@ -71,6 +76,7 @@ struct ChatServer {
     url: String,
     http: reqwest::Client,
     chats: Chats,
+    calls: Calls,
     stores: Stores,
     tokens: Tokens,
     dead: Arc<DeadTokens>,
@@ -105,7 +111,27 @@ impl ChatServer {
         actix_rt::spawn(server);
         let http = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
         let (_store, _folder) = (store, folder);
-        Self { url, http, chats, stores, tokens, dead, leave, engine, runtime, handle, _store, _folder }
+        let mut registry = Registry::default();
+        chats.register(&mut registry);
+        Self {
+            url,
+            http,
+            chats,
+            calls: Calls::local(registry),
+            stores,
+            tokens,
+            dead,
+            leave,
+            engine,
+            runtime,
+            handle,
+            _store,
+            _folder,
+        }
+    }
+
+    async fn kept(&self, user: UserId, conversation: ConversationId) -> Outcome<GetConversation> {
+        self.calls.ask(GetConversation { user, conversation }).await
     }
 
     async fn stop(self) {
@@ -245,7 +271,7 @@ async fn messages_are_answered_in_their_order_and_a_bounded_number_waits() {
         assert_eq!(one.turn().await.2, wanted);
         assert_eq!(two.turn().await.2, wanted);
     }
-    let kept = server.chats.get(user, conversation.parse().unwrap()).await.unwrap();
+    let kept = server.kept(user, conversation.parse().unwrap()).await.unwrap();
     let said: Vec<&str> = kept.lines.iter().map(|line| line.text.split(' ').next().unwrap()).collect();
     assert_eq!(said, ["first", "first", "wait", "wait", "a", "a", "show", "show", "c", "c"]);
     server.stop().await;
@@ -261,11 +287,11 @@ async fn a_deleted_conversation_ends_what_is_under_way_and_is_forgotten() {
     client.turn().await;
     client.say("wait").await;
     assert_eq!(client.event().await.0, "status");
-    assert!(server.chats.delete(other, id).await.is_err());
-    server.chats.delete(user, id).await.unwrap();
+    assert!(server.calls.ask(DeleteConversation { user: other, conversation: id }).await.is_err());
+    server.calls.ask(DeleteConversation { user, conversation: id }).await.unwrap();
     let (_, event, error) = client.turn().await;
     assert_eq!((event.as_str(), &error["code"]), ("error", &json!("interrupted")));
-    assert!(server.chats.get(user, id).await.is_err());
+    assert!(server.kept(user, id).await.is_err());
     client.say("again").await;
     assert_eq!(client.turn().await.2, "again after 0 (false)", "nothing is remembered");
     server.stop().await;

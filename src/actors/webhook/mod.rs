@@ -7,7 +7,7 @@
 //! **Invariant:** a delivery is stored before its event counts as handled, and is sent until the
 //! receiver takes it, its tries are used up, or its webhook is deleted.
 
-mod error;
+pub mod calls;
 mod registry;
 mod sender;
 mod tell;
@@ -16,20 +16,20 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
-pub use error::WebhookFailure;
-pub use registry::{Caller, NewWebhook, WebhookPatch};
 pub use sender::WebhookSender;
 
-use super::{
-    runtime::{Handle, Limits, Runtime},
-    send_loop::SendLoop,
+use self::calls::{
+    ChangeWebhook, DeleteWebhook, GetWebhook, GetWebhookDeliveries, GetWebhooks, PingWebhook, RedeliverWebhook,
+    RegisterWebhook, RotateWebhookSecret,
 };
+use super::send_loop::SendLoop;
 use crate::{
     integrations::{
         redis::{Wake, topic},
         webhook::{WebhookClient, address::UrlRules},
     },
     peers::Peers,
+    runtime::{Handle, Limits, Runtime, calls::Registry},
     store::WebhookStore,
 };
 
@@ -76,12 +76,13 @@ struct Known {
 }
 
 impl Webhooks {
-    /// Starts the sender.
+    /// Starts the sender, and registers the calls.
     ///
     /// # Errors
     /// When there is no TLS to be had.
     pub fn start(
         runtime: &Runtime,
+        registry: &mut Registry,
         store: WebhookStore,
         peers: Peers,
         settings: WebhookSettings,
@@ -99,7 +100,19 @@ impl Webhooks {
         let of_actor = Arc::clone(&shared);
         let sender =
             runtime.supervise("webhook_sender", Limits::default(), move || WebhookSender::new(Arc::clone(&of_actor)));
-        Ok(Self { shared, _sender: sender })
+        let webhooks = Self { shared, _sender: sender };
+        let owners = Arc::new(webhooks.clone());
+        registry
+            .serve::<RegisterWebhook>(&owners)
+            .serve::<GetWebhooks>(&owners)
+            .serve::<GetWebhook>(&owners)
+            .serve::<ChangeWebhook>(&owners)
+            .serve::<DeleteWebhook>(&owners)
+            .serve::<RotateWebhookSecret>(&owners)
+            .serve::<PingWebhook>(&owners)
+            .serve::<GetWebhookDeliveries>(&owners)
+            .serve::<RedeliverWebhook>(&owners);
+        Ok(webhooks)
     }
 
     /// Whether anybody is to be told of anything, as far as this process knows.

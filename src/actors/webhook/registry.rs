@@ -1,66 +1,74 @@
 //! Registering webhooks and looking after them.
-//!
-//! **Invariant:** nobody but the owner gets a secret or changes where something is sent to;
-//! an admin sees all webhooks and can switch off or delete any.
 
 use jiff::Timestamp;
 
-use super::{WebhookFailure, Webhooks};
+use super::{
+    Webhooks,
+    calls::{
+        Caller, ChangeWebhook, DeleteWebhook, GetWebhook, GetWebhookDeliveries, GetWebhooks, PingWebhook,
+        RedeliverWebhook, RegisterWebhook, RotateWebhookSecret, WebhookRefusal,
+    },
+};
 use crate::{
     domain::{
-        ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
+        ids::{EventId, WebhookId},
         user::Role,
-        webhook::{PING, SwitchedOff, WAITING_MAX, WEBHOOKS_MAX, Webhook, WebhookDelivery, WebhookSecret, may_ask},
+        webhook::{PING, SwitchedOff, WAITING_MAX, WEBHOOKS_MAX, Webhook, WebhookSecret, may_ask},
     },
     integrations::webhook::{address, signature},
-    store::{Page, StoreError, webhooks::Enqueued},
+    runtime::calls::{CallError, Handles, Outcome},
+    store::{StoreError, webhooks::Enqueued},
 };
 
 /// How often a change is decided again when another one came in between.
 const TRIES: usize = 16;
 
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
-    /// Who.
-    pub id: UserId,
-    /// Seller or admin.
-    pub role: Role,
-}
-
-/// A webhook to be.
-#[derive(Debug, Clone)]
-pub struct NewWebhook {
-    /// Where to.
-    pub url: String,
-    /// Which events.
-    pub events: Vec<String>,
-    /// Signs; one is made when there is none.
-    pub secret: Option<String>,
-    /// What the owner calls it.
-    pub description: Option<String>,
-}
-
-/// What is to change.
-#[derive(Debug, Clone, Default)]
-pub struct WebhookPatch {
-    /// Where to.
-    pub url: Option<String>,
-    /// Which events.
-    pub events: Option<Vec<String>>,
-    /// What the owner calls it; empty for nothing.
-    pub description: Option<String>,
-    /// Whether it is sent to.
-    pub active: Option<bool>,
-}
-
 impl Webhooks {
-    /// Registers a webhook.
-    ///
-    /// # Errors
-    /// [`WebhookFailure::Invalid`], `TooMany`.
-    pub async fn register(&self, caller: Caller, new: NewWebhook) -> Result<Webhook, WebhookFailure> {
+    /// A webhook that the caller may see.
+    async fn get(&self, caller: Caller, id: WebhookId) -> Result<Webhook, CallError<WebhookRefusal>> {
+        let found = self.shared.store.get(id).await?;
+        let seen = found.filter(|webhook| webhook.owner == caller.id || caller.role == Role::Admin);
+        seen.ok_or(WebhookRefusal::NotFound.into())
+    }
+
+    async fn own(&self, caller: Caller, id: WebhookId) -> Result<Webhook, CallError<WebhookRefusal>> {
+        let webhook = self.get(caller, id).await?;
+        if webhook.owner == caller.id { Ok(webhook) } else { Err(WebhookRefusal::NotYours.into()) }
+    }
+
+    async fn change(
+        &self,
+        caller: Caller,
+        id: WebhookId,
+        change: impl Fn(&mut Webhook) -> Result<(), CallError<WebhookRefusal>>,
+    ) -> Result<Webhook, CallError<WebhookRefusal>> {
+        let store = &self.shared.store;
+        for _ in 0..TRIES {
+            let mut webhook = self.get(caller, id).await?;
+            change(&mut webhook)?;
+            match store.save(&webhook).await {
+                Ok(version) => {
+                    self.shared.changed();
+                    self.shared.sending.wake();
+                    return Ok(Webhook { version, ..webhook });
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    fn check_url(&self, url: &str) -> Result<(), CallError<WebhookRefusal>> {
+        let read = address::read(url, self.shared.client.rules());
+        read.map(|_| ()).map_err(|error| invalid("url", error))
+    }
+}
+
+impl Handles<RegisterWebhook> for Webhooks {
+    async fn handle(&self, new: RegisterWebhook) -> Outcome<RegisterWebhook> {
         self.check_url(&new.url)?;
+        let caller = new.caller;
         check_events(caller.role, &new.events)?;
         let now = Timestamp::now();
         let webhook = Webhook {
@@ -79,54 +87,35 @@ impl Webhooks {
             version: 1,
         };
         if !self.shared.store.insert(&webhook, WEBHOOKS_MAX).await? {
-            return Err(WebhookFailure::TooMany);
+            return Err(WebhookRefusal::TooMany.into());
         }
         self.shared.changed();
         Ok(webhook)
     }
+}
 
-    /// Webhooks, newest first: the caller's own, or everybody's for an admin who asks for `all`.
-    ///
-    /// # Errors
-    /// [`WebhookFailure::Store`].
-    pub async fn list(
-        &self,
-        caller: Caller,
-        all: bool,
-        skip: u64,
-        limit: u32,
-    ) -> Result<Page<Webhook>, WebhookFailure> {
+impl Handles<GetWebhooks> for Webhooks {
+    async fn handle(&self, GetWebhooks { caller, all, skip, limit }: GetWebhooks) -> Outcome<GetWebhooks> {
         let owner = (!all || caller.role != Role::Admin).then_some(caller.id);
         Ok(self.shared.store.list(owner, skip, limit).await?)
     }
+}
 
-    /// A webhook that the caller may see.
-    ///
-    /// # Errors
-    /// [`WebhookFailure::NotFound`].
-    pub async fn get(&self, caller: Caller, id: WebhookId) -> Result<Webhook, WebhookFailure> {
-        let found = self.shared.store.get(id).await?;
-        let seen = found.filter(|webhook| webhook.owner == caller.id || caller.role == Role::Admin);
-        seen.ok_or(WebhookFailure::NotFound)
+impl Handles<GetWebhook> for Webhooks {
+    async fn handle(&self, call: GetWebhook) -> Outcome<GetWebhook> {
+        self.get(call.caller, call.webhook).await
     }
+}
 
-    async fn own(&self, caller: Caller, id: WebhookId) -> Result<Webhook, WebhookFailure> {
-        let webhook = self.get(caller, id).await?;
-        if webhook.owner == caller.id { Ok(webhook) } else { Err(WebhookFailure::NotYours) }
-    }
-
-    /// Changes a webhook. Switching on forgets its failures, and what waits goes on.
-    ///
-    /// # Errors
-    /// [`WebhookFailure`]; `NotYours` when another than the owner changes more than `active`.
-    pub async fn patch(&self, caller: Caller, id: WebhookId, patch: &WebhookPatch) -> Result<Webhook, WebhookFailure> {
+impl Handles<ChangeWebhook> for Webhooks {
+    async fn handle(&self, ChangeWebhook { caller, webhook: id, patch }: ChangeWebhook) -> Outcome<ChangeWebhook> {
         if let Some(url) = &patch.url {
             self.check_url(url)?;
         }
         self.change(caller, id, |webhook| {
             let only_active = patch.url.is_none() && patch.events.is_none() && patch.description.is_none();
             if webhook.owner != caller.id && !only_active {
-                return Err(WebhookFailure::NotYours);
+                return Err(WebhookRefusal::NotYours.into());
             }
             if let Some(events) = &patch.events {
                 check_events(webhook.role, events)?;
@@ -151,125 +140,80 @@ impl Webhooks {
         })
         .await
     }
+}
 
-    /// Gives a webhook a new secret; the old one is valid beside it for a day.
-    ///
-    /// # Errors
-    /// [`WebhookFailure`].
-    pub async fn rotate(
+impl Handles<RotateWebhookSecret> for Webhooks {
+    async fn handle(
         &self,
-        caller: Caller,
-        id: WebhookId,
-        given: Option<String>,
-    ) -> Result<Webhook, WebhookFailure> {
+        RotateWebhookSecret { caller, webhook: id, secret: given }: RotateWebhookSecret,
+    ) -> Outcome<RotateWebhookSecret> {
         let fresh = secret(given)?;
         self.change(caller, id, |webhook| {
             if webhook.owner != caller.id {
-                return Err(WebhookFailure::NotYours);
+                return Err(WebhookRefusal::NotYours.into());
             }
             webhook.rotate(fresh.clone(), Timestamp::now());
             Ok(())
         })
         .await
     }
+}
 
-    async fn change(
-        &self,
-        caller: Caller,
-        id: WebhookId,
-        change: impl Fn(&mut Webhook) -> Result<(), WebhookFailure>,
-    ) -> Result<Webhook, WebhookFailure> {
-        let store = &self.shared.store;
-        for _ in 0..TRIES {
-            let mut webhook = self.get(caller, id).await?;
-            change(&mut webhook)?;
-            match store.save(&webhook).await {
-                Ok(version) => {
-                    self.shared.changed();
-                    self.shared.sending.wake();
-                    return Ok(Webhook { version, ..webhook });
-                }
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Conflict.into())
-    }
-
-    /// Deletes a webhook with its log. What is under way at this moment is still sent.
-    ///
-    /// # Errors
-    /// [`WebhookFailure::NotFound`].
-    pub async fn delete(&self, caller: Caller, id: WebhookId) -> Result<(), WebhookFailure> {
+impl Handles<DeleteWebhook> for Webhooks {
+    async fn handle(&self, DeleteWebhook { caller, webhook: id }: DeleteWebhook) -> Outcome<DeleteWebhook> {
         self.get(caller, id).await?;
         let deleted = self.shared.store.delete(id).await?;
         self.shared.changed();
-        if deleted { Ok(()) } else { Err(WebhookFailure::NotFound) }
+        if deleted { Ok(()) } else { Err(WebhookRefusal::NotFound.into()) }
     }
+}
 
-    /// The deliveries of a webhook, newest first.
-    ///
-    /// # Errors
-    /// [`WebhookFailure::NotFound`].
-    pub async fn deliveries(
+impl Handles<GetWebhookDeliveries> for Webhooks {
+    async fn handle(
         &self,
-        caller: Caller,
-        id: WebhookId,
-        skip: u64,
-        limit: u32,
-    ) -> Result<Page<WebhookDelivery>, WebhookFailure> {
+        GetWebhookDeliveries { caller, webhook: id, skip, limit }: GetWebhookDeliveries,
+    ) -> Outcome<GetWebhookDeliveries> {
         self.get(caller, id).await?;
         Ok(self.shared.store.deliveries(id, skip, limit).await?)
     }
+}
 
-    /// Sends a delivery again, with all its tries.
-    ///
-    /// # Errors
-    /// [`WebhookFailure`].
-    pub async fn redeliver(
+impl Handles<RedeliverWebhook> for Webhooks {
+    async fn handle(
         &self,
-        caller: Caller,
-        id: WebhookId,
-        delivery: WebhookDeliveryId,
-    ) -> Result<WebhookDelivery, WebhookFailure> {
+        RedeliverWebhook { caller, webhook: id, delivery }: RedeliverWebhook,
+    ) -> Outcome<RedeliverWebhook> {
         if self.own(caller, id).await?.off.is_some() {
-            return Err(WebhookFailure::SwitchedOff);
+            return Err(WebhookRefusal::SwitchedOff.into());
         }
         let found = self.shared.store.redeliver(id, delivery, Timestamp::now()).await?;
         self.shared.sending.wake();
-        found.ok_or(WebhookFailure::NoSuchDelivery)
+        found.ok_or(WebhookRefusal::NoSuchDelivery.into())
     }
+}
 
-    /// Sends something that is no event, to try a webhook out.
-    ///
-    /// # Errors
-    /// [`WebhookFailure`].
-    pub async fn ping(&self, caller: Caller, id: WebhookId) -> Result<WebhookDelivery, WebhookFailure> {
+impl Handles<PingWebhook> for Webhooks {
+    async fn handle(&self, PingWebhook { caller, webhook: id }: PingWebhook) -> Outcome<PingWebhook> {
         let webhook = self.own(caller, id).await?;
         let data = serde_json::json!({"webhook": webhook.id, "events": webhook.events});
         let delivery = super::tell::delivery(&webhook, EventId::generate(), PING, Timestamp::now(), &data)?;
         match self.shared.store.enqueue(&delivery, WAITING_MAX).await? {
             Enqueued::New | Enqueued::Known => {}
-            Enqueued::NotActive => return Err(WebhookFailure::SwitchedOff),
-            Enqueued::Overflow => return Err(WebhookFailure::Overflow),
+            Enqueued::NotActive => return Err(WebhookRefusal::SwitchedOff.into()),
+            Enqueued::Overflow => return Err(WebhookRefusal::Overflow.into()),
         }
         self.shared.sending.wake();
         Ok(delivery)
     }
-
-    fn check_url(&self, url: &str) -> Result<(), WebhookFailure> {
-        let read = address::read(url, self.shared.client.rules());
-        read.map(|_| ()).map_err(|error| invalid("url", error))
-    }
 }
 
-fn secret(given: Option<String>) -> Result<WebhookSecret, WebhookFailure> {
+fn secret(given: Option<String>) -> Result<WebhookSecret, CallError<WebhookRefusal>> {
     let secret = given.unwrap_or_else(signature::make_secret);
     signature::check_secret(&secret).map_err(|problem| invalid("secret", problem))?;
     Ok(WebhookSecret(secret))
 }
 
-fn check_events(role: Role, events: &[String]) -> Result<(), WebhookFailure> {
+fn check_events(role: Role, events: &[String]) -> Result<(), CallError<WebhookRefusal>> {
     if events.is_empty() {
         return Err(invalid("events", "must name one event or more, or be [\"*\"]"));
     }
@@ -284,6 +228,6 @@ fn check_events(role: Role, events: &[String]) -> Result<(), WebhookFailure> {
     Ok(())
 }
 
-fn invalid(field: &str, problem: impl ToString) -> WebhookFailure {
-    WebhookFailure::Invalid { field: field.to_owned(), problem: problem.to_string() }
+fn invalid(field: &str, problem: impl ToString) -> CallError<WebhookRefusal> {
+    WebhookRefusal::Invalid { field: field.to_owned(), problem: problem.to_string() }.into()
 }

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, web::Data};
 
-use super::Services;
 use crate::{
     domain::ids::ConversationId,
     http::{
@@ -11,7 +10,9 @@ use crate::{
         extract::PathId,
         paging::{Paging, PagingParams},
     },
+    runtime::calls::Calls,
     views::conversation::{ConversationView, WholeConversationView},
+    ws::chat::calls::{DeleteConversation, GetConversation, GetConversations},
 };
 
 /// The user's conversations, the one of the latest word first.
@@ -32,10 +33,11 @@ use crate::{
 pub async fn list(
     req: HttpRequest,
     user: AuthUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.chats()?.of_user(user.id, paging.skip, paging.limit).await?;
+    let Paging { skip, limit, .. } = paging;
+    let page = calls.ask(GetConversations { user: user.id, skip, limit }).await?;
     let rows: Vec<ConversationView> = page.rows.into_iter().map(ConversationView::from).collect();
     Ok(paging.answer(&req, page.total).json(rows))
 }
@@ -55,10 +57,10 @@ pub async fn list(
 #[get("/api/ai/conversations/{id}")]
 pub async fn get(
     user: AuthUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<ConversationId>,
 ) -> Result<HttpResponse, ApiError> {
-    let conversation = services.chats()?.get(user.id, id).await?;
+    let conversation = calls.ask(GetConversation { user: user.id, conversation: id }).await?;
     Ok(HttpResponse::Ok().json(WholeConversationView::from(conversation)))
 }
 
@@ -77,9 +79,9 @@ pub async fn get(
 #[delete("/api/ai/conversations/{id}")]
 pub async fn delete(
     user: AuthUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<ConversationId>,
 ) -> Result<HttpResponse, ApiError> {
-    services.chats()?.delete(user.id, id).await?;
+    calls.ask(DeleteConversation { user: user.id, conversation: id }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

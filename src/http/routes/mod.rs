@@ -33,7 +33,7 @@ use super::{
     mcp::{self, Mcp},
 };
 use crate::{
-    actors::{accounts::Accounts, catalogue::Catalogue, payment::Payments, webhook::Webhooks},
+    actors::{accounts::Accounts, catalogue::Catalogue, payment::Payments},
     config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -55,8 +55,6 @@ pub struct Services {
     pub served: Served,
     /// Payments.
     pub payments: Option<Payments>,
-    /// Who is told of events.
-    pub webhooks: Option<Webhooks>,
     /// The sandbox gateway, when it is the one in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
     /// The embedded mailbox, when it is shown.
@@ -90,10 +88,6 @@ present! {
     catalogue: Catalogue, "product";
     /// Payments.
     payments: Payments, "payment";
-    /// Who is told of events.
-    webhooks: Webhooks, "notification";
-    /// Conversations with the assistant.
-    chats: Chats, "ai-buddy";
     /// The assistant's tools, for outside agents.
     mcp: Mcp, "ai-buddy";
 }

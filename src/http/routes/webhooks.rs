@@ -5,12 +5,14 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Services;
 use crate::{
-    actors::webhook::{Caller, NewWebhook, WebhookPatch},
+    actors::webhook::calls::{
+        Caller, ChangeWebhook, DeleteWebhook, GetWebhook, GetWebhookDeliveries, GetWebhooks, PingWebhook,
+        RedeliverWebhook, RegisterWebhook, RotateWebhookSecret, WebhookPatch,
+    },
     domain::{
         ids::{WebhookDeliveryId, WebhookId},
-        webhook::{Webhook, WebhookDelivery},
+        webhook::WebhookDelivery,
     },
     http::{
         auth::SellerOrAdmin,
@@ -19,6 +21,7 @@ use crate::{
         paging::{Paging, PagingParams},
         query::Query,
     },
+    runtime::calls::Calls,
     views::webhook::{WebhookAnswer, WebhookDeliveryAnswer, WebhookDeliveryView, WebhookView},
 };
 
@@ -121,11 +124,11 @@ fn delivery_answer(message: &str, delivery: &WebhookDelivery) -> WebhookDelivery
 #[post("/api/webhooks")]
 pub async fn register(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     Json(body): Json<WebhookBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let WebhookBody { url, events, secret, description } = body;
-    let webhook = services.webhooks()?.register(caller(&user), NewWebhook { url, events, secret, description }).await?;
+    let (WebhookBody { url, events, secret, description }, caller) = (body, caller(&user));
+    let webhook = calls.ask(RegisterWebhook { caller, url, events, secret, description }).await?;
     Ok(HttpResponse::Created().json(answer("Webhook registered", WebhookView::with_secret(&webhook))))
 }
 
@@ -145,7 +148,7 @@ pub async fn register(
 pub async fn list(
     req: HttpRequest,
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     Query(whose): Query<WhoseParams>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
@@ -153,7 +156,8 @@ pub async fn list(
     if all && !user.is_admin() {
         return Err(ApiError::forbidden());
     }
-    let page = services.webhooks()?.list(caller(&user), all, paging.skip, paging.limit).await?;
+    let Paging { skip, limit, .. } = paging;
+    let page = calls.ask(GetWebhooks { caller: caller(&user), all, skip, limit }).await?;
     let rows: Vec<WebhookView> = page.rows.iter().map(WebhookView::from).collect();
     Ok(paging.answer(&req, page.total).json(rows))
 }
@@ -173,10 +177,10 @@ pub async fn list(
 #[get("/api/webhooks/{id}")]
 pub async fn get(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<WebhookId>,
 ) -> Result<HttpResponse, ApiError> {
-    let webhook: Webhook = services.webhooks()?.get(caller(&user), id).await?;
+    let webhook = calls.ask(GetWebhook { caller: caller(&user), webhook: id }).await?;
     Ok(HttpResponse::Ok().json(WebhookView::from(&webhook)))
 }
 
@@ -196,13 +200,13 @@ pub async fn get(
 #[patch("/api/webhooks/{id}")]
 pub async fn change(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<WebhookId>,
     Json(body): Json<WebhookPatchBody>,
 ) -> Result<HttpResponse, ApiError> {
     let WebhookPatchBody { url, events, description, active } = body;
-    let change = WebhookPatch { url, events, description, active };
-    let webhook = services.webhooks()?.patch(caller(&user), id, &change).await?;
+    let patch = WebhookPatch { url, events, description, active };
+    let webhook = calls.ask(ChangeWebhook { caller: caller(&user), webhook: id, patch }).await?;
     Ok(HttpResponse::Ok().json(answer("Webhook changed", WebhookView::from(&webhook))))
 }
 
@@ -221,10 +225,10 @@ pub async fn change(
 #[delete("/api/webhooks/{id}")]
 pub async fn remove(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<WebhookId>,
 ) -> Result<HttpResponse, ApiError> {
-    services.webhooks()?.delete(caller(&user), id).await?;
+    calls.ask(DeleteWebhook { caller: caller(&user), webhook: id }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -244,11 +248,11 @@ pub async fn remove(
 #[post("/api/webhooks/{id}/rotate-secret")]
 pub async fn rotate_secret(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<WebhookId>,
     JsonOrEmpty(body): JsonOrEmpty<SecretBody>,
 ) -> Result<HttpResponse, ApiError> {
-    let webhook = services.webhooks()?.rotate(caller(&user), id, body.secret).await?;
+    let webhook = calls.ask(RotateWebhookSecret { caller: caller(&user), webhook: id, secret: body.secret }).await?;
     Ok(HttpResponse::Ok().json(answer("Secret replaced", WebhookView::with_secret(&webhook))))
 }
 
@@ -268,10 +272,10 @@ pub async fn rotate_secret(
 #[post("/api/webhooks/{id}/ping")]
 pub async fn ping(
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<WebhookId>,
 ) -> Result<HttpResponse, ApiError> {
-    let delivery = services.webhooks()?.ping(caller(&user), id).await?;
+    let delivery = calls.ask(PingWebhook { caller: caller(&user), webhook: id }).await?;
     Ok(HttpResponse::Accepted().json(delivery_answer("Ping is sent", &delivery)))
 }
 
@@ -294,11 +298,12 @@ pub async fn ping(
 pub async fn deliveries(
     req: HttpRequest,
     user: SellerOrAdmin,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(id): PathId<WebhookId>,
     paging: Paging,
 ) -> Result<HttpResponse, ApiError> {
-    let page = services.webhooks()?.deliveries(caller(&user), id, paging.skip, paging.limit).await?;
+    let Paging { skip, limit, .. } = paging;
+    let page = calls.ask(GetWebhookDeliveries { caller: caller(&user), webhook: id, skip, limit }).await?;
     let rows: Vec<WebhookDeliveryView> = page.rows.iter().map(WebhookDeliveryView::from).collect();
     Ok(paging.answer(&req, page.total).json(rows))
 }
@@ -320,13 +325,9 @@ pub async fn deliveries(
     )
 )]
 #[post("/api/webhooks/{id}/deliveries/{deliveryId}/redeliver")]
-pub async fn redeliver(
-    req: HttpRequest,
-    user: SellerOrAdmin,
-    services: Data<Services>,
-) -> Result<HttpResponse, ApiError> {
+pub async fn redeliver(req: HttpRequest, user: SellerOrAdmin, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     let id: WebhookId = path_id(&req, "id")?;
     let delivery: WebhookDeliveryId = path_id(&req, "deliveryId")?;
-    let delivery = services.webhooks()?.redeliver(caller(&user), id, delivery).await?;
+    let delivery = calls.ask(RedeliverWebhook { caller: caller(&user), webhook: id, delivery }).await?;
     Ok(HttpResponse::Accepted().json(delivery_answer("Delivery is sent again", &delivery)))
 }

@@ -13,6 +13,7 @@
 
 mod audience;
 mod budget;
+pub mod calls;
 mod gate;
 mod namespace;
 mod rooms;
@@ -38,35 +39,20 @@ pub use self::{
     sweeper::Expiry,
 };
 use self::{
+    calls::{ChatRefusal, DeleteConversation, GetConversation, GetConversations},
     rooms::Rooms,
     session::{ChatSession, Forget, Say},
 };
 use super::{agent::Assistant, socket::Room};
 use crate::{
     actors::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime},
-    domain::{
-        conversation::{Conversation, Summary},
-        ids::{ConversationId, UserId},
-    },
-    store::{ConversationStore, Page, StoreError},
+    domain::ids::{ConversationId, UserId},
+    runtime::calls::{CallError, Handles, Outcome, Registry},
+    store::{ConversationStore, StoreError},
 };
 
 /// Threads that assistants run on.
 const THREADS: usize = 2;
-
-/// Why there is no conversation.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChatFailure {
-    /// There is no such conversation.
-    #[error("there is no such conversation")]
-    NotFound,
-    /// It is somebody else's.
-    #[error("this conversation is not yours")]
-    NotYours,
-    /// The store did not do it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Times and bounds of the chat.
 #[derive(Debug, Clone, Copy)]
@@ -166,12 +152,12 @@ impl Chats {
     }
 
     /// Which conversation a user's socket is in: the one it wishes, else her newest, else a new one.
-    async fn choose(&self, user: UserId, wish: Wish) -> Result<ConversationId, ChatFailure> {
+    async fn choose(&self, user: UserId, wish: Wish) -> Result<ConversationId, CallError<ChatRefusal>> {
         let known = match wish {
             Wish::New => None,
             Wish::Newest => self.shared.store.newest(user).await?,
             Wish::This(id) => match self.shared.store.owner_of(id).await? {
-                Some(owner) if owner != user => return Err(ChatFailure::NotYours),
+                Some(owner) if owner != user => return Err(ChatRefusal::NotYours.into()),
                 // One that is over, or in which nothing was ever said.
                 None => None,
                 Some(_) => Some(id),
@@ -202,37 +188,10 @@ impl Chats {
         self.sessions.ask(&key, say).await
     }
 
-    /// A user's conversations, the one of the latest word first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn of_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Page<Summary>, StoreError> {
-        self.shared.store.of_user(user, skip, limit).await
-    }
-
-    /// A conversation of this user.
-    ///
-    /// # Errors
-    /// [`ChatFailure`].
-    pub async fn get(&self, user: UserId, id: ConversationId) -> Result<Conversation, ChatFailure> {
-        let found = self.shared.store.get(id).await?.ok_or(ChatFailure::NotFound)?;
-        if found.user == user { Ok(found) } else { Err(ChatFailure::NotYours) }
-    }
-
-    /// Deletes a conversation of this user; what is being answered in it ends.
-    ///
-    /// # Errors
-    /// [`ChatFailure`].
-    pub async fn delete(&self, user: UserId, id: ConversationId) -> Result<(), ChatFailure> {
-        if !self.shared.store.delete(user, id).await? {
-            return match self.shared.store.owner_of(id).await? {
-                Some(owner) if owner != user => Err(ChatFailure::NotYours),
-                _ => Err(ChatFailure::NotFound),
-            };
-        }
-        // A session that cannot be told keeps nothing of a conversation that is not stored.
-        let _told: Result<(), AskError<StoreError>> = self.sessions.ask(&(user, id), Forget).await;
-        Ok(())
+    /// Registers the calls.
+    pub fn register(&self, registry: &mut Registry) {
+        let chats = Arc::new(self.clone());
+        registry.serve::<GetConversations>(&chats).serve::<GetConversation>(&chats).serve::<DeleteConversation>(&chats);
     }
 
     /// Takes no more messages, and waits until what is being answered is answered, or the deadline.
@@ -263,4 +222,34 @@ enum Wish {
     Newest,
     /// This one.
     This(ConversationId),
+}
+
+impl Handles<GetConversations> for Chats {
+    async fn handle(&self, GetConversations { user, skip, limit }: GetConversations) -> Outcome<GetConversations> {
+        Ok(self.shared.store.of_user(user, skip, limit).await?)
+    }
+}
+
+impl Handles<GetConversation> for Chats {
+    async fn handle(&self, GetConversation { user, conversation }: GetConversation) -> Outcome<GetConversation> {
+        let found = self.shared.store.get(conversation).await?.ok_or(ChatRefusal::NotFound)?;
+        if found.user == user { Ok(found) } else { Err(ChatRefusal::NotYours.into()) }
+    }
+}
+
+impl Handles<DeleteConversation> for Chats {
+    async fn handle(
+        &self,
+        DeleteConversation { user, conversation: id }: DeleteConversation,
+    ) -> Outcome<DeleteConversation> {
+        if !self.shared.store.delete(user, id).await? {
+            return match self.shared.store.owner_of(id).await? {
+                Some(owner) if owner != user => Err(ChatRefusal::NotYours.into()),
+                _ => Err(ChatRefusal::NotFound.into()),
+            };
+        }
+        // A session that cannot be asked keeps nothing of a conversation that is not stored.
+        let _forgotten: Result<(), AskError<StoreError>> = self.sessions.ask(&(user, id), Forget).await;
+        Ok(())
+    }
 }

@@ -1,5 +1,7 @@
 //! The namespace that the chat lives in: who comes in, and what she says.
 
+use super::calls::ChatRefusal;
+use crate::runtime::calls::CallError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,7 +9,7 @@ use metrics::{counter, gauge};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    ChatFailure, Chats, Gate, Key, Wish,
+    Chats, Gate, Key, Wish,
     gate::Caller,
     session::{NotTaken, Say},
 };
@@ -68,9 +70,11 @@ impl Namespace for ChatNamespace {
         let user = caller.shopper.id;
         let conversation = self.chats.choose(user, wish(&auth).inspect_err(refused)?).await.map_err(|failure| {
             let refusal = match failure {
-                ChatFailure::NotYours => Refusal::new("not_yours", "This conversation is not yours"),
-                ChatFailure::NotFound => Refusal::new("bad_conversation", "Invalid conversation"),
-                ChatFailure::Store(error) => {
+                CallError::Refused(ChatRefusal::NotYours) => {
+                    Refusal::new("not_yours", "This conversation is not yours")
+                }
+                CallError::Refused(ChatRefusal::NotFound) => Refusal::new("bad_conversation", "Invalid conversation"),
+                error => {
                     tracing::warn!(%error, "a user's conversation was not found out");
                     busy()
                 }

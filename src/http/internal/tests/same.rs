@@ -32,12 +32,19 @@ use crate::{
             RefuseOrderPayment, SetOrderAddress, SettleOrder, Settlement, ShipOrder,
         },
         seller_dashboard::calls::{GetSellerMetrics, GetSellerOrders, GetSellerProducts},
+        webhook::calls::{
+            Caller, ChangeWebhook, DeleteWebhook, GetWebhook, GetWebhookDeliveries, GetWebhooks, PingWebhook,
+            RedeliverWebhook, RegisterWebhook, RotateWebhookSecret, WebhookPatch, WebhookRefusal,
+        },
     },
     config::Service,
     domain::{
         Timestamp,
         cart::{Cart, CartError},
-        ids::{AddressId, CartId, ImageId, ImportId, OrderId, PaymentId, ProductId, RefundId, UserId},
+        ids::{
+            AddressId, CartId, ConversationId, ImageId, ImportId, OrderId, PaymentId, ProductId, RefundId, UserId,
+            WebhookDeliveryId, WebhookId,
+        },
         import::{ChangedRow, Import, ImportRow, LeftOut, RowChange, Tally},
         inventory::{Reservation, ReservationState, Shortage, StockError, StockLevel, StockLine},
         money::{Currency, Money},
@@ -46,6 +53,7 @@ use crate::{
         },
         product::{Image, Offer, Product, ProductError, ProductPatch, ProductStatus},
         user::{PostalAddress, Role},
+        webhook::{Webhook, WebhookSecret},
     },
     integrations::imagekit::PictureError,
     runtime::calls::{
@@ -57,6 +65,7 @@ use crate::{
         dashboard::{Metrics, ProductRow, Range},
         orders::OrderKey,
     },
+    ws::chat::calls::{ChatRefusal, DeleteConversation, GetConversation, GetConversations},
 };
 
 /// Does `call` in the process and over HTTP: both handlers get what the caller sent, and both callers get `outcome`.
@@ -376,6 +385,58 @@ async fn an_import_is_the_same_on_either_side() {
     };
     same(ImportFile { seller, digest: vec![0, 255], name: "å.csv".into(), rows, tally }, Ok(import.clone())).await;
     same(GetImports { seller, limit: 1 }, Ok(vec![import])).await;
+}
+
+#[actix_rt::test]
+async fn calls_of_webhooks_and_conversations_are_the_same_on_either_side() {
+    let (webhook, caller) = (WebhookId::from_bytes([3; 12]), Caller { id: USER, role: Role::Admin });
+    let kept = Webhook {
+        id: webhook,
+        owner: USER,
+        role: Role::Seller,
+        url: "https://a.example/?q=\u{e9}".into(),
+        events: vec!["order.*".into()],
+        description: None,
+        secret: WebhookSecret("whsec_a".into()),
+        old_secret: None,
+        off: None,
+        consecutive_failures: u32::MAX,
+        created_at: Timestamp::MIN,
+        updated_at: Timestamp::MAX,
+        version: 3,
+    };
+    let events = vec!["*".to_owned()];
+    let register = RegisterWebhook { caller, url: String::new(), events, secret: None, description: Some("a".into()) };
+    same(register.clone(), Ok(kept.clone())).await;
+    same(GetWebhooks { caller, all: true, skip: 7, limit: 20 }, Ok(Page { rows: vec![kept.clone()], total: 1 })).await;
+    same(GetWebhook { caller, webhook }, Ok(kept.clone())).await;
+    same(ChangeWebhook { caller, webhook, patch: WebhookPatch::default() }, Ok(kept.clone())).await;
+    same(RotateWebhookSecret { caller, webhook, secret: Some("b".into()) }, Ok(kept)).await;
+    same(DeleteWebhook { caller, webhook }, Ok(())).await;
+    same(GetWebhookDeliveries { caller, webhook, skip: 0, limit: 1 }, Ok(Page { rows: vec![], total: 0 })).await;
+    for refusal in [
+        WebhookRefusal::NotFound,
+        WebhookRefusal::NoSuchDelivery,
+        WebhookRefusal::NotYours,
+        WebhookRefusal::Invalid { field: "events[0]".into(), problem: "must be".into() },
+        WebhookRefusal::TooMany,
+        WebhookRefusal::SwitchedOff,
+        WebhookRefusal::Overflow,
+    ] {
+        let refused = || CallError::Refused(refusal.clone());
+        same(register.clone(), Err(refused())).await;
+        same(PingWebhook { caller, webhook }, Err(refused())).await;
+        same(RedeliverWebhook { caller, webhook, delivery: WebhookDeliveryId::from_bytes([4; 12]) }, Err(refused()))
+            .await;
+    }
+    let conversation = ConversationId::from_bytes([6; 12]);
+    same(GetConversations { user: USER, skip: 0, limit: 5 }, Ok(Page { rows: vec![], total: 0 })).await;
+    for refusal in [ChatRefusal::NotFound, ChatRefusal::NotYours] {
+        let refused = CallError::Refused(refusal);
+        same(GetConversation { user: USER, conversation }, Err(refused.clone())).await;
+        same(DeleteConversation { user: USER, conversation }, Err(refused)).await;
+    }
+    same(DeleteConversation { user: USER, conversation }, Ok(())).await;
 }
 
 #[actix_rt::test]
