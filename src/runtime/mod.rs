@@ -4,7 +4,8 @@ pub mod calls;
 mod traced;
 
 pub use actix_guardian::{
-    AskError, Backoff, Handle, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Runtime, Sharded, StripedLocks,
+    AskError, Backoff, Handle, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Next, Pace, Runtime, Sharded,
+    StripedLocks,
 };
 pub(crate) use traced::takes_traced;
 pub use traced::{Traced, envelope, within};

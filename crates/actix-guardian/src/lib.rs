@@ -19,6 +19,7 @@ mod guardian;
 mod handle;
 mod keyed;
 mod locks;
+mod repeat;
 mod stats;
 
 use std::{
@@ -37,6 +38,7 @@ pub use backoff::Backoff;
 pub use handle::{Handle, Sharded};
 pub use keyed::{Keyed, KeyedLimits};
 pub use locks::StripedLocks;
+pub use repeat::{Next, Pace};
 pub use stats::{KindSnapshot, KindStats};
 
 /// Why a caller got no answer of the actor's own.

@@ -242,3 +242,30 @@ async fn shutdown_ends_every_actor_and_later_calls_are_refused() {
 async fn touch(keyed: &Keyed<u32, Counter>, key: u32) -> Result<u64, AskError<String>> {
     keyed.ask(&key, Do::Add).await
 }
+
+#[actix_rt::test]
+async fn a_step_is_repeated_over_panics_and_failures_and_when_it_is_woken() {
+    let runtime = Runtime::new(1);
+    let (steps, woken) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
+    let pace = Pace::every(Duration::from_secs(3_600)).or_woken(Arc::clone(&woken));
+    runtime.repeat("step", pace, Arc::clone(&steps), async |steps| match steps.fetch_add(1, Ordering::SeqCst) {
+        0 => Next::Again,
+        1 => panic!("a step that panics"),
+        2 => Next::Failed,
+        _ => Next::Wait,
+    });
+    let reached = async |count| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while steps.load(Ordering::SeqCst) < count {
+            assert!(tokio::time::Instant::now() < deadline, "{count} steps are done in time");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    reached(4).await;
+    for count in 5..8 {
+        woken.notify_one();
+        reached(count).await;
+    }
+    assert_eq!(runtime.snapshot()[0].restarts, 1);
+    assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
+}

@@ -1,4 +1,4 @@
-//! `IndexFollower`: keeps the search index up with the store.
+//! Keeps the search index up with the store.
 //!
 //! **Invariant:** the index never skips a change: what it has not committed is read again.
 
@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::Notify;
 
 use super::{
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::{
     integrations::redis::Wake,
+    runtime::Runtime,
     store::{ProductStore, StoreError, products::ProductChange},
 };
 
@@ -39,19 +39,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The index is made anew when it fails so often in a row, however whole its files look.
 const FAILURES_MAX: u32 = 5;
 
-/// Reads changes by their sequence, from the one that the index last committed, so that a
-/// crash or a missed wake-up leaves no gap.
-pub struct IndexFollower {
-    follow: Arc<Follow>,
-}
-
 /// How the follower hears of changes.
 pub(super) struct Changed {
     pub(super) wake: Wake,
     pub(super) heard: Arc<Notify>,
 }
 
-struct Follow {
+/// Reads changes by their sequence, from the one that the index last committed, so that a
+/// crash or a missed wake-up leaves no gap.
+pub(super) struct IndexFollower {
     store: ProductStore,
     index: Arc<SearchIndex>,
     changed: Changed,
@@ -78,20 +74,14 @@ impl IndexFollower {
         shared: Option<Arc<Snapshots>>,
         caught_up: Arc<AtomicBool>,
     ) -> Self {
-        Self { follow: Arc::new(Follow { store, index, changed, shared, caught_up }) }
+        Self { store, index, changed, shared, caught_up }
     }
-}
 
-impl Actor for IndexFollower {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let follow = Arc::clone(&self.follow);
-        ctx.spawn(async move { follow.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    /// Starts to follow.
+    pub(super) fn start(self, runtime: &Runtime) {
+        runtime.background("search_index", Arc::new(self), async |follower| follower.run().await);
     }
-}
 
-impl Follow {
     async fn run(&self) {
         let (mut looked, mut failures) = (Instant::now(), 0);
         loop {

@@ -1,4 +1,4 @@
-//! `PictureHosting`: brings pictures to where they are hosted, and takes them away there.
+//! Brings pictures to where they are hosted, and takes them away there.
 //!
 //! It works off the records of the picture log. Of each that is due it asks the product whether
 //! it shows the picture. If so, the picture is uploaded, what the host has is recorded, the
@@ -15,7 +15,6 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
@@ -102,7 +101,7 @@ impl Hosting {
         self.working.finish(within).await;
     }
 
-    async fn run(&self) {
+    pub(super) async fn run(&self) {
         let mut counted = Every::default();
         let books = async || self.count(&mut counted).await;
         let claim = async |free| self.claim(free).await;
@@ -232,25 +231,4 @@ fn put_off(record: &PictureRecord, error: &HostingError) -> PictureOutcome {
         tracing::warn!(image.id = %record.image, product.id = %record.product, %reason, ?pause, "a picture waits");
     }
     PictureOutcome::Again { reason, at: Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX) }
-}
-
-/// Works off the records, for as long as it lives.
-pub struct PictureHosting {
-    hosting: Arc<Hosting>,
-}
-
-impl PictureHosting {
-    pub(super) const fn new(hosting: Arc<Hosting>) -> Self {
-        Self { hosting }
-    }
-}
-
-impl Actor for PictureHosting {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let hosting = Arc::clone(&self.hosting);
-        // The loop never ends by itself; if it did, a fresh actor goes on.
-        ctx.spawn(async move { hosting.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
 }

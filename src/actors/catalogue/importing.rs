@@ -1,4 +1,4 @@
-//! `ProductImport`: works imports of products off, row by row.
+//! Works imports of products off, row by row.
 //!
 //! An import is stored with its rows before anything of it is done. Whoever works on it keeps it by
 //! putting its due time off; when nobody does so any more, because the process died, another one or
@@ -11,7 +11,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::SignedDuration;
 use tokio::sync::Notify;
 
@@ -163,7 +162,7 @@ impl Importing {
         self.store.of_seller(seller, limit).await
     }
 
-    async fn run(&self) {
+    pub(super) async fn run(&self) {
         // Where nobody else works on imports, what is not finished is this process's own: it, or this
         // actor, died.
         if !self.shared
@@ -397,25 +396,4 @@ fn later(by: SignedDuration) -> Timestamp {
 fn pause_after(attempts: u32) -> SignedDuration {
     let factor = 2_i32.saturating_pow(attempts.saturating_sub(1).min(20));
     FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
-}
-
-/// Works off the imports, for as long as it lives.
-pub struct ProductImport {
-    importing: Arc<Importing>,
-}
-
-impl ProductImport {
-    pub(super) const fn new(importing: Arc<Importing>) -> Self {
-        Self { importing }
-    }
-}
-
-impl Actor for ProductImport {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let importing = Arc::clone(&self.importing);
-        // The loop never ends by itself; if it did, a fresh actor goes on.
-        ctx.spawn(async move { importing.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
 }

@@ -34,8 +34,8 @@ use self::{
         GetProductsOfSeller, ImportFile, InsertProducts, RemovePicture, SearchProducts, SetProductStatus,
     },
     follower::{Changed, IndexFollower},
-    hosting::{Hosting, PictureHosting},
-    importing::{Importing, ProductImport},
+    hosting::Hosting,
+    importing::Importing,
     index::SearchIndex,
     snapshots::{Snapshot, Snapshots},
 };
@@ -113,14 +113,10 @@ impl Catalogue {
             blocked: OnceLock::new(),
         });
         let caught_up = Arc::new(AtomicBool::new(false));
-        let of_follower = Arc::clone(&caught_up);
         let shown = shared.map(|_| Arc::clone(&service.snapshots));
-        let (followed, following) = (service.store.clone(), Arc::clone(&index));
-        runtime.supervise("search_index", Limits::default(), move || {
-            let (changed, caught_up) =
-                (Changed { wake: wake.clone(), heard: Arc::clone(&changed) }, Arc::clone(&of_follower));
-            IndexFollower::new(followed.clone(), Arc::clone(&following), changed, shown.clone(), caught_up)
-        });
+        let changed = Changed { wake, heard: changed };
+        IndexFollower::new(service.store.clone(), Arc::clone(&index), changed, shown, Arc::clone(&caught_up))
+            .start(runtime);
         let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
         Self { service, index, caught_up, searching, hosting: None, importing: None }
     }
@@ -130,7 +126,7 @@ impl Catalogue {
     pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedPictures, wake: &Wake) -> Self {
         let hosting = Arc::new(Hosting::new(Arc::clone(&self.service), pictures, wake));
         self.hosting = Some(Arc::clone(&hosting));
-        runtime.supervise("picture_hosting", Limits::default(), move || PictureHosting::new(Arc::clone(&hosting)));
+        runtime.background("picture_hosting", hosting, async |hosting| hosting.run().await);
         self
     }
 
@@ -139,7 +135,7 @@ impl Catalogue {
     pub fn with_imports(mut self, runtime: &Runtime, store: ImportStore, wake: &Wake, shared: bool) -> Self {
         let importing = Arc::new(Importing::new(Arc::clone(&self.service), store, wake, shared));
         self.importing = Some(Arc::clone(&importing));
-        runtime.supervise("product_import", Limits::default(), move || ProductImport::new(Arc::clone(&importing)));
+        runtime.background("product_import", importing, async |importing| importing.run().await);
         self
     }
 

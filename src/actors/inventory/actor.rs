@@ -34,7 +34,7 @@ pub struct Stock {
 }
 
 impl Stock {
-    fn notify(&self, changed: &[StockLevel]) {
+    pub(super) fn notify(&self, changed: &[StockLevel]) {
         changed.iter().for_each(|level| self.listener.stock_changed(level));
     }
 

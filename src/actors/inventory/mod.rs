@@ -19,8 +19,7 @@ pub use self::{actor::InventoryActor, shared::waking};
 use self::{
     actor::Stock,
     calls::{CommitStock, GetStock, GetStockOfMany, ReleaseStock, ReserveStock, RetakeStock, SetStock, SetStockIfSeen},
-    expiry::ExpiryActor,
-    shared::{Follow, StockFollower},
+    shared::Follow,
 };
 use crate::{
     domain::inventory::StockLevel,
@@ -45,8 +44,8 @@ const SLACK: SignedDuration = SignedDuration::from_secs(5);
 
 /// Starts what shows the changes that other nodes make to the stock.
 pub fn follow(runtime: &Runtime, store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>, wake: &Wake) {
-    let follow = Arc::new(Follow::new(store, listener, wake));
-    runtime.supervise("stock_follower", Limits::default(), move || StockFollower::new(Arc::clone(&follow)));
+    let follow = Arc::new(Follow::new(store, listener));
+    runtime.repeat("stock_follower", shared::pace(wake), follow, async |follow| follow.look().await);
 }
 
 /// Starts the inventory service and registers its calls. `window` is the payment window.
@@ -57,8 +56,8 @@ pub fn start(
     listener: Arc<dyn StockListener>,
     window: SignedDuration,
 ) {
-    let (of_expiry, to_expiry) = (Arc::clone(&store), Arc::clone(&listener));
     let stock = Arc::new(Stock { store, listener, held_for: window.saturating_add(SLACK) });
+    expiry::start(runtime, Arc::clone(&stock));
     Workers::start(runtime, "inventory", WORKERS, Limits::default(), stock)
         .on::<GetStock>(registry)
         .on::<GetStockOfMany>(registry)
@@ -68,7 +67,4 @@ pub fn start(
         .on::<CommitStock>(registry)
         .on::<RetakeStock>(registry)
         .on::<ReleaseStock>(registry);
-    runtime.supervise("reservation_expiry", Limits::default(), move || {
-        ExpiryActor::new(Arc::clone(&of_expiry), Arc::clone(&to_expiry))
-    });
 }

@@ -1,18 +1,18 @@
-//! `StockFollower`: shows what other nodes did to the stock.
+//! Shows what other nodes did to the stock.
 //!
 //! **Invariant:** what another node changed is shown within a second while the store is
 //! there, and after it was away; a late look repeats changes rather than miss one.
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::SignedDuration;
-use tokio::sync::Notify;
+use parking_lot::Mutex;
 
 use super::StockListener;
 use crate::{
     domain::{Timestamp, inventory::StockLevel},
     integrations::redis::{Wake, topic},
+    runtime::{Next, Pace},
     store::{SharedStore, StoreError},
 };
 
@@ -24,27 +24,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 /// How many changes to read at once.
 const BATCH: u32 = 5_000;
-/// How long to wait after something failed.
-const TROUBLE: Duration = Duration::from_secs(1);
 
-/// Reads changed stock and tells whoever shows it.
-pub struct StockFollower {
-    follow: Arc<Follow>,
-}
-
-/// What outlives the actor.
+/// Where the stock was read up to.
 pub(super) struct Follow {
     store: Arc<dyn SharedStore>,
     listener: Arc<dyn StockListener>,
-    wake: Wake,
-    /// Another node changed stock.
-    woken: Arc<Notify>,
+    seen: Mutex<Timestamp>,
 }
 
-impl StockFollower {
-    pub(super) const fn new(follow: Arc<Follow>) -> Self {
-        Self { follow }
-    }
+/// Looks when another node changed stock, and from time to time.
+pub(super) fn pace(wake: &Wake) -> Pace {
+    let every = wake.clone();
+    Pace::by(move || every.look_every(EVERY)).or_woken(wake.listen(topic::STOCK))
 }
 
 /// Tells `listener`, and other nodes that there is something to look at.
@@ -65,40 +56,28 @@ pub fn waking(listener: Arc<dyn StockListener>, wake: Wake) -> Arc<dyn StockList
     Arc::new(Waking { listener, wake })
 }
 
-impl Actor for StockFollower {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let follow = Arc::clone(&self.follow);
-        ctx.spawn(async move { follow.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
-}
-
 impl Follow {
-    pub(super) fn new(store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>, wake: &Wake) -> Self {
-        Self { store, listener, wake: wake.clone(), woken: wake.listen(topic::STOCK) }
+    pub(super) fn new(store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>) -> Self {
+        Self { store, listener, seen: Mutex::new(Timestamp::now()) }
     }
 
-    async fn run(&self) {
-        let mut seen = Timestamp::now();
-        loop {
-            match self.look(seen).await {
-                Ok(newest) => {
-                    seen = newest;
-                    tokio::time::sleep(PAUSE).await;
-                    let every = self.wake.look_every(EVERY);
-                    let _either = tokio::time::timeout(every, self.woken.notified()).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "stock of other nodes is not followed");
-                    tokio::time::sleep(TROUBLE).await;
-                }
+    pub(super) async fn look(&self) -> Next {
+        let seen = *self.seen.lock();
+        match self.show_since(seen).await {
+            Ok(newest) => {
+                *self.seen.lock() = newest;
+                tokio::time::sleep(PAUSE).await;
+                Next::Wait
+            }
+            Err(error) => {
+                tracing::warn!(%error, "stock of other nodes is not followed");
+                Next::Failed
             }
         }
     }
 
     /// Tells of every change since a while before `seen`; returns when the newest was.
-    async fn look(&self, seen: Timestamp) -> Result<Timestamp, StoreError> {
+    async fn show_since(&self, seen: Timestamp) -> Result<Timestamp, StoreError> {
         let mut since = seen.saturating_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut newest = seen;
         loop {

@@ -1,6 +1,6 @@
 //! Mails that go out by a mail server.
 //!
-//! [`Mails`] takes a mail on by one write into the delivery log, and [`MailSender`] sends what
+//! [`Mails`] takes a mail on by one write into the delivery log, and `sender` sends what
 //! waits there. So whoever tells of an event waits for the store and never for a mail server. A
 //! mail that is put off is tried again after growing pauses and has failed after the last; one
 //! that is refused has failed at once. `resend` sends one by hand.
@@ -20,12 +20,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 pub use resend::{ResendError, Resent, resend};
-pub use sender::MailSender;
 
-use super::{
-    runtime::{Handle, Limits, Runtime},
-    send_loop::SendLoop,
-};
+use super::{runtime::Runtime, send_loop::SendLoop};
 use crate::{
     domain::ids::EventId,
     integrations::{
@@ -42,7 +38,6 @@ const AT_ONCE: u32 = 4;
 #[derive(Clone)]
 pub struct Mails {
     shared: Arc<Shared>,
-    _sender: Handle<MailSender>,
 }
 
 /// What the facade and the sender share.
@@ -68,10 +63,8 @@ impl Mails {
     ) -> Self {
         let sending = SendLoop::new("mails", AT_ONCE, wake, topic::MAILS);
         let shared = Arc::new(Shared { store, transport, pauses, sending, retention: Retention::default() });
-        let of_actor = Arc::clone(&shared);
-        let sender =
-            runtime.supervise("mail_sender", Limits::default(), move || MailSender::new(Arc::clone(&of_actor)));
-        Self { shared, _sender: sender }
+        runtime.background("mail_sender", Arc::clone(&shared), async |shared| shared.run().await);
+        Self { shared }
     }
 
     /// Whether the mail server was there when it was last looked for.

@@ -1,4 +1,4 @@
-//! `MailSender`: sends the mails that are due.
+//! Sends the mails that are due.
 //!
 //! It claims what it sends. If it dies, or the store does not take what came of a try, the
 //! claim ends by itself and the mail is sent again, with the same `Message-ID`. Mails are begun
@@ -8,9 +8,8 @@
 //! **Invariant:** at most [`super::AT_ONCE`] mails are under way, and while there is no use in
 //! sending none is begun, so that no mail loses a try to that.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::Timestamp;
 use metrics::gauge;
 
@@ -26,29 +25,8 @@ use crate::{
 /// How often to count.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 
-/// Sends what is due, for as long as it lives.
-pub struct MailSender {
-    shared: Arc<Shared>,
-}
-
-impl MailSender {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-}
-
-impl Actor for MailSender {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let shared = Arc::clone(&self.shared);
-        // The loop never ends by itself; if it did, a fresh actor goes on.
-        ctx.spawn(async move { shared.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
-}
-
 impl Shared {
-    async fn run(&self) {
+    pub(super) async fn run(&self) {
         let mut counted = Every::default();
         let books = async || self.keep_books(&mut counted).await;
         let claim = async |free| self.claim(free).await;

@@ -31,7 +31,7 @@ use self::{
     co_purchases::CoPurchases,
     place::OrderPlacer,
     saga::SagaContext,
-    sweeper::{OrderSweeper, Sweep},
+    sweeper::Sweep,
 };
 use super::blocked_users::BlockedUsers;
 use crate::{
@@ -43,7 +43,7 @@ use crate::{
     },
     peers::Peers,
     runtime::{
-        KeyedLimits, Limits, Runtime,
+        KeyedLimits, Runtime,
         calls::{CallError, Handles, KeyedWorkers, Outcome, Registry, Worker},
     },
     store::OrderStore,
@@ -110,8 +110,7 @@ impl Orders {
             .serve::<GetOrderByKey>(&reads)
             .serve::<GetOrdersOfUser>(&reads)
             .serve::<GetBoughtTogether>(&reads);
-        let sweep = Sweep::new(Arc::clone(&context), sagas);
-        runtime.supervise("order_sweeper", Limits::default(), move || OrderSweeper::new(sweep.clone()));
+        Sweep::new(Arc::clone(&context), sagas).start(runtime);
         Self { context }
     }
 

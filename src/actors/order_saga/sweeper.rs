@@ -1,4 +1,4 @@
-//! `OrderSweeper`: finds orders with something to do and wakes their sagas.
+//! Finds orders with something to do and wakes their sagas.
 //!
 //! **Invariant:** it decides nothing; it only wakes sagas, and waking one too often is
 //! harmless.
@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use futures_util::StreamExt;
 
 use super::{OrderRefusal, Sagas, saga::SagaContext};
@@ -21,7 +20,7 @@ use crate::{
         ids::OrderId,
         order::{Order, OrderError},
     },
-    runtime::calls::CallError,
+    runtime::{Next, Pace, Runtime, calls::CallError},
     store::StoreError,
 };
 
@@ -36,65 +35,38 @@ const NEVER: u64 = u64::MAX;
 
 /// Looks for orders that are due: the payment window's end, steps that failed, steps that a
 /// crash left undone. Runs on every node: doing a step twice is doing it once.
-pub struct OrderSweeper {
-    sweep: Sweep,
-}
-
-/// What a sweep works with; outlives the actor.
-#[derive(Clone)]
 pub(super) struct Sweep {
     context: Arc<SagaContext>,
     sagas: Sagas,
     /// For which version of the blocked users all unpaid orders were looked through. After a restart
     /// that is done anew, so that a crash leaves none out.
-    blocked: Arc<AtomicU64>,
-}
-
-impl OrderSweeper {
-    pub(super) const fn new(sweep: Sweep) -> Self {
-        Self { sweep }
-    }
-
-    fn look_later(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(EVERY, |actor, ctx| {
-            let sweep = actor.sweep.clone();
-            let look = async move { sweep.run().await };
-            ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
-        });
-    }
-}
-
-impl Actor for OrderSweeper {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        self.look_later(ctx);
-    }
+    blocked: AtomicU64,
 }
 
 impl Sweep {
     pub(super) fn new(context: Arc<SagaContext>, sagas: Sagas) -> Self {
-        Self { context, sagas, blocked: Arc::new(AtomicU64::new(NEVER)) }
+        Self { context, sagas, blocked: AtomicU64::new(NEVER) }
     }
 
-    async fn run(&self) {
+    /// Starts to look.
+    pub(super) fn start(self, runtime: &Runtime) {
+        runtime.repeat("order_sweeper", Pace::every(EVERY), Arc::new(self), async |sweep| sweep.run().await);
+    }
+
+    async fn run(&self) -> Next {
         if let Err(error) = self.sweep_blocked().await {
             tracing::warn!(%error, "unpaid orders of blocked sellers could not be looked for");
         }
-        loop {
-            let due = match self.context.store.due(Timestamp::now(), BATCH).await {
-                Ok(due) => due,
-                Err(error) => {
-                    tracing::warn!(%error, "due orders could not be looked for");
-                    return;
-                }
-            };
-            let full = is_full(&due);
-            let any_failed = self.each(due, |saga, id| async move { saga.wake(id).await }).await;
-            if !full || any_failed {
-                return;
+        let due = match self.context.store.due(Timestamp::now(), BATCH).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "due orders could not be looked for");
+                return Next::Failed;
             }
-        }
+        };
+        let full = is_full(&due);
+        let any_failed = self.each(due, |saga, id| async move { saga.wake(id).await }).await;
+        if full && !any_failed { Next::Again } else { Next::Wait }
     }
 
     /// Ends the unpaid orders of sellers who are blocked, once after each change of who is.

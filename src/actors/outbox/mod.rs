@@ -1,6 +1,6 @@
 //! The way of events from the write that caused them to their consumers.
 //!
-//! `OutboxActor` reads what waits in the outbox, hands it to the consumers of its queues,
+//! The relay reads what waits in the outbox, hands it to the consumers of its queues,
 //! and takes it out when their effects are stored. What a consumer cannot handle is parked
 //! and tried again after growing pauses, then kept as dead with the reason: nothing is
 //! dropped, and nothing holds up what is behind it. After a crash it goes on where it was; a
@@ -15,18 +15,16 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use tokio::time::Instant;
-
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 pub use self::in_process::InProcess;
 use self::relay::Relay;
-use super::runtime::{Handle, Limits, Runtime};
 use crate::{
     domain::event::Envelope,
     integrations::redis::Wake,
+    runtime::Runtime,
     store::{OutboxStore, StoreError, outbox::Parked},
 };
 
@@ -63,34 +61,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long it pauses after the store failed it.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Moves events from the outbox to their consumers.
-pub struct OutboxActor {
-    relay: Arc<Relay>,
-}
-
-impl Actor for OutboxActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let relay = Arc::clone(&self.relay);
-        // The loop never ends by itself; if it did, a fresh actor goes on.
-        ctx.spawn(async move { relay.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
-}
-
 /// The outbox as the rest of the program sees it.
 #[derive(Clone)]
 pub struct Outbox {
     store: Arc<dyn OutboxStore>,
-    _actor: Handle<OutboxActor>,
 }
 
 impl Outbox {
     /// Starts the relay to this carrier, which `wake` tells of events that other nodes wrote.
     pub fn start(runtime: &Runtime, store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>, wake: &Wake) -> Self {
         let relay = Arc::new(Relay::new(Arc::clone(&store), carrier, wake));
-        let actor = runtime.supervise("outbox", Limits::default(), move || OutboxActor { relay: Arc::clone(&relay) });
-        Self { store, _actor: actor }
+        runtime.background("outbox", relay, async |relay| relay.run().await);
+        Self { store }
     }
 
     /// How many events wait.

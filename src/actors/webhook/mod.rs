@@ -1,7 +1,7 @@
 //! Webhooks: addresses of sellers and admins that are told of events by signed HTTP calls.
 //!
 //! An event becomes one stored delivery for each webhook that may and wants to be told of it
-//! (`tell`). [`WebhookSender`] sends what is due. A receiver that does not take a delivery gets it
+//! (`tell`). `sender` sends what is due. A receiver that does not take a delivery gets it
 //! again after growing pauses; after many failed attempts in a row its webhook is switched off.
 //!
 //! **Invariant:** a delivery is stored before its event counts as handled, and is sent until the
@@ -16,8 +16,6 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
-pub use sender::WebhookSender;
-
 use self::calls::{
     ChangeWebhook, DeleteWebhook, GetWebhook, GetWebhookDeliveries, GetWebhooks, PingWebhook, RedeliverWebhook,
     RegisterWebhook, RotateWebhookSecret,
@@ -29,7 +27,7 @@ use crate::{
         webhook::{WebhookClient, address::UrlRules},
     },
     peers::Peers,
-    runtime::{Handle, Limits, Runtime, calls::Registry},
+    runtime::{Runtime, calls::Registry},
     store::WebhookStore,
 };
 
@@ -53,7 +51,6 @@ pub struct WebhookSettings {
 #[derive(Clone)]
 pub struct Webhooks {
     shared: Arc<Shared>,
-    _sender: Handle<WebhookSender>,
 }
 
 /// What the facade and the sender share.
@@ -97,10 +94,8 @@ impl Webhooks {
             sending: SendLoop::new("webhooks", AT_ONCE, wake, topic::WEBHOOKS),
             known: Mutex::default(),
         });
-        let of_actor = Arc::clone(&shared);
-        let sender =
-            runtime.supervise("webhook_sender", Limits::default(), move || WebhookSender::new(Arc::clone(&of_actor)));
-        let webhooks = Self { shared, _sender: sender };
+        runtime.background("webhook_sender", Arc::clone(&shared), async |shared| shared.run().await);
+        let webhooks = Self { shared };
         let owners = Arc::new(webhooks.clone());
         registry
             .serve::<RegisterWebhook>(&owners)

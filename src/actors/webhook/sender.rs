@@ -1,4 +1,4 @@
-//! `WebhookSender`: sends the deliveries that are due.
+//! Sends the deliveries that are due.
 //!
 //! It claims what it sends, for a little longer than an attempt may take. If it dies, or the
 //! store does not take what came of an attempt, the claim ends by itself and the delivery is
@@ -7,12 +7,8 @@
 //! **Invariant:** at most [`super::AT_ONCE`] attempts are under way, two for one webhook and eight
 //! for one owner, so that a receiver that is slow holds up no other.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
 
@@ -42,29 +38,8 @@ const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many deliveries to forget in one write.
 const FORGET_AT_ONCE: u32 = 1_000;
 
-/// Sends what is due, for as long as it lives.
-pub struct WebhookSender {
-    shared: Arc<Shared>,
-}
-
-impl WebhookSender {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-}
-
-impl Actor for WebhookSender {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let shared = Arc::clone(&self.shared);
-        // The loop never ends by itself; if it did, a fresh actor goes on.
-        ctx.spawn(async move { shared.run().await }.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
-}
-
 impl Shared {
-    async fn run(&self) {
+    pub(super) async fn run(&self) {
         let (mut counted, mut forgot) = (Every::default(), Every::default());
         let books = async || self.keep_books(&mut counted, &mut forgot).await;
         let claim = async |free| self.claim(free).await;

@@ -1,19 +1,18 @@
-//! `ChatSweeper`: ends sockets whose tokens are over, and conversations that nobody goes on with.
+//! Ends sockets whose tokens are over, and conversations that nobody goes on with.
 //!
 //! **Invariant:** one look deletes a bounded number; whatever fails is looked at again.
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Doors;
 use crate::{
-    actors::runtime::{Limits, Runtime},
     domain::Timestamp,
     http::tokens::DeadTokens,
+    runtime::{Next, Pace, Runtime},
     store::{AccountStore, ConversationStore, conversations::day_of},
 };
 
@@ -45,10 +44,11 @@ pub struct Expiry {
 impl Expiry {
     /// Starts looking.
     pub fn start(self, runtime: &Runtime) {
-        let (work, cleared) = (Arc::new(self), Arc::new(Mutex::new(None)));
-        runtime.supervise("chat_sweeper", Limits::default(), move || ChatSweeper {
-            work: Arc::clone(&work),
-            cleared: Arc::clone(&cleared),
+        let state = Arc::new((self, Mutex::new(None)));
+        runtime.repeat("chat_sweeper", Pace::every(EVERY), state, async |state| {
+            let (expiry, cleared) = &*state;
+            expiry.look(cleared).await;
+            Next::Wait
         });
     }
 
@@ -92,29 +92,5 @@ impl Expiry {
             tracing::warn!(%error, "old conversations could not be deleted for now");
             false
         })
-    }
-}
-
-/// Looks once a second.
-struct ChatSweeper {
-    work: Arc<Expiry>,
-    cleared: Arc<Mutex<Option<Instant>>>,
-}
-
-impl ChatSweeper {
-    fn look_later(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(EVERY, |actor, ctx| {
-            let (work, cleared) = (Arc::clone(&actor.work), Arc::clone(&actor.cleared));
-            let look = async move { work.look(&cleared).await };
-            ctx.spawn(look.into_actor(actor).map(|(), actor, ctx| actor.look_later(ctx)));
-        });
-    }
-}
-
-impl Actor for ChatSweeper {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        self.look_later(ctx);
     }
 }
