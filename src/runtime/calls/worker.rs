@@ -32,19 +32,35 @@ impl<S: Send + Sync + 'static> Actor for Worker<S> {
     type Context = Context<Self>;
 }
 
-/// A call on its way to a worker.
-struct Job<C>(C);
+/// What a step is being done as.
+type Doing<T, E> = BoxFuture<'static, Result<T, CallError<E>>>;
 
-impl<C: Call> Message for Job<C> {
-    type Result = Outcome<C>;
+/// A step on its way to a worker.
+struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> Doing<T, E> + Send>);
+
+impl<S, T, E> Step<S, T, E> {
+    fn new<F>(step: impl FnOnce(Arc<S>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<T, CallError<E>>> + Send + 'static,
+    {
+        Self(Box::new(move |state| Box::pin(step(state))))
+    }
 }
 
-impl<S: Handles<C>, C: Call> Handler<Traced<Job<C>>> for Worker<S> {
-    type Result = ResponseFuture<Outcome<C>>;
+impl<S: 'static, T: 'static, E: 'static> Message for Step<S, T, E> {
+    type Result = Result<T, CallError<E>>;
+}
 
-    fn handle(&mut self, Traced(Job(call), trace): Traced<Job<C>>, _: &mut Self::Context) -> Self::Result {
-        let service = Arc::clone(&self.0);
-        within(trace, Box::pin(async move { service.handle(call).await }))
+impl<S, T, E> Handler<Traced<Step<S, T, E>>> for Worker<S>
+where
+    S: Send + Sync + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+{
+    type Result = ResponseFuture<Result<T, CallError<E>>>;
+
+    fn handle(&mut self, Traced(Step(step), trace): Traced<Step<S, T, E>>, _: &mut Self::Context) -> Self::Result {
+        within(trace, step(Arc::clone(&self.0)))
     }
 }
 
@@ -75,9 +91,26 @@ impl<S: Send + Sync + 'static> Workers<S> {
     where
         S: Handles<C>,
     {
+        self.run(C::SERVICE, |state| async move { state.handle(call).await }).await
+    }
+
+    /// Lets a worker do a step of a call of `service`, which goes on also when the caller goes away.
+    ///
+    /// # Errors
+    /// Those of the step, or why no worker answered.
+    pub async fn run<T, E, F>(
+        &self,
+        service: Service,
+        step: impl FnOnce(Arc<S>) -> F + Send + 'static,
+    ) -> Result<T, CallError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, CallError<E>>> + Send + 'static,
+    {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let done = self.actors.of(&turn).ask(Traced::new(Job(call))).await;
-        done.map_err(|error| CallError::of_actor(C::SERVICE, error))
+        let done = self.actors.of(&turn).ask(Traced::new(Step::new(step))).await;
+        done.map_err(|error| CallError::of_actor(service, error))
     }
 
     /// Registers the calls `C`, which the workers do.
@@ -124,8 +157,7 @@ where
     where
         S: Handles<C>,
     {
-        let done = self.actors.ask(key, Traced::new(Job(call))).await;
-        done.map_err(|error| CallError::of_actor(self.service, error))
+        self.run(key, |state| async move { state.handle(call).await }).await
     }
 
     /// Lets the worker of `key` do a step that is no call.
@@ -142,8 +174,8 @@ where
         E: Send + 'static,
         F: Future<Output = Result<T, CallError<E>>> + Send + 'static,
     {
-        let step = Step(Box::new(move |state| Box::pin(step(state))));
-        self.actors.ask(key, Traced::new(step)).await.map_err(|error| CallError::of_actor(self.service, error))
+        let done = self.actors.ask(key, Traced::new(Step::new(step))).await;
+        done.map_err(|error| CallError::of_actor(self.service, error))
     }
 
     /// Registers the calls `C`, which go to the worker of their key.
@@ -157,28 +189,5 @@ where
             async move { workers.ask(&key, call).await }
         });
         self
-    }
-}
-
-/// What a step is being done as.
-type Doing<T, E> = BoxFuture<'static, Result<T, CallError<E>>>;
-
-/// A step on its way to a worker.
-struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> Doing<T, E> + Send>);
-
-impl<S: 'static, T: 'static, E: 'static> Message for Step<S, T, E> {
-    type Result = Result<T, CallError<E>>;
-}
-
-impl<S, T, E> Handler<Traced<Step<S, T, E>>> for Worker<S>
-where
-    S: Send + Sync + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    type Result = ResponseFuture<Result<T, CallError<E>>>;
-
-    fn handle(&mut self, Traced(Step(step), trace): Traced<Step<S, T, E>>, _: &mut Self::Context) -> Self::Result {
-        within(trace, step(Arc::clone(&self.0)))
     }
 }
