@@ -9,13 +9,19 @@ use secrecy::ExposeSecret;
 use super::{App, Storage, demo};
 use crate::{
     actors::{
-        accounts::{AccountError, Accounts, Passwords},
-        runtime::{AskError, Runtime},
+        accounts::{
+            self, Passwords,
+            calls::{AccountRefusal, CreateAdmin, PromoteToAdmin},
+        },
         seller_dashboard,
     },
     cli::password::Password,
     config::{Config, DataDir, LockError, Services},
     http::{routes, server},
+    runtime::{
+        Runtime,
+        calls::{Call, CallError, Calls, Registry},
+    },
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 
@@ -33,15 +39,13 @@ pub fn admin_create(
     username: Option<String>,
     obtain: impl FnOnce() -> Result<Password>,
 ) -> Result<()> {
-    let promoted = with_accounts(config, |accounts| async move { accounts.promote(email).await })?;
+    let promoted = ask_accounts(config, PromoteToAdmin { email: email.to_owned() })?;
     if promoted.is_some() {
         print(&format!("{email} is an admin now, with the password that they have; they log in again"));
         return Ok(());
     }
     let password = obtain()?;
-    let secret = password.secret.clone();
-    let create = |accounts: Accounts| async move { accounts.create_admin(email.to_owned(), username, secret).await };
-    with_accounts(config, create)?;
+    ask_accounts(config, CreateAdmin { email: email.to_owned(), username, password: password.secret.clone() })?;
     print(&format!("{email} is an admin now"));
     if password.made {
         print(&format!("password: {}", password.secret.expose_secret()));
@@ -49,25 +53,22 @@ pub fn admin_create(
     Ok(())
 }
 
-/// Does something with users, also while a server runs.
-fn with_accounts<T, F>(config: &Config, work: impl FnOnce(Accounts) -> F) -> Result<T>
-where
-    F: Future<Output = Result<T, AskError<AccountError>>>,
-{
+/// Does a call on users, also while a server runs.
+fn ask_accounts<C: Call<Error = AccountRefusal>>(config: &Config, call: C) -> Result<C::Reply> {
     with_store_beside(config, |storage| async move {
-        let runtime = Runtime::new(1);
+        let (runtime, mut registry) = (Runtime::new(1), Registry::default());
         let passwords = Passwords::start(1).context("the password thread did not start")?;
         // Whatever it reads is of now, as a server may write it too.
-        let accounts = Accounts::start(&runtime, storage.stores().accounts, passwords, true);
-        let done = work(accounts).await;
+        accounts::start(&runtime, &mut registry, storage.stores().accounts, passwords, true);
+        let done = Calls::local(registry).ask(call).await;
         runtime.shutdown(END_WITHIN).await;
         match done {
             Ok(done) => Ok(done),
-            Err(AskError::Refused(AccountError::UserExists)) => {
+            Err(CallError::Refused(AccountRefusal::UserExists)) => {
                 bail!("there is a user with this e-mail address or user name already")
             }
-            Err(AskError::Refused(AccountError::Blocked)) => bail!("this user is blocked: unblock them first"),
-            Err(AskError::Refused(AccountError::Invalid { field, problem })) => bail!("the {field} {problem}"),
+            Err(CallError::Refused(AccountRefusal::Blocked)) => bail!("this user is blocked: unblock them first"),
+            Err(CallError::Refused(AccountRefusal::Invalid { field, problem })) => bail!("the {field} {problem}"),
             Err(error) => Err(error.into()),
         }
     })

@@ -18,9 +18,8 @@ use secrecy::SecretString;
 use self::{goods::Good, picture::Side};
 use crate::{
     actors::{
-        accounts::{AccountError, LoginName, NewAccount},
+        accounts::calls::{AccountRefusal, AddAddress, CreateAdmin, LogIn, LoginName, Register},
         catalogue::calls::{CountProducts, CreateProduct, InsertProducts},
-        runtime::AskError,
     },
     config::{Config, Environment},
     domain::{
@@ -31,6 +30,7 @@ use crate::{
         user::{FullName, Role},
     },
     http::routes::Services,
+    runtime::calls::CallError,
     store::Stores,
 };
 
@@ -101,7 +101,8 @@ pub async fn fill(stage: &Stage<'_>, products: Option<u32>, tell: &dyn Fn(&str))
         sellers.push(account(services, username, first, last, Role::Seller).await?);
     }
     let buyer = account(services, BUYER, "Meera", "Nair", Role::User).await?;
-    services.accounts()?.add_address(buyer, past::address(0), true).await.context("the buyer has no address")?;
+    let add = AddAddress { user: buyer, postal: past::address(0), is_default: true };
+    services.calls.ask(add).await.context("the buyer has no address")?;
     admin(services).await?;
     match products {
         None => {
@@ -129,29 +130,30 @@ fn email(username: &str) -> String {
 
 async fn login(services: &Services, username: &str) -> Result<UserId> {
     let name = LoginName::Username(username.to_owned());
-    let user = services.accounts()?.login(name, SecretString::from(PASSWORD)).await;
+    let user = services.calls.ask(LogIn { name, password: SecretString::from(PASSWORD) }).await;
     Ok(user.with_context(|| format!("{username} is there with another password"))?.id)
 }
 
 async fn account(services: &Services, username: &str, first: &str, last: &str, role: Role) -> Result<UserId> {
-    let new = NewAccount {
+    let new = Register {
         email: email(username),
         username: Some(username.to_owned()),
         full_name: FullName { first_name: first.to_owned(), last_name: last.to_owned() },
         role,
         password: SecretString::from(PASSWORD),
     };
-    match services.accounts()?.register(new).await {
+    match services.calls.ask(new).await {
         Ok(user) => Ok(user.id),
-        Err(AskError::Refused(AccountError::UserExists)) => login(services, username).await,
+        Err(CallError::Refused(AccountRefusal::UserExists)) => login(services, username).await,
         Err(error) => Err(error.into()),
     }
 }
 
 async fn admin(services: &Services) -> Result<()> {
-    let made = services.accounts()?.create_admin(email(ADMIN), Some(ADMIN.to_owned()), SecretString::from(PASSWORD));
-    match made.await {
-        Ok(_) | Err(AskError::Refused(AccountError::UserExists)) => Ok(()),
+    let password = SecretString::from(PASSWORD);
+    let create = CreateAdmin { email: email(ADMIN), username: Some(ADMIN.to_owned()), password };
+    match services.calls.ask(create).await {
+        Ok(_) | Err(CallError::Refused(AccountRefusal::UserExists)) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -86,7 +86,6 @@ pub(super) fn connect(config: &Config, tokens: Tokens, peers: &Peers, registry: 
         let by_calls = Peer::new(service, base, client.clone(), Arc::clone(&source));
         remote.push(by_calls.clone());
         match service {
-            Service::Auth => peers.set_accounts(far),
             Service::Payment => peers.set_payments(far),
             _ => {
                 found.push(Neighbour::ByCalls(by_calls));

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use super::{nodes, storage::Storage};
 use crate::{
     actors::{
-        accounts::{Accounts, Passwords},
+        accounts::{self, Passwords},
         admin,
         blocked_users::BlockedUsers,
         cart::{self, CartListener},
@@ -134,8 +134,8 @@ impl Parts<'_> {
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
         let shared = stores.shared.is_some();
-        let accounts = self.accounts(&stores)?;
         let mut registry = Registry::default();
+        self.accounts(&stores, &mut registry)?;
         if self.runs(Service::Inventory) {
             let listener = inventory::waking(snapshots.clone(), self.wake.clone());
             let window = signed(config.order.payment_window);
@@ -164,10 +164,8 @@ impl Parts<'_> {
         let dashboard =
             self.runs(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &mut registry, &stores));
 
-        let exposed = Exposed {
-            accounts: accounts.clone().map(|service| -> Arc<dyn peers::Accounts> { Arc::new(service) }),
-            payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }),
-        };
+        let exposed =
+            Exposed { payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }) };
         exposed.fill(&peers);
         let exposed = self.served_alone(exposed);
         let webhooks = match self.serves(Service::Notification) {
@@ -198,7 +196,6 @@ impl Parts<'_> {
         let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
         let mailbox = config.mailbox.enabled.then(|| stores.mailbox.clone());
         let services = Services {
-            accounts,
             catalogue,
             calls: peers.calls().clone(),
             served: self.config.services.clone(),
@@ -214,19 +211,16 @@ impl Parts<'_> {
 
     /// What other processes may call: not what only the pages ask.
     fn served_alone(&self, all: Exposed) -> Exposed {
-        Exposed {
-            accounts: all.accounts.filter(|_| self.serves(Service::Auth)),
-            payments: all.payments.filter(|_| self.serves(Service::Payment)),
-        }
+        Exposed { payments: all.payments.filter(|_| self.serves(Service::Payment)) }
     }
 
-    fn accounts(&self, stores: &Stores) -> Result<Option<Accounts>> {
-        if !self.runs(Service::Auth) {
-            return Ok(None);
+    fn accounts(&self, stores: &Stores, registry: &mut Registry) -> Result<()> {
+        if self.runs(Service::Auth) {
+            let passwords = Passwords::start(self.config.passwords.hashers());
+            let passwords = passwords.context("the password threads did not start")?;
+            accounts::start(self.runtime, registry, stores.accounts.clone(), passwords, stores.shared.is_some());
         }
-        let passwords = Passwords::start(self.config.passwords.hashers());
-        let passwords = passwords.context("the password threads did not start")?;
-        Ok(Some(Accounts::start(self.runtime, stores.accounts.clone(), passwords, stores.shared.is_some())))
+        Ok(())
     }
 
     fn catalogue(
@@ -257,7 +251,8 @@ impl Parts<'_> {
             pictures = Arc::new(hosted.clone());
         }
         let (products, shared) = (stores.products.clone(), stores.shared.as_ref().map(|_| self.wake));
-        let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.clone(), shared);
+        let catalogue =
+            Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.calls().clone(), shared);
         let catalogue =
             catalogue.with_imports(self.runtime, stores.imports.clone(), self.wake, stores.shared.is_some());
         Ok(Some(match hosted {

@@ -113,7 +113,8 @@ pub struct User {
 pub const ADDRESSES_MAX: usize = 20;
 
 /// What users asked of their account and cannot have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
 pub enum UserError {
     /// No such address.
     #[error("there is no such address")]

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::error::ApiError;
 use crate::{
     actors::{
-        accounts::AccountError, catalogue::calls::ProductRefusal, order_saga::OrderRefusal, payment::PaymentFailure,
-        webhook::calls::WebhookRefusal,
+        accounts::calls::AccountRefusal, catalogue::calls::ProductRefusal, order_saga::OrderRefusal,
+        payment::PaymentFailure, webhook::calls::WebhookRefusal,
     },
     domain::order::OrderItem,
     integrations::{imagekit::PictureError, razorpay::GatewayError},
@@ -14,22 +14,20 @@ use crate::{
     ws::chat::calls::ChatRefusal,
 };
 
-impl From<AccountError> for ApiError {
-    fn from(error: AccountError) -> Self {
+impl From<AccountRefusal> for ApiError {
+    fn from(error: AccountRefusal) -> Self {
         match error {
-            AccountError::UserExists => Self::bad_request("auth.user_exists", "User already exists"),
-            AccountError::BadCredentials => {
+            AccountRefusal::UserExists => Self::bad_request("auth.user_exists", "User already exists"),
+            AccountRefusal::BadCredentials => {
                 Self::Unauthorized { code: "auth.bad_credentials", message: "Invalid credentials" }
             }
-            AccountError::Blocked => Self::Forbidden {
+            AccountRefusal::Blocked => Self::Forbidden {
                 code: "auth.blocked",
                 message: "this account is blocked; write to those who run the shop",
             },
-            AccountError::NoSuchUser => Self::unauthorized(),
-            AccountError::Invalid { field, problem } => Self::field(field, problem),
-            AccountError::Rule(error) => error.into(),
-            AccountError::Store(error) => error.into(),
-            AccountError::Password(_) => Self::unavailable("auth"),
+            AccountRefusal::NoSuchUser => Self::unauthorized(),
+            AccountRefusal::Invalid { field, problem } => Self::field(field, problem),
+            AccountRefusal::Rule(error) => error.into(),
         }
     }
 }

@@ -17,9 +17,8 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 
 use crate::domain::{
-    ids::{AddressId, OrderId, PaymentId, UserId},
+    ids::{OrderId, PaymentId},
     payment::Payment,
-    user::{Contact, PostalAddress, Role},
 };
 pub use crate::store::Page;
 use crate::{
@@ -79,23 +78,6 @@ impl PeerError {
     }
 }
 
-/// The auth service.
-#[async_trait]
-pub trait Accounts: Send + Sync {
-    /// How to reach a user.
-    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError>;
-    /// What a user may do; `None` when there is no such user.
-    async fn role(&self, _user: UserId) -> Result<Option<Role>, PeerError> {
-        Err(PeerError::Unavailable("auth"))
-    }
-    /// How to reach the shop's admins, as many as a mail is sent to.
-    async fn admins(&self) -> Result<Vec<Contact>, PeerError> {
-        Err(PeerError::Unavailable("auth"))
-    }
-    /// One of the user's addresses, or her default one.
-    async fn address(&self, user: UserId, id: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError>;
-}
-
 /// The payment service.
 #[async_trait]
 pub trait Payments: Send + Sync {
@@ -112,7 +94,6 @@ pub struct Peers(Arc<Slots>);
 #[derive(Default)]
 struct Slots {
     calls: Calls,
-    accounts: OnceLock<Arc<dyn Accounts>>,
     payments: OnceLock<Arc<dyn Payments>>,
 }
 
@@ -143,5 +124,4 @@ impl Peers {
     }
 }
 
-slot!(accounts, set_accounts, Accounts, "auth");
 slot!(payments, set_payments, Payments, "payment");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::failure::Failure;
-use crate::domain::ids::{AddressId, OrderId, PaymentId, UserId};
+use crate::domain::ids::{OrderId, PaymentId};
 
 mod failure;
 
@@ -64,14 +64,6 @@ impl Call {
     }
 }
 
-/// [`super::Accounts::admins`].
-pub const ADMINS: Call = Call::of("auth", "admins");
-/// [`super::Accounts::contact`].
-pub const CONTACT: Call = Call::of("auth", "contact");
-/// [`super::Accounts::role`].
-pub const ROLE: Call = Call::of("auth", "role");
-/// [`super::Accounts::address`].
-pub const ADDRESS: Call = Call::of("auth", "address");
 /// [`super::Payments::captured`].
 pub const CAPTURED: Call = Call::of("payment", "captured");
 /// [`super::Payments::refund`]: all that is left, once.
@@ -80,23 +72,6 @@ pub const REFUND: Call = Call::of("payment", "refund").calls_further();
 /// A call about nothing in particular.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Nothing {}
-
-/// A call about a user.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfUser {
-    /// Who.
-    pub user: UserId,
-}
-
-/// A call about one of a user's addresses.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OfAddress {
-    /// Who.
-    pub user: UserId,
-    /// Which; her default one when absent.
-    #[serde(default)]
-    pub address: Option<AddressId>,
-}
 
 /// A call about an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,12 +1,11 @@
 //! The services that take an order from a cart to goods or money back, over one store.
 
-use microbazaar::runtime::calls::{Calls, Registry};
 use std::{future::ready, path::PathBuf, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use jiff::SignedDuration;
 use microbazaar::{
     actors::{
+        accounts::calls::{GetAddress, GetContact},
         cart,
         catalogue::calls::GetOffers,
         inventory::{self, StockListener},
@@ -16,15 +15,16 @@ use microbazaar::{
     },
     domain::{
         Timestamp,
-        ids::{AddressId, EventId, ProductId, UserId},
+        ids::{EventId, ProductId, UserId},
         inventory::StockLevel,
         money::{Currency, Money},
         order::Pricing,
         product::{Offer, Product, ProductStatus},
-        user::{Contact, FullName, PostalAddress},
+        user::{Contact, FullName},
     },
     integrations::razorpay::{Keys, SandboxGateway},
-    peers::{self, PeerError, Peers},
+    peers::Peers,
+    runtime::calls::{Calls, Outcome, Registry},
     store::{CartStore, OrderStore, PaymentStore},
 };
 
@@ -68,18 +68,9 @@ fn offer(id: ProductId, price: Money) -> Offer {
 }
 
 /// Knows everybody.
-struct People;
-
-#[async_trait]
-impl peers::Accounts for People {
-    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
-        let (email, username) = ("ana@example.com".to_owned(), "ana".to_owned());
-        Ok(Some(Contact { user, email, username, full_name: FullName::default() }))
-    }
-
-    async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
-        Ok(None)
-    }
+async fn contact(GetContact { user }: GetContact) -> Outcome<GetContact> {
+    let (email, username) = ("ana@example.com".to_owned(), "ana".to_owned());
+    Ok(Some(Contact { user, email, username, full_name: FullName::default() }))
 }
 
 struct Nobody;
@@ -121,7 +112,7 @@ impl Shop {
         let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, store.clone()));
         let every = SignedDuration::from_mins(1);
         let payments = Payments::start(&runtime, store, sandbox.clone(), peers.clone(), every);
-        peers.set_accounts(Arc::new(People));
+        registry.on(contact).on(async |_: GetAddress| Ok(None));
         peers.calls().connect(registry, []);
         peers.set_payments(Arc::new(payments.clone()));
         Self { runtime, calls, payments, sandbox }

@@ -1,154 +1,70 @@
-//! The actor that writes users.
+//! The actors that write users.
 //!
-//! Messages interleave while the store works, except that those of one user take turns.
+//! Writes interleave while the store works, except that those of one user take turns.
 //! Other processes may write as well: the store's version check notices it, and the
-//! message reads and decides again, a bounded number of times. A panic in the store ends
-//! the actor with what it was working on; its guardian starts a fresh one, which has
-//! nothing to load.
+//! actor reads and decides again, a bounded number of times. A panic in the store ends
+//! only the write that met it.
 //!
 //! **Invariant:** a user is in the cache as written before the answer is given, or not in
 //! it at all when the outcome is unknown.
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Actor, Context, Handler, ResponseActFuture, WrapFuture};
 use tokio::sync::Mutex;
 
-use super::{
-    cache::Users,
-    error::AccountError,
-    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash, SetRole},
-};
+use super::{Failure, cache::Users, calls::AccountRefusal};
 use crate::{
-    actors::runtime::{Traced, envelope, within},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
         identity,
-        ids::{AddressId, UserId},
-        user::{User, UserError},
+        ids::UserId,
+        user::{FullName, Role, User, UserError},
     },
+    runtime::envelope,
     store::{AccountStore, StoreError, accounts::UserKey, document::SaveError},
 };
 
-/// How often a message is decided anew when others were faster.
+/// How often a write is decided anew when others were faster.
 const TRIES: u32 = 16;
-/// What one message may take, a little less than its caller waits.
-const DEADLINE: Duration = Duration::from_secs(9);
 /// Users share a lane with those whose id ends alike.
 const LANES: usize = 64;
 
-/// Registers users and keeps their addresses.
-pub struct AccountsActor(Arc<Inner>);
-
-struct Inner {
+/// What the actors work on.
+pub(super) struct Writer {
     store: AccountStore,
     users: Arc<Users>,
-    /// Turns of the messages on one user: they would only make each other start anew.
+    /// Turns of the writes of one user: they would only make each other start anew.
     lanes: [Mutex<()>; LANES],
 }
 
-impl AccountsActor {
+/// A user to be made, of whom everything is valid.
+pub(super) struct NewUser {
+    pub(super) email: String,
+    /// Made from the e-mail address when absent.
+    pub(super) username: Option<String>,
+    pub(super) full_name: FullName,
+    pub(super) role: Role,
+    /// In PHC format.
+    pub(super) password_hash: String,
+}
+
+impl Writer {
     pub(super) fn new(store: AccountStore, users: Arc<Users>) -> Self {
-        Self(Arc::new(Inner { store, users, lanes: std::array::from_fn(|_| Mutex::default()) }))
+        Self { store, users, lanes: std::array::from_fn(|_| Mutex::default()) }
     }
-}
 
-impl Actor for AccountsActor {
-    type Context = Context<Self>;
-}
-
-type Answer = ResponseActFuture<AccountsActor, Result<User, AccountError>>;
-
-impl Handler<Traced<Register>> for AccountsActor {
-    type Result = Answer;
-
-    fn handle(&mut self, Traced(message, trace): Traced<Register>, _: &mut Self::Context) -> Answer {
-        let inner = Arc::clone(&self.0);
-        let work = within(trace, Box::pin(in_time(async move { inner.register(message).await })));
-        Box::pin(work.into_actor(self))
-    }
-}
-
-impl Handler<AddAddress> for AccountsActor {
-    type Result = Answer;
-
-    fn handle(&mut self, message: AddAddress, _: &mut Self::Context) -> Answer {
-        let inner = Arc::clone(&self.0);
-        let AddAddress { user, postal, is_default } = message;
-        // One id for all tries: it is the same address.
-        let id = AddressId::generate();
-        let change = move |user: &mut User| user.add_address(id, postal.clone(), is_default);
-        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
-    }
-}
-
-impl Handler<SetRole> for AccountsActor {
-    type Result = Answer;
-
-    fn handle(&mut self, SetRole { user, role }: SetRole, _: &mut Self::Context) -> Answer {
-        let inner = Arc::clone(&self.0);
-        let change = move |user: &mut User| {
-            user.role = role;
-            Ok(())
-        };
-        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
-    }
-}
-
-impl Handler<RemoveAddress> for AccountsActor {
-    type Result = Answer;
-
-    fn handle(&mut self, message: RemoveAddress, _: &mut Self::Context) -> Answer {
-        let inner = Arc::clone(&self.0);
-        let change = move |user: &mut User| user.remove_address(message.address);
-        Box::pin(in_time(async move { inner.change(message.user, change).await }).into_actor(self))
-    }
-}
-
-impl Handler<ReplaceHash> for AccountsActor {
-    type Result = Answer;
-
-    fn handle(&mut self, message: ReplaceHash, _: &mut Self::Context) -> Answer {
-        let inner = Arc::clone(&self.0);
-        let ReplaceHash { user, old, new } = message;
-        let change = move |user: &mut User| {
-            if user.password_hash == old {
-                user.password_hash.clone_from(&new);
-            }
-            Ok(())
-        };
-        Box::pin(in_time(async move { inner.change(user, change).await }).into_actor(self))
-    }
-}
-
-impl Handler<ReplaceEmail> for AccountsActor {
-    type Result = Answer;
-
-    fn handle(&mut self, message: ReplaceEmail, _: &mut Self::Context) -> Answer {
-        let inner = Arc::clone(&self.0);
-        let change = move |user: &mut User| user.replace_email(&message.email);
-        Box::pin(in_time(async move { inner.change(message.user, change).await }).into_actor(self))
-    }
-}
-
-/// Ends `work` at the deadline; then it is unknown whether it was done.
-async fn in_time(work: impl Future<Output = Result<User, AccountError>>) -> Result<User, AccountError> {
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(AccountError::Store(StoreError::Deadline)))
-}
-
-impl Inner {
-    async fn register(&self, message: Register) -> Result<User, AccountError> {
-        let chosen = message.username.is_some();
-        let username = message.username.unwrap_or_else(|| identity::username_from_email(&message.email, ""));
+    pub(super) async fn create(&self, new: NewUser) -> Result<User, Failure> {
+        let chosen = new.username.is_some();
+        let username = new.username.unwrap_or_else(|| identity::username_from_email(&new.email, ""));
         let now = Timestamp::now();
         let mut user = User {
             id: UserId::generate(),
-            email: message.email,
+            email: new.email,
             username,
-            full_name: message.full_name,
-            role: message.role,
-            password_hash: message.password_hash,
+            full_name: new.full_name,
+            role: new.role,
+            password_hash: new.password_hash,
             email_taken_by: None,
             addresses: vec![],
             created_at: now,
@@ -170,17 +86,17 @@ impl Inner {
                 Ok(()) => return Ok(user),
             }
         }
-        Err(AccountError::Store(StoreError::Conflict))
+        Err(Failure::Conflict)
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         id: UserId,
         change: impl Fn(&mut User) -> Result<(), UserError>,
-    ) -> Result<User, AccountError> {
+    ) -> Result<User, Failure> {
         let _turn = self.lanes[usize::from(id.bytes()[11]) % LANES].lock().await;
         for attempt in 0..TRIES {
-            let mut user = self.store.get(id).await?.ok_or(AccountError::NoSuchUser)?;
+            let mut user = self.store.get(id).await?.ok_or(AccountRefusal::NoSuchUser)?;
             change(&mut user)?;
             user.updated_at = Timestamp::now();
             match self.write(&mut user, &[]).await {
@@ -189,7 +105,7 @@ impl Inner {
                 Ok(()) => return Ok(user),
             }
         }
-        Err(AccountError::Store(StoreError::Conflict))
+        Err(Failure::Conflict)
     }
 
     /// Writes the user to the store and then to the cache.

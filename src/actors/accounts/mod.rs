@@ -1,83 +1,63 @@
 //! The auth service: users, their passwords and addresses, and dead tokens.
 //!
-//! Writes go to [`actor::AccountsActor`], passwords to the threads of [`Passwords`], reads
-//! to a bounded cache or straight to the store. Tokens are made and read elsewhere; here
+//! Users are written by the actors of [`actor`], passwords are hashed by the threads of [`Passwords`],
+//! and reads go to a bounded cache or straight to the store. Tokens are made and read elsewhere; here
 //! is only kept which of them are dead.
 //!
-//! **Invariant:** no password hash leaves this room (every [`User`] given out has an empty
-//! one); every call ends within its deadline in an answer or a typed [`Failure`].
+//! **Invariant:** no password hash leaves this module (every [`User`] given out has an empty one); every call
+//! ends within its deadline.
 
-pub mod actor;
+mod actor;
 mod cache;
-pub mod error;
-pub mod messages;
+pub mod calls;
 pub mod passwords;
-mod peer;
 mod sweeper;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::passwords::{PasswordError, Passwords, Verified};
 use self::{
-    actor::AccountsActor,
+    actor::{NewUser, Writer},
     cache::{Users, bare},
-    error::told,
-    messages::{AddAddress, Register, RemoveAddress, ReplaceEmail, ReplaceHash, SetRole},
+    calls::{
+        AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
+        KillToken, LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail,
+    },
     sweeper::TokenSweeper,
 };
-use super::runtime::{AskError, Limits, Runtime, Sharded, Traced};
 use crate::{
+    config::Service,
     domain::{
-        Timestamp, identity,
+        identity,
         ids::{AddressId, UserId},
         text,
-        user::{Address, FullName, PostalAddress, Role, User},
+        user::{FullName, Role, User, UserError},
+    },
+    runtime::{
+        Limits, Runtime,
+        calls::{CallError, Handles, Outcome, Registry, Workers},
     },
     store::{AccountStore, StoreError, accounts::block_key},
 };
 
-pub use self::{
-    error::AccountError,
-    passwords::{PasswordError, Passwords, Verified},
-};
-
 /// A call's failure.
-pub type Failure = AskError<AccountError>;
+type Failure = CallError<AccountRefusal>;
 
 /// How many actors write users.
-const SHARDS: usize = 2;
+const WORKERS: usize = 2;
 /// How long a read may take.
-const READ_DEADLINE: Duration = Duration::from_secs(10);
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// How long a write may take, a little less than its caller waits.
+const WRITE_WITHIN: Duration = Duration::from_secs(9);
+/// To how many admins one mail goes at most.
+const ADMINS_MAX: u32 = 20;
 
-/// Who wants to be a user.
-#[derive(Debug, Clone)]
-pub struct NewAccount {
-    /// E-mail address.
-    pub email: String,
-    /// User name; made from the e-mail address when absent.
-    pub username: Option<String>,
-    /// Name.
-    pub full_name: FullName,
-    /// [`Role::User`] or [`Role::Seller`].
-    pub role: Role,
-    /// 8 to 128 characters.
-    pub password: SecretString,
-}
-
-/// What users call themselves when they log in.
-#[derive(Debug, Clone)]
-pub enum LoginName {
-    /// Their e-mail address.
-    Email(String),
-    /// Their user name.
-    Username(String),
-}
-
-/// The auth service as its callers hold it.
-#[derive(Clone)]
-pub struct Accounts {
-    actors: Sharded<AccountsActor>,
+/// What the calls work on. They run in their caller's task, since a password whose caller has gone is not hashed,
+/// and reads wait for nothing but the store; what is written is written by the actors.
+struct Accounts {
+    writers: Workers<Writer>,
     store: AccountStore,
     users: Arc<Users>,
     passwords: Passwords,
@@ -85,61 +65,33 @@ pub struct Accounts {
     shared: bool,
 }
 
+/// Starts the auth service and registers its calls. With a `shared` store other nodes write users too.
+pub fn start(runtime: &Runtime, registry: &mut Registry, store: AccountStore, passwords: Passwords, shared: bool) {
+    let (users, swept) = (Arc::new(Users::new()), store.clone());
+    let writer = Arc::new(Writer::new(store.clone(), Arc::clone(&users)));
+    let writers = Workers::start(runtime, "accounts", WORKERS, Limits::default(), writer);
+    runtime.supervise("token_sweeper", Limits::default(), move || TokenSweeper(swept.clone()));
+    let accounts = Arc::new(Accounts { writers, store, users, passwords, shared });
+    registry
+        .serve::<Register>(&accounts)
+        .serve::<CreateAdmin>(&accounts)
+        .serve::<PromoteToAdmin>(&accounts)
+        .serve::<LogIn>(&accounts)
+        .serve::<ReplaceEmail>(&accounts)
+        .serve::<GetUser>(&accounts)
+        .serve::<GetContact>(&accounts)
+        .serve::<GetRole>(&accounts)
+        .serve::<GetAdmins>(&accounts)
+        .serve::<GetAddress>(&accounts)
+        .serve::<GetAddresses>(&accounts)
+        .serve::<AddAddress>(&accounts)
+        .serve::<RemoveAddress>(&accounts)
+        .serve::<KillToken>(&accounts);
+}
+
 impl Accounts {
-    /// Starts the service's actors on `runtime`. With a `shared` store other nodes write
-    /// users too.
-    #[must_use]
-    pub fn start(runtime: &Runtime, store: AccountStore, passwords: Passwords, shared: bool) -> Self {
-        let users = Arc::new(Users::new());
-        let (of_store, of_users, swept) = (store.clone(), Arc::clone(&users), store.clone());
-        let actors = runtime.supervise_sharded("accounts", SHARDS, Limits::default(), move || {
-            AccountsActor::new(of_store.clone(), Arc::clone(&of_users))
-        });
-        runtime.supervise("token_sweeper", Limits::default(), move || TokenSweeper(swept.clone()));
-        Self { actors, store, users, passwords, shared }
-    }
-
-    /// Makes a user or seller.
-    ///
-    /// # Errors
-    /// [`AccountError::UserExists`], [`AccountError::Invalid`] (also for any other role).
-    pub async fn register(&self, account: NewAccount) -> Result<User, Failure> {
-        if !matches!(account.role, Role::User | Role::Seller) {
-            return Err(invalid("role", "must be user or seller"));
-        }
-        self.open(account).await
-    }
-
-    /// Makes an admin; for the command line.
-    ///
-    /// # Errors
-    /// Those of [`Accounts::register`].
-    pub async fn create_admin(
-        &self,
-        email: String,
-        username: Option<String>,
-        password: SecretString,
-    ) -> Result<User, Failure> {
-        let full_name = FullName::default();
-        self.open(NewAccount { email, username, full_name, role: Role::Admin, password }).await
-    }
-
-    /// Makes the user of this e-mail address an admin; for the command line. They keep their password, and
-    /// log in again to have the new role. `None` when nobody has the address.
-    ///
-    /// # Errors
-    /// [`AccountError::Blocked`], and when the store does not answer.
-    pub async fn promote(&self, email: &str) -> Result<Option<User>, Failure> {
-        let Some(user) = read(self.store.by_email(&identity::email_key(email.trim()))).await? else { return Ok(None) };
-        if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
-            return Err(AskError::Refused(AccountError::Blocked));
-        }
-        let promoted = self.actors.of(&user.id).ask(SetRole { user: user.id, role: Role::Admin }).await;
-        promoted.map(bare).map(Some).map_err(told)
-    }
-
-    async fn open(&self, account: NewAccount) -> Result<User, Failure> {
-        let NewAccount { email, username, full_name, role, password } = account;
+    async fn create(&self, account: Register) -> Result<User, Failure> {
+        let Register { email, username, full_name, role, password } = account;
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
@@ -160,33 +112,115 @@ impl Accounts {
         if !(8..=128).contains(&identity::password_length(password.expose_secret())) {
             return Err(invalid("password", "must be 8 to 128 characters"));
         }
-        let password_hash = self.passwords.hash(password).await.map_err(AccountError::from)?;
-        let actor = self.actors.of(&identity::email_key(&email));
-        let register = Register { email, username, full_name, role, password_hash };
-        actor.ask(Traced::new(register)).await.map(bare).map_err(told)
+        let password_hash = self.passwords.hash(password).await?;
+        let new = NewUser { email, username, full_name, role, password_hash };
+        self.write(|writer| async move { writer.create(new).await }).await
     }
 
-    /// The user of that name, if this is her password.
-    ///
-    /// # Errors
-    /// [`AccountError::BadCredentials`], alike for an unknown user and a wrong password;
-    /// [`AccountError::Blocked`].
-    pub async fn login(&self, name: LoginName, password: SecretString) -> Result<User, Failure> {
+    /// Lets an actor write, with a deadline.
+    async fn write<F>(&self, work: impl FnOnce(Arc<Writer>) -> F + Send + 'static) -> Result<User, Failure>
+    where
+        F: Future<Output = Result<User, Failure>> + Send + 'static,
+    {
+        let in_time = |writer| async {
+            tokio::time::timeout(WRITE_WITHIN, work(writer)).await.unwrap_or(Err(StoreError::Deadline.into()))
+        };
+        self.writers.run(Service::Auth, in_time).await.map(bare)
+    }
+
+    async fn change(
+        &self,
+        id: UserId,
+        change: impl Fn(&mut User) -> Result<(), UserError> + Send + 'static,
+    ) -> Result<User, Failure> {
+        self.write(move |writer| async move { writer.change(id, change).await }).await
+    }
+
+    /// Replaces a hash that was made of another form of the password than counts. If that fails the old
+    /// one goes on working.
+    async fn hash_anew(&self, user: &User, password: SecretString) {
+        let (id, old) = (user.id, user.password_hash.clone());
+        let replaced = async {
+            let new = self.passwords.hash(password).await?;
+            let change = move |user: &mut User| {
+                if user.password_hash == old {
+                    user.password_hash.clone_from(&new);
+                }
+                Ok(())
+            };
+            self.change(id, change).await
+        };
+        if let Err(error) = replaced.await {
+            tracing::warn!(%error, user.id = %user.id, "a password's hash could not be replaced");
+        }
+    }
+
+    /// The user, from memory where that can be exact.
+    async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        if !self.shared
+            && let Some(user) = self.users.get(id)
+        {
+            return Ok(Some(user));
+        }
+        self.read_user(id).await
+    }
+
+    /// The user as the store has them now.
+    async fn read_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let ticket = self.users.ticket(id);
+        let user = read(self.store.get(id)).await?;
+        if let Some(user) = &user {
+            self.users.put_read(user, &ticket);
+        }
+        Ok(user.map(bare))
+    }
+}
+
+impl Handles<Register> for Accounts {
+    async fn handle(&self, call: Register) -> Outcome<Register> {
+        if !matches!(call.role, Role::User | Role::Seller) {
+            return Err(invalid("role", "must be user or seller"));
+        }
+        self.create(call).await
+    }
+}
+
+impl Handles<CreateAdmin> for Accounts {
+    async fn handle(&self, CreateAdmin { email, username, password }: CreateAdmin) -> Outcome<CreateAdmin> {
+        self.create(Register { email, username, full_name: FullName::default(), role: Role::Admin, password }).await
+    }
+}
+
+impl Handles<PromoteToAdmin> for Accounts {
+    async fn handle(&self, call: PromoteToAdmin) -> Outcome<PromoteToAdmin> {
+        let user = read(self.store.by_email(&identity::email_key(call.email.trim()))).await?;
+        let Some(User { id, .. }) = user else { return Ok(None) };
+        if read(self.store.is_dead(&block_key(&id.to_hex()))).await? {
+            return Err(AccountRefusal::Blocked.into());
+        }
+        let change = |user: &mut User| {
+            user.role = Role::Admin;
+            Ok(())
+        };
+        self.change(id, change).await.map(Some)
+    }
+}
+
+impl Handles<LogIn> for Accounts {
+    async fn handle(&self, LogIn { name, password }: LogIn) -> Outcome<LogIn> {
         // A flood of logins must not become one of reads.
         if self.passwords.is_full() {
-            return Err(AskError::Busy);
+            return Err(PasswordError::Busy.into());
         }
         let user = match name {
             LoginName::Email(email) => read(self.store.by_email(&identity::email_key(&email))).await?,
             LoginName::Username(username) => read(self.store.by_username(&identity::username_key(&username))).await?,
         };
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let verified = self.passwords.verify(password.clone(), hash).await.map_err(AccountError::from)?;
-        let Some(user) = user.filter(|_| verified != Verified::No) else {
-            return Err(AskError::Refused(AccountError::BadCredentials));
-        };
+        let verified = self.passwords.verify(password.clone(), hash).await?;
+        let user = user.filter(|_| verified != Verified::No).ok_or(AccountRefusal::BadCredentials)?;
         if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
-            return Err(AskError::Refused(AccountError::Blocked));
+            return Err(AccountRefusal::Blocked.into());
         }
         // The command line may have given them another role, from a process of its own.
         if self.users.get(user.id).is_some_and(|held| held.version < user.version) {
@@ -197,108 +231,79 @@ impl Accounts {
         }
         Ok(bare(user))
     }
+}
 
-    /// Replaces a hash that was made of another form of the password than counts. If that fails the old
-    /// one goes on working.
-    async fn hash_anew(&self, user: &User, password: SecretString) {
-        let replaced = async {
-            let new = self.passwords.hash(password).await.map_err(AccountError::from)?;
-            let replace = ReplaceHash { user: user.id, old: user.password_hash.clone(), new };
-            self.actors.of(&user.id).ask(replace).await.map_err(told)
-        };
-        if let Err(error) = replaced.await {
-            tracing::warn!(%error, user.id = %user.id, "a password's hash could not be replaced");
-        }
-    }
-
-    /// Gives a user whose address the upgrade left to an older account another one.
-    ///
-    /// # Errors
-    /// [`AccountError::BadCredentials`] when it is not this user's password, [`UserError::EmailKept`](crate::domain::user::UserError::EmailKept) when the
-    /// user has an address, [`AccountError::UserExists`] when it is another's, [`AccountError::Invalid`].
-    pub async fn replace_email(&self, id: UserId, email: String, password: SecretString) -> Result<User, Failure> {
+impl Handles<ReplaceEmail> for Accounts {
+    async fn handle(&self, ReplaceEmail { user: id, email, password }: ReplaceEmail) -> Outcome<ReplaceEmail> {
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
-        let user = read(self.store.get(id)).await?.ok_or(AskError::Refused(AccountError::NoSuchUser))?;
-        let verified = self.passwords.verify(password, Some(user.password_hash)).await.map_err(AccountError::from)?;
-        if verified == Verified::No {
-            return Err(AskError::Refused(AccountError::BadCredentials));
+        let user = read(self.store.get(id)).await?.ok_or(AccountRefusal::NoSuchUser)?;
+        if self.passwords.verify(password, Some(user.password_hash)).await? == Verified::No {
+            return Err(AccountRefusal::BadCredentials.into());
         }
-        self.actors.of(&id).ask(ReplaceEmail { user: id, email }).await.map(bare).map_err(told)
+        self.change(id, move |user| user.replace_email(&email)).await
     }
+}
 
-    /// The user of an id. What another process wrote to her less than a minute ago may be
-    /// missing; [`Accounts::addresses`] is exact.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn user(&self, id: UserId) -> Result<Option<User>, Failure> {
-        if !self.shared
-            && let Some(user) = self.users.get(id)
-        {
-            return Ok(Some(user));
-        }
-        self.read_user(id).await
+impl Handles<GetUser> for Accounts {
+    async fn handle(&self, call: GetUser) -> Outcome<GetUser> {
+        Ok(self.user(call.user).await?)
     }
+}
 
-    /// The user as the store has her now.
-    async fn read_user(&self, id: UserId) -> Result<Option<User>, Failure> {
-        let ticket = self.users.ticket(id);
-        let user = read(self.store.get(id)).await?;
-        if let Some(user) = &user {
-            self.users.put_read(user, &ticket);
-        }
-        Ok(user.map(bare))
+impl Handles<GetContact> for Accounts {
+    async fn handle(&self, call: GetContact) -> Outcome<GetContact> {
+        Ok(self.user(call.user).await?.map(|user| user.contact()))
     }
+}
 
-    /// Her addresses, oldest first.
-    ///
-    /// # Errors
-    /// [`AccountError::NoSuchUser`].
-    pub async fn addresses(&self, user: UserId) -> Result<Vec<Address>, Failure> {
-        let user = self.read_user(user).await?;
-        user.map(|user| user.addresses).ok_or(AskError::Refused(AccountError::NoSuchUser))
+impl Handles<GetRole> for Accounts {
+    async fn handle(&self, call: GetRole) -> Outcome<GetRole> {
+        Ok(self.user(call.user).await?.map(|user| user.role))
     }
+}
 
-    /// Adds an address and returns all; the first is the default.
-    ///
-    /// # Errors
-    /// [`AccountError::Rule`] when there are as many as a user keeps;
-    /// [`AccountError::NoSuchUser`].
-    pub async fn add_address(
-        &self,
-        user: UserId,
-        postal: PostalAddress,
-        is_default: bool,
-    ) -> Result<Vec<Address>, Failure> {
-        let answer = self.actors.of(&user).ask(AddAddress { user, postal, is_default }).await;
-        answer.map(|user| user.addresses).map_err(told)
+impl Handles<GetAdmins> for Accounts {
+    async fn handle(&self, GetAdmins {}: GetAdmins) -> Outcome<GetAdmins> {
+        Ok(read(self.store.of_role(Role::Admin, ADMINS_MAX)).await?.iter().map(User::contact).collect())
     }
+}
 
-    /// Removes an address and returns those that are left.
-    ///
-    /// # Errors
-    /// [`AccountError::Rule`] when it is not there; [`AccountError::NoSuchUser`].
-    pub async fn remove_address(&self, user: UserId, address: AddressId) -> Result<Vec<Address>, Failure> {
-        let answer = self.actors.of(&user).ask(RemoveAddress { user, address }).await;
-        answer.map(|user| user.addresses).map_err(told)
+impl Handles<GetAddress> for Accounts {
+    async fn handle(&self, call: GetAddress) -> Outcome<GetAddress> {
+        let Some(user) = self.read_user(call.user).await? else { return Ok(None) };
+        let address = match call.address {
+            Some(id) => user.addresses.iter().find(|address| address.id == id),
+            None => user.default_address(),
+        };
+        Ok(address.map(|address| address.postal.clone()))
     }
+}
 
-    /// Remembers that a token is dead, until it would have expired anyway.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), Failure> {
-        read(self.store.kill_token(jti, expires_at)).await
+impl Handles<GetAddresses> for Accounts {
+    async fn handle(&self, call: GetAddresses) -> Outcome<GetAddresses> {
+        Ok(self.read_user(call.user).await?.ok_or(AccountRefusal::NoSuchUser)?.addresses)
     }
+}
 
-    /// The dead tokens that have not expired at `now`.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, Failure> {
-        read(self.store.dead_tokens(now)).await
+impl Handles<AddAddress> for Accounts {
+    async fn handle(&self, AddAddress { user, postal, is_default }: AddAddress) -> Outcome<AddAddress> {
+        // One id for all tries: it is the same address.
+        let id = AddressId::generate();
+        Ok(self.change(user, move |user| user.add_address(id, postal.clone(), is_default)).await?.addresses)
+    }
+}
+
+impl Handles<RemoveAddress> for Accounts {
+    async fn handle(&self, RemoveAddress { user, address }: RemoveAddress) -> Outcome<RemoveAddress> {
+        Ok(self.change(user, move |user| user.remove_address(address)).await?.addresses)
+    }
+}
+
+impl Handles<KillToken> for Accounts {
+    async fn handle(&self, call: KillToken) -> Outcome<KillToken> {
+        Ok(read(self.store.kill_token(&call.jti, call.expires_at)).await?)
     }
 }
 
@@ -315,13 +320,12 @@ fn name(field: &'static str, typed: &str) -> Result<String, Failure> {
 }
 
 const fn invalid(field: &'static str, problem: &'static str) -> Failure {
-    AskError::Refused(AccountError::Invalid { field, problem })
+    CallError::Refused(AccountRefusal::Invalid { field: Cow::Borrowed(field), problem: Cow::Borrowed(problem) })
 }
 
-/// One call of the store, with a deadline.
-async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Failure> {
-    let answer = tokio::time::timeout(READ_DEADLINE, call).await.unwrap_or(Err(StoreError::Deadline));
-    answer.map_err(|error| AccountError::from(error).into())
+/// One read of the store, with a deadline.
+async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(READ_WITHIN, call).await.unwrap_or(Err(StoreError::Deadline))
 }
 
 #[cfg(test)]

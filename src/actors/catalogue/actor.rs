@@ -2,7 +2,10 @@
 //!
 //! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
-use crate::actors::inventory::calls::{GetStock, GetStockOfMany, SetStock, SetStockIfSeen};
+use crate::actors::{
+    accounts::calls::GetContact,
+    inventory::calls::{GetStock, GetStockOfMany, SetStock, SetStockIfSeen},
+};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -36,7 +39,6 @@ use crate::{
         imagekit::{PictureStore, Preparer},
         redis::{Wake, topic},
     },
-    peers::Peers,
     runtime::calls::{CallError, Calls, Handles, Never, Outcome, Worker},
     store::{ProductStore, StoreError},
 };
@@ -59,7 +61,6 @@ pub struct ProductService {
     pub(super) pictures: Arc<dyn PictureStore>,
     pub(super) preparer: Preparer,
     pub(super) calls: Calls,
-    pub(super) peers: Peers,
     pub(super) wake: Wake,
     /// Changes of one product wait for one another here, so that none loses race after race.
     pub(super) turns: StripedLocks,
@@ -167,7 +168,7 @@ impl ProductService {
     }
 
     pub(super) async fn contact(&self, seller: UserId) -> Result<Contact, Failure> {
-        Ok(self.peers.accounts()?.contact(seller).await?.ok_or(ProductRefusal::NotFound)?)
+        Ok(self.calls.ask(GetContact { user: seller }).await?.ok_or(ProductRefusal::NotFound)?)
     }
 
     async fn insert(

@@ -51,8 +51,7 @@ use crate::{
         imagekit::{HostedPictures, PictureStore, Preparer},
         redis::{Wake, topic},
     },
-    peers::Peers,
-    runtime::calls::{CallError, Never, Registry, Workers},
+    runtime::calls::{CallError, Calls, Never, Registry, Workers},
     store::{ImportStore, ProductStore},
 };
 
@@ -96,7 +95,7 @@ impl Catalogue {
         snapshots: Arc<Snapshots>,
         index: Arc<SearchIndex>,
         pictures: Arc<dyn PictureStore>,
-        peers: Peers,
+        calls: Calls,
         shared: Option<&Wake>,
     ) -> Self {
         let wake = shared.cloned().unwrap_or_default();
@@ -106,8 +105,7 @@ impl Catalogue {
             snapshots,
             pictures,
             preparer: Preparer::default(),
-            calls: peers.calls().clone(),
-            peers,
+            calls,
             wake: wake.clone(),
             turns: StripedLocks::new(TURNS),
             blocked: OnceLock::new(),

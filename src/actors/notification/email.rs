@@ -10,6 +10,7 @@ use super::{
     letter::{self, Letter, Recipient},
 };
 use crate::{
+    actors::accounts::calls::GetContact,
     bus::{Delivery, HandleError, table},
     domain::{ids::UserId, user::Contact},
     integrations::smtp::{MailError, Mailer},
@@ -99,7 +100,7 @@ impl EmailChannel {
     }
 
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, HandleError> {
-        self.peers.accounts().map_err(later)?.contact(user).await.map_err(later)
+        self.peers.calls().ask(GetContact { user }).await.map_err(later)
     }
 }
 

@@ -7,14 +7,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    actors::accounts::calls::GetContact,
     bus::table,
     domain::{
         Timestamp,
-        ids::{AddressId, EventId, UserId},
-        user::{Contact, FullName, PostalAddress},
+        ids::EventId,
+        user::{Contact, FullName},
     },
     integrations::smtp::{Mail, MailError, Mailer},
-    peers::{Accounts, PeerError, Peers},
+    peers::Peers,
+    runtime::calls::{Outcome, Registry},
 };
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
@@ -44,20 +46,12 @@ impl Mailer for Mailbox {
     }
 }
 
-struct OneBuyer;
-
-#[async_trait]
-impl Accounts for OneBuyer {
-    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
-        let (first, last) = if user.to_hex() == OLD { ("You won", "evil.com") } else { ("Asha", "Rao") };
-        let full_name = FullName { first_name: first.into(), last_name: last.into() };
-        let contact = Contact { user, email: "asha@example.com".into(), username: "asha".into(), full_name };
-        Ok([USER, OLD].contains(&user.to_hex().as_str()).then_some(contact))
-    }
-
-    async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
-        Ok(None)
-    }
+/// Knows one buyer, by two ids.
+async fn contact(GetContact { user }: GetContact) -> Outcome<GetContact> {
+    let (first, last) = if user.to_hex() == OLD { ("You won", "evil.com") } else { ("Asha", "Rao") };
+    let full_name = FullName { first_name: first.into(), last_name: last.into() };
+    let contact = Contact { user, email: "asha@example.com".into(), username: "asha".into(), full_name };
+    Ok([USER, OLD].contains(&user.to_hex().as_str()).then_some(contact))
 }
 
 fn shop() -> ShopInfo {
@@ -78,7 +72,9 @@ fn start() -> Fixture {
 fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
     let runtime = Runtime::new(1);
     let peers = Peers::default();
-    peers.set_accounts(Arc::new(OneBuyer));
+    let mut registry = Registry::default();
+    registry.on(contact);
+    peers.calls().connect(registry, []);
     let notifications = Notifications::start(&runtime, Arc::new(EmailChannel::new(peers, mailer, shop())));
     Fixture { runtime, mailbox, notifications }
 }

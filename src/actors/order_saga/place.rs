@@ -9,7 +9,7 @@ use super::{
     saga::{Outcome, SagaContext},
 };
 use crate::{
-    actors::{cart::calls::GetCart, catalogue::calls::GetOffers},
+    actors::{accounts::calls::GetAddress, cart::calls::GetCart, catalogue::calls::GetOffers},
     config::Service,
     domain::{
         Timestamp,
@@ -196,7 +196,7 @@ impl OrderPlacer {
             Destination::Kept(id) => Some(*id),
             Destination::Default => None,
         };
-        let found = self.context.peers.accounts()?.address(request.user, id).await?;
+        let found = self.context.peers.calls().ask(GetAddress { user: request.user, address: id }).await?;
         if found.is_none() && id.is_some() {
             return Err(OrderRefusal::NoSuchAddress.into());
         }

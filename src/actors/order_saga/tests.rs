@@ -13,6 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use super::*;
 use crate::{
     actors::{
+        accounts::calls::GetAddress,
         cart::{
             self,
             calls::{AddToCart, GetCart, RemoveFromCart},
@@ -23,14 +24,12 @@ use crate::{
     domain::{
         Timestamp,
         event::Envelope,
-        ids::{AddressId, EventId, ProductId, UserId},
+        ids::{EventId, ProductId, UserId},
         inventory::StockLevel,
         money::{Currency, Money},
         order::OrderError,
         product::{Offer, Product, ProductStatus},
-        user::{Contact, PostalAddress},
     },
-    peers::{self, PeerError},
     runtime::calls::{CallError, Calls, Outcome},
     store::{
         CartStore, StoreError, Stores,
@@ -57,19 +56,6 @@ fn offer(id: ProductId) -> Offer {
         version: 1,
     };
     Offer { product: Arc::new(product), available: 900, for_sale: true }
-}
-
-struct People;
-
-#[async_trait]
-impl peers::Accounts for People {
-    async fn contact(&self, _: UserId) -> Result<Option<Contact>, PeerError> {
-        Ok(None)
-    }
-
-    async fn address(&self, _: UserId, _: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
-        Ok(None)
-    }
 }
 
 struct Nobody;
@@ -191,7 +177,7 @@ impl Shop {
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window, max_unpaid: 10 };
         Orders::start(&runtime, &mut registry, stores.orders.clone(), peers.clone(), settings);
-        peers.set_accounts(Arc::new(People));
+        registry.on(async |_: GetAddress| Ok(None));
         peers.calls().connect(registry, []);
         Self { runtime, calls, poisoned, stores, gate, sqlite, dir }
     }

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use super::{Opened, PaymentFailure};
 use crate::{
-    actors::runtime::{StripedLocks, envelope},
+    actors::{
+        accounts::calls::GetContact,
+        runtime::{StripedLocks, envelope},
+    },
     crash,
     domain::{
         Timestamp,
@@ -65,7 +68,8 @@ impl Flow {
         if let Some(payment) = self.still_open(order_id).await? {
             return Ok(Opened { payment, new: false });
         }
-        let contact = self.peers.accounts()?.contact(user).await?.ok_or(PaymentFailure::NoSuchOrder)?;
+        let contact = self.peers.calls().ask(GetContact { user }).await.map_err(PeerError::from)?;
+        let contact = contact.ok_or(PaymentFailure::NoSuchOrder)?;
         crash::point("payment.open.before");
         let razorpay_order_id = match self.gateway.create_order(order_id, order.total).await {
             Ok(id) => id,

@@ -20,6 +20,7 @@ use super::{
     report_body::{DisputeEntity, Entities, OrderEntity, PaymentEntity, RefundEntity, Report},
 };
 use crate::{
+    actors::accounts::calls::GetAdmins,
     crash,
     domain::{
         Timestamp,
@@ -28,6 +29,7 @@ use crate::{
         payment::{Changed, Dispute, Payment},
     },
     integrations::razorpay::GatewayError,
+    peers::PeerError,
     store::{StoreError, StoredReport},
 };
 
@@ -190,7 +192,7 @@ impl Flow {
     }
 
     async fn reported_dispute(&self, payment: Option<&PaymentEntity>, entity: &DisputeEntity) -> Result<&'static str> {
-        let admins = self.peers.accounts()?.admins().await?;
+        let admins = self.peers.calls().ask(GetAdmins {}).await.map_err(PeerError::from)?;
         let of_another = payment.is_some_and(|payment| payment.id != entity.payment_id);
         let mut payment = self.of_entity(payment, &entity.payment_id).await?;
         if of_another || !entity.is_open() || !entity.is_in(payment.price.currency()) {

@@ -14,7 +14,7 @@ use metrics::{counter, gauge};
 
 use super::Shared;
 use crate::{
-    actors::send_loop::Every,
+    actors::{accounts::calls::GetRole, send_loop::Every},
     domain::webhook::{Attempt, DeliveryState, Webhook, WebhookDelivery, told_as},
     integrations::webhook::{Answer, Message},
     store::{
@@ -56,11 +56,7 @@ impl Shared {
     /// Sends one delivery and enters what came of it.
     async fn attempt(&self, claimed: Claimed) {
         let Claimed { webhook, mut delivery, lease } = claimed;
-        let owner = match self.peers.accounts() {
-            Ok(accounts) => accounts.role(webhook.owner).await,
-            Err(error) => Err(error),
-        };
-        let role = match owner {
+        let role = match self.peers.calls().ask(GetRole { user: webhook.owner }).await {
             Ok(role) => role,
             Err(error) => return tracing::warn!(%error, webhook.id = %webhook.id, "a webhook waits"),
         };

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Webhooks;
 use crate::{
+    actors::accounts::calls::GetRole,
     bus::{Delivery, HandleError, table},
     domain::{
         ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
@@ -72,7 +73,7 @@ impl Webhooks {
     }
 
     async fn role(&self, user: UserId) -> Result<Option<Role>, HandleError> {
-        self.shared.peers.accounts().map_err(later)?.role(user).await.map_err(later)
+        self.shared.peers.calls().ask(GetRole { user }).await.map_err(later)
     }
 
     async fn put_in(

@@ -9,6 +9,7 @@
 
 mod plan;
 
+use crate::actors::accounts::calls::GetUser;
 use crate::actors::inventory::calls::{CommitStock, ReleaseStock, ReserveStock};
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -94,7 +95,7 @@ pub(super) async fn write(
 }
 
 async fn contact(stage: &Stage<'_>, user: UserId) -> Result<Contact> {
-    let user = stage.services.accounts()?.user(user).await?;
+    let user = stage.services.calls.ask(GetUser { user }).await?;
     Ok(user.context("an account of the demo is gone")?.contact())
 }
 

@@ -37,8 +37,6 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// The services of this process that others may call.
 #[derive(Clone, Default)]
 pub struct Exposed {
-    /// Users.
-    pub accounts: Option<Arc<dyn peers::Accounts>>,
     /// Payments.
     pub payments: Option<Arc<dyn peers::Payments>>,
 }
@@ -46,9 +44,6 @@ pub struct Exposed {
 impl Exposed {
     /// Gives the services to those of the same process, which call them without HTTP.
     pub fn fill(&self, peers: &Peers) {
-        if let Some(accounts) = &self.accounts {
-            peers.set_accounts(Arc::clone(accounts));
-        }
         if let Some(payments) = &self.payments {
             peers.set_payments(Arc::clone(payments));
         }

@@ -11,6 +11,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
+    actors::accounts::calls::{AddAddress, GetUser, RemoveAddress, ReplaceEmail},
     domain::{
         address::{AddressProblem, MISSING},
         identity::PASSWORD_BYTES_MAX,
@@ -62,8 +63,8 @@ struct AccountPage {
 }
 
 async fn account(visit: &Visit) -> Result<User, ApiError> {
-    let id = visit.user()?.id;
-    visit.shop.accounts()?.user(id).await?.ok_or_else(ApiError::unauthorized)
+    let user = visit.user()?.id;
+    visit.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)
 }
 
 async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpResponse, ApiError> {
@@ -146,7 +147,7 @@ pub async fn add(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse,
     let Some(postal) = address_of(&mut form) else {
         return page(visit, StatusCode::UNPROCESSABLE_ENTITY, form).await;
     };
-    visit.shop.accounts()?.add_address(user, postal, form.has("default")).await?;
+    visit.calls.ask(AddAddress { user, postal, is_default: form.has("default") }).await?;
     visit.say("The address is kept.");
     Ok(visit.go("/account"))
 }
@@ -164,7 +165,7 @@ pub async fn replace_email(req: HttpRequest, Posted { mut visit, mut form }: Pos
         return page(visit, StatusCode::BAD_REQUEST, form).await;
     }
     let password = SecretString::from(form.text("password"));
-    match visit.shop.accounts()?.replace_email(user, email, password).await.map_err(ApiError::from) {
+    match visit.calls.ask(ReplaceEmail { user, email, password }).await.map_err(ApiError::from) {
         Ok(_) => {
             visit.say("The e-mail address is kept. You can log in by it.");
             return Ok(visit.go("/account"));
@@ -185,7 +186,7 @@ pub async fn replace_email(req: HttpRequest, Posted { mut visit, mut form }: Pos
 pub async fn remove(Posted { mut visit, .. }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let user = visit.user()?.id;
     let address: AddressId = id_of(&path, "address")?;
-    match visit.shop.accounts()?.remove_address(user, address).await.map_err(ApiError::from) {
+    match visit.calls.ask(RemoveAddress { user, address }).await.map_err(ApiError::from) {
         // Another tab removed it.
         Ok(_) | Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error),

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     actors::{
+        accounts::calls::{AddAddress, GetUser},
         cart::{calls::GetCart, offers_of},
         order_saga::{Destination, Expected, PlaceOrder},
     },
@@ -87,7 +88,7 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form, problem: String)
         }
         Err(error) => return Err(error),
     };
-    let account = visit.shop.accounts()?.user(user).await?.ok_or_else(ApiError::unauthorized)?;
+    let account = visit.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
     form.suggest("full_name", name_of(&account));
     let addresses = account.addresses;
     let default = addresses.iter().find(|address| address.is_default).map(|address| address.id.to_hex());
@@ -154,7 +155,7 @@ fn destination(form: &mut Form) -> Option<Destination> {
 /// The same with the buyer's name, where a kept address names nobody: a parcel needs one.
 async fn named(visit: &Visit, user: UserId, destination: Destination) -> Result<Destination, ApiError> {
     let Destination::Kept(id) = destination else { return Ok(destination) };
-    let account = visit.shop.accounts()?.user(user).await?.ok_or_else(ApiError::unauthorized)?;
+    let account = visit.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
     let kept = account.addresses.iter().find(|address| address.id == id);
     let Some(postal) = kept.filter(|address| address.postal.full_name.is_none()) else {
         return Ok(Destination::Kept(id));
@@ -202,7 +203,8 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     let destination = named(&visit, user, destination).await?;
     if let (Destination::Here(postal), true) = (&destination, form.has("save")) {
         // The order matters more than the address book.
-        if let Err(error) = visit.shop.accounts()?.add_address(user, postal.clone(), false).await {
+        let add = AddAddress { user, postal: postal.clone(), is_default: false };
+        if let Err(error) = visit.calls.ask(add).await {
             tracing::info!(%error, "an address was not kept");
         }
     }

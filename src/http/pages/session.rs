@@ -14,7 +14,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    actors::accounts::{LoginName, NewAccount},
+    actors::accounts::calls::{KillToken, LogIn, LoginName, Register},
     domain::{
         Timestamp,
         identity::{PASSWORD_BYTES_MAX, is_email, is_username, login_key, password_length},
@@ -127,7 +127,7 @@ pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Resu
     visit.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
-    match visit.shop.accounts()?.login(name, password).await.map_err(ApiError::from) {
+    match visit.calls.ask(LogIn { name, password }).await.map_err(ApiError::from) {
         Ok(user) => begin(visit, &user, &next, "Welcome back", false).await,
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();
@@ -148,7 +148,7 @@ pub async fn register(req: HttpRequest, Posted { visit, mut form }: Posted) -> R
         return show_register(visit, StatusCode::BAD_REQUEST, form, next, String::new());
     }
     visit.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
-    let refused = match visit.shop.accounts()?.register(account).await.map_err(ApiError::from) {
+    let refused = match visit.calls.ask(account).await.map_err(ApiError::from) {
         Ok(user) => return begin(visit, &user, &next, "Welcome to microBazaar", true).await,
         Err(refused) => refused,
     };
@@ -170,7 +170,7 @@ fn field(path: &str) -> String {
     .to_owned()
 }
 
-fn account_of(form: &mut Form) -> NewAccount {
+fn account_of(form: &mut Form) -> Register {
     let text = |name: &str| form.text(name).to_owned();
     let (email, username) = (form.typed("email").to_owned(), form.typed("username").to_owned());
     // As sent: the service trims them, and tells what cannot be seen.
@@ -194,7 +194,7 @@ fn account_of(form: &mut Form) -> NewAccount {
         _ => form.refuse("password", "use at most 128 characters"),
     }
     let username = (!username.is_empty()).then_some(username);
-    NewAccount { email, username, full_name, role, password: SecretString::from(password) }
+    Register { email, username, full_name, role, password: SecretString::from(password) }
 }
 
 /// Gives the browser a session, and takes its guest's cart over.
@@ -238,7 +238,7 @@ async fn begin(
 pub async fn logout(Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
     if let Some(user) = visit.user.take() {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        visit.shop.accounts()?.kill_token(&user.jti, expires_at).await?;
+        visit.calls.ask(KillToken { jti: user.jti.clone(), expires_at }).await?;
         visit.state().dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
     }
     visit.set_cookie(tokens::removal_cookie(visit.state().settings.production));

@@ -7,7 +7,7 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
 use crate::{
-    actors::{accounts::Accounts, payment::Payments},
+    actors::payment::Payments,
     http::{error::ApiError, routes::Services},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -32,8 +32,6 @@ macro_rules! asked {
 }
 
 asked! {
-    /// Users.
-    accounts: Accounts;
     /// Payments.
     payments: Payments;
 }

@@ -25,7 +25,7 @@ use super::{
     shop::Shop,
 };
 use crate::{
-    actors::cart::calls::GetCart,
+    actors::{accounts::calls::GetUser, cart::calls::GetCart},
     domain::{ids::ProductId, text::visible, user::Role},
     http::{
         auth::{self, AuthUser, MaybeUser},
@@ -143,10 +143,7 @@ impl Visit {
 
     async fn welcome(&mut self, user: AuthUser) {
         let id = user.id;
-        let account = match self.shop.accounts() {
-            Ok(accounts) => accounts.user(id).await.ok().flatten(),
-            Err(_) => None,
-        };
+        let account = self.calls.ask(GetUser { user: id }).await.ok().flatten();
         self.name = account.map_or_else(String::new, |account| match account.full_name.first_name {
             first if visible(&first).is_none() => account.username,
             first => first,

@@ -6,9 +6,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Services;
 use crate::{
-    actors::accounts::{LoginName, NewAccount},
+    actors::accounts::calls::{
+        AddAddress, GetAddresses, GetUser, KillToken, LogIn, LoginName, Register, RemoveAddress,
+    },
     domain::{
         Timestamp,
         identity::{PASSWORD_BYTES_MAX, login_key, password_length},
@@ -23,6 +24,7 @@ use crate::{
         state::State,
         tokens,
     },
+    runtime::calls::Calls,
     views::user::{AddressesView, MessageAnswer, SessionAnswer, UserAnswer, UserView},
 };
 
@@ -179,7 +181,7 @@ fn session(
 pub async fn register(
     req: HttpRequest,
     state: Data<State>,
-    services: Data<Services>,
+    calls: Data<Calls>,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, ApiError> {
     state.check_auth_rate(&req, Some(&login_key(&body.email))).await?;
@@ -188,14 +190,14 @@ pub async fn register(
         Some(RegisterRole::Seller) => Role::Seller,
         Some(RegisterRole::User) | None => Role::User,
     };
-    let account = NewAccount {
+    let account = Register {
         email: body.email,
         username: body.username,
         full_name: FullName { first_name: name.first_name, last_name: name.last_name },
         role,
         password: SecretString::from(body.password),
     };
-    let user = services.accounts()?.register(account).await?;
+    let user = calls.ask(account).await?;
     session(&state, &user, "User registered", HttpResponse::Created())
 }
 
@@ -218,7 +220,7 @@ pub async fn register(
 pub async fn login(
     req: HttpRequest,
     state: Data<State>,
-    services: Data<Services>,
+    calls: Data<Calls>,
     Json(body): Json<LoginBody>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, account) = match (body.email, body.username) {
@@ -227,22 +229,22 @@ pub async fn login(
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
     state.check_auth_rate(&req, Some(&login_key(&account))).await?;
-    let user = services.accounts()?.login(name, SecretString::from(body.password)).await?;
+    let user = calls.ask(LogIn { name, password: SecretString::from(body.password) }).await?;
     session(&state, &user, "Logged in", HttpResponse::Ok())
 }
 
 /// The user of the token.
 #[utoipa::path(tag = "auth", operation_id = "getMe", responses((status = 200, description = "The user", body = UserAnswer)))]
 #[get("/api/auth/me")]
-pub async fn me(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    let user = services.accounts()?.user(user.id).await?.ok_or_else(ApiError::unauthorized)?;
+pub async fn me(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
+    let user = calls.ask(GetUser { user: user.id }).await?.ok_or_else(ApiError::unauthorized)?;
     Ok(HttpResponse::Ok().json(UserAnswer { user: UserView::from(&user) }))
 }
 
-async fn log_out(user: MaybeUser, state: &State, services: &Services) -> Result<HttpResponse, ApiError> {
+async fn log_out(user: MaybeUser, state: &State, calls: &Calls) -> Result<HttpResponse, ApiError> {
     if let Some(user) = user.0 {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        services.accounts()?.kill_token(&user.jti, expires_at).await?;
+        calls.ask(KillToken { jti: user.jti.clone(), expires_at }).await?;
         state.dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
     }
     let cookie = tokens::removal_cookie(state.settings.production);
@@ -261,10 +263,10 @@ pub async fn logout_by_get(
     req: HttpRequest,
     user: MaybeUser,
     state: Data<State>,
-    services: Data<Services>,
+    calls: Data<Calls>,
 ) -> Result<HttpResponse, ApiError> {
     csrf::check_logout(&req)?;
-    log_out(user, &state, &services).await
+    log_out(user, &state, &calls).await
 }
 
 /// Ends the token, if there is one.
@@ -279,12 +281,12 @@ pub async fn logout_by_post(
     req: HttpRequest,
     user: MaybeUser,
     state: Data<State>,
-    services: Data<Services>,
+    calls: Data<Calls>,
 ) -> Result<HttpResponse, ApiError> {
     if user.0.as_ref().is_some_and(|user| user.source == crate::http::auth::TokenSource::Cookie) {
         csrf::check(&req, &state.settings.origins)?;
     }
-    log_out(user, &state, &services).await
+    log_out(user, &state, &calls).await
 }
 
 /// Keeps an address.
@@ -304,22 +306,22 @@ pub async fn logout_by_post(
 #[post("/api/auth/users/me/addresses")]
 pub async fn add_address(
     user: AuthUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     Json(body): Json<AddressBody>,
 ) -> Result<HttpResponse, ApiError> {
     let AddressBody { full_name, phone, street, city, state, country, zip, is_default } = body;
     let [city, state, zip] = [city, state, zip].map(Option::unwrap_or_default);
     let postal = PostalAddress { full_name, phone, street, city, state, country, zip };
     let postal = postal.settled().map_err(|problems| ApiError::of_address(&problems))?;
-    let kept = services.accounts()?.add_address(user.id, postal, is_default.unwrap_or(false)).await?;
+    let kept = calls.ask(AddAddress { user: user.id, postal, is_default: is_default.unwrap_or(false) }).await?;
     Ok(HttpResponse::Created().json(AddressesView::from(kept.as_slice())))
 }
 
 /// The user's addresses.
 #[utoipa::path(tag = "auth", operation_id = "listAddresses", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
 #[get("/api/auth/users/me/addresses")]
-pub async fn list_addresses(user: AuthUser, services: Data<Services>) -> Result<HttpResponse, ApiError> {
-    let kept = services.accounts()?.addresses(user.id).await?;
+pub async fn list_addresses(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
+    let kept = calls.ask(GetAddresses { user: user.id }).await?;
     Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }
 
@@ -336,9 +338,9 @@ pub async fn list_addresses(user: AuthUser, services: Data<Services>) -> Result<
 #[delete("/api/auth/users/me/addresses/{addressId}")]
 pub async fn remove_address(
     user: AuthUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(address): PathId<AddressId>,
 ) -> Result<HttpResponse, ApiError> {
-    let kept = services.accounts()?.remove_address(user.id, address).await?;
+    let kept = calls.ask(RemoveAddress { user: user.id, address }).await?;
     Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }

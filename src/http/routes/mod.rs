@@ -33,7 +33,7 @@ use super::{
     mcp::{self, Mcp},
 };
 use crate::{
-    actors::{accounts::Accounts, catalogue::Catalogue, payment::Payments},
+    actors::{catalogue::Catalogue, payment::Payments},
     config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -45,8 +45,6 @@ use crate::{
 /// is absent, and so are its routes.
 #[derive(Default)]
 pub struct Services {
-    /// Users.
-    pub accounts: Option<Accounts>,
     /// Products.
     pub catalogue: Option<Catalogue>,
     /// The services that are asked by calls, here or elsewhere.
@@ -82,8 +80,6 @@ macro_rules! present {
 }
 
 present! {
-    /// Users.
-    accounts: Accounts, "auth";
     /// Products.
     catalogue: Catalogue, "product";
     /// Payments.

@@ -8,13 +8,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Caller, ServiceToken};
 use crate::{
     domain::{
-        ids::{AddressId, OrderId, PaymentId, UserId},
+        ids::{OrderId, PaymentId},
         payment::Payment,
-        user::{Contact, PostalAddress, Role},
     },
     integrations::http_client,
     peers::{
-        Accounts, Payments, PeerError,
+        Payments, PeerError,
         wire::{self, Call},
     },
 };
@@ -64,25 +63,6 @@ impl HttpPeer {
     /// A call that no rule refuses.
     async fn plain<A: Serialize + Sync, R: DeserializeOwned>(&self, call: Call, ask: &A) -> Result<R, PeerError> {
         self.0.call(call, ask).await
-    }
-}
-
-#[async_trait]
-impl Accounts for HttpPeer {
-    async fn contact(&self, user: UserId) -> Result<Option<Contact>, PeerError> {
-        self.plain(wire::CONTACT, &wire::OfUser { user }).await
-    }
-
-    async fn role(&self, user: UserId) -> Result<Option<Role>, PeerError> {
-        self.plain(wire::ROLE, &wire::OfUser { user }).await
-    }
-
-    async fn admins(&self) -> Result<Vec<Contact>, PeerError> {
-        self.plain(wire::ADMINS, &wire::Nothing {}).await
-    }
-
-    async fn address(&self, user: UserId, address: Option<AddressId>) -> Result<Option<PostalAddress>, PeerError> {
-        self.plain(wire::ADDRESS, &wire::OfAddress { user, address }).await
     }
 }
 

@@ -48,6 +48,7 @@ use std::{
 use answer::Answer;
 use client::Call;
 use microbazaar::{
+    actors::accounts::calls::CreateAdmin,
     app::App,
     config::{Config, Overrides, Sources},
     domain::{Timestamp, ids::UserId, user::Role},
@@ -240,10 +241,9 @@ impl TestApp {
     /// An admin, made as the command line makes one.
     async fn admin(&self) -> Person {
         let email = "root@example.com".to_owned();
-        let made =
-            self.app.services.accounts().unwrap().create_admin(email.clone(), None, SecretString::from(PASSWORD)).await;
-        let token = issue(made.as_ref().unwrap().id, Role::Admin);
-        Person { id: made.unwrap().id.to_hex(), email, token }
+        let create = CreateAdmin { email: email.clone(), username: None, password: SecretString::from(PASSWORD) };
+        let id = self.app.services.calls.ask(create).await.unwrap().id;
+        Person { id: id.to_hex(), email, token: issue(id, Role::Admin) }
     }
 
     /// A buyer whom only the token knows: for where an account is not needed.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use microbazaar::{
+    actors::accounts::calls::CreateAdmin,
     app::{App, Ended},
     config::{Config, Overrides, Sources},
 };
@@ -82,13 +83,8 @@ impl Shop {
         let thread = thread::spawn(move || {
             actix_rt::System::new().block_on(async {
                 let app = App::start(&config).await.unwrap();
-                let password = SecretString::from(PASSWORD);
-                app.services
-                    .accounts()
-                    .unwrap()
-                    .create_admin("admin@shop.example".to_owned(), None, password)
-                    .await
-                    .unwrap();
+                let (email, password) = ("admin@shop.example".to_owned(), SecretString::from(PASSWORD));
+                app.services.calls.ask(CreateAdmin { email, username: None, password }).await.unwrap();
                 tell.send(app.address).unwrap();
                 // A shop that is dropped ends as one that is told to.
                 let _ = ended.await;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use microbazaar::{
+    actors::accounts::calls::CreateAdmin,
     app::App,
     config::{Config, Overrides, Sources},
     domain::{
@@ -172,8 +173,8 @@ impl Shop {
             (self.join(&mut people, "mira", "seller").await, self.join(&mut people, "ravi", "seller").await);
         let (asha, omar) = (self.join(&mut people, "asha", "user").await, self.join(&mut people, "omar", "user").await);
         let root = "root@example.com".to_owned();
-        let accounts = self.app.services.accounts().unwrap();
-        accounts.create_admin(root.clone(), None, SecretString::from(PASSWORD)).await.unwrap();
+        let create = CreateAdmin { email: root.clone(), username: None, password: SecretString::from(PASSWORD) };
+        self.app.services.calls.ask(create).await.unwrap();
         let admin = text(&self.login(&root).await["token"]);
         people.tokens.insert("root", admin.clone());
         for events in ["order.*", "product.created", "product.*"] {

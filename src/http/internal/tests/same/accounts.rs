@@ -1,0 +1,98 @@
+//! The calls of the accounts.
+
+use secrecy::ExposeSecret;
+
+use super::{super::text, same};
+use crate::{
+    actors::accounts::calls::{
+        AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
+        KillToken, LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail,
+    },
+    domain::{
+        Timestamp,
+        ids::{AddressId, UserId},
+        user::{Address, Contact, FullName, PostalAddress, Role, User, UserError},
+    },
+    runtime::calls::CallError,
+};
+
+const USER: UserId = UserId::from_bytes([0xff; 12]);
+const ADDRESS: AddressId = AddressId::from_bytes([2; 12]);
+
+fn user() -> User {
+    let postal = PostalAddress {
+        full_name: None,
+        phone: Some("+49 30 1".into()),
+        street: "Straße 1 \"hinten\"\n".into(),
+        city: String::new(),
+        state: "日本".into(),
+        country: "DE".into(),
+        zip: "\u{0}".into(),
+    };
+    User {
+        id: USER,
+        email: "jane@x.io".into(),
+        username: "jane".into(),
+        full_name: FullName { first_name: "Jäne\u{301}".into(), last_name: String::new() },
+        role: Role::Seller,
+        password_hash: String::new(),
+        email_taken_by: Some(USER),
+        addresses: vec![Address { id: ADDRESS, postal, is_default: true }],
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::new(1, 999).unwrap(),
+        version: u64::MAX >> 1,
+    }
+}
+
+#[actix_rt::test]
+async fn calls_of_the_accounts_are_the_same_on_either_side() {
+    let (user, secret) = (user(), || "pässword \"\u{1F600}".into());
+    let (email, username, full_name) = (user.email.clone(), None, user.full_name.clone());
+    let register = Register { email: email.clone(), username, full_name, role: Role::Service, password: secret() };
+    same(register.clone(), Ok(user.clone())).await;
+    let create = CreateAdmin { email: email.clone(), username: Some("é".into()), password: secret() };
+    same(create, Ok(user.clone())).await;
+    same(PromoteToAdmin { email: email.clone() }, Ok(Some(user.clone()))).await;
+    same(PromoteToAdmin { email: String::new() }, Ok(None)).await;
+    let [by_email, by_name] = [LoginName::Email(email.clone()), LoginName::Username("\u{0}".into())];
+    let log_in = |name| LogIn { name, password: secret() };
+    same(log_in(by_email), Ok(user.clone())).await;
+    same(log_in(by_name.clone()), Ok(user.clone())).await;
+    same(ReplaceEmail { user: USER, email, password: secret() }, Ok(user.clone())).await;
+    same(GetUser { user: USER }, Ok(Some(user.clone()))).await;
+    same(GetUser { user: USER }, Ok(None)).await;
+    same(GetContact { user: USER }, Ok(Some(user.contact()))).await;
+    same(GetContact { user: USER }, Ok(None)).await;
+    same(GetRole { user: USER }, Ok(Some(Role::Admin))).await;
+    same(GetRole { user: USER }, Ok(None)).await;
+    let contacts: Vec<Contact> = vec![user.contact(), user.contact()];
+    same(GetAdmins {}, Ok(contacts)).await;
+    let Address { postal, .. } = user.addresses[0].clone();
+    same(GetAddress { user: USER, address: Some(ADDRESS) }, Ok(Some(postal.clone()))).await;
+    same(GetAddress { user: USER, address: None }, Ok(None)).await;
+    same(GetAddresses { user: USER }, Ok(user.addresses.clone())).await;
+    same(AddAddress { user: USER, postal, is_default: false }, Ok(user.addresses.clone())).await;
+    same(RemoveAddress { user: USER, address: ADDRESS }, Ok(vec![])).await;
+    same(KillToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
+    for refusal in [
+        AccountRefusal::UserExists,
+        AccountRefusal::BadCredentials,
+        AccountRefusal::Blocked,
+        AccountRefusal::NoSuchUser,
+        AccountRefusal::Invalid { field: "fullName.firstName".into(), problem: "must be größer".into() },
+        AccountRefusal::Rule(UserError::NoSuchAddress),
+        AccountRefusal::Rule(UserError::TooManyAddresses),
+        AccountRefusal::Rule(UserError::EmailKept),
+    ] {
+        same(log_in(by_name.clone()), Err(CallError::Refused(refusal.clone()))).await;
+        same(register.clone(), Err(CallError::Refused(refusal))).await;
+    }
+}
+
+#[test]
+fn a_password_is_not_in_what_is_logged_and_arrives() {
+    let sent = LogIn { name: LoginName::Username("jane".into()), password: "correct horse".into() };
+    assert!(!text(&sent).contains("horse"), "{sent:?}");
+    let got: LogIn = serde_json::from_str(&serde_json::to_string(&sent).unwrap()).unwrap();
+    assert_eq!(got.password.expose_secret(), "correct horse");
+}
