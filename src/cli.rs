@@ -5,7 +5,6 @@
 
 pub mod dead;
 pub mod money;
-pub mod password;
 #[cfg(test)]
 mod tests;
 

@@ -19,6 +19,7 @@ pub mod lock;
 mod mail;
 mod network;
 mod nodes;
+mod origins;
 mod pictures;
 mod public_url;
 mod rules;
@@ -35,6 +36,7 @@ mod values;
 use serde::Serialize;
 
 pub use self::{
+    assistant::{ModelSettings, Provider},
     check::JWT_SECRET_MIN,
     consume::Consume,
     error::ConfigError,
@@ -42,6 +44,8 @@ pub use self::{
     lock::{DataDir, LockError},
     mail::{MailLogin, MailServer, MailTls, TokenSource},
     network::{Network, NetworkError},
+    origins::Origins,
+    pictures::ImageKitSettings,
     public_url::{PublicUrl, listening_url},
     secret::{SANDBOX_KEY_ID, SecretError, Secrets},
     sections::{

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use microbazaar::{
     app,
-    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, dead, money, password},
+    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, dead, money},
     config::{Config, Sources},
     telemetry,
 };
@@ -28,7 +28,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(serve) => app::serve(&config, serve.demo)?,
         Command::Admin(Admin::Create { email, username }) => {
-            app::admin_create(&config, &email, username, password::obtain)?;
+            app::admin_create(&config, &email, username, app::password::obtain)?;
         }
         Command::Demo { products } => app::demo_command(&config, products)?,
         Command::Config(ConfigCommand::Check) => return Ok(cli::print(&config.explain(&settings))),

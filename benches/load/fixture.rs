@@ -4,8 +4,8 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use microbazaar::{
+    actors::tokens::Tokens,
     domain::{Timestamp, ids::UserId, user::Role},
-    http::tokens::Tokens,
 };
 use serde_json::Value;
 

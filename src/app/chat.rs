@@ -14,7 +14,7 @@ use crate::{
     runtime::calls::{Calls, Registry},
     store::Stores,
     ws::{
-        agent::{Assistant, Toolbox, checkout::CheckoutLink, model, rules::RuleAssistant},
+        agent::{Assistant, CheckoutLink, Toolbox, model, rules::RuleAssistant},
         chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate, StoredBudget},
         engine::{Engine, EngineConfig},
         live::Live,

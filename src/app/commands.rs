@@ -15,7 +15,7 @@ use crate::{
         },
         seller_dashboard,
     },
-    cli::password::Password,
+    app::password::Password,
     config::{Config, DataDir, LockError, Services},
     http::{routes, server},
     runtime::{

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::commands::print;
 use crate::{
     config::{Config, listening_url},
-    integrations::http_client,
+    runtime::http_client,
 };
 
 /// How long the answer may take.

@@ -4,7 +4,7 @@
 //! or from a broker.
 
 pub mod rabbit;
-pub mod table;
+pub use crate::domain::queues as table;
 
 use async_trait::async_trait;
 

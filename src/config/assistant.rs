@@ -11,7 +11,53 @@ use super::{
     Config, Environment,
     error::{ConfigError, quoted, require},
 };
-use crate::ws::agent::model::{ModelSettings, Provider};
+
+/// Who runs the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Google Gemini.
+    Gemini,
+    /// `OpenAI`, or a server that speaks its chat completions.
+    OpenAi,
+    /// Anthropic.
+    Anthropic,
+    /// Ollama.
+    Ollama,
+}
+
+impl Provider {
+    /// Its name, as the configuration has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gemini => "gemini",
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Ollama => "ollama",
+        }
+    }
+}
+
+/// How a model is used.
+#[derive(Debug, Clone)]
+pub struct ModelSettings {
+    /// Who runs it.
+    pub provider: Provider,
+    /// Its name there.
+    pub model: String,
+    /// Where; the provider's own address when absent.
+    pub base_url: Option<String>,
+    /// The key; some servers want none.
+    pub api_key: Option<SecretString>,
+    /// Whether answers are read as they are written.
+    pub stream: bool,
+    /// How long a whole turn may take.
+    pub deadline: Duration,
+    /// How long nothing may come.
+    pub stall: Duration,
+    /// The most tokens of one turn, those read and those written.
+    pub tokens_per_message: u64,
+}
 
 /// What of the time for a reply is left for tools and for who answers when the model does not.
 const SPARE: Duration = Duration::from_secs(4);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::{error::quoted, fields};
-use crate::bus::table;
+use crate::domain::queues;
 
 /// Which queues a process reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,7 +22,7 @@ impl<'de> Deserialize<'de> for Consume {
             ["none" | "[]"] => return Ok(Self::Queues(vec![])),
             _ => {}
         }
-        match queues.iter().find(|name| table::queue(name).is_none()) {
+        match queues.iter().find(|name| queues::queue(name).is_none()) {
             Some(unknown) => Err(D::Error::custom(format_args!(
                 "{} is not a queue; write all, none, or names as docs/events.md lists them",
                 quoted(unknown)

@@ -4,11 +4,27 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::{
     Config, Environment,
     error::{ConfigError, require},
 };
-use crate::integrations::imagekit::ImageKitSettings;
+
+/// How ImageKit is used.
+#[derive(Debug, Clone)]
+pub struct ImageKitSettings {
+    /// Where calls go, without a path; the default stands for ImageKit's two addresses.
+    pub base_url: String,
+    /// Where pictures are shown from.
+    pub url_endpoint: String,
+    /// The private key.
+    pub private_key: SecretString,
+    /// How long a call may take.
+    pub within: Duration,
+    /// How long to wait before a refused key is tried again, and at most while it is away.
+    pub retry_every: Duration,
+}
 
 /// How long a call to ImageKit may take.
 const CALL_WITHIN: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{JWT_SECRET_MIN, values};
-use crate::integrations::redis;
+use ::redis::IntoConnectionInfo;
 
 /// A duration of at most `longest`, which is written as in a file.
 pub(super) fn at_most(longest: &'static str) -> impl FnOnce(&Duration, &()) -> Result {
@@ -37,7 +37,13 @@ pub(super) fn signs_tokens(secret: &Option<SecretString>, (): &()) -> Result {
 
 /// An address of Redis, which is not repeated: it may hold a password.
 pub(super) fn redis_address(url: &Option<SecretString>, (): &()) -> Result {
-    url.as_ref().map_or(Ok(()), |url| redis::check_url(url.expose_secret()).map_err(Error::new))
+    let is_one = |url: &SecretString| {
+        let url = url.expose_secret();
+        (url.starts_with("redis://") || url.starts_with("rediss://")) && url.into_connection_info().is_ok()
+    };
+    refused_unless(url.as_ref().is_none_or(is_one), || {
+        "is not an address of Redis; write for example redis://user:password@host:6379/0, or rediss://".to_owned()
+    })
 }
 
 /// An address of MongoDB, which is not repeated either.

@@ -19,6 +19,7 @@ pub mod order;
 pub mod payment;
 pub mod places;
 pub mod product;
+pub mod queues;
 pub mod text;
 pub mod user;
 pub mod webhook;

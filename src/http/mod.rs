@@ -29,7 +29,7 @@ pub mod routes;
 pub mod seen;
 pub mod server;
 pub mod state;
-pub mod tokens;
+pub use crate::actors::tokens;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,6 @@
 //!
 //! **Invariant:** nothing here knows a rule of the marketplace.
 
-pub mod breaker;
-pub mod http_client;
 pub mod imagekit;
 pub mod razorpay;
 pub mod redis;

@@ -1,6 +1,8 @@
 //! Supervision by [`actix_guardian`], and the trace that goes with a message into its actor.
 
+pub mod breaker;
 pub mod calls;
+pub mod http_client;
 mod traced;
 
 pub use actix_guardian::{

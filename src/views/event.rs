@@ -9,14 +9,12 @@ use super::{
     inventory::StockView, money::Amount, order::OrderView, payment::PaymentView, product::ProductView,
     user::FullNameView, user::UserView,
 };
-use crate::{
-    bus::table,
-    domain::{
-        event::{Envelope, Event},
-        order::{Order, Part, Shipment},
-        payment::{Dispute, Payment},
-        user::Contact,
-    },
+use crate::domain::queues as table;
+use crate::domain::{
+    event::{Envelope, Event},
+    order::{Order, Part, Shipment},
+    payment::{Dispute, Payment},
+    user::Contact,
 };
 
 /// A message for a named queue.

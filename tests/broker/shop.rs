@@ -46,7 +46,7 @@ impl Shop {
         config.webhooks.allow_private = true;
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
-        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         let nobody = String::new;
         let mut shop = Self { app, base, client, folder, seller: nobody(), buyer: nobody(), product: nobody() };
         shop.seller = shop.join("seller").await;

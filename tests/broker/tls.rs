@@ -37,7 +37,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         Self { child, base: format!("http://127.0.0.1:{port}"), folder, client }
     }
 

@@ -24,7 +24,7 @@ pub type Answer = (StatusCode, Value);
 
 impl Line {
     pub fn new(base: &str) -> Self {
-        let http = microbazaar::integrations::http_client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let http = microbazaar::runtime::http_client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         Self { http, base: Arc::new(RwLock::new(base.to_owned())) }
     }
 

@@ -22,7 +22,7 @@ const MADE: usize = 45;
 
 /// Sends the file by the page's form; `None` when the program died over it.
 async fn send(base: &str, token: &str, file: &str) -> Option<String> {
-    let http = microbazaar::integrations::http_client::builder().timeout(WITHIN).build().unwrap();
+    let http = microbazaar::runtime::http_client::builder().timeout(WITHIN).build().unwrap();
     let url = format!("{base}/seller/products/import");
     let cookie = format!("token={token}");
     let page = http.get(&url).header("cookie", &cookie).send().await.ok()?.text().await.ok()?;
@@ -54,7 +54,7 @@ async fn titles(line: &Line, token: &str) -> Vec<String> {
 }
 
 async fn finished_mails(base: &str) -> usize {
-    let http = microbazaar::integrations::http_client::builder().build().unwrap();
+    let http = microbazaar::runtime::http_client::builder().build().unwrap();
     let mails = http.get(format!("{base}/dev/mailbox")).header("accept", "application/json").send().await.unwrap();
     let mails: Value = serde_json::from_slice(&mails.bytes().await.unwrap()).unwrap();
     let is_told = |mail: &&Value| mail["subject"].as_str().unwrap().starts_with("Import finished");

@@ -114,7 +114,7 @@ pub async fn reserved(line: &Line, products: &[String]) -> u64 {
 /// How many events wait, by the program's own count.
 pub async fn events_waiting(base: &str) -> Option<String> {
     let client =
-        microbazaar::integrations::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
+        microbazaar::runtime::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
     let text = client.get(format!("{base}/metrics")).send().await.ok()?.text().await.ok()?;
     let row = text.lines().find(|line| line.contains("outbox_events") && !line.starts_with('#'))?;
     row.split_whitespace().last().map(str::to_owned)

@@ -48,7 +48,7 @@ async fn a_program_that_is_killed_brings_each_picture_once_and_takes_it_away() {
     ];
     let dir = TempDir::new();
     let data = data_of(&dir.0);
-    let client = microbazaar::integrations::http_client::builder().build().unwrap();
+    let client = microbazaar::runtime::http_client::builder().build().unwrap();
     let process = Process::start_with(&data, &settings);
     let body = json!({"email": "mira@example.com", "password": "correct horse", "role": "seller",
         "fullName": {"firstName": "Mira", "lastName": "Rao"}});

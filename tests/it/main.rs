@@ -14,6 +14,7 @@ mod api_document;
 mod assistant;
 mod buddy;
 mod conformance;
+mod floors;
 mod hostile;
 mod imagekit;
 mod picture_stores;

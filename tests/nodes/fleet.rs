@@ -138,7 +138,7 @@ impl Fleet {
             Shape::Replicas => vec![],
         };
         let told = Told { mongo, rabbit, redis, prefix: format!("n_{id}_"), secret: SECRET, window: "6s", peers };
-        let client = microbazaar::integrations::http_client::builder().timeout(PATIENCE).build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().timeout(PATIENCE).build().unwrap();
         let (nodes, turns, unknown) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
         Self {
             told,

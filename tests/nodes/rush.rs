@@ -4,8 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use futures_util::future::join_all;
 use microbazaar::{
+    actors::tokens::Tokens,
     domain::{Timestamp, ids::UserId, user::Role},
-    http::tokens::Tokens,
 };
 
 use super::{

@@ -61,7 +61,7 @@ impl Shop {
         let config = Config::load_from(&sources, &Overrides::default()).unwrap();
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
-        let client = microbazaar::integrations::http_client::builder().no_proxy().build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().no_proxy().build().unwrap();
         Self { app, base, client, standin, variables, _folder: folder }
     }
 

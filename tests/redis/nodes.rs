@@ -53,7 +53,7 @@ pub fn folder() -> PathBuf {
 }
 
 pub fn client() -> reqwest::Client {
-    microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap()
+    microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap()
 }
 
 impl Shop {

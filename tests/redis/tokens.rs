@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use microbazaar::{domain::Timestamp, http::tokens::DeadTokens};
+use microbazaar::{actors::tokens::DeadTokens, domain::Timestamp};
 use redis::Commands;
 
 use crate::{

@@ -174,7 +174,7 @@ async fn a_users_requests_spread_over_nodes_lose_no_update() {
         })
         .await;
     let line = json!({"productId": product, "quantity": 1});
-    let add = |at| nodes.ask(at % 2, Method::POST, "/api/cart/items", &buyer, &line);
+    let add = |at: usize| nodes.ask(at % 2, reqwest::Method::POST, "/api/cart/items", &buyer, &line);
     let answers = join_all((0..40).map(add)).await;
     // Where forty wait for one document, one may not be answered in time: it may have been done.
     let unknown = answers.iter().filter(|(status, answer)| *status == 503 && answer["code"] == "outcome_unknown");

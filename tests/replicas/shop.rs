@@ -71,7 +71,7 @@ impl Nodes {
             let app = App::start(&config).await.unwrap();
             nodes.push(Node { base: format!("http://{}", app.address), app: Some(app), folder });
         }
-        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         let store = MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap();
         let stores = store.stores();
         let nodes = Self { nodes, client, store, stores };

@@ -95,7 +95,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str) -> Self {
-        let http = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let http = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         Self { base: base.to_owned(), http }
     }
 

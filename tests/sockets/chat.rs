@@ -109,7 +109,7 @@ impl ChatServer {
         let server = server.run();
         let handle = server.handle();
         actix_rt::spawn(server);
-        let http = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let http = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         let (_store, _folder) = (store, folder);
         let mut registry = Registry::default();
         chats.register(&mut registry);

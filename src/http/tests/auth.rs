@@ -6,8 +6,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
 use super::*;
+use crate::actors::tokens::{Claims, DeadTokens, cookie, removal_cookie};
 use crate::altered::{BASE64_URL, altered, altered_once};
-use crate::http::tokens::{Claims, DeadTokens, cookie, removal_cookie};
 
 fn bearer(path: &str, token: &str) -> TestRequest {
     TestRequest::post().uri(path).insert_header(("authorization", format!("Bearer {token}")))

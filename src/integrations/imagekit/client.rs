@@ -7,6 +7,7 @@
 //! **Invariant:** the private key leaves in the header `Authorization` alone: no error, log line
 //! or `Debug` shows it, also when ImageKit repeats it.
 
+pub use crate::config::ImageKitSettings;
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use reqwest::{
     header::{HeaderMap, RETRY_AFTER},
     multipart::{Form, Part},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::{
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     domain::{ids::ImageId, product::Image},
-    integrations::{
+    runtime::{
         breaker::{Breaker, Pass},
         http_client,
     },
@@ -50,21 +51,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 const ANSWER_MAX: usize = 256 * 1024;
 /// How much of ImageKit's own words is repeated, in characters.
 const WORDS_MAX: usize = 200;
-
-/// How ImageKit is used.
-#[derive(Debug, Clone)]
-pub struct ImageKitSettings {
-    /// Where calls go, without a path; [`UPLOAD_BASE`] stands for ImageKit's two addresses.
-    pub base_url: String,
-    /// Where pictures are shown from.
-    pub url_endpoint: String,
-    /// The private key.
-    pub private_key: SecretString,
-    /// How long a call may take.
-    pub within: Duration,
-    /// How long to wait before a refused key is tried again, and at most while it is away.
-    pub retry_every: Duration,
-}
 
 /// Whether it is known to be well.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{GatewayError, wire};
-use crate::integrations::{breaker::Breaker, http_client};
+use crate::runtime::{breaker::Breaker, http_client};
 
 /// How often a call is tried at most.
 pub(super) const TRIES: u32 = 4;

@@ -25,7 +25,7 @@ use crate::{
         ids::{OrderId, RefundId},
         money::{Currency, Money},
     },
-    integrations::http_client,
+    runtime::http_client,
 };
 
 /// Who asks.

@@ -2,7 +2,7 @@
 //!
 //! Owns one connection with a thread of its own (`keeper`), calls with a short deadline
 //! ([`Session`]) and wake-ups between nodes ([`Wake`]). What is kept there belongs to those who
-//! keep it: `http::rate` and `http::tokens`.
+//! keep it: `http::rate` and `actors::tokens`.
 //!
 //! When a call fails or is late, Redis counts as away until the keeper has reached it anew,
 //! so that requests do not wait one after the other; whoever asks meanwhile is told at once.
@@ -92,18 +92,6 @@ impl Shared {
 
     fn is_live(&self, generation: u64) -> bool {
         self.live.read().as_ref().is_some_and(|live| live.generation == generation)
-    }
-}
-
-/// Whether an address can be one of Redis, and why not, without repeating it.
-///
-/// # Errors
-/// What to write.
-pub fn check_url(url: &str) -> Result<(), &'static str> {
-    let known = url.starts_with("redis://") || url.starts_with("rediss://");
-    match known && url.into_connection_info().is_ok() {
-        true => Ok(()),
-        false => Err("is not an address of Redis; write for example redis://user:password@host:6379/0, or rediss://"),
     }
 }
 

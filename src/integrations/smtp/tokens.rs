@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use super::{MailError, compose::one_line};
-use crate::{config::TokenSource, integrations::http_client};
+use crate::{config::TokenSource, runtime::http_client};
 
 /// How long fetching a token may take.
 const FETCH_WITHIN: Duration = Duration::from_secs(6);

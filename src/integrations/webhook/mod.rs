@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use address::{PublicOnly, UrlRules};
 
-use super::http_client;
+use crate::runtime::http_client;
 
 /// How much of an answer's body is kept, in bytes.
 pub const RESPONSE_MAX: usize = 1_024;

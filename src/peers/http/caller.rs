@@ -12,11 +12,11 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::ServiceToken;
 use crate::{
-    integrations::{breaker::Breaker, http_client},
     peers::{
         PeerError,
         wire::{self, BODY_MAX, Call, DEADLINE, Failure},
     },
+    runtime::{breaker::Breaker, http_client},
     trace::{TRACEPARENT, Trace},
 };
 

@@ -2,7 +2,7 @@
 //!
 //! A call carries a service token, how long its caller will wait, and the trace it belongs
 //! to. What may be repeated is tried up to three times within that time, with growing pauses.
-//! Failures in a row open the peer's [`Breaker`](crate::integrations::breaker::Breaker): calls then fail at once, until a look at the
+//! Failures in a row open the peer's [`Breaker`](crate::runtime::breaker::Breaker): calls then fail at once, until a look at the
 //! peer finds it back. A peer that is away is [`PeerError::Unavailable`](super::PeerError::Unavailable); one that may have
 //! done what was asked is [`PeerError::Deadline`](super::PeerError::Deadline).
 //!

@@ -11,11 +11,11 @@ use crate::{
         ids::{OrderId, PaymentId},
         payment::Payment,
     },
-    integrations::http_client,
     peers::{
         Payments, PeerError,
         wire::{self, Call},
     },
+    runtime::http_client,
 };
 
 /// How long connecting may take. A connection that is not there then was not used.

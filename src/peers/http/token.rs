@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::{
+    actors::tokens::{BadToken, Tokens},
     domain::Timestamp,
-    http::tokens::{BadToken, Tokens},
 };
 
 /// How long a token is used: half of its life, so that it never ends on its way.

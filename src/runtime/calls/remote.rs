@@ -18,7 +18,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{Call, CallError, Never, Outcome};
 use crate::{
     config::Service,
-    integrations::{breaker::Breaker, http_client},
+    runtime::{breaker::Breaker, http_client},
     trace::{TRACEPARENT, Trace},
 };
 

@@ -7,7 +7,6 @@
 //! **Invariant:** nothing here places an order or moves money, and no product, price or stock is
 //! told that a tool did not return.
 
-pub mod checkout;
 mod instruction;
 pub mod model;
 pub mod rules;
@@ -18,7 +17,8 @@ pub mod tools;
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use self::{checkout::CheckoutLink, rules::RuleAssistant, tools::Toolbox};
+pub use self::{rules::RuleAssistant, tools::Toolbox};
+pub use crate::actors::checkout_link::CheckoutLink;
 
 use crate::{
     domain::{

@@ -10,11 +10,9 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 
 use crate::{
+    actors::tokens::{COOKIE, Claims, DeadTokens, Standing, Tokens},
+    config::Origins,
     domain::{Timestamp, ids::UserId, user::Role},
-    http::{
-        csrf::Origins,
-        tokens::{COOKIE, Claims, DeadTokens, Standing, Tokens},
-    },
     ws::{
         agent::Shopper,
         socket::{Handshake, Refusal, Socket},

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::Doors;
 use crate::{
+    actors::tokens::DeadTokens,
     domain::Timestamp,
-    http::tokens::DeadTokens,
     runtime::{Next, Pace, Runtime},
     store::{AccountStore, ConversationStore, conversations::day_of},
 };

@@ -280,7 +280,7 @@ async fn no_token_a_broken_one_and_one_of_another_secret_are_refused() {
     let answer = app.get("/api/auth/me").send().await;
     answer.expect(401);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
-    let foreign = microbazaar::http::tokens::Tokens::new(b"another secret of thirty-two bytes!");
+    let foreign = microbazaar::actors::tokens::Tokens::new(b"another secret of thirty-two bytes!");
     let user = microbazaar::domain::ids::UserId::generate();
     let now = microbazaar::domain::Timestamp::now();
     let role = microbazaar::domain::user::Role::Admin;

@@ -3,8 +3,8 @@
 use std::process::{Command, Stdio};
 
 use microbazaar::{
+    actors::tokens::Tokens,
     domain::{Timestamp, ids::UserId, user::Role},
-    http::tokens::Tokens,
 };
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -117,7 +117,7 @@ async fn a_products_pictures_are_hosted_until_it_goes() {
     settled(&app).await;
     // What remembers the first address is sent on, and nothing is kept twice.
     for (size, before) in [("url", &created["images"][0]), ("thumbnail", &created["images"][0])] {
-        let client = microbazaar::integrations::http_client::builder().build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().build().unwrap();
         let answer = client.get(format!("{}{}", app.base, text(&before[size]))).send().await.unwrap();
         assert_eq!(answer.status(), 302);
         assert_eq!(answer.headers()["location"].to_str().unwrap(), text(&shown["images"][0][size]));

@@ -49,10 +49,10 @@ use answer::Answer;
 use client::Call;
 use microbazaar::{
     actors::accounts::calls::CreateAdmin,
+    actors::tokens::Tokens,
     app::App,
     config::{Config, Overrides, Sources},
     domain::{Timestamp, ids::UserId, user::Role},
-    http::tokens::Tokens,
 };
 use reqwest::Method;
 use secrecy::SecretString;
@@ -125,7 +125,7 @@ impl TestApp {
     async fn start(config: Config, folder: Folder) -> Self {
         let app = App::start(&config).await.unwrap();
         let base = format!("http://{}", app.address);
-        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         let app = Self { app, base, client, config, folder };
         if app.config.rabbit.url.is_some() || app.config.redis.url.is_some() {
             app.until_reached().await;

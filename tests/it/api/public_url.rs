@@ -19,7 +19,7 @@ async fn shop() -> TestApp {
 impl TestApp {
     /// The page as a browser gets it that calls the shop `host`; redirects are not followed.
     async fn page_at(&self, host: &str, path: &str) -> (Answer, String) {
-        let client = microbazaar::integrations::http_client::builder().redirect(reqwest::redirect::Policy::none());
+        let client = microbazaar::runtime::http_client::builder().redirect(reqwest::redirect::Policy::none());
         let request = client.build().unwrap().get(format!("{}{path}", self.base));
         let request = request.header("accept", "text/html").header("host", host).header("x-forwarded-host", host);
         let answer = request.header("forwarded", format!("host={host}")).send().await.unwrap();

@@ -2,8 +2,8 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use microbazaar::{
+    actors::tokens::Tokens,
     domain::{Timestamp, user::Role},
-    http::tokens::Tokens,
 };
 use serde_json::json;
 

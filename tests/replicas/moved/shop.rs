@@ -99,7 +99,7 @@ impl Shop {
     pub async fn start(config: &Config) -> Self {
         let app = App::start(config).await.unwrap();
         let base = format!("http://{}", app.address);
-        let client = microbazaar::integrations::http_client::builder().timeout(DEADLINE).build().unwrap();
+        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
         Self { app, base, client }
     }
 

@@ -11,10 +11,10 @@ use tokio::{
 use super::{answering, ask, peer, peer_with, serve, until};
 use crate::{
     actors::inventory::calls::{GetStock, ReleaseStock, SetStock},
+    actors::tokens::Tokens,
     config::Service,
     domain::ids::{OrderId, ProductId},
-    http::tokens::Tokens,
-    integrations::breaker::FAILURES,
+    runtime::breaker::FAILURES,
     runtime::calls::{CallError, Never, remote::Peer},
 };
 

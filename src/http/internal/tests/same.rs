@@ -470,7 +470,7 @@ async fn only_a_service_may_call() {
     let (server, at) = serve(answering::<ReleaseStock>(Ok(reservation())), 0).unwrap();
     let client = Peer::client().unwrap();
     let now = Timestamp::now();
-    let foreign = crate::http::tokens::Tokens::new(b"another secret of thirty-two bytes, or so");
+    let foreign = crate::actors::tokens::Tokens::new(b"another secret of thirty-two bytes, or so");
     let user = |role| tokens().issue(UserId::generate(), role, now).unwrap().0;
     let status = async |name: &str, token: Option<String>, body: &'static str| {
         let request = client.post(format!("http://{at}{ROOT}/{name}")).body(body);

@@ -15,7 +15,7 @@ use rig_core::{
     wasm_compat::WasmCompatSend,
 };
 
-use crate::integrations::http_client;
+use crate::runtime::http_client;
 
 /// The most bytes of one answer of a model; a long one has some tens of thousands.
 const ANSWER_MAX: usize = 4 << 20;

@@ -7,6 +7,7 @@ use super::{
     refusal::{Refused, ToolRefusal},
 };
 use crate::{
+    actors::checkout_link,
     domain::{
         Timestamp,
         cart::Cart,
@@ -14,7 +15,6 @@ use crate::{
         product::Offer,
     },
     views::cart::CartAnswer,
-    ws::agent::checkout,
 };
 
 impl Work<'_, '_> {
@@ -27,7 +27,7 @@ impl Work<'_, '_> {
         let short = short(&cart, &offers);
         let now = Timestamp::now();
         let token = self.shop.links.make(self.context.shopper.id, &cart, &offers, now);
-        let expires = now.saturating_add(checkout::LIFETIME).unwrap_or(Timestamp::MAX);
+        let expires = now.saturating_add(checkout_link::LIFETIME).unwrap_or(Timestamp::MAX);
         Ok(json!({
             "cart": answer::cart(&CartAnswer::new(&cart, &offers)),
             "totals": {
@@ -37,7 +37,7 @@ impl Work<'_, '_> {
                 "total": answer::money(totals.total),
             },
             "short": short,
-            "link": checkout::path(&token),
+            "link": checkout_link::path(&token),
             "expiresAt": expires,
             "note": "Nothing is ordered yet: the shopper confirms on the page that the link leads to.",
         }))

@@ -31,7 +31,7 @@ impl Browser {
     }
 
     fn with(app: &TestApp, cookies: bool) -> Self {
-        let client = microbazaar::integrations::http_client::builder().cookie_store(cookies).timeout(DEADLINE);
+        let client = microbazaar::runtime::http_client::builder().cookie_store(cookies).timeout(DEADLINE);
         let client = client.redirect(reqwest::redirect::Policy::limited(5));
         Self { client: client.build().unwrap(), base: app.base.clone() }
     }

@@ -9,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 pub use self::dead::{DeadTokens, Standing};
-use crate::{
-    domain::{Timestamp, ids::UserId, user::Role},
-    ws::agent::CheckoutLink,
-};
+use super::checkout_link::CheckoutLink;
+use crate::domain::{Timestamp, ids::UserId, user::Role};
 
 mod dead;
 mod shared;
