@@ -29,6 +29,7 @@ pub mod routes;
 pub mod seen;
 pub mod server;
 pub mod state;
+pub mod tags;
 pub use crate::actors::tokens;
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use utoipa::{
 use super::{
     error::{ApiError, ErrorBody, FieldError},
     state::State,
+    tags::TAGS,
     tokens,
 };
 
@@ -47,8 +48,7 @@ pub fn base() -> OpenApi {
     for (status, name, description, ..) in COMMON {
         components.responses.insert(name.to_owned(), RefOr::T(shared_response(status, description)));
     }
-    document.tags =
-        Some(TAGS.map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build()).into());
+    document.tags = Some(TAGS.map(|tag| TagBuilder::new().name(tag.name).description(Some(tag.about)).build()).into());
     document.security = Some(callers());
     document
 }
@@ -57,20 +57,6 @@ fn callers() -> Vec<SecurityRequirement> {
     let none: [&str; 0] = [];
     vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]
 }
-
-/// The services, in the order in which they are shown.
-const TAGS: [(&str, &str); 10] = [
-    ("auth", "Who somebody is, and where she lives"),
-    ("products", "What is offered"),
-    ("cart", "What a user is about to buy"),
-    ("orders", "From a cart to goods"),
-    ("payments", "Money; `/api/payment/...` answers as `/api/payments/...`"),
-    ("seller", "What a seller sold; follows within a second"),
-    ("webhooks", "Being told of events by signed HTTP calls; for sellers and admins"),
-    ("inventory", "Stock; but for looking, only for the platform's own processes"),
-    ("assistant", "Conversations with the shopping assistant; the talking itself is over sockets"),
-    ("operations", "How the process does"),
-];
 
 /// When a shared response can come.
 #[derive(Clone, Copy, PartialEq)]

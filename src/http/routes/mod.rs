@@ -1,4 +1,4 @@
-//! Every route, by service. A handler extracts, calls a service and answers; rules are
+//! Every route, in one list. A handler extracts, calls a service and answers; rules are
 //! elsewhere.
 
 pub mod accounts;
@@ -11,6 +11,7 @@ pub mod orders;
 pub mod payments;
 mod product_form;
 pub mod products;
+mod registrar;
 pub mod seller;
 pub mod webhooks;
 
@@ -25,8 +26,9 @@ use actix_web::{
     web::Data,
 };
 use sha2::{Digest, Sha256};
-use utoipa_actix_web::{scope, service_config::ServiceConfig};
+use utoipa_actix_web::service_config::ServiceConfig;
 
+use self::registrar::Registrar;
 use super::{
     error::ApiError,
     internal::{self, Exposed},
@@ -90,130 +92,81 @@ present! {
 
 /// Registers every route.
 pub fn configure(config: &mut ServiceConfig) {
-    auth_routes(config);
-    product_routes(config);
-    inventory_routes(config);
-    cart_routes(config);
-    order_routes(config);
-    seller_routes(config);
-    notification_routes(config);
-    payment_routes(config);
-    chat_routes(config);
-    mcp_routes(config);
+    configure_some(config, &Served::All);
 }
 
-/// Registers the routes of one service.
-type Routes = fn(&mut ServiceConfig);
-
-/// Registers the routes of the services that are served here.
-fn configure_some(config: &mut ServiceConfig, services: &Services) {
-    let of: [(Service, Routes); 10] = [
-        (Service::Auth, auth_routes),
-        (Service::Product, product_routes),
-        (Service::Inventory, inventory_routes),
-        (Service::Cart, cart_routes),
-        (Service::Order, order_routes),
-        (Service::SellerDashboard, seller_routes),
-        (Service::Notification, notification_routes),
-        (Service::Payment, payment_routes),
-        (Service::AiBuddy, chat_routes),
-        (Service::AiBuddy, mcp_routes),
-    ];
-    of.iter().filter(|(service, _)| services.served.serve(*service)).for_each(|(_, routes)| routes(config));
-    if services.served.serve(Service::Web) && !services.served.serve(Service::Product) {
-        config.service(media::get);
-    }
+/// Registers every handler whose service is served here; the service follows from the tag.
+fn configure_some(config: &mut ServiceConfig, served: &Served) {
+    Registrar::new(config, served)
+        .add(accounts::register)
+        .add(accounts::login)
+        .add(accounts::me)
+        .add(accounts::logout_by_get)
+        .add(accounts::logout_by_post)
+        .add(accounts::add_address)
+        .add(accounts::list_addresses)
+        .add(accounts::remove_address)
+        .add(products::create)
+        .add(products::list)
+        // Before the product of an id, which it would be.
+        .add(products::of_seller)
+        .add(products::get)
+        .add(products::patch)
+        .add(products::delete)
+        .add(products::add_images)
+        .add(products::remove_image)
+        .add(products::take_down)
+        .add(products::approve)
+        // Pages show pictures, whoever keeps them.
+        .add_also(Service::Web, media::get)
+        .add(inventory::reserve)
+        .add(inventory::release)
+        .add(inventory::commit)
+        .add(inventory::get)
+        .add(inventory::put)
+        .add(cart::get)
+        .add(cart::add)
+        .add(cart::set)
+        .add(cart::remove)
+        .add(cart::clear)
+        .add(orders::place)
+        .add(orders::mine)
+        .add(orders::get)
+        .add(orders::cancel)
+        .add(orders::set_address)
+        .add(orders::ship)
+        .add(orders::deliver)
+        .add(seller::metrics)
+        .add(seller::orders)
+        .add(seller::products)
+        .add(webhooks::register)
+        .add(webhooks::list)
+        .add(webhooks::get)
+        .add(webhooks::change)
+        .add(webhooks::remove)
+        .add(webhooks::rotate_secret)
+        .add(webhooks::ping)
+        .add(webhooks::deliveries)
+        .add(webhooks::redeliver)
+        // An operator's view, of what one service alone keeps.
+        .add_only(Service::Notification, mailbox::get)
+        .add(payments::sandbox_pay)
+        .add_scope("/api/payments", payment_routes)
+        .add_scope("/api/payment", payment_routes)
+        .add(conversations::list)
+        .add(conversations::get)
+        .add(conversations::delete)
+        .add(mcp::post);
 }
 
-fn auth_routes(config: &mut ServiceConfig) {
-    config
-        .service(accounts::register)
-        .service(accounts::login)
-        .service(accounts::me)
-        .service(accounts::logout_by_get)
-        .service(accounts::logout_by_post)
-        .service(accounts::add_address)
-        .service(accounts::list_addresses)
-        .service(accounts::remove_address);
-}
-
-fn product_routes(config: &mut ServiceConfig) {
-    config
-        .service(products::create)
-        .service(products::list)
-        .service(products::of_seller)
-        .service(products::get)
-        .service(products::patch)
-        .service(products::delete)
-        .service(products::add_images)
-        .service(products::remove_image)
-        .service(products::take_down)
-        .service(products::approve)
-        .service(media::get);
-}
-
-fn inventory_routes(config: &mut ServiceConfig) {
-    config
-        .service(inventory::reserve)
-        .service(inventory::release)
-        .service(inventory::commit)
-        .service(inventory::get)
-        .service(inventory::put);
-}
-
-fn cart_routes(config: &mut ServiceConfig) {
-    config.service(cart::get).service(cart::add).service(cart::set).service(cart::remove).service(cart::clear);
-}
-
-fn order_routes(config: &mut ServiceConfig) {
-    config
-        .service(orders::place)
-        .service(orders::mine)
-        .service(orders::get)
-        .service(orders::cancel)
-        .service(orders::set_address)
-        .service(orders::ship)
-        .service(orders::deliver);
-}
-
-fn seller_routes(config: &mut ServiceConfig) {
-    config.service(seller::metrics).service(seller::orders).service(seller::products);
-}
-
-fn notification_routes(config: &mut ServiceConfig) {
-    config
-        .service(webhooks::register)
-        .service(webhooks::list)
-        .service(webhooks::get)
-        .service(webhooks::change)
-        .service(webhooks::remove)
-        .service(webhooks::rotate_secret)
-        .service(webhooks::ping)
-        .service(webhooks::deliveries)
-        .service(webhooks::redeliver)
-        .service(mailbox::get);
-}
-
-fn payment_routes(config: &mut ServiceConfig) {
-    config.service(payments::sandbox_pay);
-    for prefix in ["/api/payments", "/api/payment"] {
-        config.service(
-            scope::scope(prefix)
-                .service(payments::create)
-                .service(payments::verify)
-                .service(payments::webhook)
-                .service(payments::of_order)
-                .service(payments::refund),
-        );
-    }
-}
-
-fn chat_routes(config: &mut ServiceConfig) {
-    config.service(conversations::list).service(conversations::get).service(conversations::delete);
-}
-
-fn mcp_routes(config: &mut ServiceConfig) {
-    config.service(mcp::post);
+/// What stands under both names of payments.
+fn payment_routes(registrar: &mut Registrar<'_, '_>) {
+    registrar
+        .add(payments::create)
+        .add(payments::verify)
+        .add(payments::webhook)
+        .add(payments::of_order)
+        .add(payments::refund);
 }
 
 /// Where sockets connect: Socket.IO, and events on a WebSocket without it.
@@ -248,7 +201,7 @@ pub fn with_services(
 ) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
     move |config| {
         config.app_data(services.clone()).app_data(Data::new(services.calls.clone()));
-        configure_some(config, &services);
+        configure_some(config, &services.served);
         config.map(|config| {
             internal::configure(config, &exposed);
             if let Some(sockets) = &services.sockets {

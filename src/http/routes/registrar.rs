@@ -1,0 +1,128 @@
+//! Registers handlers where the service of their tag is served.
+
+use actix_web::dev::HttpServiceFactory;
+use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
+
+use crate::{
+    config::{Service, Services},
+    http::tags::tag_of,
+};
+
+/// Registers those handlers whose service is served.
+pub struct Registrar<'config, 'app> {
+    config: &'config mut ServiceConfig<'app>,
+    served: &'config Services,
+    registered: usize,
+}
+
+impl<'config, 'app> Registrar<'config, 'app> {
+    /// Of a process that serves these.
+    pub fn new(config: &'config mut ServiceConfig<'app>, served: &'config Services) -> Self {
+        Self { config, served, registered: 0 }
+    }
+
+    /// A handler, where the service of its tag is served. One without a known tag is a mistake
+    /// in the program: it ends a debug build, and is nowhere in a release build.
+    pub fn add<H: HttpServiceFactory + OpenApiFactory + 'static>(&mut self, handler: H) -> &mut Self {
+        self.add_if(handler, |served, service| service.is_none_or(|service| served.serve(service)))
+    }
+
+    /// A handler, also where `other` is served.
+    pub fn add_also<H: HttpServiceFactory + OpenApiFactory + 'static>(
+        &mut self,
+        other: Service,
+        handler: H,
+    ) -> &mut Self {
+        self.add_if(handler, |served, service| {
+            served.serve(other) || service.is_none_or(|service| served.serve(service))
+        })
+    }
+
+    /// A handler whose tag every process serves, where `only` is served.
+    pub fn add_only<H: HttpServiceFactory + OpenApiFactory + 'static>(
+        &mut self,
+        only: Service,
+        handler: H,
+    ) -> &mut Self {
+        self.add_if(handler, |served, _| served.serve(only))
+    }
+
+    fn add_if<H: HttpServiceFactory + OpenApiFactory + 'static>(
+        &mut self,
+        handler: H,
+        here: impl FnOnce(&Services, Option<Service>) -> bool,
+    ) -> &mut Self {
+        match tag_of(&handler) {
+            Ok(tag) if here(self.served, tag.service) => {
+                self.config.service(handler);
+                self.registered += 1;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                debug_assert!(false, "{error}");
+                tracing::error!(%error, "a handler is not registered");
+            }
+        }
+        self
+    }
+
+    /// Handlers under `prefix`. Without any there is no scope, which would answer for what is
+    /// not there.
+    pub fn add_scope(&mut self, prefix: &str, handlers: impl FnOnce(&mut Registrar<'_, '_>)) -> &mut Self {
+        let mut registered = 0;
+        let scope = scope::scope(prefix).configure(|config| {
+            let mut inner = Registrar::new(config, self.served);
+            handlers(&mut inner);
+            registered = inner.registered;
+        });
+        if registered > 0 {
+            self.config.service(scope);
+            self.registered += registered;
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use actix_web::{HttpResponse, get};
+
+    use super::*;
+    use crate::http::{routes::configure_some, server};
+
+    fn paths(of: &[Service]) -> BTreeSet<String> {
+        let served = Services::Some(of.to_vec());
+        let document = server::document(false, |config| configure_some(config, &served));
+        let none = server::document(false, |_| ());
+        document.paths.paths.into_keys().filter(|path| !none.paths.paths.contains_key(path)).collect()
+    }
+
+    #[test]
+    fn routes_are_where_their_service_is_served() {
+        assert_eq!(paths(&[]), BTreeSet::new());
+        assert_eq!(paths(&[Service::Web]), BTreeSet::from(["/media/{file}".to_owned()]));
+        assert!(paths(&[Service::Product]).contains("/media/{file}"));
+        assert!(paths(&[Service::Notification]).contains("/dev/mailbox"));
+        let payments = paths(&[Service::Payment]);
+        assert!(payments.contains("/api/payments/verify") && payments.contains("/api/payment/verify"));
+        assert!(payments.iter().all(|path| path.contains("/payment")), "{payments:?}");
+        let each: BTreeSet<String> = Service::ALL.iter().flat_map(|service| paths(&[*service])).collect();
+        assert_eq!(each, paths(&Service::ALL));
+    }
+
+    #[utoipa::path(tag = "nowhere", responses())]
+    #[get("/stray")]
+    async fn stray() -> HttpResponse {
+        HttpResponse::Ok().finish()
+    }
+
+    #[test]
+    #[should_panic(expected = "/stray")]
+    fn a_handler_of_an_unknown_tag_ends_a_debug_build() {
+        let _document = server::document(false, |config| {
+            Registrar::new(config, &Services::All).add(stray);
+        });
+    }
+}
