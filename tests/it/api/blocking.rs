@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{DEADLINE, Person, TestApp, address, id, money, text};
 
 impl TestApp {
-    async fn block(&self, who: &Person) {
+    pub(super) async fn block(&self, who: &Person) {
         let block = SetUserBlocked { user: who.id.parse().unwrap(), blocked: true };
         self.app.services.calls.ask(block).await.unwrap();
     }

@@ -20,6 +20,7 @@ mod imagekit;
 mod inventory;
 mod late_money;
 mod mailbox;
+mod matrix;
 mod mcp;
 mod openapi;
 mod operations;

@@ -10,6 +10,8 @@ pub const HOLE: &str = "@@hole@@";
 /// An operation.
 #[derive(Debug, Clone)]
 pub struct Operation {
+    /// Its name in the document.
+    pub id: String,
     pub method: String,
     pub path: String,
     /// Names of parameters in the query.
@@ -21,11 +23,15 @@ pub struct Operation {
 impl Operation {
     /// Every operation of the shop's document.
     pub async fn all(shop: &Shop) -> Vec<Self> {
-        let document = shop.get("/openapi.json", None).await;
+        Self::of(&shop.get("/openapi.json", None).await)
+    }
+
+    /// Every operation of a document.
+    pub fn of(document: &Value) -> Vec<Self> {
         let mut all = vec![];
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
-                all.push(Self::read(&document, path, method, operation));
+                all.push(Self::read(document, path, method, operation));
             }
         }
         assert!(all.len() > 40, "{} operations", all.len());
@@ -38,6 +44,7 @@ impl Operation {
         let content = operation["requestBody"]["content"].as_object().cloned().unwrap_or_default();
         let example = |media: &Value| example(document, &media["schema"]);
         Self {
+            id: operation["operationId"].as_str().unwrap().to_owned(),
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
             query: query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect(),
@@ -80,9 +87,12 @@ impl Operation {
             "addressId" => things.address.clone(),
             "imageId" => things.image.clone(),
             "razorpayOrderId" => things.gateway_order.clone(),
+            "deliveryId" => things.delivery.clone(),
             "file" => format!("{}.png", things.image),
             _ if self.path.contains("/products/") => things.product.clone(),
             _ if self.path.contains("/orders/") => things.order.clone(),
+            _ if self.path.contains("/webhooks/") => things.webhook.clone(),
+            _ if self.path.contains("/conversations/") => things.conversation.clone(),
             _ => things.payment.clone(),
         }
     }

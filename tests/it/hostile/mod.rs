@@ -7,17 +7,17 @@
 //! **Invariant:** the routes come from `/openapi.json` of the running shop, so that a new
 //! route is under attack without a change here.
 
-mod api;
+pub mod api;
 mod bodies;
 mod callers;
 mod fleet;
-mod forms;
+pub mod forms;
 mod judge;
 mod random;
 mod rates;
 mod raw;
 mod requests;
-mod shop;
+pub mod shop;
 mod targets;
 mod text;
 mod turns;

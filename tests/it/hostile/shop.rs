@@ -37,6 +37,9 @@ pub struct Things {
     pub payment: String,
     pub gateway_order: String,
     pub address: String,
+    pub webhook: String,
+    pub delivery: String,
+    pub conversation: String,
 }
 
 /// A running shop.
@@ -117,12 +120,17 @@ impl Shop {
         let order = text(&self.post("/api/orders", Some(&buying), &json!({})).await["order"]["_id"]);
         let opened = self.post(&format!("/api/payments/create/{order}"), Some(&buying), &json!({})).await;
         self.post("/api/cart/items", Some(&buying), &item).await;
+        // There is no webhook and no conversation here: an id of nothing.
+        let payment = text(&opened["payment"]["_id"]);
         let things = Things {
+            webhook: payment.clone(),
+            delivery: payment.clone(),
+            conversation: payment.clone(),
             user: text(&user["user"]["_id"]),
             seller: text(&seller["user"]["_id"]),
             image: text(&pictured["images"][0]["id"]),
             address: text(&kept["addresses"][0]["_id"]),
-            payment: text(&opened["payment"]["_id"]),
+            payment,
             gateway_order: text(&opened["razorpayOrderId"]),
             product,
             order,

@@ -1,0 +1,336 @@
+//! Who may call what: every operation of the OpenAPI document, by every kind of caller.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use microbazaar::domain::{
+    Timestamp,
+    conversation::Conversation,
+    ids::{ConversationId, UserId},
+    user::Role,
+};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use super::{Answer, Call, PASSWORD, Person, TestApp, address, id, issue, text};
+use crate::hostile::{
+    api::{Operation, with_ids},
+    forms::png,
+    shop::Things,
+};
+
+/// What each caller gets, in the order of [`CALLERS`]: `o` is let in, `-` 401, `x` 403, `4` 404.
+/// Under their second name, payments answer as under the first.
+const MATRIX: [(&str, &str); 65] = [
+    // Public, whatever token comes along.
+    ("getRoot", "ooooooooo"),
+    ("getDocs", "ooooooooo"),
+    ("getHealth", "ooooooooo"),
+    ("getReadiness", "ooooooooo"),
+    ("getMetrics", "ooooooooo"),
+    ("getOpenApi", "ooooooooo"),
+    ("listMails", "ooooooooo"),
+    ("register", "ooooooooo"),
+    ("logout", "ooooooooo"),
+    ("logoutByGet", "ooooooooo"),
+    ("listProducts", "ooooooooo"),
+    ("getProduct", "ooooooooo"),
+    ("getPicture", "ooooooooo"),
+    ("getStock", "ooooooooo"),
+    ("takeWebhook", "ooooooooo"),
+    // Its token does not count, its password would.
+    ("login", "oooooooxo"),
+    // Whoever has an account.
+    ("getMe", "-ooooox--"),
+    ("addAddress", "-ooooox--"),
+    ("listAddresses", "-ooooox--"),
+    // Each among the caller's own: the buyer's is nobody else's.
+    ("removeAddress", "-o4444x--"),
+    ("callMcp", "-ooooox--"),
+    ("listConversations", "-ooooox--"),
+    ("getConversation", "-oxxxxx--"),
+    ("deleteConversation", "-oxxxxx--"),
+    // Buyers.
+    ("getCart", "-ooxxxx--"),
+    ("clearCart", "-ooxxxx--"),
+    ("addCartItem", "-ooxxxx--"),
+    ("setCartItem", "-ooxxxx--"),
+    ("removeCartItem", "-ooxxxx--"),
+    ("placeOrder", "-ooxxxx--"),
+    ("listMyOrders", "-ooxxxx--"),
+    // The order's buyer, and whom else it concerns.
+    ("getOrder", "-oxoxox--"),
+    ("cancelOrder", "-oxxxox--"),
+    ("setOrderAddress", "-oxxxxx--"),
+    ("shipOrder", "-xxoxox--"),
+    ("deliverOrder", "-xxoxox--"),
+    ("createPayment", "-oxxxxx--"),
+    ("verifyPayment", "-oxxxxx--"),
+    ("getPaymentOfOrder", "-oxxxox--"),
+    ("payInSandbox", "-oxxxxx--"),
+    ("refundPayment", "-xxxxox--"),
+    // Sellers; of a product its own.
+    ("createProduct", "-xxooox--"),
+    ("listMyProducts", "-xxooxx--"),
+    ("updateProduct", "-xxoxox--"),
+    ("deleteProduct", "-xxoxox--"),
+    ("addProductImages", "-xxoxox--"),
+    ("removeProductImage", "-xxoxox--"),
+    ("takeDownProduct", "-xxxxox--"),
+    ("approveProduct", "-xxxxox--"),
+    ("getSalesMetrics", "-xxooxx--"),
+    ("listSoldOrders", "-xxooxx--"),
+    ("listSoldProducts", "-xxooxx--"),
+    // Sellers and admins; admins see and switch what sellers have, who do not hear of each other's.
+    ("registerWebhook", "-xxooox--"),
+    ("listWebhooks", "-xxooox--"),
+    ("getWebhook", "-xxo4ox--"),
+    ("changeWebhook", "-xxo4ox--"),
+    ("deleteWebhook", "-xxo4ox--"),
+    ("listWebhookDeliveries", "-xxo4ox--"),
+    ("rotateWebhookSecret", "-xxo4xx--"),
+    ("pingWebhook", "-xxo4xx--"),
+    ("redeliverWebhookDelivery", "-xxo4xx--"),
+    // The platform's own processes.
+    ("setStock", "-xxxxxo--"),
+    ("reserveStock", "-xxxxxo--"),
+    ("releaseStock", "-xxxxxo--"),
+    ("commitStock", "-xxxxxo--"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Caller {
+    Anonymous,
+    Buyer,
+    OtherBuyer,
+    Seller,
+    OtherSeller,
+    Admin,
+    Service,
+    Blocked,
+    LoggedOut,
+}
+
+const CALLERS: [Caller; 9] = [
+    Caller::Anonymous,
+    Caller::Buyer,
+    Caller::OtherBuyer,
+    Caller::Seller,
+    Caller::OtherSeller,
+    Caller::Admin,
+    Caller::Service,
+    Caller::Blocked,
+    Caller::LoggedOut,
+];
+
+/// A shop where the buyer ordered of the seller.
+struct Market {
+    app: TestApp,
+    buyer: Person,
+    other_buyer: Person,
+    seller: Person,
+    other_seller: Person,
+    admin: Person,
+    blocked: Person,
+    logged_out: Person,
+    /// What lasts through all calls.
+    things: Things,
+}
+
+impl Market {
+    async fn open() -> Self {
+        let app = TestApp::spawn_with(|config| config.webhooks.allow_private = true).await;
+        let (buyer, other_buyer) = (app.user("asha").await, app.user("bela").await);
+        let (seller, other_seller) = (app.seller("mira").await, app.seller("ravi").await);
+        let (admin, blocked, logged_out) = (app.admin().await, app.user("bad").await, app.user("gone").await);
+        app.block(&blocked).await;
+        app.post("/api/auth/logout").token(&logged_out.token).send().await.expect(200);
+        let things = Things { user: buyer.id.clone(), seller: seller.id.clone(), ..Things::default() };
+        let mut market = Self { app, buyer, other_buyer, seller, other_seller, admin, blocked, logged_out, things };
+        market.things = market.stock().await;
+        market
+    }
+
+    async fn stock(&self) -> Things {
+        let (product, image) = self.pictured().await;
+        let order = self.app.order(&self.buyer, &product, 1).await;
+        let opened = self.app.open_payment(&self.buyer, &order).await.expect(201);
+        let webhook = self.webhook().await;
+        // Off, so that nothing is sent: an owner who is let in hears that.
+        let off = json!({"active": false});
+        self.app
+            .patch(&format!("/api/webhooks/{webhook}"))
+            .token(&self.seller.token)
+            .json(&off)
+            .send()
+            .await
+            .expect(200);
+        Things {
+            order: id(&order),
+            payment: id(&opened["payment"]),
+            gateway_order: text(&opened["razorpayOrderId"]),
+            address: self.address().await,
+            conversation: self.conversation().await,
+            delivery: webhook.clone(),
+            product,
+            image,
+            webhook,
+            ..self.things.clone()
+        }
+    }
+
+    /// What this operation is to be called with: what it would end is made for this call.
+    async fn things_for(&self, operation: &str) -> Things {
+        let kept = self.things.clone();
+        match operation {
+            "deleteProduct" | "takeDownProduct" | "addProductImages" => {
+                Things { product: self.app.product(&self.seller, "Mug", 9.0, 5).await, ..kept }
+            }
+            "removeProductImage" => {
+                let (product, image) = self.pictured().await;
+                Things { product, image, ..kept }
+            }
+            "cancelOrder" => Things { order: id(&self.app.order(&self.buyer, &kept.product, 1).await), ..kept },
+            "removeAddress" => Things { address: self.address().await, ..kept },
+            "deleteConversation" => Things { conversation: self.conversation().await, ..kept },
+            "deleteWebhook" => Things { webhook: self.webhook().await, ..kept },
+            _ => kept,
+        }
+    }
+
+    async fn pictured(&self) -> (String, String) {
+        let product = self.app.product(&self.seller, "Lamp", 10.0, 1000).await;
+        let call = self.app.post(&format!("/api/products/{product}/images")).token(&self.seller.token);
+        let pictured = call.form(images()).send().await.expect(200);
+        (product, text(&pictured["images"][0]["id"]))
+    }
+
+    async fn address(&self) -> String {
+        let call = self.app.post("/api/auth/users/me/addresses").token(&self.buyer.token);
+        let kept = call.json(&address("Pune")).send().await.expect(201);
+        id(kept["addresses"].as_array().unwrap().last().unwrap())
+    }
+
+    async fn conversation(&self) -> String {
+        let kept = Conversation::new(ConversationId::generate(), self.buyer.id.parse().unwrap(), Timestamp::now());
+        self.app.app.storage.stores().conversations.save(&kept).await.unwrap();
+        kept.id.to_hex()
+    }
+
+    async fn webhook(&self) -> String {
+        let body = json!({"url": "http://127.0.0.1:9/hook", "events": ["order.shipped"]});
+        let made = self.app.post("/api/webhooks").token(&self.seller.token).json(&body).send().await.expect(201);
+        id(&made["webhook"])
+    }
+
+    /// A new token for those who can have one, so that a logout ends no other call's.
+    fn token(&self, caller: Caller) -> Option<String> {
+        let fresh = |person: &Person, role| Some(issue(person.id.parse::<UserId>().unwrap(), role));
+        match caller {
+            Caller::Anonymous => None,
+            Caller::Buyer => fresh(&self.buyer, Role::User),
+            Caller::OtherBuyer => fresh(&self.other_buyer, Role::User),
+            Caller::Seller => fresh(&self.seller, Role::Seller),
+            Caller::OtherSeller => fresh(&self.other_seller, Role::Seller),
+            Caller::Admin => fresh(&self.admin, Role::Admin),
+            Caller::Service => Some(self.app.service_token()),
+            Caller::Blocked => Some(self.blocked.token.clone()),
+            Caller::LoggedOut => Some(self.logged_out.token.clone()),
+        }
+    }
+
+    async fn ask(&self, operation: &Operation, caller: Caller) -> Answer {
+        let name = first_name(&operation.id);
+        let things = self.things_for(name).await;
+        if let (true, Caller::Buyer | Caller::OtherBuyer) = (operation.path.starts_with("/api/cart"), caller) {
+            let who = if caller == Caller::Buyer { &self.buyer } else { &self.other_buyer };
+            self.app.add_to_cart(who, &things.product, 1).await.expect(200);
+        }
+        let call = self.app.call(operation.method.parse().unwrap(), &operation.target(&things, None));
+        let call = call.header("accept", "application/json, text/event-stream");
+        let call = match self.token(caller) {
+            Some(token) => call.token(&token),
+            None => call,
+        };
+        self.with_body(call, operation, caller, &things).send().await
+    }
+
+    fn with_body(&self, call: Call, operation: &Operation, caller: Caller, things: &Things) -> Call {
+        let body = match first_name(&operation.id) {
+            "login" if caller == Caller::Blocked => json!({"email": self.blocked.email, "password": PASSWORD}),
+            // Who may do it is decided before the body is read, and of a thing of no one yet; or
+            // nothing is asked but the body. So nothing needs to be made.
+            "login"
+            | "register"
+            | "createProduct"
+            | "addAddress"
+            | "registerWebhook"
+            | "setStock"
+            | "reserveStock"
+            | "releaseStock"
+            | "commitStock"
+            | "rotateWebhookSecret" => json!({}),
+            "addProductImages" => return call.form(images()),
+            "takeWebhook" => return call.raw("application/json", "{}"),
+            "updateProduct" => json!({"title": "Lamp"}),
+            "setOrderAddress" => json!({"shippingAddress": address("Pune")}),
+            "changeWebhook" => json!({"active": false}),
+            "payInSandbox" => json!({"outcome": "failure"}),
+            "callMcp" => json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": {}}),
+            _ => match operation.json() {
+                Some(example) => with_ids(example, things),
+                None => return call,
+            },
+        };
+        call.json(&body)
+    }
+}
+
+fn images() -> Form {
+    Form::new().part("images", Part::bytes(png()).file_name("a.png"))
+}
+
+fn first_name(operation: &str) -> &str {
+    operation.trim_end_matches("BySecondName")
+}
+
+/// Let in is whoever gets as far as the body, or as the state of what is asked for.
+fn sign(status: u16) -> char {
+    match status {
+        200..400 | 400 | 409 | 422 => 'o',
+        401 => '-',
+        403 => 'x',
+        404 => '4',
+        _ => '?',
+    }
+}
+
+#[actix_web::test]
+async fn every_operation_lets_in_whom_it_should() {
+    let market = Market::open().await;
+    let document: Value = market.app.get("/openapi.json").send().await.expect(200);
+    let operations = Operation::of(&document);
+    let rows: BTreeMap<&str, &str> = MATRIX.into_iter().collect();
+    assert_eq!(rows.len(), MATRIX.len(), "an operation has two rows");
+    let known: BTreeSet<&str> = operations.iter().map(|operation| first_name(&operation.id)).collect();
+    let named: BTreeSet<&str> = rows.keys().copied().collect();
+    let without: Vec<_> = known.difference(&named).collect();
+    assert!(without.is_empty(), "operations without a row: {without:?}");
+    let stray: Vec<_> = named.difference(&known).collect();
+    assert!(stray.is_empty(), "rows of no operation: {stray:?}");
+
+    let mut wrong = vec![];
+    for operation in &operations {
+        let row = rows[first_name(&operation.id)];
+        assert_eq!(row.len(), CALLERS.len(), "the row of {}", operation.id);
+        for (caller, expected) in CALLERS.into_iter().zip(row.chars()) {
+            let answer = market.ask(operation, caller).await;
+            if sign(answer.status) != expected {
+                let body = String::from_utf8_lossy(&answer.body);
+                let said: String = body.chars().take(200).collect();
+                wrong.push(format!("{} by {caller:?}: {expected} but {} {said}", operation.id, answer.status));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    market.app.shutdown().await;
+}
