@@ -11,7 +11,6 @@ pub mod crash;
 pub mod domain;
 pub mod http;
 pub mod integrations;
-pub mod peers;
 pub mod runtime;
 pub mod store;
 pub mod telemetry;

@@ -8,11 +8,15 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-pub use self::dead::{DeadTokens, Standing};
+pub use self::{
+    dead::{DeadTokens, Standing},
+    service::ServiceToken,
+};
 use super::checkout_link::CheckoutLink;
 use crate::domain::{Timestamp, ids::UserId, user::Role};
 
 mod dead;
+mod service;
 mod shared;
 
 /// The cookie that holds a token.

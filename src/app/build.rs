@@ -98,7 +98,7 @@ impl App {
             public_url: &public_url,
             blocked: &blocked,
         };
-        let Started { mut services, exposed, outbox, rabbit, mails, webhooks, razorpay, neighbours, live } =
+        let Started { mut services, outbox, rabbit, mails, webhooks, razorpay, neighbours, live } =
             parts.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
@@ -108,7 +108,7 @@ impl App {
         let state = Data::new(parts.state(&dead, &watch, redis)?);
         services.sockets = services.chats.as_ref().map(|chats| parts.sockets(chats, live, &state));
         let services = Data::new(services);
-        let (server, address) = server::start(&state, routes::with_services(services.clone(), exposed))?;
+        let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         public_url.set_port(config, address.port());
         let handle = server.handle();
         actix_rt::spawn(server);

@@ -10,7 +10,6 @@ use super::services::{Parts, signed};
 use crate::{
     config::Service,
     http::{State, mcp::Mcp},
-    peers::Peers,
     runtime::calls::{Calls, Registry},
     store::Stores,
     ws::{
@@ -27,11 +26,11 @@ const PAYLOAD_MAX: usize = 128 << 10;
 
 impl Parts<'_> {
     /// Starts the chat, where it is served.
-    pub(super) fn chats(&self, registry: &mut Registry, stores: &Stores, peers: &Peers) -> Result<Option<Chats>> {
+    pub(super) fn chats(&self, registry: &mut Registry, stores: &Stores, calls: &Calls) -> Result<Option<Chats>> {
         if !self.serves(Service::AiBuddy) {
             return Ok(None);
         }
-        let toolbox = self.toolbox(peers.calls());
+        let toolbox = self.toolbox(calls);
         let budget = StoredBudget::new(stores.conversations.clone(), self.config.chat.tokens_per_day);
         let rules: Arc<dyn Assistant> = Arc::new(RuleAssistant::new(toolbox.clone()));
         let model = model::from_config(self.config, toolbox, Arc::new(budget), Arc::clone(&rules))?;
@@ -54,9 +53,8 @@ impl Parts<'_> {
     }
 
     /// The tools as outside agents reach them, where they are served.
-    pub(super) fn mcp(&self, peers: &Peers) -> Option<Mcp> {
-        let offer =
-            || Mcp::new(Arc::new(self.toolbox(peers.calls())), self.public_url.clone(), self.config.rate_limit.enabled);
+    pub(super) fn mcp(&self, calls: &Calls) -> Option<Mcp> {
+        let offer = || Mcp::new(Arc::new(self.toolbox(calls)), self.public_url.clone(), self.config.rate_limit.enabled);
         self.serves(Service::AiBuddy).then(offer)
     }
 

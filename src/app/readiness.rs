@@ -20,6 +20,7 @@ use crate::{
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
     integrations::razorpay::RazorpayGateway,
+    runtime::calls::remote::Peer,
 };
 
 /// How often to look.
@@ -38,7 +39,7 @@ pub(super) struct Besides {
     /// Razorpay, where it takes the payments.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
-    pub(super) neighbours: Vec<nodes::Neighbour>,
+    pub(super) neighbours: Vec<Peer>,
 }
 
 /// Looks at the store and the actors.

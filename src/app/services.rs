@@ -21,7 +21,7 @@ use crate::{
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
         outbox::{Carrier, InProcess, Outbox},
-        payment::Payments,
+        payment,
         rabbit_bridge::{RabbitBridge, RabbitSettings},
         runtime::Runtime,
         seller_dashboard::SellerDashboard,
@@ -30,15 +30,14 @@ use crate::{
     bus::Consumer,
     config::{Config, Consume, Environment, PublicUrl, Secrets, Service},
     domain::order::Pricing,
-    http::{internal::Exposed, routes::Services, tokens::Tokens},
+    http::{routes::Services, tokens::Tokens},
     integrations::{
         imagekit::{HostedPictures, ImageKit, LocalPictures, PictureStore, SharedPictures},
         razorpay::{Keys, PaymentGateway, RazorpayGateway, SandboxGateway},
         redis::Wake,
         webhook::address::UrlRules,
     },
-    peers::{self, Peers},
-    runtime::calls::Registry,
+    runtime::calls::{Calls, Registry, remote::Peer},
     store::Stores,
     ws::live::Live,
 };
@@ -60,7 +59,6 @@ pub(super) struct Parts<'a> {
 /// What was started.
 pub(super) struct Started {
     pub(super) services: Services,
-    pub(super) exposed: Exposed,
     pub(super) outbox: Outbox,
     pub(super) rabbit: Option<RabbitBridge>,
     pub(super) mails: Option<Mails>,
@@ -68,18 +66,13 @@ pub(super) struct Started {
     /// Razorpay, where it takes the payments.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
-    pub(super) neighbours: Vec<nodes::Neighbour>,
+    pub(super) neighbours: Vec<Peer>,
     /// Who listens to live events.
     pub(super) live: Arc<Live>,
 }
 
-/// Who takes payments, and by which gateway.
-#[derive(Default)]
-pub(super) struct Taking {
-    payments: Option<Payments>,
-    sandbox: Option<Arc<SandboxGateway>>,
-    razorpay: Option<Arc<RazorpayGateway>>,
-}
+/// Where Razorpay takes the payments, and where the sandbox does.
+type Gateways = (Option<Arc<SandboxGateway>>, Option<Arc<RazorpayGateway>>);
 
 /// Razorpay where its key is given, else the sandbox.
 ///
@@ -89,21 +82,19 @@ pub(super) fn gateway(
     config: &Config,
     secrets: &Secrets,
     stores: &Stores,
-) -> Result<(Arc<dyn PaymentGateway>, Taking)> {
+) -> Result<(Arc<dyn PaymentGateway>, Gateways)> {
     let keys = Keys {
         key_secret: secrets.razorpay_key_secret.clone(),
         webhook_secret: secrets.razorpay_webhook_secret.clone(),
     };
     let key_id = secrets.razorpay_key_id.clone();
-    let mut taking = Taking::default();
-    let gateway: Arc<dyn PaymentGateway> = if config.razorpay.key_id.is_some() {
+    if config.razorpay.key_id.is_some() {
         let gateway = RazorpayGateway::try_new(&config.razorpay.base_url, key_id, keys);
-        taking.razorpay.insert(Arc::new(gateway.context("Razorpay cannot be called")?)).clone()
-    } else {
-        let sandbox = SandboxGateway::new(key_id, keys, stores.payments.clone());
-        taking.sandbox.insert(Arc::new(sandbox)).clone()
-    };
-    Ok((gateway, taking))
+        let gateway = Arc::new(gateway.context("Razorpay cannot be called")?);
+        return Ok((gateway.clone(), (None, Some(gateway))));
+    }
+    let sandbox = Arc::new(SandboxGateway::new(key_id, keys, stores.payments.clone()));
+    Ok((sandbox.clone(), (Some(sandbox), None)))
 }
 
 /// Tax and shipping.
@@ -130,7 +121,7 @@ impl Parts<'_> {
     /// Starts the services of this process, and finds the others that they call.
     pub(super) fn services(&self, data_dir: &Path) -> Result<Started> {
         let (config, runtime) = (self.config, self.runtime);
-        let (stores, peers) = (self.storage.stores(), Peers::default());
+        let (stores, calls) = (self.storage.stores(), Calls::default());
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
         let shared = stores.shared.is_some();
@@ -141,7 +132,7 @@ impl Parts<'_> {
             let window = signed(config.order.payment_window);
             inventory::start(runtime, &mut registry, Arc::clone(&stores.stock), listener, window);
         }
-        let catalogue = self.catalogue(&stores, &peers, snapshots, data_dir)?;
+        let catalogue = self.catalogue(&stores, &calls, snapshots, data_dir)?;
         if let Some(catalogue) = &catalogue {
             catalogue.heed(self.blocked);
             catalogue.register(runtime, &mut registry);
@@ -149,38 +140,34 @@ impl Parts<'_> {
         let live = Arc::new(Live::default());
         if self.runs(Service::Cart) {
             let listener = self.serves(Service::AiBuddy).then(|| -> Arc<dyn CartListener> { live.clone() });
-            let (store, calls) = (stores.carts.clone(), peers.calls().clone());
-            cart::start(runtime, &mut registry, store, calls, listener, config.cart.idle, shared);
+            let store = stores.carts.clone();
+            cart::start(runtime, &mut registry, store, calls.clone(), listener, config.cart.idle, shared);
         }
         let orders = self.runs(Service::Order).then(|| {
-            Orders::start(runtime, &mut registry, stores.orders.clone(), peers.clone(), self.order_settings())
+            Orders::start(runtime, &mut registry, stores.orders.clone(), calls.clone(), self.order_settings())
         });
         orders.iter().for_each(|orders| orders.heed(self.blocked));
         if self.serves(Service::AiBuddy) {
             orders.iter().for_each(|orders| orders.notify(live.clone()));
         }
-        let chats = self.chats(&mut registry, &stores, &peers)?;
-        let Taking { payments, sandbox, razorpay } = self.payments(&stores, &peers)?;
+        let chats = self.chats(&mut registry, &stores, &calls)?;
+        let (sandbox, razorpay) = self.payments(&mut registry, &stores, &calls)?;
         let dashboard =
             self.runs(Service::SellerDashboard).then(|| SellerDashboard::start(runtime, &mut registry, &stores));
 
-        let exposed =
-            Exposed { payments: payments.clone().map(|service| -> Arc<dyn peers::Payments> { Arc::new(service) }) };
-        exposed.fill(&peers);
-        let exposed = self.served_alone(exposed);
         let webhooks = match self.serves(Service::Notification) {
-            true => Some(self.webhooks(&mut registry, &stores, &peers)?),
+            true => Some(self.webhooks(&mut registry, &stores, &calls)?),
             false => None,
         };
         admin::register(&mut registry, stores.clone(), config.rabbit.url.clone(), Arc::clone(self.blocked));
         registry.expose(|service| self.serves(service));
-        let neighbours = nodes::connect(config, self.tokens(), &peers, registry)?;
+        let neighbours = nodes::connect(config, self.tokens(), &calls, registry)?;
         let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
         if let Some(webhooks) = &webhooks {
             let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: self.public_url.clone() };
             let (mailer, sending) = super::mail::mailer(config, runtime, &stores, self.wake)?;
             mails = sending;
-            let email = EmailChannel::new(peers.clone(), mailer, shop);
+            let email = EmailChannel::new(calls.clone(), mailer, shop);
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
             let telling = WebhookChannel::new(webhooks.clone());
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(telling))));
@@ -197,21 +184,15 @@ impl Parts<'_> {
         let mailbox = config.mailbox.enabled.then(|| stores.mailbox.clone());
         let services = Services {
             catalogue,
-            calls: peers.calls().clone(),
+            calls: calls.clone(),
             served: self.config.services.clone(),
-            payments,
             sandbox,
             mailbox,
             chats,
             sockets: None,
-            mcp: self.mcp(&peers),
+            mcp: self.mcp(&calls),
         };
-        Ok(Started { services, exposed, outbox, rabbit, mails, webhooks, razorpay, neighbours, live })
-    }
-
-    /// What other processes may call: not what only the pages ask.
-    fn served_alone(&self, all: Exposed) -> Exposed {
-        Exposed { payments: all.payments.filter(|_| self.serves(Service::Payment)) }
+        Ok(Started { services, outbox, rabbit, mails, webhooks, razorpay, neighbours, live })
     }
 
     fn accounts(&self, stores: &Stores, registry: &mut Registry) -> Result<()> {
@@ -226,7 +207,7 @@ impl Parts<'_> {
     fn catalogue(
         &self,
         stores: &Stores,
-        peers: &Peers,
+        calls: &Calls,
         snapshots: Arc<Snapshots>,
         data_dir: &Path,
     ) -> Result<Option<Catalogue>> {
@@ -251,8 +232,7 @@ impl Parts<'_> {
             pictures = Arc::new(hosted.clone());
         }
         let (products, shared) = (stores.products.clone(), stores.shared.as_ref().map(|_| self.wake));
-        let catalogue =
-            Catalogue::start(self.runtime, products, snapshots, index, pictures, peers.calls().clone(), shared);
+        let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, calls.clone(), shared);
         let catalogue =
             catalogue.with_imports(self.runtime, stores.imports.clone(), self.wake, stores.shared.is_some());
         Ok(Some(match hosted {
@@ -271,14 +251,14 @@ impl Parts<'_> {
     }
 
     /// Payments, by Razorpay where its key is given and else in the sandbox.
-    fn payments(&self, stores: &Stores, peers: &Peers) -> Result<Taking> {
+    fn payments(&self, registry: &mut Registry, stores: &Stores, calls: &Calls) -> Result<Gateways> {
         if !self.runs(Service::Payment) {
-            return Ok(Taking::default());
+            return Ok((None, None));
         }
-        let (gateway, taking) = gateway(self.config, self.secrets, stores)?;
+        let (gateway, gateways) = gateway(self.config, self.secrets, stores)?;
         let every = signed(self.config.razorpay.reconcile_every);
-        let payments = Payments::start(self.runtime, stores.payments.clone(), gateway, peers.clone(), every);
-        Ok(Taking { payments: Some(payments), ..taking })
+        payment::start(self.runtime, registry, stores.payments.clone(), gateway, calls.clone(), every);
+        Ok(gateways)
     }
 
     /// Makes and checks tokens.
@@ -286,7 +266,7 @@ impl Parts<'_> {
         Tokens::new(self.secrets.jwt.expose_secret().as_bytes())
     }
 
-    fn webhooks(&self, registry: &mut Registry, stores: &Stores, peers: &Peers) -> Result<Webhooks> {
+    fn webhooks(&self, registry: &mut Registry, stores: &Stores, calls: &Calls) -> Result<Webhooks> {
         let config = &self.config.webhooks;
         let allow_http = self.config.environment == Environment::Development || config.allow_private;
         let settings = WebhookSettings {
@@ -296,7 +276,7 @@ impl Parts<'_> {
             timeout: config.timeout,
         };
         let started =
-            Webhooks::start(self.runtime, registry, stores.webhooks.clone(), peers.clone(), settings, self.wake);
+            Webhooks::start(self.runtime, registry, stores.webhooks.clone(), calls.clone(), settings, self.wake);
         started.context("webhooks cannot be sent")
     }
 

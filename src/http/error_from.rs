@@ -9,7 +9,6 @@ use crate::{
         cart::CartError, inventory::StockError, money::MoneyError, order::OrderError, payment::PaymentError,
         product::ProductError, user::UserError,
     },
-    peers::PeerError,
     runtime::calls::{CallError, Never},
     store::{StoreError, inventory::StockStoreError},
     views::inventory::ShortageView,
@@ -129,15 +128,6 @@ impl From<StockStoreError> for ApiError {
         match error {
             StockStoreError::Rule(error) => error.into(),
             StockStoreError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<PeerError> for ApiError {
-    fn from(error: PeerError) -> Self {
-        match error {
-            PeerError::Busy(part) | PeerError::Unavailable(part) => Self::unavailable(part),
-            PeerError::Deadline(_) => Self::OutcomeUnknown,
         }
     }
 }

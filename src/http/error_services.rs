@@ -6,7 +6,7 @@ use super::error::ApiError;
 use crate::{
     actors::{
         accounts::calls::AccountRefusal, catalogue::calls::ProductRefusal, order_saga::OrderRefusal,
-        payment::PaymentFailure, webhook::calls::WebhookRefusal,
+        payment::calls::PaymentRefusal, webhook::calls::WebhookRefusal,
     },
     domain::order::OrderItem,
     integrations::{imagekit::PictureError, razorpay::GatewayError},
@@ -66,20 +66,18 @@ impl From<OrderRefusal> for ApiError {
     }
 }
 
-impl From<PaymentFailure> for ApiError {
-    fn from(error: PaymentFailure) -> Self {
+impl From<PaymentRefusal> for ApiError {
+    fn from(error: PaymentRefusal) -> Self {
         let message = error.to_string();
         match error {
-            PaymentFailure::NotFound => Self::NotFound("payment"),
-            PaymentFailure::NoSuchOrder => Self::NotFound("order"),
-            PaymentFailure::NotYours => Self::forbidden(),
-            PaymentFailure::NotPayable => Self::conflict("payment.not_payable", message),
-            PaymentFailure::BadSignature => Self::bad_request("payment.bad_signature", "Invalid signature"),
-            PaymentFailure::Unreadable => Self::Malformed(message),
-            PaymentFailure::Rule(error) => error.into(),
-            PaymentFailure::Gateway(error) => error.into(),
-            PaymentFailure::Store(error) => error.into(),
-            PaymentFailure::Peer(error) => error.into(),
+            PaymentRefusal::NotFound => Self::NotFound("payment"),
+            PaymentRefusal::NoSuchOrder => Self::NotFound("order"),
+            PaymentRefusal::NotYours => Self::forbidden(),
+            PaymentRefusal::NotPayable => Self::conflict("payment.not_payable", message),
+            PaymentRefusal::BadSignature => Self::bad_request("payment.bad_signature", "Invalid signature"),
+            PaymentRefusal::Unreadable => Self::Malformed(message),
+            PaymentRefusal::Rule(error) => error.into(),
+            PaymentRefusal::Gateway(error) => error.into(),
         }
     }
 }

@@ -9,5 +9,4 @@ pub use actix_guardian::{
     AskError, Backoff, Handle, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Next, Pace, Runtime, Sharded,
     StripedLocks,
 };
-pub(crate) use traced::takes_traced;
 pub use traced::{Traced, envelope, within};

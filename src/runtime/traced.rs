@@ -1,8 +1,7 @@
 //! The trace of a call goes with its message into the actor.
 //!
 //! A message is worked on by the actor's task and not by its caller's, so that what the caller's
-//! task knows has to be handed over: `ask(Traced::new(message))` of an actor that
-//! `takes_traced!`.
+//! task knows has to be handed over: `ask(Traced::new(message))`.
 
 use actix::{Message, ResponseFuture};
 
@@ -42,22 +41,3 @@ pub fn within<T: 'static>(trace: Option<Trace>, work: ResponseFuture<T>) -> Resp
 pub fn envelope(event: Event, now: Timestamp) -> Envelope {
     Envelope { trace: Trace::current().map(|trace| trace.to_string()), ..Envelope::new(event, now) }
 }
-
-/// Lets an actor take these of its messages, which it answers by a future, in a [`Traced`] too.
-macro_rules! takes_traced {
-    ($actor:ty: $($message:ty),+) => {
-        $(impl actix::Handler<$crate::runtime::Traced<$message>> for $actor {
-            type Result = actix::ResponseFuture<<$message as actix::Message>::Result>;
-
-            fn handle(
-                &mut self,
-                message: $crate::runtime::Traced<$message>,
-                ctx: &mut Self::Context,
-            ) -> Self::Result {
-                let work = actix::Handler::<$message>::handle(self, message.0, ctx);
-                $crate::runtime::within(message.1, work)
-            }
-        })+
-    };
-}
-pub(crate) use takes_traced;

@@ -6,8 +6,12 @@ use std::{future::ready, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, future::join_all};
 use microbazaar::{
-    actors::order_saga::{Party, calls::CancelOrder},
+    actors::{
+        order_saga::{Party, calls::CancelOrder},
+        payment::calls::VerifyPayment,
+    },
     domain::{inventory::StockLine, order::OrderStatus},
+    integrations::razorpay::Checkout,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -31,8 +35,8 @@ async fn pause(random: &mut StdRng) {
 /// Pays, and tells this process of it.
 async fn verify(run: &Run, shop: &Shop, mut random: StdRng) {
     pause(&mut random).await;
-    let checkout = run.checkout.clone().unwrap();
-    let payment = shop.payments.verify(run.user, checkout.order_id, checkout.payment_id, checkout.signature).await;
+    let Checkout { order_id, payment_id, signature } = run.checkout.clone().unwrap();
+    let payment = shop.calls.ask(VerifyPayment { user: run.user, order_id, payment_id, signature }).await;
     assert!(payment.unwrap().has_money());
 }
 

@@ -12,7 +12,7 @@ use microbazaar::{
             Destination, Expected, OrderRefusal, Party, PlaceOrder,
             calls::{CancelOrder, GetOrdersOfUser},
         },
-        payment::PaymentFailure,
+        payment::calls::{OpenPayment, PaymentRefusal, VerifyPayment},
     },
     domain::{
         Timestamp,
@@ -24,7 +24,7 @@ use microbazaar::{
         payment::{Payment, PaymentStatus, RefundStatus},
     },
     integrations::razorpay::{self, Checkout, GatewayError, Outcome},
-    runtime::{AskError, calls::CallError},
+    runtime::calls::CallError,
     store::{StoreError, Stores},
 };
 
@@ -129,16 +129,19 @@ impl Run {
                 Ok(())
             }
             Step::Open => {
-                let opened = shop.payments.open(self.order.unwrap(), self.user).await.map_err(unanswered)?;
+                let open = OpenPayment { order: self.order.unwrap(), user: self.user };
+                let opened = shop.calls.ask(open).await.map_err(unanswered)?;
                 self.gateway_order = Some(opened.payment.razorpay_order_id);
                 Ok(())
             }
-            Step::OpenTooDear => match shop.payments.open(self.order.unwrap(), self.user).await {
-                Err(AskError::Refused(PaymentFailure::Gateway(GatewayError::Refused(_)))) => Ok(()),
-                // Her first try has ended it.
-                Err(AskError::Refused(PaymentFailure::NotPayable)) => Ok(()),
-                other => Err(unanswered(other.map(|_| "it was opened"))),
-            },
+            Step::OpenTooDear => {
+                match shop.calls.ask(OpenPayment { order: self.order.unwrap(), user: self.user }).await {
+                    Err(CallError::Refused(PaymentRefusal::Gateway(GatewayError::Refused(_)))) => Ok(()),
+                    // Her first try has ended it.
+                    Err(CallError::Refused(PaymentRefusal::NotPayable)) => Ok(()),
+                    other => Err(unanswered(other.map(|_| "it was opened"))),
+                }
+            }
             Step::Pay => {
                 let gateway_order = self.gateway_order.as_deref().unwrap();
                 self.checkout = Some(shop.sandbox.pay(gateway_order, Outcome::Success).await.map_err(unanswered)?);
@@ -146,7 +149,7 @@ impl Run {
             }
             Step::Verify => {
                 let Checkout { order_id, payment_id, signature } = self.checkout.clone().unwrap();
-                let payment = shop.payments.verify(self.user, order_id, payment_id, signature).await;
+                let payment = shop.calls.ask(VerifyPayment { user: self.user, order_id, payment_id, signature }).await;
                 assert!(payment.map_err(unanswered)?.has_money(), "{}: verified money is there", self.label);
                 self.verified = true;
                 Ok(())

@@ -10,7 +10,7 @@ use microbazaar::{
         catalogue::calls::GetOffers,
         inventory::{self, StockListener},
         order_saga::{OrderSettings, Orders},
-        payment::Payments,
+        payment,
         runtime::Runtime,
     },
     domain::{
@@ -23,7 +23,6 @@ use microbazaar::{
         user::{Contact, FullName},
     },
     integrations::razorpay::{Keys, SandboxGateway},
-    peers::Peers,
     runtime::calls::{Calls, Outcome, Registry},
     store::{CartStore, OrderStore, PaymentStore},
 };
@@ -86,7 +85,6 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 pub struct Shop {
     pub runtime: Runtime,
     pub calls: Calls,
-    pub payments: Payments,
     pub sandbox: Arc<SandboxGateway>,
 }
 
@@ -98,24 +96,23 @@ impl Shop {
 
     /// The same, where anything costs so much.
     pub fn selling_at(life: &Arc<Life>, price: Money) -> Self {
-        let (runtime, peers) = (Runtime::new(1), Peers::default());
+        let (runtime, calls) = (Runtime::new(1), Calls::default());
         let mut registry = Registry::default();
         inventory::start(&runtime, &mut registry, life.clone(), Arc::new(Nobody), WINDOW);
-        let (store, calls) = (CartStore::new(life.clone()), peers.calls().clone());
+        let (store, calls) = (CartStore::new(life.clone()), calls.clone());
         cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
         registry.on(move |asked: GetOffers| ready(Ok(asked.products.into_iter().map(|id| offer(id, price)).collect())));
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
-        Orders::start(&runtime, &mut registry, OrderStore::new(life.clone()), peers.clone(), settings);
+        Orders::start(&runtime, &mut registry, OrderStore::new(life.clone()), calls.clone(), settings);
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
         let store = PaymentStore::new(life.clone());
         let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, store.clone()));
         let every = SignedDuration::from_mins(1);
-        let payments = Payments::start(&runtime, store, sandbox.clone(), peers.clone(), every);
+        payment::start(&runtime, &mut registry, store, sandbox.clone(), calls.clone(), every);
         registry.on(contact).on(async |_: GetAddress| Ok(None));
-        peers.calls().connect(registry, []);
-        peers.set_payments(Arc::new(payments.clone()));
-        Self { runtime, calls, payments, sandbox }
+        calls.connect(registry, []);
+        Self { runtime, calls, sandbox }
     }
 
     /// Ends every actor.

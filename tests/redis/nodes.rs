@@ -75,7 +75,7 @@ impl Shop {
         let settings = HttpSettings { workers: 1, ..HttpSettings::default() };
         let mut state = State::new(settings, Tokens::new(SECRET.as_bytes()), limits);
         state.dead_tokens = Arc::new(DeadTokens::shared(self.accounts(), redis));
-        let routes = routes::with_services(self.app.services.clone(), microbazaar::http::internal::Exposed::default());
+        let routes = routes::with_services(self.app.services.clone());
         let (running, address) = server::start(&Data::new(state), routes).unwrap();
         let server = running.handle();
         actix_rt::spawn(running);

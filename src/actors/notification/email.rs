@@ -14,7 +14,7 @@ use crate::{
     bus::{Delivery, HandleError, table},
     domain::{ids::UserId, user::Contact},
     integrations::smtp::{MailError, Mailer},
-    peers::Peers,
+    runtime::calls::Calls,
 };
 
 /// The queues whose deliveries become mails.
@@ -35,16 +35,16 @@ const QUEUES: [&str; 12] = [
 
 /// Composes mails and hands them to a [`Mailer`].
 pub struct EmailChannel {
-    peers: Peers,
+    calls: Calls,
     mailer: Arc<dyn Mailer>,
     shop: ShopInfo,
 }
 
 impl EmailChannel {
-    /// Mails go out by `mailer`; a buyer's address is asked of `peers`.
+    /// Mails go out by `mailer`; a buyer's address is asked by `calls`.
     #[must_use]
-    pub fn new(peers: Peers, mailer: Arc<dyn Mailer>, shop: ShopInfo) -> Self {
-        Self { peers, mailer, shop }
+    pub fn new(calls: Calls, mailer: Arc<dyn Mailer>, shop: ShopInfo) -> Self {
+        Self { calls, mailer, shop }
     }
 }
 
@@ -100,7 +100,7 @@ impl EmailChannel {
     }
 
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, HandleError> {
-        self.peers.calls().ask(GetContact { user }).await.map_err(later)
+        self.calls.ask(GetContact { user }).await.map_err(later)
     }
 }
 

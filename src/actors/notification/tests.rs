@@ -15,8 +15,7 @@ use crate::{
         user::{Contact, FullName},
     },
     integrations::smtp::{Mail, MailError, Mailer},
-    peers::Peers,
-    runtime::calls::{Outcome, Registry},
+    runtime::calls::{Calls, Outcome, Registry},
 };
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
@@ -71,11 +70,10 @@ fn start() -> Fixture {
 
 fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
     let runtime = Runtime::new(1);
-    let peers = Peers::default();
     let mut registry = Registry::default();
     registry.on(contact);
-    peers.calls().connect(registry, []);
-    let notifications = Notifications::start(&runtime, Arc::new(EmailChannel::new(peers, mailer, shop())));
+    let notifications =
+        Notifications::start(&runtime, Arc::new(EmailChannel::new(Calls::local(registry), mailer, shop())));
     Fixture { runtime, mailbox, notifications }
 }
 
@@ -365,7 +363,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
 
     let mailer = Notifications::start(
         &fixture.runtime,
-        Arc::new(EmailChannel::new(Peers::default(), Arc::new(Refuses), shop())),
+        Arc::new(EmailChannel::new(Calls::default(), Arc::new(Refuses), shop())),
     );
     let batch = [(table::ORDER_SHIPPED_NOTIFICATION, order()), (table::PAYMENT_COMPLETED_NOTIFICATION, payment())];
     let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;

@@ -41,10 +41,9 @@ use crate::{
         ids::OrderId,
         order::{Order, Pricing},
     },
-    peers::Peers,
     runtime::{
         KeyedLimits, Runtime,
-        calls::{CallError, Handles, KeyedWorkers, Outcome, Registry, Worker},
+        calls::{CallError, Calls, Handles, KeyedWorkers, Outcome, Registry, Worker},
     },
     store::OrderStore,
 };
@@ -86,10 +85,10 @@ impl Orders {
         runtime: &Runtime,
         registry: &mut Registry,
         store: OrderStore,
-        peers: Peers,
+        calls: Calls,
         settings: OrderSettings,
     ) -> Self {
-        let context = Arc::new(SagaContext::new(store.clone(), peers));
+        let context = Arc::new(SagaContext::new(store.clone(), calls));
         let limits = KeyedLimits::default();
         let sagas = Sagas::new(runtime, "order_saga", limits, Service::Order, Arc::clone(&context));
         sagas

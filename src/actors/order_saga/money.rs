@@ -6,7 +6,10 @@
 use super::Settlement;
 use super::saga::{Outcome, SagaContext, TRIES};
 use crate::{
-    actors::inventory::calls::{CommitStock, ReleaseStock, RetakeStock},
+    actors::{
+        inventory::calls::{CommitStock, ReleaseStock, RetakeStock},
+        payment::calls::GetCapturedPayment,
+    },
     config::Service,
 };
 use crate::{
@@ -24,7 +27,7 @@ use crate::{
 impl SagaContext {
     /// Applies captured money.
     pub(super) async fn settle(&self, id: OrderId, payment: &OrderPayment) -> Outcome<Settlement> {
-        let calls = self.peers.calls();
+        let calls = &self.calls;
         let retake = |order: &Order, fence| calls.ask(RetakeStock { order: id, lines: order.stock_lines(), fence });
         for _ in 0..TRIES {
             let mut order = self.read(id).await?;
@@ -92,10 +95,7 @@ impl SagaContext {
     /// Whether money was captured that the order has not heard of; it is applied then. Not
     /// knowing is no reason to keep stock from others: late money is handled when it comes.
     pub(super) async fn paid_in_time(&self, order: &Order) -> Outcome<bool> {
-        let captured = match self.peers.payments() {
-            Ok(payments) => payments.captured(order.id).await.unwrap_or(None),
-            Err(_) => None,
-        };
+        let captured = self.calls.ask(GetCapturedPayment { order: order.id }).await.unwrap_or(None);
         let Some((payment, payment_id)) = captured.and_then(|payment| Some((payment.id, payment.payment_id?))) else {
             return Ok(false);
         };

@@ -116,13 +116,13 @@ impl OrderPlacer {
     }
 
     async fn draft(&self, request: &PlaceOrder) -> Outcome<Draft> {
-        let peers = &self.context.peers;
-        let cart = peers.calls().ask(GetCart { user: request.user }).await?;
+        let calls = &self.context.calls;
+        let cart = calls.ask(GetCart { user: request.user }).await?;
         if cart.lines.is_empty() {
             return Err(OrderError::EmptyCart.into());
         }
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
-        let offers = peers.calls().ask(GetOffers { products }).await?;
+        let offers = calls.ask(GetOffers { products }).await?;
         let item = |line: &StockLine| {
             let product = &offers.iter().find(|offer| offer.product.id == line.product)?.product;
             Some(OrderItem {
@@ -196,7 +196,7 @@ impl OrderPlacer {
             Destination::Kept(id) => Some(*id),
             Destination::Default => None,
         };
-        let found = self.context.peers.calls().ask(GetAddress { user: request.user, address: id }).await?;
+        let found = self.context.calls.ask(GetAddress { user: request.user, address: id }).await?;
         if found.is_none() && id.is_some() {
             return Err(OrderRefusal::NoSuchAddress.into());
         }

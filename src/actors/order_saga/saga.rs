@@ -18,6 +18,7 @@ use crate::{
         blocked_users::BlockedUsers,
         cart::calls::{CheckOutCart, RestoreCart},
         inventory::calls::{ReleaseStock, ReserveStock},
+        payment::calls::RefundAllOfPayment,
     },
     crash,
     domain::{
@@ -27,10 +28,9 @@ use crate::{
         inventory::StockError,
         order::{CancelCause, Expiry, Order, OrderError, OrderItem, OrderStatus, SagaStep},
     },
-    peers::Peers,
     runtime::{
         StripedLocks,
-        calls::{CallError, Handles, Outcome as CallOutcome},
+        calls::{CallError, Calls, Handles, Outcome as CallOutcome},
         envelope,
     },
     store::{OrderStore, StoreError, orders::InsertError},
@@ -45,7 +45,7 @@ const LOCKS: usize = 1_024;
 /// What the steps work with.
 pub struct SagaContext {
     pub(super) store: OrderStore,
-    pub(super) peers: Peers,
+    pub(super) calls: Calls,
     /// Changes of one order wait for one another here, so that none loses race after race.
     /// The saga's mailbox cannot do it: its other handlers wait for other services.
     pub(super) locks: StripedLocks,
@@ -56,8 +56,8 @@ pub struct SagaContext {
 pub(super) type Outcome<T> = Result<T, CallError<OrderRefusal>>;
 
 impl SagaContext {
-    pub(super) fn new(store: OrderStore, peers: Peers) -> Self {
-        Self { store, peers, locks: StripedLocks::new(LOCKS), listener: OnceLock::new(), blocked: OnceLock::new() }
+    pub(super) fn new(store: OrderStore, calls: Calls) -> Self {
+        Self { store, calls, locks: StripedLocks::new(LOCKS), listener: OnceLock::new(), blocked: OnceLock::new() }
     }
 
     /// Makes no order of what these sell, and keeps no money for it; the first ones stay.
@@ -97,7 +97,7 @@ impl SagaContext {
     /// Holds the stock, writes the order, empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
         let Draft { new, pricing, bought, max_unpaid, next, key } = draft;
-        let (id, calls) = (new.id, self.peers.calls());
+        let (id, calls) = (new.id, &self.calls);
         let now = Timestamp::now();
         let mut order = Order::place(new, &pricing, now)?;
         match crash::around("order.hold", calls.ask(ReserveStock { order: id, lines: order.stock_lines() })).await {
@@ -130,7 +130,7 @@ impl SagaContext {
                 });
             }
         }
-        let emptied = self.peers.calls().ask(CheckOutCart { user: order.user, order: id, bought });
+        let emptied = self.calls.ask(CheckOutCart { user: order.user, order: id, bought });
         if let Err(error) = crash::around("order.empty_cart", emptied).await {
             tracing::warn!(order.id = %id, %error, "the cart will be emptied later");
         }
@@ -170,7 +170,7 @@ impl SagaContext {
 
     /// Lets go of stock for an order that was not made. It need not work: it expires.
     async fn give_back(&self, id: OrderId) {
-        if let Err(error) = self.peers.calls().ask(ReleaseStock { order: id, fence: None }).await {
+        if let Err(error) = self.calls.ask(ReleaseStock { order: id, fence: None }).await {
             tracing::warn!(order.id = %id, %error, "held stock waits for its expiry");
         }
     }
@@ -278,24 +278,28 @@ impl SagaContext {
         match step {
             SagaStep::EmptyCart => {
                 let bought = order.stock_lines();
-                let emptied = self.peers.calls().ask(CheckOutCart { user: order.user, order: order.id, bought });
+                let emptied = self.calls.ask(CheckOutCart { user: order.user, order: order.id, bought });
                 crash::around("order.empty_cart_again", emptied).await?;
             }
             SagaStep::ReleaseStock => {
-                let released = self.peers.calls().ask(ReleaseStock { order: order.id, fence: Some(order.version) });
+                let released = self.calls.ask(ReleaseStock { order: order.id, fence: Some(order.version) });
                 crash::around("order.release", released).await?;
             }
             SagaStep::Refund => {
                 if let Some(payment) = &order.payment {
                     let reason = "order cancelled".to_owned();
-                    crash::around("order.refund", self.peers.payments()?.refund(payment.id, reason)).await?;
+                    let refunded = self.calls.ask(RefundAllOfPayment { payment: payment.id, reason });
+                    let refunded = crash::around("order.refund", refunded).await;
+                    refunded.map_err(|error| {
+                        error.and_then(|_| CallError::<OrderRefusal>::unavailable(Service::Payment))
+                    })?;
                 }
             }
             SagaStep::RestoreCart => {
                 // What a blocked seller offers cannot be bought.
                 let lines = order.items.iter().filter(|item| !self.knows_blocked(item.seller));
                 let bought = lines.map(OrderItem::stock_line).collect();
-                let restored = self.peers.calls().ask(RestoreCart { user: order.user, order: order.id, bought });
+                let restored = self.calls.ask(RestoreCart { user: order.user, order: order.id, bought });
                 crash::around("order.restore_cart", restored).await?;
             }
             SagaStep::AwaitPayment => {}

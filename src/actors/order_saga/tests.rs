@@ -167,18 +167,18 @@ impl Shop {
             poison: Mutex::default(),
             loads: AtomicUsize::new(0),
         });
-        let (runtime, peers) = (Runtime::new(2), Peers::default());
+        let (runtime, calls) = (Runtime::new(2), Calls::default());
         let window = SignedDuration::from_mins(15);
         let mut registry = Registry::default();
         inventory::start(&runtime, &mut registry, Arc::clone(&stores.stock), Arc::new(Nobody), window);
-        let (store, calls) = (CartStore::new(poisoned.clone()), peers.calls().clone());
+        let store = CartStore::new(poisoned.clone());
         cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
         registry.on(async |asked: GetOffers| Ok(asked.products.into_iter().map(offer).collect()));
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };
         let settings = OrderSettings { pricing, window, max_unpaid: 10 };
-        Orders::start(&runtime, &mut registry, stores.orders.clone(), peers.clone(), settings);
+        Orders::start(&runtime, &mut registry, stores.orders.clone(), calls.clone(), settings);
         registry.on(async |_: GetAddress| Ok(None));
-        peers.calls().connect(registry, []);
+        calls.connect(registry, []);
         Self { runtime, calls, poisoned, stores, gate, sqlite, dir }
     }
 

@@ -3,7 +3,10 @@
 //! **Invariant:** captured money and refunds are asked about until they are settled; only
 //! payments without money are given up.
 
-use super::flow::{Flow, Outcome};
+use super::{
+    calls::PaymentRefusal,
+    service::{Outcome, PaymentService},
+};
 use crate::{
     domain::{
         Timestamp,
@@ -11,9 +14,10 @@ use crate::{
         payment::{Payment, Refund},
     },
     integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus},
+    runtime::calls::CallError,
 };
 
-impl Flow {
+impl PaymentService {
     /// Does what is due: tells the order of captured money and of refunds, pushes refunds, or
     /// asks the gateway what it knows.
     pub(super) async fn wake(&self, id: PaymentId) -> Outcome<Payment> {
@@ -65,7 +69,7 @@ impl Flow {
         for row in captured.iter().chain(&others) {
             if !payment.knows_capture(&row.id) {
                 match self.seen(payment, row).await {
-                    Err(super::PaymentFailure::Gateway(error)) => return Ok(Err(error)),
+                    Err(CallError::Refused(PaymentRefusal::Gateway(error))) => return Ok(Err(error)),
                     seen => seen?,
                 };
                 payment = self.read(id).await?;

@@ -3,14 +3,15 @@
 //! **Invariant:** no refund is asked of the gateway before it is written, and none is made
 //! twice.
 
-use crate::actors::order_saga::calls::NoteOrderRefund;
 use jiff::SignedDuration;
 
 use super::{
-    RefundRequest, Refunded,
-    flow::{Flow, Outcome, TRIES, told},
+    calls::{RefundAllOfPayment, RefundPayment, RefundedPayment},
+    service::{Outcome, PaymentService, TRIES, as_stored},
 };
 use crate::{
+    actors::order_saga::calls::NoteOrderRefund,
+    config::Service,
     crash,
     domain::{
         Timestamp,
@@ -21,16 +22,15 @@ use crate::{
         payment::{Changed, Payment, PaymentError, Refund, RefundStatus},
     },
     integrations::razorpay::{GatewayError, GatewayRefund, GatewayRefundStatus},
-    peers::PeerError,
+    runtime::calls::{CallError, Handles, Outcome as CallOutcome},
     store::StoreError,
 };
 
 /// How long the gateway surely knows a refund by its key.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 
-impl Flow {
-    /// Gives back what an admin asks for.
-    pub(super) async fn refund(&self, request: RefundRequest) -> Outcome<Refunded> {
+impl Handles<RefundPayment> for PaymentService {
+    async fn handle(&self, request: RefundPayment) -> CallOutcome<RefundPayment> {
         self.settle_first(request.payment).await?;
         let _turn = self.turns.lock(&request.payment).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
@@ -39,7 +39,7 @@ impl Flow {
                 && let Some(known) = payment.refund_by_key(key, hash)?
             {
                 let refund = known.id;
-                return Ok(Refunded { payment, refund });
+                return Ok(RefundedPayment { payment, refund });
             }
             self.gives_back(&payment, request.amount)?;
             let refund = RefundId::generate();
@@ -50,12 +50,20 @@ impl Flow {
                 let payment = self.push_refunds(payment).await?;
                 self.warn_order(&payment, refund).await;
                 let payment = self.note_refunds(payment).await?;
-                return Ok(Refunded { payment, refund });
+                return Ok(RefundedPayment { payment, refund });
             }
         }
         Err(StoreError::Busy.into())
     }
+}
 
+impl Handles<RefundAllOfPayment> for PaymentService {
+    async fn handle(&self, call: RefundAllOfPayment) -> CallOutcome<RefundAllOfPayment> {
+        self.refund_all(call.payment, &call.reason).await
+    }
+}
+
+impl PaymentService {
     /// Whether the gateway can give back this part, and afterwards what is left.
     fn gives_back(&self, payment: &Payment, part: Option<Money>) -> Result<(), PaymentError> {
         let (least, left) = (self.gateway.least_refund(), payment.left());
@@ -73,7 +81,7 @@ impl Flow {
     async fn settle_first(&self, id: PaymentId) -> Outcome<()> {
         let payment = self.read(id).await?;
         if payment.has_money() && !payment.settled && !self.settle(payment).await?.settled {
-            return Err(PeerError::Unavailable("order").into());
+            return Err(CallError::unavailable(Service::Order));
         }
         Ok(())
     }
@@ -160,14 +168,15 @@ impl Flow {
                 taken.extend(id);
             }
             if changed {
-                let told = told(&payment);
-                let refunds = told.refunds.iter().filter(|refund| taken.contains(&refund.id));
+                let stored = as_stored(&payment);
+                let refunds = stored.refunds.iter().filter(|refund| taken.contains(&refund.id));
                 let refunded = refunds.map(|refund| Event::PaymentRefunded {
-                    payment: told.clone(),
+                    payment: stored.clone(),
                     amount: refund.amount,
                     reason: refund.reason.clone(),
                 });
-                let events: Vec<Event> = std::iter::once(Event::PaymentUpdated(told.clone())).chain(refunded).collect();
+                let events: Vec<Event> =
+                    std::iter::once(Event::PaymentUpdated(stored.clone())).chain(refunded).collect();
                 if self.save(&mut payment, &events).await? {
                     crash::point("payment.refund.after");
                     return Ok(payment);
@@ -188,7 +197,7 @@ impl Flow {
         let refund = payment.refunds.iter().find(|refund| refund.id == decided);
         let Some(refund) = refund.filter(|refund| refund.is_unsent() && payment.left().minor() <= 0) else { return };
         let note = NoteOrderRefund { order: payment.order, note: note_of(payment, refund.clone(), true) };
-        if let Err(error) = self.peers.calls().ask(note).await {
+        if let Err(error) = self.calls.ask(note).await {
             tracing::warn!(payment.id = %payment.id, %error, "the order hears of its refund once it is taken");
         }
     }
@@ -199,7 +208,7 @@ impl Flow {
             let Some(refund) = payment.unnoted_refund().cloned() else { return Ok(payment) };
             let note = note_of(&payment, refund.clone(), false);
             crash::point("payment.note.before");
-            if let Err(error) = self.peers.calls().ask(NoteOrderRefund { order: payment.order, note }).await {
+            if let Err(error) = self.calls.ask(NoteOrderRefund { order: payment.order, note }).await {
                 tracing::warn!(payment.id = %payment.id, %error, "the order hears of a refund later");
                 return self.later(payment).await;
             }
@@ -215,7 +224,7 @@ impl Flow {
     }
 }
 
-/// What the order is told of a refund.
+/// What the order gets to know of a refund.
 fn note_of(payment: &Payment, refund: Refund, pending: bool) -> RefundNote {
     let refunded = payment.own_refunds().map(|refund| refund.amount.minor()).sum();
     let refunded = Some(Money::new(refunded, payment.price.currency()));

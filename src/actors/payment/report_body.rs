@@ -5,10 +5,10 @@
 
 use serde::Deserialize;
 
-use super::PaymentFailure;
+use super::calls::PaymentRefusal;
 use crate::domain::money::{Currency, Money};
 
-/// A report: what envelope, and to what.
+/// A report: what happened, and to what.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     /// `payment.captured` and so on.
@@ -84,8 +84,8 @@ impl PaymentEntity {
     }
 
     /// Its order; money that came without one is not ours.
-    pub(super) fn order(&self) -> Result<&str, PaymentFailure> {
-        self.order_id.as_deref().ok_or(PaymentFailure::NotFound)
+    pub(super) fn order(&self) -> Result<&str, PaymentRefusal> {
+        self.order_id.as_deref().ok_or(PaymentRefusal::NotFound)
     }
 }
 

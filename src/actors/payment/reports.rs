@@ -15,9 +15,9 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    PaymentFailure,
-    flow::{Flow, Outcome, TRIES, told},
+    calls::{PaymentRefusal, TakeGatewayReport},
     report_body::{DisputeEntity, Entities, OrderEntity, PaymentEntity, RefundEntity, Report},
+    service::{Outcome, PaymentService, TRIES, as_stored},
 };
 use crate::{
     actors::accounts::calls::GetAdmins,
@@ -29,7 +29,7 @@ use crate::{
         payment::{Changed, Dispute, Payment},
     },
     integrations::razorpay::GatewayError,
-    peers::PeerError,
+    runtime::calls::{CallError, Handles, Outcome as CallOutcome},
     store::{StoreError, StoredReport},
 };
 
@@ -48,18 +48,16 @@ const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
 /// What becomes of a report whose parts, or whose amounts and the gateway's, differ.
 const CONTRADICTS: &str = "contradicts itself or the gateway";
 
-/// What became of a report.
-type Result<T> = std::result::Result<T, PaymentFailure>;
-
-impl Flow {
-    /// Stores a report, and works on it for a while. Stored before is answered at once.
-    pub(super) async fn report(&self, body: Vec<u8>, signature: &str, event_id: Option<String>) -> Outcome<()> {
-        if !self.gateway.keys().webhook_is_signed(&body, signature) {
-            return Err(PaymentFailure::BadSignature);
+/// Stores a report, and works on it for a while. Stored before is answered at once.
+impl Handles<TakeGatewayReport> for PaymentService {
+    async fn handle(&self, call: TakeGatewayReport) -> CallOutcome<TakeGatewayReport> {
+        let TakeGatewayReport { body, signature, event_id } = call;
+        if !self.gateway.keys().webhook_is_signed(&body, &signature) {
+            return Err(PaymentRefusal::BadSignature.into());
         }
-        let told = serde_json::from_slice::<serde_json::Value>(&body);
-        if !told.is_ok_and(|told| told["event"].is_string()) {
-            return Err(PaymentFailure::Unreadable);
+        let parsed = serde_json::from_slice::<serde_json::Value>(&body);
+        if !parsed.is_ok_and(|report| report["event"].is_string()) {
+            return Err(PaymentRefusal::Unreadable.into());
         }
         let id = event_id.unwrap_or_else(|| hex::encode(Sha256::digest(&body)));
         let now = Timestamp::now();
@@ -70,8 +68,8 @@ impl Flow {
             return Ok(());
         }
         crash::point("payment.report.after");
-        let flow = self.clone();
-        let work = actix::spawn(async move { flow.work_on(report).await });
+        let service = self.clone();
+        let work = actix::spawn(async move { service.work_on(report).await });
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(Err(error))) => tracing::warn!(%error, "a report is worked on again later"),
             Ok(Err(error)) => tracing::error!(%error, "a report is worked on again later"),
@@ -79,15 +77,19 @@ impl Flow {
         }
         Ok(())
     }
+}
 
+impl PaymentService {
     /// Works on a stored report, and notes what became of it.
     pub(super) async fn work_on(&self, report: StoredReport) -> Outcome<()> {
         let now = Timestamp::now();
         let outcome = match self.apply(&report.body).await {
             Ok(outcome) => outcome,
             // A rule, or somebody else's payment: trying again changes nothing.
-            Err(PaymentFailure::NotFound) => "tells of no payment of ours",
-            Err(PaymentFailure::Gateway(GatewayError::Unknown)) if report.attempts + 1 >= UNKNOWN_TRIES_MAX => {
+            Err(CallError::Refused(PaymentRefusal::NotFound)) => "tells of no payment of ours",
+            Err(CallError::Refused(PaymentRefusal::Gateway(GatewayError::Unknown)))
+                if report.attempts + 1 >= UNKNOWN_TRIES_MAX =>
+            {
                 tracing::error!(report.id, "a report tells of what the gateway does not know");
                 "tells of what the gateway does not know"
             }
@@ -109,7 +111,7 @@ impl Flow {
         Ok(())
     }
 
-    async fn apply(&self, body: &[u8]) -> Result<&'static str> {
+    async fn apply(&self, body: &[u8]) -> Outcome<&'static str> {
         let Ok(Report { event, payload }) = serde_json::from_slice::<Report>(body) else {
             return Ok("has another shape than this program knows");
         };
@@ -143,7 +145,7 @@ impl Flow {
         event: &str,
         entity: &PaymentEntity,
         order: Option<&OrderEntity>,
-    ) -> Result<&'static str> {
+    ) -> Outcome<&'static str> {
         let payment = self.by_gateway_order(entity.order()?).await?;
         let of_another = order.is_some_and(|order| !order.is_paid_by(entity, payment.price));
         if of_another || !entity.agrees_with(event) {
@@ -168,7 +170,7 @@ impl Flow {
         event: &str,
         payment: Option<&PaymentEntity>,
         entity: &RefundEntity,
-    ) -> Result<&'static str> {
+    ) -> Outcome<&'static str> {
         let of_another = payment.is_some_and(|payment| payment.id != entity.payment_id);
         if of_another || !entity.agrees_with(event) {
             return Ok(CONTRADICTS);
@@ -176,7 +178,7 @@ impl Flow {
         let payment = self.of_entity(payment, &entity.payment_id).await?;
         if !payment.knows_capture(&entity.payment_id) {
             // The report of the money is still on its way.
-            return Err(PaymentFailure::Store(StoreError::Busy));
+            return Err(StoreError::Busy.into());
         }
         let rows = self.gateway.refunds_of(&entity.payment_id).await?;
         let Some(row) = rows.into_iter().find(|row| row.id == entity.id) else {
@@ -191,8 +193,8 @@ impl Flow {
         Ok("applied")
     }
 
-    async fn reported_dispute(&self, payment: Option<&PaymentEntity>, entity: &DisputeEntity) -> Result<&'static str> {
-        let admins = self.peers.calls().ask(GetAdmins {}).await.map_err(PeerError::from)?;
+    async fn reported_dispute(&self, payment: Option<&PaymentEntity>, entity: &DisputeEntity) -> Outcome<&'static str> {
+        let admins = self.calls.ask(GetAdmins {}).await?;
         let of_another = payment.is_some_and(|payment| payment.id != entity.payment_id);
         let mut payment = self.of_entity(payment, &entity.payment_id).await?;
         if of_another || !entity.is_open() || !entity.is_in(payment.price.currency()) {
@@ -213,7 +215,7 @@ impl Flow {
                 return Ok("applied before");
             }
             tracing::error!(payment.id = %payment.id, dispute.id = dispute.id, "a buyer's bank wants money back");
-            let event = Event::PaymentDisputed { payment: told(&payment), dispute, admins: admins.clone() };
+            let event = Event::PaymentDisputed { payment: as_stored(&payment), dispute, admins: admins.clone() };
             if self.save(&mut payment, &[event]).await? {
                 return Ok("applied");
             }
@@ -223,10 +225,10 @@ impl Flow {
     }
 
     /// The payment that an entity of the gateway belongs to.
-    async fn of_entity(&self, entity: Option<&PaymentEntity>, payment_id: &str) -> Result<Payment> {
+    async fn of_entity(&self, entity: Option<&PaymentEntity>, payment_id: &str) -> Outcome<Payment> {
         if let Some(order) = entity.and_then(|entity| entity.order_id.as_deref()) {
             return self.by_gateway_order(order).await;
         }
-        self.store.by_gateway_payment(payment_id).await?.ok_or(PaymentFailure::NotFound)
+        self.store.by_gateway_payment(payment_id).await?.ok_or_else(|| PaymentRefusal::NotFound.into())
     }
 }

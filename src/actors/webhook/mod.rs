@@ -26,8 +26,10 @@ use crate::{
         redis::{Wake, topic},
         webhook::{WebhookClient, address::UrlRules},
     },
-    peers::Peers,
-    runtime::{Runtime, calls::Registry},
+    runtime::{
+        Runtime,
+        calls::{Calls, Registry},
+    },
     store::WebhookStore,
 };
 
@@ -56,7 +58,7 @@ pub struct Webhooks {
 /// What the facade and the sender share.
 struct Shared {
     store: WebhookStore,
-    peers: Peers,
+    calls: Calls,
     client: WebhookClient,
     settings: WebhookSettings,
     /// What is on its way.
@@ -81,14 +83,14 @@ impl Webhooks {
         runtime: &Runtime,
         registry: &mut Registry,
         store: WebhookStore,
-        peers: Peers,
+        calls: Calls,
         settings: WebhookSettings,
         wake: &Wake,
     ) -> Result<Self, reqwest::Error> {
         let client = WebhookClient::new(settings.rules, settings.timeout)?;
         let shared = Arc::new(Shared {
             store,
-            peers,
+            calls,
             client,
             settings,
             sending: SendLoop::new("webhooks", AT_ONCE, wake, topic::WEBHOOKS),

@@ -56,7 +56,7 @@ impl Shared {
     /// Sends one delivery and enters what came of it.
     async fn attempt(&self, claimed: Claimed) {
         let Claimed { webhook, mut delivery, lease } = claimed;
-        let role = match self.peers.calls().ask(GetRole { user: webhook.owner }).await {
+        let role = match self.calls.ask(GetRole { user: webhook.owner }).await {
             Ok(role) => role,
             Err(error) => return tracing::warn!(%error, webhook.id = %webhook.id, "a webhook waits"),
         };

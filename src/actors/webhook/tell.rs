@@ -73,7 +73,7 @@ impl Webhooks {
     }
 
     async fn role(&self, user: UserId) -> Result<Option<Role>, HandleError> {
-        self.shared.peers.calls().ask(GetRole { user }).await.map_err(later)
+        self.shared.calls.ask(GetRole { user }).await.map_err(later)
     }
 
     async fn put_in(

@@ -19,7 +19,7 @@ pub(super) use self::plan::Plan;
 use self::plan::{End, PastOrder};
 use super::{Stage, account};
 use crate::{
-    actors::payment::RefundRequest,
+    actors::payment::calls::{GetPayment, RefundPayment},
     domain::{
         Timestamp,
         event::{Envelope, Event},
@@ -75,7 +75,7 @@ pub(super) async fn write(
     tell: &dyn Fn(&str),
 ) -> Result<()> {
     let services = stage.services;
-    let (Some(payments), Some(sandbox)) = (&services.payments, &services.sandbox) else { return Ok(()) };
+    let Some(sandbox) = &services.sandbox else { return Ok(()) };
     let mut contacts = vec![contact(stage, buyer).await?];
     for (username, first, last) in CUSTOMERS {
         let user = account(services, username, first, last, Role::User).await?;
@@ -86,9 +86,10 @@ pub(super) async fn write(
         stream::iter(&plan.0).map(|order| past.write(order)).buffered(AT_ONCE).try_collect().await?;
     // One buyer got some of her money back.
     if let Some(payment) = made.into_iter().flatten().next() {
-        let amount = Some(Money::new(20_000, payments.currency_of(payment).await?));
+        let currency = services.calls.ask(GetPayment { payment }).await?.price.currency();
+        let amount = Some(Money::new(20_000, currency));
         let reason = Some("arrived with a scratch".to_owned());
-        payments.refund(RefundRequest { payment, amount, reason, key: None }).await?;
+        services.calls.ask(RefundPayment { payment, amount, reason, key: None }).await?;
     }
     tell(&format!("demo: {} orders of the last 30 days", plan.0.len()));
     Ok(())

@@ -90,7 +90,8 @@ pub struct Payment {
 }
 
 /// What a payment's state does not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
 pub enum PaymentError {
     /// Only captured money can be given back.
     #[error("there is no captured money to refund")]

@@ -17,13 +17,7 @@ use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
 use crate::{
     config::Service,
     domain::Timestamp,
-    http::{
-        State,
-        internal::{self, Exposed},
-        rate::AuthLimits,
-        state::HttpSettings,
-        tokens::Tokens,
-    },
+    http::{State, internal, rate::AuthLimits, state::HttpSettings, tokens::Tokens},
     runtime::calls::{Call, Calls, Outcome, Registry, remote::Peer},
 };
 
@@ -49,7 +43,7 @@ fn serve(registry: Registry, port: u16) -> io::Result<(ServerHandle, SocketAddr)
     let calls = Data::new(Calls::local(registry));
     let server = HttpServer::new(move || {
         let (state, calls) = (state.clone(), calls.clone());
-        App::new().app_data(state).app_data(calls).configure(|config| internal::configure(config, &Exposed::default()))
+        App::new().app_data(state).app_data(calls).configure(internal::configure)
     })
     .workers(1)
     .disable_signals()

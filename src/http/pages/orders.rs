@@ -1,6 +1,7 @@
 //! A buyer's orders, and an order with all that happened to it.
 
 use crate::actors::order_saga::calls::{CancelOrder, GetOrderFor, GetOrdersOfUser};
+use crate::actors::payment::calls::GetPaymentOfOrder;
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
@@ -174,8 +175,7 @@ fn moment(entry: &TimelineEntry) -> MomentView {
 
 /// What the payment of an order says of itself, and of money given back.
 async fn payment(visit: &Visit, order: &Order) -> (&'static str, Vec<String>) {
-    let Ok(payments) = visit.shop.payments() else { return ("", vec![]) };
-    match payments.of_order(order.id).await {
+    match visit.calls.ask(GetPaymentOfOrder { order: order.id }).await {
         Ok(Some(payment)) => {
             let word = match payment.status {
                 PaymentStatus::Pending | PaymentStatus::Failed if order.status == OrderStatus::Cancelled => "Not paid",

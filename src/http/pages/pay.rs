@@ -4,6 +4,7 @@
 //! never because a page says so.
 
 use crate::actors::order_saga::calls::GetOrderFor;
+use crate::actors::payment::calls::{FailPayment, OpenPayment, OpenedPayment, VerifyPayment};
 use actix_web::{
     HttpResponse,
     http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
@@ -17,7 +18,6 @@ use crate::{
     domain::{
         ids::OrderId,
         order::{Order, OrderStatus},
-        payment::Payment,
     },
     http::error::ApiError,
     integrations::razorpay::Outcome,
@@ -51,12 +51,13 @@ async fn order_of(visit: &Visit, path: &str) -> Result<Order, ApiError> {
 
 /// The order's payment that is open; `None` when there is nothing to pay any more, which the next
 /// page explains where that is news.
-async fn open(visit: &mut Visit, order: &Order) -> Result<Option<Payment>, ApiError> {
+async fn open(visit: &mut Visit, order: &Order) -> Result<Option<OpenedPayment>, ApiError> {
     if order.status != OrderStatus::Pending {
         return Ok(None);
     }
-    match visit.shop.payments()?.open(order.id, visit.buyer()?.id).await.map_err(ApiError::from) {
-        Ok(opened) => Ok(Some(opened.payment)),
+    let call = OpenPayment { order: order.id, user: visit.buyer()?.id };
+    match visit.calls.ask(call).await.map_err(ApiError::from) {
+        Ok(opened) => Ok(Some(opened)),
         Err(ApiError::Conflict { code: "payment.not_payable", .. }) => Ok(None),
         Err(ApiError::Conflict { code: "payment.refused", message, .. }) => {
             visit.warn(format!("{REFUSED} The payment service says: {message}"));
@@ -72,7 +73,9 @@ async fn open(visit: &mut Visit, order: &Order) -> Result<Option<Payment>, ApiEr
 /// 401, 403, 404, 503.
 pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let order = order_of(&visit, &path).await?;
-    let Some(payment) = open(&mut visit, &order).await? else { return Ok(visit.go(&path_of(order.id))) };
+    let Some(OpenedPayment { payment, key_id, .. }) = open(&mut visit, &order).await? else {
+        return Ok(visit.go(&path_of(order.id)));
+    };
     let sandbox = visit.shop.sandbox().is_some();
     let view = PayPage {
         page: visit.page("Payment"),
@@ -80,7 +83,7 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         until: format::time(order.expires_at),
         total: format::money(payment.price),
         sandbox,
-        key_id: visit.shop.payments()?.key_id().to_owned(),
+        key_id,
         razorpay_order: payment.razorpay_order_id,
         minor: payment.price.minor(),
         currency: payment.price.currency().code(),
@@ -103,20 +106,20 @@ pub async fn pay(Posted { mut visit, form }: Posted, path: Path<String>) -> Resu
     let to = path_of(order.id);
     let user = visit.buyer()?.id;
     let shop = visit.shop.clone();
-    let payments = shop.payments()?;
-    let (gateway_order, payment_id, signature) = match shop.sandbox() {
+    let (order_id, payment_id, signature) = match shop.sandbox() {
         None => {
             let field = |name: &str| form.text(name).chars().take(1_000).collect::<String>();
             (field("razorpay_order_id"), field("razorpay_payment_id"), field("razorpay_signature"))
         }
         Some(sandbox) => {
             // A second click on either button: the first one has decided.
-            let Some(payment) = open(&mut visit, &order).await? else { return Ok(visit.go(&to)) };
-            let id = payment.razorpay_order_id;
+            let Some(opened) = open(&mut visit, &order).await? else { return Ok(visit.go(&to)) };
+            let id = opened.payment.razorpay_order_id;
             if form.text("outcome") != "success" {
                 match sandbox.pay(&id, Outcome::Failure).await {
                     Ok(_) => {
-                        payments.failed(id, "the payment was declined in the sandbox".to_owned()).await?;
+                        let reason = "the payment was declined in the sandbox".to_owned();
+                        visit.calls.ask(FailPayment { order_id: id, reason }).await?;
                         visit.warn("The payment failed, and no money was taken. You can try again.");
                     }
                     Err(error) => tracing::info!(%error, "a sandbox payment did not fail"),
@@ -127,7 +130,7 @@ pub async fn pay(Posted { mut visit, form }: Posted, path: Path<String>) -> Resu
             (checkout.order_id, checkout.payment_id, checkout.signature)
         }
     };
-    payments.verify(user, gateway_order, payment_id, signature).await?;
+    visit.calls.ask(VerifyPayment { user, order_id, payment_id, signature }).await?;
     visit.say("Thank you, your payment has arrived.");
     Ok(visit.go(&to))
 }

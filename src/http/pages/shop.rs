@@ -7,7 +7,6 @@ use std::future::{Ready, ready};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
 
 use crate::{
-    actors::payment::Payments,
     http::{error::ApiError, routes::Services},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -16,25 +15,6 @@ use crate::{
 /// The services, as pages ask them.
 #[derive(Clone)]
 pub struct Shop(Data<Services>);
-
-macro_rules! asked {
-    ($($(#[$doc:meta])* $name:ident: $service:ty;)*) => {
-        impl Shop {
-            $($(#[$doc])*
-            ///
-            /// # Errors
-            /// 503 where it is not served.
-            pub fn $name(&self) -> Result<&$service, ApiError> {
-                self.0.$name()
-            })*
-        }
-    };
-}
-
-asked! {
-    /// Payments.
-    payments: Payments;
-}
 
 impl Shop {
     /// The shop of this request's app.

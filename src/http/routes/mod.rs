@@ -31,11 +31,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::registrar::Registrar;
 use super::{
     error::ApiError,
-    internal::{self, Exposed},
+    internal,
     mcp::{self, Mcp},
 };
 use crate::{
-    actors::{catalogue::Catalogue, payment::Payments},
+    actors::catalogue::Catalogue,
     config::{Service, Services as Served},
     integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
@@ -53,8 +53,6 @@ pub struct Services {
     pub calls: Calls,
     /// Which ones others may call here; the rest is there for the pages.
     pub served: Served,
-    /// Payments.
-    pub payments: Option<Payments>,
     /// The sandbox gateway, when it is the one in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
     /// The embedded mailbox, when it is shown.
@@ -84,8 +82,6 @@ macro_rules! present {
 present! {
     /// Products.
     catalogue: Catalogue, "product";
-    /// Payments.
-    payments: Payments, "payment";
     /// The assistant's tools, for outside agents.
     mcp: Mcp, "ai-buddy";
 }
@@ -195,15 +191,12 @@ async fn in_our_words(req: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
 }
 
 /// Registers the routes of the services that are there, and what other processes may call.
-pub fn with_services(
-    services: Data<Services>,
-    exposed: Exposed,
-) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
+pub fn with_services(services: Data<Services>) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
     move |config| {
         config.app_data(services.clone()).app_data(Data::new(services.calls.clone()));
         configure_some(config, &services.served);
         config.map(|config| {
-            internal::configure(config, &exposed);
+            internal::configure(config);
             if let Some(sockets) = &services.sockets {
                 socket_routes(config, sockets);
             }

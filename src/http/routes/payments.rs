@@ -10,7 +10,10 @@ use utoipa::ToSchema;
 
 use super::{Services, idempotency_key};
 use crate::{
-    actors::payment::RefundRequest,
+    actors::payment::calls::{
+        FailPayment, GetPayment, GetPaymentOfGatewayOrder, GetPaymentOfOrder, OpenPayment, RefundPayment,
+        TakeGatewayReport, VerifyPayment,
+    },
     domain::ids::{OrderId, PaymentId},
     http::{
         auth::{AdminUser, AuthUser, Buyer},
@@ -18,6 +21,7 @@ use crate::{
         extract::{BODY_MAX, Json, JsonOrEmpty, PathId, read_body},
     },
     integrations::razorpay::Outcome,
+    runtime::calls::Calls,
     views::{
         money::MoneyInput,
         payment::{
@@ -113,14 +117,10 @@ pub struct WebhookView {
     )
 )]
 #[post("/create/{orderId}")]
-pub async fn create(
-    user: Buyer,
-    services: Data<Services>,
-    PathId(order): PathId<OrderId>,
-) -> Result<HttpResponse, ApiError> {
-    let opened = services.payments()?.open(order, user.id).await?;
-    let mut answer = if opened.new { HttpResponse::Created() } else { HttpResponse::Ok() };
-    Ok(answer.json(CheckoutView::new(&opened.payment, services.payments()?.key_id())))
+pub async fn create(user: Buyer, calls: Data<Calls>, PathId(order): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
+    let opened = calls.ask(OpenPayment { order, user: user.id }).await?;
+    let mut answer = if opened.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(answer.json(CheckoutView::new(&opened.payment, &opened.key_id)))
 }
 
 /// Takes what the checkout handed to the page.
@@ -137,14 +137,14 @@ pub async fn create(
     )
 )]
 #[post("/verify")]
-pub async fn verify(
-    user: Buyer,
-    services: Data<Services>,
-    Json(body): Json<VerifyBody>,
-) -> Result<HttpResponse, ApiError> {
-    let VerifyBody { razorpay_order_id, razorpay_payment_id, razorpay_signature } = body;
-    let verified =
-        services.payments()?.verify(user.id, razorpay_order_id, razorpay_payment_id, razorpay_signature).await?;
+pub async fn verify(user: Buyer, calls: Data<Calls>, Json(body): Json<VerifyBody>) -> Result<HttpResponse, ApiError> {
+    let verify = VerifyPayment {
+        user: user.id,
+        order_id: body.razorpay_order_id,
+        payment_id: body.razorpay_payment_id,
+        signature: body.razorpay_signature,
+    };
+    let verified = calls.ask(verify).await?;
     let payment = PaymentView::from(&verified);
     Ok(HttpResponse::Ok().json(VerifiedAnswer { message: "Payment verified".to_owned(), payment }))
 }
@@ -165,12 +165,12 @@ pub async fn verify(
     security(())
 )]
 #[post("/webhook")]
-pub async fn webhook(req: HttpRequest, payload: Payload, services: Data<Services>) -> Result<HttpResponse, ApiError> {
+pub async fn webhook(req: HttpRequest, payload: Payload, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     let body = read_body(&req, &mut payload.into_inner(), BODY_MAX).await?;
     let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let signature = header("x-razorpay-signature").unwrap_or_default();
     let event_id = header("x-razorpay-event-id").filter(|id| !id.is_empty() && id.len() <= 255);
-    services.payments()?.webhook(body.to_vec(), signature, event_id).await?;
+    calls.ask(TakeGatewayReport { body: body.to_vec(), signature, event_id }).await?;
     Ok(HttpResponse::Ok().json(WebhookView { status: "ok" }))
 }
 
@@ -187,10 +187,10 @@ pub async fn webhook(req: HttpRequest, payload: Payload, services: Data<Services
 #[get("/order/{orderId}")]
 pub async fn of_order(
     user: AuthUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(order): PathId<OrderId>,
 ) -> Result<HttpResponse, ApiError> {
-    let payment = services.payments()?.of_order(order).await?.ok_or(ApiError::NotFound("payment"))?;
+    let payment = calls.ask(GetPaymentOfOrder { order }).await?.ok_or(ApiError::NotFound("payment"))?;
     user.must_be_or_admin(payment.user())?;
     Ok(HttpResponse::Ok().json(PaymentAnswer { payment: PaymentView::from(&payment) }))
 }
@@ -217,7 +217,7 @@ pub async fn of_order(
 pub async fn refund(
     req: HttpRequest,
     _admin: AdminUser,
-    services: Data<Services>,
+    calls: Data<Calls>,
     PathId(payment): PathId<PaymentId>,
     JsonOrEmpty(body): JsonOrEmpty<RefundBody>,
 ) -> Result<HttpResponse, ApiError> {
@@ -225,10 +225,10 @@ pub async fn refund(
     let key = idempotency_key(&req, &asked)?;
     let amount = match body.amount {
         Some(input) if input.currency.is_some() => input.currency.map(|currency| input.or(currency)),
-        Some(input) => Some(input.or(services.payments()?.currency_of(payment).await?)),
+        Some(input) => Some(input.or(calls.ask(GetPayment { payment }).await?.price.currency())),
         None => None,
     };
-    let refunded = services.payments()?.refund(RefundRequest { payment, amount, reason: body.reason, key }).await?;
+    let refunded = calls.ask(RefundPayment { payment, amount, reason: body.reason, key }).await?;
     let row = refunded.payment.refunds.iter().find(|row| row.id == refunded.refund);
     let refund =
         row.map(RefundView::from).ok_or_else(|| ApiError::Internal("the refund is not in its payment".into()))?;
@@ -254,11 +254,13 @@ pub async fn sandbox_pay(
     req: HttpRequest,
     user: Buyer,
     services: Data<Services>,
+    calls: Data<Calls>,
     Json(body): Json<SandboxBody>,
 ) -> Result<HttpResponse, ApiError> {
     let sandbox = services.sandbox.as_ref().ok_or(ApiError::NotFound("page"))?;
     let order_id = req.match_info().get("razorpayOrderId").unwrap_or_default().to_owned();
-    let payment = services.payments()?.by_gateway_order(&order_id).await?.ok_or(ApiError::NotFound("payment"))?;
+    let payment = calls.ask(GetPaymentOfGatewayOrder { order_id: order_id.clone() }).await?;
+    let payment = payment.ok_or(ApiError::NotFound("payment"))?;
     user.must_be(payment.user())?;
     let outcome = match body.outcome {
         SandboxOutcome::Success => Outcome::Success,
@@ -266,7 +268,8 @@ pub async fn sandbox_pay(
     };
     let checkout = sandbox.pay(&order_id, outcome).await?;
     if outcome == Outcome::Failure {
-        services.payments()?.failed(order_id, "the payment was declined in the sandbox".to_owned()).await?;
+        let reason = "the payment was declined in the sandbox".to_owned();
+        calls.ask(FailPayment { order_id, reason }).await?;
     }
     Ok(HttpResponse::Ok().json(CheckoutResultView {
         razorpay_order_id: checkout.order_id,

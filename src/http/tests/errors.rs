@@ -11,8 +11,7 @@ use crate::{
         order::{OrderError, OrderStatus},
         user::UserError,
     },
-    peers::PeerError,
-    runtime::calls::CallError,
+    runtime::calls::{CallError, Never},
     store::StoreError,
 };
 
@@ -82,7 +81,7 @@ fn errors_of_other_rooms_become_what_the_contract_says() {
     let item = json!({"productId": "000000000000000000000000", "requested": 2, "available": 1});
     assert_eq!(shown(&stock.into()).2["items"], json!([item]));
     assert_eq!(status(StoreError::Busy.into()), 503);
-    assert_eq!(ApiError::from(PeerError::Deadline("cart")).code(), "outcome_unknown");
+    assert_eq!(ApiError::from(CallError::<Never>::OutcomeUnknown("cart".into())).code(), "outcome_unknown");
     assert_eq!(status(AskError::<CartError>::Busy.into()), 503);
     assert_eq!(ApiError::from(AskError::<CartError>::Died).code(), "outcome_unknown");
     assert_eq!(status(AskError::Refused(CartError::NotInCart).into()), 404);

@@ -4,6 +4,7 @@
 //! capture asked again and a refund asked again with its key are done once.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::Keys;
 use crate::domain::{
@@ -12,7 +13,8 @@ use crate::domain::{
 };
 
 /// Why a gateway did not do it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
 pub enum GatewayError {
     /// It did not answer, or not sensibly; asking again is harmless.
     #[error("the payment gateway is not available: {0}")]

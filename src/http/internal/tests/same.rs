@@ -1,6 +1,7 @@
 //! Every call gives over HTTP what it gives in the process: arguments, replies and errors.
 
 mod accounts;
+mod payment;
 
 use std::{
     fmt::Debug,

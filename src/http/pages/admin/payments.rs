@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::{PER_PAGE, older};
 use crate::{
-    actors::payment::RefundRequest,
+    actors::payment::calls::{GetPayment, RefundPayment},
     domain::{
         ids::PaymentId,
         money::Money,
@@ -182,9 +182,7 @@ fn refuse(
 pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
     visit.admin()?;
     let id: PaymentId = path.parse().map_err(|_| ApiError::NotFound("payment"))?;
-    let shop = visit.shop.clone();
-    let payments = shop.payments()?;
-    let payment = payments.get(id).await?;
+    let payment = visit.calls.ask(GetPayment { payment: id }).await?;
     let left = payment.left();
     let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
     let amount = match wanted(&form, left) {
@@ -221,15 +219,15 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
         return refuse(visit, StatusCode::CONFLICT, form, &payment, &why);
     }
     let reason = (!reason.is_empty()).then_some(reason);
-    let request = RefundRequest { payment: id, amount: Some(amount), reason, key: Some(key) };
-    match payments.refund(request).await.map_err(ApiError::from) {
+    let request = RefundPayment { payment: id, amount: Some(amount), reason, key: Some(key) };
+    match visit.calls.ask(request).await.map_err(ApiError::from) {
         Ok(refunded) => {
             let given = refunded.payment.refunds.iter().find(|refund| refund.id == refunded.refund);
             let given = given.map_or_else(String::new, |refund| format::money(refund.amount));
             visit.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
         }
         Err(error) if error.status_code().is_client_error() => {
-            let payment = payments.get(id).await?;
+            let payment = visit.calls.ask(GetPayment { payment: id }).await?;
             return refuse(visit, error.status_code(), form, &payment, &error.to_string());
         }
         Err(error) => return Err(error),

@@ -5,10 +5,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{
-    actors::tokens::{BadToken, Tokens},
-    domain::Timestamp,
-};
+use super::{BadToken, Tokens};
+use crate::domain::Timestamp;
 
 /// How long a token is used: half of its life, so that it never ends on its way.
 const USED_FOR: Duration = Duration::from_secs(30);

@@ -3,27 +3,33 @@
 //! **Invariant:** captured money is written before its order is told of it, and kept only when
 //! the order keeps it.
 
-use crate::actors::order_saga::calls::{GetOrder, RefuseOrderPayment, SettleOrder, Settlement};
-use crate::peers::PeerError;
 use std::sync::Arc;
 
-use super::{Opened, PaymentFailure};
+use super::calls::{
+    FailPayment, GetCapturedPayment, GetPayment, GetPaymentOfGatewayOrder, GetPaymentOfOrder, OpenPayment,
+    OpenedPayment, PaymentRefusal, VerifyPayment,
+};
 use crate::{
     actors::{
         accounts::calls::GetContact,
-        runtime::{StripedLocks, envelope},
+        order_saga::calls::{GetOrder, RefuseOrderPayment, SettleOrder, Settlement},
     },
+    config::Service,
     crash,
     domain::{
         Timestamp,
         event::{Envelope, Event},
-        ids::{OrderId, PaymentId, UserId},
+        ids::{OrderId, PaymentId},
         money::Money,
         order::{OrderPayment, OrderStatus},
         payment::{Captured, Changed, Payment, Questions},
     },
     integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
-    peers::Peers,
+    runtime::{
+        StripedLocks,
+        calls::{CallError, Calls, Handles, Outcome as CallOutcome},
+        envelope,
+    },
     store::{PaymentStore, StoreError, document::SaveError},
 };
 
@@ -33,51 +39,44 @@ pub(super) const TRIES: u32 = 16;
 /// Why the money of an order that cannot keep it goes back.
 const NOT_KEPT: &str = "the order could not be kept";
 
-/// What the steps work with.
+/// What the actors share.
 #[derive(Clone)]
-pub struct Flow {
+pub(super) struct PaymentService {
     pub(super) store: PaymentStore,
     pub(super) gateway: Arc<dyn PaymentGateway>,
-    pub(super) peers: Peers,
+    pub(super) calls: Calls,
     pub(super) questions: Questions,
     /// Refunds of one payment, and openings for one order, wait for one another here, so that
     /// none loses race after race and no order is opened twice at the gateway.
     pub(super) turns: Arc<StripedLocks>,
 }
 
-pub(super) type Outcome<T> = Result<T, PaymentFailure>;
+pub(super) type Outcome<T> = Result<T, CallError<PaymentRefusal>>;
 
-impl Flow {
-    /// Opens a payment, or finds the open one.
-    pub(super) async fn open(&self, order_id: OrderId, user: UserId) -> Outcome<Opened> {
-        let order = self
-            .peers
-            .calls()
-            .ask(GetOrder { order: order_id })
-            .await
-            .map_err(PeerError::from)?
-            .ok_or(PaymentFailure::NoSuchOrder)?;
+impl Handles<OpenPayment> for PaymentService {
+    async fn handle(&self, OpenPayment { order: order_id, user }: OpenPayment) -> CallOutcome<OpenPayment> {
+        let opened = |payment, is_new| Ok(OpenedPayment { payment, is_new, key_id: self.gateway.key_id().to_owned() });
+        let order = self.calls.ask(GetOrder { order: order_id }).await?.ok_or(PaymentRefusal::NoSuchOrder)?;
         if order.user != user {
-            return Err(PaymentFailure::NotYours);
+            return Err(PaymentRefusal::NotYours.into());
         }
         let now = Timestamp::now();
         if order.status != OrderStatus::Pending || order.expires_at <= now {
-            return Err(PaymentFailure::NotPayable);
+            return Err(PaymentRefusal::NotPayable.into());
         }
         let _turn = self.turns.lock(&order_id).await.ok_or(StoreError::Busy)?;
         if let Some(payment) = self.still_open(order_id).await? {
-            return Ok(Opened { payment, new: false });
+            return opened(payment, false);
         }
-        let contact = self.peers.calls().ask(GetContact { user }).await.map_err(PeerError::from)?;
-        let contact = contact.ok_or(PaymentFailure::NoSuchOrder)?;
+        let contact = self.calls.ask(GetContact { user }).await?.ok_or(PaymentRefusal::NoSuchOrder)?;
         crash::point("payment.open.before");
         let razorpay_order_id = match self.gateway.create_order(order_id, order.total).await {
             Ok(id) => id,
             Err(error @ GatewayError::Refused(_)) => {
                 crash::point("payment.open.refused");
                 tracing::warn!(order.id = %order_id, %error, "an order that cannot be paid ends");
-                let refused = self.peers.calls().ask(RefuseOrderPayment { order: order_id });
-                refused.await.map_err(PeerError::from)?;
+                let ended = self.calls.ask(RefuseOrderPayment { order: order_id }).await;
+                ended.map_err(|error| error.and_then(|_| CallError::<PaymentRefusal>::unavailable(Service::Order)))?;
                 return Err(error.into());
             }
             Err(error) => return Err(error.into()),
@@ -85,50 +84,38 @@ impl Flow {
         crash::point("payment.open.asked");
         let mut payment = Payment::open(order_id, contact, razorpay_order_id, order.total, now);
         payment.plan(self.questions, now);
-        let told = Payment { version: 1, ..payment.clone() };
-        let events = [Event::PaymentCreated(told.clone()), Event::PaymentInitiated(told)];
+        let stored = as_stored(&payment);
+        let events = [Event::PaymentCreated(stored.clone()), Event::PaymentInitiated(stored)];
         match self.store.save(&payment, &events.map(|event| envelope(event, now))).await {
             Ok(version) => {
                 crash::point("payment.open.after");
                 payment.version = version;
-                Ok(Opened { payment, new: true })
+                opened(payment, true)
             }
             // Another call was first; the gateway order just made is never paid.
             Err(SaveError::Duplicate(_) | SaveError::Store(StoreError::Conflict)) => {
-                let payment = self.still_open(order_id).await?.ok_or(PaymentFailure::NotPayable)?;
-                Ok(Opened { payment, new: false })
+                opened(self.still_open(order_id).await?.ok_or(PaymentRefusal::NotPayable)?, false)
             }
             Err(SaveError::Store(error)) => Err(error.into()),
         }
     }
+}
 
-    async fn still_open(&self, order: OrderId) -> Outcome<Option<Payment>> {
-        match self.store.of_order(order).await? {
-            Some(payment) if payment.has_money() => Err(PaymentFailure::NotPayable),
-            found => Ok(found),
-        }
-    }
-
-    /// Takes what a checkout handed to the page.
-    pub(super) async fn verify(
-        &self,
-        user: UserId,
-        order_id: &str,
-        payment_id: &str,
-        signature: &str,
-    ) -> Outcome<Payment> {
-        let payment = self.by_gateway_order(order_id).await?;
+impl Handles<VerifyPayment> for PaymentService {
+    async fn handle(&self, call: VerifyPayment) -> CallOutcome<VerifyPayment> {
+        let VerifyPayment { user, order_id, payment_id, signature } = call;
+        let payment = self.by_gateway_order(&order_id).await?;
         if payment.user() != user {
-            return Err(PaymentFailure::NotYours);
+            return Err(PaymentRefusal::NotYours.into());
         }
-        if !self.gateway.keys().payment_is_signed(order_id, payment_id, signature) {
-            return Err(PaymentFailure::BadSignature);
+        if !self.gateway.keys().payment_is_signed(&order_id, &payment_id, &signature) {
+            return Err(PaymentRefusal::BadSignature.into());
         }
         // Said before: the gateway need not be asked, nor be there.
-        if payment.knows_capture(payment_id) {
+        if payment.knows_capture(&payment_id) {
             return if payment.settled { Ok(payment) } else { self.settle(payment).await };
         }
-        let known = match self.gateway.signed_payment(order_id, payment_id).await {
+        let known = match self.gateway.signed_payment(&order_id, &payment_id).await {
             Ok(known) => known,
             Err(error) => {
                 // The buyer has paid, as it seems: looked at again soon, also if she does not come back.
@@ -137,6 +124,46 @@ impl Flow {
             }
         };
         self.seen(payment, &known).await
+    }
+}
+
+impl Handles<FailPayment> for PaymentService {
+    async fn handle(&self, FailPayment { order_id, reason }: FailPayment) -> CallOutcome<FailPayment> {
+        self.failed(&order_id, &reason).await
+    }
+}
+
+impl Handles<GetPayment> for PaymentService {
+    async fn handle(&self, call: GetPayment) -> CallOutcome<GetPayment> {
+        self.read(call.payment).await
+    }
+}
+
+impl Handles<GetPaymentOfOrder> for PaymentService {
+    async fn handle(&self, call: GetPaymentOfOrder) -> CallOutcome<GetPaymentOfOrder> {
+        Ok(self.store.of_order(call.order).await?)
+    }
+}
+
+impl Handles<GetPaymentOfGatewayOrder> for PaymentService {
+    async fn handle(&self, call: GetPaymentOfGatewayOrder) -> CallOutcome<GetPaymentOfGatewayOrder> {
+        Ok(self.store.by_razorpay_order(&call.order_id).await?)
+    }
+}
+
+impl Handles<GetCapturedPayment> for PaymentService {
+    async fn handle(&self, call: GetCapturedPayment) -> CallOutcome<GetCapturedPayment> {
+        let payment = self.store.of_order(call.order).await?;
+        Ok(payment.filter(|payment| payment.has_money() && payment.own_refunds().next().is_none()))
+    }
+}
+
+impl PaymentService {
+    async fn still_open(&self, order: OrderId) -> Outcome<Option<Payment>> {
+        match self.store.of_order(order).await? {
+            Some(payment) if payment.has_money() => Err(PaymentRefusal::NotPayable.into()),
+            found => Ok(found),
+        }
     }
 
     /// What the gateway says of a payment of this order.
@@ -180,9 +207,9 @@ impl Flow {
             if payment.fail(Timestamp::now()) == Changed::No {
                 return Ok(payment);
             }
-            let told = told(&payment);
+            let stored = as_stored(&payment);
             let reason = reason.to_owned();
-            let events = [Event::PaymentFailed { payment: told.clone(), reason }, Event::PaymentUpdated(told)];
+            let events = [Event::PaymentFailed { payment: stored.clone(), reason }, Event::PaymentUpdated(stored)];
             if crash::around("payment.fail", self.save(&mut payment, &events)).await? {
                 return Ok(payment);
             }
@@ -197,7 +224,7 @@ impl Flow {
         let Some(payment_id) = payment.payment_id.clone().filter(|_| payment.has_money()) else { return Ok(payment) };
         let paid = OrderPayment { id: payment.id, payment_id, at: now };
         crash::point("payment.settle.before");
-        match self.peers.calls().ask(SettleOrder { order: payment.order, payment: paid }).await {
+        match self.calls.ask(SettleOrder { order: payment.order, payment: paid }).await {
             Ok(Settlement::Kept) => {
                 crash::point("payment.settle.after");
                 self.keep(payment).await
@@ -219,8 +246,8 @@ impl Flow {
                 break;
             }
             payment.settle(Timestamp::now());
-            let told = told(&payment);
-            let events = [Event::PaymentCompleted(told.clone()), Event::PaymentUpdated(told)];
+            let stored = as_stored(&payment);
+            let events = [Event::PaymentCompleted(stored.clone()), Event::PaymentUpdated(stored)];
             if crash::around("payment.keep", self.save(&mut payment, &events)).await? {
                 break;
             }
@@ -238,11 +265,11 @@ impl Flow {
     }
 
     pub(super) async fn read(&self, id: PaymentId) -> Outcome<Payment> {
-        self.store.get(id).await?.ok_or(PaymentFailure::NotFound)
+        self.store.get(id).await?.ok_or_else(|| PaymentRefusal::NotFound.into())
     }
 
     pub(super) async fn by_gateway_order(&self, order_id: &str) -> Outcome<Payment> {
-        self.store.by_razorpay_order(order_id).await?.ok_or(PaymentFailure::NotFound)
+        self.store.by_razorpay_order(order_id).await?.ok_or_else(|| PaymentRefusal::NotFound.into())
     }
 
     /// Plans when to look next, and writes; `false` when another writer was first.
@@ -261,7 +288,7 @@ impl Flow {
     }
 }
 
-/// The payment as events tell of it: with the version that its write will give it.
-pub(super) fn told(payment: &Payment) -> Payment {
+/// The payment as its write will store it, for events: with the version that it will have.
+pub(super) fn as_stored(payment: &Payment) -> Payment {
     Payment { version: payment.version + 1, ..payment.clone() }
 }
