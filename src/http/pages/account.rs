@@ -5,10 +5,10 @@ use askama::Template;
 use secrecy::SecretString;
 
 use super::{
-    form::{Form, Posted},
+    context::PageContext,
+    form::{Form, PostedForm},
     page::Page,
     product::id_of,
-    visit::Visit,
 };
 use crate::{
     actors::accounts::calls::{AddAddress, GetUser, RemoveAddress, ReplaceEmail},
@@ -62,16 +62,16 @@ struct AccountPage {
     addresses: Vec<AddressView>,
 }
 
-async fn account(visit: &Visit) -> Result<User, ApiError> {
-    let user = visit.user()?.id;
-    visit.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)
+async fn account(context: &PageContext) -> Result<User, ApiError> {
+    let user = context.user()?.id;
+    context.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)
 }
 
-async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpResponse, ApiError> {
-    let user = account(&visit).await?;
+async fn page(context: PageContext, status: StatusCode, mut form: Form) -> Result<HttpResponse, ApiError> {
+    let user = account(&context).await?;
     form.suggest("full_name", name_of(&user));
     let view = AccountPage {
-        page: visit.page("Account"),
+        page: context.page("Account"),
         form,
         countries: countries(),
         full_name: name_of(&user),
@@ -80,21 +80,21 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form) -> Result<HttpRe
         username: user.username,
         email: user.email,
     };
-    visit.html(status, &view)
+    context.html(status, &view)
 }
 
 /// The page.
 ///
 /// # Errors
 /// 401, 503.
-pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.user()?;
+pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.user()?;
     // Two forms of one page, with fields of their own.
-    let mut form = visit.take_kept("/account/addresses").unwrap_or_default();
-    if let Some(of_email) = visit.take_kept("/account/email") {
+    let mut form = context.take_kept("/account/addresses").unwrap_or_default();
+    if let Some(of_email) = context.take_kept("/account/email") {
         form.set("email", of_email.text("email").to_owned());
     }
-    page(visit, StatusCode::OK, form).await
+    page(context, StatusCode::OK, form).await
 }
 
 /// The address of a form's fields; what is wrong is told beside them.
@@ -142,33 +142,36 @@ pub(super) fn countries() -> Vec<&'static str> {
 ///
 /// # Errors
 /// 401, 409 when there are too many, 503.
-pub async fn add(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
-    let user = visit.user()?.id;
+pub async fn add(PostedForm { mut context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.id;
     let Some(postal) = address_of(&mut form) else {
-        return page(visit, StatusCode::UNPROCESSABLE_ENTITY, form).await;
+        return page(context, StatusCode::UNPROCESSABLE_ENTITY, form).await;
     };
-    visit.calls.ask(AddAddress { user, postal, is_default: form.has("default") }).await?;
-    visit.say("The address is kept.");
-    Ok(visit.go("/account"))
+    context.calls.ask(AddAddress { user, postal, is_default: form.has("default") }).await?;
+    context.say("The address is kept.");
+    Ok(context.go("/account"))
 }
 
 /// Takes an e-mail address in place of one that an older account has.
 ///
 /// # Errors
 /// 401, 409 when the account has its own address, 429, 503; what is wrong with a field is shown beside it.
-pub async fn replace_email(req: HttpRequest, Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
-    let user = visit.user()?.id;
+pub async fn replace_email(
+    req: HttpRequest,
+    PostedForm { mut context, mut form }: PostedForm,
+) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.id;
     let email = form.typed("email").to_owned();
-    visit.state().check_auth_rate(&req, Some(&user.to_hex())).await?;
+    context.state().check_auth_rate(&req, Some(&user.to_hex())).await?;
     if form.text("password").len() > PASSWORD_BYTES_MAX {
         form.refuse("password", "this is not your password");
-        return page(visit, StatusCode::BAD_REQUEST, form).await;
+        return page(context, StatusCode::BAD_REQUEST, form).await;
     }
     let password = SecretString::from(form.text("password"));
-    match visit.calls.ask(ReplaceEmail { user, email, password }).await.map_err(ApiError::from) {
+    match context.calls.ask(ReplaceEmail { user, email, password }).await.map_err(ApiError::from) {
         Ok(_) => {
-            visit.say("The e-mail address is kept. You can log in by it.");
-            return Ok(visit.go("/account"));
+            context.say("The e-mail address is kept. You can log in by it.");
+            return Ok(context.go("/account"));
         }
         Err(ApiError::Unauthorized { code: "auth.bad_credentials", .. }) => {
             form.refuse("password", "this is not your password");
@@ -176,21 +179,21 @@ pub async fn replace_email(req: HttpRequest, Posted { mut visit, mut form }: Pos
         Err(refused) if refused.code() == "auth.user_exists" => form.refuse("email", "this address is taken"),
         Err(refused) => form.take(refused, str::to_owned)?,
     }
-    page(visit, StatusCode::BAD_REQUEST, form).await
+    page(context, StatusCode::BAD_REQUEST, form).await
 }
 
 /// Forgets an address.
 ///
 /// # Errors
 /// 401, 503.
-pub async fn remove(Posted { mut visit, .. }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let user = visit.user()?.id;
+pub async fn remove(PostedForm { mut context, .. }: PostedForm, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.id;
     let address: AddressId = id_of(&path, "address")?;
-    match visit.calls.ask(RemoveAddress { user, address }).await.map_err(ApiError::from) {
+    match context.calls.ask(RemoveAddress { user, address }).await.map_err(ApiError::from) {
         // Another tab removed it.
         Ok(_) | Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error),
     }
-    visit.say("The address is removed.");
-    Ok(visit.go("/account"))
+    context.say("The address is removed.");
+    Ok(context.go("/account"))
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** prices and stock are the catalogue's, never the browser's.
 
-use super::{cards, format, guest::GuestCart, visit::Visit};
+use super::{cards, context::PageContext, format, guest::GuestCart};
 use crate::{
     actors::{
         cart::{calls::GetCart, offers_of},
@@ -65,27 +65,27 @@ impl Basket {
     ///
     /// # Errors
     /// 403 for who has no cart: sellers and admins; 503.
-    pub async fn of(visit: &Visit) -> Result<Self, ApiError> {
-        match &visit.user {
-            None => Self::of_guest(visit, &visit.guest_cart).await,
-            Some(user) if user.role == Role::User => Self::of_user(visit, user.id).await,
+    pub async fn of(context: &PageContext) -> Result<Self, ApiError> {
+        match &context.user {
+            None => Self::of_guest(context, &context.guest_cart).await,
+            Some(user) if user.role == Role::User => Self::of_user(context, user.id).await,
             Some(_) => Err(ApiError::forbidden()),
         }
     }
 
-    async fn of_user(visit: &Visit, user: UserId) -> Result<Self, ApiError> {
-        let cart = visit.calls.ask(GetCart { user }).await?;
-        let offers = offers_of(&visit.calls, &cart).await?;
+    async fn of_user(context: &PageContext, user: UserId) -> Result<Self, ApiError> {
+        let cart = context.calls.ask(GetCart { user }).await?;
+        let offers = offers_of(&context.calls, &cart).await?;
         let offer = |product: ProductId| offers.iter().find(|offer| offer.product.id == product).cloned();
         let lines = cart.lines.iter().filter_map(|line| Some((*line, offer(line.product)?)));
         let version = format!("{}-{}", cart.id, cart.version);
         Ok(Self { lines: lines.collect(), version, cart_version: Some(cart.version) })
     }
 
-    async fn of_guest(visit: &Visit, cart: &GuestCart) -> Result<Self, ApiError> {
+    async fn of_guest(context: &PageContext, cart: &GuestCart) -> Result<Self, ApiError> {
         let mut lines = vec![];
         for line in &cart.lines {
-            let offer = visit.calls.ask(GetOffer { product: line.product }).await?;
+            let offer = context.calls.ask(GetOffer { product: line.product }).await?;
             lines.extend(offer.map(|offer| (*line, offer)));
         }
         Ok(Self { lines, version: String::new(), cart_version: None })

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::{
     basket::{Basket, LineView},
-    form::{Form, Posted},
+    context::PageContext,
+    form::{Form, PostedForm},
     format,
     page::{Flash, NO_COOKIES, Page, sentence},
     product::id_of,
-    visit::Visit,
 };
 use crate::{
     actors::{
@@ -44,12 +44,12 @@ struct CartPage {
 ///
 /// # Errors
 /// 403 for sellers and admins, 503.
-pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    let basket = Basket::of(&visit).await?;
-    visit.counted(basket.units());
+pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    let basket = Basket::of(&context).await?;
+    context.counted(basket.units());
     let (lines, subtotal) = (basket.views(), basket.subtotal());
-    let mut page = visit.page("Cart");
-    if visit.keeps_no_cookies() {
+    let mut page = context.page("Cart");
+    if context.keeps_no_cookies() {
         page.flash = Some(Flash { bad: true, text: NO_COOKIES.to_owned() });
     }
     let view = CartPage {
@@ -61,7 +61,7 @@ pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
         subtotal: subtotal.map(format::money).unwrap_or_default(),
         lines,
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 fn quantity(form: &Form) -> Result<u32, ApiError> {
@@ -71,32 +71,33 @@ fn quantity(form: &Form) -> Result<u32, ApiError> {
 
 /// A script is told to send again when no cookie came: the answer brings one, and what comes back without it is
 /// from a browser that keeps none.
-fn first_cookie(visit: &Visit) -> Option<ApiError> {
-    (visit.is_new && visit.wants_json).then(|| ApiError::conflict("page.no_cookies", NO_COOKIES.trim_end_matches('.')))
+fn first_cookie(context: &PageContext) -> Option<ApiError> {
+    (context.is_new && context.wants_json)
+        .then(|| ApiError::conflict("page.no_cookies", NO_COOKIES.trim_end_matches('.')))
 }
 
 /// Adds to the cart; a script gets the new count as JSON.
 ///
 /// # Errors
 /// To a script, what is wrong; a browser is told on the next page.
-pub async fn add(Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
-    if let Some(answer) = first_cookie(&visit) {
-        return Ok(visit.refuse(&answer));
+pub async fn add(PostedForm { mut context, form }: PostedForm) -> Result<HttpResponse, ApiError> {
+    if let Some(answer) = first_cookie(&context) {
+        return Ok(context.refuse(&answer));
     }
     let product: ProductId = id_of(form.text("product"), "product")?;
     let added = match quantity(&form) {
-        Ok(quantity) => put(&mut visit, product, quantity, true).await,
+        Ok(quantity) => put(&mut context, product, quantity, true).await,
         Err(error) => Err(error),
     };
     match added {
-        Ok(units) if visit.wants_json => Ok(visit.json(&json!({"count": units, "message": "Added to your cart"}))),
+        Ok(units) if context.wants_json => Ok(context.json(&json!({"count": units, "message": "Added to your cart"}))),
         Ok(_) => {
-            visit.say("Added to your cart.");
-            let to = if visit.is_new { CHECKED } else { "/cart" };
-            Ok(visit.go(to))
+            context.say("Added to your cart.");
+            let to = if context.is_new { CHECKED } else { "/cart" };
+            Ok(context.go(to))
         }
-        Err(error) if visit.wants_json => Err(error),
-        Err(error) => told(visit, error, &format!("/products/{product}")),
+        Err(error) if context.wants_json => Err(error),
+        Err(error) => told(context, error, &format!("/products/{product}")),
     }
 }
 
@@ -104,49 +105,54 @@ pub async fn add(Posted { mut visit, form }: Posted) -> Result<HttpResponse, Api
 ///
 /// # Errors
 /// As [`add`].
-pub async fn change(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    if let Some(answer) = first_cookie(&visit) {
-        return Ok(visit.refuse(&answer));
+pub async fn change(
+    PostedForm { mut context, form }: PostedForm,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    if let Some(answer) = first_cookie(&context) {
+        return Ok(context.refuse(&answer));
     }
     let product: ProductId = id_of(&path, "product")?;
     let changed = match form.has("remove") {
-        true => take_out(&mut visit, product).await,
+        true => take_out(&mut context, product).await,
         // A number that was left as the page had it is no wish to set it: another tab may have changed it.
         false if form.seen("quantity") == Some(form.trimmed("quantity")) => {
-            return Ok(visit.go("/cart"));
+            return Ok(context.go("/cart"));
         }
         false => match quantity(&form) {
-            Ok(quantity) => match must_be_seen(&visit, product, quantity, &form).await {
-                Ok(()) => put(&mut visit, product, quantity, false).await,
+            Ok(quantity) => match must_be_seen(&context, product, quantity, &form).await {
+                Ok(()) => put(&mut context, product, quantity, false).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
         },
     };
     match changed {
-        Ok(units) if visit.wants_json => Ok(visit.json(&json!({"count": units, "message": "Your cart is changed"}))),
-        Ok(_) => Ok(visit.go("/cart")),
-        Err(error) if visit.wants_json => Err(error),
+        Ok(units) if context.wants_json => {
+            Ok(context.json(&json!({"count": units, "message": "Your cart is changed"})))
+        }
+        Ok(_) => Ok(context.go("/cart")),
+        Err(error) if context.wants_json => Err(error),
         Err(ApiError::NotFound(_)) => {
-            visit.warn(match visit.user {
+            context.warn(match context.user {
                 Some(_) => "Nothing was changed: this product is no longer in your cart.",
                 None => "Nothing was changed: you are not logged in, and this product is not in the cart of this browser. Log in to see the cart of your account.",
             });
-            Ok(visit.go("/cart"))
+            Ok(context.go("/cart"))
         }
-        Err(error) => told(visit, error, "/cart"),
+        Err(error) => told(context, error, "/cart"),
     }
 }
 
 /// Refuses another number than that of the cart, when it came without the one that the page had: whether
 /// it was changed there is not known.
-async fn must_be_seen(visit: &Visit, product: ProductId, quantity: u32, form: &Form) -> Result<(), ApiError> {
+async fn must_be_seen(context: &PageContext, product: ProductId, quantity: u32, form: &Form) -> Result<(), ApiError> {
     if form.seen("quantity").is_some_and(|seen| seen.parse::<u32>().is_ok()) {
         return Ok(());
     }
-    let now = match &visit.user {
-        Some(user) => visit.calls.ask(GetCart { user: user.id }).await?.quantity_of(product),
-        None => visit.guest_cart.quantity_of(product),
+    let now = match &context.user {
+        Some(user) => context.calls.ask(GetCart { user: user.id }).await?.quantity_of(product),
+        None => context.guest_cart.quantity_of(product),
     };
     if now == 0 || now == quantity {
         return Ok(());
@@ -156,7 +162,7 @@ async fn must_be_seen(visit: &Visit, product: ProductId, quantity: u32, form: &F
 }
 
 /// Says on the page `to` what a buyer can do something about.
-fn told(mut visit: Visit, error: ApiError, to: &str) -> Result<HttpResponse, ApiError> {
+fn told(mut context: PageContext, error: ApiError, to: &str) -> Result<HttpResponse, ApiError> {
     let text = match &error {
         ApiError::Conflict { .. } => error.to_string(),
         ApiError::Validation(errors) => match errors.first() {
@@ -165,15 +171,15 @@ fn told(mut visit: Visit, error: ApiError, to: &str) -> Result<HttpResponse, Api
         },
         _ => return Err(error),
     };
-    visit.warn(sentence(&text));
-    Ok(visit.go(to))
+    context.warn(sentence(&text));
+    Ok(context.go(to))
 }
 
 /// Adds to a line or sets it; returns the units in the cart.
-async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool) -> Result<u64, ApiError> {
-    let Some(user) = &visit.user else {
-        let offer = visit.calls.ask(GetOffer { product }).await?.ok_or(ApiError::NotFound("product"))?;
-        let mut cart = visit.guest_cart.clone();
+async fn put(context: &mut PageContext, product: ProductId, quantity: u32, adding: bool) -> Result<u64, ApiError> {
+    let Some(user) = &context.user else {
+        let offer = context.calls.ask(GetOffer { product }).await?.ok_or(ApiError::NotFound("product"))?;
+        let mut cart = context.guest_cart.clone();
         let have = cart.quantity_of(product);
         if !adding && have == 0 {
             return Err(ApiError::NotFound("product in the cart"));
@@ -183,13 +189,13 @@ async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool)
             return Err(CartError::NotForSale { product }.into());
         }
         cart.set(product, wanted, offer.buyable())?;
-        visit.keep_cart(cart);
-        return Ok(visit.guest_cart.units());
+        context.keep_cart(cart);
+        return Ok(context.guest_cart.units());
     };
     if user.role != Role::User {
         return Err(ApiError::forbidden());
     }
-    let (calls, user) = (&visit.calls, user.id);
+    let (calls, user) = (&context.calls, user.id);
     let cart = match adding {
         true => calls.ask(AddToCart { user, product, quantity }).await?,
         false => calls.ask(SetQuantity { user, product, quantity }).await?,
@@ -201,28 +207,28 @@ async fn put(visit: &mut Visit, product: ProductId, quantity: u32, adding: bool)
 ///
 /// # Errors
 /// As [`add`].
-pub async fn tidy(Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
-    let basket = Basket::of(&visit).await?;
+pub async fn tidy(PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
+    let basket = Basket::of(&context).await?;
     for (line, _) in basket.lines.iter().filter(|(_, offer)| !offer.for_sale) {
-        match take_out(&mut visit, line.product).await {
+        match take_out(&mut context, line.product).await {
             // Another tab took it out.
             Ok(_) | Err(ApiError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    visit.say("What is not for sale any more is out of your cart.");
-    Ok(visit.go("/cart"))
+    context.say("What is not for sale any more is out of your cart.");
+    Ok(context.go("/cart"))
 }
 
-async fn take_out(visit: &mut Visit, product: ProductId) -> Result<u64, ApiError> {
-    let Some(user) = &visit.user else {
-        let mut cart = visit.guest_cart.clone();
+async fn take_out(context: &mut PageContext, product: ProductId) -> Result<u64, ApiError> {
+    let Some(user) = &context.user else {
+        let mut cart = context.guest_cart.clone();
         cart.remove(product);
-        visit.keep_cart(cart);
-        return Ok(visit.guest_cart.units());
+        context.keep_cart(cart);
+        return Ok(context.guest_cart.units());
     };
     if user.role != Role::User {
         return Err(ApiError::forbidden());
     }
-    Ok(visit.calls.ask(RemoveFromCart { user: user.id, product }).await?.units())
+    Ok(context.calls.ask(RemoveFromCart { user: user.id, product }).await?.units())
 }

@@ -13,10 +13,10 @@ use askama::Template;
 use super::{
     account::{AddressView, address_of, countries, field_of, name_of},
     basket::{Basket, LineView},
-    form::{Form, Posted},
+    context::PageContext,
+    form::{Form, PostedForm},
     format,
     page::{Page, sentence},
-    visit::Visit,
 };
 use crate::{
     actors::{
@@ -60,8 +60,8 @@ const CHANGED: &str = "Your cart or a price has changed since. Look at the new t
 const NOT_FOR_SALE: &str = "cart.not_for_sale";
 
 /// The key of an order of this cart.
-fn key_of(visit: &Visit, basket: &Basket) -> String {
-    format!("page-{}", visit.state().tokens.mark("checkout", &basket.version))
+fn key_of(context: &PageContext, basket: &Basket) -> String {
+    format!("page-{}", context.state().tokens.mark("checkout", &basket.version))
 }
 
 /// What was shown to be paid, as the form says it back.
@@ -70,32 +70,37 @@ fn shown(totals: &Totals) -> String {
 }
 
 /// What of the cart can be ordered, and for how much.
-async fn priced(visit: &Visit) -> Result<(Basket, Totals), ApiError> {
-    let basket = Basket::of(visit).await?;
+async fn priced(context: &PageContext) -> Result<(Basket, Totals), ApiError> {
+    let basket = Basket::of(context).await?;
     if let Some((line, _)) = basket.lines.iter().find(|(_, offer)| !offer.for_sale) {
         return Err(CartError::NotForSale { product: line.product }.into());
     }
-    let totals = visit.calls.ask(GetOrderTotals { items: basket.items() }).await?;
+    let totals = context.calls.ask(GetOrderTotals { items: basket.items() }).await?;
     Ok((basket, totals))
 }
 
-async fn page(visit: Visit, status: StatusCode, mut form: Form, problem: String) -> Result<HttpResponse, ApiError> {
-    let user = visit.buyer()?.id;
-    let (basket, totals) = match priced(&visit).await {
+async fn page(
+    context: PageContext,
+    status: StatusCode,
+    mut form: Form,
+    problem: String,
+) -> Result<HttpResponse, ApiError> {
+    let user = context.buyer()?.id;
+    let (basket, totals) = match priced(&context).await {
         Ok(priced) => priced,
         Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
-            return Ok(back_to_cart(visit, &error));
+            return Ok(back_to_cart(context, &error));
         }
         Err(error) => return Err(error),
     };
-    let account = visit.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
+    let account = context.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
     form.suggest("full_name", name_of(&account));
     let addresses = account.addresses;
     let default = addresses.iter().find(|address| address.is_default).map(|address| address.id.to_hex());
     let chosen = if form.has("address") { form.text("address").to_owned() } else { default.unwrap_or_default() };
     let view = CheckoutPage {
-        page: visit.page("Checkout"),
-        key: key_of(&visit, &basket),
+        page: context.page("Checkout"),
+        key: key_of(&context, &basket),
         shown: shown(&totals),
         lines: basket.views(),
         units: basket.units(),
@@ -109,39 +114,39 @@ async fn page(visit: Visit, status: StatusCode, mut form: Form, problem: String)
         form,
         problem,
     };
-    visit.html(status, &view)
+    context.html(status, &view)
 }
 
-fn back_to_cart(mut visit: Visit, error: &ApiError) -> HttpResponse {
+fn back_to_cart(mut context: PageContext, error: &ApiError) -> HttpResponse {
     if error.code() == "order.empty_cart" {
-        visit.say("Your cart is empty.");
+        context.say("Your cart is empty.");
     } else if error.code() == NOT_FOR_SALE {
-        visit.warn("Some of your cart is not for sale any more. Remove it, then go on to checkout.");
+        context.warn("Some of your cart is not for sale any more. Remove it, then go on to checkout.");
     } else {
-        visit.warn(sentence(&error.to_string()));
+        context.warn(sentence(&error.to_string()));
     }
-    visit.go("/cart")
+    context.go("/cart")
 }
 
 /// The page.
 ///
 /// # Errors
 /// 401, which leads to the login and back; 403 for sellers and admins; 503.
-pub async fn show(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    let user = visit.buyer()?.id;
+pub async fn show(req: HttpRequest, mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    let user = context.buyer()?.id;
     let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let summary = pairs.filter(|(name, _)| *name == "summary").map(|(_, token)| token).next();
     let mut problem = String::new();
     if let Some(token) = summary {
-        let cart = visit.calls.ask(GetCart { user }).await?;
-        let offers = offers_of(&visit.calls, &cart).await?;
-        let links = visit.state().tokens.checkout_links();
+        let cart = context.calls.ask(GetCart { user }).await?;
+        let offers = offers_of(&context.calls, &cart).await?;
+        let links = context.state().tokens.checkout_links();
         if let Err(error) = links.check(token, user, &cart, &offers, Timestamp::now()) {
             problem = sentence(&format!("{error}; this is your cart as it is now"));
         }
     }
-    let form = visit.take_kept("/checkout").unwrap_or_default();
-    page(visit, StatusCode::OK, form, problem).await
+    let form = context.take_kept("/checkout").unwrap_or_default();
+    page(context, StatusCode::OK, form, problem).await
 }
 
 /// Where an order goes, as the form says.
@@ -153,9 +158,9 @@ fn destination(form: &mut Form) -> Option<Destination> {
 }
 
 /// The same with the buyer's name, where a kept address names nobody: a parcel needs one.
-async fn named(visit: &Visit, user: UserId, destination: Destination) -> Result<Destination, ApiError> {
+async fn named(context: &PageContext, user: UserId, destination: Destination) -> Result<Destination, ApiError> {
     let Destination::Kept(id) = destination else { return Ok(destination) };
-    let account = visit.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
+    let account = context.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
     let kept = account.addresses.iter().find(|address| address.id == id);
     let Some(postal) = kept.filter(|address| address.postal.full_name.is_none()) else {
         return Ok(Destination::Kept(id));
@@ -169,42 +174,42 @@ async fn named(visit: &Visit, user: UserId, destination: Destination) -> Result<
 ///
 /// # Errors
 /// 401, 403, 503; what the buyer can do something about shows the page again.
-pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
-    let user = visit.buyer()?.id;
+pub async fn place(PostedForm { mut context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+    let user = context.buyer()?.id;
     let key = form.text("key").to_owned();
     let is_key = key.len() <= 64 && key.starts_with("page-") && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_key && let Some(order) = visit.calls.ask(GetOrderByKey { user, key: key.clone() }).await? {
-        return Ok(go_on(visit, &order));
+    if is_key && let Some(order) = context.calls.ask(GetOrderByKey { user, key: key.clone() }).await? {
+        return Ok(go_on(context, &order));
     }
-    let priced = priced(&visit).await;
+    let priced = priced(&context).await;
     let is_shown = priced
         .as_ref()
-        .is_ok_and(|(basket, totals)| key == key_of(&visit, basket) && form.text("shown") == shown(totals));
+        .is_ok_and(|(basket, totals)| key == key_of(&context, basket) && form.text("shown") == shown(totals));
     // Another post of the same page may have made the order since it was looked for above.
     if !is_shown
         && is_key
-        && let Some(order) = visit.calls.ask(GetOrderByKey { user, key: key.clone() }).await?
+        && let Some(order) = context.calls.ask(GetOrderByKey { user, key: key.clone() }).await?
     {
-        return Ok(go_on(visit, &order));
+        return Ok(go_on(context, &order));
     }
     let (basket, totals) = match priced {
         Ok(priced) => priced,
         Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
-            return Ok(back_to_cart(visit, &error));
+            return Ok(back_to_cart(context, &error));
         }
         Err(error) => return Err(error),
     };
     if !is_shown {
-        return page(visit, StatusCode::CONFLICT, form, CHANGED.to_owned()).await;
+        return page(context, StatusCode::CONFLICT, form, CHANGED.to_owned()).await;
     }
     let Some(destination) = destination(&mut form) else {
-        return page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await;
+        return page(context, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await;
     };
-    let destination = named(&visit, user, destination).await?;
+    let destination = named(&context, user, destination).await?;
     if let (Destination::Here(postal), true) = (&destination, form.has("save")) {
         // The order matters more than the address book.
         let add = AddAddress { user, postal: postal.clone(), is_default: false };
-        if let Err(error) = visit.calls.ask(add).await {
+        if let Err(error) = context.calls.ask(add).await {
             tracing::info!(%error, "an address was not kept");
         }
     }
@@ -212,32 +217,33 @@ pub async fn place(Posted { mut visit, mut form }: Posted) -> Result<HttpRespons
     let total = Some((totals.total.minor(), Some(totals.total.currency())));
     let expected = Expected { total, cart_version: basket.cart_version };
     let asked = PlaceOrder { user, destination, expected, key: Some((key, "page".to_owned())) };
-    match visit.calls.ask(asked).await.map_err(ApiError::from) {
+    match context.calls.ask(asked).await.map_err(ApiError::from) {
         Ok(placed) => {
-            visit.counted(0);
-            Ok(go_on(visit, &placed.order))
+            context.counted(0);
+            Ok(go_on(context, &placed.order))
         }
         Err(error @ ApiError::Conflict { .. }) if error.code() == "order.insufficient_stock" => {
-            visit.warn("Some of this was sold in the meantime. Lower the quantities that are marked, then try again.");
-            Ok(visit.go("/cart"))
+            context
+                .warn("Some of this was sold in the meantime. Lower the quantities that are marked, then try again.");
+            Ok(context.go("/cart"))
         }
         Err(error) if matches!(error.code(), "order.empty_cart" | "cart.max_per_order" | NOT_FOR_SALE) => {
-            Ok(back_to_cart(visit, &error))
+            Ok(back_to_cart(context, &error))
         }
         Err(error) if error.code() == "order.total_changed" => {
-            page(visit, StatusCode::CONFLICT, form, CHANGED.to_owned()).await
+            page(context, StatusCode::CONFLICT, form, CHANGED.to_owned()).await
         }
         Err(error) if error.code() == "order.too_many_unpaid" => {
             let problem = sentence(&error.to_string());
-            page(visit, StatusCode::CONFLICT, form, problem).await
+            page(context, StatusCode::CONFLICT, form, problem).await
         }
         Err(error) if error.code() == "order.no_such_address" => {
             let problem = "This address is not among yours any more. Choose another.".to_owned();
-            page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, problem).await
+            page(context, StatusCode::UNPROCESSABLE_ENTITY, form, problem).await
         }
         Err(error) => {
             form.take(error, |path| field_of(path.trim_start_matches("shippingAddress.")))?;
-            page(visit, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await
+            page(context, StatusCode::UNPROCESSABLE_ENTITY, form, String::new()).await
         }
     }
 }
@@ -247,10 +253,10 @@ pub(super) fn path_of(order: OrderId) -> String {
     format!("/orders/{order}")
 }
 
-fn go_on(visit: Visit, order: &Order) -> HttpResponse {
+fn go_on(context: PageContext, order: &Order) -> HttpResponse {
     let path = path_of(order.id);
     match order.status {
-        OrderStatus::Pending => visit.go(&format!("{path}/pay")),
-        _ => visit.go(&path),
+        OrderStatus::Pending => context.go(&format!("{path}/pay")),
+        _ => context.go(&path),
     }
 }

@@ -11,7 +11,7 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::{problem, visit};
+use super::{context, problem};
 use crate::http::{error::ApiError, fallback};
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: https:; \
@@ -68,8 +68,8 @@ fn error_of<B: MessageBody>(answer: &ServiceResponse<B>) -> Option<ApiError> {
 /// who does gets the error's body.
 fn is_for_people(req: &HttpRequest, error: &ApiError) -> bool {
     match error {
-        ApiError::MethodNotAllowed { .. } => visit::wants_html(req),
-        _ => !visit::wants_json(req),
+        ApiError::MethodNotAllowed { .. } => context::wants_html(req),
+        _ => !context::wants_json(req),
     }
 }
 
@@ -89,8 +89,8 @@ fn protect<B>(answer: &mut ServiceResponse<B>) {
 
 /// The page that says that there is no such page, for a browser; others get the error itself.
 pub async fn not_found(req: &HttpRequest, error: &ApiError) -> Option<actix_web::HttpResponse> {
-    let of_pages = visit::state(req).is_ok_and(|state| state.settings.web_shop)
-        && visit::wants_html(req)
+    let of_pages = context::state(req).is_ok_and(|state| state.settings.web_shop)
+        && context::wants_html(req)
         && !["/api/", "/internal/", "/media/", "/assets/"].iter().any(|prefix| req.path().starts_with(prefix));
     if !of_pages {
         return None;

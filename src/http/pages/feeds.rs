@@ -7,7 +7,7 @@ use actix_web::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
 };
 
-use super::{assets, page::escape, visit::Visit};
+use super::{assets, context::PageContext, page::escape};
 use crate::{
     actors::catalogue::{
         calls::{GetCategories, SearchProducts},
@@ -24,7 +24,7 @@ const LISTED: usize = 1_000;
 /// # Errors
 /// 503 while the catalogue is away.
 pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let visit = Visit::nobody(&req)?;
+    let context = PageContext::nobody(&req)?;
     let query = ListQuery {
         text: None,
         min_price: None,
@@ -36,9 +36,9 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         every_word: false,
         hidden: false,
     };
-    let listed = visit.calls.ask(SearchProducts { query }).await?;
-    let categories = visit.calls.ask(GetCategories {}).await?;
-    let origin = visit.origin;
+    let listed = context.calls.ask(SearchProducts { query }).await?;
+    let categories = context.calls.ask(GetCategories {}).await?;
+    let origin = context.origin;
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
     );
@@ -60,7 +60,7 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// # Errors
 /// [`ApiError::Internal`] in an app that was not put together.
 pub async fn robots(req: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let origin = Visit::nobody(&req)?.origin;
+    let origin = PageContext::nobody(&req)?.origin;
     let closed = ["/account", "/admin", "/api/", "/cart", "/checkout", "/login", "/orders", "/register", "/seller"];
     let closed: String = closed.iter().map(|path| format!("Disallow: {path}\n")).collect();
     let text = format!("User-agent: *\n{closed}Sitemap: {origin}/sitemap.xml\n");

@@ -1,6 +1,6 @@
 //! Forms as browsers send them, urlencoded or multipart, and what is wrong with their fields.
 //!
-//! **Invariant:** a handler that has a [`Posted`] has a form of a page of this shop, sent by the
+//! **Invariant:** a handler that has a [`PostedForm`] has a form of a page of this shop, sent by the
 //! visitor who got that page, or by the visitor's browser for what harms nobody.
 
 use std::time::Duration;
@@ -16,9 +16,9 @@ use bytes::BytesMut;
 use futures_util::{StreamExt, future::LocalBoxFuture};
 
 use super::{
+    context::{self, PageContext, Standing},
     kept::Kept,
     page::sentence,
-    visit::{self, Standing, Visit},
 };
 use crate::domain::text::trim_invisible;
 use crate::http::{
@@ -199,26 +199,26 @@ impl Form {
     }
 }
 
-/// A form of a page of this shop, with the visit that it is part of.
-pub struct Posted {
+/// A form of a page of this shop, with the context that it is part of.
+pub struct PostedForm {
     /// Who sent it.
-    pub visit: Visit,
+    pub context: PageContext,
     /// What was sent.
     pub form: Form,
 }
 
-impl FromRequest for Posted {
+impl FromRequest for PostedForm {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            csrf::check_always(&req, &visit::state(&req)?.settings.origins)?;
-            let visit = Visit::of(&req).await?;
+            csrf::check_always(&req, &context::state(&req)?.settings.origins)?;
+            let context = PageContext::of(&req).await?;
             let form = read(&req, payload).await?;
-            admit(&req, &visit, &form)?;
-            Ok(Self { visit, form })
+            admit(&req, &context, &form)?;
+            Ok(Self { context, form })
         })
     }
 }
@@ -226,10 +226,10 @@ impl FromRequest for Posted {
 /// Lets a form in: one of this session; by the browser's word that a page of this shop sent it, also one of an
 /// earlier session of the same account, and whatever does no harm. What was typed in a session that has ended
 /// is kept over the login.
-fn admit(req: &HttpRequest, visit: &Visit, form: &Form) -> Result<(), ApiError> {
-    let standing = visit.standing(form.text("csrf"));
-    let from_here = csrf::is_from_here(req, &visit.state().settings.origins);
-    if visit.user.is_none() && standing != Standing::Foreign && !is_harmless(req.path()) {
+fn admit(req: &HttpRequest, context: &PageContext, form: &Form) -> Result<(), ApiError> {
+    let standing = context.standing(form.text("csrf"));
+    let from_here = csrf::is_from_here(req, &context.state().settings.origins);
+    if context.user.is_none() && standing != Standing::Foreign && !is_harmless(req.path()) {
         // For the answer to whoever is told to log in.
         req.extensions_mut().insert(Kept::of(req.path(), form));
     }
@@ -237,7 +237,7 @@ fn admit(req: &HttpRequest, visit: &Visit, form: &Form) -> Result<(), ApiError> 
         Standing::Own => Ok(()),
         Standing::SameAccount | Standing::Earlier if from_here && is_harmless(req.path()) => Ok(()),
         Standing::SameAccount if from_here => Ok(()),
-        Standing::Earlier if visit.user.is_none() && !is_harmless(req.path()) => Err(ApiError::unauthorized()),
+        Standing::Earlier if context.user.is_none() && !is_harmless(req.path()) => Err(ApiError::unauthorized()),
         Standing::Earlier if from_here => Err(OTHER_ACCOUNT),
         Standing::SameAccount | Standing::Earlier | Standing::Foreign => Err(OUT_OF_DATE),
     }

@@ -7,9 +7,9 @@ use askama::Template;
 
 use super::{
     cards::Card,
+    context::{self, PageContext},
     format, numbers,
     page::{Page, escape},
-    visit::{self, Visit},
 };
 use crate::{
     actors::catalogue::{
@@ -166,10 +166,10 @@ impl Wanted {
 }
 
 /// The products that a visitor looked at, as they are now.
-pub(super) async fn seen(visit: &Visit, without: Option<ProductId>) -> Vec<Card> {
+pub(super) async fn seen(context: &PageContext, without: Option<ProductId>) -> Vec<Card> {
     let mut cards = vec![];
-    for product in visit.seen.iter().copied().filter(|id| Some(*id) != without).take(SEEN) {
-        let offer = visit.calls.ask(GetOffer { product }).await.ok().flatten();
+    for product in context.seen.iter().copied().filter(|id| Some(*id) != without).take(SEEN) {
+        let offer = context.calls.ask(GetOffer { product }).await.ok().flatten();
         cards.extend(offer.filter(|offer| offer.for_sale).iter().map(Card::from));
     }
     cards
@@ -180,10 +180,10 @@ pub(super) async fn seen(visit: &Visit, without: Option<ProductId>) -> Vec<Card>
 /// # Errors
 /// 503 while the catalogue is away.
 pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
-    if visit::wants_json(&req) {
+    if context::wants_json(&req) {
         return Ok(HttpResponse::Ok().json(ops::root_view(auth::state(&req)?)));
     }
-    let visit = Visit::of(&req).await?;
+    let context = PageContext::of(&req).await?;
     let wanted = Wanted::read(req.query_string());
     let (low, high) = (Wanted::price(&wanted.minprice), Wanted::price(&wanted.maxprice));
     let price_error = match (&low, &high) {
@@ -203,7 +203,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         every_word: false,
         hidden: false,
     };
-    let calls = &visit.calls;
+    let calls = &context.calls;
     let listed = calls.ask(SearchProducts { query: asked }).await?;
     let pages = usize::try_from(listed.total).unwrap_or(usize::MAX).div_ceil(PER_PAGE).clamp(1, PAGES_MAX);
     let chips = calls.ask(GetCategories {}).await?;
@@ -224,10 +224,11 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let anything = SearchProducts { query: ListQuery { limit: 1, ..ListQuery::default() } };
     let nothing_on_sale = listed.total == 0 && (!wanted.filtered() || calls.ask(anything).await?.total == 0);
     let plain = !wanted.filtered() && wanted.page == 1;
-    let mut page = visit.page(if plain { "Good things from people who make them".to_owned() } else { wanted.title() });
+    let mut page =
+        context.page(if plain { "Good things from people who make them".to_owned() } else { wanted.title() });
     page = page.searching(&wanted.q).describe("Lamps, kettles, books and more from independent sellers, in one cart.");
     if wanted.q.is_empty() && price_error.is_empty() {
-        page.canonical = format!("{}{}", visit.origin, wanted.url());
+        page.canonical = format!("{}{}", context.origin, wanted.url());
     }
     let view = HomePage {
         plain,
@@ -238,7 +239,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         sorts: wanted.sorts(),
         categories: std::iter::once(everything).chain(chips).collect(),
         products: listed.rows.iter().map(Card::from).collect(),
-        seen: seen(&visit, None).await,
+        seen: seen(&context, None).await,
         number: wanted.page,
         pages,
         previous: if wanted.page > 1 { wanted.at((wanted.page - 1).min(pages)) } else { String::new() },
@@ -250,7 +251,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         maxprice: wanted.maxprice,
         page,
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 #[cfg(test)]

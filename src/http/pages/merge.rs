@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** no line is lost but for want of stock, which is told; none is doubled.
 
-use super::{guest::GuestCart, visit::Visit};
+use super::{context::PageContext, guest::GuestCart};
 use crate::{
     actors::{
         cart::calls::{AddToCart, GetCart, SetQuantity},
@@ -23,13 +23,13 @@ use crate::{
 /// Takes the guest's cart over into the account of whoever logged in, and then out of the browser.
 /// Returns the titles of what there was too little of. What could not be taken over because a
 /// service is away stays in the browser for the next time.
-pub async fn take_over(visit: &mut Visit) -> Vec<String> {
+pub async fn take_over(context: &mut PageContext) -> Vec<String> {
     let mut short = vec![];
-    let buyer = visit.user.as_ref().filter(|user| user.role == Role::User).map(|user| user.id);
+    let buyer = context.user.as_ref().filter(|user| user.role == Role::User).map(|user| user.id);
     let Some(user) = buyer else { return short };
     let mut left = GuestCart::default();
-    for line in visit.guest_cart.lines.clone() {
-        match one(visit, user, line.product, line.quantity).await {
+    for line in context.guest_cart.lines.clone() {
+        match one(context, user, line.product, line.quantity).await {
             Ok(Some(title)) => short.push(title),
             Ok(None) => {}
             Err(error) => {
@@ -38,13 +38,18 @@ pub async fn take_over(visit: &mut Visit) -> Vec<String> {
             }
         }
     }
-    visit.keep_cart(left);
+    context.keep_cart(left);
     short
 }
 
 /// One line; `Some` title when there is less than was chosen.
-async fn one(visit: &Visit, user: UserId, product: ProductId, quantity: u32) -> Result<Option<String>, ApiError> {
-    let calls = &visit.calls;
+async fn one(
+    context: &PageContext,
+    user: UserId,
+    product: ProductId,
+    quantity: u32,
+) -> Result<Option<String>, ApiError> {
+    let calls = &context.calls;
     let have = calls.ask(GetCart { user }).await?.quantity_of(product);
     if have >= quantity {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! HTML pages: the web shop, rendered on the server and whole without JavaScript.
 //!
-//! A handler takes a [`Visit`] (or, for what a form sends, a [`Posted`]), asks services through
-//! [`Shop`], fills an askama template whose field `page` is the frame, and answers by the visit.
+//! A handler takes a [`PageContext`] (or, for what a form sends, a [`PostedForm`]), asks services by calls,
+//! fills an askama template whose field `page` is the frame, and answers through the context.
 //! See `docs/pages.md`.
 //!
 //! **Invariant:** all text is escaped by the templates, and whatever was sent, a page answers with
@@ -14,6 +14,7 @@ pub mod basket;
 pub mod cards;
 mod cart;
 mod checkout;
+pub mod context;
 pub mod cookies;
 pub mod edge;
 pub mod feeds;
@@ -33,8 +34,6 @@ pub mod problem;
 mod product;
 mod seller;
 mod session;
-pub mod shop;
-pub mod visit;
 
 use actix_web::{
     Resource,
@@ -43,10 +42,9 @@ use actix_web::{
 };
 
 pub use self::{
-    form::{Form, Posted, Upload},
+    context::PageContext,
+    form::{Form, PostedForm, Upload},
     page::{Flash, Page},
-    shop::Shop,
-    visit::Visit,
 };
 
 /// Registers a page: around it are compression, headers, and errors as pages.

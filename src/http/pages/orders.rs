@@ -5,7 +5,9 @@ use crate::actors::payment::calls::GetPaymentOfOrder;
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
-use super::{account::one_line, checkout::path_of, form::Posted, format, page::Page, product::id_of, visit::Visit};
+use super::{
+    account::one_line, checkout::path_of, context::PageContext, form::PostedForm, format, page::Page, product::id_of,
+};
 use crate::{
     actors::order_saga::Party,
     domain::{
@@ -120,20 +122,20 @@ struct CancelPage {
 ///
 /// # Errors
 /// 401, 403 for sellers and admins, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
-    let user = visit.buyer()?.id;
+pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
+    let user = context.buyer()?.id;
     let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let number = pairs.filter(|(name, _)| *name == "page").find_map(|(_, value)| value.parse::<u64>().ok());
     let number = number.unwrap_or(1).clamp(1, PAGES_MAX);
     let skip = (number - 1) * u64::from(PER_PAGE);
-    let found = visit.calls.ask(GetOrdersOfUser { user, status: None, skip, limit: PER_PAGE }).await?;
+    let found = context.calls.ask(GetOrdersOfUser { user, status: None, skip, limit: PER_PAGE }).await?;
     let view = OrdersPage {
-        page: visit.page("Orders"),
+        page: context.page("Orders"),
         orders: found.rows.iter().map(OrderRowView::from).collect(),
         number,
         pages: found.total.div_ceil(u64::from(PER_PAGE)).clamp(1, PAGES_MAX),
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 fn item(line: &crate::domain::order::OrderItem) -> ItemView {
@@ -174,8 +176,8 @@ fn moment(entry: &TimelineEntry) -> MomentView {
 }
 
 /// What the payment of an order says of itself, and of money given back.
-async fn payment(visit: &Visit, order: &Order) -> (&'static str, Vec<String>) {
-    match visit.calls.ask(GetPaymentOfOrder { order: order.id }).await {
+async fn payment(context: &PageContext, order: &Order) -> (&'static str, Vec<String>) {
+    match context.calls.ask(GetPaymentOfOrder { order: order.id }).await {
         Ok(Some(payment)) => {
             let word = match payment.status {
                 PaymentStatus::Pending | PaymentStatus::Failed if order.status == OrderStatus::Cancelled => "Not paid",
@@ -193,26 +195,28 @@ async fn payment(visit: &Visit, order: &Order) -> (&'static str, Vec<String>) {
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let user = visit.user()?.clone();
+pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.clone();
     let id: OrderId = id_of(&path, "order")?;
     let party = match user.role {
         Role::User | Role::Service => Party::Buyer(user.id),
         Role::Seller => Party::Seller(user.id),
         Role::Admin => Party::Admin,
     };
-    let order = visit.calls.ask(GetOrderFor { order: id, who: party }).await?;
+    let order = context.calls.ask(GetOrderFor { order: id, who: party }).await?;
     let mine = order.user == user.id;
-    let kept = visit.take_kept(&format!("/orders/{id}/cancel")).unwrap_or_default();
+    let kept = context.take_kept(&format!("/orders/{id}/cancel")).unwrap_or_default();
     let (payment, refunds) = match party {
         // What went back of the whole order is not a seller's to see.
-        Party::Seller(_) => (payment(&visit, &order).await.0, order.refunded.map(format::money).into_iter().collect()),
-        Party::Buyer(_) | Party::Admin => payment(&visit, &order).await,
+        Party::Seller(_) => {
+            (payment(&context, &order).await.0, order.refunded.map(format::money).into_iter().collect())
+        }
+        Party::Buyer(_) | Party::Admin => payment(&context, &order).await,
     };
     let waiting = order.items.iter().all(|line| line.shipment == Shipment::Waiting);
     let pending = order.status == OrderStatus::Pending;
     let view = OrderPage {
-        page: visit.page(format!("Order of {}", format::day(order.created_at))),
+        page: context.page(format!("Order of {}", format::day(order.created_at))),
         id: id.to_hex(),
         status: order.status.as_str(),
         word: format::order_status(order.status),
@@ -232,15 +236,18 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         can_cancel: (mine || party == Party::Admin) && waiting && (pending || order.status == OrderStatus::Confirmed),
         until: format::time(order.expires_at),
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 /// Cancels an order: stock goes back, and money.
 ///
 /// # Errors
 /// 401, 403, 404, 503; once it is shipped, the order's page says so.
-pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let user = visit.user()?;
+pub async fn cancel(
+    PostedForm { mut context, form }: PostedForm,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?;
     let party = match user.role {
         Role::User => Party::Buyer(user.id),
         Role::Admin => Party::Admin,
@@ -250,19 +257,19 @@ pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> R
     let reason: String = form.trimmed("reason").chars().take(1_000).collect();
     // Staff act on what is another's, so they are asked first.
     if party == Party::Admin && form.text("confirmed") != "yes" {
-        let order = visit.calls.ask(GetOrderFor { order: id, who: party }).await?;
+        let order = context.calls.ask(GetOrderFor { order: id, who: party }).await?;
         let view = CancelPage {
-            page: visit.page("Cancel an order"),
+            page: context.page("Cancel an order"),
             id: id.to_hex(),
             reason,
             paid: order.payment.is_some(),
             total: format::money(order.total),
         };
-        return visit.ok(&view);
+        return context.ok(&view);
     }
     let reason = (!reason.is_empty()).then_some(reason);
-    match visit.calls.ask(CancelOrder { order: id, who: party, reason }).await.map_err(ApiError::from) {
-        Ok(order) => visit.say(match (party, order.payment.is_some()) {
+    match context.calls.ask(CancelOrder { order: id, who: party, reason }).await.map_err(ApiError::from) {
+        Ok(order) => context.say(match (party, order.payment.is_some()) {
             (Party::Admin, true) => {
                 "The order is cancelled. Its stock is back, and what was paid goes back to the buyer."
             }
@@ -270,8 +277,8 @@ pub async fn cancel(Posted { mut visit, form }: Posted, path: Path<String>) -> R
             (_, true) => "The order is cancelled. What you paid is on its way back to you.",
             (_, false) => "The order is cancelled. You had not paid it.",
         }),
-        Err(error @ ApiError::Conflict { .. }) => visit.warn(format!("This did not work: {error}.")),
+        Err(error @ ApiError::Conflict { .. }) => context.warn(format!("This did not work: {error}.")),
         Err(error) => return Err(error),
     }
-    Ok(visit.go(&path_of(id)))
+    Ok(context.go(&path_of(id)))
 }

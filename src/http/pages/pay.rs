@@ -12,7 +12,7 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{checkout::path_of, edge, form::Posted, format, page::Page, product::id_of, visit::Visit};
+use super::{checkout::path_of, context::PageContext, edge, form::PostedForm, format, page::Page, product::id_of};
 use crate::{
     actors::order_saga::Party,
     domain::{
@@ -43,24 +43,24 @@ struct PayPage {
 const REFUSED: &str = "This order cannot be paid and was cancelled. Nothing was charged, and what you ordered is \
                        back in your cart.";
 
-async fn order_of(visit: &Visit, path: &str) -> Result<Order, ApiError> {
+async fn order_of(context: &PageContext, path: &str) -> Result<Order, ApiError> {
     let id: OrderId = id_of(path, "order")?;
-    let user = visit.buyer()?.id;
-    Ok(visit.calls.ask(GetOrderFor { order: id, who: Party::Buyer(user) }).await?)
+    let user = context.buyer()?.id;
+    Ok(context.calls.ask(GetOrderFor { order: id, who: Party::Buyer(user) }).await?)
 }
 
 /// The order's payment that is open; `None` when there is nothing to pay any more, which the next
 /// page explains where that is news.
-async fn open(visit: &mut Visit, order: &Order) -> Result<Option<OpenedPayment>, ApiError> {
+async fn open(context: &mut PageContext, order: &Order) -> Result<Option<OpenedPayment>, ApiError> {
     if order.status != OrderStatus::Pending {
         return Ok(None);
     }
-    let call = OpenPayment { order: order.id, user: visit.buyer()?.id };
-    match visit.calls.ask(call).await.map_err(ApiError::from) {
+    let call = OpenPayment { order: order.id, user: context.buyer()?.id };
+    match context.calls.ask(call).await.map_err(ApiError::from) {
         Ok(opened) => Ok(Some(opened)),
         Err(ApiError::Conflict { code: "payment.not_payable", .. }) => Ok(None),
         Err(ApiError::Conflict { code: "payment.refused", message, .. }) => {
-            visit.warn(format!("{REFUSED} The payment service says: {message}"));
+            context.warn(format!("{REFUSED} The payment service says: {message}"));
             Ok(None)
         }
         Err(error) => Err(error),
@@ -71,14 +71,14 @@ async fn open(visit: &mut Visit, order: &Order) -> Result<Option<OpenedPayment>,
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let order = order_of(&visit, &path).await?;
-    let Some(OpenedPayment { payment, key_id, .. }) = open(&mut visit, &order).await? else {
-        return Ok(visit.go(&path_of(order.id)));
+pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let order = order_of(&context, &path).await?;
+    let Some(OpenedPayment { payment, key_id, .. }) = open(&mut context, &order).await? else {
+        return Ok(context.go(&path_of(order.id)));
     };
-    let sandbox = visit.shop.sandbox().is_some();
+    let sandbox = context.sandbox.is_some();
     let view = PayPage {
-        page: visit.page("Payment"),
+        page: context.page("Payment"),
         order: order.id.to_hex(),
         until: format::time(order.expires_at),
         total: format::money(payment.price),
@@ -90,7 +90,7 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
         email: payment.contact.email,
         failed: payment.status == crate::domain::payment::PaymentStatus::Failed,
     };
-    let mut answer = visit.ok(&view)?;
+    let mut answer = context.ok(&view)?;
     if !sandbox {
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(edge::PAYING_POLICY));
     }
@@ -101,36 +101,35 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
 ///
 /// # Errors
 /// As [`show`], and 400 for a signature that is not the gateway's.
-pub async fn pay(Posted { mut visit, form }: Posted, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let order = order_of(&visit, &path).await?;
+pub async fn pay(PostedForm { mut context, form }: PostedForm, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let order = order_of(&context, &path).await?;
     let to = path_of(order.id);
-    let user = visit.buyer()?.id;
-    let shop = visit.shop.clone();
-    let (order_id, payment_id, signature) = match shop.sandbox() {
+    let user = context.buyer()?.id;
+    let (order_id, payment_id, signature) = match context.sandbox.clone() {
         None => {
             let field = |name: &str| form.text(name).chars().take(1_000).collect::<String>();
             (field("razorpay_order_id"), field("razorpay_payment_id"), field("razorpay_signature"))
         }
         Some(sandbox) => {
             // A second click on either button: the first one has decided.
-            let Some(opened) = open(&mut visit, &order).await? else { return Ok(visit.go(&to)) };
+            let Some(opened) = open(&mut context, &order).await? else { return Ok(context.go(&to)) };
             let id = opened.payment.razorpay_order_id;
             if form.text("outcome") != "success" {
                 match sandbox.pay(&id, Outcome::Failure).await {
                     Ok(_) => {
                         let reason = "the payment was declined in the sandbox".to_owned();
-                        visit.calls.ask(FailPayment { order_id: id, reason }).await?;
-                        visit.warn("The payment failed, and no money was taken. You can try again.");
+                        context.calls.ask(FailPayment { order_id: id, reason }).await?;
+                        context.warn("The payment failed, and no money was taken. You can try again.");
                     }
                     Err(error) => tracing::info!(%error, "a sandbox payment did not fail"),
                 }
-                return Ok(visit.go(&to));
+                return Ok(context.go(&to));
             }
             let checkout = sandbox.pay(&id, Outcome::Success).await?;
             (checkout.order_id, checkout.payment_id, checkout.signature)
         }
     };
-    visit.calls.ask(VerifyPayment { user, order_id, payment_id, signature }).await?;
-    visit.say("Thank you, your payment has arrived.");
-    Ok(visit.go(&to))
+    context.calls.ask(VerifyPayment { user, order_id, payment_id, signature }).await?;
+    context.say("Thank you, your payment has arrived.");
+    Ok(context.go(&to))
 }

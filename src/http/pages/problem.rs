@@ -13,10 +13,10 @@ use actix_web::{
 use askama::Template;
 
 use super::{
+    context::PageContext,
     form::OTHER_ACCOUNT,
     kept::Kept,
     page::{self, Page, escape, sentence},
-    visit::Visit,
 };
 use crate::http::{error::ApiError, request_id};
 
@@ -50,26 +50,26 @@ fn words(error: &ApiError) -> (&'static str, &'static str) {
 
 /// The page of an error; who is not logged in is sent to log in and comes back.
 pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
-    let known = match Visit::of(req).await {
-        Ok(visit) => Ok(visit),
-        Err(_) => Visit::nobody(req),
+    let known = match PageContext::of(req).await {
+        Ok(context) => Ok(context),
+        Err(_) => PageContext::nobody(req),
     };
-    let Ok(mut visit) = known else { return error.error_response() };
-    if matches!(error, ApiError::Unauthorized { .. }) && visit.user.is_none() {
-        let to = format!("/login?next={}", escape(&back(req, &visit.here)));
+    let Ok(mut context) = known else { return error.error_response() };
+    if matches!(error, ApiError::Unauthorized { .. }) && context.user.is_none() {
+        let to = format!("/login?next={}", escape(&back(req, &context.here)));
         let kept = req.extensions_mut().remove::<Kept>();
         if let Some(kept) = kept {
-            let advice = visit.keep_form(kept);
-            visit.warn(advice);
+            let advice = context.keep_form(kept);
+            context.warn(advice);
         } else if *req.method() == Method::POST {
-            visit.warn("You are logged out. Log in to go on.");
+            context.warn("You are logged out. Log in to go on.");
         }
-        return visit.go(&to);
+        return context.go(&to);
     }
     if *error == OTHER_ACCOUNT {
-        visit.warn("This page was opened for another account, so nothing was changed. Here it is for yours.");
-        let to = back(req, &visit.here);
-        return visit.go(&to);
+        context.warn("This page was opened for another account, so nothing was changed. Here it is for yours.");
+        let to = back(req, &context.here);
+        return context.go(&to);
     }
     let (heading, advice) = words(error);
     let id = request_id::of_client(req.headers()).map_or_else(request_id::new, str::to_owned);
@@ -84,14 +84,14 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
     }
     let status = error.status_code();
     let page = ProblemPage {
-        page: visit.page(heading),
+        page: context.page(heading),
         status: status.as_u16(),
         heading,
         message,
         advice,
         request_id: id.clone(),
     };
-    let mut answer = visit.html(status, &page).unwrap_or_else(|error| error.error_response());
+    let mut answer = context.html(status, &page).unwrap_or_else(|error| error.error_response());
     for name in [RETRY_AFTER, ALLOW] {
         if let Some(value) = error.error_response().headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::{
     cards::{self, Card},
+    context::PageContext,
     format, home,
     page::{Page, escape},
-    visit::Visit,
 };
 use crate::{
     actors::catalogue::{
@@ -82,7 +82,7 @@ fn data(offer: &Offer, origin: &str) -> String {
     value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
-async fn related(visit: &Visit, offer: &Offer) -> Vec<Card> {
+async fn related(context: &PageContext, offer: &Offer) -> Vec<Card> {
     let category = offer.product.category.clone();
     let query = ListQuery {
         text: None,
@@ -95,7 +95,7 @@ async fn related(visit: &Visit, offer: &Offer) -> Vec<Card> {
         every_word: false,
         hidden: false,
     };
-    let Ok(found) = visit.calls.ask(SearchProducts { query }).await else { return vec![] };
+    let Ok(found) = context.calls.ask(SearchProducts { query }).await else { return vec![] };
     let others = found.rows.iter().filter(|other| other.product.id != offer.product.id);
     others.take(RELATED).map(Card::from).collect()
 }
@@ -104,23 +104,23 @@ async fn related(visit: &Visit, offer: &Offer) -> Vec<Card> {
 ///
 /// # Errors
 /// 404, 503.
-pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let id: ProductId = id_of(&path, "product")?;
-    let offer = visit.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
+    let offer = context.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
     let (product, for_sale) = (&offer.product, offer.for_sale);
     // Its seller and staff see it still.
-    let knows = visit.user.as_ref().is_some_and(|user| user.must_be_or_admin(product.seller).is_ok());
+    let knows = context.user.as_ref().is_some_and(|user| user.must_be_or_admin(product.seller).is_ok());
     if !for_sale && !knows {
         return Err(ApiError::NotFound("product"));
     }
     let (stock, stock_class) = if for_sale { cards::stock(offer.available) } else { ("Not for sale", "out") };
-    let mut page = visit.page(product.title.as_str());
+    let mut page = context.page(product.title.as_str());
     let about =
         if product.description.trim().is_empty() { product.title.as_str() } else { product.description.as_str() };
     page = page.describe(&format!("{} · {about}", format::money(product.price)));
-    page.canonical = format!("{}/products/{id}", visit.origin);
+    page.canonical = format!("{}/products/{id}", context.origin);
     page.picture = product.images.first().map_or_else(String::new, |image| match image.url.starts_with('/') {
-        true => format!("{}{}", visit.origin, image.url),
+        true => format!("{}{}", context.origin, image.url),
         false => image.url.clone(),
     });
     let view = ProductPage {
@@ -142,11 +142,11 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
             .iter()
             .map(|image| Picture { url: image.url.clone(), thumbnail: image.thumbnail.clone() })
             .collect(),
-        data: data(&offer, &visit.origin),
-        related: related(&visit, &offer).await,
-        seen: home::seen(&visit, Some(id)).await,
+        data: data(&offer, &context.origin),
+        related: related(&context, &offer).await,
+        seen: home::seen(&context, Some(id)).await,
         page,
     };
-    visit.saw(id);
-    visit.ok(&view)
+    context.saw(id);
+    context.ok(&view)
 }

@@ -8,10 +8,10 @@ use askama::Template;
 use secrecy::SecretString;
 
 use super::{
-    form::{Form, Posted},
+    context::PageContext,
+    form::{Form, PostedForm},
     merge,
     page::{NO_COOKIES, Page, escape, local},
-    visit::Visit,
 };
 use crate::{
     actors::accounts::calls::{KillToken, LogIn, LoginName, Register},
@@ -49,67 +49,67 @@ fn next_of(req: &HttpRequest) -> String {
 }
 
 fn show_login(
-    visit: Visit,
+    context: PageContext,
     status: StatusCode,
     form: Form,
     next: String,
     problem: String,
 ) -> Result<HttpResponse, ApiError> {
-    let page = LoginPage { page: visit.page("Log in"), form, next, problem };
-    visit.html(status, &page)
+    let page = LoginPage { page: context.page("Log in"), form, next, problem };
+    context.html(status, &page)
 }
 
 fn show_register(
-    visit: Visit,
+    context: PageContext,
     status: StatusCode,
     form: Form,
     next: String,
     problem: String,
 ) -> Result<HttpResponse, ApiError> {
-    let page = RegisterPage { page: visit.page("Sign up"), form, next, problem };
-    visit.html(status, &page)
+    let page = RegisterPage { page: context.page("Sign up"), form, next, problem };
+    context.html(status, &page)
 }
 
 /// The form to log in.
 ///
 /// # Errors
 /// 503 while it cannot be known who asks.
-pub async fn login_form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn login_form(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
     let next = next_of(&req);
-    if visit.user.is_some() {
-        return Ok(visit.go(&next));
+    if context.user.is_some() {
+        return Ok(context.go(&next));
     }
     let made = req.query_string().split('&').any(|pair| pair == "made=yes");
-    let problem = match (visit.keeps_no_cookies(), made) {
+    let problem = match (context.keeps_no_cookies(), made) {
         (true, true) => format!("Your account is made. {NO_COOKIES}"),
         (true, false) => NO_COOKIES.to_owned(),
         (false, _) => String::new(),
     };
-    show_login(visit, StatusCode::OK, Form::default(), next, problem)
+    show_login(context, StatusCode::OK, Form::default(), next, problem)
 }
 
 /// The form to sign up.
 ///
 /// # Errors
 /// As [`login_form`].
-pub async fn register_form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
+pub async fn register_form(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
     let next = next_of(&req);
-    if visit.user.is_some() {
-        return Ok(visit.go(&next));
+    if context.user.is_some() {
+        return Ok(context.go(&next));
     }
     // A link can offer to sell.
     let form = match req.query_string().split('&').any(|pair| pair == "role=seller") {
         true => Form::of([("role", "seller".to_owned())]),
         false => Form::default(),
     };
-    show_register(visit, StatusCode::OK, form, next, String::new())
+    show_register(context, StatusCode::OK, form, next, String::new())
 }
 
 /// Logs in.
 ///
 /// # Errors
 /// 429, 503; a wrong password shows the form again.
-pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
+pub async fn login(req: HttpRequest, PostedForm { context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
     let next = local(form.text("next")).to_owned();
     let name = form.typed("email").to_owned();
     if name.is_empty() {
@@ -122,16 +122,16 @@ pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Resu
         form.refuse("email", "is too long");
     }
     if !form.is_fine() {
-        return show_login(visit, StatusCode::BAD_REQUEST, form, next, String::new());
+        return show_login(context, StatusCode::BAD_REQUEST, form, next, String::new());
     }
-    visit.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
+    context.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
-    match visit.calls.ask(LogIn { name, password }).await.map_err(ApiError::from) {
-        Ok(user) => begin(visit, &user, &next, "Welcome back", false).await,
+    match context.calls.ask(LogIn { name, password }).await.map_err(ApiError::from) {
+        Ok(user) => begin(context, &user, &next, "Welcome back", false).await,
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();
-            show_login(visit, StatusCode::UNAUTHORIZED, form, next, problem)
+            show_login(context, StatusCode::UNAUTHORIZED, form, next, problem)
         }
         Err(error) => Err(error),
     }
@@ -141,23 +141,26 @@ pub async fn login(req: HttpRequest, Posted { visit, mut form }: Posted) -> Resu
 ///
 /// # Errors
 /// 429, 503; what is wrong with a field is shown beside it.
-pub async fn register(req: HttpRequest, Posted { visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
+pub async fn register(
+    req: HttpRequest,
+    PostedForm { context, mut form }: PostedForm,
+) -> Result<HttpResponse, ApiError> {
     let next = local(form.text("next")).to_owned();
     let account = account_of(&mut form);
     if !form.is_fine() {
-        return show_register(visit, StatusCode::BAD_REQUEST, form, next, String::new());
+        return show_register(context, StatusCode::BAD_REQUEST, form, next, String::new());
     }
-    visit.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
-    let refused = match visit.calls.ask(account).await.map_err(ApiError::from) {
-        Ok(user) => return begin(visit, &user, &next, "Welcome to microBazaar", true).await,
+    context.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
+    let refused = match context.calls.ask(account).await.map_err(ApiError::from) {
+        Ok(user) => return begin(context, &user, &next, "Welcome to microBazaar", true).await,
         Err(refused) => refused,
     };
     if refused.code() == "auth.user_exists" {
         let problem = "This e-mail address or user name is taken. Log in, or choose another.".to_owned();
-        return show_register(visit, StatusCode::BAD_REQUEST, form, next, problem);
+        return show_register(context, StatusCode::BAD_REQUEST, form, next, problem);
     }
     form.take(refused, field)?;
-    show_register(visit, StatusCode::BAD_REQUEST, form, next, String::new())
+    show_register(context, StatusCode::BAD_REQUEST, form, next, String::new())
 }
 
 /// A service's field as the form names it.
@@ -199,50 +202,51 @@ fn account_of(form: &mut Form) -> Register {
 
 /// Gives the browser a session, and takes its guest's cart over.
 async fn begin(
-    mut visit: Visit,
+    mut context: PageContext,
     user: &User,
     next: &str,
     greeting: &str,
     is_made: bool,
 ) -> Result<HttpResponse, ApiError> {
-    let issued = visit.state().tokens.issue(user.id, user.role, Timestamp::now());
+    let issued = context.state().tokens.issue(user.id, user.role, Timestamp::now());
     let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
-    visit.set_cookie(tokens::cookie(&token, visit.state().settings.production));
-    visit.user =
+    context.set_cookie(tokens::cookie(&token, context.state().settings.production));
+    context.user =
         Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
-    let left_out = merge::take_over(&mut visit).await;
-    let kept = visit.welcome_back();
+    let left_out = merge::take_over(&mut context).await;
+    let kept = context.welcome_back();
     match left_out.as_slice() {
-        [] => visit.say(format!("{greeting}.{kept}")),
+        [] => context.say(format!("{greeting}.{kept}")),
         some => {
-            visit.warn(format!("{greeting}.{kept} Less of this is in stock than you had chosen: {}.", some.join(", ")));
+            context
+                .warn(format!("{greeting}.{kept} Less of this is in stock than you had chosen: {}.", some.join(", ")));
         }
     }
     if user.email_taken_by.is_some() {
-        visit.warn("Your e-mail address is also that of an older account, which keeps it. Please give another one.");
-        return Ok(visit.go("/account"));
+        context.warn("Your e-mail address is also that of an older account, which keeps it. Please give another one.");
+        return Ok(context.go("/account"));
     }
     let home = if user.role == Role::Seller && next == "/" { "/seller" } else { next };
-    if visit.is_new {
+    if context.is_new {
         // The page after this one sees whether the browser has brought the session back.
         let made = if is_made { "&made=yes" } else { "" };
-        return Ok(visit.go(&format!("/login?cookies=check{made}&next={}", escape(home))));
+        return Ok(context.go(&format!("/login?cookies=check{made}&next={}", escape(home))));
     }
-    Ok(visit.go(home))
+    Ok(context.go(home))
 }
 
 /// Logs out; the token is dead from then on.
 ///
 /// # Errors
 /// 503 when that cannot be kept.
-pub async fn logout(Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
-    if let Some(user) = visit.user.take() {
+pub async fn logout(PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
+    if let Some(user) = context.user.take() {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        visit.calls.ask(KillToken { jti: user.jti.clone(), expires_at }).await?;
-        visit.state().dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
+        context.calls.ask(KillToken { jti: user.jti.clone(), expires_at }).await?;
+        context.state().dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
     }
-    visit.set_cookie(tokens::removal_cookie(visit.state().settings.production));
-    visit.forget();
-    visit.say("You are logged out.");
-    Ok(visit.go("/"))
+    context.set_cookie(tokens::removal_cookie(context.state().settings.production));
+    context.forget();
+    context.say("You are logged out.");
+    Ok(context.go("/"))
 }

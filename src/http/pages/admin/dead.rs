@@ -8,7 +8,7 @@ use crate::{
     actors::admin::calls::{DeadMessage, GetDeadMessages, ReplayDeadMessage},
     http::{
         error::ApiError,
-        pages::{form::Posted, format, page::Page, visit::Visit},
+        pages::{context::PageContext, form::PostedForm, format, page::Page},
     },
 };
 
@@ -46,29 +46,29 @@ fn row(message: DeadMessage) -> Row {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
-    let (rows, trouble) = match visit.calls.ask(GetDeadMessages).await {
+pub async fn list(context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
+    let (rows, trouble) = match context.calls.ask(GetDeadMessages).await {
         Ok(dead) => (dead.into_iter().map(row).collect(), String::new()),
         Err(CallError::Refused(away)) => (vec![], away.to_string()),
         Err(error) => return Err(error.map(|away| ApiError::Internal(away.0)).into()),
     };
-    let view = DeadPage { page: visit.page("Dead letters"), rows, trouble };
-    visit.ok(&view)
+    let view = DeadPage { page: context.page("Dead letters"), rows, trouble };
+    context.ok(&view)
 }
 
 /// Lets one be tried again.
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn replay(Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn replay(PostedForm { mut context, form }: PostedForm) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let at_broker = form.text("place") == "broker";
-    match visit.calls.ask(ReplayDeadMessage { id: form.text("id").to_owned(), at_broker }).await {
-        Ok(0) => visit.warn("There is no such message any more."),
-        Ok(_) => visit.say("The message is tried again."),
-        Err(CallError::Refused(away)) => visit.warn(format!("That did not work: {away}.")),
+    match context.calls.ask(ReplayDeadMessage { id: form.text("id").to_owned(), at_broker }).await {
+        Ok(0) => context.warn("There is no such message any more."),
+        Ok(_) => context.say("The message is tried again."),
+        Err(CallError::Refused(away)) => context.warn(format!("That did not work: {away}.")),
         Err(error) => return Err(error.map(|away| ApiError::Internal(away.0)).into()),
     }
-    Ok(visit.go("/admin/dead"))
+    Ok(context.go("/admin/dead"))
 }

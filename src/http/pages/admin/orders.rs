@@ -12,7 +12,7 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{format, listing::asked, page::Page, visit::Visit},
+        pages::{context::PageContext, format, listing::asked, page::Page},
     },
 };
 
@@ -64,11 +64,11 @@ fn row(order: &Order) -> Row {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let status = OrderStatus::from_word(&asked(&req, "status"));
     let before: Option<OrderId> = asked(&req, "before").parse().ok();
-    let mut orders = visit.calls.ask(GetNewestOrders { status, before, limit: PER_PAGE + 1 }).await?;
+    let mut orders = context.calls.ask(GetNewestOrders { status, before, limit: PER_PAGE + 1 }).await?;
     let here =
         status.map_or_else(|| "/admin/orders".to_owned(), |one| format!("/admin/orders?status={}", one.as_str()));
     let older = older(&mut orders, &here, |order| order.id.to_hex());
@@ -79,6 +79,6 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
         current: status == Some(one),
     });
     let choices = std::iter::once(all).chain(of).collect();
-    let view = OrdersPage { page: visit.page("All orders"), choices, rows: orders.iter().map(row).collect(), older };
-    visit.ok(&view)
+    let view = OrdersPage { page: context.page("All orders"), choices, rows: orders.iter().map(row).collect(), older };
+    context.ok(&view)
 }

@@ -10,7 +10,7 @@ use crate::{
     http::{
         error::ApiError,
         ops::{ActorKind, Overall, PartState},
-        pages::{format, page::Page, visit::Visit},
+        pages::{context::PageContext, format, page::Page},
     },
 };
 
@@ -51,9 +51,9 @@ fn ago(at: Timestamp) -> String {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
-    let report = (visit.state().readiness)();
+pub async fn show(context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
+    let report = (context.state().readiness)();
     let (state, state_class) = match report.overall() {
         Overall::Ready => ("Ready", "good"),
         Overall::Degraded => ("Degraded", "warn"),
@@ -67,15 +67,15 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
         };
         PartRow { name: part.name.clone(), word, class, detail: part.detail.clone().unwrap_or_default() }
     });
-    let waiting = visit.calls.ask(GetWaitingEvents).await?;
-    let (dead, dead_trouble) = match visit.calls.ask(GetDeadMessages).await {
+    let waiting = context.calls.ask(GetWaitingEvents).await?;
+    let (dead, dead_trouble) = match context.calls.ask(GetDeadMessages).await {
         Ok(dead) => (format::count(u64::try_from(dead.len()).unwrap_or(u64::MAX)), String::new()),
         Err(error) => ("?".to_owned(), error.to_string()),
     };
     let mut actors = report.actors.clone();
     actors.sort_by(|one, other| other.failing.cmp(&one.failing).then_with(|| one.kind.cmp(&other.kind)));
     let view = OverviewPage {
-        page: visit.page("Admin"),
+        page: context.page("Admin"),
         state,
         state_class,
         parts: parts.collect(),
@@ -85,5 +85,5 @@ pub async fn show(visit: Visit) -> Result<HttpResponse, ApiError> {
         dead,
         dead_trouble,
     };
-    visit.ok(&view)
+    context.ok(&view)
 }

@@ -15,12 +15,12 @@ use crate::{
     http::{
         error::ApiError,
         pages::{
-            form::{Form, Posted},
+            context::PageContext,
+            form::{Form, PostedForm},
             format,
             listing::asked,
             numbers,
             page::Page,
-            visit::Visit,
         },
     },
 };
@@ -112,17 +112,17 @@ fn row(payment: &Payment) -> Row {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn list(req: HttpRequest, mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let before: Option<PaymentId> = asked(&req, "before").parse().ok();
-    let mut payments = visit.calls.ask(GetNewestPayments { before, limit: PER_PAGE + 1 }).await?;
+    let mut payments = context.calls.ask(GetNewestPayments { before, limit: PER_PAGE + 1 }).await?;
     let older = older(&mut payments, LIST, |payment| payment.id.to_hex());
     let mut rows: Vec<Row> = payments.iter().map(row).collect();
     for row in &mut rows {
-        row.kept = visit.take_kept(&format!("{LIST}/{}/refund", row.id));
+        row.kept = context.take_kept(&format!("{LIST}/{}/refund", row.id));
     }
-    let view = PaymentsPage { page: visit.page("Payments"), rows, older, refused: String::new() };
-    visit.ok(&view)
+    let view = PaymentsPage { page: context.page("Payments"), rows, older, refused: String::new() };
+    context.ok(&view)
 }
 
 /// What a refund will do, before it is done.
@@ -159,7 +159,7 @@ fn wanted(form: &Form, left: Money) -> Result<Money, &'static str> {
 
 /// The payment with its form as it was sent, and why nothing was given back.
 fn refuse(
-    visit: Visit,
+    context: PageContext,
     status: StatusCode,
     mut form: Form,
     payment: &Payment,
@@ -168,8 +168,8 @@ fn refuse(
     form.refuse("amount", why);
     let rows = vec![Row { kept: Some(form), ..row(payment) }];
     let refused = format!("Nothing was refunded: {why}.");
-    let view = PaymentsPage { page: visit.page("Payments"), rows, older: String::new(), refused };
-    visit.html(status, &view)
+    let view = PaymentsPage { page: context.page("Payments"), rows, older: String::new(), refused };
+    context.html(status, &view)
 }
 
 /// Shows what a refund will do; confirmed there, gives the money back. A form that is sent twice
@@ -179,15 +179,18 @@ fn refuse(
 ///
 /// # Errors
 /// 401, 403, 404, 503; what the rules refuse is told beside the form, which comes back as it was sent.
-pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn refund(
+    path: Path<String>,
+    PostedForm { mut context, form }: PostedForm,
+) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let id: PaymentId = path.parse().map_err(|_| ApiError::NotFound("payment"))?;
-    let payment = visit.calls.ask(GetPayment { payment: id }).await?;
+    let payment = context.calls.ask(GetPayment { payment: id }).await?;
     let left = payment.left();
     let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
     let amount = match wanted(&form, left) {
         Ok(amount) => amount,
-        Err(why) => return refuse(visit, StatusCode::BAD_REQUEST, form, &payment, why),
+        Err(why) => return refuse(context, StatusCode::BAD_REQUEST, form, &payment, why),
     };
     // The form's own token, which another form does not have.
     let key = (form.text("csrf").to_owned(), format!("{amount:?} {reason:?}"));
@@ -196,10 +199,10 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
     if form.text("confirmed") != "yes" {
         if amount.minor() > left.minor() {
             let why = format!("only {} is left to refund", format::money(left));
-            return refuse(visit, StatusCode::BAD_REQUEST, form, &payment, &why);
+            return refuse(context, StatusCode::BAD_REQUEST, form, &payment, &why);
         }
         let view = RefundPage {
-            page: visit.page("Refund"),
+            page: context.page("Refund"),
             id: id.to_hex(),
             order: payment.order.to_hex(),
             buyer: payment.contact.email.clone(),
@@ -211,26 +214,26 @@ pub async fn refund(path: Path<String>, Posted { mut visit, form }: Posted) -> R
             is_all: amount == left,
             reason,
         };
-        return visit.ok(&view);
+        return context.ok(&view);
     }
     if !repeated && form.text("left") != format::plain(left.minor()) {
         let why =
             format!("{} is left now, not what you saw. Look at the payment and choose again", format::money(left));
-        return refuse(visit, StatusCode::CONFLICT, form, &payment, &why);
+        return refuse(context, StatusCode::CONFLICT, form, &payment, &why);
     }
     let reason = (!reason.is_empty()).then_some(reason);
     let request = RefundPayment { payment: id, amount: Some(amount), reason, key: Some(key) };
-    match visit.calls.ask(request).await.map_err(ApiError::from) {
+    match context.calls.ask(request).await.map_err(ApiError::from) {
         Ok(refunded) => {
             let given = refunded.payment.refunds.iter().find(|refund| refund.id == refunded.refund);
             let given = given.map_or_else(String::new, |refund| format::money(refund.amount));
-            visit.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
+            context.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
         }
         Err(error) if error.status_code().is_client_error() => {
-            let payment = visit.calls.ask(GetPayment { payment: id }).await?;
-            return refuse(visit, error.status_code(), form, &payment, &error.to_string());
+            let payment = context.calls.ask(GetPayment { payment: id }).await?;
+            return refuse(context, error.status_code(), form, &payment, &error.to_string());
         }
         Err(error) => return Err(error),
     }
-    Ok(visit.go(LIST))
+    Ok(context.go(LIST))
 }

@@ -18,11 +18,11 @@ use crate::{
     http::{
         error::ApiError,
         pages::{
-            form::Posted,
+            context::PageContext,
+            form::PostedForm,
             format,
             listing::{Pager, asked, page_of},
             page::Page,
-            visit::Visit,
         },
     },
 };
@@ -83,14 +83,14 @@ fn row(offer: &Offer) -> Row {
 }
 
 /// What is looked for: an id, a seller's e-mail address, user name or id, or words.
-async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Offer>, u64), ApiError> {
-    let calls = &visit.calls;
+async fn find(context: &PageContext, q: &str, skip: u64) -> Result<(Vec<Offer>, u64), ApiError> {
+    let calls = &context.calls;
     if let Ok(product) = q.parse::<ProductId>()
         && let Some(offer) = calls.ask(GetOffer { product }).await?
     {
         return Ok((vec![offer], 1));
     }
-    match visit.calls.ask(FindUser { name: q.to_owned() }).await? {
+    match context.calls.ask(FindUser { name: q.to_owned() }).await? {
         Some(seller) if !q.is_empty() => {
             let page = calls.ask(GetProductsOfSeller { seller: seller.id, skip, limit: PER_PAGE }).await?;
             Ok((page.rows, page.total))
@@ -114,47 +114,50 @@ async fn find(visit: &Visit, q: &str, skip: u64) -> Result<(Vec<Offer>, u64), Ap
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let (q, number) = (asked(&req, "q"), page_of(&req));
-    let (found, total) = find(&visit, &q, u64::from(number - 1) * u64::from(PER_PAGE)).await?;
+    let (found, total) = find(&context, &q, u64::from(number - 1) * u64::from(PER_PAGE)).await?;
     let view = ProductsPage {
-        page: visit.page("All products"),
+        page: context.page("All products"),
         rows: found.iter().map(row).collect(),
         total: format::count(total),
         pager: Pager::new("/admin/products", &[("q", &q)], number, PER_PAGE, total),
         q,
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 /// Asks before a product is taken down. Only the form of this page does it.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn confirm(path: Path<(String, String)>, mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let (id, step) = path.into_inner();
     let id: ProductId = id.parse().map_err(|_| ApiError::NotFound("product"))?;
     if step != "take-down" {
         return Err(ApiError::NotFound("page"));
     }
-    let kept = visit.take_kept(&format!("/admin/products/{id}/take-down"));
-    let offer = visit.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
+    let kept = context.take_kept(&format!("/admin/products/{id}/take-down"));
+    let offer = context.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
     let mut row = row(&offer);
     if let Some(kept) = kept {
         row.reason = kept.trimmed("reason").to_owned();
     }
-    let view = TakeDownPage { row, page: visit.page("Take a product down") };
-    visit.ok(&view)
+    let view = TakeDownPage { row, page: context.page("Take a product down") };
+    context.ok(&view)
 }
 
 /// Takes a product down, or offers it again.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn step(path: Path<(String, String)>, Posted { mut visit, form }: Posted) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn step(
+    path: Path<(String, String)>,
+    PostedForm { mut context, form }: PostedForm,
+) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let (id, step) = path.into_inner();
     let id: ProductId = id.parse().map_err(|_| ApiError::NotFound("product"))?;
     let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
@@ -163,8 +166,8 @@ pub async fn step(path: Path<(String, String)>, Posted { mut visit, form }: Post
         "approve" => (ProductStatus::Live, None, "is offered again"),
         _ => return Err(ApiError::NotFound("page")),
     };
-    let offer = visit.calls.ask(SetProductStatus { product: id, status, reason }).await?;
+    let offer = context.calls.ask(SetProductStatus { product: id, status, reason }).await?;
     tracing::info!(product.id = %id, status = status.as_str(), "an admin changed whether a product is offered");
-    visit.say(format!("“{}” {told}.", offer.product.title));
-    Ok(visit.go(&format!("/admin/products?q={id}")))
+    context.say(format!("“{}” {told}.", offer.product.title));
+    Ok(context.go(&format!("/admin/products?q={id}")))
 }

@@ -13,7 +13,7 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{form::Posted, format, listing::asked, page::Page, visit::Visit},
+        pages::{context::PageContext, form::PostedForm, format, listing::asked, page::Page},
     },
 };
 
@@ -49,9 +49,9 @@ struct UsersPage {
     first: bool,
 }
 
-async fn row(visit: &Visit, user: User) -> Result<Row, ApiError> {
+async fn row(context: &PageContext, user: User) -> Result<Row, ApiError> {
     Ok(Row {
-        blocked: visit.calls.ask(IsUserBlocked { user: user.id }).await?,
+        blocked: context.calls.ask(IsUserBlocked { user: user.id }).await?,
         id: user.id.to_hex(),
         name: format!("{} {}", user.full_name.first_name, user.full_name.last_name).trim().to_owned(),
         username: user.username,
@@ -66,23 +66,23 @@ async fn row(visit: &Visit, user: User) -> Result<Row, ApiError> {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let q = asked(&req, "q");
     let before: Option<UserId> = asked(&req, "before").parse().ok();
     let (users, older) = if q.is_empty() {
-        let mut users = visit.calls.ask(GetNewestUsers { before, limit: PER_PAGE + 1 }).await?;
+        let mut users = context.calls.ask(GetNewestUsers { before, limit: PER_PAGE + 1 }).await?;
         let older = older(&mut users, "/admin/users", |user| user.id.to_hex());
         (users, older)
     } else {
-        (visit.calls.ask(FindUser { name: q.clone() }).await?.into_iter().collect(), String::new())
+        (context.calls.ask(FindUser { name: q.clone() }).await?.into_iter().collect(), String::new())
     };
     let mut rows = Vec::with_capacity(users.len());
     for user in users {
-        rows.push(row(&visit, user).await?);
+        rows.push(row(&context, user).await?);
     }
     let is_first = q.is_empty() && before.is_none();
-    let shared = if is_first { visit.calls.ask(GetUsersWithoutAddress).await? } else { vec![] };
+    let shared = if is_first { context.calls.ask(GetUsersWithoutAddress).await? } else { vec![] };
     let shared = shared.into_iter().map(|(user, keeper)| Shared {
         username: user.username,
         email: user.email,
@@ -90,8 +90,8 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
         keeper_email: keeper.map(|keeper| keeper.email).unwrap_or_default(),
     });
     let shared = shared.collect();
-    let view = UsersPage { page: visit.page("Users"), shared, q, rows, older, first: before.is_none() };
-    visit.ok(&view)
+    let view = UsersPage { page: context.page("Users"), shared, q, rows, older, first: before.is_none() };
+    context.ok(&view)
 }
 
 #[derive(Template)]
@@ -107,49 +107,52 @@ struct BlockPage {
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn confirm(path: Path<(String, String)>, mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn confirm(path: Path<(String, String)>, mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let (id, step) = path.into_inner();
     let id: UserId = id.parse().map_err(|_| ApiError::NotFound("user"))?;
     if !matches!(step.as_str(), "block" | "confirm-block") {
         return Err(ApiError::NotFound("page"));
     }
-    let user = visit.calls.ask(FindUser { name: id.to_hex() }).await?.ok_or(ApiError::NotFound("user"))?;
-    let row = row(&visit, user).await?;
+    let user = context.calls.ask(FindUser { name: id.to_hex() }).await?.ok_or(ApiError::NotFound("user"))?;
+    let row = row(&context, user).await?;
     if !row.may_block || row.blocked {
         let why = if row.blocked { "is blocked already" } else { "is an admin and cannot be blocked here" };
-        visit.warn(format!("{} {why}.", row.username));
-        return Ok(visit.go("/admin/users"));
+        context.warn(format!("{} {why}.", row.username));
+        return Ok(context.go("/admin/users"));
     }
-    let offers = visit.calls.ask(GetProductsOfSeller { seller: id, skip: 0, limit: 1 }).await?.total;
-    let view = BlockPage { page: visit.page("Block a user"), row, offers };
-    visit.ok(&view)
+    let offers = context.calls.ask(GetProductsOfSeller { seller: id, skip: 0, limit: 1 }).await?.total;
+    let view = BlockPage { page: context.page("Block a user"), row, offers };
+    context.ok(&view)
 }
 
 /// Blocks a user, or lets them in again.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn step(path: Path<(String, String)>, Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
-    visit.admin()?;
+pub async fn step(
+    path: Path<(String, String)>,
+    PostedForm { mut context, .. }: PostedForm,
+) -> Result<HttpResponse, ApiError> {
+    context.admin()?;
     let (id, step) = path.into_inner();
     let id: UserId = id.parse().map_err(|_| ApiError::NotFound("user"))?;
-    let user = visit.calls.ask(FindUser { name: id.to_hex() }).await?.ok_or(ApiError::NotFound("user"))?;
+    let user = context.calls.ask(FindUser { name: id.to_hex() }).await?.ok_or(ApiError::NotFound("user"))?;
     let blocked = match step.as_str() {
         "block" => true,
         "unblock" => false,
         _ => return Err(ApiError::NotFound("page")),
     };
     if user.role == Role::Admin {
-        visit.warn("An admin cannot be blocked here.");
-        return Ok(visit.go("/admin/users"));
+        context.warn("An admin cannot be blocked here.");
+        return Ok(context.go("/admin/users"));
     }
-    visit.calls.ask(SetUserBlocked { user: id, blocked }).await?;
+    context.calls.ask(SetUserBlocked { user: id, blocked }).await?;
     tracing::info!(user.id = %id, blocked, "an admin blocked a user or let them in again");
     let told = match blocked {
         true => "is blocked and logged out everywhere; nothing that they offer is for sale",
         false => "may come in again; what they offer is for sale again",
     };
-    visit.say(format!("{} {told}.", user.username));
-    Ok(visit.go("/admin/users"))
+    context.say(format!("{} {told}.", user.username));
+    Ok(context.go("/admin/users"))
 }

@@ -14,7 +14,7 @@ use crate::{
     domain::{Timestamp, ids::UserId, money::Currency, order::OrderStatus},
     http::{
         error::ApiError,
-        pages::{format, page::Page, visit::Visit},
+        pages::{context::PageContext, format, page::Page},
     },
     store::dashboard::Range,
 };
@@ -68,16 +68,16 @@ struct DeskPage {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let now = Timestamp::now();
     let from = now.saturating_sub(SignedDuration::from_hours(DAYS * 24)).ok();
-    let metrics = visit.calls.ask(GetSellerMetrics { seller, range: Range { from, to: None } }).await?;
+    let metrics = context.calls.ask(GetSellerMetrics { seller, range: Range { from, to: None } }).await?;
     let currency = metrics.revenue.first().map_or(Currency::Inr, |money| money.currency());
     let revenue: Vec<String> = metrics.revenue.iter().map(|money| format::money(*money)).collect();
     let of = |status| metrics.orders_by_status.iter().find(|row| row.0 == status).map_or(0, |row| row.1);
-    let (mut open, waiting) = orders::to_ship(&visit, seller, 0, TO_SHIP).await?;
-    orders::refill(&mut visit, &mut open);
+    let (mut open, waiting) = orders::to_ship(&context, seller, 0, TO_SHIP).await?;
+    orders::refill(&mut context, &mut open);
     let figures = vec![
         Figure { label: "Revenue", value: or_nothing(&revenue, currency), note: "without tax and shipping".into() },
         Figure { label: "Units sold", value: format::count(metrics.sales), note: format!("in {DAYS} days") },
@@ -95,17 +95,17 @@ pub async fn show(mut visit: Visit) -> Result<HttpResponse, ApiError> {
         revenue: format::money(product.revenue),
     });
     let view = DeskPage {
-        name: visit.name.clone(),
+        name: context.name.clone(),
         figures,
         chart: Chart::draw(&metrics.daily, currency, now.to_zoned(TimeZone::UTC).date(), DAYS),
         top: top.collect(),
-        low: low(&visit, seller).await?,
+        low: low(&context, seller).await?,
         more_to_ship: waiting > u64::from(TO_SHIP),
         to_ship: open,
         nothing_sold: metrics.sales == 0,
-        page: visit.page("Your shop"),
+        page: context.page("Your shop"),
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 fn or_nothing(revenue: &[String], currency: Currency) -> String {
@@ -116,11 +116,11 @@ fn or_nothing(revenue: &[String], currency: Currency) -> String {
 }
 
 /// Products of which little is left, the least first.
-async fn low(visit: &Visit, seller: UserId) -> Result<Vec<Low>, ApiError> {
+async fn low(context: &PageContext, seller: UserId) -> Result<Vec<Low>, ApiError> {
     let mut low: Vec<Low> = vec![];
     for look in 0..LOOKS {
         let skip = look * u64::from(LOOKED_AT);
-        let listed = visit.calls.ask(GetProductsOfSeller { seller, skip, limit: LOOKED_AT }).await?;
+        let listed = context.calls.ask(GetProductsOfSeller { seller, skip, limit: LOOKED_AT }).await?;
         low.extend(listed.rows.iter().filter(|offer| offer.available <= LOW).map(|offer| Low {
             url: format!("/seller/products/{}", offer.product.id),
             title: offer.product.title.clone(),

@@ -19,10 +19,10 @@ use crate::{
     http::{
         error::ApiError,
         pages::{
-            form::{Form, Posted, seen_name},
+            context::PageContext,
+            form::{Form, PostedForm, seen_name},
             format,
             page::Page,
-            visit::Visit,
         },
     },
 };
@@ -63,31 +63,36 @@ fn product_id(text: &str) -> Result<ProductId, ApiError> {
 }
 
 /// The seller's own product.
-async fn own(visit: &Visit, id: ProductId, seller: UserId) -> Result<Offer, ApiError> {
-    let offer = visit.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
+async fn own(context: &PageContext, id: ProductId, seller: UserId) -> Result<Offer, ApiError> {
+    let offer = context.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
     if offer.product.seller == seller { Ok(offer) } else { Err(ApiError::forbidden()) }
 }
 
-async fn categories(visit: &Visit) -> Vec<String> {
-    let categories = visit.calls.ask(GetCategories {}).await.unwrap_or_default();
+async fn categories(context: &PageContext) -> Vec<String> {
+    let categories = context.calls.ask(GetCategories {}).await.unwrap_or_default();
     categories.iter().map(|(name, _)| name.clone()).collect()
 }
 
-async fn show_new(visit: Visit, status: StatusCode, form: Form) -> Result<HttpResponse, ApiError> {
+async fn show_new(context: PageContext, status: StatusCode, form: Form) -> Result<HttpResponse, ApiError> {
     let view = ProductPage {
-        page: visit.page("New product"),
+        page: context.page("New product"),
         form,
         action: "/seller/products/new".to_owned(),
         offered: false,
         shop_url: String::new(),
         pictures: vec![],
         room: IMAGES_MAX,
-        categories: categories(&visit).await,
+        categories: categories(&context).await,
     };
-    visit.html(status, &view)
+    context.html(status, &view)
 }
 
-async fn show_old(visit: Visit, status: StatusCode, form: Form, offer: &Offer) -> Result<HttpResponse, ApiError> {
+async fn show_old(
+    context: PageContext,
+    status: StatusCode,
+    form: Form,
+    offer: &Offer,
+) -> Result<HttpResponse, ApiError> {
     let id = offer.product.id;
     let pictures = offer.product.images.iter().zip(1..).map(|(image, number)| Picture {
         url: image.thumbnail.clone(),
@@ -96,51 +101,51 @@ async fn show_old(visit: Visit, status: StatusCode, form: Form, offer: &Offer) -
     });
     let pictures: Vec<Picture> = pictures.collect();
     let view = ProductPage {
-        page: visit.page(offer.product.title.as_str()),
+        page: context.page(offer.product.title.as_str()),
         form,
         action: format!("/seller/products/{id}"),
         offered: true,
         shop_url: format!("/products/{id}"),
         room: IMAGES_MAX.saturating_sub(pictures.len()),
         pictures,
-        categories: categories(&visit).await,
+        categories: categories(&context).await,
     };
-    visit.html(status, &view)
+    context.html(status, &view)
 }
 
 /// An empty form.
 ///
 /// # Errors
 /// 401, 403.
-pub async fn new(mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    visit.seller()?;
-    let kept = visit.take_kept("/seller/products/new");
-    show_new(visit, StatusCode::OK, kept.unwrap_or_else(|| Form::of([("stock", "1".to_owned())]))).await
+pub async fn new(mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    context.seller()?;
+    let kept = context.take_kept("/seller/products/new");
+    show_new(context, StatusCode::OK, kept.unwrap_or_else(|| Form::of([("stock", "1".to_owned())]))).await
 }
 
 /// Offers a product.
 ///
 /// # Errors
 /// 401, 403, 503; what is wrong with a field is shown beside it.
-pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn create(PostedForm { mut context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let fields = new_fields(&form);
     let files = pictures::of(&mut form, 0);
     let fields = told(&mut form, fields);
     let (Some(fields), true) = (fields, form.is_fine()) else {
         let status = form.refused_status();
-        return show_new(visit, status, form).await;
+        return show_new(context, status, form).await;
     };
     let NewFields { title, description, price, stock, category, max_per_order } = fields;
     let product = CreateProduct { seller, title, description, price, stock, category, max_per_order, files };
-    match visit.calls.ask(product).await.map_err(ApiError::from) {
+    match context.calls.ask(product).await.map_err(ApiError::from) {
         Ok(made) => {
-            visit.say(format!("{} is on offer now.", made.product.title));
-            Ok(visit.go(&format!("/seller/products/{}", made.product.id)))
+            context.say(format!("{} is on offer now.", made.product.title));
+            Ok(context.go(&format!("/seller/products/{}", made.product.id)))
         }
         Err(error) => {
             pictures::refused(&mut form, error)?;
-            show_new(visit, StatusCode::BAD_REQUEST, form).await
+            show_new(context, StatusCode::BAD_REQUEST, form).await
         }
     }
 }
@@ -149,10 +154,10 @@ pub async fn create(Posted { mut visit, mut form }: Posted) -> Result<HttpRespon
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
-    let offer = own(&visit, product_id(&path)?, seller).await?;
-    let kept = visit.take_kept(&format!("/seller/products/{}", offer.product.id));
+pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
+    let offer = own(&context, product_id(&path)?, seller).await?;
+    let kept = context.take_kept(&format!("/seller/products/{}", offer.product.id));
     let mut form = kept.unwrap_or_default();
     refuse_unseen(&mut form, &offer);
     // What the form was rendered with goes along, so that only what was changed is written.
@@ -162,7 +167,7 @@ pub async fn show(mut visit: Visit, path: Path<String>) -> Result<HttpResponse, 
             form.set(&seen_name(name), now);
         }
     }
-    show_old(visit, StatusCode::OK, form, &offer).await
+    show_old(context, StatusCode::OK, form, &offer).await
 }
 
 /// The fields of a product's form, as the product is now.
@@ -210,10 +215,13 @@ fn refuse_unseen(form: &mut Form, offer: &Offer) -> bool {
 /// # Errors
 /// 401, 403, 404, 503; what is wrong with a field is shown beside it, and 409 with the number of now
 /// when the stock is to be changed and is not what the form was rendered with, or the form does not say.
-pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn change(
+    path: Path<String>,
+    PostedForm { mut context, mut form }: PostedForm,
+) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let id = product_id(&path)?;
-    let offer = own(&visit, id, seller).await?;
+    let offer = own(&context, id, seller).await?;
     let is_unseen = refuse_unseen(&mut form, &offer);
     let patch = fields::read(|name| changed(&form, name)).and_then(|fields| {
         let stock = fields.stock;
@@ -223,14 +231,14 @@ pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) 
     let files = pictures::of(&mut form, offer.product.images.len());
     let (Some((patch, stock)), true) = (patch, form.is_fine()) else {
         let status = if is_unseen { StatusCode::CONFLICT } else { form.refused_status() };
-        return show_old(visit, status, form, &offer).await;
+        return show_old(context, status, form, &offer).await;
     };
     let stock = StockChange { available: stock, seen: stock.and_then(|_| form.seen("stock")?.parse().ok()) };
     let change = ChangeProduct { product: id, editor: Editor::Seller(seller), patch, stock, files };
-    match visit.calls.ask(change).await.map_err(ApiError::from) {
+    match context.calls.ask(change).await.map_err(ApiError::from) {
         Ok(saved) => {
-            visit.say(format!("{} is saved.", saved.product.title));
-            Ok(visit.go(&format!("/seller/products/{id}")))
+            context.say(format!("{} is saved.", saved.product.title));
+            Ok(context.go(&format!("/seller/products/{id}")))
         }
         Err(error) => {
             let status = match stock_of(&error) {
@@ -248,8 +256,8 @@ pub async fn change(path: Path<String>, Posted { mut visit, mut form }: Posted) 
                     StatusCode::BAD_REQUEST
                 }
             };
-            let offer = own(&visit, id, seller).await?;
-            show_old(visit, status, form, &offer).await
+            let offer = own(&context, id, seller).await?;
+            show_old(context, status, form, &offer).await
         }
     }
 }
@@ -314,43 +322,43 @@ fn told<T>(form: &mut Form, read: Result<T, Wrong>) -> Option<T> {
 /// 401, 403, 404, 503.
 pub async fn remove_picture(
     path: Path<(String, String)>,
-    Posted { mut visit, .. }: Posted,
+    PostedForm { mut context, .. }: PostedForm,
 ) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+    let seller = context.seller()?.id;
     let id = product_id(&path.0)?;
     let image: ImageId = path.1.parse().map_err(|_| ApiError::NotFound("picture"))?;
-    visit.calls.ask(RemovePicture { product: id, editor: Editor::Seller(seller), image }).await?;
-    visit.say("The picture is removed.");
-    Ok(visit.go(&format!("/seller/products/{id}")))
+    context.calls.ask(RemovePicture { product: id, editor: Editor::Seller(seller), image }).await?;
+    context.say("The picture is removed.");
+    Ok(context.go(&format!("/seller/products/{id}")))
 }
 
 /// Asks whether a product is really to go.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn ask_delete(visit: Visit, path: Path<String>) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
-    let offer = own(&visit, product_id(&path)?, seller).await?;
+pub async fn ask_delete(context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
+    let offer = own(&context, product_id(&path)?, seller).await?;
     let back = format!("/seller/products/{}", offer.product.id);
     let view = DeletePage {
-        page: visit.page("Delete a product"),
+        page: context.page("Delete a product"),
         title: offer.product.title.clone(),
         action: format!("{back}/delete"),
         back,
     };
-    visit.ok(&view)
+    context.ok(&view)
 }
 
 /// Offers a product no more.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn delete(path: Path<String>, Posted { mut visit, .. }: Posted) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn delete(path: Path<String>, PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let delete = DeleteProduct { product: product_id(&path)?, editor: Editor::Seller(seller) };
-    visit.calls.ask(delete).await?;
-    visit.say("The product is deleted.");
-    Ok(visit.go("/seller/products"))
+    context.calls.ask(delete).await?;
+    context.say("The product is deleted.");
+    Ok(context.go("/seller/products"))
 }
 
 #[cfg(test)]

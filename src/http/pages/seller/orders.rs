@@ -15,7 +15,7 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{form::Posted, format, page::Page, visit::Visit},
+        pages::{context::PageContext, form::PostedForm, format, page::Page},
     },
     store::dashboard::OrderRow,
 };
@@ -99,24 +99,24 @@ struct OrdersPage {
 
 /// A page of the orders that wait to be shipped, the oldest first, and how many there are.
 pub(super) async fn to_ship(
-    visit: &Visit,
+    context: &PageContext,
     seller: UserId,
     skip: u64,
     most: u32,
 ) -> Result<(Vec<OrderLine>, u64), ApiError> {
-    let found = visit.calls.ask(GetSellerOrders { seller, to_ship: true, skip, limit: most }).await?;
+    let found = context.calls.ask(GetSellerOrders { seller, to_ship: true, skip, limit: most }).await?;
     let listed = found.rows.len();
-    let mut waiting = as_they_are(visit, seller, &found.rows).await?;
+    let mut waiting = as_they_are(context, seller, &found.rows).await?;
     waiting.retain(|order| order.can_ship);
     let gone = u64::try_from(listed - waiting.len()).unwrap_or(0);
     Ok((waiting, found.total.saturating_sub(gone)))
 }
 
 /// Orders of the dashboard as they are now: the dashboard may lag, the order itself does not.
-async fn as_they_are(visit: &Visit, seller: UserId, rows: &[OrderRow]) -> Result<Vec<OrderLine>, ApiError> {
+async fn as_they_are(context: &PageContext, seller: UserId, rows: &[OrderRow]) -> Result<Vec<OrderLine>, ApiError> {
     let mut orders = Vec::with_capacity(rows.len());
     for row in rows {
-        match visit.calls.ask(GetOrderFor { order: row.id, who: Party::Seller(seller) }).await {
+        match context.calls.ask(GetOrderFor { order: row.id, who: Party::Seller(seller) }).await {
             Ok(order) => orders.push(OrderLine::of(&order, seller)),
             Err(error) => tracing::warn!(order.id = %row.id, %error, "an order of the dashboard cannot be shown"),
         }
@@ -125,9 +125,9 @@ async fn as_they_are(visit: &Visit, seller: UserId, rows: &[OrderRow]) -> Result
 }
 
 /// Shows again what was typed before the session ended.
-pub(super) fn refill(visit: &mut Visit, orders: &mut [OrderLine]) {
+pub(super) fn refill(context: &mut PageContext, orders: &mut [OrderLine]) {
     for order in orders {
-        if let Some(kept) = visit.take_kept(&format!("/seller/orders/{}/ship", order.id)) {
+        if let Some(kept) = context.take_kept(&format!("/seller/orders/{}/ship", order.id)) {
             order.typed = kept.trimmed("tracking").to_owned();
         }
     }
@@ -138,23 +138,23 @@ pub(super) fn refill(visit: &mut Visit, orders: &mut [OrderLine]) {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn list(req: HttpRequest, mut context: PageContext) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let number = page_of(&req);
     let skip = u64::from(number - 1) * u64::from(PER_PAGE);
     let show = asked(&req, "show");
     let to_ship = show == "to-ship";
     let (mut orders, total) = if to_ship {
-        self::to_ship(&visit, seller, skip, PER_PAGE).await?
+        self::to_ship(&context, seller, skip, PER_PAGE).await?
     } else {
-        let found = visit.calls.ask(GetSellerOrders { seller, to_ship: false, skip, limit: PER_PAGE }).await?;
-        (as_they_are(&visit, seller, &found.rows).await?, found.total)
+        let found = context.calls.ask(GetSellerOrders { seller, to_ship: false, skip, limit: PER_PAGE }).await?;
+        (as_they_are(&context, seller, &found.rows).await?, found.total)
     };
-    refill(&mut visit, &mut orders);
+    refill(&mut context, &mut orders);
     let shown = if to_ship { "to-ship" } else { "" };
     let pager = Pager::new("/seller/orders", &[("show", shown)], number, PER_PAGE, total);
-    let view = OrdersPage { page: visit.page("Your orders"), orders, pager, to_ship };
-    visit.ok(&view)
+    let view = OrdersPage { page: context.page("Your orders"), orders, pager, to_ship };
+    context.ok(&view)
 }
 
 /// Marks a seller's lines as shipped or delivered.
@@ -164,35 +164,35 @@ pub async fn list(req: HttpRequest, mut visit: Visit) -> Result<HttpResponse, Ap
 pub async fn step(
     req: HttpRequest,
     path: Path<(String, String)>,
-    Posted { mut visit, form }: Posted,
+    PostedForm { mut context, form }: PostedForm,
 ) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+    let seller = context.seller()?.id;
     let (id, step) = path.into_inner();
     let id: OrderId = id.parse().map_err(|_| ApiError::NotFound("order"))?;
     let who = Party::Seller(seller);
     let tracking = form.trimmed("tracking").to_owned();
     let back = if form.text("back") == "desk" { "/seller" } else { "/seller/orders" };
     if tracking.chars().count() > TRACKING_MAX || tracking.chars().any(char::is_control) {
-        visit.warn(format!("A tracking number has at most {TRACKING_MAX} characters."));
-        return Ok(visit.go(back));
+        context.warn(format!("A tracking number has at most {TRACKING_MAX} characters."));
+        return Ok(context.go(back));
     }
     let tracking = (!tracking.is_empty()).then_some(tracking);
     let (done, told) = match step.as_str() {
-        "ship" => (visit.calls.ask(ShipOrder { order: id, who, tracking }).await, "marked as shipped"),
-        "deliver" => (visit.calls.ask(DeliverOrder { order: id, who, tracking: None }).await, "marked as delivered"),
+        "ship" => (context.calls.ask(ShipOrder { order: id, who, tracking }).await, "marked as shipped"),
+        "deliver" => (context.calls.ask(DeliverOrder { order: id, who, tracking: None }).await, "marked as delivered"),
         _ => return Err(ApiError::NotFound("page")),
     };
     match done.map_err(ApiError::from) {
         Ok(order) => {
             let short = order.id.to_hex().get(16..).unwrap_or_default().to_uppercase();
-            visit.say(format!("Order {short} is {told}."));
+            context.say(format!("Order {short} is {told}."));
         }
         Err(error @ ApiError::Conflict { .. }) => {
             let text = error.to_string();
             tracing::debug!(path = req.path(), text, "an order's step was refused");
-            visit.warn(format!("That did not work: {text}."));
+            context.warn(format!("That did not work: {text}."));
         }
         Err(error) => return Err(error),
     }
-    Ok(visit.go(back))
+    Ok(context.go(back))
 }

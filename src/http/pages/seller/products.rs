@@ -12,7 +12,7 @@ use crate::{
     domain::{ids::UserId, product::Offer, text::fold},
     http::{
         error::ApiError,
-        pages::{format, page::Page, visit::Visit},
+        pages::{context::PageContext, format, page::Page},
     },
 };
 
@@ -47,10 +47,10 @@ struct ProductsPage {
 }
 
 /// The newest products of a seller, as many as are looked through.
-pub(super) async fn all(visit: &Visit, seller: UserId) -> Result<Vec<Offer>, ApiError> {
+pub(super) async fn all(context: &PageContext, seller: UserId) -> Result<Vec<Offer>, ApiError> {
     let (mut found, mut skip) = (Vec::new(), 0);
     while found.len() < LOOKED_THROUGH {
-        let listed = visit.calls.ask(GetProductsOfSeller { seller, skip, limit: BATCH }).await?;
+        let listed = context.calls.ask(GetProductsOfSeller { seller, skip, limit: BATCH }).await?;
         if listed.rows.is_empty() {
             break;
         }
@@ -67,12 +67,12 @@ pub(super) async fn all(visit: &Visit, seller: UserId) -> Result<Vec<Offer>, Api
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let (q, number) = (asked(&req, "q"), page_of(&req));
     let skip = u64::from(number - 1) * u64::from(PER_PAGE);
     let (rows, total) = if q.is_empty() {
-        let listed = visit.calls.ask(GetProductsOfSeller { seller, skip, limit: PER_PAGE }).await?;
+        let listed = context.calls.ask(GetProductsOfSeller { seller, skip, limit: PER_PAGE }).await?;
         (listed.rows, listed.total)
     } else {
         let words = fold(&q);
@@ -80,7 +80,7 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
             let text = fold(&format!("{} {}", offer.product.title, offer.product.category));
             words.split_whitespace().all(|word| text.contains(word))
         };
-        let mut found = all(&visit, seller).await?;
+        let mut found = all(&context, seller).await?;
         found.retain(takes);
         let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
         let page = found.into_iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
@@ -110,11 +110,11 @@ pub async fn list(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
         }
     };
     let view = ProductsPage {
-        page: visit.page("Your products"),
+        page: context.page("Your products"),
         rows: rows.iter().map(row).collect(),
         total: format::count(total),
         pager: Pager::new("/seller/products", &[("q", &q)], number, PER_PAGE, total),
         q,
     };
-    visit.ok(&view)
+    context.ok(&view)
 }

@@ -31,11 +31,11 @@ use crate::{
     http::{
         error::ApiError,
         pages::{
-            form::{Form, Posted},
+            context::PageContext,
+            form::{Form, PostedForm},
             format,
             listing::asked,
             page::Page,
-            visit::Visit,
         },
     },
 };
@@ -81,9 +81,9 @@ struct ImportPage {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn export(visit: Visit) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
-    let all = products::all(&visit, seller).await?;
+pub async fn export(context: PageContext) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
+    let all = products::all(&context, seller).await?;
     let file = csv::write(&all)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8"))
@@ -93,22 +93,22 @@ pub async fn export(visit: Visit) -> Result<HttpResponse, ApiError> {
 }
 
 async fn answer(
-    visit: Visit,
+    context: PageContext,
     status: StatusCode,
     form: Form,
     outcome: Option<Outcome>,
 ) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
-    let imports = visit.calls.ask(GetImports { seller, limit: LISTED }).await?;
+    let seller = context.seller()?.id;
+    let imports = context.calls.ask(GetImports { seller, limit: LISTED }).await?;
     let view = ImportPage {
-        page: visit.page("Import products"),
+        page: context.page("Import products"),
         form,
         outcome,
         imports: imports.iter().map(listed).collect(),
         columns: COLUMNS.join(", "),
         most: csv::ROWS_MAX,
     };
-    visit.html(status, &view)
+    context.html(status, &view)
 }
 
 fn url(import: &Import) -> String {
@@ -146,17 +146,17 @@ fn outcome(import: &Import, unknown: &[String]) -> Outcome {
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn form(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let asked = asked(&req, "id");
     let known = match asked.is_empty() {
         true => None,
         false => {
-            let imports = visit.calls.ask(GetImports { seller, limit: LISTED }).await?;
+            let imports = context.calls.ask(GetImports { seller, limit: LISTED }).await?;
             imports.iter().find(|import| import.id.to_hex() == asked).map(|import| outcome(import, &[]))
         }
     };
-    answer(visit, StatusCode::OK, Form::default(), known).await
+    answer(context, StatusCode::OK, Form::default(), known).await
 }
 
 /// Makes and changes the products of a file; rows with something wrong are told and left out. A file
@@ -164,31 +164,31 @@ pub async fn form(req: HttpRequest, visit: Visit) -> Result<HttpResponse, ApiErr
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn import(Posted { visit, mut form }: Posted) -> Result<HttpResponse, ApiError> {
-    let seller = visit.seller()?.id;
+pub async fn import(PostedForm { context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+    let seller = context.seller()?.id;
     let Some(file) = form.files.iter().find(|file| file.field == FIELD).cloned() else {
         form.refuse(FIELD, "choose a CSV file");
         let status = form.refused_status();
-        return answer(visit, status, form, None).await;
+        return answer(context, status, form, None).await;
     };
     let sheet = match csv::read(&file.bytes) {
         Ok(sheet) => sheet,
         Err(error) => {
             form.refuse(FIELD, error.to_string());
-            return answer(visit, StatusCode::BAD_REQUEST, form, None).await;
+            return answer(context, StatusCode::BAD_REQUEST, form, None).await;
         }
     };
-    let (rows, tally) = plan(&visit, seller, sheet.rows).await?;
+    let (rows, tally) = plan(&context, seller, sheet.rows).await?;
     let digest = Sha256::digest(&file.bytes).to_vec();
     let name = file.name.chars().filter(|letter| !letter.is_control()).take(100).collect();
-    let import = visit.calls.ask(ImportFile { seller, digest, name, rows, tally }).await?;
-    answer(visit, StatusCode::OK, Form::default(), Some(outcome(&import, &sheet.unknown))).await
+    let import = context.calls.ask(ImportFile { seller, digest, name, rows, tally }).await?;
+    answer(context, StatusCode::OK, Form::default(), Some(outcome(&import, &sheet.unknown))).await
 }
 
 /// What is to be done, and what became of the rows that need no doing.
-async fn plan(visit: &Visit, seller: UserId, rows: Vec<Row>) -> Result<(Vec<ImportRow>, Tally), ApiError> {
+async fn plan(context: &PageContext, seller: UserId, rows: Vec<Row>) -> Result<(Vec<ImportRow>, Tally), ApiError> {
     let ids = rows.iter().filter_map(|row| row.id).collect();
-    let offers = visit.calls.ask(GetOffers { products: ids }).await?;
+    let offers = context.calls.ask(GetOffers { products: ids }).await?;
     let own = offers.into_iter().filter(|offer| offer.product.seller == seller);
     let known: HashMap<ProductId, Offer> = own.map(|offer| (offer.product.id, offer)).collect();
     let (mut planned, mut tally) = (vec![], Tally::default());

@@ -1,7 +1,9 @@
-//! A visit: who looks at a page, with what in her cookies, and the answer she gets.
+//! The context of a page: who looks at it, with what in their cookies, and the answer they get.
 //!
-//! **Invariant:** every page is answered through a [`Visit`], so that its cookies, its form token
+//! **Invariant:** every page is answered through a [`PageContext`], so that its cookies, its form token
 //! and its caching are right.
+
+use std::sync::Arc;
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError,
@@ -22,7 +24,6 @@ use super::{
     guest::GuestCart,
     kept::{Kept, KeptForms},
     page::{Flash, Page},
-    shop::Shop,
 };
 use crate::{
     actors::{accounts::calls::GetUser, cart::calls::GetCart},
@@ -30,9 +31,11 @@ use crate::{
     http::{
         auth::{self, AuthUser, MaybeUser},
         error::ApiError,
+        routes::Services,
         state::State,
         tokens::Tokens,
     },
+    integrations::razorpay::SandboxGateway,
     runtime::calls::Calls,
 };
 
@@ -53,11 +56,11 @@ pub enum Standing {
 }
 
 /// Somebody looks at a page.
-pub struct Visit {
+pub struct PageContext {
     /// The services.
-    pub shop: Shop,
-    /// The services that are asked by calls.
     pub calls: Calls,
+    /// The sandbox gateway, where it takes the payments.
+    pub sandbox: Option<Arc<SandboxGateway>>,
     /// Who is logged in.
     pub user: Option<AuthUser>,
     /// Her first name, or her user name.
@@ -84,18 +87,18 @@ pub struct Visit {
     set: Vec<Cookie<'static>>,
 }
 
-impl Visit {
-    /// The visit that a request is part of.
+impl PageContext {
+    /// The context that a request is part of.
     ///
     /// # Errors
     /// 503 while it cannot be known whether a session has ended.
     pub async fn of(req: &HttpRequest) -> Result<Self, ApiError> {
         let MaybeUser(user) = MaybeUser::from_request(req, &mut Payload::None).await?;
-        let mut visit = Self::nobody(req)?;
+        let mut context = Self::nobody(req)?;
         if let Some(user) = user {
-            visit.welcome(user).await;
+            context.welcome(user).await;
         }
-        Ok(visit)
+        Ok(context)
     }
 
     /// The same, as if nobody were logged in.
@@ -121,9 +124,11 @@ impl Visit {
             let bad = text.starts_with('!');
             Flash { bad, text: text.trim_start_matches('!').to_owned() }
         });
+        let services = req.app_data::<Data<Services>>();
+        let services = services.ok_or_else(|| ApiError::Internal("the app has no services".into()))?;
         Ok(Self {
-            shop: Shop::of(req)?,
-            calls: Shop::of(req)?.calls().clone(),
+            calls: services.calls.clone(),
+            sandbox: services.sandbox.clone(),
             user: None,
             name: String::new(),
             cart_count: guest_cart.units(),
@@ -215,7 +220,7 @@ impl Visit {
         self.state.tokens.mark("csrf account", &format!("{salt}{account}"))
     }
 
-    /// How a form's token stands to this visit.
+    /// How a form's token stands to this context.
     #[must_use]
     pub fn standing(&self, token: &str) -> Standing {
         let parts: Vec<&str> = token.split('.').collect();
@@ -396,7 +401,7 @@ impl Visit {
     /// A page that went well.
     ///
     /// # Errors
-    /// As [`Visit::html`].
+    /// As [`PageContext::html`].
     pub fn ok(self, template: &impl Template) -> Result<HttpResponse, ApiError> {
         self.html(StatusCode::OK, template)
     }
@@ -407,7 +412,7 @@ impl Visit {
         self.answer(StatusCode::SEE_OTHER).insert_header((LOCATION, to)).finish()
     }
 
-    /// An error for a script, with the visit's cookies.
+    /// An error for a script, with the context's cookies.
     #[must_use]
     pub fn refuse(self, error: &ApiError) -> HttpResponse {
         let mut answer = error.error_response();
@@ -426,7 +431,7 @@ impl Visit {
     }
 }
 
-impl FromRequest for Visit {
+impl FromRequest for PageContext {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
@@ -447,7 +452,7 @@ pub(super) fn wants_html(req: &HttpRequest) -> bool {
     req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// The state of a request, for what makes no visit.
+/// The state of a request, for what makes no context.
 ///
 /// # Errors
 /// As [`auth::state`].
