@@ -1,6 +1,6 @@
 //! The auth service: users, their passwords and addresses, and dead tokens.
 //!
-//! Users are written by the actors of [`actor`], passwords are hashed by the threads of [`Passwords`],
+//! Users are written by the actors of `actor`, passwords are hashed by the threads of [`Passwords`],
 //! and reads go to a bounded cache or straight to the store. Tokens are made and read elsewhere; here
 //! is only kept which of them are dead.
 //!
