@@ -238,7 +238,7 @@ impl Market {
         }
     }
 
-    async fn ask(&self, operation: &Operation, caller: Caller) -> Answer {
+    async fn ask(&self, operation: &Operation, caller: Caller, expected: char) -> Answer {
         let name = first_name(&operation.id);
         let things = self.things_for(name).await;
         if let (true, Caller::Buyer | Caller::OtherBuyer) = (operation.path.starts_with("/api/cart"), caller) {
@@ -251,14 +251,14 @@ impl Market {
             Some(token) => call.token(&token),
             None => call,
         };
-        self.with_body(call, operation, caller, &things).send().await
+        self.with_body(call, operation, caller, expected, &things).send().await
     }
 
-    fn with_body(&self, call: Call, operation: &Operation, caller: Caller, things: &Things) -> Call {
+    fn with_body(&self, call: Call, operation: &Operation, caller: Caller, expected: char, things: &Things) -> Call {
         let body = match first_name(&operation.id) {
             "login" if caller == Caller::Blocked => json!({"email": self.blocked.email, "password": PASSWORD}),
-            // Who may do it is decided before the body is read, and of a thing of no one yet; or
-            // nothing is asked but the body. So nothing needs to be made.
+            // Whoever is let in gets as far as the body, so that nothing needs to be made. Others send a good one:
+            // where tokens are looked up elsewhere, a bad body may be refused before its sender is.
             "login"
             | "register"
             | "createProduct"
@@ -268,7 +268,11 @@ impl Market {
             | "reserveStock"
             | "releaseStock"
             | "commitStock"
-            | "rotateWebhookSecret" => json!({}),
+            | "rotateWebhookSecret"
+                if expected == 'o' =>
+            {
+                json!({})
+            }
             "addProductImages" => return call.form(images()),
             "takeWebhook" => return call.raw("application/json", "{}"),
             "updateProduct" => json!({"title": "Lamp"}),
@@ -323,7 +327,7 @@ async fn every_operation_lets_in_whom_it_should() {
         let row = rows[first_name(&operation.id)];
         assert_eq!(row.len(), CALLERS.len(), "the row of {}", operation.id);
         for (caller, expected) in CALLERS.into_iter().zip(row.chars()) {
-            let answer = market.ask(operation, caller).await;
+            let answer = market.ask(operation, caller, expected).await;
             if sign(answer.status) != expected {
                 let body = String::from_utf8_lossy(&answer.body);
                 let said: String = body.chars().take(200).collect();
