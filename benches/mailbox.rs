@@ -8,7 +8,7 @@ use std::{
 
 use actix::{Actor, Context, Handler, Message};
 use criterion::{Criterion, criterion_group, criterion_main};
-use microbazaar::actors::runtime::{KeyedLimits, Limits, Runtime};
+use microbazaar::runtime::{KeyedLimits, Limits, Runtime};
 
 struct Counter(u64);
 

@@ -18,7 +18,6 @@ pub mod outbox;
 mod payload;
 pub mod payment;
 pub mod rabbit_bridge;
-pub use crate::runtime;
 pub mod seller_dashboard;
 mod send_loop;
 pub mod tokens;

@@ -9,7 +9,6 @@ mod picture;
 mod shape;
 mod shelves;
 
-use crate::domain::order::Pricing;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -22,6 +21,7 @@ use crate::{
         catalogue::calls::{CountProducts, CreateProduct, InsertProducts},
     },
     config::{Config, Environment},
+    domain::order::Pricing,
     domain::{
         Timestamp,
         ids::{ProductId, UserId},

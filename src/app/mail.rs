@@ -11,15 +11,13 @@ use anyhow::{Context, Result, bail};
 
 use super::{Storage, commands::print};
 use crate::{
-    actors::{
-        mail_sender::{Mails, ResendError, Resent, resend},
-        runtime::Runtime,
-    },
+    actors::mail_sender::{Mails, ResendError, Resent, resend},
     config::Config,
     integrations::{
         redis::Wake,
         smtp::{MailboxMailer, Mailer, SmtpClient},
     },
+    runtime::Runtime,
     store::{
         MailboxStore, Stores,
         mailbox::{MailRecord, MailState},

@@ -16,10 +16,11 @@ use tokio::task::JoinHandle;
 
 use super::nodes;
 use crate::{
-    actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge, runtime::Runtime},
+    actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge},
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
     integrations::razorpay::RazorpayGateway,
+    runtime::Runtime,
     runtime::calls::remote::Peer,
 };
 
@@ -127,7 +128,7 @@ impl Watch {
     /// How the process is.
     pub(super) fn report(&self) -> ReadinessReport {
         let count = |count: i64| u64::try_from(count).unwrap_or(0);
-        let kind = |kind: crate::actors::runtime::KindSnapshot| ActorKind {
+        let kind = |kind: crate::runtime::KindSnapshot| ActorKind {
             kind: kind.name.to_owned(),
             alive: count(kind.alive),
             restarts: kind.restarts,

@@ -46,6 +46,12 @@ impl Service {
         Self::Web,
     ];
 
+    /// The service of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+
     /// The name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -86,9 +92,8 @@ impl Services {
         }
         let mut services = Vec::new();
         for name in names {
-            let found = Service::ALL.into_iter().find(|service| service.name() == name);
-            let service =
-                found.ok_or_else(|| format!("{} is not a service; write all, or some of {}", quoted(name), known()))?;
+            let service = Service::named(name)
+                .ok_or_else(|| format!("{} is not a service; write all, or some of {}", quoted(name), known()))?;
             if !services.contains(&service) {
                 services.push(service);
             }

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::error::ApiError;
 use crate::{
-    actors::runtime::AskError,
     domain::{
         cart::CartError, inventory::StockError, money::MoneyError, order::OrderError, payment::PaymentError,
         product::ProductError, user::UserError,
     },
+    runtime::AskError,
     runtime::calls::{CallError, Never},
     store::{StoreError, inventory::StockStoreError},
     views::inventory::ShortageView,

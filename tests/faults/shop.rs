@@ -11,7 +11,6 @@ use microbazaar::{
         inventory::{self, StockListener},
         order_saga::{OrderSettings, Orders},
         payment,
-        runtime::Runtime,
     },
     domain::{
         Timestamp,
@@ -23,7 +22,10 @@ use microbazaar::{
         user::{Contact, FullName},
     },
     integrations::razorpay::{Keys, SandboxGateway},
-    runtime::calls::{Calls, Outcome, Registry},
+    runtime::{
+        Runtime,
+        calls::{Calls, Outcome, Registry},
+    },
     store::{CartStore, OrderStore, PaymentStore},
 };
 

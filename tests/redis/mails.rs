@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use microbazaar::{
-    actors::{mail_sender::Mails, runtime::Runtime},
+    actors::mail_sender::Mails,
     domain::{Timestamp, ids::EventId},
     integrations::smtp::{Mail, MailError, MailTransport, Mailer},
+    runtime::Runtime,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 

@@ -1,9 +1,9 @@
 //! Nodes of one shop.
 
-use microbazaar::actors::admin::calls::SetUserBlocked;
 use std::{path::PathBuf, time::Duration};
 
 use microbazaar::{
+    actors::admin::calls::SetUserBlocked,
     app::App,
     config::{Config, Overrides, Sources},
     domain::{

@@ -10,7 +10,6 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use async_trait::async_trait;
 use microbazaar::{
-    actors::runtime::Runtime,
     domain::{
         Timestamp,
         ids::{ProductId, UserId},
@@ -20,6 +19,7 @@ use microbazaar::{
         csrf::Origins,
         tokens::{DeadTokens, Tokens},
     },
+    runtime::Runtime,
     store::{
         Stores,
         sqlite::{SqliteOptions, SqliteStore},

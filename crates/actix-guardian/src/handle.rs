@@ -1,8 +1,8 @@
 //! What callers hold of a supervised actor.
 
-use std::{
-    hash::{BuildHasher, Hash, RandomState},
-    sync::Arc,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use actix::{Actor, Addr, Context, Handler, MailboxError, Message, dev::ToEnvelope};
@@ -129,29 +129,26 @@ impl<A: Actor<Context = Context<A>>> Stoppable for Handle<A> {
     }
 }
 
-/// Supervised actors of one kind, among which keys are spread: one key's calls all go to
-/// one of them.
+/// Supervised actors of one kind that take turns.
 pub struct Sharded<A: Actor> {
     shards: Arc<[Handle<A>]>,
-    hasher: RandomState,
+    turn: Arc<AtomicUsize>,
 }
 
 impl<A: Actor> Clone for Sharded<A> {
     fn clone(&self) -> Self {
-        Self { shards: Arc::clone(&self.shards), hasher: self.hasher.clone() }
+        Self { shards: Arc::clone(&self.shards), turn: Arc::clone(&self.turn) }
     }
 }
 
 impl<A: Actor> Sharded<A> {
     pub(super) fn new(shards: Vec<Handle<A>>) -> Self {
-        Self { shards: shards.into(), hasher: RandomState::new() }
+        Self { shards: shards.into(), turn: Arc::default() }
     }
 
-    /// The actor that has `key`.
-    pub fn of(&self, key: &impl Hash) -> &Handle<A> {
-        let count = u64::try_from(self.shards.len()).unwrap_or(1).max(1);
-        let at = usize::try_from(self.hasher.hash_one(key) % count).unwrap_or(0);
-        &self.shards[at]
+    /// The actor whose turn it is.
+    pub fn next(&self) -> &Handle<A> {
+        &self.shards[self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
     }
 }
 

@@ -129,7 +129,7 @@ impl Runtime {
         handle
     }
 
-    /// Starts `shards` supervised actors of one kind, among which keys are spread.
+    /// Starts `shards` supervised actors of one kind, which take turns.
     pub fn supervise_sharded<A>(
         &self,
         kind: &'static str,

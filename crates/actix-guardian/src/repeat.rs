@@ -10,7 +10,7 @@ use super::{Limits, Runtime};
 /// The pause after a first failure; it doubles with each one in a row.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// An actor that does nothing but run a future. When the future ends, so does the actor.
 struct Loop<F>(Arc<F>);

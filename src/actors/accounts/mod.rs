@@ -25,7 +25,6 @@ use self::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
         KillToken, LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail,
     },
-    sweeper::TokenSweeper,
 };
 use crate::{
     config::Service,
@@ -67,10 +66,10 @@ struct Accounts {
 
 /// Starts the auth service and registers its calls. With a `shared` store other nodes write users too.
 pub fn start(runtime: &Runtime, registry: &mut Registry, store: AccountStore, passwords: Passwords, shared: bool) {
-    let (users, swept) = (Arc::new(Users::new()), store.clone());
+    let users = Arc::new(Users::new());
     let writer = Arc::new(Writer::new(store.clone(), Arc::clone(&users)));
     let writers = Workers::start(runtime, "accounts", WORKERS, Limits::default(), writer);
-    runtime.supervise("token_sweeper", Limits::default(), move || TokenSweeper(swept.clone()));
+    sweeper::start(runtime, store.clone());
     let accounts = Arc::new(Accounts { writers, store, users, passwords, shared });
     registry
         .serve::<Register>(&accounts)

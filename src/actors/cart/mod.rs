@@ -15,10 +15,7 @@ use self::{
     actor::{CartActor, Command, Run},
     calls::{AddToCart, CheckOutCart, ClearCart, GetCart, RemoveFromCart, RestoreCart, SetQuantity},
 };
-use super::{
-    catalogue::calls::GetOffers,
-    runtime::{Keyed, KeyedLimits, Runtime},
-};
+use super::catalogue::calls::GetOffers;
 use crate::{
     config::Service,
     domain::{
@@ -26,7 +23,10 @@ use crate::{
         ids::{ProductId, UserId},
         product::Offer,
     },
-    runtime::calls::{CallError, Calls, Handles, Never, Outcome, Registry},
+    runtime::{
+        Keyed, KeyedLimits, Runtime,
+        calls::{CallError, Calls, Handles, Never, Outcome, Registry},
+    },
     store::CartStore,
 };
 

@@ -2,10 +2,6 @@
 //!
 //! **Invariant:** no answer leaves before the snapshot is the one of the write.
 
-use crate::actors::{
-    accounts::calls::GetContact,
-    inventory::calls::{GetStock, GetStockOfMany, SetStock, SetStockIfSeen},
-};
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -23,9 +19,10 @@ use super::{
     snapshots::{Snapshot, Snapshots},
 };
 use crate::{
+    actors::blocked_users::BlockedUsers,
     actors::{
-        blocked_users::BlockedUsers,
-        runtime::{StripedLocks, envelope},
+        accounts::calls::GetContact,
+        inventory::calls::{GetStock, GetStockOfMany, SetStock, SetStockIfSeen},
     },
     domain::{
         Timestamp,
@@ -40,6 +37,7 @@ use crate::{
         redis::{Wake, topic},
     },
     runtime::calls::{CallError, Calls, Handles, Never, Outcome, Worker},
+    runtime::{StripedLocks, envelope},
     store::{ProductStore, StoreError},
 };
 

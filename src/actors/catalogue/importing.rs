@@ -19,7 +19,7 @@ use super::{
     calls::{ChangeProduct, CreateProduct, Editor, ImportFile, ProductRefusal, StockChange},
 };
 use crate::{
-    actors::{runtime::envelope, send_loop::SendLoop},
+    actors::send_loop::SendLoop,
     crash,
     domain::{
         Timestamp,
@@ -30,6 +30,7 @@ use crate::{
     },
     integrations::redis::{Wake, topic},
     runtime::calls::CallError,
+    runtime::envelope,
     store::{ImportStore, StoreError},
 };
 

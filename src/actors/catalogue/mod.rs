@@ -39,11 +39,7 @@ use self::{
     index::SearchIndex,
     snapshots::{Snapshot, Snapshots},
 };
-use super::{
-    blocked_users::BlockedUsers,
-    inventory::StockListener,
-    runtime::{Limits, Runtime, StripedLocks},
-};
+use super::{blocked_users::BlockedUsers, inventory::StockListener};
 use crate::{
     config::Service,
     domain::inventory::StockLevel,
@@ -52,6 +48,7 @@ use crate::{
         redis::{Wake, topic},
     },
     runtime::calls::{CallError, Calls, Never, Registry, Workers},
+    runtime::{Limits, Runtime, StripedLocks},
     store::{ImportStore, ProductStore},
 };
 

@@ -21,13 +21,14 @@ use async_trait::async_trait;
 
 pub use resend::{ResendError, Resent, resend};
 
-use super::{runtime::Runtime, send_loop::SendLoop};
+use super::send_loop::SendLoop;
 use crate::{
     domain::ids::EventId,
     integrations::{
         redis::{Wake, topic},
         smtp::{Mail, MailError, MailTransport, Mailer, Retention},
     },
+    runtime::Runtime,
     store::MailboxStore,
 };
 

@@ -28,9 +28,9 @@ pub use letter::Letter;
 pub use webhook::WebhookChannel;
 
 use crate::{
-    actors::runtime::{AskError, Handle, Limits, Runtime},
     bus::{Consumer, Delivery, HandleError},
     config::PublicUrl,
+    runtime::{AskError, Handle, Limits, Runtime},
 };
 
 /// Aggregates of one batch that are told of side by side.

@@ -11,8 +11,6 @@ use crate::{
         payment::calls::GetCapturedPayment,
     },
     config::Service,
-};
-use crate::{
     crash,
     domain::{
         Timestamp,

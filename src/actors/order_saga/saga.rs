@@ -4,7 +4,6 @@
 //! **Invariant:** no step relies on another one's having run in this process; each may be
 //! repeated.
 
-use crate::config::Service;
 use std::sync::{Arc, OnceLock};
 
 use super::{
@@ -20,6 +19,7 @@ use crate::{
         inventory::calls::{ReleaseStock, ReserveStock},
         payment::calls::RefundAllOfPayment,
     },
+    config::Service,
     crash,
     domain::{
         Timestamp,

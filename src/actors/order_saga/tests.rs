@@ -212,7 +212,7 @@ impl Shop {
         self.calls.ask(PlaceOrder { user, destination, expected, key }).await
     }
 
-    fn kind(&self, name: &str) -> crate::actors::runtime::KindSnapshot {
+    fn kind(&self, name: &str) -> crate::runtime::KindSnapshot {
         self.runtime.snapshot().into_iter().find(|kind| kind.name == name).unwrap()
     }
 

@@ -20,10 +20,7 @@ use self::{
     consumer::RabbitConsumer,
     publisher::{Publish, RabbitPublisher},
 };
-use super::{
-    outbox::{Carried, Carrier, CarryError},
-    runtime::{AskError, Handle, Limits, Runtime},
-};
+use super::outbox::{Carried, Carrier, CarryError};
 use crate::{
     bus::{
         Consumer,
@@ -31,6 +28,7 @@ use crate::{
         table::{self, Queue},
     },
     domain::event::Envelope,
+    runtime::{AskError, Handle, Limits, Runtime},
     store::outbox::Parked,
 };
 

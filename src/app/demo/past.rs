@@ -9,8 +9,6 @@
 
 mod plan;
 
-use crate::actors::accounts::calls::GetUser;
-use crate::actors::inventory::calls::{CommitStock, ReleaseStock, ReserveStock};
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
@@ -19,6 +17,8 @@ pub(super) use self::plan::Plan;
 use self::plan::{End, PastOrder};
 use super::{Stage, account};
 use crate::{
+    actors::accounts::calls::GetUser,
+    actors::inventory::calls::{CommitStock, ReleaseStock, ReserveStock},
     actors::payment::calls::{GetPayment, RefundPayment},
     domain::{
         Timestamp,

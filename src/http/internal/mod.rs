@@ -10,6 +10,12 @@ mod tests;
 
 use std::time::Duration;
 
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::ContentType,
+    web::{self, Bytes, PayloadConfig},
+};
+
 use super::{auth::ServiceCaller, error::ApiError};
 use crate::{
     config::Service,
@@ -17,11 +23,6 @@ use crate::{
         CallError, Calls,
         remote::{BODY_MAX, DEADLINE, PING, Pong, ROOT},
     },
-};
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::ContentType,
-    web::{self, Bytes, PayloadConfig},
 };
 
 /// How long a call may take whose caller does not say.
@@ -41,15 +42,16 @@ async fn call(
     calls: web::Data<Calls>,
     body: Bytes,
 ) -> Result<HttpResponse, ApiError> {
-    let service = Service::ALL.into_iter().find(|service| name.split('.').next() == Some(service.name()));
-    if name.ends_with(&format!(".{PING}")) && service.is_some_and(|service| calls.exposes(service)) {
+    let (service, call) = name.split_once('.').ok_or(ApiError::NotFound("call"))?;
+    let service = Service::named(service).ok_or(ApiError::NotFound("call"))?;
+    if call == PING && calls.exposes(service) {
         return Ok(HttpResponse::Ok().json(Pong {}));
     }
     let answer = calls.answer(&name, &body).ok_or(ApiError::NotFound("call"))?;
     let answer = answer.map_err(|error| ApiError::Malformed(format!("the body is not this call's: {error}")))?;
     let done = match tokio::time::timeout(deadline(&req), answer).await {
         Ok(done) => done,
-        Err(_) => Err(CallError::OutcomeUnknown(service.map_or("requested", Service::name).into())),
+        Err(_) => Err(CallError::OutcomeUnknown(service.name().into())),
     };
     Ok(match done {
         Ok(reply) => HttpResponse::Ok().content_type(ContentType::json()).body(reply),

@@ -6,7 +6,6 @@
 //!
 //! **Invariant:** one cart that was shown makes one order, at the total that was shown.
 
-use crate::actors::order_saga::calls::{GetOrderByKey, GetOrderTotals};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 
@@ -19,6 +18,7 @@ use super::{
     page::{Page, sentence},
 };
 use crate::{
+    actors::order_saga::calls::{GetOrderByKey, GetOrderTotals},
     actors::{
         accounts::calls::{AddAddress, GetUser},
         cart::{calls::GetCart, offers_of},

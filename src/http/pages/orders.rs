@@ -1,7 +1,5 @@
 //! A buyer's orders, and an order with all that happened to it.
 
-use crate::actors::order_saga::calls::{CancelOrder, GetOrderFor, GetOrdersOfUser};
-use crate::actors::payment::calls::GetPaymentOfOrder;
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
@@ -10,6 +8,8 @@ use super::{
 };
 use crate::{
     actors::order_saga::Party,
+    actors::order_saga::calls::{CancelOrder, GetOrderFor, GetOrdersOfUser},
+    actors::payment::calls::GetPaymentOfOrder,
     domain::{
         Timestamp,
         ids::OrderId,

@@ -3,8 +3,6 @@
 //! **Invariant:** money counts when the payment service has verified the gateway's signature, and
 //! never because a page says so.
 
-use crate::actors::order_saga::calls::GetOrderFor;
-use crate::actors::payment::calls::{FailPayment, OpenPayment, OpenedPayment, VerifyPayment};
 use actix_web::{
     HttpResponse,
     http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
@@ -15,6 +13,8 @@ use askama::Template;
 use super::{checkout::path_of, context::PageContext, edge, form::PostedForm, format, page::Page, product::id_of};
 use crate::{
     actors::order_saga::Party,
+    actors::order_saga::calls::GetOrderFor,
+    actors::payment::calls::{FailPayment, OpenPayment, OpenedPayment, VerifyPayment},
     domain::{
         ids::OrderId,
         order::{Order, OrderStatus},

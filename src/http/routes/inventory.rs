@@ -1,6 +1,5 @@
 //! Stock: anyone may look, the platform's own processes may move it.
 
-use crate::actors::inventory::calls::{CommitStock, GetStock, ReleaseStock, ReserveStock, SetStock};
 use actix_web::{HttpResponse, get, post, put, web::Data};
 use garde::Validate;
 use serde::Deserialize;
@@ -8,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::Services;
 use crate::{
+    actors::inventory::calls::{CommitStock, GetStock, ReleaseStock, ReserveStock, SetStock},
     domain::{
         ids::{OrderId, ProductId},
         inventory::StockLine,

@@ -1,6 +1,5 @@
 //! Orders.
 
-use crate::runtime::calls::Calls;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web::Data};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -24,6 +23,7 @@ use crate::{
         paging::{Paging, PagingParams},
         query::Query,
     },
+    runtime::calls::Calls,
     views::{
         money::MoneyInput,
         order::{OrderAnswer, OrderView, OrdersAnswer},

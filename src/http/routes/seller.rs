@@ -1,10 +1,5 @@
 //! The seller dashboard.
 
-use crate::actors::inventory::calls::GetStockOfMany;
-use crate::{
-    actors::seller_dashboard::calls::{GetSellerMetrics, GetSellerOrders, GetSellerProducts},
-    runtime::calls::Calls,
-};
 use actix_web::{HttpRequest, HttpResponse, get, web::Data};
 use garde::Validate;
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
@@ -13,6 +8,8 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use crate::{
+    actors::inventory::calls::GetStockOfMany,
+    actors::seller_dashboard::calls::{GetSellerMetrics, GetSellerOrders, GetSellerProducts},
     domain::{Timestamp, ids::ProductId, inventory::StockLevel},
     http::{
         auth::SellerUser,
@@ -20,6 +17,7 @@ use crate::{
         paging::{Paging, PagingParams},
         query::Query,
     },
+    runtime::calls::Calls,
     store::dashboard::Range,
     views::dashboard::{MetricsView, SoldProductView, product_with_sold},
 };

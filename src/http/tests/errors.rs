@@ -3,7 +3,6 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    actors::runtime::AskError,
     domain::{
         address::AddressProblem,
         cart::CartError,
@@ -11,6 +10,7 @@ use crate::{
         order::{OrderError, OrderStatus},
         user::UserError,
     },
+    runtime::AskError,
     runtime::calls::{CallError, Never},
     store::StoreError,
 };

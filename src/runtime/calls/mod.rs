@@ -10,7 +10,6 @@
 mod error;
 mod registry;
 pub mod remote;
-
 mod worker;
 
 use std::{

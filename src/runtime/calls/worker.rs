@@ -1,12 +1,6 @@
 //! Supervised actors that do a service's calls.
 
-use std::{
-    hash::Hash,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{hash::Hash, sync::Arc};
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use actix_guardian::{Keyed, KeyedLimits, Limits, Runtime, Sharded};
@@ -64,23 +58,19 @@ where
     }
 }
 
-/// The workers of one service: a bounded number of calls is under way, each within a deadline.
-pub struct Workers<S: Send + Sync + 'static> {
-    actors: Sharded<Worker<S>>,
-    next: Arc<AtomicUsize>,
-}
+/// The workers of one service, which take turns: a bounded number of calls is under way, each within a deadline.
+pub struct Workers<S: Send + Sync + 'static>(Sharded<Worker<S>>);
 
 impl<S: Send + Sync + 'static> Clone for Workers<S> {
     fn clone(&self) -> Self {
-        Self { actors: self.actors.clone(), next: Arc::clone(&self.next) }
+        Self(self.0.clone())
     }
 }
 
 impl<S: Send + Sync + 'static> Workers<S> {
     /// Starts `count` supervised actors that share `service`.
     pub fn start(runtime: &Runtime, name: &'static str, count: usize, limits: Limits, service: Arc<S>) -> Self {
-        let actors = runtime.supervise_sharded(name, count, limits, move || Worker(Arc::clone(&service)));
-        Self { actors, next: Arc::default() }
+        Self(runtime.supervise_sharded(name, count, limits, move || Worker(Arc::clone(&service))))
     }
 
     /// Lets a worker do a call.
@@ -108,8 +98,7 @@ impl<S: Send + Sync + 'static> Workers<S> {
         E: Send + 'static,
         F: Future<Output = Result<T, CallError<E>>> + Send + 'static,
     {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let done = self.actors.of(&turn).ask(Traced::new(Step::new(step))).await;
+        let done = self.0.next().ask(Traced::new(Step::new(step))).await;
         done.map_err(|error| CallError::of_actor(service, error))
     }
 

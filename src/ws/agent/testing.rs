@@ -3,7 +3,6 @@
 
 mod talk;
 
-use crate::actors::order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser};
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::SignedDuration;
@@ -12,6 +11,7 @@ use parking_lot::Mutex;
 pub(super) use self::talk::Talk;
 use super::{CheckoutLink, Toolbox};
 use crate::{
+    actors::order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser},
     actors::{
         cart::calls::{AddToCart, GetCart, RemoveFromCart, SetQuantity},
         catalogue::{

@@ -45,9 +45,9 @@ use self::{
 };
 use super::{agent::Assistant, socket::Room};
 use crate::{
-    actors::runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime},
     domain::ids::{ConversationId, UserId},
     runtime::calls::{CallError, Handles, Outcome, Registry},
+    runtime::{AskError, Keyed, KeyedLimits, Limits, Runtime},
     store::{ConversationStore, StoreError},
 };
 

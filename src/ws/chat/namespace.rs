@@ -1,7 +1,6 @@
 //! The namespace that the chat lives in: who comes in, and what she says.
 
 use super::calls::ChatRefusal;
-use crate::runtime::calls::CallError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,8 +13,9 @@ use super::{
     session::{NotTaken, Say},
 };
 use crate::{
-    actors::runtime::AskError,
     domain::text::trim_invisible,
+    runtime::AskError,
+    runtime::calls::CallError,
     ws::{
         live::{Live, Seat},
         socket::{Accepted, Connecting, DisconnectReason, Event, Namespace, Refusal, Room, Socket, SocketHandler},

@@ -1,6 +1,5 @@
 //! Messages that no consumer could handle, and another try for them.
 
-use crate::runtime::calls::CallError;
 use actix_web::HttpResponse;
 use askama::Template;
 
@@ -10,6 +9,7 @@ use crate::{
         error::ApiError,
         pages::{context::PageContext, form::PostedForm, format, page::Page},
     },
+    runtime::calls::CallError,
 };
 
 struct Row {

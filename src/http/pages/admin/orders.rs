@@ -1,11 +1,11 @@
 //! All orders, by status.
 
-use crate::actors::admin::calls::GetNewestOrders;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::{PER_PAGE, older};
 use crate::{
+    actors::admin::calls::GetNewestOrders,
     domain::{
         ids::OrderId,
         order::{Order, OrderStatus},

@@ -1,11 +1,11 @@
 //! `/admin`: how the process and its parts are, and what waits.
 
-use crate::actors::admin::calls::{GetDeadMessages, GetWaitingEvents};
 use actix_web::HttpResponse;
 use askama::Template;
 use jiff::SignedDuration;
 
 use crate::{
+    actors::admin::calls::{GetDeadMessages, GetWaitingEvents},
     domain::Timestamp,
     http::{
         error::ApiError,

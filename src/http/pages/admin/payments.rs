@@ -1,11 +1,11 @@
 //! Payments and refunds.
 
-use crate::actors::admin::calls::GetNewestPayments;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, http::StatusCode, web::Path};
 use askama::Template;
 
 use super::{PER_PAGE, older};
 use crate::{
+    actors::admin::calls::GetNewestPayments,
     actors::payment::calls::{GetPayment, RefundPayment},
     domain::{
         ids::PaymentId,

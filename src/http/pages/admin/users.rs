@@ -1,11 +1,11 @@
 //! Users: who they are, and who may not come in.
 
-use crate::actors::admin::calls::{FindUser, GetNewestUsers, GetUsersWithoutAddress, IsUserBlocked, SetUserBlocked};
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
 use super::{PER_PAGE, older};
 use crate::{
+    actors::admin::calls::{FindUser, GetNewestUsers, GetUsersWithoutAddress, IsUserBlocked, SetUserBlocked},
     actors::catalogue::calls::GetProductsOfSeller,
     domain::{
         ids::UserId,

@@ -1,6 +1,5 @@
 //! `/seller`: sales, revenue, what sold best, what runs low, what is to be shipped.
 
-use crate::actors::seller_dashboard::calls::GetSellerMetrics;
 use actix_web::HttpResponse;
 use askama::Template;
 use jiff::{SignedDuration, tz::TimeZone};
@@ -11,6 +10,7 @@ use super::{
 };
 use crate::{
     actors::catalogue::calls::GetProductsOfSeller,
+    actors::seller_dashboard::calls::GetSellerMetrics,
     domain::{Timestamp, ids::UserId, money::Currency, order::OrderStatus},
     http::{
         error::ApiError,

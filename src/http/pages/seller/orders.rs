@@ -1,12 +1,12 @@
 //! A seller's orders: those to ship, all of them, and the steps on their way.
 
-use crate::actors::order_saga::calls::{DeliverOrder, GetOrderFor, ShipOrder};
-use crate::actors::seller_dashboard::calls::GetSellerOrders;
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
 use crate::{
     actors::order_saga::Party,
+    actors::order_saga::calls::{DeliverOrder, GetOrderFor, ShipOrder},
+    actors::seller_dashboard::calls::GetSellerOrders,
     domain::{
         ids::{OrderId, UserId},
         money::Money,

@@ -4,7 +4,6 @@
 //! What is alike is in the same category, shares words of the title and costs about as much. What
 //! is bought together the order service counts; without it there is what is alike.
 
-use crate::actors::order_saga::calls::GetBoughtTogether;
 use std::collections::HashSet;
 
 use serde_json::{Value as Json, json};
@@ -15,6 +14,7 @@ use super::{
     refusal::{Refused, gone},
 };
 use crate::{
+    actors::order_saga::calls::GetBoughtTogether,
     actors::{
         cart::calls::GetCart,
         catalogue::{calls::SearchProducts, index::ListQuery},
