@@ -14,8 +14,8 @@ use crate::{
     actors::mail_sender::{Mails, ResendError, Resent, resend},
     config::Config,
     integrations::{
+        mail::{MailboxMailer, Mailer, SmtpClient},
         redis::Wake,
-        smtp::{MailboxMailer, Mailer, SmtpClient},
     },
     runtime::Runtime,
     store::{

@@ -19,7 +19,7 @@ use crate::{
     actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge},
     app::Storage,
     http::ops::{ActorKind, Part, PartState, ReadinessReport},
-    integrations::razorpay::RazorpayGateway,
+    integrations::payment::RazorpayGateway,
     runtime::Runtime,
     runtime::calls::remote::Peer,
 };

@@ -31,8 +31,8 @@ use crate::{
     domain::order::Pricing,
     http::{routes::Services, tokens::Tokens},
     integrations::{
-        imagekit::{HostedPictures, ImageKit, LocalPictures, PictureStore, SharedPictures},
-        razorpay::{Keys, PaymentGateway, RazorpayGateway, SandboxGateway},
+        image::{DocumentImages, HostedImages, ImageKit, ImageStore, LocalImages},
+        payment::{Keys, PaymentGateway, RazorpayGateway, SandboxGateway},
         redis::Wake,
         webhook::address::UrlRules,
     },
@@ -215,16 +215,16 @@ impl Parts<'_> {
             return Ok(None);
         }
         let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
-        let mut pictures: Arc<dyn PictureStore> = Arc::new(LocalPictures::new(data_dir));
+        let mut pictures: Arc<dyn ImageStore> = Arc::new(LocalImages::new(data_dir));
         if let Some(store) = &stores.shared {
-            pictures = Arc::new(SharedPictures::new(Arc::clone(store)));
+            pictures = Arc::new(DocumentImages::new(Arc::clone(store)));
             let listener: Arc<dyn StockListener> = snapshots.clone();
             inventory::follow(self.runtime, Arc::clone(store), listener, self.wake);
         }
         let hosted = match self.config.picture_host()? {
             Some(settings) => {
                 let host = ImageKit::try_new(settings).context("ImageKit cannot be called")?;
-                Some(HostedPictures::new(Arc::clone(&pictures), Arc::new(host), stores.pictures.clone()))
+                Some(HostedImages::new(Arc::clone(&pictures), Arc::new(host), stores.pictures.clone()))
             }
             None => None,
         };

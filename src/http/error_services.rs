@@ -9,7 +9,7 @@ use crate::{
         payment::calls::PaymentRefusal, webhook::calls::WebhookRefusal,
     },
     domain::order::OrderItem,
-    integrations::{imagekit::PictureError, razorpay::GatewayError},
+    integrations::{image::ImageError, payment::GatewayError},
     views::{inventory::ShortageView, order::OrderTotalsView},
     ws::chat::calls::ChatRefusal,
 };
@@ -113,12 +113,12 @@ impl From<ProductRefusal> for ApiError {
     }
 }
 
-impl From<PictureError> for ApiError {
-    fn from(error: PictureError) -> Self {
+impl From<ImageError> for ApiError {
+    fn from(error: ImageError) -> Self {
         match error {
-            PictureError::Unsupported | PictureError::TooManyPixels => Self::UnsupportedMedia(error.to_string().into()),
-            PictureError::TooLarge => Self::TooLarge(error.to_string().into()),
-            PictureError::Busy | PictureError::Unavailable(_) => Self::unavailable("picture"),
+            ImageError::Unsupported | ImageError::TooManyPixels => Self::UnsupportedMedia(error.to_string().into()),
+            ImageError::TooLarge => Self::TooLarge(error.to_string().into()),
+            ImageError::Busy | ImageError::Unavailable(_) => Self::unavailable("picture"),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** nothing here knows a rule of the marketplace.
 
-pub mod imagekit;
-pub mod razorpay;
+pub mod image;
+pub mod mail;
+pub mod payment;
 pub mod redis;
-pub mod smtp;
 pub mod webhook;

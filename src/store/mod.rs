@@ -14,6 +14,7 @@ pub mod carts;
 pub mod conversations;
 pub mod dashboard;
 pub mod document;
+pub mod images;
 pub mod imports;
 pub mod inventory;
 pub mod mailbox;
@@ -22,7 +23,6 @@ pub mod moving;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
-pub mod pictures;
 pub mod products;
 mod sequence;
 pub mod shared;
@@ -46,13 +46,13 @@ pub use accounts::AccountStore;
 pub use carts::CartStore;
 pub use conversations::ConversationStore;
 pub use dashboard::DashboardStore;
+pub use images::ImageLog;
 pub use imports::ImportStore;
 pub use inventory::StockStore;
 pub use mailbox::MailboxStore;
 pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::{PaymentStore, StoredReport};
-pub use pictures::PictureLog;
 pub use products::ProductStore;
 pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
@@ -72,7 +72,7 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     Import::SPEC,
     imports::ImportRows::SPEC,
     mailbox::StoredMail::SPEC,
-    pictures::PictureRecord::SPEC,
+    images::ImageRecord::SPEC,
     webhooks::StoredWebhook::SPEC,
     webhooks::StoredDelivery::SPEC,
     outbox::StoredParked::SPEC,
@@ -162,7 +162,7 @@ pub struct Stores {
     /// Webhooks and what is on its way to them.
     pub webhooks: WebhookStore,
     /// What is to be done about pictures that another program hosts.
-    pub pictures: PictureLog,
+    pub pictures: ImageLog,
     /// Conversations with the assistant.
     pub conversations: ConversationStore,
     /// What nodes tell one another, when the store is one that many use at once.

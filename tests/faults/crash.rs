@@ -19,7 +19,7 @@ use microbazaar::{
         ids::{OrderId, ProductId},
         inventory::{StockLevel, StockLine},
     },
-    integrations::razorpay::GatewayRefund,
+    integrations::payment::GatewayRefund,
     store::{
         StockStore, StoreError, Stores,
         document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},

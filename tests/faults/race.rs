@@ -11,7 +11,7 @@ use microbazaar::{
         payment::calls::VerifyPayment,
     },
     domain::{inventory::StockLine, order::OrderStatus},
-    integrations::razorpay::Checkout,
+    integrations::payment::Checkout,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};

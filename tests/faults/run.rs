@@ -23,7 +23,7 @@ use microbazaar::{
         order::{CancelCause, Order, OrderError, OrderStatus, SagaStep},
         payment::{Payment, PaymentStatus, RefundStatus},
     },
-    integrations::razorpay::{self, Checkout, GatewayError, Outcome},
+    integrations::payment::{self, Checkout, GatewayError, Outcome},
     runtime::calls::CallError,
     store::{StoreError, Stores},
 };
@@ -239,7 +239,7 @@ impl Run {
     /// Drives one life through the steps from `from`; returns the first unanswered one.
     pub async fn live(&mut self, life: &Arc<Life>, from: usize) -> Option<(usize, Unanswered)> {
         let dear = self.scenario.steps.contains(&Step::OpenTooDear);
-        let price = Money::new(if dear { razorpay::MOST / 2 } else { 49_950 }, Currency::Inr);
+        let price = Money::new(if dear { payment::MOST / 2 } else { 49_950 }, Currency::Inr);
         let shop = Shop::selling_at(life, price);
         let mut stuck = None;
         for (at, step) in self.scenario.steps.iter().enumerate().skip(from) {

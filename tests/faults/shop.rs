@@ -21,7 +21,7 @@ use microbazaar::{
         product::{Offer, Product, ProductStatus},
         user::{Contact, FullName},
     },
-    integrations::razorpay::{Keys, SandboxGateway},
+    integrations::payment::{Keys, SandboxGateway},
     runtime::{
         Runtime,
         calls::{Calls, Outcome, Registry},

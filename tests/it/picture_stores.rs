@@ -9,9 +9,9 @@ use microbazaar::{
         Timestamp,
         ids::{EventId, ImageId, ProductId},
     },
-    integrations::imagekit::{
-        HostError, HostedPictures, ImageKit, ImageKitSettings, LocalPictures, PictureHost, PictureStore,
-        SharedPictures, StoredPicture, Variant, Worth, prepare,
+    integrations::image::{
+        DocumentImages, HostError, HostedImages, ImageHost, ImageKit, ImageKitSettings, ImageSize, ImageStore,
+        LocalImages, StoredImage, Worth, prepare,
     },
     store::{
         mongo::{MongoOptions, MongoStore},
@@ -47,34 +47,34 @@ pub fn png(red: u8) -> Vec<u8> {
 }
 
 /// What all of them hold.
-async fn keeps_pictures(store: &dyn PictureStore) {
+async fn keeps_pictures(store: &dyn ImageStore) {
     let (product, id, other) = (ProductId::generate(), ImageId::generate(), ImageId::generate());
-    assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
+    assert_eq!(store.read(id, ImageSize::Full).await.unwrap(), None);
     let ready = prepare(&png(1)).unwrap();
     let image = store.put(product, id, ready.clone()).await.unwrap();
     assert_eq!(store.put(product, id, ready.clone()).await.unwrap(), image, "putting again is harmless");
     assert_eq!((image.id, image.url), (id, format!("/media/{id}.png")), "it is shown from here at once");
-    let full = store.read(id, Variant::Full).await.unwrap().unwrap();
-    let small = store.read(id, Variant::Thumbnail).await.unwrap().unwrap();
+    let full = store.read(id, ImageSize::Full).await.unwrap().unwrap();
+    let small = store.read(id, ImageSize::Thumbnail).await.unwrap().unwrap();
     assert_eq!((full.bytes, full.content_type), (ready.full, "image/png"));
     assert_eq!(small.bytes, ready.thumbnail);
     assert_ne!(small.etag, full.etag);
-    assert_eq!(store.elsewhere(id, Variant::Full).await.unwrap(), None);
+    assert_eq!(store.elsewhere(id, ImageSize::Full).await.unwrap(), None);
     store.put(product, other, prepare(&png(2)).unwrap()).await.unwrap();
     store.announce_delete(&[id, ImageId::generate()], Timestamp::now()).await.unwrap();
-    assert!(store.read(id, Variant::Full).await.unwrap().is_some(), "an announcement deletes nothing");
+    assert!(store.read(id, ImageSize::Full).await.unwrap().is_some(), "an announcement deletes nothing");
     for id in [id, id, ImageId::generate()] {
         store.delete(id).await.unwrap();
-        assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
-        assert_eq!(store.read(id, Variant::Thumbnail).await.unwrap(), None);
+        assert_eq!(store.read(id, ImageSize::Full).await.unwrap(), None);
+        assert_eq!(store.read(id, ImageSize::Thumbnail).await.unwrap(), None);
     }
-    assert!(store.read(other, Variant::Full).await.unwrap().is_some(), "others stay");
+    assert!(store.read(other, ImageSize::Full).await.unwrap().is_some(), "others stay");
 }
 
 #[tokio::test]
 async fn files_keep_pictures() {
     let folder = Folder::new();
-    keeps_pictures(&LocalPictures::new(&folder.0)).await;
+    keeps_pictures(&LocalImages::new(&folder.0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,10 +85,10 @@ async fn a_shared_store_keeps_pictures() {
     };
     let options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
     let store = MongoStore::open(options).await.unwrap();
-    keeps_pictures(&SharedPictures::new(store.stores().shared.unwrap())).await;
+    keeps_pictures(&DocumentImages::new(store.stores().shared.unwrap())).await;
     let host = client("http://127.0.0.1:9", "http://127.0.0.1:9", PRIVATE_KEY);
-    let here = Arc::new(SharedPictures::new(store.stores().shared.unwrap()));
-    keeps_pictures(&HostedPictures::new(here, Arc::new(host), store.stores().pictures)).await;
+    let here = Arc::new(DocumentImages::new(store.stores().shared.unwrap()));
+    keeps_pictures(&HostedImages::new(here, Arc::new(host), store.stores().pictures)).await;
     store.drop_databases().await.unwrap();
 }
 
@@ -97,8 +97,8 @@ async fn imagekit_keeps_pictures_whether_it_is_there_or_not() {
     let folder = Folder::new();
     let store = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
     let host = client("http://127.0.0.1:9", "http://127.0.0.1:9", PRIVATE_KEY);
-    let here = Arc::new(LocalPictures::new(&folder.0));
-    let hosted = HostedPictures::new(here, Arc::new(host), store.stores().pictures);
+    let here = Arc::new(LocalImages::new(&folder.0));
+    let hosted = HostedImages::new(here, Arc::new(host), store.stores().pictures);
     keeps_pictures(&hosted).await;
     assert_eq!(store.stores().pictures.unsettled().await, Ok(2), "one to be uploaded, one to be deleted");
     store.close().unwrap();
@@ -115,9 +115,9 @@ fn client(base_url: &str, url_endpoint: &str, key: &str) -> ImageKit {
     .unwrap()
 }
 
-fn stored(red: u8) -> StoredPicture {
+fn stored(red: u8) -> StoredImage {
     let ready = prepare(&png(red)).unwrap();
-    StoredPicture { bytes: ready.full, content_type: "image/png", etag: String::new() }
+    StoredImage { bytes: ready.full, content_type: "image/png", etag: String::new() }
 }
 
 /// Waits until it is worth asking again.
@@ -210,6 +210,6 @@ async fn a_bad_key_is_told_and_shown_nowhere() {
     passable(&host).await;
     host.look().await.unwrap();
     assert_eq!(host.worth(), Worth::Work);
-    let picture = StoredPicture { bytes: Bytes::from_static(b"none"), content_type: "image/png", etag: String::new() };
+    let picture = StoredImage { bytes: Bytes::from_static(b"none"), content_type: "image/png", etag: String::new() };
     assert!(matches!(host.upload(ImageId::generate(), picture).await, Err(HostError::Refused(_))));
 }

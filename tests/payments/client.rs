@@ -5,7 +5,7 @@ use microbazaar::{
         ids::{OrderId, RefundId},
         money::{Currency, Money},
     },
-    integrations::razorpay::{GatewayError, GatewayRefundStatus, GatewayStatus, PaymentGateway},
+    integrations::payment::{GatewayError, GatewayRefundStatus, GatewayStatus, PaymentGateway},
 };
 
 use crate::{

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use microbazaar::{
     domain::ids::{OrderId, RefundId},
-    integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, Patience, PaymentGateway, RazorpayGateway},
+    integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, Patience, PaymentGateway, RazorpayGateway},
 };
 use serde_json::{Value, json};
 

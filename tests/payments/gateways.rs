@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use microbazaar::{
     domain::money::{Currency, Money},
-    integrations::razorpay::{self, Keys, Patience, PaymentGateway, RazorpayGateway, SandboxGateway},
+    integrations::payment::{self, Keys, Patience, PaymentGateway, RazorpayGateway, SandboxGateway},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 
@@ -106,8 +106,8 @@ impl Bench for Sandbox {
     }
 
     async fn pay(&self, order: &str, succeeds: bool) -> Checkout {
-        let outcome = if succeeds { razorpay::Outcome::Success } else { razorpay::Outcome::Failure };
-        let razorpay::Checkout { order_id, payment_id, signature } = self.gateway.pay(order, outcome).await.unwrap();
+        let outcome = if succeeds { payment::Outcome::Success } else { payment::Outcome::Failure };
+        let payment::Checkout { order_id, payment_id, signature } = self.gateway.pay(order, outcome).await.unwrap();
         Checkout { order_id, payment_id, signature }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// An order of the stand-in, by its own API.
 async fn order(standin: &StandIn, amount: i64) -> String {
-    use microbazaar::{domain::ids::OrderId, integrations::razorpay::PaymentGateway};
+    use microbazaar::{domain::ids::OrderId, integrations::payment::PaymentGateway};
     let gateway = crate::gateways::hasty(&standin.base_url());
     gateway.create_order(OrderId::generate(), crate::gateways::inr(amount)).await.unwrap()
 }

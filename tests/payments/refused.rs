@@ -10,7 +10,7 @@ use crate::{
 };
 use microbazaar::{
     domain::ids::OrderId,
-    integrations::razorpay::{GatewayError, PaymentGateway},
+    integrations::payment::{GatewayError, PaymentGateway},
 };
 
 /// What is in a buyer's cart: how many of each product.

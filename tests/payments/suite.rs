@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use microbazaar::{
     domain::ids::{OrderId, RefundId},
-    integrations::razorpay::{GatewayError, GatewayRefundStatus, GatewayStatus},
+    integrations::payment::{GatewayError, GatewayRefundStatus, GatewayStatus},
 };
 
 use crate::gateways::{Bench, Razorpay, Sandbox, inr};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use microbazaar::{
     actors::mail_sender::Mails,
     domain::{Timestamp, ids::EventId},
-    integrations::smtp::{Mail, MailError, MailTransport, Mailer},
+    integrations::mail::{Mail, MailError, MailTransport, Mailer},
     runtime::Runtime,
     store::sqlite::{SqliteOptions, SqliteStore},
 };

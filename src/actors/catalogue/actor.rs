@@ -13,8 +13,7 @@ use tokio::sync::MutexGuard;
 
 use super::{
     calls::{
-        ChangeProduct, CreateProduct, DeleteProduct, Editor, ProductRefusal, RemovePicture, SetProductStatus,
-        StockChange,
+        ChangeProduct, CreateProduct, DeleteProduct, Editor, ProductRefusal, RemoveImage, SetProductStatus, StockChange,
     },
     snapshots::{Snapshot, Snapshots},
 };
@@ -33,7 +32,7 @@ use crate::{
         user::Contact,
     },
     integrations::{
-        imagekit::{PictureStore, Preparer},
+        image::{ImageStore, Preparer},
         redis::{Wake, topic},
     },
     runtime::calls::{CallError, Calls, Handles, Never, Outcome, Worker},
@@ -56,7 +55,7 @@ pub type CatalogueActor = Worker<ProductService>;
 pub struct ProductService {
     pub(super) store: ProductStore,
     pub(super) snapshots: Arc<Snapshots>,
-    pub(super) pictures: Arc<dyn PictureStore>,
+    pub(super) pictures: Arc<dyn ImageStore>,
     pub(super) preparer: Preparer,
     pub(super) calls: Calls,
     pub(super) wake: Wake,
@@ -90,8 +89,8 @@ impl Handles<ChangeProduct> for ProductService {
     }
 }
 
-impl Handles<RemovePicture> for ProductService {
-    async fn handle(&self, RemovePicture { product, editor, image }: RemovePicture) -> Outcome<RemovePicture> {
+impl Handles<RemoveImage> for ProductService {
+    async fn handle(&self, RemoveImage { product, editor, image }: RemoveImage) -> Outcome<RemoveImage> {
         let product = self.editable(product, editor).await?;
         let mut removed = None;
         self.announce_delete(&[image]).await?;

@@ -15,7 +15,7 @@ use crate::{
         money::Money,
         product::{Offer, Product, ProductError, ProductPatch, ProductStatus},
     },
-    integrations::imagekit::PictureError,
+    integrations::image::ImageError,
     runtime::calls::{Call, CallError, Never, Refusal, WITHIN_NESTED},
     store::Page,
 };
@@ -33,7 +33,7 @@ pub enum ProductRefusal {
     Rule(ProductError),
     /// A picture cannot be taken.
     #[error(transparent)]
-    Picture(PictureError),
+    Picture(ImageError),
     /// The stock is another than what was seen.
     #[error(transparent)]
     Stock(StockError),
@@ -47,11 +47,11 @@ impl From<ProductError> for CallError<ProductRefusal> {
     }
 }
 
-impl From<PictureError> for CallError<ProductRefusal> {
-    fn from(error: PictureError) -> Self {
+impl From<ImageError> for CallError<ProductRefusal> {
+    fn from(error: ImageError) -> Self {
         match error {
-            PictureError::Busy => Self::Busy("picture".into()),
-            PictureError::Unavailable(_) => Self::Unavailable("picture".into()),
+            ImageError::Busy => Self::Busy("picture".into()),
+            ImageError::Unavailable(_) => Self::Unavailable("picture".into()),
             refusal => Self::Refused(ProductRefusal::Picture(refusal)),
         }
     }
@@ -211,13 +211,13 @@ impl Call for ChangeProduct {
 
 /// Removes a picture of a product.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RemovePicture {
+pub struct RemoveImage {
     pub product: ProductId,
     pub editor: Editor,
     pub image: ImageId,
 }
 
-impl Call for RemovePicture {
+impl Call for RemoveImage {
     type Reply = Offer;
     type Error = ProductRefusal;
     const SERVICE: Service = Service::Product;

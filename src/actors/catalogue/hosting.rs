@@ -23,12 +23,12 @@ use super::actor::{Failure, ProductService};
 use crate::{
     actors::send_loop::{Every, SendLoop},
     integrations::{
-        imagekit::{HostError, HostedPictures, PictureError, Variant, Worth},
+        image::{HostError, HostedImages, ImageError, ImageSize, Worth},
         redis::{Wake, topic},
     },
     store::{
         StoreError,
-        pictures::{ClaimedPicture, PictureOutcome, PictureRecord},
+        images::{ClaimedImage, HostingOutcome, ImageRecord},
     },
 };
 
@@ -56,7 +56,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(2);
 /// What outlives the actor.
 pub(super) struct Hosting {
     service: Arc<ProductService>,
-    pictures: HostedPictures,
+    pictures: HostedImages,
     working: SendLoop,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Hosting {
 enum Work {
     /// Finding out whether the host is there.
     Look,
-    Picture(Box<ClaimedPicture>),
+    Picture(Box<ClaimedImage>),
 }
 
 /// Why a picture is not as it should be yet.
@@ -73,7 +73,7 @@ enum HostingError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
-    Kept(#[from] PictureError),
+    Kept(#[from] ImageError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -87,7 +87,7 @@ enum HostingError {
 }
 
 impl Hosting {
-    pub(super) fn new(service: Arc<ProductService>, pictures: HostedPictures, wake: &Wake) -> Self {
+    pub(super) fn new(service: Arc<ProductService>, pictures: HostedImages, wake: &Wake) -> Self {
         Self { service, pictures, working: SendLoop::new("pictures", AT_ONCE, wake, topic::PICTURES) }
     }
 
@@ -138,7 +138,7 @@ impl Hosting {
     }
 
     /// Works on a picture and writes what came of it.
-    async fn attempt(&self, claimed: &ClaimedPicture) {
+    async fn attempt(&self, claimed: &ClaimedImage) {
         let record = &claimed.record;
         let work = tokio::time::timeout(WITHIN, AssertUnwindSafe(self.bring(claimed)).catch_unwind()).await;
         let outcome = match work {
@@ -151,10 +151,10 @@ impl Hosting {
             Err(error) => put_off(record, &error),
         };
         let word = match &outcome {
-            PictureOutcome::Done => "hosted",
-            PictureOutcome::Gone => "deleted",
-            PictureOutcome::Again { reason: Some(_), .. } => "failed",
-            PictureOutcome::Again { reason: None, .. } => "waits",
+            HostingOutcome::Done => "hosted",
+            HostingOutcome::Gone => "deleted",
+            HostingOutcome::Again { reason: Some(_), .. } => "failed",
+            HostingOutcome::Again { reason: None, .. } => "waits",
         };
         counter!("picture_attempts_total", "outcome" => word).increment(1);
         match self.pictures.log.settle(record.image, claimed.lease, &outcome, Timestamp::now()).await {
@@ -165,8 +165,8 @@ impl Hosting {
     }
 
     /// Makes all as it should be.
-    async fn bring(&self, ClaimedPicture { record, lease }: &ClaimedPicture) -> Result<PictureOutcome, HostingError> {
-        let HostedPictures { here, host, log, .. } = &self.pictures;
+    async fn bring(&self, ClaimedImage { record, lease }: &ClaimedImage) -> Result<HostingOutcome, HostingError> {
+        let HostedImages { here, host, log, .. } = &self.pictures;
         let id = record.image;
         let product = if record.dropped { None } else { self.service.store.get(record.product).await? };
         let Some(shown) = product.and_then(|product| product.images.into_iter().find(|image| image.id == id)) else {
@@ -175,16 +175,16 @@ impl Hosting {
                 // Its product is about to be written, most likely.
                 let pause = age.clamp(SignedDuration::from_millis(250), SignedDuration::from_secs(30));
                 let at = Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX);
-                return Ok(PictureOutcome::Again { reason: None, at });
+                return Ok(HostingOutcome::Again { reason: None, at });
             }
             host.delete(id, record.file.as_ref()).await?;
             here.delete(id).await?;
-            return Ok(PictureOutcome::Gone);
+            return Ok(HostingOutcome::Gone);
         };
         let file = match &record.file {
             Some(file) => file.clone(),
             None => {
-                let picture = here.read(id, Variant::Full).await?.ok_or(HostingError::Lost)?;
+                let picture = here.read(id, ImageSize::Full).await?.ok_or(HostingError::Lost)?;
                 let file = host.upload(id, picture).await?;
                 if !log.hosted(id, *lease, &file).await? {
                     return Err(HostingError::Overtaken);
@@ -195,10 +195,10 @@ impl Hosting {
         let hosted = host.image(id, &file);
         if shown != hosted && !self.service.show_elsewhere(record.product, &hosted).await? {
             // It was taken out meanwhile: look again, at once.
-            return Ok(PictureOutcome::Again { reason: None, at: Timestamp::now() });
+            return Ok(HostingOutcome::Again { reason: None, at: Timestamp::now() });
         }
         here.delete(id).await?;
-        Ok(PictureOutcome::Done)
+        Ok(HostingOutcome::Done)
     }
 
     async fn count(&self, counted: &mut Every) {
@@ -213,7 +213,7 @@ impl Hosting {
 }
 
 /// When to try again after `error`.
-fn put_off(record: &PictureRecord, error: &HostingError) -> PictureOutcome {
+fn put_off(record: &ImageRecord, error: &HostingError) -> HostingOutcome {
     let doubled = |first: Duration, longest: Duration| {
         let pause = first.saturating_mul(2_u32.saturating_pow(record.attempts.min(20)));
         pause.min(longest)
@@ -230,5 +230,5 @@ fn put_off(record: &PictureRecord, error: &HostingError) -> PictureOutcome {
     if let Some(reason) = &reason {
         tracing::warn!(image.id = %record.image, product.id = %record.product, %reason, ?pause, "a picture waits");
     }
-    PictureOutcome::Again { reason, at: Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX) }
+    HostingOutcome::Again { reason, at: Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX) }
 }

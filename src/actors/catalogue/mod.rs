@@ -31,7 +31,7 @@ use self::{
     actor::ProductService,
     calls::{
         ChangeProduct, CountProducts, CreateProduct, DeleteProduct, GetCategories, GetImports, GetOffer, GetOffers,
-        GetProductsOfSeller, ImportFile, InsertProducts, RemovePicture, SearchProducts, SetProductStatus,
+        GetProductsOfSeller, ImportFile, InsertProducts, RemoveImage, SearchProducts, SetProductStatus,
     },
     follower::{Changed, IndexFollower},
     hosting::Hosting,
@@ -44,7 +44,7 @@ use crate::{
     config::Service,
     domain::inventory::StockLevel,
     integrations::{
-        imagekit::{HostedPictures, PictureStore, Preparer},
+        image::{HostedImages, ImageStore, Preparer},
         redis::{Wake, topic},
     },
     runtime::calls::{CallError, Calls, Never, Registry, Workers},
@@ -91,7 +91,7 @@ impl Catalogue {
         store: ProductStore,
         snapshots: Arc<Snapshots>,
         index: Arc<SearchIndex>,
-        pictures: Arc<dyn PictureStore>,
+        pictures: Arc<dyn ImageStore>,
         calls: Calls,
         shared: Option<&Wake>,
     ) -> Self {
@@ -118,7 +118,7 @@ impl Catalogue {
 
     /// Has pictures hosted elsewhere. They are those that this was started with.
     #[must_use]
-    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedPictures, wake: &Wake) -> Self {
+    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedImages, wake: &Wake) -> Self {
         let hosting = Arc::new(Hosting::new(Arc::clone(&self.service), pictures, wake));
         self.hosting = Some(Arc::clone(&hosting));
         runtime.background("picture_hosting", hosting, async |hosting| hosting.run().await);
@@ -144,7 +144,7 @@ impl Catalogue {
         Workers::start(runtime, "catalogue", 1, limits, Arc::clone(&self.service))
             .on::<CreateProduct>(registry)
             .on::<ChangeProduct>(registry)
-            .on::<RemovePicture>(registry)
+            .on::<RemoveImage>(registry)
             .on::<SetProductStatus>(registry)
             .on::<DeleteProduct>(registry);
         let reads = Arc::new(self.clone());
@@ -217,7 +217,7 @@ impl Catalogue {
 
     /// Where pictures are kept.
     #[must_use]
-    pub fn pictures(&self) -> &dyn PictureStore {
+    pub fn pictures(&self) -> &dyn ImageStore {
         &*self.service.pictures
     }
 }

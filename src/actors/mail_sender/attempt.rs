@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use metrics::counter;
 
 use crate::{
-    integrations::smtp::{MailError, MailTransport},
+    integrations::mail::{MailError, MailTransport},
     store::{
         MailboxStore, StoreError,
         mailbox::{ClaimedMail, MailOutcome, MailRecord, MailState},

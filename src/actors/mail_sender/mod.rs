@@ -25,8 +25,8 @@ use super::send_loop::SendLoop;
 use crate::{
     domain::ids::EventId,
     integrations::{
+        mail::{Mail, MailError, MailTransport, Mailer, Retention},
         redis::{Wake, topic},
-        smtp::{Mail, MailError, MailTransport, Mailer, Retention},
     },
     runtime::Runtime,
     store::MailboxStore,

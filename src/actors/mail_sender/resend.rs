@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::attempt::{attempt, lease};
 use crate::{
-    integrations::smtp::{MailError, MailTransport},
+    integrations::mail::{MailError, MailTransport},
     store::{
         MailboxStore, StoreError,
         mailbox::{MailRecord, MailState},

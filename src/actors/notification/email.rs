@@ -13,7 +13,7 @@ use crate::{
     actors::accounts::calls::GetContact,
     bus::{Delivery, HandleError, table},
     domain::{ids::UserId, user::Contact},
-    integrations::smtp::{MailError, Mailer},
+    integrations::mail::{MailError, Mailer},
     runtime::calls::Calls,
 };
 

@@ -14,7 +14,7 @@ use crate::{
         ids::EventId,
         user::{Contact, FullName},
     },
-    integrations::smtp::{Mail, MailError, Mailer},
+    integrations::mail::{Mail, MailError, Mailer},
     runtime::calls::{Calls, Outcome, Registry},
 };
 

@@ -11,7 +11,7 @@ use crate::{
         money::Money,
         payment::{Payment, PaymentError},
     },
-    integrations::razorpay::GatewayError,
+    integrations::payment::GatewayError,
     runtime::calls::{Call, CallError, Never, Refusal, WITHIN_NESTED},
 };
 

@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     domain::payment::Questions,
-    integrations::razorpay::PaymentGateway,
+    integrations::payment::PaymentGateway,
     runtime::{
         Limits, Runtime, StripedLocks,
         calls::{Calls, Registry, Workers},

@@ -13,7 +13,7 @@ use crate::{
         ids::PaymentId,
         payment::{Payment, Refund},
     },
-    integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus},
+    integrations::payment::{GatewayError, GatewayPayment, GatewayStatus},
     runtime::calls::CallError,
 };
 

@@ -21,7 +21,7 @@ use crate::{
         order::RefundNote,
         payment::{Changed, Payment, PaymentError, Refund, RefundStatus},
     },
-    integrations::razorpay::{GatewayError, GatewayRefund, GatewayRefundStatus},
+    integrations::payment::{GatewayError, GatewayRefund, GatewayRefundStatus},
     runtime::calls::{CallError, Handles, Outcome as CallOutcome},
     store::StoreError,
 };

@@ -28,7 +28,7 @@ use crate::{
         money::Money,
         payment::{Changed, Dispute, Payment},
     },
-    integrations::razorpay::GatewayError,
+    integrations::payment::GatewayError,
     runtime::calls::{CallError, Handles, Outcome as CallOutcome},
     store::{StoreError, StoredReport},
 };

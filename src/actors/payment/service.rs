@@ -24,7 +24,7 @@ use crate::{
         order::{OrderPayment, OrderStatus},
         payment::{Captured, Changed, Payment, Questions},
     },
-    integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
+    integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
     runtime::{
         StripedLocks,
         calls::{CallError, Calls, Handles, Outcome as CallOutcome},

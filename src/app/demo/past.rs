@@ -30,7 +30,7 @@ use crate::{
         product::Product,
         user::{Contact, PostalAddress, Role},
     },
-    integrations::razorpay::{Outcome, PaymentGateway, SandboxGateway},
+    integrations::payment::{Outcome, PaymentGateway, SandboxGateway},
 };
 
 /// Those who bought beside the buyer whose account is told.

@@ -3,11 +3,11 @@
 use std::{fs, io, path::Path};
 
 use super::{Batch, Record, Records, StoreError, sent};
-use crate::integrations::imagekit::LocalPictures;
+use crate::integrations::image::LocalImages;
 
 /// Reads the files in their order but the first `skip`.
 pub(super) fn read(data_dir: &Path, skip: u64, batch: Batch) -> Result<Records, StoreError> {
-    let pictures = LocalPictures::new(data_dir);
+    let pictures = LocalImages::new(data_dir);
     Ok(sent(move |send| {
         let (mut passed, mut bytes, mut records, mut taken) = (0_u64, 0, vec![], true);
         pictures
@@ -35,7 +35,7 @@ pub(super) fn read(data_dir: &Path, skip: u64, batch: Batch) -> Result<Records, 
 
 /// How many files there are.
 pub(super) async fn count(data_dir: &Path) -> Result<u64, StoreError> {
-    let pictures = LocalPictures::new(data_dir);
+    let pictures = LocalImages::new(data_dir);
     let counted = tokio::task::spawn_blocking(move || {
         let mut count = 0;
         pictures.each_file(&mut |_, _| {

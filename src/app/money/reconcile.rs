@@ -14,7 +14,7 @@ use crate::{
         money::Money,
         payment::Payment,
     },
-    integrations::razorpay::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
+    integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
     store::{PaymentStore, StoreError},
 };
 

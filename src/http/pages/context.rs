@@ -35,7 +35,7 @@ use crate::{
         state::State,
         tokens::Tokens,
     },
-    integrations::razorpay::SandboxGateway,
+    integrations::payment::SandboxGateway,
     runtime::calls::Calls,
 };
 

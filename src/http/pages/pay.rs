@@ -20,7 +20,7 @@ use crate::{
         order::{Order, OrderStatus},
     },
     http::error::ApiError,
-    integrations::razorpay::Outcome,
+    integrations::payment::Outcome,
 };
 
 #[derive(Template)]

@@ -10,16 +10,16 @@ use super::Services;
 use crate::{
     domain::ids::ImageId,
     http::error::{ApiError, ErrorBody},
-    integrations::imagekit::Variant,
+    integrations::image::ImageSize,
 };
 
 /// A picture never changes under its address.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
 /// `<id>.<ext>` or `<id>.thumb.<ext>`.
-fn parse(file: &str) -> Option<(ImageId, Variant)> {
+fn parse(file: &str) -> Option<(ImageId, ImageSize)> {
     let (id, rest) = file.split_once('.')?;
-    let variant = if rest.starts_with("thumb.") { Variant::Thumbnail } else { Variant::Full };
+    let variant = if rest.starts_with("thumb.") { ImageSize::Thumbnail } else { ImageSize::Full };
     Some((id.parse().ok()?, variant))
 }
 

@@ -37,7 +37,7 @@ use super::{
 use crate::{
     actors::catalogue::Catalogue,
     config::{Service, Services as Served},
-    integrations::razorpay::SandboxGateway,
+    integrations::payment::SandboxGateway,
     runtime::calls::Calls,
     store::MailboxStore,
     ws::{chat::Chats, engine::Engine},

@@ -20,7 +20,7 @@ use crate::{
         error::{ApiError, ErrorBody},
         extract::{BODY_MAX, Json, JsonOrEmpty, PathId, read_body},
     },
-    integrations::razorpay::Outcome,
+    integrations::payment::Outcome,
     runtime::calls::Calls,
     views::{
         money::MoneyInput,

@@ -26,7 +26,7 @@ use crate::{
         extract::{self, BODY_MAX, has_media_type, read_body},
         seen,
     },
-    integrations::imagekit::MAX_PICTURE_BYTES,
+    integrations::image::MAX_IMAGE_BYTES,
     views::{money::Amount, words},
 };
 
@@ -164,7 +164,7 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
                 return Err(ApiError::field("images", "a product has at most 5 pictures"));
             }
             let too_large = || ApiError::TooLarge("a picture is at most 5 MiB".into());
-            let file = read_part(&mut part, MAX_PICTURE_BYTES, too_large).await?;
+            let file = read_part(&mut part, MAX_IMAGE_BYTES, too_large).await?;
             // A file field that was left empty is sent as an empty file.
             if !file.is_empty() {
                 form.files.push(file);

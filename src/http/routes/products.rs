@@ -20,7 +20,7 @@ use super::{
 use crate::{
     actors::catalogue::{
         Listed,
-        calls::{ChangeProduct, CreateProduct, DeleteProduct, Editor, RemovePicture, SetProductStatus, StockChange},
+        calls::{ChangeProduct, CreateProduct, DeleteProduct, Editor, RemoveImage, SetProductStatus, StockChange},
         index::{ListQuery, Sort},
         snapshots::{Snapshot, write_array},
     },
@@ -464,7 +464,7 @@ pub async fn remove_image(
 ) -> Result<HttpResponse, ApiError> {
     let id: ProductId = path_id(&req, "id")?;
     let image: ImageId = path_id(&req, "imageId")?;
-    services.calls.ask(RemovePicture { product: id, editor: editor(&user), image }).await?;
+    services.calls.ask(RemoveImage { product: id, editor: editor(&user), image }).await?;
     show_changed(&req, &services, id).await
 }
 

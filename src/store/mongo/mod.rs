@@ -41,8 +41,8 @@ use secrecy::SecretString;
 use self::engine::Engine;
 pub use self::import::{Begun, Import, ImportError};
 use super::{
-    AccountStore, CartStore, ConversationStore, DOCUMENTS, ImportStore, KeepEvent, MailboxStore, OrderStore,
-    PaymentStore, PictureLog, ProductStore, StoreError, Stores, WebhookStore, document::Spec, outbox::DocumentOutbox,
+    AccountStore, CartStore, ConversationStore, DOCUMENTS, ImageLog, ImportStore, KeepEvent, MailboxStore, OrderStore,
+    PaymentStore, ProductStore, StoreError, Stores, WebhookStore, document::Spec, outbox::DocumentOutbox,
 };
 
 /// How the adapter runs.
@@ -130,7 +130,7 @@ impl MongoStore {
             dashboard: self.engine.clone(),
             mailbox: MailboxStore::new(self.engine.clone()),
             outbox: Arc::new(DocumentOutbox::new(self.engine.clone(), self.engine.clone())),
-            pictures: PictureLog::new(self.engine.clone()),
+            pictures: ImageLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: Some(self.engine.clone()),
             webhooks: WebhookStore::new(self.engine.clone()),

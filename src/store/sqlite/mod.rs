@@ -32,7 +32,7 @@ pub use export::{Batch, Export, Records};
 pub use options::{SqliteOptions, Stall};
 
 use super::{
-    AccountStore, CartStore, ConversationStore, ImportStore, MailboxStore, OrderStore, PaymentStore, PictureLog,
+    AccountStore, CartStore, ConversationStore, ImageLog, ImportStore, MailboxStore, OrderStore, PaymentStore,
     ProductStore, StoreError, Stores, WebhookStore, outbox::DocumentOutbox,
 };
 
@@ -90,7 +90,7 @@ impl SqliteStore {
             dashboard: self.engine.clone(),
             mailbox: MailboxStore::new(self.engine.clone()),
             outbox: Arc::new(DocumentOutbox::new(self.engine.clone(), self.engine.clone())),
-            pictures: PictureLog::new(self.engine.clone()),
+            pictures: ImageLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
             shared: None,
             webhooks: WebhookStore::new(self.engine.clone()),

@@ -28,10 +28,10 @@ use crate::{
         StoredReport, Stores,
         accounts::block_key,
         dashboard::Range,
+        images::{HostedFile, ImageRecord},
         mailbox::MailState,
         orders::InsertError,
         outbox::Parked,
-        pictures::{HostedFile, PictureRecord},
         webhooks::{ClaimLimits, Claimed, WebhookStats},
     },
 };
@@ -646,7 +646,7 @@ async fn a_file_of_an_older_schema_keeps_what_is_hosted() {
     let log = dir.open(SqliteOptions::default()).stores().pictures;
     let at = |micros| Timestamp::from_microsecond(micros).unwrap();
     let file = HostedFile { id: "f1".into(), path: "/a.jpg".into() };
-    let record = PictureRecord {
+    let record = ImageRecord {
         image: hosted,
         product,
         created_at: at(1_700_000_000_000_123),

@@ -7,7 +7,7 @@ use microbazaar::{
         Timestamp,
         ids::{ImageId, ProductId},
     },
-    store::pictures::PictureRecord,
+    store::images::ImageRecord,
 };
 use reqwest::multipart::{Form, Part};
 use secrecy::SecretString;
@@ -65,7 +65,7 @@ async fn hosted(app: &TestApp, imagekit: &ImageKit, product: &Value) -> Value {
     app.until("the pictures' addresses", "", &path(product), all).await
 }
 
-async fn record(app: &TestApp, image: &Value) -> Option<PictureRecord> {
+async fn record(app: &TestApp, image: &Value) -> Option<ImageRecord> {
     let id: ImageId = text(&image["id"]).parse().unwrap();
     app.app.storage.stores().pictures.picture(id).await.unwrap()
 }

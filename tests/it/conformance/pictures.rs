@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use microbazaar::{
     domain::ids::{ImageId, ProductId},
     store::{
-        PictureLog, Stores,
-        pictures::{ClaimedPicture, HostedFile, PictureOutcome},
+        ImageLog, Stores,
+        images::{ClaimedImage, HostedFile, HostingOutcome},
     },
 };
 
@@ -14,14 +14,14 @@ use super::make::at;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-async fn opened(log: &PictureLog, second: i64) -> ImageId {
+async fn opened(log: &ImageLog, second: i64) -> ImageId {
     let image = ImageId::generate();
     log.open(image, ProductId::generate(), at(second)).await.unwrap();
     image
 }
 
 /// The one picture that is due, claimed.
-async fn claimed(log: &PictureLog, second: i64) -> ClaimedPicture {
+async fn claimed(log: &ImageLog, second: i64) -> ClaimedImage {
     let mut claimed = log.claim(at(second), at(second) + MINUTE, 10).await.unwrap();
     assert_eq!(claimed.len(), 1, "{claimed:?}");
     claimed.remove(0)
@@ -31,8 +31,8 @@ fn file() -> HostedFile {
     HostedFile { id: "f1".into(), path: "/microbazaar/a.jpg".into() }
 }
 
-fn again(reason: Option<&str>, second: i64) -> PictureOutcome {
-    PictureOutcome::Again { reason: reason.map(str::to_owned), at: at(second) }
+fn again(reason: Option<&str>, second: i64) -> HostingOutcome {
+    HostingOutcome::Again { reason: reason.map(str::to_owned), at: at(second) }
 }
 
 pub async fn a_picture_is_due_once_it_is_recorded(stores: &Stores) {
@@ -69,8 +69,8 @@ pub async fn a_picture_is_claimed_by_one(stores: &Stores) {
     assert_eq!(later.len(), 4);
     let lost = two[0].lease;
     assert_eq!(log.hosted(images[0], lost, &file()).await, Ok(false));
-    assert_eq!(log.settle(images[0], lost, &PictureOutcome::Done, at(72)).await, Ok(false));
-    assert_eq!(log.settle(images[0], lost, &PictureOutcome::Gone, at(72)).await, Ok(false));
+    assert_eq!(log.settle(images[0], lost, &HostingOutcome::Done, at(72)).await, Ok(false));
+    assert_eq!(log.settle(images[0], lost, &HostingOutcome::Gone, at(72)).await, Ok(false));
     assert_eq!(log.picture(images[0]).await.unwrap().unwrap().file, None);
 }
 
@@ -87,7 +87,7 @@ pub async fn what_came_of_a_picture_is_recorded(stores: &Stores) {
     assert_eq!(log.picture(image).await.unwrap().unwrap().attempts, 1, "nothing went wrong");
     let third = claimed(log, 40).await;
     assert_eq!(log.hosted(image, third.lease, &file()).await, Ok(true));
-    assert_eq!(log.settle(image, third.lease, &PictureOutcome::Done, at(41)).await, Ok(true));
+    assert_eq!(log.settle(image, third.lease, &HostingOutcome::Done, at(41)).await, Ok(true));
     let record = log.picture(image).await.unwrap().unwrap();
     assert_eq!((record.file, record.attempts, record.reason, record.due_at), (Some(file()), 0, None, None));
     assert_eq!((log.unsettled().await, log.claim(at(9_000), at(9_060), 10).await), (Ok(0), Ok(vec![])));
@@ -97,10 +97,10 @@ pub async fn what_was_announced_is_looked_at_whatever_came_before(stores: &Store
     let log = &stores.pictures;
     let (quiet, busy, unknown) = (opened(log, 1).await, opened(log, 2).await, ImageId::generate());
     let both = log.claim(at(2), at(62), 10).await.unwrap();
-    assert_eq!(log.settle(quiet, both[0].lease, &PictureOutcome::Done, at(3)).await, Ok(true));
+    assert_eq!(log.settle(quiet, both[0].lease, &HostingOutcome::Done, at(3)).await, Ok(true));
     log.announce(&[quiet, busy, unknown], at(100)).await.unwrap();
     log.announce(&[], at(100)).await.unwrap();
-    assert_eq!(log.settle(busy, both[1].lease, &PictureOutcome::Done, at(4)).await, Ok(true));
+    assert_eq!(log.settle(busy, both[1].lease, &HostingOutcome::Done, at(4)).await, Ok(true));
     assert_eq!(log.picture(unknown).await, Ok(None));
     for image in [quiet, busy] {
         assert_eq!(log.picture(image).await.unwrap().unwrap().due_at, Some(at(100)));
@@ -108,7 +108,7 @@ pub async fn what_was_announced_is_looked_at_whatever_came_before(stores: &Store
     let looked = log.claim(at(100), at(160), 10).await.unwrap();
     assert_eq!(looked.len(), 2);
     for one in looked {
-        assert_eq!(log.settle(one.record.image, one.lease, &PictureOutcome::Done, at(101)).await, Ok(true));
+        assert_eq!(log.settle(one.record.image, one.lease, &HostingOutcome::Done, at(101)).await, Ok(true));
     }
     assert_eq!(log.unsettled().await, Ok(0));
 }
@@ -120,12 +120,12 @@ pub async fn a_dropped_picture_stays_dropped(stores: &Stores) {
     log.drop_pictures(&[image, ImageId::generate()], at(2)).await.unwrap();
     assert_eq!(log.claim(at(3), at(63), 10).await, Ok(vec![]), "somebody is at it");
     assert_eq!(log.hosted(image, uploading.lease, &file()).await, Ok(true));
-    assert_eq!(log.settle(image, uploading.lease, &PictureOutcome::Done, at(4)).await, Ok(true));
+    assert_eq!(log.settle(image, uploading.lease, &HostingOutcome::Done, at(4)).await, Ok(true));
     let deleting = claimed(log, 4).await;
     assert_eq!((deleting.record.dropped, deleting.record.file), (true, Some(file())));
     assert_eq!(log.settle(image, deleting.lease, &again(Some("away"), 9), at(5)).await, Ok(true));
     let deleting = claimed(log, 9).await;
     assert!(deleting.record.dropped);
-    assert_eq!(log.settle(image, deleting.lease, &PictureOutcome::Gone, at(10)).await, Ok(true));
+    assert_eq!(log.settle(image, deleting.lease, &HostingOutcome::Gone, at(10)).await, Ok(true));
     assert_eq!((log.picture(image).await, log.unsettled().await), (Ok(None), Ok(0)));
 }

@@ -21,7 +21,7 @@ use crate::{
         catalogue::{
             calls::{
                 ChangeProduct, CountProducts, CreateProduct, DeleteProduct, Editor, GetCategories, GetImports,
-                GetOffer, GetOffers, GetProductsOfSeller, ImportFile, InsertProducts, ProductRefusal, RemovePicture,
+                GetOffer, GetOffers, GetProductsOfSeller, ImportFile, InsertProducts, ProductRefusal, RemoveImage,
                 SearchPage, SearchProducts, SetProductStatus, StockChange,
             },
             index::{ListQuery, Sort},
@@ -58,7 +58,7 @@ use crate::{
         user::{PostalAddress, Role},
         webhook::{Webhook, WebhookSecret},
     },
-    integrations::imagekit::PictureError,
+    integrations::image::ImageError,
     runtime::calls::{
         Call, CallError, Calls, Outcome, Registry,
         remote::{DEADLINE, PING, Peer, ROOT},
@@ -343,7 +343,7 @@ async fn changes_of_products_are_the_same_on_either_side() {
         same(ChangeProduct { product, editor: Editor::Seller(seller), patch, stock, files }, Ok(offer())).await;
     }
     let image = ImageId::from_bytes([7; 12]);
-    same(RemovePicture { product, editor: Editor::Admin, image }, Ok(offer())).await;
+    same(RemoveImage { product, editor: Editor::Admin, image }, Ok(offer())).await;
     same(SetProductStatus { product, status: ProductStatus::Live, reason: None }, Ok(offer())).await;
     same(InsertProducts { products: vec![((*offer().product).clone(), u32::MAX)] }, Ok(())).await;
     let delete = DeleteProduct { product, editor: Editor::Admin };
@@ -353,7 +353,7 @@ async fn changes_of_products_are_the_same_on_either_side() {
         ProductRefusal::NotYours,
         ProductRefusal::Rule(ProductError::TooManyImages),
         ProductRefusal::Rule(ProductError::NoSuchImage),
-        ProductRefusal::Picture(PictureError::TooManyPixels),
+        ProductRefusal::Picture(ImageError::TooManyPixels),
         ProductRefusal::Stock(StockError::Moved { available: -4 }),
     ] {
         same(delete.clone(), Err(CallError::Refused(refusal))).await;

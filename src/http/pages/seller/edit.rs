@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     actors::catalogue::calls::{
-        ChangeProduct, CreateProduct, DeleteProduct, Editor, GetCategories, GetOffer, RemovePicture, StockChange,
+        ChangeProduct, CreateProduct, DeleteProduct, Editor, GetCategories, GetOffer, RemoveImage, StockChange,
     },
     domain::{
         ids::{ImageId, ProductId, UserId},
@@ -327,7 +327,7 @@ pub async fn remove_picture(
     let seller = context.seller()?.id;
     let id = product_id(&path.0)?;
     let image: ImageId = path.1.parse().map_err(|_| ApiError::NotFound("picture"))?;
-    context.calls.ask(RemovePicture { product: id, editor: Editor::Seller(seller), image }).await?;
+    context.calls.ask(RemoveImage { product: id, editor: Editor::Seller(seller), image }).await?;
     context.say("The picture is removed.");
     Ok(context.go(&format!("/seller/products/{id}")))
 }

@@ -14,7 +14,7 @@ use crate::{
         payment::{Payment, PaymentError},
         user::{Contact, FullName},
     },
-    integrations::razorpay::GatewayError,
+    integrations::payment::GatewayError,
     runtime::calls::CallError,
 };
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{FORMATS, PictureError, PictureStore, ReadyPicture, StoredPicture, VARIANTS, Variant, file_name};
+use super::{FORMATS, ImageError, ImageSize, ImageStore, PreparedImage, StoredImage, VARIANTS, file_name};
 use crate::{
     domain::{
         ids::{ImageId, ProductId},
@@ -17,11 +17,11 @@ use crate::{
 
 /// Keeps pictures in the store.
 #[derive(Clone)]
-pub struct SharedPictures {
+pub struct DocumentImages {
     store: Arc<dyn SharedStore>,
 }
 
-impl SharedPictures {
+impl DocumentImages {
     /// Keeps them in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn SharedStore>) -> Self {
@@ -29,34 +29,34 @@ impl SharedPictures {
     }
 }
 
-fn unavailable(error: StoreError) -> PictureError {
-    PictureError::Unavailable(error.to_string())
+fn unavailable(error: StoreError) -> ImageError {
+    ImageError::Unavailable(error.to_string())
 }
 
 #[async_trait]
-impl PictureStore for SharedPictures {
-    async fn put(&self, _of: ProductId, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+impl ImageStore for DocumentImages {
+    async fn put(&self, _of: ProductId, id: ImageId, picture: PreparedImage) -> Result<Image, ImageError> {
         let name = |variant| file_name(id, variant, picture.format);
         // The picture last: once it is there, so is its thumbnail.
         let thumbnail = picture.thumbnail.to_vec();
-        self.store.put_file(&name(Variant::Thumbnail), thumbnail).await.map_err(unavailable)?;
-        self.store.put_file(&name(Variant::Full), picture.full.to_vec()).await.map_err(unavailable)?;
+        self.store.put_file(&name(ImageSize::Thumbnail), thumbnail).await.map_err(unavailable)?;
+        self.store.put_file(&name(ImageSize::Full), picture.full.to_vec()).await.map_err(unavailable)?;
         let served = |variant| format!("/media/{}", name(variant));
-        Ok(Image { id, url: served(Variant::Full), thumbnail: served(Variant::Thumbnail) })
+        Ok(Image { id, url: served(ImageSize::Full), thumbnail: served(ImageSize::Thumbnail) })
     }
 
-    async fn delete(&self, id: ImageId) -> Result<(), PictureError> {
+    async fn delete(&self, id: ImageId) -> Result<(), ImageError> {
         let names = FORMATS.iter().flat_map(|format| VARIANTS.map(|variant| file_name(id, variant, *format)));
         self.store.delete_files(&names.collect::<Vec<_>>()).await.map_err(unavailable)
     }
 
-    async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError> {
+    async fn read(&self, id: ImageId, variant: ImageSize) -> Result<Option<StoredImage>, ImageError> {
         for format in FORMATS {
             let name = file_name(id, variant, format);
             if let Some(bytes) = self.store.file(&name).await.map_err(unavailable)? {
                 // What is kept under an id does not change.
                 let etag = format!("\"{name}-{}\"", bytes.len());
-                return Ok(Some(StoredPicture { bytes: bytes.into(), content_type: format.content_type(), etag }));
+                return Ok(Some(StoredImage { bytes: bytes.into(), content_type: format.content_type(), etag }));
             }
         }
         Ok(None)

@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     compose::{Outgoing, Sender},
-    pool::Pool,
+    smtp::Pool,
     *,
 };
 use crate::{

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoredPicture;
+use super::StoredImage;
 use crate::{
     domain::{ids::ImageId, product::Image},
-    store::pictures::HostedFile,
+    store::images::HostedFile,
 };
 
 /// Why the host did not do it.
@@ -46,23 +46,23 @@ pub enum Worth {
 
 /// Keeps pictures elsewhere.
 #[async_trait]
-pub trait PictureHost: Send + Sync {
+pub trait ImageHost: Send + Sync {
     /// Puts a picture there, in place of an earlier upload of it.
     ///
     /// # Errors
     /// [`HostError`], as for every call here.
-    async fn upload(&self, id: ImageId, picture: StoredPicture) -> Result<HostedFile, HostError>;
+    async fn upload(&self, id: ImageId, picture: StoredImage) -> Result<HostedFile, HostError>;
 
     /// Deletes a picture: the `file` that is known of, or whatever of it is found.
     ///
     /// # Errors
-    /// As [`PictureHost::upload`].
+    /// As [`ImageHost::upload`].
     async fn delete(&self, id: ImageId, file: Option<&HostedFile>) -> Result<(), HostError>;
 
     /// Looks whether it is there, and the key is good.
     ///
     /// # Errors
-    /// As [`PictureHost::upload`].
+    /// As [`ImageHost::upload`].
     async fn look(&self) -> Result<(), HostError>;
 
     /// Where it shows a picture and its thumbnail.

@@ -44,12 +44,12 @@ fn each_format_becomes_a_jpeg_or_png_of_bounded_size() {
     let mut webp = Vec::new();
     WebPEncoder::new_lossless(&mut webp).write_image(opaque.as_bytes(), 2_600, 1_300, ExtendedColorType::Rgb8).unwrap();
     for (bytes, format) in [
-        (jpeg(2_600, 1_300), PictureFormat::Jpeg),
-        (webp, PictureFormat::Jpeg),
-        (file(&clear, ImageFormat::WebP), PictureFormat::Png),
-        (file(&opaque, ImageFormat::Png), PictureFormat::Png),
-        (file(&clear, ImageFormat::Png), PictureFormat::Png),
-        (file(&drawn(2_600, 1_300, 255), ImageFormat::Gif), PictureFormat::Png),
+        (jpeg(2_600, 1_300), StoredFormat::Jpeg),
+        (webp, StoredFormat::Jpeg),
+        (file(&clear, ImageFormat::WebP), StoredFormat::Png),
+        (file(&opaque, ImageFormat::Png), StoredFormat::Png),
+        (file(&clear, ImageFormat::Png), StoredFormat::Png),
+        (file(&drawn(2_600, 1_300, 255), ImageFormat::Gif), StoredFormat::Png),
     ] {
         let ready = prepare(&bytes).unwrap();
         assert_eq!(ready.format, format);
@@ -85,7 +85,7 @@ fn a_bomb_is_refused_by_its_header() {
         let crc = crc(&header).to_be_bytes();
         let start: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0d";
         let bytes = [start, &header, &crc, b"\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82"].concat();
-        assert!(matches!(prepare(&bytes), Err(PictureError::TooManyPixels)), "{width}x{height}");
+        assert!(matches!(prepare(&bytes), Err(ImageError::TooManyPixels)), "{width}x{height}");
     }
 }
 
@@ -101,9 +101,9 @@ fn what_is_no_picture_is_refused() {
     let html = b"<html><script>alert(1)</script></html>";
     let bmp = file(&drawn(4, 4, 255), ImageFormat::Png)[8..].to_vec();
     for bytes in [&html[..], b"", b"BM", b"%PDF-1.4", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a", &bmp] {
-        assert!(matches!(prepare(bytes), Err(PictureError::Unsupported)));
+        assert!(matches!(prepare(bytes), Err(ImageError::Unsupported)));
     }
-    assert!(matches!(prepare(&vec![0; MAX_PICTURE_BYTES + 1]), Err(PictureError::TooLarge)));
+    assert!(matches!(prepare(&vec![0; MAX_IMAGE_BYTES + 1]), Err(ImageError::TooLarge)));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_truncated_file_is_refused_or_decoded_but_never_panics() {
         for length in (0..whole.len().saturating_sub(30)).step_by(7) {
             let _refused_or_not = prepare(&whole[..length]);
         }
-        assert!(matches!(prepare(&whole[..whole.len() / 3]), Err(PictureError::Unsupported)), "{format:?}");
+        assert!(matches!(prepare(&whole[..whole.len() / 3]), Err(ImageError::Unsupported)), "{format:?}");
     }
 }
 
@@ -124,7 +124,7 @@ fn what_hides_in_a_file_does_not_come_out() {
     let mut polyglot = file(&drawn(8, 8, 255), ImageFormat::Gif);
     polyglot.extend_from_slice(b"<script>alert(1)</script>");
     let ready = prepare(&polyglot).unwrap();
-    assert_eq!(ready.format, PictureFormat::Png);
+    assert_eq!(ready.format, StoredFormat::Png);
     assert!(!holds(&ready.full, b"script") && !holds(&ready.thumbnail, b"script"));
 }
 
@@ -195,7 +195,7 @@ fn a_file_that_is_cut_off_is_refused_wherever_that_is() {
         let last = bytes.len().saturating_sub(12)..bytes.len();
         for length in (0..bytes.len()).step_by(1 + bytes.len() / 60).chain(last) {
             let cut = prepare(&bytes[..length]);
-            assert!(matches!(cut, Err(PictureError::Unsupported)), "{name}: {length} of {}", bytes.len());
+            assert!(matches!(cut, Err(ImageError::Unsupported)), "{name}: {length} of {}", bytes.len());
         }
     }
 }

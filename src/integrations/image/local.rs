@@ -14,7 +14,7 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    FORMATS, PictureError, PictureFormat, PictureStore, ReadyPicture, StoredPicture, VARIANTS, Variant, file_name,
+    FORMATS, ImageError, ImageSize, ImageStore, PreparedImage, StoredFormat, StoredImage, VARIANTS, file_name,
 };
 use crate::domain::{
     ids::{ImageId, ProductId},
@@ -23,11 +23,11 @@ use crate::domain::{
 
 /// Keeps pictures in files.
 #[derive(Debug, Clone)]
-pub struct LocalPictures {
+pub struct LocalImages {
     root: PathBuf,
 }
 
-impl LocalPictures {
+impl LocalImages {
     /// Keeps them under `pictures` in `data_dir`.
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
@@ -53,30 +53,30 @@ impl LocalPictures {
         self.root.join(&id.to_hex()[22..])
     }
 
-    fn path(&self, id: ImageId, variant: Variant, format: PictureFormat) -> PathBuf {
+    fn path(&self, id: ImageId, variant: ImageSize, format: StoredFormat) -> PathBuf {
         self.folder(id).join(file_name(id, variant, format))
     }
 }
 
 #[async_trait]
-impl PictureStore for LocalPictures {
-    async fn put(&self, _of: ProductId, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+impl ImageStore for LocalImages {
+    async fn put(&self, _of: ProductId, id: ImageId, picture: PreparedImage) -> Result<Image, ImageError> {
         let (store, format) = (self.clone(), picture.format);
         blocking(move || {
             let folder = store.folder(id);
             fs::create_dir_all(&folder)?;
             // The picture last: once it is there, so is its thumbnail.
-            write_whole(&store.path(id, Variant::Thumbnail, format), &picture.thumbnail)?;
-            write_whole(&store.path(id, Variant::Full, format), &picture.full)?;
+            write_whole(&store.path(id, ImageSize::Thumbnail, format), &picture.thumbnail)?;
+            write_whole(&store.path(id, ImageSize::Full, format), &picture.full)?;
             sync_dir(&folder)?;
             sync_dir(&store.root)
         })
         .await?;
         let served = |variant| format!("/media/{}", file_name(id, variant, format));
-        Ok(Image { id, url: served(Variant::Full), thumbnail: served(Variant::Thumbnail) })
+        Ok(Image { id, url: served(ImageSize::Full), thumbnail: served(ImageSize::Thumbnail) })
     }
 
-    async fn delete(&self, id: ImageId) -> Result<(), PictureError> {
+    async fn delete(&self, id: ImageId) -> Result<(), ImageError> {
         let store = self.clone();
         blocking(move || {
             for (format, variant) in FORMATS.iter().flat_map(|format| VARIANTS.map(|variant| (*format, variant))) {
@@ -90,7 +90,7 @@ impl PictureStore for LocalPictures {
         .await
     }
 
-    async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError> {
+    async fn read(&self, id: ImageId, variant: ImageSize) -> Result<Option<StoredImage>, ImageError> {
         let store = self.clone();
         blocking(move || {
             for format in FORMATS {
@@ -99,7 +99,7 @@ impl PictureStore for LocalPictures {
                         // What is kept under an id does not change.
                         let etag = format!("\"{}-{}\"", file_name(id, variant, format), bytes.len());
                         let content_type = format.content_type();
-                        return Ok(Some(StoredPicture { bytes: bytes.into(), content_type, etag }));
+                        return Ok(Some(StoredImage { bytes: bytes.into(), content_type, etag }));
                     }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
@@ -136,8 +136,8 @@ fn is_whole(name: &str) -> bool {
     name.get(..24).and_then(|id| id.parse().ok()).is_some_and(known)
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, PictureError> {
-    let unavailable = |error: &dyn std::fmt::Display| PictureError::Unavailable(error.to_string());
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, ImageError> {
+    let unavailable = |error: &dyn std::fmt::Display| ImageError::Unavailable(error.to_string());
     tokio::task::spawn_blocking(work).await.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))
 }
 
@@ -177,36 +177,36 @@ mod tests {
         Dir(std::env::temp_dir().join(format!("microbazaar-pictures-{}", ImageId::generate())))
     }
 
-    fn picture(format: PictureFormat, full: &'static str) -> ReadyPicture {
-        ReadyPicture { format, full: Bytes::from_static(full.as_bytes()), thumbnail: Bytes::from_static(b"small") }
+    fn picture(format: StoredFormat, full: &'static str) -> PreparedImage {
+        PreparedImage { format, full: Bytes::from_static(full.as_bytes()), thumbnail: Bytes::from_static(b"small") }
     }
 
     #[tokio::test]
     async fn a_picture_is_read_back_until_it_is_deleted() {
         let (dir, id) = (dir(), ImageId::generate());
-        let store = LocalPictures::new(&dir.0);
-        assert_eq!(store.read(id, Variant::Full).await.unwrap(), None);
-        let image = store.put(ProductId::generate(), id, picture(PictureFormat::Png, "large")).await.unwrap();
+        let store = LocalImages::new(&dir.0);
+        assert_eq!(store.read(id, ImageSize::Full).await.unwrap(), None);
+        let image = store.put(ProductId::generate(), id, picture(StoredFormat::Png, "large")).await.unwrap();
         assert_eq!(image, Image { id, url: format!("/media/{id}.png"), thumbnail: format!("/media/{id}.thumb.png") });
-        let full = store.read(id, Variant::Full).await.unwrap().unwrap();
+        let full = store.read(id, ImageSize::Full).await.unwrap().unwrap();
         assert_eq!((&full.bytes[..], full.content_type), (&b"large"[..], "image/png"));
-        let small = store.read(id, Variant::Thumbnail).await.unwrap().unwrap();
+        let small = store.read(id, ImageSize::Thumbnail).await.unwrap().unwrap();
         assert_eq!(&small.bytes[..], b"small");
         assert_ne!(small.etag, full.etag);
-        store.put(ProductId::generate(), id, picture(PictureFormat::Png, "again")).await.unwrap();
+        store.put(ProductId::generate(), id, picture(StoredFormat::Png, "again")).await.unwrap();
         assert_eq!(fs::read_dir(store.folder(id)).unwrap().count(), 2, "nothing is left beside");
         store.delete(id).await.unwrap();
         store.delete(id).await.unwrap();
-        assert_eq!(store.read(id, Variant::Thumbnail).await.unwrap(), None);
+        assert_eq!(store.read(id, ImageSize::Thumbnail).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn a_disk_that_fails_is_an_error() {
         let dir = dir();
         fs::write(&dir.0, "a file where the folder should be").unwrap();
-        let (store, picture) = (LocalPictures::new(&dir.0), picture(PictureFormat::Jpeg, "x"));
+        let (store, picture) = (LocalImages::new(&dir.0), picture(StoredFormat::Jpeg, "x"));
         let put = store.put(ProductId::generate(), ImageId::generate(), picture).await;
-        assert!(matches!(put, Err(PictureError::Unavailable(_))));
+        assert!(matches!(put, Err(ImageError::Unavailable(_))));
         fs::remove_file(&dir.0).unwrap();
     }
 }

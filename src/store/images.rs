@@ -2,7 +2,7 @@
 //!
 //! The product's document says which pictures it shows, and the record says what the host has
 //! of one and when to look at it again. Nothing writes both at once. So who is about to take
-//! pictures out of a product [announces](PictureLog::announce) that first: if it dies before
+//! pictures out of a product [announces](ImageLog::announce) that first: if it dies before
 //! it can say more, somebody looks, and finds by the document what is to be done.
 //!
 //! A record is claimed for a while before it is worked on, so that one node does it; who lost
@@ -43,7 +43,7 @@ pub struct HostedFile {
 /// A picture and what the host has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PictureRecord {
+pub struct ImageRecord {
     /// The picture.
     pub image: ImageId,
     /// The product that it was made for.
@@ -70,9 +70,9 @@ pub struct PictureRecord {
 }
 
 /// When somebody may claim it: not while somebody else works on it.
-const DUE: Index<PictureRecord> = Index::new("due", |record| key(record.lease.max(Some(record.due_at?))?));
+const DUE: Index<ImageRecord> = Index::new("due", |record| key(record.lease.max(Some(record.due_at?))?));
 
-impl Document for PictureRecord {
+impl Document for ImageRecord {
     type Unique = NoUniqueKey;
 
     const COLLECTION: &'static str = "pictures";
@@ -84,16 +84,16 @@ impl Document for PictureRecord {
 
 /// A picture to be worked on by whoever claimed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedPicture {
+pub struct ClaimedImage {
     /// The record, as it was when it was claimed.
-    pub record: PictureRecord,
+    pub record: ImageRecord,
     /// Until when nobody else has it; names the claim.
     pub lease: Timestamp,
 }
 
 /// What came of looking at a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PictureOutcome {
+pub enum HostingOutcome {
     /// All is as it should be.
     Done,
     /// It is to be looked at again.
@@ -109,9 +109,9 @@ pub enum PictureOutcome {
 
 /// Keeps the records.
 #[derive(Clone)]
-pub struct PictureLog(Collection<PictureRecord>);
+pub struct ImageLog(Collection<ImageRecord>);
 
-impl PictureLog {
+impl ImageLog {
     /// The records in a database.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         Self(Collection::new(backend))
@@ -123,7 +123,7 @@ impl PictureLog {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(&self, image: ImageId, product: ProductId, now: Timestamp) -> Result<(), StoreError> {
-        let record = PictureRecord {
+        let record = ImageRecord {
             image,
             product,
             created_at: now,
@@ -172,14 +172,14 @@ impl PictureLog {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedPicture>, StoreError> {
+    pub async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedImage>, StoreError> {
         let claimed = self.0.claim(DUE.due(now).limit(limit), |record| {
             // An index knows times to the microsecond.
             let is_due = record.due_at.is_some_and(|due| due <= now) && record.lease.is_none_or(|lease| lease <= now);
             record.lease = Some(lease);
             is_due
         });
-        Ok(claimed.await?.into_iter().map(|record| ClaimedPicture { record, lease }).collect())
+        Ok(claimed.await?.into_iter().map(|record| ClaimedImage { record, lease }).collect())
     }
 
     /// Writes what the host has, under a claim that goes on; returns whether it still held.
@@ -199,29 +199,29 @@ impl PictureLog {
         &self,
         image: ImageId,
         lease: Timestamp,
-        outcome: &PictureOutcome,
+        outcome: &HostingOutcome,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let settled = |record: &mut PictureRecord| {
+        let settled = |record: &mut ImageRecord| {
             record.lease = None;
             match outcome {
-                PictureOutcome::Done => {
+                HostingOutcome::Done => {
                     record.attempts = 0;
                     record.reason = None;
                     if !record.dropped {
                         record.due_at = record.announced.filter(|announced| *announced > now);
                     }
                 }
-                PictureOutcome::Again { reason, at } => {
+                HostingOutcome::Again { reason, at } => {
                     record.attempts = record.attempts.saturating_add(u32::from(reason.is_some()));
                     record.reason.clone_from(reason);
                     record.due_at = Some(*at);
                 }
-                PictureOutcome::Gone => {}
+                HostingOutcome::Gone => {}
             }
         };
         match outcome {
-            PictureOutcome::Gone => self.gone(image, lease).await,
+            HostingOutcome::Gone => self.gone(image, lease).await,
             _ => self.under(image, lease, settled).await,
         }
     }
@@ -230,7 +230,7 @@ impl PictureLog {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn picture(&self, image: ImageId) -> Result<Option<PictureRecord>, StoreError> {
+    pub async fn picture(&self, image: ImageId) -> Result<Option<ImageRecord>, StoreError> {
         self.0.get(image).await
     }
 
@@ -243,7 +243,7 @@ impl PictureLog {
     }
 
     /// Changes the records of these pictures.
-    async fn each(&self, images: &[ImageId], change: impl Fn(&mut PictureRecord)) -> Result<(), StoreError> {
+    async fn each(&self, images: &[ImageId], change: impl Fn(&mut ImageRecord)) -> Result<(), StoreError> {
         let changed = images.iter().map(|image| {
             self.0.change(*image, |record| {
                 change(record);
@@ -258,7 +258,7 @@ impl PictureLog {
         &self,
         image: ImageId,
         lease: Timestamp,
-        change: impl Fn(&mut PictureRecord),
+        change: impl Fn(&mut ImageRecord),
     ) -> Result<bool, StoreError> {
         let changed = self.0.change(image, |record| (record.lease == Some(lease)).then(|| change(record)));
         Ok(changed.await?.is_some())

@@ -11,7 +11,7 @@ use reqwest::{Url, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
-use super::{MailError, compose::one_line};
+use super::{MailError, one_line};
 use crate::{config::TokenSource, runtime::http_client};
 
 /// How long fetching a token may take.

@@ -1,10 +1,18 @@
 //! The mail server as a [`MailTransport`].
 
+mod pool;
+mod tls;
+mod tokens;
+
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::{Mail, MailError, MailTransport, compose::Sender, pool::Pool};
+pub(super) use self::pool::Pool;
+use super::{
+    Mail, MailError, MailTransport,
+    compose::{Outgoing, Sender, one_line},
+};
 use crate::{config::MailServer, domain::ids::EventId};
 
 /// Why no mails can be sent at all.

@@ -21,8 +21,8 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::{
-    StoredPicture,
-    host::{HostError, PictureHost, Worth},
+    StoredImage,
+    host::{HostError, ImageHost, Worth},
 };
 use crate::{
     domain::{ids::ImageId, product::Image},
@@ -30,7 +30,7 @@ use crate::{
         breaker::{Breaker, Pass},
         http_client,
     },
-    store::pictures::HostedFile,
+    store::images::HostedFile,
 };
 
 /// Where uploads go by default.
@@ -183,8 +183,8 @@ impl ImageKit {
 }
 
 #[async_trait]
-impl PictureHost for ImageKit {
-    async fn upload(&self, id: ImageId, picture: StoredPicture) -> Result<HostedFile, HostError> {
+impl ImageHost for ImageKit {
+    async fn upload(&self, id: ImageId, picture: StoredImage) -> Result<HostedFile, HostError> {
         let ending = if picture.content_type == "image/png" { "png" } else { "jpg" };
         let name = format!("{id}.{ending}");
         let length = u64::try_from(picture.bytes.len()).unwrap_or(u64::MAX);

@@ -26,12 +26,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{
-    MailError, SetupError,
-    compose::{Outgoing, one_line},
-    tls,
-    tokens::Tokens,
-};
+use super::{MailError, Outgoing, SetupError, one_line, tls, tokens::Tokens};
 use crate::config::{MailLogin, MailServer, MailTls};
 
 /// How many connections at once.
@@ -52,7 +47,7 @@ const AWAY_PAUSE: Duration = Duration::from_millis(200);
 const SAID_MAX: usize = 300;
 
 /// Opens connections and keeps the idle ones.
-pub(super) struct Pool {
+pub(in crate::integrations::mail) struct Pool {
     server: MailServer,
     tls: Option<TlsParameters>,
     tokens: Option<Tokens>,
@@ -78,7 +73,7 @@ enum Trouble {
 }
 
 impl Pool {
-    pub(super) fn new(server: &MailServer, hello: &str) -> Result<Self, SetupError> {
+    pub(in crate::integrations::mail) fn new(server: &MailServer, hello: &str) -> Result<Self, SetupError> {
         let tokens = match &server.login {
             Some(MailLogin::Token(_, source)) => {
                 Some(Tokens::new(source.clone()).map_err(|error| SetupError::Tls(error.to_string()))?)
@@ -97,17 +92,17 @@ impl Pool {
     }
 
     /// Whether the last try to connect succeeded, or none was made.
-    pub(super) fn is_up(&self) -> bool {
+    pub(in crate::integrations::mail) fn is_up(&self) -> bool {
         self.trouble.lock().is_none()
     }
 
     /// Whether nobody tries to connect for the moment.
-    pub(super) fn is_pausing(&self) -> bool {
+    pub(in crate::integrations::mail) fn is_pausing(&self) -> bool {
         self.trouble.lock().as_ref().is_some_and(|(until, _)| Instant::now() < *until)
     }
 
     /// Sends a mail.
-    pub(super) async fn send(&self, mail: &Outgoing) -> Result<(), MailError> {
+    pub(in crate::integrations::mail) async fn send(&self, mail: &Outgoing) -> Result<(), MailError> {
         let late = || Err(MailError::Temporary("the mail server did not answer in time".to_owned()));
         timeout(SEND_WITHIN, self.send_patiently(mail)).await.unwrap_or_else(|_| late())
     }

@@ -10,69 +10,69 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{PictureError, PictureHost, PictureStore, ReadyPicture, StoredPicture, Variant};
+use super::{ImageError, ImageHost, ImageSize, ImageStore, PreparedImage, StoredImage};
 use crate::{
     domain::{
         Timestamp,
         ids::{ImageId, ProductId},
         product::Image,
     },
-    store::{PictureLog, StoreError},
+    store::{ImageLog, StoreError},
 };
 
 /// Keeps pictures here first, and has them hosted.
 #[derive(Clone)]
-pub struct HostedPictures {
+pub struct HostedImages {
     /// Where they are until then.
-    pub here: Arc<dyn PictureStore>,
+    pub here: Arc<dyn ImageStore>,
     /// Where they shall be.
-    pub host: Arc<dyn PictureHost>,
+    pub host: Arc<dyn ImageHost>,
     /// What is to be done.
-    pub log: PictureLog,
+    pub log: ImageLog,
     /// Wakes who does it.
     pub wake: Arc<Notify>,
 }
 
-impl HostedPictures {
+impl HostedImages {
     /// Has what `here` keeps hosted by `host`.
     #[must_use]
-    pub fn new(here: Arc<dyn PictureStore>, host: Arc<dyn PictureHost>, log: PictureLog) -> Self {
+    pub fn new(here: Arc<dyn ImageStore>, host: Arc<dyn ImageHost>, log: ImageLog) -> Self {
         Self { here, host, log, wake: Arc::default() }
     }
 }
 
-fn unavailable(error: StoreError) -> PictureError {
-    PictureError::Unavailable(error.to_string())
+fn unavailable(error: StoreError) -> ImageError {
+    ImageError::Unavailable(error.to_string())
 }
 
 #[async_trait]
-impl PictureStore for HostedPictures {
-    async fn put(&self, of: ProductId, id: ImageId, picture: ReadyPicture) -> Result<Image, PictureError> {
+impl ImageStore for HostedImages {
+    async fn put(&self, of: ProductId, id: ImageId, picture: PreparedImage) -> Result<Image, ImageError> {
         self.log.open(id, of, Timestamp::now()).await.map_err(unavailable)?;
         self.here.put(of, id, picture).await
     }
 
-    async fn announce_delete(&self, ids: &[ImageId], by: Timestamp) -> Result<(), PictureError> {
+    async fn announce_delete(&self, ids: &[ImageId], by: Timestamp) -> Result<(), ImageError> {
         self.log.announce(ids, by).await.map_err(unavailable)
     }
 
-    async fn delete(&self, id: ImageId) -> Result<(), PictureError> {
+    async fn delete(&self, id: ImageId) -> Result<(), ImageError> {
         self.log.drop_pictures(&[id], Timestamp::now()).await.map_err(unavailable)?;
         self.wake.notify_one();
         self.here.delete(id).await
     }
 
-    async fn read(&self, id: ImageId, variant: Variant) -> Result<Option<StoredPicture>, PictureError> {
+    async fn read(&self, id: ImageId, variant: ImageSize) -> Result<Option<StoredImage>, ImageError> {
         self.here.read(id, variant).await
     }
 
-    async fn elsewhere(&self, id: ImageId, variant: Variant) -> Result<Option<String>, PictureError> {
+    async fn elsewhere(&self, id: ImageId, variant: ImageSize) -> Result<Option<String>, ImageError> {
         let record = self.log.picture(id).await.map_err(unavailable)?;
         let file = record.filter(|record| !record.dropped).and_then(|record| record.file);
         let image = file.map(|file| self.host.image(id, &file));
         Ok(image.map(|image| match variant {
-            Variant::Full => image.url,
-            Variant::Thumbnail => image.thumbnail,
+            ImageSize::Full => image.url,
+            ImageSize::Thumbnail => image.thumbnail,
         }))
     }
 }

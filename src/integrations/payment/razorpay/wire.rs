@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus};
+use super::super::{GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus};
 use crate::domain::money::{Currency, Money};
 
 /// The longest that an error repeats of the gateway's words, in characters.

@@ -6,23 +6,20 @@
 //! **Invariant:** nothing that somebody typed begins a header, and no secret is in an error
 //! or a log line.
 
-mod client;
 mod compose;
 mod mailbox;
-mod pool;
 mod retention;
+mod smtp;
 #[cfg(test)]
 mod tests;
-mod tls;
-mod tokens;
 
 use async_trait::async_trait;
 
 pub use crate::store::mailbox::Mail;
 use crate::{domain::ids::EventId, store::StoreError};
-pub use client::{SetupError, SmtpClient};
 pub use mailbox::MailboxMailer;
 pub(crate) use retention::Retention;
+pub use smtp::{SetupError, SmtpClient};
 
 /// Why a mail was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! nothing else that was in the file (metadata, places, scripts) is left.
 //!
 //! **Invariant:** memory is taken only after the header's dimensions are within limits,
-//! and any bytes at all end in a picture or a [`PictureError`].
+//! and any bytes at all end in a picture or a [`ImageError`].
 
 mod colour;
 mod jpeg;
@@ -18,14 +18,14 @@ use std::{
 
 use bytes::Bytes;
 use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
+    DynamicImage, ImageDecoder, ImageError as DecodeError, ImageFormat, ImageReader, Limits,
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
     imageops::FilterType,
 };
 use moxcms::ColorProfile;
 use tokio::{sync::Semaphore, time};
 
-use super::{MAX_PICTURE_BYTES, PictureError};
+use super::{ImageError, MAX_IMAGE_BYTES};
 
 const SIDE_MAX: u32 = 12_000;
 const PIXELS_MAX: u64 = 25_000_000;
@@ -40,14 +40,14 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What a picture is kept as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PictureFormat {
+pub enum StoredFormat {
     /// Photographs.
     Jpeg,
     /// What has transparency or was drawn.
     Png,
 }
 
-impl PictureFormat {
+impl StoredFormat {
     /// The ending of file names.
     #[must_use]
     pub const fn extension(self) -> &'static str {
@@ -69,9 +69,9 @@ impl PictureFormat {
 
 /// A picture that may be kept and served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadyPicture {
+pub struct PreparedImage {
     /// What both files are.
-    pub format: PictureFormat,
+    pub format: StoredFormat,
     /// The picture.
     pub full: Bytes,
     /// A small one.
@@ -92,43 +92,43 @@ impl Preparer {
     /// [`prepare`] on a thread of its own.
     ///
     /// # Errors
-    /// As [`prepare`], and [`PictureError::Busy`] after 30 seconds.
-    pub async fn prepare_bounded(&self, bytes: Bytes) -> Result<ReadyPicture, PictureError> {
+    /// As [`prepare`], and [`ImageError::Busy`] after 30 seconds.
+    pub async fn prepare_bounded(&self, bytes: Bytes) -> Result<PreparedImage, ImageError> {
         let turn = Arc::clone(&self.0);
         let work = async move {
-            let turn = turn.acquire_owned().await.map_err(|_| PictureError::Busy)?;
+            let turn = turn.acquire_owned().await.map_err(|_| ImageError::Busy)?;
             // The turn ends with the work, also when nobody waits for it any more.
             let task = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
                 prepare(&bytes)
             });
-            task.await.map_err(|_| PictureError::Unsupported)?
+            task.await.map_err(|_| ImageError::Unsupported)?
         };
-        time::timeout(DEADLINE, work).await.map_err(|_| PictureError::Busy)?
+        time::timeout(DEADLINE, work).await.map_err(|_| ImageError::Busy)?
     }
 }
 
 /// Makes the bytes of a file a picture. Blocks, for up to a second or so.
 ///
 /// # Errors
-/// [`PictureError::TooLarge`], `Unsupported` or `TooManyPixels`.
-pub fn prepare(bytes: &[u8]) -> Result<ReadyPicture, PictureError> {
-    if bytes.len() > MAX_PICTURE_BYTES {
-        return Err(PictureError::TooLarge);
+/// [`ImageError::TooLarge`], `Unsupported` or `TooManyPixels`.
+pub fn prepare(bytes: &[u8]) -> Result<PreparedImage, ImageError> {
+    if bytes.len() > MAX_IMAGE_BYTES {
+        return Err(ImageError::TooLarge);
     }
-    let source = image::guess_format(bytes).map_err(|_| PictureError::Unsupported)?;
+    let source = image::guess_format(bytes).map_err(|_| ImageError::Unsupported)?;
     if !matches!(source, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif) {
-        return Err(PictureError::Unsupported);
+        return Err(ImageError::Unsupported);
     }
     // Decoders are not trusted to be without a panic.
-    catch_unwind(AssertUnwindSafe(|| convert(bytes, source))).unwrap_or(Err(PictureError::Unsupported))
+    catch_unwind(AssertUnwindSafe(|| convert(bytes, source))).unwrap_or(Err(ImageError::Unsupported))
 }
 
-fn convert(bytes: &[u8], source: ImageFormat) -> Result<ReadyPicture, PictureError> {
+fn convert(bytes: &[u8], source: ImageFormat) -> Result<PreparedImage, ImageError> {
     let (picture, profile) = decode(bytes, source)?;
     let alpha = picture.color().has_alpha();
     let opaque = matches!(source, ImageFormat::Jpeg | ImageFormat::WebP) && !alpha;
-    let format = if opaque { PictureFormat::Jpeg } else { PictureFormat::Png };
+    let format = if opaque { StoredFormat::Jpeg } else { StoredFormat::Png };
     let picture = within(of_eight_bits(picture), FULL_SIDE);
     let picture = profile.iter().fold(picture, colour::to_srgb);
     let full = if alpha {
@@ -137,7 +137,7 @@ fn convert(bytes: &[u8], source: ImageFormat) -> Result<ReadyPicture, PictureErr
         DynamicImage::ImageRgb8(picture.into_rgb8())
     };
     let thumbnail = within(full.clone(), THUMBNAIL_SIDE);
-    Ok(ReadyPicture { format, full: encode(&full, format)?, thumbnail: encode(&thumbnail, format)? })
+    Ok(PreparedImage { format, full: encode(&full, format)?, thumbnail: encode(&thumbnail, format)? })
 }
 
 /// The same with channels of eight bits, gray as it was.
@@ -151,7 +151,7 @@ fn of_eight_bits(picture: DynamicImage) -> DynamicImage {
 }
 
 /// The pixels, and what their numbers mean where the file says so.
-fn decode(bytes: &[u8], source: ImageFormat) -> Result<(DynamicImage, Option<ColorProfile>), PictureError> {
+fn decode(bytes: &[u8], source: ImageFormat) -> Result<(DynamicImage, Option<ColorProfile>), ImageError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
@@ -161,13 +161,13 @@ fn decode(bytes: &[u8], source: ImageFormat) -> Result<(DynamicImage, Option<Col
     let mut decoder = reader.into_decoder().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > PIXELS_MAX {
-        return Err(PictureError::TooManyPixels);
+        return Err(ImageError::TooManyPixels);
     }
     if decoder.total_bytes() > DECODER_BYTES_MAX {
-        return Err(PictureError::TooManyPixels);
+        return Err(ImageError::TooManyPixels);
     }
     if !whole::is_whole(bytes, source) {
-        return Err(PictureError::Unsupported);
+        return Err(ImageError::Unsupported);
     }
     let profile = colour::profile_of(bytes, source, &mut decoder);
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
@@ -176,10 +176,10 @@ fn decode(bytes: &[u8], source: ImageFormat) -> Result<(DynamicImage, Option<Col
     Ok((picture, profile))
 }
 
-fn refusal(error: ImageError) -> PictureError {
+fn refusal(error: DecodeError) -> ImageError {
     match error {
-        ImageError::Limits(_) => PictureError::TooManyPixels,
-        _ => PictureError::Unsupported,
+        DecodeError::Limits(_) => ImageError::TooManyPixels,
+        _ => ImageError::Unsupported,
     }
 }
 
@@ -194,13 +194,13 @@ fn within(picture: DynamicImage, side: u32) -> DynamicImage {
     picture.resize(side, side, FilterType::Triangle)
 }
 
-fn encode(picture: &DynamicImage, format: PictureFormat) -> Result<Bytes, PictureError> {
+fn encode(picture: &DynamicImage, format: StoredFormat) -> Result<Bytes, ImageError> {
     let mut out = Vec::new();
     let written = match format {
-        PictureFormat::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY)),
-        PictureFormat::Png => picture.write_with_encoder(PngEncoder::new(&mut out)),
+        StoredFormat::Jpeg => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY)),
+        StoredFormat::Png => picture.write_with_encoder(PngEncoder::new(&mut out)),
     };
-    written.map_err(|_| PictureError::Unsupported)?;
+    written.map_err(|_| ImageError::Unsupported)?;
     Ok(out.into())
 }
 

@@ -7,6 +7,9 @@
 //! **Invariant:** one refund key gives money back once, whatever was answered or lost: the
 //! refunds of a payment are looked through before, and after a try whose outcome nobody knows.
 
+mod call;
+mod wire;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
@@ -15,11 +18,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{
-    GatewayError, GatewayPayment, GatewayRefund, GatewayStatus, Keys, PaymentGateway,
-    call::{Api, Call, Patience, Trouble},
-    wire,
-};
+pub use self::call::Patience;
+use self::call::{Api, Call, Trouble};
+use super::{GatewayError, GatewayPayment, GatewayRefund, GatewayStatus, Keys, PaymentGateway};
 use crate::{
     domain::{
         ids::{OrderId, RefundId},

@@ -19,7 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{GatewayError, wire};
+use super::wire;
+use crate::integrations::payment::GatewayError;
 use crate::runtime::{breaker::Breaker, http_client};
 
 /// How often a call is tried at most.
