@@ -1,4 +1,5 @@
-//! Fault tests: the process dies at every possible point, and nothing that was promised is lost.
+//! What breaks on purpose: the process dies at every possible point, and services, servers and nodes are taken away
+//! in the middle of sales. Nothing that was promised is lost.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +18,7 @@ mod imports;
 mod kill;
 mod market;
 mod money;
+mod nodes;
 mod pictures;
 mod process;
 mod race;

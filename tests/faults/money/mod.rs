@@ -5,7 +5,7 @@
 mod books;
 mod documents;
 mod payer;
-#[path = "../../payments/standin/mod.rs"]
+#[path = "../../it/payments/standin/mod.rs"]
 mod standin;
 mod world;
 

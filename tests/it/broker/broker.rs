@@ -1,0 +1,186 @@
+//! The broker, as another program sees it.
+
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
+    message::BasicGetMessage,
+    options::{
+        BasicGetOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        QueueDeleteOptions, QueuePurgeOptions,
+    },
+    types::FieldTable,
+};
+use microbazaar::{
+    bus::{
+        rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
+        table::{EXCHANGE, QUEUES},
+    },
+    domain::ids::EventId,
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::broker::{DEADLINE, heard::Heard};
+
+/// One test at a time: they share the broker.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A connection of our own, and the turn to use the broker.
+pub struct Broker {
+    pub url: String,
+    channel: Channel,
+    _connection: Connection,
+    _turn: MutexGuard<'static, ()>,
+}
+
+fn durable() -> QueueDeclareOptions {
+    QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
+}
+
+async fn connect(url: &str) -> lapin::Result<(Connection, Channel)> {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    Ok((connection, channel))
+}
+
+impl Broker {
+    /// The broker with empty queues, once it is our turn; `None`, and a word about it, where
+    /// there is none.
+    pub async fn empty() -> Option<Self> {
+        let Ok(url) = std::env::var("TEST_RABBIT_URL") else {
+            eprintln!("left out: TEST_RABBIT_URL names no broker");
+            return None;
+        };
+        let turn = TURN.lock().await;
+        let (connection, channel) = connect(&url).await.unwrap();
+        let broker = Self { url, channel, _connection: connection, _turn: turn };
+        for queue in QUEUES {
+            // Plainly, as any program would: it is not refused, whoever declares first.
+            broker.channel.queue_declare(queue.name.into(), durable(), FieldTable::default()).await.unwrap();
+            topology::declare_read(&broker.channel, queue.name).await.unwrap();
+            let waiting = (1..=RETRIES).map(|attempt| retry_queue(queue.name, attempt));
+            for name in waiting.chain([queue.name.to_owned(), dead_queue(queue.name)]) {
+                broker.purge(&name).await;
+            }
+        }
+        Some(broker)
+    }
+
+    async fn purge(&self, queue: &str) {
+        self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
+    }
+
+    /// Connects anew, once the broker is there again.
+    pub async fn reconnect(&mut self) {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            if let Ok((connection, channel)) = connect(&self.url).await {
+                (self._connection, self.channel) = (connection, channel);
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "in time: the broker is there again");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+
+    /// A connection to the same broker for another program.
+    pub async fn another(&self) -> (Connection, Channel) {
+        connect(&self.url).await.unwrap()
+    }
+
+    /// Runs `rabbitmqctl`; `None` where nobody has said how.
+    pub async fn ctl(arguments: &str) -> Option<String> {
+        let Ok(command) = std::env::var("TEST_RABBIT_CTL") else {
+            eprintln!("left out: TEST_RABBIT_CTL names no command");
+            return None;
+        };
+        let command = format!("{command} {arguments}");
+        let run = move || std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+        let done = tokio::task::spawn_blocking(run).await.unwrap();
+        assert!(done.status.success(), "{arguments}: {done:?}");
+        Some(String::from_utf8(done.stdout).unwrap())
+    }
+
+    /// A new durable queue that gets every event of the exchange.
+    pub async fn bind_all(&self) -> String {
+        let name = format!("test.{}", EventId::generate());
+        self.declare_exchange().await;
+        self.channel.queue_declare(name.as_str().into(), durable(), FieldTable::default()).await.unwrap();
+        self.bind(&name).await;
+        name
+    }
+
+    /// What a queue of [`Broker::bind_all`] got; it is gone then.
+    pub async fn drain(&self, queue: &str) -> Vec<Heard> {
+        let mut heard = vec![];
+        while let Some(message) = self.take(queue).await {
+            heard.push(Heard::of(&message.delivery));
+        }
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+        heard
+    }
+
+    /// Asserts that no message was put aside.
+    pub async fn nothing_is_dead(&self) {
+        for queue in QUEUES {
+            assert_eq!(self.count(&dead_queue(queue.name)).await, 0, "{} has dead messages", queue.name);
+        }
+    }
+
+    /// A new queue that gets every event of the exchange.
+    pub async fn listen_to_all(&self) -> String {
+        self.declare_exchange().await;
+        let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+        let queue = self.channel.queue_declare("".into(), options, FieldTable::default()).await.unwrap();
+        let name = queue.name().to_string();
+        self.bind(&name).await;
+        name
+    }
+
+    async fn declare_exchange(&self) {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let declared =
+            self.channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default());
+        declared.await.unwrap();
+    }
+
+    async fn bind(&self, queue: &str) {
+        let (exchange, options) = (EXCHANGE.into(), QueueBindOptions::default());
+        self.channel.queue_bind(queue.into(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+    }
+
+    pub async fn take(&self, queue: &str) -> Option<BasicGetMessage> {
+        self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await.unwrap()
+    }
+
+    /// The next dead message of a queue, when it is there.
+    pub async fn until_dead(&self, queue: &str) -> BasicGetMessage {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            if let Some(message) = self.take(&dead_queue(queue)).await {
+                return message;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "in time: a dead message of {queue}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn put(&self, queue: &str, body: &[u8], properties: BasicProperties) {
+        let options = BasicPublishOptions::default();
+        self.channel.basic_publish("".into(), queue.into(), options, body, properties).await.unwrap().await.unwrap();
+    }
+
+    /// Takes a queue away.
+    pub async fn delete(&self, queue: &str) {
+        self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    /// How many messages wait in a queue that somebody has declared, however it did.
+    pub async fn waiting_in(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap().message_count()
+    }
+
+    /// How many messages wait in a queue.
+    pub async fn count(&self, queue: &str) -> u32 {
+        self.channel.queue_declare(queue.into(), durable(), FieldTable::default()).await.unwrap().message_count()
+    }
+}

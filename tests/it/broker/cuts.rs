@@ -1,0 +1,94 @@
+//! The connection is cut in the middle of publishes and of consumption.
+
+use lapin::BasicProperties;
+use microbazaar::bus::table;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::json;
+
+use crate::broker::{
+    broker::Broker,
+    heard::{check_order, keys_of, once_each},
+    proxy::Proxy,
+    shop::Shop,
+};
+
+/// How often the connection is cut somewhere within a frame.
+const CUTS: usize = 6;
+
+/// Messages reach the broker, its confirms do not come back, and then the connection is cut.
+async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listener: &str) -> [String; 2] {
+    // Its connection is there again after this one.
+    let first = shop.purchase().await;
+    shop.until_sent().await;
+    let before = broker.count(listener).await;
+    proxy.hold_to_client(true);
+    let order = shop.purchase().await;
+    shop.until("messages are at the broker", async || broker.count(listener).await > before).await;
+    assert!(shop.waiting().await > 0, "no event leaves the outbox without its confirm");
+    proxy.cut();
+    proxy.hold_to_client(false);
+    proxy.mend();
+    shop.until_sent().await;
+    [first, order]
+}
+
+/// A message is delivered and its effect is stored, its acknowledgement does not reach the
+/// broker, and then the connection is cut.
+async fn cut_before_acknowledgements(broker: &Broker, proxy: &Proxy, shop: &Shop, round: usize) {
+    let queue = table::USER_CREATED_NOTIFICATION;
+    let address = |which: &str| format!("{which}{round}@example.com");
+    let welcome = async |which: &str| {
+        let user =
+            json!({"id": microbazaar::domain::ids::UserId::generate(), "username": "x", "email": address(which)});
+        broker.put(queue, user.to_string().as_bytes(), BasicProperties::default()).await;
+    };
+    welcome("first").await;
+    shop.until("the queue is read", async || shop.mails_to(&address("first")).await == 1).await;
+    proxy.hold_to_broker(true);
+    welcome("held").await;
+    shop.until("it is delivered and applied", async || shop.mails_to(&address("held")).await == 1).await;
+    proxy.cut();
+    proxy.hold_to_broker(false);
+    shop.until("it is back at the broker", async || broker.count(queue).await == 1).await;
+    proxy.mend();
+    // What comes after it is handled after it.
+    welcome("next").await;
+    shop.until("the next is applied", async || shop.mails_to(&address("next")).await == 1).await;
+    assert_eq!(shop.mails_to(&address("held")).await, 1, "a message that came twice is applied once");
+}
+
+#[actix_rt::test]
+async fn a_connection_cut_amid_publishes_and_amid_consumption_loses_and_doubles_nothing() {
+    let Some(broker) = Broker::empty().await else { return };
+    let seed = std::env::var("MICROBAZAAR_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(rand::random);
+    println!("MICROBAZAAR_TEST_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let listener = broker.bind_all().await;
+    let proxy = Proxy::start(&broker.url).await;
+    let shop = Shop::start(&proxy.url, None).await;
+    let mut orders = vec![shop.purchase().await];
+    shop.until_told_of(&orders).await;
+    for round in 0..2 {
+        orders.extend(cut_before_confirms(&broker, &proxy, &shop, &listener).await);
+        cut_before_acknowledgements(&broker, &proxy, &shop, round).await;
+    }
+    for _ in 0..CUTS {
+        proxy.cut_after(random.random_range(1..4_000));
+        orders.push(shop.purchase().await);
+        shop.until("the connection is cut", async || proxy.is_cut()).await;
+        proxy.mend();
+        shop.until_sent().await;
+    }
+    shop.until_told_of(&orders).await;
+    broker.nothing_is_dead().await;
+    let heard = broker.drain(&listener).await;
+    let once = once_each(&heard);
+    assert!(once.len() < heard.len(), "some were sent again after a cut");
+    check_order(&once);
+    for order in &orders {
+        assert_eq!(keys_of(&once, order), ["order.created", "order.confirmed"], "{order}");
+    }
+    println!("{} orders, {} events, {} sent again", orders.len(), once.len(), heard.len() - once.len());
+    shop.stop().await;
+}

@@ -1,0 +1,102 @@
+//! Tests against a real RabbitMQ, which `scripts/test` starts and names in
+//! `TEST_RABBIT_URL`. Without it there is nothing to test against, and they say so.
+//!
+//! They share one broker, so they take turns and empty its queues first.
+
+mod broker;
+#[path = "../../faults/client.rs"]
+#[expect(dead_code, reason = "the fault tests use the rest")]
+mod client;
+mod cuts;
+mod dead;
+mod heard;
+mod kill;
+mod listeners;
+#[path = "../../faults/market.rs"]
+mod market;
+mod payloads;
+mod peer;
+#[path = "../../faults/process.rs"]
+#[expect(dead_code, reason = "the fault tests use the rest")]
+mod process;
+pub mod proxy;
+mod shop;
+mod stopped;
+mod tls;
+mod webhook;
+
+use std::time::Duration;
+
+use broker::Broker;
+use lapin::BasicProperties;
+use microbazaar::bus::table::{self, QUEUES};
+use proxy::Proxy;
+use serde_json::json;
+use shop::Shop;
+
+#[actix_rt::test]
+async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
+    let Some(broker) = Broker::empty().await else { return };
+    let shop = Shop::start(&broker.url, None).await;
+    let queue = table::USER_CREATED_NOTIFICATION;
+    broker.put(queue, b"no JSON at all", BasicProperties::default()).await;
+    broker.put(queue, br#"{"id":"1"}"#, BasicProperties::default()).await;
+    // As a program without our headers and ids would write it, twice.
+    let foreign =
+        json!({"_id": "665f1f77bcf86cd799439011", "username": "node", "email": "node@example.com", "more": 1});
+    for _ in 0..2 {
+        broker.put(queue, foreign.to_string().as_bytes(), BasicProperties::default()).await;
+    }
+    let update =
+        json!({"orderId": "665f1f77bcf86cd799439016", "status": "SUCCESSFUL", "userId": "665f1f77bcf86cd799439011"});
+    broker.put(table::PAYMENT_UPDATE_DASHBOARD, update.to_string().as_bytes(), BasicProperties::default()).await;
+    shop.purchase().await;
+    shop.until("the dashboard counts the sale", async || shop.sales().await == 2).await;
+    shop.until("the foreign user is welcomed", async || shop.mails_to("node@example.com").await >= 1).await;
+    for _ in 0..2 {
+        let dead = broker.until_dead(queue).await;
+        assert!(dead.properties.headers().as_ref().unwrap().inner().contains_key("x-reason"));
+    }
+    assert_eq!(shop.mails_to("node@example.com").await, 1, "the same message twice is one event");
+    for queue in QUEUES {
+        shop.until(queue.name, async || broker.count(queue.name).await == 0).await;
+    }
+    shop.stop().await;
+}
+
+#[actix_rt::test]
+async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
+    let Some(broker) = Broker::empty().await else { return };
+    let proxy = Proxy::start(&broker.url).await;
+    let shop = Shop::start(&proxy.url, None).await;
+    shop.purchase().await;
+    shop.until("the first sale is counted", async || shop.sales().await == 2).await;
+    shop.until_sent().await;
+    proxy.cut();
+    // Also while nothing is to be sent.
+    shop.until("readyz says so", async || shop.readyz().await == (200, "degraded".to_owned())).await;
+    let orders = [shop.purchase().await, shop.purchase().await];
+    for order in &orders {
+        assert_eq!(shop.order_status(order).await, "CONFIRMED");
+    }
+    shop.until("readyz names the broker", async || shop.readyz().await == (200, "degraded".to_owned())).await;
+    assert!(shop.waiting().await > 0, "events wait in the outbox");
+    proxy.mend();
+    shop.until("all sales are counted", async || shop.sales().await == 6).await;
+    shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
+    for _ in 0..5 {
+        // In the middle of publishing and of reading.
+        let cut = async {
+            proxy.cut();
+            tokio::task::yield_now().await;
+            proxy.mend();
+        };
+        tokio::join!(shop.purchase(), cut);
+    }
+    shop.until("every sale is counted once", async || shop.sales().await == 16).await;
+    shop.until_sent().await;
+    shop.stop().await;
+}
+
+/// How long a test waits for what is to happen.
+const DEADLINE: Duration = Duration::from_secs(60);

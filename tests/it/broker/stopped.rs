@@ -1,0 +1,60 @@
+//! The broker goes away in the middle of sales, and comes back.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::broker::{
+    broker::Broker,
+    heard::{check_order, keys_of, once_each},
+    shop::Shop,
+};
+
+/// How many sales are made while the broker is away.
+const AWAY: usize = 8;
+
+#[actix_rt::test]
+async fn the_shop_sells_on_while_the_broker_is_stopped_and_everything_arrives() {
+    let Some(mut broker) = Broker::empty().await else { return };
+    if Broker::ctl("await_startup").await.is_none() {
+        return;
+    }
+    let listener = broker.bind_all().await;
+    let shop = Shop::start(&broker.url, None).await;
+    let (ended, placed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let selling = async {
+        let mut orders = vec![];
+        while !ended.load(Ordering::SeqCst) {
+            let order = shop.purchase().await;
+            assert_eq!(shop.order_status(&order).await, "CONFIRMED");
+            orders.push(order);
+            placed.store(orders.len(), Ordering::SeqCst);
+        }
+        orders
+    };
+    let stopping = async {
+        shop.until("sales are told of", async || shop.sales().await >= 6).await;
+        Broker::ctl("stop_app").await;
+        let degraded = (200, "degraded".to_owned());
+        shop.until("readyz names the broker", async || shop.readyz().await == degraded).await;
+        let told = shop.sales().await;
+        let before = placed.load(Ordering::SeqCst);
+        shop.until("the shop sells on", async || placed.load(Ordering::SeqCst) >= before + AWAY).await;
+        assert!(shop.sales().await <= told + 2 && shop.waiting().await > 0, "events wait in the outbox");
+        Broker::ctl("start_app").await;
+        shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
+        ended.store(true, Ordering::SeqCst);
+    };
+    let (orders, ()) = tokio::join!(selling, stopping);
+
+    shop.until_sent().await;
+    broker.reconnect().await;
+    shop.until_told_of(&orders).await;
+    broker.nothing_is_dead().await;
+    let heard = broker.drain(&listener).await;
+    let heard = once_each(&heard);
+    check_order(&heard);
+    for order in &orders {
+        assert_eq!(keys_of(&heard, order)[..2], ["order.created", "order.confirmed"], "{order}");
+    }
+    println!("{} sales, {} events", orders.len(), heard.len());
+    shop.stop().await;
+}

@@ -1,0 +1,167 @@
+//! A report is believed as far as it agrees with itself and with the gateway, and no further.
+
+use serde_json::{Value, json};
+
+use crate::payments::{
+    market::{Shop, text},
+    standin::{Faults, Outcome, WEBHOOK_SECRET, Webhook, signed},
+    until,
+};
+
+/// Nothing but reports tells of money.
+const QUIET: [(&str, &str); 1] = [("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")];
+
+/// The report of `event` among `reports`.
+fn the<'a>(reports: &'a [Webhook], event: &str) -> &'a Webhook {
+    reports.iter().find(|report| report.event == event).unwrap()
+}
+
+/// The report with one thing of its body changed, under a good signature and an id of its own.
+fn changed(report: &Webhook, pointer: &str, value: Value) -> Webhook {
+    let mut body: Value = serde_json::from_str(&report.body).unwrap();
+    *body.pointer_mut(pointer).expect(pointer) = value;
+    let body = body.to_string();
+    let event_id = format!("{:014x}", rand::random::<u64>() >> 8);
+    Webhook { event_id, signature: signed(WEBHOOK_SECRET, body.as_bytes()), body, ..report.clone() }
+}
+
+async fn send(shop: &Shop, report: &Webhook) {
+    assert_eq!(report.send(&format!("{}/api/payments/webhook", shop.base)).await, Some(200), "{}", report.body);
+}
+
+#[actix_rt::test]
+async fn a_report_of_money_that_contradicts_itself_or_the_gateway_is_no_money() {
+    let shop = Shop::open_with(&QUIET).await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    let (other, others) = shop.ordered_as("ravi").await;
+    let others_at_gateway = shop.opened(&other, &others).await;
+    shop.standin.take_webhooks();
+    shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    let reports = shop.standin.take_webhooks();
+    let amount = shop.standin.truth()[&at_gateway].amount;
+    let entity = "/payload/payment/entity";
+    for event in ["payment.captured", "order.paid"] {
+        let report = the(&reports, event);
+        for (field, value) in [
+            ("status", json!("failed")),
+            ("status", json!("authorized")),
+            ("status", json!("created")),
+            ("status", json!("pending")),
+            ("status", json!("")),
+            ("captured", json!(false)),
+            ("amount", json!(amount - 1)),
+            ("amount", json!(amount + 1)),
+            ("amount", json!(-amount)),
+            ("currency", json!("USD")),
+            ("currency", json!("XYZ")),
+            ("order_id", json!(others_at_gateway)),
+            ("id", json!("pay_29QQoUBi66xm2f")),
+            ("id", json!("pay_1/../../orders")),
+        ] {
+            send(&shop, &changed(report, &format!("{entity}/{field}"), value.clone())).await;
+            assert_eq!(shop.order_status(&buyer, &order).await, "PENDING", "{event} with {field} {value}");
+            assert_eq!(shop.payment(&buyer, &order).await["status"], "PENDING", "{event} with {field} {value}");
+        }
+    }
+    let paid = the(&reports, "order.paid");
+    for (field, value) in
+        [("status", json!("attempted")), ("amount", json!(amount - 1)), ("id", json!(others_at_gateway))]
+    {
+        send(&shop, &changed(paid, &format!("/payload/order/entity/{field}"), value.clone())).await;
+        assert_eq!(shop.order_status(&buyer, &order).await, "PENDING", "an order with {field} {value}");
+    }
+    assert_eq!(shop.order_status(&other, &others).await, "PENDING");
+    send(&shop, the(&reports, "payment.captured")).await;
+    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.books_agree("on its way 0.00").await;
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn what_the_gateway_does_not_call_captured_is_no_money_whatever_is_reported() {
+    let shop = Shop::open_with(&QUIET).await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    shop.standin.take_webhooks();
+    shop.standin.pay(&at_gateway, Outcome::Failed).unwrap();
+    let failed = shop.standin.take_webhooks();
+    let entity = "/payload/payment/entity";
+    let report = changed(the(&failed, "payment.failed"), "/event", json!("payment.captured"));
+    for report in [changed(&report, &format!("{entity}/status"), json!("captured")), report] {
+        send(&shop, &changed(&report, &format!("{entity}/captured"), json!(true))).await;
+        assert_eq!(shop.payment(&buyer, &order).await["status"], "PENDING");
+    }
+    // A failure that calls itself captured, or authorised, is none.
+    for status in ["captured", "authorized"] {
+        let report = the(&failed, "payment.failed");
+        send(&shop, &changed(report, &format!("{entity}/status"), json!(status))).await;
+        assert_eq!(shop.payment(&buyer, &order).await["status"], "PENDING");
+    }
+    send(&shop, the(&failed, "payment.failed")).await;
+    until("it failed", async || shop.payment(&buyer, &order).await["status"] == "FAILED").await;
+    assert_eq!(shop.order_status(&buyer, &order).await, "PENDING");
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_report_of_captured_money_waits_until_the_gateway_can_be_asked() {
+    let shop = Shop::open_with(&QUIET).await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    shop.standin.take_webhooks();
+    shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    let reports = shop.standin.take_webhooks();
+    shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
+    send(&shop, the(&reports, "payment.captured")).await;
+    assert_eq!(shop.order_status(&buyer, &order).await, "PENDING");
+    let asked = shop.standin.asked("GET /v1/payments");
+    assert!(asked > 0, "the gateway was asked");
+    shop.standin.set_faults(Faults::none());
+    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_report_of_a_refund_counts_as_far_as_the_gateway_says_so() {
+    let shop = Shop::open_with(&QUIET).await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    shop.standin.hold_refunds(true);
+    shop.standin.take_webhooks();
+    let refund = shop.standin.operator_refund(&checkout.payment_id, 700).unwrap();
+    let reports = shop.standin.take_webhooks();
+    let created = the(&reports, "refund.created");
+    let entity = "/payload/refund/entity";
+    for (pointer, value) in [
+        (format!("{entity}/amount"), json!(699)),
+        (format!("{entity}/amount"), json!(7_000)),
+        (format!("{entity}/currency"), json!("USD")),
+        (format!("{entity}/status"), json!("failed")),
+        (format!("{entity}/payment_id"), json!("pay_29QQoUBi66xm2f")),
+        (format!("{entity}/id"), json!("rfnd_29QQoUBi66xm2f")),
+    ] {
+        send(&shop, &changed(created, &pointer, value.clone())).await;
+        assert_eq!(shop.payment(&buyer, &order).await["refunds"], json!([]), "{pointer} {value}");
+    }
+    send(&shop, created).await;
+    until("it is known", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "pending").await;
+    // Neither by its name nor by its status alone is it with the buyer, or back.
+    for event in ["refund.processed", "refund.failed"] {
+        let named = changed(created, "/event", json!(event));
+        let said = event.trim_start_matches("refund.");
+        for report in [changed(&named, &format!("{entity}/status"), json!(said)), named] {
+            send(&shop, &report).await;
+            let refunds = shop.payment(&buyer, &order).await["refunds"].clone();
+            assert_eq!((&refunds[0]["status"], refunds.as_array().unwrap().len()), (&json!("pending"), 1), "{event}");
+        }
+    }
+    shop.standin.settle_refund(&refund, true).unwrap();
+    send(&shop, the(&shop.standin.take_webhooks(), "refund.processed")).await;
+    until("the buyer has it", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "processed").await;
+    assert_eq!(text(&shop.payment(&buyer, &order).await["status"]), "SUCCESSFUL");
+    shop.books_agree("refunded 7.00").await;
+    shop.close().await;
+}

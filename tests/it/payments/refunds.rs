@@ -1,0 +1,107 @@
+//! Money on its way back.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::payments::{
+    market::{Shop, text},
+    standin::{Fault, Outcome},
+    until,
+};
+
+const ASK_SOON: [(&str, &str); 1] = [("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1s")];
+
+async fn paid(shop: &Shop) -> (String, String, String) {
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
+    (buyer, order, at_gateway)
+}
+
+#[actix_rt::test]
+async fn an_admin_gives_back_parts_and_the_timeline_shows_them() {
+    let shop = Shop::open().await;
+    let (buyer, order, at_gateway) = paid(&shop).await;
+    let (admin, payment) = (shop.admin().await, shop.payment(&buyer, &order).await);
+    let path = format!("/api/payments/{}/refunds", text(&payment["_id"]));
+    // The answer is lost after the gateway has done it: it is done once all the same.
+    shop.standin.next("POST /v1/payments", Fault::CutAfter);
+    let (status, told) = shop.post(&path, &admin, &json!({"amount": {"amount": 5}, "reason": "a dent"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let timeline = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"]["timeline"].clone();
+    let last = timeline.as_array().unwrap().last().unwrap().clone();
+    let reason = text(&last["reason"]);
+    assert!(last["status"] == "CONFIRMED" && reason.contains("5.00") && reason.contains("a dent"), "{last}");
+    let (status, told) = shop.post(&path, &admin, &json!({"amount": {"amount": 1_000_000}})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{told}");
+    // What would be left could never go back.
+    for amount in [json!({"amount": 66.5}), json!({"amount": 0.5})] {
+        let (status, told) = shop.post(&path, &admin, &json!({ "amount": amount })).await;
+        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("payment.too_little")), "{told}");
+    }
+    assert_eq!(shop.post(&path, &buyer, &json!({})).await.0, StatusCode::FORBIDDEN);
+    let truth = &shop.standin.truth()[&at_gateway];
+    assert_eq!((truth.refunded, truth.refunds), (500, 1));
+    shop.books_agree("refunded 5.00").await;
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_refund_is_followed_until_the_buyer_has_it() {
+    let shop = Shop::open_with(&ASK_SOON).await;
+    let (buyer, order, at_gateway) = paid(&shop).await;
+    shop.standin.hold_refunds(true);
+    shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
+    until("the gateway has it", async || shop.payment(&buyer, &order).await["status"] == "REFUNDED").await;
+    assert_eq!(shop.payment(&buyer, &order).await["refunds"][0]["status"], "pending");
+    shop.standin.settle_all_refunds(true);
+    until("the buyer has it", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "processed").await;
+    assert_eq!(shop.standin.truth()[&at_gateway].refunds, 1);
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_refund_that_comes_back_is_asked_for_anew() {
+    let shop = Shop::open_with(&ASK_SOON).await;
+    let (buyer, order, at_gateway) = paid(&shop).await;
+    shop.standin.hold_refunds(true);
+    shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
+    until("the gateway has it", async || shop.payment(&buyer, &order).await["status"] == "REFUNDED").await;
+    shop.standin.settle_all_refunds(false);
+    until("it is known to be back", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "failed")
+        .await;
+    shop.standin.hold_refunds(false);
+    until("it is given again", async || shop.payment(&buyer, &order).await["refunds"][1]["status"] == "processed")
+        .await;
+    let truth = &shop.standin.truth()[&at_gateway];
+    assert_eq!(truth.refunded, truth.captured);
+    shop.books_agree("kept 0.00 INR, on its way 0.00 INR").await;
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_refund_made_at_the_gateways_own_pages_is_counted() {
+    let shop = Shop::open().await;
+    let (buyer, order, at_gateway) = paid(&shop).await;
+    let payment_id = text(&shop.payment(&buyer, &order).await["paymentId"]);
+    shop.standin.take_webhooks();
+    shop.standin.operator_refund(&payment_id, 700).unwrap();
+    let reports = shop.standin.take_webhooks();
+    for report in reports.iter().rev().chain(&reports) {
+        assert_eq!(report.send(&format!("{}/api/payments/webhook", shop.base)).await, Some(200));
+    }
+    until("it is known", async || {
+        let refunds = shop.payment(&buyer, &order).await["refunds"].clone();
+        refunds[0]["amount"]["amount"] == 7 && refunds[0]["status"] == "processed"
+    })
+    .await;
+    // What is left goes back when the order is cancelled, and no more.
+    shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
+    until("all is back", async || shop.payment(&buyer, &order).await["status"] == "REFUNDED").await;
+    let truth = &shop.standin.truth()[&at_gateway];
+    assert_eq!((truth.refunded, truth.refunds), (truth.captured, 2));
+    shop.books_agree("kept 0.00 INR, on its way 0.00 INR").await;
+    shop.close().await;
+}

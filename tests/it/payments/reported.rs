@@ -1,0 +1,151 @@
+//! What the gateway reports by itself: in any order, any number of times, or not at all.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::payments::{
+    market::{Shop, text},
+    standin::{Faults, Outcome},
+    until,
+};
+
+fn hook(shop: &Shop) -> String {
+    format!("{}/api/payments/webhook", shop.base)
+}
+
+#[actix_rt::test]
+async fn whatever_the_order_and_the_number_of_reports_the_order_is_paid_once() {
+    let shop = Shop::open().await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    shop.standin.pay(&at_gateway, Outcome::Failed).unwrap();
+    shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    shop.standin.unknown_event();
+    let reports = shop.standin.take_webhooks();
+    let told: Vec<_> = reports.iter().map(|report| report.event.as_str()).collect();
+    for event in ["payment.failed", "payment.captured", "order.paid"] {
+        assert!(told.contains(&event), "{told:?}");
+    }
+    // The failure comes last, and all of it twice.
+    for report in reports.iter().rev().chain(&reports) {
+        assert_eq!(report.send(&hook(&shop)).await, Some(200), "{}", report.event);
+    }
+    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    let truth = &shop.standin.truth()[&at_gateway];
+    assert_eq!((truth.captures, truth.refunds), (1, 0));
+    let timeline = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"]["timeline"].clone();
+    assert_eq!(timeline.as_array().unwrap().len(), 2, "{timeline}");
+    let report = &reports[0];
+    let forged = crate::payments::standin::Webhook { signature: "0".repeat(64), ..report.clone() };
+    assert_eq!(forged.send(&hook(&shop)).await, Some(400));
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn what_is_only_authorised_is_captured_whoever_tells_of_it() {
+    let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1s")]).await;
+    for teller in ["verify", "report", "reconciliation"] {
+        let (buyer, order) = shop.ordered_as(teller).await;
+        let at_gateway = shop.opened(&buyer, &order).await;
+        shop.standin.take_webhooks();
+        let checkout = shop.standin.pay(&at_gateway, Outcome::Authorized).unwrap();
+        match teller {
+            "verify" => {
+                let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+                assert_eq!((status, &told["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{told}");
+            }
+            "report" => {
+                let reports = shop.standin.take_webhooks();
+                let report = reports.iter().find(|report| report.event == "payment.authorized").unwrap();
+                assert_eq!(report.send(&hook(&shop)).await, Some(200));
+            }
+            _ => {}
+        }
+        until(teller, async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+        let truth = &shop.standin.truth()[&at_gateway];
+        assert_eq!((truth.captured, truth.captures), (truth.amount, 1), "{teller}");
+    }
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_report_is_answered_while_the_gateway_is_mute_and_worked_on_later() {
+    let shop = Shop::open().await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    shop.standin.take_webhooks();
+    shop.standin.pay(&at_gateway, Outcome::Authorized).unwrap();
+    let reports = shop.standin.take_webhooks();
+    shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
+    for report in &reports {
+        assert_eq!(report.send(&hook(&shop)).await, Some(200));
+    }
+    assert_eq!(shop.order_status(&buyer, &order).await, "PENDING");
+    shop.standin.set_faults(Faults::none());
+    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_buyer_who_paid_while_the_gateway_is_away_need_not_come_back() {
+    let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")]).await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
+    let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{told}");
+    shop.standin.set_faults(Faults::none());
+    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn admins_are_told_of_a_dispute_once() {
+    let shop = Shop::open().await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    shop.standin.take_webhooks();
+    let dispute = shop.standin.dispute(&checkout.payment_id).unwrap();
+    let reports = shop.standin.take_webhooks();
+    for report in reports.iter().chain(&reports) {
+        assert_eq!(report.send(&hook(&shop)).await, Some(200));
+    }
+    let mails = async || {
+        let mails = shop.mails().await;
+        mails.into_iter().filter(|mail| text(&mail["subject"]).starts_with("Payment disputed")).collect::<Vec<_>>()
+    };
+    until("there is a mail", async || !mails().await.is_empty()).await;
+    // A mail that comes after this one is the second of the dispute, had there been one.
+    shop.join("later", "user").await;
+    until("the next mail is there", async || {
+        shop.mails().await.iter().any(|mail| text(&mail["to"]) == "later@shop.example")
+    })
+    .await;
+    let mails = mails().await;
+    assert_eq!((mails.len(), &mails[0]["to"]), (1, &json!("root@shop.example")));
+    let said = text(&mails[0]["text"]);
+    assert!(said.contains(&dispute) && said.contains(&order) && said.contains(&checkout.payment_id), "{said}");
+    assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn an_operator_sees_what_differs_and_the_server_puts_it_right() {
+    let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")]).await;
+    let (buyer, order) = shop.ordered().await;
+    let at_gateway = shop.opened(&buyer, &order).await;
+    let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    let (well, said) = shop.command(&["payments", "reconcile", "--since", "1h"]).await;
+    assert!(well && said.contains("1 payments compared, 1 differ"), "{said}");
+    assert!(said.contains(&checkout.payment_id) && said.contains(&order), "{said}");
+    assert!(!said.contains(crate::payments::standin::KEY_SECRET), "{said}");
+    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    let (well, said) = shop.command(&["payments", "reconcile", "--since", "2020-01-01"]).await;
+    assert!(well && said.contains("1 payments compared, 0 differ"), "{said}");
+    let (well, said) = shop.command(&["ledger", "check"]).await;
+    assert!(well && said.contains("1 payments and 1 orders"), "{said}");
+    shop.close().await;
+}

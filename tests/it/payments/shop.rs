@@ -1,0 +1,97 @@
+//! A whole shop that is paid by Razorpay.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::payments::{
+    market::{Shop, text},
+    standin::{Fault, Faults, Habits, Outcome},
+    until,
+};
+
+#[actix_rt::test]
+async fn an_order_is_paid_by_razorpay() {
+    let shop = Shop::open().await;
+    let (buyer, order) = shop.ordered().await;
+    let create = format!("/api/payments/create/{order}");
+    let (status, opened) = shop.post(&create, &buyer, &json!({})).await;
+    assert_eq!(status, StatusCode::CREATED, "{opened}");
+    let at_gateway = text(&opened["razorpayOrderId"]);
+    assert_eq!(shop.standin.orders_for(&order), std::slice::from_ref(&at_gateway));
+    assert_eq!(opened["keyId"], crate::payments::standin::KEY_ID);
+    assert_eq!(opened["amount"], shop.standin.truth()[&at_gateway].amount);
+    assert_eq!(shop.post(&create, &buyer, &json!({})).await.0, StatusCode::OK, "the same again");
+    let (status, _) =
+        shop.post(&format!("/sandbox/payments/{at_gateway}"), &buyer, &json!({"outcome": "success"})).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "there is no sandbox");
+
+    let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    let mut forged = checkout.json();
+    forged["razorpay_payment_id"] = json!("pay_29QQoUBi66xm2f");
+    assert_eq!(shop.post("/api/payments/verify", &buyer, &forged).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(shop.order_status(&buyer, &order).await, "PENDING");
+    for _ in 0..2 {
+        let (status, verified) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+        assert_eq!((status, &verified["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{verified}");
+    }
+    assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
+    // What is known is told again, also while the gateway is away.
+    shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
+    let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    assert_eq!((status, &told["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{told}");
+    let truth = &shop.standin.truth()[&at_gateway];
+    assert_eq!((truth.captured, truth.captures, truth.refunded), (truth.amount, 1, 0));
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn webhooks_alone_confirm_an_order_and_a_cancelled_one_is_paid_back() {
+    let shop = Shop::open().await;
+    let _post =
+        shop.standin.post_to(&format!("{}/api/payments/webhook", shop.base), Habits { lost: 0, ..Habits::bad(5) });
+    let (buyer, order) = shop.ordered().await;
+    let (_, opened) = shop.post(&format!("/api/payments/create/{order}"), &buyer, &json!({})).await;
+    let at_gateway = text(&opened["razorpayOrderId"]);
+    shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
+    until("the order is confirmed", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.standin.next("POST /v1/payments", Fault::CutAfter);
+    shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
+    until("the money is back", async || {
+        let truth = &shop.standin.truth()[&at_gateway];
+        truth.refunded == truth.captured && truth.captured > 0
+    })
+    .await;
+    until("the payment says so", async || {
+        shop.get(&format!("/api/payments/order/{order}"), &buyer).await["payment"]["status"] == "REFUNDED"
+    })
+    .await;
+    assert_eq!(shop.standin.truth()[&at_gateway].refunds, 1);
+    shop.close().await;
+}
+
+#[actix_rt::test]
+async fn a_gateway_that_is_away_is_named_and_found_back() {
+    let shop = Shop::open().await;
+    let (buyer, order) = shop.ordered().await;
+    let ready = shop.get("/readyz", "").await;
+    assert_eq!(ready["status"], "ready", "{ready}");
+    shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
+    let create = format!("/api/payments/create/{order}");
+    until("it is named", async || {
+        let (status, told) = shop.post(&create, &buyer, &json!({})).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{told}");
+        let ready = shop.get("/readyz", "").await;
+        ready["status"] == "degraded" && ready["away"] == json!(["razorpay"])
+    })
+    .await;
+    shop.standin.set_faults(Faults::none());
+    until("it is found back", async || shop.get("/readyz", "").await["status"] == "ready").await;
+    let (status, told) = shop.post(&create, &buyer, &json!({})).await;
+    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let metrics = shop.client.get(format!("{}/metrics", shop.base)).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("gateway_calls_total{call=\"create_order\",outcome=\"done\"}"), "{metrics}");
+    assert!(metrics.contains("gateway_up"), "{metrics}");
+    tokio::time::timeout(Duration::from_secs(30), shop.close()).await.unwrap();
+}

@@ -1,0 +1,69 @@
+//! A mail that one node takes on and another sends.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use microbazaar::{
+    actors::mail_sender::Mails,
+    domain::{Timestamp, ids::EventId},
+    integrations::mail::{Mail, MailError, MailTransport, Mailer},
+    runtime::Runtime,
+    store::sqlite::{SqliteOptions, SqliteStore},
+};
+
+use crate::redis::{node, prefix, shared_redis, until};
+
+/// A way to a mail server, or to none.
+struct Way {
+    leads: bool,
+}
+
+#[async_trait]
+impl MailTransport for Way {
+    async fn send(&self, _: EventId, _: &Mail) -> Result<(), MailError> {
+        assert!(self.leads, "nothing is begun where there is no use in it");
+        Ok(())
+    }
+
+    fn is_up(&self) -> bool {
+        self.leads
+    }
+
+    fn is_pausing(&self) -> bool {
+        !self.leads
+    }
+}
+
+#[actix_rt::test]
+async fn whichever_node_can_send_a_mail_is_woken_for_it() {
+    let Some(url) = shared_redis() else { return };
+    let folder = std::env::temp_dir().join(format!("microbazaar-mails-{}", EventId::generate()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let sqlite = SqliteStore::open(&folder, SqliteOptions::default()).unwrap();
+    let (runtime, store, prefix) = (Runtime::new(1), sqlite.stores().mailbox, prefix());
+    // Both would look by themselves once an hour.
+    let seldom = Duration::from_secs(60 * 60);
+    let mut nodes = vec![];
+    for leads in [false, true] {
+        let redis = node(&url, &prefix).await;
+        let wake = redis.wake().looking_every(seldom);
+        let mails = Mails::start(&runtime, store.clone(), Arc::new(Way { leads }), vec![seldom], &wake);
+        nodes.push((redis, mails));
+    }
+    for number in 0..5 {
+        let mail = Mail {
+            to: format!("buyer{number}@example.com"),
+            subject: "Hello".into(),
+            text: "t".into(),
+            html: "<p>t</p>".into(),
+            at: Timestamp::now(),
+            announcement: false,
+        };
+        nodes[0].1.send(EventId::generate(), &mail).await.unwrap();
+        until("the other node has sent it", async || store.waiting().await == Ok(0)).await;
+    }
+    assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
+    drop((nodes, store));
+    tokio::task::spawn_blocking(move || sqlite.close()).await.unwrap().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}

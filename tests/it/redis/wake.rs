@@ -1,0 +1,118 @@
+//! Wake-ups between nodes.
+
+use tokio::time::timeout;
+
+use crate::redis::{DEADLINE, node, prefix, server::Server, shared_redis, until};
+
+async fn is_woken(what: &str, listener: &tokio::sync::Notify) {
+    assert!(timeout(DEADLINE, listener.notified()).await.is_ok(), "in time: {what}");
+}
+
+#[actix_rt::test]
+async fn a_wake_up_reaches_its_topic_on_every_node() {
+    let Some(url) = shared_redis() else { return };
+    let prefix = prefix();
+    let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
+    let elsewhere = node(&url, &crate::redis::prefix()).await;
+    let (here, there) = (one.wake().listen("mail"), two.wake().listen("mail"));
+    let (other, stranger) = (two.wake().listen("outbox"), elsewhere.wake().listen("mail"));
+    for _ in 0..20 {
+        one.wake().wake("mail");
+        is_woken("this node", &here).await;
+        is_woken("the other node", &there).await;
+    }
+    // Sent after the others, so those have arrived where they should not have.
+    one.wake().wake("outbox");
+    is_woken("the other topic", &other).await;
+    elsewhere.wake().wake("mail");
+    is_woken("the other shop's own word", &stranger).await;
+    let quiet = std::time::Duration::from_millis(200);
+    assert!(timeout(quiet, stranger.notified()).await.is_err(), "another prefix is another shop");
+    assert!(timeout(quiet, here.notified()).await.is_err(), "our own word comes once");
+}
+
+#[actix_rt::test]
+async fn after_a_lost_connection_everything_is_woken_once() {
+    let Some(mut server) = Server::start() else { return };
+    let prefix = prefix();
+    let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
+    let (mail, outbox) = (two.wake().listen("mail"), two.wake().listen("outbox"));
+    server.kill();
+    until("the loss is noticed", async || !one.is_up() && !two.is_up()).await;
+    is_woken("who is to look by herself now", &mail).await;
+    is_woken("who else", &outbox).await;
+    one.wake().wake("mail");
+    server.start_again();
+    is_woken("who had a word coming", &mail).await;
+    is_woken("who had none", &outbox).await;
+    until("both are back", async || one.is_up() && two.is_up()).await;
+    let late = one.wake();
+    late.wake("outbox");
+    is_woken("as before", &outbox).await;
+}
+
+#[actix_rt::test]
+async fn many_wake_ups_are_few_words() {
+    let Some(url) = shared_redis() else { return };
+    let prefix = prefix();
+    let one = node(&url, &prefix).await;
+    let mut heard = redis::Client::open(url).unwrap().get_connection().unwrap();
+    heard.set_read_timeout(Some(DEADLINE)).unwrap();
+    let (channel, (subscribed, ready)) = (format!("{prefix}wake"), tokio::sync::oneshot::channel());
+    let counting = tokio::task::spawn_blocking(move || {
+        let mut words = heard.as_pubsub();
+        words.subscribe(channel).unwrap();
+        subscribed.send(()).unwrap();
+        let mut count = 0_u128;
+        while !words.get_message().unwrap().get_payload::<String>().unwrap().ends_with(" last") {
+            count += 1;
+        }
+        count
+    });
+    ready.await.unwrap();
+    let (wake, began) = (one.wake(), std::time::Instant::now());
+    for _ in 0..300 {
+        (0..200).for_each(|_| wake.wake("stock"));
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    wake.wake("last");
+    let count = counting.await.unwrap();
+    // One in 25 ms, however long it took; the one with the last word stands before or behind it.
+    let most = began.elapsed().as_millis() / 25 + 2;
+    assert!(count > 0 && count <= most, "{count} of at most {most}");
+}
+
+#[actix_rt::test]
+async fn a_connection_that_is_lost_over_a_word_comes_back() {
+    let Some(mut server) = Server::start() else { return };
+    let one = node(&server.url(), &prefix()).await;
+    let wake = one.wake();
+    for _ in 0..4 {
+        let talking = actix_rt::spawn({
+            let wake = wake.clone();
+            async move {
+                loop {
+                    wake.wake("stock");
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        until("words go out", async || one.is_up()).await;
+        server.kill();
+        until("the loss is noticed", async || !one.is_up()).await;
+        talking.abort();
+        server.start_again();
+        until("it is back, and stays", async || {
+            let Ok(session) = one.session() else { return false };
+            let mut ping = redis::pipe();
+            ping.cmd("PING");
+            for _ in 0..200 {
+                if session.send::<Vec<String>>(&ping).await.is_err() {
+                    return false;
+                }
+            }
+            one.session().is_ok_and(|now| now.generation() == session.generation())
+        })
+        .await;
+    }
+}

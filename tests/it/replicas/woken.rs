@@ -1,0 +1,105 @@
+//! Nodes that wake each other by Redis: what one changes the others see, though they would look
+//! by themselves only once an hour.
+
+use std::time::Duration;
+
+use microbazaar::{config::Config, domain::ids::UserId};
+use reqwest::Method;
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::{
+    redis::server::Server,
+    replicas::shop::{Nodes, address},
+};
+
+/// Longer than any test waits.
+const SELDOM: Duration = Duration::from_secs(60 * 60);
+
+fn woken_by(url: String) -> impl Fn(&mut Config) {
+    let prefix = format!("test:{}:", UserId::generate());
+    move |config| {
+        config.redis.url = Some(SecretString::from(url.as_str()));
+        config.redis.prefix = prefix.clone();
+        // The machine may be busy.
+        config.redis.timeout = Duration::from_secs(5);
+        config.redis.look_every = SELDOM;
+    }
+}
+
+/// Two nodes that are connected to Redis.
+async fn woken(url: String) -> Option<Nodes> {
+    let nodes = Nodes::start_with(2, 900, woken_by(url)).await?;
+    for node in [0, 1] {
+        nodes.until("it hears the other", async || nodes.get(node, "/readyz", "").await.1["status"] == "ready").await;
+    }
+    Some(nodes)
+}
+
+/// What one node changes is shown by the other: the product, its stock and the search for it.
+async fn each_is_shown(nodes: &Nodes, seller: &str, buyer: &str, product: &str, round: u32) {
+    let (here, there) = if round.is_multiple_of(2) { (0, 1) } else { (1, 0) };
+    let path = format!("/api/products/{product}");
+    // Shown before, so that it is remembered there.
+    let before = nodes.get(there, &path, "").await.1["stock"].as_i64().unwrap();
+    let title = format!("Lantern{round}");
+    nodes.send(here, Method::PATCH, &path, seller, &json!({"title": title})).await;
+    nodes
+        .until("the other node finds it", async || {
+            let (_, found) = nodes.get(there, &format!("/api/products?q={title}"), "").await;
+            found.as_array().is_some_and(|products| products.len() == 1)
+        })
+        .await;
+    nodes.post(here, "/api/cart/items", buyer, &json!({"productId": product, "quantity": 1})).await;
+    nodes.post(here, "/api/orders", buyer, &json!({"shippingAddress": address()})).await;
+    nodes
+        .until("the other node shows the stock", async || nodes.get(there, &path, "").await.1["stock"] == before - 1)
+        .await;
+}
+
+#[actix_rt::test]
+async fn a_wake_up_alone_carries_every_change() {
+    let Ok(url) = std::env::var("TEST_REDIS_URL") else {
+        eprintln!("left out: TEST_REDIS_URL names no Redis");
+        return;
+    };
+    let Some(nodes) = woken(url).await else { return };
+    let (seller, buyer) = (nodes.join(0, "seller").await, nodes.join(1, "user").await);
+    let product = nodes.product(0, &seller, 50).await;
+    nodes
+        .until("the other node has it", async || nodes.get(1, &format!("/api/products/{product}"), "").await.0 == 200)
+        .await;
+    for round in 0..4 {
+        each_is_shown(&nodes, &seller, &buyer, &product, round).await;
+    }
+    // Events of either node are carried on by whichever of them does so for both.
+    let welcomed = nodes.mails(0, "Welcome").await;
+    for more in 1..=8 {
+        nodes.join(more % 2, "user").await;
+        nodes.until("the mail is there", async || nodes.mails(0, "Welcome").await >= welcomed + more).await;
+    }
+    nodes.stop().await;
+}
+
+#[actix_rt::test]
+async fn without_redis_they_look_by_themselves_again() {
+    let Some(mut redis) = Server::start() else { return };
+    let Some(nodes) = woken(redis.url()).await else { return };
+    let (seller, buyer) = (nodes.join(0, "seller").await, nodes.join(1, "user").await);
+    let product = nodes.product(0, &seller, 50).await;
+    nodes
+        .until("the other node has it", async || nodes.get(1, &format!("/api/products/{product}"), "").await.0 == 200)
+        .await;
+    redis.kill();
+    for round in 0..3 {
+        each_is_shown(&nodes, &seller, &buyer, &product, round).await;
+    }
+    redis.start_again();
+    for node in [0, 1] {
+        nodes
+            .until("it hears the other again", async || nodes.get(node, "/readyz", "").await.1["status"] == "ready")
+            .await;
+    }
+    each_is_shown(&nodes, &seller, &buyer, &product, 3).await;
+    nodes.stop().await;
+}

@@ -1,0 +1,54 @@
+//! Whatever somebody calls himself or his goods, a mail has the headers that it should.
+
+use microbazaar::store::mailbox::MailState;
+use serde_json::json;
+
+use crate::smtp::{
+    receiver::Receiver,
+    shop::{Folder, Shop, config, text},
+};
+
+#[actix_rt::test]
+async fn titles_of_any_kind_begin_no_header() {
+    let Some(receiver) = Receiver::plain() else { return };
+    let folder = Folder::new();
+    let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
+    let seller = shop.client.join("mira@example.com", "seller").await;
+    let titles = [
+        "Pot\r\nBcc: victim@example.com\r\n\r\nHello".to_owned(),
+        "Pot\nX-Evil: 1".to_owned(),
+        "Lampe für ☕ in 日本語 und العربية".to_owned(),
+        "\u{202e}gnp.exe \"quoted\" <a@b.c>, =?utf-8?q?x?=".to_owned(),
+        "long ".repeat(39),
+        "x".repeat(200),
+    ];
+    let mut made = 0;
+    for title in &titles {
+        let new = json!({"title": title, "priceAmount": 10, "stock": 1});
+        let answer = shop.client.post("/api/products", &seller, &new).await;
+        assert!(!text(&answer["product"]["_id"]).is_empty());
+        made += 1;
+    }
+    shop.until_log(MailState::Sent, made + 1).await;
+    let mails = receiver.mails();
+    assert_eq!(mails.len(), made + 1);
+    let known = [
+        "from",
+        "to",
+        "subject",
+        "date",
+        "message-id",
+        "auto-submitted",
+        "list-unsubscribe",
+        "mime-version",
+        "content-type",
+    ];
+    for mail in &mails {
+        assert_eq!(mail.to, "mira@example.com");
+        assert!(mail.headers.keys().all(|name| known.contains(&name.as_str())), "{:?}", mail.headers);
+        assert!(mail.headers.values().all(|values| values.len() == 1), "{:?}", mail.headers);
+        assert!(mail.raw.is_ascii(), "encoded as it must be");
+        assert!(mail.raw.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n'])));
+    }
+    shop.stop().await;
+}

@@ -1,0 +1,8 @@
+//! Tests of the chat's sockets from outside.
+
+mod chat;
+
+use std::time::Duration;
+
+/// How long a test waits for what is to happen.
+const DEADLINE: Duration = Duration::from_secs(60);
