@@ -1,15 +1,15 @@
-//! Serves what the published test suites of Engine.IO 4 and Socket.IO 5 ask of a server.
+//! A server for the published conformance test suites of Engine.IO 4 and Socket.IO 5.
 //!
 //! ```text
 //! PORT=3000 cargo run -p actix-socketio --example socketio_conformance
 //! ```
 //!
-//! `/engine.io/` sends every message back. `/socket.io/` has the namespaces `/` and `/custom`: each
-//! sends `auth` with what the client showed, answers `message` with `message-back`, and
+//! `/engine.io/` echoes every message. `/socket.io/` has the namespaces `/` and `/custom`: each
+//! sends the client's `auth` data back as `auth`, answers `message` with `message-back`, and
 //! acknowledges `message-with-ack` with its arguments, attachments included.
 //!
-//! The suites want a ping after 300 ms. `PING_INTERVAL` sets another time, in milliseconds, to hold
-//! many idle connections and see what they cost.
+//! The suites expect a ping after 300 ms. `PING_INTERVAL` sets another interval in milliseconds, for example to measure
+//! the cost of many idle connections.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -26,10 +26,10 @@ use serde_json::{Map, Value};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// From a client's acceptance to its first event.
+/// The time from accepting a client to its first event.
 const BETWEEN: Duration = Duration::from_millis(10);
 
-/// Sends every message back.
+/// Echoes every message.
 struct Echo;
 
 impl Protocol for Echo {
@@ -45,7 +45,7 @@ impl Protocol for Echo {
     }
 }
 
-/// Accepts everyone.
+/// Accepts every client.
 struct Open;
 
 struct Mirror {
@@ -68,7 +68,7 @@ impl SocketHandler for Mirror {
     }
 
     async fn connected(&mut self) {
-        // The suites listen for one message at a time and would miss one that comes along with another.
+        // The suites listen for one message at a time and would miss one that arrives together with another.
         tokio::time::sleep(BETWEEN).await;
         let _gone = self.socket.emit("auth", Value::Object(std::mem::take(&mut self.auth)));
     }
@@ -86,7 +86,7 @@ impl SocketHandler for Mirror {
 fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T, String> {
     let Some(value) = std::env::var_os(name) else { return Ok(default) };
     let value = value.to_string_lossy();
-    value.parse().map_err(|_error| format!("{name} is no number that fits: \"{value}\""))
+    value.parse().map_err(|_error| format!("{name} is not a valid number: \"{value}\""))
 }
 
 async fn serve(port: u16, ping_interval: u32) -> std::io::Result<()> {
@@ -99,7 +99,7 @@ async fn serve(port: u16, ping_interval: u32) -> std::io::Result<()> {
     let sockets = SocketConfig { connect_timeout: Duration::from_secs(1), rate: None, ..SocketConfig::default() };
     let namespaces = SocketServer::new(sockets).namespace("/", Open).namespace("/custom", Open);
     let (engine, socket) = (Engine::new(config.clone(), Echo), Engine::new(config, namespaces));
-    // One worker: the suites send by several connections at once and expect to be read in order.
+    // One worker, because the suites send over several connections at once and expect the messages to be read in order.
     let (of_engine, of_socket) = (engine.clone(), socket.clone());
     let server = HttpServer::new(move || {
         App::new()

@@ -1,18 +1,18 @@
 //! Engine.IO 4 over HTTP and WebSocket for actix-web, and Socket.IO 5 on top of it.
 //!
-//! Three layers, each knowing only the one below:
+//! Three layers, each of which depends only on the one below:
 //!
-//! - [`framing`] turns text and bytes into packets and back; no I/O, no clock.
+//! - [`framing`] parses and encodes packets; no I/O, no clock.
 //! - [`engine`] owns sessions: handshake, long polling, WebSocket, the upgrade from one to the
-//!   other, heartbeats, limits. What runs on a session is a [`engine::Protocol`].
-//! - [`socket`] is the protocol Socket.IO: namespaces that accept or refuse, events,
-//!   acknowledgements, attachments. What answers in a namespace is a [`socket::Namespace`].
+//!   other, heartbeats, limits. A [`engine::Protocol`] runs on each session.
+//! - [`socket`] is the Socket.IO protocol: namespaces that accept or refuse clients, events,
+//!   acknowledgements, attachments. A [`socket::Namespace`] handles each namespace.
 //!
-//! A transport may come and go under a session, and sockets come and go above whoever answers
-//! them: an actor that outlives its sockets keeps a [`socket::Room`] of those it has now.
+//! Sessions outlive their transports, and actors outlive their sockets: an actor that sends to sockets keeps a
+//! [`socket::Room`] of those that are connected now.
 //!
 //! **Invariant:** no input makes these layers panic, wait without a deadline or grow without a
-//! bound; what does not fit the protocol or a limit ends its own session and no other.
+//! bound; input that violates the protocol or a limit ends only its own session.
 
 pub mod engine;
 pub mod framing;

@@ -1,9 +1,9 @@
-// The stock client socket.io-client, and raw WebSockets, against a server of the tests.
+// The official client socket.io-client and raw WebSockets against a test server.
 //
 //   node socket-client.cjs URL SCENARIO
 //
-// A line on standard output is a wish to the server: `revoke TOKEN`, `shutdown`. It ends with 0 when
-// all went as it should.
+// A line on standard output is a command to the server: `revoke TOKEN`, `shutdown`. The exit code is 0 if
+// all assertions hold.
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -13,7 +13,7 @@ const { WebSocket } = require('ws');
 
 const [, , url, scenario] = process.argv;
 const path = '/api/socket/socket.io/';
-const wish = (line) => process.stdout.write(`${line}\n`);
+const command = (line) => process.stdout.write(`${line}\n`);
 const opened = [];
 
 const connect = (options = {}, namespace = '/') => {
@@ -52,7 +52,7 @@ const scenarios = {
     const upgraded = once(socket.io.engine, 'upgrade');
     await heard(socket, 'connect');
     assert.equal(first, 'polling');
-    // Before, while and after it moves.
+    // Before, during and after the upgrade.
     const messages = listen(socket);
     let count = 0;
     let moving = true;
@@ -138,10 +138,10 @@ const scenarios = {
   async logout() {
     const socket = connect();
     await heard(socket, 'connect');
-    wish('revoke token-of-ann');
+    command('revoke token-of-ann');
     const error = heard(socket, 'error');
     const ended = heard(socket, 'disconnect');
-    // The wish may take a moment.
+    // The command may take a moment.
     while (socket.connected) {
       socket.emit('message', 'a');
       await Promise.race([heard(socket, 'message'), ended]);
@@ -156,7 +156,7 @@ const scenarios = {
     const sockets = [connect({ transports: ['websocket'] }), connect({ transports: ['polling'] })];
     await Promise.all(sockets.map((socket) => heard(socket, 'connect')));
     const ended = sockets.map((socket) => heard(socket, 'disconnect'));
-    wish('shutdown');
+    command('shutdown');
     for (const reason of await Promise.all(ended)) assert.equal(reason, 'transport close');
   },
 
@@ -216,7 +216,7 @@ const scenarios = {
       socket.send(Buffer.from([0x34, 0xff]), { fin: false, binary: false });
       socket.send(Buffer.from([0xfe]), { fin: true });
     });
-    // Whole, though it comes in pieces, with a ping between them.
+    // Complete, although it arrives in pieces with a ping between them.
     const socket = await join();
     socket.send('42["mess', { fin: false });
     socket.ping('hello');
@@ -226,7 +226,7 @@ const scenarios = {
     assert.match((await answer)[0].toString(), /^42\["message","\d+: é"\]$/);
     socket.terminate();
 
-    // An upgrade that is probed and then left leaves the polling as it was.
+    // A probed upgrade that is not completed does not affect polling.
     const polling = `${url}${path}?EIO=4&transport=polling`;
     const { sid } = JSON.parse((await (await fetch(polling)).text()).slice(1));
     const probing = new WebSocket(`${address}&sid=${sid}`);
@@ -274,7 +274,7 @@ const scenarios = {
     const revoked = new WebSocket(`${address}?token=token-of-ann`);
     await once(revoked, 'open');
     const over = once(revoked, 'close');
-    wish('revoke token-of-ann');
+    command('revoke token-of-ann');
     const asking = setInterval(() => revoked.send('{"event":"message","data":"b"}'), 20);
     await over;
     clearInterval(asking);
@@ -290,7 +290,7 @@ const scenarios = {
     const socket = connect({ transports: ['websocket'] });
     await heard(socket, 'connect');
     const text = 'x'.repeat(100000 - 1000);
-    // More than the kernel and the server keep for one that does not read.
+    // More than the kernel and the server buffer for a client that does not read.
     for (let n = 0; n < 200; n += 1) {
       assert.deepEqual(await socket.timeout(30000).emitWithAck('message', text), { ok: true });
     }

@@ -1,33 +1,33 @@
-//! Times and bounds of an engine.
+//! Time limits and bounds of an engine.
 
 use std::time::Duration;
 
-/// Times and bounds of an engine. The defaults are those of the protocol's own server, with tighter bounds.
+/// Time limits and bounds of an engine. The defaults are those of the reference server, with tighter bounds.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// From a client's sign of life to the next ping.
+    /// The time from the client's last answer to the next ping.
     pub ping_interval: Duration,
-    /// From a ping to the end of a client that is silent.
+    /// The time after a ping in which the client has to answer.
     pub ping_timeout: Duration,
-    /// The most bytes of a POST, a WebSocket frame, or a message put together from several frames.
+    /// The maximum size in bytes of a POST, a WebSocket frame, or a message of several frames.
     pub max_payload: usize,
-    /// Packets in one POST.
+    /// The maximum number of packets in one POST.
     pub max_packets: usize,
-    /// From a WebSocket that opens for an upgrade to the upgrade.
+    /// The time in which a WebSocket that opens for an upgrade has to complete it.
     pub upgrade_timeout: Duration,
-    /// Messages received and not handled yet; then the client has to wait.
+    /// The maximum number of received messages that are not handled yet; then the client has to wait.
     pub inbox: usize,
-    /// How long a client waits so, or sends one POST, before its session ends.
+    /// How long a client may wait for the inbox, or take to send one POST, before its session ends.
     pub receive_deadline: Duration,
-    /// Packets waiting to be sent; one more ends the session.
+    /// The maximum number of packets waiting to be sent; one more ends the session.
     pub outbox: usize,
-    /// The bytes of them together.
+    /// The maximum size of these packets in bytes.
     pub outbox_bytes: usize,
-    /// Sessions at once; a client that wants one more gets 503.
+    /// The maximum number of sessions; a further client gets 503.
     pub max_sessions: usize,
-    /// How long a session that the server closed is kept for the poll that takes the last packets.
+    /// How long a session that the server closed is kept so that one poll can take the last packets.
     pub linger: Duration,
-    /// How long a protocol may take to end after its session.
+    /// How long a protocol may take to finish after its session ended.
     pub end_deadline: Duration,
 }
 

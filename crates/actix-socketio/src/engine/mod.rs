@@ -1,20 +1,20 @@
-//! Engine.IO 4: sessions of clients that poll, use a WebSocket, or move from one to the other.
+//! Engine.IO 4: sessions of clients that poll, use a WebSocket, or upgrade from one to the other.
 //!
-//! [`Engine`] answers one path. A session is the state in `session`, which HTTP handlers
+//! [`Engine`] serves one path. A session consists of the state in `session`, which HTTP handlers
 //! (`routes`) and the WebSocket actor (`websocket`) change under one lock, and a task
-//! (`driver`) that keeps its heartbeat and runs the [`Protocol`] on it. The task ends with the
-//! session, whichever transport comes or goes in between.
+//! (`session_task`) that runs the heartbeat and the [`Protocol`]. The task ends with the
+//! session and is independent of the transports.
 //!
-//! **Invariant:** a session that is closed leaves the registry within [`EngineConfig::linger`] and
-//! the protocol's deadline, and what it had queued is dropped with it.
+//! **Invariant:** a closed session is removed from the registry within [`EngineConfig::linger`] plus
+//! the protocol's deadline, and its queued packets are dropped with it.
 
 mod config;
-mod driver;
 mod outbox;
 mod refusal;
 mod registry;
 mod routes;
 mod session;
+mod session_task;
 mod websocket;
 
 #[cfg(test)]
@@ -30,28 +30,25 @@ pub use refusal::Refusal;
 pub use registry::Engine;
 pub use session::{CloseReason, Inbox, SendError, Session};
 
-/// What a client or a protocol sends.
+/// A message from or to a client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
-    /// Text.
     Text(Str),
-    /// Bytes.
     Binary(Bytes),
 }
 
-/// What runs on sessions.
+/// The protocol that runs on the sessions of an engine.
 pub trait Protocol: Send + Sync + 'static {
-    /// Whether requests like this one are taken at all: the place for a check of the origin. Asked
-    /// for every request.
+    /// Decides whether a request is accepted, for example by its origin. Called for every request.
     ///
     /// # Errors
-    /// What the client is told instead.
+    /// The answer for a request that is refused.
     fn allow(&self, request: &HttpRequest) -> Result<(), Refusal> {
         let _any = request;
         Ok(())
     }
 
-    /// Runs on a new session until it returns, which closes the session. After the session was
-    /// closed otherwise, [`Inbox::next`] gives `None`, and [`EngineConfig::end_deadline`] is left.
+    /// Runs on a new session until it returns, which closes the session. If the session is closed in another way,
+    /// [`Inbox::next`] returns `None`, and the protocol has to return within [`EngineConfig::end_deadline`].
     fn run(&self, session: Session, inbox: Inbox, request: &HttpRequest) -> LocalBoxFuture<'static, ()>;
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::framing::engine::Packet;
 
-/// Packets that wait for a transport, of bounded number and size.
+/// Packets that wait for a transport, bounded in number and size.
 #[derive(Default)]
 pub(super) struct Outbox {
     packets: VecDeque<Packet>,
@@ -16,7 +16,7 @@ impl Outbox {
         self.packets.is_empty()
     }
 
-    /// Adds all of them or, when they do not fit, none.
+    /// Adds all packets or, if they do not fit, none.
     pub(super) fn push(&mut self, packets: Vec<Packet>, count_max: usize, bytes_max: usize) -> bool {
         let bytes: usize = packets.iter().map(size).sum();
         if self.packets.len() + packets.len() > count_max || self.bytes.saturating_add(bytes) > bytes_max {
@@ -27,7 +27,7 @@ impl Outbox {
         true
     }
 
-    /// Adds one of the protocol's own packets, of which there are few, whatever waits already.
+    /// Adds a control packet of Engine.IO regardless of the bounds; there are only few of them.
     pub(super) fn push_control(&mut self, packet: Packet) {
         self.bytes += size(&packet);
         self.packets.push_back(packet);
@@ -35,11 +35,11 @@ impl Outbox {
 
     pub(super) fn take(&mut self) -> Vec<Packet> {
         self.bytes = 0;
-        // The memory goes with them: an idle session holds none.
+        // The memory is released as well, so that an idle session holds none.
         Vec::from(std::mem::take(&mut self.packets))
     }
 
-    /// Takes back what could not be sent.
+    /// Puts packets back that could not be sent.
     pub(super) fn put_back(&mut self, packets: Vec<Packet>) {
         self.bytes += packets.iter().map(size).sum::<usize>();
         for packet in packets.into_iter().rev() {

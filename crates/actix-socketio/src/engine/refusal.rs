@@ -1,32 +1,32 @@
-//! What a request that is not taken is answered.
+//! The answers to requests that are refused.
 
 use actix_web::{HttpResponse, http::StatusCode};
 
-/// Why a request is not taken, with the codes of the protocol.
+/// Why a request is refused, with the error codes of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Neither polling nor WebSocket.
+    /// The transport is neither polling nor WebSocket.
     #[error("Transport unknown")]
     UnknownTransport,
-    /// No session has this id, or not any more.
+    /// There is no session with this id, or no longer.
     #[error("Session ID unknown")]
     UnknownSession,
-    /// A session begins with a GET.
+    /// A session has to begin with a GET.
     #[error("Bad handshake method")]
     BadMethod,
-    /// Not what the protocol allows here.
+    /// The protocol does not allow this request.
     #[error("Bad request")]
     BadRequest,
-    /// Not allowed, and why.
+    /// The application refuses the request, for this reason.
     #[error("{0}")]
     Forbidden(String),
-    /// Another version than 4.
+    /// The version is not 4.
     #[error("Unsupported protocol version")]
     UnsupportedVersion,
-    /// A POST with too many bytes.
+    /// The body of a POST is too large.
     #[error("Payload too large")]
     TooLarge,
-    /// As many sessions as there may be, or the server ends.
+    /// The maximum number of sessions is open, or the server is shutting down.
     #[error("Server busy")]
     Busy,
 }

@@ -12,14 +12,14 @@ use actix_web::{HttpRequest, Resource, web};
 use parking_lot::RwLock;
 use tokio::time::Instant;
 
-use super::{CloseReason, EngineConfig, Protocol, Refusal, Session, driver, routes};
+use super::{CloseReason, EngineConfig, Protocol, Refusal, Session, routes, session_task};
 use crate::framing::engine::Sid;
 
-/// A server of Engine.IO for one protocol. Clones share their sessions.
+/// An Engine.IO server for one protocol. Clones share their sessions.
 #[derive(Clone)]
-pub struct Engine(pub(super) Arc<Shared>);
+pub struct Engine(pub(super) Arc<EngineState>);
 
-pub(super) struct Shared {
+pub(super) struct EngineState {
     pub(super) config: Arc<EngineConfig>,
     pub(super) protocol: Box<dyn Protocol>,
     sessions: RwLock<HashMap<Sid, Session>>,
@@ -27,10 +27,10 @@ pub(super) struct Shared {
 }
 
 impl Engine {
-    /// Runs `protocol` on every session.
+    /// An engine that runs `protocol` on every session.
     #[must_use]
     pub fn new(config: EngineConfig, protocol: impl Protocol) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(EngineState {
             config: Arc::new(config),
             protocol: Box::new(protocol),
             sessions: RwLock::default(),
@@ -38,7 +38,7 @@ impl Engine {
         }))
     }
 
-    /// Answers this path, with and without a slash at its end. Several paths may share an engine.
+    /// Serves this path, with and without a trailing slash. Several paths may share an engine.
     pub fn resource(&self, path: &str) -> Resource {
         let bare = path.trim_end_matches('/');
         let engine = self.clone();
@@ -46,8 +46,8 @@ impl Engine {
             .to(move |request: HttpRequest, payload: web::Payload| routes::handle(engine.clone(), request, payload))
     }
 
-    /// Answers this path with WebSockets without Engine.IO: each is a session whose messages are its
-    /// frames ([`Session::is_plain`]), kept alive by WebSocket's own pings.
+    /// Serves this path with WebSockets without Engine.IO: each is a session whose messages are its
+    /// frames ([`Session::is_plain`]), kept alive by WebSocket pings.
     pub fn plain_resource(&self, path: &str) -> Resource {
         let engine = self.clone();
         web::resource(path.to_owned()).to(move |request: HttpRequest, payload: web::Payload| {
@@ -56,7 +56,7 @@ impl Engine {
         })
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.sessions.read().len()
@@ -68,7 +68,7 @@ impl Engine {
         self.len() == 0
     }
 
-    /// Closes every session and opens no more. Before the HTTP server is stopped, which waits for
+    /// Closes every session and opens no more. Call it before stopping the HTTP server, which waits for
     /// its connections.
     pub fn shutdown(&self) {
         self.0.ending.store(true, Ordering::SeqCst);
@@ -83,12 +83,12 @@ impl Engine {
         self.0.sessions.read().get(&sid).cloned().ok_or(Refusal::UnknownSession)
     }
 
-    /// Opens a session and runs the protocol on it, on this thread.
+    /// Opens a session and runs the protocol on it, on the current thread.
     pub(super) fn open(&self, request: &HttpRequest, plain: bool) -> Result<Session, Refusal> {
         let (session, inbox) = Session::new(Arc::clone(&self.0.config), plain, Instant::now());
         {
             let mut sessions = self.0.sessions.write();
-            // Looked at under the lock: a shutdown closes all that are in it.
+            // Checked under the lock, because a shutdown closes all sessions that are registered by then.
             if self.0.ending.load(Ordering::SeqCst) || sessions.len() >= self.0.config.max_sessions {
                 return Err(Refusal::Busy);
             }
@@ -96,12 +96,12 @@ impl Engine {
         }
         let registered = Registered { engine: self.clone(), session: session.clone() };
         let protocol = self.0.protocol.run(session.clone(), inbox, request);
-        let _ends_with_its_session = actix_rt::spawn(driver::drive(registered, protocol));
+        let _ends_with_its_session = actix_rt::spawn(session_task::run_session(registered, protocol));
         Ok(session)
     }
 }
 
-/// A session in its registry, until this is dropped.
+/// A registered session; it is removed when this is dropped.
 pub(super) struct Registered {
     engine: Engine,
     session: Session,
@@ -115,7 +115,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        // Still open when its task panicked or its thread ends.
+        // The session is still open if its task panicked or its thread ends.
         self.session.close(CloseReason::Server);
         let mut sessions = self.engine.0.sessions.write();
         sessions.remove(&self.session.id());

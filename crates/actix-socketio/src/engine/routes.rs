@@ -1,4 +1,4 @@
-//! Requests: the handshake, polls, posts, and WebSockets.
+//! The HTTP requests: handshake, polls, posts and WebSockets.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -37,7 +37,7 @@ pub(super) async fn handle(engine: Engine, request: HttpRequest, payload: Payloa
     }
 }
 
-/// A request for a WebSocket without Engine.IO.
+/// Handles a request for a WebSocket without Engine.IO.
 pub(super) fn handle_plain(engine: &Engine, request: &HttpRequest, payload: Payload) -> HttpResponse {
     let answer = || {
         engine.0.protocol.allow(request)?;
@@ -81,7 +81,7 @@ fn upgrade(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Refusal> {
-    // Before a session is opened for what is no WebSocket.
+    // Checked before a session is opened, because the request may not be a WebSocket request.
     actix_web_actors::ws::handshake(request).map_err(|_error| Refusal::BadRequest)?;
     let (session, role) = match session {
         None => (engine.open(request, false)?, Role::Only),
@@ -95,7 +95,7 @@ async fn poll(session: Session) -> Result<HttpResponse, Refusal> {
     match session.poll(Instant::now()) {
         Poll::Ready(ready) => Ok(packets(ready)),
         Poll::Wait(receiver) => {
-            // Longer than any session lives without a ping.
+            // Longer than a session can live without a ping.
             let config = &session.0.config;
             let deadline = config.ping_interval + config.ping_timeout * 2;
             let mut waiting = Waiting { session: &session, receiver };
@@ -109,7 +109,7 @@ async fn poll(session: Session) -> Result<HttpResponse, Refusal> {
     }
 }
 
-/// A poll that waits. Packets that reach it after its client has gone are put back.
+/// A waiting poll. Packets that arrive after its client has gone are put back.
 struct Waiting<'a> {
     session: &'a Session,
     receiver: oneshot::Receiver<Vec<Packet>>,

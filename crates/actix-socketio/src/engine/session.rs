@@ -1,7 +1,7 @@
-//! A session's state, which outlives its transports.
+//! The state of a session, which is independent of its transports.
 //!
-//! **Invariant:** every change is made under the session's lock and is over when the lock is
-//! released, so that requests that come at once see one order.
+//! **Invariant:** every change is made completely under the session's lock, so that concurrent requests see
+//! consistent states in one order.
 
 mod heartbeat;
 mod upgrade;
@@ -15,25 +15,25 @@ use tokio::{
     time::Instant,
 };
 
-use super::{EngineConfig, Message, outbox::Outbox, websocket::Wake};
+use super::{EngineConfig, Message, outbox::Outbox, websocket::OutboxReady};
 use crate::framing::engine::{OpenPacket, Packet, Sid, TransportType};
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The client said so.
+    /// The client closed it.
     Client,
-    /// Its WebSocket went away.
+    /// Its WebSocket was closed.
     TransportClosed,
-    /// The client gave no sign of life.
+    /// The client did not answer a ping.
     PingTimeout,
-    /// The client sent what is no packet, or at the wrong time.
+    /// The client sent an invalid packet, or a packet at the wrong time.
     ParseError,
-    /// The client was slower than the queues for it are long.
+    /// The client was too slow for its bounded queues.
     Slow,
-    /// The protocol on it ended it.
+    /// The protocol ended it.
     Server,
-    /// The server ends.
+    /// The server is shutting down.
     Shutdown,
 }
 
@@ -44,32 +44,32 @@ impl CloseReason {
     }
 }
 
-/// A message was not taken for sending.
+/// Why a message was not accepted for sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The session is closed.
     #[error("the session is closed")]
     Closed,
-    /// Too much waits to be sent already; the session was closed for it.
+    /// Too many packets wait to be sent; the session was closed for it.
     #[error("the client is too slow")]
     Slow,
 }
 
-/// What a GET is answered.
+/// The result of a GET or POST on a session.
 pub(super) enum Poll {
-    /// These packets, now.
+    /// Packets are available at once.
     Ready(Vec<Packet>),
-    /// What comes through here.
+    /// Packets will arrive over this channel.
     Wait(oneshot::Receiver<Vec<Packet>>),
-    /// This session is not there any more.
+    /// The session does not exist any more.
     Unknown,
-    /// This session is not polled now.
+    /// The session cannot be polled now.
     Refused,
 }
 
 enum Transport {
     Polling { waiter: Option<oneshot::Sender<Vec<Packet>>>, posting: bool },
-    Websocket { address: Recipient<Wake>, woken: bool },
+    Websocket { address: Recipient<OutboxReady>, notified: bool },
 }
 
 struct State {
@@ -90,15 +90,15 @@ pub(super) struct Inner {
     changed: Notify,
 }
 
-/// A client's session. Clones are the same one.
+/// A client's session. Clones refer to the same session.
 #[derive(Clone)]
 pub struct Session(pub(super) Arc<Inner>);
 
-/// What the client of a session sends, in its order.
+/// The messages that the client of a session sends, in order.
 pub struct Inbox(mpsc::Receiver<Message>);
 
 impl Inbox {
-    /// The next message; `None` once the session is closed and what came before was read.
+    /// The next message; `None` once the session is closed and all earlier messages were read.
     pub async fn next(&mut self) -> Option<Message> {
         self.0.recv().await
     }
@@ -120,7 +120,7 @@ impl Session {
         (Self(Arc::new(inner)), Inbox(receiver))
     }
 
-    /// Its id. Whoever knows it can speak as this client.
+    /// The session id. It is a secret: anyone who knows it can act as this client.
     #[must_use]
     pub fn id(&self) -> Sid {
         self.0.sid
@@ -138,10 +138,10 @@ impl Session {
         self.0.state.lock().closed
     }
 
-    /// Queues messages for the client, all or none. A client too slow for it loses its session.
+    /// Queues all messages for the client, or none. If the client is too slow, its session is closed.
     ///
     /// # Errors
-    /// [`SendError`]; that it was taken does not say that it arrives.
+    /// [`SendError`]. Success does not mean that the messages arrive.
     pub fn send(&self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError> {
         let packets = messages.into_iter().map(|message| match message {
             Message::Text(text) => Packet::Message(text),
@@ -161,7 +161,7 @@ impl Session {
         Err(SendError::Slow)
     }
 
-    /// Ends the session; a second time changes nothing.
+    /// Closes the session; further calls have no effect.
     pub fn close(&self, reason: CloseReason) {
         let mut state = self.0.state.lock();
         if state.closed.is_some() {
@@ -173,7 +173,7 @@ impl Session {
             drop(state.outbox.take());
         }
         if let Transport::Polling { .. } = &state.transport {
-            // What a waiting poll gets: a client that closed knows it already.
+            // The answer to a waiting poll. A client that closed the session does not need a close packet.
             let last = if reason == CloseReason::Client { Packet::Noop } else { Packet::Close };
             state.outbox.push_control(last);
         }
@@ -182,7 +182,7 @@ impl Session {
         self.0.changed.notify_one();
     }
 
-    /// The first packet, which tells the client what holds.
+    /// The first packet, with the parameters of the session.
     pub(super) fn open_packet(&self, upgrades: bool) -> Packet {
         let config = &self.0.config;
         Packet::Open(OpenPacket {
@@ -223,14 +223,14 @@ impl Session {
         Poll::Wait(receiver)
     }
 
-    /// Takes back what a poll was to bring to a client that went away in the middle of it.
+    /// Puts back the packets of a poll whose client disconnected before it received them.
     pub(super) fn put_back(&self, packets: Vec<Packet>) {
         let mut state = self.0.state.lock();
         state.outbox.put_back(packets);
         state.flush();
     }
 
-    /// Begins a POST, of which there is one at a time.
+    /// Begins a POST; only one is allowed at a time.
     pub(super) fn begin_post(&self, now: Instant) -> Poll {
         self.expire(now);
         let mut state = self.0.state.lock();
@@ -257,17 +257,17 @@ impl Session {
         }
     }
 
-    /// Hands a message to the protocol at once.
+    /// Passes a message to the protocol without waiting.
     ///
     /// # Errors
-    /// The message, when there is no room for it or nobody takes it any more.
+    /// The message, if the inbox is full or closed.
     pub(super) fn try_deliver(&self, message: Message) -> Result<(), Message> {
         let inbox = self.0.state.lock().inbox.clone();
         let Some(inbox) = inbox else { return Err(message) };
         inbox.try_send(message).map_err(mpsc::error::TrySendError::into_inner)
     }
 
-    /// Hands a message to the protocol, waiting for room. A wait too long ends the session.
+    /// Passes a message to the protocol and waits for room in the inbox. If that takes too long, the session ends.
     pub(super) async fn deliver(&self, message: Message) {
         let inbox = self.0.state.lock().inbox.clone();
         let Some(inbox) = inbox else { return };
@@ -282,7 +282,7 @@ impl Session {
         self.0.changed.notified().await;
     }
 
-    /// Whether a poll is still to take the last packets.
+    /// Whether the last packets still wait for a poll.
     pub(super) fn lingers(&self) -> bool {
         let state = self.0.state.lock();
         matches!(state.transport, Transport::Polling { .. })
@@ -292,7 +292,7 @@ impl Session {
 }
 
 impl State {
-    /// Gives what waits to the transport, if it can take it now.
+    /// Passes the queued packets to the transport, if it is ready.
     fn flush(&mut self) {
         match &mut self.transport {
             Transport::Polling { waiter, .. } => {
@@ -304,11 +304,11 @@ impl State {
                     self.outbox.put_back(packets);
                 }
             }
-            Transport::Websocket { address, woken } => {
-                if !*woken && (self.closed.is_some() || !self.outbox.is_empty()) {
-                    *woken = true;
-                    // One at a time, so that the mailbox holds one at most.
-                    address.do_send(Wake);
+            Transport::Websocket { address, notified } => {
+                if !*notified && (self.closed.is_some() || !self.outbox.is_empty()) {
+                    *notified = true;
+                    // Only one notification at a time, so that the mailbox holds at most one.
+                    address.do_send(OutboxReady);
                 }
             }
         }

@@ -1,8 +1,8 @@
-//! The WebSocket transport: an actor of actix-web-actors, the one in the program.
+//! The WebSocket transport: an actor of actix-web-actors.
 //!
-//! It keeps no state but frames that are being put together: it may go at any moment. While
-//! its client does not read, it is not run, and what is to be sent waits in the session's bounded
-//! outbox; while the protocol does not keep up, it does not read.
+//! Its only state are the frames of an incomplete message, so it can end at any time. While
+//! its client does not read, the actor does not run and packets wait in the session's bounded
+//! outbox; while the protocol is behind, the actor does not read.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use tokio::time::Instant;
 use super::{CloseReason, Message, Session};
 use crate::framing::engine::{Packet, Str, decode_text};
 
-/// Something is to be sent, or the session is closed.
+/// There are packets to send, or the session is closed.
 #[derive(ActixMessage)]
 #[rtype(result = "()")]
-pub(super) struct Wake;
+pub(super) struct OutboxReady;
 
-/// How a WebSocket stands to its session.
+/// The relation of a WebSocket to its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It is all there is of it.
+    /// The session was opened by this WebSocket.
     Only,
     /// It is to take over from polling.
     Upgrade,
-    /// It wants to, but another one did.
+    /// Another WebSocket has already taken over.
     TooLate,
     /// It is the session's transport.
     Attached,
@@ -40,7 +40,7 @@ struct WebsocketTransport {
     session: Session,
     role: Role,
     probed: bool,
-    /// A message in several frames, and whether it is text.
+    /// The payload of an incomplete message, and whether it is text.
     partial: Option<(bool, BytesMut)>,
 }
 
@@ -69,15 +69,15 @@ impl Actor for WebsocketTransport {
                 self.attach(ctx);
             }
             Role::Upgrade => {
-                let patience = self.session.0.config.upgrade_timeout;
-                ctx.run_later(patience, |this, ctx| {
+                let timeout = self.session.0.config.upgrade_timeout;
+                ctx.run_later(timeout, |this, ctx| {
                     if this.role == Role::Upgrade {
                         end(ctx);
                     }
                 });
             }
             Role::TooLate | Role::Attached => {
-                // A moment later, so that the client has seen it open.
+                // Delayed, so that the client sees the WebSocket open first.
                 ctx.run_later(Duration::ZERO, |_, ctx| end(ctx));
             }
         }
@@ -117,12 +117,12 @@ impl WebsocketTransport {
     fn message(&self, message: Message, ctx: &mut Context) {
         if let Err(message) = self.session.try_deliver(message) {
             let session = self.session.clone();
-            // Nothing more is read meanwhile.
+            // Nothing is read until the message is delivered.
             ctx.wait(async move { session.deliver(message).await }.into_actor(self));
         }
     }
 
-    /// A message in several frames is taken once it is whole, if it is not too large.
+    /// Assembles a message of several frames, up to the maximum size.
     fn continuation(&mut self, item: Item, ctx: &mut Context) {
         let (piece, last) = match item {
             Item::FirstText(piece) => {
@@ -185,10 +185,10 @@ fn end(ctx: &mut Context) {
     ctx.stop();
 }
 
-impl Handler<Wake> for WebsocketTransport {
+impl Handler<OutboxReady> for WebsocketTransport {
     type Result = ();
 
-    fn handle(&mut self, _wake: Wake, ctx: &mut Context) {
+    fn handle(&mut self, _ready: OutboxReady, ctx: &mut Context) {
         let (packets, closed) = self.session.take_outgoing();
         for packet in packets {
             self.write(packet, ctx);

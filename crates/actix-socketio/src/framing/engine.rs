@@ -1,17 +1,17 @@
-//! Engine.IO packets: one a WebSocket frame, several joined into the body of a poll.
+//! Engine.IO packets: one per WebSocket frame, or several in the body of a request.
 
 use engineioxide_core::ProtocolVersion;
 pub use engineioxide_core::{OpenPacket, Packet, Sid, Str, TransportType};
 
 use super::FrameError;
 
-/// Stands between the packets of one body.
+/// Separates the packets of one body.
 pub const SEPARATOR: char = '\u{1e}';
 
 /// Reads the body of a POST: one packet or several.
 ///
 /// # Errors
-/// [`FrameError`] when one of them is no packet, or when there are more than `max`.
+/// [`FrameError`] if one of them is invalid, or if there are more than `max`.
 pub fn decode_payload(body: &str, max: usize) -> Result<Vec<Packet>, FrameError> {
     let mut packets = Vec::new();
     for part in body.split(SEPARATOR) {
@@ -31,7 +31,7 @@ pub fn decode_text(frame: impl Into<Str>) -> Result<Packet, FrameError> {
     Packet::parse(ProtocolVersion::V4, frame).map_err(|error| FrameError::Engine(error.to_string()))
 }
 
-/// Writes packets as the body of a poll, bytes as base64.
+/// Encodes packets as the body of a poll, binary data as base64.
 pub fn encode_payload(packets: impl IntoIterator<Item = Packet>) -> String {
     let mut body = String::new();
     for (at, packet) in packets.into_iter().enumerate() {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_comes_back_as_it_was_written() {
+    fn a_payload_round_trips() {
         let packets =
             vec![Packet::Message("é\u{1f600}".into()), Packet::Binary(Bytes::from_static(&[1, 2, 3, 4])), Packet::Pong];
         let body = encode_payload(packets.clone());
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet_is_refused() {
+    fn invalid_packets_are_refused() {
         for body in ["", "abc", "0{}", "7", "é", "b!", "4a\u{1e}", "\u{1e}4a", "bAQ=", "b=", "4\u{1e}\u{1e}4"] {
             assert!(decode_payload(body, 9).is_err(), "{body:?}");
         }

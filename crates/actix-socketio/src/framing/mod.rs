@@ -1,25 +1,25 @@
-//! Packets as text and bytes, and back. Stands alone: no I/O, no clock of its own, nothing of the
-//! rest of the program, so that a fuzzer can build it by itself.
+//! Parsing and encoding of packets. It has no I/O, no clock and no dependency on the rest of the crate, so that a
+//! fuzzer can build it alone.
 //!
-//! **Invariant:** any input is a packet or a [`FrameError`]; none is a panic.
+//! **Invariant:** any input yields a packet or a [`FrameError`]; none causes a panic.
 
 pub mod engine;
 pub mod plain;
 pub mod socket;
 
-/// What was sent is no packet of the protocol.
+/// Why the input is not a packet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// No packet of Engine.IO.
+    /// Not an Engine.IO packet.
     #[error("not an Engine.IO packet: {0}")]
     Engine(String),
-    /// More packets at once than are taken.
+    /// More packets at once than allowed.
     #[error("more than {0} packets at once")]
     TooMany(usize),
-    /// No packet of Socket.IO.
+    /// Not a Socket.IO packet.
     #[error("not a Socket.IO packet: {0}")]
     Socket(String),
-    /// No event of a plain WebSocket.
+    /// Not an event of a plain WebSocket.
     #[error("not an event: {0}")]
     Plain(String),
 }

@@ -1,4 +1,4 @@
-//! Events on a WebSocket without Socket.IO: frames of text, `{"event": "name", "data": ...}`.
+//! Events on a WebSocket without Socket.IO: text frames of the form `{"event": "name", "data": ...}`.
 
 use engineioxide_core::Str;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ struct Frame<'a> {
     data: Json,
 }
 
-/// Reads an event: its name and its data, null if there is none.
+/// Parses an event: its name and its data, which is null if absent.
 ///
 /// # Errors
 /// [`FrameError::Plain`].
@@ -26,7 +26,7 @@ pub fn read(text: &str) -> Result<(String, Json), FrameError> {
     Ok((event.into_owned(), data))
 }
 
-/// Writes an event.
+/// Encodes an event.
 #[must_use]
 pub fn event(name: &str, data: Json) -> Str {
     Str::from(serde_json::json!({ "event": name, "data": data }).to_string())
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_come_back_as_they_were_written_and_others_are_refused() {
+    fn events_round_trip_and_others_are_refused() {
         let written = event("message", json!({"text": "é\u{1f600}"}));
         assert_eq!(read(&written), Ok(("message".to_owned(), json!({"text": "é\u{1f600}"}))));
         assert_eq!(read(r#"{"event":"a\"b"}"#), Ok(("a\"b".to_owned(), Json::Null)));

@@ -1,7 +1,7 @@
-//! Socket.IO packets: a text, followed by as many binary frames as it announces.
+//! Socket.IO packets: a text frame, followed by as many binary frames as it announces.
 //!
-//! Arguments stay JSON with the placeholders that stand for attachments, which are kept beside
-//! them in their order.
+//! Arguments are JSON with placeholders for attachments; the attachments are kept in a separate list in the order of
+//! their numbers.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -17,50 +17,42 @@ use socketioxide_parser_common::CommonParser;
 
 use super::FrameError;
 
-/// The longest name of a namespace or an event, in bytes.
+/// The maximum length of a namespace's or an event's name, in bytes.
 pub(super) const NAME_MAX: usize = 256;
 
-/// What a client sent, complete with its attachments.
+/// A complete packet from a client, with its attachments.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Incoming {
-    /// Wants to join a namespace.
+    /// The client wants to join a namespace.
     Connect {
-        /// Which.
         namespace: String,
-        /// What it shows to be let in.
+        /// The client's credentials.
         auth: Map<String, Json>,
     },
-    /// Leaves a namespace.
-    Disconnect {
-        /// Which.
-        namespace: String,
-    },
+    /// The client leaves a namespace.
+    Disconnect { namespace: String },
     /// An event.
     Event {
-        /// In which namespace.
         namespace: String,
-        /// Its name.
         name: String,
-        /// Its arguments and their attachments.
+        /// The arguments and their attachments.
         data: Data,
-        /// Set when the client waits for an acknowledgement, which has this id.
+        /// The id of the acknowledgement, if the client waits for one.
         ack: Option<i64>,
     },
-    /// Acknowledges an event of the server.
+    /// The client acknowledges an event of the server.
     Ack {
-        /// In which namespace.
         namespace: String,
-        /// Which event's.
+        /// The id of the event.
         id: i64,
-        /// Its arguments and their attachments.
+        /// The arguments and their attachments.
         data: Data,
     },
 }
 
-/// Arguments, with a placeholder `{"_placeholder":true,"num":0}` for each attachment.
+/// Arguments with a placeholder `{"_placeholder":true,"num":0}` for each attachment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Data {
-    /// The arguments.
     pub args: Vec<Json>,
     /// The attachments in the order of their numbers.
     pub attachments: Vec<Bytes>,
@@ -81,27 +73,25 @@ impl Data {
     }
 }
 
-/// What may be sent to a client: a text, and the binary frames that follow it.
+/// A packet for a client: a text frame and the binary frames that follow it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
-    /// The packet's text.
     pub text: Str,
-    /// Its attachments.
     pub attachments: Vec<Bytes>,
 }
 
 /// Bounds on attachments.
 #[derive(Debug, Clone, Copy)]
 pub struct AttachmentLimits {
-    /// Attachments of one packet.
+    /// The maximum number of attachments of one packet.
     pub count: usize,
-    /// All attachments of one packet together.
+    /// The maximum size of all attachments of one packet.
     pub bytes: usize,
-    /// From a packet to the last of its attachments.
+    /// The time limit from a packet to the last of its attachments.
     pub within: Duration,
 }
 
-/// Puts packets together from text and binary frames.
+/// Assembles packets from text and binary frames.
 #[derive(Debug)]
 pub struct Decoder {
     config: ParseConfig,
@@ -110,7 +100,6 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Of one session.
     #[must_use]
     pub fn new(limits: AttachmentLimits) -> Self {
         let config = ParseConfig {
@@ -121,25 +110,25 @@ impl Decoder {
         Self { config, state: ParserState::default(), incomplete: false }
     }
 
-    /// Whether attachments are still to come.
+    /// Whether attachments are missing.
     #[must_use]
     pub const fn is_incomplete(&self) -> bool {
         self.incomplete
     }
 
-    /// Takes a text; `None` when attachments are to follow.
+    /// Adds a text frame; returns `None` if attachments follow.
     ///
     /// # Errors
-    /// [`FrameError::Socket`]; the session cannot go on then.
+    /// [`FrameError::Socket`]; the session cannot continue then.
     pub fn text(&mut self, text: Str) -> Result<Option<Incoming>, FrameError> {
         let decoded = CommonParser.decode_str(&self.config, &self.state, text);
         self.decoded(decoded)
     }
 
-    /// Takes a binary frame; `None` when more are to follow.
+    /// Adds a binary frame; returns `None` if more follow.
     ///
     /// # Errors
-    /// [`FrameError::Socket`], also when no attachment was to come.
+    /// [`FrameError::Socket`], also if no attachment is expected.
     pub fn binary(&mut self, data: Bytes) -> Result<Option<Incoming>, FrameError> {
         let decoded = CommonParser.decode_bin(&self.config, &self.state, data);
         self.decoded(decoded)
@@ -186,7 +175,7 @@ fn incoming(packet: Packet) -> Result<Incoming, FrameError> {
     }
 }
 
-/// Names that Socket.IO keeps for itself are no events.
+/// Whether a name is allowed for events; some are reserved by Socket.IO.
 fn is_event(name: &str) -> bool {
     name.len() <= NAME_MAX && !["connect", "connect_error", "disconnect", "disconnecting"].contains(&name)
 }
@@ -207,7 +196,7 @@ fn data_of(value: Value) -> Result<Data, FrameError> {
 fn encode(packet: Packet) -> Outgoing {
     match CommonParser.encode(packet) {
         Value::Str(text, attachments) => Outgoing { text, attachments: attachments.map(Vec::from).unwrap_or_default() },
-        // Not with this parser; as an attachment it would at least not be lost.
+        // This does not happen with this parser; as an attachment the data is at least not lost.
         Value::Bytes(bytes) => Outgoing { text: Str::from(""), attachments: vec![bytes] },
     }
 }
@@ -216,26 +205,26 @@ fn named(namespace: &str) -> Str {
     Str::copy_from_slice(namespace)
 }
 
-/// The client has joined, as the socket of this id.
+/// Tells the client that it has joined a namespace, and its socket's id.
 #[must_use]
 pub fn connected(namespace: &str, id: &str) -> Outgoing {
     let accepted = serde_json::json!({ "sid": id }).to_string();
     encode(Packet::connect(named(namespace), Some(Value::Str(Str::from(accepted), None))))
 }
 
-/// The client may not join.
+/// Tells the client that it may not join a namespace.
 #[must_use]
 pub fn refused(namespace: &str, message: &str) -> Outgoing {
     encode(Packet::connect_error(named(namespace), message))
 }
 
-/// The server ends the client's stay in a namespace.
+/// Tells the client that it has left a namespace.
 #[must_use]
 pub fn disconnected(namespace: &str) -> Outgoing {
     encode(Packet::disconnect(named(namespace)))
 }
 
-/// An event, which the client is to acknowledge if it has an id.
+/// An event; if it has an id, the client acknowledges it.
 #[must_use]
 pub fn event(namespace: &str, name: &str, data: Data, id: Option<i64>) -> Outgoing {
     let mut packet = Packet::event(named(namespace), data.into_value(Some(name)));

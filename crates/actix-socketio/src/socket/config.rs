@@ -1,32 +1,32 @@
-//! Times and bounds of Socket.IO.
+//! Time limits and bounds of Socket.IO.
 
 use std::time::Duration;
 
-/// Events of one connection.
+/// The allowed rate of packets on one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct EventRate {
-    /// In the long run.
+    /// On average.
     pub per_second: u32,
-    /// At once.
+    /// In a burst.
     pub burst: u32,
 }
 
-/// Times and bounds of Socket.IO.
+/// Time limits and bounds of Socket.IO.
 #[derive(Debug, Clone)]
 pub struct SocketConfig {
-    /// How long a connection may be in no namespace.
+    /// How long a connection may be without a namespace.
     pub connect_timeout: Duration,
-    /// How long one call of a handler may take.
+    /// Time limit for one call of a handler.
     pub handler_deadline: Duration,
-    /// Attachments of one packet.
+    /// The maximum number of attachments of one packet.
     pub attachments: usize,
-    /// The bytes of them together.
+    /// The maximum size of these attachments in bytes.
     pub attachments_bytes: usize,
-    /// From a packet to the last of its attachments.
+    /// The time limit from a packet to the last of its attachments.
     pub attachments_within: Duration,
-    /// Sockets of one user at once, in all namespaces of this server.
+    /// The maximum number of sockets of one user, in all namespaces of this server.
     pub sockets_per_user: usize,
-    /// Packets of one connection; `None` is without a limit.
+    /// The rate limit of one connection; `None` for no limit.
     pub rate: Option<EventRate>,
 }
 

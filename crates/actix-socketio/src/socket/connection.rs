@@ -1,4 +1,4 @@
-//! One connection: its sockets, and what its client sends, in its order.
+//! One connection: its sockets, and the packets of its client in order.
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
@@ -10,10 +10,10 @@ use tokio::{
 
 use super::{
     Ack, Connecting, Data, DisconnectReason, Event, Handshake, Refusal, Socket, SocketHandler,
-    places::Place,
     rate::{Bucket, Verdict},
-    server::Shared,
+    server::ServerState,
     socket::messages,
+    socket_counts::CountedSocket,
 };
 use crate::{
     engine::{CloseReason, Inbox, Message, Session},
@@ -24,25 +24,25 @@ use crate::{
 };
 
 pub(super) struct Connection {
-    server: Arc<Shared>,
+    server: Arc<ServerState>,
     session: Session,
     handshake: Arc<Handshake>,
     decoder: Decoder,
     sockets: BTreeMap<Arc<str>, Joined>,
     ended: Arc<Notify>,
     bucket: Option<Bucket>,
-    /// Since when it is in no namespace.
+    /// Since when the connection is in no namespace.
     idle_since: Instant,
 }
 
 struct Joined {
     socket: Socket,
     handler: Box<dyn SocketHandler>,
-    _place: Option<Place>,
+    _counted: Option<CountedSocket>,
 }
 
 impl Connection {
-    pub(super) fn new(server: Arc<Shared>, session: Session, handshake: Handshake) -> Self {
+    pub(super) fn new(server: Arc<ServerState>, session: Session, handshake: Handshake) -> Self {
         let now = Instant::now();
         let config = &server.config;
         let limits = AttachmentLimits {
@@ -62,7 +62,7 @@ impl Connection {
         }
     }
 
-    /// Runs until the session is closed, or ends it.
+    /// Runs until the session is closed, or closes it.
     pub(super) async fn run(mut self, mut inbox: Inbox) {
         let ended = Arc::clone(&self.ended);
         if self.session.is_plain() {
@@ -115,10 +115,10 @@ impl Connection {
             Message::Text(text) => self.decoder.text(text),
             Message::Binary(bytes) => self.decoder.binary(bytes),
         };
-        decoded.map_err(|error| tracing::debug!(%error, "a connection sent no packet"))
+        decoded.map_err(|error| tracing::debug!(%error, "a connection sent an invalid packet"))
     }
 
-    /// On a plain WebSocket what is no event is told so, and changes nothing.
+    /// Decodes a frame of a plain WebSocket; one that is not an event is answered with an error and changes nothing.
     fn decode_plain(&self, message: Message) -> Option<Incoming> {
         let refusal = match message {
             Message::Text(text) => match plain::read(&text) {
@@ -131,7 +131,7 @@ impl Connection {
             Message::Binary(_) => binary_refused(),
         };
         if let Some(joined) = self.sockets.get("/") {
-            tell(&joined.socket, &refusal);
+            send_refusal(&joined.socket, &refusal);
         }
         None
     }
@@ -164,8 +164,8 @@ impl Connection {
         }
     }
 
-    /// A client may not have heard yet that its socket is over; but one that speaks where nobody can
-    /// be is out of order.
+    /// Whether the namespace exists. A packet for a socket that has ended is allowed, because the client may not know it
+    /// yet; a packet for a namespace that does not exist ends the session.
     fn is_here(&self, namespace: &str) -> bool {
         let known = self.server.namespaces.contains_key(namespace);
         if !known {
@@ -190,14 +190,14 @@ impl Connection {
             Ok(Err(refusal)) => return self.refuse(name, &refusal.message),
             Err(_) => return self.refuse(name, "The server is busy"),
         };
-        let place = match accepted.user {
+        let counted = match accepted.user {
             None => None,
-            Some(user) => match server.places.take(user, server.config.sockets_per_user) {
-                Some(place) => Some(place),
+            Some(user) => match server.socket_counts.take(user, server.config.sockets_per_user) {
+                Some(counted) => Some(counted),
                 None => return self.refuse(name, "Too many connections"),
             },
         };
-        let mut joined = Joined { socket, handler: accepted.handler, _place: place };
+        let mut joined = Joined { socket, handler: accepted.handler, _counted: counted };
         if joined.socket.accept().is_ok() {
             self.in_time(&joined.socket, joined.handler.connected()).await;
         }
@@ -216,23 +216,23 @@ impl Connection {
         let deadline = self.server.config.handler_deadline;
         let Some(Joined { socket, handler, .. }) = self.sockets.get_mut(namespace) else { return };
         if verdict == Verdict::Refuse {
-            return tell(socket, &Refusal::new("rate_limited", "Too many messages, please wait a moment"));
+            return send_refusal(socket, &Refusal::new("rate_limited", "Too many messages, please wait a moment"));
         }
         let allowed = timeout(deadline, handler.authorize()).await;
         if let Err(refusal) = allowed.unwrap_or_else(|_| Err(Refusal::new("unavailable", "The server is busy"))) {
-            tell(socket, &refusal);
+            send_refusal(socket, &refusal);
             socket.disconnect();
             return;
         }
         if !data.attachments.is_empty() && !handler.takes_attachments() {
-            return tell(socket, &binary_refused());
+            return send_refusal(socket, &binary_refused());
         }
         let ack = ack.map(|id| Ack { socket: socket.clone(), id });
         let event = Event { name, data, ack };
         match timeout(deadline, handler.event(event)).await {
             Ok(Ok(())) => {}
-            Ok(Err(refusal)) => tell(socket, &refusal),
-            Err(_) => tell(socket, &Refusal::new("unavailable", "The server is busy")),
+            Ok(Err(refusal)) => send_refusal(socket, &refusal),
+            Err(_) => send_refusal(socket, &Refusal::new("unavailable", "The server is busy")),
         }
     }
 
@@ -264,8 +264,8 @@ fn binary_refused() -> Refusal {
     Refusal::new("binary_refused", "Binary data is not accepted here")
 }
 
-/// A client that cannot be told has gone.
-fn tell(socket: &Socket, refusal: &Refusal) {
+/// Sends a refusal; if that fails, the client has gone.
+fn send_refusal(socket: &Socket, refusal: &Refusal) {
     let _gone = socket.emit_error(refusal);
 }
 

@@ -1,4 +1,4 @@
-//! What an application answers sockets with.
+//! The traits that an application implements to serve sockets.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::{Ack, Data, Socket};
 use crate::engine::CloseReason;
 
-/// What the request that opened the connection said.
+/// The data of the request that opened the connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Handshake {
     /// The header `Authorization`.
@@ -26,9 +26,9 @@ pub struct Handshake {
     pub host: Option<String>,
     /// The header `Sec-Fetch-Site`.
     pub fetch_site: Option<String>,
-    /// The query as it was sent.
+    /// The query as sent.
     pub query: String,
-    /// Who connected: the client, or the proxy before it.
+    /// The address of the client, or of the proxy before it.
     pub peer: Option<IpAddr>,
 }
 
@@ -46,7 +46,7 @@ impl Handshake {
         }
     }
 
-    /// The query's parameters: what the client of a plain WebSocket shows to be let in.
+    /// The query's parameters; a plain WebSocket sends its credentials there.
     #[must_use]
     pub fn parameters(&self) -> Map<String, Json> {
         let parameters = Query::<Vec<(String, String)>>::from_query(&self.query);
@@ -71,45 +71,43 @@ impl Handshake {
 
 /// A client that wants to join a namespace.
 pub struct Connecting {
-    /// Its socket, which may send once the client has been accepted.
+    /// Its socket, which can send once the client is accepted.
     pub socket: Socket,
-    /// What it showed to be let in: `auth` of the client's options, or the parameters of a plain
-    /// WebSocket's query.
+    /// The client's credentials: `auth` of the client's options, or the query parameters of a plain
+    /// WebSocket.
     pub auth: Map<String, Json>,
-    /// What the connection's first request said.
+    /// The data of the connection's first request.
     pub handshake: Arc<Handshake>,
 }
 
-/// What the client is told when it is not served.
+/// The error that a client receives when it is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// Stable, for programs.
+    /// A stable code for programs.
     pub code: String,
-    /// For people; of a refused connection, the message of `connect_error`.
+    /// A message for people; for a refused connection, the message of `connect_error`.
     pub message: String,
 }
 
 impl Refusal {
-    /// With a code and a sentence.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into() }
     }
 }
 
-/// Who answers a socket that was accepted.
+/// An accepted client.
 pub struct Accepted {
-    /// Whose socket it is: the bound on sockets a user counts by it. `None` is not counted.
+    /// The user that the socket counts for; `None` for no limit.
     pub user: Option<String>,
-    /// Answers it.
+    /// Handles the socket's events.
     pub handler: Box<dyn SocketHandler>,
 }
 
-/// One event of a client.
+/// An event from a client.
 pub struct Event {
-    /// Its name.
     pub name: String,
-    /// Its arguments, and attachments if the handler takes them.
+    /// The arguments, and the attachments if the handler takes them.
     pub data: Data,
     /// Set when the client waits for an acknowledgement.
     pub ack: Option<Ack>,
@@ -122,34 +120,34 @@ pub enum DisconnectReason {
     Client,
     /// The server ended the socket.
     Server,
-    /// The connection under it ended.
+    /// The connection ended.
     Closed(CloseReason),
 }
 
 /// A namespace: accepts or refuses clients.
 #[async_trait]
 pub trait Namespace: Send + Sync + 'static {
-    /// Decides about a client.
+    /// Accepts or refuses a client.
     ///
     /// # Errors
     /// A [`Refusal`], whose message the client gets as `connect_error`.
     async fn connect(&self, client: Connecting) -> Result<Accepted, Refusal>;
 }
 
-/// Answers one socket. Its methods are called one after the other, each with the deadline of
-/// [`SocketConfig::handler_deadline`](super::SocketConfig::handler_deadline): what takes longer
-/// belongs into an actor that has a clone of the [`Socket`].
+/// Handles one socket. Its methods are called one at a time, each with the deadline
+/// [`SocketConfig::handler_deadline`](super::SocketConfig::handler_deadline): longer work
+/// belongs in an actor that has a clone of the [`Socket`].
 #[async_trait]
 pub trait SocketHandler: Send {
-    /// Whether events with attachments are handed over; otherwise the client gets `error`.
+    /// Whether the handler takes events with attachments; otherwise the client gets `error`.
     fn takes_attachments(&self) -> bool {
         false
     }
 
-    /// The client knows that it is accepted.
+    /// Called after the client was accepted.
     async fn connected(&mut self) {}
 
-    /// Asked before each event: whether the client may still be there.
+    /// Called before each event: checks whether the client is still authorized.
     ///
     /// # Errors
     /// A [`Refusal`]: the client gets it as `error`, and the socket ends.
@@ -157,13 +155,13 @@ pub trait SocketHandler: Send {
         Ok(())
     }
 
-    /// The client sent an event.
+    /// Called with each event of the client.
     ///
     /// # Errors
     /// A [`Refusal`]: the client gets it as `error`, and the socket stays.
     async fn event(&mut self, event: Event) -> Result<(), Refusal>;
 
-    /// The socket is over. Called once.
+    /// Called once, after the socket has ended.
     async fn disconnected(&mut self, reason: DisconnectReason) {
         let _any = reason;
     }

@@ -1,26 +1,24 @@
-//! The rate of one connection's packets: a bucket that fills with time.
+//! Rate limiting of one connection's packets by a token bucket.
 
 use tokio::time::Instant;
 
 use super::EventRate;
 
-/// Tokens for packets, in thousandths.
+/// A token bucket; the tokens are counted in thousandths.
 pub(super) struct Bucket {
     rate: EventRate,
     millis: u64,
     filled: Instant,
-    /// Refused in a row.
+    /// Consecutive refusals.
     over: u32,
 }
 
-/// What is to be done with a packet.
+/// The decision about a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Take it.
     Take,
-    /// Refuse it.
     Refuse,
-    /// So many were refused in a row that the connection is to end.
+    /// The connection is to end, because it had too many consecutive refusals.
     End,
 }
 
@@ -51,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_burst_passes_then_the_rate_and_a_flood_ends() {
+    async fn a_burst_passes_then_the_rate_applies_and_a_flood_ends_the_connection() {
         let now = Instant::now();
         let mut bucket = Bucket::new(EventRate { per_second: 2, burst: 3 }, now);
         for _ in 0..3 {

@@ -1,45 +1,45 @@
-//! The sockets that one actor speaks to.
+//! The sockets that one actor sends to.
 
 use parking_lot::Mutex;
 use serde_json::Value as Json;
 
 use super::Socket;
 
-/// Sockets that get the same events. An actor keeps one while sockets come and go.
+/// Sockets that receive the same events. An actor keeps a room while sockets come and go.
 #[derive(Default)]
 pub struct Room(Mutex<Vec<Socket>>);
 
 impl Room {
-    /// Adds a socket; those that are over are forgotten.
+    /// Adds a socket and removes sockets that have ended.
     pub fn join(&self, socket: Socket) {
         let mut sockets = self.0.lock();
         sockets.retain(|member| !member.is_over() && member.id() != socket.id());
         sockets.push(socket);
     }
 
-    /// Removes the socket of this id.
+    /// Removes the socket with this id.
     pub fn leave(&self, id: &str) {
         let mut sockets = self.0.lock();
         sockets.retain(|member| !member.is_over() && member.id() != id);
         sockets.shrink_to_fit();
     }
 
-    /// Sends an event to all; returns to how many.
+    /// Sends an event to all sockets; returns their number.
     pub fn emit(&self, name: &str, argument: &Json) -> usize {
-        // In one order for all of them, whoever else emits.
+        // The lock gives concurrent events the same order for all sockets.
         let mut sockets = self.0.lock();
         sockets.retain(|member| member.emit(name, argument.clone()).is_ok());
         sockets.len()
     }
 
-    /// Sends an event to all but the socket of this id; returns to how many are reached.
+    /// Sends an event to all sockets except the one with this id; returns the number of receivers.
     pub fn emit_to_others(&self, id: &str, name: &str, argument: &Json) -> usize {
         let mut sockets = self.0.lock();
         sockets.retain(|member| member.id() == id || member.emit(name, argument.clone()).is_ok());
         sockets.iter().filter(|member| member.id() != id).count()
     }
 
-    /// Ends every socket in it.
+    /// Disconnects every socket of the room.
     pub fn disconnect(&self) {
         let sockets = std::mem::take(&mut *self.0.lock());
         for socket in sockets {
@@ -47,13 +47,13 @@ impl Room {
         }
     }
 
-    /// How many clients can be reached.
+    /// The number of connected sockets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.lock().iter().filter(|member| !member.is_over()).count()
     }
 
-    /// Whether nobody can be reached.
+    /// Whether no socket is connected.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

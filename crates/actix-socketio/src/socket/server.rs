@@ -5,32 +5,32 @@ use std::{collections::HashMap, sync::Arc};
 use actix_web::HttpRequest;
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
-use super::{Handshake, Namespace, SocketConfig, connection::Connection, places::Places};
+use super::{Handshake, Namespace, SocketConfig, connection::Connection, socket_counts::SocketCounts};
 use crate::engine::{Inbox, Protocol, Refusal, Session};
 
 type OriginCheck = Box<dyn Fn(&HttpRequest) -> Result<(), Refusal> + Send + Sync>;
 
-/// A server of Socket.IO. It becomes reachable as the protocol of an [`Engine`](crate::engine::Engine).
+/// A Socket.IO server. It is served as the protocol of an [`Engine`](crate::engine::Engine).
 pub struct SocketServer {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     check: OriginCheck,
 }
 
-pub(super) struct Shared {
+pub(super) struct ServerState {
     pub(super) config: SocketConfig,
     pub(super) namespaces: HashMap<Arc<str>, Box<dyn Namespace>>,
-    pub(super) places: Arc<Places>,
+    pub(super) socket_counts: Arc<SocketCounts>,
 }
 
 impl SocketServer {
-    /// Without any namespace, for requests from anywhere.
+    /// A server without namespaces that accepts requests of any origin.
     #[must_use]
     pub fn new(config: SocketConfig) -> Self {
-        let shared = Shared { config, namespaces: HashMap::new(), places: Arc::default() };
+        let shared = ServerState { config, namespaces: HashMap::new(), socket_counts: Arc::default() };
         Self { shared: Arc::new(shared), check: Box::new(|_| Ok(())) }
     }
 
-    /// With a namespace more; `/` is the one that clients join by default.
+    /// Adds a namespace; `/` is the one that clients join by default.
     #[must_use]
     pub fn namespace(mut self, name: &str, namespace: impl Namespace) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
@@ -39,7 +39,7 @@ impl SocketServer {
         self
     }
 
-    /// With a check of every request: of its origin, or of whatever else it says.
+    /// Adds a check that every request has to pass, for example of its origin.
     #[must_use]
     pub fn check(mut self, check: impl Fn(&HttpRequest) -> Result<(), Refusal> + Send + Sync + 'static) -> Self {
         self.check = Box::new(check);

@@ -1,4 +1,4 @@
-//! A socket, as whoever speaks to its client holds it.
+//! A socket, the handle for sending to a client.
 
 use std::{
     collections::HashMap,
@@ -23,10 +23,10 @@ use crate::{
     },
 };
 
-/// Acknowledgements that one socket waits for at once.
+/// The maximum number of pending acknowledgements of one socket.
 const PENDING_MAX: usize = 64;
 
-/// A client in a namespace. Clones are the same one; it may be kept after the client has gone.
+/// A client in a namespace. Clones refer to the same socket; it may be kept after the client has gone.
 #[derive(Clone)]
 pub struct Socket(Arc<Inner>);
 
@@ -35,7 +35,7 @@ struct Inner {
     namespace: Arc<str>,
     session: Session,
     over: AtomicBool,
-    /// Wakes the connection, which then removes sockets that are over.
+    /// Notifies the connection, which then removes sockets that have ended.
     ended: Arc<Notify>,
     pending: Mutex<Pending>,
 }
@@ -46,19 +46,19 @@ struct Pending {
     waiting: HashMap<i64, oneshot::Sender<Data>>,
 }
 
-/// An event was not sent, or not acknowledged.
+/// Why an event was not sent, or not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EmitError {
-    /// The socket is over.
+    /// The socket has ended.
     #[error("the socket is over")]
     Closed,
     /// The client is too slow; its session was closed for it.
     #[error("the client is too slow")]
     Slow,
-    /// Too many acknowledgements are waited for.
-    #[error("too many acknowledgements are waited for")]
+    /// Too many acknowledgements are pending.
+    #[error("too many acknowledgements are pending")]
     Busy,
-    /// No acknowledgement came in time.
+    /// No acknowledgement arrived in time.
     #[error("no acknowledgement in time")]
     Deadline,
 }
@@ -84,19 +84,18 @@ impl Socket {
         }))
     }
 
-    /// Its id, which the client knows as well. It is not the session's and gives no rights.
+    /// The socket id, which the client knows as well. It is not the session id and gives no rights.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.0.id
     }
 
-    /// The namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
         &self.0.namespace
     }
 
-    /// Whether nothing can reach the client by it any more.
+    /// Whether the socket has ended, so that nothing can be sent over it.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.0.over.load(Ordering::SeqCst) || self.0.session.closed().is_some()
@@ -105,18 +104,18 @@ impl Socket {
     /// Sends an event with one argument.
     ///
     /// # Errors
-    /// [`EmitError`]; that it was taken does not say that it arrives.
+    /// [`EmitError`]. Success does not mean that the event arrives.
     pub fn emit(&self, name: &str, argument: Json) -> Result<(), EmitError> {
         self.emit_data(name, Data::new(vec![argument]))
     }
 
-    /// Sends an event with any arguments and their attachments.
+    /// Sends an event with any number of arguments and their attachments.
     ///
     /// # Errors
     /// As [`Socket::emit`].
     pub fn emit_data(&self, name: &str, data: Data) -> Result<(), EmitError> {
         if self.0.session.is_plain() {
-            // It has room for one argument, and no attachments.
+            // A plain frame has one argument and no attachments.
             let argument = data.args.into_iter().next().unwrap_or_default();
             return self.send(Outgoing { text: plain::event(name, argument), attachments: vec![] });
         }
@@ -131,7 +130,7 @@ impl Socket {
         self.emit("error", json!({ "code": refusal.code, "message": refusal.message }))
     }
 
-    /// Sends an event and waits for the client's acknowledgement. Only Socket.IO has them.
+    /// Sends an event and waits for the client's acknowledgement, which only Socket.IO supports.
     ///
     /// # Errors
     /// [`EmitError`].
@@ -159,7 +158,7 @@ impl Socket {
         }
     }
 
-    /// Ends the socket: the client leaves the namespace and does not come back by itself.
+    /// Ends the socket: the client leaves the namespace and does not reconnect by itself.
     pub fn disconnect(&self) {
         if !self.0.over.swap(true, Ordering::SeqCst) {
             if self.0.session.is_plain() {
@@ -179,7 +178,7 @@ impl Socket {
         self.send(socket::connected(self.namespace(), self.id()))
     }
 
-    /// No more is sent by it.
+    /// Marks the socket as ended, so that nothing more is sent.
     pub(super) fn end(&self) {
         self.0.over.store(true, Ordering::SeqCst);
         self.0.pending.lock().waiting.clear();
@@ -204,7 +203,7 @@ pub(super) fn messages(outgoing: Outgoing) -> Vec<Message> {
     std::iter::once(Message::Text(outgoing.text)).chain(attachments).collect()
 }
 
-/// A client waits for the acknowledgement of an event. It may be given at any later time.
+/// The acknowledgement of an event that the client waits for. It may be sent at any later time.
 pub struct Ack {
     pub(super) socket: Socket,
     pub(super) id: i64,
@@ -219,7 +218,7 @@ impl Ack {
         self.send_data(Data::new(vec![argument]))
     }
 
-    /// Acknowledges with any arguments and their attachments.
+    /// Acknowledges with any number of arguments and their attachments.
     ///
     /// # Errors
     /// As [`Socket::emit`].

@@ -1,8 +1,8 @@
-//! Whatever is sent, the session of its sender ends at most.
+//! Invalid input ends at most the session of its sender.
 
 use crate::{server::TestServer, until};
 
-/// What no client of the protocol sends, in a session that has joined.
+/// Bodies that no valid client sends after joining.
 const BODIES: [&[u8]; 36] = [
     b"",
     b"abc",
@@ -43,7 +43,7 @@ const BODIES: [&[u8]; 36] = [
 ];
 
 #[actix_rt::test]
-async fn what_is_no_packet_ends_its_own_session_and_no_other() {
+async fn invalid_packets_end_only_their_own_session() {
     let server = TestServer::start();
     let other = server.join("bob").await;
     for body in BODIES {
@@ -59,14 +59,14 @@ async fn what_is_no_packet_ends_its_own_session_and_no_other() {
 }
 
 #[actix_rt::test]
-async fn what_is_odd_but_harmless_is_borne() {
+async fn unusual_but_harmless_packets_are_ignored() {
     let server = TestServer::start();
     let sid = server.join("ann").await;
     for body in ["3", "5", "6", "43999[]", "43-1[]", "41/other", "42[\"\",1]", "42[\"message\",{\"text\":1e400}]"] {
         let answer = server.post(&sid, body).await.status();
         assert_eq!(answer, 200, "{body}");
         if body.contains("-1") || body.contains("1e400") {
-            // No JSON and no acknowledgement: these end it after all.
+            // Neither JSON nor an acknowledgement: these end the session.
             until(body, async || server.engine.is_empty()).await;
             break;
         }
@@ -75,7 +75,7 @@ async fn what_is_odd_but_harmless_is_borne() {
 }
 
 #[actix_rt::test]
-async fn a_handler_that_panics_ends_its_own_session_and_no_other() {
+async fn a_panic_of_a_handler_ends_only_its_own_session() {
     let server = TestServer::start();
     let (ann, bob) = (server.join("ann").await, server.join("bob").await);
     assert_eq!(server.post(&ann, r#"42["panic"]"#).await.status(), 200);

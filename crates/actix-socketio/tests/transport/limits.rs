@@ -1,4 +1,4 @@
-//! What a client cannot have more of.
+//! The limits for clients.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn a_body_too_large_or_with_too_many_packets_ends_its_session() {
     let config = EngineConfig { max_payload: 1_000, max_packets: 4, ..EngineConfig::default() };
     let server = TestServer::with(config, unlimited());
     let sid = server.join("ann").await;
-    assert_eq!(server.post(&sid, format!("4{}", "2".repeat(999))).await.status(), 200, "as large as may be");
+    assert_eq!(server.post(&sid, format!("4{}", "2".repeat(999))).await.status(), 200, "the maximum size");
     let sid = server.join("ann").await;
     assert_eq!(server.post(&sid, "4".repeat(1_001)).await.status(), 413);
     assert_eq!(server.poll(&sid).await.status(), 400);
@@ -29,7 +29,7 @@ async fn a_body_too_large_or_with_too_many_packets_ends_its_session() {
 }
 
 #[actix_rt::test]
-async fn a_user_has_so_many_sockets_and_gets_a_place_back() {
+async fn the_number_of_sockets_per_user_is_limited_and_decreases_again() {
     let server = TestServer::with(EngineConfig::default(), SocketConfig { sockets_per_user: 2, ..unlimited() });
     let first = server.join("ann").await;
     let _second = server.join("ann").await;
@@ -48,7 +48,7 @@ async fn a_user_has_so_many_sockets_and_gets_a_place_back() {
 }
 
 #[actix_rt::test]
-async fn there_are_so_many_sessions() {
+async fn the_number_of_sessions_is_limited() {
     let server = TestServer::with(EngineConfig { max_sessions: 2, ..EngineConfig::default() }, unlimited());
     let first = server.open().await;
     let _second = server.open().await;
@@ -60,36 +60,36 @@ async fn there_are_so_many_sessions() {
 }
 
 #[actix_rt::test]
-async fn a_client_too_fast_is_told_each_time_and_a_flood_ends_its_session() {
+async fn packets_over_the_rate_limit_get_an_error_and_a_flood_ends_the_session() {
     let rate = EventRate { per_second: 0, burst: 3 };
     let server = TestServer::with(EngineConfig::default(), SocketConfig { rate: Some(rate), ..unlimited() });
     let sid = server.join("ann").await;
     let event = r#"42["message","a"]"#;
     assert_eq!(server.post(&sid, [event; 4].join("\u{1e}")).await.status(), 200);
-    let told = server.packets(&sid, 4).await;
-    assert_eq!(told[..2], [r#"42["message","1: a"]"#, r#"42["message","2: a"]"#], "the third was to join");
-    for error in &told[2..] {
-        assert!(error.contains("rate_limited"), "{told:?}");
+    let packets = server.packets(&sid, 4).await;
+    assert_eq!(packets[..2], [r#"42["message","1: a"]"#, r#"42["message","2: a"]"#], "the third packet was the join");
+    for error in &packets[2..] {
+        assert!(error.contains("rate_limited"), "{packets:?}");
     }
     server.post(&sid, [event; 20].join("\u{1e}")).await;
     until("the session ends", async || server.engine.is_empty()).await;
-    assert_eq!(*server.talks.ended.lock(), [DisconnectReason::Closed(CloseReason::Slow)]);
+    assert_eq!(*server.chats.ended.lock(), [DisconnectReason::Closed(CloseReason::Slow)]);
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn without_a_limit_by_rate_a_client_too_fast_waits_and_loses_nothing() {
+async fn without_a_rate_limit_a_fast_client_waits_and_loses_nothing() {
     let server = TestServer::with(EngineConfig { inbox: 2, ..EngineConfig::default() }, unlimited());
     let sid = server.join("ann").await;
     let event = r#"42["message","a"]"#;
     assert_eq!(server.post(&sid, [event; 200].join("\u{1e}")).await.status(), 200);
-    let told = server.packets(&sid, 200).await;
-    assert_eq!(told.last().unwrap(), r#"42["message","200: a"]"#);
+    let packets = server.packets(&sid, 200).await;
+    assert_eq!(packets.last().unwrap(), r#"42["message","200: a"]"#);
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn a_client_that_does_not_read_loses_its_session_and_not_the_server_its_memory() {
+async fn a_client_that_does_not_read_loses_its_session_and_memory_stays_bounded() {
     let server = TestServer::with(EngineConfig { outbox_bytes: 2_000, ..EngineConfig::default() }, unlimited());
     let (slow, other) = (server.join("ann").await, server.join("ann").await);
     let event = format!(r#"42["message","{}"]"#, "a".repeat(300));
@@ -98,13 +98,15 @@ async fn a_client_that_does_not_read_loses_its_session_and_not_the_server_its_me
         server.packets(&other, 1).await;
     }
     assert_eq!(server.poll(&slow).await.status(), 400);
-    until("it is told", async || server.talks.ended.lock().contains(&DisconnectReason::Closed(CloseReason::Slow)))
-        .await;
+    until("the handler is notified", async || {
+        server.chats.ended.lock().contains(&DisconnectReason::Closed(CloseReason::Slow))
+    })
+    .await;
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn attachments_have_to_come_in_time() {
+async fn attachments_have_a_time_limit() {
     let sockets = SocketConfig { attachments_within: Duration::from_millis(50), ..unlimited() };
     let server = TestServer::with(EngineConfig::default(), sockets);
     let sid = server.join("ann").await;

@@ -1,6 +1,6 @@
-//! Tests of the transport from outside: by plain HTTP, and by the stock client
+//! Tests of the transport from outside: with plain HTTP, and with the official client
 //! `socket.io-client` and raw WebSockets, run by node. Without node and its modules (`NODE_PATH`,
-//! which `scripts/test` sets) the latter say that they are left out.
+//! which `scripts/test` sets) the latter print that they are skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,19 +9,19 @@
     reason = "a failed step of a test is a failed test"
 )]
 
+mod chat;
 mod hostile;
 mod limits;
 mod polling;
 mod server;
 mod stock_client;
-mod talk;
 
 use std::time::Duration;
 
-/// How long a test waits for what is to happen.
+/// How long a test waits for an expected event.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Waits until it holds.
+/// Waits until the condition holds.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while !holds().await {

@@ -1,4 +1,4 @@
-//! Sessions by HTTP alone, without any client's library.
+//! Sessions over plain HTTP, without a client library.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::{server::TestServer, until};
 
 #[actix_rt::test]
-async fn a_handshake_tells_what_holds_and_a_bad_one_is_refused_with_its_code() {
+async fn a_handshake_returns_the_parameters_and_a_bad_one_is_refused_with_its_code() {
     let server = TestServer::start();
     let opened = server.get("EIO=4&transport=polling").await;
     assert_eq!(opened.headers()["content-type"], "text/plain; charset=UTF-8");
-    let told: Value = serde_json::from_str(&opened.text().await.unwrap()[1..]).unwrap();
-    assert_eq!(told["upgrades"], serde_json::json!(["websocket"]));
-    assert_eq!((&told["pingInterval"], &told["pingTimeout"]), (&25_000.into(), &20_000.into()));
-    assert_eq!(told["maxPayload"], 1_000_000);
+    let handshake: Value = serde_json::from_str(&opened.text().await.unwrap()[1..]).unwrap();
+    assert_eq!(handshake["upgrades"], serde_json::json!(["websocket"]));
+    assert_eq!((&handshake["pingInterval"], &handshake["pingTimeout"]), (&25_000.into(), &20_000.into()));
+    assert_eq!(handshake["maxPayload"], 1_000_000);
     for (query, code) in [
         ("", 5),
         ("EIO=3&transport=polling", 5),
@@ -40,7 +40,7 @@ async fn a_handshake_tells_what_holds_and_a_bad_one_is_refused_with_its_code() {
 }
 
 #[actix_rt::test]
-async fn a_page_of_another_origin_opens_nothing_and_reads_nothing() {
+async fn a_page_of_another_origin_can_neither_open_nor_read_a_session() {
     let server = TestServer::start();
     let sid = server.join("ann").await;
     for query in ["EIO=4&transport=polling".to_owned(), format!("EIO=4&transport=polling&sid={sid}")] {
@@ -55,7 +55,7 @@ async fn a_page_of_another_origin_opens_nothing_and_reads_nothing() {
 }
 
 #[actix_rt::test]
-async fn a_client_is_let_in_by_each_way_to_show_a_token_and_refused_in_words() {
+async fn a_client_authenticates_in_each_supported_way_or_is_refused_with_a_message() {
     let server = TestServer::start();
     for (header, value, auth, answer) in [
         ("x-none", "x", r#"{"token":"token-of-ann"}"#, "40{"),
@@ -67,8 +67,8 @@ async fn a_client_is_let_in_by_each_way_to_show_a_token_and_refused_in_words() {
     ] {
         let request = server.http.get(server.at("EIO=4&transport=polling")).header(header, value);
         let opened = request.send().await.unwrap().text().await.unwrap();
-        let told: Value = serde_json::from_str(&opened[1..]).unwrap();
-        let sid = told["sid"].as_str().unwrap();
+        let handshake: Value = serde_json::from_str(&opened[1..]).unwrap();
+        let sid = handshake["sid"].as_str().unwrap();
         assert_eq!(server.post(sid, format!("40{auth}")).await.status(), 200);
         let packets = server.packets(sid, 1).await;
         assert!(packets[0].starts_with(answer), "{header}: {value}, {auth}: {packets:?}");
@@ -77,7 +77,7 @@ async fn a_client_is_let_in_by_each_way_to_show_a_token_and_refused_in_words() {
 }
 
 #[actix_rt::test]
-async fn messages_are_answered_and_what_is_shapeless_gets_an_error_that_changes_nothing() {
+async fn messages_are_answered_and_malformed_ones_get_an_error_and_change_nothing() {
     let server = TestServer::start();
     let sid = server.join("ann").await;
     let body = "4217[\"message\",\"a\"]\u{1e}42[\"message\",7]\u{1e}451-[\"message\",{\"_placeholder\":true,\"num\":0}]\
@@ -97,16 +97,16 @@ async fn messages_are_answered_and_what_is_shapeless_gets_an_error_that_changes_
 }
 
 #[actix_rt::test]
-async fn a_token_that_is_dead_ends_the_socket_at_the_next_message() {
+async fn a_revoked_token_ends_the_socket_at_the_next_message() {
     let server = TestServer::start();
     let sid = server.join("ann").await;
-    server.talks.revoked.lock().insert("token-of-ann".into());
+    server.chats.revoked.lock().insert("token-of-ann".into());
     assert_eq!(server.post(&sid, r#"42["message","a"]"#).await.status(), 200);
     let error = r#"42["error",{"code":"unauthenticated","message":"Invalid token"}]"#;
     assert_eq!(server.packets(&sid, 2).await, [error, "41"]);
-    // What it says after that reaches nobody, and ends nothing either.
+    // Later messages on this socket are ignored.
     assert_eq!(server.post(&sid, r#"42["message","b"]"#).await.status(), 200);
-    until("the handler is told", async || server.talks.ended.lock().len() == 1).await;
+    until("the handler is notified", async || server.chats.ended.lock().len() == 1).await;
     server.stop().await;
 }
 
@@ -131,7 +131,7 @@ async fn two_polls_at_once_end_the_session_and_a_client_that_closes_gets_its_pol
 }
 
 #[actix_rt::test]
-async fn who_gives_no_sign_of_life_or_joins_nothing_is_gone() {
+async fn a_client_that_is_silent_or_joins_no_namespace_loses_its_session() {
     let silent = EngineConfig {
         ping_interval: Duration::from_millis(50),
         ping_timeout: Duration::from_millis(50),
@@ -140,7 +140,7 @@ async fn who_gives_no_sign_of_life_or_joins_nothing_is_gone() {
     let server = TestServer::with(silent, SocketConfig::default());
     let sid = server.open().await;
     let pinged = server.poll(&sid).await;
-    // Or it was gone before the poll, on a machine that is busy.
+    // On a busy machine the session may have ended before the poll.
     assert!(pinged.status() == 400 || pinged.text().await.unwrap() == "2");
     until("the session ends", async || server.engine.is_empty()).await;
     assert_eq!(server.poll(&sid).await.status(), 400);
@@ -149,13 +149,13 @@ async fn who_gives_no_sign_of_life_or_joins_nothing_is_gone() {
     let idle = SocketConfig { connect_timeout: Duration::from_millis(100), ..SocketConfig::default() };
     let server = TestServer::with(EngineConfig::default(), idle);
     let sid = server.open().await;
-    assert_eq!(server.poll(&sid).await.text().await.unwrap(), "1", "it is told");
+    assert_eq!(server.poll(&sid).await.text().await.unwrap(), "1", "the client is notified");
     until("the session ends", async || server.engine.is_empty()).await;
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn a_server_that_ends_tells_who_polls_and_takes_nobody_more() {
+async fn a_shutdown_answers_waiting_polls_and_accepts_no_new_sessions() {
     let server = TestServer::start();
     let sid = server.join("ann").await;
     let polling = server.poll(&sid);

@@ -1,4 +1,4 @@
-//! A server of the tests' namespace, in this process.
+//! A server with the namespace of the tests, in this process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,15 +11,15 @@ use actix_web::{App, HttpServer, dev::ServerHandle};
 use reqwest::{Client, Response};
 use serde_json::Value;
 
-use crate::talk::{Talk, Talks};
+use crate::chat::{ChatActor, ChatNamespace};
 
-/// A path as an application would have one.
+/// A path such as an application would use.
 pub const PATH: &str = "/api/socket/socket.io/";
 
 pub struct TestServer {
     pub url: String,
     pub engine: Engine,
-    pub talks: Talks,
+    pub chats: ChatNamespace,
     pub http: Client,
     runtime: Runtime,
     handle: ServerHandle,
@@ -32,9 +32,9 @@ impl TestServer {
 
     pub fn with(engine: EngineConfig, sockets: SocketConfig) -> Self {
         let runtime = Runtime::new(1);
-        let actors = runtime.keyed("talk", KeyedLimits::default(), |_user: &String| Talk::default());
-        let talks = Talks { actors, revoked: Arc::default(), ended: Arc::default() };
-        let namespaces = SocketServer::new(sockets).namespace("/", talks.clone()).check(|request| {
+        let actors = runtime.keyed("talk", KeyedLimits::default(), |_user: &String| ChatActor::default());
+        let chats = ChatNamespace { actors, revoked: Arc::default(), ended: Arc::default() };
+        let namespaces = SocketServer::new(sockets).namespace("/", chats.clone()).check(|request| {
             match request.headers().get("origin").map(actix_web::http::header::HeaderValue::as_bytes) {
                 None | Some(b"https://shop.example") => Ok(()),
                 Some(_) => Err(Refusal::Forbidden("this page may not".into())),
@@ -54,13 +54,13 @@ impl TestServer {
         let server = server.run();
         let handle = server.handle();
         actix_rt::spawn(server);
-        // Other crates of a build may leave the choice to whoever runs; another one's choice stands.
+        // If another crate has installed a provider already, it stays.
         let _chosen = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-        Self { url, engine, talks, http, runtime, handle }
+        Self { url, engine, chats, http, runtime, handle }
     }
 
-    /// Ends the sockets, then the server, and sees that nothing is left.
+    /// Ends the sockets and the server, and checks that nothing is left.
     pub async fn stop(self) {
         self.engine.shutdown();
         self.handle.stop(true).await;
@@ -81,8 +81,8 @@ impl TestServer {
         let opened = self.get("EIO=4&transport=polling").await;
         assert_eq!(opened.status(), 200);
         let body = opened.text().await.unwrap();
-        let told: Value = serde_json::from_str(body.strip_prefix('0').unwrap()).unwrap();
-        told["sid"].as_str().unwrap().to_owned()
+        let handshake: Value = serde_json::from_str(body.strip_prefix('0').unwrap()).unwrap();
+        handshake["sid"].as_str().unwrap().to_owned()
     }
 
     pub async fn poll(&self, sid: &str) -> Response {
@@ -94,7 +94,7 @@ impl TestServer {
         self.http.post(url).body(body).send().await.unwrap()
     }
 
-    /// Polls until so many packets have come.
+    /// Polls until this many packets have arrived.
     pub async fn packets(&self, sid: &str, count: usize) -> Vec<String> {
         let mut packets = vec![];
         while packets.len() < count {
@@ -105,7 +105,7 @@ impl TestServer {
         packets
     }
 
-    /// A session whose client is in the namespace, as this user.
+    /// Opens a session whose client has joined the namespace as this user.
     pub async fn join(&self, user: &str) -> String {
         let sid = self.open().await;
         let joined = self.post(&sid, format!(r#"40{{"token":"token-of-{user}"}}"#)).await;

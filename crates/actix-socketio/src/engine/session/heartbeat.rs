@@ -1,4 +1,4 @@
-//! Pings, and the end of who does not answer them.
+//! Pings, and the end of sessions whose clients do not answer them.
 
 use tokio::time::Instant;
 
@@ -6,7 +6,7 @@ use super::{CloseReason, Session};
 use crate::framing::engine::Packet;
 
 impl Session {
-    /// The client gave a sign of life.
+    /// The client answered a ping.
     pub(in crate::engine) fn pong(&self, now: Instant) {
         let mut state = self.0.state.lock();
         if state.pong_by.take().is_some() {
@@ -16,7 +16,8 @@ impl Session {
         }
     }
 
-    /// Does what is due and returns when to look again; `None` when the session is closed.
+    /// Sends a ping or closes the session if that is due. Returns the time of the next check; `None` when the session is
+    /// closed.
     pub(in crate::engine) fn heartbeat(&self, now: Instant) -> Option<Instant> {
         self.expire(now);
         let config = &self.0.config;
@@ -30,7 +31,7 @@ impl Session {
         if state.next_ping > now {
             return Some(state.next_ping);
         }
-        // Counted from when it was due, unless this process was late itself.
+        // Counted from when the ping was due, unless this process itself was late.
         let by = (state.next_ping + config.ping_timeout).max(now + config.ping_timeout / 2);
         state.pong_by = Some(by);
         state.outbox.push_control(Packet::Ping);
@@ -38,7 +39,7 @@ impl Session {
         Some(by)
     }
 
-    /// Ends a session whose time is over, though its task did not run yet.
+    /// Closes a session whose client missed its deadline, even if the session's task is late.
     pub(super) fn expire(&self, now: Instant) {
         let over = {
             let state = self.0.state.lock();

@@ -1,22 +1,22 @@
-//! The way of a session from polling to a WebSocket.
+//! The upgrade of a session from polling to a WebSocket.
 //!
-//! **Invariant:** one WebSocket at a time tries to take a session over, and one has it.
+//! **Invariant:** only one WebSocket at a time may upgrade a session, and a session has at most one WebSocket.
 
 use actix::Recipient;
 use tokio::time::Instant;
 
 use super::{CloseReason, Session, Transport};
-use crate::{engine::websocket::Wake, framing::engine::Packet};
+use crate::{engine::websocket::OutboxReady, framing::engine::Packet};
 
 impl Session {
-    /// Whether a WebSocket may try to take this session over.
+    /// Whether a WebSocket may upgrade this session.
     pub(in crate::engine) fn may_upgrade(&self, now: Instant) -> bool {
         self.expire(now);
         let state = self.0.state.lock();
         state.closed.is_none() && !state.upgrading && matches!(state.transport, Transport::Polling { .. })
     }
 
-    /// A WebSocket was probed: a waiting poll ends, so that the client can move.
+    /// Handles the probe of a WebSocket: a waiting poll ends, so that the client can upgrade.
     pub(in crate::engine) fn probe(&self) -> bool {
         let mut state = self.0.state.lock();
         if state.closed.is_some() || state.upgrading || matches!(state.transport, Transport::Websocket { .. }) {
@@ -30,13 +30,13 @@ impl Session {
         true
     }
 
-    /// The WebSocket that probed went away before the upgrade.
+    /// Handles the end of a WebSocket that probed but did not upgrade.
     pub(in crate::engine) fn abandon_upgrade(&self) {
         self.0.state.lock().upgrading = false;
     }
 
-    /// Sends by this WebSocket from now on.
-    pub(in crate::engine) fn attach(&self, address: Recipient<Wake>) {
+    /// Makes this WebSocket the session's transport.
+    pub(in crate::engine) fn attach(&self, address: Recipient<OutboxReady>) {
         let mut state = self.0.state.lock();
         if let Transport::Polling { waiter: Some(waiter), .. } = &mut state.transport
             && !waiter.is_closed()
@@ -45,15 +45,15 @@ impl Session {
             state.flush();
         }
         state.upgrading = false;
-        state.transport = Transport::Websocket { address, woken: false };
+        state.transport = Transport::Websocket { address, notified: false };
         state.flush();
     }
 
-    /// What the WebSocket is to send, and whether it is to close then.
+    /// The packets that the WebSocket has to send, and whether it has to close afterwards.
     pub(in crate::engine) fn take_outgoing(&self) -> (Vec<Packet>, Option<CloseReason>) {
         let mut state = self.0.state.lock();
-        if let Transport::Websocket { woken, .. } = &mut state.transport {
-            *woken = false;
+        if let Transport::Websocket { notified, .. } = &mut state.transport {
+            *notified = false;
         }
         (state.outbox.take(), state.closed)
     }

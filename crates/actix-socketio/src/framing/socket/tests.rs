@@ -10,7 +10,7 @@ fn read(text: &str) -> Result<Option<Incoming>, FrameError> {
 }
 
 #[test]
-fn events_and_acknowledgements_come_back_as_they_were_written() {
+fn events_and_acknowledgements_round_trip() {
     let data = Data::new(vec![json!(1), json!("é"), json!({"3": [true]})]);
     let sent = event("/custom", "message", data.clone(), Some(12));
     assert_eq!(sent.text.as_str(), r#"2/custom,12["message",1,"é",{"3":[true]}]"#);
@@ -39,17 +39,17 @@ fn attachments_follow_their_packet() {
 fn attachments_that_do_not_fit_are_refused() {
     assert!(read(r#"54-["a"]"#).is_err(), "too many");
     let mut decoder = Decoder::new(LIMITS);
-    assert!(decoder.binary(Bytes::from_static(b"x")).is_err(), "none was to come");
+    assert!(decoder.binary(Bytes::from_static(b"x")).is_err(), "no attachment is expected");
     assert_eq!(decoder.text(r#"52-["a"]"#.into()), Ok(None));
     assert_eq!(decoder.binary(Bytes::from_static(b"1234")), Ok(None));
     assert!(decoder.binary(Bytes::from_static(b"12345")).is_err(), "too heavy");
     let mut decoder = Decoder::new(LIMITS);
     assert_eq!(decoder.text(r#"51-["a"]"#.into()), Ok(None));
-    assert!(decoder.text(r#"2["b"]"#.into()).is_err(), "an attachment was to come");
+    assert!(decoder.text(r#"2["b"]"#.into()).is_err(), "an attachment is expected");
 }
 
 #[test]
-fn what_is_no_packet_is_refused() {
+fn invalid_packets_are_refused() {
     let long = format!("0/{}", "n".repeat(NAME_MAX));
     let deep = format!("2[\"a\",{}", "[".repeat(100_000));
     let more = [long.as_str(), deep.as_str()];

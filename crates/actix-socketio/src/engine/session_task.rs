@@ -1,4 +1,4 @@
-//! The task of a session: its heartbeat, and the protocol on it.
+//! The task of a session, which runs its heartbeat and its protocol.
 
 use futures_util::{
     FutureExt,
@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{CloseReason, Session, registry::Registered};
 
-/// Runs until the session is over and its last packets are taken. A panic of the protocol ends its
-/// session and no other.
-pub(super) async fn drive(registered: Registered, protocol: LocalBoxFuture<'static, ()>) {
+/// Runs until the session has ended and its last packets were taken. A panic of the protocol ends only its own
+/// session.
+pub(super) async fn run_session(registered: Registered, protocol: LocalBoxFuture<'static, ()>) {
     let session = registered.session().clone();
     let mut protocol = protocol.fuse();
     tokio::select! {
@@ -20,7 +20,7 @@ pub(super) async fn drive(registered: Registered, protocol: LocalBoxFuture<'stat
     let end_deadline = session.0.config.end_deadline;
     let linger_until = Instant::now() + session.0.config.linger;
     if !protocol.is_terminated() && timeout(end_deadline, protocol).await.is_err() {
-        tracing::warn!("a protocol took too long to end after its session");
+        tracing::warn!("a protocol took too long to finish after its session ended");
     }
     while session.lingers() && Instant::now() < linger_until {
         tokio::select! {
