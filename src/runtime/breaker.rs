@@ -1,22 +1,22 @@
-//! Whether a peer, or a program beyond the marketplace, is worth asking.
+//! A circuit breaker for calls to a peer or to an external service.
 //!
-//! Closed, calls pass. After some failures in a row it opens: calls are refused at once. After a
-//! pause, which doubles up to a limit, one call may try; its success closes the breaker and its
-//! failure opens it again. One that said how long to leave it alone is left alone so long.
+//! While it is closed, calls pass. After a number of consecutive failures it opens and refuses calls at once. After a
+//! pause, which doubles up to a limit, one trial call passes; its success closes the breaker and its failure opens it
+//! again. A peer can also state for how long the breaker stays open.
 //!
-//! **Invariant:** of an open breaker's callers at most one is on its way at a time, and one
-//! that gives up leaves its place to the next.
+//! **Invariant:** while the breaker is open, at most one trial call is in progress; a trial call that is cancelled
+//! lets the next one try.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Failures in a row that open it, unless its maker says otherwise.
+/// Default number of consecutive failures that open the breaker.
 pub const FAILURES: u32 = 5;
-/// How long it stays open at first.
+/// The first pause of an open breaker.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// How long it stays open at most.
+/// The longest pause of an open breaker.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ enum State {
     Open {
         until: Instant,
     },
-    /// One call is on its way to see.
+    /// A trial call is in progress.
     Trying,
 }
 
@@ -40,7 +40,6 @@ struct Inner {
     longest: Duration,
 }
 
-/// A circuit breaker.
 #[derive(Debug)]
 pub struct Breaker(Mutex<Inner>);
 
@@ -50,24 +49,23 @@ impl Default for Breaker {
     }
 }
 
-/// A call that the breaker let pass. Dropped without a word, it was given up and says
-/// nothing of the peer.
+/// Permission for one call. A pass that is dropped without a report counts as a cancelled call and does not change
+/// what is known about the peer.
 #[derive(Debug)]
 pub struct Pass<'a> {
     breaker: &'a Breaker,
     trying: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Breaker {
-    /// A closed one, which opens after so many failures in a row, for `first` and at most for
-    /// `longest`.
+    /// A closed breaker that opens after `most` consecutive failures, first for `first` and at most for `longest`.
     #[must_use]
     pub const fn opening_after(most: u32, first: Duration, longest: Duration) -> Self {
         Self(Mutex::new(Inner { state: State::Closed { failures: 0 }, pause: first, most, first, longest }))
     }
 
-    /// Lets a call pass, or refuses it at once.
+    /// Permits a call, or refuses it at once.
     pub fn enter(&self) -> Option<Pass<'_>> {
         let mut inner = self.0.lock();
         let trying = match inner.state {
@@ -78,16 +76,16 @@ impl Breaker {
             }
             State::Open { .. } | State::Trying => return None,
         };
-        Some(Pass { breaker: self, trying, told: false })
+        Some(Pass { breaker: self, trying, reported: false })
     }
 
-    /// Whether calls pass without more ado.
+    /// Whether the breaker is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self.0.lock().state, State::Closed { .. })
     }
 
-    /// Whether a call would pass now.
+    /// Whether [`Breaker::enter`] would permit a call now.
     #[must_use]
     pub fn would_pass(&self) -> bool {
         match self.0.lock().state {
@@ -106,14 +104,14 @@ impl Inner {
 }
 
 impl Pass<'_> {
-    /// The peer answered. `of_use`: it did what a peer is for, rather than just being there.
+    /// Reports an answer of the peer. `of_use` is false for an answer that shows only that the peer is reachable.
     pub fn succeeded(mut self, of_use: bool) {
-        self.told = true;
+        self.reported = true;
         let mut inner = self.breaker.0.lock();
         match inner.state {
             State::Trying if self.trying => inner.state = State::Closed { failures: 0 },
             State::Closed { .. } if of_use => inner.state = State::Closed { failures: 0 },
-            // A late answer to a call from before it opened.
+            // A late answer to a call from before the breaker opened.
             _ => return,
         }
         if of_use {
@@ -121,15 +119,15 @@ impl Pass<'_> {
         }
     }
 
-    /// The peer said that nobody is to call for so long: it opens for that time.
-    pub fn put_off(mut self, pause: Duration) {
-        self.told = true;
+    /// Reports that the peer asked for a pause: the breaker opens for that time.
+    pub fn open_for(mut self, pause: Duration) {
+        self.reported = true;
         self.breaker.0.lock().state = State::Open { until: Instant::now() + pause };
     }
 
-    /// The peer did not answer, or not as one.
+    /// Reports that the peer did not answer, or that its answer was not valid.
     pub fn failed(mut self) {
-        self.told = true;
+        self.reported = true;
         let mut inner = self.breaker.0.lock();
         match inner.state {
             State::Trying if self.trying => inner.open(),
@@ -144,7 +142,7 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if self.trying && !self.told {
+        if self.trying && !self.reported {
             let mut inner = self.breaker.0.lock();
             if let State::Trying = inner.state {
                 inner.state = State::Open { until: Instant::now() };
@@ -162,23 +160,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn failures_in_a_row_open_it_and_one_success_closes_it() {
+    async fn consecutive_failures_open_the_breaker_and_one_success_closes_it() {
         let breaker = Breaker::default();
         fail(&breaker, FAILURES - 1);
         breaker.enter().unwrap().succeeded(true);
         fail(&breaker, FAILURES - 1);
-        assert!(breaker.is_closed(), "they were not in a row");
+        assert!(breaker.is_closed(), "the failures were not consecutive");
         fail(&breaker, 1);
         assert!(!breaker.is_closed() && breaker.enter().is_none());
         tokio::time::advance(FIRST_PAUSE).await;
         let first = breaker.enter().unwrap();
-        assert!(breaker.enter().is_none(), "one tries at a time");
+        assert!(breaker.enter().is_none(), "one trial call at a time");
         first.succeeded(true);
         assert!(breaker.is_closed());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_pause_grows_to_its_limit_while_the_peer_is_away() {
+    async fn the_pause_grows_to_its_limit_while_the_peer_is_unavailable() {
         let breaker = Breaker::default();
         fail(&breaker, FAILURES);
         for pause in [200, 400, 800, 1_600, 2_000, 2_000] {
@@ -190,9 +188,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_says_how_long_is_left_alone_so_long() {
+    async fn the_breaker_stays_open_for_the_pause_that_the_peer_states() {
         let breaker = Breaker::opening_after(1, FIRST_PAUSE, FIRST_PAUSE);
-        breaker.enter().unwrap().put_off(Duration::from_secs(30));
+        breaker.enter().unwrap().open_for(Duration::from_secs(30));
         tokio::time::advance(Duration::from_millis(29_999)).await;
         assert!(!breaker.would_pass() && breaker.enter().is_none());
         tokio::time::advance(Duration::from_millis(1)).await;
@@ -204,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_try_that_is_given_up_leaves_its_place() {
+    async fn a_cancelled_trial_call_lets_the_next_one_try() {
         let breaker = Breaker::default();
         fail(&breaker, FAILURES);
         tokio::time::advance(FIRST_PAUSE).await;

@@ -1,22 +1,22 @@
-//! The client for calls to other programs over HTTP.
+//! The HTTP client for requests to external services.
 //!
-//! **Invariant:** a client made here follows no redirect and gives up in time.
+//! **Invariant:** a client from this module follows no redirects and has timeouts.
 
 use std::{error::Error, sync::Once, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 
-/// How long connecting may take.
+/// Time limit for connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// How long a whole call may take, unless its maker says otherwise.
+/// Default time limit for a whole request.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// A builder of clients. A redirect is an answer like another, for what was signed or
-/// confided to one address is not meant for the next.
+/// A builder of HTTP clients. Redirects are not followed, because signatures and credentials for one address must not
+/// be sent to another.
 pub fn builder() -> reqwest::ClientBuilder {
     static TLS: Once = Once::new();
     TLS.call_once(|| {
-        // Somebody else's choice stands.
+        // If a provider is installed already, it stays.
         let _known = rustls::crypto::ring::default_provider().install_default();
     });
     reqwest::Client::builder()
@@ -28,7 +28,7 @@ pub fn builder() -> reqwest::ClientBuilder {
 /// Reads an answer's body; `None` when it is longer than `most` bytes.
 ///
 /// # Errors
-/// When the connection breaks, or time is over.
+/// When the connection breaks or the time limit passes.
 pub async fn body(answer: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, reqwest::Error> {
     let mut body = BytesMut::new();
     while let Some(chunk) = answer.chunk().await? {
@@ -40,7 +40,7 @@ pub async fn body(answer: &mut reqwest::Response, most: usize) -> Result<Option<
     Ok(Some(body.freeze()))
 }
 
-/// What went wrong in the end, without the address that was called.
+/// The innermost cause of an error, without the URL.
 #[must_use]
 pub fn why(error: &reqwest::Error) -> String {
     let (mut why, mut cause) = (String::new(), error.source());

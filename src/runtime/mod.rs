@@ -1,4 +1,4 @@
-//! Supervision by [`actix_guardian`], and the trace that goes with a message into its actor.
+//! Supervision by [`actix_guardian`], calls between services, and the propagation of traces into actors.
 
 pub mod breaker;
 pub mod calls;
@@ -6,7 +6,7 @@ pub mod http_client;
 mod traced;
 
 pub use actix_guardian::{
-    AskError, Backoff, Handle, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Next, Pace, Runtime, Sharded,
-    StripedLocks,
+    AskError, Backoff, Handle, KeyLocks, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Next, Pace, Runtime,
+    Sharded,
 };
 pub use traced::{Traced, envelope, within};

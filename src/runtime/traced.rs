@@ -1,7 +1,7 @@
-//! The trace of a call goes with its message into the actor.
+//! Passes the trace of a call into the actor together with the message.
 //!
-//! A message is worked on by the actor's task and not by its caller's, so that what the caller's
-//! task knows has to be handed over: `ask(Traced::new(message))`.
+//! An actor handles a message in its own task, not in the caller's task, so the task-local trace has to be passed
+//! explicitly: `ask(Traced::new(message))`.
 
 use actix::{Message, ResponseFuture};
 
@@ -13,12 +13,12 @@ use crate::{
     trace::Trace,
 };
 
-/// A message with the trace that its sender's task belongs to.
+/// A message with the trace of its sender.
 #[derive(Debug)]
 pub struct Traced<M>(pub(crate) M, pub(crate) Option<Trace>);
 
 impl<M> Traced<M> {
-    /// `message` in the trace of now.
+    /// `message` with the current trace.
     pub fn new(message: M) -> Self {
         Self(message, Trace::current())
     }
@@ -28,7 +28,7 @@ impl<M: Message> Message for Traced<M> {
     type Result = M::Result;
 }
 
-/// `work`, as a part of `trace`.
+/// Runs `work` as a part of `trace`.
 pub fn within<T: 'static>(trace: Option<Trace>, work: ResponseFuture<T>) -> ResponseFuture<T> {
     match trace {
         Some(trace) => Box::pin(trace.scope(work)),
@@ -36,7 +36,7 @@ pub fn within<T: 'static>(trace: Option<Trace>, work: ResponseFuture<T>) -> Resp
     }
 }
 
-/// The event as it is stored, in the trace of now.
+/// The stored form of an event, with the current trace.
 #[must_use]
 pub fn envelope(event: Event, now: Timestamp) -> Envelope {
     Envelope { trace: Trace::current().map(|trace| trace.to_string()), ..Envelope::new(event, now) }

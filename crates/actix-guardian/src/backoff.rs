@@ -1,9 +1,8 @@
-//! Growing pauses.
+//! Exponential backoff between restarts.
 
 use std::time::Duration;
 
-/// The first restart comes at once, the next after 50 ms, then twice as long each time,
-/// up to 30 s.
+/// The pauses between restarts: none before the first restart, then 50 ms, doubling up to 30 s.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Backoff {
     deaths: u32,
@@ -11,11 +10,11 @@ pub struct Backoff {
 
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(30);
-/// This many deaths in a row make a kind count as failing.
+/// From this many consecutive deaths on, an actor counts as failing.
 const FAILING: u32 = 5;
 
 impl Backoff {
-    /// How long to wait before the next start, counting one more death.
+    /// Counts one more death and returns the pause before the next start.
     #[must_use]
     pub fn next_pause(&mut self) -> Duration {
         let pause = match self.deaths {
@@ -26,7 +25,7 @@ impl Backoff {
         pause
     }
 
-    /// Whether it keeps dying.
+    /// Whether the actor keeps dying.
     #[must_use]
     pub const fn is_failing(self) -> bool {
         self.deaths >= FAILING

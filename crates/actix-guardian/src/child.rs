@@ -1,7 +1,7 @@
-//! A running actor, as its owner holds it.
+//! A running actor, from its owner's view.
 //!
-//! The owner learns of the end by a guard that lives in the actor's own context: it is
-//! dropped with the context, by a stop or by a panic that unwinds through it.
+//! The owner is notified of the actor's end by a guard in the actor's own context, which is dropped together with the
+//! context when the actor stops or a panic unwinds through it.
 
 use std::sync::Arc;
 
@@ -10,12 +10,10 @@ use tokio::sync::oneshot;
 
 use super::KindStats;
 
-/// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// By a panic.
     Crashed,
-    /// Because it or its owner wanted to.
+    /// The actor or its owner stopped it.
     Stopped,
 }
 
@@ -26,8 +24,8 @@ pub(super) struct Child<A: Actor> {
 }
 
 impl<A: Actor<Context = Context<A>> + Send> Child<A> {
-    /// Starts `actor` on `arbiter`. `on_end` is called once, on the arbiter's thread
-    /// and maybe while it unwinds: it must not block and must not panic.
+    /// Starts `actor` on `arbiter`. `on_end` is called once, on the arbiter's thread and possibly during unwinding: it
+    /// must not block and must not panic.
     pub(super) fn start(
         arbiter: &ArbiterHandle,
         stats: &Arc<KindStats>,
@@ -35,11 +33,11 @@ impl<A: Actor<Context = Context<A>> + Send> Child<A> {
         on_end: impl FnOnce(End) + Send + 'static,
     ) -> Self {
         let (alive, owner_gone) = oneshot::channel::<()>();
-        stats.born();
+        stats.started();
         let guard = Guard { stats: Arc::clone(stats), on_end: Some(Box::new(on_end)) };
         let addr = A::start_in_arbiter(arbiter, move |ctx| {
             let wait_for_owner = async move {
-                // Dropped with this future, however it ends.
+                // The guard is dropped with this future, however it ends.
                 let _guard = guard;
                 let _ended_either_way = owner_gone.await;
                 _guard

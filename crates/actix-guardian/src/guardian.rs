@@ -1,6 +1,6 @@
-//! Starts a child anew whenever it ends, for as long as its handle is not stopped.
+//! Restarts a child whenever it ends, until its handle is stopped.
 //!
-//! **Invariant:** at most one child lives at a time, and none after the handle is stopped.
+//! **Invariant:** at most one child is alive at a time, and none after the handle is stopped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +10,13 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     Backoff, KindStats, Limits,
     child::{Child, End},
-    handle::{Handle, Living},
+    handle::{ChildState, Handle},
 };
 
-/// A child that lived this long has recovered: its next death counts as the first.
+/// After this time without a death a child has recovered: its backoff starts again.
 const RECOVERED: Duration = Duration::from_secs(10);
 
-/// Makes a fresh child.
+/// Creates a new child.
 pub(super) type Factory<A> = Arc<dyn Fn() -> A + Send + Sync>;
 
 /// Starts a guardian and its child on `arbiter`; returns the handle that callers use.
@@ -26,8 +26,8 @@ where
 {
     let handle = Handle::new(stats, limits);
     let guardian = Guardian { arbiter: arbiter.clone(), factory, handle: handle.clone(), backoff: Backoff::default() };
-    // The guardian is a task of the arbiter and not an actor, since it must outlive any
-    // panic of its child and has nothing but this loop.
+    // The guardian is a task and not an actor, because it must survive a panic of its child and consists only of this
+    // loop.
     arbiter.spawn(guardian.watch());
     handle
 }
@@ -41,64 +41,64 @@ struct Guardian<A: Actor> {
 
 impl<A: Actor<Context = Context<A>> + Send> Guardian<A> {
     async fn watch(mut self) {
-        let shared = Arc::clone(self.handle.shared());
-        let mut stopped = shared.living.subscribe();
+        let state = Arc::clone(self.handle.state());
+        let mut stopped = state.child.subscribe();
         let mut failing = false;
-        while !matches!(*shared.living.borrow(), Living::Stopped) {
+        while !matches!(*state.child.borrow(), ChildState::Stopped) {
             let (ended, mut ends) = mpsc::unbounded_channel::<End>();
             let on_end = move |end| {
-                // The guardian may be gone at shutdown; then nobody needs to know.
+                // During shutdown the guardian may be gone; then the message is not needed.
                 let _ = ended.send(end);
             };
-            let child = Child::start(&self.arbiter, &shared.stats, (self.factory)(), on_end);
-            let born = Instant::now();
-            shared.living.send_if_modified(|living| {
-                let goes_on = !matches!(living, Living::Stopped);
+            let running = Child::start(&self.arbiter, &state.stats, (self.factory)(), on_end);
+            let started_at = Instant::now();
+            state.child.send_if_modified(|child| {
+                let goes_on = !matches!(child, ChildState::Stopped);
                 if goes_on {
-                    *living = Living::At(child.addr().clone());
+                    *child = ChildState::At(running.addr().clone());
                 }
                 goes_on
             });
-            let recovered = tokio::time::sleep_until(born + RECOVERED);
+            let recovered = tokio::time::sleep_until(started_at + RECOVERED);
             tokio::pin!(recovered);
             let end = loop {
                 tokio::select! {
                     end = ends.recv() => break end,
                     () = &mut recovered, if failing => {
                         failing = false;
-                        shared.stats.failing(-1);
+                        state.stats.failing(-1);
                     }
-                    _ = stopped.wait_for(|living| matches!(living, Living::Stopped)) => break None,
+                    _ = stopped.wait_for(|child| matches!(child, ChildState::Stopped)) => break None,
                 }
             };
             let Some(end) = end else {
-                drop(child);
+                drop(running);
                 break;
             };
-            shared.living.send_if_modified(|living| {
-                let goes_on = !matches!(living, Living::Stopped);
+            state.child.send_if_modified(|child| {
+                let goes_on = !matches!(child, ChildState::Stopped);
                 if goes_on {
-                    *living = Living::Restarting;
+                    *child = ChildState::Restarting;
                 }
                 goes_on
             });
-            if born.elapsed() >= RECOVERED {
+            if started_at.elapsed() >= RECOVERED {
                 self.backoff = Backoff::default();
             }
             let pause = self.backoff.next_pause();
-            shared.stats.restarted();
-            tracing::warn!(actor.kind = shared.stats.name(), ?end, ?pause, "an actor ended and is started anew");
+            state.stats.restarted();
+            tracing::warn!(actor.kind = state.stats.name(), ?end, ?pause, "an actor ended and is restarted");
             if self.backoff.is_failing() && !failing {
                 failing = true;
-                shared.stats.failing(1);
+                state.stats.failing(1);
             }
-            let over = stopped.wait_for(|living| matches!(living, Living::Stopped));
+            let over = stopped.wait_for(|child| matches!(child, ChildState::Stopped));
             if tokio::time::timeout(pause, over).await.is_ok() {
                 break;
             }
         }
         if failing {
-            shared.stats.failing(-1);
+            state.stats.failing(-1);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What callers hold of a supervised actor.
+//! The handles through which callers reach supervised actors.
 
 use std::sync::{
     Arc,
@@ -14,25 +14,24 @@ use tokio::{
 
 use super::{AskError, KindStats, Limits, Stoppable};
 
-/// A supervised actor: finds the living child, lets in a bounded number of calls at
-/// once, and asks with a deadline.
-pub struct Handle<A: Actor>(Arc<Shared<A>>);
+/// A handle to a supervised actor. It finds the living child, limits the number of concurrent calls, and gives each
+/// call a deadline.
+pub struct Handle<A: Actor>(Arc<HandleState<A>>);
 
-/// What the guardian and the handles share.
-pub(super) struct Shared<A: Actor> {
+/// The state that the guardian and the handles share.
+pub(super) struct HandleState<A: Actor> {
     pub(super) stats: Arc<KindStats>,
-    pub(super) living: watch::Sender<Living<A>>,
+    pub(super) child: watch::Sender<ChildState<A>>,
     permits: Semaphore,
     limits: Limits,
 }
 
-/// Where the child is.
-pub(super) enum Living<A: Actor> {
-    /// Between two lives.
+pub(super) enum ChildState<A: Actor> {
+    /// The child ended and is not restarted yet.
     Restarting,
-    /// Here.
+    /// The child is running.
     At(Addr<A>),
-    /// The end: no more lives.
+    /// The handle is stopped; no child will be started.
     Stopped,
 }
 
@@ -45,15 +44,15 @@ impl<A: Actor> Clone for Handle<A> {
 impl<A: Actor> Handle<A> {
     pub(super) fn new(stats: Arc<KindStats>, limits: Limits) -> Self {
         let permits = Semaphore::new(limits.in_flight);
-        let (living, _) = watch::channel(Living::Restarting);
-        Self(Arc::new(Shared { stats, living, permits, limits }))
+        let (child, _) = watch::channel(ChildState::Restarting);
+        Self(Arc::new(HandleState { stats, child, permits, limits }))
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared<A>> {
+    pub(super) fn state(&self) -> &Arc<HandleState<A>> {
         &self.0
     }
 
-    /// Asks the actor and waits for its answer, within the handle's deadline.
+    /// Sends a message and waits for the answer, within the handle's deadline.
     ///
     /// # Errors
     /// [`AskError`].
@@ -71,34 +70,34 @@ impl<A: Actor> Handle<A> {
         };
         let _in_flight = self.0.stats.enter();
         let deadline = Instant::now() + self.0.limits.deadline;
-        let addr = self.living(deadline).await?;
+        let addr = self.address(deadline).await?;
         ask_until(&addr, message, deadline).await
     }
 
-    /// The living child, waiting for it to be back if it is being restarted.
-    async fn living<E>(&self, deadline: Instant) -> Result<Addr<A>, AskError<E>> {
-        let here = |living: &Living<A>| match living {
-            Living::At(addr) if addr.connected() => Some(Ok(addr.clone())),
-            Living::At(_) | Living::Restarting => None,
-            Living::Stopped => Some(Err(AskError::Restarting)),
+    /// The address of the living child; waits while it is being restarted.
+    async fn address<E>(&self, deadline: Instant) -> Result<Addr<A>, AskError<E>> {
+        let here = |child: &ChildState<A>| match child {
+            ChildState::At(addr) if addr.connected() => Some(Ok(addr.clone())),
+            ChildState::At(_) | ChildState::Restarting => None,
+            ChildState::Stopped => Some(Err(AskError::Restarting)),
         };
-        if let Some(found) = here(&self.0.living.borrow()) {
+        if let Some(found) = here(&self.0.child.borrow()) {
             return found;
         }
-        let mut watcher = self.0.living.subscribe();
-        let back = watcher.wait_for(|living| here(living).is_some());
-        let soon = deadline.min(Instant::now() + RESTART_PATIENCE);
+        let mut watcher = self.0.child.subscribe();
+        let back = watcher.wait_for(|child| here(child).is_some());
+        let soon = deadline.min(Instant::now() + RESTART_WAIT);
         match timeout_at(soon, back).await {
-            Ok(Ok(living)) => here(&living).unwrap_or(Err(AskError::Restarting)),
+            Ok(Ok(child)) => here(&child).unwrap_or(Err(AskError::Restarting)),
             Ok(Err(_)) | Err(_) => Err(AskError::Restarting),
         }
     }
 }
 
-/// How long a call waits for a restarting actor before it is told so.
-const RESTART_PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long a call waits for a restarting actor before it fails.
+const RESTART_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Sends and waits, telling a dead actor from a slow one and from its own answer.
+/// Sends a message and waits; distinguishes a dead actor, a slow actor and an answer.
 pub(super) async fn ask_until<A, M, T, E>(addr: &Addr<A>, message: M, deadline: Instant) -> Result<T, AskError<E>>
 where
     A: Actor + Handler<M>,
@@ -121,7 +120,7 @@ where
 impl<A: Actor<Context = Context<A>>> Stoppable for Handle<A> {
     fn stop(&self) {
         self.0.permits.close();
-        self.0.living.send_replace(Living::Stopped);
+        self.0.child.send_replace(ChildState::Stopped);
     }
 
     fn stats(&self) -> &KindStats {
@@ -129,26 +128,26 @@ impl<A: Actor<Context = Context<A>>> Stoppable for Handle<A> {
     }
 }
 
-/// Supervised actors of one kind that take turns.
+/// Supervised actors of one kind that are used round-robin.
 pub struct Sharded<A: Actor> {
     shards: Arc<[Handle<A>]>,
-    turn: Arc<AtomicUsize>,
+    next_shard: Arc<AtomicUsize>,
 }
 
 impl<A: Actor> Clone for Sharded<A> {
     fn clone(&self) -> Self {
-        Self { shards: Arc::clone(&self.shards), turn: Arc::clone(&self.turn) }
+        Self { shards: Arc::clone(&self.shards), next_shard: Arc::clone(&self.next_shard) }
     }
 }
 
 impl<A: Actor> Sharded<A> {
     pub(super) fn new(shards: Vec<Handle<A>>) -> Self {
-        Self { shards: shards.into(), turn: Arc::default() }
+        Self { shards: shards.into(), next_shard: Arc::default() }
     }
 
-    /// The actor whose turn it is.
+    /// The next actor of the rotation.
     pub fn next(&self) -> &Handle<A> {
-        &self.shards[self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
+        &self.shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len()]
     }
 }
 
@@ -159,6 +158,6 @@ impl<A: Actor<Context = Context<A>>> Stoppable for Sharded<A> {
     }
 
     fn stats(&self) -> &KindStats {
-        &self.shards[0].shared().stats
+        &self.shards[0].state().stats
     }
 }

@@ -1,6 +1,6 @@
-//! Actors by key: started on first use, asleep after idleness, gone without a trace.
+//! Actors by key, started on first use and stopped when idle.
 //!
-//! **Invariant:** at most one child of a key is called, and a key at rest takes no memory.
+//! **Invariant:** at most one child per key receives calls, and a key without a child takes no memory.
 
 use std::{
     collections::HashMap,
@@ -20,16 +20,16 @@ use super::{
     handle::ask_until,
 };
 
-/// Bounds of a keyed registry.
+/// Limits of a keyed registry.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyedLimits {
-    /// Of all keys together.
+    /// The limits for all keys together.
     pub all: Limits,
-    /// Calls let in at once for one key.
+    /// Concurrent calls for one key.
     pub per_key: u32,
-    /// Keys awake at once; a call for one more is [`AskError::Busy`].
+    /// Active keys at a time; a call for one more fails with [`AskError::Busy`].
     pub awake: usize,
-    /// An actor that nobody asked for this long goes to sleep.
+    /// After this time without a call an actor is stopped.
     pub idle: Duration,
 }
 
@@ -41,10 +41,10 @@ impl Default for KeyedLimits {
 
 const SHARDS: usize = 64;
 
-/// Actors of one kind, one for each key.
+/// Actors of one kind, one per key.
 pub struct Keyed<K, A: Actor>(pub(super) Arc<Registry<K, A>>);
 
-/// What the registry's clones share.
+/// The state that the registry's clones share.
 pub(super) struct Registry<K, A: Actor> {
     stats: Arc<KindStats>,
     limits: KeyedLimits,
@@ -57,8 +57,8 @@ pub(super) struct Registry<K, A: Actor> {
 
 struct Entry<A: Actor> {
     child: Option<Child<A>>,
-    /// Tells this child's end from that of an earlier one.
-    life: u64,
+    /// Distinguishes the end of this child from the end of an earlier one.
+    generation: u64,
     in_flight: u32,
     last_used: Instant,
     backoff: Backoff,
@@ -98,7 +98,7 @@ where
         Self(registry)
     }
 
-    /// Asks the actor of `key`, which is started if it sleeps.
+    /// Sends a message to the actor of `key`, which is started if it is not running.
     ///
     /// # Errors
     /// [`AskError`].
@@ -121,7 +121,7 @@ where
     }
 }
 
-/// A call under way on one key; the key stays awake while it lives.
+/// A call in progress on one key; the key stays active until this is dropped.
 struct Call<'a, K: Eq + Hash, A: Actor> {
     registry: &'a Registry<K, A>,
     key: K,
@@ -163,7 +163,7 @@ where
         }
         let entry = shard.entry(key.clone()).or_insert_with(|| Entry {
             child: None,
-            life: 0,
+            generation: 0,
             in_flight: 0,
             last_used: now,
             backoff: Backoff::default(),
@@ -178,8 +178,8 @@ where
         }
         let dead = entry.child.as_ref().is_none_or(|child| !child.addr().connected());
         if dead {
-            entry.life += 1;
-            entry.child = Some(self.start(key, entry.life));
+            entry.generation += 1;
+            entry.child = Some(self.start(key, entry.generation));
         }
         let Some(child) = &entry.child else { return Err(AskError::Restarting) };
         let addr = child.addr().clone();
@@ -188,19 +188,19 @@ where
         Ok(Call { registry: self, key: key.clone(), addr })
     }
 
-    fn start(self: &Arc<Self>, key: &K, life: u64) -> Child<A> {
+    fn start(self: &Arc<Self>, key: &K, generation: u64) -> Child<A> {
         let arbiter = &self.arbiters[(self.index(key) / SHARDS) % self.arbiters.len()];
         let (registry, ended_key) = (Arc::downgrade(self), key.clone());
         Child::start(arbiter, &self.stats, (self.factory)(key), move |end| {
             if let Some(registry) = registry.upgrade() {
-                registry.ended(&ended_key, life, end);
+                registry.ended(&ended_key, generation, end);
             }
         })
     }
 
-    fn ended(&self, key: &K, life: u64, end: End) {
+    fn ended(&self, key: &K, generation: u64, end: End) {
         let mut shard = self.shard(key).lock();
-        let Some(entry) = shard.get_mut(key).filter(|entry| entry.life == life) else { return };
+        let Some(entry) = shard.get_mut(key).filter(|entry| entry.generation == generation) else { return };
         entry.child = None;
         if end == End::Crashed {
             self.stats.restarted();
@@ -213,13 +213,13 @@ where
         }
     }
 
-    /// For how many keys there is room.
+    /// The number of keys for which memory is allocated.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().capacity()).sum()
     }
 
-    /// Puts to sleep what nobody asked for long enough, and gives the room back.
+    /// Stops the actors that are idle and releases their memory.
     fn sleep_idle(&self) {
         let now = Instant::now();
         for shard in &self.shards {

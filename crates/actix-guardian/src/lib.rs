@@ -1,13 +1,13 @@
-//! Supervised actors for [actix](https://docs.rs/actix): what keeps one actor's panic, slowness or
-//! flood from harming another.
+//! Supervised actors for [actix](https://docs.rs/actix), which isolate one actor's panic, slowness or overload from
+//! the others.
 //!
-//! actix's own `Supervisor` restarts an actor after a stop but not after a panic: its mailbox is then
-//! closed for good. Here a guardian holds the factory of each child and learns of its end by a drop
-//! guard that lives inside the child. It starts a fresh child, with a growing pause. Callers hold a
+//! actix's own `Supervisor` restarts an actor after a stop but not after a panic: the mailbox is then
+//! closed for good. In this crate a guardian holds the factory of each child and is notified of the child's end by a
+//! drop guard inside the child. It then starts a new child, with exponential backoff. Callers hold a
 //! [`Handle`] (or [`Sharded`], [`Keyed`]), never an address.
 //!
-//! **Invariant:** every call ends within its deadline in an answer or a typed [`AskError`]; the number
-//! of calls that are let in at once is bounded; no address of a dead child is kept.
+//! **Invariant:** every call ends within its deadline with an answer or a typed [`AskError`]; the number
+//! of concurrent calls is bounded; no address of a dead child is kept.
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
@@ -37,23 +37,23 @@ use parking_lot::Mutex;
 pub use backoff::Backoff;
 pub use handle::{Handle, Sharded};
 pub use keyed::{Keyed, KeyedLimits};
-pub use locks::StripedLocks;
+pub use locks::KeyLocks;
 pub use repeat::{Next, Pace};
 pub use stats::{KindSnapshot, KindStats};
 
-/// Why a caller got no answer of the actor's own.
+/// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError<E> {
-    /// As many calls as are let in at once are under way. Not done.
+    /// The maximum number of calls is in progress. The call was not done.
     #[error("busy")]
     Busy,
-    /// The actor is being started anew. Not done.
+    /// The actor is being restarted. The call was not done.
     #[error("restarting")]
     Restarting,
-    /// The actor died with the call in its hands. Whether it was done is unknown.
+    /// The actor died while it handled the call. Whether the call was done is unknown.
     #[error("died while working on it")]
     Died,
-    /// It took too long. Whether it was done is unknown.
+    /// The deadline passed. Whether the call was done is unknown.
     #[error("no answer in time")]
     Deadline,
     /// The actor's own answer.
@@ -62,7 +62,7 @@ pub enum AskError<E> {
 }
 
 impl<E> AskError<E> {
-    /// The same with the actor's own answer mapped.
+    /// Maps the actor's own error.
     pub fn map<F>(self, map: impl FnOnce(E) -> F) -> AskError<F> {
         match self {
             Self::Busy => AskError::Busy,
@@ -74,12 +74,12 @@ impl<E> AskError<E> {
     }
 }
 
-/// How many calls an actor takes on, and how long a caller waits.
+/// How many calls an actor accepts, and how long a caller waits.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Calls let in at once; one more is [`AskError::Busy`].
+    /// Concurrent calls; one more fails with [`AskError::Busy`].
     pub in_flight: usize,
-    /// From the call to its answer.
+    /// The time from the call to its answer.
     pub deadline: Duration,
 }
 
@@ -89,16 +89,15 @@ impl Default for Limits {
     }
 }
 
-/// Something that [`Runtime::shutdown`] ends.
+/// Anything that [`Runtime::shutdown`] stops.
 #[async_trait]
 trait Stoppable: Send + Sync {
-    /// Takes no more calls and ends its children.
+    /// Accepts no more calls and stops the children.
     fn stop(&self);
-    /// What it runs.
     fn stats(&self) -> &KindStats;
 }
 
-/// The arbiters and every kind of actor on them.
+/// The arbiters and all kinds of actors that run on them.
 pub struct Runtime {
     arbiters: Vec<Arbiter>,
     next: AtomicUsize,
@@ -129,7 +128,7 @@ impl Runtime {
         handle
     }
 
-    /// Starts `shards` supervised actors of one kind, which take turns.
+    /// Starts `shards` supervised actors of one kind, which are used round-robin.
     pub fn supervise_sharded<A>(
         &self,
         kind: &'static str,
@@ -148,7 +147,7 @@ impl Runtime {
         sharded
     }
 
-    /// A registry of actors, one for each key, started on first use.
+    /// Creates a registry of actors, one per key, started on first use.
     pub fn keyed<K, A>(
         &self,
         kind: &'static str,
@@ -165,15 +164,15 @@ impl Runtime {
         keyed
     }
 
-    /// Every kind as it is now, in the order in which they were made; several entries of
-    /// one name are added up.
+    /// The statistics of every kind, in the order of creation. The same name can occur more than once; its values are
+    /// to be added.
     #[must_use]
     pub fn snapshot(&self) -> Vec<KindSnapshot> {
         self.kinds.lock().iter().map(|kind| kind.stats().snapshot()).collect()
     }
 
-    /// Ends every actor, those made last first, and the arbiters. Returns how many
-    /// were still alive at the deadline: 0 is a clean end.
+    /// Stops all actors in reverse order of creation, and then the arbiters. Returns how many actors were still alive at
+    /// the deadline: 0 is a clean end.
     pub async fn shutdown(&self, deadline: Duration) -> i64 {
         let ends = tokio::time::Instant::now() + deadline;
         let kinds = std::mem::take(&mut *self.kinds.lock());

@@ -1,4 +1,4 @@
-//! Work that goes on by itself.
+//! Background work and repeated tasks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,12 +7,12 @@ use tokio::sync::Notify;
 
 use super::{Limits, Runtime};
 
-/// The pause after a first failure; it doubles with each one in a row.
+/// The pause after a failure; it doubles with each consecutive failure.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// An actor that does nothing but run a future. When the future ends, so does the actor.
+/// An actor that runs one future and ends with it.
 struct Loop<F>(Arc<F>);
 
 impl<F, T> Actor for Loop<F>
@@ -27,44 +27,44 @@ where
     }
 }
 
-/// When a step is done again.
+/// When the next step runs.
 pub enum Next {
-    /// At once: there may be more to do.
+    /// At once, because there may be more to do.
     Again,
-    /// When it is woken, or the interval is over.
+    /// After the interval, or earlier when notified.
     Wait,
-    /// After a pause that grows with each failure in a row.
+    /// After a pause that grows with each consecutive failure.
     Failed,
 }
 
-/// How often a step is done.
+/// How often a step runs.
 pub struct Pace {
     interval: Box<dyn Fn() -> Duration + Send + Sync>,
-    wake: Arc<Notify>,
+    notify: Arc<Notify>,
 }
 
 impl Pace {
-    /// Once in this interval.
+    /// Once per interval.
     #[must_use]
     pub fn every(interval: Duration) -> Self {
         Self::by(move || interval)
     }
 
-    /// In an interval that is asked for each time.
+    /// With an interval that is read again before each wait.
     pub fn by(interval: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        Self { interval: Box::new(interval), wake: Arc::default() }
+        Self { interval: Box::new(interval), notify: Arc::default() }
     }
 
-    /// And whenever this is notified.
+    /// Also whenever `notify` is notified.
     #[must_use]
-    pub fn or_woken(self, wake: Arc<Notify>) -> Self {
-        Self { wake, ..self }
+    pub fn or_notified(self, notify: Arc<Notify>) -> Self {
+        Self { notify, ..self }
     }
 }
 
 impl Runtime {
-    /// Runs a future over `state` that is not to end. When it ends or panics, a fresh one goes on with the same state:
-    /// at once at first, and after growing pauses when that happens again.
+    /// Runs a future over `state` that does not normally end. When it ends or panics, a new one is started with the same
+    /// state and with backoff.
     pub fn background<S, T>(&self, kind: &'static str, state: Arc<S>, run: impl Fn(Arc<S>) -> T + Send + Sync + 'static)
     where
         S: Send + Sync + 'static,
@@ -74,7 +74,7 @@ impl Runtime {
         self.supervise(kind, Limits::default(), move || Loop(Arc::clone(&make)));
     }
 
-    /// Does `step` over `state` again and again, at this pace. One that panics is done anew, after a pause.
+    /// Runs `step` over `state` repeatedly at this pace. After a panic it is restarted with backoff.
     pub fn repeat<S, T>(
         &self,
         kind: &'static str,
@@ -86,14 +86,14 @@ impl Runtime {
         T: Future<Output = Next> + 'static,
     {
         self.background(kind, Arc::new((pace, state, step)), async |work| {
-            let (Pace { interval, wake }, state, step) = &*work;
+            let (Pace { interval, notify }, state, step) = &*work;
             let mut pause = PAUSE;
             loop {
                 match step(Arc::clone(state)).await {
-                    // Lets others run in between.
+                    // Lets other tasks run in between.
                     Next::Again => tokio::task::yield_now().await,
                     Next::Wait => {
-                        let _either = tokio::time::timeout(interval(), wake.notified()).await;
+                        let _either = tokio::time::timeout(interval(), notify.notified()).await;
                     }
                     Next::Failed => {
                         tokio::time::sleep(pause).await;

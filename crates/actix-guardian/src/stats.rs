@@ -1,4 +1,4 @@
-//! What `/readyz` and `/metrics` show of each kind of actor.
+//! The statistics of each kind of actor, for `/readyz` and `/metrics`.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -19,22 +19,21 @@ pub struct KindStats {
 /// The counters at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KindSnapshot {
-    /// The kind.
     pub name: &'static str,
-    /// Actors alive.
+    /// Living actors.
     pub alive: i64,
-    /// Calls under way.
+    /// Calls in progress.
     pub in_flight: i64,
     /// Actors that keep dying.
     pub failing: i64,
     /// Restarts after a crash since the process started.
     pub restarts: u64,
-    /// Calls refused as too many since the process started.
+    /// Calls refused because of a limit since the process started.
     pub refused: u64,
 }
 
 impl KindStats {
-    /// Counters of a kind that has nothing yet.
+    /// Counters that are all 0.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
         Self {
@@ -48,7 +47,6 @@ impl KindStats {
         }
     }
 
-    /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> KindSnapshot {
         KindSnapshot {
@@ -65,7 +63,7 @@ impl KindStats {
         self.name
     }
 
-    pub(super) fn born(&self) {
+    pub(super) fn started(&self) {
         self.alive.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -86,13 +84,13 @@ impl KindStats {
         self.failing.fetch_add(change, Ordering::Relaxed);
     }
 
-    /// Counts a call for as long as the guard lives.
+    /// Counts a call in progress until the guard is dropped.
     pub(super) fn enter(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(self)
     }
 
-    /// Waits until none is alive, or the deadline.
+    /// Waits until no actor is alive, or until the deadline.
     pub(super) async fn none_alive(&self, deadline: Instant) {
         loop {
             let ended = self.ended.notified();
@@ -104,7 +102,7 @@ impl KindStats {
     }
 }
 
-/// A call under way.
+/// A call in progress.
 pub(super) struct InFlight<'a>(&'a KindStats);
 
 impl Drop for InFlight<'_> {

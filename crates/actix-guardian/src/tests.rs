@@ -1,5 +1,4 @@
-//! Panic, stop, flood, slowness and sleep, with an actor whose state is in a "store"
-//! that outlives it.
+//! Panic, stop, overload, slowness and idleness, with an actor whose state is in a "store" that outlives it.
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
@@ -8,14 +7,14 @@ use tokio::sync::Notify;
 
 use super::*;
 
-/// What outlives the actor.
+/// The state that outlives the actor.
 #[derive(Default)]
 struct Store {
     value: AtomicU64,
     starts: AtomicU64,
     instances: AtomicI64,
     panics_in_started: AtomicI64,
-    gate: Notify,
+    release: Notify,
 }
 
 struct Counter {
@@ -56,7 +55,7 @@ enum Do {
     PanicInHandler,
     PanicInSpawned,
     PanicAfterAwait,
-    WaitForGate,
+    WaitForRelease,
 }
 
 impl Handler<Do> for Counter {
@@ -71,7 +70,7 @@ impl Handler<Do> for Counter {
                     tokio::task::yield_now().await;
                     panic!("after an await, on purpose")
                 }
-                Do::WaitForGate => store.gate.notified().await,
+                Do::WaitForRelease => store.release.notified().await,
                 _ => {}
             }
         };
@@ -111,7 +110,7 @@ async fn eventually(what: &str, condition: impl Fn() -> bool) {
 }
 
 #[actix_rt::test]
-async fn an_answer_and_a_refusal_are_the_actors_own() {
+async fn an_answer_and_a_refusal_come_from_the_actor() {
     let (runtime, _, counter) = start(Limits::default());
     assert_eq!(counter.ask(Do::Add).await, Ok(1));
     assert_eq!(counter.ask(Do::Refuse).await, Err(AskError::Refused("no".to_owned())));
@@ -119,7 +118,7 @@ async fn an_answer_and_a_refusal_are_the_actors_own() {
 }
 
 #[actix_rt::test]
-async fn a_panic_in_a_handler_ends_in_a_fresh_actor_with_the_stored_state() {
+async fn after_a_panic_a_new_actor_starts_with_the_stored_state() {
     let (runtime, store, counter) = start(Limits::default());
     let (bystander, other) = {
         let store = Arc::new(Store::default());
@@ -130,7 +129,7 @@ async fn a_panic_in_a_handler_ends_in_a_fresh_actor_with_the_stored_state() {
         let before = store.value.load(Ordering::SeqCst);
         let spawned = matches!(bad, Do::PanicInSpawned);
         let answer = counter.ask(bad).await;
-        // What the spawned future's message answers depends on which ends first.
+        // The answer to the message that spawned the future depends on which of the two ends first.
         assert!(spawned || answer == Err(AskError::Died), "{answer:?}");
         let restarts = u64::try_from(round).unwrap() + 1;
         eventually("it is started anew", || runtime.snapshot()[0].restarts == restarts).await;
@@ -144,7 +143,7 @@ async fn a_panic_in_a_handler_ends_in_a_fresh_actor_with_the_stored_state() {
 }
 
 #[actix_rt::test]
-async fn an_actor_that_keeps_dying_at_its_start_is_reported_and_recovers() {
+async fn an_actor_that_keeps_dying_at_its_start_is_reported_as_failing_and_recovers() {
     let runtime = Runtime::new(1);
     let store = Arc::new(Store::default());
     store.panics_in_started.store(6, Ordering::SeqCst);
@@ -157,16 +156,16 @@ async fn an_actor_that_keeps_dying_at_its_start_is_reported_and_recovers() {
 }
 
 #[actix_rt::test]
-async fn a_flood_gets_busy_and_a_slow_actor_gets_deadline() {
+async fn too_many_calls_are_busy_and_a_slow_actor_exceeds_the_deadline() {
     let limits = Limits { in_flight: 8, deadline: Duration::from_millis(200) };
     let (runtime, store, counter) = start(limits);
-    let calls = (0..1_000).map(|_| counter.ask(Do::WaitForGate));
+    let calls = (0..1_000).map(|_| counter.ask(Do::WaitForRelease));
     let answers = futures_util::future::join_all(calls).await;
     let count = |wanted: &AskError<String>| answers.iter().filter(|a| a.as_ref().err() == Some(wanted)).count();
     assert_eq!((count(&AskError::Busy), count(&AskError::Deadline)), (992, 8));
     assert_eq!(runtime.snapshot()[0].refused, 992);
-    // Queued calls whose callers gave up are not done; the one under way goes on.
-    store.gate.notify_one();
+    // Queued calls whose callers stopped waiting are not done; the one in progress continues.
+    store.release.notify_one();
     assert_eq!(counter.ask(Do::Add).await, Ok(2));
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
 }
@@ -180,7 +179,7 @@ fn keyed(limits: KeyedLimits) -> (Runtime, Arc<Store>, Keyed<u32, Counter>) {
 }
 
 #[actix_rt::test]
-async fn a_hundred_thousand_keys_touched_once_leave_nothing_behind() {
+async fn a_hundred_thousand_idle_keys_take_no_memory() {
     let limits = KeyedLimits { idle: Duration::from_millis(300), ..KeyedLimits::default() };
     let (runtime, store, keyed) = keyed(limits);
     for chunk in 0..100_u32 {
@@ -196,7 +195,7 @@ async fn a_hundred_thousand_keys_touched_once_leave_nothing_behind() {
 }
 
 #[actix_rt::test]
-async fn a_key_that_panics_harms_no_other_and_comes_back() {
+async fn a_panic_of_one_key_does_not_affect_others_and_the_key_restarts() {
     let (runtime, _, keyed) = keyed(KeyedLimits::default());
     assert!(keyed.ask(&1, Do::Add).await.is_ok());
     assert!(keyed.ask(&2, Do::Add).await.is_ok());
@@ -209,11 +208,11 @@ async fn a_key_that_panics_harms_no_other_and_comes_back() {
 }
 
 #[actix_rt::test]
-async fn keys_awake_and_calls_on_one_key_are_bounded() {
+async fn active_keys_and_calls_per_key_are_bounded() {
     let all = Limits { in_flight: 1_000, deadline: Duration::from_millis(300) };
     let limits = KeyedLimits { all, per_key: 4, awake: 64, idle: Duration::from_secs(60) };
     let (runtime, store, keyed) = keyed(limits);
-    let calls = (0..10).map(|_| keyed.ask(&1, Do::WaitForGate));
+    let calls = (0..10).map(|_| keyed.ask(&1, Do::WaitForRelease));
     let answers = futures_util::future::join_all(calls).await;
     assert_eq!(answers.iter().filter(|answer| **answer == Err(AskError::Busy)).count(), 6);
     let mut refused = 0;
@@ -221,12 +220,12 @@ async fn keys_awake_and_calls_on_one_key_are_bounded() {
         refused += u32::from(keyed.ask(&key, Do::Refuse).await == Err(AskError::Busy));
     }
     assert!(refused >= 1_000 - 64 && runtime.snapshot()[0].alive <= 64);
-    store.gate.notify_one();
+    store.release.notify_one();
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
 }
 
 #[actix_rt::test]
-async fn shutdown_ends_every_actor_and_later_calls_are_refused() {
+async fn shutdown_stops_every_actor_and_refuses_later_calls() {
     let (runtime, store, counter) = start(Limits::default());
     let of = Arc::clone(&store);
     let keyed = runtime.keyed("keyed", KeyedLimits::default(), move |_: &u32| Counter::new(&of));
@@ -244,10 +243,10 @@ async fn touch(keyed: &Keyed<u32, Counter>, key: u32) -> Result<u64, AskError<St
 }
 
 #[actix_rt::test]
-async fn a_step_is_repeated_over_panics_and_failures_and_when_it_is_woken() {
+async fn a_step_is_repeated_after_panics_failures_and_notifications() {
     let runtime = Runtime::new(1);
     let (steps, woken) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
-    let pace = Pace::every(Duration::from_secs(3_600)).or_woken(Arc::clone(&woken));
+    let pace = Pace::every(Duration::from_secs(3_600)).or_notified(Arc::clone(&woken));
     runtime.repeat("step", pace, Arc::clone(&steps), async |steps| match steps.fetch_add(1, Ordering::SeqCst) {
         0 => Next::Again,
         1 => panic!("a step that panics"),
@@ -257,7 +256,7 @@ async fn a_step_is_repeated_over_panics_and_failures_and_when_it_is_woken() {
     let reached = async |count| {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         while steps.load(Ordering::SeqCst) < count {
-            assert!(tokio::time::Instant::now() < deadline, "{count} steps are done in time");
+            assert!(tokio::time::Instant::now() < deadline, "{count} steps run in time");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };

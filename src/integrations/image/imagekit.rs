@@ -115,8 +115,8 @@ impl ImageKit {
         match error {
             None | Some(HostError::Refused(_) | HostError::KnownAway) => pass.succeeded(true),
             Some(HostError::Away(_)) => pass.failed(),
-            Some(HostError::Limited(pause)) => pass.put_off(*pause),
-            Some(HostError::Key(_)) => pass.put_off(self.settings.retry_every),
+            Some(HostError::Limited(pause)) => pass.open_for(*pause),
+            Some(HostError::Key(_)) => pass.open_for(self.settings.retry_every),
         }
         let mut standing = self.standing.lock();
         let was = standing.clone();

@@ -1,4 +1,4 @@
-//! How a call fails.
+//! The error of a call between services.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,31 +7,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Service;
 
-/// Why a call was not done, around the service's own reasons.
+/// Why a call failed; `E` holds the service's own reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", content = "detail", rename_all = "camelCase")]
 pub enum CallError<E> {
-    /// The service's rules say no.
+    /// The service refused the call by its rules.
     #[error("{0}")]
     Refused(E),
-    /// It was changed by somebody else at the same moment; nothing was done.
+    /// Another writer changed the same document concurrently; nothing was done.
     #[error("it was changed at the same moment; try again")]
     Conflict,
-    /// This part takes on no more work; nothing was done.
+    /// The service accepts no more work at the moment; nothing was done.
     #[error("the {0} service is busy")]
     Busy(Cow<'static, str>),
-    /// This part is away or being restarted; nothing was done, or repeating is harmless.
+    /// The service is unreachable or restarting; nothing was done, or repeating the call is harmless.
     #[error("the {0} service is not available")]
     Unavailable(Cow<'static, str>),
-    /// This part did not answer in time; whether it was done is unknown.
+    /// The service did not answer in time; whether the call was done is unknown.
     #[error("the {0} service did not answer in time")]
     OutcomeUnknown(Cow<'static, str>),
-    /// A fault of the program; the text is for the log.
+    /// A bug or fault in the program; the text is for the log.
     #[error("{0}")]
     Internal(String),
 }
 
-/// The error of a call that no rule refuses.
+/// The error type of a call that is never refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Never {}
 
@@ -41,8 +41,8 @@ impl fmt::Display for Never {
     }
 }
 
-/// A service's own reasons to refuse a call. By this mark `?` turns them into the [`CallError`] around them, and the
-/// failure of a nested call that no rule refuses into a failure of the outer one.
+/// Marks a service's own reasons to refuse a call. With this trait, `?` converts them into the [`CallError`] around
+/// them, and converts the error of a nested call that is never refused into an error of the outer call.
 pub trait Refusal {}
 
 impl<E: Refusal> From<E> for CallError<E> {
@@ -58,13 +58,13 @@ impl<E: Refusal> From<CallError<Never>> for CallError<E> {
 }
 
 impl<E> CallError<E> {
-    /// This service does not run, or cannot be reached.
+    /// The service is not running here and cannot be reached.
     #[must_use]
     pub const fn unavailable(service: Service) -> Self {
         Self::Unavailable(Cow::Borrowed(service.name()))
     }
 
-    /// What `service`'s own actor answered, or how it failed to.
+    /// Converts the result of asking an actor of `service`.
     pub fn of_actor(service: Service, error: AskError<Self>) -> Self {
         let name = Cow::Borrowed(service.name());
         match error {
@@ -75,12 +75,12 @@ impl<E> CallError<E> {
         }
     }
 
-    /// The same failure around another service's reasons.
+    /// Converts the service's own reasons.
     pub fn map<F>(self, map: impl FnOnce(E) -> F) -> CallError<F> {
         self.and_then(|error| CallError::Refused(map(error)))
     }
 
-    /// The same failure, and in the place of a refusal what `map` makes of it.
+    /// Replaces a refusal by the result of `map` and keeps every other error.
     pub fn and_then<F>(self, map: impl FnOnce(E) -> CallError<F>) -> CallError<F> {
         match self {
             Self::Refused(error) => map(error),

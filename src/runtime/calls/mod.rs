@@ -1,11 +1,11 @@
 //! Calls between services.
 //!
-//! A [`Call`] is a struct that belongs to one service. `calls.ask(ReserveStock { .. }).await` is all that a caller
-//! writes. Where this process runs the service, the call goes to its handler as it is, unserialized; else it is posted
-//! as JSON to `/internal/v1/inventory.ReserveStock` of the process that does ([`remote`]). Handlers are registered at
-//! start ([`Registry`]), and tests register closures in their place.
+//! A [`Call`] is a struct that belongs to one service. A caller only writes `calls.ask(ReserveStock { .. }).await`.
+//! If this process runs the service, the call goes to its handler without serialization; otherwise it is posted
+//! as JSON to `/internal/v1/inventory.ReserveStock` of the process that runs it ([`remote`]). Handlers are registered
+//! at startup ([`Registry`]); tests register closures instead.
 //!
-//! **Invariant:** an error comes out of `ask` as the handler returned it, whichever way the call went.
+//! **Invariant:** `ask` returns the error that the handler returned, for local and for remote calls.
 
 mod error;
 mod registry;
@@ -29,25 +29,25 @@ pub use self::{
 use self::{registry::Handlers, remote::Peer};
 use crate::config::Service;
 
-/// How long a caller waits for another process, all tries together.
+/// How long a caller waits for another process, including all attempts.
 pub const WITHIN: Duration = Duration::from_millis(2_500);
-/// The same where the callee calls other services in turn.
+/// The same for a call whose handler calls other services.
 pub const WITHIN_NESTED: Duration = Duration::from_secs(6);
 
 /// A request to one service.
 pub trait Call: Serialize + DeserializeOwned + Send + 'static {
-    /// What it is answered with.
+    /// The answer.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
-    /// Why the service's rules refuse it; [`Never`] where they do not.
+    /// Why the service refuses the call; [`Never`] if it never does.
     type Error: Serialize + DeserializeOwned + Send + 'static;
-    /// The service.
+    /// The service that handles the call.
     const SERVICE: Service;
-    /// Whether doing it twice is doing it once, so that it may be sent again.
+    /// Whether the call is idempotent, so that it can be sent again.
     const REPEATABLE: bool = true;
-    /// How long the caller waits for another process, all tries together.
+    /// How long the caller waits for another process, including all attempts.
     const WITHIN: Duration = WITHIN;
 
-    /// Its name, by which another process is asked.
+    /// The name under which other processes send the call.
     #[must_use]
     fn name() -> String {
         let path = type_name::<Self>();
@@ -55,22 +55,22 @@ pub trait Call: Serialize + DeserializeOwned + Send + 'static {
     }
 }
 
-/// What a call comes to.
+/// The result of a call.
 pub type Outcome<C> = Result<<C as Call>::Reply, CallError<<C as Call>::Error>>;
 
-/// The services as this process reaches them. Services hold a clone, which is filled once all of them are made,
-/// because some call one another.
+/// Sends calls to services in this process and in others. Each service holds a clone. The routes are set after all
+/// services exist, because services call one another.
 #[derive(Clone, Default)]
-pub struct Calls(Arc<OnceLock<Reached>>);
+pub struct Calls(Arc<OnceLock<Routes>>);
 
-/// Which services run here, and where the others are.
-struct Reached {
+/// The handlers of this process and the peers that run the other services.
+struct Routes {
     handlers: Handlers,
     peers: HashMap<Service, Peer>,
 }
 
 impl Calls {
-    /// Calls that are answered by `registry` alone.
+    /// Calls that only `registry` handles.
     #[must_use]
     pub fn local(registry: Registry) -> Self {
         let calls = Self::default();
@@ -78,38 +78,39 @@ impl Calls {
         calls
     }
 
-    /// Sets who answers; the first setting stays. A service that is registered is called here, whatever `peers` has.
+    /// Sets the routes; only the first call has an effect. A service that is registered here is called here, even if
+    /// `peers` contains it.
     pub fn connect(&self, registry: Registry, peers: impl IntoIterator<Item = Peer>) {
         let peers = peers.into_iter().map(|peer| (peer.service(), peer)).collect();
-        let _first_stays = self.0.set(Reached { handlers: registry.into_handlers(), peers });
+        let _first_stays = self.0.set(Routes { handlers: registry.into_handlers(), peers });
     }
 
-    /// Does a call.
+    /// Sends a call and waits for its answer.
     ///
     /// # Errors
-    /// What the service refused it for, or why the service did not answer.
+    /// The service's refusal, or the reason why the service did not answer.
     pub async fn ask<C: Call>(&self, call: C) -> Outcome<C> {
-        let Some(reached) = self.0.get() else { return Err(CallError::unavailable(C::SERVICE)) };
-        if let Some(handler) = reached.handlers.of::<C>() {
+        let Some(routes) = self.0.get() else { return Err(CallError::unavailable(C::SERVICE)) };
+        if let Some(handler) = routes.handlers.of::<C>() {
             return handler(call).await;
         }
-        match reached.peers.get(&C::SERVICE) {
+        match routes.peers.get(&C::SERVICE) {
             Some(peer) => peer.ask(&call).await,
             None => Err(CallError::unavailable(C::SERVICE)),
         }
     }
 
-    /// Does a call that came from another process as JSON; `None` when no handler has this name.
+    /// Handles a call that another process sent as JSON; `None` when no handler has this name.
     ///
     /// # Errors
-    /// When `body` is not this call.
+    /// When `body` is not a valid call of this name.
     pub fn answer(&self, name: &str, body: &[u8]) -> Option<Result<Answer, serde_json::Error>> {
         Some(self.0.get()?.handlers.named(name)?(body))
     }
 
-    /// Whether other processes may call this service here.
+    /// Whether other processes may call `service` in this process.
     #[must_use]
     pub fn exposes(&self, service: Service) -> bool {
-        self.0.get().is_some_and(|reached| reached.handlers.exposes(service))
+        self.0.get().is_some_and(|routes| routes.handlers.exposes(service))
     }
 }

@@ -1,4 +1,4 @@
-//! Who answers which call in this process.
+//! The handlers of the calls that this process serves.
 
 use std::{
     any::{Any, TypeId},
@@ -12,21 +12,21 @@ use serde::Serialize;
 use super::{Call, CallError, Handles, Outcome};
 use crate::config::Service;
 
-/// A call that came as JSON, being done.
+/// The future answer to a call that arrived as JSON.
 pub type Answer = BoxFuture<'static, Result<Vec<u8>, CallError<serde_json::Value>>>;
 
-/// Does calls of one kind.
+/// Handles calls of one type.
 type Handler<C> = Arc<dyn Fn(C) -> BoxFuture<'static, Outcome<C>> + Send + Sync>;
-/// Does calls of one kind that came as JSON.
+/// Handles calls of one type that arrive as JSON.
 type JsonHandler = Box<dyn Fn(&[u8]) -> Result<Answer, serde_json::Error> + Send + Sync>;
 
-/// The handlers of the services that this process runs. Composed once at start.
+/// The handlers of the services that this process runs. Built once at startup.
 #[derive(Default)]
 pub struct Registry {
     handlers: Handlers,
 }
 
-/// The handlers by the type of their call and, of those that other processes may call, by its name.
+/// The handlers by call type and, for calls that other processes may send, by name.
 #[derive(Default)]
 pub(super) struct Handlers {
     by_type: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
@@ -35,7 +35,7 @@ pub(super) struct Handlers {
 }
 
 impl Registry {
-    /// Lets `handler` do the calls `C`.
+    /// Registers `handler` for the calls `C`.
     pub fn on<C, F>(&mut self, handler: impl Fn(C) -> F + Send + Sync + 'static) -> &mut Self
     where
         C: Call,
@@ -54,7 +54,7 @@ impl Registry {
         self
     }
 
-    /// Lets `service` do the calls `C` without a mailbox in between.
+    /// Registers `service` for the calls `C`, without a mailbox in between.
     pub fn serve<C: Call>(&mut self, service: &Arc<impl Handles<C>>) -> &mut Self {
         let service = Arc::clone(service);
         self.on(move |call: C| {
@@ -63,7 +63,7 @@ impl Registry {
         })
     }
 
-    /// Keeps all but the services that `exposed` accepts for callers in this process.
+    /// Makes every service that `exposed` rejects available only to callers in this process.
     pub fn expose(&mut self, exposed: impl Fn(Service) -> bool) {
         let Handlers { by_name, exposed: services, .. } = &mut self.handlers;
         services.retain(|service| exposed(*service));

@@ -1,9 +1,9 @@
 //! A service in another process, called over HTTP.
 //!
-//! Every call is a POST of one JSON object under [`ROOT`], with a service token, a deadline and a trace. It is answered
-//! with 200 and the reply, or with 409, 500 or 503 and a [`CallError`]; anything else was not said by a peer. A call
-//! is tried again where that is harmless, within its deadline, and a breaker refuses it at once while the peer is
-//! known to be away.
+//! Every call is a POST of one JSON object under [`ROOT`], with a service token, a deadline and a trace. The peer answers
+//! 200 with the reply, or 409, 500 or 503 with a [`CallError`]; any other answer does not come from a peer. A call
+//! is retried within its deadline where that is harmless, and a circuit breaker refuses it at once while the peer is
+//! known to be unavailable.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,31 +22,31 @@ use crate::{
     trace::{TRACEPARENT, Trace},
 };
 
-/// Where these calls live; no gateway leads here.
+/// The path prefix of these calls. The gateway does not route to it.
 pub const ROOT: &str = "/internal/v1";
-/// The header that tells how long the caller will wait, in milliseconds.
+/// The header with the time that the caller waits, in milliseconds.
 pub const DEADLINE: &str = "x-deadline-ms";
 /// The largest body of a call or an answer.
 pub const BODY_MAX: usize = 8 << 20;
-/// The call that every service answers, to show that it is there: its name below the service's.
+/// The call that every service answers as a health check; its full name starts with the service's name.
 pub const PING: &str = "Ping";
 
-/// How long connecting may take. A connection that is not there then was not used.
+/// Time limit for connecting. If it passes, the request was not sent.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept; the server keeps it longer.
 const IDLE: Duration = Duration::from_secs(50);
-/// How long a peer that is looked for may take to answer.
+/// Time limit for the answer to a ping.
 const PING_WITHIN: Duration = Duration::from_secs(1);
-/// How often a call is tried at most.
+/// The most attempts of one call.
 const TRIES: u32 = 3;
-/// The pause before the second try, which doubles; up to as much again is added by chance.
+/// The pause before the second attempt. It doubles for each attempt, and jitter of up to 100 % is added.
 const PAUSE: Duration = Duration::from_millis(40);
-/// Calls on their way to one peer at once.
+/// The most concurrent calls to one peer.
 const IN_FLIGHT: usize = 1_024;
-/// How much earlier than its caller a callee gives up, so that its answer still arrives.
+/// How much earlier than its caller the callee gives up, so that its answer still arrives in time.
 const WAY_BACK: Duration = Duration::from_millis(100);
 
-/// Gives the service token of now, or says why it cannot be signed.
+/// Returns the current service token, or the reason why it cannot be signed.
 pub type TokenSource = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 /// A service in another process.
@@ -66,7 +66,7 @@ struct Inner {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pong {}
 
-/// What of a call its tries need.
+/// The data that all attempts of a call share.
 struct Request {
     path: String,
     repeatable: bool,
@@ -74,34 +74,33 @@ struct Request {
     body: Bytes,
 }
 
-/// How a try failed.
+/// Why an attempt failed.
 #[derive(Debug)]
 enum Failure<E> {
     /// The peer answered with this error.
     Answered(CallError<E>),
-    /// Nothing reached it.
+    /// The request did not reach the peer.
     NotSent(String),
-    /// It may have done it; what came back was not a peer's answer.
+    /// The peer may have handled the call, but its answer is not valid.
     Broken(String),
-    /// It does not know this call or this caller: another try would end alike.
+    /// The peer does not accept this call or this caller; another attempt would have the same result.
     NotAccepted(StatusCode),
-    /// It did not answer in time.
+    /// The peer did not answer in time.
     TimedOut,
-    /// It is known to be away.
+    /// The breaker is open.
     BreakerOpen,
 }
 
 impl Peer {
-    /// The client for all peers, which share its connections.
+    /// The HTTP client that all peers share, with its connection pool.
     ///
     /// # Errors
-    /// When there is no TLS to be had.
+    /// When TLS cannot be initialized.
     pub fn client() -> Result<reqwest::Client, reqwest::Error> {
-        // Between the platform's own processes there is no proxy.
+        // Calls between the platform's own processes use no proxy.
         http_client::builder().connect_timeout(CONNECT_WITHIN).pool_idle_timeout(IDLE).no_proxy().build()
     }
 
-    /// The `service` at `base`.
     #[must_use]
     pub fn new(service: Service, base: &str, client: reqwest::Client, token: TokenSource) -> Self {
         let base = base.trim_end_matches('/').to_owned();
@@ -109,34 +108,34 @@ impl Peer {
         Self(Arc::new(Inner { service, base, client, token, breaker, slots }))
     }
 
-    /// Which service it is.
+    /// The service that this peer runs.
     #[must_use]
     pub fn service(&self) -> Service {
         self.0.service
     }
 
-    /// Whether it is not known to be away.
+    /// Whether the breaker considers the peer available.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.0.breaker.is_closed()
     }
 
-    /// Whether it is there now; [`Peer::is_up`] learns from it.
+    /// Sends a health check; its result updates [`Peer::is_up`].
     pub async fn ping(&self) -> bool {
         let path = format!("{ROOT}/{}.{PING}", self.0.service.name());
         let (body, ends) = (Bytes::from_static(b"{}"), Instant::now() + PING_WITHIN);
         let seen = self.0.attempt::<Pong, Never>(&Request { path, repeatable: true, ends, body }, false).await;
         if let Err(Failure::NotAccepted(status)) = seen {
             let peer = self.0.service.name();
-            tracing::warn!(peer, %status, "what answers at this peer's address does not take it for one");
+            tracing::warn!(peer, %status, "the server at this peer's address does not accept the ping");
         }
         seen.is_ok()
     }
 
-    /// Does a call there.
+    /// Sends a call to the peer.
     ///
     /// # Errors
-    /// What the service refused it for, or why it did not answer.
+    /// The service's refusal, or the reason why the peer did not answer.
     pub async fn ask<C: Call>(&self, call: &C) -> Outcome<C> {
         let Ok(_slot) = self.0.slots.try_acquire() else { return Err(CallError::Busy(self.0.service.name().into())) };
         let body = serde_json::to_vec(call).map(Bytes::from).map_err(|error| {
@@ -163,7 +162,7 @@ impl Peer {
 }
 
 impl Inner {
-    /// The error of a call that is not tried again.
+    /// The error of a call that is not retried; logs the reason.
     fn give_up<E>(&self, request: &Request, failure: Failure<E>) -> CallError<E> {
         let why = match &failure {
             Failure::Answered(_) | Failure::BreakerOpen => None,
@@ -186,7 +185,7 @@ impl Inner {
         }
     }
 
-    /// One try. A ping does not keep the breaker closed by itself: `counts` says whether it is a call.
+    /// One attempt. A successful ping (`counts` is false) does not reset the failure count of the breaker.
     async fn attempt<R, E>(&self, request: &Request, counts: bool) -> Result<R, Failure<E>>
     where
         R: DeserializeOwned,
@@ -225,7 +224,7 @@ impl Inner {
     }
 }
 
-/// What an answer says.
+/// Parses an answer.
 fn read<R: DeserializeOwned, E: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<R, Failure<E>> {
     match status {
         StatusCode::OK => serde_json::from_slice(body).map_err(|error| Failure::Broken(error.to_string())),

@@ -1,4 +1,4 @@
-//! Supervised actors that do a service's calls.
+//! Supervised actors that handle a service's calls.
 
 use std::{hash::Hash, sync::Arc};
 
@@ -12,25 +12,24 @@ use crate::{
     runtime::{Traced, within},
 };
 
-/// A service that does the calls `C`.
+/// A service that handles the calls `C`.
 pub trait Handles<C: Call>: Send + Sync + 'static {
-    /// Does it.
     fn handle(&self, call: C) -> impl Future<Output = Outcome<C>> + Send;
 }
 
-/// One of the actors that work for the service `S`, whose state they share. It keeps nothing of its own, so that a
-/// fresh one goes on at once.
+/// An actor of the service `S`. All workers of a service share its state and keep none of their own, so that a
+/// restarted worker continues at once.
 pub struct Worker<S>(Arc<S>);
 
 impl<S: Send + Sync + 'static> Actor for Worker<S> {
     type Context = Context<Self>;
 }
 
-/// What a step is being done as.
-type Doing<T, E> = BoxFuture<'static, Result<T, CallError<E>>>;
+/// The future of a running step.
+type StepFuture<T, E> = BoxFuture<'static, Result<T, CallError<E>>>;
 
-/// A step on its way to a worker.
-struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> Doing<T, E> + Send>);
+/// A message with the step that a worker runs.
+struct Step<S, T, E>(Box<dyn FnOnce(Arc<S>) -> StepFuture<T, E> + Send>);
 
 impl<S, T, E> Step<S, T, E> {
     fn new<F>(step: impl FnOnce(Arc<S>) -> F + Send + 'static) -> Self
@@ -58,7 +57,7 @@ where
     }
 }
 
-/// The workers of one service, which take turns: a bounded number of calls is under way, each within a deadline.
+/// The workers of one service. Calls are distributed round-robin; their number is bounded and each has a deadline.
 pub struct Workers<S: Send + Sync + 'static>(Sharded<Worker<S>>);
 
 impl<S: Send + Sync + 'static> Clone for Workers<S> {
@@ -73,10 +72,10 @@ impl<S: Send + Sync + 'static> Workers<S> {
         Self(runtime.supervise_sharded(name, count, limits, move || Worker(Arc::clone(&service))))
     }
 
-    /// Lets a worker do a call.
+    /// Sends a call to a worker.
     ///
     /// # Errors
-    /// What the handler refused it for, or why no worker answered.
+    /// The handler's refusal, or the reason why no worker answered.
     pub async fn ask<C: Call>(&self, call: C) -> Outcome<C>
     where
         S: Handles<C>,
@@ -84,10 +83,10 @@ impl<S: Send + Sync + 'static> Workers<S> {
         self.run(C::SERVICE, |state| async move { state.handle(call).await }).await
     }
 
-    /// Lets a worker do a step of a call of `service`, which goes on also when the caller goes away.
+    /// Runs one step of a call of `service` on a worker. The step continues even if the caller stops waiting.
     ///
     /// # Errors
-    /// Those of the step, or why no worker answered.
+    /// The error of the step, or the reason why no worker answered.
     pub async fn run<T, E, F>(
         &self,
         service: Service,
@@ -102,7 +101,7 @@ impl<S: Send + Sync + 'static> Workers<S> {
         done.map_err(|error| CallError::of_actor(service, error))
     }
 
-    /// Registers the calls `C`, which the workers do.
+    /// Registers the workers as handlers of the calls `C`.
     pub fn on<C: Call>(&self, registry: &mut Registry) -> &Self
     where
         S: Handles<C>,
@@ -116,7 +115,7 @@ impl<S: Send + Sync + 'static> Workers<S> {
     }
 }
 
-/// Workers by key, started on first use: what is done to one key goes to one of them, which sleeps after idleness.
+/// One worker per key, started on first use and stopped when idle. All work on one key goes to the same worker.
 pub struct KeyedWorkers<K, S: Send + Sync + 'static> {
     actors: Keyed<K, Worker<S>>,
     service: Service,
@@ -133,15 +132,15 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     S: Send + Sync + 'static,
 {
-    /// Makes the registry of workers, which share `state` and work for `service`.
+    /// Creates the registry of workers, which share `state` and belong to `service`.
     pub fn new(runtime: &Runtime, name: &'static str, limits: KeyedLimits, service: Service, state: Arc<S>) -> Self {
         Self { actors: runtime.keyed(name, limits, move |_| Worker(Arc::clone(&state))), service }
     }
 
-    /// Lets the worker of `key` do a call.
+    /// Sends a call to the worker of `key`.
     ///
     /// # Errors
-    /// What the handler refused it for, or why the worker did not answer.
+    /// The handler's refusal, or the reason why the worker did not answer.
     pub async fn ask<C: Call>(&self, key: &K, call: C) -> Outcome<C>
     where
         S: Handles<C>,
@@ -149,10 +148,10 @@ where
         self.run(key, |state| async move { state.handle(call).await }).await
     }
 
-    /// Lets the worker of `key` do a step that is no call.
+    /// Runs a step that is not a call on the worker of `key`.
     ///
     /// # Errors
-    /// Those of the step, or why the worker did not answer.
+    /// The error of the step, or the reason why the worker did not answer.
     pub async fn run<T, E, F>(
         &self,
         key: &K,
