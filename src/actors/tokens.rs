@@ -1,6 +1,6 @@
-//! Tokens: JWTs signed with HS256, and the memory of those that a logout has ended.
+//! Tokens: JWTs signed with HS256, and the list of revoked ones.
 //!
-//! **Invariant:** no other algorithm is taken, whatever a token says of itself.
+//! **Invariant:** no other algorithm is accepted, whatever a token's header says.
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,46 +9,44 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 pub use self::{
-    dead::{DeadTokens, Standing},
+    revoked::{RevokedTokens, TokenStatus},
     service::ServiceToken,
 };
 use super::checkout_link::CheckoutLink;
 use crate::domain::{Timestamp, ids::UserId, user::Role};
 
-mod dead;
+mod redis_tokens;
+mod revoked;
 mod service;
-mod shared;
 
 /// The cookie that holds a token.
 pub const COOKIE: &str = "token";
-/// How long a token lives, in seconds: one day.
+/// The lifetime of a user's token in seconds: one day.
 pub const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
-/// How long a token between services lives, in seconds.
+/// The lifetime of a service token in seconds.
 const SERVICE_LIFETIME_SECONDS: i64 = 60;
-/// How far clocks of two nodes may be apart, in seconds.
+/// The largest clock difference between two nodes, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id, or the service's name.
     pub id: String,
-    /// What its bearer may do.
     pub role: Role,
-    /// When it was made, in seconds.
+    /// When it was issued, in seconds.
     pub iat: i64,
-    /// When it ends, in seconds.
+    /// When it expires, in seconds.
     pub exp: i64,
-    /// Its own id.
     pub jti: String,
 }
 
-/// The token is not one of ours, or not any more.
+/// The token is not valid, or not valid any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the token is not valid")]
 pub struct BadToken;
 
-/// Makes and checks tokens with the shared secret.
+/// Issues and verifies tokens with the shared secret.
 #[derive(Clone)]
 pub struct Tokens {
     encoding: EncodingKey,
@@ -59,7 +57,6 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// With the shared secret.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -73,14 +70,14 @@ impl Tokens {
         Self { encoding, decoding, validation, pages, links: CheckoutLink::new(secret) }
     }
 
-    /// Checks the links to the checkout that the assistant hands out.
+    /// The signer of the checkout links that the assistant returns.
     #[must_use]
     pub const fn checkout_links(&self) -> &CheckoutLink {
         &self.links
     }
 
-    /// What only who knows the secret can say about `text`, for a page's forms and cookies. The
-    /// same after a restart and on every node; a mark for one purpose is none for another.
+    /// A message authentication code of `text`, for a page's forms and cookies. It is the same after a restart and on
+    /// every node; a code for one purpose is not valid for another.
     #[must_use]
     pub fn mark(&self, purpose: &str, text: &str) -> String {
         let Some(mut mac) = self.pages.clone() else { return hex::encode(rand::random::<[u8; 16]>()) };
@@ -90,7 +87,7 @@ impl Tokens {
         hex::encode(&mac.finalize().into_bytes()[..16])
     }
 
-    /// A token of a user for one day.
+    /// Issues a user's token for one day.
     ///
     /// # Errors
     /// [`BadToken`] when it cannot be signed, which no input causes.
@@ -98,7 +95,7 @@ impl Tokens {
         self.sign(user.to_hex(), role, LIFETIME_SECONDS, now)
     }
 
-    /// A token by which one service calls another, for one minute.
+    /// Issues a token with which one service calls another, for one minute.
     ///
     /// # Errors
     /// As [`Tokens::issue`].
@@ -114,7 +111,7 @@ impl Tokens {
         token.map(|token| (token, claims)).map_err(|_| BadToken)
     }
 
-    /// What a valid token says. Whether a logout ended it is for [`DeadTokens`] to say.
+    /// The claims of a valid token. Whether it was revoked is not checked here; see [`RevokedTokens`].
     ///
     /// # Errors
     /// [`BadToken`].
@@ -123,7 +120,7 @@ impl Tokens {
     }
 }
 
-/// The cookie that hands a token to a browser.
+/// The cookie that sets a token in a browser.
 #[must_use]
 pub fn cookie(token: &str, secure: bool) -> Cookie<'static> {
     Cookie::build(COOKIE, token.to_owned())
@@ -135,7 +132,7 @@ pub fn cookie(token: &str, secure: bool) -> Cookie<'static> {
         .finish()
 }
 
-/// The cookie that takes a token from a browser.
+/// The cookie that removes a token from a browser.
 #[must_use]
 pub fn removal_cookie(secure: bool) -> Cookie<'static> {
     let mut gone = cookie("", secure);

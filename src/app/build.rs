@@ -23,7 +23,7 @@ use crate::{
         rate::AuthLimits,
         routes::{self, Services},
         server,
-        tokens::DeadTokens,
+        tokens::RevokedTokens,
     },
     integrations::redis::Redis,
     runtime::Runtime,
@@ -200,8 +200,8 @@ impl Parts<'_> {
         let mut state = State::new(settings, tokens, limits);
         let stores = self.storage.stores();
         state.dead_tokens = Arc::new(match &stores.shared {
-            Some(_) => DeadTokens::shared(stores.accounts, redis.clone()),
-            None => DeadTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
+            Some(_) => RevokedTokens::shared(stores.accounts, redis.clone()),
+            None => RevokedTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
         });
         let told = Arc::downgrade(&state.dead_tokens);
         self.blocked.on_change(move |user, blocked| {

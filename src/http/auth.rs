@@ -23,7 +23,7 @@ use super::{
     csrf,
     error::ApiError,
     state::State,
-    tokens::{COOKIE, Claims, DeadTokens, Standing},
+    tokens::{COOKIE, Claims, RevokedTokens, TokenStatus},
 };
 use crate::domain::{ids::UserId, user::Role};
 
@@ -114,17 +114,17 @@ type Caller<T> = Either<Ready<Result<T, ApiError>>, LocalBoxFuture<'static, Resu
 const INVALID: ApiError = ApiError::Unauthorized { code: "auth.invalid_token", message: "the token is not valid" };
 
 /// Tokens to be asked about before the claims hold.
-type Doubt = Option<Arc<DeadTokens>>;
+type Doubt = Option<Arc<RevokedTokens>>;
 
 fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, Doubt), ApiError> {
     let (token, source) = token_of(req).ok_or_else(ApiError::unauthorized)?;
     let state = state(req)?;
     let claims = state.tokens.verify(token).map_err(|_| INVALID)?;
-    let doubt = match state.dead_tokens.standing_of(&claims.jti, &claims.id) {
-        Standing::Dead => return Err(INVALID),
+    let doubt = match state.dead_tokens.status_of(&claims.jti, &claims.id) {
+        TokenStatus::Revoked => return Err(INVALID),
         // Services do not log out.
-        Standing::Unknown if claims.role != Role::Service => Some(Arc::clone(&state.dead_tokens)),
-        Standing::Unknown | Standing::Alive => None,
+        TokenStatus::Unknown if claims.role != Role::Service => Some(Arc::clone(&state.dead_tokens)),
+        TokenStatus::Unknown | TokenStatus::Valid => None,
     };
     if source == TokenSource::Cookie {
         csrf::check(req, &state.settings.origins)?;
@@ -141,7 +141,7 @@ fn caller<T: 'static>(
         Err(error) => Either::Left(ready(Err(error))),
         Ok((claims, source, None)) => Either::Left(ready(accept(claims, source))),
         Ok((claims, source, Some(dead))) => Either::Right(Box::pin(async move {
-            match dead.is_dead_of(&claims.jti, claims.exp, &claims.id).await? {
+            match dead.is_revoked_for(&claims.jti, claims.exp, &claims.id).await? {
                 true => Err(INVALID),
                 false => accept(claims, source),
             }
@@ -180,13 +180,13 @@ impl FromRequest for MaybeUser {
             let (token, source) = token_of(req)?;
             let state = state(req).ok()?;
             let claims = state.tokens.verify(token).ok()?;
-            let standing = state.dead_tokens.standing_of(&claims.jti, &claims.id);
+            let status = state.dead_tokens.status_of(&claims.jti, &claims.id);
             let user = user(claims, source).ok()?;
-            (standing != Standing::Dead).then(|| (user, standing, Arc::clone(&state.dead_tokens)))
+            (status != TokenStatus::Revoked).then(|| (user, status, Arc::clone(&state.dead_tokens)))
         };
         match found() {
-            Some((user, Standing::Unknown, dead)) => Either::Right(Box::pin(async move {
-                let dead = dead.is_dead_of(&user.jti, user.exp, &user.id.to_hex()).await?;
+            Some((user, TokenStatus::Unknown, dead)) => Either::Right(Box::pin(async move {
+                let dead = dead.is_revoked_for(&user.jti, user.exp, &user.id.to_hex()).await?;
                 Ok(Self((!dead).then_some(user)))
             })),
             found => Either::Left(ready(Ok(Self(found.map(|(user, ..)| user))))),

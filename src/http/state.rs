@@ -17,7 +17,7 @@ use super::{
     fallback::RouteTable,
     ops::ReadinessReport,
     rate::AuthLimits,
-    tokens::{DeadTokens, Tokens},
+    tokens::{RevokedTokens, Tokens},
 };
 
 /// Settings of the HTTP side.
@@ -72,7 +72,7 @@ pub struct State {
     /// Makes and checks tokens.
     pub tokens: Tokens,
     /// Tokens that a logout has ended.
-    pub dead_tokens: Arc<DeadTokens>,
+    pub dead_tokens: Arc<RevokedTokens>,
     /// Limits on logging in and registering.
     pub auth_limits: AuthLimits,
     /// How the process is.

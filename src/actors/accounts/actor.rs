@@ -1,12 +1,12 @@
 //! The actors that write users.
 //!
-//! Writes interleave while the store works, except that those of one user take turns.
-//! Other processes may write as well: the store's version check notices it, and the
+//! Writes of different users run concurrently; writes of one user run one at a time.
+//! Other processes may write as well: the store's version check detects it, and the
 //! actor reads and decides again, a bounded number of times. A panic in the store ends
-//! only the write that met it.
+//! only the write that caused it.
 //!
-//! **Invariant:** a user is in the cache as written before the answer is given, or not in
-//! it at all when the outcome is unknown.
+//! **Invariant:** when a write is answered, the cache has the user as written; when the outcome is unknown, the cache
+//! does not have the user.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,23 +25,23 @@ use crate::{
     store::{AccountStore, StoreError, accounts::UserKey, document::SaveError},
 };
 
-/// How often a write is decided anew when others were faster.
+/// How often a write is retried after a version conflict.
 const TRIES: u32 = 16;
-/// Users share a lane with those whose id ends alike.
-const LANES: usize = 64;
+/// The number of locks; users whose ids end alike share one.
+const LOCKS: usize = 64;
 
-/// What the actors work on.
+/// The state that the actors share.
 pub(super) struct Writer {
     store: AccountStore,
     users: Arc<Users>,
-    /// Turns of the writes of one user: they would only make each other start anew.
-    lanes: [Mutex<()>; LANES],
+    /// Serialize the writes of one user, which would otherwise only conflict.
+    locks: [Mutex<()>; LOCKS],
 }
 
-/// A user to be made, of whom everything is valid.
+/// A user to create, with valid fields.
 pub(super) struct NewUser {
     pub(super) email: String,
-    /// Made from the e-mail address when absent.
+    /// Derived from the e-mail address if absent.
     pub(super) username: Option<String>,
     pub(super) full_name: FullName,
     pub(super) role: Role,
@@ -51,7 +51,7 @@ pub(super) struct NewUser {
 
 impl Writer {
     pub(super) fn new(store: AccountStore, users: Arc<Users>) -> Self {
-        Self { store, users, lanes: std::array::from_fn(|_| Mutex::default()) }
+        Self { store, users, locks: std::array::from_fn(|_| Mutex::default()) }
     }
 
     pub(super) async fn create(&self, new: NewUser) -> Result<User, Failure> {
@@ -94,7 +94,7 @@ impl Writer {
         id: UserId,
         change: impl Fn(&mut User) -> Result<(), UserError>,
     ) -> Result<User, Failure> {
-        let _turn = self.lanes[usize::from(id.bytes()[11]) % LANES].lock().await;
+        let _lock = self.locks[usize::from(id.bytes()[11]) % LOCKS].lock().await;
         for attempt in 0..TRIES {
             let mut user = self.store.get(id).await?.ok_or(AccountRefusal::NoSuchUser)?;
             change(&mut user)?;
@@ -119,7 +119,7 @@ impl Writer {
     }
 }
 
-/// Forgets the user when dropped: by an error, by the deadline or by a panic.
+/// Removes the user from the cache when dropped: after an error, a timeout or a panic.
 struct Forget<'a> {
     users: &'a Users,
     id: UserId,
@@ -131,7 +131,7 @@ impl Drop for Forget<'_> {
     }
 }
 
-/// Waits a random little, growing with the attempts, so that rivals part.
+/// Waits for a random time that grows with the attempts, so that concurrent writers do not conflict again.
 async fn pause(attempt: u32) {
     let most = 2 * u64::from(attempt + 1);
     tokio::time::sleep(Duration::from_millis(rand::random_range(0..=most))).await;

@@ -1,13 +1,13 @@
-//! Users that were read lately, without their password hashes.
+//! A cache of users without their password hashes.
 //!
-//! A writer puts what it wrote before it answers. A reader that missed takes a ticket,
-//! reads the store and puts what it found only if nobody wrote in between, so that a slow
-//! reader cannot bring an old user back, even when the new one was evicted meanwhile.
-//! What another process writes is seen after [`LIFETIME`] at the latest; whoever needs it
+//! A writer puts the written user into the cache before it answers. A reader that finds no entry takes a ticket,
+//! reads the store, and puts the result only if there was no write in between, so that a slow
+//! reader cannot put an outdated user back, even if the newer one was evicted in the meantime.
+//! Changes by another process are visible after [`LIFETIME`] at the latest; code that needs them
 //! at once (addresses) reads the store.
 //!
 //! **Invariant:** an older version never replaces a newer one; at most 10,000 users and
-//! about as many KiB are held; no hash is.
+//! about as many KiB are held; no password hash is held.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -18,20 +18,20 @@ use moka::{ops::compute::Op, sync::Cache};
 
 use crate::domain::{ids::UserId, user::User};
 
-/// Users (or KiB of them) at most.
+/// The capacity in users or KiB.
 const CAPACITY: u64 = 10_000;
-/// An entry is read anew after this.
+/// The time to live of an entry.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// Users share a count of writes with those whose id ends alike.
+/// The number of write counters; users whose ids end alike share one.
 const STRIPES: usize = 256;
 
-/// See the module.
+/// The cache; see the module documentation.
 pub(super) struct Users {
     cache: Cache<UserId, User>,
     writes: Box<[AtomicU64]>,
 }
 
-/// How many writes there were when a reader began.
+/// The write counter at the time when a reader began.
 pub(super) struct Ticket(u64);
 
 impl Users {
@@ -47,24 +47,24 @@ impl Users {
         self.cache.get(&id)
     }
 
-    /// To be taken before the store is read.
+    /// Must be taken before the store is read.
     pub(super) fn ticket(&self, id: UserId) -> Ticket {
         Ticket(self.writes(id).load(Ordering::SeqCst))
     }
 
-    /// Puts what a reader found, unless there was a write since its ticket.
+    /// Puts a user that was read, unless there was a write since the ticket was taken.
     pub(super) fn put_read(&self, user: &User, ticket: &Ticket) {
-        // Asked under the entry's lock: a write that is counted later also puts later.
+        // Checked under the entry's lock: a write that is counted later also puts later.
         self.put_if(user, || self.writes(user.id).load(Ordering::SeqCst) == ticket.0);
     }
 
-    /// Puts what was written.
+    /// Puts a user that was written.
     pub(super) fn put_written(&self, user: &User) {
         self.writes(user.id).fetch_add(1, Ordering::SeqCst);
         self.put_if(user, || true);
     }
 
-    /// Forgets a user of whom it is unknown whether she was written.
+    /// Removes a user when it is unknown whether a write happened.
     pub(super) fn forget(&self, id: UserId) {
         self.writes(id).fetch_add(1, Ordering::SeqCst);
         self.cache.entry(id).and_compute_with(|_| Op::Remove);
@@ -87,7 +87,7 @@ pub(super) fn bare(user: User) -> User {
     User { password_hash: String::new(), ..user }
 }
 
-/// One for an ordinary user, one more for each KiB.
+/// One for an ordinary user, plus one for each KiB.
 fn weight(user: &User) -> u32 {
     let lines = |at: &crate::domain::user::Address| {
         let postal = &at.postal;
@@ -136,7 +136,7 @@ mod tests {
         users.put_read(&user(1), &slow);
         users.put_written(&user(1));
         assert_eq!(version(&users), Some(2));
-        // Nor when the newer one is not there any more.
+        // Also when the newer one was evicted.
         users.forget(id);
         users.put_read(&user(1), &slow);
         assert_eq!(version(&users), None);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn no_hash_is_held() {
+    fn no_password_hash_is_held() {
         let users = Users::new();
         users.put_written(&user(1));
         assert_eq!(users.get(user(1).id).map(|held| held.password_hash), Some(String::new()));

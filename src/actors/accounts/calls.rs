@@ -1,4 +1,4 @@
-//! What other services and the shop's own routes and pages ask about users.
+//! The calls of the account service.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -17,26 +17,26 @@ use crate::{
     store::{accounts::UserKey, document::SaveError},
 };
 
-/// Why an account could not be had or changed.
+/// Why a call of the account service is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum AccountRefusal {
-    /// The e-mail address or the chosen user name is another user's.
+    /// The e-mail address or the chosen user name belongs to another user.
     #[error("user already exists")]
     UserExists,
-    /// No such user, or not their password: which of both is not told.
+    /// There is no such user, or the password is wrong; the answer does not tell which.
     #[error("invalid credentials")]
     BadCredentials,
-    /// It is their password, and they may not come in.
+    /// The password is right, but the user is blocked.
     #[error("this account is blocked")]
     Blocked,
-    /// There is no user of that id.
+    /// There is no user with this id.
     #[error("there is no such user")]
     NoSuchUser,
-    /// A field cannot be what it is.
+    /// A field has an invalid value.
     #[error("{field} {problem}")]
     Invalid { field: Cow<'static, str>, problem: Cow<'static, str> },
-    /// The rules of a user say no.
+    /// A domain rule refused the change.
     #[error("{0}")]
     Rule(UserError),
 }
@@ -61,23 +61,23 @@ impl From<SaveError<UserKey>> for CallError<AccountRefusal> {
 impl From<PasswordError> for CallError<AccountRefusal> {
     fn from(error: PasswordError) -> Self {
         match error {
-            // A password that had no turn has changed nothing, so the outcome is known.
+            // A password that was not hashed has changed nothing, so the outcome is known.
             PasswordError::Busy | PasswordError::Deadline => Self::Busy(Service::Auth.name().into()),
             PasswordError::Failed => Self::unavailable(Service::Auth),
         }
     }
 }
 
-/// Writes a password out, which only a call to another process does: its `Debug` hides it.
+/// Serializes a password, which happens only in a call to another process.
 fn password<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(password.expose_secret())
 }
 
-/// Makes a user or seller; any other role is refused. Done again it would find the user there.
+/// Creates a user or seller; any other role is refused. A repeated call would be refused because the user exists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Register {
     pub email: String,
-    /// Made from the e-mail address when absent.
+    /// Derived from the e-mail address if absent.
     pub username: Option<String>,
     pub full_name: FullName,
     pub role: Role,
@@ -94,11 +94,11 @@ impl Call for Register {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Makes an admin, as the command line does.
+/// Creates an admin; used by the command line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CreateAdmin {
     pub email: String,
-    /// Made from the e-mail address when absent.
+    /// Derived from the e-mail address if absent.
     pub username: Option<String>,
     #[serde(serialize_with = "password")]
     pub password: SecretString,
@@ -112,8 +112,8 @@ impl Call for CreateAdmin {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Makes the user of this e-mail address an admin, as the command line does; nobody may have it. They keep their
-/// password, and log in again to have the new role.
+/// Makes the user with this e-mail address an admin, or refuses if there is none; used by the command line. The user
+/// keeps the password, and has the new role after the next login.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PromoteToAdmin {
     pub email: String,
@@ -125,14 +125,14 @@ impl Call for PromoteToAdmin {
     const SERVICE: Service = Service::Auth;
 }
 
-/// What users call themselves when they log in.
+/// The name with which a user logs in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum LoginName {
     Email(String),
     Username(String),
 }
 
-/// Finds the user of a name, if this is their password. An unknown user and a wrong password are refused alike.
+/// Returns the user with this name if the password is right. An unknown user and a wrong password are refused alike.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogIn {
     pub name: LoginName,
@@ -147,8 +147,8 @@ impl Call for LogIn {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Gives a user whose address the upgrade left to an older account another one. Done again it would find that the
-/// user has an address.
+/// Sets a new e-mail address for a user whose address was left to an older account by the upgrade. A repeated call
+/// would be refused because the user has an address.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReplaceEmail {
     pub user: UserId,
@@ -165,7 +165,7 @@ impl Call for ReplaceEmail {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Reads a user. What another process wrote less than a minute ago may be missing; [`GetAddresses`] is exact.
+/// Returns a user. A change that another process made less than a minute ago may be missing; [`GetAddresses`] is exact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetUser {
     pub user: UserId,
@@ -177,7 +177,7 @@ impl Call for GetUser {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Reads how to reach a user.
+/// Returns a user's contact data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetContact {
     pub user: UserId,
@@ -189,7 +189,7 @@ impl Call for GetContact {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Reads what a user may do.
+/// Returns a user's role.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetRole {
     pub user: UserId,
@@ -201,7 +201,7 @@ impl Call for GetRole {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Reads how to reach the shop's admins, as many as a mail is sent to.
+/// Returns the contact data of the shop's admins, up to the number that one mail is sent to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetAdmins {}
 
@@ -211,7 +211,7 @@ impl Call for GetAdmins {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Reads one of the user's addresses, or the default one.
+/// Returns one of the user's addresses, or the default one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetAddress {
     pub user: UserId,
@@ -224,7 +224,7 @@ impl Call for GetAddress {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Reads a user's addresses, oldest first.
+/// Returns a user's addresses, oldest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetAddresses {
     pub user: UserId,
@@ -236,7 +236,7 @@ impl Call for GetAddresses {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Adds an address and answers with all; the first is the default.
+/// Adds an address and returns all of them; the first one is the default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AddAddress {
     pub user: UserId,
@@ -251,7 +251,7 @@ impl Call for AddAddress {
     const REPEATABLE: bool = false;
 }
 
-/// Removes an address and answers with those that are left. Done again it would find none to remove.
+/// Removes an address and returns the remaining ones. A repeated call would find no address to remove.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RemoveAddress {
     pub user: UserId,
@@ -265,14 +265,14 @@ impl Call for RemoveAddress {
     const REPEATABLE: bool = false;
 }
 
-/// Remembers that a token is dead, until it would have expired anyway.
+/// Stores that a token is revoked, until it would have expired.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct KillToken {
+pub struct RevokeToken {
     pub jti: String,
     pub expires_at: Timestamp,
 }
 
-impl Call for KillToken {
+impl Call for RevokeToken {
     type Reply = ();
     type Error = Never;
     const SERVICE: Service = Service::Auth;

@@ -1,10 +1,10 @@
-//! The auth service: users, their passwords and addresses, and dead tokens.
+//! The account service: users, their passwords and addresses, and revoked tokens.
 //!
-//! Users are written by the actors of `actor`, passwords are hashed by the threads of [`Passwords`],
-//! and reads go to a bounded cache or straight to the store. Tokens are made and read elsewhere; here
-//! is only kept which of them are dead.
+//! Users are written by the actors of `actor`, passwords are hashed on the threads of [`Passwords`],
+//! and reads go to a bounded cache or to the store. Tokens are issued and verified elsewhere; this service
+//! only stores which of them are revoked.
 //!
-//! **Invariant:** no password hash leaves this module (every [`User`] given out has an empty one); every call
+//! **Invariant:** no password hash leaves this module (every returned [`User`] has an empty one); every call
 //! ends within its deadline.
 
 mod actor;
@@ -23,7 +23,7 @@ use self::{
     cache::{Users, bare},
     calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-        KillToken, LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail,
+        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
     },
 };
 use crate::{
@@ -41,30 +41,29 @@ use crate::{
     store::{AccountStore, StoreError, accounts::block_key},
 };
 
-/// A call's failure.
 type Failure = CallError<AccountRefusal>;
 
-/// How many actors write users.
+/// The number of actors that write users.
 const WORKERS: usize = 2;
-/// How long a read may take.
+/// Time limit for a read.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// How long a write may take, a little less than its caller waits.
+/// Time limit for a write, slightly shorter than the time that its caller waits.
 const WRITE_WITHIN: Duration = Duration::from_secs(9);
-/// To how many admins one mail goes at most.
+/// The maximum number of admins that one mail is sent to.
 const ADMINS_MAX: u32 = 20;
 
-/// What the calls work on. They run in their caller's task, since a password whose caller has gone is not hashed,
-/// and reads wait for nothing but the store; what is written is written by the actors.
+/// The state of the calls. They run in their caller's task, so that a password whose caller has gone is not hashed
+/// and reads wait only for the store; the actors do all writes.
 struct Accounts {
     writers: Workers<Writer>,
     store: AccountStore,
     users: Arc<Users>,
     passwords: Passwords,
-    /// Whether others write users too: then none is remembered.
+    /// Whether other nodes write users too; then users are not cached.
     shared: bool,
 }
 
-/// Starts the auth service and registers its calls. With a `shared` store other nodes write users too.
+/// Starts the account service and registers its calls. `shared` tells whether other nodes write users too.
 pub fn start(runtime: &Runtime, registry: &mut Registry, store: AccountStore, passwords: Passwords, shared: bool) {
     let users = Arc::new(Users::new());
     let writer = Arc::new(Writer::new(store.clone(), Arc::clone(&users)));
@@ -85,7 +84,7 @@ pub fn start(runtime: &Runtime, registry: &mut Registry, store: AccountStore, pa
         .serve::<GetAddresses>(&accounts)
         .serve::<AddAddress>(&accounts)
         .serve::<RemoveAddress>(&accounts)
-        .serve::<KillToken>(&accounts);
+        .serve::<RevokeToken>(&accounts);
 }
 
 impl Accounts {
@@ -104,7 +103,7 @@ impl Accounts {
             first_name: name("fullName.firstName", &full_name.first_name)?,
             last_name: name("fullName.lastName", &full_name.last_name)?,
         };
-        // Mails and pages show one after the other.
+        // Mails and pages show the names one after the other.
         if text::carries_page_address(&format!("{} {}", full_name.first_name, full_name.last_name)) {
             return Err(invalid("fullName.lastName", text::NO_PAGE));
         }
@@ -116,7 +115,7 @@ impl Accounts {
         self.write(|writer| async move { writer.create(new).await }).await
     }
 
-    /// Lets an actor write, with a deadline.
+    /// Runs a write on an actor, with a deadline.
     async fn write<F>(&self, work: impl FnOnce(Arc<Writer>) -> F + Send + 'static) -> Result<User, Failure>
     where
         F: Future<Output = Result<User, Failure>> + Send + 'static,
@@ -135,8 +134,8 @@ impl Accounts {
         self.write(move |writer| async move { writer.change(id, change).await }).await
     }
 
-    /// Replaces a hash that was made of another form of the password than counts. If that fails the old
-    /// one goes on working.
+    /// Replaces a hash of a password form that is no longer used. If that fails, the old hash
+    /// stays valid.
     async fn hash_anew(&self, user: &User, password: SecretString) {
         let (id, old) = (user.id, user.password_hash.clone());
         let replaced = async {
@@ -154,7 +153,7 @@ impl Accounts {
         }
     }
 
-    /// The user, from memory where that can be exact.
+    /// The user, from the cache where that is exact.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         if !self.shared
             && let Some(user) = self.users.get(id)
@@ -164,7 +163,7 @@ impl Accounts {
         self.read_user(id).await
     }
 
-    /// The user as the store has them now.
+    /// The user as currently stored.
     async fn read_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let ticket = self.users.ticket(id);
         let user = read(self.store.get(id)).await?;
@@ -207,7 +206,7 @@ impl Handles<PromoteToAdmin> for Accounts {
 
 impl Handles<LogIn> for Accounts {
     async fn handle(&self, LogIn { name, password }: LogIn) -> Outcome<LogIn> {
-        // A flood of logins must not become one of reads.
+        // A burst of logins must not cause a burst of reads.
         if self.passwords.is_full() {
             return Err(PasswordError::Busy.into());
         }
@@ -221,7 +220,7 @@ impl Handles<LogIn> for Accounts {
         if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
             return Err(AccountRefusal::Blocked.into());
         }
-        // The command line may have given them another role, from a process of its own.
+        // The command line may have changed the role from a process of its own.
         if self.users.get(user.id).is_some_and(|held| held.version < user.version) {
             self.users.forget(user.id);
         }
@@ -288,7 +287,7 @@ impl Handles<GetAddresses> for Accounts {
 
 impl Handles<AddAddress> for Accounts {
     async fn handle(&self, AddAddress { user, postal, is_default }: AddAddress) -> Outcome<AddAddress> {
-        // One id for all tries: it is the same address.
+        // All attempts use one id, because it is the same address.
         let id = AddressId::generate();
         Ok(self.change(user, move |user| user.add_address(id, postal.clone(), is_default)).await?.addresses)
     }
@@ -300,13 +299,13 @@ impl Handles<RemoveAddress> for Accounts {
     }
 }
 
-impl Handles<KillToken> for Accounts {
-    async fn handle(&self, call: KillToken) -> Outcome<KillToken> {
+impl Handles<RevokeToken> for Accounts {
+    async fn handle(&self, call: RevokeToken) -> Outcome<RevokeToken> {
         Ok(read(self.store.kill_token(&call.jti, call.expires_at)).await?)
     }
 }
 
-/// A name as it is kept: without invisible characters at its ends.
+/// The stored form of a name: without invisible characters at its ends.
 fn name(field: &'static str, typed: &str) -> Result<String, Failure> {
     let seen = text::visible_or_empty(typed).ok_or_else(|| invalid(field, "must not be blank"))?;
     if text::has_control(seen) {
@@ -322,7 +321,7 @@ const fn invalid(field: &'static str, problem: &'static str) -> Failure {
     CallError::Refused(AccountRefusal::Invalid { field: Cow::Borrowed(field), problem: Cow::Borrowed(problem) })
 }
 
-/// One read of the store, with a deadline.
+/// Reads the store with a deadline.
 async fn read<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     tokio::time::timeout(READ_WITHIN, call).await.unwrap_or(Err(StoreError::Deadline))
 }

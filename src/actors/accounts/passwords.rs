@@ -1,12 +1,12 @@
-//! Hashing of passwords: argon2id on few threads of its own, at low priority.
+//! Password hashing: argon2id on a few separate threads with low priority.
 //!
-//! A hash costs 19 MiB and tens of milliseconds by intent. It never runs on a thread that
-//! serves requests, as many run at once as there are threads here, and what waits is
-//! bounded: a full queue is [`PasswordError::Busy`] at once. A job whose caller has gone
-//! is skipped, one that panics costs only its own answer, and the working memory is given
-//! back once the queue has been empty for a second.
+//! A hash intentionally costs 19 MiB and tens of milliseconds. It never runs on a thread that
+//! serves requests, the number of concurrent hashes equals the number of threads here, and the queue
+//! is bounded: a full queue is [`PasswordError::Busy`] at once. A job whose caller has gone
+//! is skipped, a job that panics fails alone, and the working memory is released
+//! after the queue has been empty for a second.
 //!
-//! **Invariant:** a login that fails costs one job of the same price whether or not the user exists.
+//! **Invariant:** a failed login costs one job of the same price, whether or not the user exists.
 
 use std::{
     io,
@@ -30,49 +30,48 @@ use tokio::sync::oneshot;
 
 use crate::domain::identity::{former_forms, opaque};
 
-/// Jobs that wait at most.
+/// The capacity of the queue.
 const QUEUE: usize = 2_048;
-/// From the call to its answer.
+/// The time from the call to its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// A thread without work for this long gives its working memory back.
+/// A thread without work for this long releases its working memory.
 const IDLE: Duration = Duration::from_secs(1);
-/// What a stored hash may ask for at most, so that no document can take the memory: 64 MiB.
+/// The maximum memory that a stored hash may ask for: 64 MiB.
 const BLOCKS_MAX: usize = 65_536;
-/// How much the threads let others go first: enough that a request is answered between two
-/// hashes, and not so much that logins never end while the shop is busy.
+/// The niceness of the threads: high enough that a request is answered between two
+/// hashes, and low enough that logins finish while the shop is busy.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 4;
 
-/// A hash of no password, with the parameters of every other: what a login of an
-/// unknown user is verified against.
+/// A hash of no password, with the usual parameters; the login of an unknown user is verified against it.
 const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8tdXNlci1oYXMtdGhpcw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Why a password was neither hashed nor verified. Nothing was done.
+/// Why a password was neither hashed nor verified. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// As many wait as are let in.
+    /// The queue is full.
     #[error("too many passwords wait to be checked")]
     Busy,
-    /// It did not come to its turn in time.
+    /// The job did not start in time.
     #[error("the password was not checked in time")]
     Deadline,
-    /// The stored hash is unreadable, or the hashing broke.
+    /// The stored hash is unreadable, or the hashing failed.
     #[error("the password could not be checked")]
     Failed,
 }
 
-/// How a password compares with a stored hash.
+/// The result of comparing a password with a stored hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verified {
-    /// It is another.
+    /// Another password.
     No,
-    /// It is the one.
+    /// The right password.
     Yes,
-    /// It is the one, and the hash was made of a form that no longer counts: it should be replaced.
+    /// The right password, but the hash has a form that is no longer used and should be replaced.
     Former,
 }
 
-/// The working memory of one thread, empty while there is no work.
+/// The working memory of one thread; empty while there is no work.
 type Memory = Vec<Block>;
 type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
@@ -84,15 +83,15 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// Starts so many threads, one at least.
+    /// Starts `threads` threads, at least one.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub fn start(threads: usize) -> io::Result<Self> {
         Self::with_limits(threads, QUEUE, IDLE)
     }
 
-    /// The same with a queue of so many jobs, and other idleness.
+    /// The same with another queue length and idle time.
     pub(super) fn with_limits(threads: usize, queue: usize, idle: Duration) -> io::Result<Self> {
         let (queue, jobs) = crossbeam_channel::bounded(queue);
         for number in 0..threads.max(1) {
@@ -102,7 +101,7 @@ impl Passwords {
         Ok(Self { queue, begun: Arc::default() })
     }
 
-    /// Hashes a new password, in the form in which it counts, with a random salt, to a PHC string.
+    /// Hashes a new password in its normalized form, with a random salt, to a PHC string.
     ///
     /// # Errors
     /// [`PasswordError`].
@@ -110,8 +109,8 @@ impl Passwords {
         self.run(move |memory| hash(&opaque(&password), memory)).await
     }
 
-    /// Whether `password` is the one that `phc` was made of. Without a hash it costs the
-    /// same as a wrong one, and is never right.
+    /// Whether `phc` is the hash of `password`. Without a hash it costs the same as a wrong password and is never
+    /// true.
     ///
     /// # Errors
     /// [`PasswordError`].
@@ -129,19 +128,19 @@ impl Passwords {
         self.queue.is_full()
     }
 
-    /// How many jobs wait.
+    /// The number of queued jobs.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// How many jobs were begun since the start; skipped ones do not count.
+    /// The number of jobs begun since the start; skipped ones do not count.
     #[must_use]
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Queues `work` for the threads and waits for what it gives.
+    /// Queues `work` for the threads and waits for its result.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> Result<T, PasswordError> + Send + 'static,
@@ -151,7 +150,7 @@ impl Passwords {
         let job = move |memory: &mut Memory| {
             if !answer.is_closed() {
                 begun.fetch_add(1, Ordering::Relaxed);
-                // The caller may go while it is worked on; then nobody needs the answer.
+                // The caller may have stopped waiting; then the answer is not needed.
                 let _ = answer.send(work(memory));
             }
         };
@@ -166,7 +165,7 @@ impl Passwords {
     }
 }
 
-/// What each thread does.
+/// The loop of each thread.
 fn serve(jobs: &Receiver<Job>, idle: Duration) {
     lower_priority();
     while let Ok(first) = jobs.recv() {
@@ -182,8 +181,8 @@ fn serve(jobs: &Receiver<Job>, idle: Duration) {
     }
 }
 
-/// Lets the threads that serve requests go first. Linux keeps a niceness for each thread;
-/// elsewhere it is the process's, so nothing is done there.
+/// Gives priority to the threads that serve requests. Linux has a niceness per thread; elsewhere it applies to the
+/// whole process, so nothing is done there.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(NICENESS) {
@@ -191,7 +190,7 @@ fn lower_priority() {
     }
 }
 
-/// Hashes a password as it is.
+/// Hashes a password without normalizing it.
 pub(super) fn hash(password: &SecretString, memory: &mut Memory) -> Result<String, PasswordError> {
     let params = Params::DEFAULT;
     let salt = Salt::new(&rand::random::<[u8; 16]>()).map_err(|_| PasswordError::Failed)?;
@@ -207,7 +206,7 @@ pub(super) fn hash(password: &SecretString, memory: &mut Memory) -> Result<Strin
     Ok(phc.to_string())
 }
 
-/// Tries the form in which a password counts, and then those that a hash made before may be of.
+/// Tries the normalized form, and then the forms that older hashes may have.
 fn verify_forms(password: &SecretString, phc: &str, memory: &mut Memory) -> Result<Verified, PasswordError> {
     if verify(&opaque(password), phc, memory)? {
         return Ok(Verified::Yes);

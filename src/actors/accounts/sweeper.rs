@@ -1,4 +1,4 @@
-//! Forgets dead tokens that have expired.
+//! Deletes revoked tokens that have expired.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,14 +8,14 @@ use crate::{
     store::AccountStore,
 };
 
-/// How often to look.
+/// How often expired tokens are deleted.
 const EVERY: Duration = Duration::from_mins(15);
 
-/// Starts to look. Runs on every node: forgetting twice is forgetting once.
+/// Starts the repeated task. It runs on every node; deleting is idempotent.
 pub(super) fn start(runtime: &Runtime, store: AccountStore) {
     runtime.repeat("token_sweeper", Pace::every(EVERY), Arc::new(store), async |store| {
         if let Err(error) = store.forget_expired(Timestamp::now()).await {
-            tracing::warn!(%error, "expired tokens could not be forgotten for now");
+            tracing::warn!(%error, "expired tokens could not be deleted and will be deleted later");
         }
         Next::Wait
     });

@@ -37,15 +37,15 @@ impl Stored {
     }
 }
 
-/// A store in memory that can be made to fail. It answers without waiting, so that tests know the order.
+/// An in-memory store that can be made to fail. It answers without waiting, so that tests know the order.
 #[derive(Default)]
 struct Fake {
     documents: Mutex<HashMap<(&'static str, DocumentId), Stored>>,
     events: Mutex<Vec<Envelope>>,
     reads: AtomicI64,
-    /// So many writes panic.
+    /// This many writes panic.
     panics: AtomicI64,
-    /// Before so many writes somebody else writes.
+    /// Before this many writes another writer writes.
     rivals: AtomicI64,
 }
 
@@ -54,7 +54,7 @@ impl Fake {
         self.documents.lock()[&(User::SPEC.collection, id.into())].user()
     }
 
-    /// Changes a user behind the actors' backs.
+    /// Changes a user without the actors.
     fn change(&self, id: UserId, change: impl FnOnce(&mut User)) {
         let mut documents = self.documents.lock();
         let stored = documents.get_mut(&(User::SPEC.collection, id.into())).unwrap();
@@ -198,7 +198,7 @@ const fn refused(reason: AccountRefusal) -> Failure {
 }
 
 #[actix_rt::test]
-async fn of_twenty_registrations_of_one_email_one_wins() {
+async fn one_of_twenty_concurrent_registrations_of_an_email_succeeds() {
     let world = world();
     let tries = (0..20).map(|i| world.accounts.ask(jane(if i % 2 == 0 { "Jane@x.io" } else { "jane@X.io" })));
     let answers = join_all(tries).await;
@@ -214,7 +214,7 @@ async fn of_twenty_registrations_of_one_email_one_wins() {
 }
 
 #[actix_rt::test]
-async fn usernames_from_emails_that_collide_are_told_apart_and_chosen_ones_are_not() {
+async fn derived_usernames_that_collide_get_a_suffix_and_chosen_ones_are_refused() {
     let world = world();
     let emails: Vec<_> = (0..10).map(|i| format!("jane@host{i}.io")).collect();
     let users = join_all(emails.iter().map(|email| world.accounts.ask(jane(email)))).await;
@@ -225,7 +225,7 @@ async fn usernames_from_emails_that_collide_are_told_apart_and_chosen_ones_are_n
 }
 
 #[actix_rt::test]
-async fn nobody_registers_as_an_admin_or_with_nonsense() {
+async fn registration_refuses_admins_and_invalid_fields() {
     let world = world();
     let cases = [
         Register { role: Role::Admin, ..jane("a@b.cd") },
@@ -244,7 +244,7 @@ async fn nobody_registers_as_an_admin_or_with_nonsense() {
 }
 
 #[actix_rt::test]
-async fn an_unknown_user_costs_what_a_wrong_password_costs() {
+async fn an_unknown_user_costs_the_same_as_a_wrong_password() {
     let world = world();
     let user = world.accounts.ask(jane("jane@x.io")).await.unwrap();
     let bad = Err(refused(AccountRefusal::BadCredentials));
@@ -263,7 +263,7 @@ async fn an_unknown_user_costs_what_a_wrong_password_costs() {
 }
 
 #[actix_rt::test]
-async fn a_flood_of_logins_is_busy_beyond_the_queue_and_reads_nothing_then() {
+async fn logins_beyond_the_queue_are_busy_and_read_nothing() {
     let runtime = Runtime::new(1);
     let store = Arc::new(Fake::default());
     let passwords = Passwords::with_limits(1, 4, Duration::from_secs(1)).unwrap();
@@ -281,7 +281,7 @@ async fn a_flood_of_logins_is_busy_beyond_the_queue_and_reads_nothing_then() {
     has_begun.await.unwrap();
     let flood = join_all((0..100).map(|_| accounts.ask(by_email("a@b.cd", "password"))));
     let opens = async {
-        // The flood was polled first: four wait and the others have their answers.
+        // The burst was polled first: four wait and the others have their answers.
         assert_eq!(passwords.waiting(), 4);
         assert_eq!(store.reads.load(Ordering::SeqCst), 4);
         open.send(()).unwrap();
@@ -292,7 +292,7 @@ async fn a_flood_of_logins_is_busy_beyond_the_queue_and_reads_nothing_then() {
 }
 
 #[actix_rt::test]
-async fn twenty_addresses_added_at_once_on_two_nodes_are_all_there_and_no_more() {
+async fn twenty_addresses_added_concurrently_on_two_nodes_are_all_stored_once() {
     let world = world();
     let other = node(&world.runtime, &world.store, &world.passwords);
     let id = world.accounts.ask(jane("jane@x.io")).await.unwrap().id;
@@ -309,7 +309,7 @@ async fn twenty_addresses_added_at_once_on_two_nodes_are_all_there_and_no_more()
 }
 
 #[actix_rt::test]
-async fn a_write_is_tried_again_but_not_for_ever() {
+async fn a_write_is_retried_a_bounded_number_of_times() {
     let world = world();
     let id = world.accounts.ask(jane("jane@x.io")).await.unwrap().id;
     world.store.rivals.store(10, Ordering::SeqCst);
@@ -320,7 +320,7 @@ async fn a_write_is_tried_again_but_not_for_ever() {
 }
 
 #[actix_rt::test]
-async fn a_user_is_read_once_and_as_written() {
+async fn a_user_is_read_once_and_returned_as_written() {
     let world = world();
     let id = world.accounts.ask(jane("jane@x.io")).await.unwrap().id;
     let added = add(&world.accounts, id, 1, false).await.unwrap();
@@ -337,7 +337,7 @@ async fn a_user_is_read_once_and_as_written() {
 }
 
 #[actix_rt::test]
-async fn a_panic_in_the_store_is_a_typed_error_and_the_next_call_is_served() {
+async fn a_panic_in_the_store_is_a_typed_error_and_later_calls_succeed() {
     let world = world();
     let id = world.accounts.ask(jane("jane@x.io")).await.unwrap().id;
     world.store.panics.store(1, Ordering::SeqCst);
@@ -363,18 +363,18 @@ async fn other_services_get_contacts_and_addresses() {
 }
 
 #[actix_rt::test]
-async fn dead_tokens_are_kept_until_they_would_expire() {
+async fn revoked_tokens_are_kept_until_they_would_expire() {
     let world = world();
     let at = |second| Timestamp::from_second(second).unwrap();
     for (jti, expires_at) in [("early", at(10)), ("late", at(20))] {
-        world.accounts.ask(KillToken { jti: jti.to_owned(), expires_at }).await.unwrap();
+        world.accounts.ask(RevokeToken { jti: jti.to_owned(), expires_at }).await.unwrap();
     }
     let store = AccountStore::new(world.store.clone());
     assert_eq!(store.dead_tokens(at(15)).await, Ok(vec![("late".to_owned(), at(20))]));
 }
 
 #[actix_rt::test]
-async fn a_hash_of_another_form_is_replaced_when_the_password_is_typed() {
+async fn a_hash_of_another_form_is_replaced_at_login() {
     let world = world();
     let [composed, decomposed] = ["Ünïcödé pass", "U\u{308}ni\u{308}co\u{308}de\u{301} pass"].map(SecretString::from);
     let user = world.accounts.ask(jane("jane@x.io")).await.unwrap();
@@ -396,7 +396,7 @@ async fn a_hash_of_another_form_is_replaced_when_the_password_is_typed() {
 }
 
 #[actix_rt::test]
-async fn who_left_the_address_to_an_older_account_logs_in_by_name_and_takes_another() {
+async fn a_user_without_an_email_address_logs_in_by_name_and_sets_another_address() {
     let world = world();
     let older = world.accounts.ask(jane("jane@x.io")).await.unwrap();
     let other = world.accounts.ask(jane("jane2@x.io")).await.unwrap();

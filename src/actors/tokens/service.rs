@@ -1,4 +1,4 @@
-//! The token by which this process calls others.
+//! The token with which this process calls others.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::{BadToken, Tokens};
 use crate::domain::Timestamp;
 
-/// How long a token is used: half of its life, so that it never ends on its way.
+/// How long a token is used: half of its lifetime, so that it does not expire in transit.
 const USED_FOR: Duration = Duration::from_secs(30);
 
-/// Makes service tokens, and uses each for half a minute.
+/// Issues service tokens and uses each for half a minute.
 pub struct ServiceToken {
     tokens: Tokens,
     name: String,
@@ -19,13 +19,12 @@ pub struct ServiceToken {
 }
 
 impl ServiceToken {
-    /// Of a process of this name.
     #[must_use]
     pub fn new(tokens: Tokens, name: impl Into<String>) -> Self {
         Self { tokens, name: name.into(), made: Mutex::new(None) }
     }
 
-    /// The token of now.
+    /// The current token.
     ///
     /// # Errors
     /// [`BadToken`] when it cannot be signed.

@@ -75,7 +75,7 @@ impl ServerHandler for Agent {
         };
         let arguments = Json::Object(request.arguments.unwrap_or_default());
         let mut known = self.known.lock().await;
-        let context = ToolContext { shopper: self.shopper, known: &mut known, audience: &() };
+        let context = ToolContext { shopper: self.shopper, known: &mut known, sink: &() };
         let answer = self.tools.call(spec.name, arguments, context).await;
         Ok(match answer {
             Ok(Json::Object(answer)) => CallToolResult::structured(Json::Object(self.with_whole_link(answer))),

@@ -14,7 +14,7 @@ use super::{
     page::{NO_COOKIES, Page, escape, local},
 };
 use crate::{
-    actors::accounts::calls::{KillToken, LogIn, LoginName, Register},
+    actors::accounts::calls::{LogIn, LoginName, Register, RevokeToken},
     domain::{
         Timestamp,
         identity::{PASSWORD_BYTES_MAX, is_email, is_username, login_key, password_length},
@@ -242,8 +242,8 @@ async fn begin(
 pub async fn logout(PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
     if let Some(user) = context.user.take() {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        context.calls.ask(KillToken { jti: user.jti.clone(), expires_at }).await?;
-        context.state().dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
+        context.calls.ask(RevokeToken { jti: user.jti.clone(), expires_at }).await?;
+        context.state().dead_tokens.revoke(&user.jti, user.exp, Timestamp::now()).await;
     }
     context.set_cookie(tokens::removal_cookie(context.state().settings.production));
     context.forget();

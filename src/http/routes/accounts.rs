@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     actors::accounts::calls::{
-        AddAddress, GetAddresses, GetUser, KillToken, LogIn, LoginName, Register, RemoveAddress,
+        AddAddress, GetAddresses, GetUser, LogIn, LoginName, Register, RemoveAddress, RevokeToken,
     },
     domain::{
         Timestamp,
@@ -244,8 +244,8 @@ pub async fn me(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiE
 async fn log_out(user: MaybeUser, state: &State, calls: &Calls) -> Result<HttpResponse, ApiError> {
     if let Some(user) = user.0 {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        calls.ask(KillToken { jti: user.jti.clone(), expires_at }).await?;
-        state.dead_tokens.spread(&user.jti, user.exp, Timestamp::now()).await;
+        calls.ask(RevokeToken { jti: user.jti.clone(), expires_at }).await?;
+        state.dead_tokens.revoke(&user.jti, user.exp, Timestamp::now()).await;
     }
     let cookie = tokens::removal_cookie(state.settings.production);
     Ok(HttpResponse::Ok().cookie(cookie).json(MessageAnswer { message: "Logged out".to_owned() }))

@@ -6,7 +6,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
 use super::*;
-use crate::actors::tokens::{Claims, DeadTokens, cookie, removal_cookie};
+use crate::actors::tokens::{Claims, RevokedTokens, cookie, removal_cookie};
 use crate::altered::{BASE64_URL, altered, altered_once};
 
 fn bearer(path: &str, token: &str) -> TestRequest {
@@ -104,7 +104,7 @@ async fn a_dead_token_is_refused_at_once() {
 #[test]
 fn dead_tokens_past_their_time_are_forgotten() {
     let now = Timestamp::now();
-    let dead = DeadTokens::load([("stored".to_owned(), now.as_second() + 1_000)]);
+    let dead = RevokedTokens::load([("stored".to_owned(), now.as_second() + 1_000)]);
     for n in 0..5_000 {
         dead.insert(&format!("old{n}"), now.as_second() - 100, now);
     }

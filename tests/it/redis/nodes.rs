@@ -12,7 +12,7 @@ use microbazaar::{
         HttpSettings, State,
         rate::AuthLimits,
         routes, server,
-        tokens::{DeadTokens, Tokens},
+        tokens::{RevokedTokens, Tokens},
     },
     integrations::redis::Redis,
     store::AccountStore,
@@ -74,7 +74,7 @@ impl Shop {
         let limits = AuthLimits::new(false, NonZeroU32::MIN);
         let settings = HttpSettings { workers: 1, ..HttpSettings::default() };
         let mut state = State::new(settings, Tokens::new(SECRET.as_bytes()), limits);
-        state.dead_tokens = Arc::new(DeadTokens::shared(self.accounts(), redis));
+        state.dead_tokens = Arc::new(RevokedTokens::shared(self.accounts(), redis));
         let routes = routes::with_services(self.app.services.clone());
         let (running, address) = server::start(&Data::new(state), routes).unwrap();
         let server = running.handle();

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use microbazaar::{actors::tokens::DeadTokens, domain::Timestamp};
+use microbazaar::{actors::tokens::RevokedTokens, domain::Timestamp};
 use redis::Commands;
 
 use crate::{
@@ -104,7 +104,7 @@ async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
     let mut flush = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     for round in 0..60 {
         // Each round with a node that remembers nothing itself.
-        let memory = DeadTokens::shared(shop.accounts(), Some(redis.clone()));
+        let memory = RevokedTokens::shared(shop.accounts(), Some(redis.clone()));
         for at in 0..20 {
             if at == 7 {
                 // All of it, or as when memory is short.
@@ -113,20 +113,20 @@ async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
                 let _gone: () = flush.del(keys).unwrap();
             }
             let jti = &dead[(round * 20 + at) % dead.len()];
-            assert_eq!(memory.is_dead(jti, end.as_second()).await, Ok(true), "round {round}");
+            assert_eq!(memory.is_revoked(jti, end.as_second()).await, Ok(true), "round {round}");
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     }
-    let memory = DeadTokens::shared(shop.accounts(), Some(redis.clone()));
+    let memory = RevokedTokens::shared(shop.accounts(), Some(redis.clone()));
     until("Redis is enough", async || {
         let asked = shop.store.asked();
-        assert_eq!(memory.is_dead("alive", end.as_second()).await, Ok(false));
+        assert_eq!(memory.is_revoked("alive", end.as_second()).await, Ok(false));
         shop.store.asked() == asked
     })
     .await;
     let asked = shop.store.asked();
     for jti in &dead {
-        assert_eq!(memory.is_dead(jti, end.as_second()).await, Ok(true), "every one is in Redis again");
+        assert_eq!(memory.is_revoked(jti, end.as_second()).await, Ok(true), "every one is in Redis again");
     }
     assert_eq!(shop.store.asked(), asked);
     drop(memory);
@@ -156,8 +156,8 @@ async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
         let _set: () = redis.set_ex(format!("{prefix}dead:fresh"), 1, 60).unwrap();
         let connected = crate::redis::node(&way, &prefix);
         proxy.mend();
-        let memory = DeadTokens::shared(shop.accounts(), Some(connected.await));
-        assert_eq!(memory.is_dead(&jti, end.as_second()).await, Ok(true));
+        let memory = RevokedTokens::shared(shop.accounts(), Some(connected.await));
+        assert_eq!(memory.is_revoked(&jti, end.as_second()).await, Ok(true));
     }
     shop.close(vec![node]).await;
 }

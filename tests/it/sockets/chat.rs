@@ -1,4 +1,4 @@
-//! The chat with assistants that misbehave, by plain HTTP.
+//! The chat with faulty assistants, over plain HTTP.
 
 use microbazaar::{
     domain::ids::ConversationId,
@@ -17,7 +17,7 @@ use microbazaar::{
     },
     http::{
         csrf::Origins,
-        tokens::{DeadTokens, Tokens},
+        tokens::{RevokedTokens, Tokens},
     },
     runtime::Runtime,
     store::{
@@ -25,8 +25,8 @@ use microbazaar::{
         sqlite::{SqliteOptions, SqliteStore},
     },
     ws::{
-        agent::{Assistant, Budget, Reply, Told, Turn},
-        chat::{ChatNamespace, ChatSettings, Chats, Gate, StoredBudget},
+        agent::{Assistant, Budget, Reply, Turn, TurnEvent},
+        chat::{ChatNamespace, ChatSettings, Chats, SocketAuth, StoredBudget},
         engine::{Engine, EngineConfig},
         socket::{SocketConfig, SocketServer},
     },
@@ -36,16 +36,16 @@ use tokio::sync::Semaphore;
 
 use crate::sockets::DEADLINE;
 
-/// Does as the message says.
-struct Obedient {
-    /// Lets those that wait go on.
+/// Behaves as the message says.
+struct ScriptedAssistant {
+    /// Lets waiting turns continue.
     leave: Arc<Semaphore>,
 }
 
 #[async_trait]
-impl Assistant for Obedient {
+impl Assistant for ScriptedAssistant {
     async fn answer(&self, turn: Turn<'_>) -> Reply {
-        turn.audience.tell(Told::Status("Thinking…"));
+        turn.sink.send(TurnEvent::Status("Thinking…"));
         match turn.text {
             "panic" => panic!("an assistant's bug, on purpose"),
             "stall" => std::future::pending().await,
@@ -58,7 +58,7 @@ impl Assistant for Obedient {
         let text =
             format!("{} after {} ({})", turn.text, turn.history.len(), turn.known.has(ProductId::from_bytes([7; 12])));
         for word in text.split_inclusive(' ') {
-            turn.audience.tell(Told::Delta(word.to_owned()));
+            turn.sink.send(TurnEvent::Delta(word.to_owned()));
         }
         Reply { text, ..Reply::default() }
     }
@@ -79,7 +79,7 @@ struct ChatServer {
     calls: Calls,
     stores: Stores,
     tokens: Tokens,
-    dead: Arc<DeadTokens>,
+    dead: Arc<RevokedTokens>,
     leave: Arc<Semaphore>,
     engine: Engine,
     runtime: Runtime,
@@ -95,12 +95,13 @@ impl ChatServer {
         let store = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
         let (stores, runtime, leave) = (store.stores(), Runtime::new(1), Arc::new(Semaphore::new(0)));
         let settings = ChatSettings { answer_within, waiting: 3, ..ChatSettings::default() };
-        let assistant = Arc::new(Obedient { leave: Arc::clone(&leave) });
+        let assistant = Arc::new(ScriptedAssistant { leave: Arc::clone(&leave) });
         let chats = Chats::start(&runtime, stores.conversations.clone(), assistant, settings).unwrap();
-        let (tokens, dead) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<DeadTokens>::default());
-        let gate = Arc::new(Gate::new(tokens.clone(), Arc::clone(&dead), Origins::default()));
+        let (tokens, dead) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<RevokedTokens>::default());
+        let socket_auth = Arc::new(SocketAuth::new(tokens.clone(), Arc::clone(&dead), Origins::default()));
         let config = SocketConfig { rate: None, ..SocketConfig::default() };
-        let server = SocketServer::new(config).namespace("/", ChatNamespace::new(chats.clone(), gate, Arc::default()));
+        let server =
+            SocketServer::new(config).namespace("/", ChatNamespace::new(chats.clone(), socket_auth, Arc::default()));
         let engine = Engine::new(EngineConfig::default(), server);
         let served = engine.clone();
         let server = HttpServer::new(move || App::new().service(served.resource("/socket.io")));
@@ -148,8 +149,8 @@ impl ChatServer {
 
     async fn join_with(&self, token: &str, mut auth: Value) -> Client {
         let opened = self.http.get(&self.url).send().await.unwrap().text().await.unwrap();
-        let told: Value = serde_json::from_str(&opened[1..]).unwrap();
-        let url = format!("{}&sid={}", self.url, told["sid"].as_str().unwrap());
+        let handshake: Value = serde_json::from_str(&opened[1..]).unwrap();
+        let url = format!("{}&sid={}", self.url, handshake["sid"].as_str().unwrap());
         let mut client = Client { url, http: self.http.clone(), packets: VecDeque::new(), refused: None };
         auth["token"] = json!(token);
         client.post(format!("40{auth}")).await;
@@ -194,7 +195,7 @@ impl Client {
         }
     }
 
-    /// The next event, but for acknowledgements.
+    /// The next event that is not an acknowledgement.
     async fn event(&mut self) -> (String, Value) {
         loop {
             let packet = self.packet().await;
@@ -212,7 +213,7 @@ impl Client {
         data["id"].as_str().unwrap().to_owned()
     }
 
-    /// The events up to a turn's end, and that end.
+    /// The events of a turn, and its last one.
     async fn turn(&mut self) -> (Vec<String>, String, Value) {
         let mut before = vec![];
         loop {
@@ -226,7 +227,7 @@ impl Client {
 }
 
 #[actix_rt::test]
-async fn an_assistant_that_panics_stalls_or_says_nothing_ends_in_words_and_the_chat_works_on() {
+async fn an_assistant_that_panics_stalls_or_is_silent_ends_in_a_reply_and_the_chat_continues() {
     let server = ChatServer::start(Duration::from_secs(1));
     let mut client = server.join(UserId::generate(), json!({})).await;
     client.conversation().await;
@@ -238,27 +239,31 @@ async fn an_assistant_that_panics_stalls_or_says_nothing_ends_in_words_and_the_c
     }
     client.say("hello").await;
     let (before, _, data) = client.turn().await;
-    // The lines of the four turns before, each with its reply.
+    // The lines of the four earlier turns, each with its reply.
     assert_eq!((before.len(), data), (5, json!("hello after 8 (false)")));
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn messages_are_answered_in_their_order_and_a_bounded_number_waits() {
+async fn messages_are_answered_in_order_and_a_bounded_number_waits() {
     let server = ChatServer::start(DEADLINE);
     let user = UserId::generate();
     let (mut one, mut two) = (server.join(user, json!({})).await, server.join(user, json!({})).await);
     let conversation = one.conversation().await;
-    assert_eq!(conversation, two.conversation().await, "a user's sockets meet before anything is said");
+    assert_eq!(
+        conversation,
+        two.conversation().await,
+        "a user's sockets share a conversation before the first message"
+    );
     one.say("first").await;
     assert_eq!(one.turn().await.2, "first after 0 (false)");
     assert_eq!(two.turn().await.2, "first after 0 (false)");
     drop(two);
     let mut two = server.join(user, json!({})).await;
-    assert_eq!(two.conversation().await, conversation, "the newest one");
+    assert_eq!(two.conversation().await, conversation, "the newest conversation");
 
     one.say("wait").await;
-    assert_eq!(two.event().await.0, "status", "it is under way");
+    assert_eq!(two.event().await.0, "status", "the turn is in progress");
     for text in ["a", "show", "c"] {
         two.say(text).await;
     }
@@ -278,7 +283,7 @@ async fn messages_are_answered_in_their_order_and_a_bounded_number_waits() {
 }
 
 #[actix_rt::test]
-async fn a_deleted_conversation_ends_what_is_under_way_and_is_forgotten() {
+async fn deleting_a_conversation_cancels_its_turn_and_removes_its_history() {
     let server = ChatServer::start(DEADLINE);
     let (user, other) = (UserId::generate(), UserId::generate());
     let mut client = server.join(user, json!({})).await;
@@ -293,12 +298,12 @@ async fn a_deleted_conversation_ends_what_is_under_way_and_is_forgotten() {
     assert_eq!((event.as_str(), &error["code"]), ("error", &json!("interrupted")));
     assert!(server.kept(user, id).await.is_err());
     client.say("again").await;
-    assert_eq!(client.turn().await.2, "again after 0 (false)", "nothing is remembered");
+    assert_eq!(client.turn().await.2, "again after 0 (false)", "the history is gone");
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn a_conversation_is_its_users_alone() {
+async fn a_conversation_is_accessible_only_to_its_user() {
     let server = ChatServer::start(DEADLINE);
     let user = UserId::generate();
     let mut client = server.join(user, json!({"conversationId": "new"})).await;
@@ -315,12 +320,12 @@ async fn a_conversation_is_its_users_alone() {
         assert_eq!(refused.as_deref(), Some("Invalid conversation"));
     }
     let gone = server.join(user, json!({"conversationId": "665f1f77bcf86cd799439011"})).await.conversation().await;
-    assert_ne!(gone, "665f1f77bcf86cd799439011", "an id is never a client's to make");
+    assert_ne!(gone, "665f1f77bcf86cd799439011", "a client cannot choose an id");
     server.stop().await;
 }
 
 #[actix_rt::test]
-async fn a_token_that_ends_takes_its_sockets_along() {
+async fn sockets_end_with_their_token() {
     let server = ChatServer::start(DEADLINE);
     let user = UserId::generate();
     let (token, claims) = server.tokens.issue(user, Role::User, Timestamp::now()).unwrap();
@@ -343,7 +348,7 @@ async fn a_token_that_ends_takes_its_sockets_along() {
 }
 
 #[actix_rt::test]
-async fn a_user_has_a_number_of_tokens_a_day() {
+async fn a_user_has_a_daily_token_limit() {
     let server = ChatServer::start(DEADLINE);
     let budget = StoredBudget::new(server.stores.conversations.clone(), 1_000);
     let (user, other) = (UserId::generate(), UserId::generate());

@@ -4,5 +4,5 @@ mod chat;
 
 use std::time::Duration;
 
-/// How long a test waits for what is to happen.
+/// How long a test waits for an expected event.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! Hashes, the dummy, a full queue, a panic.
+//! Hashes, the dummy hash, a full queue and a panic.
 
 use std::sync::mpsc;
 
@@ -26,7 +26,7 @@ async fn a_password_is_the_same_composed_decomposed_or_with_another_space() {
     let new = passwords.hash(decomposed.clone()).await.unwrap();
     assert_eq!((verify(&composed, &new).await, verify(&decomposed, &new).await), (Verified::Yes, Verified::Yes));
     assert_eq!(verify(&SecretString::from("zwolf Kafer"), &new).await, Verified::No);
-    // As hashes were made before: of what was typed.
+    // Older hashes were made of the password as typed.
     let before = hash(&decomposed, &mut Memory::new()).unwrap();
     assert_eq!(verify(&decomposed, &before).await, Verified::Former);
     let before = hash(&SecretString::from("zwo\u{308}lf Ka\u{308}fer"), &mut Memory::new()).unwrap();
@@ -72,7 +72,7 @@ async fn a_full_queue_is_busy_and_a_job_without_a_caller_is_skipped() {
 }
 
 #[tokio::test]
-async fn a_panic_costs_only_its_own_answer() {
+async fn a_panic_fails_only_its_own_job() {
     let passwords = Passwords::start(1).unwrap();
     let broken: Result<(), _> = passwords.run(|_| panic!("in hashing, on purpose")).await;
     assert_eq!(broken, Err(PasswordError::Failed));
@@ -80,7 +80,7 @@ async fn a_panic_costs_only_its_own_answer() {
 }
 
 #[tokio::test]
-async fn the_memory_is_given_back_when_there_is_no_more_work() {
+async fn the_memory_is_released_when_there_is_no_more_work() {
     let idle = Duration::from_millis(5);
     let passwords = Passwords::with_limits(1, 8, idle).unwrap();
     passwords.hash("correct horse".into()).await.unwrap();
@@ -93,7 +93,7 @@ async fn the_memory_is_given_back_when_there_is_no_more_work() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn only_the_hashing_threads_go_last() {
+async fn only_the_hashing_threads_have_low_priority() {
     let priority = || rustix::process::getpriority_process(None).map_err(|_| PasswordError::Failed);
     let before = priority();
     let passwords = Passwords::start(1).unwrap();

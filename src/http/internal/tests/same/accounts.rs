@@ -6,7 +6,7 @@ use super::{super::text, same};
 use crate::{
     actors::accounts::calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-        KillToken, LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail,
+        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
     },
     domain::{
         Timestamp,
@@ -73,7 +73,7 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     same(GetAddresses { user: USER }, Ok(user.addresses.clone())).await;
     same(AddAddress { user: USER, postal, is_default: false }, Ok(user.addresses.clone())).await;
     same(RemoveAddress { user: USER, address: ADDRESS }, Ok(vec![])).await;
-    same(KillToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
+    same(RevokeToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
     for refusal in [
         AccountRefusal::UserExists,
         AccountRefusal::BadCredentials,

@@ -1,16 +1,16 @@
-//! Dead tokens of all nodes: the store is their truth, Redis a fast copy.
+//! Revoked tokens of all nodes: the store is authoritative, Redis holds a fast copy.
 //!
-//! The copy is one sorted set, so that it is lost whole or not at all, whether Redis is emptied,
-//! restarted or short of memory. Its member `complete` says up to when (by Redis's clock) the store's dead
-//! tokens are in it. Every node adds what the store got since, several times a second, and then makes
-//! the copy `fresh` for [`FRESH`] from the moment before it asked the store. So an answer of a
-//! fresh copy misses no token that died longer than that ago, and a node that
-//! ends a token and cannot tell Redis waits as long before it answers.
+//! The copy is one sorted set, so that it is lost as a whole or not at all when Redis is emptied,
+//! restarted or short of memory. The score of its member `complete` is the time (by Redis's clock) up to which the
+//! store's revoked tokens are in it. Every node adds the tokens revoked since then, several times a second, and then
+//! marks the copy as fresh for [`FRESH`], counted from the moment before it read the store. So a
+//! fresh copy misses no token that was revoked longer ago than that, and a node that
+//! revokes a token and cannot reach Redis waits for that time before it answers.
 //!
-//! A check reads token, mark and freshness in one round trip. If anything is missing, or this node has
-//! not brought this very connection into step, the store is asked.
+//! A check reads the token, the mark and the freshness in one round trip. If anything is missing, or this node has
+//! not synchronized over the current connection, the store is read.
 //!
-//! **Invariant:** a token whose logout was answered is dead on every node, whatever became of Redis.
+//! **Invariant:** a token whose logout was answered is revoked on every node, whatever happens to Redis.
 
 use std::{
     sync::{
@@ -32,88 +32,88 @@ use crate::{
     store::{AccountStore, StoreError, accounts::block_key},
 };
 
-const SCRIPT: &str = include_str!("dead.lua");
-/// How long the copy is fresh after it was brought into step.
+const SCRIPT: &str = include_str!("revoked.lua");
+/// How long the copy is fresh after a synchronization.
 const FRESH: Duration = Duration::from_secs(2);
-/// How long a token that Redis was not told of may pass for alive elsewhere: a little more.
-const UNTOLD: Duration = Duration::from_millis(2_200);
-/// How often the copy is brought into step, and how soon at the earliest when something is missing.
-const STEPS: (Duration, Duration) = (Duration::from_millis(600), Duration::from_millis(100));
-/// How far the clocks of nodes, store and Redis may be apart, in seconds.
+/// How long another node may still accept a token whose revocation did not reach Redis: slightly longer.
+const UNREPORTED_DELAY: Duration = Duration::from_millis(2_200);
+/// The interval of synchronizations, and the shortest interval when the copy is missing.
+const SYNC_INTERVALS: (Duration, Duration) = (Duration::from_millis(600), Duration::from_millis(100));
+/// The largest clock difference between nodes, store and Redis, in seconds.
 const CLOCKS_APART: i64 = 30;
-/// How long the store may take to say whether a token is dead, and to list them.
+/// Time limits for reading one token from the store, and for listing them.
 const STORE_WITHIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
-/// How long a user who was not blocked passes for such, and of how many users that is remembered.
+/// How long the blocked status of a user is cached, and for how many users.
 const BLOCKED_FOR: Duration = Duration::from_secs(2);
 const USERS: u64 = 50_000;
-/// Tokens in one message to Redis.
+/// How many tokens are sent to Redis in one message.
 const AT_ONCE: usize = 500;
-/// The mark of a set that has all dead tokens.
+/// The member that marks a set as complete.
 const COMPLETE: &str = "complete";
 
-/// Dead tokens where nodes share a store.
-pub(super) struct SharedDead {
+/// Revoked tokens where nodes share a store.
+pub(super) struct RedisRevocations {
     store: AccountStore,
-    copy: Option<FastCopy>,
-    /// Whether a user is blocked, as the store had it a moment ago.
+    copy: Option<RedisCopy>,
+    /// Whether a user is blocked, as recently read from the store.
     blocked: moka::sync::Cache<String, bool>,
 }
 
-struct FastCopy {
+struct RedisCopy {
     redis: Redis,
     set: String,
     fresh: String,
-    /// The connection that this node has brought into step; 0 for none.
-    in_step: AtomicU64,
+    /// The generation of the connection over which this node has synchronized; 0 for none.
+    synced: AtomicU64,
     missing: Notify,
 }
 
-/// Why the copy is not in step.
+/// Why the copy is not synchronized.
 #[derive(Debug, thiserror::Error)]
-enum StepError {
+enum SyncError {
     #[error(transparent)]
     Redis(#[from] RedisError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the copy was lost meanwhile")]
+    #[error("the copy was lost in the meantime")]
     Lost,
 }
 
-/// A token in the set; marks begin otherwise.
+/// The member of a token; marks have another prefix.
 fn member(jti: &str) -> String {
     format!("t{jti}")
 }
 
-impl SharedDead {
+impl RedisRevocations {
     pub(super) fn start(store: AccountStore, redis: Option<Redis>) -> Arc<Self> {
-        let copy = redis.map(|redis| FastCopy {
+        let copy = redis.map(|redis| RedisCopy {
             set: redis.key("dead"),
             fresh: redis.key("dead:fresh"),
             redis,
-            in_step: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
             missing: Notify::new(),
         });
         let shared = Arc::new(Self { store, copy, blocked: remembered() });
         if shared.copy.is_some() {
-            tokio::spawn(keep_in_step(Arc::downgrade(&shared)));
+            tokio::spawn(keep_synced(Arc::downgrade(&shared)));
         }
         shared
     }
 
-    /// Tells the other nodes of a token that is in the store as dead.
-    pub(super) async fn spread(&self, jti: &str, exp: i64) {
+    /// Publishes a token to the other nodes; the store must have it as revoked.
+    pub(super) async fn revoke(&self, jti: &str, exp: i64) {
         let Some(copy) = &self.copy else { return };
         let mut commands = redis::pipe();
         commands.cmd("ZADD").arg(&copy.set).arg("GT").arg(exp).arg(member(jti)).ignore();
         if let Err(error) = copy.redis.send::<()>(&commands).await {
-            tracing::debug!(%error, "Redis is not told of a logout, which waits until no node can miss it");
-            sleep(UNTOLD).await;
+            tracing::debug!(%error, "a logout could not be written to Redis and waits until no node accepts the token");
+            sleep(UNREPORTED_DELAY).await;
         }
     }
 
-    pub(super) async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
+    pub(super) async fn is_revoked(&self, jti: &str) -> Result<bool, StoreError> {
         if let Some(copy) = &self.copy
-            && let Some(dead) = copy.is_dead(jti).await
+            && let Some(dead) = copy.is_revoked(jti).await
         {
             return Ok(dead);
         }
@@ -121,7 +121,7 @@ impl SharedDead {
         timeout(STORE_WITHIN.0, self.store.is_dead(jti)).await.unwrap_or(Err(StoreError::Deadline))
     }
 
-    /// Whether a user is blocked, as the store had it [`BLOCKED_FOR`] ago at most.
+    /// Whether a user is blocked, with a cache of at most [`BLOCKED_FOR`].
     pub(super) async fn is_blocked(&self, user: &str) -> Result<bool, StoreError> {
         if let Some(known) = self.blocked.get(user) {
             return Ok(known);
@@ -133,13 +133,13 @@ impl SharedDead {
         Ok(blocked)
     }
 
-    /// Asks the store about a user at the next look.
-    pub(super) fn look_again(&self, user: &str) {
+    /// Reads a user's status from the store at the next check.
+    pub(super) fn recheck(&self, user: &str) {
         self.blocked.invalidate(user);
     }
 
-    /// Adds to the copy what the store has since it was in step, or all if it has none.
-    async fn step(&self, copy: &FastCopy) -> Result<(), StepError> {
+    /// Adds the tokens to the copy that were revoked since the last synchronization, or all if the copy is missing.
+    async fn sync(&self, copy: &RedisCopy) -> Result<(), SyncError> {
         let session = copy.redis.session()?;
         let mut commands = redis::pipe();
         commands.cmd("TIME").cmd("ZSCORE").arg(&copy.set).arg(COMPLETE);
@@ -147,11 +147,11 @@ impl SharedDead {
         let time = Duration::from_secs(seconds) + Duration::from_micros(micros);
         let (mark, tokens) = match complete {
             Some(at) => {
-                let since = Timestamp::from_second(whole(at).saturating_sub(CLOCKS_APART)).unwrap_or_default();
+                let since = Timestamp::from_second(whole_seconds(at).saturating_sub(CLOCKS_APART)).unwrap_or_default();
                 (COMPLETE.to_owned(), list(self.store.killed_since(since)).await?)
             }
             None => {
-                // Lost with the set, which must not be taken for complete then.
+                // This member is lost together with the set, which then must not be marked as complete.
                 let mark = format!("filling:{}", hex::encode(rand::random::<[u8; 8]>()));
                 let mut commands = redis::pipe();
                 commands.cmd("ZADD").arg(&copy.set).arg(seconds).arg(&mark).ignore();
@@ -160,20 +160,20 @@ impl SharedDead {
             }
         };
         copy.add(&session, &mark, &tokens, time).await?;
-        copy.in_step.store(session.generation(), Ordering::SeqCst);
+        copy.synced.store(session.generation(), Ordering::SeqCst);
         if complete.is_none() {
-            tracing::info!(tokens = tokens.len(), "Redis has the dead tokens again");
+            tracing::info!(tokens = tokens.len(), "the revoked tokens were copied to Redis");
         }
         Ok(())
     }
 }
 
-impl FastCopy {
-    /// Whether a token is dead, if the copy can tell.
-    async fn is_dead(&self, jti: &str) -> Option<bool> {
+impl RedisCopy {
+    /// Whether a token is revoked, if the copy can answer that.
+    async fn is_revoked(&self, jti: &str) -> Option<bool> {
         let session = self.redis.session().ok()?;
         let mut commands = redis::pipe();
-        // Freshness is read first: what a fresh copy has is there when it is read next.
+        // Freshness is read first: everything that a fresh copy contains is there when it is read next.
         commands.cmd("EXISTS").arg(&self.fresh).cmd("ZMSCORE").arg(&self.set).arg(member(jti)).arg(COMPLETE);
         let (fresh, (dead, complete)): (bool, (Option<f64>, Option<f64>)) = session.send(&commands).await.ok()?;
         if dead.is_some() {
@@ -182,8 +182,8 @@ impl FastCopy {
         if complete.is_none() {
             self.missing.notify_one();
         }
-        let in_step = self.in_step.load(Ordering::SeqCst) == session.generation();
-        (fresh && complete.is_some() && in_step).then_some(false)
+        let synced = self.synced.load(Ordering::SeqCst) == session.generation();
+        (fresh && complete.is_some() && synced).then_some(false)
     }
 
     async fn add(
@@ -192,7 +192,7 @@ impl FastCopy {
         mark: &str,
         tokens: &[(String, Timestamp)],
         time: Duration,
-    ) -> Result<(), StepError> {
+    ) -> Result<(), SyncError> {
         let fresh_until = u64::try_from((time + FRESH).as_millis()).unwrap_or(u64::MAX);
         let mut rest = tokens;
         loop {
@@ -206,7 +206,7 @@ impl FastCopy {
             }
             let (kept,): (bool,) = session.send(&commands).await?;
             if !kept {
-                return Err(StepError::Lost);
+                return Err(SyncError::Lost);
             }
             if more.is_empty() {
                 return Ok(());
@@ -224,21 +224,21 @@ async fn list<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T,
     timeout(STORE_WITHIN.1, call).await.unwrap_or(Err(StoreError::Deadline))
 }
 
-/// Keeps the copy in step for as long as somebody wants it.
-async fn keep_in_step(shared: Weak<SharedDead>) {
+/// Synchronizes the copy repeatedly, until the owner is dropped.
+async fn keep_synced(shared: Weak<RedisRevocations>) {
     while let Some(shared) = shared.upgrade() {
         let Some(copy) = &shared.copy else { return };
-        if let Err(error) = shared.step(copy).await {
-            tracing::debug!(%error, "the dead tokens in Redis are not in step; the store is asked");
+        if let Err(error) = shared.sync(copy).await {
+            tracing::debug!(%error, "the revoked tokens in Redis are not synchronized; the store is read instead");
         }
-        // Held meanwhile, so this ends a moment after its owner does.
-        sleep(STEPS.1).await;
-        let _missing = timeout(STEPS.0 - STEPS.1, copy.missing.notified()).await;
+        // The reference is held while sleeping, so this ends shortly after its owner is dropped.
+        sleep(SYNC_INTERVALS.1).await;
+        let _missing = timeout(SYNC_INTERVALS.0 - SYNC_INTERVALS.1, copy.missing.notified()).await;
     }
 }
 
-/// A score as the whole seconds that it was written as.
+/// Converts a score to whole seconds.
 #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "saturates, and seconds are exact")]
-fn whole(score: f64) -> i64 {
+fn whole_seconds(score: f64) -> i64 {
     score as i64
 }
