@@ -1,4 +1,4 @@
-//! What those who run the marketplace look at and do.
+//! The calls of the admin pages.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::{
     runtime::calls::{Call, Never, Refusal},
 };
 
-/// Reads users before one, newest first.
+/// Lists users, newest first, starting after a given one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetNewestUsers {
     pub before: Option<UserId>,
@@ -27,7 +27,7 @@ impl Call for GetNewestUsers {
     const SERVICE: Service = Service::Web;
 }
 
-/// Reads users whose e-mail address an older account keeps, each with that account: what the upgrade found.
+/// Lists the users whose e-mail address was left to an older account by the upgrade, each with that account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetUsersWithoutAddress;
 
@@ -61,7 +61,7 @@ impl Call for IsUserBlocked {
     const SERVICE: Service = Service::Web;
 }
 
-/// Blocks a user, who cannot log in then and sells nothing, or lets them in again.
+/// Blocks a user, who then cannot log in or sell, or unblocks the user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetUserBlocked {
     pub user: UserId,
@@ -74,7 +74,7 @@ impl Call for SetUserBlocked {
     const SERVICE: Service = Service::Web;
 }
 
-/// Reads orders before one, newest first, of one status or of all.
+/// Lists orders, newest first, starting after a given one, optionally of one status.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetNewestOrders {
     pub status: Option<OrderStatus>,
@@ -88,7 +88,7 @@ impl Call for GetNewestOrders {
     const SERVICE: Service = Service::Web;
 }
 
-/// Reads payments before one, newest first.
+/// Lists payments, newest first, starting after a given one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetNewestPayments {
     pub before: Option<PaymentId>,
@@ -101,11 +101,11 @@ impl Call for GetNewestPayments {
     const SERVICE: Service = Service::Web;
 }
 
-/// Counts the events on their way.
+/// Counts the events in the outbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetWaitingEvents;
 
-/// Events on their way: how many, and the oldest one's name and time.
+/// The events in the outbox: their number, and the name and time of the oldest one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingEvents {
     pub count: u64,
@@ -118,34 +118,34 @@ impl Call for GetWaitingEvents {
     const SERVICE: Service = Service::Web;
 }
 
-/// A message that no consumer could handle.
+/// A dead letter: a message that no consumer could handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadMessage {
-    /// By it the message is found again.
+    /// Identifies the message.
     pub id: String,
     /// The queue whose consumer could not handle it.
     pub queue: String,
-    /// The event's name.
+    /// The name of the event.
     pub name: String,
     pub event: EventId,
-    /// When the event was made.
+    /// When the event was created.
     pub at: Option<Timestamp>,
-    /// How often it was tried.
+    /// How often delivery was tried.
     pub attempts: u64,
-    /// What failed last.
+    /// The last error.
     pub reason: String,
-    /// Whether the broker keeps it, and not the outbox.
+    /// Whether the message is at the broker rather than in the outbox.
     pub at_broker: bool,
 }
 
 /// The broker did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("the broker is away: {0}")]
+#[error("the broker is unavailable: {0}")]
 pub struct BrokerAway(pub String);
 
 impl Refusal for BrokerAway {}
 
-/// Reads dead messages, those of the outbox first; at most a hundred of each place.
+/// Lists dead letters, those of the outbox first; at most a hundred of each source.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetDeadMessages;
 
@@ -155,7 +155,7 @@ impl Call for GetDeadMessages {
     const SERVICE: Service = Service::Web;
 }
 
-/// Lets a dead message be tried again; answers with how many there were of this id.
+/// Moves a dead letter back to its queue and returns how many messages had this id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReplayDeadMessage {
     pub id: String,

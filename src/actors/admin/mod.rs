@@ -1,8 +1,7 @@
-//! What those who run the marketplace look at and do: users, orders, payments, the outbox and dead
-//! messages. It has no actor of its own: reads go to the store, and what changes money, accounts or
-//! events goes the way it always goes.
+//! The admin service: users, orders, payments, the outbox and dead letters. It has no actor of its own: reads go to
+//! the store, and changes to money, accounts or events use the calls of their services.
 //!
-//! **Invariant:** nothing here is a copy; each answer is read when it is asked for.
+//! **Invariant:** nothing here is cached; each answer is read when it is requested.
 
 pub mod calls;
 
@@ -28,21 +27,21 @@ use crate::{
     store::{Stores, outbox::Parked},
 };
 
-/// How long the broker may take to show its dead messages, or to take them up again.
+/// How long the broker may take to list or move its dead letters.
 const BROKER_WITHIN: Duration = Duration::from_secs(10);
-/// How many accounts without an address of their own are shown.
+/// How many accounts without an e-mail address of their own are listed.
 const SHARED_MAX: u32 = 100;
-/// How many dead messages are looked at.
+/// How many dead letters are listed.
 const DEAD_MAX: u32 = 100;
 
-/// Answers those who run the marketplace.
+/// The handler of the admin calls.
 struct Admin {
     stores: Stores,
     broker: Option<SecretString>,
     blocked: Arc<BlockedUsers>,
 }
 
-/// Registers the calls, over these stores and with dead messages also at this broker.
+/// Registers the calls. Dead letters are read from these stores and, if given, from the broker.
 pub fn register(registry: &mut Registry, stores: Stores, broker: Option<SecretString>, blocked: Arc<BlockedUsers>) {
     let admin = Arc::new(Admin { stores, broker, blocked });
     registry

@@ -1,7 +1,7 @@
-//! `CartActor`: holds one user's cart, decides, writes, then answers.
+//! `CartActor`: holds one user's cart, applies commands, and answers after the write.
 //!
-//! **Invariant:** after a write with an unknown outcome no command runs on what this actor
-//! remembers: it forgets the cart, and the next command reads the store.
+//! **Invariant:** after a write with an unknown outcome no command uses the cart in memory: the actor discards it, and
+//! the next command reads the store.
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 
@@ -16,15 +16,15 @@ use crate::{
     store::{CartStore, StoreError},
 };
 
-/// How often a write is decided anew when another process wrote in between.
+/// How often a write is retried after a version conflict with another process.
 const TRIES: u32 = 16;
 
-/// One user's cart. It is read when the actor starts, and again before the next command
-/// whenever memory and store may disagree.
+/// The actor of one user's cart. The cart is read when the actor starts, and again before the next command
+/// whenever memory and store may differ.
 pub struct CartActor {
     user: UserId,
     store: CartStore,
-    /// Whether others write carts too: then nothing is decided by memory.
+    /// Whether other nodes write carts too; then each command reads the store.
     shared: bool,
     cart: Option<Cart>,
 }
@@ -56,27 +56,27 @@ async fn load(store: &CartStore, user: UserId) -> Result<Cart, StoreError> {
     Ok(stored.unwrap_or_else(|| Cart::empty(CartId::generate(), user, Timestamp::now())))
 }
 
-/// What to do with the cart.
+/// A change to the cart.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Nothing: show it.
+    /// No change; returns the cart.
     Get,
-    /// Adds to what is there.
+    /// Adds units to a line.
     Add { product: ProductId, quantity: u32, offered: Buyable },
     /// Sets a line's quantity.
     Set { product: ProductId, quantity: u32, offered: Buyable },
-    /// Takes a line out.
+    /// Removes a line.
     Remove { product: ProductId },
-    /// Takes everything out.
+    /// Removes all lines.
     Clear,
-    /// Takes out what an order bought, once for each order.
+    /// Removes what an order bought, once per order.
     CheckOut { order: OrderId, bought: Vec<StockLine> },
-    /// Puts back what an order had taken out, once for each order.
+    /// Restores what an order had removed, once per order.
     Restore { order: OrderId, bought: Vec<StockLine> },
 }
 
 impl Command {
-    /// Decides. Returns whether there is something to write.
+    /// Applies the command in memory. Returns whether there is something to write.
     fn apply(&self, cart: &mut Cart, now: Timestamp) -> Result<bool, CartError> {
         match self {
             Self::Get => return Ok(false),
@@ -92,7 +92,7 @@ impl Command {
     }
 }
 
-/// Runs a command; answers with the cart after it.
+/// Runs a command and returns the resulting cart.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Cart, CallError<CartError>>")]
 pub struct Run(pub Command);

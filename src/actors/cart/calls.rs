@@ -1,4 +1,4 @@
-//! What other services and the shop's pages ask of carts.
+//! The calls of the cart service.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 
 impl Refusal for CartError {}
 
-/// Reads a user's cart, an empty one where there is none.
+/// Returns a user's cart, or an empty one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetCart {
     pub user: UserId,
@@ -28,7 +28,7 @@ impl Call for GetCart {
     const SERVICE: Service = Service::Cart;
 }
 
-/// Adds to what is in a cart. Done again it would add twice.
+/// Adds units of a product to a cart. A repeated call would add them twice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AddToCart {
     pub user: UserId,
@@ -44,7 +44,7 @@ impl Call for AddToCart {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Sets how many of a product are in a cart.
+/// Sets the quantity of a product in a cart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetQuantity {
     pub user: UserId,
@@ -59,7 +59,7 @@ impl Call for SetQuantity {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Takes a product out of a cart. Done again it would find nothing to remove.
+/// Removes a product from a cart. A repeated call would find nothing to remove.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RemoveFromCart {
     pub user: UserId,
@@ -73,7 +73,7 @@ impl Call for RemoveFromCart {
     const REPEATABLE: bool = false;
 }
 
-/// Takes everything out of a cart.
+/// Removes everything from a cart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ClearCart {
     pub user: UserId,
@@ -85,7 +85,7 @@ impl Call for ClearCart {
     const SERVICE: Service = Service::Cart;
 }
 
-/// Takes what an order bought out of a cart, once for each order.
+/// Removes what an order bought from a cart, once per order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CheckOutCart {
     pub user: UserId,
@@ -99,7 +99,7 @@ impl Call for CheckOutCart {
     const SERVICE: Service = Service::Cart;
 }
 
-/// Puts back into a cart what an order had taken out, once for each order.
+/// Restores in a cart what an order had removed, once per order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RestoreCart {
     pub user: UserId,

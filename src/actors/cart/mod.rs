@@ -1,10 +1,10 @@
-//! Carts: one actor for each user who is using hers.
+//! Carts: one actor per user with an active cart.
 //!
-//! Whether a product exists and how many there are is asked before the cart's actor is,
-//! so that the actor waits for nothing but its own store.
+//! The handler asks for the product's offer before it asks the cart's actor,
+//! so that the actor waits only for its own store.
 //!
-//! **Invariant:** what a user added is in her cart exactly once after the answer, over
-//! crashes and over other processes writing the same cart.
+//! **Invariant:** after the answer, what a user added is in the cart exactly once, even with
+//! crashes and with other processes that write the same cart.
 
 mod actor;
 pub mod calls;
@@ -30,21 +30,20 @@ use crate::{
     store::CartStore,
 };
 
-/// Hears of every cart that was changed.
+/// Is notified of every changed cart.
 pub trait CartListener: Send + Sync {
-    /// The cart is now so. Must not wait.
+    /// Called with the changed cart. Must not block.
     fn cart_changed(&self, cart: &Cart);
 }
 
-/// The cart service.
 struct Carts {
     actors: Keyed<UserId, CartActor>,
     calls: Calls,
     listener: Option<Arc<dyn CartListener>>,
 }
 
-/// Starts the cart service and registers its calls. A cart's actor sleeps after `idle`. With a `shared` store other
-/// nodes write carts too, and each command begins with what is stored. `listener` is told of what changes here.
+/// Starts the cart service and registers its calls. A cart's actor stops after `idle`. With a `shared` store other
+/// nodes write carts too, and each command reads the store. `listener` is notified of changes made by this process.
 pub fn start(
     runtime: &Runtime,
     registry: &mut Registry,
@@ -67,10 +66,10 @@ pub fn start(
         .serve::<RestoreCart>(&carts);
 }
 
-/// The offers of what is in a cart; a product that is gone is not among them.
+/// The offers of the products in a cart; a product that no longer exists has none.
 ///
 /// # Errors
-/// Those of [`GetOffers`]; an empty cart asks nobody.
+/// Those of [`GetOffers`]; an empty cart causes no call.
 pub async fn offers_of(calls: &Calls, cart: &Cart) -> Result<Vec<Offer>, CallError<Never>> {
     if cart.lines.is_empty() {
         return Ok(vec![]);
@@ -89,7 +88,7 @@ impl Carts {
         Ok(cart)
     }
 
-    /// Runs a command that no rule refuses.
+    /// Runs a command that is never refused.
     async fn run_any(&self, user: UserId, command: Command) -> Result<Cart, CallError<Never>> {
         let done = self.run(user, command).await;
         done.map_err(|error| error.and_then(|refusal| CallError::Internal(refusal.to_string())))
@@ -120,7 +119,7 @@ impl Handles<AddToCart> for Carts {
 impl Handles<SetQuantity> for Carts {
     async fn handle(&self, SetQuantity { user, product, quantity }: SetQuantity) -> Outcome<SetQuantity> {
         let offered = self.buyable(product).await.map_err(|error| match error {
-            // A line whose product is gone is not in the cart that the user sees.
+            // A line whose product no longer exists is not in the cart that the user sees.
             CallError::Refused(CartError::NoSuchProduct) => CartError::NotInCart.into(),
             error => error,
         })?;

@@ -36,7 +36,7 @@ use crate::{
         redis::{Wake, topic},
     },
     runtime::calls::{CallError, Calls, Handles, Never, Outcome, Worker},
-    runtime::{StripedLocks, envelope},
+    runtime::{KeyLocks, envelope},
     store::{ProductStore, StoreError},
 };
 
@@ -60,7 +60,7 @@ pub struct ProductService {
     pub(super) calls: Calls,
     pub(super) wake: Wake,
     /// Changes of one product wait for one another here, so that none loses race after race.
-    pub(super) turns: StripedLocks,
+    pub(super) turns: KeyLocks,
     /// Whose products are not for sale.
     pub(super) blocked: OnceLock<Arc<BlockedUsers>>,
 }

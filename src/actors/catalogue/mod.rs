@@ -48,7 +48,7 @@ use crate::{
         redis::{Wake, topic},
     },
     runtime::calls::{CallError, Calls, Never, Registry, Workers},
-    runtime::{Limits, Runtime, StripedLocks},
+    runtime::{KeyLocks, Limits, Runtime},
     store::{ImportStore, ProductStore},
 };
 
@@ -104,7 +104,7 @@ impl Catalogue {
             preparer: Preparer::default(),
             calls,
             wake: wake.clone(),
-            turns: StripedLocks::new(TURNS),
+            turns: KeyLocks::new(TURNS),
             blocked: OnceLock::new(),
         });
         let caught_up = Arc::new(AtomicBool::new(false));

@@ -35,7 +35,7 @@ pub(super) struct Follow {
 /// Looks when another node changed stock, and from time to time.
 pub(super) fn pace(wake: &Wake) -> Pace {
     let every = wake.clone();
-    Pace::by(move || every.look_every(EVERY)).or_woken(wake.listen(topic::STOCK))
+    Pace::by(move || every.look_every(EVERY)).or_notified(wake.listen(topic::STOCK))
 }
 
 /// Tells `listener`, and other nodes that there is something to look at.

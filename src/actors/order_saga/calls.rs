@@ -1,4 +1,4 @@
-//! What others ask the orders.
+//! The calls of the order service.
 
 use std::time::Duration;
 
@@ -18,43 +18,42 @@ use crate::{
     store::{Page, orders::OrderKey},
 };
 
-/// Why an order was not made or did not change.
+/// Why a call of the order service is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum OrderRefusal {
-    /// There is no such order.
     #[error("there is no such order")]
     NotFound,
-    /// It is somebody else's.
+    /// The order belongs to another user.
     #[error("this order is not yours")]
     NotYours,
-    /// The rules say no.
+    /// A domain rule refused the change.
     #[error(transparent)]
     Rule(OrderError),
-    /// The cart has more of a product than its seller lets one order have.
+    /// The cart has more units of a product than its seller allows in one order.
     #[error("at most {max} of a product in the cart can be in one order")]
     MaxPerOrder { product: ProductId, max: u32 },
-    /// These items are not for sale: taken down, or of a blocked seller.
+    /// These items are not for sale: unpublished, or of a blocked seller.
     #[error("some items are not for sale any more")]
     NotForSale(Vec<OrderItem>),
-    /// These items fell short.
+    /// There is not enough stock of these items.
     #[error("some items are short of stock")]
     Short(Vec<Shortage>),
-    /// What the order would cost is not what the buyer was told; this is its total now.
+    /// The order would not cost what the buyer was shown; the current totals are enclosed.
     #[error("the total is now {}", .0.total)]
     TotalChanged(Totals),
-    /// The user has as many unpaid orders as are allowed.
+    /// The user has the maximum number of unpaid orders.
     #[error("{0} of your orders wait for their payment: pay or cancel one of them first")]
     TooManyUnpaid(u32),
-    /// There is no such address among the user's.
+    /// The user has no such address.
     #[error("there is no such address")]
     NoSuchAddress,
-    /// Nothing can be sent to the address given.
+    /// The given address is not valid for delivery.
     #[error("nothing can be sent to this address")]
     BadAddress(Vec<AddressProblem>),
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,
-    /// Another order was made of this cart or under this idempotency key.
+    /// Another order was made from this cart or with this idempotency key.
     #[error("another order was made at the same moment")]
     Taken(OrderKey),
 }
@@ -67,40 +66,40 @@ impl From<OrderError> for CallError<OrderRefusal> {
     }
 }
 
-/// Who does something to an order.
+/// Who changes or reads an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Party {
-    /// Who bought it.
+    /// The buyer.
     Buyer(UserId),
-    /// Who sells something in it.
+    /// A seller of some of its items.
     Seller(UserId),
     Admin,
 }
 
-/// Where the goods of a new order go.
+/// The delivery address of a new order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Destination {
-    /// To the user's default address, or to be said later.
+    /// The user's default address, or none yet.
     Default,
-    /// To one of the user's addresses.
+    /// One of the user's stored addresses.
     Kept(AddressId),
-    /// Here.
+    /// An address given with the order.
     Here(PostalAddress),
-    /// To an address that the user cannot have.
+    /// An address id that cannot exist.
     Unknown,
 }
 
-/// What the buyer was shown before ordering. An order that would be another is not made.
+/// What the buyer was shown before ordering. An order that differs from it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Expected {
-    /// The total in minor units, and its currency unless it goes without saying.
+    /// The total in minor units, and optionally its currency.
     pub total: Option<(i64, Option<Currency>)>,
     /// The version of the cart that was shown.
     pub cart_version: Option<u64>,
 }
 
 impl Expected {
-    /// Whether an order of this total and cart is what the buyer was shown.
+    /// Whether an order with these totals and this cart is what the buyer was shown.
     #[must_use]
     pub fn is(&self, totals: &Totals, cart_version: u64) -> bool {
         let total = totals.total;
@@ -110,7 +109,7 @@ impl Expected {
     }
 }
 
-/// Makes an order of the user's cart.
+/// Makes an order from the user's cart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaceOrder {
     pub user: UserId,
@@ -120,7 +119,7 @@ pub struct PlaceOrder {
     pub key: Option<(String, String)>,
 }
 
-/// An order, and whether it was made before under the same idempotency key.
+/// An order, and whether it was made earlier with the same idempotency key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Placed {
     pub order: Order,
@@ -135,7 +134,7 @@ impl Call for PlaceOrder {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// What an order of these items would cost.
+/// Returns what an order of these items would cost.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetOrderTotals {
     pub items: Vec<OrderItem>,
@@ -147,7 +146,7 @@ impl Call for GetOrderTotals {
     const SERVICE: Service = Service::Order;
 }
 
-/// Reads an order.
+/// Returns an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetOrder {
     pub order: OrderId,
@@ -159,7 +158,7 @@ impl Call for GetOrder {
     const SERVICE: Service = Service::Order;
 }
 
-/// Reads an order for someone, as they may see it.
+/// Returns an order as the given party may see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetOrderFor {
     pub order: OrderId,
@@ -172,7 +171,7 @@ impl Call for GetOrderFor {
     const SERVICE: Service = Service::Order;
 }
 
-/// Reads the order that a user made under an idempotency key, if there is one.
+/// Returns the order that a user made with an idempotency key, if any.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetOrderByKey {
     pub user: UserId,
@@ -185,7 +184,7 @@ impl Call for GetOrderByKey {
     const SERVICE: Service = Service::Order;
 }
 
-/// Reads a page of a user's orders, newest first, of one status or of all.
+/// Returns a page of a user's orders, newest first, optionally of one status.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetOrdersOfUser {
     pub user: UserId,
@@ -200,7 +199,7 @@ impl Call for GetOrdersOfUser {
     const SERVICE: Service = Service::Order;
 }
 
-/// Reads what is bought together with a product, what most buyers chose first.
+/// Returns the products that are most often bought together with a product.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetBoughtTogether {
     pub product: ProductId,
@@ -213,7 +212,7 @@ impl Call for GetBoughtTogether {
     const SERVICE: Service = Service::Order;
 }
 
-/// Ends an order; stock and money go back. Refused once a line is shipped.
+/// Cancels an order; stock is released and money refunded. Refused once a line is shipped.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CancelOrder {
     pub order: OrderId,
@@ -229,7 +228,7 @@ impl Call for CancelOrder {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Sets where the goods go. Refused once a line is shipped.
+/// Sets the delivery address. Refused once a line is shipped.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetOrderAddress {
     pub order: OrderId,
@@ -243,7 +242,7 @@ impl Call for SetOrderAddress {
     const SERVICE: Service = Service::Order;
 }
 
-/// Marks lines as shipped: a seller's own, an admin's all.
+/// Marks lines as shipped: a seller's own lines, or all lines for an admin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShipOrder {
     pub order: OrderId,
@@ -258,7 +257,7 @@ impl Call for ShipOrder {
     const REPEATABLE: bool = false;
 }
 
-/// Marks lines as delivered: a seller's own, an admin's all.
+/// Marks lines as delivered: a seller's own lines, or all lines for an admin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeliverOrder {
     pub order: OrderId,
@@ -273,20 +272,20 @@ impl Call for DeliverOrder {
     const REPEATABLE: bool = false;
 }
 
-/// Applies captured money to an order; the same payment again gives the same answer.
+/// Applies captured money to an order; idempotent for the same payment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SettleOrder {
     pub order: OrderId,
     pub payment: OrderPayment,
 }
 
-/// What becomes of captured money.
+/// What happens to captured money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Settlement {
-    /// The order is confirmed and keeps it.
+    /// The order is confirmed and keeps the money.
     Kept,
-    /// The order cannot have it: give it back.
+    /// The order cannot use the money: refund it.
     GiveBack,
 }
 
@@ -297,8 +296,8 @@ impl Call for SettleOrder {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Ends an order that the payment gateway will never take, if it still awaits money; its stock and its lines come
-/// back.
+/// Cancels an order that the payment gateway will never accept, if it still awaits payment; its stock and its cart
+/// lines are restored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RefuseOrderPayment {
     pub order: OrderId,
@@ -311,7 +310,7 @@ impl Call for RefuseOrderPayment {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Lets the order's timeline show a refund, once.
+/// Adds a refund to the order's timeline, once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NoteOrderRefund {
     pub order: OrderId,

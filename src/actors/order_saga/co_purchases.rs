@@ -1,8 +1,8 @@
-//! Which products are bought together: counted over a part of the last month's orders.
+//! Products that are bought together, counted over part of the last month's orders.
 //!
-//! It is read from the store when it is asked for, and kept for a while; without it nothing is
-//! lost. A pair counts once a buyer, and is shown only once several buyers chose it, so that
-//! nobody's own purchase shows.
+//! The counts are computed on request from the store and cached for a while; losing them is
+//! harmless. A pair counts once per buyer, and is shown only if several buyers chose it, so that
+//! no single purchase is revealed.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -22,27 +22,27 @@ use crate::{
     store::{OrderStore, StoreError},
 };
 
-/// How long a count is good.
+/// How long the counts are cached.
 const KEPT: Duration = Duration::from_secs(600);
-/// How far back it looks.
+/// The age of the oldest order that counts.
 const SINCE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How many orders are read at once, and in all.
+/// How many orders are read at once, and in total.
 const PAGE: u32 = 500;
 const PAGES: u32 = 4;
-/// Orders with more lines say little of what goes together.
+/// Orders with more lines are ignored, because they say little about pairs.
 const LINES_MAX: usize = 10;
-/// How many buyers make a pair.
+/// The minimum number of buyers for a pair to be shown.
 const BUYERS_MIN: usize = 3;
 
-/// The products that go with each, those of most buyers first.
+/// For each product the products bought with it, those with the most buyers first.
 type Pairs = HashMap<ProductId, Vec<ProductId>>;
 
-/// The count, and when it was made.
+/// The counts, and when they were computed.
 #[derive(Default)]
 pub(super) struct CoPurchases(Mutex<Option<(Instant, Arc<Pairs>)>>);
 
 impl CoPurchases {
-    /// What is bought with `product`, what most buyers chose first.
+    /// The products bought with `product`, those with the most buyers first.
     pub(super) async fn with(
         &self,
         store: &OrderStore,
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_three_buyers_chose_is_shown_and_what_one_chose_often_is_not() {
+    fn a_pair_of_three_buyers_is_shown_and_a_frequent_pair_of_one_buyer_is_not() {
         use OrderStatus::{Cancelled, Confirmed, Delivered};
         let orders = [
             order(1, &[1, 2, 3], Confirmed),

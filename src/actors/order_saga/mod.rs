@@ -1,12 +1,12 @@
-//! Orders: one saga actor for each order that something is being done for.
+//! Orders: one saga actor per order with work in progress.
 //!
-//! A saga's state is in the order itself. Every step reads the order, decides by the rules
-//! in `domain::order`, does what may be repeated, and writes with the version it
-//! read; whoever lost a race reads again. So a crash at any point, here or on another node, is
-//! followed by somebody finding the order due and going on (`sweeper`).
+//! A saga's state is in the order's document. Every step reads the order, decides by the rules
+//! in `domain::order`, does idempotent work, and writes with the version that it
+//! read; after a version conflict it reads again. After a crash at any point, on this or another node,
+//! the `sweeper` finds the order due and continues.
 //!
-//! **Invariant:** stock is held before an order exists, and sold before it is confirmed.
-//! Calls on a reservation carry the version of the order that decided them as their fence,
+//! **Invariant:** stock is reserved before an order exists, and committed before the order is confirmed.
+//! Calls on a reservation carry the version of the order as their fence,
 //! so that an overruled decision cannot undo a newer one.
 
 pub mod calls;
@@ -48,12 +48,12 @@ use crate::{
     store::OrderStore,
 };
 
-/// One order's saga. It keeps nothing: the order's document is the state, and its version is what keeps two writers
-/// apart. It waits for other services, so what is done to one order interleaves: nothing may hold the mailbox while
-/// another service is asked.
+/// The saga of one order. It has no state of its own: the order's document is the state, and its version detects
+/// concurrent writers. Work on one order interleaves, because the saga must not block its mailbox while it waits for
+/// another service.
 pub type OrderSaga = Worker<SagaContext>;
 
-/// The sagas, one for each order that something is being done for.
+/// The sagas, one per order with work in progress.
 pub(super) type Sagas = KeyedWorkers<OrderId, SagaContext>;
 
 /// Settings of the order service.
@@ -67,20 +67,20 @@ pub struct OrderSettings {
     pub max_unpaid: u32,
 }
 
-/// Is told of every order whose status has changed.
+/// Is notified of every order whose status has changed.
 pub trait OrderListener: Send + Sync {
-    /// The order is now so. Must not wait.
+    /// Called with the changed order. Must not block.
     fn status_changed(&self, order: &Order);
 }
 
-/// What of the order service is reached by no call.
+/// The handle of the order service for what is not a call.
 pub struct Orders {
     context: Arc<SagaContext>,
 }
 
 impl Orders {
-    /// Starts the order service, which registers its calls: the registry of sagas, and the sweeper that finds orders
-    /// with something to do.
+    /// Starts the order service and registers its calls: the registry of sagas, and the sweeper that finds orders that
+    /// are due.
     pub fn start(
         runtime: &Runtime,
         registry: &mut Registry,
@@ -113,19 +113,19 @@ impl Orders {
         Self { context }
     }
 
-    /// Makes no order of what `blocked` users sell, ends those that nobody has paid, and keeps no money
-    /// that comes for one; the first ones stay.
-    pub fn heed(&self, blocked: &Arc<BlockedUsers>) {
-        self.context.heed(blocked);
+    /// Sets the list of blocked users: no orders are made for what they sell, their unpaid orders are cancelled, and
+    /// later payments are refunded. Only the first call has an effect.
+    pub fn set_blocked_users(&self, blocked: &Arc<BlockedUsers>) {
+        self.context.set_blocked_users(blocked);
     }
 
-    /// Notifies `listener` of orders whose status changes by this process; the first one stays.
+    /// Notifies `listener` of status changes by this process. Only the first call has an effect.
     pub fn notify(&self, listener: Arc<dyn OrderListener>) {
         self.context.set_listener(listener);
     }
 }
 
-/// Reads past the sagas.
+/// Handles the calls that only read.
 struct OrderReads {
     store: OrderStore,
     pricing: Pricing,
@@ -174,7 +174,7 @@ impl Handles<GetBoughtTogether> for OrderReads {
     }
 }
 
-/// What of the order somebody may see.
+/// The part of the order that the party may see.
 fn seen_by(order: Order, who: Party) -> Order {
     match who {
         Party::Seller(seller) => order.seen_by_seller(seller),

@@ -1,7 +1,7 @@
-//! What money means for an order: goods for it, or its way back.
+//! How captured payments and refunds change an order.
 //!
-//! **Invariant:** stock is sold before the order is confirmed, and that money is refused is
-//! written before it goes back.
+//! **Invariant:** stock is committed before the order is confirmed, and the refusal of a payment is stored before the
+//! payment is refunded.
 
 use super::Settlement;
 use super::saga::{Outcome, SagaContext, TRIES};
@@ -23,7 +23,7 @@ use crate::{
 };
 
 impl SagaContext {
-    /// Applies captured money.
+    /// Applies a captured payment.
     pub(super) async fn settle(&self, id: OrderId, payment: &OrderPayment) -> Outcome<Settlement> {
         let calls = &self.calls;
         let retake = |order: &Order, fence| calls.ask(RetakeStock { order: id, lines: order.stock_lines(), fence });
@@ -31,7 +31,7 @@ impl SagaContext {
             let mut order = self.read(id).await?;
             let fence = Some(order.version + 1);
             let wanted = matches!(order.on_money(payment.id), LateMoney::Awaited | LateMoney::Late);
-            // For what a blocked seller offers no money is kept that came after the block.
+            // A payment that arrives after the seller was blocked is not kept.
             if wanted && !self.blocked_sellers(&order).await?.is_empty() {
                 let now = Timestamp::now();
                 let event = if order.status == OrderStatus::Cancelled {
@@ -42,7 +42,7 @@ impl SagaContext {
                     Event::OrderCancelled
                 };
                 crash::around("order.refuse", self.save(&mut order, event, now)).await?;
-                // Read again: it is cancelled now, by this call or by another writer.
+                // Read again: this call or another writer has cancelled the order.
                 continue;
             }
             let taken = match order.on_money(payment.id) {
@@ -70,8 +70,8 @@ impl SagaContext {
                         return Ok(Settlement::Kept);
                     }
                 }
-                // Unpaid for too long to be held, and sold to others since. That the money goes back
-                // is written first: another call may find the stock there again.
+                // The reservation expired and the stock was sold to others. The refusal is written
+                // before the refund: a later call may find stock again.
                 Err(CallError::Refused(_)) => {
                     let event = if order.status == OrderStatus::Cancelled {
                         order.refuse_money(CancelCause::SoldOut, now)?;
@@ -90,8 +90,8 @@ impl SagaContext {
         Err(StoreError::Busy.into())
     }
 
-    /// Whether money was captured that the order has not heard of; it is applied then. Not
-    /// knowing is no reason to keep stock from others: late money is handled when it comes.
+    /// Whether a captured payment exists that the order does not show yet; it is then applied. If this cannot be read,
+    /// the order expires: a late payment is handled when it arrives.
     pub(super) async fn paid_in_time(&self, order: &Order) -> Outcome<bool> {
         let captured = self.calls.ask(GetCapturedPayment { order: order.id }).await.unwrap_or(None);
         let Some((payment, payment_id)) = captured.and_then(|payment| Some((payment.id, payment.payment_id?))) else {
@@ -101,16 +101,16 @@ impl SagaContext {
         Ok(Box::pin(self.settle(order.id, &payment)).await? == Settlement::Kept)
     }
 
-    /// Lets the timeline show a refund. An order that it ends gives its stock back.
+    /// Adds a refund to the timeline. If it cancels the order, the stock is released.
     pub(super) async fn note_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<()> {
         if let Some(ended) = self.write_refund(id, note).await? {
-            // The payment waits for this answer, and is asked for nothing by the steps left.
+            // The payment service waits for this answer; the remaining steps do not call it.
             self.finish_ended(ended).await?;
         }
         Ok(())
     }
 
-    /// Writes what a refund means for the order; the order, if it ends.
+    /// Writes the effect of a refund; returns the order if it was cancelled by it.
     async fn write_refund(&self, id: OrderId, note: &RefundNote) -> Outcome<Option<Order>> {
         let Some(_lock) = self.locks.lock(&id).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {

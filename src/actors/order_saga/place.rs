@@ -1,4 +1,4 @@
-//! From a cart to an order.
+//! Makes an order from a cart.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
         user::PostalAddress,
     },
     runtime::{
-        StripedLocks,
+        KeyLocks,
         calls::{CallError, Handles, Outcome as CallOutcome},
     },
     store::{
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// An order whose stock is not held yet.
+/// An order whose stock is not reserved yet.
 #[derive(Debug)]
 pub struct Draft {
     pub(super) new: NewOrder,
@@ -39,21 +39,21 @@ pub struct Draft {
     pub(super) key: Option<IdempotencyKey>,
 }
 
-/// How long an idempotency key is remembered.
-const KEY_LASTS: SignedDuration = SignedDuration::from_hours(24);
-/// How often an order is drafted anew when the cart changed in between.
+/// How long an idempotency key is kept.
+const KEY_TTL: SignedDuration = SignedDuration::from_hours(24);
+/// How often an order is drafted again after a change of the cart.
 const TRIES: u32 = 8;
-/// Among how many of a user's newest orders the one of a cart is looked for.
+/// How many of a user's newest orders are searched for the order of a cart.
 const NEWEST: u32 = 10;
 
-/// Turns carts into orders. One user's orders wait for one another here, so that a
-/// second post of one cart finds it empty and holds no stock in vain; the store's rule that
-/// one cart version makes one order guards against other processes.
+/// Makes orders from carts. Requests of one user run one at a time, so that a
+/// second request for the same cart finds it empty and does not reserve stock in vain; between processes, the store
+/// allows only one order per cart version.
 pub(super) struct OrderPlacer {
     context: Arc<SagaContext>,
     sagas: Sagas,
     settings: OrderSettings,
-    users: StripedLocks,
+    users: KeyLocks,
 }
 
 impl Handles<PlaceOrder> for OrderPlacer {
@@ -61,10 +61,10 @@ impl Handles<PlaceOrder> for OrderPlacer {
         let Some(_lock) = self.users.lock(&request.user).await else { return Err(StoreError::Busy.into()) };
         for _ in 0..TRIES {
             if let Some(mut order) = self.replay(&request).await? {
-                // Its maker may have died before the cart was emptied, and what was ordered has left
-                // the cart when an order is answered.
+                // The first request may have crashed before the cart was emptied, and an answered order
+                // must not be in the cart any more.
                 if order.saga.todo.contains(&SagaStep::EmptyCart) {
-                    order = self.wake(order.id).await?;
+                    order = self.resume(order.id).await?;
                 }
                 return Ok(Placed { order, replayed: true });
             }
@@ -72,7 +72,7 @@ impl Handles<PlaceOrder> for OrderPlacer {
             let (id, cart_version) = (draft.new.id, draft.new.cart_version);
             match self.sagas.run(&id, move |saga| async move { saga.place(draft).await }).await {
                 Ok(order) => return Ok(Placed { order, replayed: false }),
-                // Another process made an order of this cart or under this key first: look again.
+                // Another process made an order from this cart or with this key: read again.
                 Err(CallError::Refused(OrderRefusal::Taken(OrderKey::Cart))) => {
                     self.finish_check_out(request.user, cart_version).await?;
                 }
@@ -86,21 +86,20 @@ impl Handles<PlaceOrder> for OrderPlacer {
 
 impl OrderPlacer {
     pub(super) fn new(context: Arc<SagaContext>, sagas: Sagas, settings: OrderSettings) -> Self {
-        Self { context, sagas, settings, users: StripedLocks::new(4_096) }
+        Self { context, sagas, settings, users: KeyLocks::new(4_096) }
     }
 
-    async fn wake(&self, order: OrderId) -> Outcome<Order> {
-        self.sagas.run(&order, move |saga| async move { saga.wake(order).await }).await
+    async fn resume(&self, order: OrderId) -> Outcome<Order> {
+        self.sagas.run(&order, move |saga| async move { saga.resume(order).await }).await
     }
 
-    /// Takes the order that was made of this cart out of it, should its maker have died
-    /// between the two.
+    /// Removes the items of an order from its cart, in case the process that made the order crashed before it did so.
     async fn finish_check_out(&self, user: UserId, cart_version: u64) -> Outcome<()> {
         let newest = self.context.store.of_user(user, None, 0, NEWEST).await?;
         let unfinished =
             |order: &&Order| order.cart_version == cart_version && order.saga.todo.contains(&SagaStep::EmptyCart);
         if let Some(order) = newest.rows.iter().find(unfinished) {
-            self.wake(order.id).await?;
+            self.resume(order.id).await?;
         }
         Ok(())
     }
@@ -135,7 +134,7 @@ impl OrderPlacer {
                 tracking_number: None,
             })
         };
-        // The seller may have set the bound after the line was put into the cart.
+        // The seller may have set the limit after the product was added to the cart.
         for line in &cart.lines {
             let offer = offers.iter().find(|offer| offer.product.id == line.product);
             if let Some(max) = offer.and_then(|offer| offer.product.max_per_order).filter(|max| line.quantity > *max) {
@@ -145,20 +144,19 @@ impl OrderPlacer {
         let items: Vec<OrderItem> = cart.lines.iter().filter_map(item).collect();
         let is_off = |item: &&OrderItem| {
             let offered = offers.iter().any(|offer| offer.product.id == item.product && offer.for_sale);
-            !offered || self.context.knows_blocked(item.seller)
+            !offered || self.context.is_known_blocked(item.seller)
         };
         let off: Vec<OrderItem> = items.iter().filter(is_off).cloned().collect();
         if !off.is_empty() {
             return Err(OrderRefusal::NotForSale(off).into());
         }
-        // Empty and mixed carts are refused before any stock is held, and so is a total that the
-        // buyer did not see. The order is made of these very items: a price that changes from here
-        // on is not in it.
+        // Empty carts, mixed currencies and a total that the buyer did not see are refused before any stock is
+        // reserved. The order is made from these items, so later price changes have no effect.
         let totals = self.settings.pricing.totals(&items)?;
         if !request.expected.is(&totals, cart.version) {
             return Err(OrderRefusal::TotalChanged(totals).into());
         }
-        // The store has the last word; this keeps stock from being held in vain.
+        // The store enforces the limit; this check avoids a useless reservation.
         let max_unpaid = self.settings.max_unpaid;
         let next = self.context.store.next_of(request.user, Some(max_unpaid)).await?;
         if next.is_full {
@@ -170,7 +168,7 @@ impl OrderPlacer {
             key,
             request_hash,
             order: id,
-            expires_at: Timestamp::now().saturating_add(KEY_LASTS).unwrap_or(Timestamp::MAX),
+            expires_at: Timestamp::now().saturating_add(KEY_TTL).unwrap_or(Timestamp::MAX),
         });
         let new = NewOrder {
             id,

@@ -1,8 +1,8 @@
-//! The saga's steps. Each reads the order, does what may be repeated, and writes with the
-//! version it read.
+//! The steps of the saga. Each reads the order, does idempotent work, and writes with the
+//! version that it read.
 //!
-//! **Invariant:** no step relies on another one's having run in this process; each may be
-//! repeated.
+//! **Invariant:** no step relies on an earlier step having run in this process; each is
+//! idempotent.
 
 use std::sync::{Arc, OnceLock};
 
@@ -29,26 +29,26 @@ use crate::{
         order::{CancelCause, Expiry, Order, OrderError, OrderItem, OrderStatus, SagaStep},
     },
     runtime::{
-        StripedLocks,
+        KeyLocks,
         calls::{CallError, Calls, Handles, Outcome as CallOutcome},
         envelope,
     },
     store::{OrderStore, StoreError, orders::InsertError},
 };
 
-/// How often a decision is made anew when another writer was first.
+/// How often a decision is repeated after a version conflict.
 pub(super) const TRIES: u32 = 16;
 
-/// How many orders of this process can be changed at once without waiting needlessly.
+/// The number of locks for orders.
 const LOCKS: usize = 1_024;
 
-/// What the steps work with.
+/// The dependencies of the steps.
 pub struct SagaContext {
     pub(super) store: OrderStore,
     pub(super) calls: Calls,
-    /// Changes of one order wait for one another here, so that none loses race after race.
-    /// The saga's mailbox cannot do it: its other handlers wait for other services.
-    pub(super) locks: StripedLocks,
+    /// Serialize changes of one order, so that none keeps losing to others.
+    /// The saga's mailbox cannot do this, because its other handlers wait for other services.
+    pub(super) locks: KeyLocks,
     listener: OnceLock<Arc<dyn OrderListener>>,
     blocked: OnceLock<Arc<BlockedUsers>>,
 }
@@ -57,11 +57,11 @@ pub(super) type Outcome<T> = Result<T, CallError<OrderRefusal>>;
 
 impl SagaContext {
     pub(super) fn new(store: OrderStore, calls: Calls) -> Self {
-        Self { store, calls, locks: StripedLocks::new(LOCKS), listener: OnceLock::new(), blocked: OnceLock::new() }
+        Self { store, calls, locks: KeyLocks::new(LOCKS), listener: OnceLock::new(), blocked: OnceLock::new() }
     }
 
-    /// Makes no order of what these sell, and keeps no money for it; the first ones stay.
-    pub(super) fn heed(&self, blocked: &Arc<BlockedUsers>) {
+    /// Sets the list of blocked users. Only the first call has an effect.
+    pub(super) fn set_blocked_users(&self, blocked: &Arc<BlockedUsers>) {
         let _first_stays = self.blocked.set(Arc::clone(blocked));
     }
 
@@ -70,11 +70,11 @@ impl SagaContext {
     }
 
     /// Whether this process knows that a seller is blocked.
-    pub(super) fn knows_blocked(&self, seller: UserId) -> bool {
+    pub(super) fn is_known_blocked(&self, seller: UserId) -> bool {
         self.blocked.get().is_some_and(|blocked| blocked.knows(seller))
     }
 
-    /// Which sellers in the order are blocked, on whichever node that was done.
+    /// The blocked sellers in the order, including those that another node has blocked.
     pub(super) async fn blocked_sellers(&self, order: &Order) -> Outcome<Vec<UserId>> {
         match self.blocked.get() {
             Some(blocked) => Ok(blocked.among(&order.sellers()).await?),
@@ -86,7 +86,7 @@ impl SagaContext {
         let _first_stays = self.listener.set(listener);
     }
 
-    /// Notifies of an order that was just written, if its status is new.
+    /// Notifies the listener of an order that was just written, if its status changed.
     fn notify(&self, order: &Order) {
         let is_new = order.timeline.last().is_some_and(|entry| entry.at == order.updated_at);
         if let Some(listener) = self.listener.get().filter(|_| is_new) {
@@ -94,7 +94,7 @@ impl SagaContext {
         }
     }
 
-    /// Holds the stock, writes the order, empties the cart.
+    /// Reserves the stock, writes the order and empties the cart.
     pub(super) async fn place(&self, draft: Draft) -> Outcome<Order> {
         let Draft { new, pricing, bought, max_unpaid, next, key } = draft;
         let (id, calls) = (new.id, &self.calls);
@@ -103,10 +103,10 @@ impl SagaContext {
         match crash::around("order.hold", calls.ask(ReserveStock { order: id, lines: order.stock_lines() })).await {
             Ok(_) => {}
             Err(CallError::Refused(StockError::Short(short))) => return Err(OrderRefusal::Short(short).into()),
-            // A product without any stock kept: nothing of it can be had.
+            // A product without a stock record is sold out.
             Err(CallError::Refused(_)) => return Err(OrderRefusal::Short(vec![]).into()),
             Err(error) => {
-                // It may have been held all the same; the expiry would give it back, but late.
+                // The stock may be reserved nevertheless. It would be released when the reservation expires, but late.
                 self.give_back(id).await;
                 return Err(error.and_then(|_| CallError::unavailable(Service::Inventory)));
             }
@@ -118,8 +118,8 @@ impl SagaContext {
                 order.version = version;
                 self.notify(&order);
             }
-            // Whether it was written is unknown: the stock stays held, and ends with the order
-            // or by its expiry.
+            // Whether the order was written is unknown: the reservation stays, and ends with the order
+            // or when it expires.
             Err(InsertError::Store(error @ StoreError::Deadline)) => return Err(error.into()),
             Err(error) => {
                 self.give_back(id).await;
@@ -137,8 +137,8 @@ impl SagaContext {
         self.end_if_blocked(order).await
     }
 
-    /// Looks once more, after the order was written: whoever blocks a seller ends the unpaid orders that
-    /// are written by then, and this one may have been written after that.
+    /// Checks again after the order was written: blocking a seller cancels the unpaid orders that exist at
+    /// that time, and this order may have been written after that.
     async fn end_if_blocked(&self, order: Order) -> Outcome<Order> {
         match self.blocked_sellers(&order).await {
             Ok(blocked) if blocked.is_empty() => Ok(order),
@@ -148,14 +148,14 @@ impl SagaContext {
                 Err(OrderRefusal::NotForSale(gone.collect()).into())
             }
             Err(error) => {
-                // Money for it is refused if that is so.
-                tracing::warn!(order.id = %order.id, %error, "whether a seller is blocked is not known");
+                // If so, a payment for the order is refused.
+                tracing::warn!(order.id = %order.id, %error, "the blocked sellers could not be read");
                 Ok(order)
             }
         }
     }
 
-    /// Ends an unpaid order of which a seller is blocked.
+    /// Cancels an unpaid order that contains items of a blocked seller.
     pub(super) async fn suspend(&self, id: OrderId) -> Outcome<Order> {
         let order = self
             .change(id, Party::Admin, Event::OrderCancelled, |order, now| {
@@ -168,14 +168,14 @@ impl SagaContext {
         self.finish_ended(order).await
     }
 
-    /// Lets go of stock for an order that was not made. It need not work: it expires.
+    /// Releases the stock of an order that was not made. It may fail, because the reservation expires.
     async fn give_back(&self, id: OrderId) {
         if let Err(error) = self.calls.ask(ReleaseStock { order: id, fence: None }).await {
-            tracing::warn!(order.id = %id, %error, "held stock waits for its expiry");
+            tracing::warn!(order.id = %id, %error, "reserved stock could not be released and will expire");
         }
     }
 
-    /// Ends the order at its buyer's request, or that of those who run the shop.
+    /// Cancels the order at the request of its buyer or an admin.
     async fn cancel(&self, CancelOrder { order: id, who, reason }: CancelOrder) -> Outcome<Order> {
         let cause = if who == Party::Admin { CancelCause::Staff } else { CancelCause::Buyer };
         let order = self
@@ -189,22 +189,22 @@ impl SagaContext {
         self.finish_ended(order).await
     }
 
-    /// Does the steps of an order that was just cancelled.
+    /// Runs the steps of an order that was just cancelled.
     pub(super) async fn finish_ended(&self, order: Order) -> Outcome<Order> {
         let id = order.id;
-        // The order is cancelled whatever becomes of the steps now: what fails is due again.
+        // The order is cancelled even if a step fails now: the sweeper runs it again.
         match self.run_steps(order.clone()).await {
             Ok(Some(order)) => Ok(order),
             Ok(None) => self.read(id).await,
             Err(error) => {
-                tracing::warn!(order.id = %id, %error, "a cancelled order's steps are done later");
+                tracing::warn!(order.id = %id, %error, "the steps of a cancelled order will be done later");
                 Ok(order)
             }
         }
     }
 
-    /// Ends an order that the payment gateway will never take. One that is no longer awaiting
-    /// money stays as it is.
+    /// Cancels an order that the payment gateway will never accept. An order that no longer awaits
+    /// payment stays as it is.
     async fn refuse_payment(&self, id: OrderId) -> Outcome<Order> {
         let refused = self.change(id, Party::Admin, Event::OrderCancelled, |order, now| {
             order.refuse_payment(now)?;
@@ -219,14 +219,14 @@ impl SagaContext {
         self.finish_ended(order).await
     }
 
-    /// Does what is due.
-    pub(super) async fn wake(&self, id: OrderId) -> Outcome<Order> {
+    /// Runs the steps that are due.
+    pub(super) async fn resume(&self, id: OrderId) -> Outcome<Order> {
         let order = self.read(id).await?;
         match self.run_steps(order).await {
             Ok(Some(order)) => Ok(order),
             Ok(None) => self.read(id).await,
             Err(error) => {
-                // Put off, so that an order which keeps failing does not keep others waiting.
+                // Postponed, so that an order that keeps failing does not delay others.
                 let mut order = self.read(id).await?;
                 order.step_failed(Timestamp::now());
                 match self.store.save(&order, &[]).await {
@@ -237,7 +237,7 @@ impl SagaContext {
         }
     }
 
-    /// Does the steps that are to do now, in their order; `None` when another writer was first.
+    /// Runs the steps that are due, in their order; `None` after a version conflict.
     async fn run_steps(&self, mut order: Order) -> Outcome<Option<Order>> {
         let (mut now, mut changed) = (Timestamp::now(), false);
         while let Some(step) = order.saga.todo.first().copied() {
@@ -258,7 +258,7 @@ impl SagaContext {
             match done {
                 Ok(()) => order.step_done(step, now),
                 Err(error) => {
-                    tracing::warn!(order.id = %order.id, ?step, %error, "a step failed and is tried again");
+                    tracing::warn!(order.id = %order.id, ?step, %error, "a step failed and will be retried");
                     order.step_failed(now);
                     break;
                 }
@@ -296,8 +296,8 @@ impl SagaContext {
                 }
             }
             SagaStep::RestoreCart => {
-                // What a blocked seller offers cannot be bought.
-                let lines = order.items.iter().filter(|item| !self.knows_blocked(item.seller));
+                // Items of a blocked seller cannot be bought.
+                let lines = order.items.iter().filter(|item| !self.is_known_blocked(item.seller));
                 let bought = lines.map(OrderItem::stock_line).collect();
                 let restored = self.calls.ask(RestoreCart { user: order.user, order: order.id, bought });
                 crash::around("order.restore_cart", restored).await?;
@@ -307,8 +307,8 @@ impl SagaContext {
         Ok(())
     }
 
-    /// Reads, checks who asks, decides, writes with an event, until no other writer is first.
-    /// Nobody but the store is asked while it has its turn.
+    /// Reads the order, checks the caller's rights, decides, and writes the order with an event; repeats this after a
+    /// version conflict. Calls nothing but the store while it holds the lock.
     async fn change(
         &self,
         id: OrderId,
@@ -333,7 +333,7 @@ impl SagaContext {
         self.store.get(id).await?.ok_or(OrderRefusal::NotFound.into())
     }
 
-    /// Writes the order and its event; `false` when another writer was first.
+    /// Writes the order and its event; `false` after a version conflict.
     pub(super) async fn save(
         &self,
         order: &mut Order,
@@ -368,14 +368,14 @@ impl Handles<SetOrderAddress> for SagaContext {
 impl Handles<ShipOrder> for SagaContext {
     async fn handle(&self, ShipOrder { order, who, tracking }: ShipOrder) -> CallOutcome<ShipOrder> {
         let ship = |order: &mut Order, now| Ok(order.ship(seller(who), tracking.as_deref(), now)?);
-        Ok(seen_by(self.change(order, who, moved, ship).await?, who))
+        Ok(seen_by(self.change(order, who, shipment_event, ship).await?, who))
     }
 }
 
 impl Handles<DeliverOrder> for SagaContext {
     async fn handle(&self, DeliverOrder { order, who, tracking }: DeliverOrder) -> CallOutcome<DeliverOrder> {
         let deliver = |order: &mut Order, now| Ok(order.deliver(seller(who), tracking.as_deref(), now)?);
-        Ok(seen_by(self.change(order, who, moved, deliver).await?, who))
+        Ok(seen_by(self.change(order, who, shipment_event, deliver).await?, who))
     }
 }
 
@@ -397,8 +397,8 @@ impl Handles<NoteOrderRefund> for SagaContext {
     }
 }
 
-/// The event of lines that moved: the order's new status, or which lines they are.
-fn moved(order: Order) -> Event {
+/// The event of shipped or delivered lines: the order's new status, or the lines.
+fn shipment_event(order: Order) -> Event {
     let Some(now) = order.timeline.last().filter(|entry| entry.at == order.updated_at) else {
         return Event::OrderUpdated(order);
     };

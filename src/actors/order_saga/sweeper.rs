@@ -1,7 +1,6 @@
-//! Finds orders with something to do and wakes their sagas.
+//! Finds orders that are due and resumes their sagas.
 //!
-//! **Invariant:** it decides nothing; it only wakes sagas, and waking one too often is
-//! harmless.
+//! **Invariant:** it decides nothing; resuming a saga too often is harmless.
 
 use std::{
     sync::{
@@ -24,52 +23,52 @@ use crate::{
     store::StoreError,
 };
 
-/// How often to look.
+/// How often due orders are looked up.
 const EVERY: Duration = Duration::from_millis(500);
-/// How many orders to fetch at once.
+/// How many orders are read at once.
 const BATCH: u32 = 256;
-/// How many sagas to wake at once.
+/// How many sagas are resumed concurrently.
 const AT_ONCE: usize = 16;
-/// No version of the blocked users.
-const NEVER: u64 = u64::MAX;
+/// A value that is no version of the blocked users.
+const NO_VERSION: u64 = u64::MAX;
 
-/// Looks for orders that are due: the payment window's end, steps that failed, steps that a
-/// crash left undone. Runs on every node: doing a step twice is doing it once.
+/// Finds orders that are due: an ended payment window, failed steps, or steps that a
+/// crash interrupted. Runs on every node, because steps are idempotent.
 pub(super) struct Sweep {
     context: Arc<SagaContext>,
     sagas: Sagas,
-    /// For which version of the blocked users all unpaid orders were looked through. After a restart
-    /// that is done anew, so that a crash leaves none out.
+    /// The version of the blocked users for which all unpaid orders were checked. After a restart
+    /// all are checked again, so that a crash skips none.
     blocked: AtomicU64,
 }
 
 impl Sweep {
     pub(super) fn new(context: Arc<SagaContext>, sagas: Sagas) -> Self {
-        Self { context, sagas, blocked: AtomicU64::new(NEVER) }
+        Self { context, sagas, blocked: AtomicU64::new(NO_VERSION) }
     }
 
-    /// Starts to look.
+    /// Starts the repeated task.
     pub(super) fn start(self, runtime: &Runtime) {
         runtime.repeat("order_sweeper", Pace::every(EVERY), Arc::new(self), async |sweep| sweep.run().await);
     }
 
     async fn run(&self) -> Next {
         if let Err(error) = self.sweep_blocked().await {
-            tracing::warn!(%error, "unpaid orders of blocked sellers could not be looked for");
+            tracing::warn!(%error, "unpaid orders of blocked sellers could not be read");
         }
         let due = match self.context.store.due(Timestamp::now(), BATCH).await {
             Ok(due) => due,
             Err(error) => {
-                tracing::warn!(%error, "due orders could not be looked for");
+                tracing::warn!(%error, "due orders could not be read");
                 return Next::Failed;
             }
         };
         let full = is_full(&due);
-        let any_failed = self.each(due, |saga, id| async move { saga.wake(id).await }).await;
+        let any_failed = self.each(due, |saga, id| async move { saga.resume(id).await }).await;
         if full && !any_failed { Next::Again } else { Next::Wait }
     }
 
-    /// Ends the unpaid orders of sellers who are blocked, once after each change of who is.
+    /// Cancels the unpaid orders of blocked sellers, once after each change of the blocked users.
     async fn sweep_blocked(&self) -> Result<(), StoreError> {
         let Some(blocked) = self.context.blocked() else { return Ok(()) };
         let version = blocked.version();
@@ -94,7 +93,7 @@ impl Sweep {
         Ok(())
     }
 
-    /// Lets the sagas of these orders do a step; whether any could not do it.
+    /// Runs a step on the sagas of these orders; returns whether any failed.
     async fn each<F>(&self, orders: Vec<OrderId>, step: fn(Arc<SagaContext>, OrderId) -> F) -> bool
     where
         F: Future<Output = Result<Order, CallError<OrderRefusal>>> + Send + 'static,
@@ -103,12 +102,12 @@ impl Sweep {
         let answers: Vec<_> = futures_util::stream::iter(orders).map(run).buffer_unordered(AT_ONCE).collect().await;
         let mut any_failed = false;
         for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-            // It was paid or cancelled a moment ago.
+            // It was paid or cancelled in the meantime.
             if matches!(error, CallError::Refused(OrderRefusal::Rule(OrderError::WrongState { .. }))) {
                 continue;
             }
             any_failed = true;
-            tracing::warn!(%error, "an order's next step has to wait");
+            tracing::warn!(%error, "the next step of an order failed and will be retried");
         }
         any_failed
     }

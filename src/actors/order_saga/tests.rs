@@ -1,4 +1,4 @@
-//! Carts and orders as supervised actors over the real embedded store: poison, slowness, flood.
+//! Carts and orders as supervised actors over the embedded store: panics, slowness, overload.
 
 use async_trait::async_trait;
 use std::{
@@ -38,7 +38,7 @@ use crate::{
     },
 };
 
-/// Offers anything.
+/// An offer of any product.
 fn offer(id: ProductId) -> Offer {
     let product = Product {
         id,
@@ -58,20 +58,20 @@ fn offer(id: ProductId) -> Offer {
     Offer { product: Arc::new(product), available: 900, for_sale: true }
 }
 
-struct Nobody;
+struct NoListener;
 
-impl StockListener for Nobody {
+impl StockListener for NoListener {
     fn stock_changed(&self, _: &StockLevel) {}
 }
 
-/// When a poisoned write panics.
+/// When a write panics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Poison {
     BeforeTheWrite,
     AfterTheWrite,
 }
 
-/// A store of carts whose next write panics, when told so.
+/// A store of carts whose next write panics if `poison` is set.
 struct Poisoned {
     backend: Arc<dyn Backend>,
     poison: Mutex<Option<Poison>>,
@@ -120,14 +120,14 @@ impl Backend for Poisoned {
     }
 }
 
-/// Holds the store's writer up while it is shut.
+/// Blocks the store's writer while it is closed.
 #[derive(Default)]
-struct Gate {
+struct WriteBarrier {
     shut: Mutex<bool>,
     opened: Condvar,
 }
 
-impl Gate {
+impl WriteBarrier {
     fn set(&self, shut: bool) {
         *self.shut.lock() = shut;
         self.opened.notify_all();
@@ -141,13 +141,13 @@ impl Gate {
     }
 }
 
-/// Carts and orders over one store, with all that they need.
+/// Carts and orders over one store, with their dependencies.
 struct Shop {
     runtime: Runtime,
     calls: Calls,
     poisoned: Arc<Poisoned>,
     stores: Stores,
-    gate: Arc<Gate>,
+    barrier: Arc<WriteBarrier>,
     sqlite: SqliteStore,
     dir: PathBuf,
 }
@@ -156,8 +156,8 @@ impl Shop {
     fn open(deadline: Duration) -> Self {
         let dir = std::env::temp_dir().join(format!("microbazaar-saga-{}", EventId::generate()));
         std::fs::create_dir_all(&dir).unwrap();
-        let gate = Arc::new(Gate::default());
-        let stall = Arc::clone(&gate);
+        let barrier = Arc::new(WriteBarrier::default());
+        let stall = Arc::clone(&barrier);
         let options =
             SqliteOptions { deadline, stall: Some(Arc::new(move || stall.pass())), ..SqliteOptions::default() };
         let sqlite = SqliteStore::open(&dir, options).unwrap();
@@ -170,7 +170,7 @@ impl Shop {
         let (runtime, calls) = (Runtime::new(2), Calls::default());
         let window = SignedDuration::from_mins(15);
         let mut registry = Registry::default();
-        inventory::start(&runtime, &mut registry, Arc::clone(&stores.stock), Arc::new(Nobody), window);
+        inventory::start(&runtime, &mut registry, Arc::clone(&stores.stock), Arc::new(NoListener), window);
         let store = CartStore::new(poisoned.clone());
         cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
         registry.on(async |asked: GetOffers| Ok(asked.products.into_iter().map(offer).collect()));
@@ -179,17 +179,17 @@ impl Shop {
         Orders::start(&runtime, &mut registry, stores.orders.clone(), calls.clone(), settings);
         registry.on(async |_: GetAddress| Ok(None));
         calls.connect(registry, []);
-        Self { runtime, calls, poisoned, stores, gate, sqlite, dir }
+        Self { runtime, calls, poisoned, stores, barrier, sqlite, dir }
     }
 
-    /// A product with stock.
+    /// Creates a product with stock.
     async fn product(&self, stock: u32) -> ProductId {
         let product = ProductId::generate();
         self.stores.stock.set_available(&[(product, stock)]).await.unwrap();
         product
     }
 
-    /// What is in a cart; one that died twice pauses before its next life, and says so.
+    /// The quantity in a cart. An actor that died twice pauses before its restart; the call is then repeated.
     async fn quantity(&self, user: UserId, product: ProductId) -> u32 {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {
@@ -217,7 +217,7 @@ impl Shop {
     }
 
     async fn close(self) {
-        self.gate.set(false);
+        self.barrier.set(false);
         assert_eq!(self.runtime.shutdown(Duration::from_secs(10)).await, 0);
         self.sqlite.close().unwrap();
         let _gone = std::fs::remove_dir_all(&self.dir);
@@ -236,7 +236,7 @@ async fn eventually(what: &str, condition: impl Fn() -> bool) {
 const PATIENT: Duration = Duration::from_secs(10);
 
 #[actix_rt::test]
-async fn a_cart_that_is_poisoned_comes_back_as_the_store_has_it() {
+async fn after_a_panic_a_cart_is_as_stored() {
     let shop = Shop::open(PATIENT);
     let (ana, ben, product) = (UserId::generate(), UserId::generate(), shop.product(100).await);
     shop.add(ana, product, 2).await.unwrap();
@@ -248,16 +248,16 @@ async fn a_cart_that_is_poisoned_comes_back_as_the_store_has_it() {
         kept += u32::from(poison == Poison::AfterTheWrite);
         eventually("its end is noticed", || shop.kind("cart").restarts == deaths).await;
         let loads = shop.poisoned.loads.load(Ordering::SeqCst);
-        assert_eq!(shop.quantity(ben, product).await, 7, "another's cart never noticed");
+        assert_eq!(shop.quantity(ben, product).await, 7, "another cart is not affected");
         assert_eq!(shop.poisoned.loads.load(Ordering::SeqCst), loads);
         assert_eq!(shop.quantity(ana, product).await, kept, "{poison:?}");
-        assert_eq!(shop.poisoned.loads.load(Ordering::SeqCst), loads + 1, "a fresh actor reads the store");
+        assert_eq!(shop.poisoned.loads.load(Ordering::SeqCst), loads + 1, "the new actor reads the store");
     }
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
+async fn an_order_whose_cart_panics_is_made_once_and_its_cart_is_emptied() {
     let shop = Shop::open(PATIENT);
     let (ana, product) = (UserId::generate(), shop.product(100).await);
     shop.add(ana, product, 2).await.unwrap();
@@ -265,7 +265,7 @@ async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
     let first = shop.place(ana, "key").await.unwrap();
     eventually("its end is noticed", || shop.kind("cart").restarts == 1).await;
     assert_eq!(shop.quantity(ana, product).await, 2, "the cart will be emptied later");
-    // Without the key it finds its cart emptied by then, and makes no second order of it.
+    // Without the key it finds the cart empty by then, and makes no second order from it.
     let other = shop.place(ana, "other").await;
     assert!(matches!(other, Err(CallError::Refused(OrderRefusal::Rule(OrderError::EmptyCart)))), "{other:?}");
     let again = shop.place(ana, "key").await.unwrap();
@@ -277,7 +277,7 @@ async fn an_order_whose_cart_is_poisoned_is_made_once_and_its_cart_emptied() {
 }
 
 #[actix_rt::test]
-async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
+async fn a_replayed_order_is_answered_after_its_items_left_the_cart() {
     let shop = Shop::open(PATIENT);
     let (ana, product) = (UserId::generate(), shop.product(100).await);
     shop.add(ana, product, 2).await.unwrap();
@@ -287,7 +287,7 @@ async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
     let again = shop.place(ana, "key").await.unwrap();
     assert!(again.replayed && again.order.id == first.order.id);
     assert_eq!(shop.quantity(ana, product).await, 0);
-    // What comes into the cart afterwards stays there.
+    // Items that are added to the cart afterwards stay in it.
     shop.add(ana, product, 3).await.unwrap();
     assert!(shop.place(ana, "key").await.unwrap().replayed);
     assert_eq!(shop.quantity(ana, product).await, 3);
@@ -295,17 +295,17 @@ async fn what_was_ordered_has_left_the_cart_when_the_order_is_answered_again() {
 }
 
 #[actix_rt::test]
-async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
+async fn a_store_that_does_not_answer_causes_a_typed_deadline_error() {
     let shop = Shop::open(Duration::from_millis(200));
     let (ana, product) = (UserId::generate(), shop.product(10).await);
     shop.add(ana, product, 2).await.unwrap();
-    shop.gate.set(true);
+    shop.barrier.set(true);
     let late = shop.add(ana, product, 1).await;
     assert_eq!(late, Err(CallError::OutcomeUnknown("document".into())));
     let late = shop.place(ana, "key").await.map(|placed| placed.order);
     assert_eq!(late, Err(CallError::OutcomeUnknown("document".into())));
-    shop.gate.set(false);
-    // The cart is read anew: an addition that was late may have been made or not.
+    shop.barrier.set(false);
+    // The cart is read again: a late addition may have been stored or not.
     let left = shop.quantity(ana, product).await;
     assert!((2..=3).contains(&left), "{left}");
     let order = shop.place(ana, "key").await.unwrap().order;
@@ -316,35 +316,35 @@ async fn a_store_that_does_not_answer_is_a_typed_deadline_and_no_harm() {
 }
 
 #[actix_rt::test]
-async fn a_flood_of_one_cart_is_told_busy_and_its_neighbour_is_served() {
+async fn too_many_calls_on_one_cart_are_busy_and_another_cart_is_served() {
     let shop = Shop::open(PATIENT);
     let (ana, ben, product) = (UserId::generate(), UserId::generate(), shop.product(900).await);
     shop.add(ben, product, 1).await.unwrap();
-    shop.gate.set(true);
+    shop.barrier.set(true);
     let flood = join_all((0..400).map(|_| shop.add(ana, product, 1)));
     let opened = AtomicBool::new(false);
-    let neighbour = async {
+    let other = async {
         eventually("the flood is refused", || shop.kind("cart").refused == 400 - 256).await;
         assert_eq!(shop.quantity(ben, product).await, 1);
         opened.store(true, Ordering::SeqCst);
-        shop.gate.set(false);
+        shop.barrier.set(false);
     };
-    let (answers, ()) = tokio::join!(flood, neighbour);
+    let (answers, ()) = tokio::join!(flood, other);
     assert!(opened.load(Ordering::SeqCst));
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
     let busy = answers.iter().filter(|answer| matches!(answer, Err(CallError::Busy(_)))).count();
     assert_eq!((done, busy), (256, 144));
-    assert_eq!(shop.quantity(ana, product).await, 256, "what was answered is there, what was refused is not");
+    assert_eq!(shop.quantity(ana, product).await, 256, "the cart has what was answered and not what was refused");
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn a_cart_that_changed_since_it_was_shown_is_not_ordered() {
+async fn a_cart_that_changed_after_it_was_shown_is_not_ordered() {
     let shop = Shop::open(PATIENT);
     let (ana, one, other) = (UserId::generate(), shop.product(9).await, shop.product(9).await);
     shop.add(ana, one, 1).await.unwrap();
     let shown = shop.calls.ask(GetCart { user: ana }).await.unwrap();
-    // As dear as it was, and yet another order.
+    // The same total, but a different order.
     shop.calls.ask(RemoveFromCart { user: ana, product: one }).await.unwrap();
     let now = shop.add(ana, other, 1).await.unwrap();
     let place = |version| {

@@ -30,7 +30,7 @@ use crate::{
     domain::payment::Questions,
     integrations::payment::PaymentGateway,
     runtime::{
-        Limits, Runtime, StripedLocks,
+        KeyLocks, Limits, Runtime,
         calls::{Calls, Registry, Workers},
     },
     store::PaymentStore,
@@ -55,7 +55,7 @@ pub fn start(
     reconcile_every: SignedDuration,
 ) {
     let questions = Questions { every: reconcile_every, paid_twice: gateway.may_be_paid_twice() };
-    let turns = Arc::new(StripedLocks::new(TURNS));
+    let turns = Arc::new(KeyLocks::new(TURNS));
     let service = Arc::new(PaymentService { store, gateway, calls, questions, turns });
     registry
         .serve::<GetPayment>(&service)

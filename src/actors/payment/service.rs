@@ -26,7 +26,7 @@ use crate::{
     },
     integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway},
     runtime::{
-        StripedLocks,
+        KeyLocks,
         calls::{CallError, Calls, Handles, Outcome as CallOutcome},
         envelope,
     },
@@ -48,7 +48,7 @@ pub(super) struct PaymentService {
     pub(super) questions: Questions,
     /// Refunds of one payment, and openings for one order, wait for one another here, so that
     /// none loses race after race and no order is opened twice at the gateway.
-    pub(super) turns: Arc<StripedLocks>,
+    pub(super) turns: Arc<KeyLocks>,
 }
 
 pub(super) type Outcome<T> = Result<T, CallError<PaymentRefusal>>;
