@@ -14,7 +14,7 @@ use crate::{
     store::Stores,
     ws::{
         agent::{Assistant, CheckoutLink, Toolbox, model, rules::RuleAssistant},
-        chat::{ChatNamespace, ChatSettings, Chats, Expiry, Gate, StoredBudget},
+        chat::{ChatNamespace, ChatSettings, Chats, Expiry, SocketAuth, StoredBudget},
         engine::{Engine, EngineConfig},
         live::Live,
         socket::{SocketConfig, SocketServer},
@@ -62,11 +62,11 @@ impl Parts<'_> {
     pub(super) fn sockets(&self, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
         let (config, stores) = (self.config, self.storage.stores());
         let dead = Arc::clone(&state.dead_tokens);
-        let gate = Gate::new(state.tokens.clone(), Arc::clone(&dead), state.settings.origins.clone());
+        let socket_auth = SocketAuth::new(state.tokens.clone(), Arc::clone(&dead), state.settings.origins.clone());
         let expiry = Expiry {
             conversations: stores.conversations,
             keep: signed(config.chat.keep),
-            doors: gate.doors(),
+            registrations: socket_auth.registrations(),
             dead,
             accounts: stores.shared.is_some().then_some(stores.accounts),
         };
@@ -75,7 +75,8 @@ impl Parts<'_> {
         if !config.rate_limit.enabled {
             sockets.rate = None;
         }
-        let server = SocketServer::new(sockets).namespace("/", ChatNamespace::new(chats.clone(), Arc::new(gate), live));
+        let server =
+            SocketServer::new(sockets).namespace("/", ChatNamespace::new(chats.clone(), Arc::new(socket_auth), live));
         Engine::new(EngineConfig { max_payload: PAYLOAD_MAX, ..EngineConfig::default() }, server)
     }
 }

@@ -146,7 +146,7 @@ impl Parts<'_> {
         let orders = self.runs(Service::Order).then(|| {
             Orders::start(runtime, &mut registry, stores.orders.clone(), calls.clone(), self.order_settings())
         });
-        orders.iter().for_each(|orders| orders.heed(self.blocked));
+        orders.iter().for_each(|orders| orders.set_blocked_users(self.blocked));
         if self.serves(Service::AiBuddy) {
             orders.iter().for_each(|orders| orders.notify(live.clone()));
         }

@@ -1,10 +1,10 @@
-//! Live events for pages: how full the cart is, and what became of an order.
+//! Live events for web pages: the number of items in the cart and the status of orders.
 //!
-//! They go to sockets that asked for them when they connected, of this process alone: they are a
-//! convenience, and a page that is loaded shows the same.
+//! They go only to sockets of this process that asked for them when they connected. They are a convenience: a page
+//! that is reloaded shows the same.
 //!
-//! **Invariant:** a user's events reach her own sockets and nobody else's; while nobody listens,
-//! a change costs one look at a number.
+//! **Invariant:** a user's events reach only the user's own sockets; without subscriptions a change costs one atomic
+//! read.
 
 use std::{
     collections::HashMap,
@@ -23,27 +23,27 @@ use crate::{
     domain::{cart::Cart, ids::UserId, order::Order},
 };
 
-/// Who listens.
+/// The subscriptions by user.
 #[derive(Default)]
 pub struct Live {
     listening: AtomicUsize,
     users: Mutex<HashMap<UserId, Arc<Room>>>,
 }
 
-/// A socket that listens, until this is dropped.
-pub struct Seat {
+/// A socket's subscription; it ends when this is dropped.
+pub struct Subscription {
     live: Arc<Live>,
     user: UserId,
     socket: Socket,
 }
 
 impl Live {
-    /// Lets a user's socket listen.
+    /// Subscribes a user's socket.
     #[must_use]
-    pub fn seat(self: &Arc<Self>, user: UserId, socket: Socket) -> Seat {
+    pub fn subscribe(self: &Arc<Self>, user: UserId, socket: Socket) -> Subscription {
         self.users.lock().entry(user).or_default().join(socket.clone());
         self.listening.fetch_add(1, Ordering::SeqCst);
-        Seat { live: Arc::clone(self), user, socket }
+        Subscription { live: Arc::clone(self), user, socket }
     }
 
     fn room(&self, user: UserId) -> Option<Arc<Room>> {
@@ -54,7 +54,7 @@ impl Live {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Subscription {
     fn drop(&mut self) {
         self.live.listening.fetch_sub(1, Ordering::SeqCst);
         let mut users = self.live.users.lock();

@@ -1,8 +1,7 @@
-//! Sockets: conversations with the assistant, and live events for pages, over the transport of
-//! [`actix_socketio`].
+//! Sockets: conversations with the assistant and live events for pages, over [`actix_socketio`].
 //!
-//! A transport may come and go under a session, and sockets come and go above whoever answers
-//! them: an actor that outlives its sockets keeps a [`socket::Room`] of those it has now.
+//! Sessions outlive their transports, and actors outlive their sockets: an actor that sends to sockets keeps a
+//! [`socket::Room`] of those that are connected now.
 
 pub mod agent;
 pub mod chat;

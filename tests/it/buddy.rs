@@ -1,4 +1,4 @@
-//! The node program of docs/ai-buddy.md, run as it is printed against the real program.
+//! Runs the node program of docs/ai-buddy.md, as printed there, against the real program.
 
 use std::{
     fs,
@@ -8,18 +8,18 @@ use std::{
 use super::readme::{in_time, serve};
 
 const PAGE: &str = include_str!("../../docs/ai-buddy.md");
-/// Where the program goes.
+/// The address in the printed program.
 const PRINTED: &str = "http://127.0.0.1:8080";
 
 #[test]
-fn the_node_program_of_the_page_is_answered() {
+fn the_node_program_of_the_document_works() {
     if std::env::var_os("NODE_PATH").is_none() {
         eprintln!("left out: NODE_PATH names no folder with socket.io-client");
         return;
     }
     let program = PAGE.split_once("```js\n").expect("a program").1.split_once("```").expect("its end").0;
     assert!(program.contains("require('socket.io-client')") && program.contains(PRINTED), "{program}");
-    assert_eq!(program.lines().count(), 11 - 1, "it is said to be short");
+    assert_eq!(program.lines().count(), 11 - 1, "the document promises ten lines");
     let (server, address) = serve();
     let file = server.folder().join("buddy.cjs");
     fs::write(&file, program.replace(PRINTED, &address)).unwrap();

@@ -1,11 +1,11 @@
-//! The shopping assistant: what it may be asked, what it may do, who speaks for it.
+//! The shopping assistant: its interface, its tools, and its implementations.
 //!
-//! An [`Assistant`] answers one [`Turn`]. It acts on the shop by the [`Toolbox`] alone, whose
-//! executor holds every guard rail: a model, the rules without a model and outside agents all go
-//! through it, as the shopper who asks and with her rights.
+//! An [`Assistant`] answers one [`Turn`]. It acts on the shop only through the [`Toolbox`], whose
+//! executor enforces all restrictions: a model, the rules without a model and external agents all use
+//! it with the rights of the user.
 //!
-//! **Invariant:** nothing here places an order or moves money, and no product, price or stock is
-//! told that a tool did not return.
+//! **Invariant:** this module neither places orders nor moves money, and a reply contains no product, price or stock
+//! that a tool did not return.
 
 mod instruction;
 pub mod model;
@@ -29,54 +29,50 @@ use crate::{
     views::product::ProductView,
 };
 
-/// Whom the assistant serves.
+/// The user whom the assistant serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shopper {
-    /// Who.
     pub id: UserId,
-    /// What she may do.
     pub role: Role,
 }
 
-/// What a shopper sees of a turn before its end.
+/// An event of a turn before its end.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
+pub enum TurnEvent {
     /// A piece of the reply.
     Delta(String),
-    /// What is being done, in words for people.
+    /// What the assistant is doing, as a text for people.
     Status(&'static str),
-    /// Products that the reply speaks of.
+    /// The products that the reply mentions.
     Products(Vec<ProductView>),
-    /// The cart after it was changed: a cart with its `totals` inside.
+    /// The cart after a change, including its `totals`.
     Cart(Json),
 }
 
-/// Where a turn is told to, as it goes.
-pub trait Audience: Send + Sync {
-    /// Passes it on; never waits.
-    fn tell(&self, told: Told);
+/// Receives the events of a turn.
+pub trait ReplySink: Send + Sync {
+    /// Sends an event; must not block.
+    fn send(&self, event: TurnEvent);
 }
 
-/// An audience of a turn that nobody watches.
-impl Audience for () {
-    fn tell(&self, _: Told) {}
+/// Discards all events.
+impl ReplySink for () {
+    fn send(&self, _: TurnEvent) {}
 }
 
-/// One message of a shopper, with what went before.
+/// One message of a user, with its context.
 pub struct Turn<'a> {
-    /// Whose.
     pub shopper: Shopper,
-    /// What she says, trimmed and not empty.
+    /// The message, trimmed and not empty.
     pub text: &'a str,
-    /// What was said before, the oldest first.
+    /// The earlier lines, oldest first.
     pub history: &'a [Line],
-    /// What tools have told in this conversation; they add to it.
+    /// What tools have returned in this conversation; each call adds to it.
     pub known: &'a mut Known,
-    /// Where the turn is told to.
-    pub audience: &'a dyn Audience,
+    pub sink: &'a dyn ReplySink,
 }
 
-/// What a turn took.
+/// The resources that a turn used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens that a model read.
@@ -87,30 +83,29 @@ pub struct Usage {
     pub tool_calls: u32,
 }
 
-/// The end of a turn.
+/// The reply of a turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// The whole reply, as its deltas have it.
+    /// The complete text; the concatenation of the deltas.
     pub text: String,
-    /// The products that it speaks of, in their order on the screen.
+    /// The products that it mentions, in the order of display.
     pub products: Vec<ProductId>,
-    /// What it took.
     pub usage: Usage,
 }
 
-/// Answers shoppers.
+/// Answers the messages of users.
 #[async_trait]
 pub trait Assistant: Send + Sync + 'static {
-    /// Answers one message. There is always a reply: what fails is told politely in it, and the
-    /// chat works on.
+    /// Answers one message. It always returns a reply: a failure is explained politely, and the
+    /// chat continues.
     async fn answer(&self, turn: Turn<'_>) -> Reply;
 }
 
-/// What a user may still spend on a model today.
+/// The daily token budget of a user for language models.
 #[async_trait]
 pub trait Budget: Send + Sync + 'static {
-    /// Tokens that `user` has left today.
+    /// The tokens that `user` has left today.
     async fn left(&self, user: UserId) -> u64;
-    /// Counts tokens that were spent.
+    /// Counts used tokens.
     async fn spend(&self, user: UserId, tokens: u64);
 }

@@ -1,14 +1,14 @@
-//! A small shop for tests of the tools and the rules: a real search index, carts by the real
-//! rules, and a note of everything that was asked.
+//! A small shop for tests of the tools and the rules: a real search index, carts with the real
+//! rules, and a log of all calls.
 
-mod talk;
+mod chat;
 
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 
-pub(super) use self::talk::Talk;
+pub(super) use self::chat::TestChat;
 use super::{CheckoutLink, Toolbox};
 use crate::{
     actors::order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser},
@@ -32,10 +32,10 @@ use crate::{
 };
 
 /// Title, category, rupees, stock, description.
-type Good = (&'static str, &'static str, i64, i64, &'static str);
+type ProductRow = (&'static str, &'static str, i64, i64, &'static str);
 
-/// Some of what the demo shop sells, and a product whose seller means no good.
-pub(super) const GOODS: [Good; 14] = [
+/// Some products of the demo shop, and one of a malicious seller.
+pub(super) const PRODUCTS: [ProductRow; 14] = [
     ("Brass desk lamp", "Lighting", 2499, 12, "Warm, even light that is kind to tired eyes."),
     ("Clay table lamp", "Lighting", 1899, 4, "Warm, even light that is kind to tired eyes."),
     ("Solar garden lamp", "Lighting", 649, 30, "Warm, even light that is kind to tired eyes."),
@@ -58,26 +58,25 @@ pub(super) const GOODS: [Good; 14] = [
     ),
 ];
 
-/// The shop.
 pub(super) struct TestShop {
     index: SearchIndex,
     offers: Mutex<HashMap<ProductId, Offer>>,
     carts: Mutex<HashMap<UserId, Cart>>,
     orders: Mutex<Vec<Order>>,
-    /// Every call, in its order.
+    /// All calls, in order.
     pub asked: Mutex<Vec<String>>,
-    /// Fails every call, when it is there.
+    /// If set, every call fails with this error.
     pub away: Mutex<Option<CallError<Never>>>,
 }
 
-/// A title's product.
+/// The id of the product with this title.
 pub(super) fn id(title: &str) -> ProductId {
-    let at = GOODS.iter().position(|good| good.0 == title).unwrap();
+    let at = PRODUCTS.iter().position(|good| good.0 == title).unwrap();
     ProductId::from_bytes([u8::try_from(at).unwrap() + 1; 12])
 }
 
 fn offers() -> impl Iterator<Item = Offer> {
-    GOODS.into_iter().map(|(title, category, rupees, available, description)| {
+    PRODUCTS.into_iter().map(|(title, category, rupees, available, description)| {
         let at = Timestamp::from_second(1_700_000_000).unwrap();
         let product = Product {
             id: id(title),
@@ -140,7 +139,7 @@ impl TestShop {
         Toolbox::new(Calls::local(registry), pricing, CheckoutLink::new(b"a secret of thirty-two bytes, or more"))
     }
 
-    /// What is in a user's cart: titles and quantities.
+    /// A user's cart: titles and quantities.
     pub(super) fn cart_of(&self, user: UserId) -> Vec<(String, u32)> {
         let carts = self.carts.lock();
         let lines = carts.get(&user).map(|cart| cart.lines.clone()).unwrap_or_default();

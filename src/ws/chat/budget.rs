@@ -1,4 +1,4 @@
-//! What a user may still spend on a model today, by what the store has.
+//! The daily token budget of each user for a language model, stored in the database.
 
 use async_trait::async_trait;
 
@@ -8,15 +8,15 @@ use crate::{
     ws::agent::Budget,
 };
 
-/// A number of tokens for each user and day (UTC), on all nodes together. While the store cannot
-/// tell what was spent, nothing is left.
+/// Allows a number of tokens per user and day (UTC), counted over all nodes. If the store cannot return how many were
+/// used, the remaining budget is 0.
 pub struct StoredBudget {
     store: ConversationStore,
     per_day: u64,
 }
 
 impl StoredBudget {
-    /// With so many tokens for each user and day.
+    /// A budget of `per_day` tokens per user and day.
     #[must_use]
     pub fn new(store: ConversationStore, per_day: u64) -> Self {
         Self { store, per_day }
@@ -29,7 +29,7 @@ impl Budget for StoredBudget {
         match self.store.spent(user, day_of(Timestamp::now())).await {
             Ok(spent) => self.per_day.saturating_sub(spent),
             Err(error) => {
-                tracing::warn!(%error, "what was spent on the model is not known");
+                tracing::warn!(%error, "the model tokens used today could not be read");
                 0
             }
         }
@@ -39,7 +39,7 @@ impl Budget for StoredBudget {
         if tokens > 0
             && let Err(error) = self.store.spend(user, day_of(Timestamp::now()), tokens).await
         {
-            tracing::warn!(%error, "what was spent on the model was not counted");
+            tracing::warn!(%error, "the model tokens used could not be counted");
         }
     }
 }

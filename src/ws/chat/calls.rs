@@ -1,4 +1,4 @@
-//! What users ask of their conversations past the socket.
+//! The calls for conversations that do not use a socket.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,20 +12,19 @@ use crate::{
     store::Page,
 };
 
-/// Why there is no conversation.
+/// Why a call for a conversation is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ChatRefusal {
-    /// There is no such conversation.
     #[error("there is no such conversation")]
     NotFound,
-    /// It is somebody else's.
+    /// The conversation belongs to another user.
     #[error("this conversation is not yours")]
     NotYours,
 }
 
 impl Refusal for ChatRefusal {}
 
-/// Reads a user's conversations, the one of the latest message first.
+/// Lists a user's conversations, the one with the latest message first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetConversations {
     pub user: UserId,
@@ -39,7 +38,7 @@ impl Call for GetConversations {
     const SERVICE: Service = Service::AiBuddy;
 }
 
-/// Reads a conversation of a user.
+/// Returns one conversation of a user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetConversation {
     pub user: UserId,
@@ -52,7 +51,7 @@ impl Call for GetConversation {
     const SERVICE: Service = Service::AiBuddy;
 }
 
-/// Deletes a conversation of a user; what is being answered in it ends.
+/// Deletes a conversation of a user and cancels the turn that is in progress in it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeleteConversation {
     pub user: UserId,

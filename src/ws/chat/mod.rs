@@ -1,23 +1,23 @@
-//! The chat: conversations of shoppers with the assistant, over sockets.
+//! The chat: conversations between users and the assistant, over sockets.
 //!
-//! A `ChatSession` is an actor for each conversation that somebody speaks in.
-//! It takes messages one after the other, keeps each line before it is acknowledged, and runs the
-//! assistant on threads of its own, with a deadline. What a turn tells goes to a room: the sockets
-//! that the conversation has now, whichever they were when the turn began.
+//! Each conversation with a recent message has a `ChatSession` actor. It handles messages one at a time, stores each
+//! message before it acknowledges it, and runs the assistant with a deadline on separate threads. The events of a turn
+//! go to a room: the sockets that the conversation has when the event is sent, not those that it had when the turn
+//! began.
 //!
-//! An assistant that fails, panics or stalls ends its turn in a polite reply; a session that dies
-//! ends its turns in an `error`, and a fresh one goes on from the store.
+//! If the assistant fails, panics or stalls, the turn ends with an apology as its reply. If a session dies, its turns
+//! end with an `error`, and a new session continues from the store.
 //!
-//! **Invariant:** a message that was taken ends in exactly one `message` or `error`, which comes last,
-//! and what was acknowledged is stored.
+//! **Invariant:** an accepted message ends in exactly one `message` or `error`, which is the last event of its turn,
+//! and an acknowledged message is stored.
 
-mod audience;
 mod budget;
 pub mod calls;
-mod gate;
 mod namespace;
+mod room_sink;
 mod rooms;
 mod session;
+mod socket_auth;
 mod sweeper;
 mod turn;
 
@@ -34,8 +34,8 @@ use tokio::sync::Notify;
 
 pub use self::{
     budget::StoredBudget,
-    gate::{Doors, Gate},
     namespace::ChatNamespace,
+    socket_auth::{Registrations, SocketAuth},
     sweeper::Expiry,
 };
 use self::{
@@ -51,19 +51,19 @@ use crate::{
     store::{ConversationStore, StoreError},
 };
 
-/// Threads that assistants run on.
+/// Number of threads for assistants.
 const THREADS: usize = 2;
 
-/// Times and bounds of the chat.
+/// Time limits and bounds of the chat.
 #[derive(Debug, Clone, Copy)]
 pub struct ChatSettings {
-    /// How long the assistant may take for one reply.
+    /// Time limit for one reply of the assistant.
     pub answer_within: Duration,
-    /// Messages of one conversation that wait for an earlier one's reply.
+    /// How many messages of one conversation may wait for a reply.
     pub waiting: usize,
-    /// How long a conversation is kept in which nothing is said.
+    /// How long a conversation is kept after its last message.
     pub keep: SignedDuration,
-    /// Conversations that are kept of a user.
+    /// How many conversations are kept per user.
     pub per_user: u32,
 }
 
@@ -78,45 +78,44 @@ impl Default for ChatSettings {
     }
 }
 
-/// A user's conversation, as its sockets and its session know it.
+/// Identifies a conversation together with its user.
 pub(super) type Key = (UserId, ConversationId);
 
-/// What sessions share.
-pub(super) struct Shared {
+/// The state that all sessions share.
+pub(super) struct ChatState {
     store: ConversationStore,
     assistant: Arc<dyn Assistant>,
     settings: ChatSettings,
-    /// `None` once it is being dropped.
+    /// `None` only while it is being dropped.
     threads: Option<tokio::runtime::Runtime>,
     running: AtomicUsize,
     ending: AtomicBool,
     turn_ended: Notify,
 }
 
-impl Drop for Shared {
+impl Drop for ChatState {
     fn drop(&mut self) {
-        // A runtime must not be waited for where others are being driven.
+        // A Tokio runtime must not be dropped with a blocking wait inside another runtime.
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();
         }
     }
 }
 
-/// The chat service.
 #[derive(Clone)]
 pub struct Chats {
-    shared: Arc<Shared>,
+    state: Arc<ChatState>,
     rooms: Arc<Rooms>,
-    /// The sockets of pages, which are shown what the user's other pages said.
+    /// The sockets of web pages, which also receive the messages that the user sends from other pages.
     pages: Arc<Rooms>,
     sessions: Keyed<Key, ChatSession>,
 }
 
 impl Chats {
-    /// Makes the registry of sessions.
+    /// Starts the assistant threads and creates the registry of sessions.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When a thread cannot be started.
     pub fn start(
         runtime: &Runtime,
         store: ConversationStore,
@@ -128,7 +127,7 @@ impl Chats {
             .thread_name("assistant")
             .enable_all()
             .build()?;
-        let shared = Arc::new(Shared {
+        let state = Arc::new(ChatState {
             store,
             assistant,
             settings,
@@ -137,7 +136,7 @@ impl Chats {
             ending: AtomicBool::new(false),
             turn_ended: Notify::new(),
         });
-        // A session must not be put to sleep while it works off what waits.
+        // A session must not be stopped as idle while messages wait in it.
         let turns = u32::try_from(settings.waiting).unwrap_or(u32::MAX).saturating_add(3);
         let limits = KeyedLimits {
             all: Limits::default(),
@@ -145,29 +144,33 @@ impl Chats {
             idle: settings.answer_within.saturating_mul(turns),
             ..KeyedLimits::default()
         };
-        let of_sessions = Arc::clone(&shared);
+        let session_state = Arc::clone(&state);
         let sessions =
-            runtime.keyed("chat_session", limits, move |key| ChatSession::new(*key, Arc::clone(&of_sessions)));
-        Ok(Self { shared, rooms: Arc::default(), pages: Arc::default(), sessions })
+            runtime.keyed("chat_session", limits, move |key| ChatSession::new(*key, Arc::clone(&session_state)));
+        Ok(Self { state, rooms: Arc::default(), pages: Arc::default(), sessions })
     }
 
-    /// Which conversation a user's socket is in: the one it wishes, else her newest, else a new one.
-    async fn choose(&self, user: UserId, wish: Wish) -> Result<ConversationId, CallError<ChatRefusal>> {
-        let known = match wish {
-            Wish::New => None,
-            Wish::Newest => self.shared.store.newest(user).await?,
-            Wish::This(id) => match self.shared.store.owner_of(id).await? {
+    /// Chooses the conversation of a user's socket: the requested one, else the newest one, else a new one.
+    async fn choose(
+        &self,
+        user: UserId,
+        conversation_choice: ConversationChoice,
+    ) -> Result<ConversationId, CallError<ChatRefusal>> {
+        let known = match conversation_choice {
+            ConversationChoice::New => None,
+            ConversationChoice::Newest => self.state.store.newest(user).await?,
+            ConversationChoice::This(id) => match self.state.store.owner_of(id).await? {
                 Some(owner) if owner != user => return Err(ChatRefusal::NotYours.into()),
-                // One that is over, or in which nothing was ever said.
+                // It expired, or it never had a message.
                 None => None,
                 Some(_) => Some(id),
             },
         };
-        Ok(known.unwrap_or_else(|| match wish {
-            // The first one of a user has her own id, so that her sockets meet in it, on whichever
-            // node, before anything is said.
-            Wish::Newest => ConversationId::from_bytes(user.bytes()),
-            Wish::New | Wish::This(_) => ConversationId::generate(),
+        Ok(known.unwrap_or_else(|| match conversation_choice {
+            // A user's first conversation has the user's id, so that all of the user's sockets join the same one, on
+            // every node, before the first message.
+            ConversationChoice::Newest => ConversationId::from_bytes(user.bytes()),
+            ConversationChoice::New | ConversationChoice::This(_) => ConversationId::generate(),
         }))
     }
 
@@ -176,34 +179,34 @@ impl Chats {
         self.rooms.of(key)
     }
 
-    /// The sockets of a conversation that are told what is said on others of it.
+    /// The sockets of a conversation that also receive the user's messages from other sockets.
     fn pages(&self, key: Key) -> Arc<Room> {
         self.pages.of(key)
     }
 
-    async fn say(&self, key: Key, say: Say) -> Result<(), AskError<session::NotTaken>> {
-        if self.shared.ending.load(Ordering::SeqCst) {
+    async fn say(&self, key: Key, say: Say) -> Result<(), AskError<session::NotAccepted>> {
+        if self.state.ending.load(Ordering::SeqCst) {
             return Err(AskError::Restarting);
         }
         self.sessions.ask(&key, say).await
     }
 
-    /// Registers the calls.
+    /// Registers the handlers of the calls.
     pub fn register(&self, registry: &mut Registry) {
         let chats = Arc::new(self.clone());
         registry.serve::<GetConversations>(&chats).serve::<GetConversation>(&chats).serve::<DeleteConversation>(&chats);
     }
 
-    /// Takes no more messages, and waits until what is being answered is answered, or the deadline.
+    /// Accepts no more messages and waits until the turns in progress end, or for `within`.
     pub async fn drain(&self, within: Duration) {
-        self.shared.ending.store(true, Ordering::SeqCst);
+        self.state.ending.store(true, Ordering::SeqCst);
         let idle = async {
             loop {
-                let ended = self.shared.turn_ended.notified();
+                let ended = self.state.turn_ended.notified();
                 tokio::pin!(ended);
-                // Enrolled before the count is read, so that no end is missed.
+                // Registered before the count is read, so that no notification is missed.
                 ended.as_mut().enable();
-                if self.shared.running.load(Ordering::SeqCst) == 0 {
+                if self.state.running.load(Ordering::SeqCst) == 0 {
                     return;
                 }
                 ended.await;
@@ -213,26 +216,24 @@ impl Chats {
     }
 }
 
-/// Which conversation a socket wishes to be in.
+/// Which conversation a socket asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    /// A new one.
+enum ConversationChoice {
     New,
-    /// Her newest, or a new one.
+    /// The user's newest one, or a new one.
     Newest,
-    /// This one.
     This(ConversationId),
 }
 
 impl Handles<GetConversations> for Chats {
     async fn handle(&self, GetConversations { user, skip, limit }: GetConversations) -> Outcome<GetConversations> {
-        Ok(self.shared.store.of_user(user, skip, limit).await?)
+        Ok(self.state.store.of_user(user, skip, limit).await?)
     }
 }
 
 impl Handles<GetConversation> for Chats {
     async fn handle(&self, GetConversation { user, conversation }: GetConversation) -> Outcome<GetConversation> {
-        let found = self.shared.store.get(conversation).await?.ok_or(ChatRefusal::NotFound)?;
+        let found = self.state.store.get(conversation).await?.ok_or(ChatRefusal::NotFound)?;
         if found.user == user { Ok(found) } else { Err(ChatRefusal::NotYours.into()) }
     }
 }
@@ -242,13 +243,13 @@ impl Handles<DeleteConversation> for Chats {
         &self,
         DeleteConversation { user, conversation: id }: DeleteConversation,
     ) -> Outcome<DeleteConversation> {
-        if !self.shared.store.delete(user, id).await? {
-            return match self.shared.store.owner_of(id).await? {
+        if !self.state.store.delete(user, id).await? {
+            return match self.state.store.owner_of(id).await? {
                 Some(owner) if owner != user => Err(ChatRefusal::NotYours.into()),
                 _ => Err(ChatRefusal::NotFound.into()),
             };
         }
-        // A session that cannot be asked keeps nothing of a conversation that is not stored.
+        // If the session does not answer, no cleanup is needed: it keeps nothing of a conversation that is not stored.
         let _forgotten: Result<(), AskError<StoreError>> = self.sessions.ask(&(user, id), Forget).await;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The namespace that the chat lives in: who comes in, and what she says.
+//! The Socket.IO namespace of the chat: connects users and accepts their messages.
 
 use super::calls::ChatRefusal;
 use std::sync::Arc;
@@ -8,47 +8,47 @@ use metrics::{counter, gauge};
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Chats, Gate, Key, Wish,
-    gate::Caller,
-    session::{NotTaken, Say},
+    Chats, ConversationChoice, Key, SocketAuth,
+    session::{NotAccepted, Say},
+    socket_auth::Caller,
 };
 use crate::{
     domain::text::trim_invisible,
     runtime::AskError,
     runtime::calls::CallError,
     ws::{
-        live::{Live, Seat},
+        live::{Live, Subscription},
         socket::{Accepted, Connecting, DisconnectReason, Event, Namespace, Refusal, Room, Socket, SocketHandler},
     },
 };
 
-/// The most characters of one message.
+/// The maximum length of a message in characters.
 const MESSAGE_MAX: usize = 4_000;
 
-/// Lets users into their conversations.
+/// Connects users to their conversations.
 pub struct ChatNamespace {
     chats: Chats,
-    gate: Arc<Gate>,
+    socket_auth: Arc<SocketAuth>,
     live: Arc<Live>,
 }
 
 impl ChatNamespace {
-    /// Over these conversations.
     #[must_use]
-    pub const fn new(chats: Chats, gate: Arc<Gate>, live: Arc<Live>) -> Self {
-        Self { chats, gate, live }
+    pub const fn new(chats: Chats, socket_auth: Arc<SocketAuth>, live: Arc<Live>) -> Self {
+        Self { chats, socket_auth, live }
     }
 }
 
-/// Which conversation is wished for: `conversationId` of what the client shows.
-fn wish(auth: &Map<String, Json>) -> Result<Wish, Refusal> {
+/// Reads the requested conversation from `conversationId` of the client's `auth`.
+fn conversation_choice(auth: &Map<String, Json>) -> Result<ConversationChoice, Refusal> {
     match auth.get("conversationId") {
-        None | Some(Json::Null) => Ok(Wish::Newest),
-        Some(Json::String(text)) if text.is_empty() => Ok(Wish::Newest),
-        Some(Json::String(text)) if text == "new" => Ok(Wish::New),
-        Some(Json::String(text)) if text.len() == 24 => {
-            text.parse().map(Wish::This).map_err(|_| Refusal::new("bad_conversation", "Invalid conversation"))
-        }
+        None | Some(Json::Null) => Ok(ConversationChoice::Newest),
+        Some(Json::String(text)) if text.is_empty() => Ok(ConversationChoice::Newest),
+        Some(Json::String(text)) if text == "new" => Ok(ConversationChoice::New),
+        Some(Json::String(text)) if text.len() == 24 => text
+            .parse()
+            .map(ConversationChoice::This)
+            .map_err(|_| Refusal::new("bad_conversation", "Invalid conversation")),
         Some(_) => Err(Refusal::new("bad_conversation", "Invalid conversation")),
     }
 }
@@ -56,7 +56,7 @@ fn wish(auth: &Map<String, Json>) -> Result<Wish, Refusal> {
 fn wants_live(auth: &Map<String, Json>) -> bool {
     match auth.get("live") {
         Some(Json::Bool(wanted)) => *wanted,
-        // The query of a plain WebSocket has texts alone.
+        // The query of a plain WebSocket has only strings.
         Some(Json::String(text)) => text == "1" || text == "true",
         _ => false,
     }
@@ -66,96 +66,99 @@ fn wants_live(auth: &Map<String, Json>) -> bool {
 impl Namespace for ChatNamespace {
     async fn connect(&self, client: Connecting) -> Result<Accepted, Refusal> {
         let Connecting { socket, auth, handshake } = client;
-        let caller = self.gate.admit(&auth, &handshake).await.inspect_err(refused)?;
+        let caller = self.socket_auth.admit(&auth, &handshake).await.inspect_err(refused)?;
         let user = caller.shopper.id;
-        let conversation = self.chats.choose(user, wish(&auth).inspect_err(refused)?).await.map_err(|failure| {
-            let refusal = match failure {
-                CallError::Refused(ChatRefusal::NotYours) => {
-                    Refusal::new("not_yours", "This conversation is not yours")
-                }
-                CallError::Refused(ChatRefusal::NotFound) => Refusal::new("bad_conversation", "Invalid conversation"),
-                error => {
-                    tracing::warn!(%error, "a user's conversation was not found out");
-                    busy()
-                }
-            };
-            refused(&refusal);
-            refusal
-        })?;
+        let conversation =
+            self.chats.choose(user, conversation_choice(&auth).inspect_err(refused)?).await.map_err(|failure| {
+                let refusal = match failure {
+                    CallError::Refused(ChatRefusal::NotYours) => {
+                        Refusal::new("not_yours", "This conversation is not yours")
+                    }
+                    CallError::Refused(ChatRefusal::NotFound) => {
+                        Refusal::new("bad_conversation", "Invalid conversation")
+                    }
+                    error => {
+                        tracing::warn!(%error, "the conversation of a user could not be determined");
+                        busy()
+                    }
+                };
+                refused(&refusal);
+                refusal
+            })?;
         let key = (user, conversation);
         gauge!("chat_sockets").increment(1.0);
-        let talker = Talker {
+        let chat_socket = ChatSocket {
             room: self.chats.room(key),
             pages: self.chats.pages(key),
             chats: self.chats.clone(),
-            gate: Arc::clone(&self.gate),
+            socket_auth: Arc::clone(&self.socket_auth),
             caller,
             key,
             socket,
             live: wants_live(&auth).then(|| Arc::clone(&self.live)),
-            seat: None,
+            subscription: None,
         };
-        Ok(Accepted { user: Some(user.to_hex()), handler: Box::new(talker) })
+        Ok(Accepted { user: Some(user.to_hex()), handler: Box::new(chat_socket) })
     }
 }
 
-/// One socket in its conversation.
-struct Talker {
+/// One socket of a conversation.
+struct ChatSocket {
     chats: Chats,
-    gate: Arc<Gate>,
+    socket_auth: Arc<SocketAuth>,
     caller: Caller,
     key: Key,
     room: Arc<Room>,
     pages: Arc<Room>,
     socket: Socket,
-    /// Where it is to listen, if it wishes to.
+    /// Set until the socket subscribes, if the client asked for live events.
     live: Option<Arc<Live>>,
-    seat: Option<Seat>,
+    subscription: Option<Subscription>,
 }
 
-impl Drop for Talker {
+impl Drop for ChatSocket {
     fn drop(&mut self) {
         self.room.leave(self.socket.id());
         self.pages.leave(self.socket.id());
-        self.gate.leave(&self.caller, &self.socket);
+        self.socket_auth.leave(&self.caller, &self.socket);
         gauge!("chat_sockets").decrement(1.0);
     }
 }
 
 #[async_trait]
-impl SocketHandler for Talker {
+impl SocketHandler for ChatSocket {
     async fn connected(&mut self) {
         let _gone = self.socket.emit("conversation", json!({ "id": self.key.1 }));
         self.room.join(self.socket.clone());
         if self.live.is_some() {
             self.pages.join(self.socket.clone());
         }
-        let seat = |live: Arc<Live>| live.seat(self.caller.shopper.id, self.socket.clone());
-        self.seat = self.live.take().map(seat);
-        self.gate.enter(&self.caller, self.socket.clone());
+        let subscribe = |live: Arc<Live>| live.subscribe(self.caller.shopper.id, self.socket.clone());
+        self.subscription = self.live.take().map(subscribe);
+        self.socket_auth.enter(&self.caller, self.socket.clone());
     }
 
     async fn authorize(&mut self) -> Result<(), Refusal> {
-        self.gate.check(&self.caller).await.inspect_err(refused)
+        self.socket_auth.check(&self.caller).await.inspect_err(refused)
     }
 
     async fn event(&mut self, event: Event) -> Result<(), Refusal> {
         let Event { name, data, ack } = event;
-        let text = said(&name, data.args).inspect_err(refused)?;
+        let text = message_text(&name, data.args).inspect_err(refused)?;
         let (room, pages) = (Arc::clone(&self.room), Arc::clone(&self.pages));
         let say = Say { shopper: self.caller.shopper, text, room, pages, from: self.socket.id().to_owned(), ack };
-        self.chats.say(self.key, say).await.map_err(not_taken).inspect_err(refused)
+        self.chats.say(self.key, say).await.map_err(not_accepted).inspect_err(refused)
     }
 
     async fn disconnected(&mut self, _: DisconnectReason) {
         self.room.leave(self.socket.id());
         self.pages.leave(self.socket.id());
-        self.gate.leave(&self.caller, &self.socket);
+        self.socket_auth.leave(&self.caller, &self.socket);
     }
 }
 
-/// What an event says.
-fn said(name: &str, arguments: Vec<Json>) -> Result<String, Refusal> {
+/// Reads the text of a `message` event.
+fn message_text(name: &str, arguments: Vec<Json>) -> Result<String, Refusal> {
     if name != "message" {
         return Err(Refusal::new("unknown_event", "There is only the event \"message\""));
     }
@@ -179,14 +182,14 @@ fn said(name: &str, arguments: Vec<Json>) -> Result<String, Refusal> {
     Ok(text)
 }
 
-fn not_taken(error: AskError<NotTaken>) -> Refusal {
+fn not_accepted(error: AskError<NotAccepted>) -> Refusal {
     match error {
-        AskError::Busy | AskError::Refused(NotTaken::TooMany) => {
+        AskError::Busy | AskError::Refused(NotAccepted::TooMany) => {
             Refusal::new("busy", "Please wait until your earlier messages are answered")
         }
-        AskError::Refused(NotTaken::NotYours) => Refusal::new("not_yours", "This conversation is not yours"),
-        AskError::Refused(NotTaken::Store(error)) => {
-            tracing::warn!(%error, "a message could not be kept");
+        AskError::Refused(NotAccepted::NotYours) => Refusal::new("not_yours", "This conversation is not yours"),
+        AskError::Refused(NotAccepted::Store(error)) => {
+            tracing::warn!(%error, "a message could not be stored");
             busy()
         }
         AskError::Restarting | AskError::Died | AskError::Deadline => busy(),
@@ -197,7 +200,7 @@ fn busy() -> Refusal {
     Refusal::new("unavailable", "The chat is not available now; please try again in a moment")
 }
 
-/// Counts by the code alone: the codes are few.
+/// Counts refusals by code; the number of codes is small.
 fn refused(refusal: &Refusal) {
     counter!("chat_refusals_total", "code" => refusal.code.clone()).increment(1);
 }
@@ -208,9 +211,9 @@ mod tests {
 
     #[test]
     fn a_message_is_a_text_or_an_object_with_one() {
-        let taken = |argument| said("message", vec![argument]);
-        assert_eq!(taken(json!("  a lamp\u{0}\n")), Ok("a lamp".to_owned()));
-        assert_eq!(taken(json!({"text": "a lamp", "more": 1})), Ok("a lamp".to_owned()));
+        let accepted = |argument| message_text("message", vec![argument]);
+        assert_eq!(accepted(json!("  a lamp\u{0}\n")), Ok("a lamp".to_owned()));
+        assert_eq!(accepted(json!({"text": "a lamp", "more": 1})), Ok("a lamp".to_owned()));
         for (argument, code) in [
             (json!(null), "bad_message"),
             (json!(1), "bad_message"),
@@ -221,18 +224,18 @@ mod tests {
             (json!({"text": ""}), "empty_message"),
             (json!("é".repeat(MESSAGE_MAX + 1)), "message_too_long"),
         ] {
-            assert_eq!(taken(argument.clone()).unwrap_err().code, code, "{argument}");
+            assert_eq!(accepted(argument.clone()).unwrap_err().code, code, "{argument}");
         }
-        assert_eq!(said("message", vec![]).unwrap_err().code, "bad_message");
-        assert_eq!(said("other", vec![json!("a")]).unwrap_err().code, "unknown_event");
+        assert_eq!(message_text("message", vec![]).unwrap_err().code, "bad_message");
+        assert_eq!(message_text("other", vec![json!("a")]).unwrap_err().code, "unknown_event");
     }
 
     #[test]
-    fn a_conversation_is_wished_for_by_its_id() {
-        let of = |auth: Json| wish(auth.as_object().unwrap());
-        assert_eq!(of(json!({})), Ok(Wish::Newest));
-        assert_eq!(of(json!({"conversationId": "new"})), Ok(Wish::New));
-        assert!(matches!(of(json!({"conversationId": "665f1f77bcf86cd799439011"})), Ok(Wish::This(_))));
+    fn a_conversation_is_requested_by_its_id() {
+        let of = |auth: Json| conversation_choice(auth.as_object().unwrap());
+        assert_eq!(of(json!({})), Ok(ConversationChoice::Newest));
+        assert_eq!(of(json!({"conversationId": "new"})), Ok(ConversationChoice::New));
+        assert!(matches!(of(json!({"conversationId": "665f1f77bcf86cd799439011"})), Ok(ConversationChoice::This(_))));
         for bad in [json!(1), json!("x"), json!({"$ne": null}), json!("zz5f1f77bcf86cd799439011")] {
             assert!(of(json!({ "conversationId": bad })).is_err());
         }

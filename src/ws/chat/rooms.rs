@@ -1,7 +1,7 @@
-//! The rooms of conversations that somebody is in.
+//! The rooms of conversations that have sockets.
 //!
-//! **Invariant:** all sockets of one conversation are in one room, which lives as long as one of
-//! them, or a turn that is told to them; a room of nobody takes no memory for long.
+//! **Invariant:** all sockets of one conversation are in one room, which lives as long as one of them or as long as a
+//! turn that sends to it; the entry of a dropped room is removed eventually.
 
 use std::{
     collections::HashMap,
@@ -13,15 +13,14 @@ use parking_lot::Mutex;
 use super::Key;
 use crate::ws::socket::Room;
 
-/// How many are remembered before those of nobody are first looked for.
+/// From how many entries on those of dropped rooms are removed.
 const PURGE_FROM: usize = 1024;
 
-/// The rooms, by conversation.
 #[derive(Default)]
-pub(super) struct Rooms(Mutex<Known>);
+pub(super) struct Rooms(Mutex<RoomTable>);
 
 #[derive(Default)]
-struct Known {
+struct RoomTable {
     rooms: HashMap<Key, Weak<Room>>,
     purge_at: usize,
 }
@@ -29,17 +28,17 @@ struct Known {
 impl Rooms {
     /// The room of a conversation.
     pub(super) fn of(&self, key: Key) -> Arc<Room> {
-        let mut known = self.0.lock();
-        if let Some(room) = known.rooms.get(&key).and_then(Weak::upgrade) {
+        let mut table = self.0.lock();
+        if let Some(room) = table.rooms.get(&key).and_then(Weak::upgrade) {
             return room;
         }
-        if known.rooms.len() >= known.purge_at.max(PURGE_FROM) {
-            known.rooms.retain(|_, room| room.strong_count() > 0);
-            known.rooms.shrink_to(PURGE_FROM);
-            known.purge_at = known.rooms.len().saturating_mul(2);
+        if table.rooms.len() >= table.purge_at.max(PURGE_FROM) {
+            table.rooms.retain(|_, room| room.strong_count() > 0);
+            table.rooms.shrink_to(PURGE_FROM);
+            table.purge_at = table.rooms.len().saturating_mul(2);
         }
         let room = Arc::new(Room::default());
-        known.rooms.insert(key, Arc::downgrade(&room));
+        table.rooms.insert(key, Arc::downgrade(&room));
         room
     }
 }
@@ -50,7 +49,7 @@ mod tests {
     use crate::domain::ids::{ConversationId, UserId};
 
     #[test]
-    fn a_conversation_has_one_room_and_rooms_of_nobody_go() {
+    fn a_conversation_has_one_room_and_unused_rooms_are_removed() {
         let rooms = Rooms::default();
         let key = (UserId::generate(), ConversationId::generate());
         let room = rooms.of(key);

@@ -1,7 +1,7 @@
-//! `ChatSession`: one conversation's messages, one after the other.
+//! `ChatSession`: handles the messages of one conversation one at a time.
 //!
-//! Messages: [`Say`] takes one, [`Forget`] ends what is under way. It keeps nothing that is not
-//! stored but the messages that wait, which end in an `error` if it dies.
+//! Messages: [`Say`] accepts a message of the user, [`Forget`] cancels the turn in progress. The only state that is not
+//! stored are the messages that wait; they end in an `error` if the session dies.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -11,9 +11,9 @@ use actix::{
 use serde_json::json;
 
 use super::{
-    Key, Shared,
-    audience::Stage,
-    turn::{self, Taken},
+    ChatState, Key,
+    room_sink::RoomSink,
+    turn::{self, AcceptedMessage},
 };
 use crate::{
     domain::{
@@ -27,40 +27,40 @@ use crate::{
     },
 };
 
-/// Why a message was not taken.
+/// Why a message was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotTaken {
-    /// As many wait as may.
+pub(super) enum NotAccepted {
+    /// The maximum number of messages is waiting.
     #[error("too many messages wait for an answer")]
     TooMany,
-    /// The conversation is somebody else's.
+    /// The conversation belongs to another user.
     #[error("this conversation is not yours")]
     NotYours,
-    /// It could not be kept.
+    /// The message could not be stored.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A conversation that somebody speaks in.
+/// The actor of one conversation.
 pub struct ChatSession {
     key: Key,
-    shared: Arc<Shared>,
-    waiting: VecDeque<Taken>,
+    state: Arc<ChatState>,
+    waiting: VecDeque<AcceptedMessage>,
     running: Option<SpawnHandle>,
 }
 
 impl ChatSession {
-    pub(super) const fn new(key: Key, shared: Arc<Shared>) -> Self {
-        Self { key, shared, waiting: VecDeque::new(), running: None }
+    pub(super) const fn new(key: Key, state: Arc<ChatState>) -> Self {
+        Self { key, state, waiting: VecDeque::new(), running: None }
     }
 
-    /// Begins the next turn, unless one is under way.
+    /// Begins the next turn, unless one is in progress.
     fn next(&mut self, ctx: &mut Context<Self>) {
         if self.running.is_some() {
             return;
         }
-        let Some(taken) = self.waiting.pop_front() else { return };
-        let turn = turn::run(Arc::clone(&self.shared), self.key, taken);
+        let Some(accepted) = self.waiting.pop_front() else { return };
+        let turn = turn::run(Arc::clone(&self.state), self.key, accepted);
         self.running = Some(ctx.spawn(turn.into_actor(self).map(|(), actor, ctx| {
             actor.running = None;
             actor.next(ctx);
@@ -72,43 +72,41 @@ impl Actor for ChatSession {
     type Context = Context<Self>;
 }
 
-/// The user says something.
+/// A message of the user.
 #[derive(Message)]
-#[rtype(result = "Result<(), NotTaken>")]
+#[rtype(result = "Result<(), NotAccepted>")]
 pub(super) struct Say {
-    /// Who.
     pub(super) shopper: Shopper,
-    /// What.
     pub(super) text: String,
-    /// Who hears of the turn.
+    /// Receives the events of the turn.
     pub(super) room: Arc<Room>,
-    /// Who is told what was said, but for the socket that said it.
+    /// Receives the user's message, except for the socket that sent it.
     pub(super) pages: Arc<Room>,
-    /// The id of that socket.
+    /// The id of the sending socket.
     pub(super) from: String,
-    /// Acknowledged once it is stored.
+    /// Sent once the message is stored.
     pub(super) ack: Option<Ack>,
 }
 
 impl Handler<Say> for ChatSession {
-    type Result = AtomicResponse<Self, Result<(), NotTaken>>;
+    type Result = AtomicResponse<Self, Result<(), NotAccepted>>;
 
     fn handle(&mut self, say: Say, _: &mut Self::Context) -> Self::Result {
-        if self.waiting.len() >= self.shared.settings.waiting {
-            return AtomicResponse::new(Box::pin(fut::ready(Err(NotTaken::TooMany))));
+        if self.waiting.len() >= self.state.settings.waiting {
+            return AtomicResponse::new(Box::pin(fut::ready(Err(NotAccepted::TooMany))));
         }
         let Say { shopper, text, room, pages, from, ack } = say;
-        let (shared, key, at) = (Arc::clone(&self.shared), self.key, Timestamp::now());
+        let (state, key, at) = (Arc::clone(&self.state), self.key, Timestamp::now());
         let line = Line { by: Speaker::User, text: text.clone(), products: vec![], at };
-        let kept = async move { turn::keep(&shared, key, line).await };
+        let kept = async move { turn::keep(&state, key, line).await };
         AtomicResponse::new(Box::pin(kept.into_actor(self).map(move |kept, actor, ctx| {
             kept?;
-            // Before anything that the turn tells.
+            // The acknowledgement comes before any event of the turn.
             if let Some(ack) = ack {
                 let _gone = ack.send(json!({ "ok": true }));
             }
             pages.emit_to_others(&from, "user_message", &json!({ "text": text, "at": at }));
-            actor.waiting.push_back(Taken { shopper, text, at, stage: Arc::new(Stage::new(room)) });
+            actor.waiting.push_back(AcceptedMessage { shopper, text, at, sink: Arc::new(RoomSink::new(room)) });
             actor.next(ctx);
             Ok(())
         })))

@@ -1,6 +1,6 @@
-//! Ends sockets whose tokens are over, and conversations that nobody goes on with.
+//! Disconnects sockets whose tokens have ended, and deletes conversations that are no longer used.
 //!
-//! **Invariant:** one look deletes a bounded number; whatever fails is looked at again.
+//! **Invariant:** one run deletes a bounded number of conversations; the next run retries what failed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,88 +8,85 @@ use jiff::SignedDuration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::Doors;
+use super::Registrations;
 use crate::{
-    actors::tokens::DeadTokens,
+    actors::tokens::RevokedTokens,
     domain::Timestamp,
     runtime::{Next, Pace, Runtime},
     store::{AccountStore, ConversationStore, conversations::day_of},
 };
 
-/// How often to look at tokens.
+/// How often tokens are checked.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often to look for old conversations.
+/// How often old conversations are deleted.
 const CLEAR_EVERY: Duration = Duration::from_hours(1);
-/// How many to delete at once.
+/// How many conversations are deleted at once.
 const AT_ONCE: u32 = 500;
-/// How far the clocks of nodes and of their store may be apart.
+/// The largest clock difference between nodes and their store.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(30);
-/// For how many days it is remembered what was spent.
+/// For how many days the token usage is kept.
 const DAYS: i64 = 7;
 
-/// What is ended, and when.
+/// Ends sockets and conversations.
 pub struct Expiry {
-    /// Where conversations are kept.
     pub conversations: ConversationStore,
-    /// How long one is kept in which nothing is said.
+    /// How long a conversation is kept after its last message.
     pub keep: SignedDuration,
-    /// The sockets by their tokens.
-    pub doors: Arc<Doors>,
-    /// The tokens that logouts have ended.
-    pub dead: Arc<DeadTokens>,
-    /// Where logouts of other nodes are found; `None` where there are no other nodes.
+    pub registrations: Arc<Registrations>,
+    pub dead: Arc<RevokedTokens>,
+    /// Where logouts on other nodes are read; `None` if there are no other nodes.
     pub accounts: Option<AccountStore>,
 }
 
 impl Expiry {
-    /// Starts looking.
+    /// Starts the repeated task.
     pub fn start(self, runtime: &Runtime) {
         let state = Arc::new((self, Mutex::new(None)));
         runtime.repeat("chat_sweeper", Pace::every(EVERY), state, async |state| {
-            let (expiry, cleared) = &*state;
-            expiry.look(cleared).await;
+            let (expiry, last_cleanup) = &*state;
+            expiry.run(last_cleanup).await;
             Next::Wait
         });
     }
 
-    async fn look(&self, cleared: &Mutex<Option<Instant>>) {
-        self.doors.close_expired(Timestamp::now());
-        if let Some(accounts) = self.accounts.as_ref().filter(|_| !self.doors.is_empty()) {
-            self.follow(accounts).await;
+    async fn run(&self, last_cleanup: &Mutex<Option<Instant>>) {
+        self.registrations.close_expired(Timestamp::now());
+        if let Some(accounts) = self.accounts.as_ref().filter(|_| !self.registrations.is_empty()) {
+            self.apply_remote_logouts(accounts).await;
         }
         let now = Instant::now();
-        let due = cleared.lock().is_none_or(|last: Instant| now.duration_since(last) >= CLEAR_EVERY);
+        let due = last_cleanup.lock().is_none_or(|last: Instant| now.duration_since(last) >= CLEAR_EVERY);
         if due {
-            // A full batch has more behind it: the next look sees to it.
-            let more = self.clear().await;
-            *cleared.lock() = (!more).then_some(now);
+            // A full batch means that there is more to delete; the next run continues.
+            let more = self.clean_up().await;
+            *last_cleanup.lock() = (!more).then_some(now);
         }
     }
 
-    /// Hears of logouts on other nodes, and ends their sockets.
-    async fn follow(&self, accounts: &AccountStore) {
+    /// Reads logouts on other nodes and disconnects their sockets.
+    async fn apply_remote_logouts(&self, accounts: &AccountStore) {
         let since = Timestamp::now().saturating_sub(CLOCKS_APART).unwrap_or(Timestamp::UNIX_EPOCH);
         match accounts.killed_since(since).await {
             Ok(killed) => {
-                for (jti, end) in killed.iter().filter(|(jti, _)| self.doors.knows(jti)) {
+                for (jti, end) in killed.iter().filter(|(jti, _)| self.registrations.knows(jti)) {
                     self.dead.insert(jti, end.as_second(), Timestamp::now());
                 }
             }
-            // Their next event asks again.
-            Err(error) => tracing::debug!(%error, "logouts of other nodes are not heard of"),
+            // The token is checked again at the socket's next event.
+            Err(error) => tracing::debug!(%error, "logouts on other nodes could not be read"),
         }
     }
 
-    async fn clear(&self) -> bool {
+    async fn clean_up(&self) -> bool {
         let now = Timestamp::now();
         let before = now.saturating_sub(self.keep).unwrap_or(Timestamp::UNIX_EPOCH);
-        let cleared = async {
+        let last_cleanup = async {
             let expired = self.conversations.expire(before, AT_ONCE).await?;
             let forgotten = self.conversations.forget_spent(day_of(now) - DAYS, AT_ONCE).await?;
             Ok::<bool, crate::store::StoreError>(expired.max(forgotten) >= u64::from(AT_ONCE))
         };
-        cleared.await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "old conversations could not be deleted for now");
+        last_cleanup.await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "old conversations could not be deleted and will be deleted later");
             false
         })
     }

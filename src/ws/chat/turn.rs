@@ -1,6 +1,6 @@
-//! One turn: a message that was taken, and its reply.
+//! One turn: an accepted message and its reply.
 //!
-//! **Invariant:** it ends within the deadline and the store's, in one `message`, whatever the
+//! **Invariant:** a turn ends in one `message` within the sum of its own and the store's deadline, whatever the
 //! assistant does.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 use metrics::{counter, histogram};
 use tokio::{task::JoinHandle, time::timeout};
 
-use super::{Key, Shared, audience::Stage, session::NotTaken};
+use super::{ChatState, Key, room_sink::RoomSink, session::NotAccepted};
 use crate::{
     domain::{
         Timestamp,
@@ -24,29 +24,28 @@ use crate::{
     },
 };
 
-/// How often a write is decided anew when another one was first.
+/// How often a write is retried after a version conflict.
 const TRIES: u32 = 16;
-/// What a turn that failed ends in.
-const SORRY: &str = "Sorry, I could not answer that just now. Please try again in a moment.";
+/// The reply of a turn that failed.
+const FAILURE_REPLY: &str = "Sorry, I could not answer that just now. Please try again in a moment.";
 
-/// A message that was taken.
-pub(super) struct Taken {
+pub(super) struct AcceptedMessage {
     pub(super) shopper: Shopper,
     pub(super) text: String,
-    /// When its line was said, which names it.
+    /// When the message was accepted; identifies its line.
     pub(super) at: Timestamp,
-    pub(super) stage: Arc<Stage>,
+    pub(super) sink: Arc<RoomSink>,
 }
 
-impl Drop for Taken {
+impl Drop for AcceptedMessage {
     fn drop(&mut self) {
-        // Its session died or was told to forget; after a reply this tells nothing.
-        self.stage.fail(&Refusal::new("interrupted", "This answer was interrupted. Please ask again."));
+        // The session died or the turn was cancelled; after a reply this sends nothing.
+        self.sink.fail(&Refusal::new("interrupted", "This answer was interrupted. Please ask again."));
     }
 }
 
-/// Counts a turn for as long as it lives.
-struct Running(Arc<Shared>);
+/// Counts a turn while it is in progress.
+struct Running(Arc<ChatState>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -55,31 +54,31 @@ impl Drop for Running {
     }
 }
 
-/// Ends the assistant's work when nobody waits for it any more.
-struct Working(JoinHandle<(Reply, Known)>);
+/// Aborts the assistant's task when it is dropped.
+struct AssistantTask(JoinHandle<(Reply, Known)>);
 
-impl Drop for Working {
+impl Drop for AssistantTask {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// Keeps the user's line, before it is acknowledged.
-pub(super) async fn keep(shared: &Shared, (user, id): Key, line: Line) -> Result<(), NotTaken> {
-    let store = &shared.store;
+/// Stores the user's message before it is acknowledged.
+pub(super) async fn keep(state: &ChatState, (user, id): Key, line: Line) -> Result<(), NotAccepted> {
+    let store = &state.store;
     for _ in 0..TRIES {
-        let mut talk = match store.get(id).await? {
-            Some(talk) if talk.user == user => talk,
-            Some(_) => return Err(NotTaken::NotYours),
+        let mut conversation = match store.get(id).await? {
+            Some(conversation) if conversation.user == user => conversation,
+            Some(_) => return Err(NotAccepted::NotYours),
             None => Conversation::new(id, user, line.at),
         };
-        talk.say(line.clone());
-        match store.save(&talk).await {
+        conversation.say(line.clone());
+        match store.save(&conversation).await {
             Ok(_) => {
-                if talk.version == 0
-                    && let Err(error) = store.keep_newest(user, shared.settings.per_user).await
+                if conversation.version == 0
+                    && let Err(error) = store.keep_newest(user, state.settings.per_user).await
                 {
-                    tracing::warn!(%error, "old conversations are deleted later");
+                    tracing::warn!(%error, "old conversations could not be deleted and will be deleted later");
                 }
                 return Ok(());
             }
@@ -90,18 +89,18 @@ pub(super) async fn keep(shared: &Shared, (user, id): Key, line: Line) -> Result
     Err(StoreError::Busy.into())
 }
 
-/// Has the assistant answer, and keeps and tells the reply.
-pub(super) async fn run(shared: Arc<Shared>, key: Key, taken: Taken) {
-    shared.running.fetch_add(1, Ordering::SeqCst);
-    let _running = Running(Arc::clone(&shared));
+/// Runs the assistant, then stores and sends the reply.
+pub(super) async fn run(state: Arc<ChatState>, key: Key, accepted: AcceptedMessage) {
+    state.running.fetch_add(1, Ordering::SeqCst);
+    let _running = Running(Arc::clone(&state));
     let started = Instant::now();
-    let (reply, known, outcome) = match shared.store.get(key.1).await {
-        Ok(Some(talk)) => answer(&shared, talk, &taken).await,
-        // It was deleted since.
-        Ok(None) => (sorry(), None, "gone"),
+    let (reply, known, outcome) = match state.store.get(key.1).await {
+        Ok(Some(conversation)) => answer(&state, conversation, &accepted).await,
+        // It was deleted in the meantime.
+        Ok(None) => (failure_reply(), None, "gone"),
         Err(error) => {
             tracing::warn!(%error, "a conversation could not be read");
-            (sorry(), None, "failed")
+            (failure_reply(), None, "failed")
         }
     };
     counter!("chat_turns_total", "outcome" => outcome).increment(1);
@@ -109,60 +108,67 @@ pub(super) async fn run(shared: Arc<Shared>, key: Key, taken: Taken) {
     counter!("chat_tokens_total", "direction" => "output").increment(reply.usage.output_tokens);
     histogram!("chat_turn_seconds").record(started.elapsed().as_secs_f64());
     tracing::debug!(outcome, tools = reply.usage.tool_calls, ms = started.elapsed().as_millis(), "a turn ended");
-    if let Err(error) = keep_reply(&shared, key, taken.at, &reply, known).await {
-        tracing::warn!(%error, "a reply was not kept");
+    if let Err(error) = keep_reply(&state, key, accepted.at, &reply, known).await {
+        tracing::warn!(%error, "a reply could not be stored");
     }
-    taken.stage.reply(&reply.text);
+    accepted.sink.reply(&reply.text);
 }
 
-async fn answer(shared: &Arc<Shared>, talk: Conversation, taken: &Taken) -> (Reply, Option<Known>, &'static str) {
-    let Some(threads) = &shared.threads else { return (sorry(), None, "failed") };
-    let (assistant, stage) = (Arc::clone(&shared.assistant), Arc::clone(&taken.stage));
-    let (shopper, text, at) = (taken.shopper, taken.text.clone(), taken.at);
-    let mut working = Working(threads.spawn(async move {
-        let mut known = talk.known.clone();
-        let turn = Turn { shopper, text: &text, history: talk.before(at), known: &mut known, audience: stage.as_ref() };
+async fn answer(
+    state: &Arc<ChatState>,
+    conversation: Conversation,
+    accepted: &AcceptedMessage,
+) -> (Reply, Option<Known>, &'static str) {
+    let Some(threads) = &state.threads else { return (failure_reply(), None, "failed") };
+    let (assistant, sink) = (Arc::clone(&state.assistant), Arc::clone(&accepted.sink));
+    let (shopper, text, at) = (accepted.shopper, accepted.text.clone(), accepted.at);
+    let mut task = AssistantTask(threads.spawn(async move {
+        let mut known = conversation.known.clone();
+        let turn =
+            Turn { shopper, text: &text, history: conversation.before(at), known: &mut known, sink: sink.as_ref() };
         let reply = assistant.answer(turn).await;
         (reply, known)
     }));
-    match timeout(shared.settings.answer_within, &mut working.0).await {
+    match timeout(state.settings.answer_within, &mut task.0).await {
         Ok(Ok((reply, known))) if reply.text.trim().is_empty() => {
-            (Reply { text: SORRY.to_owned(), ..reply }, Some(known), "empty")
+            (Reply { text: FAILURE_REPLY.to_owned(), ..reply }, Some(known), "empty")
         }
         Ok(Ok((reply, known))) => (reply, Some(known), "answered"),
         Ok(Err(error)) => {
-            tracing::error!(panicked = error.is_panic(), "the assistant broke off an answer");
-            (sorry(), None, "panicked")
+            tracing::error!(panicked = error.is_panic(), "the assistant's task ended without an answer");
+            (failure_reply(), None, "panicked")
         }
         Err(_) => {
             tracing::warn!("the assistant did not answer in time");
-            (sorry(), None, "late")
+            (failure_reply(), None, "late")
         }
     }
 }
 
-fn sorry() -> Reply {
-    Reply { text: SORRY.to_owned(), ..Reply::default() }
+fn failure_reply() -> Reply {
+    Reply { text: FAILURE_REPLY.to_owned(), ..Reply::default() }
 }
 
-/// Adds the reply to the conversation, unless that was deleted meanwhile.
+/// Adds the reply to the conversation, unless the conversation was deleted in the meantime.
 async fn keep_reply(
-    shared: &Shared,
+    state: &ChatState,
     (user, id): Key,
     to: Timestamp,
     reply: &Reply,
     known: Option<Known>,
 ) -> Result<(), StoreError> {
-    let store = &shared.store;
+    let store = &state.store;
     let (text, products, at) = (reply.text.clone(), reply.products.clone(), Timestamp::now());
     let line = Line { by: Speaker::Assistant, text, products, at };
     for _ in 0..TRIES {
-        let Some(mut talk) = store.get(id).await?.filter(|talk| talk.user == user) else { return Ok(()) };
-        talk.reply(to, line.clone());
+        let Some(mut conversation) = store.get(id).await?.filter(|conversation| conversation.user == user) else {
+            return Ok(());
+        };
+        conversation.reply(to, line.clone());
         if let Some(known) = &known {
-            talk.known = known.clone();
+            conversation.known = known.clone();
         }
-        match store.save(&talk).await {
+        match store.save(&conversation).await {
             Ok(_) => return Ok(()),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! The assistant by a language model, against recorded exchanges in the providers' wire formats.
+//! The assistant with a language model, tested with recorded exchanges in the providers' wire formats.
 
 mod fails;
 mod model;

@@ -1,5 +1,5 @@
-//! A stand-in for a provider of models: it plays recorded answers over HTTP, one after the other,
-//! and keeps what it was asked.
+//! A stand-in for a model provider: it plays recorded answers over HTTP, one after the other,
+//! and records the requests.
 
 use std::{
     collections::VecDeque,
@@ -14,26 +14,25 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What it does with a request.
+/// How a request is answered.
 #[derive(Debug, Clone)]
-pub enum Play {
-    /// A stream of events, in pieces that do not heed its lines.
+pub enum Response {
+    /// A stream of events, in pieces that are not aligned with its lines.
     Stream(&'static str),
-    /// The same, whose connection breaks off at its end.
+    /// The same, but the connection breaks at the end.
     Cut(&'static str),
-    /// The same, after which nothing comes.
+    /// The same, but the connection stays open without further data.
     Stall(&'static str),
-    /// Over and over the first event of it.
+    /// The first event of the stream, repeated endlessly.
     Trickle(&'static str),
-    /// A whole answer.
+    /// A complete answer.
     Whole(u16, &'static str),
-    /// The connection is closed without a word.
+    /// The connection is closed without an answer.
     Close,
 }
 
-/// What it was asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RecordedRequest {
     pub line: String,
     pub head: String,
     pub body: Json,
@@ -41,11 +40,11 @@ pub struct Asked {
 
 #[derive(Default)]
 struct Inner {
-    script: VecDeque<Play>,
-    asked: Vec<Asked>,
+    script: VecDeque<Response>,
+    asked: Vec<RecordedRequest>,
 }
 
-/// A running one; it ends when it is dropped.
+/// A running stand-in; it stops when it is dropped.
 pub struct ModelServer {
     pub url: String,
     inner: Arc<Mutex<Inner>>,
@@ -59,8 +58,8 @@ impl Drop for ModelServer {
 }
 
 impl ModelServer {
-    /// Plays these, and then the last one for ever.
-    pub async fn start(script: impl IntoIterator<Item = Play>) -> Self {
+    /// Plays these responses, and repeats the last one.
+    pub async fn start(script: impl IntoIterator<Item = Response>) -> Self {
         let inner = Arc::new(Mutex::new(Inner { script: script.into_iter().collect(), asked: vec![] }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -73,12 +72,12 @@ impl ModelServer {
         Self { url, inner, task }
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<RecordedRequest> {
         self.inner.lock().unwrap().asked.clone()
     }
 
-    /// From now on it plays these.
-    pub fn play(&self, script: impl IntoIterator<Item = Play>) {
+    /// Replaces the remaining responses.
+    pub fn play(&self, script: impl IntoIterator<Item = Response>) {
         self.inner.lock().unwrap().script = script.into_iter().collect();
     }
 }
@@ -90,14 +89,14 @@ async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Inner>>) {
         inner.asked.push(asked);
         if inner.script.len() > 1 { inner.script.pop_front() } else { inner.script.front().cloned() }
     };
-    // Whoever asked may be gone.
+    // The client may have disconnected.
     let _answered = answer(&mut stream, play.expect("something to play")).await;
 }
 
-async fn answer(stream: &mut TcpStream, play: Play) -> std::io::Result<()> {
+async fn answer(stream: &mut TcpStream, play: Response) -> std::io::Result<()> {
     let events = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     match play {
-        Play::Whole(status, body) => {
+        Response::Whole(status, body) => {
             let head = format!(
                 "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                 body.len()
@@ -105,22 +104,22 @@ async fn answer(stream: &mut TcpStream, play: Play) -> std::io::Result<()> {
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(body.as_bytes()).await
         }
-        Play::Stream(text) => {
+        Response::Stream(text) => {
             stream.write_all(events.as_bytes()).await?;
             pieces(stream, text).await?;
             stream.write_all(b"0\r\n\r\n").await
         }
-        Play::Cut(text) => {
+        Response::Cut(text) => {
             stream.write_all(events.as_bytes()).await?;
             pieces(stream, text).await
         }
-        Play::Stall(text) => {
+        Response::Stall(text) => {
             stream.write_all(events.as_bytes()).await?;
             pieces(stream, text).await?;
-            // Until the other side has enough of it.
+            // Until the client closes the connection.
             stream.read(&mut [0; 1]).await.map(|_| ())
         }
-        Play::Trickle(text) => {
+        Response::Trickle(text) => {
             stream.write_all(events.as_bytes()).await?;
             let first = text.split_inclusive("\n\r\n").next().unwrap_or_default();
             loop {
@@ -128,7 +127,7 @@ async fn answer(stream: &mut TcpStream, play: Play) -> std::io::Result<()> {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        Play::Close => Ok(()),
+        Response::Close => Ok(()),
     }
 }
 
@@ -142,7 +141,7 @@ async fn pieces(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Asked> {
+async fn read(stream: &mut TcpStream) -> Option<RecordedRequest> {
     let mut bytes = vec![];
     loop {
         let mut piece = [0; 8_192];
@@ -156,7 +155,7 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
             });
             if body.len() >= length.unwrap_or(0) {
                 let line = head.lines().next().unwrap_or_default().to_owned();
-                return Some(Asked {
+                return Some(RecordedRequest {
                     line,
                     head: head.to_owned(),
                     body: serde_json::from_str(body).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The parts of a sentence that say one thing each, and how each is meant.
+//! Splits a sentence into clauses and classifies each of them.
 
 use std::ops::Range;
 
@@ -12,13 +12,13 @@ use super::{
     },
 };
 
-/// The most words that name a product by themselves.
+/// The maximum number of words of a clause that only names a product.
 const NAMING_MAX: usize = 8;
-/// Words that may stand between "I" and what is wanted.
+/// Words that may stand between "I" and the verb.
 const ADVERBS: [&str; 10] =
     ["just", "also", "really", "definitely", "now", "then", "please", "only", "still", "gladly"];
-/// How a wish begins.
-const WISHES: [&[&str]; 24] = [
+/// The beginnings of a wish.
+const WISH_BEGINNINGS: [&[&str]; 24] = [
     &["i", "want"],
     &["we", "want"],
     &["i", "need"],
@@ -44,29 +44,29 @@ const WISHES: [&[&str]; 24] = [
     &["would", "like"],
     &["let", "me"],
 ];
-/// What may follow "I'll" and "let me".
+/// Verbs that may follow "I'll" and "let me".
 const DECIDED: [&str; 12] =
     ["take", "have", "get", "buy", "order", "grab", "add", "purchase", "choose", "pick", "go", "need"];
-/// What may follow "I am".
+/// Words that may follow "I am".
 const DOING: [&str; 5] = ["taking", "buying", "getting", "ordering", "ready"];
 
-/// What may follow a "no" that puts right what was said.
+/// Words that may follow a "no" that corrects something.
 const NAMED_AFTER_NO: [&str; 12] =
     ["the", "that", "this", "these", "those", "it", "just", "only", "both", "two", "three", "no"];
 
-/// A part of a sentence.
+/// A clause of a sentence.
 #[derive(Debug, Clone)]
 pub(super) struct Clause {
     pub(super) mood: Mood,
     pub(super) words: Vec<String>,
-    /// Its bytes in the prepared text.
+    /// Its byte range in the prepared text.
     pub(super) at: Range<usize>,
-    /// The bytes of what is left without greetings and the like before it.
+    /// The byte range without leading greetings and other fillers.
     pub(super) core: Range<usize>,
-    /// Whether it begins with a word that puts right what was said before.
+    /// Whether it begins with a word that corrects what was said before.
     pub(super) corrects: bool,
-    /// Whether it has a word of its own, besides greetings, thanks and the like.
-    pub(super) says: bool,
+    /// Whether it has words other than greetings, thanks and other fillers.
+    pub(super) has_own_words: bool,
 }
 
 impl Clause {
@@ -75,12 +75,12 @@ impl Clause {
     }
 }
 
-/// The parts of a sentence, in their order.
+/// The clauses of a sentence, in order.
 pub(super) fn clauses(sentence: &Sentence) -> Vec<Clause> {
     let all: Vec<&str> = sentence.words.iter().map(|word| word.text.as_str()).collect();
-    let around = Around {
-        asks: sentence.asks,
-        supposes: has_phrase(&all, HYPOTHETICAL_PHRASES) || all.iter().any(|word| HYPOTHETICAL.contains(word)),
+    let context = SentenceContext {
+        is_question: sentence.is_question,
+        is_hypothetical: has_phrase(&all, HYPOTHETICAL_PHRASES) || all.iter().any(|word| HYPOTHETICAL.contains(word)),
         hedges: (0..all.len())
             .any(|at| HEDGES.contains(&all[at]) && !(at + 1..all.len()).any(|later| imperative(&all[later..]))),
         quotes: quotes(&all) || sentence.label.is_some_and(|label| speaks(&all[..label.min(all.len())])),
@@ -89,7 +89,7 @@ pub(super) fn clauses(sentence: &Sentence) -> Vec<Clause> {
         .into_iter()
         .map(|part| {
             let words = &all[part.clone()];
-            let (clause, left) = clause(words, &around);
+            let (clause, left) = clause(words, &context);
             let bytes = |from: usize| sentence.words[from].at.start..sentence.words[part.end - 1].at.end;
             let core = bytes(part.end - left.clamp(1, words.len()));
             Clause { at: bytes(part.start), core, ..clause }
@@ -97,23 +97,23 @@ pub(super) fn clauses(sentence: &Sentence) -> Vec<Clause> {
         .collect()
 }
 
-/// What the whole sentence says of its parts.
-struct Around {
-    asks: bool,
-    supposes: bool,
+/// Properties of the whole sentence that affect its clauses.
+struct SentenceContext {
+    is_question: bool,
+    is_hypothetical: bool,
     quotes: bool,
-    /// Whether a "but" stands in it behind which nothing is told to be done: "yes, nice, but dear".
+    /// Whether a "but" is not followed by an instruction: "yes, nice, but expensive".
     hedges: bool,
 }
 
-/// Whether the sentence tells what somebody said, wants or wrote.
+/// Whether the sentence reports what another person said, wants or wrote.
 fn quotes(all: &[&str]) -> bool {
     let quoted = all.iter().any(|word| word.contains(QUOTED));
     let Some(at) = all.iter().position(|word| REPORTS.contains(word)) else { return quoted };
     quoted || !(0..at).any(|at| imperative(&all[at..]))
 }
 
-/// Whether what stands before a colon says who speaks: "my wife: add the kettle".
+/// Whether the words before a colon name a speaker: "my wife: add the kettle".
 fn speaks(label: &[&str]) -> bool {
     let plain =
         |word: &&str| FILLERS.contains(word) || YES.contains(word) || NO.contains(word) || CORRECTS.contains(word);
@@ -124,7 +124,7 @@ fn speaks(label: &[&str]) -> bool {
         && !negates(label)
 }
 
-/// The places of the parts.
+/// The index ranges of the clauses.
 fn parts(all: &[&str]) -> Vec<Range<usize>> {
     let (mut parts, mut start) = (vec![], 0);
     for at in 0..all.len() {
@@ -151,7 +151,7 @@ fn parts(all: &[&str]) -> Vec<Range<usize>> {
     parts
 }
 
-/// Whether these words are an answer or the beginning of a correction, and nothing besides.
+/// Whether these words are only an answer or the beginning of a correction.
 fn is_answer(words: &[&str]) -> bool {
     let left = after_fillers(words);
     left.iter().all(|word| {
@@ -159,7 +159,7 @@ fn is_answer(words: &[&str]) -> bool {
     })
 }
 
-/// Whether these words negate what is still to come: "let's not".
+/// Whether these words negate the words that follow: "let's not".
 fn is_bare_negation(words: &[&str]) -> bool {
     const AROUND: [&str; 12] = ["lets", "let", "us", "do", "i", "you", "to", "want", "ever", "must", "should", "me"];
     let beside =
@@ -167,7 +167,7 @@ fn is_bare_negation(words: &[&str]) -> bool {
     negates(words) && words.iter().all(|word| beside(word) || *word == PAUSE)
 }
 
-/// Whether a clause of its own begins here.
+/// Whether a new clause begins here.
 fn opens(words: &[&str]) -> bool {
     let left = after_fillers(words);
     let Some(first) = left.first() else { return false };
@@ -180,14 +180,14 @@ fn opens(words: &[&str]) -> bool {
             .is_some_and(|next| matches!(*next, "is" | "was" | "looks" | "seems" | "will" | "would" | "has")));
     subject
         || imperative(left)
-        || asks(left)
+        || begins_question(left)
         || NEGATIONS.contains(first)
         || NO.contains(first)
         || YES.contains(first)
         || CORRECTS.contains(first)
 }
 
-/// Without greetings, thanks and the like before what is said.
+/// The words without leading greetings, thanks and other fillers.
 fn after_fillers<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     let mut left = words;
     loop {
@@ -204,9 +204,9 @@ fn after_fillers<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     }
 }
 
-/// How a part of a sentence is meant, and how many of its words are left without greetings and the
-/// like before them.
-fn clause(all: &[&str], around: &Around) -> (Clause, usize) {
+/// Classifies a clause; also returns the number of words that are left without leading greetings and other
+/// fillers.
+fn clause(all: &[&str], context: &SentenceContext) -> (Clause, usize) {
     let mut left = after_fillers(all);
     let (mut yes, mut no, mut corrects, mut denied) = (false, false, false, false);
     loop {
@@ -236,26 +236,26 @@ fn clause(all: &[&str], around: &Around) -> (Clause, usize) {
     yes |= all
         .iter()
         .any(|word| YES.contains(word) && !matches!(*word, "right" | "fine" | "perfect" | "great" | "alright" | "k"));
-    let mood = match mood(all, left, around, yes, no) {
-        // "No lamps", but "no, the lamp".
+    let mood = match mood(all, left, context, yes, no) {
+        // "No lamps" is a negation, "no, the lamp" is a correction.
         Mood::Naming if denied => Mood::Negated,
         mood => mood,
     };
-    let says = !left.is_empty() || yes || no || corrects;
+    let has_own_words = !left.is_empty() || yes || no || corrects;
     let words = all.iter().map(|word| (*word).to_owned()).collect();
-    (Clause { mood, words, at: 0..0, core: 0..0, corrects: corrects || no, says }, left.len())
+    (Clause { mood, words, at: 0..0, core: 0..0, corrects: corrects || no, has_own_words }, left.len())
 }
 
-fn mood(all: &[&str], left: &[&str], around: &Around, yes: bool, no: bool) -> Mood {
+fn mood(all: &[&str], left: &[&str], context: &SentenceContext, yes: bool, no: bool) -> Mood {
     let negated = negates(all);
-    if around.quotes {
+    if context.quotes {
         return Mood::Quoted;
     }
-    if asks(left) {
+    if begins_question(left) {
         return if !negated && requests(left) { Mood::Request } else { Mood::Question };
     }
-    if around.asks {
-        let wanted = imperative(left) || wishes(left);
+    if context.is_question {
+        let wanted = imperative(left) || is_wish(left);
         return if wanted && !negated { Mood::Request } else { Mood::Question };
     }
     if negated {
@@ -264,16 +264,16 @@ fn mood(all: &[&str], left: &[&str], around: &Around, yes: bool, no: bool) -> Mo
     if no && left.is_empty() {
         return Mood::No;
     }
-    if says_yes(all, left, yes) && !no && !around.hedges {
+    if says_yes(all, left, yes) && !no && !context.hedges {
         return Mood::Yes;
     }
-    if around.supposes {
+    if context.is_hypothetical {
         return Mood::Hypothetical;
     }
     let vague = left.iter().any(|word| VAGUE.contains(word) || FAULTS.contains(word))
         || has_phrase(left, &["a second", "a sec", "a moment", "a minute"])
         || (matches!(left, ["give" | "get" | "grab" | "gimme", ..]) && has_comparative(left) && !left.contains(&"the"));
-    if imperative(left) || wishes(left) {
+    if imperative(left) || is_wish(left) {
         let bare = matches!(left, [verb] if !matches!(*verb, "checkout" | "pay" | "proceed"));
         let elsewhere = is_of_a_figure(left) || has_phrase(left, ELSEWHERE) || is_put_on(left) || is_sorted(left);
         return if vague || bare || elsewhere { Mood::Other } else { Mood::Instruction };
@@ -290,10 +290,10 @@ fn mood(all: &[&str], left: &[&str], around: &Around, yes: bool, no: bool) -> Mo
     Mood::Other
 }
 
-/// Whether a negation or a taking back stands in these words.
+/// Whether these words contain a negation or a withdrawal.
 pub(super) fn negates(words: &[&str]) -> bool {
     let stops = |at: usize| {
-        // "the door stop" stops nothing.
+        // "the door stop" is not a verb.
         let begins =
             words[..at].iter().all(|word| FILLERS.contains(word) || NO.contains(word) || CORRECTS.contains(word));
         let gerund =
@@ -308,8 +308,8 @@ pub(super) fn negates(words: &[&str]) -> bool {
         })
 }
 
-/// Whether a "no" inside a part denies something: that of "item no 2" does not, nor one that
-/// answers.
+/// Whether a "no" inside a clause is a negation; that of "item no 2" is not, nor is one that is an
+/// answer.
 fn denies(words: &[&str], at: usize) -> bool {
     let numbers = words.get(at + 1).is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit()));
     let answers = words[..at]
@@ -321,8 +321,8 @@ fn denies(words: &[&str], at: usize) -> bool {
     !numbers && !answers && !harmless
 }
 
-/// Whether a question or a wish to be shown or told something begins here.
-fn asks(words: &[&str]) -> bool {
+/// Whether a question or a wish to see or know something begins here.
+fn begins_question(words: &[&str]) -> bool {
     match words {
         ["do" | "dont" | "have", next, ..] if SUBJECTS.contains(next) && !matches!(*next, "it") => true,
         ["have", "it", ..] | ["do", "it", "have", ..] => true,
@@ -332,13 +332,13 @@ fn asks(words: &[&str]) -> bool {
     }
 }
 
-/// Whether a question begins here, rather than a wish to be shown something.
+/// Whether a question begins here, rather than a wish to see something.
 fn is_question(words: &[&str]) -> bool {
     let left = after_fillers(words);
-    asks(left) && !left.first().is_some_and(|first| LOOKS.contains(first))
+    begins_question(left) && !left.first().is_some_and(|first| LOOKS.contains(first))
 }
 
-/// Whether a question asks politely for something to be done: "can you add two lamps?".
+/// Whether a question politely asks for an action: "can you add two lamps?".
 fn requests(words: &[&str]) -> bool {
     let rest = match words {
         ["can" | "could" | "would" | "will", "you" | "u" | "ya", "mind", rest @ ..] => {
@@ -366,7 +366,7 @@ fn after_adverbs<'a, 'b>(words: &'a [&'b str]) -> &'a [&'b str] {
     left
 }
 
-/// Whether these words begin with a verb that tells to do something.
+/// Whether these words begin with a verb in the imperative.
 pub(super) fn imperative(words: &[&str]) -> bool {
     let [verb, rest @ ..] = words else { return false };
     let next = rest.first().copied().unwrap_or_default();
@@ -390,7 +390,7 @@ pub(super) fn imperative(words: &[&str]) -> bool {
         "complete" | "finish" | "confirm" | "place" => {
             object || matches!(next, "order" | "purchase" | "checkout" | "payment")
         }
-        "go" if matches!(next, "with" | "for") => refers(&rest[1..]),
+        "go" if matches!(next, "with" | "for") => is_reference(&rest[1..]),
         "go" => begins(rest, "to checkout") || begins(rest, "to the checkout") || begins(rest, "to payment"),
         "ready" => {
             begins(rest, "to pay")
@@ -404,8 +404,8 @@ pub(super) fn imperative(words: &[&str]) -> bool {
     }
 }
 
-/// Whether the act is of a price, the stock or another figure, which nobody changes in a chat: "lower the
-/// price to 5". A thing may well be named by one: "add the lamp with a price under 500".
+/// Whether the action concerns a price, the stock or another figure, which cannot be changed in the chat: "lower the
+/// price to 5". A product may be described by one: "add the lamp with a price under 500".
 fn is_of_a_figure(words: &[&str]) -> bool {
     let [verb, rest @ ..] = words else { return false };
     let Some(at) = rest.iter().position(|word| FIGURES.contains(word)) else { return false };
@@ -418,12 +418,12 @@ fn is_of_a_figure(words: &[&str]) -> bool {
     }
 }
 
-/// Whether a thing is put on, and not into the cart: "put the kettle on".
+/// Whether something is put somewhere else than into the cart: "put the kettle on".
 fn is_put_on(words: &[&str]) -> bool {
     matches!(words, ["put", .., "on"])
 }
 
-/// Whether things are put into an order: "order the lamps by price".
+/// Whether the words ask for a sort order: "order the lamps by price".
 fn is_sorted(words: &[&str]) -> bool {
     const BY: [&str; 9] = [
         "by price",
@@ -464,9 +464,9 @@ fn is_number(word: &str) -> bool {
     )
 }
 
-/// Whether these words begin with a wish that is as good as an instruction: "I'll take two".
-pub(super) fn wishes(words: &[&str]) -> bool {
-    let Some(opening) = WISHES.iter().find(|opening| words.starts_with(opening)) else { return false };
+/// Whether these words begin with a wish that counts as an instruction: "I'll take two".
+pub(super) fn is_wish(words: &[&str]) -> bool {
+    let Some(opening) = WISH_BEGINNINGS.iter().find(|opening| words.starts_with(opening)) else { return false };
     let rest = after_adverbs(&words[opening.len()..]);
     let decided = match opening.last().copied().unwrap_or_default() {
         "will" | "ill" | "me" => Some(&DECIDED[..]),
@@ -476,27 +476,27 @@ pub(super) fn wishes(words: &[&str]) -> bool {
     if let Some(decided) = decided {
         return match rest {
             ["ready", ..] => imperative(rest),
-            ["go", rest @ ..] => rest.first() == Some(&"with") && refers(&rest[1..]),
-            ["get" | "take" | "give", ..] => imperative(rest) && refers(&rest[1..]),
+            ["go", rest @ ..] => rest.first() == Some(&"with") && is_reference(&rest[1..]),
+            ["get" | "take" | "give", ..] => imperative(rest) && is_reference(&rest[1..]),
             [_, "you" | "him" | "her" | "them", ..] => false,
-            [first, rest @ ..] => decided.contains(first) && refers(rest),
+            [first, rest @ ..] => decided.contains(first) && is_reference(rest),
             [] => false,
         };
     }
     match rest {
-        ["to", "have", rest @ ..] | ["have", rest @ ..] => refers(rest),
+        ["to", "have", rest @ ..] | ["have", rest @ ..] => is_reference(rest),
         ["to", rest @ ..] | ["you", "to", rest @ ..] => {
             let rest = after_adverbs(rest);
             imperative(rest) && (rest.len() > 1 || matches!(rest, ["checkout" | "pay"]))
         }
         rest if words.first() == Some(&"wanna") || opening.last() == Some(&"wanna") => {
-            imperative(rest) && refers(&rest[1..])
+            imperative(rest) && is_reference(&rest[1..])
         }
-        rest => refers(rest) && !rest.contains(&"be") && (rest.contains(&"the") || !has_comparative(rest)),
+        rest => is_reference(rest) && !rest.contains(&"be") && (rest.contains(&"the") || !has_comparative(rest)),
     }
 }
 
-/// "I want it cheaper" wants another one.
+/// Whether a comparative is used: "I want it cheaper" asks for another product.
 fn has_comparative(words: &[&str]) -> bool {
     words.iter().any(|word| {
         matches!(
@@ -506,15 +506,15 @@ fn has_comparative(words: &[&str]) -> bool {
     })
 }
 
-/// Whether something is named or pointed at, and more than "more".
-fn refers(words: &[&str]) -> bool {
+/// Whether these words name or point at something, and are not just "more".
+fn is_reference(words: &[&str]) -> bool {
     words.iter().any(|word| {
         !FILLERS.contains(word)
             && !matches!(*word, "more" | "some" | "a" | "to" | "less" | "information" | "info" | "help" | "advice")
     })
 }
 
-/// Whether these words name or point at something and say nothing of it.
+/// Whether these words only name or point at something.
 fn names(words: &[&str]) -> bool {
     !words.is_empty()
         && words.len() <= NAMING_MAX
@@ -524,16 +524,16 @@ fn names(words: &[&str]) -> bool {
         && !in_hindi(words)
 }
 
-/// Whether a whole part says yes and nothing else.
+/// Whether a whole clause only says yes.
 fn says_yes(all: &[&str], left: &[&str], yes: bool) -> bool {
-    // "Sure it is nice" speaks of the thing.
+    // "Sure it is nice" is a statement about the product.
     if matches!(left, ["it" | "its" | "this" | "that" | "thats" | "they" | "theyre" | "these" | "those", next, ..]
         if matches!(*next, "is" | "are" | "was" | "looks" | "seems" | "look" | "seem" | "nice" | "good" | "great" | "dear" | "lovely"))
         || matches!(left, ["it" | "they"])
     {
         return false;
     }
-    // "Yeah, right" is doubt.
+    // "Yeah, right" expresses doubt.
     if matches!(all, ["yeah", "right"] | ["yeah", PAUSE, "right"]) {
         return false;
     }
@@ -556,7 +556,7 @@ fn begins(words: &[&str], phrase: &str) -> bool {
     phrase.split(' ').all(|part| words.next().is_some_and(|word| *word == part))
 }
 
-/// Whether one of the phrases stands in these words.
+/// Whether these words contain one of the phrases.
 pub(super) fn has_phrase(words: &[&str], phrases: &[&str]) -> bool {
     phrases.iter().any(|phrase| (0..words.len()).any(|at| begins(&words[at..], phrase)))
 }

@@ -4,7 +4,7 @@ use super::{Mood, judge};
 
 const PHRASES: &str = include_str!("phrases.txt");
 
-/// The phrases of the table, each with its mood.
+/// The phrases of the table, each with its kind.
 pub(in crate::ws::agent) fn phrases() -> Vec<(Mood, &'static str)> {
     let mut mood = Mood::Other;
     let mut phrases = vec![];
@@ -32,14 +32,14 @@ pub(in crate::ws::agent) fn phrases() -> Vec<(Mood, &'static str)> {
 }
 
 #[test]
-fn phrases_are_meant_as_the_table_says() {
+fn phrases_are_classified_as_in_the_table() {
     let phrases = phrases();
     assert!(phrases.len() > 300, "{}", phrases.len());
     let acts = |mood| matches!(mood, Mood::Instruction | Mood::Yes | Mood::Naming);
     let mut wrong = vec![];
     for (mood, phrase) in phrases {
         let judged = judge(phrase).mood;
-        // Among those that change nothing the mood decides the reply alone.
+        // For messages that change nothing, the kind only affects the reply.
         let same = judged == mood || (!acts(mood) && !acts(judged)) || (mood == Mood::Other && judged == Mood::Naming);
         if !same {
             wrong.push(format!("{phrase}: {mood:?}, not {judged:?}"));
@@ -49,8 +49,8 @@ fn phrases_are_meant_as_the_table_says() {
 }
 
 #[test]
-fn what_is_told_is_the_instruction_alone() {
-    for (said, told) in [
+fn only_the_instructions_are_returned() {
+    for (said, instructions) in [
         ("Hello! Add the kettle, please. Thanks.", &["Add the kettle, please"][..]),
         ("Don't add the lamp. Add the kettle.", &["Add the kettle"]),
         ("add the lamp but not the kettle", &["add the lamp"]),
@@ -69,11 +69,11 @@ fn what_is_told_is_the_instruction_alone() {
         ("Add the kettle. Don't add it.", &[]),
         ("Add the kettle. If it is in stock.", &[]),
     ] {
-        assert_eq!(judge(said).told, told, "{said}");
+        assert_eq!(judge(said).instructions, instructions, "{said}");
     }
 }
 
-/// What turns an instruction into its opposite.
+/// Words that negate an instruction.
 const AGAINST: [&str; 22] = [
     "don't ",
     "Don’t ",
@@ -105,16 +105,16 @@ proptest! {
     #[test]
     fn a_negation_before_an_instruction_leaves_none(at in any::<prop::sample::Index>(), against in prop::sample::select(&AGAINST[..]), loud in any::<bool>()) {
         let all: Vec<&str> = phrases().into_iter().filter(|(mood, _)| *mood == Mood::Instruction).map(|(_, phrase)| phrase).collect();
-        // What has several sentences or parts is negated in its first alone.
+        // In a message of several sentences or clauses only the first one is negated.
         let plain: Vec<&str> = all.into_iter().filter(|phrase| !phrase.trim_end_matches('.').contains(['.', ',', '!', ':', '…']) && !phrase.contains(" and ") && !phrase.contains(" but ")).collect();
         let said = format!("{against}{}", at.get(&plain));
         let said = if loud { said.to_uppercase() } else { said };
         let reading = judge(&said);
-        prop_assert!(reading.told.is_empty() && reading.mood != Mood::Yes, "{said}: {reading:?}");
+        prop_assert!(reading.instructions.is_empty() && reading.mood != Mood::Yes, "{said}: {reading:?}");
     }
 
     #[test]
-    fn no_text_is_too_odd_to_be_judged(text in "\\PC{0,200}", letters in proptest::collection::vec(any::<char>(), 0..60)) {
+    fn any_text_can_be_classified(text in "\\PC{0,200}", letters in proptest::collection::vec(any::<char>(), 0..60)) {
         let _reading = judge(&text);
         let _reading = judge(&letters.into_iter().collect::<String>());
     }

@@ -1,43 +1,42 @@
-//! A message as sentences of words, with what is quoted taken out.
+//! Splits a message into sentences and words, without quotations.
 //!
-//! **Invariant:** any text at all gives sentences, and every word knows where it stands in the
+//! **Invariant:** any text yields sentences, and every word has its position in the
 //! prepared text.
 
 use std::ops::Range;
 
 use super::words;
 
-/// Stands for what is quoted in the prepared text.
+/// Replaces a quotation in the prepared text.
 pub(super) const QUOTED: char = '\u{1}';
-/// The word of a comma, a colon, a dash or a parenthesis.
+/// The word for a comma, a colon, a dash or a parenthesis.
 pub(super) const PAUSE: &str = ",";
-/// The most characters of a message that are judged; a longer one asks for nothing.
+/// The maximum length of a message in characters; a longer one contains no instruction.
 pub(super) const CHARS_MAX: usize = 4_000;
 
 /// A word of a sentence.
 #[derive(Debug, Clone)]
 pub(super) struct Word {
-    /// In lower case, without apostrophes.
+    /// Lower case, without apostrophes.
     pub(super) text: String,
-    /// Its bytes in the prepared text.
+    /// Its byte range in the prepared text.
     pub(super) at: Range<usize>,
 }
 
-/// What stands between two ends of sentences.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sentence {
     pub(super) words: Vec<Word>,
-    /// Whether it ends in a question mark.
-    pub(super) asks: bool,
-    /// How many words stand before its first colon.
+    /// Whether it ends with a question mark.
+    pub(super) is_question: bool,
+    /// The number of words before its first colon.
     pub(super) label: Option<usize>,
 }
 
-/// The message in plain letters; quoted instructions are replaced by [`QUOTED`].
+/// The message in plain letters, with quoted instructions replaced by [`QUOTED`].
 pub(super) fn prepare(message: &str) -> String {
     let plain: String = message.chars().take(CHARS_MAX).filter_map(plain).collect();
     let lines = plain.split('\n').map(|line| {
-        // An earlier mail or message that is answered.
+        // A quoted earlier mail or message.
         if line.trim_start().starts_with('>') { format!("{QUOTED}") } else { line.to_owned() }
     });
     without_quotes(&lines.collect::<Vec<_>>().join("\n"))
@@ -57,7 +56,7 @@ fn plain(letter: char) -> Option<char> {
     }
 }
 
-/// Replaces each quotation that could be read as an instruction; titles in quotation marks stay,
+/// Replaces each quotation that could be an instruction; titles in quotation marks stay,
 /// without the marks.
 fn without_quotes(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
@@ -88,7 +87,7 @@ fn without_quotes(text: &str) -> String {
     out
 }
 
-/// The mark that closes the quotation that opens here.
+/// The closing mark of the quotation that begins here.
 fn opening(letters: &[char], at: usize) -> Option<char> {
     let before = at.checked_sub(1).and_then(|before| letters.get(before));
     let after = letters.get(at + 1)?;
@@ -97,7 +96,7 @@ fn opening(letters: &[char], at: usize) -> Option<char> {
         '"' if before.is_none_or(|before| !before.is_ascii_digit()) => Some('"'),
         '`' if begins => Some('`'),
         '\'' if begins && (at + 1..letters.len()).any(|end| closing(letters, end, '\'')) => Some('\''),
-        // The closing mark of a pair is an apostrophe by now.
+        // The closing mark of a pair has been converted to an apostrophe.
         '\u{2018}' if begins && (at + 1..letters.len()).any(|end| closing(letters, end, '\'')) => Some('\''),
         _ => None,
     }
@@ -131,7 +130,7 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence> {
             continue;
         }
         match letter {
-            '?' => sentence.asks = true,
+            '?' => sentence.is_question = true,
             QUOTED => sentence.words.push(Word { text: QUOTED.to_string(), at: start..start + 1 }),
             ':' => {
                 sentence.label = sentence.label.or(Some(sentence.words.len()));
@@ -152,18 +151,18 @@ pub(super) fn sentences(text: &str) -> Vec<Sentence> {
             '.' => ends_sentence(&letters, at, &sentence),
             _ => false,
         };
-        if ends && (!sentence.words.is_empty() || sentence.asks) {
+        if ends && (!sentence.words.is_empty() || sentence.is_question) {
             sentences.push(std::mem::take(&mut sentence));
         }
     }
-    if !sentence.words.is_empty() || sentence.asks {
+    if !sentence.words.is_empty() || sentence.is_question {
         sentences.push(sentence);
     }
     sentences
 }
 
 fn in_word(letter: char) -> bool {
-    // Vowel signs and the sign that joins consonants are parts of Indic words.
+    // Vowel signs and the virama are parts of Indic words.
     letter.is_alphanumeric() || matches!(letter, '\u{93c}' | '\u{94d}' | '\u{300}'..='\u{36f}')
 }
 
@@ -177,7 +176,7 @@ fn pause(sentence: &mut Sentence, start: usize) {
     }
 }
 
-/// Whether the full stop before `at` ends a sentence: that of "rs." and "no. 2" does not.
+/// Whether the full stop before `at` ends a sentence; that of "rs." and "no. 2" does not.
 fn ends_sentence(letters: &[(usize, char)], at: usize, sentence: &Sentence) -> bool {
     let digit_follows = letters[at..].iter().find(|(_, c)| *c != ' ').is_some_and(|(_, c)| c.is_ascii_digit());
     let short = sentence.words.last().is_some_and(|word| {

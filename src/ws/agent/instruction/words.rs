@@ -1,25 +1,25 @@
-//! The words by which a message is judged.
+//! The word lists for the classification of messages.
 
 use super::text::QUOTED;
 
-/// Verbs that begin an instruction whatever follows.
+/// Verbs that begin an instruction, with any object.
 pub(super) const VERBS: &[&str] = &[
     "add", "put", "include", "throw", "chuck", "toss", "buy", "get", "take", "grab", "give", "remove", "delete",
     "discard", "uncart", "change", "make", "increase", "raise", "bump", "decrease", "reduce", "checkout", "pay",
     "confirm", "finish", "complete", "proceed", "replace", "swap", "choose", "select", "update", "place", "gimme",
     "exclude", "drop", "reorder", "undo",
 ];
-/// Words that are verbs only before what they are done to: "order two", but "order status".
+/// Words that are verbs only with certain objects: "order two", but "order status".
 pub(super) const NOUN_VERBS: &[&str] = &[
     "order", "purchase", "set", "double", "empty", "clear", "lower", "bag", "pop", "stick", "pick", "reserve", "move",
 ];
-/// What may follow such a word where it is a verb.
+/// Words that follow such a word if it is a verb.
 pub(super) const OBJECTS: &[&str] = &[
     "a", "an", "the", "this", "that", "these", "those", "it", "them", "my", "our", "both", "all", "everything", "me",
     "us", "another", "one", "ones", "each", "out", "now", "quantity", "qty", "cart", "basket", "trolley", "some",
     "up", "first", "second", "third", "last", "cheapest", "dearest", "dozen", "couple",
 ];
-/// What makes another thing of a verb: "get lost", "take care", "make sense", "throw away".
+/// Idioms in which a verb has another meaning: "get lost", "take care", "make sense", "throw away".
 pub(super) const OTHER_USE: &[(&str, &[&str])] = &[
     ("get", &[
         "lost", "out", "away", "off", "on", "up", "over", "well", "real", "back", "help", "used", "started", "going",
@@ -79,22 +79,22 @@ pub(super) const OTHER_USE: &[(&str, &[&str])] = &[
     ]),
 ];
 
-/// Figures that nobody changes in a chat.
+/// Figures that cannot be changed in a chat.
 pub(super) const FIGURES: &[&str] = &[
     "price", "prices", "pricing", "cost", "costs", "stock", "stocks", "inventory", "budget", "total", "subtotal",
     "rating", "ratings", "fee", "fees", "tax", "taxes",
 ];
-/// Phrases that speak of another place than the cart.
+/// Phrases for another place than the cart.
 pub(super) const ELSEWHERE: &[&str] = &[
     "from me", "from us", "from another", "from someone", "from somebody", "from somewhere", "somewhere else",
     "elsewhere", "at another shop", "in another shop", "on my desk", "on the desk", "on my table", "on the table",
     "on my wall", "on the wall", "on my shelf", "on the shelf", "on the stove", "on my wishlist", "to my wishlist",
     "on my wish list", "to my wish list",
 ];
-/// Words behind which a yes is taken back in part.
+/// Words that restrict a preceding yes.
 pub(super) const HEDGES: &[&str] = &["but", "though", "although", "however", "tho"];
 
-/// Negations and words that take something back, apostrophes left out.
+/// Negations and words of withdrawal, without apostrophes.
 pub(super) const NEGATIONS: &[&str] = &[
     "dont", "dnt", "donot", "dotn", "dnot", "dontt", "donnt", "doont", "dunt", "d0nt", "not", "nto", "never", "nver",
     "nevr", "neither", "nor", "none", "nothing", "nobody", "without", "cannot", "cant", "wont", "wouldnt", "shouldnt",
@@ -105,7 +105,7 @@ pub(super) const NEGATIONS: &[&str] = &[
     "abort", "nix", "refuse", "hate", "dislike", "regret", "against", "nahi", "nahin", "nahee", "nai", "naa", "मत",
     "नहीं", "नही", "ना", "न",
 ];
-/// Phrases that do as well.
+/// Phrases of negation or withdrawal.
 pub(super) const NEGATION_PHRASES: &[&str] = &[
     "don t", "do nt", "can t", "won t", "doesn t", "didn t", "isn t", "mat karo", "mat karna", "mat daalo",
     "mat dalo", "mat daal", "mat dal", "mat hatao", "mat hata", "mat lo", "mat lena", "mat add", "mat remove",
@@ -117,7 +117,7 @@ pub(super) const NEGATION_PHRASES: &[&str] = &[
     "wait with", "hang on", "just testing", "just a test",
 ];
 
-/// Words that make a sentence one of what might be, or of another time.
+/// Words that make a sentence hypothetical or place it at another time.
 pub(super) const HYPOTHETICAL: &[&str] = &[
     "if", "iff", "suppose", "supposing", "supposed", "imagine", "assume", "assuming", "pretend", "whether", "unless",
     "might", "maybe", "mabye", "perhaps", "possibly", "could", "should", "thinking", "considering", "wondering",
@@ -130,7 +130,7 @@ pub(super) const HYPOTHETICAL: &[&str] = &[
     "anyone", "anybody", "everyone", "everybody", "people", "customers", "yesterday", "ago", "already", "earlier",
     "before", "previously", "formerly", "agar", "shayad", "kal", "baad", "अगर", "शायद", "कल", "बाद",
 ];
-/// Phrases that do as well.
+/// Phrases that do the same.
 pub(super) const HYPOTHETICAL_PHRASES: &[&str] = &[
     "going to", "about to", "as soon as", "as long as", "in case", "one day", "next week", "next month", "next year",
     "next time", "next day", "last week", "last month", "last year", "last time", "last night", "this morning",
@@ -154,12 +154,12 @@ pub(super) const QUESTIONS: &[&str] = &[
     "kyon", "kab", "kaise", "kitna", "kitne", "kitni", "kaun", "kahan", "kaha", "क्या", "क्यों", "कब", "कैसे",
     "कितना", "कितने", "कौन", "कहाँ",
 ];
-/// Words that begin a wish to be shown or told something.
+/// Words that begin a wish to see or know something.
 pub(super) const LOOKS: &[&str] = &[
     "any", "anything", "curious", "explain", "tell", "describe", "show", "find", "search", "compare", "list", "browse",
     "look", "looking", "recommend", "suggest", "help", "see", "track", "teach", "remind",
 ];
-/// Words after which "have", "do" and "dont" ask.
+/// Words after which "have", "do" and "dont" begin a question.
 pub(super) const SUBJECTS: &[&str] =
     &[
     "i", "you", "u", "we", "they", "he", "she", "it", "the", "these", "those", "people", "your", "my",
@@ -172,7 +172,7 @@ pub(super) const REPORTS: &[&str] = &[
     "claimed", "insisted", "insists", "wants", "wanted", "likes", "needs", "saying", "telling", "asking",
 ];
 
-/// Words before an instruction that change nothing of it.
+/// Words before an instruction that do not change its meaning.
 pub(super) const FILLERS: &[&str] = &[
     "please", "pls", "plz", "plse", "pleas", "kindly", "so", "and", "then", "now", "also", "well", "hi", "hello",
     "hey", "hiya", "yo", "ai", "buddy", "bot", "assistant", "great", "good", "perfect", "cool", "nice", "fine",
@@ -188,31 +188,31 @@ pub(super) const YES: &[&str] = &[
     "ha", "ji", "absolutely", "definitely", "correct", "exactly", "certainly", "affirmative", "right", "fine",
     "perfect", "great", "alright", "confirm", "confirmed", "agreed", "aye", "indeed", "totally", "हाँ", "हां", "जी",
 ];
-/// Whole answers that say yes.
+/// Complete answers that say yes.
 pub(super) const YES_PHRASES: &[&str] = &[
     "go ahead", "do it", "please do", "do that", "do so", "sounds good", "sounds great", "that works", "works for me",
     "of course", "by all means", "go for it", "lets do it", "lets do that", "why not", "please", "that is right",
     "thats right", "thats correct", "make it so", "i do", "i am sure", "im sure", "you may", "you can", "yes i do",
     "yes you can", "yes you may", "yes i am", "yes i am sure", "yes im sure",
 ];
-/// What may stand beside a yes.
+/// Words that may accompany a yes.
 pub(super) const BESIDE_YES: &[&str] = &[
     "please", "pls", "plz", "do", "it", "that", "so", "now", "thanks", "thank", "you", "very", "much", "thx", "go",
     "ahead", "and", "the", "is", "thats", "good", "nice", "cool", "buddy", "sir", "madam", "bro", "just", "well",
     "oh", "of", "course", ",", "them", "i", "would", "like", "love", "all", "both", "one", "awesome", "am", "im",
     "lovely", "excellent",
 ];
-/// Words that say no, or take back what was just said.
+/// Words that say no or withdraw what was just said.
 pub(super) const NO: &[&str] = &[
     "no", "nope", "nah", "naw", "nay", "noo", "nop",
 ];
-/// Words after which something said before is put right.
+/// Words that begin a correction.
 pub(super) const CORRECTS: &[&str] =
     &[
     "wait", "actually", "sorry", "oops", "rather", "correction", "mean", "meant", "ups", "whoops",
 ];
 
-/// Words of a sentence with a verb of its own, which names nothing.
+/// Words of a clause with its own verb, which is not a name.
 pub(super) const CLAUSE_WORDS: &[&str] = &[
     "i", "im", "keep", "ill", "ive", "id", "you", "he", "she", "we", "they", "is", "are", "was", "were", "do", "does", "did",
     "has", "have", "had", "can", "could", "will", "would", "should", "may", "might", "be", "been", "looks", "seems",
@@ -220,20 +220,20 @@ pub(super) const CLAUSE_WORDS: &[&str] = &[
     "added", "removed", "bought", "ordered", "got", "took", "said", "thing", "question", "thats", "its", "theyre", "youre", "hes", "shes", "hed", "theyd", "youd", "let", "lets", "see", "agree", "minute", "moment", "sec",
     "hour", "time", "day", "days", "problem", "reason", "idea",
 ];
-/// Words of what is over.
+/// Words for the past.
 pub(super) const PAST: &[&str] = &[
     "added", "removed", "bought", "ordered", "took", "deleted", "emptied", "cleared", "dropped", "placed", "paid",
     "got", "gave", "wanted", "was", "were", "had", "did", "been", "purchased", "changed", "made", "kept", "tried",
     "went", "put",
 ];
-/// What no product is called by alone.
+/// Words that do not name a product on their own.
 pub(super) const VAGUE: &[&str] = &[
     "something", "anything", "stuff", "things", "thing", "somethin", "whatever", "whichever", "or", "either",
     "similar",
 ];
-/// Words of what does not work, or of the page itself.
+/// Words for faults, or for the page itself.
 pub(super) const FAULTS: &[&str] = &["button", "buttons", "fails", "failing", "failed", "error", "errors", "broken", "missing"];
-/// What points at a product.
+/// Words that point at a product.
 pub(super) const POINTERS: &[&str] = &[
     "it", "that", "them", "this", "these", "those",
 ];
@@ -245,15 +245,15 @@ pub(super) const HINDI_VERBS: &[&str] = &[
     "डालो", "डाल", "डालिए", "जोड़ो", "जोड़", "जोड़ें", "हटाओ", "हटा", "हटाइए", "चाहिए", "खरीदो", "खरीद", "लेलो",
     "निकालो", "निकाल", "रखो", "रख", "करो", "कीजिए", "दो", "दीजिए",
 ];
-/// Words that an instruction in Hindi has besides its last word.
+/// Other words of an instruction in Hindi.
 pub(super) const HINDI_MARKS: &[&str] = &[
     "mein", "ko", "wala", "wali", "wale", "yeh", "woh", "mujhe", "meri", "mere", "mera", "kar", "daal", "dal", "hata",
     "nikal", "nikaal", "rakh", "aur", "में", "को", "वाला", "वाली", "मुझे", "मेरी", "मेरे", "और", "कर", "दो", "यह",
     "ये", "इसे",
 ];
 
-/// A word as it is compared: in lower case, without apostrophes, and with letters that were
-/// drawn out ("nooo") only once.
+/// The normalized form of a word: lower case, without apostrophes, and with repeated
+/// letters ("nooo") reduced to one.
 pub(super) fn plain(word: &str) -> String {
     let lower = word.to_lowercase();
     let letters: Vec<char> = lower.chars().filter(|c| !matches!(c, '\'' | '\u{2018}' | '`')).collect();
@@ -273,7 +273,7 @@ pub(super) fn plain(word: &str) -> String {
     out
 }
 
-/// What a sign says by itself.
+/// The meaning of a single sign.
 pub(super) fn of_sign(sign: char) -> Option<&'static str> {
     match sign {
         '\u{1f44d}' | '\u{1f44c}' | '\u{2705}' | '\u{2714}' | '\u{1f64f}' => (sign != '\u{1f64f}').then_some("yes"),
@@ -284,7 +284,7 @@ pub(super) fn of_sign(sign: char) -> Option<&'static str> {
     }
 }
 
-/// Whether a text could be read as an instruction or an answer.
+/// Whether a text could be an instruction or an answer.
 pub(super) fn instructs(text: &str) -> bool {
     let words = text.split(|c: char| !(c.is_alphanumeric() || c == '\'')).map(plain);
     let mut words = words.filter(|word| !word.is_empty() && word != QUOTED.to_string().as_str());

@@ -1,7 +1,7 @@
-//! One answer of a model, read as it is written.
+//! Requests one answer of a model and reads it as a stream.
 //!
-//! **Invariant:** it is waited for neither longer than the deadline nor, while nothing comes,
-//! longer than a stall may take.
+//! **Invariant:** the wait ends at the deadline, or when no data arrives for the
+//! stall time.
 
 use std::time::Duration;
 
@@ -18,57 +18,57 @@ use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
 
-/// Until when an answer is waited for.
+/// The time limits of an answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct TimeLimits {
     pub(super) deadline: Instant,
     pub(super) stall: Duration,
 }
 
-impl Patience {
-    /// Until when the next piece is waited for, and what it means if none comes.
+impl TimeLimits {
+    /// The deadline for the next piece, and the failure if none arrives.
     fn next(&self) -> (Instant, Failure) {
         let stalled = Instant::now() + self.stall;
         if stalled < self.deadline { (stalled, Failure::Stalled) } else { (self.deadline, Failure::TimeUp) }
     }
 }
 
-/// What a model answered.
+/// An answer of a model.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    /// It as a line of the conversation, for the next request.
+    /// The answer as a message for the next request.
     pub(super) message: Option<Message>,
-    /// The tools that it wants called.
+    /// The tool calls that it requests.
     pub(super) calls: Vec<ToolCall>,
-    /// Whether it stopped for its length.
+    /// Whether it was cut off at the maximum length.
     pub(super) cut: bool,
-    /// Tokens read and written, if that was said.
+    /// The input and output tokens, if the provider reports them.
     pub(super) tokens: Option<(u64, u64)>,
-    /// Whether it is one.
+    /// The failure, if it is not a valid answer.
     pub(super) outcome: Option<Failure>,
 }
 
-/// Asks; each piece of text goes to `told`.
+/// Sends a request; each piece of text is passed to `on_text`.
 pub(super) async fn ask(
     model: &DynModel<Completion>,
     request: CompletionRequest,
     stream: bool,
-    patience: Patience,
-    told: &mut (dyn FnMut(&str) + Send),
+    limits: TimeLimits,
+    on_text: &mut (dyn FnMut(&str) + Send),
 ) -> Answer {
-    if stream { streamed(model, request, patience, told).await } else { whole(model, request, patience, told).await }
+    if stream { streamed(model, request, limits, on_text).await } else { whole(model, request, limits, on_text).await }
 }
 
 async fn whole(
     model: &DynModel<Completion>,
     request: CompletionRequest,
-    patience: Patience,
-    told: &mut (dyn FnMut(&str) + Send),
+    limits: TimeLimits,
+    on_text: &mut (dyn FnMut(&str) + Send),
 ) -> Answer {
-    let (until, late) = patience.next();
+    let (until, late) = limits.next();
     match timeout_at(until, model.call(request)).await {
         Ok(Ok(response)) => {
-            told(&response.text());
+            on_text(&response.text());
             finished(&response)
         }
         Ok(Err(error)) => failed(&error),
@@ -79,18 +79,18 @@ async fn whole(
 async fn streamed(
     model: &DynModel<Completion>,
     request: CompletionRequest,
-    patience: Patience,
-    told: &mut (dyn FnMut(&str) + Send),
+    limits: TimeLimits,
+    on_text: &mut (dyn FnMut(&str) + Send),
 ) -> Answer {
     let mut events = match model.stream(request) {
         Ok(events) => events,
         Err(error) => return failed(&error),
     };
     loop {
-        let (until, late) = patience.next();
+        let (until, late) = limits.next();
         let outcome = match timeout_at(until, events.next()).await {
             Ok(Some(Ok(Item::Event(StreamEvent::Text { text, .. })))) => {
-                told(&text);
+                on_text(&text);
                 continue;
             }
             Ok(Some(Ok(_))) => continue,
@@ -132,7 +132,7 @@ fn failed(error: &ProviderError) -> Answer {
 
 fn failure(error: &ProviderError) -> Failure {
     let status = error.provider_response().and_then(|response| response.status).map(|status| status.as_u16());
-    // Not the error itself: it repeats what the other side wrote.
+    // The error itself is not logged, because it contains text of the provider.
     let failure = Failure::of(error);
     tracing::debug!(failure = failure.kind(), status, "a model did not answer");
     failure

@@ -1,6 +1,6 @@
-//! Calls the tools that a model asks for, and sees to it that it gets somewhere.
+//! Runs the tool calls that a model requests, and detects calls that make no progress.
 //!
-//! **Invariant:** the same change is made once in a turn, however often a model asks for it.
+//! **Invariant:** the same change is made once per turn, however often a model requests it.
 
 use std::collections::HashSet;
 
@@ -16,20 +16,20 @@ use crate::ws::agent::{
     tools::{ToolContext, ToolRefusal, ToolSpec},
 };
 
-/// The most tools that one answer may call.
+/// The maximum number of tool calls in one answer.
 const CALLS_MAX: usize = 8;
-/// The longest name of a tool that is repeated in a refusal.
+/// The maximum length of a tool's name in a refusal.
 const NAME_MAX: usize = 64;
 
-/// Tools, and who runs them.
+/// The tools and their executor.
 #[async_trait]
 pub trait Tools: Send + Sync + 'static {
-    /// What there is.
+    /// The available tools.
     fn specs(&self) -> &[ToolSpec];
-    /// Runs one.
+    /// Runs a tool.
     ///
     /// # Errors
-    /// [`ToolRefusal`]; the turn goes on with it.
+    /// [`ToolRefusal`]; the turn continues with it.
     async fn call(&self, name: &str, arguments: Json, context: ToolContext<'_>) -> Result<Json, ToolRefusal>;
 }
 
@@ -47,24 +47,23 @@ impl Tools for Toolbox {
 /// The calls of a turn.
 pub(super) struct Calls {
     consent: Consent,
-    /// Reads since the last change, and changes of the whole turn.
+    /// The reads since the last change, and the changes of the whole turn.
     read: HashSet<String>,
     changed: HashSet<String>,
-    /// How many tools were run.
+    /// The number of tools that were run.
     pub(super) run: u32,
-    /// Answers in a row whose calls all came to nothing.
+    /// The number of consecutive answers without a successful call.
     pub(super) fruitless: u32,
 }
 
 impl Calls {
-    /// None yet.
     pub(super) fn new(consent: Consent) -> Self {
         let (read, changed) = (HashSet::new(), HashSet::new());
         Self { consent, read, changed, run: 0, fruitless: 0 }
     }
 
-    /// Runs the calls of one answer in their order; what each came to goes back to the model.
-    /// `learn` is given what tools told.
+    /// Runs the calls of one answer in order; the results go back to the model.
+    /// `learn` is called with the data that tools returned.
     pub(super) async fn run(
         &mut self,
         tools: &dyn Tools,
@@ -116,23 +115,23 @@ impl Calls {
             return Err(refusal("tool.repeated", message));
         }
         self.run += 1;
-        let context = ToolContext { shopper: context.shopper, known: context.known, audience: context.audience };
+        let context = ToolContext { shopper: context.shopper, known: context.known, sink: context.sink };
         let answer = match timeout_at(until, tools.call(name, arguments, context)).await {
             Ok(answer) => answer,
             Err(_) => Err(refusal("tool.late", "the shop took too long; look whether it was done")),
         };
         if !spec.reads_only && answer.is_ok() {
-            // What was read before may have changed.
+            // The results of earlier reads may be outdated.
             self.read.clear();
         }
         answer
     }
 
     fn consents(&self, tool: &str, arguments: &Json) -> Result<(), ToolRefusal> {
-        let problem = match (self.consent.wishes(tool), self.consent.named(arguments)) {
+        let problem = match (self.consent.allows(tool), self.consent.named(arguments)) {
             (true, true) => return Ok(()),
-            (false, _) => "the shopper did not ask for this change in her message; ask her first",
-            (true, false) => "the shopper did not name this quantity; ask her how many, or take one",
+            (false, _) => "the user did not ask for this change in their message; ask them first",
+            (true, false) => "the user did not name this quantity; ask them how many, or take one",
         };
         counter!("agent_not_asked_total").increment(1);
         Err(refusal("tool.not_asked", problem))

@@ -1,11 +1,11 @@
-//! Whether the shopper asked for a change herself.
+//! Checks whether the user asked for a change.
 //!
-//! A model may be mistaken, and what it reads may be written by sellers. So a change needs her own
-//! words: a plain instruction in her message ([`instruction`]), or a yes to the question that was
-//! just asked about a change; and a number of pieces that she named. A model that is refused asks
-//! her, and her "yes" is enough.
+//! A model can be mistaken, and sellers can write what it reads. So a change requires the user's own
+//! words: a plain instruction in the message ([`instruction`]), or a yes to the question about a change that was
+//! just asked; and a quantity above one must be named. When a model is refused, it asks
+//! the user, and a "yes" is sufficient.
 //!
-//! **Invariant:** no text but the shopper's, and the question that she answers, counts here.
+//! **Invariant:** only the user's text and the question that it answers are considered.
 
 use serde_json::Value as Json;
 
@@ -54,7 +54,7 @@ const ACTS: [&str; 37] = [
     "कार्ट",
     "डाल",
 ];
-/// Words of taking something out, or of changing how many there are.
+/// Words for removing something or changing a quantity.
 const LESSENS: [&str; 45] = [
     "remove",
     "delete",
@@ -102,11 +102,11 @@ const LESSENS: [&str; 45] = [
     "back",
     "leave",
 ];
-/// Words of a question that leaves a choice, which a name or a number answers.
+/// Words of a question with a choice, which a name or a number answers.
 const CHOICES: [&str; 10] = ["which", "what", "many", "or", "kaunsa", "kaunsi", "kitne", "कौन", "कितने", "या"];
-/// The longest answer that counts as one.
+/// The maximum number of words of an answer to a choice.
 const ANSWER_WORDS_MAX: usize = 8;
-/// Numbers in letters.
+/// Numbers as words.
 const NUMBERS: [(&str, u64); 28] = [
     ("one", 1),
     ("two", 2),
@@ -138,19 +138,19 @@ const NUMBERS: [(&str, u64); 28] = [
     ("both", 2),
 ];
 
-/// What a shopper asked for.
+/// What the user asked for.
 #[derive(Debug, Default)]
 pub(super) struct Consent {
-    wishes: bool,
-    /// Whether something may be taken out.
+    asks_change: bool,
+    /// Whether removing something is allowed.
     lessens: bool,
-    /// Whether she wants something not to be done.
+    /// Whether the user does not want something to be done.
     negates: bool,
     numbers: Vec<u64>,
 }
 
 impl Consent {
-    /// What she asks for by `text`, after `history`.
+    /// The consent in `text`, given `history`.
     pub(super) fn of(history: &[Line], text: &str) -> Self {
         let reading = instruction::judge(text);
         let words = words(text);
@@ -160,40 +160,40 @@ impl Consent {
         let question = question.unwrap_or_default();
         let answers = match reading.mood {
             Mood::Yes => true,
-            // "The second one" answers "which?".
+            // "The second one" is an answer to "which?".
             Mood::Naming => {
                 let choice = question.iter().any(|word| CHOICES.contains(&word.as_str()));
-                choice && !reading.told.is_empty() && words.len() <= ANSWER_WORDS_MAX
+                choice && !reading.instructions.is_empty() && words.len() <= ANSWER_WORDS_MAX
             }
             _ => false,
         };
         let question = if answers { question } else { vec![] };
         numbers.extend(self::numbers(&question));
         let answered = question.iter().any(|word| ACTS.contains(&word.as_str()));
-        let told = reading.told.iter().flat_map(|told| self::words(told));
-        let lessens = told.chain(question).any(|word| LESSENS.contains(&word.as_str()));
+        let instructed = reading.instructions.iter().flat_map(|text| self::words(text));
+        let lessens = instructed.chain(question).any(|word| LESSENS.contains(&word.as_str()));
         let negates = matches!(reading.mood, Mood::Negated | Mood::No);
-        Self { wishes: reading.mood == Mood::Instruction || answered, lessens, negates, numbers }
+        Self { asks_change: reading.mood == Mood::Instruction || answered, lessens, negates, numbers }
     }
 
-    /// Whether she asked for a change as `tool` makes one.
-    pub(super) fn wishes(&self, tool: &str) -> bool {
-        self.wishes && (self.lessens || tool != "remove_from_cart")
+    /// Whether the user asked for a change that `tool` makes.
+    pub(super) fn allows(&self, tool: &str) -> bool {
+        self.asks_change && (self.lessens || tool != "remove_from_cart")
     }
 
-    /// Whether she wants something not to be done.
+    /// Whether the user does not want something to be done.
     pub(super) const fn negates(&self) -> bool {
         self.negates
     }
 
-    /// Whether she named as many pieces as `arguments` have; one needs no naming.
+    /// Whether the user named the quantity of `arguments`; one need not be named.
     pub(super) fn named(&self, arguments: &Json) -> bool {
         let pieces = arguments.get("quantity").or_else(|| arguments.get("qty")).and_then(Json::as_u64);
         pieces.is_none_or(|pieces| pieces <= 1 || self.numbers.contains(&pieces))
     }
 }
 
-/// The words of the last question in `text`, if it asks one.
+/// The words of the last question in `text`, if any.
 fn question(text: &str) -> Option<Vec<String>> {
     let end = text.rfind('?')?;
     let start = text[..end].rfind(['.', '!', '?', '\n', '\u{964}']).map_or(0, |at| at + 1);
@@ -201,7 +201,7 @@ fn question(text: &str) -> Option<Vec<String>> {
 }
 
 fn words(text: &str) -> Vec<String> {
-    // The signs of Indic vowels and joined consonants are parts of words.
+    // Indic vowel signs and the virama are parts of words.
     let in_word = |char: char| char.is_alphanumeric() || matches!(char, '\u{93c}' | '\u{94d}');
     let words = text.split(|char: char| !in_word(char)).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect()
@@ -228,42 +228,42 @@ mod tests {
     }
 
     #[test]
-    fn her_own_words_ask_for_a_change() {
+    fn the_users_own_words_ask_for_a_change() {
         for text in ["Add the blue mug", "I'll take it", "put 2 in my cart", "make it three", "buy the second one"] {
-            assert!(Consent::of(&[], text).wishes("add_to_cart"), "{text}");
+            assert!(Consent::of(&[], text).allows("add_to_cart"), "{text}");
         }
         for text in ["find a mug", "do you have cups under 500?", "compare these", "hello", "is it in stock"] {
-            assert!(!Consent::of(&[], text).wishes("add_to_cart"), "{text}");
+            assert!(!Consent::of(&[], text).allows("add_to_cart"), "{text}");
         }
     }
 
     #[test]
-    fn a_yes_counts_where_something_was_asked() {
-        assert!(Consent::of(&asked("Shall I add 2 mugs?"), "yes").wishes("add_to_cart"));
-        assert!(Consent::of(&asked("Which one, the blue or the red?"), "the second one").wishes("add_to_cart"));
-        assert!(!Consent::of(&asked("Here are three mugs."), "nice").wishes("add_to_cart"));
-        assert!(!Consent::of(&[], "sure").wishes("add_to_cart"));
-        assert!(!Consent::of(&asked("Anything else?"), "show me some steel bottles under 500").wishes("add_to_cart"));
+    fn a_yes_counts_as_the_answer_to_a_question() {
+        assert!(Consent::of(&asked("Shall I add 2 mugs?"), "yes").allows("add_to_cart"));
+        assert!(Consent::of(&asked("Which one, the blue or the red?"), "the second one").allows("add_to_cart"));
+        assert!(!Consent::of(&asked("Here are three mugs."), "nice").allows("add_to_cart"));
+        assert!(!Consent::of(&[], "sure").allows("add_to_cart"));
+        assert!(!Consent::of(&asked("Anything else?"), "show me some steel bottles under 500").allows("add_to_cart"));
     }
 
     #[test]
-    fn what_is_no_instruction_asks_for_no_change() {
+    fn other_messages_do_not_ask_for_a_change() {
         for (mood, phrase) in instruction::tests::phrases() {
             let acts = matches!(mood, Mood::Instruction | Mood::Yes | Mood::Naming);
             if !acts {
                 let consent = Consent::of(&asked("Shall I add 2 mugs?"), phrase);
-                assert!(!consent.wishes("add_to_cart") && !consent.wishes("remove_from_cart"), "{phrase}");
+                assert!(!consent.allows("add_to_cart") && !consent.allows("remove_from_cart"), "{phrase}");
             }
-            assert!(mood == Mood::Instruction || !Consent::of(&[], phrase).wishes("add_to_cart"), "{phrase}");
+            assert!(mood == Mood::Instruction || !Consent::of(&[], phrase).allows("add_to_cart"), "{phrase}");
         }
-        assert!(!Consent::of(&asked("Shall I tell you more about it?"), "yes").wishes("add_to_cart"));
-        assert!(!Consent::of(&[], "add the mug").wishes("remove_from_cart"));
-        assert!(Consent::of(&[], "remove the mug").wishes("remove_from_cart"));
-        assert!(Consent::of(&asked("Shall I take the mug out of your cart?"), "yes").wishes("remove_from_cart"));
+        assert!(!Consent::of(&asked("Shall I tell you more about it?"), "yes").allows("add_to_cart"));
+        assert!(!Consent::of(&[], "add the mug").allows("remove_from_cart"));
+        assert!(Consent::of(&[], "remove the mug").allows("remove_from_cart"));
+        assert!(Consent::of(&asked("Shall I take the mug out of your cart?"), "yes").allows("remove_from_cart"));
     }
 
     #[test]
-    fn more_than_one_piece_must_be_named() {
+    fn a_quantity_above_one_must_be_named() {
         let named =
             |history: &[Line], text, pieces: u64| Consent::of(history, text).named(&json!({ "quantity": pieces }));
         assert!(named(&[], "add the mug", 1) && !named(&[], "add the mug", 10));

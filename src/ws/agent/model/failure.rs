@@ -1,36 +1,36 @@
-//! What goes wrong with a model, and what the shopper is told then.
+//! The failures of a model, and what the user is told about them.
 
 use rig_core::{completion::FinishReason, error::ProviderError};
 
-/// Why a turn cannot go on with its model.
+/// Why a turn cannot continue with its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It cannot be reached, or fails.
+    /// The provider cannot be reached or returned an error.
     Unavailable,
-    /// It has too much to do, or the shop has used up what it may ask.
+    /// The provider is overloaded, or the shop's quota is exceeded.
     Busy,
-    /// It does not take the request: a wrong key, an unknown model.
+    /// The provider rejected the request: a wrong key or an unknown model.
     Refused,
-    /// Nothing came for too long.
+    /// No data arrived for too long.
     Stalled,
     /// The turn took too long.
     TimeUp,
-    /// The answer ended in its middle.
+    /// The answer was cut off.
     CutShort,
-    /// The answer is none.
+    /// The answer is not valid.
     Nonsense,
-    /// It does not speak of this.
+    /// The provider blocked the topic.
     Blocked,
-    /// It calls the same tools again and again.
+    /// The model repeats tool calls without progress.
     Loop,
-    /// The turn took more tokens than a message may.
+    /// The turn exceeded the token limit of a message.
     TooLong,
-    /// The shopper has used up her tokens of the day.
+    /// The user has used all tokens of the day.
     OverBudget,
 }
 
 impl Failure {
-    /// For the metrics.
+    /// The label for metrics.
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -47,17 +47,17 @@ impl Failure {
         }
     }
 
-    /// Whether the same request may be answered when it is sent again.
+    /// Whether a retry of the same request may succeed.
     pub(super) const fn may_pass(self) -> bool {
         matches!(self, Self::Unavailable | Self::CutShort | Self::Nonsense)
     }
 
-    /// Whether an assistant without a model should answer instead.
+    /// Whether the assistant without a model should answer instead.
     pub(super) const fn falls_back(self) -> bool {
         !matches!(self, Self::Blocked)
     }
 
-    /// What the shopper is told. `began`: some of the reply, or of what it does, is there.
+    /// The text for the user. `began`: part of the reply was sent, or a tool was run.
     pub(super) const fn words(self, began: bool) -> &'static str {
         match (self, began) {
             (Self::Blocked, _) => {
@@ -80,7 +80,7 @@ impl Failure {
         }
     }
 
-    /// What an error of the model's library comes to.
+    /// Converts an error of the model library.
     pub(super) fn of(error: &ProviderError) -> Self {
         let status = error.provider_response().and_then(|response| response.status).map(|status| status.as_u16());
         match (error, status) {
@@ -97,7 +97,7 @@ impl Failure {
         }
     }
 
-    /// What the reason for which an answer ended comes to, if it is not a good one.
+    /// Converts the finish reason of an answer, unless it is a regular one.
     pub(super) fn of_finish(reason: Option<&FinishReason>) -> Option<Self> {
         match reason {
             Some(FinishReason::ContentFilter) => Some(Self::Blocked),

@@ -1,12 +1,12 @@
-//! The assistant that a language model speaks for.
+//! The assistant with a language model.
 //!
-//! The model is asked by rig-core, whoever runs it ([`provider`]); the loop around it is here
-//! (`turn`). It acts on the shop by the same tools as the assistant without a model, which
-//! answers instead whenever the model cannot: it is away, stalls, or the shopper's tokens are
-//! used up. A model that failed is asked again at the next message.
+//! The model is called through rig-core, whichever provider runs it ([`provider`]); the loop around it is in
+//! `turn`. It acts on the shop with the same tools as the assistant without a model, which
+//! answers instead when the model cannot: when it is unavailable, stalls, or the user's tokens are
+//! used up. A model that failed is used again for the next message.
 //!
-//! **Invariant:** a turn ends within its deadline in a reply, and no sentence is told that names
-//! a price, stock, an id or a link which no tool of this conversation returned.
+//! **Invariant:** a turn ends with a reply within its deadline, and no sentence is sent that contains
+//! a price, stock, an id or a link that no tool of this conversation returned.
 
 mod answer;
 mod calls;
@@ -32,23 +32,23 @@ pub use self::{
 use self::{
     consent::Consent,
     failure::Failure,
-    turn::{Progress, Watch},
+    turn::{Progress, RecordingSink},
 };
 use super::{Assistant, Budget, Reply, Toolbox, Turn};
 use crate::config::{Config, ConfigError};
 
-/// There is no way to call a model.
+/// Why the model cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The system gives no client for HTTP.
+    /// The HTTP client cannot be created.
     #[error("the language model cannot be called: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// Answers by a language model.
+/// An assistant that uses a language model.
 pub struct ModelAssistant {
     settings: ModelSettings,
     model: DynModel<Completion>,
@@ -57,11 +57,11 @@ pub struct ModelAssistant {
     fallback: Arc<dyn Assistant>,
 }
 
-/// The assistant that `config` asks for, if it asks for a model; `fallback` answers where the
+/// The assistant with the configured model, if any; `fallback` answers when the
 /// model does not.
 ///
 /// # Errors
-/// When the configuration is wrong, or there is no way to call a model.
+/// When the configuration is invalid, or the HTTP client cannot be created.
 pub fn from_config(
     config: &Config,
     toolbox: Toolbox,
@@ -74,10 +74,10 @@ pub fn from_config(
 }
 
 impl ModelAssistant {
-    /// One that asks as `settings` say.
+    /// An assistant with these settings.
     ///
     /// # Errors
-    /// When there is no way to call a model.
+    /// When the model cannot be set up.
     pub fn try_new(
         settings: ModelSettings,
         tools: Arc<dyn Tools>,
@@ -88,8 +88,8 @@ impl ModelAssistant {
         Ok(Self { settings, model, tools, budget, fallback })
     }
 
-    /// What is told, or who answers instead, when the model got no further.
-    async fn make_good(&self, failure: Failure, turn: &mut Turn<'_>, progress: &mut Progress<'_>) {
+    /// Completes the reply after a failure of the model, or lets the fallback answer.
+    async fn recover(&self, failure: Failure, turn: &mut Turn<'_>, progress: &mut Progress<'_>) {
         counter!("agent_failures_total", "kind" => failure.kind()).increment(1);
         let provider = self.settings.provider.name();
         tracing::warn!(failure = failure.kind(), provider, "a turn with the language model failed");
@@ -99,8 +99,8 @@ impl ModelAssistant {
             return;
         }
         counter!("agent_fallbacks_total", "kind" => failure.kind()).increment(1);
-        let Turn { shopper, text, history, audience, .. } = *turn;
-        let instead = Turn { shopper, text, history, known: turn.known, audience };
+        let Turn { shopper, text, history, sink, .. } = *turn;
+        let instead = Turn { shopper, text, history, known: turn.known, sink };
         let reply = self.fallback.answer(instead).await;
         if reply.text.is_empty() {
             return progress.speech.add(failure.words(false));
@@ -116,10 +116,10 @@ impl ModelAssistant {
 #[async_trait]
 impl Assistant for ModelAssistant {
     async fn answer(&self, mut turn: Turn<'_>) -> Reply {
-        let watch = Watch::new(turn.audience);
-        let mut progress = Progress::new(&watch, Consent::of(turn.history, turn.text));
+        let recorder = RecordingSink::new(turn.sink);
+        let mut progress = Progress::new(&recorder, Consent::of(turn.history, turn.text));
         if let Err(failure) = self.converse(&mut turn, &mut progress).await {
-            self.make_good(failure, &mut turn, &mut progress).await;
+            self.recover(failure, &mut turn, &mut progress).await;
         }
         let Progress { speech, calls, mut usage, products, .. } = progress;
         usage.tool_calls = calls.run;

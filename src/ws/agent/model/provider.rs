@@ -1,6 +1,6 @@
-//! Which model is asked, and where.
+//! Selects the provider of the model.
 //!
-//! **Invariant:** nothing outside this file knows one provider from another.
+//! **Invariant:** nothing outside this file depends on a particular provider.
 
 use rig_core::{
     DynModel,
@@ -14,10 +14,10 @@ use super::transport::Transport;
 pub use crate::config::{ModelSettings, Provider};
 use crate::runtime::http_client;
 
-/// A model to be called.
+/// Creates a client for the model.
 ///
 /// # Errors
-/// When no client for HTTP can be made.
+/// When the HTTP client cannot be created.
 pub(super) fn connect(settings: &ModelSettings) -> Result<DynModel<Completion>, reqwest::Error> {
     let client = http_client::builder().timeout(settings.deadline).build()?;
     let http = DynHttpClient::new(Transport::new(client));

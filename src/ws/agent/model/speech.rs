@@ -1,89 +1,89 @@
-//! What is told to the shopper: sentence by sentence, each one checked before she sees it.
+//! Sends the reply sentence by sentence, after checking each of them.
 //!
-//! **Invariant:** the text of a turn is exactly its deltas, one after the other, and none of them
-//! was told unchecked.
+//! **Invariant:** the text of a turn is exactly the concatenation of its deltas, and none of them
+//! was sent unchecked.
 
-use super::guard::Facts;
-use crate::ws::agent::{Audience, Told};
+use super::guard::Grounding;
+use crate::ws::agent::{ReplySink, TurnEvent};
 
-/// A sentence that goes on for longer is told in parts.
+/// A longer sentence is sent in parts.
 const PART_MAX: usize = 600;
-/// Words before whose point a sentence does not end.
+/// Abbreviations whose point does not end a sentence.
 const SHORT: [&str; 9] = ["rs", "no", "nos", "approx", "incl", "excl", "e.g", "i.e", "vs"];
-/// What is told instead of what could not be checked.
+/// Replaces what could not be checked.
 const LEFT_OUT: &str = "(I left something out that I could not check. The cards and your cart show what is right.)";
 
-/// The reply as far as it is told.
+/// The reply as far as it was sent.
 pub(super) struct Speech<'a> {
-    audience: &'a dyn Audience,
-    /// What is told.
+    sink: &'a dyn ReplySink,
+    /// The text that was sent.
     pub(super) text: String,
-    /// What came and is no sentence yet.
+    /// The text of an incomplete sentence.
     pending: String,
-    /// Sentences that were withheld.
+    /// The number of withheld sentences.
     pub(super) withheld: u32,
 }
 
 impl<'a> Speech<'a> {
-    pub(super) fn new(audience: &'a dyn Audience) -> Self {
-        Self { audience, text: String::new(), pending: String::new(), withheld: 0 }
+    pub(super) fn new(sink: &'a dyn ReplySink) -> Self {
+        Self { sink, text: String::new(), pending: String::new(), withheld: 0 }
     }
 
-    /// Whether anything is told, or about to be.
+    /// Whether any text was sent.
     pub(super) fn began(&self) -> bool {
         !self.text.is_empty()
     }
 
-    /// Takes a piece of the model's text and tells the sentences that it completes.
-    pub(super) fn hear(&mut self, piece: &str, facts: &Facts) {
+    /// Adds a piece of the model's text and sends the sentences that it completes.
+    pub(super) fn push(&mut self, piece: &str, grounding: &Grounding) {
         self.pending.push_str(piece);
         while let Some(end) = end_of_sentence(&self.pending) {
             let sentence: String = self.pending.drain(..end).collect();
-            self.check(&sentence, facts);
+            self.check(&sentence, grounding);
         }
     }
 
-    /// The model has said what it has to say for now.
-    pub(super) fn pause(&mut self, facts: &Facts) {
+    /// Ends the current sentence, because the model has finished its text.
+    pub(super) fn pause(&mut self, grounding: &Grounding) {
         let rest = std::mem::take(&mut self.pending);
-        self.check(&rest, facts);
+        self.check(&rest, grounding);
     }
 
-    /// Forgets what is not told yet.
+    /// Discards the incomplete sentence.
     pub(super) fn drop_pending(&mut self) {
         self.pending.clear();
     }
 
-    fn check(&mut self, sentence: &str, facts: &Facts) {
+    fn check(&mut self, sentence: &str, grounding: &Grounding) {
         if sentence.trim().is_empty() {
-            // Space between what is told, but none before it.
+            // Space is sent between sentences, but not before the first.
             if self.began() {
                 self.say(sentence);
             }
-        } else if let Some(doubt) = facts.doubt(sentence) {
+        } else if let Some(ungrounded) = grounding.ungrounded(sentence) {
             self.withheld += 1;
-            metrics::counter!("agent_withheld_total", "what" => doubt).increment(1);
-            tracing::debug!(what = doubt, "a sentence was withheld: no tool told what it tells");
+            metrics::counter!("agent_withheld_total", "what" => ungrounded).increment(1);
+            tracing::debug!(what = ungrounded, "a sentence was withheld because no tool returned its content");
         } else {
             self.say(sentence);
         }
     }
 
-    /// Tells words of our own, as a paragraph.
+    /// Sends a text of the program as its own paragraph.
     pub(super) fn add(&mut self, words: &str) {
         self.break_paragraph();
         self.say(words);
     }
 
-    /// Ends the paragraph, if there is one.
+    /// Begins a new paragraph, unless nothing was sent yet.
     pub(super) fn break_paragraph(&mut self) {
         if self.began() && !self.text.ends_with('\n') {
             self.say("\n\n");
         }
     }
 
-    /// Says that something was left out, if it was.
-    pub(super) fn own_up(&mut self) {
+    /// Tells the user that something was left out, if so.
+    pub(super) fn note_omissions(&mut self) {
         if self.withheld > 0 {
             self.add(LEFT_OUT);
         }
@@ -92,12 +92,12 @@ impl<'a> Speech<'a> {
     fn say(&mut self, words: &str) {
         if !words.is_empty() {
             self.text.push_str(words);
-            self.audience.tell(Told::Delta(words.to_owned()));
+            self.sink.send(TurnEvent::Delta(words.to_owned()));
         }
     }
 }
 
-/// Where the first sentence or line of `text` ends, its space included.
+/// The end of the first sentence or line of `text`, including trailing spaces.
 fn end_of_sentence(text: &str) -> Option<usize> {
     let mut chars = text.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
@@ -128,7 +128,7 @@ fn end_of_sentence(text: &str) -> Option<usize> {
 
 fn abbreviates(before: &str) -> bool {
     let word = before.rsplit(|char: char| char.is_whitespace() || char == '(').next().unwrap_or_default();
-    // "1. First thing" is not two sentences.
+    // "1. First thing" is one sentence.
     let counts = !word.is_empty() && word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit());
     SHORT.iter().any(|short| word.eq_ignore_ascii_case(short)) || counts && before.trim() == word
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_where_sentences_end_and_never_within_an_amount() {
+    fn text_is_split_at_sentences_and_never_within_an_amount() {
         assert_eq!(parts("Hello! It is Rs. 499.50 today. Fine"), ["Hello! ", "It is Rs. 499.50 today. ", "Fine"]);
         assert_eq!(parts("Two:\n1. Mug ₹1,200.00\n2. Cup"), ["Two:\n", "1. Mug ₹1,200.00\n", "2. Cup"]);
         assert_eq!(parts("only ₹\n499 now. x"), ["only ₹\n499 now. ", "x"]);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_without_end_is_cut_at_a_space_between_words() {
+    fn a_sentence_without_end_is_split_at_a_space() {
         let endless = "word ".repeat(200);
         let parts = parts(&endless);
         assert!(!parts.is_empty() && parts[..parts.len() - 1].iter().all(|part| part.ends_with(' ')));

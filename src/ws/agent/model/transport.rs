@@ -1,7 +1,7 @@
-//! How a model is called over HTTP: by the client that every other call out of here uses.
+//! The HTTP transport for models, over the program's own HTTP client.
 //!
-//! **Invariant:** an answer is read up to a limit, a redirect is not followed, and no error names
-//! the address that was called, which may hold a key.
+//! **Invariant:** an answer has a maximum size, redirects are not followed, and no error contains
+//! the URL, which may contain a key.
 
 use std::future::Future;
 
@@ -17,22 +17,22 @@ use rig_core::{
 
 use crate::runtime::http_client;
 
-/// The most bytes of one answer of a model; a long one has some tens of thousands.
+/// The maximum size of an answer in bytes; long ones have tens of thousands.
 const ANSWER_MAX: usize = 4 << 20;
-/// The most bytes of an answer that tells what is wrong.
+/// The maximum size of an error response in bytes.
 const PROBLEM_MAX: usize = 64 << 10;
 
-/// An answer is longer than any model's.
+/// The answer exceeds the maximum size.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is longer than {ANSWER_MAX} bytes")]
 struct TooLong;
 
-/// Uploads are not among what an assistant does.
+/// Multipart uploads are not supported, because no assistant uses them.
 #[derive(Debug, thiserror::Error)]
 #[error("forms are not sent to models")]
 struct NoForms;
 
-/// Our HTTP client as a model's library takes it.
+/// Adapts our HTTP client to the model library.
 #[derive(Clone, Debug)]
 pub(super) struct Transport(reqwest::Client);
 

@@ -1,7 +1,7 @@
-//! One turn with a model: ask, call the tools that it wants, ask again, until it has answered.
+//! One turn with a model: request an answer, run the tools that it calls, and repeat until there is a reply.
 //!
-//! **Invariant:** a turn ends: after so many rounds, so many tokens or so much time, and after
-//! one try more at most when the model fails. What was told is never told again.
+//! **Invariant:** a turn ends after a bounded number of rounds, tokens and time, with
+//! at most one retry of a failed request. What was sent is not sent again.
 
 use std::time::Duration;
 
@@ -15,108 +15,108 @@ use tokio::time::Instant;
 
 use super::{
     ModelAssistant,
-    answer::{self, Answer, Patience},
+    answer::{self, Answer, TimeLimits},
     calls::Calls,
     consent::Consent,
     failure::Failure,
-    guard::Facts,
+    guard::Grounding,
     prompt,
     speech::Speech,
 };
 use crate::{
     domain::ids::ProductId,
-    ws::agent::{Audience, Told, Turn, Usage, tools::ToolContext},
+    ws::agent::{ReplySink, Turn, TurnEvent, Usage, tools::ToolContext},
 };
 
-/// How often a model is asked in a turn; the last time without tools, so that it must answer.
+/// The maximum number of requests per turn; the last one is without tools, so that the model must answer.
 const ROUNDS_MAX: u32 = 8;
-/// Answers in a row whose calls all came to nothing, after which it has lost its way.
+/// After this many consecutive answers without a successful call the turn is stopped.
 const FRUITLESS_MAX: u32 = 3;
-/// The most tokens that one answer may have.
+/// The maximum number of tokens of one answer.
 const ANSWER_TOKENS: u64 = 4_096;
-/// How much longer than the model a tool that runs may take.
+/// How much longer than the model a running tool may take.
 const TOOL_GRACE: Duration = Duration::from_secs(2);
-/// How long a model that failed is left alone.
-const BREATHER: Duration = Duration::from_millis(300);
+/// The pause before a failed request is retried.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
-/// Passes on what tools tell, and keeps what the reply has to know of it.
-pub(super) struct Watch<'a> {
-    audience: &'a dyn Audience,
-    seen: Mutex<Vec<Told>>,
+/// Forwards the events of tools, and records those that the reply depends on.
+pub(super) struct RecordingSink<'a> {
+    sink: &'a dyn ReplySink,
+    recorded: Mutex<Vec<TurnEvent>>,
 }
 
-impl<'a> Watch<'a> {
-    pub(super) fn new(audience: &'a dyn Audience) -> Self {
-        Self { audience, seen: Mutex::default() }
+impl<'a> RecordingSink<'a> {
+    pub(super) fn new(sink: &'a dyn ReplySink) -> Self {
+        Self { sink, recorded: Mutex::default() }
     }
 }
 
-impl Audience for Watch<'_> {
-    fn tell(&self, told: Told) {
-        if matches!(told, Told::Products(_) | Told::Cart(_)) {
-            self.seen.lock().push(told.clone());
+impl ReplySink for RecordingSink<'_> {
+    fn send(&self, event: TurnEvent) {
+        if matches!(event, TurnEvent::Products(_) | TurnEvent::Cart(_)) {
+            self.recorded.lock().push(event.clone());
         }
-        self.audience.tell(told);
+        self.sink.send(event);
     }
 }
 
-/// How far a turn has come.
+/// The progress of a turn.
 pub(super) struct Progress<'a> {
     pub(super) speech: Speech<'a>,
     pub(super) calls: Calls,
     pub(super) usage: Usage,
     pub(super) products: Vec<ProductId>,
     retried: bool,
-    watch: &'a Watch<'a>,
+    recorder: &'a RecordingSink<'a>,
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(watch: &'a Watch<'a>, consent: Consent) -> Self {
+    pub(super) fn new(recorder: &'a RecordingSink<'a>, consent: Consent) -> Self {
         Self {
-            speech: Speech::new(watch.audience),
+            speech: Speech::new(recorder.sink),
             calls: Calls::new(consent),
             usage: Usage::default(),
             products: vec![],
             retried: false,
-            watch,
+            recorder,
         }
     }
 
-    /// Whether something was told or done that an answer must not ignore.
+    /// Whether text was sent or a tool was run, so that the fallback cannot start over.
     pub(super) fn began(&self) -> bool {
         self.speech.began() || self.calls.run > 0
     }
 
-    /// Takes in what tools showed the shopper.
-    fn catch_up(&mut self, facts: &mut Facts) {
-        for told in self.watch.seen.lock().drain(..) {
-            match told {
-                Told::Products(products) => {
+    /// Adds the recorded events of tools to the reply and the facts.
+    fn catch_up(&mut self, grounding: &mut Grounding) {
+        for event in self.recorder.recorded.lock().drain(..) {
+            match event {
+                TurnEvent::Products(products) => {
                     for product in products {
                         if !self.products.contains(&product.id) {
                             self.products.push(product.id);
                         }
-                        facts.learn(&serde_json::to_value(&product).unwrap_or_default());
+                        grounding.learn(&serde_json::to_value(&product).unwrap_or_default());
                     }
                 }
-                Told::Cart(cart) => facts.learn(&cart),
-                Told::Delta(_) | Told::Status(_) => {}
+                TurnEvent::Cart(cart) => grounding.learn(&cart),
+                TurnEvent::Delta(_) | TurnEvent::Status(_) => {}
             }
         }
     }
 }
 
 impl ModelAssistant {
-    /// Goes through the turn as far as the model gets.
+    /// Runs the turn until the model has replied or failed.
     pub(super) async fn converse(&self, turn: &mut Turn<'_>, progress: &mut Progress<'_>) -> Result<(), Failure> {
         let settings = &self.settings;
-        let patience = Patience { deadline: Instant::now() + settings.deadline, stall: settings.stall };
+        let limits = TimeLimits { deadline: Instant::now() + settings.deadline, stall: settings.stall };
         let left = self.budget.left(turn.shopper.id).await;
         let allowed = settings.tokens_per_message.min(left);
         if left == 0 {
             return Err(Failure::OverBudget);
         }
-        let mut facts = Facts::of(turn.history, turn.text, turn.known);
+        let mut grounding = Grounding::of(turn.history, turn.text, turn.known);
         let mut messages = prompt::conversation(turn);
         for round in 1..=ROUNDS_MAX {
             let spent = progress.usage.input_tokens + progress.usage.output_tokens;
@@ -124,23 +124,23 @@ impl ModelAssistant {
                 return Err(if spent >= left { Failure::OverBudget } else { Failure::TooLong });
             }
             let last = round == ROUNDS_MAX;
-            let answer = self.round(turn, &messages, last, patience, progress, &facts).await?;
+            let answer = self.round(turn, &messages, last, limits, progress, &grounding).await?;
             if answer.calls.is_empty() {
                 counter!("agent_rounds_total").increment(u64::from(round));
-                progress.speech.own_up();
+                progress.speech.note_omissions();
                 return Ok(());
             }
             if last {
                 break;
             }
             messages.extend(answer.message);
-            let until = patience.deadline + TOOL_GRACE;
-            let watch = progress.watch;
-            let mut context = ToolContext { shopper: turn.shopper, known: turn.known, audience: watch };
-            let mut learn = |data: &serde_json::Value| facts.learn(data);
+            let until = limits.deadline + TOOL_GRACE;
+            let recorder = progress.recorder;
+            let mut context = ToolContext { shopper: turn.shopper, known: turn.known, sink: recorder };
+            let mut learn = |data: &serde_json::Value| grounding.learn(data);
             let calls = &mut progress.calls;
             let results = calls.run(&*self.tools, &answer.calls, &mut context, until, &mut learn).await;
-            progress.catch_up(&mut facts);
+            progress.catch_up(&mut grounding);
             messages.push(Message::tool_results(results));
             if progress.calls.fruitless >= FRUITLESS_MAX {
                 break;
@@ -150,56 +150,56 @@ impl ModelAssistant {
         Err(Failure::Loop)
     }
 
-    /// One answer, asked for once more where that may help and nothing of it was told.
+    /// Requests one answer, with a retry if that may help and no text was sent.
     async fn round(
         &self,
         turn: &Turn<'_>,
         messages: &[Message],
         last: bool,
-        patience: Patience,
+        limits: TimeLimits,
         progress: &mut Progress<'_>,
-        facts: &Facts,
+        grounding: &Grounding,
     ) -> Result<Answer, Failure> {
         loop {
-            let told = progress.speech.text.len();
+            let sent = progress.speech.text.len();
             let started = Instant::now();
             let speech = &mut progress.speech;
             let mut paragraph = false;
-            let mut hear = |piece: &str| {
+            let mut push = |piece: &str| {
                 if !paragraph && !piece.trim().is_empty() {
                     speech.break_paragraph();
                     paragraph = true;
                 }
-                speech.hear(piece, facts);
+                speech.push(piece, grounding);
             };
             let request = self.request(messages, last);
-            let answer = answer::ask(&self.model, request, self.settings.stream, patience, &mut hear).await;
+            let answer = answer::ask(&self.model, request, self.settings.stream, limits, &mut push).await;
             self.account(turn, messages, &answer, progress).await;
             let outcome = answer.outcome.map_or("ok", Failure::kind);
             histogram!("agent_model_seconds", "outcome" => outcome).record(started.elapsed().as_secs_f64());
             match answer.outcome {
                 None => {
                     if answer.cut && answer.calls.is_empty() {
-                        // The sentence that was cut off tells nothing.
+                        // The incomplete sentence at the end is dropped.
                         progress.speech.drop_pending();
-                        if progress.speech.text.len() == told {
+                        if progress.speech.text.len() == sent {
                             return Err(Failure::CutShort);
                         }
                     } else {
-                        progress.speech.pause(facts);
+                        progress.speech.pause(grounding);
                     }
                     return Ok(answer);
                 }
                 Some(failure) => {
                     progress.speech.drop_pending();
-                    let untold = progress.speech.text.trim_end().len() <= told;
-                    let time = Instant::now() + BREATHER < patience.deadline;
-                    if !(failure.may_pass() && untold && time && !progress.retried) {
+                    let nothing_sent = progress.speech.text.trim_end().len() <= sent;
+                    let time = Instant::now() + RETRY_PAUSE < limits.deadline;
+                    if !(failure.may_pass() && nothing_sent && time && !progress.retried) {
                         return Err(failure);
                     }
                     progress.retried = true;
                     counter!("agent_retries_total", "failure" => failure.kind()).increment(1);
-                    tokio::time::sleep(BREATHER).await;
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
         }
@@ -216,7 +216,7 @@ impl ModelAssistant {
         request
     }
 
-    /// Counts the tokens that an answer took.
+    /// Counts the tokens of an answer.
     async fn account(&self, turn: &Turn<'_>, messages: &[Message], answer: &Answer, progress: &mut Progress<'_>) {
         let (input, output) = match (answer.tokens, answer.outcome) {
             (Some(tokens), _) => tokens,

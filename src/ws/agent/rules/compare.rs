@@ -1,81 +1,84 @@
-//! Telling of products: details, comparisons and what is similar.
+//! Product details, comparisons and recommendations.
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    act::{Act, Done},
-    goods::{self, Goods},
-    intent::{Wanted, Wish},
-    pick::Found,
-    refer::Refer,
-    speech::{self, Spoken},
+    intent::{Preference, Wanted},
+    reference::Reference,
+    resolution::Resolution,
+    speech::{self, RuleReply},
+    tool_results::{self, ToolProduct},
+    turn::{Done, RuleTurn},
 };
 use crate::views::words;
 
-/// How many products are compared at most.
+/// The maximum number of products in a comparison.
 const COMPARED_MAX: usize = 6;
 
-impl Act<'_> {
-    pub(super) async fn details(&mut self, refer: &Refer) -> Done<Spoken> {
-        let of_all = match refer {
-            Refer::Cheapest(words) if words.is_empty() => Some(Wish::Cheapest),
-            Refer::Dearest(words) if words.is_empty() => Some(Wish::Dearest),
+impl RuleTurn<'_> {
+    pub(super) async fn details(&mut self, reference: &Reference) -> Done<RuleReply> {
+        let of_all = match reference {
+            Reference::Cheapest(words) if words.is_empty() => Some(Preference::Cheapest),
+            Reference::Dearest(words) if words.is_empty() => Some(Preference::Dearest),
             _ => None,
         };
-        if let Some(wish) = of_all.filter(|_| self.known.listed.is_empty()) {
-            return self.find(Wanted { wish, ..Wanted::default() }).await;
+        if let Some(preference) = of_all.filter(|_| self.known.listed.is_empty()) {
+            return self.find(Wanted { preference, ..Wanted::default() }).await;
         }
-        let found = match self.resolve(refer).await? {
-            Found::These(found) => found,
-            Found::Which(choices) => return Ok(self.ask_which(&choices).await),
-            Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
-            Found::Unsaid => {
-                return Ok(Spoken::of("Which product do you mean? Tell me its name, or search for it first."));
+        let found = match self.resolve(reference).await? {
+            Resolution::These(found) => found,
+            Resolution::Ambiguous(choices) => return Ok(self.ask_which(&choices).await),
+            Resolution::NotFound { called, near } => return Ok(self.nothing_called(&called, &near).await),
+            Resolution::Unspecified => {
+                return Ok(RuleReply::of("Which product do you mean? Tell me its name, or search for it first."));
             }
         };
-        let [goods] = &found[..] else { return self.compare_these(&found).await };
-        let answer = self.call("get_product", json!({ "productId": goods.id })).await?;
-        let goods = goods::product(&answer).unwrap_or_else(|| goods.clone());
-        let stock = match goods.stock {
+        let [product] = &found[..] else { return self.compare_these(&found).await };
+        let answer = self.call("get_product", json!({ "productId": product.id })).await?;
+        let product = tool_results::product(&answer).unwrap_or_else(|| product.clone());
+        let stock = match product.stock {
             ..=0 => "It is sold out right now.".to_owned(),
             few @ 1..=5 => format!("Only {few} left."),
             many => format!("In stock, {many} of them."),
         };
-        let category =
-            if goods.category.is_empty() { String::new() } else { format!(" You find it under {}.", goods.category) };
-        let written = if goods.description.is_empty() {
+        let category = if product.category.is_empty() {
             String::new()
         } else {
-            format!("\nThe seller writes: “{}”", goods.description)
+            format!(" You find it under {}.", product.category)
         };
-        let ends = if goods.stock > 0 { format!("\n{}", speech::SHALL_ADD) } else { String::new() };
-        let text = format!("{} costs {}. {stock}{category}{written}{ends}", goods.title, words::money(goods.price));
-        Ok(Spoken::with(text, &[goods]))
+        let written = if product.description.is_empty() {
+            String::new()
+        } else {
+            format!("\nThe seller writes: “{}”", product.description)
+        };
+        let ends = if product.stock > 0 { format!("\n{}", speech::SHALL_ADD) } else { String::new() };
+        let text = format!("{} costs {}. {stock}{category}{written}{ends}", product.title, words::money(product.price));
+        Ok(RuleReply::with(text, &[product]))
     }
 
-    pub(super) async fn compare(&mut self, refers: &[Refer]) -> Done<Spoken> {
-        let mut chosen: Vec<Goods> = vec![];
-        for refer in refers {
-            match self.resolve(refer).await? {
-                Found::These(found) => chosen.extend(found),
+    pub(super) async fn compare(&mut self, references: &[Reference]) -> Done<RuleReply> {
+        let mut chosen: Vec<ToolProduct> = vec![];
+        for reference in references {
+            match self.resolve(reference).await? {
+                Resolution::These(found) => chosen.extend(found),
                 // "compare kettles" means all of them.
-                Found::Which(choices) if refers.len() == 1 => chosen.extend(choices),
-                Found::Which(choices) => return Ok(self.ask_which(&choices).await),
-                Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
-                Found::Unsaid => {}
+                Resolution::Ambiguous(choices) if references.len() == 1 => chosen.extend(choices),
+                Resolution::Ambiguous(choices) => return Ok(self.ask_which(&choices).await),
+                Resolution::NotFound { called, near } => return Ok(self.nothing_called(&called, &near).await),
+                Resolution::Unspecified => {}
             }
         }
         let mut seen = vec![];
-        chosen.retain(|goods| {
-            !seen.contains(&goods.id) && {
-                seen.push(goods.id);
+        chosen.retain(|product| {
+            !seen.contains(&product.id) && {
+                seen.push(product.id);
                 true
             }
         });
         if chosen.len() < 2 {
             let listed = self.listed().await?;
-            if refers.len() > 1 || listed.len() < 2 {
-                return Ok(Spoken::of(
+            if references.len() > 1 || listed.len() < 2 {
+                return Ok(RuleReply::of(
                     "Which two shall I compare? Search first, then say “compare the first two”, for example.",
                 ));
             }
@@ -85,12 +88,12 @@ impl Act<'_> {
         self.compare_these(&chosen).await
     }
 
-    async fn compare_these(&mut self, chosen: &[Goods]) -> Done<Spoken> {
-        let ids: Vec<_> = chosen.iter().take(COMPARED_MAX).map(|goods| goods.id).collect();
+    async fn compare_these(&mut self, chosen: &[ToolProduct]) -> Done<RuleReply> {
+        let ids: Vec<_> = chosen.iter().take(COMPARED_MAX).map(|product| product.id).collect();
         let answer = self.call("compare_products", json!({ "productIds": ids })).await?;
-        let goods = goods::products(&answer);
-        let mut by_price: Vec<&Goods> = goods.iter().collect();
-        by_price.sort_by_key(|goods| goods.price.minor());
+        let products = tool_results::products(&answer);
+        let mut by_price: Vec<&ToolProduct> = products.iter().collect();
+        by_price.sort_by_key(|product| product.price.minor());
         let ends = match &by_price[..] {
             [cheapest, .., dearest] if cheapest.price.currency() == dearest.price.currency() => {
                 match dearest.price.checked_sub(cheapest.price).ok().filter(|apart| apart.minor() > 0) {
@@ -107,35 +110,35 @@ impl Act<'_> {
             }
             _ => String::new(),
         };
-        let lines = (1..).zip(&goods).map(|(place, goods): (usize, _)| {
-            let said = if goods.description.is_empty() {
+        let lines = (1..).zip(&products).map(|(position, product): (usize, _)| {
+            let description = if product.description.is_empty() {
                 String::new()
             } else {
-                format!("\n   “{}”", short(&goods.description))
+                format!("\n   “{}”", short(&product.description))
             };
-            let stock = if goods.stock > 5 { format!(", {} in stock", goods.stock) } else { String::new() };
-            format!("{place}. {}{stock}{said}", goods.line())
+            let stock = if product.stock > 5 { format!(", {} in stock", product.stock) } else { String::new() };
+            format!("{position}. {}{stock}{description}", product.line())
         });
         let text = format!("Side by side:\n{}{ends}", lines.collect::<Vec<_>>().join("\n"));
-        Ok(Spoken::with(text, &goods))
+        Ok(RuleReply::with(text, &products))
     }
 
-    pub(super) async fn recommend(&mut self, refer: &Refer) -> Done<Spoken> {
-        let like = match self.resolve(refer).await? {
-            Found::These(found) => found.into_iter().next(),
-            Found::Which(choices) => match refer {
-                Refer::It | Refer::Nothing => choices.into_iter().next(),
+    pub(super) async fn recommend(&mut self, reference: &Reference) -> Done<RuleReply> {
+        let like = match self.resolve(reference).await? {
+            Resolution::These(found) => found.into_iter().next(),
+            Resolution::Ambiguous(choices) => match reference {
+                Reference::It | Reference::Nothing => choices.into_iter().next(),
                 _ => return Ok(self.ask_which(&choices).await),
             },
-            Found::Nothing { called, near } => return Ok(self.nothing_called(&called, &near).await),
-            Found::Unsaid => None,
+            Resolution::NotFound { called, near } => return Ok(self.nothing_called(&called, &near).await),
+            Resolution::Unspecified => None,
         };
-        let arguments = like.as_ref().map_or_else(|| json!({}), |goods| json!({ "productId": goods.id }));
+        let arguments = like.as_ref().map_or_else(|| json!({}), |product| json!({ "productId": product.id }));
         let answer = self.call("recommend", arguments).await?;
-        let goods = goods::products(&answer);
-        if goods.is_empty() {
-            let what = like.map_or_else(|| "that".to_owned(), |goods| goods.title);
-            return Ok(Spoken::of(format!("I have nothing else like {what} in stock right now.")));
+        let products = tool_results::products(&answer);
+        if products.is_empty() {
+            let what = like.map_or_else(|| "that".to_owned(), |product| product.title);
+            return Ok(RuleReply::of(format!("I have nothing else like {what} in stock right now.")));
         }
         let mut rows = answer.get("products").and_then(Json::as_array).into_iter().flatten();
         let together = rows.any(|row| row.get("boughtTogether") == Some(&json!(true)));
@@ -145,7 +148,7 @@ impl Act<'_> {
             (None, Some("similar to what is in the cart")) => "These go with what is in your cart:".to_owned(),
             (None, _) => "These are new in the shop:".to_owned(),
         };
-        Ok(Spoken::with(format!("{intro}\n{}", speech::numbered(&goods)), &goods))
+        Ok(RuleReply::with(format!("{intro}\n{}", speech::numbered(&products)), &products))
     }
 }
 

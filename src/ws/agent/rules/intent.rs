@@ -1,22 +1,20 @@
-//! What a shopper wants, read from one message.
+//! Reads the intent of a message.
 //!
-//! **Invariant:** any text at all is one [`Intent`], without asking anybody.
+//! **Invariant:** any text yields exactly one [`Intent`], without a call to a service.
 
 use super::{
-    asks,
+    order_intent,
     price::Limits,
     quantity::Item,
-    refer::Refer,
-    small_talk,
+    reference::Reference,
+    search_intent, small_talk,
     tokens::{Token, tokens},
-    wishes,
 };
 use crate::domain::{ids::OrderId, order::OrderStatus};
 
-/// The order in which products are wanted.
+/// The order in which products are preferred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// The best first.
+pub(super) enum Preference {
     #[default]
     Best,
     Cheapest,
@@ -24,16 +22,16 @@ pub(super) enum Wish {
     Newest,
 }
 
-/// What is looked for.
+/// The parameters of a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub words: Vec<String>,
     pub limits: Limits,
     pub in_stock: bool,
-    pub wish: Wish,
+    pub preference: Preference,
 }
 
-/// How a quantity is to change.
+/// A change of a quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quantity {
     To(u32),
@@ -42,27 +40,27 @@ pub(super) enum Quantity {
     Twice,
 }
 
-/// What a shopper wants.
+/// The intent of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Intent {
     Find(Wanted),
     Add(Vec<Item>),
-    Change(Refer, Quantity),
+    Change(Reference, Quantity),
     Remove(Vec<Item>),
     ClearCart,
     ShowCart,
     Checkout,
     OrderStatus(Option<OrderId>),
     ListOrders(Option<OrderStatus>),
-    /// Cancelling, refunds, returns: nothing that is done here.
+    /// Cancellations, refunds and returns, which are not possible in the chat.
     AboutOrders,
-    Compare(Vec<Refer>),
-    Details(Refer),
-    Recommend(Refer),
+    Compare(Vec<Reference>),
+    Details(Reference),
+    Recommend(Reference),
     Categories,
-    /// More of what was found than is shown.
+    /// More results of the last search.
     More,
-    /// Shipping, returns, people: nothing that a tool knows.
+    /// Shipping, returns, support: questions that no tool answers.
     AboutShop,
     Hello,
     Thanks,
@@ -71,61 +69,63 @@ pub(super) enum Intent {
     WhoAreYou,
     Yes,
     No,
-    /// Nothing that is understood.
+    /// Not understood.
     Unclear,
 }
 
 impl Intent {
-    /// Whether it changes the cart or leads to the checkout: that takes an instruction.
+    /// Whether it changes the cart or leads to the checkout, which requires an instruction.
     pub(super) const fn acts(&self) -> bool {
         matches!(self, Self::Add(_) | Self::Change(..) | Self::Remove(_) | Self::ClearCart | Self::Checkout)
     }
 }
 
-/// A message, as the rules look at it.
-pub(super) struct Said {
+/// A message as a list of tokens.
+pub(super) struct TokenizedMessage {
     pub tokens: Vec<Token>,
 }
 
-impl Said {
+impl TokenizedMessage {
     pub(super) fn has(&self, words: &[&str]) -> bool {
         self.tokens.iter().any(|token| token.is_any(words))
     }
 
-    /// Whether these words follow one another.
-    pub(super) fn says(&self, phrase: &str) -> bool {
+    /// Whether the message contains these consecutive words.
+    pub(super) fn has_phrase(&self, phrase: &str) -> bool {
         let words: Vec<&str> = phrase.split(' ').collect();
         self.tokens.windows(words.len()).any(|found| found.iter().zip(&words).all(|(token, word)| token.is(word)))
     }
 
-    pub(super) fn says_any(&self, phrases: &[&str]) -> bool {
-        phrases.iter().any(|phrase| self.says(phrase))
+    pub(super) fn has_any_phrase(&self, phrases: &[&str]) -> bool {
+        phrases.iter().any(|phrase| self.has_phrase(phrase))
     }
 
-    /// What stands after the first of these words.
+    /// The tokens after the first of these words.
     pub(super) fn after(&self, words: &[&str]) -> Option<&[Token]> {
         let at = self.tokens.iter().position(|token| token.is_any(words))?;
         self.tokens.get(at + 1..)
     }
 }
 
-/// Verbs that put something in a cart.
+/// Verbs that add something to a cart.
 pub(super) const PUT: [&str; 4] = ["add", "put", "include", "throw"];
 
-/// A message by its words.
-pub(super) fn said(text: &str) -> Said {
-    Said { tokens: tokens(text) }
+/// Splits a message into tokens.
+pub(super) fn tokenize(text: &str) -> TokenizedMessage {
+    TokenizedMessage { tokens: tokens(text) }
 }
 
-/// What `text` asks for; whether that may be done is not looked at here.
+/// The intent of `text`. Whether it may be carried out is not checked here.
 pub(super) fn read(text: &str) -> Intent {
-    let said = said(text);
-    if let Some(intent) = small_talk::read(&said) {
+    let message = tokenize(text);
+    if let Some(intent) = small_talk::read(&message) {
         return intent;
     }
-    if let Some(intent) = asks::about_shop(&said) {
+    if let Some(intent) = order_intent::about_shop(&message) {
         return intent;
     }
-    let by_subject = asks::orders(&said, text).or_else(|| asks::cart(&said)).or_else(|| wishes::of_products(&said));
-    by_subject.or_else(|| wishes::adding(&said)).unwrap_or_else(|| wishes::finding(&said))
+    let by_subject = order_intent::orders(&message, text)
+        .or_else(|| order_intent::cart(&message))
+        .or_else(|| search_intent::of_products(&message));
+    by_subject.or_else(|| search_intent::adding(&message)).unwrap_or_else(|| search_intent::finding(&message))
 }

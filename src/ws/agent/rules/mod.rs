@@ -1,57 +1,56 @@
-//! The assistant without a model: it reads a message by rules and acts by the tools.
+//! The assistant without a model: it interprets messages by rules and acts with the tools.
 //!
-//! A message is read into an `Intent`, alone from its words. What would change the cart is done
-//! only where the message is an instruction (`instruction`), and otherwise offered or left.
-//! It is done by tools, and what they answered is told in a few sentences. What stays between messages is the conversation
-//! itself: what was asked back is read from its last line.
+//! A message is mapped to an `Intent` by its words alone. Changes to the cart are made
+//! only if the message is an instruction (`instruction`); otherwise they are offered or not made.
+//! Tools do the work, and their results are reported in a few sentences. The only state between messages is the
+//! conversation itself: the assistant's question is read from its last line.
 //!
-//! **Invariant:** titles and descriptions are told, never read as a wish; every product, price,
-//! stock and order in a reply comes from a tool's answer.
+//! **Invariant:** titles and descriptions are quoted, never interpreted; every product, price,
+//! stock and order in a reply comes from a tool's result.
 
-mod act;
-mod asks;
 mod cart;
 mod compare;
-mod finding;
-mod follow;
-mod goods;
+mod followup;
 mod intent;
 mod numbers;
 mod offer;
+mod order_intent;
 mod orders;
-mod pick;
 mod price;
 mod quantity;
-mod refer;
+mod reference;
+mod resolution;
+mod search;
+mod search_intent;
 mod small_talk;
 mod speech;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod tool_results;
 mod topics;
+mod turn;
 mod vocabulary;
-mod wishes;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use self::{act::Act, speech::Spoken};
-use super::{Assistant, Reply, Told, Toolbox, Turn, Usage};
+use self::{speech::RuleReply, turn::RuleTurn};
+use super::{Assistant, Reply, Toolbox, Turn, TurnEvent, Usage};
 
-/// How long a turn may take.
+/// Time limit for a turn.
 const TURN_WITHIN: Duration = Duration::from_secs(25);
 
-/// Answers by rules.
+/// An assistant that works by rules.
 #[derive(Clone)]
 pub struct RuleAssistant {
     tools: Toolbox,
 }
 
 impl RuleAssistant {
-    /// With these tools.
     #[must_use]
     pub const fn new(tools: Toolbox) -> Self {
         Self { tools }
@@ -61,19 +60,19 @@ impl RuleAssistant {
 #[async_trait]
 impl Assistant for RuleAssistant {
     async fn answer(&self, turn: Turn<'_>) -> Reply {
-        let audience = turn.audience;
-        let mut act = Act::new(&self.tools, turn);
-        let spoken = match timeout(TURN_WITHIN, act.answer()).await {
-            Ok(spoken) => spoken,
-            Err(_) => Spoken::of("The shop is taking too long to answer. Please try again in a moment."),
+        let sink = turn.sink;
+        let mut turn = RuleTurn::new(&self.tools, turn);
+        let reply = match timeout(TURN_WITHIN, turn.answer()).await {
+            Ok(reply) => reply,
+            Err(_) => RuleReply::of("The shop is taking too long to answer. Please try again in a moment."),
         };
-        for piece in speech::pieces(&spoken.text) {
-            audience.tell(Told::Delta(piece.to_owned()));
+        for piece in speech::pieces(&reply.text) {
+            sink.send(TurnEvent::Delta(piece.to_owned()));
         }
         Reply {
-            text: spoken.text,
-            products: spoken.products,
-            usage: Usage { tool_calls: act.calls, ..Usage::default() },
+            text: reply.text,
+            products: reply.products,
+            usage: Usage { tool_calls: turn.calls, ..Usage::default() },
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Numbers in words: `two thousand five hundred`, `a dozen`.
+//! Numbers as words: `two thousand five hundred`, `a dozen`.
 
 use super::tokens::{NUMBER_MAX, Token};
 
-/// The value of a word that counts, and whether it is one that multiplies.
+/// The value of a number word, and whether it is a multiplier.
 fn counted(word: &str) -> Option<i64> {
     const SMALL: [&str; 20] = [
         "zero",
@@ -52,7 +52,7 @@ pub(super) fn joined(tokens: Vec<Token>) -> Vec<Token> {
         while let Some(token) = tokens.get(at) {
             let follows = |words: &[&str]| tokens.get(at + 1).is_some_and(|next| next.is_any(words));
             if let Some(value) = counted(&token.text) {
-                // "one" alone is a number only where it does not mean a thing: "the second one".
+                // "one" alone is a number only if it does not stand for a thing, as in "the second one".
                 let tens = part % 100 >= 20 && part % 10 == 0 && value < 10;
                 if any && part % 100 != 0 && !tens {
                     break;
@@ -79,7 +79,7 @@ pub(super) fn joined(tokens: Vec<Token>) -> Vec<Token> {
             Some(value) if any => {
                 let text = tokens[start..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
                 let money = tokens[start..at].iter().any(|token| token.money);
-                out.push(Token { text, number: Some(value), place: None, money });
+                out.push(Token { text, number: Some(value), position: None, money });
             }
             _ => {
                 at = start + 1;

@@ -1,11 +1,11 @@
-//! Where the shopper's orders are.
+//! Replies about the status of the user's orders.
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    act::{Act, Done},
-    goods,
-    speech::{self, Spoken},
+    speech::{self, RuleReply},
+    tool_results,
+    turn::{Done, RuleTurn},
 };
 use crate::{
     domain::{Timestamp, ids::OrderId, order::OrderStatus},
@@ -15,36 +15,36 @@ use crate::{
 /// How many orders are listed.
 const LISTED: usize = 5;
 
-impl Act<'_> {
-    pub(super) async fn order_status(&mut self, id: Option<OrderId>) -> Done<Spoken> {
+impl RuleTurn<'_> {
+    pub(super) async fn order_status(&mut self, id: Option<OrderId>) -> Done<RuleReply> {
         let answer = match self.call("order_status", json!({ "orderId": id })).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.code == "tool.no_orders" => {
-                return Ok(Spoken::of("You have no orders yet. When you have, I will tell you where they are."));
+                return Ok(RuleReply::of("You have no orders yet. When you have, I will tell you where they are."));
             }
             Err(refusal) if refusal.code == "tool.unknown_order" => {
-                return Ok(Spoken::of("I find no order with this number among yours."));
+                return Ok(RuleReply::of("I find no order with this number among yours."));
             }
             Err(refusal) => return Err(refusal),
         };
         let order = answer.get("order").cloned().unwrap_or_default();
         let which = if id.is_some() { "The order" } else { "Your latest order" };
         let id = order.get("orderId").and_then(Json::as_str).unwrap_or_default();
-        Ok(Spoken::of(format!("{which}, {}, {}\nMore under /orders/{id}", brief(&order), standing(&order))))
+        Ok(RuleReply::of(format!("{which}, {}, {}\nMore under /orders/{id}", brief(&order), standing(&order))))
     }
 
-    pub(super) async fn list_orders(&mut self, status: Option<OrderStatus>) -> Done<Spoken> {
+    pub(super) async fn list_orders(&mut self, status: Option<OrderStatus>) -> Done<RuleReply> {
         let answer = self.call("list_orders", json!({ "status": status })).await?;
         let orders = answer.get("orders").and_then(Json::as_array).cloned().unwrap_or_default();
         if orders.is_empty() {
-            return Ok(Spoken::of(match status {
+            return Ok(RuleReply::of(match status {
                 Some(status) => format!("You have no orders that are {}.", status.as_str().to_lowercase()),
                 None => "You have no orders yet.".to_owned(),
             }));
         }
-        let line = |(place, order): (usize, &Json)| {
+        let line = |(position, order): (usize, &Json)| {
             let status = order.get("status").and_then(Json::as_str).unwrap_or_default().to_lowercase();
-            format!("{place}. {} – {status}", brief(order))
+            format!("{position}. {} – {status}", brief(order))
         };
         let lines: Vec<String> = (1..).zip(&orders).take(LISTED).map(line).collect();
         let total = answer
@@ -57,11 +57,11 @@ impl Act<'_> {
             None => format!("You have {}:", speech::count(total, "order", "orders")),
         };
         let rest = if total > LISTED { "\nAll of them are under /orders." } else { "" };
-        Ok(Spoken::of(format!("{intro}\n{}{rest}", lines.join("\n"))))
+        Ok(RuleReply::of(format!("{intro}\n{}{rest}", lines.join("\n"))))
     }
 }
 
-/// An order in a few words: when, what, how much.
+/// An order in a few words: date, items, total.
 fn brief(order: &Json) -> String {
     let items: Vec<&Json> = order.get("items").and_then(Json::as_array).into_iter().flatten().collect();
     let named = items.iter().take(2).filter_map(|item| {
@@ -71,7 +71,7 @@ fn brief(order: &Json) -> String {
     if items.len() > 2 {
         named.push(format!("{} more", items.len() - 2));
     }
-    let total = goods::money(order, "total").map(words::money).unwrap_or_default();
+    let total = tool_results::money(order, "total").map(words::money).unwrap_or_default();
     format!("{}: {} for {total}", day(order.get("placedAt")), speech::joined(&named))
 }
 
@@ -80,7 +80,7 @@ fn day(at: Option<&Json>) -> String {
     at.map(|at| format!("of {}", at.strftime("%-d %B %Y"))).unwrap_or_default()
 }
 
-/// Where an order stands, as the end of a sentence.
+/// The status of an order, as the end of a sentence.
 fn standing(order: &Json) -> String {
     let status = order.get("status").and_then(Json::as_str).and_then(OrderStatus::from_word);
     let tracking: Vec<String> = order

@@ -1,4 +1,4 @@
-//! Price limits in what a shopper typed: "under 500", "between 200 and 800", "₹1k or less".
+//! Price limits in a message: "under 500", "between 200 and 800", "₹1k or less".
 
 use super::tokens::Token;
 
@@ -38,7 +38,7 @@ const BELOW: [&str; 13] = [
 ];
 const ABOVE: [&str; 10] = ["over", "above", "min", "minimum", ">", "beyond", "upwards", "atleast", "exceeding", "from"];
 const NEAR: [&str; 7] = ["around", "about", "approximately", "roughly", "approx", "near", "~"];
-/// What makes a limit of two words: the second, and whether it is an upper one.
+/// Limits of two words: the second word, and whether it is an upper limit.
 const PAIRS: [(&str, &str, bool); 26] = [
     ("up", "to", true),
     ("less", "than", true),
@@ -67,7 +67,7 @@ const PAIRS: [(&str, &str, bool); 26] = [
     ("starting", "at", false),
     ("starting", "from", false),
 ];
-/// What after a number makes it a limit, and whether an upper one.
+/// Words after a number that make it a limit, and whether it is an upper one.
 const AFTER: [(&[&str], bool); 14] = [
     (&["or", "less"], true),
     (&["or", "under"], true),
@@ -85,7 +85,7 @@ const AFTER: [(&[&str], bool); 14] = [
     (&["plus"], false),
 ];
 
-/// Takes the price limits out of `tokens`.
+/// Removes the price limits from `tokens` and returns them.
 pub(super) fn take(tokens: &mut Vec<Token>) -> Limits {
     let mut limits = Limits::default();
     let mut at = 0;
@@ -107,13 +107,13 @@ pub(super) fn take(tokens: &mut Vec<Token>) -> Limits {
     limits
 }
 
-/// A number at or soon after `at`, whether it is money, and the place after it.
+/// A number at or soon after `at`, whether it is an amount of money, and the index after it.
 fn number_from(tokens: &[Token], at: usize, fillers: usize) -> Option<(i64, bool, usize)> {
-    let mut place = at;
+    let mut position = at;
     let mut money = false;
-    while let Some(token) = tokens.get(place) {
+    while let Some(token) = tokens.get(position) {
         if let Some(value) = token.number {
-            let mut end = place + 1;
+            let mut end = position + 1;
             money |= token.money;
             while tokens.get(end).is_some_and(|next| next.is_any(&CURRENCY)) {
                 money = true;
@@ -121,17 +121,17 @@ fn number_from(tokens: &[Token], at: usize, fillers: usize) -> Option<(i64, bool
             }
             return Some((value, money, end));
         }
-        if place - at >= fillers || !token.is_any(&FILLERS) {
+        if position - at >= fillers || !token.is_any(&FILLERS) {
             return None;
         }
         money |= token.is_any(&CURRENCY);
-        place += 1;
+        position += 1;
     }
     None
 }
 
 fn limit_at(tokens: &[Token], at: usize) -> Option<(Limits, usize)> {
-    let is = |place: usize, words: &[&str]| tokens.get(place).is_some_and(|token| token.is_any(words));
+    let is = |position: usize, words: &[&str]| tokens.get(position).is_some_and(|token| token.is_any(words));
     let only = |value: i64, upper: bool| if upper { (None, Some(value)) } else { (Some(value), None) };
     let answer = |(min, max): (Option<i64>, Option<i64>), end: usize| Some((Limits { min, max }, end - at));
     // between 200 and 800; from 200 to 800; 200-800

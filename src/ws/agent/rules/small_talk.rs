@@ -1,7 +1,7 @@
-//! What is said between people, rather than asked of a shop.
+//! Small talk, which has nothing to do with the shop.
 
 use super::{
-    intent::{Intent, Said},
+    intent::{Intent, TokenizedMessage},
     tokens::Token,
 };
 
@@ -12,7 +12,7 @@ const BYE: &[&str] = &["bye", "goodbye", "cya", "farewell", "goodnight"];
 const YES: &[&str] =
     &["yes", "yeah", "yep", "yup", "sure", "ok", "okay", "haan", "absolutely", "definitely", "correct", "right"];
 const NO: &[&str] = &["no", "nope", "nah", "never", "nevermind", "none", "neither", "stop"];
-/// What may stand beside any of these without adding anything.
+/// Words that may accompany these without adding meaning.
 const BESIDE: &[&str] = &[
     "good", "very", "much", "so", "a", "lot", "there", "you", "to", "for", "the", "help", "buddy", "ai", "please",
     "do", "it", "that", "is", "are", "how", "and", "day", "now", "one", "of", "them", "mind", "all", "my", "friend",
@@ -20,13 +20,13 @@ const BESIDE: &[&str] = &[
     "thats", "fine", "not", "i", "am", "done", "night",
 ];
 
-/// What a message is that asks for nothing of the shop.
-pub(super) fn read(said: &Said) -> Option<Intent> {
-    let words: Vec<&Token> = said.tokens.iter().filter(|token| !token.is(",")).collect();
+/// The kind of small talk, if the message is nothing else.
+pub(super) fn read(message: &TokenizedMessage) -> Option<Intent> {
+    let words: Vec<&Token> = message.tokens.iter().filter(|token| !token.is(",")).collect();
     if words.is_empty() {
         return Some(Intent::Unclear);
     }
-    if asks_who(said) {
+    if asks_who(message) {
         return Some(Intent::WhoAreYou);
     }
     let only = |kind: &[&str]| {
@@ -47,17 +47,17 @@ pub(super) fn read(said: &Said) -> Option<Intent> {
     if let Some((_, intent)) = talk.iter().find(|(kind, _)| mixed(kind)) {
         return Some(intent.clone());
     }
-    if said.says_any(&["how are you", "how is it going", "hows it going", "whats up"]) && words.len() <= 6 {
+    if message.has_any_phrase(&["how are you", "how is it going", "hows it going", "whats up"]) && words.len() <= 6 {
         return Some(Intent::Hello);
     }
-    if said.says_any(&["see you", "talk to you later"]) && words.len() <= 5 {
+    if message.has_any_phrase(&["see you", "talk to you later"]) && words.len() <= 5 {
         return Some(Intent::Bye);
     }
-    asks_help(said, words.len()).then_some(Intent::Help)
+    asks_help(message, words.len()).then_some(Intent::Help)
 }
 
-fn asks_who(said: &Said) -> bool {
-    said.says_any(&[
+fn asks_who(message: &TokenizedMessage) -> bool {
+    message.has_any_phrase(&[
         "who are you",
         "are you a robot",
         "are you human",
@@ -69,8 +69,8 @@ fn asks_who(said: &Said) -> bool {
     ])
 }
 
-fn asks_help(said: &Said, words: usize) -> bool {
-    said.says_any(&[
+fn asks_help(message: &TokenizedMessage, words: usize) -> bool {
+    message.has_any_phrase(&[
         "what can you do",
         "how does this work",
         "how do you work",
@@ -79,5 +79,5 @@ fn asks_help(said: &Said, words: usize) -> bool {
         "how can you help",
         "can you help me",
     ]) && words <= 8
-        || (said.has(&["help", "commands", "options", "menu"]) && words <= 3)
+        || (message.has(&["help", "commands", "options", "menu"]) && words <= 3)
 }

@@ -1,38 +1,38 @@
-//! How replies sound.
+//! The wording of replies.
 
-use super::goods::Goods;
+use super::tool_results::ToolProduct;
 use crate::domain::ids::ProductId;
 
-/// Begins a question whose answer names one of several products.
+/// Begins a question whose answer selects one of several products.
 pub(super) const WHICH: &str = "Which one do you mean?";
-/// Ends an offer to add what was spoken of.
+/// Ends an offer to add the current product.
 pub(super) const SHALL_ADD: &str = "Shall I put it in your cart?";
 /// Begins an offer to add fewer.
 pub(super) const SHALL_ADD_FEWER: &str = "Shall I add ";
-/// Begins the question before a cart is emptied.
+/// The question before a cart is emptied.
 pub(super) const SHALL_EMPTY: &str = "Shall I take everything out of your cart?";
 
-/// Ends an offer to do what was asked about; the wish is read again from the message before.
+/// Ends an offer; after a yes, the request is read again from the earlier message.
 pub(super) const SAY_YES: &str = "Say “yes”, and it is done.";
 
-/// A reply, and the products that it speaks of.
+/// A reply, and the products that it mentions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Spoken {
+pub(super) struct RuleReply {
     pub text: String,
     pub products: Vec<ProductId>,
 }
 
-impl Spoken {
+impl RuleReply {
     pub(super) fn of(text: impl Into<String>) -> Self {
         Self { text: text.into(), products: vec![] }
     }
 
-    pub(super) fn with(text: impl Into<String>, goods: &[Goods]) -> Self {
-        Self { text: text.into(), products: goods.iter().map(|goods| goods.id).collect() }
+    pub(super) fn with(text: impl Into<String>, products: &[ToolProduct]) -> Self {
+        Self { text: text.into(), products: products.iter().map(|product| product.id).collect() }
     }
 }
 
-/// A reply in pieces as they are told: a few words each, and all of them the reply.
+/// Splits a reply into the pieces in which it is sent, of a few words each.
 pub(super) fn pieces(text: &str) -> Vec<&str> {
     const WORDS: usize = 4;
     let (mut pieces, mut start, mut words) = (vec![], 0, 0);
@@ -50,7 +50,7 @@ pub(super) fn pieces(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// One of several wordings, by how the conversation went so far.
+/// One of several wordings, selected by `seed`.
 pub(super) fn one_of<'a>(seed: usize, wordings: &[&'a str]) -> &'a str {
     wordings.get(seed % wordings.len().max(1)).copied().unwrap_or_default()
 }
@@ -69,9 +69,9 @@ pub(super) fn joined(parts: &[String]) -> String {
     }
 }
 
-/// Products in lines of their own, numbered as they can be called.
-pub(super) fn numbered(goods: &[Goods]) -> String {
-    let lines = (1..).zip(goods).map(|(place, goods): (usize, _)| format!("{place}. {}", goods.line()));
+/// A numbered list of products, one per line.
+pub(super) fn numbered(products: &[ToolProduct]) -> String {
+    let lines = (1..).zip(products).map(|(position, product): (usize, _)| format!("{position}. {}", product.line()));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_the_whole() {
+    fn the_pieces_are_the_whole_text() {
         for text in ["", " ", "one", "a b c d e f g h", "é\nü  \n\n₹1", "a b c d "] {
             assert_eq!(pieces(text).concat(), text);
         }

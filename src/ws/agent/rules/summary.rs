@@ -1,21 +1,21 @@
-//! What is in the cart, and the way to the checkout.
+//! The content of the cart, and the summary for the checkout.
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    act::{Act, Done},
-    goods::{self, CartTold, Goods},
-    speech::{self, Spoken},
+    speech::{self, RuleReply},
+    tool_results::{self, ToolCart, ToolProduct},
+    turn::{Done, RuleTurn},
 };
 use crate::views::words;
 
-impl Act<'_> {
-    pub(super) async fn show_cart(&mut self) -> Done<Spoken> {
+impl RuleTurn<'_> {
+    pub(super) async fn show_cart(&mut self) -> Done<RuleReply> {
         let answer = self.call("view_cart", json!({})).await?;
-        let cart = CartTold::of(&answer).unwrap_or_default();
+        let cart = ToolCart::of(&answer).unwrap_or_default();
         if cart.items.is_empty() {
             let empty = ["Your cart is empty. What may I find for you?", "There is nothing in your cart yet."];
-            return Ok(Spoken::of(speech::one_of(self.seed, &empty)));
+            return Ok(RuleReply::of(speech::one_of(self.seed, &empty)));
         }
         self.known.listed = cart.items.iter().map(|item| item.id).collect();
         self.known.current = None;
@@ -24,20 +24,20 @@ impl Act<'_> {
             || "It has prices in two currencies, so there is no one total.".to_owned(),
             |subtotal| format!("Together {}, before tax and shipping.", words::money(subtotal)),
         );
-        Ok(Spoken::with(format!("In your cart:\n{lines}\n{total} Say “check out” when you are ready."), &cart.items))
+        Ok(RuleReply::with(format!("In your cart:\n{lines}\n{total} Say “check out” when you are ready."), &cart.items))
     }
 
-    pub(super) async fn checkout(&mut self) -> Done<Spoken> {
+    pub(super) async fn checkout(&mut self) -> Done<RuleReply> {
         let answer = match self.call("prepare_checkout", json!({})).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.code == "tool.empty_cart" => {
-                return Ok(Spoken::of("Your cart is empty, so there is nothing to check out yet."));
+                return Ok(RuleReply::of("Your cart is empty, so there is nothing to check out yet."));
             }
             Err(refusal) => return Err(refusal),
         };
-        let cart = CartTold::of(&answer).unwrap_or_default();
+        let cart = ToolCart::of(&answer).unwrap_or_default();
         let totals = answer.get("totals").cloned().unwrap_or_default();
-        let money = |field| goods::money(&totals, field).map(words::money).unwrap_or_default();
+        let money = |field| tool_results::money(&totals, field).map(words::money).unwrap_or_default();
         let short: Vec<String> = answer
             .get("short")
             .and_then(Json::as_array)
@@ -53,7 +53,7 @@ impl Act<'_> {
             format!("\nBefore you order: there is not enough of {}.", speech::joined(&short))
         };
         let link = answer.get("link").and_then(Json::as_str).unwrap_or("/checkout");
-        Ok(Spoken::of(format!(
+        Ok(RuleReply::of(format!(
             "This is your order so far:\n{}\nSubtotal {}, tax {}, shipping {}: {} in all.{warned}\nI order and pay nothing \
              myself. Check it and confirm here, within 15 minutes: {link}",
             cart_lines(&cart),
@@ -65,10 +65,10 @@ impl Act<'_> {
     }
 }
 
-fn cart_lines(cart: &CartTold) -> String {
-    let line = |(place, item): (usize, &Goods)| {
+fn cart_lines(cart: &ToolCart) -> String {
+    let line = |(position, item): (usize, &ToolProduct)| {
         let sum = item.price.times(item.quantity).map(words::money).unwrap_or_default();
-        format!("{place}. {} × {} – {sum}", item.quantity, item.title)
+        format!("{position}. {} × {} – {sum}", item.quantity, item.title)
     };
     (1..).zip(&cart.items).map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,31 +1,31 @@
-//! What a shopper typed, as words and numbers.
+//! Splits a message into words and numbers.
 //!
-//! **Invariant:** any text at all gives tokens, at most [`TOKENS_MAX`].
+//! **Invariant:** any text yields tokens, at most [`TOKENS_MAX`].
 
 use super::numbers;
 
-/// The most words of a message that count.
+/// The maximum number of tokens.
 pub(super) const TOKENS_MAX: usize = 120;
-/// The largest number that is one, in hundredths: no price is higher.
+/// The largest number in hundredths; no price is higher.
 pub(super) const NUMBER_MAX: i64 = 1_000_000_000_000;
 
-/// A word, a number or a mark.
+/// A word, a number or a sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
-    /// In lower case, without apostrophes.
+    /// Lower case, without apostrophes.
     pub text: String,
-    /// What it counts, in hundredths.
+    /// The value in hundredths, if it is a number.
     pub number: Option<i64>,
-    /// Its place in a list, from 1, where it says one: `2nd`, `second`, `#2`.
-    pub place: Option<usize>,
-    /// Whether a sign of money stands with it.
+    /// The position in a list, from 1, if it names one: `2nd`, `second`, `#2`.
+    pub position: Option<usize>,
+    /// Whether it has a currency sign.
     pub money: bool,
 }
 
 impl Token {
     fn word(text: String) -> Self {
-        let place = PLACES.iter().find(|(word, _)| *word == text).map(|(_, place)| *place);
-        Self { text, number: None, place, money: false }
+        let position = ORDINALS.iter().find(|(word, _)| *word == text).map(|(_, position)| *position);
+        Self { text, number: None, position, money: false }
     }
 
     pub(super) fn is(&self, word: &str) -> bool {
@@ -36,14 +36,14 @@ impl Token {
         words.contains(&self.text.as_str())
     }
 
-    /// As a whole number of things.
+    /// The value as a whole number.
     pub(super) fn count(&self) -> Option<u32> {
         let hundredths = self.number.filter(|number| number % 100 == 0)?;
         u32::try_from(hundredths / 100).ok()
     }
 }
 
-const PLACES: [(&str, usize); 10] = [
+const ORDINALS: [(&str, usize); 10] = [
     ("first", 1),
     ("second", 2),
     ("third", 3),
@@ -73,8 +73,8 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             if hash {
                 tokens.pop();
             }
-            let place = if hash { token.count().and_then(|n| usize::try_from(n).ok()) } else { token.place };
-            tokens.push(Token { money: token.money || signed, place, ..token });
+            let position = if hash { token.count().and_then(|n| usize::try_from(n).ok()) } else { token.position };
+            tokens.push(Token { money: token.money || signed, position, ..token });
             at += used;
         } else if c.is_alphanumeric() {
             let word: String = chars[at..].iter().take_while(|c| c.is_alphanumeric()).collect();
@@ -96,7 +96,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     numbers::joined(tokens)
 }
 
-/// A number with what is written onto it: `1,200.50`, `2nd`, `1.5k`, `500rs`, `2x`.
+/// A number with its suffix: `1,200.50`, `2nd`, `1.5k`, `500rs`, `2x`.
 fn number(chars: &[char]) -> (Token, usize) {
     let (mut digits, mut at) = (String::new(), 0);
     while let Some(c) = chars.get(at) {
@@ -111,7 +111,7 @@ fn number(chars: &[char]) -> (Token, usize) {
     }
     let suffix: String = chars[at..].iter().take_while(|c| c.is_alphanumeric()).collect();
     let whole: String = chars[..at].iter().collect();
-    let plain = |text: String, number, place, money| Token { text, number, place, money };
+    let plain = |text: String, number, position, money| Token { text, number, position, money };
     let value = hundredths(&digits);
     let used = at + suffix.chars().count();
     let token = match suffix.as_str() {
@@ -120,7 +120,7 @@ fn number(chars: &[char]) -> (Token, usize) {
         "k" => plain(whole, value.and_then(|value| times(value, 1_000)), None, false),
         "l" | "lakh" => plain(whole, value.and_then(|value| times(value, 100_000)), None, true),
         "st" | "nd" | "rd" | "th" => plain(whole, None, digits.parse().ok(), false),
-        // A name such as 4k-display's "4kd" is a word.
+        // A name such as "4kd" of 4k-display is a word.
         _ => plain(format!("{whole}{suffix}"), None, None, false),
     };
     (token, used)
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_people_write_them() {
+    fn numbers_are_read_in_common_notations() {
         for (text, hundredths) in [
             ("₹1,200.50", 120_050),
             ("rs 500", 50_000),
@@ -171,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn places_are_no_counts() {
+    fn positions_are_not_counts() {
         for text in ["#2", "2nd", "second"] {
-            assert_eq!(tokens(text)[0].place, Some(2), "{text}");
+            assert_eq!(tokens(text)[0].position, Some(2), "{text}");
         }
         assert_eq!(tokens("x200")[0].text, "x200");
         assert!(tokens("$5")[0].money);

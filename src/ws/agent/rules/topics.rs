@@ -1,30 +1,30 @@
-//! What is asked about the shop itself: delivery, payment, returns, tax.
+//! Questions about the shop itself: delivery, payment, returns, tax.
 //!
-//! **Invariant:** only what the shop's settings say is told; what is not known here is said to be so.
+//! **Invariant:** replies state only what is in the shop's settings, and say so if an answer is not known.
 
 use super::{
-    act::{Act, Done},
-    goods::CartTold,
     intent::{self, Intent},
-    speech::Spoken,
+    speech::RuleReply,
+    tool_results::ToolCart,
+    turn::{Done, RuleTurn},
 };
 use crate::{
     domain::money::{Currency, Money},
     views::words,
 };
 
-/// What is asked about.
+/// The topic of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topic {
     Delivery,
     Payment,
     Returns,
     Tax,
-    /// Discounts, people, and whatever else is not known here.
+    /// Discounts, support, and other topics without an answer.
     Else,
 }
 
-/// Words that make a question of what else might be a product.
+/// Words that show that a message is a question and not the name of a product.
 const ASKING: [&str; 30] = [
     "how",
     "when",
@@ -58,15 +58,15 @@ const ASKING: [&str; 30] = [
     "which",
 ];
 
-/// What of the shop a message asks about, if it does.
+/// The topic of a question about the shop, if the message is one.
 pub(super) fn asked(text: &str) -> Option<Topic> {
-    let said = intent::said(text);
-    if !said.has(&ASKING) {
+    let message = intent::tokenize(text);
+    if !message.has(&ASKING) {
         return None;
     }
-    let of_order = said.has(&["my", "order", "orders", "ordered", "parcel", "package", "cancel"]);
-    let takes = said.says("how long") && said.has(&["take", "takes", "arrive", "wait"]);
-    let sent = said.has(&[
+    let of_order = message.has(&["my", "order", "orders", "ordered", "parcel", "package", "cancel"]);
+    let takes = message.has_phrase("how long") && message.has(&["take", "takes", "arrive", "wait"]);
+    let sent = message.has(&[
         "delivery",
         "deliver",
         "deliveries",
@@ -78,10 +78,10 @@ pub(super) fn asked(text: &str) -> Option<Topic> {
         "dispatch",
         "courier",
     ]);
-    if said.has(&["tax", "taxes", "gst", "vat"]) && !said.has(&["show", "find"]) {
+    if message.has(&["tax", "taxes", "gst", "vat"]) && !message.has(&["show", "find"]) {
         return Some(Topic::Tax);
     }
-    let pays = said.says_any(&[
+    let pays = message.has_any_phrase(&[
         "can i pay",
         "do i pay",
         "i can pay",
@@ -108,31 +108,33 @@ pub(super) fn asked(text: &str) -> Option<Topic> {
         "paying with",
         "pay cash",
     ]);
-    let card = said.says_any(&["credit card", "credit cards", "debit card", "debit cards", "net banking"])
-        || said.has(&["upi", "cod", "emi", "paypal"]);
+    let card = message.has_any_phrase(&["credit card", "credit cards", "debit card", "debit cards", "net banking"])
+        || message.has(&["upi", "cod", "emi", "paypal"]);
     if pays
-        || (card && said.has(&["take", "accept", "pay", "use", "have", "by", "with", "support", "offer", "available"]))
+        || (card
+            && message.has(&["take", "accept", "pay", "use", "have", "by", "with", "support", "offer", "available"]))
     {
         return Some(Topic::Payment);
     }
-    if (sent || takes) && !of_order && !said.has(&["show", "find", "sell"]) {
+    if (sent || takes) && !of_order && !message.has(&["show", "find", "sell"]) {
         return Some(Topic::Delivery);
     }
-    let back = said.has(&[
-        "return",
-        "returns",
-        "returning",
-        "refund",
-        "refunds",
-        "refunded",
-        "exchange",
-        "warranty",
-        "guarantee",
-    ]) || said.says_any(&["take it back", "take them back", "send it back", "give it back", "money back"]);
+    let back =
+        message.has(&[
+            "return",
+            "returns",
+            "returning",
+            "refund",
+            "refunds",
+            "refunded",
+            "exchange",
+            "warranty",
+            "guarantee",
+        ]) || message.has_any_phrase(&["take it back", "take them back", "send it back", "give it back", "money back"]);
     (back && !of_order).then_some(Topic::Returns)
 }
 
-/// Whether a message that is read so may be a question about the shop.
+/// Whether a message with this intent may be a question about the shop.
 pub(super) const fn may_answer(intent: &Intent) -> bool {
     intent.acts()
         || matches!(
@@ -141,11 +143,11 @@ pub(super) const fn may_answer(intent: &Intent) -> bool {
         )
 }
 
-impl Act<'_> {
-    /// What is known about it.
-    pub(super) async fn about(&mut self, topic: Topic) -> Done<Spoken> {
+impl RuleTurn<'_> {
+    /// Replies with what is known about the topic.
+    pub(super) async fn about(&mut self, topic: Topic) -> Done<RuleReply> {
         let (shipping, tax) = (self.shipping().await, self.tax());
-        Ok(Spoken::of(match topic {
+        Ok(RuleReply::of(match topic {
             Topic::Delivery => format!(
                 "{shipping} How long the delivery takes depends on the seller who sends your parcel; I know no dates. Once \
                  it is sent, its state and tracking number are on the order's page under /orders."
@@ -170,9 +172,10 @@ impl Act<'_> {
         }))
     }
 
-    /// What shipping costs, in the currency of what is in the cart.
+    /// The shipping costs, in the currency of the cart.
     async fn shipping(&mut self) -> String {
-        let cart = self.look("view_cart", serde_json::json!({})).await.ok().and_then(|answer| CartTold::of(&answer));
+        let cart =
+            self.call_quietly("view_cart", serde_json::json!({})).await.ok().and_then(|answer| ToolCart::of(&answer));
         let currency = cart.and_then(|cart| cart.subtotal).map_or(Currency::Inr, Money::currency);
         match self.tools.pricing().shipping_minor {
             0 => "Shipping is free.".to_owned(),

@@ -32,7 +32,7 @@ pub(super) fn is_empty(token: &Token) -> bool {
 
 /// The words of `tokens` that say something of a product.
 pub(super) fn content(tokens: &[Token]) -> Vec<String> {
-    let kept = tokens.iter().filter(|token| !is_empty(token) && token.place.is_none());
+    let kept = tokens.iter().filter(|token| !is_empty(token) && token.position.is_none());
     kept.flat_map(|token| token.text.split(' ')).map(str::to_owned).collect()
 }
 

@@ -1,6 +1,6 @@
-//! How products and carts look in a tool's answer.
+//! The representation of products and carts in the results of tools.
 //!
-//! **Invariant:** what sellers wrote stands under `untrusted`, on one line and cut short.
+//! **Invariant:** text of sellers is under `untrusted`, on one line and truncated.
 
 use serde_json::{Value as Json, json};
 
@@ -9,76 +9,76 @@ use crate::{
     views::{cart::CartAnswer, money::MoneyView, product::ProductView},
 };
 
-/// The most characters of a description in a list, and on a card.
+/// The maximum length of a description in a list and on a card.
 pub(super) const BRIEF: usize = 300;
-/// The most characters of a description where one product is told of.
+/// The maximum length of a description of a single product.
 pub(super) const FULL: usize = 1_200;
 
-/// Text of strangers: without control characters and what is not seen, on one line, cut to
+/// Sanitizes untrusted text: without control and invisible characters, on one line, truncated to
 /// `limit` characters.
-pub(super) fn tame(text: &str, limit: usize) -> String {
-    let mut tamed = String::new();
+pub(super) fn sanitize(text: &str, limit: usize) -> String {
+    let mut sanitized = String::new();
     let mut count = 0;
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
-        let mut seen = word.chars().filter(|c| !is_unseen(*c)).peekable();
-        if seen.peek().is_none() {
+        let mut visible = word.chars().filter(|c| !is_invisible(*c)).peekable();
+        if visible.peek().is_none() {
             continue;
         }
         if count > 0 {
-            tamed.push(' ');
+            sanitized.push(' ');
             count += 1;
         }
-        for c in seen {
+        for c in visible {
             if count >= limit {
-                tamed.truncate(tamed.trim_end().len());
-                tamed.push('…');
-                return tamed;
+                sanitized.truncate(sanitized.trim_end().len());
+                sanitized.push('…');
+                return sanitized;
             }
-            tamed.push(c);
+            sanitized.push(c);
             count += 1;
         }
     }
-    tamed
+    sanitized
 }
 
-/// Marks of direction, of width nothing, and tags: text hides behind them.
-const fn is_unseen(c: char) -> bool {
+/// Directional marks, zero-width characters and tags, which can hide text.
+const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Money as tools tell it.
+/// An amount of money in a result.
 pub(super) fn money(money: Money) -> Json {
     json!(MoneyView::from(money))
 }
 
-/// A product as tools tell it.
+/// A product in a result.
 pub(super) fn product(offer: &Offer, description: usize) -> Json {
     let product = &offer.product;
-    let mut told = json!({
+    let mut data = json!({
         "productId": product.id,
         "price": money(product.price),
         "stock": offer.available.max(0),
-        "untrusted": { "title": tame(&product.title, 200), "category": tame(&product.category, 100) },
+        "untrusted": { "title": sanitize(&product.title, 200), "category": sanitize(&product.category, 100) },
     });
     if let Some(max) = product.max_per_order {
-        told["maxPerOrder"] = json!(max);
+        data["maxPerOrder"] = json!(max);
     }
     if description > 0 {
-        told["untrusted"]["description"] = json!(tame(&product.description, description));
+        data["untrusted"]["description"] = json!(sanitize(&product.description, description));
     }
-    told
+    data
 }
 
-/// A product as a card on the screen.
+/// A product as a card for display.
 pub(super) fn card(offer: &Offer) -> ProductView {
     let mut card = ProductView::from(offer);
-    card.description = tame(&card.description, BRIEF);
+    card.description = sanitize(&card.description, BRIEF);
     card
 }
 
-/// A cart as tools tell it.
+/// A cart in a result.
 pub(super) fn cart(answer: &CartAnswer) -> Json {
     let lines: Vec<Json> = answer
         .cart
@@ -92,7 +92,7 @@ pub(super) fn cart(answer: &CartAnswer) -> Json {
                 "price": item.price,
                 "lineTotal": total,
                 "forSale": item.for_sale,
-                "untrusted": { "title": tame(&item.title, 200) },
+                "untrusted": { "title": sanitize(&item.title, 200) },
             })
         })
         .collect();
@@ -104,7 +104,7 @@ pub(super) fn cart(answer: &CartAnswer) -> Json {
     })
 }
 
-/// A cart as the screen shows it: its fields with its sums inside.
+/// A cart for display, including its totals.
 pub(super) fn shown_cart(answer: &CartAnswer) -> Json {
     let mut shown = json!(answer.cart);
     shown["totals"] = json!(answer.totals);
@@ -116,12 +116,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_of_strangers_is_one_short_line() {
-        assert_eq!(tame("  A\tlamp\r\n\u{0}of \u{1b}[31mbrass\u{7f} ", 100), "A lamp of [31mbrass");
-        assert_eq!(tame("ad\u{200b}min \u{202e}txet\u{e0041}", 100), "admin txet");
-        assert_eq!(tame("\u{200b} \u{feff}", 10), "");
-        assert_eq!(tame("a lamp of brass", 7), "a lamp…");
-        assert_eq!(tame("a lamp", 6), "a lamp");
-        assert_eq!(tame("ééééé", 3), "ééé…");
+    fn untrusted_text_becomes_one_short_line() {
+        assert_eq!(sanitize("  A\tlamp\r\n\u{0}of \u{1b}[31mbrass\u{7f} ", 100), "A lamp of [31mbrass");
+        assert_eq!(sanitize("ad\u{200b}min \u{202e}txet\u{e0041}", 100), "admin txet");
+        assert_eq!(sanitize("\u{200b} \u{feff}", 10), "");
+        assert_eq!(sanitize("a lamp of brass", 7), "a lamp…");
+        assert_eq!(sanitize("a lamp", 6), "a lamp");
+        assert_eq!(sanitize("ééééé", 3), "ééé…");
     }
 }

@@ -1,4 +1,4 @@
-//! The tools' arguments, read strictly: a field that a tool does not have is refused.
+//! The tools' arguments, parsed strictly: an unknown field is refused.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value as Json};
@@ -17,12 +17,12 @@ use crate::{
     views::money::Amount,
 };
 
-/// The most characters of a text to search for.
+/// The maximum length of a search query.
 const QUERY_MAX: usize = 200;
 
-/// A call with its arguments.
+/// A tool call with its arguments.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Ask {
+pub(super) enum ToolRequest {
     Search(Search),
     Categories,
     Get(ProductId),
@@ -37,7 +37,6 @@ pub(super) enum Ask {
     OrderStatus(Option<OrderId>),
 }
 
-/// What to search for.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Search {
@@ -143,8 +142,8 @@ fn read<T: for<'de> Deserialize<'de>>(tool: &str, arguments: Json) -> Refused<T>
     })
 }
 
-impl Ask {
-    /// Reads a call.
+impl ToolRequest {
+    /// Parses a call.
     pub(super) fn read(tool: &str, arguments: Json) -> Refused<Self> {
         Ok(match tool {
             "search_products" => Self::Search(search(tool, arguments)?),
@@ -169,7 +168,7 @@ impl Ask {
         })
     }
 
-    /// What is being done, in words for people.
+    /// What the tool is doing, as a text for people.
     pub(super) const fn status(&self) -> &'static str {
         match self {
             Self::Search(_) => "Searching for products…",
@@ -187,7 +186,7 @@ impl Ask {
         }
     }
 
-    /// The products that it names.
+    /// The products that the call names.
     pub(super) fn products(&self) -> &[ProductId] {
         use std::slice::from_ref;
         match self {
@@ -200,7 +199,7 @@ impl Ask {
         }
     }
 
-    /// Whether it is about a shopper's own cart or orders.
+    /// Whether it needs the user's own cart or orders.
     pub(super) const fn is_for_shoppers(&self) -> bool {
         match self {
             Self::Search(_) | Self::Categories | Self::Get(_) | Self::Compare(_) | Self::Recommend(_) => false,

@@ -1,6 +1,6 @@
-//! Tools that show and change the shopper's cart.
+//! Tools that show and change the user's cart.
 //!
-//! A change is the cart service's, with its rules; the screen gets the cart after each.
+//! The cart service makes the changes by its rules; after each, the cart is sent for display.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use crate::{
     actors::cart::calls::{AddToCart, GetCart, RemoveFromCart, SetQuantity},
     domain::{cart::Cart, ids::ProductId, product::Offer},
     views::cart::CartAnswer,
-    ws::agent::Told,
+    ws::agent::TurnEvent,
 };
 
 impl Work<'_, '_> {
@@ -38,7 +38,7 @@ impl Work<'_, '_> {
         Ok(self.changed(product, &cart).await)
     }
 
-    /// The cart and what is in it as it is offered now.
+    /// The cart and the current offers of its products.
     pub(super) async fn priced_cart(&self) -> Refused<(Cart, Vec<Offer>)> {
         let cart = self.ask(GetCart { user: self.context.shopper.id }).await?;
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
@@ -46,15 +46,15 @@ impl Work<'_, '_> {
         Ok((cart, offers))
     }
 
-    /// Tells of a change that was made, also where what is in the cart cannot be priced now.
+    /// Reports a change, even if the cart cannot be priced now.
     async fn changed(&mut self, product: ProductId, cart: &Cart) -> Json {
-        self.spoke_of(product);
+        self.note_product(product);
         let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product).collect();
         let Ok(offers) = self.all_offers(&products).await else {
             return json!({ "done": true, "note": "It was done; the cart cannot be shown right now." });
         };
         let shown = CartAnswer::new(cart, &offers);
-        self.context.audience.tell(Told::Cart(answer::shown_cart(&shown)));
+        self.context.sink.send(TurnEvent::Cart(answer::shown_cart(&shown)));
         json!({ "done": true, "cart": answer::cart(&shown) })
     }
 }

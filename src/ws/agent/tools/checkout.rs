@@ -1,4 +1,4 @@
-//! The tool that sums a cart up for its checkout. It changes nothing.
+//! The tool that summarizes a cart for the checkout. It changes nothing.
 
 use serde_json::{Value as Json, json};
 
@@ -44,7 +44,7 @@ impl Work<'_, '_> {
     }
 }
 
-/// What an order of the cart would have.
+/// The items that an order of the cart would have.
 fn items(cart: &Cart, offers: &[Offer]) -> Vec<OrderItem> {
     let offered = |product| offers.iter().find(|offer| offer.product.id == product);
     let item = |line: &crate::domain::inventory::StockLine| {
@@ -62,18 +62,18 @@ fn items(cart: &Cart, offers: &[Offer]) -> Vec<OrderItem> {
     cart.lines.iter().filter_map(item).collect()
 }
 
-/// Of what there is not enough for an order now.
+/// The products without enough stock for an order now.
 fn short(cart: &Cart, offers: &[Offer]) -> Vec<Json> {
     let short = |offer: &&Offer| i64::from(cart.quantity_of(offer.product.id)) > offer.available;
-    let told = |offer: &Offer| {
+    let line = |offer: &Offer| {
         json!({
             "productId": offer.product.id,
             "inCart": cart.quantity_of(offer.product.id),
             "stock": offer.available.max(0),
-            "untrusted": { "title": answer::tame(&offer.product.title, 200) },
+            "untrusted": { "title": answer::sanitize(&offer.product.title, 200) },
         })
     };
-    offers.iter().filter(short).map(told).collect()
+    offers.iter().filter(short).map(line).collect()
 }
 
 /// An error's text as a sentence.

@@ -1,13 +1,13 @@
-//! What an assistant can do in the shop, and the executor that does it.
+//! The tools of the assistant, and the executor that runs them.
 //!
-//! A call is read into its typed arguments, checked, done by the services as the shopper who
-//! asks, and answered with JSON that a model reads and the rules read too. What sellers and
-//! shoppers wrote stands under `untrusted` in it, without control characters and cut short.
+//! A call is parsed into typed arguments, checked, executed by the services with the user's rights,
+//! and answered with JSON that models and the rules read. Text of sellers and
+//! users is under `untrusted`, without control characters and truncated.
 //!
-//! No tool places an order or moves money: `prepare_checkout` gives a summary and a link.
+//! No tool places an order or moves money: `prepare_checkout` returns a summary and a link.
 //!
-//! **Invariant:** an id that no tool returned in this conversation is refused before anything is
-//! asked of the shop.
+//! **Invariant:** an id that no tool returned in this conversation is refused before any service
+//! is called.
 
 mod answer;
 mod arguments;
@@ -29,32 +29,32 @@ use tokio::time::{Instant, timeout};
 
 pub(in crate::ws::agent) use self::products::singular_word;
 use self::{
-    arguments::Ask,
+    arguments::ToolRequest,
     refusal::{Refused, shopper_only},
 };
 pub use self::{refusal::ToolRefusal, specs::ToolSpec};
-use super::{Audience, CheckoutLink, Shopper, Told};
+use super::{CheckoutLink, ReplySink, Shopper, TurnEvent};
 use crate::{
     domain::{conversation::Known, ids::ProductId, order::Pricing, user::Role},
     runtime::calls::{Call, CallError, Calls},
 };
 
-/// How long a tool waits for one answer of a service.
+/// Time limit for one call to a service.
 const WITHIN: Duration = Duration::from_secs(6);
-/// The most products of one answer.
+/// The maximum number of products in one result.
 pub const PRODUCTS_MAX: usize = 8;
 
-/// For whom a tool runs, and what it leaves behind.
+/// The context of a tool call.
 pub struct ToolContext<'a> {
-    /// As whom.
+    /// The user for whom the tool runs.
     pub shopper: Shopper,
-    /// What tools have told so far; an answer adds to it.
+    /// What tools have returned so far; each result adds to it.
     pub known: &'a mut Known,
-    /// Gets `status`, `products` and `cart` as the tool goes.
-    pub audience: &'a dyn Audience,
+    /// Receives `status`, `products` and `cart` events while the tool runs.
+    pub sink: &'a dyn ReplySink,
 }
 
-/// What the tools work on.
+/// The services and settings that the tools use.
 #[derive(Clone)]
 struct Shop {
     calls: Calls,
@@ -62,28 +62,28 @@ struct Shop {
     links: CheckoutLink,
 }
 
-/// Every tool.
+/// All tools and their executor.
 #[derive(Clone)]
 pub struct Toolbox {
     shop: Shop,
     payment_window: Option<Duration>,
 }
 
-/// One call of a tool.
+/// One running tool call.
 struct Work<'a, 'b> {
     shop: &'a Shop,
     context: &'a mut ToolContext<'b>,
 }
 
 impl Toolbox {
-    /// The tools of a shop: its services, its tax and shipping, and how links to its checkout are
-    /// signed.
+    /// The tools of a shop, with its services, its pricing, and the signer of its checkout
+    /// links.
     #[must_use]
     pub fn new(calls: Calls, pricing: Pricing, links: CheckoutLink) -> Self {
         Self { shop: Shop { calls, pricing, links }, payment_window: None }
     }
 
-    /// The same, where it is known how long an order waits for its payment.
+    /// Sets how long an order waits for its payment.
     #[must_use]
     pub const fn with_payment_window(mut self, window: Duration) -> Self {
         self.payment_window = Some(window);
@@ -96,25 +96,25 @@ impl Toolbox {
         self.shop.pricing
     }
 
-    /// How long an order waits for its payment, where that is known.
+    /// How long an order waits for its payment, if known.
     #[must_use]
     pub const fn payment_window(&self) -> Option<Duration> {
         self.payment_window
     }
 
-    /// What there is.
+    /// The available tools.
     #[must_use]
     pub fn specs(&self) -> &'static [ToolSpec] {
         specs::all()
     }
 
-    /// Runs one tool with arguments as a model wrote them; the answer is what the model reads.
+    /// Runs one tool with the arguments of a model; the result is what the model reads.
     ///
     /// # Errors
-    /// [`ToolRefusal`]; the turn goes on with it.
+    /// [`ToolRefusal`]; the turn continues with it.
     pub async fn call(&self, name: &str, arguments: Json, mut context: ToolContext<'_>) -> Result<Json, ToolRefusal> {
         let (started, tool) = (Instant::now(), specs::name_of(name).unwrap_or("unknown"));
-        let done = match Ask::read(name, arguments) {
+        let done = match ToolRequest::read(name, arguments) {
             Ok(ask) => Work { shop: &self.shop, context: &mut context }.run(ask).await,
             Err(refusal) => Err(refusal),
         };
@@ -128,27 +128,27 @@ impl Toolbox {
 }
 
 impl Work<'_, '_> {
-    async fn run(&mut self, ask: Ask) -> Refused<Json> {
+    async fn run(&mut self, ask: ToolRequest) -> Refused<Json> {
         self.check(&ask)?;
-        self.context.audience.tell(Told::Status(ask.status()));
+        self.context.sink.send(TurnEvent::Status(ask.status()));
         match ask {
-            Ask::Search(search) => self.search(search).await,
-            Ask::Categories => self.categories().await,
-            Ask::Get(product) => self.get(product).await,
-            Ask::Compare(products) => self.compare(&products).await,
-            Ask::Recommend(product) => self.recommend(product).await,
-            Ask::ViewCart => self.view_cart().await,
-            Ask::Add(product, quantity) => self.add(product, quantity).await,
-            Ask::Change(product, quantity) => self.change(product, quantity).await,
-            Ask::Remove(product) => self.remove(product).await,
-            Ask::PrepareCheckout => self.prepare_checkout().await,
-            Ask::ListOrders(status) => self.list_orders(status).await,
-            Ask::OrderStatus(order) => self.order_status(order).await,
+            ToolRequest::Search(search) => self.search(search).await,
+            ToolRequest::Categories => self.categories().await,
+            ToolRequest::Get(product) => self.get(product).await,
+            ToolRequest::Compare(products) => self.compare(&products).await,
+            ToolRequest::Recommend(product) => self.recommend(product).await,
+            ToolRequest::ViewCart => self.view_cart().await,
+            ToolRequest::Add(product, quantity) => self.add(product, quantity).await,
+            ToolRequest::Change(product, quantity) => self.change(product, quantity).await,
+            ToolRequest::Remove(product) => self.remove(product).await,
+            ToolRequest::PrepareCheckout => self.prepare_checkout().await,
+            ToolRequest::ListOrders(status) => self.list_orders(status).await,
+            ToolRequest::OrderStatus(order) => self.order_status(order).await,
         }
     }
 
-    /// What is refused without asking anybody.
-    fn check(&self, ask: &Ask) -> Refused<()> {
+    /// Refuses invalid calls before any service is called.
+    fn check(&self, ask: &ToolRequest) -> Refused<()> {
         if ask.is_for_shoppers() && self.context.shopper.role != Role::User {
             return Err(shopper_only());
         }
@@ -158,13 +158,13 @@ impl Work<'_, '_> {
         }
     }
 
-    /// Asks a service, and waits for it no longer than a shopper would.
+    /// Calls a service with a time limit that suits a chat.
     async fn ask<C: Call<Error: Into<ToolRefusal>>>(&self, call: C) -> Refused<C::Reply> {
         let late = || CallError::OutcomeUnknown(C::SERVICE.name().into());
         Ok(timeout(WITHIN, self.shop.calls.ask(call)).await.unwrap_or_else(|_| Err(late()))?)
     }
 
-    /// Remembers that a list was shown.
+    /// Stores that a list of products was shown.
     fn listed(&mut self, products: &[ProductId]) {
         self.context.known.note(products);
         self.context.known.listed = products.to_vec();
@@ -174,8 +174,8 @@ impl Work<'_, '_> {
         };
     }
 
-    /// Remembers that one product was spoken of.
-    fn spoke_of(&mut self, product: ProductId) {
+    /// Stores that one product was mentioned.
+    fn note_product(&mut self, product: ProductId) {
         self.context.known.note(&[product]);
         self.context.known.current = Some(product);
     }

@@ -1,4 +1,4 @@
-//! Tools that tell of the shopper's own orders. Addresses and payments stay out of it.
+//! Tools that report the user's own orders, without addresses and payments.
 
 use crate::actors::order_saga::calls::{GetOrder, GetOrdersOfUser};
 use serde_json::{Value as Json, json};
@@ -12,9 +12,9 @@ use crate::domain::{
     order::{Order, OrderStatus},
 };
 
-/// The most orders of one answer.
+/// The maximum number of orders in one result.
 const ORDERS_MAX: u32 = 8;
-/// The most lines of an order that are told.
+/// The maximum number of lines of an order in a result.
 const LINES_MAX: usize = 20;
 
 impl Work<'_, '_> {
@@ -37,25 +37,25 @@ impl Work<'_, '_> {
         })?;
         let products: Vec<ProductId> = order.items.iter().take(LINES_MAX).map(|item| item.product).collect();
         self.context.known.note(&products);
-        let mut told = brief(&order);
+        let mut data = brief(&order);
         let moments: Vec<Json> = order.timeline.iter().map(moment).collect();
-        told["timeline"] = json!(moments);
+        data["timeline"] = json!(moments);
         if order.status == OrderStatus::Pending {
-            told["payBefore"] = json!(order.expires_at);
+            data["payBefore"] = json!(order.expires_at);
         }
-        Ok(json!({ "order": told }))
+        Ok(json!({ "order": data }))
     }
 }
 
 fn brief(order: &Order) -> Json {
     let line = |item: &crate::domain::order::OrderItem| {
-        let tracking = item.tracking_number.as_deref().map(|number| answer::tame(number, 100));
+        let tracking = item.tracking_number.as_deref().map(|number| answer::sanitize(number, 100));
         json!({
             "productId": item.product,
             "quantity": item.quantity,
             "price": answer::money(item.price),
             "shipment": item.shipment,
-            "untrusted": { "title": answer::tame(&item.title, 200), "trackingNumber": tracking },
+            "untrusted": { "title": answer::sanitize(&item.title, 200), "trackingNumber": tracking },
         })
     };
     json!({
@@ -71,7 +71,7 @@ fn brief(order: &Order) -> Json {
 fn moment(entry: &crate::domain::order::TimelineEntry) -> Json {
     let mut moment = json!({ "status": entry.status, "at": entry.at });
     if let Some(reason) = &entry.reason {
-        moment["untrusted"] = json!({ "reason": answer::tame(reason, 200) });
+        moment["untrusted"] = json!({ "reason": answer::sanitize(reason, 200) });
     }
     moment
 }

@@ -1,4 +1,4 @@
-//! Tools that look at products.
+//! Tools that read products.
 
 use serde_json::{Value as Json, json};
 
@@ -14,10 +14,10 @@ use crate::{
     },
     domain::{ids::ProductId, product::Offer},
     views::money::Amount,
-    ws::agent::Told,
+    ws::agent::TurnEvent,
 };
 
-/// How many products are looked at for one that is in stock, a page and pages.
+/// How many products are checked for stock: the size of a page, and the number of pages.
 const STOCK_PAGE: usize = 40;
 const STOCK_PAGES: usize = 5;
 
@@ -31,7 +31,7 @@ impl Work<'_, '_> {
             sort: search.sort.map(Into::into).unwrap_or_default(),
             skip: 0,
             limit: PRODUCTS_MAX,
-            // What is put into a cart must be what was named, so no word is passed over.
+            // A product for the cart must match all words, so none is ignored.
             every_word: true,
             hidden: false,
         };
@@ -46,14 +46,14 @@ impl Work<'_, '_> {
         }
         self.show(&found.rows);
         let products: Vec<Json> = found.rows.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
-        let mut told = json!({ "total": found.total, "products": products });
+        let mut data = json!({ "total": found.total, "products": products });
         if found.rows.is_empty() {
-            told["note"] = json!("Nothing matches. Try fewer or other words, other prices, or another category.");
+            data["note"] = json!("Nothing matches. Try fewer or other words, other prices, or another category.");
         }
-        Ok(told)
+        Ok(data)
     }
 
-    /// The first products of a search; with `in_stock`, the first of those that can be bought.
+    /// The first results of a search; with `in_stock`, the first that can be bought.
     async fn page(&self, query: &ListQuery, in_stock: bool) -> Refused<SearchPage> {
         if !in_stock {
             return self.ask(SearchProducts { query: query.clone() }).await;
@@ -71,22 +71,22 @@ impl Work<'_, '_> {
         }
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         rows.truncate(PRODUCTS_MAX);
-        // Where not all were looked at, that there are more is all that is known.
+        // If not all were checked, it is only known that there are more.
         let total = if all_seen { count } else { count.max(u64::try_from(PRODUCTS_MAX + 1).unwrap_or(u64::MAX)) };
         Ok(SearchPage { rows, total, ..SearchPage::default() })
     }
 
     pub(super) async fn categories(&mut self) -> Refused<Json> {
         let found = self.ask(GetCategories {}).await?;
-        let category = |(name, count): &(String, u64)| json!({ "products": count, "untrusted": { "category": answer::tame(name, 100) } });
+        let category = |(name, count): &(String, u64)| json!({ "products": count, "untrusted": { "category": answer::sanitize(name, 100) } });
         let named = found.iter().filter(|(name, _)| !name.is_empty());
         Ok(json!({ "categories": named.map(category).collect::<Vec<_>>() }))
     }
 
     pub(super) async fn get(&mut self, product: ProductId) -> Refused<Json> {
         let offer = self.offers(&[product]).await?.pop().ok_or_else(gone)?;
-        self.spoke_of(product);
-        self.context.audience.tell(Told::Products(vec![answer::card(&offer)]));
+        self.note_product(product);
+        self.context.sink.send(TurnEvent::Products(vec![answer::card(&offer)]));
         Ok(json!({ "product": answer::product(&offer, answer::FULL) }))
     }
 
@@ -97,19 +97,19 @@ impl Work<'_, '_> {
         }
         self.show(&offers);
         let cheapest = offers.iter().min_by_key(|offer| offer.product.price.minor()).map(|offer| offer.product.id);
-        let told: Vec<Json> = offers.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
-        Ok(json!({ "products": told, "cheapestProductId": cheapest }))
+        let data: Vec<Json> = offers.iter().map(|offer| answer::product(offer, answer::BRIEF)).collect();
+        Ok(json!({ "products": data, "cheapestProductId": cheapest }))
     }
 
-    /// These products as they are offered now, in the order of `products`, without those that
-    /// are gone or not for sale.
+    /// The current offers of these products, in the order of `products`, without those that
+    /// no longer exist or are not for sale.
     pub(super) async fn offers(&self, products: &[ProductId]) -> Refused<Vec<Offer>> {
         let mut offers = self.all_offers(products).await?;
         offers.retain(|offer| offer.for_sale);
         Ok(offers)
     }
 
-    /// The same with those that are not for sale.
+    /// The same, including those that are not for sale.
     pub(super) async fn all_offers(&self, products: &[ProductId]) -> Refused<Vec<Offer>> {
         if products.is_empty() {
             return Ok(vec![]);
@@ -119,23 +119,23 @@ impl Work<'_, '_> {
         Ok(offers)
     }
 
-    /// Puts products on the screen, and remembers them as the list that was shown.
+    /// Sends products for display, and stores them as the last list.
     pub(super) fn show(&mut self, offers: &[Offer]) {
         if offers.is_empty() {
             return;
         }
         let ids: Vec<ProductId> = offers.iter().map(|offer| offer.product.id).collect();
         self.listed(&ids);
-        self.context.audience.tell(Told::Products(offers.iter().map(answer::card).collect()));
+        self.context.sink.send(TurnEvent::Products(offers.iter().map(answer::card).collect()));
     }
 }
 
-/// The words of `text`, each without the end of a plural: "lamps" finds "lamp".
+/// The words of `text` in the singular: "lamps" finds "lamp".
 pub(super) fn singular(text: &str) -> String {
     text.split_whitespace().map(singular_word).collect::<Vec<_>>().join(" ")
 }
 
-/// A word without the end of an English plural.
+/// A word without the ending of an English plural.
 pub(in crate::ws::agent) fn singular_word(word: &str) -> String {
     let long = word.chars().count() > 3;
     let cut = |end: &str, instead: &str| word.strip_suffix(end).filter(|_| long).map(|stem| format!("{stem}{instead}"));
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plurals_lose_their_end_and_other_words_do_not() {
+    fn plurals_become_singular_and_other_words_stay() {
         for (plural, one) in [
             ("lamps", "lamp"),
             ("brushes", "brush"),

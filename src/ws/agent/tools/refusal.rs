@@ -1,26 +1,26 @@
-//! Why a tool did not do what was asked, in sentences for models and people.
+//! Why a tool call was refused or failed, in sentences for models and people.
 
 use crate::{
     domain::{cart::CartError, ids::ProductId},
     runtime::calls::{CallError, Never},
 };
 
-/// A tool did not do what was asked.
+/// The reason why a tool call had no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ToolRefusal {
-    /// Stable, for programs: `tool.unknown`, `tool.bad_arguments`, `tool.unknown_product`, ...
+    /// A stable code for programs: `tool.unknown`, `tool.bad_arguments`, `tool.unknown_product`, ...
     pub code: &'static str,
-    /// A sentence that a model can go on with and a person can read.
+    /// A sentence for models and people.
     pub message: String,
 }
 
-/// What a tool's part gives.
+/// The result of a part of a tool.
 pub(super) type Refused<T> = Result<T, ToolRefusal>;
 
-/// A service is away; nothing was done.
+/// A service is unavailable; nothing was done.
 const UNAVAILABLE: &str = "tool.unavailable";
-/// Whether it was done is unknown.
+/// Whether the call was done is unknown.
 const OUTCOME_UNKNOWN: &str = "tool.outcome_unknown";
 
 impl ToolRefusal {
@@ -28,7 +28,7 @@ impl ToolRefusal {
         Self { code, message: message.into() }
     }
 
-    /// The word for metrics.
+    /// The label for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         match self.code {
             UNAVAILABLE | OUTCOME_UNKNOWN => "unavailable",
@@ -53,7 +53,7 @@ impl<E: Into<Self>> From<CallError<E>> for ToolRefusal {
                 format!("The shop's {service} service did not answer in time; look again before you repeat it."),
             ),
             CallError::Internal(fault) => {
-                tracing::error!(%fault, "a tool met a fault");
+                tracing::error!(%fault, "a tool failed because of a fault in the program");
                 Self::new(UNAVAILABLE, "The shop cannot do this right now; please try again in a moment.")
             }
         }

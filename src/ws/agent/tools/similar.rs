@@ -1,8 +1,8 @@
-//! The tool that recommends: what is bought together with a product and what is like it, or
-//! like what is in the cart.
+//! The tool that recommends products: those bought together with a product, and those similar to it or
+//! to the cart.
 //!
-//! What is alike is in the same category, shares words of the title and costs about as much. What
-//! is bought together the order service counts; without it there is what is alike.
+//! Similar products are in the same category, share words of the title and have a similar price. The order service
+//! counts which products are bought together; if it is unavailable, only similar products are returned.
 
 use std::collections::HashSet;
 
@@ -22,13 +22,13 @@ use crate::{
     domain::{ids::ProductId, product::Offer, user::Role},
 };
 
-/// How many products are looked at.
+/// How many products are compared.
 const LOOKED_AT: usize = 60;
 /// How many are recommended.
 const RECOMMENDED: usize = 5;
-/// How many of them are those that are bought together.
+/// How many of them are bought together.
 const TOGETHER: u32 = 3;
-/// The shortest word of a title that says something.
+/// The minimum length of a word that is compared.
 const WORD_MIN: usize = 3;
 
 impl Work<'_, '_> {
@@ -62,16 +62,16 @@ impl Work<'_, '_> {
         offers.splice(0..0, together);
         offers.truncate(RECOMMENDED);
         self.show(&offers);
-        let told = offers.iter().map(|offer| {
-            let mut told = answer::product(offer, answer::BRIEF);
-            told["boughtTogether"] = json!(bought.contains(&offer.product.id));
-            told
+        let rows = offers.iter().map(|offer| {
+            let mut row = answer::product(offer, answer::BRIEF);
+            row["boughtTogether"] = json!(bought.contains(&offer.product.id));
+            row
         });
-        let told: Vec<Json> = told.collect();
-        Ok(json!({ "basis": basis, "products": told }))
+        let rows: Vec<Json> = rows.collect();
+        Ok(json!({ "basis": basis, "products": rows }))
     }
 
-    /// What is bought together with a product and can be bought now; nothing where nobody knows.
+    /// Products bought together with a product that can be bought now; none if the order service is unavailable.
     async fn bought_with(&self, product: ProductId, not_these: &[ProductId]) -> Vec<Offer> {
         let bought = self.ask(GetBoughtTogether { product, limit: TOGETHER }).await;
         let Ok(mut found) = bought else { return vec![] };
@@ -81,7 +81,7 @@ impl Work<'_, '_> {
         offers
     }
 
-    /// What a shopper has in her cart; anybody else has none.
+    /// The offers in the user's cart; none for other roles.
     async fn in_cart(&self) -> Refused<Vec<Offer>> {
         if self.context.shopper.role != Role::User {
             return Ok(vec![]);
@@ -92,7 +92,7 @@ impl Work<'_, '_> {
     }
 }
 
-/// How much alike: words in common weigh most, then how near the prices are.
+/// The similarity: first the number of common words, then the difference of the prices.
 fn likeness(one: &Offer, other: &Offer) -> (usize, i64) {
     let common = words(&one.product.title).intersection(&words(&other.product.title)).count();
     let (price, others) = (one.product.price.minor().max(1), other.product.price.minor());

@@ -1,6 +1,6 @@
-//! The tools as models and outside agents see them.
+//! The specifications of the tools for models and external agents.
 //!
-//! **Invariant:** a schema has the fields that `arguments` reads, and no other (tested).
+//! **Invariant:** a schema has exactly the fields that `arguments` reads (tested).
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,11 @@ use serde_json::{Value as Json, json};
 use super::PRODUCTS_MAX;
 use crate::domain::{cart::QUANTITY_MAX, order::OrderStatus};
 
-/// A tool as models and outside agents see it.
+/// The specification of a tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ToolSpec {
-    /// Its name.
     pub name: &'static str,
-    /// What it is for, in words for a model.
+    /// Its purpose, as a text for a model.
     pub description: &'static str,
     /// The JSON schema of its arguments.
     pub schema: Json,
@@ -24,12 +23,11 @@ pub struct ToolSpec {
 
 static ALL: LazyLock<Vec<ToolSpec>> = LazyLock::new(make);
 
-/// Every tool.
 pub(super) fn all() -> &'static [ToolSpec] {
     &ALL
 }
 
-/// The name of a tool, if there is one.
+/// The name of a tool, if it exists.
 pub(super) fn name_of(name: &str) -> Option<&'static str> {
     ALL.iter().map(|spec| spec.name).find(|known| *known == name)
 }
@@ -144,8 +142,8 @@ fn cart(spec: impl Fn(&'static str, bool, &'static str, Json) -> ToolSpec) -> Ve
         spec(
             "prepare_checkout",
             true,
-            "Sums the cart up with tax and shipping and gives a link to the page on which the shopper herself confirms \
-             the order. Orders nothing.",
+            "Summarizes the cart with tax and shipping and returns a link to the page on which the shopper confirms the \
+             order. Places no order.",
             object(json!({}), &[]),
         ),
     ]

@@ -1,14 +1,14 @@
-//! Finds amounts of money in what a model writes.
+//! Finds amounts of money in the text of a model.
 //!
-//! **Invariant:** a number beside a sign or word of money is found, however it is decorated; what
-//! cannot be read exactly is found as unreadable, never passed over.
+//! **Invariant:** a number next to a currency sign or word is found regardless of its formatting; one that
+//! cannot be parsed exactly is reported as unreadable, never skipped.
 
-/// Signs and words of money, in small letters.
+/// Currency signs and words, in lower case.
 const MARKERS: [&str; 22] = [
     "₹", "$", "€", "£", "¥", "rs.", "rs", "inr", "usd", "eur", "gbp", "us$", "rupees", "rupee", "rupay", "dollars",
     "dollar", "bucks", "euros", "euro", "paise", "cents",
 ];
-/// What multiplies the number before it.
+/// Multipliers after a number.
 const SCALES: [(&str, u64); 8] = [
     ("k", 1_000),
     ("thousand", 1_000),
@@ -19,18 +19,18 @@ const SCALES: [(&str, u64); 8] = [
     ("million", 1_000_000),
     ("hundred", 100),
 ];
-/// Words after which a number is a price though no sign says so.
+/// Words after which a number is a price even without a currency sign.
 const PRICE_WORDS: [&str; 11] =
     ["price", "prices", "priced", "cost", "costs", "costing", "total", "totals", "subtotal", "totalling", "payable"];
-/// Words that may stand between them and the number.
+/// Words that may stand between these and the number.
 const FILLERS: [&str; 14] =
     ["is", "are", "at", "of", "just", "only", "about", "now", "around", "was", "you", "comes", "to", "be"];
-/// Words that say that a number counts something else.
+/// Words that show that a number counts something else.
 const COUNTED: [&str; 20] = [
     "item", "items", "product", "products", "piece", "pieces", "unit", "units", "result", "results", "order", "orders",
     "star", "stars", "percent", "lines", "things", "options", "x", "pcs",
 ];
-/// Numbers in letters.
+/// Numbers as words.
 const WORDS: [&str; 32] = [
     "one",
     "two",
@@ -66,10 +66,9 @@ const WORDS: [&str; 32] = [
     "million",
 ];
 
-/// An amount in hundredths; `None` when it cannot be read exactly.
+/// An amount in hundredths; `None` if it cannot be parsed exactly.
 pub(super) type Amount = Option<u64>;
 
-/// A number in a text.
 struct Number {
     start: usize,
     end: usize,
@@ -77,7 +76,7 @@ struct Number {
     money: bool,
 }
 
-/// Every amount of money in `text`, which is in small letters.
+/// All amounts of money in `text`, which is in lower case.
 pub(super) fn amounts(text: &str) -> Vec<Amount> {
     let mut numbers = numbers(text);
     for number in &mut numbers {
@@ -91,7 +90,7 @@ pub(super) fn amounts(text: &str) -> Vec<Amount> {
             number.hundredths = number.hundredths.and_then(|value| value.checked_mul(scale));
         }
     }
-    // "₹200–500", "200 to 500 rupees": both are.
+    // In "₹200–500" and "200 to 500 rupees" both numbers are amounts.
     for at in 1..numbers.len() {
         let between =
             text[numbers[at - 1].end..numbers[at].start].trim_matches(|char: char| !is_word(char) && !is_dash(char));
@@ -110,7 +109,7 @@ pub(super) fn amounts(text: &str) -> Vec<Amount> {
 
 /// The counts in "3 left", "3 pieces in stock", "stock: 3".
 pub(super) fn stocks(text: &str) -> Vec<Amount> {
-    let told = |number: &Number| {
+    let is_amount = |number: &Number| {
         let right = bare_start(&text[number.end..]);
         let right = ["pieces", "units", "items", "pcs", "more", "of them", "are", "is"]
             .iter()
@@ -119,10 +118,10 @@ pub(super) fn stocks(text: &str) -> Vec<Amount> {
         ["left", "in stock", "available", "remaining"].iter().any(|words| right.starts_with(words))
             || ["stock", "stock of", "stock is"].iter().any(|words| left.ends_with(words))
     };
-    numbers(text).iter().filter(|number| told(number)).map(|number| number.hundredths).collect()
+    numbers(text).iter().filter(|number| is_amount(number)).map(|number| number.hundredths).collect()
 }
 
-/// A number as JSON or people write it, in hundredths.
+/// A number in JSON or in common notation, in hundredths.
 pub(super) fn hundredths(text: &str) -> Amount {
     let text = text.replace(',', "");
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
@@ -152,7 +151,7 @@ fn numbers(text: &str) -> Vec<Number> {
             end = at + next.len_utf8();
             chars.next();
         }
-        // A letter before it makes it a name, as in "mp3" or an id, unless it is a mark of money.
+        // A letter before the number makes it a name such as "mp3" or an id, unless it is a currency word.
         let glued = text[..start].ends_with(|before: char| before.is_alphanumeric() && !before.is_numeric());
         if !glued || ends_with_marker(&text[..start]) {
             found.push(Number { start, end, hundredths: hundredths(&text[start..end]), money: false });
@@ -221,13 +220,13 @@ fn priced(left: &str) -> bool {
     words.take(5).find(|word| !FILLERS.contains(word)).is_some_and(|word| PRICE_WORDS.contains(&word))
 }
 
-/// Whether an amount is written in letters, as "five hundred rupees".
+/// Whether an amount is written as words, such as "five hundred rupees".
 fn in_letters(text: &str) -> bool {
     let words: Vec<&str> = text.split(|char: char| !is_word(char)).filter(|word| !word.is_empty()).collect();
     let money = |word: &str| MARKERS.contains(&word);
     let digits = |at: usize| words.get(at).is_some_and(|word| word.starts_with(char::is_numeric));
     words.windows(2).enumerate().any(|(at, pair)| {
-        // "2 lakh rupees" is read as a number.
+        // "2 lakh rupees" is parsed as a number.
         let scaled = at > 0 && digits(at - 1);
         (WORDS.contains(&pair[0]) && money(pair[1]) && !scaled) || (money(pair[0]) && WORDS.contains(&pair[1]))
     })

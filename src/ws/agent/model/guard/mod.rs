@@ -1,9 +1,9 @@
-//! What a reply may tell: prices, stock, ids and links that a tool told in this conversation.
+//! Checks replies: only prices, stock, ids and links that a tool returned in this conversation are allowed.
 //!
-//! A model may invent, mix up or be talked into anything. So each sentence is compared with what
-//! the tools answered, before anybody sees it, and one that does not fit is withheld.
+//! A model may invent or confuse facts, or be manipulated. So each sentence is compared with
+//! the results of the tools before it is sent, and one that does not match is withheld.
 //!
-//! **Invariant:** text that sellers write (titles, descriptions) makes no amount, id or link true.
+//! **Invariant:** text written by sellers (titles, descriptions) does not validate an amount, id or link.
 
 mod amounts;
 
@@ -14,7 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::conversation::{Known, Line, Speaker};
 
-/// Parts of the names of fields that hold money.
+/// Parts of the names of fields that contain money.
 const MONEY: [&str; 13] = [
     "amount",
     "price",
@@ -30,24 +30,24 @@ const MONEY: [&str; 13] = [
     "payable",
     "due",
 ];
-/// Fields whose text sellers or shoppers write.
+/// Fields with text written by sellers or users.
 const FREE_TEXT: [&str; 7] = ["title", "description", "name", "category", "query", "reason", "username"];
-/// The shortest title that is looked for in a sentence.
+/// The minimum length of a title that is searched in a sentence.
 const TITLE_MIN: usize = 3;
-/// The most of anything that is remembered.
-const FACTS_MAX: usize = 5_000;
+/// The maximum number of entries of each kind.
+const GROUNDING_MAX: usize = 5_000;
 
-/// A product and the amounts that were told with it.
+/// A product and the amounts that were returned with it.
 #[derive(Debug, Default)]
 struct Product {
     title: String,
     amounts: HashSet<u64>,
 }
 
-/// What is known to be true.
+/// The facts that a reply may state.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
-    /// Amounts that belong to no product: totals, what the shopper named.
+pub(super) struct Grounding {
+    /// Amounts that belong to no product: totals, and amounts that the user named.
     amounts: HashSet<u64>,
     counts: HashSet<u64>,
     ids: HashSet<String>,
@@ -57,20 +57,20 @@ pub(super) struct Facts {
     known: Known,
 }
 
-impl Facts {
-    /// What the conversation holds already.
+impl Grounding {
+    /// The facts of the conversation so far.
     pub(super) fn of(history: &[Line], text: &str, known: &Known) -> Self {
-        let mut facts = Self { known: known.clone(), ..Self::default() };
+        let mut grounding = Self { known: known.clone(), ..Self::default() };
         for line in history {
-            facts.said(&line.text);
-            facts.ids.extend(line.products.iter().map(ToString::to_string));
+            grounding.said(&line.text);
+            grounding.ids.extend(line.products.iter().map(ToString::to_string));
             if line.by == Speaker::Assistant {
-                // It was checked when it was told.
-                facts.links.extend(links(&line.text).map(str::to_owned));
+                // It was checked before it was sent.
+                grounding.links.extend(links(&line.text).map(str::to_owned));
             }
         }
-        facts.said(text);
-        facts
+        grounding.said(text);
+        grounding
     }
 
     fn said(&mut self, text: &str) {
@@ -80,9 +80,9 @@ impl Facts {
         self.ids.extend(ids(&text).map(str::to_owned));
     }
 
-    /// Learns what a tool answered.
+    /// Adds the facts of a tool's result.
     pub(super) fn learn(&mut self, answer: &Json) {
-        if self.amounts.len() + self.ids.len() + self.products.len() < FACTS_MAX {
+        if self.amounts.len() + self.ids.len() + self.products.len() < GROUNDING_MAX {
             self.walk(answer, "", None);
         }
     }
@@ -139,17 +139,17 @@ impl Facts {
         })
     }
 
-    /// What in `sentence` no tool told, if anything.
-    pub(super) fn doubt(&self, sentence: &str) -> Option<&'static str> {
+    /// The kind of an unsupported fact in `sentence`, if any.
+    pub(super) fn ungrounded(&self, sentence: &str) -> Option<&'static str> {
         if links(sentence).any(|link| !self.links.contains(link)) {
             return Some("link");
         }
         let mut text = folded(sentence);
-        let told = |id: &str| self.ids.contains(id) || id.parse().is_ok_and(|id| self.known.has(id));
-        if !ids(&text).all(told) {
+        let is_known = |id: &str| self.ids.contains(id) || id.parse().is_ok_and(|id| self.known.has(id));
+        if !ids(&text).all(is_known) {
             return Some("id");
         }
-        // A title may have numbers in it, even prices; what remains must be true by itself.
+        // A title may contain numbers, even prices; the rest of the sentence must be supported without it.
         let mut named: Vec<&Product> =
             self.products.iter().filter(|product| product.title.len() >= TITLE_MIN).collect();
         named.sort_by_key(|product| std::cmp::Reverse(product.title.len()));
@@ -158,13 +158,13 @@ impl Facts {
             text = text.replace(&product.title, " # ");
             found
         });
-        let told = |amount: u64| {
+        let is_grounded = |amount: u64| {
             let of = |product: &Product| product.amounts.contains(&amount);
             let by_product =
                 if named.is_empty() { self.products.iter().any(of) } else { named.iter().any(|one| of(one)) };
             self.amounts.contains(&amount) || by_product
         };
-        if amounts::amounts(&text).into_iter().any(|amount| !amount.is_some_and(told)) {
+        if amounts::amounts(&text).into_iter().any(|amount| !amount.is_some_and(is_grounded)) {
             return Some("price");
         }
         let counted = |count: u64| self.counts.contains(&count);
@@ -174,23 +174,23 @@ impl Facts {
 
 fn is_money(field: &str) -> bool {
     let field = field.to_ascii_lowercase();
-    // `totalQuantity` and the like count things.
+    // `totalQuantity` and similar fields are counts.
     let counts = ["quantity", "count", "pages"].iter().any(|part| field.contains(part));
     !counts && MONEY.iter().any(|part| field.contains(part))
 }
 
-/// Small letters, and one way to write each of them.
+/// Lower case, with one variant of each character.
 fn folded(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
-/// Ids: 24 hexadecimal digits.
+/// The ids in a text: 24 hexadecimal digits.
 fn ids(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|char: char| !char.is_ascii_alphanumeric());
     words.filter(|word| word.len() == 24 && word.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Whatever a browser, or a reader, would follow.
+/// Everything in a text that a browser or a reader would follow as a link.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let ends = |char: char| char.is_whitespace() || matches!(char, '(' | ')' | '[' | ']' | '<' | '>' | '"' | '`' | '*');
     let words =

@@ -1,5 +1,5 @@
-//! The rules: what is understood, and whole conversations.
+//! Tests of the rules: single messages and whole conversations.
 
-mod talks;
-mod unasked;
+mod conversations;
+mod instructions;
 mod understood;

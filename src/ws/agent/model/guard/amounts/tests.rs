@@ -5,7 +5,7 @@ fn found(text: &str) -> Vec<u64> {
 }
 
 #[test]
-fn an_amount_is_found_however_it_is_written() {
+fn amounts_are_found_in_any_notation() {
     for text in [
         "It is ₹499.50.",
         "It is **₹ 499.50** now",
@@ -33,14 +33,14 @@ fn an_amount_is_found_however_it_is_written() {
 }
 
 #[test]
-fn what_cannot_be_read_exactly_is_found_all_the_same() {
+fn unreadable_amounts_are_found_as_well() {
     for text in ["₹499.999", "five hundred rupees", "₹५००", "₹99999999999999999999"] {
         assert_eq!(found(text), [0], "{text}");
     }
 }
 
 #[test]
-fn other_numbers_are_no_amounts() {
+fn other_numbers_are_not_amounts() {
     for text in [
         "I found 3 mugs of 350 ml",
         "Add 2 to the cart?",

@@ -14,56 +14,62 @@ use crate::{
         user::Role,
     },
     ws::agent::{
-        Assistant, Audience, RuleAssistant, Shopper, Told, Turn,
+        Assistant, ReplySink, RuleAssistant, Shopper, Turn, TurnEvent,
         tools::{ToolContext, ToolRefusal},
     },
 };
 
-/// Keeps what a turn told.
+/// Records the events of a turn.
 #[derive(Default)]
-pub(in crate::ws::agent) struct Heard(pub Mutex<Vec<Told>>);
+pub(in crate::ws::agent) struct RecordedEvents(pub Mutex<Vec<TurnEvent>>);
 
-impl Audience for Heard {
-    fn tell(&self, told: Told) {
-        self.0.lock().push(told);
+impl ReplySink for RecordedEvents {
+    fn send(&self, event: TurnEvent) {
+        self.0.lock().push(event);
     }
 }
 
-/// A conversation of one shopper.
-pub(in crate::ws::agent) struct Talk {
+/// A conversation of one user.
+pub(in crate::ws::agent) struct TestChat {
     pub shop: Arc<TestShop>,
     pub shopper: Shopper,
     pub known: Known,
     pub history: Vec<Line>,
-    pub heard: Heard,
+    pub events: RecordedEvents,
 }
 
-impl Talk {
+impl TestChat {
     pub(in crate::ws::agent) fn new(shop: &Arc<TestShop>) -> Self {
         let shopper = Shopper { id: UserId::generate(), role: Role::User };
-        Self { shop: Arc::clone(shop), shopper, known: Known::default(), history: vec![], heard: Heard::default() }
+        Self {
+            shop: Arc::clone(shop),
+            shopper,
+            known: Known::default(),
+            history: vec![],
+            events: RecordedEvents::default(),
+        }
     }
 
     /// Calls a tool.
     pub(in crate::ws::agent) async fn call(&mut self, tool: &str, arguments: Json) -> Result<Json, ToolRefusal> {
-        let context = ToolContext { shopper: self.shopper, known: &mut self.known, audience: &self.heard };
+        let context = ToolContext { shopper: self.shopper, known: &mut self.known, sink: &self.events };
         self.shop.tools().call(tool, arguments, context).await
     }
 
-    /// Says something; gives the rules' reply.
+    /// Sends a message and returns the reply of the rules.
     pub(in crate::ws::agent) async fn say(&mut self, text: &str) -> String {
         let assistant = RuleAssistant::new(self.shop.tools());
-        self.heard.0.lock().clear();
+        self.events.0.lock().clear();
         let turn =
-            Turn { shopper: self.shopper, text, history: &self.history, known: &mut self.known, audience: &self.heard };
+            Turn { shopper: self.shopper, text, history: &self.history, known: &mut self.known, sink: &self.events };
         let reply = assistant.answer(turn).await;
         let deltas: String = self
-            .heard
+            .events
             .0
             .lock()
             .iter()
-            .filter_map(|told| match told {
-                Told::Delta(piece) => Some(piece.clone()),
+            .filter_map(|event| match event {
+                TurnEvent::Delta(piece) => Some(piece.clone()),
                 _ => None,
             })
             .collect();

@@ -1,46 +1,46 @@
-//! Which product a shopper means: "the second one", "it", "both", "the brass desk lamp".
+//! References to products: "the second one", "it", "both", "the brass desk lamp".
 
 use super::{tokens::Token, vocabulary};
 
-/// The most words of a name that count.
+/// The maximum number of words of a name that are used.
 const NAME_MAX: usize = 12;
 
-/// What a shopper calls a product.
+/// How a message refers to a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refer {
-    /// These places of the list, from 1.
-    Places(Vec<usize>),
-    /// The first so many of the list.
+pub(super) enum Reference {
+    /// By positions in the list, from 1.
+    Positions(Vec<usize>),
+    /// The first products of the list.
     FirstOf(usize),
-    /// The last of the list.
+    /// The last product of the list.
     Last,
     /// The whole list.
     All,
-    /// What was spoken of last.
+    /// The product that was mentioned last.
     It,
-    /// The other one of two.
+    /// The other one of two products.
     Other,
-    /// The cheapest of the list, or of those with these words.
+    /// The cheapest product of the list, or of those with these words.
     Cheapest(Vec<String>),
-    /// The dearest, likewise.
+    /// The most expensive product, likewise.
     Dearest(Vec<String>),
-    /// By words of its title.
+    /// By words of the title.
     Named(Vec<String>),
-    /// Not at all.
+    /// No reference.
     Nothing,
 }
 
-impl Refer {
-    /// Whether it points at what was shown, rather than naming something.
+impl Reference {
+    /// Whether it refers to products that were shown, rather than naming one.
     pub(super) const fn points(&self) -> bool {
         match self {
-            Self::Places(_) | Self::FirstOf(_) | Self::Last | Self::All | Self::It | Self::Other => true,
+            Self::Positions(_) | Self::FirstOf(_) | Self::Last | Self::All | Self::It | Self::Other => true,
             Self::Cheapest(words) | Self::Dearest(words) => words.is_empty(),
             Self::Named(_) | Self::Nothing => false,
         }
     }
 
-    /// What `tokens`, without a verb and a quantity, refer to.
+    /// The reference in `tokens`, which contain neither the verb nor the quantity.
     pub(super) fn read(tokens: &[Token]) -> Self {
         let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| token.is_any(words));
         let has = |words: &[&str]| tokens.iter().any(|token| token.is_any(words));
@@ -61,16 +61,16 @@ impl Refer {
         if dearest {
             return Self::Dearest(words);
         }
-        let places = places(tokens);
-        if !places.is_empty() && words.len() <= 1 {
-            return Self::Places(places);
+        let positions = positions(tokens);
+        if !positions.is_empty() && words.len() <= 1 {
+            return Self::Positions(positions);
         }
         if words.is_empty() {
             if has(&["last", "latter"]) {
                 return Self::Last;
             }
             if has(&["former"]) {
-                return Self::Places(vec![1]);
+                return Self::Positions(vec![1]);
             }
             if has(&["other"]) {
                 return Self::Other;
@@ -86,25 +86,25 @@ impl Refer {
             }
             return Self::Nothing;
         }
-        if !places.is_empty() && tokens.iter().any(|token| token.is("#")) {
-            return Self::Places(places);
+        if !positions.is_empty() && tokens.iter().any(|token| token.is("#")) {
+            return Self::Positions(positions);
         }
         Self::Named(words.into_iter().take(NAME_MAX).collect())
     }
 }
 
-/// The places of a list that are named: `second`, `#2`, `number 2`, `item 2`.
-fn places(tokens: &[Token]) -> Vec<usize> {
+/// The positions in a list that are named: `second`, `#2`, `number 2`, `item 2`.
+fn positions(tokens: &[Token]) -> Vec<usize> {
     const BEFORE: [&str; 6] = ["number", "no", "item", "option", "product", "nr"];
-    let mut places = vec![];
+    let mut positions = vec![];
     for (at, token) in tokens.iter().enumerate() {
         let named = at > 0 && tokens[at - 1].is_any(&BEFORE);
         let counted = token.count().filter(|_| named).and_then(|count| usize::try_from(count).ok());
-        if let Some(place) = token.place.or(counted)
-            && !places.contains(&place)
+        if let Some(position) = token.position.or(counted)
+            && !positions.contains(&position)
         {
-            places.push(place);
+            positions.push(position);
         }
     }
-    places
+    positions
 }

@@ -1,4 +1,4 @@
-//! Where a turn is told to.
+//! Sends the events of a turn to the sockets of its conversation.
 
 use std::sync::Arc;
 
@@ -6,24 +6,24 @@ use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 
 use crate::ws::{
-    agent::{Audience, Told},
+    agent::{ReplySink, TurnEvent},
     socket::{Refusal, Room},
 };
 
-/// The sockets of a conversation, until the turn's end.
+/// The sockets of a conversation, as the reply sink of one turn.
 ///
-/// **Invariant:** nothing is told after the end, which is told once, whoever still holds it.
-pub(super) struct Stage {
+/// **Invariant:** the end of the turn is sent once, and nothing is sent after it.
+pub(super) struct RoomSink {
     room: Arc<Room>,
     open: Mutex<bool>,
 }
 
-impl Stage {
+impl RoomSink {
     pub(super) fn new(room: Arc<Room>) -> Self {
         Self { room, open: Mutex::new(true) }
     }
 
-    /// Ends the turn with the whole reply.
+    /// Ends the turn with the complete reply.
     pub(super) fn reply(&self, text: &str) {
         self.end("message", &json!(text));
     }
@@ -40,15 +40,15 @@ impl Stage {
     }
 }
 
-impl Audience for Stage {
-    fn tell(&self, told: Told) {
-        let (event, data) = match told {
-            Told::Delta(piece) => ("delta", json!(piece)),
-            Told::Status(words) => ("status", json!(words)),
-            Told::Products(products) => ("products", json!(products)),
-            Told::Cart(cart) => ("cart", cart),
+impl ReplySink for RoomSink {
+    fn send(&self, event: TurnEvent) {
+        let (event, data) = match event {
+            TurnEvent::Delta(piece) => ("delta", json!(piece)),
+            TurnEvent::Status(words) => ("status", json!(words)),
+            TurnEvent::Products(products) => ("products", json!(products)),
+            TurnEvent::Cart(cart) => ("cart", cart),
         };
-        // Held meanwhile, so that nothing comes after the end.
+        // The lock is held while the event is sent, so that no event follows the end.
         let open = self.open.lock();
         if *open {
             self.room.emit(event, &data);

@@ -1,4 +1,4 @@
-//! Products and carts as the tools tell of them.
+//! Products and carts from the results of tools.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value as Json;
@@ -10,7 +10,7 @@ use crate::{
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Written {
+struct UntrustedText {
     title: String,
     category: String,
     description: String,
@@ -18,39 +18,39 @@ struct Written {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct GoodsBody {
+struct ToolProductBody {
     product_id: ProductId,
     price: MoneyView,
     #[serde(default)]
     stock: i64,
     #[serde(default)]
     quantity: u32,
-    untrusted: Written,
+    untrusted: UntrustedText,
 }
 
-/// A product that a tool told of.
+/// A product from a tool's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Goods {
+pub(super) struct ToolProduct {
     pub id: ProductId,
     pub title: String,
     pub category: String,
     pub description: String,
     pub price: Money,
     pub stock: i64,
-    /// How many are in the cart, where a cart told of it.
+    /// The quantity in the cart, if the product is from a cart.
     pub quantity: u32,
 }
 
-impl From<GoodsBody> for Goods {
-    fn from(body: GoodsBody) -> Self {
-        let Written { title, category, description } = body.untrusted;
+impl From<ToolProductBody> for ToolProduct {
+    fn from(body: ToolProductBody) -> Self {
+        let UntrustedText { title, category, description } = body.untrusted;
         let (price, stock, quantity) = (body.price.into(), body.stock, body.quantity);
         Self { id: body.product_id, title, category, description, price, stock, quantity }
     }
 }
 
-impl Goods {
-    /// In one line: title, price, and how few there are.
+impl ToolProduct {
+    /// One line with title, price, and a note if few are left.
     pub(super) fn line(&self) -> String {
         let few = match self.stock {
             ..=0 => " (sold out)".to_owned(),
@@ -66,29 +66,29 @@ fn read<T: DeserializeOwned>(value: Option<&Json>) -> Vec<T> {
     rows.filter_map(|row| T::deserialize(row).ok()).collect()
 }
 
-/// The products of an answer.
-pub(super) fn products(answer: &Json) -> Vec<Goods> {
-    read::<GoodsBody>(answer.get("products")).into_iter().map(Goods::from).collect()
+/// The products of a result.
+pub(super) fn products(answer: &Json) -> Vec<ToolProduct> {
+    read::<ToolProductBody>(answer.get("products")).into_iter().map(ToolProduct::from).collect()
 }
 
-/// The one product of an answer.
-pub(super) fn product(answer: &Json) -> Option<Goods> {
-    GoodsBody::deserialize(answer.get("product")?).ok().map(Goods::from)
+/// The single product of a result.
+pub(super) fn product(answer: &Json) -> Option<ToolProduct> {
+    ToolProductBody::deserialize(answer.get("product")?).ok().map(ToolProduct::from)
 }
 
-/// A cart that a tool told of.
+/// A cart from a tool's result.
 #[derive(Debug, Clone, Default)]
-pub(super) struct CartTold {
-    pub items: Vec<Goods>,
+pub(super) struct ToolCart {
+    pub items: Vec<ToolProduct>,
     pub subtotal: Option<Money>,
     pub units: u64,
 }
 
-impl CartTold {
-    /// Of an answer that has one.
+impl ToolCart {
+    /// The cart of a result, if it has one.
     pub(super) fn of(answer: &Json) -> Option<Self> {
         let cart = answer.get("cart")?;
-        let items = read::<GoodsBody>(cart.get("items")).into_iter().map(Goods::from).collect();
+        let items = read::<ToolProductBody>(cart.get("items")).into_iter().map(ToolProduct::from).collect();
         Some(Self {
             items,
             subtotal: money(cart, "subtotal"),
@@ -101,7 +101,7 @@ impl CartTold {
     }
 }
 
-/// An amount of an answer.
+/// An amount of a result.
 pub(super) fn money(answer: &Json, field: &str) -> Option<Money> {
     MoneyView::deserialize(answer.get(field)?).ok().map(Money::from)
 }

@@ -1,72 +1,72 @@
-//! What is not told plainly changes nothing; what is asked gets an answer.
+//! Only plain instructions change something; questions get an answer.
 
 use crate::ws::agent::{
     instruction::{Mood, tests::phrases},
-    testing::{Talk, TestShop},
+    testing::{TestChat, TestShop},
 };
 
-/// A conversation with a lamp and a kettle in the cart, and lamps on the screen.
-async fn begun(shop: &std::sync::Arc<TestShop>) -> Talk {
-    let mut talk = Talk::new(shop);
-    talk.say("add the enamel tea kettle").await;
-    talk.say("add the solar garden lamp").await;
-    talk.say("show me lamps").await;
-    talk
+/// A conversation with a lamp and a kettle in the cart, and a list of lamps.
+async fn begun(shop: &std::sync::Arc<TestShop>) -> TestChat {
+    let mut chat = TestChat::new(shop);
+    chat.say("add the enamel tea kettle").await;
+    chat.say("add the solar garden lamp").await;
+    chat.say("show me lamps").await;
+    chat
 }
 
 #[actix_rt::test]
-async fn nothing_changes_on_what_is_no_instruction() {
+async fn other_messages_change_nothing() {
     let shop = TestShop::open();
     for (mood, phrase) in phrases() {
-        let told = matches!(mood, Mood::Instruction | Mood::Yes);
+        let instructed = matches!(mood, Mood::Instruction | Mood::Yes);
         for question in ["", "tell me about the clay table lamp", "empty my cart", "add 30 solar garden lamps"] {
-            let mut talk = begun(&shop).await;
+            let mut chat = begun(&shop).await;
             if !question.is_empty() {
-                let asked = talk.say(question).await;
+                let asked = chat.say(question).await;
                 assert!(asked.contains("Shall I"), "{asked}");
             }
             let brief = mood == Mood::Naming && phrase.contains("more");
-            if told || brief {
+            if instructed || brief {
                 continue;
             }
-            let before = talk.cart();
+            let before = chat.cart();
             assert_eq!(before.len(), 2);
-            let reply = talk.say(phrase).await;
-            assert_eq!(talk.cart(), before, "{question} / {phrase}: {reply}");
+            let reply = chat.say(phrase).await;
+            assert_eq!(chat.cart(), before, "{question} / {phrase}: {reply}");
             assert!(!reply.contains("/checkout?summary="), "{phrase}: {reply}");
-            // A yes answers what was asked last and nothing before it.
-            let asks = reply.trim_end().ends_with('?') || reply.contains("Say “yes”");
-            if !asks {
-                talk.say("yes").await;
-                assert_eq!(talk.cart(), before, "{question} / {phrase} / yes: {reply}");
+            // A yes answers only the last question.
+            let is_question = reply.trim_end().ends_with('?') || reply.contains("Say “yes”");
+            if !is_question {
+                chat.say("yes").await;
+                assert_eq!(chat.cart(), before, "{question} / {phrase} / yes: {reply}");
             }
         }
     }
 }
 
 #[actix_rt::test]
-async fn a_yes_to_no_question_does_nothing() {
+async fn a_yes_without_a_question_does_nothing() {
     let shop = TestShop::open();
     for (mood, phrase) in phrases() {
         if mood != Mood::Yes && mood != Mood::No {
             continue;
         }
-        let mut talk = begun(&shop).await;
-        let before = talk.cart();
-        talk.say(phrase).await;
-        assert_eq!(talk.cart(), before, "{phrase}");
-        // A no ends what was asked.
-        talk.say("tell me about the clay table lamp").await;
-        talk.say("no").await;
-        talk.say("yes").await;
-        assert_eq!(talk.cart(), before, "{phrase}");
+        let mut chat = begun(&shop).await;
+        let before = chat.cart();
+        chat.say(phrase).await;
+        assert_eq!(chat.cart(), before, "{phrase}");
+        // A no ends the question.
+        chat.say("tell me about the clay table lamp").await;
+        chat.say("no").await;
+        chat.say("yes").await;
+        assert_eq!(chat.cart(), before, "{phrase}");
     }
 }
 
 #[actix_rt::test]
-async fn plain_instructions_and_answers_act() {
+async fn plain_instructions_and_answers_change_the_cart() {
     let shop = TestShop::open();
-    for (said, title, count) in [
+    for (text, title, count) in [
         ("add two dotted notebooks", "Dotted notebook", 2),
         ("please add the masala box to my cart", "Steel masala box", 1),
         ("ADD THE MASALA BOX!", "Steel masala box", 1),
@@ -78,21 +78,21 @@ async fn plain_instructions_and_answers_act() {
         ("I'll take two of the clay table lamps", "Clay table lamp", 2),
         ("add the “Clay table lamp”", "Clay table lamp", 1),
     ] {
-        let mut talk = begun(&shop).await;
-        let reply = talk.say(said).await;
-        let cart = talk.cart();
-        assert_eq!(cart.len(), 3, "{said}: {reply}");
-        assert!(cart.contains(&(title.to_owned(), count)), "{said}: {reply}");
+        let mut chat = begun(&shop).await;
+        let reply = chat.say(text).await;
+        let cart = chat.cart();
+        assert_eq!(cart.len(), 3, "{text}: {reply}");
+        assert!(cart.contains(&(title.to_owned(), count)), "{text}: {reply}");
     }
-    let mut talk = begun(&shop).await;
-    let both = talk.say("add two dotted notebooks and check out").await;
+    let mut chat = begun(&shop).await;
+    let both = chat.say("add two dotted notebooks and check out").await;
     assert!(both.contains("2 × Dotted notebook") && both.contains("/checkout?summary="), "{both}");
 }
 
 #[actix_rt::test]
-async fn a_polite_question_is_offered_and_done_by_a_yes() {
+async fn a_polite_question_gets_an_offer_that_a_yes_carries_out() {
     let shop = TestShop::open();
-    for (said, question, title, count) in [
+    for (text, question, title, count) in [
         ("can you add two dotted notebooks?", "Shall I add 2 × Dotted notebook to your cart?", "Dotted notebook", 2),
         (
             "could you please add the masala box",
@@ -108,31 +108,31 @@ async fn a_polite_question_is_offered_and_done_by_a_yes() {
         ),
         ("can you make the kettle 3?", "Shall I change Enamel tea kettle from 1 to 3?", "Enamel tea kettle", 3),
     ] {
-        let mut talk = begun(&shop).await;
-        let asked = talk.say(said).await;
-        assert!(asked.contains(question), "{said}: {asked}");
-        talk.say("yes").await;
-        assert!(talk.cart().contains(&(title.to_owned(), count)), "{said}: {:?}", talk.cart());
+        let mut chat = begun(&shop).await;
+        let asked = chat.say(text).await;
+        assert!(asked.contains(question), "{text}: {asked}");
+        chat.say("yes").await;
+        assert!(chat.cart().contains(&(title.to_owned(), count)), "{text}: {:?}", chat.cart());
     }
-    let mut talk = begun(&shop).await;
-    let asked = talk.say("I don't want the solar lamp").await;
+    let mut chat = begun(&shop).await;
+    let asked = chat.say("I don't want the solar lamp").await;
     assert!(asked.contains("Shall I take Solar garden lamp out of your cart?"), "{asked}");
-    talk.say("yes").await;
-    assert_eq!(talk.cart(), [("Enamel tea kettle".to_owned(), 1)]);
-    let which = talk.say("can you add a lamp?").await;
+    chat.say("yes").await;
+    assert_eq!(chat.cart(), [("Enamel tea kettle".to_owned(), 1)]);
+    let which = chat.say("can you add a lamp?").await;
     assert!(which.contains("Which one do you mean?"), "{which}");
-    talk.say("is the second one good?").await;
-    assert_eq!(talk.cart().len(), 1);
-    talk.say("can you add a lamp?").await;
-    talk.say("the first one, no, the brass one").await;
-    assert!(talk.cart().contains(&("Brass desk lamp".to_owned(), 1)), "{:?}", talk.history);
+    chat.say("is the second one good?").await;
+    assert_eq!(chat.cart().len(), 1);
+    chat.say("can you add a lamp?").await;
+    chat.say("the first one, no, the brass one").await;
+    assert!(chat.cart().contains(&("Brass desk lamp".to_owned(), 1)), "{:?}", chat.history);
 }
 
 #[actix_rt::test]
 async fn questions_about_the_shop_are_answered_from_its_settings() {
     let shop = TestShop::open();
-    let mut talk = begun(&shop).await;
-    for (said, words) in [
+    let mut chat = begun(&shop).await;
+    for (text, words) in [
         ("how long does delivery take?", &["₹50.00", "/orders"][..]),
         ("how much is shipping", &["₹50.00"]),
         ("do you deliver to Mumbai?", &["₹50.00"]),
@@ -148,9 +148,9 @@ async fn questions_about_the_shop_are_answered_from_its_settings() {
         ("how do I remove an item?", &["remove the kettle"]),
         ("Add the masala box. How long does delivery take?", &["1 × Steel masala box", "₹50.00"]),
     ] {
-        let reply = talk.say(said).await;
+        let reply = chat.say(text).await;
         for word in words {
-            assert!(reply.contains(word), "{said}: {reply}");
+            assert!(reply.contains(word), "{text}: {reply}");
         }
     }
 }

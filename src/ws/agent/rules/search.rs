@@ -1,14 +1,15 @@
-//! Finding products: as asked, and what comes nearest where there is nothing.
+//! Product searches, with the nearest matches if there is no exact one.
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    act::{Act, Done},
-    goods::{self, Goods},
-    intent::{self, Intent, Wanted, Wish},
+    intent::{self, Intent, Preference, Wanted},
     price::Limits,
-    speech::{self, Spoken},
-    tokens, vocabulary,
+    speech::{self, RuleReply},
+    tokens,
+    tool_results::{self, ToolProduct},
+    turn::{Done, RuleTurn},
+    vocabulary,
 };
 use crate::{
     domain::{
@@ -20,51 +21,58 @@ use crate::{
 
 /// How many categories are named.
 const CATEGORIES_NAMED: usize = 8;
-/// The most words of a message that adds to the search before it.
+/// The maximum number of words of a message that refines the previous search.
 const ADDITION_MAX: usize = 6;
-/// The most words that are said to be unknown.
+/// The maximum number of words that are reported as unknown.
 const UNKNOWN_MAX: usize = 3;
-/// Words that ask for a present: they are not what it is called.
+/// Words that ask for a gift; they are not part of a product's name.
 const PRESENTS: [&str; 6] = ["gift", "gifts", "present", "presents", "idea", "ideas"];
 
-impl Act<'_> {
-    pub(super) async fn find(&mut self, wanted: Wanted) -> Done<Spoken> {
+impl RuleTurn<'_> {
+    pub(super) async fn find(&mut self, wanted: Wanted) -> Done<RuleReply> {
         let searched = self.search(&wanted.words, &wanted, wanted.limits, true).await?;
         if searched.is_empty() {
             return self.nearest(&wanted).await;
         }
         let unknown = self.passed_over(&wanted.words, &searched).await?;
         if unknown.is_empty() {
-            return Ok(self.tell_found(&wanted, &searched));
+            return Ok(self.report_found(&wanted, &searched));
         }
         let known: Vec<&str> = wanted.words.iter().filter(|word| !unknown.contains(word)).map(String::as_str).collect();
         let (called, known) = (wanted.words.join(" "), known.join(" "));
         let text = format!("I found nothing for “{called}” as a whole. For “{known}” there is:");
-        Ok(self.tell(&text, &searched))
+        Ok(self.report(&text, &searched))
     }
 
-    /// The words that no product has: a search passes over them where others match.
-    async fn passed_over(&mut self, words: &[String], found: &[Goods]) -> Done<Vec<String>> {
+    /// The words that no product has; they are ignored if the other words match.
+    async fn passed_over(&mut self, words: &[String], found: &[ToolProduct]) -> Done<Vec<String>> {
         let mut unknown = vec![];
         for word in words.iter().filter(|_| words.len() > 1) {
             let one = std::slice::from_ref(word);
-            let told =
-                |goods: &Goods| [&goods.title, &goods.category].iter().any(|text| vocabulary::matching(one, text) > 0);
-            if unknown.len() >= UNKNOWN_MAX || found.iter().any(told) {
+            let matches_word = |product: &ToolProduct| {
+                [&product.title, &product.category].iter().any(|text| vocabulary::matching(one, text) > 0)
+            };
+            if unknown.len() >= UNKNOWN_MAX || found.iter().any(matches_word) {
                 continue;
             }
-            let answer = self.look("search_products", json!({ "query": word })).await?;
-            if goods::products(&answer).is_empty() {
+            let answer = self.call_quietly("search_products", json!({ "query": word })).await?;
+            if tool_results::products(&answer).is_empty() {
                 unknown.push(word.clone());
             }
         }
-        // When nothing is left, the words were read in another way, as two for one.
+        // If no word is left, the index matched them in another form, such as two words for one.
         Ok(if unknown.len() < words.len() { unknown } else { vec![] })
     }
 
-    /// What a search gives, on the screen where there is something.
-    async fn search(&mut self, words: &[String], wanted: &Wanted, limits: Limits, first: bool) -> Done<Vec<Goods>> {
-        // Whoever names a category alone wants what is in it, not what is called so.
+    /// Searches, and shows the results if there are any.
+    async fn search(
+        &mut self,
+        words: &[String],
+        wanted: &Wanted,
+        limits: Limits,
+        first: bool,
+    ) -> Done<Vec<ToolProduct>> {
+        // The name of a category alone means the category, not products with that name.
         if first
             && !words.is_empty()
             && let Some(category) = self.category_of(words).await?
@@ -75,33 +83,33 @@ impl Act<'_> {
             }
         }
         let arguments = arguments(&words.join(" "), None, wanted, limits);
-        Ok(goods::products(&self.call("search_products", arguments).await?))
+        Ok(tool_results::products(&self.call("search_products", arguments).await?))
     }
 
-    async fn in_category(&mut self, category: &str, wanted: &Wanted) -> Done<Vec<Goods>> {
+    async fn in_category(&mut self, category: &str, wanted: &Wanted) -> Done<Vec<ToolProduct>> {
         let arguments = arguments("", Some(category), wanted, wanted.limits);
-        Ok(goods::products(&self.call("search_products", arguments).await?))
+        Ok(tool_results::products(&self.call("search_products", arguments).await?))
     }
 
-    /// What comes nearest, where nothing is as asked.
-    async fn nearest(&mut self, wanted: &Wanted) -> Done<Spoken> {
+    /// Replies with the nearest matches if there is no exact one.
+    async fn nearest(&mut self, wanted: &Wanted) -> Done<RuleReply> {
         let (limits, any_price) = (wanted.limits, Limits::default());
         let called = wanted.words.join(" ");
         if wanted.in_stock {
             let also_sold_out = Wanted { in_stock: false, ..wanted.clone() };
             let found = self.search(&wanted.words, &also_sold_out, limits, false).await?;
             if !found.is_empty() {
-                return Ok(self.tell(&format!("I have {called}, but nothing of it is in stock right now:"), &found));
+                return Ok(self.report(&format!("I have {called}, but nothing of it is in stock right now:"), &found));
             }
         }
         let present = wanted.words.iter().all(|word| PRESENTS.contains(&word.as_str()));
         if !limits.is_none() && !present {
-            let wish = if limits.max.is_some() { Wish::Cheapest } else { Wish::Dearest };
-            let nearest = Wanted { wish, in_stock: wanted.in_stock, ..Wanted::default() };
+            let preference = if limits.max.is_some() { Preference::Cheapest } else { Preference::Dearest };
+            let nearest = Wanted { preference, in_stock: wanted.in_stock, ..Wanted::default() };
             let found = self.search(&wanted.words, &nearest, any_price, false).await?;
             if !found.is_empty() {
                 let text = format!("There is no {called} {}. The nearest in price:", priced(limits));
-                return Ok(self.tell(&text, &found));
+                return Ok(self.report(&text, &found));
             }
         }
         if wanted.words.len() > 1 {
@@ -111,7 +119,7 @@ impl Act<'_> {
                 let found = self.search(std::slice::from_ref(word), wanted, limits, false).await?;
                 if !found.is_empty() {
                     let text = format!("I found nothing for “{called}” as a whole. For “{word}” there is:");
-                    return Ok(self.tell(&text, &found));
+                    return Ok(self.report(&text, &found));
                 }
             }
         }
@@ -123,7 +131,7 @@ impl Act<'_> {
                 } else {
                     format!("I found nothing for “{called}”, but this is what there is {}:", priced(limits))
                 };
-                return Ok(self.tell(&text, &found));
+                return Ok(self.report(&text, &found));
             }
         }
         let sorry = if called.is_empty() {
@@ -134,32 +142,32 @@ impl Act<'_> {
                 if limits.is_none() { String::new() } else { format!(" {}", priced(limits)) }
             )
         };
-        Ok(Spoken::of(match self.category_names().await? {
+        Ok(RuleReply::of(match self.category_names().await? {
             names if names.is_empty() => sorry,
             names => format!("{sorry} You could look through {}.", speech::joined(&names)),
         }))
     }
 
-    fn tell(&self, intro: &str, found: &[Goods]) -> Spoken {
-        Spoken::with(format!("{intro}\n{}", speech::numbered(found)), found)
+    fn report(&self, intro: &str, found: &[ToolProduct]) -> RuleReply {
+        RuleReply::with(format!("{intro}\n{}", speech::numbered(found)), found)
     }
 
-    fn tell_found(&mut self, wanted: &Wanted, found: &[Goods]) -> Spoken {
-        let wish = matches!(wanted.wish, Wish::Cheapest | Wish::Dearest);
-        if wish && let [first, ..] = found {
+    fn report_found(&mut self, wanted: &Wanted, found: &[ToolProduct]) -> RuleReply {
+        let preference = matches!(wanted.preference, Preference::Cheapest | Preference::Dearest);
+        if preference && let [first, ..] = found {
             self.known.current = Some(first.id);
-            let extreme = if wanted.wish == Wish::Cheapest { "cheapest" } else { "most expensive" };
+            let extreme = if wanted.preference == Preference::Cheapest { "cheapest" } else { "most expensive" };
             let intro = format!("The {extreme} I have is {}.", first.line());
             return match found {
-                [_] => Spoken::with(format!("{intro} {}", speech::SHALL_ADD), found),
-                _ => Spoken::with(format!("{intro} In order of price:\n{}", speech::numbered(found)), found),
+                [_] => RuleReply::with(format!("{intro} {}", speech::SHALL_ADD), found),
+                _ => RuleReply::with(format!("{intro} In order of price:\n{}", speech::numbered(found)), found),
             };
         }
         if let [only] = found {
             let intro =
                 speech::one_of(self.seed, &["I found one:", "There is exactly one:", "This is the one I have:"]);
             let ends = if only.stock > 0 { format!(" {}", speech::SHALL_ADD) } else { String::new() };
-            return Spoken::with(format!("{intro} {}.{ends}", only.line()), found);
+            return RuleReply::with(format!("{intro} {}.{ends}", only.line()), found);
         }
         let limits = if wanted.limits.is_none() { String::new() } else { format!(" {}", priced(wanted.limits)) };
         let stock = if wanted.in_stock { " in stock" } else { "" };
@@ -177,15 +185,15 @@ impl Act<'_> {
                 "Does one of them suit you?",
             ],
         );
-        Spoken::with(format!("{intro}\n{}\n{ends}", speech::numbered(found)), found)
+        RuleReply::with(format!("{intro}\n{}\n{ends}", speech::numbered(found)), found)
     }
 
-    /// The category that is called so, if there is one.
+    /// The category with this name, if there is one.
     async fn category_of(&mut self, words: &[String]) -> Done<Option<String>> {
         if words.is_empty() || words.len() > 4 {
             return Ok(None);
         }
-        let answer = self.look("list_categories", json!({})).await?;
+        let answer = self.call_quietly("list_categories", json!({})).await?;
         let called = |name: &String| {
             let stems = vocabulary::stems(name);
             stems.len() == words.len() && vocabulary::matching(words, name) == words.len()
@@ -194,32 +202,33 @@ impl Act<'_> {
     }
 
     async fn category_names(&mut self) -> Done<Vec<String>> {
-        let answer = self.look("list_categories", json!({})).await?;
+        let answer = self.call_quietly("list_categories", json!({})).await?;
         Ok(categories(&answer).into_iter().take(CATEGORIES_NAMED).collect())
     }
 
-    pub(super) async fn categories(&mut self) -> Done<Spoken> {
+    pub(super) async fn categories(&mut self) -> Done<RuleReply> {
         let names = self.category_names().await?;
         if names.is_empty() {
-            return Ok(Spoken::of("Tell me what you are looking for, and I will see what the shop has."));
+            return Ok(RuleReply::of("Tell me what you are looking for, and I will see what the shop has."));
         }
-        Ok(Spoken::of(format!("The shop has {}. What may I show you?", speech::joined(&names))))
+        Ok(RuleReply::of(format!("The shop has {}. What may I show you?", speech::joined(&names))))
     }
 
-    /// The search with what the one before it had, where it only adds to that: "under 1000?".
+    /// Combines the search with the previous one if it only refines it: "under 1000?".
     pub(super) fn carried_on(&self, wanted: Wanted) -> Wanted {
         let Some(before) = self.history.iter().rev().find(|line| line.by == Speaker::User) else { return wanted };
-        let said = tokens::tokens(self.text());
+        let tokens = tokens::tokens(self.text());
         let anew =
-            said.iter().any(|token| token.is_any(&["anything", "everything", "products", "all", "things", "stuff"]));
-        if !wanted.words.is_empty() || anew || said.len() > ADDITION_MAX {
+            tokens.iter().any(|token| token.is_any(&["anything", "everything", "products", "all", "things", "stuff"]));
+        if !wanted.words.is_empty() || anew || tokens.len() > ADDITION_MAX {
             return wanted;
         }
         match intent::read(&before.text) {
             Intent::Find(found) if !found.words.is_empty() => {
                 let limits = if wanted.limits.is_none() { found.limits } else { wanted.limits };
-                let wish = if wanted.wish == Wish::Best { found.wish } else { wanted.wish };
-                Wanted { words: found.words, limits, in_stock: wanted.in_stock || found.in_stock, wish }
+                let preference =
+                    if wanted.preference == Preference::Best { found.preference } else { wanted.preference };
+                Wanted { words: found.words, limits, in_stock: wanted.in_stock || found.in_stock, preference }
             }
             _ => wanted,
         }
@@ -232,11 +241,11 @@ fn categories(answer: &Json) -> Vec<String> {
 }
 
 fn arguments(query: &str, category: Option<&str>, wanted: &Wanted, limits: Limits) -> Json {
-    let sort = match wanted.wish {
-        Wish::Best => "relevance",
-        Wish::Cheapest => "price",
-        Wish::Dearest => "-price",
-        Wish::Newest => "newest",
+    let sort = match wanted.preference {
+        Preference::Best => "relevance",
+        Preference::Cheapest => "price",
+        Preference::Dearest => "-price",
+        Preference::Newest => "newest",
     };
     json!({
         "query": query,
@@ -248,7 +257,7 @@ fn arguments(query: &str, category: Option<&str>, wanted: &Wanted, limits: Limit
     })
 }
 
-/// Limits in words: "under ₹500.00".
+/// Price limits as text: "under ₹500.00".
 fn priced(limits: Limits) -> String {
     let money = |minor| words::money(Money::new(minor, Currency::Inr));
     match (limits.min, limits.max) {

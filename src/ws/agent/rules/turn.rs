@@ -1,99 +1,103 @@
-//! One turn: what a message asks for is done by tools.
+//! One turn: carries out a message with the tools.
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    goods::{self, Goods},
     intent::{self, Intent},
-    speech::{self, Spoken},
+    speech::{self, RuleReply},
+    tool_results::{self, ToolProduct},
     topics::{self, Topic},
 };
 use crate::{
     domain::conversation::{Known, Line},
     ws::agent::{
-        Audience, Shopper, Told, Toolbox, Turn,
+        ReplySink, Shopper, Toolbox, Turn, TurnEvent,
         instruction::{self, Mood},
         tools::{ToolContext, ToolRefusal},
     },
 };
 
-/// The most tools of one turn.
+/// The maximum number of tool calls per turn.
 const CALLS_MAX: u32 = 16;
-/// The most instructions of one message that are followed.
+/// The maximum number of instructions per message.
 const ACTS_MAX: usize = 4;
 
-/// A turn as it goes.
-pub(super) struct Act<'a> {
+/// The state of a turn.
+pub(super) struct RuleTurn<'a> {
     pub(super) tools: &'a Toolbox,
     shopper: Shopper,
     pub(super) text: &'a str,
     pub(super) history: &'a [Line],
     pub(super) known: &'a mut Known,
-    audience: &'a dyn Audience,
-    /// Tools that were called.
+    sink: &'a dyn ReplySink,
+    /// The number of tool calls so far.
     pub(super) calls: u32,
-    /// Which of several wordings is used.
+    /// Selects one of several wordings.
     pub(super) seed: usize,
 }
 
-/// Passes on what is shown, and not what is being done.
-struct Screen<'a>(&'a dyn Audience);
+/// Forwards only the products that are shown.
+struct ProductSink<'a>(&'a dyn ReplySink);
 
-impl Audience for Screen<'_> {
-    fn tell(&self, told: Told) {
-        if matches!(told, Told::Products(_)) {
-            self.0.tell(told);
+impl ReplySink for ProductSink<'_> {
+    fn send(&self, event: TurnEvent) {
+        if matches!(event, TurnEvent::Products(_)) {
+            self.0.send(event);
         }
     }
 }
 
-/// What a tool gave.
+/// The result of a step.
 pub(super) type Done<T> = Result<T, ToolRefusal>;
 
-impl<'a> Act<'a> {
+impl<'a> RuleTurn<'a> {
     pub(super) fn new(tools: &'a Toolbox, turn: Turn<'a>) -> Self {
-        let Turn { shopper, text, history, known, audience } = turn;
+        let Turn { shopper, text, history, known, sink } = turn;
         let seed = history.len() / 2 + text.len();
-        Self { tools, shopper, text, history, known, audience, calls: 0, seed }
+        Self { tools, shopper, text, history, known, sink, calls: 0, seed }
     }
 
-    pub(super) async fn answer(&mut self) -> Spoken {
-        self.respond().await.unwrap_or_else(|refusal| Spoken::of(refusal.message))
+    pub(super) async fn answer(&mut self) -> RuleReply {
+        self.respond().await.unwrap_or_else(|refusal| RuleReply::of(refusal.message))
     }
 
-    async fn respond(&mut self) -> Done<Spoken> {
+    async fn respond(&mut self) -> Done<RuleReply> {
         let reading = instruction::judge(self.text);
-        if let Some(spoken) = self.follow_up(&reading).await? {
-            return Ok(spoken);
+        if let Some(reply) = self.follow_up(&reading).await? {
+            return Ok(reply);
         }
         let intent = intent::read(self.text);
         if reading.mood == Mood::Instruction {
-            return self.obey(&reading.told, intent).await;
+            return self.follow_instructions(&reading.instructions, intent).await;
         }
         if let Some(topic) = topics::asked(self.text).filter(|_| topics::may_answer(&intent)) {
             return self.about(topic).await;
         }
         if intent.acts() {
-            return self.not_told(reading.mood, intent).await;
+            return self.without_instruction(reading.mood, intent).await;
         }
         let said_yes = reading.mood == Mood::Yes && matches!(intent, Intent::Unclear | Intent::Find(_));
-        self.act(if said_yes { Intent::Yes } else { intent }).await
+        self.perform(if said_yes { Intent::Yes } else { intent }).await
     }
 
-    /// Does what the message's instructions say, one after the other, up to a question.
-    async fn obey(&mut self, told: &[String], whole: Intent) -> Done<Spoken> {
-        let acts: Vec<Intent> = told.iter().map(|told| intent::read(told)).filter(Intent::acts).collect();
+    /// Carries out the instructions of a message one after the other, until one of them needs an answer.
+    async fn follow_instructions(&mut self, instructions: &[String], whole: Intent) -> Done<RuleReply> {
+        let acts: Vec<Intent> = instructions.iter().map(|text| intent::read(text)).filter(Intent::acts).collect();
         if acts.is_empty() {
-            // What is told is to be shown or found something.
-            return if whole.acts() { self.not_told(Mood::Other, whole).await } else { self.act(whole).await };
+            // The instruction asks to show or find something.
+            return if whole.acts() {
+                self.without_instruction(Mood::Other, whole).await
+            } else {
+                self.perform(whole).await
+            };
         }
-        let mut done = Spoken::default();
-        for act in acts.into_iter().take(ACTS_MAX) {
-            let Spoken { text, products } = self.act(act).await?;
-            let asks = text.contains(speech::WHICH) || text.trim_end().ends_with('?');
+        let mut done = RuleReply::default();
+        for intent in acts.into_iter().take(ACTS_MAX) {
+            let RuleReply { text, products } = self.perform(intent).await?;
+            let is_question = text.contains(speech::WHICH) || text.trim_end().ends_with('?');
             done.text = if done.text.is_empty() { text } else { format!("{}\n{text}", done.text) };
             done.products.extend(products);
-            if asks {
+            if is_question {
                 return Ok(done);
             }
         }
@@ -104,31 +108,31 @@ impl<'a> Act<'a> {
         Ok(done)
     }
 
-    /// Does what is wanted.
-    pub(super) async fn act(&mut self, intent: Intent) -> Done<Spoken> {
+    /// Carries out an intent.
+    pub(super) async fn perform(&mut self, intent: Intent) -> Done<RuleReply> {
         match intent {
             Intent::Find(wanted) => self.find(self.carried_on(wanted)).await,
             Intent::Add(items) => self.add(items).await,
-            Intent::Change(refer, quantity) => self.change(&refer, quantity).await,
+            Intent::Change(reference, quantity) => self.change(&reference, quantity).await,
             Intent::Remove(items) => self.remove(items).await,
             Intent::ClearCart => self.ask_before_clearing().await,
             Intent::ShowCart => self.show_cart().await,
             Intent::Checkout => self.checkout().await,
             Intent::OrderStatus(id) => self.order_status(id).await,
             Intent::ListOrders(status) => self.list_orders(status).await,
-            Intent::Compare(refers) => self.compare(&refers).await,
-            Intent::Details(refer) => self.details(&refer).await,
-            Intent::Recommend(refer) => self.recommend(&refer).await,
+            Intent::Compare(references) => self.compare(&references).await,
+            Intent::Details(reference) => self.details(&reference).await,
+            Intent::Recommend(reference) => self.recommend(&reference).await,
             Intent::Categories => self.categories().await,
-            Intent::AboutOrders => Ok(Spoken::of(
+            Intent::AboutOrders => Ok(RuleReply::of(
                 "I cannot cancel, return or refund orders from here. Open the order under /orders: you can cancel it there \
                  until it is shipped, and its money comes back by itself.",
             )),
             Intent::AboutShop => self.about(topics::asked(self.text).unwrap_or(Topic::Else)).await,
-            Intent::More => Ok(Spoken::of(
+            Intent::More => Ok(RuleReply::of(
                 "Those were the best matches that I have. Another word or a price limit will show you others.",
             )),
-            talk => Ok(Spoken::of(self.talk(&talk))),
+            talk => Ok(RuleReply::of(self.talk(&talk))),
         }
     }
 
@@ -164,48 +168,48 @@ impl<'a> Act<'a> {
         speech::one_of(self.seed, wordings)
     }
 
-    /// Calls a tool with its status and what it shows told to the shopper.
+    /// Calls a tool and sends its events to the user.
     pub(super) async fn call(&mut self, tool: &str, arguments: Json) -> Done<Json> {
-        let audience = self.audience;
-        self.run(tool, arguments, audience).await
+        let sink = self.sink;
+        self.run(tool, arguments, sink).await
     }
 
     /// Calls a tool whose answer is not shown as it is.
-    pub(super) async fn look(&mut self, tool: &str, arguments: Json) -> Done<Json> {
+    pub(super) async fn call_quietly(&mut self, tool: &str, arguments: Json) -> Done<Json> {
         let (listed, current) = (self.known.listed.clone(), self.known.current);
         let answer = self.run(tool, arguments, &()).await;
         (self.known.listed, self.known.current) = (listed, current);
         answer
     }
 
-    async fn run(&mut self, tool: &str, arguments: Json, audience: &dyn Audience) -> Done<Json> {
+    async fn run(&mut self, tool: &str, arguments: Json, sink: &dyn ReplySink) -> Done<Json> {
         if self.calls >= CALLS_MAX {
             let message = "That is more than I can do at once. Please ask for one thing after the other.".to_owned();
             return Err(ToolRefusal { code: "turn.too_long", message });
         }
         self.calls += 1;
-        let context = ToolContext { shopper: self.shopper, known: &mut *self.known, audience };
+        let context = ToolContext { shopper: self.shopper, known: &mut *self.known, sink };
         self.tools.call(tool, arguments, context).await
     }
 
     /// Shows these products as the latest list.
-    pub(super) async fn put_on_screen(&mut self, goods: &[Goods]) {
-        let ids: Vec<_> = goods.iter().map(|goods| goods.id).collect();
-        let screen = Screen(self.audience);
+    pub(super) async fn show_products(&mut self, products: &[ToolProduct]) {
+        let ids: Vec<_> = products.iter().map(|product| product.id).collect();
+        let sink = ProductSink(self.sink);
         // Without the cards the reply still names them.
-        let _shown = self.run("compare_products", json!({ "productIds": ids }), &screen).await;
+        let _shown = self.run("compare_products", json!({ "productIds": ids }), &sink).await;
         self.known.listed = ids;
         self.known.current = None;
     }
 
     /// The products of the list that was shown last, as they are now.
-    pub(super) async fn listed(&mut self) -> Done<Vec<Goods>> {
+    pub(super) async fn listed(&mut self) -> Done<Vec<ToolProduct>> {
         let shown: Vec<_> = self.known.listed.iter().copied().filter(|id| self.known.has(*id)).take(8).collect();
         if shown.is_empty() {
             return Ok(vec![]);
         }
-        match self.look("compare_products", json!({ "productIds": shown })).await {
-            Ok(answer) => Ok(goods::products(&answer)),
+        match self.call_quietly("compare_products", json!({ "productIds": shown })).await {
+            Ok(answer) => Ok(tool_results::products(&answer)),
             Err(refusal) if refusal.code == "tool.product_gone" => Ok(vec![]),
             Err(refusal) => Err(refusal),
         }
