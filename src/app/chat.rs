@@ -61,13 +61,13 @@ impl Parts<'_> {
     /// Opens the sockets of the chat.
     pub(super) fn sockets(&self, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
         let (config, stores) = (self.config, self.storage.stores());
-        let dead = Arc::clone(&state.dead_tokens);
-        let socket_auth = SocketAuth::new(state.tokens.clone(), Arc::clone(&dead), state.settings.origins.clone());
+        let revoked = Arc::clone(&state.dead_tokens);
+        let socket_auth = SocketAuth::new(state.tokens.clone(), Arc::clone(&revoked), state.settings.origins.clone());
         let expiry = Expiry {
             conversations: stores.conversations,
             keep: signed(config.chat.keep),
             registrations: socket_auth.registrations(),
-            dead,
+            revoked,
             accounts: stores.shared.is_some().then_some(stores.accounts),
         };
         expiry.start(self.runtime);

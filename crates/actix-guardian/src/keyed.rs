@@ -225,8 +225,8 @@ where
         for shard in &self.shards {
             let mut shard = shard.lock();
             shard.retain(|_, entry| {
-                let resting = entry.not_before.is_some_and(|moment| moment > now);
-                resting || entry.in_flight > 0 || now.duration_since(entry.last_used) < self.limits.idle
+                let waiting = entry.not_before.is_some_and(|moment| moment > now);
+                waiting || entry.in_flight > 0 || now.duration_since(entry.last_used) < self.limits.idle
             });
             if shard.capacity() > 4 * shard.len() {
                 shard.shrink_to_fit();

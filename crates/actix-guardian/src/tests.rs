@@ -245,8 +245,8 @@ async fn touch(keyed: &Keyed<u32, Counter>, key: u32) -> Result<u64, AskError<St
 #[actix_rt::test]
 async fn a_step_is_repeated_after_panics_failures_and_notifications() {
     let runtime = Runtime::new(1);
-    let (steps, woken) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
-    let pace = Pace::every(Duration::from_secs(3_600)).or_notified(Arc::clone(&woken));
+    let (steps, notify) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Notify::new()));
+    let pace = Pace::every(Duration::from_secs(3_600)).or_notified(Arc::clone(&notify));
     runtime.repeat("step", pace, Arc::clone(&steps), async |steps| match steps.fetch_add(1, Ordering::SeqCst) {
         0 => Next::Again,
         1 => panic!("a step that panics"),
@@ -262,7 +262,7 @@ async fn a_step_is_repeated_after_panics_failures_and_notifications() {
     };
     reached(4).await;
     for count in 5..8 {
-        woken.notify_one();
+        notify.notify_one();
         reached(count).await;
     }
     assert_eq!(runtime.snapshot()[0].restarts, 1);

@@ -268,13 +268,13 @@ async fn logins_beyond_the_queue_are_busy_and_read_nothing() {
     let store = Arc::new(Fake::default());
     let passwords = Passwords::with_limits(1, 4, Duration::from_secs(1)).unwrap();
     let accounts = node(&runtime, &store, &passwords);
-    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (open, release) = std::sync::mpsc::channel::<()>();
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let holder = passwords.clone();
     let held = actix_rt::spawn(async move {
         let work = move |_: &mut Vec<_>| {
             begun.send(()).map_err(|()| PasswordError::Failed)?;
-            gate.recv().map_err(|_| PasswordError::Failed)
+            release.recv().map_err(|_| PasswordError::Failed)
         };
         holder.run(work).await
     });

@@ -113,9 +113,9 @@ impl RedisRevocations {
 
     pub(super) async fn is_revoked(&self, jti: &str) -> Result<bool, StoreError> {
         if let Some(copy) = &self.copy
-            && let Some(dead) = copy.is_revoked(jti).await
+            && let Some(revoked) = copy.is_revoked(jti).await
         {
-            return Ok(dead);
+            return Ok(revoked);
         }
         counter!("dead_token_store_reads_total").increment(1);
         timeout(STORE_WITHIN.0, self.store.is_dead(jti)).await.unwrap_or(Err(StoreError::Deadline))
@@ -175,8 +175,8 @@ impl RedisCopy {
         let mut commands = redis::pipe();
         // Freshness is read first: everything that a fresh copy contains is there when it is read next.
         commands.cmd("EXISTS").arg(&self.fresh).cmd("ZMSCORE").arg(&self.set).arg(member(jti)).arg(COMPLETE);
-        let (fresh, (dead, complete)): (bool, (Option<f64>, Option<f64>)) = session.send(&commands).await.ok()?;
-        if dead.is_some() {
+        let (fresh, (revoked, complete)): (bool, (Option<f64>, Option<f64>)) = session.send(&commands).await.ok()?;
+        if revoked.is_some() {
             return Some(true);
         }
         if complete.is_none() {

@@ -137,11 +137,11 @@ impl RevokedTokens {
         let Some(shared) = self.shared.as_ref().filter(|_| !self.contains(jti)) else {
             return Ok(self.contains(jti));
         };
-        let dead = shared.is_revoked(jti).await?;
-        if dead {
+        let revoked = shared.is_revoked(jti).await?;
+        if revoked {
             self.insert(jti, exp, Timestamp::now());
         }
-        Ok(dead)
+        Ok(revoked)
     }
 
     /// What this node knows about a token, whose user may be blocked.

@@ -21,7 +21,7 @@ use crate::{
 /// Authenticates sockets by their tokens.
 pub struct SocketAuth {
     tokens: Tokens,
-    dead: Arc<RevokedTokens>,
+    revoked: Arc<RevokedTokens>,
     origins: Origins,
     registrations: Arc<Registrations>,
 }
@@ -40,16 +40,16 @@ fn invalid() -> Refusal {
 }
 
 impl SocketAuth {
-    /// `origins` are those whose pages may authenticate with a cookie. Sockets are disconnected when `dead` reports that
+    /// `origins` are those whose pages may authenticate with a cookie. Sockets are disconnected when `revoked` reports that
     /// their token was revoked.
     #[must_use]
-    pub fn new(tokens: Tokens, dead: Arc<RevokedTokens>, origins: Origins) -> Self {
+    pub fn new(tokens: Tokens, revoked: Arc<RevokedTokens>, origins: Origins) -> Self {
         let registrations = Arc::new(Registrations::default());
-        let event = Arc::clone(&registrations);
-        dead.on_revoked(move |jti| event.close(jti));
-        let event = Arc::clone(&registrations);
-        dead.on_blocked(move |user| event.close_user(user));
-        Self { tokens, dead, origins, registrations }
+        let sockets = Arc::clone(&registrations);
+        revoked.on_revoked(move |jti| sockets.close(jti));
+        let sockets = Arc::clone(&registrations);
+        revoked.on_blocked(move |user| sockets.close_user(user));
+        Self { tokens, revoked, origins, registrations }
     }
 
     /// The connected sockets by token.
@@ -92,17 +92,17 @@ impl SocketAuth {
 
     async fn check_alive(&self, caller: &Caller) -> Result<(), Refusal> {
         let user = caller.shopper.id.to_hex();
-        let dead = match self.dead.status_of(&caller.jti, &user) {
+        let revoked = match self.revoked.status_of(&caller.jti, &user) {
             TokenStatus::Revoked => true,
             TokenStatus::Valid => false,
             TokenStatus::Unknown => {
-                self.dead.is_revoked_for(&caller.jti, caller.exp, &user).await.map_err(|error| {
+                self.revoked.is_revoked_for(&caller.jti, caller.exp, &user).await.map_err(|error| {
                     tracing::warn!(%error, "the status of a socket's token could not be read");
                     Refusal::new("unavailable", "The server is busy")
                 })?
             }
         };
-        if dead { Err(invalid()) } else { Ok(()) }
+        if revoked { Err(invalid()) } else { Ok(()) }
     }
 
     /// Registers a socket under its token.
@@ -110,7 +110,7 @@ impl SocketAuth {
         let user = caller.shopper.id.to_hex();
         self.registrations.enter(caller, socket);
         // A token that was revoked before the socket was registered disconnected nothing.
-        if self.dead.contains(&caller.jti) || self.dead.blocks(&user) {
+        if self.revoked.contains(&caller.jti) || self.revoked.blocks(&user) {
             self.registrations.close(&caller.jti);
         }
     }

@@ -33,7 +33,7 @@ pub struct Expiry {
     /// How long a conversation is kept after its last message.
     pub keep: SignedDuration,
     pub registrations: Arc<Registrations>,
-    pub dead: Arc<RevokedTokens>,
+    pub revoked: Arc<RevokedTokens>,
     /// Where logouts on other nodes are read; `None` if there are no other nodes.
     pub accounts: Option<AccountStore>,
 }
@@ -69,7 +69,7 @@ impl Expiry {
         match accounts.killed_since(since).await {
             Ok(killed) => {
                 for (jti, end) in killed.iter().filter(|(jti, _)| self.registrations.knows(jti)) {
-                    self.dead.insert(jti, end.as_second(), Timestamp::now());
+                    self.revoked.insert(jti, end.as_second(), Timestamp::now());
                 }
             }
             // The token is checked again at the socket's next event.

@@ -169,8 +169,8 @@ impl Chat {
     pub fn with(settings: ModelSettings, tokens_per_day: u64) -> Self {
         let tools = Arc::new(ShopTools::new());
         let budget = Arc::new(Day(AtomicU64::new(tokens_per_day)));
-        let shared: Arc<dyn Tools> = Arc::clone(&tools) as Arc<dyn Tools>;
-        let assistant = ModelAssistant::try_new(settings, shared, budget, Arc::new(Rules)).unwrap();
+        let dyn_tools: Arc<dyn Tools> = Arc::clone(&tools) as Arc<dyn Tools>;
+        let assistant = ModelAssistant::try_new(settings, dyn_tools, budget, Arc::new(Rules)).unwrap();
         let shopper = Shopper { id: UserId::generate(), role: Role::User };
         Self { tools, assistant, shopper, known: Known::default(), history: vec![] }
     }

@@ -63,10 +63,10 @@ impl ModelServer {
         let inner = Arc::new(Mutex::new(Inner { script: script.into_iter().collect(), asked: vec![] }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::clone(&inner);
+        let state = Arc::clone(&inner);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                tokio::spawn(serve(stream, Arc::clone(&state)));
             }
         });
         Self { url, inner, task }
@@ -82,10 +82,10 @@ impl ModelServer {
     }
 }
 
-async fn serve(mut stream: TcpStream, shared: Arc<Mutex<Inner>>) {
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<Inner>>) {
     let Some(asked) = read(&mut stream).await else { return };
     let play = {
-        let mut inner = shared.lock().unwrap();
+        let mut inner = state.lock().unwrap();
         inner.asked.push(asked);
         if inner.script.len() > 1 { inner.script.pop_front() } else { inner.script.front().cloned() }
     };

@@ -79,7 +79,7 @@ struct ChatServer {
     calls: Calls,
     stores: Stores,
     tokens: Tokens,
-    dead: Arc<RevokedTokens>,
+    revoked: Arc<RevokedTokens>,
     leave: Arc<Semaphore>,
     engine: Engine,
     runtime: Runtime,
@@ -97,8 +97,8 @@ impl ChatServer {
         let settings = ChatSettings { answer_within, waiting: 3, ..ChatSettings::default() };
         let assistant = Arc::new(ScriptedAssistant { leave: Arc::clone(&leave) });
         let chats = Chats::start(&runtime, stores.conversations.clone(), assistant, settings).unwrap();
-        let (tokens, dead) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<RevokedTokens>::default());
-        let socket_auth = Arc::new(SocketAuth::new(tokens.clone(), Arc::clone(&dead), Origins::default()));
+        let (tokens, revoked) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<RevokedTokens>::default());
+        let socket_auth = Arc::new(SocketAuth::new(tokens.clone(), Arc::clone(&revoked), Origins::default()));
         let config = SocketConfig { rate: None, ..SocketConfig::default() };
         let server =
             SocketServer::new(config).namespace("/", ChatNamespace::new(chats.clone(), socket_auth, Arc::default()));
@@ -121,7 +121,7 @@ impl ChatServer {
             calls: Calls::local(registry),
             stores,
             tokens,
-            dead,
+            revoked,
             leave,
             engine,
             runtime,
@@ -335,7 +335,7 @@ async fn sockets_end_with_their_token() {
     for client in [&mut first, &mut second, &mut other] {
         client.conversation().await;
     }
-    server.dead.insert(&claims.jti, claims.exp, Timestamp::now());
+    server.revoked.insert(&claims.jti, claims.exp, Timestamp::now());
     for client in [&mut first, &mut second] {
         let (event, error) = client.event().await;
         assert_eq!((event.as_str(), &error["message"]), ("error", &json!("Invalid token")));

@@ -12,7 +12,7 @@ type OriginCheck = Box<dyn Fn(&HttpRequest) -> Result<(), Refusal> + Send + Sync
 
 /// A Socket.IO server. It is served as the protocol of an [`Engine`](crate::engine::Engine).
 pub struct SocketServer {
-    shared: Arc<ServerState>,
+    state: Arc<ServerState>,
     check: OriginCheck,
 }
 
@@ -26,15 +26,15 @@ impl SocketServer {
     /// A server without namespaces that accepts requests of any origin.
     #[must_use]
     pub fn new(config: SocketConfig) -> Self {
-        let shared = ServerState { config, namespaces: HashMap::new(), socket_counts: Arc::default() };
-        Self { shared: Arc::new(shared), check: Box::new(|_| Ok(())) }
+        let state = ServerState { config, namespaces: HashMap::new(), socket_counts: Arc::default() };
+        Self { state: Arc::new(state), check: Box::new(|_| Ok(())) }
     }
 
     /// Adds a namespace; `/` is the one that clients join by default.
     #[must_use]
     pub fn namespace(mut self, name: &str, namespace: impl Namespace) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.namespaces.insert(Arc::from(name), Box::new(namespace));
+        if let Some(state) = Arc::get_mut(&mut self.state) {
+            state.namespaces.insert(Arc::from(name), Box::new(namespace));
         }
         self
     }
@@ -53,7 +53,7 @@ impl Protocol for SocketServer {
     }
 
     fn run(&self, session: Session, inbox: Inbox, request: &HttpRequest) -> LocalBoxFuture<'static, ()> {
-        let connection = Connection::new(Arc::clone(&self.shared), session, Handshake::of(request));
+        let connection = Connection::new(Arc::clone(&self.state), session, Handshake::of(request));
         connection.run(inbox).boxed_local()
     }
 }

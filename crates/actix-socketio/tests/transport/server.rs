@@ -32,7 +32,7 @@ impl TestServer {
 
     pub fn with(engine: EngineConfig, sockets: SocketConfig) -> Self {
         let runtime = Runtime::new(1);
-        let actors = runtime.keyed("talk", KeyedLimits::default(), |_user: &String| ChatActor::default());
+        let actors = runtime.keyed("chat", KeyedLimits::default(), |_user: &String| ChatActor::default());
         let chats = ChatNamespace { actors, revoked: Arc::default(), ended: Arc::default() };
         let namespaces = SocketServer::new(sockets).namespace("/", chats.clone()).check(|request| {
             match request.headers().get("origin").map(actix_web::http::header::HeaderValue::as_bytes) {

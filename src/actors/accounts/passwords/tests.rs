@@ -45,14 +45,14 @@ fn the_dummy_costs_what_a_hash_costs() {
 #[tokio::test]
 async fn a_full_queue_is_busy_and_a_job_without_a_caller_is_skipped() {
     let passwords = Passwords::with_limits(1, 2, IDLE).unwrap();
-    let (open, gate) = mpsc::channel::<()>();
+    let (open, release) = mpsc::channel::<()>();
     let (begun, has_begun) = oneshot::channel();
     let held = tokio::spawn({
         let passwords = passwords.clone();
         async move {
             let work = move |_: &mut Memory| {
                 begun.send(()).map_err(|()| PasswordError::Failed)?;
-                gate.recv().map_err(|_| PasswordError::Failed)
+                release.recv().map_err(|_| PasswordError::Failed)
             };
             passwords.run(work).await
         }

@@ -10,7 +10,7 @@ use super::{
 };
 
 const BUY: [&str; 3] = ["buy", "purchase", "order"];
-const WISH: [&str; 6] = ["take", "get", "want", "give", "grab", "need"];
+const WANT: [&str; 6] = ["take", "get", "want", "give", "grab", "need"];
 
 /// Intents about products other than adding and searching.
 pub(super) fn of_products(message: &TokenizedMessage) -> Option<Intent> {
@@ -126,12 +126,12 @@ pub(super) fn adding(message: &TokenizedMessage) -> Option<Intent> {
     }
     let in_cart = message.has(&["cart", "basket", "trolley"]);
     let bought = message.after(&BUY).filter(|rest| !rest.is_empty());
-    let wished = message.after(&WISH).filter(|rest| !rest.is_empty() && !message.has(&["like", "have"]));
+    let wanted = message.after(&WANT).filter(|rest| !rest.is_empty() && !message.has(&["like", "have"]));
     let polite = message
         .has_any_phrase(&["id like", "would like", "ill have"])
         .then(|| message.after(&["like", "have"]))
         .flatten();
-    let rest = bought.or(polite).or(wished).filter(|rest| !rest.is_empty())?;
+    let rest = bought.or(polite).or(wanted).filter(|rest| !rest.is_empty())?;
     // "I want a lamp" looks for one; "I want the second one" and "buy two of those" do not.
     let items = quantity::items(rest);
     let decided =

@@ -34,17 +34,17 @@ pub(super) fn read(message: &TokenizedMessage) -> Option<Intent> {
         let plain = words.iter().all(|token| token.is_any(kind) || token.is_any(BESIDE));
         of_kind > 0 && plain
     };
-    let talk =
+    let kinds =
         [(THANKS, Intent::Thanks), (BYE, Intent::Bye), (NO, Intent::No), (YES, Intent::Yes), (HELLO, Intent::Hello)];
     let mixed = |kind: &[&str]| {
-        let all: Vec<&str> = talk.iter().flat_map(|(words, _)| words.iter().copied()).collect();
+        let all: Vec<&str> = kinds.iter().flat_map(|(words, _)| words.iter().copied()).collect();
         words.iter().any(|token| token.is_any(kind))
             && words.iter().all(|token| token.is_any(&all) || token.is_any(BESIDE))
     };
-    if let Some((_, intent)) = talk.iter().find(|(kind, _)| only(kind)) {
+    if let Some((_, intent)) = kinds.iter().find(|(kind, _)| only(kind)) {
         return Some(intent.clone());
     }
-    if let Some((_, intent)) = talk.iter().find(|(kind, _)| mixed(kind)) {
+    if let Some((_, intent)) = kinds.iter().find(|(kind, _)| mixed(kind)) {
         return Some(intent.clone());
     }
     if message.has_any_phrase(&["how are you", "how is it going", "hows it going", "whats up"]) && words.len() <= 6 {

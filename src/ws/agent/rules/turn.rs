@@ -132,11 +132,11 @@ impl<'a> RuleTurn<'a> {
             Intent::More => Ok(RuleReply::of(
                 "Those were the best matches that I have. Another word or a price limit will show you others.",
             )),
-            talk => Ok(RuleReply::of(self.talk(&talk))),
+            small_talk => Ok(RuleReply::of(self.small_talk(&small_talk))),
         }
     }
 
-    fn talk(&self, intent: &Intent) -> &'static str {
+    fn small_talk(&self, intent: &Intent) -> &'static str {
         let wordings: &[&str] = match intent {
             Intent::Hello => &[
                 "Hello! What are you looking for? You can say “show me lamps under 2000”, for example.",

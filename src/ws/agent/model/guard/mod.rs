@@ -74,7 +74,7 @@ impl Grounding {
     }
 
     fn said(&mut self, text: &str) {
-        let text = folded(text);
+        let text = normalized(text);
         self.amounts.extend(amounts::amounts(&text).into_iter().flatten());
         self.counts.extend(amounts::stocks(&text).into_iter().flatten());
         self.ids.extend(ids(&text).map(str::to_owned));
@@ -114,12 +114,12 @@ impl Grounding {
     }
 
     fn text(&mut self, text: &str, product: Option<usize>) {
-        let folded = folded(text);
-        self.ids.extend(ids(&folded).map(str::to_owned));
+        let normalized = normalized(text);
+        self.ids.extend(ids(&normalized).map(str::to_owned));
         if text.starts_with('/') || text.starts_with("http") {
             self.links.insert(text.to_owned());
         }
-        for amount in amounts::amounts(&folded).into_iter().flatten() {
+        for amount in amounts::amounts(&normalized).into_iter().flatten() {
             self.amount(amount, product);
         }
     }
@@ -132,7 +132,7 @@ impl Grounding {
     }
 
     fn product(&mut self, title: &str) -> usize {
-        let title = folded(title);
+        let title = normalized(title);
         self.products.iter().position(|product| product.title == title).unwrap_or_else(|| {
             self.products.push(Product { title, ..Product::default() });
             self.products.len() - 1
@@ -144,7 +144,7 @@ impl Grounding {
         if links(sentence).any(|link| !self.links.contains(link)) {
             return Some("link");
         }
-        let mut text = folded(sentence);
+        let mut text = normalized(sentence);
         let is_known = |id: &str| self.ids.contains(id) || id.parse().is_ok_and(|id| self.known.has(id));
         if !ids(&text).all(is_known) {
             return Some("id");
@@ -180,7 +180,7 @@ fn is_money(field: &str) -> bool {
 }
 
 /// Lower case, with one variant of each character.
-fn folded(text: &str) -> String {
+fn normalized(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 

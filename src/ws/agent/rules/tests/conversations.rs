@@ -68,8 +68,8 @@ async fn without_a_match_the_nearest_products_are_offered() {
     assert!(gift.contains("Dotted notebook") && gift.contains("₹400.00"), "{gift}");
     let part = chat.say("purple brass elephant").await;
     assert!(part.contains("For “brass” there is"), "{part}");
-    let unsaid = chat.say("add the submarine").await;
-    assert!(unsaid.contains("nothing called"), "{unsaid}");
+    let not_found = chat.say("add the submarine").await;
+    assert!(not_found.contains("nothing called"), "{not_found}");
     assert_eq!(chat.cart(), []);
     let sold_out = chat.say("reading light in stock").await;
     assert!(sold_out.contains("nothing of it is in stock"), "{sold_out}");
