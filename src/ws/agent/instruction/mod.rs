@@ -135,7 +135,7 @@ fn instructions(text: &str, clauses: &[Clause]) -> Vec<String> {
                 if let Some((_, before)) = instructions.pop() {
                     match verb_of(before) {
                         Some(verb) if instructions.is_empty() => {
-                            instructions.push((format!("{verb} {}", said()), before))
+                            instructions.push((format!("{verb} {}", said()), before));
                         }
                         _ => return vec![],
                     }

@@ -111,7 +111,7 @@ impl RuleTurn<'_> {
             let (reference, quantity) = self.position_or_count(item);
             match self.resolve(&reference).await? {
                 Resolution::These(found) => {
-                    named.extend(found.iter().map(|product| format!("{quantity} × {}", product.title)))
+                    named.extend(found.iter().map(|product| format!("{quantity} × {}", product.title)));
                 }
                 Resolution::Ambiguous(choices) if asked_for => return Ok(self.ask_which(&choices).await),
                 Resolution::Ambiguous(choices) => {
