@@ -1,4 +1,4 @@
-// Adds to the cart without leaving the page. Without this the form leads to the cart.
+// Adds to the cart without leaving the page. Without this script the form leads to the cart.
 const badge = document.getElementById("cart-badge");
 const count = (units) => {
   badge.dataset.count = units;
@@ -12,20 +12,20 @@ document.addEventListener("live:cart", (event) => {
 });
 
 for (const form of document.querySelectorAll("form[data-add-to-cart]")) {
-  const told = document.createElement("p");
-  told.className = "notice";
-  told.setAttribute("role", "status");
-  told.hidden = true;
-  form.after(told);
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.setAttribute("role", "status");
+  notice.hidden = true;
+  form.after(notice);
   const tell = (text, bad) => {
-    told.textContent = text;
-    told.classList.toggle("bad", bad);
-    told.hidden = false;
+    notice.textContent = text;
+    notice.classList.toggle("bad", bad);
+    notice.hidden = false;
     if (!bad) {
       const link = document.createElement("a");
       link.href = "/cart";
       link.textContent = "See the cart";
-      told.append(" ", link);
+      notice.append(" ", link);
     }
   };
   form.addEventListener("submit", async (event) => {
@@ -43,7 +43,7 @@ for (const form of document.querySelectorAll("form[data-add-to-cart]")) {
     };
     try {
       let [answer, body] = await send();
-      // The first answer brings a cookie. A browser that keeps none gets the same answer again.
+      // The first answer brings a cookie. A browser that stores none gets the same answer again.
       if (body.code === "page.no_cookies") [answer, body] = await send();
       if (answer.ok) {
         count(body.count);
@@ -53,7 +53,7 @@ for (const form of document.querySelectorAll("form[data-add-to-cart]")) {
         tell(`${text[0].toUpperCase()}${text.slice(1)}.`, true);
       }
     } catch {
-      // Offline, or something in between: the plain way says what is wrong.
+      // A network error: submitting the form shows the problem.
       form.submit();
     } finally {
       button.removeAttribute("aria-busy");

@@ -1,8 +1,8 @@
-// What stands in the chat's window: bubbles, links, cards.
+// Elements of the chat window: bubbles, links, cards.
 
 const LOCAL = /(?:^|(?<=[\s(]))\/(?:products|orders|cart|checkout)(?:[/?][\w\-./?=&%~]*)?/g;
 
-/** Text, with the paths of this shop as links and nothing else. */
+/** Text, with links only for paths of this shop. */
 export function linked(text) {
   const pieces = [];
   let at = 0;
@@ -31,7 +31,7 @@ export function speak(by, text) {
   return bubble;
 }
 
-/** A product, with a button that puts it into the cart. */
+/** A product, with a button that adds it to the cart. */
 export function card(product) {
   const item = document.createElement("li");
   item.className = "chat-card";

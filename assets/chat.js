@@ -1,17 +1,17 @@
 // The AI Buddy's window.
 //
-// What it shows comes from the server as text and is put in as text. Its place, open or not,
-// is kept for the tab; the conversation itself is kept by the server.
+// Text from the server is inserted as text, never as HTML. Whether the window is open is stored for the tab; the
+// server stores the conversation.
 
 import { live, showCount, signedIn } from "./live.js";
 import { card, linked, speak } from "./chat-parts.js";
 
 const ANSWER_WITHIN_MS = 40_000;
 const OPEN_KEY = "chat-open";
-/** Where the window covers the page. */
+/** Screens on which the window covers the page. */
 const NARROW = "(max-width: 48rem)";
 const UNKNOWN = "Something went wrong. Please ask again.";
-/** What is shown for the errors that the server tells by their codes. */
+/** The messages for the server's error codes. */
 const ERRORS = {
   busy: "Please wait until your earlier messages are answered.",
   rate_limited: "That was a lot at once. Please wait a moment and ask again.",
@@ -25,7 +25,7 @@ const chat = document.getElementById("chat");
 const [opener, log, form, text, notice, status] = ["open", "log", "form", "text", "notice", "status"].map(part);
 
 let turn = null; // the reply that is being written
-let shown = false; // whether the kept conversation stands in the log
+let shown = false; // whether the stored conversation is shown
 let opened = false; // whether the window was ever opened on this page
 let over = false; // whether the user is logged out
 
@@ -42,11 +42,11 @@ function close() {
   chat.hidden = true;
   opener.setAttribute("aria-expanded", "false");
   sessionStorage.removeItem(OPEN_KEY);
-  // The button may stand at the head of the page.
+  // The button may be in the page's header.
   opener.focus({ preventScroll: true });
 }
 
-/** Shows what was said before. */
+/** Shows the earlier messages. */
 async function remember() {
   shown = true;
   try {
@@ -61,7 +61,7 @@ async function remember() {
     log.prepend(lines);
     down();
   } catch {
-    // The chat itself works; what was said before is shown at the next opening.
+    // The chat itself works; earlier messages are shown at the next opening.
     shown = false;
   }
 }
@@ -97,7 +97,7 @@ function say(words) {
   asked(message);
 }
 
-/** Shows a question and waits for its answer. */
+/** Shows the user's message and waits for the reply. */
 function asked(message) {
   log.append(speak("user", message));
   clearTimeout(turn?.timer);
@@ -120,12 +120,12 @@ function end() {
   part("ended").hidden = false;
 }
 
-/** Whether what arrives is shown: a conversation that is not, is loaded whole when it is. */
+/** Whether arriving events are shown: a conversation that is not shown yet is loaded completely later. */
 const follows = () => opened;
 
-/** The bubble of the reply, made with its first word. */
+/** The bubble of the reply, created with its first piece. */
 function reply() {
-  // Another tab of the same shopper may have asked.
+  // Another tab of the same user may have sent the message.
   turn ??= { reply: null, timer: 0 };
   if (!turn.reply) {
     turn.reply = speak("assistant", "");
@@ -157,7 +157,7 @@ function down() {
   log.scrollTop = log.scrollHeight;
 }
 
-/** Puts one unit into the cart, as the product's own page does. */
+/** Adds one unit to the cart, as the product's page does. */
 async function add(button) {
   button.disabled = true;
   try {
@@ -239,7 +239,7 @@ if (chat && opener) {
     greet();
     text.focus();
   });
-  // Where the window covers the page, a link in it leads to a page that is to be seen.
+  // Where the window covers the page, a link closes it, so that the page is visible.
   chat.addEventListener("click", ({ target }) => {
     if (target.closest("a") && matchMedia(NARROW).matches) sessionStorage.removeItem(OPEN_KEY);
   });

@@ -1,4 +1,4 @@
-// Shows another picture of a product in its place. Without this the small ones are links.
+// Shows another picture of a product in its place. Without this script the thumbnails are links.
 const large = document.getElementById("picture");
 const thumbs = document.querySelector(".thumbs");
 thumbs?.addEventListener("click", (event) => {

@@ -1,7 +1,7 @@
 // One WebSocket for the page: the chat, the cart's badge and the state of orders.
 //
-// It is opened for whoever is logged in, and again after it was lost, with a pause that grows.
-// What arrives is told as DOM events `live:NAME` on `document`, with the data as `detail`.
+// It is opened for logged-in users, and reopened with growing pauses after it was lost. Received events become DOM
+// events `live:NAME` on `document`, with the data as `detail`.
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 20_000;
@@ -13,7 +13,7 @@ class Live {
   #conversation = null;
   #refused = false;
 
-  /** Whether what is said now will arrive. */
+  /** Whether the socket is connected. */
   get open() {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
@@ -22,19 +22,19 @@ class Live {
     if (!signedIn()) return;
     addEventListener("online", () => this.#now());
     addEventListener("offline", () => this.#tell("state", { open: false }));
-    // A page from the back-forward cache comes without its socket.
+    // A page from the back-forward cache has lost its socket.
     addEventListener("pageshow", (event) => event.persisted && this.#now());
     this.#connect();
   }
 
-  /** Sends an event; false when there is nobody to send it to. */
+  /** Sends an event; false when not connected. */
   send(event, data) {
     if (!this.open) return false;
     this.#socket.send(JSON.stringify({ event, data }));
     return true;
   }
 
-  /** Goes on in another conversation: an id, or "new". */
+  /** Switches to another conversation: an id, or "new". */
   turnTo(conversation) {
     this.#conversation = conversation;
     this.#now();
@@ -84,18 +84,18 @@ class Live {
     this.#timer = setTimeout(() => this.#connect(), wait);
   }
 
-  /** The user is logged out: trying again would not help. */
+  /** The user is logged out: retrying would not help. */
   #end() {
     this.#refused = true;
     this.#tell("ended", {});
   }
 
-  /** A connection was refused: for good when the user is logged out, else it is tried again. */
+  /** A connection was refused: permanent when the user is logged out, else it is retried. */
   async #turnedAway() {
     this.#refused = true;
     if (await loggedOut()) return this.#end();
     this.#refused = false;
-    // A conversation may be gone, or be that of whoever was logged in before.
+    // The conversation may be deleted, or belong to the user who was logged in before.
     this.#conversation = null;
     if (!this.open) this.#lost();
   }
@@ -122,7 +122,7 @@ function parse(text) {
   }
 }
 
-/** Whether the page was made for somebody who is logged in. */
+/** Whether the page was rendered for a logged-in user. */
 export function signedIn() {
   return document.getElementById("chat")?.dataset.signedIn === "true";
 }

@@ -1,4 +1,4 @@
-// Keeps an order's page true: told over the socket, else by asking while it awaits its payment.
+// Keeps an order's page up to date: over the socket, or by polling while its payment is pending.
 const place = document.querySelector("[data-order]");
 const status = document.querySelector("[data-order] [data-status]");
 if (place && status) {
@@ -18,7 +18,7 @@ if (place && status) {
       const answer = await fetch(`/api/orders/${id}`);
       if (answer.ok) look((await answer.json()).order.status);
     } catch {
-      // Away for a moment; the next time will do.
+      // A temporary error; the next poll will succeed.
     }
   };
   setInterval(ask, 5000);

@@ -1,4 +1,4 @@
-// Shows the pictures that are chosen in a form before it is sent.
+// Previews the chosen pictures of a form.
 for (const input of document.querySelectorAll("input[data-preview]")) {
   const list = document.getElementById(input.dataset.preview);
   const most = Number(input.dataset.most) || 5;

@@ -1,4 +1,4 @@
-// Opens Razorpay's checkout and hands what it says to the shop, which verifies it.
+// Opens Razorpay's checkout and sends its result to the shop, which verifies it.
 const form = document.getElementById("razorpay");
 const problem = document.getElementById("razorpay-problem");
 const tell = (text) => {

@@ -1,4 +1,4 @@
-// Suggestions under the search field, as one types. Without this the form just searches.
+// Suggestions under the search field while typing. Without this script the form just searches.
 const form = document.querySelector("[data-suggest]");
 const field = form?.querySelector("input");
 if (field) {
@@ -6,10 +6,10 @@ if (field) {
   list.className = "suggestions";
   list.id = "suggestions";
   list.hidden = true;
-  const told = document.createElement("p");
-  told.className = "hidden";
-  told.setAttribute("role", "status");
-  form.append(list, told);
+  const status = document.createElement("p");
+  status.className = "hidden";
+  status.setAttribute("role", "status");
+  form.append(list, status);
 
   let timer;
   let asked;
@@ -45,7 +45,7 @@ if (field) {
       }),
     );
     list.hidden = products.length === 0;
-    told.textContent = products.length ? `${products.length} suggestions, arrow down to reach them` : "";
+    status.textContent = products.length ? `${products.length} suggestions, arrow down to reach them` : "";
   };
 
   const ask = async (words) => {

@@ -1,4 +1,4 @@
-// Shows moments and days in the reader's own time zone. Without JavaScript they stay in UTC.
+// Shows times and days in the reader's own time zone. Without JavaScript they stay in UTC.
 
 const day = { day: "numeric", month: "short", year: "numeric" };
 const formats = {

@@ -1,7 +1,7 @@
-//! The command line: what is asked for, and the sentence when it cannot be understood.
+//! The command line: parsing, and one-sentence errors.
 //!
-//! **Invariant:** whatever goes wrong is one sentence on standard error; the exit code is 2 for
-//! a wrong flag, value or key, and 1 for what goes wrong later.
+//! **Invariant:** every error is one sentence on standard error; the exit code is 2 for a wrong flag, value or key,
+//! and 1 for any later error.
 
 pub mod dead;
 pub mod money;
@@ -29,15 +29,14 @@ use crate::config::{ConfigError, Overrides};
 #[derive(Debug, Parser)]
 #[command(name = "microbazaar", version, disable_help_subcommand = true)]
 pub struct Cli {
-    /// Where everything is kept [default: ./data]
+    /// The data directory [default: ./data]
     #[arg(long, global = true, value_name = "FOLDER")]
     pub data_dir: Option<String>,
-    /// What to do.
+    /// The command
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the shop
@@ -51,7 +50,7 @@ pub enum Command {
         #[arg(long, value_parser = products)]
         products: Option<u32>,
     },
-    /// Look at the configuration
+    /// Check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the OpenAPI document
@@ -61,25 +60,25 @@ pub enum Command {
         /// The file to write
         file: PathBuf,
     },
-    /// Look after the read models
+    /// Manage the read models
     #[command(subcommand)]
     Projections(Projections),
-    /// Look after the mails, also while the shop runs
+    /// Manage mails, also while the shop runs
     #[command(subcommand)]
     Mail(Mail),
-    /// Look after the ledger
+    /// Check the ledger
     #[command(subcommand)]
     Ledger(money::Ledger),
-    /// Look after payments, also while the shop runs
+    /// Reconcile payments, also while the shop runs
     #[command(subcommand)]
     Payments(money::Payments),
-    /// Ask the server of this configuration how it is
+    /// Ask the server of this configuration for its state
     Health {
-        /// Whether it can serve, not only whether it lives
+        /// Check whether it can serve, not only whether it is alive
         #[arg(long)]
         ready: bool,
     },
-    /// Look after messages that no consumer could handle
+    /// Manage dead letters: messages that no consumer could handle
     #[command(subcommand)]
     Dead(dead::Dead),
     /// Move an embedded shop to MongoDB; the server must not run
@@ -115,14 +114,14 @@ pub struct Serve {
 /// Commands about admins.
 #[derive(Debug, Subcommand)]
 pub enum Admin {
-    /// Make an admin
+    /// Create an admin
     #[command(after_help = "The password comes from MICROBAZAAR_ADMIN_PASSWORD or from standard input; \
         without one it is made and printed.")]
     Create {
         /// The e-mail address
         #[arg(long)]
         email: String,
-        /// The user name, made from the e-mail address when absent
+        /// The user name, derived from the e-mail address when absent
         #[arg(long)]
         username: Option<String>,
     },
@@ -131,23 +130,23 @@ pub enum Admin {
 /// Commands about the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Print every setting, and what is embedded, or say what is wrong
+    /// Print every setting and what is embedded, or the first error
     Check,
 }
 
 /// Commands about the read models.
 #[derive(Debug, Subcommand)]
 pub enum Projections {
-    /// Make the read models anew from the owners' documents
+    /// Rebuild the read models from the services' documents
     Rebuild,
 }
 
 /// Commands about mails.
 #[derive(Debug, Subcommand)]
 pub enum Mail {
-    /// List the newest mails and what became of them
+    /// List the newest mails and their state
     List {
-        /// Only those that were refused or tried too often
+        /// Only mails that were refused or failed too often
         #[arg(long)]
         failed: bool,
         /// How many
@@ -185,7 +184,7 @@ fn mails(text: &str) -> Result<u32, String> {
 }
 
 impl Cli {
-    /// What the flags say about the configuration.
+    /// The configuration values that the flags set.
     #[must_use]
     pub fn overrides(&self) -> Overrides {
         let mut overrides = Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() };
@@ -198,10 +197,11 @@ impl Cli {
     }
 }
 
-/// Reads the command line; help, the version or a refusal is printed here and ends it.
+/// Parses the command line; prints help, the version or an error itself.
 ///
 /// # Errors
-/// The exit code when there is nothing left to do.
+///
+/// The exit code, when the program ends here.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitCode> {
     Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&error.to_string()),
@@ -212,15 +212,15 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, ExitC
     })
 }
 
-/// A refused command line as one sentence.
+/// A command-line error as one sentence.
 fn refusal(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is missing; try --help".into();
     }
     let text = error.to_string();
-    let told: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-    let told = told.join(" ");
-    let told = told.strip_prefix("error: ").unwrap_or(&told).trim_end_matches('.');
+    let message: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let message = message.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message).trim_end_matches('.');
     let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let meant = near.iter().find_map(|kind| match error.get(*kind)? {
         ContextValue::String(one) => Some(one.clone()),
@@ -228,15 +228,15 @@ fn refusal(error: &clap::Error) -> String {
         _ => None,
     });
     match meant {
-        Some(meant) => format!("{told}; did you mean {meant}? try --help"),
-        None => format!("{told}; try --help"),
+        Some(meant) => format!("{message}; did you mean {meant}? try --help"),
+        None => format!("{message}; try --help"),
     }
 }
 
-/// The exit code for `error`, which is told.
+/// Prints `error` and returns its exit code.
 #[must_use]
 pub fn failed(error: &anyhow::Error) -> ExitCode {
-    // The causes are what helps; one that was told already is not told again.
+    // The causes are what helps; a cause that the message contains already is skipped.
     let mut sentence = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !sentence.contains(&cause) {
@@ -247,7 +247,7 @@ pub fn failed(error: &anyhow::Error) -> ExitCode {
     if error.is::<ConfigError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
-/// Prints `text`; a reader that has gone away is no failure.
+/// Prints `text`; a closed reader is not an error.
 #[must_use]
 pub fn print(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
@@ -264,6 +264,6 @@ pub fn print(text: &str) -> ExitCode {
 
 fn complain(sentence: impl Display) {
     let line = sentence.to_string().replace(['\n', '\r'], " ");
-    // Nobody is left to tell when standard error is closed.
+    // There is no one to report to when standard error is closed.
     let _ = writeln!(io::stderr(), "microbazaar: {line}");
 }

@@ -1,4 +1,4 @@
-//! The `microbazaar` program: reads the command line and calls what it names.
+//! The `microbazaar` program: parses the command line and runs the command.
 
 use std::process::ExitCode;
 

@@ -13,17 +13,14 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    actors::{blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, webhook::Webhooks},
-    config::{Config, DataDir, Environment, PublicUrl, Service},
+    actors::{blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, tokens::DeadTokens, webhook::Webhooks},
+    config::{Config, DataDir, Environment, Origins, PublicUrl, Service},
     domain::Timestamp,
     http::{
-        HttpSettings, State,
-        csrf::Origins,
-        ops,
+        HttpSettings, State, ops,
         rate::AuthLimits,
         routes::{self, Services},
         server,
-        tokens::RevokedTokens,
     },
     integrations::redis::Redis,
     runtime::Runtime,

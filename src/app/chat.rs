@@ -8,12 +8,13 @@ use secrecy::ExposeSecret;
 
 use super::services::{Parts, signed};
 use crate::{
+    actors::checkout_link::CheckoutLink,
     config::Service,
     http::{State, mcp::Mcp},
     runtime::calls::{Calls, Registry},
     store::Stores,
     ws::{
-        agent::{Assistant, CheckoutLink, Toolbox, model, rules::RuleAssistant},
+        agent::{Assistant, Toolbox, model, rules::RuleAssistant},
         chat::{ChatNamespace, ChatSettings, Chats, Expiry, SocketAuth, StoredBudget},
         engine::{Engine, EngineConfig},
         live::Live,

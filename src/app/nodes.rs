@@ -9,11 +9,9 @@ use metrics::gauge;
 use tokio::task::JoinHandle;
 
 use crate::{
+    actors::tokens::{ServiceToken, Tokens},
     config::{Config, ConfigError},
-    http::{
-        ops::{Part, PartState},
-        tokens::{ServiceToken, Tokens},
-    },
+    http::ops::{Part, PartState},
     runtime::calls::{
         Calls, Registry,
         remote::{Peer, TokenSource},

@@ -27,7 +27,7 @@ pub(super) fn wake(config: &RedisConfig, redis: Option<&Redis>) -> Wake {
 /// The limits, counted there.
 pub(super) fn limits(limits: AuthLimits, redis: Option<&Redis>) -> AuthLimits {
     match redis {
-        Some(redis) => limits.shared_by(redis.clone()),
+        Some(redis) => limits.with_redis(redis.clone()),
         None => limits,
     }
 }

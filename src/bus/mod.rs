@@ -4,7 +4,6 @@
 //! or from a broker.
 
 pub mod rabbit;
-pub use crate::domain::queues as table;
 
 use async_trait::async_trait;
 

@@ -1,35 +1,35 @@
-//! `microbazaar dead`: messages that no consumer could handle.
+//! `microbazaar dead`: dead letters.
 
 use clap::{Args, Subcommand};
 
 use crate::{
     app::dead::{self, Which},
-    bus::table::{self, Queue},
     config::Config,
+    domain::queues::{self, Queue},
 };
 
-/// Commands about messages that could not be handled.
+/// Commands about dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Dead {
-    /// List them
+    /// List dead letters
     List {
         /// Only those of this queue
         #[arg(long, value_parser = queue)]
         queue: Option<&'static Queue>,
-        /// How many at most
+        /// The most to list
         #[arg(long, default_value_t = 100, value_parser = limit)]
         limit: usize,
     },
-    /// Show one with its payload
+    /// Show a dead letter with its payload
     Show {
         /// Its id, or its event's
         id: String,
     },
-    /// Let them be tried again, as if they were new
+    /// Retry dead letters as if they were new
     Replay(Replay),
 }
 
-/// What `dead replay` replays: exactly one of these.
+/// Which dead letters to replay: exactly one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Replay {
@@ -52,10 +52,11 @@ impl Replay {
     }
 }
 
-/// Does it; returns what is to be printed.
+/// Runs the command; returns the text to print.
 ///
 /// # Errors
-/// When nothing is found, or the store or the broker is away.
+///
+/// When nothing is found, or the store or the broker is unavailable.
 pub fn run(config: &Config, command: Dead) -> anyhow::Result<String> {
     match command {
         Dead::List { queue, limit } => dead::list(config, &of_queue(queue), limit),
@@ -64,14 +65,14 @@ pub fn run(config: &Config, command: Dead) -> anyhow::Result<String> {
     }
 }
 
-/// The messages of this queue, or all.
+/// The dead letters of this queue, or all.
 fn of_queue(queue: Option<&'static Queue>) -> Which {
     queue.map_or(Which::All, Which::Queue)
 }
 
 fn queue(text: &str) -> Result<&'static Queue, String> {
     let name = text.strip_suffix(".dead").unwrap_or(text);
-    table::queue(name).ok_or_else(|| "it is not a queue; docs/events.md lists them".into())
+    queues::queue(name).ok_or_else(|| "it is not a queue; docs/events.md lists them".into())
 }
 
 fn limit(text: &str) -> Result<usize, String> {

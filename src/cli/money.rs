@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 /// Commands about the ledger.
 #[derive(Debug, Subcommand)]
 pub enum Ledger {
-    /// Check that every payment, its refunds and its order say the same; also while the shop runs
+    /// Check that every payment, its refunds and its order agree; also while the shop runs
     Check,
 }
 
 /// Commands about payments.
 #[derive(Debug, Subcommand)]
 pub enum Payments {
-    /// Compare with the payment gateway, print what differs, and let the server put it right
+    /// Compare with the payment gateway, print differences, and let the server correct them
     Reconcile {
         /// Payments opened since: a day (2026-01-31), a moment (2026-01-31T12:00:00Z), or how long ago (36h, 7d)
         #[arg(long, value_parser = since)]
@@ -25,11 +25,11 @@ fn since(text: &str) -> Result<Timestamp, String> {
     let ago = |duration: SignedDuration| Timestamp::now().checked_sub(duration).ok();
     let days = |text: &str| text.strip_suffix('d')?.parse::<i64>().ok()?.checked_mul(24);
     let day = |text: &str| Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    let told = text.parse::<Timestamp>().ok();
-    let told = told.or_else(|| day(text));
-    let told = told.or_else(|| days(text).and_then(|hours| ago(SignedDuration::try_from_hours(hours)?)));
-    let told = told.or_else(|| ago(text.parse::<SignedDuration>().ok()?));
-    told.ok_or_else(|| "write a day (2026-01-31), a moment (2026-01-31T12:00:00Z), or how long ago (36h, 7d)".into())
+    let moment = text.parse::<Timestamp>().ok();
+    let moment = moment.or_else(|| day(text));
+    let moment = moment.or_else(|| days(text).and_then(|hours| ago(SignedDuration::try_from_hours(hours)?)));
+    let moment = moment.or_else(|| ago(text.parse::<SignedDuration>().ok()?));
+    moment.ok_or_else(|| "write a day (2026-01-31), a moment (2026-01-31T12:00:00Z), or how long ago (36h, 7d)".into())
 }
 
 #[cfg(test)]

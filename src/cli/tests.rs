@@ -1,4 +1,4 @@
-//! Flags that are understood, and the sentence for those that are not.
+//! Tests of flags and of one-sentence errors.
 
 use super::*;
 

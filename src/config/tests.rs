@@ -459,7 +459,7 @@ fn the_queues_to_read_are_all_none_or_known_ones() {
     for none in ["", "none", "[]"] {
         assert_eq!(consume(none).unwrap(), Consume::Queues(vec![]), "{none:?}");
     }
-    let queue = crate::bus::table::ORDER_CREATED_DASHBOARD;
+    let queue = crate::domain::queues::ORDER_CREATED_DASHBOARD;
     assert_eq!(consume(queue).unwrap(), Consume::Queues(vec![queue.to_owned()]));
     assert!(consume("A.B").unwrap_err().starts_with("rabbit.consume: \"A.B\" is not a queue"));
     assert!(load([("MICROBAZAAR_RABBIT__RETRY_DELAYS", "1s,2s")]).unwrap_err().contains("four durations"));

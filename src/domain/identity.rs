@@ -1,4 +1,4 @@
-//! Who is who: the forms in which e-mail addresses, user names and passwords count.
+//! Accounts and addresses: the forms in which e-mail addresses, user names and passwords count.
 //!
 //! What a user typed is kept to be shown; what is compared, looked up and limited is the form
 //! that the functions here make. Of an e-mail address the domain counts in its IDNA form

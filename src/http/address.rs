@@ -1,4 +1,4 @@
-//! Who calls: the peer's address, or what trusted proxies say of it.
+//! The client's address: the peer's, or the one that trusted proxies report.
 //!
 //! **Invariant:** `X-Forwarded-For` counts only from a trusted peer, and of it only what
 //! trusted proxies wrote: the right-most address that is not a trusted one.
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::{HttpRequest, http::header::HeaderName};
 
-pub use crate::config::Network;
+use crate::config::Network;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -22,7 +22,7 @@ pub fn of(req: &HttpRequest, trusted: &[Network]) -> IpAddr {
     }
     let lines: Vec<&str> = req.headers().get_all(FORWARDED_FOR).filter_map(|line| line.to_str().ok()).collect();
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        // What cannot be read was not written by a proxy that is to be trusted.
+        // A hop that cannot be parsed was not written by a trusted proxy.
         let Some(address) = hop_address(hop.trim()) else { break };
         client = address.to_canonical();
         if !is_trusted(client) {

@@ -1,7 +1,7 @@
-//! Extractors for who calls: 401 without a valid token, 403 with the wrong role.
+//! Extractors for the caller: 401 without a valid token, 403 with the wrong role.
 //!
-//! A token comes as `Authorization: Bearer` or in the cookie, and Bearer wins. One from the
-//! cookie must pass the CSRF rule before anything is changed with it.
+//! A token comes as `Authorization: Bearer` or in the cookie, and Bearer wins. A request that authenticates by cookie
+//! must pass the CSRF check before it changes anything.
 //!
 //! **Invariant:** a token that a logout ended is refused here, before any handler runs.
 
@@ -19,46 +19,38 @@ use actix_web::{
 
 use futures_util::future::{Either, LocalBoxFuture};
 
-use super::{
-    csrf,
-    error::ApiError,
-    state::State,
-    tokens::{COOKIE, Claims, RevokedTokens, TokenStatus},
+use super::{csrf, error::ApiError, state::State};
+use crate::{
+    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenStatus},
+    domain::{ids::UserId, user::Role},
 };
-use crate::domain::{ids::UserId, user::Role};
 
-/// Where a token was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenSource {
     /// In `Authorization: Bearer`.
     Bearer,
-    /// In the cookie, which browsers send by themselves.
+    /// In the cookie, which browsers send automatically.
     Cookie,
 }
 
 /// A logged-in user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthUser {
-    /// Who.
     pub id: UserId,
-    /// What she may do.
     pub role: Role,
-    /// The token's id.
     pub jti: String,
-    /// When the token ends, in seconds.
+    /// When the token expires, in seconds.
     pub exp: i64,
-    /// Where the token was found.
     pub source: TokenSource,
 }
 
 impl AuthUser {
-    /// Whether she runs the marketplace.
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
     }
 
-    /// Passes `owner`, and refuses everybody else.
+    /// Accepts `owner`, and refuses everyone else.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`].
@@ -66,7 +58,7 @@ impl AuthUser {
         if self.id == owner { Ok(()) } else { Err(ApiError::forbidden()) }
     }
 
-    /// Passes `owner` and admins, and refuses everybody else.
+    /// Accepts `owner` and admins, and refuses everyone else.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`].
@@ -79,7 +71,7 @@ impl AuthUser {
 #[must_use]
 pub fn token_of(req: &HttpRequest) -> Option<(&str, TokenSource)> {
     if let Some(value) = req.headers().get(AUTHORIZATION) {
-        // A header that is no Bearer token is one that does not hold, not one to look past.
+        // A header that is no Bearer token counts as an invalid token: the cookie is not tried after it.
         let bearer = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -89,7 +81,7 @@ pub fn token_of(req: &HttpRequest) -> Option<(&str, TokenSource)> {
     cookie_of(req, COOKIE).map(|token| (token, TokenSource::Cookie))
 }
 
-/// The first cookie of this name that is not empty, whatever others are like.
+/// The first cookie of this name that is not empty; malformed cookies are ignored.
 #[must_use]
 pub fn cookie_of<'a>(req: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let cookies = req.headers().get_all(COOKIE_HEADER).filter_map(|line| line.to_str().ok());
@@ -108,15 +100,15 @@ pub fn state(req: &HttpRequest) -> Result<&State, ApiError> {
         .ok_or_else(|| ApiError::Internal("the app has no state".into()))
 }
 
-/// What an extractor of callers gives: at once where this node alone knows of every logout.
+/// The future of an extractor: ready at once where this node alone knows of every logout.
 type Caller<T> = Either<Ready<Result<T, ApiError>>, LocalBoxFuture<'static, Result<T, ApiError>>>;
 
 const INVALID: ApiError = ApiError::Unauthorized { code: "auth.invalid_token", message: "the token is not valid" };
 
-/// Tokens to be asked about before the claims hold.
-type Doubt = Option<Arc<RevokedTokens>>;
+/// The revoked tokens to check before the claims are accepted; `None` when no check is needed.
+type RevokedTokenCheck = Option<Arc<RevokedTokens>>;
 
-fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, Doubt), ApiError> {
+fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, RevokedTokenCheck), ApiError> {
     let (token, source) = token_of(req).ok_or_else(ApiError::unauthorized)?;
     let state = state(req)?;
     let claims = state.tokens.verify(token).map_err(|_| INVALID)?;
@@ -132,7 +124,7 @@ fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, Doubt), ApiError> {
     Ok((claims, source, doubt))
 }
 
-/// The caller, if `accept` takes what the token says.
+/// The caller, if `accept` accepts the claims.
 fn caller<T: 'static>(
     req: &HttpRequest,
     accept: impl FnOnce(Claims, TokenSource) -> Result<T, ApiError> + 'static,
@@ -166,8 +158,7 @@ impl FromRequest for AuthUser {
     }
 }
 
-/// A logged-in user, or nobody: without a token, or with one that is not valid, this
-/// is `None` and no error. The CSRF rule is the handler's to apply.
+/// A logged-in user, or `None` without a valid token. The handler applies the CSRF check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaybeUser(pub Option<AuthUser>);
 
@@ -194,7 +185,7 @@ impl FromRequest for MaybeUser {
     }
 }
 
-/// One of the platform's own processes, by its name.
+/// Another process of the platform, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceCaller(pub String);
 

@@ -1,6 +1,6 @@
-//! The rule against forged requests: what changes state by a cookie must come from a page
-//! of this shop or of an allowed origin. A request with neither `Sec-Fetch-Site` nor
-//! `Origin` comes from no browser and passes.
+//! The check against cross-site request forgery: a request that changes state by a cookie must come from a page of
+//! this shop or of an allowed origin. A request with neither `Sec-Fetch-Site` nor `Origin` does not come from a
+//! browser and passes.
 
 use actix_web::{
     HttpRequest,
@@ -12,13 +12,13 @@ use actix_web::{
 };
 
 use super::error::ApiError;
-pub use crate::config::Origins;
+use crate::config::Origins;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const REFUSED: ApiError = ApiError::Forbidden { code: "request.csrf", message: "this request comes from another site" };
 
-/// Checks a request that is authenticated by cookie; one that only reads passes.
+/// Checks a request that is authenticated by cookie; a request that only reads passes.
 ///
 /// # Errors
 /// 403 `request.csrf`.
@@ -29,7 +29,7 @@ pub fn check(req: &HttpRequest, origins: &Origins) -> Result<(), ApiError> {
     check_always(req, origins)
 }
 
-/// Checks whatever the method is: for forms that log in or out and for sockets.
+/// Checks a request of any method: for forms that log in or out, and for sockets.
 ///
 /// # Errors
 /// 403 `request.csrf`.
@@ -39,7 +39,7 @@ pub fn check_always(req: &HttpRequest, origins: &Origins) -> Result<(), ApiError
     if passes { Ok(()) } else { Err(REFUSED) }
 }
 
-/// Whether the browser says that a page of this very site sent the request. Without its word it is not known.
+/// Whether the browser says that a page of this site sent the request; `false` when it says nothing.
 #[must_use]
 pub fn is_from_here(req: &HttpRequest, origins: &Origins) -> bool {
     let host = header(req, &HOST).or_else(|| req.uri().authority().map(Authority::as_str));
@@ -50,8 +50,7 @@ pub fn is_from_here(req: &HttpRequest, origins: &Origins) -> bool {
     }
 }
 
-/// Checks a logout by GET: a link on another page of this site may log out, one on
-/// another site may not.
+/// Checks a logout by GET: a link on another page of this site may log out, a link on another site may not.
 ///
 /// # Errors
 /// 403 `request.csrf`.
@@ -59,7 +58,7 @@ pub fn check_logout(req: &HttpRequest) -> Result<(), ApiError> {
     if header(req, &SEC_FETCH_SITE) == Some("cross-site") { Err(REFUSED) } else { Ok(()) }
 }
 
-/// A header's text; one that is no text is there and matches nothing.
+/// A header's text; a header that is not text yields an empty string, which matches nothing.
 fn header<'a>(req: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     req.headers().get(name).map(|value| value.to_str().unwrap_or(""))
 }

@@ -1,4 +1,4 @@
-//! `/docs`: the OpenAPI document as a page, made once, with no script in it.
+//! `/docs`: the OpenAPI document as a page, rendered once, without scripts.
 
 use actix_web::{
     HttpResponse, get,
@@ -61,7 +61,7 @@ struct Response {
     bodies: Vec<Body>,
 }
 
-/// A schema in short, and the name of the one that it refers to.
+/// A schema in short, and the name of the schema that it refers to.
 struct Shape {
     text: String,
     name: Option<String>,
@@ -73,7 +73,7 @@ struct Named {
     json: String,
 }
 
-/// The page of a document. Services stand in the order of its tags.
+/// Renders a document as a page. Groups have the order of the document's tags.
 #[must_use]
 pub fn render(document: &Value) -> String {
     let tags = document.get("tags").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -142,18 +142,18 @@ fn response(document: &Value, status: &str, value: &Value) -> Response {
 fn bodies(document: &Value, content: Option<&Value>) -> Vec<Body> {
     let body = |(media, value): (&String, &Value)| {
         let schema = value.get("schema");
-        // One example of all errors would be wrong for most.
-        let told = schema.filter(|schema| name_of(schema).is_none_or(|name| name != ErrorBody::name()));
-        let made = told.and_then(|schema| example_of(document, schema, DEPTH_MAX));
+        // All errors share one schema, so one example would be wrong for most of them.
+        let documented = schema.filter(|schema| name_of(schema).is_none_or(|name| name != ErrorBody::name()));
+        let made = documented.and_then(|schema| example_of(document, schema, DEPTH_MAX));
         Body { media: media.clone(), shape: shape(schema, value.get("example").or(made.as_ref())) }
     };
     entries(content).map(body).collect()
 }
 
-/// How deep an example goes.
+/// The maximum depth of an example.
 const DEPTH_MAX: u32 = 8;
 
-/// A value as `schema` says, put together of the examples of its fields.
+/// An example value for `schema`, built from the examples of its fields.
 fn example_of(document: &Value, schema: &Value, depth: u32) -> Option<Value> {
     let deeper = |schema: &Value| example_of(document, schema, depth.checked_sub(1)?);
     let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
@@ -178,7 +178,7 @@ fn example_of(document: &Value, schema: &Value, depth: u32) -> Option<Value> {
 
 fn shape(schema: Option<&Value>, example: Option<&Value>) -> Shape {
     let Some(schema) = schema else { return Shape { text: String::new(), name: None, example: String::new() } };
-    // An optional body is itself or null.
+    // The schema of an optional body is a choice between the body and null.
     let itself = |one: &&Value| one.get("type").and_then(Value::as_str) != Some("null");
     let optional = schema.get("oneOf").and_then(Value::as_array).and_then(|all| all.iter().find(itself));
     let example = example.or_else(|| schema.get("example")).map(pretty).unwrap_or_default();
@@ -195,7 +195,7 @@ fn name_of(schema: &Value) -> Option<String> {
     schema.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()).map(str::to_owned)
 }
 
-/// A schema in a few words: its name, its type and bounds, or the words that it allows.
+/// A schema in a few words: its name, its type and bounds, or the values that it allows.
 fn brief(schema: &Value) -> String {
     if let Some(name) = name_of(schema) {
         return name;
@@ -227,10 +227,11 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// The OpenAPI document as a page for people.
+/// The OpenAPI document as a page.
 ///
 /// # Errors
-/// 503 before the document is made, which is before the first request.
+///
+/// 503 before the document is built, which is before the first request.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getDocs",

@@ -1,7 +1,7 @@
-//! Every error that a caller can get, its status, code and body.
+//! Every error of the API with its status, code and body.
 //!
-//! **Invariant:** the match over the variants has no catch-all; a new one decides its status.
-//! What an internal error says goes to the log and never to the caller.
+//! **Invariant:** the match over the variants has no catch-all; a new variant must choose its status. The text of an
+//! internal error goes to the log and never to the caller.
 
 use std::borrow::Cow;
 
@@ -20,56 +20,36 @@ use crate::domain::address::AddressProblem;
 mod body;
 pub use body::{ErrorBody, FieldError};
 
-/// Why a caller does not get what was asked for.
+/// An error of a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ApiError {
     /// 400: fields are missing, of a wrong type or out of range.
     #[error("the request is not valid")]
     Validation(Vec<FieldError>),
-    /// 400: it could not be read at all.
+    /// 400: the request could not be parsed.
     #[error("{0}")]
     Malformed(String),
     /// 400 with a code of its own.
     #[error("{message}")]
-    BadRequest {
-        /// Stable code.
-        code: &'static str,
-        /// For people.
-        message: Cow<'static, str>,
-    },
+    BadRequest { code: &'static str, message: Cow<'static, str> },
     /// 401.
     #[error("{message}")]
-    Unauthorized {
-        /// Stable code.
-        code: &'static str,
-        /// For people.
-        message: &'static str,
-    },
+    Unauthorized { code: &'static str, message: &'static str },
     /// 403.
     #[error("{message}")]
-    Forbidden {
-        /// Stable code.
-        code: &'static str,
-        /// For people.
-        message: &'static str,
-    },
-    /// 404: no such thing, named for people (`product`).
+    Forbidden { code: &'static str, message: &'static str },
+    /// 404; the text names what was not found (`product`).
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// 405 with the methods that the path knows.
+    /// 405, with the methods that the path supports.
     #[error("this path does not know this method")]
-    MethodNotAllowed {
-        /// The `Allow` header.
-        allow: String,
-    },
-    /// 409: the state does not allow it.
+    MethodNotAllowed { allow: String },
+    /// 409: the current state does not allow the request.
     #[error("{message}")]
     Conflict {
-        /// Stable code.
         code: &'static str,
-        /// For people.
         message: String,
-        /// More fields at the top of the body.
+        /// Additional fields at the top level of the body.
         extra: Box<Map<String, Value>>,
     },
     /// 413.
@@ -78,14 +58,12 @@ pub enum ApiError {
     /// 415.
     #[error("{0}")]
     UnsupportedMedia(Cow<'static, str>),
-    /// 422: well formed, and still nothing to work with.
+    /// 422: well formed, but it cannot be processed.
     #[error("{message}")]
     Unprocessable {
-        /// Stable code.
         code: &'static str,
-        /// For people.
         message: String,
-        /// The fields, if it is about some.
+        /// The invalid fields, if the error is about fields.
         errors: Vec<FieldError>,
     },
     /// 429.
@@ -94,24 +72,23 @@ pub enum ApiError {
         /// Seconds.
         retry_after: u64,
     },
-    /// 503: a part is away or busy; nothing was done.
+    /// 503: a component is unavailable or busy; nothing was done.
     #[error("the {part} service is not available now")]
     Unavailable {
-        /// Which part.
         part: Cow<'static, str>,
         /// Seconds.
         retry_after: u64,
     },
-    /// 503: it took too long; whether it was done is not known.
+    /// 503: the request timed out; its outcome is unknown.
     #[error("the answer took too long; whether it was done is not known")]
     OutcomeUnknown,
-    /// 500: a fault of ours. The text is for the log alone.
+    /// 500: an internal error. The text is for the log only.
     #[error("something went wrong on our side")]
     Internal(String),
 }
 
 impl ApiError {
-    /// One invalid field.
+    /// A validation error of one field.
     pub fn field(path: impl Into<String>, msg: impl Into<String>) -> Self {
         Self::Validation(vec![FieldError::new(path, msg)])
     }
@@ -133,12 +110,12 @@ impl ApiError {
         Self::Forbidden { code: "auth.forbidden", message: "this is not yours to do" }
     }
 
-    /// 409 without more fields.
+    /// 409 without additional fields.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into(), extra: Box::default() }
     }
 
-    /// The same conflict with one more field at the top of the body.
+    /// Adds a field to the top level of a conflict's body.
     #[must_use]
     pub fn with(mut self, key: &str, value: Value) -> Self {
         if let Self::Conflict { extra, .. } = &mut self {
@@ -147,12 +124,12 @@ impl ApiError {
         self
     }
 
-    /// 503 of a part that is expected back within a second or so.
+    /// 503 for a component that is expected back within about a second.
     pub fn unavailable(part: impl Into<Cow<'static, str>>) -> Self {
         Self::Unavailable { part: part.into(), retry_after: 1 }
     }
 
-    /// 422 of an order's address with these problems, which stands at `path`.
+    /// 422 for an order's address with these problems; `path` is the address's field.
     #[must_use]
     pub fn bad_address(path: &str, problems: &[AddressProblem]) -> Self {
         let named =
@@ -162,7 +139,7 @@ impl ApiError {
         Self::Unprocessable { code: "order.bad_address", message, errors }
     }
 
-    /// A user's address with these problems: 400 while a line is missing, else 422.
+    /// An error for a user's address with these problems: 400 while a line is missing, else 422.
     #[must_use]
     pub fn of_address(problems: &[AddressProblem]) -> Self {
         let errors =
@@ -174,7 +151,6 @@ impl ApiError {
         Self::Unprocessable { code: "auth.bad_address", message, errors }
     }
 
-    /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -221,7 +197,7 @@ impl ApiError {
         }
     }
 
-    /// The body, for the request with this id.
+    /// The body for the request with this id.
     #[must_use]
     pub fn body(&self, request_id: &str) -> ErrorBody {
         let errors = match self {
@@ -238,7 +214,7 @@ impl ApiError {
         }
     }
 
-    /// The whole answer, for the request with this id.
+    /// The response for the request with this id.
     #[must_use]
     pub fn response(&self, request_id: &str) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
@@ -255,7 +231,7 @@ impl ApiError {
         response.json(self.body(request_id))
     }
 
-    /// The error that stands for a status that the framework answered with.
+    /// The error for a status that the framework answered with.
     #[must_use]
     pub fn from_status(status: StatusCode, detail: &str) -> Self {
         match status {

@@ -1,4 +1,4 @@
-//! What the errors of the other rooms mean to a caller.
+//! Conversions of the domain's, stores' and runtime's errors into API errors.
 
 use serde_json::json;
 

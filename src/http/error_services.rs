@@ -1,4 +1,4 @@
-//! What the services' failures mean to a caller.
+//! Conversions of the services' errors into API errors.
 
 use serde_json::json;
 

@@ -1,10 +1,9 @@
 //! Extractors: JSON bodies and ids in paths.
 //!
-//! A body is read up to 1 MiB and for 30 seconds at most. What is wrong with it is told by
-//! path: missing fields, wrong types and unknown values as serde finds them, then the ranges
-//! that the body's type sets with garde.
+//! A body has at most 1 MiB and must arrive within 30 seconds. Errors name the field's path: first missing fields,
+//! wrong types and unknown values, as serde reports them, then values outside the ranges that garde checks.
 //!
-//! **Invariant:** a handler that has a `Json<T>` has a valid `T`.
+//! **Invariant:** a handler that takes a `Json<T>` gets a valid `T`.
 
 use std::{future::Ready, str::FromStr, time::Duration};
 
@@ -31,7 +30,7 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
-/// A valid JSON body; none at all is `{}`.
+/// A valid JSON body; an empty body counts as `{}`.
 #[derive(Debug, Clone)]
 pub struct JsonOrEmpty<T>(pub T);
 
@@ -78,7 +77,8 @@ where
 /// Reads a whole body of at most `max` bytes.
 ///
 /// # Errors
-/// 413 when there is more, 400 when it breaks off or takes longer than [`BODY_DEADLINE`].
+///
+/// 413 when the body is larger, 400 when it ends early or takes longer than [`BODY_DEADLINE`].
 pub fn read_body(
     req: &HttpRequest,
     payload: &mut Payload,
@@ -98,7 +98,7 @@ pub fn read_body(
                 if body.len() + chunk.len() > max {
                     return Err(too_large());
                 }
-                // The common body comes in one piece and is not copied.
+                // Most bodies come in one chunk, which is not copied.
                 if body.is_empty() && announced == Some(chunk.len()) {
                     return Ok(chunk);
                 }
@@ -113,9 +113,10 @@ pub fn read_body(
     }
 }
 
-/// Whether a body is said to be JSON, and as it is.
+/// Checks that the body's media type is JSON.
 ///
 /// # Errors
+///
 /// 415 unless it is.
 pub(super) fn is_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let refused = || ApiError::UnsupportedMedia("the body must be application/json".into());
@@ -129,7 +130,8 @@ pub(super) fn is_json(headers: &HeaderMap) -> Result<(), ApiError> {
 /// Parses and validates a JSON object.
 ///
 /// # Errors
-/// [`ApiError::Malformed`] when it is no JSON, [`ApiError::Validation`] when it is not a valid `T`.
+///
+/// [`ApiError::Malformed`] when the body is not JSON, [`ApiError::Validation`] when it is not a valid `T`.
 pub fn parse<T>(body: &[u8]) -> Result<T, ApiError>
 where
     T: DeserializeOwned + Validate,
@@ -137,14 +139,14 @@ where
 {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     let mut json = serde_json::Deserializer::from_slice(body);
-    // Serde takes an array for a struct, which no caller means.
+    // Serde accepts an array for a struct, which no caller intends.
     if first.is_some_and(|byte| *byte != b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
         return Err(ApiError::field("", "must be an object"));
     }
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        // A number that no float can hold is well-formed JSON, and a wrong value.
+        // A number that no float can hold is well-formed JSON with an invalid value.
         if inner.is_data() || inner.to_string().starts_with("number out of range") {
             ApiError::Validation(vec![field_error(&path, &inner.to_string())])
         } else {
@@ -161,7 +163,7 @@ fn malformed(error: &serde_json::Error) -> ApiError {
     ApiError::Malformed(format!("the body is not valid JSON: {error}"))
 }
 
-/// What serde says about a field, with the field's own path where serde names it in the text.
+/// The error that serde reports for a field; the field's path comes from the text where serde names it there.
 pub(super) fn field_error(path: &str, message: &str) -> FieldError {
     let message = message.split(" at line ").next().unwrap_or(message);
     let path = if path == "." { "" } else { path };
@@ -183,7 +185,7 @@ pub(super) fn field_error(path: &str, message: &str) -> FieldError {
     FieldError::new(path, msg)
 }
 
-/// Checks the ranges that garde knows of.
+/// Checks the ranges that garde declares.
 ///
 /// # Errors
 /// [`ApiError::Validation`] with every field that is out of range.
@@ -198,7 +200,7 @@ where
     })
 }
 
-/// Garde names fields as Rust does, callers as JSON does.
+/// Garde names fields in snake case, callers in camel case.
 fn camel_case(path: &str) -> String {
     let mut result = String::with_capacity(path.len());
     let mut upper = false;
@@ -215,7 +217,7 @@ fn camel_case(path: &str) -> String {
     result
 }
 
-/// An id in the path, the last one.
+/// The last id in the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathId<Id>(pub Id);
 
@@ -234,16 +236,17 @@ impl<Id: FromStr + 'static> FromRequest for PathId<Id> {
     }
 }
 
-/// The id under `name` in a path that has several.
+/// The id called `name` in a path that has several.
 ///
 /// # Errors
-/// 400 when it is no id.
+///
+/// 400 when it is not an id.
 pub fn path_id<Id: FromStr>(req: &HttpRequest, name: &str) -> Result<Id, ApiError> {
     let text = req.match_info().get(name).unwrap_or_default();
     text.parse().map_err(|_| ApiError::field(name, "an id is 24 hexadecimal digits"))
 }
 
-/// Whether the request has this media type, whatever parameters it has.
+/// Whether the request has this media type; parameters are ignored.
 #[must_use]
 pub fn has_media_type(req: &HttpRequest, media: &str) -> bool {
     req.content_type().eq_ignore_ascii_case(media)

@@ -1,4 +1,4 @@
-//! What no route takes: 405 with `Allow` on a path that is known, 404 on one that is not.
+//! Answers for requests that no route handles: 405 with `Allow` on a known path, 404 on any other.
 
 use actix_router::ResourceDef;
 use actix_web::{
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{auth, error::ApiError, pages};
 
-/// The paths of the OpenAPI document and the methods that each knows.
+/// The paths of the OpenAPI document with the methods that each supports.
 pub struct RouteTable {
     routes: Vec<(ResourceDef, Vec<String>)>,
 }
@@ -34,7 +34,7 @@ impl RouteTable {
         Self { routes: routes.collect() }
     }
 
-    /// The `Allow` header of a path, if it is known.
+    /// The `Allow` header of a path, if the path is known.
     #[must_use]
     pub fn allow(&self, path: &str) -> Option<String> {
         let matching = self.routes.iter().filter(|(pattern, _)| pattern.is_match(path));
@@ -51,7 +51,7 @@ impl RouteTable {
     }
 }
 
-/// The error of a request that no route takes.
+/// The error for a request that no route handles.
 #[must_use]
 pub fn error_for(req: &HttpRequest) -> ApiError {
     let state = auth::state(req).ok();
@@ -63,7 +63,7 @@ pub fn error_for(req: &HttpRequest) -> ApiError {
     }
 }
 
-/// The error of a resource that refused a method with an empty body, if that is what it did.
+/// The error for a resource that refused a method with an empty body; `None` for other responses.
 #[must_use]
 pub fn refused_method(req: &HttpRequest, status: StatusCode, headers: &HeaderMap, size: BodySize) -> Option<ApiError> {
     if status != StatusCode::METHOD_NOT_ALLOWED || !matches!(size, BodySize::None | BodySize::Sized(0)) {
@@ -73,8 +73,8 @@ pub fn refused_method(req: &HttpRequest, status: StatusCode, headers: &HeaderMap
     if matches!(known, ApiError::MethodNotAllowed { .. }) {
         return Some(known);
     }
-    let told = headers.get(ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
-    let mut methods: Vec<&str> = told.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
+    let allowed = headers.get(ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+    let mut methods: Vec<&str> = allowed.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }
@@ -83,11 +83,11 @@ pub fn refused_method(req: &HttpRequest, status: StatusCode, headers: &HeaderMap
     Some(ApiError::MethodNotAllowed { allow: methods.join(", ") })
 }
 
-/// The default service.
 ///
 /// # Errors
-/// 405 or 404; a browser gets a page that says so.
+///
+/// 405 or 404; a browser gets an error page.
 pub async fn fallback(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let error = error_for(&req);
-    pages::edge::not_found(&req, &error).await.ok_or(error)
+    pages::middleware::not_found(&req, &error).await.ok_or(error)
 }

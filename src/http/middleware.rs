@@ -1,8 +1,8 @@
-//! The one middleware around everything: HEAD, `nosniff`, request ids, traces, one body for every
-//! error, the log of faults, and metrics. It allocates only for errors and new routes.
+//! The middleware around all routes: HEAD, `nosniff`, request ids, traces, the error body, the error log, and
+//! metrics. It allocates only for errors and for new routes.
 //!
-//! **Invariant:** labels of metrics are bounded: a path is counted under its route's
-//! pattern, and a method that HTTP does not define as `other`.
+//! **Invariant:** metric labels are bounded: a path is counted under its route's pattern, and a method that HTTP does
+//! not define as `other`.
 
 use std::{
     cell::RefCell,
@@ -27,20 +27,18 @@ use tracing::{Instrument, Span};
 use super::{error::ApiError, fallback, request_id};
 use crate::trace::{TRACEPARENT, Trace};
 
-/// Tells a caller that named a trace where its request stands in it.
+/// Returns a caller's trace context with this request's span.
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
-/// The middleware.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Edge;
+pub struct RequestMiddleware;
 
-/// [`Edge`] around a service.
 #[derive(Debug)]
-pub struct EdgeService<S> {
+pub struct RequestMiddlewareService<S> {
     service: S,
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Edge
+impl<S, B> Transform<S, ServiceRequest> for RequestMiddleware
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     S::Future: 'static,
@@ -48,16 +46,16 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    type Transform = EdgeService<S>;
+    type Transform = RequestMiddlewareService<S>;
     type InitError = ();
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(EdgeService { service }))
+        ready(Ok(RequestMiddlewareService { service }))
     }
 }
 
-impl<S, B> Service<ServiceRequest> for EdgeService<S>
+impl<S, B> Service<ServiceRequest> for RequestMiddlewareService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     S::Future: 'static,
@@ -73,20 +71,20 @@ where
         let started = Instant::now();
         let method = label(req.method());
         if *req.method() == Method::HEAD {
-            // The encoder knows from the connection that it was HEAD and leaves the body out.
+            // The encoder knows from the connection that the method was HEAD and leaves the body out.
             req.head_mut().method = Method::GET;
         }
-        let told = req.headers().get(TRACEPARENT).and_then(|value| Trace::parse(value.to_str().ok()?));
-        let trace = told.map_or_else(Trace::begin, Trace::child);
-        // What only reads says little in the log; a span of its own would cost more than the answer.
-        let span = match told.is_some() || method != "GET" {
+        let parent = req.headers().get(TRACEPARENT).and_then(|value| Trace::parse(value.to_str().ok()?));
+        let trace = parent.map_or_else(Trace::begin, Trace::child);
+        // Requests that only read log little; a span for each would cost more than the response.
+        let span = match parent.is_some() || method != "GET" {
             true => tracing::info_span!("request", trace.id = %trace.id()),
             false => Span::none(),
         };
         let answer = trace.scope(self.service.call(req)).instrument(span);
         Box::pin(async move {
             let mut response = answer.await?.map_into_boxed_body();
-            if told.is_some()
+            if parent.is_some()
                 && let Ok(value) = HeaderValue::try_from(trace.to_string())
             {
                 response.headers_mut().insert(TRACERESPONSE, value);
@@ -111,7 +109,7 @@ fn insert_id(response: &mut ServiceResponse, id: Option<HeaderValue>) {
     }
 }
 
-/// Gives an error the contract's body if it has none, and its request's id; logs faults.
+/// Gives an error the API's error body with the request's id, unless it has a body, and logs it.
 fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
     let status = response.status();
     let client_id = request_id::of_client(response.request().headers()).map(str::to_owned);
@@ -120,14 +118,14 @@ fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
             Some(error) => Some(error.clone()),
             None => Some(ApiError::from_status(status, &error.to_string())),
         },
-        // The framework's own resources refuse methods with an empty body.
+        // The framework's resources refuse methods with an empty body.
         None => {
             let size = response.response().body().size();
             fallback::refused_method(response.request(), status, response.headers(), size)
         }
     };
     let Some(error) = error else {
-        // A page or a document that a handler made, with its own words.
+        // A page or a document that a handler rendered itself.
         let mut response = response;
         insert_id(&mut response, client_id.and_then(|id| HeaderValue::try_from(id).ok()));
         return response;
@@ -147,8 +145,7 @@ fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
     response
 }
 
-/// The same answer with the error's body for this id, and whatever headers others have put
-/// on it (CORS, cookies).
+/// The same response with the error's body for this id; headers that others added (CORS, cookies) stay.
 fn replace(response: ServiceResponse, error: &ApiError, id: &str) -> ServiceResponse {
     let (req, old) = response.into_parts();
     let mut new = error.response(id);
@@ -165,12 +162,12 @@ fn log(response: &ServiceResponse, error: &ApiError, trace: Trace) {
     let (method, path, trace) = (response.request().method(), response.request().path(), trace.id());
     match error {
         ApiError::Internal(detail) => {
-            tracing::error!(request.id = id, trace.id = trace, %method, path, detail, "a request failed by a fault of ours");
+            tracing::error!(request.id = id, trace.id = trace, %method, path, detail, "a request failed with an internal error");
         }
         ApiError::OutcomeUnknown => {
-            tracing::warn!(request.id = id, trace.id = trace, %method, path, "a request was not answered in time");
+            tracing::warn!(request.id = id, trace.id = trace, %method, path, "a request timed out");
         }
-        other => tracing::warn!(request.id = id, trace.id = trace, %method, path, "a request was turned away: {other}"),
+        other => tracing::warn!(request.id = id, trace.id = trace, %method, path, "a request was refused: {other}"),
     }
 }
 
@@ -187,11 +184,11 @@ fn label(method: &Method) -> &'static str {
     }
 }
 
-/// The metrics of one route: a handful of methods and statuses each.
+/// The metrics of one route, by method and status.
 type Recorders = Vec<(&'static str, u16, Counter, Histogram)>;
 
 thread_local! {
-    // Looking a recorder up by its labels allocates; each worker does it once.
+    // A lookup by labels allocates, so that each worker keeps its recorders.
     static RECORDERS: RefCell<HashMap<String, Recorders>> = RefCell::default();
 }
 

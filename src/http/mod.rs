@@ -1,10 +1,10 @@
-//! The HTTP side: what every handler stands on.
+//! The HTTP layer: routes, pages, and what all handlers use.
 //!
-//! Owns errors and their bodies, extractors, authentication, the CSRF rule, limits by rate,
-//! the one middleware, the OpenAPI document and the operators' endpoints. Handlers live
-//! with their service, extract, call and respond, and hold no rules.
+//! It has the errors and their bodies, extractors, authentication, the CSRF check, rate limits, the middleware, the
+//! OpenAPI document and the operational endpoints. Handlers extract, call a service and respond; they contain no
+//! rules.
 //!
-//! **Invariant:** every error has the same body, and no input gets a 500, a hang or a panic.
+//! **Invariant:** every error has the same body, and no input causes a 500, a hang or a panic.
 
 pub mod address;
 pub mod auth;
@@ -26,11 +26,10 @@ pub mod query;
 pub mod rate;
 pub mod request_id;
 pub mod routes;
-pub mod seen;
 pub mod server;
 pub mod state;
 pub mod tags;
-pub use crate::actors::tokens;
+pub mod visible_text;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
-//! The OpenAPI document: what utoipa gathers from the handlers, with what all share.
+//! The OpenAPI document: what utoipa collects from the handlers, and what all operations share.
 //!
-//! **Invariant:** every operation tells of the errors that any caller of it can get.
+//! **Invariant:** every operation lists the errors that any caller of it can get.
 
 use actix_web::{HttpResponse, get, http::header::CONTENT_TYPE, web::Data};
 use utoipa::{
@@ -19,18 +19,17 @@ use super::{
     error::{ApiError, ErrorBody, FieldError},
     state::State,
     tags::TAGS,
-    tokens,
 };
+use crate::actors::tokens;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(components(schemas(ErrorBody, FieldError)))]
-struct Shared;
+struct CommonComponents;
 
-/// The document before any route: what it is about, how callers authenticate, and the
-/// responses that many operations share.
+/// The document without routes: description, authentication, and the responses that many operations share.
 #[must_use]
 pub fn base() -> OpenApi {
-    let mut document = Shared::openapi();
+    let mut document = CommonComponents::openapi();
     let mut info = Info::new("microBazaar", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "A marketplace: many sellers, carts, orders, payments. Money is in major units, times are RFC 3339 in UTC, ids \
@@ -58,15 +57,15 @@ fn callers() -> Vec<SecurityRequirement> {
     vec![SecurityRequirement::new("bearer", none), SecurityRequirement::new("cookie", none)]
 }
 
-/// When a shared response can come.
+/// When a shared response can occur.
 #[derive(Clone, Copy, PartialEq)]
 enum When {
     Always,
-    /// Where a token is needed.
+    /// On operations that need a token.
     Authenticated,
-    /// Where a body is read.
+    /// On operations that read a body.
     WithBody,
-    /// Where a body of a certain kind is read.
+    /// On operations that read a body of a certain media type.
     WithTypedBody,
 }
 
@@ -75,8 +74,8 @@ const COMMON: [(&str, &str, &str, When); 6] = [
     ("401", "Unauthorized", "No valid token", When::Authenticated),
     ("403", "Forbidden", "Wrong role, or not the owner", When::Authenticated),
     ("413", "TooLarge", "The body is too large: JSON may have 1 MiB", When::WithBody),
-    ("415", "UnsupportedMedia", "The body is of another kind", When::WithTypedBody),
-    ("503", "Unavailable", "A needed part is away or busy; see Retry-After", When::Always),
+    ("415", "UnsupportedMedia", "The body has another media type", When::WithTypedBody),
+    ("503", "Unavailable", "A required component is unavailable or busy; see Retry-After", When::Always),
 ];
 
 fn shared_response(status: &str, description: &str) -> Response {
@@ -103,8 +102,8 @@ fn seconds() -> Header {
     HeaderBuilder::new().description(Some("Seconds to wait")).schema(Some(number)).build()
 }
 
-/// Adds the shared responses to every operation that does not describe them itself, and
-/// gives the operations under a second path an id of their own.
+/// Adds the shared responses to every operation that does not describe them itself, and gives the operations under a
+/// second path unique ids.
 #[must_use]
 pub fn finish(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
@@ -123,7 +122,7 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// Payments answer under this as well.
+/// The second prefix of the payment routes.
 const SECOND_NAME: &str = "/api/payment/";
 
 fn can_come(operation: &Operation, when: When) -> bool {
@@ -147,10 +146,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
 }
 
-/// This document.
+/// The OpenAPI document.
 ///
 /// # Errors
-/// 503 before it is made, which is before the first request.
+///
+/// 503 before the document is built, which is before the first request.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getOpenApi",

@@ -1,4 +1,4 @@
-//! The operators' endpoints: whether the process lives, is ready, and how it does.
+//! Operational endpoints: liveness, readiness and metrics.
 
 use std::{sync::OnceLock, time::Duration};
 
@@ -13,27 +13,26 @@ use utoipa::ToSchema;
 
 use super::{error::ApiError, state::State};
 
-/// How a part of the process is.
+/// The state of a component of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PartState {
-    /// It works.
     Up,
-    /// It is away, and the process can serve without it.
+    /// It is unavailable, and the process can serve without it.
     Degraded,
-    /// It is away, and the process cannot serve without it.
+    /// It is unavailable, and the process cannot serve without it.
     Down,
 }
 
-/// A part: a store, a broker, a peer.
+/// A component: a store, a broker, a peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Part {
-    /// Which.
+    /// Its name.
     #[schema(example = "store")]
     pub name: String,
-    /// How it is.
+    /// Its state.
     pub state: PartState,
-    /// What is wrong.
+    /// The problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -42,18 +41,17 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorKind {
-    /// Which kind.
     #[schema(example = "cart")]
     pub kind: String,
-    /// How many live.
+    /// How many are alive.
     pub alive: u64,
-    /// How often one was restarted.
+    /// How often actors of this kind were restarted.
     pub restarts: u64,
-    /// How many asks are being worked on or wait.
+    /// How many calls are being handled or wait.
     pub in_flight: u64,
-    /// How many asks were turned away.
+    /// How many calls were refused.
     pub refused: u64,
-    /// Whether one keeps dying.
+    /// Whether an actor of this kind keeps dying.
     pub failing: bool,
 }
 
@@ -63,25 +61,25 @@ pub struct ActorKind {
 pub enum Overall {
     /// Everything works.
     Ready,
-    /// It serves, without some part.
+    /// It serves, although a component is unavailable.
     Degraded,
     /// It cannot serve.
     Unavailable,
 }
 
-/// How the process is, part by part.
+/// The state of the process and its components.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadinessReport {
     /// Stores, brokers, peers.
     pub parts: Vec<Part>,
     /// Actors by kind.
     pub actors: Vec<ActorKind>,
-    /// Whether it is about to end and takes no new work.
+    /// Whether the process is shutting down and accepts no new work.
     pub draining: bool,
 }
 
 impl ReadinessReport {
-    /// The state of the whole.
+    /// The state of the whole process.
     #[must_use]
     pub fn overall(&self) -> Overall {
         let down = self.parts.iter().any(|part| part.state == PartState::Down);
@@ -94,7 +92,7 @@ impl ReadinessReport {
         }
     }
 
-    /// The names of what is away or keeps dying.
+    /// The names of components that are unavailable and of actors that keep dying.
     #[must_use]
     pub fn away(&self) -> Vec<String> {
         let parts = self.parts.iter().filter(|part| part.state != PartState::Up).map(|part| part.name.clone());
@@ -105,9 +103,9 @@ impl ReadinessReport {
 /// The answer of `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReadyView {
-    /// The whole.
+    /// The state of the process.
     pub status: Overall,
-    /// What is away.
+    /// What is unavailable.
     pub away: Vec<String>,
     /// Stores, brokers, peers.
     pub parts: Vec<Part>,
@@ -124,7 +122,7 @@ impl From<ReadinessReport> for ReadyView {
 /// The answer of `/healthz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthView {
-    /// `ok`.
+    /// Always `ok`.
     #[schema(example = "ok")]
     pub status: String,
 }
@@ -144,7 +142,7 @@ pub struct RootView {
     pub version: String,
 }
 
-/// The name and state of a process, as `GET /` tells it to programs.
+/// The name and state of the process, as `GET /` returns them to programs.
 #[must_use]
 pub fn root_view(state: &State) -> RootView {
     RootView {
@@ -162,19 +160,19 @@ pub async fn root(state: Data<State>) -> impl Responder {
     HttpResponse::Ok().json(root_view(&state))
 }
 
-/// Whether the process lives.
-#[utoipa::path(tag = "operations", operation_id = "getHealth", responses((status = 200, description = "It lives", body = HealthView)), security(()))]
+/// Whether the process is alive.
+#[utoipa::path(tag = "operations", operation_id = "getHealth", responses((status = 200, description = "It is alive", body = HealthView)), security(()))]
 #[get("/healthz")]
 pub async fn healthz() -> impl Responder {
     HttpResponse::Ok().json(HealthView { status: "ok".into() })
 }
 
-/// Whether the process can serve, and which part is away.
+/// Whether the process can serve, and what is unavailable.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getReadiness",
     responses(
-        (status = 200, description = "It serves, perhaps without some part", body = ReadyView),
+        (status = 200, description = "It serves, perhaps without a component", body = ReadyView),
         (status = 503, description = "It cannot serve", body = ReadyView),
     ),
     security(())
@@ -192,10 +190,11 @@ pub async fn readyz(state: Data<State>) -> impl Responder {
     response.insert_header((CACHE_CONTROL, "no-store")).json(view)
 }
 
-/// Metrics in the text format of Prometheus.
+/// Metrics in Prometheus's text format.
 ///
 /// # Errors
-/// 503 when none are recorded.
+///
+/// 503 when no metrics are recorded.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getMetrics",
@@ -211,11 +210,11 @@ pub async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError> {
 /// Upper bounds of the latency histograms, in seconds.
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// How often what was recorded is summed up. Until then each value takes memory.
+/// How often recorded values are aggregated. Until then each value takes memory.
 pub const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// Starts to record metrics, once in a process; calling again gives the same handle.
-/// Whoever holds it runs [`PrometheusHandle::run_upkeep`] every [`UPKEEP_EVERY`].
+/// Starts to record metrics, once in a process; further calls return the same handle. The holder must call
+/// [`PrometheusHandle::run_upkeep`] every [`UPKEEP_EVERY`].
 ///
 /// # Errors
 /// When another recorder was installed before.

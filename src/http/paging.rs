@@ -1,4 +1,4 @@
-//! Which part of a list is wanted, and the headers that tell where it stands.
+//! Paging: which part of a list is requested, and the headers that describe the part returned.
 
 use std::future::{Ready, ready};
 
@@ -9,21 +9,21 @@ use utoipa::IntoParams;
 use super::{error::ApiError, query};
 use crate::views::order::PaginationView;
 
-/// Rows when the caller does not say how many.
+/// The default number of rows.
 const LIMIT_DEFAULT: u32 = 20;
 /// The most rows of one answer.
 const LIMIT_MAX: u32 = 100;
-/// The largest skip: what every store can count to.
+/// The largest skip that every store supports.
 const SKIP_MAX: u64 = 1_000_000_000_000;
 
-/// The parameters of a list, as callers give them.
+/// The paging parameters of a request.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PagingParams {
-    /// How many rows to leave out; not together with `page`.
+    /// How many rows to skip; not together with `page`.
     #[param(example = 0, minimum = 0)]
     pub skip: Option<u64>,
-    /// Which page, from 1; not together with `skip`.
+    /// The page, from 1; not together with `skip`.
     #[param(example = 1, minimum = 1)]
     pub page: Option<u64>,
     /// How many rows, 1 to 100.
@@ -31,10 +31,10 @@ pub struct PagingParams {
     pub limit: Option<u32>,
 }
 
-/// Which part of a list is wanted.
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paging {
-    /// How many rows to leave out.
+    /// How many rows to skip.
     pub skip: u64,
     /// How many rows, 1 to 100.
     pub limit: u32,
@@ -50,7 +50,7 @@ impl TryFrom<PagingParams> for Paging {
             return Err(ApiError::field("limit", "must be 1 to 100"));
         }
         let skip = match (params.skip, params.page) {
-            (Some(_), Some(_)) => return Err(ApiError::field("page", "must not stand beside skip")),
+            (Some(_), Some(_)) => return Err(ApiError::field("page", "must not be used with skip")),
             (_, Some(0)) => return Err(ApiError::field("page", "must be 1 or more")),
             (None, Some(page)) => (page - 1).saturating_mul(u64::from(limit)),
             (skip, None) => skip.unwrap_or(0),
@@ -79,14 +79,14 @@ impl Paging {
         self.skip / u64::from(self.limit) + 1
     }
 
-    /// Where this part stands in a list of `total` rows.
+    /// The position of this part in a list of `total` rows.
     #[must_use]
     pub fn pagination(&self, total: u64) -> PaginationView {
         let total_pages = total.div_ceil(u64::from(self.limit));
         PaginationView { page: self.page(), limit: self.limit, total, total_pages }
     }
 
-    /// An answer of 200 with `X-Total-Count` and `Link`, for the rows to be put into.
+    /// A response of 200 with `X-Total-Count` and `Link`; the caller adds the rows.
     #[must_use]
     pub fn answer(&self, req: &HttpRequest, total: u64) -> HttpResponseBuilder {
         let mut response = HttpResponse::Ok();
@@ -113,7 +113,7 @@ impl Paging {
         targets.collect::<Vec<_>>().join(", ")
     }
 
-    /// The same request for another part of the list.
+    /// The URI of the same request with another skip.
     fn target(&self, req: &HttpRequest, skip: u64) -> String {
         let is_paging = |pair: &&str| {
             let name = pair.split('=').next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Query strings, read strictly: a duplicate, bad percent-encoding or a value of the
-//! wrong type is 400 with the parameter's name, never a guess.
+//! Query strings, parsed strictly: a duplicate parameter, bad percent-encoding or a value of the wrong type is a 400
+//! that names the parameter.
 
 use std::future::{Ready, ready};
 
@@ -16,7 +16,7 @@ use super::{
     extract::{field_error, validate},
 };
 
-/// Valid query parameters. Those that `T` does not know are ignored.
+/// Valid query parameters. Parameters that `T` does not know are ignored.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 
@@ -62,7 +62,7 @@ fn pairs(query: &str) -> Result<Vec<(String, Text)>, ApiError> {
         .collect()
 }
 
-/// Undoes form encoding; `None` when it is not valid or not UTF-8.
+/// Decodes form encoding; `None` when the text is not valid or not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
     if !text.contains(['%', '+']) {
         return Some(text.to_owned());
@@ -84,7 +84,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A value that becomes a number or a flag if that is what is wanted.
+/// A value that can be deserialized as text, a number or a flag.
 struct Text(String);
 
 impl IntoDeserializer<'_, de::value::Error> for Text {

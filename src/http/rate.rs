@@ -1,10 +1,10 @@
-//! Limits by rate, for logins and the like: for each address and for each account.
+//! Rate limits for logins and registrations: for each address and for each account.
 //!
-//! With a Redis the tries at all nodes are counted there, exactly; while it is away each node
-//! counts by itself, going on from what it had let in.
+//! With Redis the attempts at all nodes are counted there, exactly; while Redis is unavailable each node counts by
+//! itself, continuing from the attempts that it has accepted.
 //!
-//! **Invariant:** memory is bounded: keys whose allowance is whole again are forgotten, at
-//! the latest when there are many.
+//! **Invariant:** memory is bounded: keys whose allowance is full again are removed, at the latest when there are
+//! many.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -19,20 +19,20 @@ use governor::{
 };
 use metrics::counter;
 
-use self::shared::SharedLimits;
+use self::redis_limits::RedisLimits;
 use crate::{domain::identity::login_key, integrations::redis::Redis};
 
-mod shared;
+mod redis_limits;
 
-/// How many keys there may be before the idle ones are looked for at each thousandth check.
+/// From this many keys on, idle keys are removed at each thousandth check.
 const KEYS_MANY: usize = 100_000;
-/// How often the idle ones are looked for in any case, in checks.
+/// Idle keys are removed at least once in this many checks.
 const SWEEP_EVERY: u64 = 10_000;
 
 /// The limits on logging in and registering.
 pub struct AuthLimits {
     limits: Option<Limits>,
-    shared: Option<SharedLimits>,
+    redis: Option<RedisLimits>,
     per_minute: NonZeroU32,
 }
 
@@ -45,8 +45,8 @@ struct Limits {
 }
 
 impl AuthLimits {
-    /// `per_minute` tries, all at once or spread, for each address and for each account;
-    /// none when not enabled.
+    /// `per_minute` attempts, all at once or spread, for each address and for each account; no limit when not
+    /// enabled.
     #[must_use]
     pub fn new(enabled: bool, per_minute: NonZeroU32) -> Self {
         let quota = Quota::per_minute(per_minute);
@@ -57,27 +57,28 @@ impl AuthLimits {
             clock: DefaultClock::default(),
             checks: AtomicU64::new(0),
         });
-        Self { limits, shared: None, per_minute }
+        Self { limits, redis: None, per_minute }
     }
 
-    /// Counts with other nodes, by this Redis.
+    /// Counts together with other nodes, in Redis.
     #[must_use]
-    pub fn shared_by(mut self, redis: Redis) -> Self {
-        self.shared = self.limits.is_some().then(|| SharedLimits::new(redis, self.per_minute));
+    pub fn with_redis(mut self, redis: Redis) -> Self {
+        self.redis = self.limits.is_some().then(|| RedisLimits::new(redis, self.per_minute));
         self
     }
 
-    /// Counts a try from `address`, at `account` if one is named, at whichever node.
+    /// Counts an attempt from `address`, and at `account` if one is named, at all nodes.
     ///
     /// # Errors
-    /// How many seconds to wait, once there were too many.
+    ///
+    /// How many seconds to wait, when there were too many attempts.
     pub async fn admit(&self, address: IpAddr, account: Option<&str>) -> Result<(), u64> {
-        let Some(shared) = &self.shared else { return self.check(address, account) };
+        let Some(redis) = &self.redis else { return self.check(address, account) };
         let account = account.map(login_key);
-        match shared.admit(network(address), account.as_deref()).await {
+        match redis.admit(network(address), account.as_deref()).await {
             Ok(admitted) => {
                 if admitted.is_ok() {
-                    // This node's own memory, should it have to go on alone.
+                    // This node's own count, for when Redis becomes unavailable.
                     let _remembered = self.check(address, account.as_deref());
                 }
                 admitted
@@ -90,7 +91,7 @@ impl AuthLimits {
         }
     }
 
-    /// Counts a try from `address`, at `account` if one is named, at this node alone.
+    /// Counts an attempt from `address`, and at `account` if one is named, at this node only.
     ///
     /// # Errors
     /// As [`AuthLimits::admit`].
@@ -105,7 +106,6 @@ impl AuthLimits {
         }
     }
 
-    /// How many keys are remembered.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.limits.as_ref().map_or(0, |limits| limits.addresses.len() + limits.accounts.len())
@@ -125,7 +125,7 @@ impl Limits {
     }
 }
 
-/// One customer of an IPv6 provider has at least a /64, which counts as one address.
+/// A customer of an IPv6 provider has at least a /64, which counts as one address.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fourth_try_of_three_waits_by_address_and_by_account() {
+    fn the_fourth_attempt_of_three_waits_by_address_and_by_account() {
         let limits = AuthLimits::new(true, NonZeroU32::new(3).unwrap());
         for _ in 0..3 {
             assert_eq!(limits.check(address(1), None), Ok(()));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_are_off_limit_nothing() {
+    fn disabled_limits_accept_everything() {
         let limits = AuthLimits::new(false, NonZeroU32::MIN);
         assert!((0..100).all(|_| limits.check(address(1), Some("a")).is_ok()));
         assert_eq!(limits.keys(), 0);

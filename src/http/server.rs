@@ -1,7 +1,7 @@
-//! The app around all routes, and the server that runs it.
+//! The app with all routes, and the server that runs it.
 //!
-//! **Invariant:** every limit a client could run into is set here: connections, time to send
-//! a request's head, time of an idle connection, time to drain.
+//! **Invariant:** every limit that a client can reach is set here: connections, time to send a request's head, idle
+//! time of a connection, time to drain.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -19,7 +19,7 @@ use utoipa_actix_web::{AppExt, UtoipaApp, service_config::ServiceConfig};
 
 use super::{
     docs, fallback,
-    middleware::Edge,
+    middleware::RequestMiddleware,
     openapi, ops, pages,
     state::{HttpSettings, State},
 };
@@ -28,24 +28,16 @@ use super::{
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a connection may take to close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
-/// How long what runs may take to finish once the server is told to end, in seconds.
+/// How long running requests may take to finish after the server is asked to stop, in seconds.
 const DRAIN_SECONDS: u64 = 30;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// The server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {host}:{port}: {}", reason(.error))]
-    Bind {
-        /// Where.
-        host: String,
-        /// At which port.
-        port: u16,
-        /// Why.
-        error: io::Error,
-    },
+    Bind { host: String, port: u16, error: io::Error },
 }
 
 fn reason(error: &io::Error) -> String {
@@ -57,10 +49,9 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The app: operations, what `routes` adds, and the edge around them.
+/// The app: the operational endpoints, what `routes` adds, and the middleware.
 ///
-/// `routes` registers handlers, and as app data the facades they call. Without the web
-/// shop, `GET /` tells the name and state as JSON.
+/// `routes` registers handlers and their app data. Without the web shop, `GET /` returns the name and state as JSON.
 pub fn app<R: FnOnce(&mut ServiceConfig)>(
     state: &Data<State>,
     routes: R,
@@ -79,7 +70,7 @@ pub fn app<R: FnOnce(&mut ServiceConfig)>(
     app.app_data(state.clone())
         .default_service(web::to(fallback::fallback))
         .wrap(Condition::new(cross_origin, cors(&state.settings)))
-        .wrap(Edge)
+        .wrap(RequestMiddleware)
 }
 
 /// The OpenAPI document of `routes`, without an app.
@@ -96,7 +87,7 @@ where
         config.service(ops::healthz).service(ops::readyz).service(ops::metrics);
         config.service(openapi::openapi_json).service(docs::docs);
         if web_shop {
-            // Before the routes, so that browsers get its home page.
+            // Before the routes, so that browsers get the shop's home page.
             config.map(|config| {
                 pages::configure(config);
                 config
@@ -126,8 +117,8 @@ fn cors(settings: &HttpSettings) -> Cors {
         .max_age(600)
 }
 
-/// Binds and starts the server; it runs until its handle stops it. Must be called within
-/// an actix system. Signals are the caller's to handle.
+/// Binds and starts the server; it runs until its handle stops it. Must be called within an actix system. The caller
+/// handles signals.
 ///
 /// # Errors
 /// [`StartError`] in one clear sentence.
@@ -153,7 +144,7 @@ pub fn start(
     let address = server.addrs().first().copied();
     let address = address.ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))?;
     if let Some(metrics) = state.metrics.clone() {
-        // Ends with the system that it runs on.
+        // Ends with the actix system that it runs on.
         let _upkeep = actix_rt::spawn(async move {
             let mut ticks = tokio::time::interval(ops::UPKEEP_EVERY);
             loop {

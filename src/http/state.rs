@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The state and settings that all handlers share.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -9,21 +9,14 @@ use actix_web::{HttpRequest, web::Bytes};
 use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa::openapi::OpenApi;
 
-use super::{
-    address::{self, Network},
-    csrf::Origins,
-    docs,
-    error::ApiError,
-    fallback::RouteTable,
-    ops::ReadinessReport,
-    rate::AuthLimits,
-    tokens::{RevokedTokens, Tokens},
+use super::{address, docs, error::ApiError, fallback::RouteTable, ops::ReadinessReport, rate::AuthLimits};
+use crate::{
+    actors::tokens::{RevokedTokens, Tokens},
+    config::{Network, Origins},
 };
 
-/// Settings of the HTTP side.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// The address to listen on.
     pub host: String,
     /// The port; 0 takes a free one.
     pub port: u16,
@@ -31,17 +24,17 @@ pub struct HttpSettings {
     pub workers: usize,
     /// The most connections of one worker.
     pub max_connections: usize,
-    /// Whether cookies are for HTTPS only.
+    /// Whether cookies are sent over HTTPS only.
     pub production: bool,
     /// How long a client may take to send a request's head.
     pub request_timeout: Duration,
-    /// The origins whose pages may use this API with cookies, the shop's own among them.
+    /// The origins whose pages may use this API with cookies; the shop's own is among them.
     pub origins: Origins,
-    /// Proxies whose `X-Forwarded-For` counts.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Network>,
     /// The services that this process serves, for `GET /`.
     pub services: Vec<String>,
-    /// Whether the web shop is among them, which then answers at `/`.
+    /// Whether the web shop is among the services; it then answers at `/`.
     pub web_shop: bool,
 }
 
@@ -62,27 +55,24 @@ impl Default for HttpSettings {
     }
 }
 
-/// Tells how the process is at the moment.
+/// Returns the current state of the process.
 pub type ReadinessSource = Arc<dyn Fn() -> ReadinessReport + Send + Sync>;
 
-/// What every handler shares.
+/// The state that all handlers share.
 pub struct State {
-    /// Settings.
     pub settings: HttpSettings,
     /// Makes and checks tokens.
     pub tokens: Tokens,
-    /// Tokens that a logout has ended.
     pub dead_tokens: Arc<RevokedTokens>,
     /// Limits on logging in and registering.
     pub auth_limits: AuthLimits,
-    /// How the process is.
     pub readiness: ReadinessSource,
     /// Renders the metrics, when they are recorded.
     pub metrics: Option<PrometheusHandle>,
     api: OnceLock<Api>,
 }
 
-/// The OpenAPI document in the forms that are served, made once.
+/// The OpenAPI document in the forms that are served, rendered once.
 pub(super) struct Api {
     pub(super) json: Bytes,
     pub(super) page: Bytes,
@@ -90,7 +80,7 @@ pub(super) struct Api {
 }
 
 impl State {
-    /// The shared state, of a process that is ready.
+    /// The state of a process that is ready.
     #[must_use]
     pub fn new(settings: HttpSettings, tokens: Tokens, auth_limits: AuthLimits) -> Self {
         Self {
@@ -104,18 +94,18 @@ impl State {
         }
     }
 
-    /// Counts a try to log in or register, at `account` if one is named.
+    /// Counts an attempt to log in or register, at `account` if one is named.
     ///
     /// # Errors
-    /// 429, once there were too many from this address or at this account.
+    ///
+    /// 429 after too many attempts from this address or at this account.
     pub async fn check_auth_rate(&self, req: &HttpRequest, account: Option<&str>) -> Result<(), ApiError> {
         let address = address::of(req, &self.settings.trusted_proxies);
         let admitted = self.auth_limits.admit(address, account).await;
         admitted.map_err(|retry_after| ApiError::TooManyRequests { retry_after })
     }
 
-    /// Takes the finished OpenAPI document; the first one stays, so that each worker may
-    /// hand in its own, which is the same.
+    /// Sets the finished OpenAPI document; the first call counts. Each worker calls it with the same document.
     pub fn set_api(&self, document: &OpenApi) {
         self.api.get_or_init(|| {
             let value = serde_json::to_value(document).unwrap_or_default();

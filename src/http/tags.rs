@@ -1,5 +1,5 @@
-//! The tags of the API. A handler names one in its `#[utoipa::path]`; which service serves it
-//! follows from that alone.
+//! The tags of the API. A handler names one in its `#[utoipa::path]`; the tag alone decides which service serves the
+//! handler.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::config::Service;
 /// A group of operations.
 #[derive(Debug)]
 pub struct Tag {
-    /// What `#[utoipa::path]` says.
+    /// The name in `#[utoipa::path]`.
     pub name: &'static str,
-    /// What the document says of it.
+    /// The description in the document.
     pub about: &'static str,
-    /// Who serves its operations; without one every process does.
+    /// The service that serves the operations; `None` when every process does.
     pub service: Option<Service>,
 }
 
@@ -22,25 +22,21 @@ const fn tag(name: &'static str, about: &'static str, service: Option<Service>) 
     Tag { name, about, service }
 }
 
-/// Every tag, in the order in which they are shown.
+/// Every tag, in the order of the document.
 pub const TAGS: [Tag; 10] = [
-    tag("auth", "Who somebody is, and where she lives", Some(Service::Auth)),
-    tag("products", "What is offered", Some(Service::Product)),
-    tag("cart", "What a user is about to buy", Some(Service::Cart)),
-    tag("orders", "From a cart to goods", Some(Service::Order)),
+    tag("auth", "Accounts, sessions and addresses", Some(Service::Auth)),
+    tag("products", "Products and their pictures", Some(Service::Product)),
+    tag("cart", "The user's cart", Some(Service::Cart)),
+    tag("orders", "Orders, from checkout to delivery", Some(Service::Order)),
     tag("payments", "Money; `/api/payment/...` answers as `/api/payments/...`", Some(Service::Payment)),
-    tag("seller", "What a seller sold; follows within a second", Some(Service::SellerDashboard)),
-    tag("webhooks", "Being told of events by signed HTTP calls; for sellers and admins", Some(Service::Notification)),
-    tag("inventory", "Stock; but for looking, only for the platform's own processes", Some(Service::Inventory)),
-    tag(
-        "assistant",
-        "Conversations with the shopping assistant; the talking itself is over sockets",
-        Some(Service::AiBuddy),
-    ),
-    tag("operations", "How the process does", None),
+    tag("seller", "A seller's sales; updated within a second", Some(Service::SellerDashboard)),
+    tag("webhooks", "Signed HTTP calls that report events; for sellers and admins", Some(Service::Notification)),
+    tag("inventory", "Stock; only the platform's own processes may change it", Some(Service::Inventory)),
+    tag("assistant", "Conversations with the shopping assistant; messages go over sockets", Some(Service::AiBuddy)),
+    tag("operations", "State and metrics of the process", None),
 ];
 
-/// A handler's tags do not say which service it belongs to.
+/// A handler whose tags do not say which service it belongs to.
 #[derive(Debug, thiserror::Error)]
 #[error("{paths:?} must have one tag of TAGS, and has {tags:?}")]
 pub struct TagError {
@@ -48,10 +44,11 @@ pub struct TagError {
     tags: BTreeSet<String>,
 }
 
-/// The tag of a handler. A scope must not be asked: it hands its paths over, once.
+/// The tag of a handler. Not for scopes: a scope returns its paths only once.
 ///
 /// # Errors
-/// [`TagError`] unless it has one, which is known.
+///
+/// [`TagError`] unless the handler has exactly one tag, and it is known.
 pub fn tag_of(handler: &impl OpenApiFactory) -> Result<&'static Tag, TagError> {
     let paths = handler.paths().paths;
     let operations = paths.values().flat_map(|item| {

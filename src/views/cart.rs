@@ -1,4 +1,4 @@
-//! A cart and its totals, at the prices of now.
+//! A cart and its totals, at current prices.
 
 use std::collections::HashMap;
 
@@ -27,12 +27,12 @@ pub struct CartItemView {
     /// The product's title now.
     #[schema(example = "Steel bottle")]
     pub title: String,
-    /// Of one unit, now.
+    /// The current price of one unit.
     pub price: MoneyView,
     /// A small picture, if the product has one.
     #[schema(required = true, example = "/media/665f1f77bcf86cd799439013.thumb.webp")]
     pub image: Option<String>,
-    /// False once it is taken down or its seller is blocked, so that it cannot be ordered; else absent.
+    /// False when the product is taken down or its seller is blocked, so that it cannot be ordered; else absent.
     #[serde(default = "on_sale", skip_serializing_if = "is_on_sale")]
     #[schema(example = false)]
     pub for_sale: bool,
@@ -54,27 +54,27 @@ pub struct CartView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439015")]
     pub id: CartId,
-    /// Whose.
+    /// The cart's user.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
     pub user: UserId,
-    /// Lines, without those whose product is gone.
+    /// The lines; products that no longer exist are left out.
     pub items: Vec<CartItemView>,
     /// When last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
 }
 
-/// Sums over a cart.
+/// The totals of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CartTotalsView {
-    /// How many lines.
+    /// The number of lines.
     #[schema(example = 1)]
     pub item_count: usize,
-    /// How many units.
+    /// The number of units.
     #[schema(example = 2)]
     pub total_quantity: u64,
-    /// Price × quantity of all lines; null while two currencies are in the cart.
+    /// Price × quantity of all lines; null while the cart has two currencies.
     #[schema(required = true)]
     pub subtotal: Option<MoneyView>,
 }
@@ -84,13 +84,11 @@ pub struct CartTotalsView {
 pub struct CartAnswer {
     /// The cart.
     pub cart: CartView,
-    /// Its sums.
     pub totals: CartTotalsView,
 }
 
 impl CartAnswer {
-    /// The cart as it is, with the products as `offers` has them; lines of products that
-    /// are not among them are left out.
+    /// The cart with the products as in `offers`; lines of other products are left out.
     #[must_use]
     pub fn new(cart: &Cart, offers: &[Offer]) -> Self {
         let by_id: HashMap<ProductId, &Offer> = offers.iter().map(|offer| (offer.product.id, offer)).collect();
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_are_over_what_is_still_offered() {
+    fn totals_include_only_offered_products() {
         let now = Timestamp::UNIX_EPOCH;
         let mut cart = Cart::empty(CartId::generate(), UserId::generate(), now);
         let (inr, other, usd) =

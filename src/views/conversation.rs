@@ -1,4 +1,4 @@
-//! A conversation with the assistant, as the user who has it sees it.
+//! A conversation with the assistant, as its user sees it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,20 +13,20 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationView {
-    /// Id; `auth.conversationId` of a socket that is to go on with it.
+    /// The id; a socket sends it as `auth.conversationId` to continue the conversation.
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439019")]
     pub id: ConversationId,
-    /// What the user said first, cut.
+    /// The user's first message, shortened.
     #[schema(example = "a desk lamp under 2000")]
     pub title: String,
-    /// What was said last, cut.
+    /// The last message, shortened.
     #[schema(example = "These three lamps cost less than ₹2,000.")]
     pub last_message: String,
-    /// When it began.
+    /// When it was started.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
-    /// When something was last said.
+    /// When the last message was sent.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
 }
@@ -38,20 +38,20 @@ impl From<Summary> for ConversationView {
     }
 }
 
-/// Something that was said.
+/// A message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationMessageView {
     /// `user` or `assistant`.
     #[schema(value_type = String, example = "assistant")]
     pub role: Speaker,
-    /// What.
+    /// The text.
     #[schema(example = "These three lamps cost less than ₹2,000.")]
     pub text: String,
-    /// Ids of the products that it was shown with, in their order on the screen.
+    /// Ids of the products shown with the message, in their order on the screen.
     #[schema(value_type = Vec<String>, example = json!(["665f1f77bcf86cd799439012"]))]
     pub products: Vec<ProductId>,
-    /// When.
+    /// When it was sent.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub at: Timestamp,
 }
@@ -62,13 +62,13 @@ impl From<Line> for ConversationMessageView {
     }
 }
 
-/// A conversation with what was said in it.
+/// A conversation with its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WholeConversationView {
-    /// What a list shows of it.
+    /// The conversation as in a list.
     #[serde(flatten)]
     pub conversation: ConversationView,
-    /// What was said, the oldest first.
+    /// The messages, oldest first.
     pub messages: Vec<ConversationMessageView>,
 }
 

@@ -1,4 +1,4 @@
-//! The seller dashboard as the outside sees it.
+//! The seller dashboard as clients see it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
     store::dashboard::{DailySales, Metrics, OrderRow, ProductRow, TopProduct},
 };
 
-/// A product and what it sold.
+/// A product and its sales.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TopProductView {
     /// Id.
@@ -24,7 +24,7 @@ pub struct TopProductView {
     /// Units sold.
     #[schema(example = 7)]
     pub sold: u64,
-    /// For how much.
+    /// Their revenue.
     pub revenue: MoneyView,
 }
 
@@ -43,7 +43,7 @@ pub struct DailySalesView {
     /// Units sold.
     #[schema(example = 3)]
     pub sales: u64,
-    /// For how much.
+    /// Their revenue.
     pub revenue: MoneyView,
 }
 
@@ -57,11 +57,11 @@ impl From<&DailySales> for DailySalesView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricsView {
-    /// Units in orders that are confirmed, shipped or delivered, less the refunded.
+    /// Units in orders that are confirmed, shipped or delivered, minus refunded ones.
     #[schema(example = 10)]
     pub sales: u64,
-    /// One money a currency, without tax and shipping, less the refunded. A refund of a part is taken
-    /// from lines, tax and shipping alike, by what each costs (largest remainder).
+    /// The revenue in each currency, without tax and shipping, minus refunds. A partial refund is split over lines,
+    /// tax and shipping in proportion to their costs (largest remainder).
     pub revenue: Vec<MoneyView>,
     /// Best sold first.
     pub top_products: Vec<TopProductView>,
@@ -88,10 +88,10 @@ impl From<&Metrics> for MetricsView {
     }
 }
 
-/// A product of the dashboard.
+/// A product with its sales.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SoldProductView {
-    /// The product, as it was last told of.
+    /// The product as of its last event.
     #[serde(flatten)]
     pub product: ProductView,
     /// Units in orders that are confirmed, shipped or delivered.
@@ -107,7 +107,7 @@ pub fn order_for_seller(row: &OrderRow, seller: UserId) -> Value {
     document
 }
 
-/// A product of the dashboard, with what can be bought now (if known) and what it sold.
+/// A product of the dashboard, with its stock (if known) and its sales.
 #[must_use]
 pub fn product_with_sold(row: &ProductRow, stock: Option<i64>) -> Value {
     let mut document = row.document.clone();

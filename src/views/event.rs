@@ -1,7 +1,6 @@
-//! Which queues an event goes to, and with which payload.
+//! The queues and payloads of each event.
 //!
-//! **Invariant:** queue names and payloads are what other programs rely on; a field may be
-//! added, none is taken away or renamed.
+//! **Invariant:** other programs rely on queue names and payloads; a field may be added, none is removed or renamed.
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use super::{
     inventory::StockView, money::Amount, order::OrderView, payment::PaymentView, product::ProductView,
     user::FullNameView, user::UserView,
 };
-use crate::domain::queues as table;
+use crate::domain::queues;
 use crate::domain::{
     event::{Envelope, Event},
     order::{Order, Part, Shipment},
@@ -20,9 +19,8 @@ use crate::domain::{
 /// A message for a named queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// The queue ([`table::QUEUES`]).
+    /// The queue ([`queues::QUEUES`]).
     pub queue: &'static str,
-    /// The JSON in it.
     pub payload: Value,
 }
 
@@ -30,8 +28,7 @@ fn message(queue: &'static str, payload: Value) -> Message {
     Message { queue, payload }
 }
 
-/// The messages for named queues that an event makes; none for those that only the topic
-/// exchange carries.
+/// The messages that an event sends to named queues; none for events that only the topic exchange carries.
 #[must_use]
 pub fn messages(envelope: &Envelope) -> Vec<Message> {
     let event = &envelope.event;
@@ -40,8 +37,8 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
             let name = FullNameView::from(&user.full_name);
             let notice = json!({"id": user.id, "username": user.username, "email": user.email, "fullName": name});
             vec![
-                message(table::USER_CREATED_NOTIFICATION, notice),
-                message(table::USER_CREATED_DASHBOARD, exchange_payload(envelope)),
+                message(queues::USER_CREATED_NOTIFICATION, notice),
+                message(queues::USER_CREATED_DASHBOARD, exchange_payload(envelope)),
             ]
         }
         Event::ProductCreated { product, seller, imported, .. } => {
@@ -51,8 +48,8 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
             });
             let notice = if *imported { with(notice, [("imported", json!(true))]) } else { notice };
             vec![
-                message(table::PRODUCT_CREATED_NOTIFICATION, notice),
-                message(table::PRODUCT_CREATED_DASHBOARD, exchange_payload(envelope)),
+                message(queues::PRODUCT_CREATED_NOTIFICATION, notice),
+                message(queues::PRODUCT_CREATED_DASHBOARD, exchange_payload(envelope)),
             ]
         }
         Event::ProductImportFinished { seller, .. } => {
@@ -60,70 +57,76 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
                 exchange_payload(envelope),
                 [("email", json!(seller.email)), ("username", json!(seller.username))],
             );
-            vec![message(table::PRODUCT_IMPORT_FINISHED_NOTIFICATION, payload)]
+            vec![message(queues::PRODUCT_IMPORT_FINISHED_NOTIFICATION, payload)]
         }
-        Event::ProductUpdated(_) => vec![message(table::PRODUCT_UPDATED_DASHBOARD, exchange_payload(envelope))],
-        Event::ProductDeleted { .. } => vec![message(table::PRODUCT_DELETED_DASHBOARD, exchange_payload(envelope))],
+        Event::ProductUpdated(_) => vec![message(queues::PRODUCT_UPDATED_DASHBOARD, exchange_payload(envelope))],
+        Event::ProductDeleted { .. } => vec![message(queues::PRODUCT_DELETED_DASHBOARD, exchange_payload(envelope))],
         Event::StockChanged(_) => vec![],
-        Event::OrderCreated(order) => vec![message(table::ORDER_CREATED_DASHBOARD, order_payload(order))],
-        Event::OrderUpdated(order) => vec![message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))],
+        Event::OrderCreated(order) => vec![message(queues::ORDER_CREATED_DASHBOARD, order_payload(order))],
+        Event::OrderUpdated(order) => vec![message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order))],
         Event::OrderConfirmed(order) => vec![
-            message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
-            message(table::ORDER_CONFIRMED_NOTIFICATION, order_payload(order)),
+            message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)),
+            message(queues::ORDER_CONFIRMED_NOTIFICATION, order_payload(order)),
         ],
         Event::OrderPartMoved { order, part } => {
             let queue = match part.shipment {
                 Shipment::Waiting => None,
-                Shipment::Shipped => Some(table::ORDER_SHIPPED_NOTIFICATION),
-                Shipment::Delivered => Some(table::ORDER_DELIVERED_NOTIFICATION),
+                Shipment::Shipped => Some(queues::ORDER_SHIPPED_NOTIFICATION),
+                Shipment::Delivered => Some(queues::ORDER_DELIVERED_NOTIFICATION),
             };
-            let told = queue.map(|queue| message(queue, part_payload(order, *part)));
-            std::iter::once(message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))).chain(told).collect()
+            let notification = queue.map(|queue| message(queue, part_payload(order, *part)));
+            std::iter::once(message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)))
+                .chain(notification)
+                .collect()
         }
         Event::OrderDelivered(order) => {
-            // A buyer of one seller has it in hand; one of several is told of each.
-            let told =
-                order.has_several_sellers().then(|| message(table::ORDER_DELIVERED_NOTIFICATION, order_payload(order)));
-            std::iter::once(message(table::ORDER_UPDATED_DASHBOARD, order_payload(order))).chain(told).collect()
+            // With one seller the mail about the part has informed the buyer already; with several, this one is sent
+            // in addition.
+            let notification = order
+                .has_several_sellers()
+                .then(|| message(queues::ORDER_DELIVERED_NOTIFICATION, order_payload(order)));
+            std::iter::once(message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)))
+                .chain(notification)
+                .collect()
         }
         Event::OrderShipped(order) => vec![
-            message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
-            message(table::ORDER_SHIPPED_NOTIFICATION, order_payload(order)),
+            message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)),
+            message(queues::ORDER_SHIPPED_NOTIFICATION, order_payload(order)),
         ],
         Event::OrderCancelled(order) => vec![
-            message(table::ORDER_UPDATED_DASHBOARD, order_payload(order)),
-            message(table::ORDER_CANCELLED_NOTIFICATION, order_payload(order)),
+            message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)),
+            message(queues::ORDER_CANCELLED_NOTIFICATION, order_payload(order)),
         ],
         Event::PaymentCreated(payment) => {
-            vec![message(table::PAYMENT_CREATED_DASHBOARD, json!(PaymentView::from(payment)))]
+            vec![message(queues::PAYMENT_CREATED_DASHBOARD, json!(PaymentView::from(payment)))]
         }
         Event::PaymentUpdated(payment) => {
-            vec![message(table::PAYMENT_UPDATED_DASHBOARD, json!(PaymentView::from(payment)))]
+            vec![message(queues::PAYMENT_UPDATED_DASHBOARD, json!(PaymentView::from(payment)))]
         }
-        Event::PaymentInitiated(payment) => vec![message(table::PAYMENT_INITIATED_NOTIFICATION, notice(payment))],
+        Event::PaymentInitiated(payment) => vec![message(queues::PAYMENT_INITIATED_NOTIFICATION, notice(payment))],
         Event::PaymentCompleted(payment) => {
-            vec![message(table::PAYMENT_COMPLETED_NOTIFICATION, full_notice(payment))]
+            vec![message(queues::PAYMENT_COMPLETED_NOTIFICATION, full_notice(payment))]
         }
         Event::PaymentFailed { payment, reason } => {
             let payload = with(full_notice(payment), [("reason", json!(reason))]);
-            vec![message(table::PAYMENT_FAILED_NOTIFICATION, payload)]
+            vec![message(queues::PAYMENT_FAILED_NOTIFICATION, payload)]
         }
         Event::PaymentRefunded { payment, amount, reason } => {
             let amount = json!(Amount::from_minor(amount.minor()));
             let payload = with(full_notice(payment), [("refundAmount", amount), ("reason", json!(reason))]);
-            vec![message(table::PAYMENT_REFUNDED_NOTIFICATION, payload)]
+            vec![message(queues::PAYMENT_REFUNDED_NOTIFICATION, payload)]
         }
         Event::PaymentDisputed { payment, dispute, admins } => {
             let name = |admin: &Contact| json!({"email": admin.email, "username": admin.username, "fullName": FullNameView::from(&admin.full_name)});
             let admins: Vec<Value> = admins.iter().map(name).collect();
             let payload =
                 with(disputed(payment, dispute), [("orderId", json!(payment.order)), ("admins", json!(admins))]);
-            vec![message(table::PAYMENT_DISPUTED_NOTIFICATION, payload)]
+            vec![message(queues::PAYMENT_DISPUTED_NOTIFICATION, payload)]
         }
     }
 }
 
-/// What the topic exchange carries for an event.
+/// The payload of an event on the topic exchange.
 #[must_use]
 pub fn exchange_payload(envelope: &Envelope) -> Value {
     match &envelope.event {
@@ -166,14 +169,14 @@ fn order_payload(order: &Order) -> Value {
     json!(OrderView::from(order))
 }
 
-/// The order with the lines alone that have moved.
+/// The order with only the lines of the part.
 fn part_payload(order: &Order, part: Part) -> Value {
     let mut moved = order.clone();
     moved.items.retain(|item| item.seller == part.seller && item.shipment == part.shipment);
     with(order_payload(&moved), [("part", json!(true))])
 }
 
-/// What a mail about a payment needs.
+/// The data of a mail about a payment.
 fn notice(payment: &Payment) -> Value {
     json!({
         "email": payment.contact.email,

@@ -1,4 +1,4 @@
-//! Stock and reservations as the outside sees them.
+//! Stock and reservations as clients see them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,16 +14,16 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StockView {
-    /// Of which product.
+    /// The product.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
     pub product_id: ProductId,
-    /// Units in the house, reserved ones included.
+    /// Units on hand, including reserved ones.
     #[schema(example = 12)]
     pub on_hand: i64,
-    /// Units promised to unpaid orders.
+    /// Units reserved for unpaid orders.
     #[schema(example = 2)]
     pub reserved: i64,
-    /// What can be bought now.
+    /// Units that can be bought now.
     #[schema(example = 10)]
     pub available: i64,
 }
@@ -39,14 +39,14 @@ impl From<&StockLevel> for StockView {
     }
 }
 
-/// Some units of a product.
+/// A quantity of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StockLineView {
-    /// Which product.
+    /// The product.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
     pub product_id: ProductId,
-    /// How many.
+    /// The quantity.
     #[schema(example = 2)]
     pub quantity: u32,
 }
@@ -63,22 +63,22 @@ impl From<StockLineView> for StockLine {
     }
 }
 
-/// The units that one order holds.
+/// The units that are reserved for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationView {
-    /// The reservation's id, which is the order's.
+    /// The reservation's id, which equals the order's.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     pub reservation_id: OrderId,
-    /// For which order.
+    /// The order.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     pub order_id: OrderId,
     /// `held`, `committed` or `released`.
     #[schema(schema_with = words::reservation_state)]
     pub state: ReservationState,
-    /// One line a product.
+    /// The items, one for each product.
     pub items: Vec<StockLineView>,
-    /// When held units go back by themselves.
+    /// When an uncommitted reservation expires.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub expires_at: Timestamp,
 }
@@ -95,17 +95,17 @@ impl From<&Reservation> for ReservationView {
     }
 }
 
-/// An item of which there is not enough; they stand under `items` in the error's body.
+/// An item with too little stock; in the error's body under `items`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShortageView {
-    /// Which product.
+    /// The product.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
     pub product_id: ProductId,
-    /// How many were asked for.
+    /// The requested quantity.
     #[schema(example = 3)]
     pub requested: u32,
-    /// How many there are.
+    /// The available quantity.
     #[schema(example = 1)]
     pub available: i64,
 }

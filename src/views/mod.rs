@@ -1,10 +1,9 @@
-//! The JSON that the outside sees, in answers and in events alike.
+//! The JSON of responses and events.
 //!
-//! Each view is made from a domain type and says nothing that the outside must not know.
-//! The views that other programs send back can be read as well, leniently: unknown fields
-//! are ignored, and [`read`] takes an id under `_id` or `id`.
+//! A view is made from a domain type and contains no internal data. Views that other programs send back can be parsed
+//! as well, leniently: unknown fields are ignored, and [`read`] accepts an id as `_id` or `id`.
 //!
-//! **Invariant:** no view has a password hash, a saga or an outbox in it.
+//! **Invariant:** no view contains a password hash, saga state or outbox data.
 
 pub mod cart;
 pub mod conversation;
@@ -22,9 +21,10 @@ pub mod words;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// Reads a view from a payload whose ids may be called `_id`, `id` or both.
+/// Parses a view from a payload whose ids are called `_id`, `id` or both.
 ///
 /// # Errors
+///
 /// Those of the view's own shape.
 pub fn read<T: DeserializeOwned>(payload: &Value) -> Result<T, serde_json::Error> {
     T::deserialize(with_both_ids(payload))

@@ -1,8 +1,7 @@
-//! Money on the wire: `{"amount": 499.5, "currency": "INR"}` in major units.
+//! Money in JSON: `{"amount": 499.5, "currency": "INR"}` in major units.
 //!
-//! **Invariant:** an amount that was read is exactly the decimal that was written. A JSON
-//! number of up to 15 digits survives a binary float unchanged; longer ones are refused
-//! before they get here (`http::extract`), or have more decimals than money has.
+//! **Invariant:** a parsed amount is exactly the decimal that was written. A JSON number of up to 15 digits survives
+//! a 64-bit float; longer ones are refused earlier (`http::extract`), or have more decimals than money has.
 
 use std::fmt;
 
@@ -14,14 +13,13 @@ use utoipa::{
 
 use crate::domain::money::{Currency, Money, MoneyError};
 
-/// An amount in major units: a JSON number, whole when it is, else with up to two decimals.
+/// An amount in major units: a JSON number, an integer if it is whole, else with up to two decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amount {
     minor: i64,
 }
 
 impl Amount {
-    /// The amount of so many minor units.
     #[must_use]
     pub const fn from_minor(minor: i64) -> Self {
         Self { minor }
@@ -33,18 +31,17 @@ impl Amount {
         self.minor
     }
 
-    /// As money of `currency`.
     #[must_use]
     pub const fn of(self, currency: Currency) -> Money {
         Money::new(self.minor, currency)
     }
 
-    /// Reads major units as people write them, also with an exponent (`1e3`).
+    /// Parses major units as people write them, also with an exponent (`1e3`).
     ///
     /// # Errors
     /// [`MoneyError`].
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
-        // Both currencies have two digits of minor units, so that it does not matter which.
+        // All currencies have two digits of minor units, so that any currency will do.
         let parse = |text: &str| Money::parse_major(text, Currency::Inr).map(|money| Self { minor: money.minor() });
         match text.split_once(['e', 'E']) {
             None => parse(text),
@@ -74,7 +71,7 @@ fn shift(mantissa: &str, exponent: &str) -> Result<String, MoneyError> {
     Ok(if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") })
 }
 
-/// Minor units as the float nearest to the major units, whose shortest text is the decimal.
+/// The float nearest to the amount in major units; its shortest text is the decimal.
 fn major(minor: i64) -> Option<f64> {
     let high = i32::try_from(minor / 1_000_000).ok()?;
     let low = i32::try_from(minor % 1_000_000).ok()?;
@@ -111,7 +108,7 @@ impl de::Visitor<'_> for AmountVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Amount, E> {
-        // The shortest text that means this float: the decimal it was read from.
+        // The shortest text of this float, which is the decimal that was written.
         self.visit_str(&number.to_string())
     }
 
@@ -161,7 +158,7 @@ impl From<MoneyView> for Money {
     }
 }
 
-/// Money as callers may write it: without a currency it is the one the context has.
+/// Money in a request: without a currency it has the context's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": 499.5, "currency": "INR"}))]
@@ -175,7 +172,6 @@ pub struct MoneyInput {
 }
 
 impl MoneyInput {
-    /// As money, of `currency` unless it has one.
     #[must_use]
     pub fn or(self, currency: Currency) -> Money {
         self.amount.of(self.currency.unwrap_or(currency))
@@ -222,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_third_decimal_and_what_is_no_number_are_refused() {
+    fn a_third_decimal_and_other_text_are_refused() {
         for json in [
             "0.001",
             "10.999",

@@ -1,4 +1,4 @@
-//! An order as the outside sees it.
+//! An order as clients see it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,30 +12,30 @@ use crate::domain::{
     order::{Order, OrderItem, OrderPayment, OrderStatus, Part, Share, Shipment, TimelineEntry, Totals},
 };
 
-/// A line of an order, with title and price as they were when it was placed.
+/// An item of an order, with title and price at the time of the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderItemView {
-    /// What was bought.
+    /// The product.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
     pub product: ProductId,
     /// Its title.
     #[serde(default)]
     #[schema(example = "Steel bottle", required = true)]
     pub title: String,
-    /// From whom.
+    /// The seller.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
     pub seller: UserId,
-    /// How many.
+    /// The quantity.
     #[schema(example = 2)]
     pub quantity: u32,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: MoneyView,
     /// `waiting`, `shipped` or `delivered`.
     #[serde(default)]
     #[schema(schema_with = words::shipment, required = true)]
     pub shipment: Shipment,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "TRACK-1")]
     pub tracking_number: Option<String>,
@@ -55,35 +55,35 @@ impl From<&OrderItem> for OrderItemView {
     }
 }
 
-/// A moment in an order's life.
+/// An entry of an order's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineView {
-    /// The status it came to.
+    /// The status that the order reached.
     #[schema(schema_with = words::order_status)]
     pub status: OrderStatus,
     /// When.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub at: Timestamp,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "expired")]
     pub reason: Option<String>,
-    /// The refund that it tells of.
+    /// The refund that the entry is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "665f1f77bcf86cd799439018")]
     pub refund: Option<RefundId>,
-    /// The lines of one seller that it tells of.
+    /// The part, if the entry is about the items of one seller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<PartView>,
 }
 
-/// The lines of one seller in an order with lines of others.
+/// The items of one seller in an order with several sellers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PartView {
-    /// Whose they are.
+    /// The seller.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
     pub seller: UserId,
-    /// How far they came.
+    /// The shipment's state.
     #[schema(schema_with = words::shipment)]
     pub shipment: Shipment,
 }
@@ -103,7 +103,7 @@ pub struct OrderPaymentView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439017")]
     pub id: PaymentId,
-    /// The gateway's id of it.
+    /// The gateway's id of the payment.
     #[schema(example = "pay_29QQoUBi66xm2f")]
     pub payment_id: String,
 }
@@ -122,7 +122,7 @@ pub struct OrderView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     pub id: OrderId,
-    /// Who buys.
+    /// The buyer.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
     pub user: UserId,
     /// Lines.
@@ -136,29 +136,29 @@ pub struct OrderView {
     pub tax_price: MoneyView,
     /// Shipping.
     pub shipping_price: MoneyView,
-    /// The three together.
+    /// The sum of the three.
     pub total_price: MoneyView,
-    /// Where to; null until it is set.
+    /// The shipping address; null until it is set.
     #[serde(default)]
     #[schema(required = true)]
     pub shipping_address: Option<PostalAddressView>,
-    /// What paid it.
+    /// The payment that paid it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<OrderPaymentView>,
-    /// What was given back of the total.
+    /// The refunded part of the total.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded_price: Option<MoneyView>,
-    /// From the oldest to the newest.
+    /// The history, oldest first.
     #[serde(default)]
     #[schema(required = true)]
     pub timeline: Vec<TimelineView>,
-    /// When made.
+    /// When the order was made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
-    /// When last changed.
+    /// When it was last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
-    /// Counts writes of the document.
+    /// The document's version.
     #[serde(rename = "__v", default)]
     #[schema(example = 1, required = true)]
     pub version: u64,
@@ -186,7 +186,7 @@ impl From<&Order> for OrderView {
     }
 }
 
-/// What an order of a cart would cost.
+/// The price of an order of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderTotalsView {
@@ -196,7 +196,7 @@ pub struct OrderTotalsView {
     pub tax_price: MoneyView,
     /// Shipping.
     pub shipping_price: MoneyView,
-    /// The three together.
+    /// The sum of the three.
     pub total_price: MoneyView,
 }
 
@@ -224,9 +224,8 @@ impl From<&Order> for OrderAnswer {
     }
 }
 
-/// Leaves of an order's document what `seller` may see: the seller's own lines and their part of the
-/// sums, and the address once it is paid. Of a document of another program that does not say what
-/// the lines cost, no sums are left.
+/// Reduces an order's document to what `seller` may see: the seller's own items, their share of the sums, and the
+/// address once the order is paid. If another program's document lacks the items' costs, the sums are removed.
 pub fn keep_what_is_of(order: &mut Value, seller: UserId) {
     let read = |value: &Value| serde_json::from_value::<MoneyView>(value.clone()).ok().map(Money::from);
     let lines: Option<Vec<(UserId, Money)>> = order.get("items").and_then(Value::as_array).and_then(|items| {
@@ -254,13 +253,13 @@ pub fn keep_what_is_of(order: &mut Value, seller: UserId) {
     if let Some(items) = fields.get_mut("items").and_then(Value::as_array_mut) {
         items.retain(|item| seller_of(item) == Some(seller));
     }
-    let told = |sum: Option<Money>| sum.map(|sum| json!(MoneyView::from(sum)));
+    let view = |sum: Option<Money>| sum.map(|sum| json!(MoneyView::from(sum)));
     for (key, sum) in [
-        ("subtotal", told(sums.map(|share| share.subtotal))),
-        ("taxPrice", told(sums.map(|share| share.tax))),
-        ("shippingPrice", told(sums.map(|share| share.shipping))),
-        ("totalPrice", told(sums.map(|share| share.total))),
-        ("refundedPrice", told(sums.and_then(|share| share.refunded))),
+        ("subtotal", view(sums.map(|share| share.subtotal))),
+        ("taxPrice", view(sums.map(|share| share.tax))),
+        ("shippingPrice", view(sums.map(|share| share.shipping))),
+        ("totalPrice", view(sums.map(|share| share.total))),
+        ("refundedPrice", view(sums.and_then(|share| share.refunded))),
     ] {
         match sum {
             Some(sum) => drop(fields.insert(key.to_owned(), sum)),
@@ -270,7 +269,7 @@ pub fn keep_what_is_of(order: &mut Value, seller: UserId) {
     if let Some(moments) = fields.get_mut("timeline").and_then(Value::as_array_mut) {
         moments.retain(|moment| moment.get("part").is_none_or(|part| seller_of(part) == Some(seller)));
         for moment in moments.iter_mut().filter(|moment| moment.get("refund").is_some()) {
-            // It names what went back of the whole order.
+            // It refers to the refund of the whole order.
             if let Some(moment) = moment.as_object_mut() {
                 moment.remove("reason");
             }
@@ -283,14 +282,14 @@ fn seller_of(of: &Value) -> Option<UserId> {
     text.trim().parse().ok()
 }
 
-/// Where a page stands in a list.
+/// The position of a page in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaginationView {
-    /// Which page, from 1.
+    /// The page, from 1.
     #[schema(example = 1)]
     pub page: u64,
-    /// Rows a page.
+    /// Rows on a page.
     #[schema(example = 20)]
     pub limit: u32,
     /// Rows in all.
@@ -306,6 +305,6 @@ pub struct PaginationView {
 pub struct OrdersAnswer {
     /// Newest first.
     pub orders: Vec<OrderView>,
-    /// Which part of the list it is.
+    /// The position in the list.
     pub pagination: PaginationView,
 }

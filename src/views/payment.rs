@@ -1,4 +1,4 @@
-//! A payment and its refunds as the outside sees them.
+//! A payment and its refunds as clients see them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +10,7 @@ use crate::domain::{
     payment::{Payment, PaymentStatus, Refund, RefundStatus},
 };
 
-/// Money on its way back.
+/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RefundView {
@@ -24,19 +24,18 @@ pub struct RefundView {
     #[serde(default)]
     #[schema(example = "damaged")]
     pub reason: Option<String>,
-    /// Which payment of the gateway it is of: another than the payment's own when an order was
-    /// paid twice.
+    /// The gateway's payment that is refunded: differs from the payment's own when an order was paid twice.
     #[serde(default)]
     #[schema(example = "pay_29QQoUBi66xm2f")]
     pub payment_id: String,
-    /// `pending`, `processed`, or `failed` when it came back and another took its place.
+    /// `pending`, `processed`, or `failed` when it failed and another refund replaced it.
     #[schema(schema_with = words::refund_status)]
     pub status: RefundStatus,
-    /// The gateway's id, once it has it.
+    /// The gateway's id, once the gateway has accepted it.
     #[serde(default)]
     #[schema(example = "rfnd_FP8QHiV938haTz")]
     pub refund_id: Option<String>,
-    /// When decided.
+    /// When it was decided.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
 }
@@ -63,10 +62,10 @@ pub struct PaymentView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439017")]
     pub id: PaymentId,
-    /// For which order.
+    /// The order.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     pub order: OrderId,
-    /// Who pays.
+    /// The buyer.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
     pub user: UserId,
     /// The gateway's order.
@@ -81,14 +80,14 @@ pub struct PaymentView {
     pub status: PaymentStatus,
     /// The order's total.
     pub price: MoneyView,
-    /// From the oldest.
+    /// The refunds, oldest first.
     #[serde(default)]
     #[schema(required = true)]
     pub refunds: Vec<RefundView>,
-    /// When made.
+    /// When the payment was made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
-    /// When last changed.
+    /// When it was last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
 }
@@ -146,7 +145,7 @@ pub struct CheckoutView {
     /// The shop's public key at the gateway.
     #[schema(example = "rzp_test_key")]
     pub key_id: String,
-    /// In minor units, as the gateway takes it.
+    /// The amount in minor units, as the gateway expects it.
     #[schema(example = 54_945)]
     pub amount: i64,
     /// `INR` or `USD`.
@@ -157,7 +156,6 @@ pub struct CheckoutView {
 }
 
 impl CheckoutView {
-    /// The checkout of `payment` with the shop's public key.
     #[must_use]
     pub fn new(payment: &Payment, key_id: &str) -> Self {
         Self {
@@ -170,7 +168,7 @@ impl CheckoutView {
     }
 }
 
-/// The three fields that the gateway's checkout hands to the page.
+/// The three fields that the gateway's checkout returns to the page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckoutResultView {
     /// The gateway's order.

@@ -1,4 +1,4 @@
-//! A product as the outside sees it, with what can be bought of it now.
+//! A product as clients see it, with its current stock.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,7 +19,7 @@ pub struct ImageView {
     /// The picture.
     #[schema(example = "/media/665f1f77bcf86cd799439013.webp")]
     pub url: String,
-    /// A small one.
+    /// The thumbnail.
     #[serde(default)]
     #[schema(required = true, example = "/media/665f1f77bcf86cd799439013.thumb.webp")]
     pub thumbnail: String,
@@ -46,9 +46,9 @@ pub struct ProductView {
     #[serde(default)]
     #[schema(example = "Keeps a litre cold", required = true)]
     pub description: String,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: MoneyView,
-    /// What can be bought now; left out where it is not known.
+    /// The stock that can be bought now; absent where it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 12)]
     pub stock: Option<i64>,
@@ -56,35 +56,35 @@ pub struct ProductView {
     #[serde(default)]
     #[schema(example = "Kitchen", required = true)]
     pub category: String,
-    /// Who sells it.
+    /// The seller.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
     pub seller: UserId,
     /// Pictures.
     #[serde(default)]
     #[schema(required = true)]
     pub images: Vec<ImageView>,
-    /// The most units that one order may have; absent where there is no bound.
+    /// The most units of one order; absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 5)]
     pub max_per_order: Option<u32>,
-    /// Whether it is offered: `live`, or `takenDown` by those who run the marketplace.
+    /// `live`, or `takenDown` by an admin.
     #[serde(default)]
     #[schema(value_type = String, example = "live", required = true)]
     pub status: ProductStatus,
-    /// When made.
+    /// When it was created.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
-    /// When last changed.
+    /// When it was last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
-    /// Counts writes of the document; only events have it.
+    /// The document's version; only in events.
     #[serde(rename = "__v", default)]
     #[schema(example = 1)]
     pub version: u64,
 }
 
 impl ProductView {
-    /// The product, of which `stock` can be bought now.
+    /// The product with its available stock.
     #[must_use]
     pub fn new(product: &Product, stock: Option<i64>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A user as the outside sees her. Her password's hash has no field here.
+//! A user as clients see them. There is no field for the password's hash.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,11 +35,11 @@ impl From<&FullName> for FullNameView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PostalAddressView {
-    /// Whom it goes to.
+    /// The recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Asha Rao")]
     pub full_name: Option<String>,
-    /// Phone number for the carrier.
+    /// The phone number for the carrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "+91 98765 43210")]
     pub phone: Option<String>,
@@ -74,7 +74,7 @@ impl From<PostalAddressView> for PostalAddress {
     }
 }
 
-/// An address that a user keeps.
+/// A saved address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressView {
@@ -82,11 +82,11 @@ pub struct AddressView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439011")]
     pub id: AddressId,
-    /// Whom it goes to.
+    /// The recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Asha Rao")]
     pub full_name: Option<String>,
-    /// Phone number for the carrier.
+    /// The phone number for the carrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "+91 98765 43210")]
     pub phone: Option<String>,
@@ -120,7 +120,7 @@ impl From<&Address> for AddressView {
 /// `{addresses}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddressesView {
-    /// From the oldest.
+    /// The addresses, oldest first.
     pub addresses: Vec<AddressView>,
 }
 
@@ -144,8 +144,8 @@ pub struct UserView {
     /// E-mail address.
     #[schema(example = "asha@example.com")]
     pub email: String,
-    /// Whether the address is also that of an older account, which keeps it: this user logs in by user
-    /// name until another one is given. Absent when not.
+    /// Whether an older account has the same address and keeps it: this user logs in by user name until they give
+    /// another address. Absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub email_needed: bool,
     /// User name.
@@ -158,14 +158,14 @@ pub struct UserView {
     /// `user`, `seller` or `admin`.
     #[schema(schema_with = words::role)]
     pub role: Role,
-    /// Kept addresses.
+    /// The saved addresses.
     #[serde(default)]
     #[schema(required = true)]
     pub addresses: Vec<AddressView>,
-    /// When registered.
+    /// When the user registered.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
-    /// When last changed.
+    /// When the user was last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
 }
@@ -211,7 +211,7 @@ pub struct UserAnswer {
     pub user: UserView,
 }
 
-/// `{message, user, token}`: what registering and logging in answer.
+/// `{message, user, token}`: the response to a registration or login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SessionAnswer {
     /// What was done.
@@ -219,7 +219,7 @@ pub struct SessionAnswer {
     pub message: String,
     /// The user.
     pub user: UserView,
-    /// The token, which the cookie has as well.
+    /// The token, which is also in the cookie.
     #[schema(example = "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl")]
     pub token: String,
 }

@@ -9,7 +9,7 @@ use crate::domain::{
     webhook::{Attempt, Webhook, WebhookDelivery},
 };
 
-/// A webhook. Its secret is shown when it is made and never again.
+/// A webhook. Its secret is shown only when it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookView {
@@ -17,43 +17,43 @@ pub struct WebhookView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439021")]
     pub id: WebhookId,
-    /// Whose it is.
+    /// The owner.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439014")]
     pub owner: UserId,
-    /// Where to.
+    /// The URL.
     #[schema(example = "https://seller.example/hooks/microbazaar")]
     pub url: String,
-    /// Which events.
+    /// The event patterns.
     #[schema(example = json!(["order.*", "product.deleted"]))]
     pub events: Vec<String>,
-    /// What the owner calls it.
+    /// The owner's description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "Warehouse")]
     pub description: Option<String>,
-    /// Whether it is sent to.
+    /// Whether it is enabled.
     pub active: bool,
-    /// Why it is not.
+    /// Why it is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "50 attempts in a row failed")]
     pub switched_off_reason: Option<String>,
-    /// Since when it is not.
+    /// When it was disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub switched_off_at: Option<Timestamp>,
-    /// Attempts that failed since one succeeded.
+    /// Failed attempts since the last success.
     #[schema(example = 0)]
     pub consecutive_failures: u32,
-    /// Until when the secret before this one is valid as well.
+    /// Until when the previous secret is valid as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub old_secret_until: Option<Timestamp>,
-    /// When registered.
+    /// When it was registered.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
-    /// When the owner changed it last.
+    /// When the owner last changed it.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
-    /// Signs what is sent; only in the answer to registering and to rotating.
+    /// The secret that signs deliveries; only in the responses to registering and rotating.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     pub secret: Option<String>,
@@ -80,7 +80,7 @@ impl From<&Webhook> for WebhookView {
 }
 
 impl WebhookView {
-    /// The view that tells the secret, for the one answer in which it is told.
+    /// The view with the secret, for the responses that contain it.
     #[must_use]
     pub fn with_secret(webhook: &Webhook) -> Self {
         Self { secret: Some(webhook.secret.0.clone()), ..Self::from(webhook) }
@@ -90,29 +90,29 @@ impl WebhookView {
 /// `{message, webhook}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookAnswer {
-    /// For people.
+    /// A message for people.
     #[schema(example = "Webhook registered")]
     pub message: String,
     /// The webhook.
     pub webhook: WebhookView,
 }
 
-/// One try to deliver.
+/// An attempt to deliver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptView {
-    /// When it began.
+    /// When it was made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub at: Timestamp,
-    /// What the receiver answered.
+    /// The response status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 503)]
     pub status: Option<u16>,
-    /// Why there is no answer.
+    /// Why there is no response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "no answer in time")]
     pub error: Option<String>,
-    /// The beginning of the answer's body, 1 KiB at most.
+    /// The start of the response's body, at most 1 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "upstream is away")]
     pub response: Option<String>,
@@ -133,7 +133,7 @@ impl From<&Attempt> for AttemptView {
     }
 }
 
-/// One event on its way to a webhook.
+/// A delivery of an event to a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookDeliveryView {
@@ -141,7 +141,7 @@ pub struct WebhookDeliveryView {
     #[serde(rename = "_id")]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439022")]
     pub id: WebhookDeliveryId,
-    /// The event, which is the `webhook-id` that is sent.
+    /// The event, sent as `webhook-id`.
     #[schema(value_type = String, example = "665f1f77bcf86cd799439023")]
     pub event: EventId,
     /// The event's name.
@@ -153,11 +153,11 @@ pub struct WebhookDeliveryView {
     pub state: String,
     /// The newest attempts, oldest first.
     pub attempts: Vec<AttemptView>,
-    /// When it is tried next.
+    /// When the next attempt is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub next_try_at: Option<Timestamp>,
-    /// When made.
+    /// When the delivery was created.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub created_at: Timestamp,
 }
@@ -179,7 +179,7 @@ impl From<&WebhookDelivery> for WebhookDeliveryView {
 /// `{message, delivery}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookDeliveryAnswer {
-    /// For people.
+    /// A message for people.
     #[schema(example = "Delivery is sent again")]
     pub message: String,
     /// The delivery.

@@ -1,6 +1,6 @@
-//! The words of each closed set, as schemas: so that a client's generated types know them.
+//! OpenAPI schemas of enums, so that generated clients know their values.
 //!
-//! **Invariant:** a schema lists the words that its type is written as, and no other.
+//! **Invariant:** a schema lists exactly the values that its type is serialized to.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub fn currency() -> Object {
     one_of([Currency::Inr, Currency::Usd])
 }
 
-/// Of [`Role`], but for that of the platform's own processes.
+/// Of [`Role`], without the role of the platform's own processes.
 #[must_use]
 pub fn role() -> Object {
     one_of([Role::User, Role::Seller, Role::Admin])
@@ -63,13 +63,13 @@ pub fn reservation_state() -> Object {
     one_of([ReservationState::Held, ReservationState::Committed, ReservationState::Released])
 }
 
-/// Money for people: `₹1,234.00`, `₹12,34,567.50`, `$1,234,567.00`.
+/// Money as text: `₹1,234.00`, `₹12,34,567.50`, `$1,234,567.00`.
 #[must_use]
 pub fn money(money: Money) -> String {
     let minor = money.minor().unsigned_abs();
     let digits = (minor / 100).to_string();
     let (sign, beyond_thousands) = match money.currency() {
-        // Lakhs and crores go by two digits.
+        // Lakhs and crores are groups of two digits.
         Currency::Inr => ('₹', 2),
         Currency::Usd => ('$', 3),
     };
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_is_written_as_its_country_does() {
+    fn money_is_formatted_as_in_its_country() {
         for (minor, currency, text) in [
             (0, Currency::Inr, "₹0.00"),
             (5, Currency::Inr, "₹0.05"),

@@ -15,13 +15,11 @@ use self::calls::{
 };
 use super::blocked_users::BlockedUsers;
 use crate::{
-    bus::{
-        rabbit::{dead::DeadQueues, wire::Letter},
-        table::QUEUES,
-    },
+    bus::rabbit::{dead::DeadQueues, wire::Letter},
     domain::{
         Timestamp,
         identity::{email_key, username_key},
+        queues::QUEUES,
     },
     runtime::calls::{Handles, Outcome, Registry},
     store::{Stores, outbox::Parked},

@@ -11,26 +11,26 @@ use super::{
 };
 use crate::{
     actors::accounts::calls::GetContact,
-    bus::{Delivery, HandleError, table},
-    domain::{ids::UserId, user::Contact},
+    bus::{Delivery, HandleError},
+    domain::{ids::UserId, queues, user::Contact},
     integrations::mail::{MailError, Mailer},
     runtime::calls::Calls,
 };
 
 /// The queues whose deliveries become mails.
 const QUEUES: [&str; 12] = [
-    table::USER_CREATED_NOTIFICATION,
-    table::PRODUCT_CREATED_NOTIFICATION,
-    table::PRODUCT_IMPORT_FINISHED_NOTIFICATION,
-    table::PAYMENT_INITIATED_NOTIFICATION,
-    table::PAYMENT_COMPLETED_NOTIFICATION,
-    table::PAYMENT_FAILED_NOTIFICATION,
-    table::PAYMENT_REFUNDED_NOTIFICATION,
-    table::PAYMENT_DISPUTED_NOTIFICATION,
-    table::ORDER_CONFIRMED_NOTIFICATION,
-    table::ORDER_SHIPPED_NOTIFICATION,
-    table::ORDER_DELIVERED_NOTIFICATION,
-    table::ORDER_CANCELLED_NOTIFICATION,
+    queues::USER_CREATED_NOTIFICATION,
+    queues::PRODUCT_CREATED_NOTIFICATION,
+    queues::PRODUCT_IMPORT_FINISHED_NOTIFICATION,
+    queues::PAYMENT_INITIATED_NOTIFICATION,
+    queues::PAYMENT_COMPLETED_NOTIFICATION,
+    queues::PAYMENT_FAILED_NOTIFICATION,
+    queues::PAYMENT_REFUNDED_NOTIFICATION,
+    queues::PAYMENT_DISPUTED_NOTIFICATION,
+    queues::ORDER_CONFIRMED_NOTIFICATION,
+    queues::ORDER_SHIPPED_NOTIFICATION,
+    queues::ORDER_DELIVERED_NOTIFICATION,
+    queues::ORDER_CANCELLED_NOTIFICATION,
 ];
 
 /// Composes mails and hands them to a [`Mailer`].

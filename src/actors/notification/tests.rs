@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     actors::accounts::calls::GetContact,
-    bus::table,
     domain::{
         Timestamp,
         ids::EventId,
+        queues,
         user::{Contact, FullName},
     },
     integrations::mail::{Mail, MailError, Mailer},
@@ -123,7 +123,7 @@ fn with(mut payload: Value, key: &str, value: Value) -> Value {
 async fn a_welcome_names_the_shop_and_nobody() {
     let payload =
         json!({"id": USER, "username": "asha", "email": "asha@example.com", "fullName": {"firstName": "Asha"}});
-    let mail = mail_of(table::USER_CREATED_NOTIFICATION, payload).await;
+    let mail = mail_of(queues::USER_CREATED_NOTIFICATION, payload).await;
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("asha@example.com", "Welcome to Tea & Co"));
     assert_eq!(
         mail.text,
@@ -138,7 +138,7 @@ async fn a_welcome_names_the_shop_and_nobody() {
 async fn a_seller_hears_of_a_new_product() {
     let payload =
         json!({"productId": ORDER, "sellerId": USER, "email": "s@example.com", "username": "sel", "title": "Pot"});
-    let mail = mail_of(table::PRODUCT_CREATED_NOTIFICATION, payload).await;
+    let mail = mail_of(queues::PRODUCT_CREATED_NOTIFICATION, payload).await;
     assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("s@example.com", "New product on sale"));
     assert!(mail.text.contains("Hello,\n\nyour new product is now on sale"));
     assert!(mail.html.contains(&format!("href=\"http://localhost:8080/products/{ORDER}\"")));
@@ -147,10 +147,10 @@ async fn a_seller_hears_of_a_new_product() {
 #[actix_rt::test]
 async fn mails_of_a_payment_name_the_order_and_the_amount() {
     for (queue, subject) in [
-        (table::PAYMENT_INITIATED_NOTIFICATION, "Payment initiated"),
-        (table::PAYMENT_COMPLETED_NOTIFICATION, "Payment received"),
-        (table::PAYMENT_FAILED_NOTIFICATION, "Payment failed"),
-        (table::PAYMENT_REFUNDED_NOTIFICATION, "Refund"),
+        (queues::PAYMENT_INITIATED_NOTIFICATION, "Payment initiated"),
+        (queues::PAYMENT_COMPLETED_NOTIFICATION, "Payment received"),
+        (queues::PAYMENT_FAILED_NOTIFICATION, "Payment failed"),
+        (queues::PAYMENT_REFUNDED_NOTIFICATION, "Refund"),
     ] {
         let mail = mail_of(queue, with(payment(), "reason", json!("card <declined>"))).await;
         assert_eq!(mail.subject, format!("{subject} for order {ORDER}"));
@@ -166,24 +166,24 @@ async fn mails_of_a_payment_name_the_order_and_the_amount() {
 
 #[actix_rt::test]
 async fn a_refund_names_what_is_given_back_and_not_the_whole() {
-    let mail = mail_of(table::PAYMENT_REFUNDED_NOTIFICATION, with(payment(), "refundAmount", json!(10))).await;
+    let mail = mail_of(queues::PAYMENT_REFUNDED_NOTIFICATION, with(payment(), "refundAmount", json!(10))).await;
     assert!(mail.text.contains("Amount:  10.00 INR") && !mail.text.contains("1148.90"));
 }
 
 #[actix_rt::test]
 async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
     let payload = json!({"email": "a@example.com", "orderId": ORDER, "amount": "5", "currency": "EUR"});
-    let mail = mail_of(table::PAYMENT_INITIATED_NOTIFICATION, payload).await;
+    let mail = mail_of(queues::PAYMENT_INITIATED_NOTIFICATION, payload).await;
     assert!(mail.text.contains("Hello,") && mail.text.contains("Amount:  5.00 EUR\n\n"), "{}", mail.text);
     let failed = json!({"email": "a@example.com", "orderId": ORDER, "paymentId": "pay_1"});
-    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, failed).await;
+    let mail = mail_of(queues::PAYMENT_FAILED_NOTIFICATION, failed).await;
     assert!(mail.text.contains(&format!("Order:   {ORDER}\nPayment: pay_1\n\n")), "{}", mail.text);
     assert!(!mail.html.contains("Amount"));
 }
 
 #[actix_rt::test]
 async fn a_shipped_order_tells_what_and_not_where_to() {
-    let mail = mail_of(table::ORDER_SHIPPED_NOTIFICATION, order()).await;
+    let mail = mail_of(queues::ORDER_SHIPPED_NOTIFICATION, order()).await;
     assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("Order shipped: {ORDER}")));
     let text = "Your order is on its way\n\nHello,\n\neverything in order ORDER has been handed to the carrier.\n\n\
                 - 2 x Tea <b>pot</b> (tracking number TRK 7)\n\nTotal: 1148.90 INR\n\nhttp://localhost:8080/orders/ORDER\n\n--\nTea \
@@ -195,11 +195,11 @@ async fn a_shipped_order_tells_what_and_not_where_to() {
 #[actix_rt::test]
 async fn a_part_of_an_order_is_told_of_as_a_part() {
     let part = with(order(), "part", json!(true));
-    let mail = mail_of(table::ORDER_SHIPPED_NOTIFICATION, part.clone()).await;
+    let mail = mail_of(queues::ORDER_SHIPPED_NOTIFICATION, part.clone()).await;
     assert_eq!(mail.subject, format!("Order shipped: {ORDER}"));
     assert!(mail.text.contains("a part of order") && !mail.text.contains("everything in"), "{}", mail.text);
     assert!(!mail.text.contains("1148.90"), "the order's total is not the part's");
-    let mail = mail_of(table::ORDER_DELIVERED_NOTIFICATION, part).await;
+    let mail = mail_of(queues::ORDER_DELIVERED_NOTIFICATION, part).await;
     assert_eq!(mail.subject, format!("Order delivered: {ORDER}"));
     assert!(mail.text.contains("a part of order") && mail.text.contains("- 2 x Tea <b>pot</b>"), "{}", mail.text);
 }
@@ -217,7 +217,7 @@ async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
         "shippingAddress": {"fullName": "R. Iyer", "phone": "+91 20 1234", "street": "12 Lake Road", "city": "Pune",
                             "state": "MH", "zip": "411001", "country": "IN"},
     });
-    let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, paid.clone()).await;
+    let mail = mail_of(queues::ORDER_CONFIRMED_NOTIFICATION, paid.clone()).await;
     assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("New order: {ORDER}")));
     let text = "You sold something\n\nHello,\n\norder ORDER is paid and waits to be shipped.\n\n\
                 - 2 x Tea <b>pot</b>\n\nTogether: 999.00 INR\n\nIt goes to:\n  R. Iyer\n  12 Lake Road\n  Pune 411001\n  \
@@ -228,9 +228,9 @@ async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
     assert!(mail.html.contains("Tea &#60;b&#62;pot"));
     // Without a name on the address it is the buyer's; without an address there is none yet.
     let unnamed = with(with(paid.clone(), "user", json!(USER)), "shippingAddress", json!({"street": "12 Lake Road"}));
-    let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, unnamed).await;
+    let mail = mail_of(queues::ORDER_CONFIRMED_NOTIFICATION, unnamed).await;
     assert!(mail.text.contains("It goes to:\n  Asha Rao\n  12 Lake Road\n"), "{}", mail.text);
-    let mail = mail_of(table::ORDER_CONFIRMED_NOTIFICATION, with(paid, "shippingAddress", Value::Null)).await;
+    let mail = mail_of(queues::ORDER_CONFIRMED_NOTIFICATION, with(paid, "shippingAddress", Value::Null)).await;
     assert!(mail.text.contains("has yet to give an address") && !mail.text.contains("Asha Rao"), "{}", mail.text);
 }
 
@@ -240,7 +240,7 @@ async fn a_seller_is_told_no_name_that_is_refused_today_and_the_street_as_it_is(
     let paid = json!({"_id": ORDER, "user": OLD, "email": "buyer@example.com", "items": [item]});
     let to = |name: &str, street: &str| {
         let address = json!({"fullName": name, "street": street, "city": "evil.com", "country": "IN"});
-        mail_of(table::ORDER_CONFIRMED_NOTIFICATION, with(paid.clone(), "shippingAddress", address))
+        mail_of(queues::ORDER_CONFIRMED_NOTIFICATION, with(paid.clone(), "shippingAddress", address))
     };
     // Neither the name on the address nor, in its place, the buyer's.
     for name in ["claim at evil.com", "x@evil.com", "evil。com", "Jane\r\nevil .com", ""] {
@@ -254,12 +254,12 @@ async fn a_seller_is_told_no_name_that_is_refused_today_and_the_street_as_it_is(
 
 #[actix_rt::test]
 async fn a_cancelled_order_says_why_and_whether_money_comes_back() {
-    let paid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, order()).await;
+    let paid = mail_of(queues::ORDER_CANCELLED_NOTIFICATION, order()).await;
     assert_eq!(paid.subject, format!("Order cancelled: {ORDER}"));
     assert!(paid.text.contains("was cancelled. What you paid is being refunded in full."), "a typed reason stays out");
     assert!(paid.text.contains("- 2 x Tea <b>pot</b>"));
     let expired = with(order(), "timeline", json!([{"status": "CANCELLED", "reason": "expired"}]));
-    let unpaid = mail_of(table::ORDER_CANCELLED_NOTIFICATION, with(expired, "payment", Value::Null)).await;
+    let unpaid = mail_of(queues::ORDER_CANCELLED_NOTIFICATION, with(expired, "payment", Value::Null)).await;
     assert!(unpaid.html.contains("was cancelled (expired). It had not been paid."));
     assert!(!unpaid.text.contains("Tea") || !unpaid.text.contains("pot"), "{}", unpaid.text);
     assert!(unpaid.text.contains("Total: 1148.90 INR"));
@@ -279,13 +279,13 @@ async fn no_mail_to_an_unconfirmed_address_carries_what_its_owner_typed() {
     let unpaid = with(with(with(order(), "shippingAddress", address), "timeline", timeline), "payment", Value::Null);
     let unpaid = with(unpaid, "items", json!([{"title": TYPED, "quantity": 1, "trackingNumber": TYPED}]));
     for (queue, payload) in [
-        (table::USER_CREATED_NOTIFICATION, user),
-        (table::PRODUCT_CREATED_NOTIFICATION, product),
-        (table::PAYMENT_INITIATED_NOTIFICATION, paid.clone()),
-        (table::PAYMENT_COMPLETED_NOTIFICATION, paid.clone()),
-        (table::PAYMENT_FAILED_NOTIFICATION, paid.clone()),
-        (table::PAYMENT_REFUNDED_NOTIFICATION, paid),
-        (table::ORDER_CANCELLED_NOTIFICATION, unpaid),
+        (queues::USER_CREATED_NOTIFICATION, user),
+        (queues::PRODUCT_CREATED_NOTIFICATION, product),
+        (queues::PAYMENT_INITIATED_NOTIFICATION, paid.clone()),
+        (queues::PAYMENT_COMPLETED_NOTIFICATION, paid.clone()),
+        (queues::PAYMENT_FAILED_NOTIFICATION, paid.clone()),
+        (queues::PAYMENT_REFUNDED_NOTIFICATION, paid),
+        (queues::ORDER_CANCELLED_NOTIFICATION, unpaid),
     ] {
         let mail = mail_of(queue, payload).await;
         for part in [&mail.subject, &mail.text, &mail.html] {
@@ -297,7 +297,7 @@ async fn no_mail_to_an_unconfirmed_address_carries_what_its_owner_typed() {
 #[actix_rt::test]
 async fn goods_of_a_paid_order_are_named_as_text_and_never_as_a_link() {
     let item = json!({"title": "Pot <i>x</i>, see http://evil.example/x", "quantity": 2, "trackingNumber": "www.evil.example"});
-    for queue in [table::ORDER_SHIPPED_NOTIFICATION, table::ORDER_CANCELLED_NOTIFICATION] {
+    for queue in [queues::ORDER_SHIPPED_NOTIFICATION, queues::ORDER_CANCELLED_NOTIFICATION] {
         let mail = mail_of(queue, with(order(), "items", json!([item]))).await;
         assert!(mail.text.contains("- 2 x Pot <i>x</i>, see …"), "{}", mail.text);
         assert!(mail.html.contains("Pot &#60;i&#62;x&#60;/i&#62;, see …"), "{}", mail.html);
@@ -308,11 +308,11 @@ async fn goods_of_a_paid_order_are_named_as_text_and_never_as_a_link() {
 #[actix_rt::test]
 async fn a_reason_cannot_add_a_header_or_a_line() {
     let reason = "declined\r\nBcc: x@example.com\u{0}\u{2028}\u{202e}end at http://evil.example/x";
-    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, with(payment(), "reason", json!(reason))).await;
+    let mail = mail_of(queues::PAYMENT_FAILED_NOTIFICATION, with(payment(), "reason", json!(reason))).await;
     assert!(mail.text.contains("Reason:  declined Bcc: … end at …\n"), "{}", mail.text);
     assert!(!mail.text.contains('\r') && mail.subject == format!("Payment failed for order {ORDER}"));
     let long = with(payment(), "reason", json!("x".repeat(10_000)));
-    let mail = mail_of(table::PAYMENT_FAILED_NOTIFICATION, long).await;
+    let mail = mail_of(queues::PAYMENT_FAILED_NOTIFICATION, long).await;
     assert!(mail.text.lines().all(|line| line.chars().count() <= 320));
 }
 
@@ -321,15 +321,15 @@ async fn what_is_no_such_payload_is_unreadable_and_sends_nothing() {
     let fixture = start();
     let order_of = |user: &str| with(order(), "user", json!(user));
     let bad = [
-        (table::USER_CREATED_NOTIFICATION, json!({"username": "asha"})),
-        (table::USER_CREATED_NOTIFICATION, json!({"email": "a@example.com\r\nBcc: b@example.com"})),
-        (table::USER_CREATED_NOTIFICATION, json!([1, 2])),
-        (table::USER_CREATED_NOTIFICATION, Value::Null),
-        (table::PRODUCT_CREATED_NOTIFICATION, json!({"email": "a@example.com", "title": 7})),
-        (table::PAYMENT_COMPLETED_NOTIFICATION, with(payment(), "orderId", json!("../../x"))),
-        (table::PAYMENT_COMPLETED_NOTIFICATION, with(payment(), "amount", json!({}))),
-        (table::ORDER_SHIPPED_NOTIFICATION, order_of("nobody")),
-        (table::ORDER_SHIPPED_NOTIFICATION, order_of(ORDER)),
+        (queues::USER_CREATED_NOTIFICATION, json!({"username": "asha"})),
+        (queues::USER_CREATED_NOTIFICATION, json!({"email": "a@example.com\r\nBcc: b@example.com"})),
+        (queues::USER_CREATED_NOTIFICATION, json!([1, 2])),
+        (queues::USER_CREATED_NOTIFICATION, Value::Null),
+        (queues::PRODUCT_CREATED_NOTIFICATION, json!({"email": "a@example.com", "title": 7})),
+        (queues::PAYMENT_COMPLETED_NOTIFICATION, with(payment(), "orderId", json!("../../x"))),
+        (queues::PAYMENT_COMPLETED_NOTIFICATION, with(payment(), "amount", json!({}))),
+        (queues::ORDER_SHIPPED_NOTIFICATION, order_of("nobody")),
+        (queues::ORDER_SHIPPED_NOTIFICATION, order_of(ORDER)),
         ("OTHER.QUEUE", payment()),
     ];
     let count = bad.len();
@@ -343,8 +343,8 @@ async fn what_is_no_such_payload_is_unreadable_and_sends_nothing() {
 #[actix_rt::test]
 async fn a_delivery_that_comes_again_gives_one_mail() {
     let fixture = start();
-    let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
-    let two = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let one = delivery(queues::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let two = delivery(queues::PAYMENT_COMPLETED_NOTIFICATION, payment());
     let batch = vec![one.clone(), two, one.clone()];
     assert_eq!(fixture.notifications.handle(batch).await, [Ok(()), Ok(()), Ok(())]);
     assert_eq!(fixture.notifications.handle(vec![one]).await, [Ok(())]);
@@ -356,7 +356,7 @@ async fn a_delivery_that_comes_again_gives_one_mail() {
 async fn a_store_or_peer_that_is_away_is_tried_again() {
     let fixture = start();
     fixture.mailbox.fails.store(1, Ordering::SeqCst);
-    let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let one = delivery(queues::PAYMENT_COMPLETED_NOTIFICATION, payment());
     let answers = fixture.notifications.handle(vec![one.clone()]).await;
     assert!(matches!(answers[..], [Err(HandleError::Away(_))]), "{answers:?}");
     assert_eq!(fixture.notifications.handle(vec![one]).await, [Ok(())]);
@@ -365,7 +365,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
         &fixture.runtime,
         Arc::new(EmailChannel::new(Calls::default(), Arc::new(Refuses), shop())),
     );
-    let batch = [(table::ORDER_SHIPPED_NOTIFICATION, order()), (table::PAYMENT_COMPLETED_NOTIFICATION, payment())];
+    let batch = [(queues::ORDER_SHIPPED_NOTIFICATION, order()), (queues::PAYMENT_COMPLETED_NOTIFICATION, payment())];
     let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;
     assert!(matches!(answers[..], [Err(HandleError::Away(_)), Err(HandleError::Unreadable(_))]), "{answers:?}");
     assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
@@ -402,7 +402,7 @@ async fn a_mailer_that_panics_costs_one_try_and_no_mail() {
     let mailbox = Arc::new(Mailbox::default());
     let poisoned = Poisoned { panics: AtomicU32::new(0), then: mailbox.clone() };
     let fixture = start_with(mailbox, Arc::new(poisoned));
-    let one = delivery(table::PAYMENT_COMPLETED_NOTIFICATION, payment());
+    let one = delivery(queues::PAYMENT_COMPLETED_NOTIFICATION, payment());
     let answers = fixture.notifications.handle(vec![one.clone()]).await;
     assert!(matches!(answers[..], [Err(HandleError::Transient(_))]), "{answers:?}");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
@@ -420,7 +420,7 @@ async fn a_flood_is_answered_whole_and_in_its_order() {
     let some = |n: u32| {
         let payload =
             if n.is_multiple_of(3) { json!(n) } else { with(payment(), "orderId", json!(format!("{:024x}", n % 50))) };
-        delivery(table::PAYMENT_INITIATED_NOTIFICATION, payload)
+        delivery(queues::PAYMENT_INITIATED_NOTIFICATION, payload)
     };
     let answers = fixture.notifications.handle((0..600).map(some).collect()).await;
     let expected: Vec<bool> = (0..600_u32).map(|n| !n.is_multiple_of(3)).collect();

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use super::Channel;
 use crate::{
     actors::webhook::Webhooks,
-    bus::{Delivery, HandleError, table},
+    bus::{Delivery, HandleError},
+    domain::queues,
 };
 
 /// The one queue, which gets what the topic exchange gets.
-const QUEUES: [&str; 1] = [table::EVENTS_WEBHOOK];
+const QUEUES: [&str; 1] = [queues::EVENTS_WEBHOOK];
 
 /// Tells webhooks.
 pub struct WebhookChannel {

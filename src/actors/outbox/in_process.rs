@@ -8,8 +8,8 @@ use jiff::SignedDuration;
 
 use super::{Carried, Carrier, CarryError};
 use crate::{
-    bus::{Consumer, Delivery, HandleError, table::QUEUES},
-    domain::{Timestamp, event::Envelope},
+    bus::{Consumer, Delivery, HandleError},
+    domain::{Timestamp, event::Envelope, queues::QUEUES},
     store::outbox::Parked,
     trace::Trace,
     views::event::{Message, exchange_payload, messages},
@@ -158,13 +158,11 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::{
-        bus::table,
-        domain::{
-            event::Event,
-            ids::{ProductId, UserId},
-            inventory::StockLevel,
-        },
+    use crate::domain::{
+        event::Event,
+        ids::{ProductId, UserId},
+        inventory::StockLevel,
+        queues,
     };
 
     /// Listens to the exchange when it is told to.
@@ -177,7 +175,7 @@ mod tests {
     #[async_trait]
     impl Consumer for Listener {
         fn queues(&self) -> &'static [&'static str] {
-            &[table::EVENTS_WEBHOOK]
+            &[queues::EVENTS_WEBHOOK]
         }
 
         fn is_listening(&self) -> bool {
@@ -206,7 +204,7 @@ mod tests {
         // One that was parked is handed over in any case: it is not to be dead because of that.
         let parked = Parked {
             id: 1,
-            queue: table::EVENTS_WEBHOOK.to_owned(),
+            queue: queues::EVENTS_WEBHOOK.to_owned(),
             envelope: gone.clone(),
             attempts: 1,
             retry_at: None,
@@ -219,7 +217,7 @@ mod tests {
         assert!(carrier.carry(&[&gone, &moved]).await.unwrap().await.unwrap().is_empty());
         let got = listener.got.lock();
         assert_eq!(got.len(), 2, "the stock is not told of");
-        assert_eq!((got[1].queue, got[1].name.as_str()), (table::EVENTS_WEBHOOK, "PRODUCT_DELETED"));
+        assert_eq!((got[1].queue, got[1].name.as_str()), (queues::EVENTS_WEBHOOK, "PRODUCT_DELETED"));
         assert_eq!((got[1].event, &got[1].payload), (gone.id, &exchange_payload(&gone)));
     }
 }

@@ -11,11 +11,12 @@ use super::{
     *,
 };
 use crate::{
-    bus::{Consumer, Delivery, HandleError, table},
+    bus::{Consumer, Delivery, HandleError},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
         ids::{EventId, ProductId, UserId},
+        queues,
         user::{FullName, Role},
     },
     store::outbox::Parked,
@@ -192,7 +193,7 @@ fn ids(events: &[Envelope]) -> Vec<EventId> {
     events.iter().map(|event| event.id).collect()
 }
 
-const GONE: &[&str] = &[table::PRODUCT_DELETED_DASHBOARD];
+const GONE: &[&str] = &[queues::PRODUCT_DELETED_DASHBOARD];
 
 fn relay(store: &Arc<Memory>, readers: &[&Arc<Reader>]) -> Relay {
     let consumer = |reader: &&Arc<Reader>| -> Arc<dyn Consumer> { (*reader).clone() };
@@ -225,15 +226,15 @@ async fn a_batch_keeps_its_order_and_is_taken_out() {
 async fn each_consumer_gets_its_own_queues_and_the_rest_is_let_go() {
     let events = [joined(), gone()];
     let store = Memory::with(&events);
-    let mails = Reader::of(&[table::USER_CREATED_NOTIFICATION]);
-    let rows = Reader::of(&[table::USER_CREATED_DASHBOARD]);
+    let mails = Reader::of(&[queues::USER_CREATED_NOTIFICATION]);
+    let rows = Reader::of(&[queues::USER_CREATED_DASHBOARD]);
     mails.about(&events[0], Mood::Fails);
     turn(&relay(&store, &[&mails, &rows])).await.unwrap();
     assert_eq!((rows.handled(), store.depth()), (ids(&events[..1]), 0));
     // One consumer's trouble is not another's: only its own message is parked.
     turn(&relay(&store, &[&mails, &rows])).await.unwrap();
     assert_eq!(rows.handled().len(), 1);
-    assert_eq!(store.parked.lock()[0].queue, table::USER_CREATED_NOTIFICATION);
+    assert_eq!(store.parked.lock()[0].queue, queues::USER_CREATED_NOTIFICATION);
 }
 
 #[tokio::test]

@@ -24,8 +24,8 @@ use crate::{
             topology::{self, Delays},
             wire::{self, Tried},
         },
-        table::Queue,
     },
+    domain::queues::Queue,
     trace::Trace,
 };
 

@@ -25,9 +25,11 @@ use crate::{
     bus::{
         Consumer,
         rabbit::{Confirms, Link, Outgoing, Publisher, topology::Delays, wire},
-        table::{self, Queue},
     },
-    domain::event::Envelope,
+    domain::{
+        event::Envelope,
+        queues::{self, Queue},
+    },
     runtime::{AskError, Handle, Limits, Runtime},
     store::outbox::Parked,
 };
@@ -94,7 +96,7 @@ impl RabbitBridge {
 fn wanted(settings: &RabbitSettings, consumers: &[Arc<dyn Consumer>]) -> Vec<(&'static Queue, Arc<dyn Consumer>)> {
     let allowed = |name: &str| settings.consume.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
     let of = |consumer: &Arc<dyn Consumer>| {
-        let named = consumer.queues().iter().filter(|name| allowed(name)).filter_map(|name| table::queue(name));
+        let named = consumer.queues().iter().filter(|name| allowed(name)).filter_map(|name| queues::queue(name));
         named.map(|queue| (queue, Arc::clone(consumer))).collect::<Vec<_>>()
     };
     consumers.iter().flat_map(of).collect()
@@ -120,7 +122,7 @@ impl Carrier for RabbitBridge {
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
         // Parked while events travelled within the process: its queue at the broker takes it.
-        let Some(queue) = table::queue(&parked.queue) else { return Ok(None) };
+        let Some(queue) = queues::queue(&parked.queue) else { return Ok(None) };
         let made = wire::for_queue(&parked.envelope, queue).map_err(|error| CarryError(error.to_string()))?;
         let confirms = self.send(made.into_iter().collect()).await?;
         confirms.all().await.map_err(|error| CarryError(error.to_string()))?;

@@ -54,11 +54,11 @@ pub(super) fn with_sellers(delivery: &Delivery, sellers: &HashMap<ProductId, Use
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bus::table, domain::ids::EventId};
+    use crate::domain::{ids::EventId, queues};
 
     fn order(items: Value) -> Delivery {
         Delivery {
-            queue: table::ORDER_CREATED_DASHBOARD,
+            queue: queues::ORDER_CREATED_DASHBOARD,
             event: EventId::generate(),
             name: "ORDER_CREATED".into(),
             occurred_at: crate::domain::Timestamp::UNIX_EPOCH,
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn only_orders_are_looked_at_and_nonsense_is_left_as_it_is() {
         let told = order(json!([{"product": ProductId::generate()}]));
-        assert_eq!(without_seller(&Delivery { queue: table::USER_CREATED_DASHBOARD, ..told }), []);
+        assert_eq!(without_seller(&Delivery { queue: queues::USER_CREATED_DASHBOARD, ..told }), []);
         for items in [json!(null), json!("x"), json!([null, {"product": "x"}])] {
             let told = order(items);
             assert_eq!(without_seller(&told), []);

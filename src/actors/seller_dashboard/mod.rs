@@ -29,8 +29,8 @@ pub use actor::SellerDashboardActor;
 pub use rebuild::{RebuildReport, rebuild};
 
 use crate::{
-    bus::{Consumer, Delivery, HandleError, table},
-    domain::ids::UserId,
+    bus::{Consumer, Delivery, HandleError},
+    domain::{ids::UserId, queues},
     runtime::{
         AskError, Handle, Limits, Runtime,
         calls::{Handles, Outcome, Registry},
@@ -41,15 +41,15 @@ use crate::{
 
 /// The queues whose deliveries become rows.
 const QUEUES: [&str; 9] = [
-    table::USER_CREATED_DASHBOARD,
-    table::PRODUCT_CREATED_DASHBOARD,
-    table::PRODUCT_UPDATED_DASHBOARD,
-    table::PRODUCT_DELETED_DASHBOARD,
-    table::ORDER_CREATED_DASHBOARD,
-    table::ORDER_UPDATED_DASHBOARD,
-    table::PAYMENT_CREATED_DASHBOARD,
-    table::PAYMENT_UPDATED_DASHBOARD,
-    table::PAYMENT_UPDATE_DASHBOARD,
+    queues::USER_CREATED_DASHBOARD,
+    queues::PRODUCT_CREATED_DASHBOARD,
+    queues::PRODUCT_UPDATED_DASHBOARD,
+    queues::PRODUCT_DELETED_DASHBOARD,
+    queues::ORDER_CREATED_DASHBOARD,
+    queues::ORDER_UPDATED_DASHBOARD,
+    queues::PAYMENT_CREATED_DASHBOARD,
+    queues::PAYMENT_UPDATED_DASHBOARD,
+    queues::PAYMENT_UPDATE_DASHBOARD,
 ];
 
 /// The seller dashboard service.

@@ -296,7 +296,7 @@ impl DashboardStore for Fake {
 
 fn note(id: &str) -> Delivery {
     Delivery {
-        queue: table::PAYMENT_CREATED_DASHBOARD,
+        queue: queues::PAYMENT_CREATED_DASHBOARD,
         event: EventId::generate(),
         name: "PAYMENT_CREATED".into(),
         occurred_at: at(0),

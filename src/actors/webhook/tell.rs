@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use super::Webhooks;
 use crate::{
     actors::accounts::calls::GetRole,
-    bus::{Delivery, HandleError, table},
+    bus::{Delivery, HandleError},
     domain::{
         ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
+        queues,
         user::Role,
         webhook::{EVENTS, WAITING_MAX, Webhook, WebhookDelivery, concerned_sellers, payload_for, told_as},
     },
@@ -40,7 +41,7 @@ impl Webhooks {
     pub async fn tell(&self, event: &Delivery) -> Result<(), HandleError> {
         let name = event.name.to_lowercase().replacen('_', ".", 1);
         let known = EVENTS.contains(&name.as_str());
-        if !known && !table::queue(event.queue).is_some_and(|queue| queue.takes(&name)) {
+        if !known && !queues::queue(event.queue).is_some_and(|queue| queue.takes(&name)) {
             return Err(HandleError::Unreadable(format!("{} is no event that webhooks are told of", event.name)));
         }
         // Another program's event of a kind that is bound as well is no fault, and is told to nobody.

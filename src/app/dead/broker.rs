@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::{DeadMessage, Found, Resting, Which};
-use crate::bus::{
-    rabbit::{dead::DeadQueues, wire::Letter},
-    table::QUEUES,
+use crate::{
+    bus::rabbit::{dead::DeadQueues, wire::Letter},
+    domain::queues::QUEUES,
 };
 
 /// The dead queues at the broker.

@@ -15,9 +15,8 @@ use async_trait::async_trait;
 
 use self::{broker::AtBroker, embedded::InOutbox};
 use crate::{
-    bus::table::Queue,
     config::Config,
-    domain::{Timestamp, ids::EventId},
+    domain::{Timestamp, ids::EventId, queues::Queue},
 };
 
 /// A message that rests.
@@ -104,7 +103,7 @@ pub fn list(config: &Config, which: &Which, limit: usize) -> Result<String> {
 /// When there is none with this id, or the store or the broker is away.
 pub fn show(config: &Config, id: &str) -> Result<String> {
     // An event may be dead in several queues.
-    let found = look(config, &Which::Id(id.to_owned()), crate::bus::table::QUEUES.len())?;
+    let found = look(config, &Which::Id(id.to_owned()), crate::domain::queues::QUEUES.len())?;
     if found.messages.is_empty() {
         return nothing(id);
     }

@@ -23,7 +23,7 @@ use super::{
     topology::dead_queue,
     wire::{self, Letter},
 };
-use crate::bus::table::Queue;
+use crate::domain::queues::Queue;
 
 /// How long the broker may take for a word.
 const WITHIN: Duration = Duration::from_secs(20);

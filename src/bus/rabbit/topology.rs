@@ -16,7 +16,7 @@ use lapin::{
 };
 
 use super::RabbitError;
-use crate::bus::table::{EXCHANGE, QUEUES};
+use crate::domain::queues::{EXCHANGE, QUEUES};
 
 /// How often a message is tried again.
 pub const RETRIES: usize = 4;

@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::publisher::Outgoing;
 use crate::{
-    bus::{
-        Delivery, HandleError,
-        table::{EXCHANGE, Queue},
+    bus::{Delivery, HandleError},
+    domain::{
+        Timestamp,
+        event::Envelope,
+        ids::EventId,
+        queues::{EXCHANGE, Queue},
     },
-    domain::{Timestamp, event::Envelope, ids::EventId},
     trace::{TRACEPARENT, Trace},
     views::event::{exchange_payload, messages},
 };
@@ -277,16 +279,14 @@ fn derived_id(queue: &str, content: &[u8], sent_at: Option<Timestamp>) -> EventI
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        bus::table,
-        domain::{
-            event::Event,
-            ids::{ProductId, UserId},
-        },
+    use crate::domain::{
+        event::Event,
+        ids::{ProductId, UserId},
+        queues,
     };
 
     fn read(properties: &BasicProperties, body: &[u8]) -> Result<Delivery, HandleError> {
-        delivery(table::queue(table::PAYMENT_UPDATE_DASHBOARD).unwrap(), properties, body)
+        delivery(queues::queue(queues::PAYMENT_UPDATE_DASHBOARD).unwrap(), properties, body)
     }
 
     #[test]
@@ -304,16 +304,16 @@ mod tests {
     fn an_event_goes_to_one_queue_by_its_name_too() {
         let (product, seller) = (ProductId::generate(), UserId::generate());
         let gone = Envelope::new(Event::ProductDeleted { product, seller }, Timestamp::UNIX_EPOCH);
-        for queue in [table::PRODUCT_DELETED_DASHBOARD, table::EVENTS_WEBHOOK] {
-            let message = for_queue(&gone, table::queue(queue).unwrap()).unwrap().unwrap();
+        for queue in [queues::PRODUCT_DELETED_DASHBOARD, queues::EVENTS_WEBHOOK] {
+            let message = for_queue(&gone, queues::queue(queue).unwrap()).unwrap().unwrap();
             assert_eq!((message.exchange, message.routing_key.as_str(), message.mandatory), ("", queue, true));
             assert_eq!(message.body, serde_json::to_vec(&exchange_payload(&gone)).unwrap());
         }
-        let foreign = table::queue(table::ORDER_CREATED_DASHBOARD).unwrap();
+        let foreign = queues::queue(queues::ORDER_CREATED_DASHBOARD).unwrap();
         assert!(for_queue(&gone, foreign).unwrap().is_none());
         let by_name = outgoing(&gone).unwrap();
         assert!(
-            by_name.iter().all(|message| message.routing_key != table::EVENTS_WEBHOOK),
+            by_name.iter().all(|message| message.routing_key != queues::EVENTS_WEBHOOK),
             "it is not published twice"
         );
     }

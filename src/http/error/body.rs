@@ -4,19 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// What is wrong with one field.
+/// A problem with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
-    /// Which, dotted from the top: `fullName.firstName`.
+    /// The field, dotted from the top: `fullName.firstName`.
     #[schema(example = "qty")]
     pub path: String,
-    /// What is wrong with it.
+    /// The problem.
     #[schema(example = "must be at least 1")]
     pub msg: String,
 }
 
 impl FieldError {
-    /// `msg` about `path`.
     pub fn new(path: impl Into<String>, msg: impl Into<String>) -> Self {
         Self { path: path.into(), msg: msg.into() }
     }
@@ -26,19 +25,19 @@ impl FieldError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
-    /// For people.
+    /// A message for people.
     #[schema(example = "only 3 of this product can be bought now")]
     pub message: String,
-    /// For programs; stable.
+    /// A stable code for programs.
     #[schema(example = "cart.insufficient_stock")]
     pub code: String,
-    /// By which the request is found in the log.
+    /// The id under which the log has the request.
     #[schema(example = "9f86d081884c7d65")]
     pub request_id: String,
-    /// Only when the input is invalid.
+    /// The invalid fields, if the input is invalid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// What else the caller needs, such as `available`.
+    /// Additional data, such as `available`.
     #[serde(flatten)]
     #[schema(value_type = Object, inline)]
     pub extra: Map<String, Value>,

@@ -1,11 +1,11 @@
-//! Refuses numbers that a binary float would change.
+//! Refuses numbers that a 64-bit float cannot hold exactly.
 //!
-//! Every decimal of up to 15 digits comes back from a 64-bit float as it was written, so
-//! that what is read from the float is exact; one with more digits might not be.
+//! Every decimal of up to 15 digits survives the conversion to a 64-bit float and back; a number with more digits may
+//! not.
 
 use super::super::error::ApiError;
 
-/// The most digits that a float keeps.
+/// The most digits that a float holds exactly.
 const DIGITS_MAX: usize = 15;
 
 /// Checks every number in a body that is known to be valid JSON.
@@ -38,7 +38,7 @@ pub(super) fn check(body: &[u8]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The index after the closing quote of the string that opens at `start`.
+/// The index after the closing quote of the string that starts at `start`.
 fn string_end(body: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = body.get(at) {

@@ -1,9 +1,9 @@
-//! What this process answers to the platform's other processes: calls as [`remote`](crate::runtime::calls::remote)
-//! sends them. Not in the OpenAPI document, and behind no gateway.
+//! The endpoint for calls of the platform's other processes, which [`remote`](crate::runtime::calls::remote) sends.
+//! It is not in the OpenAPI document, and the gateway does not route to it.
 //!
-//! A call is given up when its caller has, and says so.
+//! A call ends when its caller's deadline, which is in a header, has passed.
 //!
-//! **Invariant:** nothing here is done without a service token.
+//! **Invariant:** every request needs a service token.
 
 #[cfg(test)]
 mod tests;
@@ -25,16 +25,15 @@ use crate::{
     },
 };
 
-/// How long a call may take whose caller does not say.
+/// The deadline of a call whose caller sends none.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Registers the one route.
 pub fn configure(config: &mut web::ServiceConfig) {
     let scope = web::scope(ROOT).app_data(PayloadConfig::new(BODY_MAX));
     config.service(scope.route("/{call}", web::post().to(call)));
 }
 
-/// Does a call of any service whose handlers are registered here.
+/// Handles a call of any service whose handlers are registered here.
 async fn call(
     _caller: ServiceCaller,
     req: HttpRequest,

@@ -1,7 +1,8 @@
-//! A service over HTTP is the service in the process; away, it is away at once and found back.
+//! Calls over HTTP behave as calls in the process; an unavailable peer is detected at once, and used again when it is
+//! back.
 
-mod away;
-mod same;
+mod round_trip;
+mod unavailable_peer;
 
 use std::{
     fmt::Debug,
@@ -15,9 +16,10 @@ use std::{
 use actix_web::{App, HttpServer, dev::ServerHandle, web::Data};
 
 use crate::{
+    actors::tokens::Tokens,
     config::Service,
     domain::Timestamp,
-    http::{State, internal, rate::AuthLimits, state::HttpSettings, tokens::Tokens},
+    http::{State, internal, rate::AuthLimits, state::HttpSettings},
     runtime::calls::{Call, Calls, Outcome, Registry, remote::Peer},
 };
 
@@ -37,7 +39,7 @@ fn peer_with(service: Service, at: SocketAddr, tokens: Tokens) -> Peer {
     Peer::new(service, &format!("http://{at}"), Peer::client().unwrap(), Arc::new(token))
 }
 
-/// Serves what is registered, at this port or at a free one.
+/// Serves the registry, at this port or at a free one.
 fn serve(registry: Registry, port: u16) -> io::Result<(ServerHandle, SocketAddr)> {
     let state = Data::new(State::new(HttpSettings::default(), tokens(), AuthLimits::new(false, NonZeroU32::MIN)));
     let calls = Data::new(Calls::local(registry));
@@ -56,7 +58,7 @@ fn serve(registry: Registry, port: u16) -> io::Result<(ServerHandle, SocketAddr)
     Ok((handle, at))
 }
 
-/// Does `call` over HTTP; it ends within its deadline whatever happens.
+/// Sends `call` over HTTP; fails the test when it does not end.
 async fn ask<C: Call>(peer: &Peer, call: C) -> Outcome<C> {
     let called = peer.ask(&call);
     tokio::time::timeout(C::WITHIN + Duration::from_secs(5), called).await.expect("a call ends")
@@ -70,7 +72,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// A registry in which `C` is always answered so.
+/// A registry in which `C` always has this outcome.
 fn answering<C>(outcome: Outcome<C>) -> Registry
 where
     C: Call,

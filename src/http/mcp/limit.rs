@@ -1,6 +1,6 @@
-//! How often a user's agents may call.
+//! The rate limit of a user's agents.
 //!
-//! **Invariant:** memory is bounded: users whose allowance is whole again are forgotten.
+//! **Invariant:** memory is bounded: users whose allowance is full again are removed.
 
 use std::{
     num::NonZeroU32,
@@ -14,12 +14,11 @@ use governor::{
 
 use crate::domain::ids::UserId;
 
-/// Messages of one user a minute, all at once or spread.
+/// Messages of one user in a minute, all at once or spread.
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(240).unwrap();
-/// How often idle users are looked for, in messages.
+/// Idle users are removed once in this many messages.
 const SWEEP_EVERY: u64 = 5_000;
 
-/// Counts messages.
 pub(super) struct CallLimit {
     users: DefaultKeyedRateLimiter<UserId>,
     clock: DefaultClock,
@@ -37,7 +36,8 @@ impl CallLimit {
     /// Counts a message of `user`.
     ///
     /// # Errors
-    /// How many seconds to wait, once there were too many.
+    ///
+    /// How many seconds to wait, after too many messages.
     pub(super) fn admit(&self, user: UserId) -> Result<(), u64> {
         if self.calls.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
             self.users.retain_recent();
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_user_has_an_allowance_of_her_own() {
+    fn each_user_has_their_own_allowance() {
         let limit = CallLimit::default();
         let (anna, ben) = (UserId::generate(), UserId::generate());
         assert!((0..PER_MINUTE.get()).all(|_| limit.admit(anna).is_ok()));

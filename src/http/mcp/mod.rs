@@ -1,12 +1,12 @@
-//! `POST /mcp`: the assistant's tools for outside agents, by the Model Context Protocol.
+//! `POST /mcp`: the assistant's tools for external agents, over the Model Context Protocol.
 //!
-//! The streamable HTTP transport without sessions: each message is one request, answered with one
-//! JSON body, by whichever node it reaches. rmcp speaks the protocol; here are who may call, how
-//! often, and what passes between actix-web and rmcp. A message that breaks the protocol gets the
-//! protocol's answer; one that does not get that far gets this API's own.
+//! The streamable HTTP transport without sessions: each message is one request, answered with one JSON body, by any
+//! node. rmcp implements the protocol; this module authenticates, limits the rate, and converts between actix-web and
+//! rmcp. A message that violates the protocol gets the protocol's error; a request that does not reach rmcp gets this
+//! API's error.
 //!
-//! **Invariant:** nothing is done without a Bearer token that holds, and what an agent may do is
-//! what the tools allow the token's user.
+//! **Invariant:** every request needs a valid Bearer token, and an agent may do only what the tools allow the token's
+//! user.
 
 mod limit;
 mod server;
@@ -46,14 +46,14 @@ use crate::{
     ws::agent::{Shopper, model::Tools},
 };
 
-/// How long a message may take, its tool included.
+/// How long a message may take, including its tool.
 const WITHIN: Duration = Duration::from_secs(20);
-/// How long what tools told a user is remembered after her last call.
+/// How long the products that tools returned to a user are remembered after the user's last call.
 const KNOWN_FOR: Duration = Duration::from_secs(60 * 60);
-/// Users of whom that is remembered.
+/// For how many users they are remembered.
 const KNOWN_MAX: u64 = 20_000;
 
-/// The tools as outside agents reach them.
+/// The tools for external agents.
 #[derive(Clone)]
 pub struct Mcp {
     tools: Arc<dyn Tools>,
@@ -63,8 +63,7 @@ pub struct Mcp {
 }
 
 impl Mcp {
-    /// Offers `tools`, to each user so often a minute unless nothing is limited by rate. Links in
-    /// answers lead to `public_url`.
+    /// Offers `tools`, with a rate limit for each user if `limited`. Links in answers use `public_url`.
     #[must_use]
     pub fn new(tools: Arc<dyn Tools>, public_url: PublicUrl, limited: bool) -> Self {
         let known = Cache::builder().max_capacity(KNOWN_MAX).time_to_idle(KNOWN_FOR).build();
@@ -77,7 +76,7 @@ impl Mcp {
     }
 }
 
-/// Who calls, by a Bearer token: a cookie, which browsers send by themselves, is none.
+/// The caller, by a Bearer token: the cookie, which browsers send automatically, does not count.
 pub struct BearerUser(AuthUser);
 
 impl FromRequest for BearerUser {
@@ -95,11 +94,11 @@ impl FromRequest for BearerUser {
     }
 }
 
-/// A message of the Model Context Protocol, for agents that shop for a user.
+/// Handles a message of the Model Context Protocol, for agents that act for a user.
 ///
-/// The streamable HTTP transport without sessions: `initialize`, `tools/list`, `tools/call` and
-/// the protocol's notifications, each answered by itself. A Bearer token is needed; the cookie
-/// does not count. A product id must come from an earlier answer to the same user.
+/// The streamable HTTP transport without sessions: `initialize`, `tools/list`, `tools/call` and the protocol's
+/// notifications, each answered separately. A Bearer token is needed; the cookie does not count. A product id must
+/// come from an earlier answer to the same user.
 #[utoipa::path(
     tag = "assistant",
     operation_id = "callMcp",
@@ -113,7 +112,7 @@ impl FromRequest for BearerUser {
             "jsonrpc": "2.0", "id": 1, "result": { "content": [{ "type": "text", "text": "{\"products\":[]}" }],
             "structuredContent": { "products": [] }, "isError": false }
         })),
-        (status = 202, description = "A notification was taken"),
+        (status = 202, description = "A notification was accepted"),
         (status = 429, description = "Too many calls; see Retry-After", body = ErrorBody),
     )
 )]
@@ -135,13 +134,14 @@ pub async fn post(
         return Err(ApiError::Malformed(format!("the body is not valid JSON: {error}")));
     }
     let agent = mcp.agent(Shopper { id: user.id, role: user.role });
-    // Built anew for each message: its caller is part of it, and it holds nothing else.
+    // Created for each message: it contains the caller and no other state.
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_sse_keep_alive(None)
         .with_max_request_body_bytes(BODY_MAX)
-        // Both were seen to: the origin above, and a page elsewhere has no Bearer token.
+        // rmcp's own checks of host and origin are off: the origin is checked above, and a page of another site has
+        // no Bearer token.
         .disable_allowed_hosts()
         .disable_allowed_origins();
     let service =
@@ -157,7 +157,7 @@ pub async fn post(
     }
 }
 
-/// A body that is read by the handler, after everything else was checked.
+/// A body that the handler reads itself, after all other checks.
 pub struct BodyOf(Payload);
 
 impl FromRequest for BodyOf {
@@ -169,7 +169,7 @@ impl FromRequest for BodyOf {
     }
 }
 
-/// A page of another site may not call, whatever token it has got hold of.
+/// Refuses pages of other sites, even with a valid token.
 fn check_origin(req: &HttpRequest) -> Result<(), ApiError> {
     let text = |name: &HeaderName| req.headers().get(name).map(|value| value.to_str().unwrap_or(""));
     match state(req)?.settings.origins.may_use_cookie(None, text(&ORIGIN), text(&HOST)) {
@@ -178,10 +178,10 @@ fn check_origin(req: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-/// The message as rmcp takes it. What it accepts is settled: one JSON body.
+/// The request in rmcp's type. The `Accept` header is fixed, because the response is always one JSON body.
 fn message(req: &HttpRequest, body: Bytes) -> Result<http::Request<Full<Bytes>>, ApiError> {
     let mut message = http::Request::post("/mcp").header("accept", "application/json, text/event-stream");
-    // rmcp wants one; which it is was no matter for what it is told to check.
+    // rmcp requires a host header; its value does not matter, because the host check is off.
     message = message.header("host", "localhost");
     message = message.header("content-type", "application/json");
     let own = req.headers().iter().filter(|(name, _)| name.as_str().starts_with("mcp-"));
@@ -191,7 +191,7 @@ fn message(req: &HttpRequest, body: Bytes) -> Result<http::Request<Full<Bytes>>,
     message.body(Full::new(body)).map_err(|_| ApiError::Malformed("a header is not valid".into()))
 }
 
-/// What rmcp answered, to be sent; a refusal that is no JSON-RPC becomes this API's own.
+/// rmcp's response as an actix response; a refusal that is not JSON-RPC becomes this API's error.
 fn response(head: &http::response::Parts, body: Bytes) -> Result<HttpResponse, ApiError> {
     let status = StatusCode::from_u16(head.status.as_u16()).unwrap_or(StatusCode::BAD_REQUEST);
     counter!("mcp_requests_total", "status" => status.as_u16().to_string()).increment(1);
@@ -207,6 +207,6 @@ fn response(head: &http::response::Parts, body: Bytes) -> Result<HttpResponse, A
     Err(match status {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge("a body is at most 1 MiB".into()),
         status if status.is_server_error() => ApiError::Internal(format!("the MCP server answered {status}: {why}")),
-        _ => ApiError::Malformed(format!("this is no message of the Model Context Protocol: {why}")),
+        _ => ApiError::Malformed(format!("this is not a message of the Model Context Protocol: {why}")),
     })
 }

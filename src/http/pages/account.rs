@@ -1,4 +1,4 @@
-//! The account's page: who one is, and addresses.
+//! The account page: profile and addresses.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Path};
 use askama::Template;
@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     context::PageContext,
-    form::{Form, PostedForm},
+    form::{Form, FormRequest},
     page::Page,
     product::id_of,
 };
@@ -22,13 +22,12 @@ use crate::{
     http::error::ApiError,
 };
 
-/// An address as a template shows it.
+/// An address as templates show it.
 pub struct AddressView {
     /// Its id within the user.
     pub id: String,
-    /// On one line.
+    /// The address on one line.
     pub line: String,
-    /// Whether it is the default.
     pub is_default: bool,
 }
 
@@ -57,7 +56,7 @@ struct AccountPage {
     full_name: String,
     username: String,
     email: String,
-    /// Whether the address is another account's, so that this one needs another.
+    /// Whether another account has this e-mail address, so that this account needs another.
     email_taken: bool,
     addresses: Vec<AddressView>,
 }
@@ -83,21 +82,20 @@ async fn page(context: PageContext, status: StatusCode, mut form: Form) -> Resul
     context.html(status, &view)
 }
 
-/// The page.
 ///
 /// # Errors
 /// 401, 503.
 pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
     context.user()?;
-    // Two forms of one page, with fields of their own.
-    let mut form = context.take_kept("/account/addresses").unwrap_or_default();
-    if let Some(of_email) = context.take_kept("/account/email") {
+    // Both forms are on one page and have fields of their own.
+    let mut form = context.take_saved_form("/account/addresses").unwrap_or_default();
+    if let Some(of_email) = context.take_saved_form("/account/email") {
         form.set("email", of_email.text("email").to_owned());
     }
     page(context, StatusCode::OK, form).await
 }
 
-/// The address of a form's fields; what is wrong is told beside them.
+/// The address from the form's fields; errors are shown beside them.
 pub(super) fn address_of(form: &mut Form) -> Option<PostalAddress> {
     let text = |name: &str| form.trimmed(name).to_owned();
     let optional = |name: &str| Some(text(name)).filter(|text| !text.is_empty());
@@ -121,7 +119,7 @@ pub(super) fn address_of(form: &mut Form) -> Option<PostalAddress> {
     }
 }
 
-/// A line of an address as the form names it.
+/// The form's name for a line of an address.
 pub(super) fn field_of(path: &str) -> String {
     if path == "fullName" { "full_name".to_owned() } else { path.to_owned() }
 }
@@ -131,34 +129,35 @@ pub(super) fn name_of(user: &User) -> String {
     format!("{} {}", user.full_name.first_name.trim(), user.full_name.last_name.trim()).trim().to_owned()
 }
 
-/// The names of all countries, for the list that a browser offers.
+/// The names of all countries, for the list that the browser offers.
 pub(super) fn countries() -> Vec<&'static str> {
     let mut names: Vec<_> = places::countries().map(|country| country.name).collect();
     names.sort_unstable();
     names
 }
 
-/// Keeps an address.
+/// Saves an address.
 ///
 /// # Errors
 /// 401, 409 when there are too many, 503.
-pub async fn add(PostedForm { mut context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+pub async fn add(FormRequest { mut context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let user = context.user()?.id;
     let Some(postal) = address_of(&mut form) else {
         return page(context, StatusCode::UNPROCESSABLE_ENTITY, form).await;
     };
     context.calls.ask(AddAddress { user, postal, is_default: form.has("default") }).await?;
-    context.say("The address is kept.");
-    Ok(context.go("/account"))
+    context.flash_message("The address is saved.");
+    Ok(context.redirect("/account"))
 }
 
-/// Takes an e-mail address in place of one that an older account has.
+/// Sets the e-mail address of an account whose address an older account has.
 ///
 /// # Errors
-/// 401, 409 when the account has its own address, 429, 503; what is wrong with a field is shown beside it.
+///
+/// 401, 409 when the account has its own address, 429, 503; errors of a field are shown beside it.
 pub async fn replace_email(
     req: HttpRequest,
-    PostedForm { mut context, mut form }: PostedForm,
+    FormRequest { mut context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let user = context.user()?.id;
     let email = form.typed("email").to_owned();
@@ -170,8 +169,8 @@ pub async fn replace_email(
     let password = SecretString::from(form.text("password"));
     match context.calls.ask(ReplaceEmail { user, email, password }).await.map_err(ApiError::from) {
         Ok(_) => {
-            context.say("The e-mail address is kept. You can log in by it.");
-            return Ok(context.go("/account"));
+            context.flash_message("The e-mail address is saved. You can log in with it.");
+            return Ok(context.redirect("/account"));
         }
         Err(ApiError::Unauthorized { code: "auth.bad_credentials", .. }) => {
             form.refuse("password", "this is not your password");
@@ -182,18 +181,21 @@ pub async fn replace_email(
     page(context, StatusCode::BAD_REQUEST, form).await
 }
 
-/// Forgets an address.
+/// Removes an address.
 ///
 /// # Errors
 /// 401, 503.
-pub async fn remove(PostedForm { mut context, .. }: PostedForm, path: Path<String>) -> Result<HttpResponse, ApiError> {
+pub async fn remove(
+    FormRequest { mut context, .. }: FormRequest,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let user = context.user()?.id;
     let address: AddressId = id_of(&path, "address")?;
     match context.calls.ask(RemoveAddress { user, address }).await.map_err(ApiError::from) {
-        // Another tab removed it.
+        // Another tab has removed it.
         Ok(_) | Err(ApiError::NotFound(_)) => {}
         Err(error) => return Err(error),
     }
-    context.say("The address is removed.");
-    Ok(context.go("/account"))
+    context.flash_message("The address is removed.");
+    Ok(context.redirect("/account"))
 }

@@ -1,8 +1,8 @@
-//! Style sheet, scripts and pictures of the pages, compiled in.
+//! Style sheets, scripts and pictures of the pages, compiled in.
 //!
-//! `/assets/NAME.HASH.EXT` never changes and is cached for good; `/assets/NAME.EXT` is the same
-//! file, asked about each time. A script imports another as `"./NAME.js"` and is served with
-//! `"./NAME.HASH.js"` in its place, so that a module is loaded once and kept as long as the rest.
+//! `/assets/NAME.HASH.EXT` never changes and is cached permanently; `/assets/NAME.EXT` is the same file, revalidated
+//! each time. A script imports another as `"./NAME.js"`; it is served with `"./NAME.HASH.js"` instead, so that each
+//! module is loaded once and cached as well.
 //!
 //! **Invariant:** an address with a hash serves the bytes with that hash, or 404.
 
@@ -23,7 +23,7 @@ macro_rules! assets {
     };
 }
 
-/// Every file in `assets/`; a test compares them.
+/// Every file in `assets/`; a test compares the lists.
 const FILES: &[(&str, &[u8])] = assets![
     "app.css",
     "cart.js",
@@ -31,7 +31,7 @@ const FILES: &[(&str, &[u8])] = assets![
     "chat.css",
     "chat.js",
     "checkout.js",
-    "desk.css",
+    "dashboard.css",
     "favicon.svg",
     "gallery.js",
     "live.js",
@@ -61,7 +61,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     assets
 });
 
-/// Adds a file after those that it imports; `depth` ends scripts that import each other.
+/// Adds a file after those that it imports; `depth` limits scripts that import each other.
 fn add(assets: &mut Assets, name: &'static str, depth: usize) {
     let Some((name, bytes)) = FILES.iter().find(|(file, _)| *file == name && !assets.contains_key(file)) else {
         return;
@@ -74,7 +74,7 @@ fn add(assets: &mut Assets, name: &'static str, depth: usize) {
     assets.insert(name, Asset { hash, url, media: media(extension), bytes });
 }
 
-/// A script with its imports by hash.
+/// A script with hashed imports.
 fn script(assets: &mut Assets, bytes: &'static [u8], depth: usize) -> Bytes {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     for (other, _) in FILES.iter().filter(|(other, _)| other.ends_with(".js")) {
@@ -100,13 +100,13 @@ fn media(extension: &str) -> &'static str {
     }
 }
 
-/// Where the file `name` of `assets/` is served; for templates.
+/// The URL of the file `name` of `assets/`; for templates.
 #[must_use]
 pub fn url(name: &str) -> &'static str {
     ASSETS.get(name).map_or("/assets/missing", |asset| asset.url.as_str())
 }
 
-/// `NAME.HASH.EXT` as the name and its hash; a name without one has none.
+/// Splits `NAME.HASH.EXT` into the name and the hash, which may be absent.
 fn split(file: &str) -> Option<(String, Option<&str>)> {
     if ASSETS.contains_key(file) {
         return Some((file.to_owned(), None));
@@ -116,7 +116,6 @@ fn split(file: &str) -> Option<(String, Option<&str>)> {
     Some((format!("{stem}.{extension}"), Some(hash)))
 }
 
-/// A file.
 ///
 /// # Errors
 /// 404.

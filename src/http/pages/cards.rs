@@ -1,28 +1,26 @@
-//! Products as the cards of a grid.
+//! Products as cards in a grid.
 
 use super::format;
 use crate::domain::product::Offer;
 
-/// A product in a grid.
 #[derive(Debug, Clone)]
 pub struct Card {
-    /// Where its page is.
+    /// The URL of the product's page.
     pub url: String,
-    /// Title.
     pub title: String,
-    /// A small picture, or nothing.
+    /// A small picture, or empty.
     pub picture: String,
-    /// Stands in for the picture.
+    /// A letter that replaces a missing picture.
     pub letter: String,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: String,
-    /// In words.
+    /// The stock in words.
     pub stock: &'static str,
     /// `in`, `low` or `out`.
     pub stock_class: &'static str,
 }
 
-/// How much there is, in words, and the style of it.
+/// The stock in words, and its CSS class.
 #[must_use]
 pub const fn stock(available: i64) -> (&'static str, &'static str) {
     match available {

@@ -1,13 +1,13 @@
-//! The cart's page, for users and guests.
+//! The cart page, for users and guests.
 
 use actix_web::{HttpResponse, web::Path};
 use askama::Template;
 use serde_json::json;
 
 use super::{
-    basket::{Basket, LineView},
+    cart_summary::{CartSummary, LineView},
     context::PageContext,
-    form::{Form, PostedForm},
+    form::{Form, FormRequest},
     format,
     page::{Flash, NO_COOKIES, Page, sentence},
     product::id_of,
@@ -25,7 +25,7 @@ use crate::{
     http::error::ApiError,
 };
 
-/// The page, which says so when the browser brings no cookie back.
+/// The cart page with a check whether the browser sends cookies back.
 const CHECKED: &str = "/cart?cookies=check";
 
 #[derive(Template)]
@@ -40,21 +40,20 @@ struct CartPage {
     gone: bool,
 }
 
-/// The page.
 ///
 /// # Errors
 /// 403 for sellers and admins, 503.
 pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
-    let basket = Basket::of(&context).await?;
-    context.counted(basket.units());
-    let (lines, subtotal) = (basket.views(), basket.subtotal());
+    let cart_summary = CartSummary::of(&context).await?;
+    context.set_cart_count(cart_summary.units());
+    let (lines, subtotal) = (cart_summary.views(), cart_summary.subtotal());
     let mut page = context.page("Cart");
     if context.keeps_no_cookies() {
         page.flash = Some(Flash { bad: true, text: NO_COOKIES.to_owned() });
     }
     let view = CartPage {
         page,
-        units: basket.units(),
+        units: cart_summary.units(),
         mixed: subtotal.is_none() && !lines.is_empty(),
         short: lines.iter().any(|line| line.short),
         gone: lines.iter().any(|line| line.gone),
@@ -69,8 +68,8 @@ fn quantity(form: &Form) -> Result<u32, ApiError> {
     read.ok_or_else(|| ApiError::field("quantity", "must be a whole number from 1 to 999"))
 }
 
-/// A script is told to send again when no cookie came: the answer brings one, and what comes back without it is
-/// from a browser that keeps none.
+/// Asks a script to send its request again when no cookie came: this response sets one, and a browser that still
+/// sends none stores no cookies.
 fn first_cookie(context: &PageContext) -> Option<ApiError> {
     (context.is_new && context.wants_json)
         .then(|| ApiError::conflict("page.no_cookies", NO_COOKIES.trim_end_matches('.')))
@@ -79,49 +78,50 @@ fn first_cookie(context: &PageContext) -> Option<ApiError> {
 /// Adds to the cart; a script gets the new count as JSON.
 ///
 /// # Errors
-/// To a script, what is wrong; a browser is told on the next page.
-pub async fn add(PostedForm { mut context, form }: PostedForm) -> Result<HttpResponse, ApiError> {
+///
+/// To a script, the error; a browser sees it on the next page.
+pub async fn add(FormRequest { mut context, form }: FormRequest) -> Result<HttpResponse, ApiError> {
     if let Some(answer) = first_cookie(&context) {
-        return Ok(context.refuse(&answer));
+        return Ok(context.error_json(&answer));
     }
     let product: ProductId = id_of(form.text("product"), "product")?;
     let added = match quantity(&form) {
-        Ok(quantity) => put(&mut context, product, quantity, true).await,
+        Ok(quantity) => change_quantity(&mut context, product, quantity, true).await,
         Err(error) => Err(error),
     };
     match added {
         Ok(units) if context.wants_json => Ok(context.json(&json!({"count": units, "message": "Added to your cart"}))),
         Ok(_) => {
-            context.say("Added to your cart.");
+            context.flash_message("Added to your cart.");
             let to = if context.is_new { CHECKED } else { "/cart" };
-            Ok(context.go(to))
+            Ok(context.redirect(to))
         }
         Err(error) if context.wants_json => Err(error),
-        Err(error) => told(context, error, &format!("/products/{product}")),
+        Err(error) => redirect_with_error(context, error, &format!("/products/{product}")),
     }
 }
 
-/// Changes a line of the cart, or takes it out: as the button says.
+/// Changes a line of the cart or removes it, depending on the button.
 ///
 /// # Errors
 /// As [`add`].
 pub async fn change(
-    PostedForm { mut context, form }: PostedForm,
+    FormRequest { mut context, form }: FormRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     if let Some(answer) = first_cookie(&context) {
-        return Ok(context.refuse(&answer));
+        return Ok(context.error_json(&answer));
     }
     let product: ProductId = id_of(&path, "product")?;
     let changed = match form.has("remove") {
         true => take_out(&mut context, product).await,
-        // A number that was left as the page had it is no wish to set it: another tab may have changed it.
+        // A number that the user did not change is not written: another tab may have changed the line.
         false if form.seen("quantity") == Some(form.trimmed("quantity")) => {
-            return Ok(context.go("/cart"));
+            return Ok(context.redirect("/cart"));
         }
         false => match quantity(&form) {
             Ok(quantity) => match must_be_seen(&context, product, quantity, &form).await {
-                Ok(()) => put(&mut context, product, quantity, false).await,
+                Ok(()) => change_quantity(&mut context, product, quantity, false).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -131,21 +131,21 @@ pub async fn change(
         Ok(units) if context.wants_json => {
             Ok(context.json(&json!({"count": units, "message": "Your cart is changed"})))
         }
-        Ok(_) => Ok(context.go("/cart")),
+        Ok(_) => Ok(context.redirect("/cart")),
         Err(error) if context.wants_json => Err(error),
         Err(ApiError::NotFound(_)) => {
-            context.warn(match context.user {
+            context.flash_error(match context.user {
                 Some(_) => "Nothing was changed: this product is no longer in your cart.",
                 None => "Nothing was changed: you are not logged in, and this product is not in the cart of this browser. Log in to see the cart of your account.",
             });
-            Ok(context.go("/cart"))
+            Ok(context.redirect("/cart"))
         }
-        Err(error) => told(context, error, "/cart"),
+        Err(error) => redirect_with_error(context, error, "/cart"),
     }
 }
 
-/// Refuses another number than that of the cart, when it came without the one that the page had: whether
-/// it was changed there is not known.
+/// Refuses a quantity that differs from the cart's when the form has no value that the page was rendered with: then
+/// it is unknown whether the user changed it.
 async fn must_be_seen(context: &PageContext, product: ProductId, quantity: u32, form: &Form) -> Result<(), ApiError> {
     if form.seen("quantity").is_some_and(|seen| seen.parse::<u32>().is_ok()) {
         return Ok(());
@@ -157,12 +157,12 @@ async fn must_be_seen(context: &PageContext, product: ProductId, quantity: u32, 
     if now == 0 || now == quantity {
         return Ok(());
     }
-    let told = format!("nothing was changed: there are {now} of this in your cart now. Enter the number again");
-    Err(ApiError::conflict("cart.quantity_moved", told))
+    let message = format!("nothing was changed: there are {now} of this in your cart now. Enter the number again");
+    Err(ApiError::conflict("cart.quantity_moved", message))
 }
 
-/// Says on the page `to` what a buyer can do something about.
-fn told(mut context: PageContext, error: ApiError, to: &str) -> Result<HttpResponse, ApiError> {
+/// Shows an error that the buyer can act on, on the page `to`.
+fn redirect_with_error(mut context: PageContext, error: ApiError, to: &str) -> Result<HttpResponse, ApiError> {
     let text = match &error {
         ApiError::Conflict { .. } => error.to_string(),
         ApiError::Validation(errors) => match errors.first() {
@@ -171,12 +171,17 @@ fn told(mut context: PageContext, error: ApiError, to: &str) -> Result<HttpRespo
         },
         _ => return Err(error),
     };
-    context.warn(sentence(&text));
-    Ok(context.go(to))
+    context.flash_error(sentence(&text));
+    Ok(context.redirect(to))
 }
 
-/// Adds to a line or sets it; returns the units in the cart.
-async fn put(context: &mut PageContext, product: ProductId, quantity: u32, adding: bool) -> Result<u64, ApiError> {
+/// Adds to a line or sets it; returns the number of units in the cart.
+async fn change_quantity(
+    context: &mut PageContext,
+    product: ProductId,
+    quantity: u32,
+    adding: bool,
+) -> Result<u64, ApiError> {
     let Some(user) = &context.user else {
         let offer = context.calls.ask(GetOffer { product }).await?.ok_or(ApiError::NotFound("product"))?;
         let mut cart = context.guest_cart.clone();
@@ -189,7 +194,7 @@ async fn put(context: &mut PageContext, product: ProductId, quantity: u32, addin
             return Err(CartError::NotForSale { product }.into());
         }
         cart.set(product, wanted, offer.buyable())?;
-        context.keep_cart(cart);
+        context.store_cart(cart);
         return Ok(context.guest_cart.units());
     };
     if user.role != Role::User {
@@ -203,28 +208,28 @@ async fn put(context: &mut PageContext, product: ProductId, quantity: u32, addin
     Ok(cart.units())
 }
 
-/// Takes out of the cart what is not for sale any more.
+/// Removes products that are no longer for sale from the cart.
 ///
 /// # Errors
 /// As [`add`].
-pub async fn tidy(PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
-    let basket = Basket::of(&context).await?;
-    for (line, _) in basket.lines.iter().filter(|(_, offer)| !offer.for_sale) {
+pub async fn tidy(FormRequest { mut context, .. }: FormRequest) -> Result<HttpResponse, ApiError> {
+    let cart_summary = CartSummary::of(&context).await?;
+    for (line, _) in cart_summary.lines.iter().filter(|(_, offer)| !offer.for_sale) {
         match take_out(&mut context, line.product).await {
-            // Another tab took it out.
+            // Another tab has removed it.
             Ok(_) | Err(ApiError::NotFound(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    context.say("What is not for sale any more is out of your cart.");
-    Ok(context.go("/cart"))
+    context.flash_message("What is not for sale any more is out of your cart.");
+    Ok(context.redirect("/cart"))
 }
 
 async fn take_out(context: &mut PageContext, product: ProductId) -> Result<u64, ApiError> {
     let Some(user) = &context.user else {
         let mut cart = context.guest_cart.clone();
         cart.remove(product);
-        context.keep_cart(cart);
+        context.store_cart(cart);
         return Ok(context.guest_cart.units());
     };
     if user.role != Role::User {

@@ -1,19 +1,19 @@
-//! Checkout: one page with address and totals, and the order that it makes.
+//! Checkout: one page with address and totals, and placing the order.
 //!
-//! The form's key is made of the cart as it was shown. A second post, from a double click, the back
-//! button, a reload or another tab, has the same key and leads to the order that the first one
-//! made; a post of a cart that has changed since shows the page again.
+//! The form's idempotency key is derived from the cart that was shown. A second post, from a double click, the back
+//! button, a reload or another tab, has the same key and leads to the order of the first post; a post of a cart that
+//! has changed since shows the page again.
 //!
-//! **Invariant:** one cart that was shown makes one order, at the total that was shown.
+//! **Invariant:** a cart that was shown makes at most one order, at the total that was shown.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 
 use super::{
     account::{AddressView, address_of, countries, field_of, name_of},
-    basket::{Basket, LineView},
+    cart_summary::{CartSummary, LineView},
     context::PageContext,
-    form::{Form, PostedForm},
+    form::{Form, FormRequest},
     format,
     page::{Page, sentence},
 };
@@ -53,30 +53,30 @@ struct CheckoutPage {
     total: String,
 }
 
-/// What is said when the order would be another than the one that was shown.
+/// The message when the order would differ from the one that was shown.
 const CHANGED: &str = "Your cart or a price has changed since. Look at the new total, then place the order.";
 
-/// The code of what is not for sale any more.
+/// The error code of a product that is no longer for sale.
 const NOT_FOR_SALE: &str = "cart.not_for_sale";
 
-/// The key of an order of this cart.
-fn key_of(context: &PageContext, basket: &Basket) -> String {
-    format!("page-{}", context.state().tokens.mark("checkout", &basket.version))
+/// The idempotency key of an order of this cart.
+fn key_of(context: &PageContext, cart_summary: &CartSummary) -> String {
+    format!("page-{}", context.state().tokens.mark("checkout", &cart_summary.version))
 }
 
-/// What was shown to be paid, as the form says it back.
+/// The total that was shown, as the form sends it back.
 fn shown(totals: &Totals) -> String {
     format!("{}{}", totals.total.minor(), totals.total.currency().code())
 }
 
-/// What of the cart can be ordered, and for how much.
-async fn priced(context: &PageContext) -> Result<(Basket, Totals), ApiError> {
-    let basket = Basket::of(context).await?;
-    if let Some((line, _)) = basket.lines.iter().find(|(_, offer)| !offer.for_sale) {
+/// The part of the cart that can be ordered, and its totals.
+async fn priced(context: &PageContext) -> Result<(CartSummary, Totals), ApiError> {
+    let cart_summary = CartSummary::of(context).await?;
+    if let Some((line, _)) = cart_summary.lines.iter().find(|(_, offer)| !offer.for_sale) {
         return Err(CartError::NotForSale { product: line.product }.into());
     }
-    let totals = context.calls.ask(GetOrderTotals { items: basket.items() }).await?;
-    Ok((basket, totals))
+    let totals = context.calls.ask(GetOrderTotals { items: cart_summary.items() }).await?;
+    Ok((cart_summary, totals))
 }
 
 async fn page(
@@ -86,7 +86,7 @@ async fn page(
     problem: String,
 ) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
-    let (basket, totals) = match priced(&context).await {
+    let (cart_summary, totals) = match priced(&context).await {
         Ok(priced) => priced,
         Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
             return Ok(back_to_cart(context, &error));
@@ -100,10 +100,10 @@ async fn page(
     let chosen = if form.has("address") { form.text("address").to_owned() } else { default.unwrap_or_default() };
     let view = CheckoutPage {
         page: context.page("Checkout"),
-        key: key_of(&context, &basket),
+        key: key_of(&context, &cart_summary),
         shown: shown(&totals),
-        lines: basket.views(),
-        units: basket.units(),
+        lines: cart_summary.views(),
+        units: cart_summary.units(),
         addresses: addresses.iter().map(AddressView::from).collect(),
         countries: countries(),
         chosen,
@@ -119,18 +119,18 @@ async fn page(
 
 fn back_to_cart(mut context: PageContext, error: &ApiError) -> HttpResponse {
     if error.code() == "order.empty_cart" {
-        context.say("Your cart is empty.");
+        context.flash_message("Your cart is empty.");
     } else if error.code() == NOT_FOR_SALE {
-        context.warn("Some of your cart is not for sale any more. Remove it, then go on to checkout.");
+        context.flash_error("Some of your cart is not for sale any more. Remove it, then go on to checkout.");
     } else {
-        context.warn(sentence(&error.to_string()));
+        context.flash_error(sentence(&error.to_string()));
     }
-    context.go("/cart")
+    context.redirect("/cart")
 }
 
-/// The page.
 ///
 /// # Errors
+///
 /// 401, which leads to the login and back; 403 for sellers and admins; 503.
 pub async fn show(req: HttpRequest, mut context: PageContext) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
@@ -145,11 +145,11 @@ pub async fn show(req: HttpRequest, mut context: PageContext) -> Result<HttpResp
             problem = sentence(&format!("{error}; this is your cart as it is now"));
         }
     }
-    let form = context.take_kept("/checkout").unwrap_or_default();
+    let form = context.take_saved_form("/checkout").unwrap_or_default();
     page(context, StatusCode::OK, form, problem).await
 }
 
-/// Where an order goes, as the form says.
+/// The destination from the form.
 fn destination(form: &mut Form) -> Option<Destination> {
     match form.text("address") {
         "" | "new" => address_of(form).map(Destination::Here),
@@ -157,7 +157,7 @@ fn destination(form: &mut Form) -> Option<Destination> {
     }
 }
 
-/// The same with the buyer's name, where a kept address names nobody: a parcel needs one.
+/// The destination with the buyer's name where a saved address has none: a parcel needs a name.
 async fn named(context: &PageContext, user: UserId, destination: Destination) -> Result<Destination, ApiError> {
     let Destination::Kept(id) = destination else { return Ok(destination) };
     let account = context.calls.ask(GetUser { user }).await?.ok_or_else(ApiError::unauthorized)?;
@@ -166,15 +166,16 @@ async fn named(context: &PageContext, user: UserId, destination: Destination) ->
         return Ok(Destination::Kept(id));
     };
     let postal = PostalAddress { full_name: Some(name_of(&account)), ..postal.postal.clone() };
-    // One from before there were rules for addresses goes on as it is.
+    // An address that was saved before there were rules for addresses is used as it is.
     Ok(postal.settled().map_or(Destination::Kept(id), Destination::Here))
 }
 
-/// Places the order, and goes on to pay it.
+/// Places the order and redirects to its payment.
 ///
 /// # Errors
-/// 401, 403, 503; what the buyer can do something about shows the page again.
-pub async fn place(PostedForm { mut context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+///
+/// 401, 403, 503; errors that the buyer can act on show the page again.
+pub async fn place(FormRequest { mut context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
     let key = form.text("key").to_owned();
     let is_key = key.len() <= 64 && key.starts_with("page-") && key.bytes().all(|byte| byte.is_ascii_graphic());
@@ -182,17 +183,17 @@ pub async fn place(PostedForm { mut context, mut form }: PostedForm) -> Result<H
         return Ok(go_on(context, &order));
     }
     let priced = priced(&context).await;
-    let is_shown = priced
-        .as_ref()
-        .is_ok_and(|(basket, totals)| key == key_of(&context, basket) && form.text("shown") == shown(totals));
-    // Another post of the same page may have made the order since it was looked for above.
+    let is_shown = priced.as_ref().is_ok_and(|(cart_summary, totals)| {
+        key == key_of(&context, cart_summary) && form.text("shown") == shown(totals)
+    });
+    // Another post of the same page may have made the order since the lookup above.
     if !is_shown
         && is_key
         && let Some(order) = context.calls.ask(GetOrderByKey { user, key: key.clone() }).await?
     {
         return Ok(go_on(context, &order));
     }
-    let (basket, totals) = match priced {
+    let (cart_summary, totals) = match priced {
         Ok(priced) => priced,
         Err(error) if error.code().starts_with("order.") || error.code() == NOT_FOR_SALE => {
             return Ok(back_to_cart(context, &error));
@@ -207,25 +208,26 @@ pub async fn place(PostedForm { mut context, mut form }: PostedForm) -> Result<H
     };
     let destination = named(&context, user, destination).await?;
     if let (Destination::Here(postal), true) = (&destination, form.has("save")) {
-        // The order matters more than the address book.
+        // The order matters more than saving the address.
         let add = AddAddress { user, postal: postal.clone(), is_default: false };
         if let Err(error) = context.calls.ask(add).await {
-            tracing::info!(%error, "an address was not kept");
+            tracing::info!(%error, "an address was not saved");
         }
     }
-    // What was compared above: a price or a cart that changes from here on makes no order.
+    // A price or a cart that changes after the comparison above makes the order fail.
     let total = Some((totals.total.minor(), Some(totals.total.currency())));
-    let expected = Expected { total, cart_version: basket.cart_version };
+    let expected = Expected { total, cart_version: cart_summary.cart_version };
     let asked = PlaceOrder { user, destination, expected, key: Some((key, "page".to_owned())) };
     match context.calls.ask(asked).await.map_err(ApiError::from) {
         Ok(placed) => {
-            context.counted(0);
+            context.set_cart_count(0);
             Ok(go_on(context, &placed.order))
         }
         Err(error @ ApiError::Conflict { .. }) if error.code() == "order.insufficient_stock" => {
-            context
-                .warn("Some of this was sold in the meantime. Lower the quantities that are marked, then try again.");
-            Ok(context.go("/cart"))
+            context.flash_error(
+                "Some of this was sold in the meantime. Lower the quantities that are marked, then try again.",
+            );
+            Ok(context.redirect("/cart"))
         }
         Err(error) if matches!(error.code(), "order.empty_cart" | "cart.max_per_order" | NOT_FOR_SALE) => {
             Ok(back_to_cart(context, &error))
@@ -248,7 +250,7 @@ pub async fn place(PostedForm { mut context, mut form }: PostedForm) -> Result<H
     }
 }
 
-/// Where an order's page is.
+/// The path of an order's page.
 pub(super) fn path_of(order: OrderId) -> String {
     format!("/orders/{order}")
 }
@@ -256,7 +258,7 @@ pub(super) fn path_of(order: OrderId) -> String {
 fn go_on(context: PageContext, order: &Order) -> HttpResponse {
     let path = path_of(order.id);
     match order.status {
-        OrderStatus::Pending => context.go(&format!("{path}/pay")),
-        _ => context.go(&path),
+        OrderStatus::Pending => context.redirect(&format!("{path}/pay")),
+        _ => context.redirect(&path),
     }
 }

@@ -1,7 +1,6 @@
-//! The context of a page: who looks at it, with what in their cookies, and the answer they get.
+//! The context of a page: its user or guest, the data in their cookies, and the response.
 //!
-//! **Invariant:** every page is answered through a [`PageContext`], so that its cookies, its form token
-//! and its caching are right.
+//! **Invariant:** every page is answered through a [`PageContext`], which sets cookies, form token and caching.
 
 use std::sync::Arc;
 
@@ -22,65 +21,63 @@ use super::{
     cookies,
     form::Form,
     guest::GuestCart,
-    kept::{Kept, KeptForms},
     page::{Flash, Page},
+    saved_forms::{SavedForm, SavedForms},
 };
 use crate::{
-    actors::{accounts::calls::GetUser, cart::calls::GetCart},
+    actors::{accounts::calls::GetUser, cart::calls::GetCart, tokens::Tokens},
     domain::{ids::ProductId, text::visible, user::Role},
     http::{
         auth::{self, AuthUser, MaybeUser},
         error::ApiError,
         routes::Services,
         state::State,
-        tokens::Tokens,
     },
     integrations::payment::SandboxGateway,
     runtime::calls::Calls,
 };
 
-/// How many products are remembered as looked at.
+/// How many recently viewed products are remembered.
 const SEEN_MAX: usize = 8;
 
-/// How a form's token stands to who sends it.
+/// How a form's token relates to the session that sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Of this session, or made for this browser before the login.
+pub enum FormTokenState {
+    /// Made for this session, or for this browser before the login.
     Own,
-    /// Of another session of the same account.
+    /// Made for another session of the same account.
     SameAccount,
-    /// Of a page of this shop, but of a session that has ended, or of another account.
+    /// Made by this shop, but for a session that has ended or for another account.
     Earlier,
-    /// Not made here.
+    /// Not made by this shop.
     Foreign,
 }
 
-/// Somebody looks at a page.
+/// The context of a request for a page.
 pub struct PageContext {
-    /// The services.
     pub calls: Calls,
-    /// The sandbox gateway, where it takes the payments.
+    /// The sandbox gateway, if it takes the payments.
     pub sandbox: Option<Arc<SandboxGateway>>,
-    /// Who is logged in.
+    /// The logged-in user.
     pub user: Option<AuthUser>,
-    /// Her first name, or her user name.
+    /// The user's first name, or else their user name.
     pub name: String,
-    /// What a guest has in her cart; also what waits to be taken over at a login.
+    /// The guest's cart; after a login, the lines that still have to be merged into the user's cart.
     pub guest_cart: GuestCart,
-    /// Products looked at, the newest first.
+    /// Recently viewed products, newest first.
     pub seen: Vec<ProductId>,
-    /// Path and query.
+    /// The request's path and query.
     pub here: String,
-    /// The shop's own address, for links that are read elsewhere.
+    /// The shop's public address, for absolute links.
     pub origin: String,
-    /// Whether a script asks, which wants JSON.
+    /// Whether a script sent the request and expects JSON.
     pub wants_json: bool,
-    /// Whether the browser sent no cookie of ours: it is here for the first time, or keeps none.
+    /// Whether the browser sent no cookie of this shop: it is new, or stores none.
     pub is_new: bool,
-    /// Forms whose session ended when they were sent.
-    kept: KeptForms,
+    /// Forms that were sent after their session had ended.
+    kept: SavedForms,
     state: Data<State>,
-    /// The browser's name.
+    /// The browser's random name.
     browser: String,
     flash: Option<Flash>,
     cart_count: u64,
@@ -88,24 +85,26 @@ pub struct PageContext {
 }
 
 impl PageContext {
-    /// The context that a request is part of.
+    /// The context of a request.
     ///
     /// # Errors
-    /// 503 while it cannot be known whether a session has ended.
+    ///
+    /// 503 while it cannot be checked whether the session has ended.
     pub async fn of(req: &HttpRequest) -> Result<Self, ApiError> {
         let MaybeUser(user) = MaybeUser::from_request(req, &mut Payload::None).await?;
-        let mut context = Self::nobody(req)?;
+        let mut context = Self::anonymous(req)?;
         if let Some(user) = user {
-            context.welcome(user).await;
+            context.load_user(user).await;
         }
         Ok(context)
     }
 
-    /// The same, as if nobody were logged in.
+    /// The context of a request, without reading who is logged in.
     ///
     /// # Errors
-    /// [`ApiError::Internal`] in an app that was not put together.
-    pub fn nobody(req: &HttpRequest) -> Result<Self, ApiError> {
+    ///
+    /// [`ApiError::Internal`] in an app without state or services.
+    pub fn anonymous(req: &HttpRequest) -> Result<Self, ApiError> {
         let state = req.app_data::<Data<State>>().cloned();
         let state = state.ok_or_else(|| ApiError::Internal("the app has no state".into()))?;
         let read = |name| cookies::read(&state.tokens, req, name);
@@ -138,7 +137,7 @@ impl PageContext {
             origin: state.settings.origins.public_url.to_string(),
             wants_json: wants_json(req),
             is_new,
-            kept: KeptForms::read(&state.tokens, req),
+            kept: SavedForms::read(&state.tokens, req),
             state,
             browser,
             flash,
@@ -146,7 +145,7 @@ impl PageContext {
         })
     }
 
-    async fn welcome(&mut self, user: AuthUser) {
+    async fn load_user(&mut self, user: AuthUser) {
         let id = user.id;
         let account = self.calls.ask(GetUser { user: id }).await.ok().flatten();
         self.name = account.map_or_else(String::new, |account| match account.full_name.first_name {
@@ -162,13 +161,12 @@ impl PageContext {
         self.user = Some(user);
     }
 
-    /// Shared settings.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// Who is logged in.
+    /// The logged-in user.
     ///
     /// # Errors
     /// 401, which sends a browser to the login page.
@@ -204,7 +202,7 @@ impl PageContext {
         self.in_role(Role::Admin)
     }
 
-    /// A token for a form, another each time, so that a compressed page does not give it away.
+    /// A token for a form. It differs each time, so that compression does not reveal it.
     #[must_use]
     pub fn csrf(&self) -> String {
         let session = self.user.as_ref().map_or(self.browser.as_str(), |user| user.jti.as_str());
@@ -214,93 +212,93 @@ impl PageContext {
         format!("{token}.{account}.{made}")
     }
 
-    /// Says which account a token was made for, to who knows the account.
+    /// A keyed hash of the account, which binds a form's token to it.
     fn account_mark(&self, salt: &str) -> String {
         let account = self.user.as_ref().map_or_else(|| "guest".to_owned(), |user| user.id.to_hex());
         self.state.tokens.mark("csrf account", &format!("{salt}{account}"))
     }
 
-    /// How a form's token stands to this context.
+    /// How a form's token relates to this context.
     #[must_use]
-    pub fn standing(&self, token: &str) -> Standing {
+    pub fn form_token_state(&self, token: &str) -> FormTokenState {
         let parts: Vec<&str> = token.split('.').collect();
         let (salt, mark, account) = match parts.as_slice() {
-            // Of a page that was opened before an upgrade.
+            // A page that was opened before an upgrade.
             [salt, mark] => (salt, mark, None),
             [salt, mark, account, made] => {
                 let right = self.state.tokens.mark("csrf made", &format!("{salt}.{mark}.{account}"));
                 if !cookies::same(made, &right) {
-                    return Standing::Foreign;
+                    return FormTokenState::Foreign;
                 }
                 (salt, mark, Some(account))
             }
-            _ => return Standing::Foreign,
+            _ => return FormTokenState::Foreign,
         };
         let sessions = [self.user.as_ref().map(|user| user.jti.as_str()), Some(self.browser.as_str())];
         let of_session = format!("{salt}.{mark}");
         if sessions.into_iter().flatten().any(|session| is_form_token(&self.state.tokens, &of_session, session)) {
-            return Standing::Own;
+            return FormTokenState::Own;
         }
         match account {
-            None => Standing::Foreign,
+            None => FormTokenState::Foreign,
             Some(account) if self.user.is_some() && cookies::same(account, &self.account_mark(salt)) => {
-                Standing::SameAccount
+                FormTokenState::SameAccount
             }
-            Some(_) => Standing::Earlier,
+            Some(_) => FormTokenState::Earlier,
         }
     }
 
-    /// Keeps a form over the login, if something was typed into it; says what to say of it.
-    pub fn keep_form(&mut self, form: Kept) -> String {
-        let (advice, is_something) = self.kept.add(form);
-        if is_something {
-            self.write_kept();
+    /// Saves a form over the login, if the user typed something into it; returns the message to show.
+    pub fn save_form(&mut self, form: SavedForm) -> String {
+        let (message, is_worth_saving) = self.kept.add(form);
+        if is_worth_saving {
+            self.write_saved_forms();
         }
-        advice
+        message
     }
 
-    fn write_kept(&mut self) {
+    fn write_saved_forms(&mut self) {
         for cookie in self.kept.cookies(&self.state.tokens, self.state.settings.production) {
             self.set_cookie(cookie);
         }
     }
 
-    /// Whether this page was asked for to see if the browser brings a cookie back, and it does not.
+    /// Whether this page checks for cookies and the browser did not send one back.
     #[must_use]
     pub fn keeps_no_cookies(&self) -> bool {
         let query = self.here.split_once('?').map_or("", |(_, query)| query);
         self.is_new && query.split('&').any(|pair| pair == "cookies=check")
     }
 
-    /// What to say of forms that wait to be gone on with; those of other accounts are forgotten.
-    pub fn welcome_back(&mut self) -> String {
+    /// The message about saved forms after a login; forms of other accounts are removed.
+    pub fn saved_forms_message(&mut self) -> String {
         let mut kept = std::mem::take(&mut self.kept);
         let is_changed = kept.retain(|kept| self.may_see(kept));
         self.kept = kept;
         if is_changed {
-            self.write_kept();
+            self.write_saved_forms();
         }
-        self.kept.welcome()
+        self.kept.after_login_message()
     }
 
-    /// Forms of guests and of this account.
-    fn may_see(&self, kept: &Kept) -> bool {
+    /// Whether the form belongs to a guest or to this account.
+    fn may_see(&self, kept: &SavedForm) -> bool {
         let of_guest = || {
             let (salt, account) = (kept.csrf.split('.').next(), kept.csrf.split('.').nth(2));
             let right = salt.map(|salt| self.state.tokens.mark("csrf account", &format!("{salt}guest")));
             account.zip(right).is_some_and(|(account, right)| cookies::same(account, &right))
         };
-        matches!(self.standing(&kept.csrf), Standing::Own | Standing::SameAccount) || of_guest()
+        matches!(self.form_token_state(&kept.csrf), FormTokenState::Own | FormTokenState::SameAccount) || of_guest()
     }
 
-    /// The kept form that goes to `action`, for its page to show once.
-    pub fn take_kept(&mut self, action: &str) -> Option<Form> {
+    /// Removes and returns the saved form for `action`, so that its page shows it once.
+    pub fn take_saved_form(&mut self, action: &str) -> Option<Form> {
         let kept = self.kept.take(action)?;
-        self.write_kept();
+        self.write_saved_forms();
         self.may_see(&kept).then(|| kept.form())
     }
 
-    /// The frame of a page of this title.
+    /// The frame of a page with this title.
     #[must_use]
     pub fn page(&self, title: impl Into<String>) -> Page {
         Page {
@@ -315,27 +313,26 @@ impl PageContext {
         }
     }
 
-    /// The cart has this many units now.
-    pub fn counted(&mut self, units: u64) {
+    pub fn set_cart_count(&mut self, units: u64) {
         self.cart_count = units;
     }
 
-    /// Says something on the next page.
-    pub fn say(&mut self, text: impl AsRef<str>) {
+    /// Shows a message on the next page.
+    pub fn flash_message(&mut self, text: impl AsRef<str>) {
         let text: String = text.as_ref().chars().take(300).collect();
-        self.keep(cookies::FLASH, &text);
+        self.store_cookie(cookies::FLASH, &text);
     }
 
-    /// Says something bad on the next page.
-    pub fn warn(&mut self, text: impl AsRef<str>) {
-        self.say(format!("!{}", text.as_ref()));
+    /// Shows an error on the next page.
+    pub fn flash_error(&mut self, text: impl AsRef<str>) {
+        self.flash_message(format!("!{}", text.as_ref()));
     }
 
-    /// Keeps a guest's cart in her browser; an empty one is taken away.
-    pub fn keep_cart(&mut self, cart: GuestCart) {
+    /// Stores a guest's cart in the browser; an empty cart is removed.
+    pub fn store_cart(&mut self, cart: GuestCart) {
         match cart.is_empty() {
-            true => self.drop_cookie(cookies::CART),
-            false => self.keep(cookies::CART, &cart.text()),
+            true => self.remove_cookie(cookies::CART),
+            false => self.store_cookie(cookies::CART, &cart.text()),
         }
         if self.user.is_none() {
             self.cart_count = cart.units();
@@ -343,34 +340,34 @@ impl PageContext {
         self.guest_cart = cart;
     }
 
-    /// Remembers a product as looked at.
-    pub fn saw(&mut self, product: ProductId) {
+    /// Remembers a product as recently viewed.
+    pub fn remember_product(&mut self, product: ProductId) {
         self.seen.retain(|seen| *seen != product);
         self.seen.insert(0, product);
         self.seen.truncate(SEEN_MAX);
         let text = self.seen.iter().map(|id| id.to_hex()).collect::<Vec<_>>().join(".");
-        self.keep(cookies::SEEN, &text);
+        self.store_cookie(cookies::SEEN, &text);
     }
 
-    /// Nobody is logged in any more: the browser gets another name, and forms made before are void.
-    pub fn forget(&mut self) {
+    /// Forgets the user: the browser gets a new name, and earlier forms become invalid.
+    pub fn forget_user(&mut self) {
         self.user = None;
         self.cart_count = 0;
-        self.drop_cookie(cookies::SEEN);
+        self.remove_cookie(cookies::SEEN);
         self.browser = hex::encode(rand::random::<[u8; 16]>());
         let name = self.browser.clone();
-        self.keep(cookies::VISIT, &name);
+        self.store_cookie(cookies::VISIT, &name);
     }
 
-    fn keep(&mut self, name: &'static str, text: &str) {
+    fn store_cookie(&mut self, name: &'static str, text: &str) {
         self.set_cookie(cookies::sealed(&self.state.tokens, self.state.settings.production, name, text));
     }
 
-    fn drop_cookie(&mut self, name: &'static str) {
+    fn remove_cookie(&mut self, name: &'static str) {
         self.set_cookie(cookies::removal(&self.state.tokens, self.state.settings.production, name));
     }
 
-    /// Sends a cookie with the answer, instead of an earlier one of its name.
+    /// Adds a cookie to the response; it replaces an earlier one of the same name.
     pub fn set_cookie(&mut self, cookie: Cookie<'static>) {
         self.set.retain(|kept| kept.name() != cookie.name());
         self.set.push(cookie);
@@ -386,19 +383,20 @@ impl PageContext {
         answer
     }
 
-    /// A page, whose template has what the last one did to say.
+    /// A page. The message for this page has been shown then and is removed.
     ///
     /// # Errors
+    ///
     /// [`ApiError::Internal`] when the template fails, which no input causes.
     pub fn html(mut self, status: StatusCode, template: &impl Template) -> Result<HttpResponse, ApiError> {
         let body = template.render().map_err(|error| ApiError::Internal(error.to_string()))?;
         if self.flash.is_some() && !self.set.iter().any(|cookie| cookie.name() == cookies::FLASH) {
-            self.drop_cookie(cookies::FLASH);
+            self.remove_cookie(cookies::FLASH);
         }
         Ok(self.answer(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(body))
     }
 
-    /// A page that went well.
+    /// A page with the status 200.
     ///
     /// # Errors
     /// As [`PageContext::html`].
@@ -406,15 +404,15 @@ impl PageContext {
         self.html(StatusCode::OK, template)
     }
 
-    /// Goes on at another page of this shop.
+    /// Redirects to another page of this shop.
     #[must_use]
-    pub fn go(self, to: &str) -> HttpResponse {
+    pub fn redirect(self, to: &str) -> HttpResponse {
         self.answer(StatusCode::SEE_OTHER).insert_header((LOCATION, to)).finish()
     }
 
     /// An error for a script, with the context's cookies.
     #[must_use]
-    pub fn refuse(self, error: &ApiError) -> HttpResponse {
+    pub fn error_json(self, error: &ApiError) -> HttpResponse {
         let mut answer = error.error_response();
         for cookie in &self.set {
             if let Ok(value) = cookie.to_string().parse() {
@@ -424,7 +422,7 @@ impl PageContext {
         answer
     }
 
-    /// An answer for a script.
+    /// A JSON response for a script.
     #[must_use]
     pub fn json(self, value: &serde_json::Value) -> HttpResponse {
         self.answer(StatusCode::OK).json(value)
@@ -441,18 +439,18 @@ impl FromRequest for PageContext {
     }
 }
 
-/// Whether the asker wants JSON and no page.
+/// Whether the client expects JSON instead of a page.
 pub(super) fn wants_json(req: &HttpRequest) -> bool {
     let accept = req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.contains("application/json") && !accept.contains("text/html")
 }
 
-/// Whether a browser asks for a page.
+/// Whether a browser requests a page.
 pub(super) fn wants_html(req: &HttpRequest) -> bool {
     req.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// The state of a request, for what makes no context.
+/// The state of a request, for code without a context.
 ///
 /// # Errors
 /// As [`auth::state`].

@@ -1,6 +1,6 @@
-//! The pages' own cookies: short texts that only this shop can have written.
+//! The pages' cookies: short signed texts.
 //!
-//! **Invariant:** a cookie that was changed, or was sealed for another purpose, is as good as none.
+//! **Invariant:** a cookie that was changed, or was signed for another purpose, is ignored.
 
 use actix_web::{
     HttpRequest,
@@ -9,21 +9,21 @@ use actix_web::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use subtle::ConstantTimeEq;
 
-use crate::http::{auth::cookie_of, tokens::Tokens};
+use crate::{actors::tokens::Tokens, http::auth::cookie_of};
 
-/// The browser, by a random name: what binds a visitor's forms to her.
+/// The browser's random name, which binds forms to it.
 pub const VISIT: &str = "visit";
-/// What somebody without an account has in her cart.
+/// A guest's cart.
 pub const CART: &str = "guest_cart";
-/// What is to be said on the next page.
+/// The message for the next page.
 pub const FLASH: &str = "flash";
-/// Products that were looked at last.
+/// Recently viewed products.
 pub const SEEN: &str = "seen";
 
 /// A day, in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
-/// How long a cookie is kept, in seconds.
+/// The lifetime of a cookie, in seconds.
 fn lasts(name: &str) -> i64 {
     match name {
         FLASH => 60,
@@ -31,7 +31,7 @@ fn lasts(name: &str) -> i64 {
     }
 }
 
-/// A cookie with `value` for this shop's eyes alone to trust.
+/// A signed cookie with `value`.
 #[must_use]
 pub fn sealed(tokens: &Tokens, secure: bool, name: &'static str, value: &str) -> Cookie<'static> {
     let text = BASE64.encode(value);
@@ -45,7 +45,7 @@ pub fn sealed(tokens: &Tokens, secure: bool, name: &'static str, value: &str) ->
         .finish()
 }
 
-/// The cookie that takes one away.
+/// A cookie that removes the one of this name.
 #[must_use]
 pub fn removal(tokens: &Tokens, secure: bool, name: &'static str) -> Cookie<'static> {
     let mut gone = sealed(tokens, secure, name, "");
@@ -53,7 +53,7 @@ pub fn removal(tokens: &Tokens, secure: bool, name: &'static str) -> Cookie<'sta
     gone
 }
 
-/// What a sealed cookie of the request says.
+/// The value of a signed cookie of the request.
 #[must_use]
 pub fn read(tokens: &Tokens, req: &HttpRequest, name: &'static str) -> Option<String> {
     let (text, mark) = cookie_of(req, name)?.split_once('.')?;
@@ -63,7 +63,7 @@ pub fn read(tokens: &Tokens, req: &HttpRequest, name: &'static str) -> Option<St
     String::from_utf8(BASE64.decode(text).ok()?).ok()
 }
 
-/// Compares without telling by the time taken.
+/// Compares in constant time.
 pub(super) fn same(given: &str, right: &str) -> bool {
     given.as_bytes().ct_eq(right.as_bytes()).into()
 }
@@ -76,7 +76,7 @@ mod tests {
     use crate::altered::{BASE64_URL, HEX, altered};
 
     #[test]
-    fn only_what_was_sealed_for_the_purpose_is_read() {
+    fn only_cookies_signed_for_the_purpose_are_read() {
         let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
         let cookie = sealed(&tokens, false, CART, "a ; =b");
         let request = |name: &str, value: &str| {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_nearly_right_is_as_good_as_none() {
+    fn a_cookie_that_is_nearly_right_is_ignored() {
         let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
         for name in [VISIT, CART, FLASH, SEEN] {
             let value = sealed(&tokens, false, name, "665f1f77bcf86cd799439011").value().to_owned();

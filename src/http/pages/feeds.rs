@@ -1,4 +1,4 @@
-//! What search engines and browsers ask for by themselves.
+//! Files that search engines and browsers request on their own.
 
 use std::fmt::Write;
 
@@ -16,15 +16,16 @@ use crate::{
     http::error::ApiError,
 };
 
-/// Products of one sitemap: what can be listed at once.
+/// The most products of a sitemap, which is also the most of one listing.
 const LISTED: usize = 1_000;
 
 /// `/sitemap.xml`: the home page, categories and the newest products.
 ///
 /// # Errors
-/// 503 while the catalogue is away.
+///
+/// 503 while the catalogue is unavailable.
 pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let context = PageContext::nobody(&req)?;
+    let context = PageContext::anonymous(&req)?;
     let query = ListQuery {
         text: None,
         min_price: None,
@@ -42,7 +43,7 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n",
     );
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _infallible = writeln!(out, "<url><loc>{origin}/</loc></url>");
     for (name, _) in categories.iter().filter(|(name, _)| !name.is_empty()) {
         let _infallible = writeln!(out, "<url><loc>{origin}/?category={}</loc></url>", escape(name));
@@ -58,9 +59,10 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// `/robots.txt`.
 ///
 /// # Errors
-/// [`ApiError::Internal`] in an app that was not put together.
+///
+/// [`ApiError::Internal`] in an app without state.
 pub async fn robots(req: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let origin = PageContext::nobody(&req)?.origin;
+    let origin = PageContext::anonymous(&req)?.origin;
     let closed = ["/account", "/admin", "/api/", "/cart", "/checkout", "/login", "/orders", "/register", "/seller"];
     let closed: String = closed.iter().map(|path| format!("Disallow: {path}\n")).collect();
     let text = format!("User-agent: *\n{closed}Sitemap: {origin}/sitemap.xml\n");

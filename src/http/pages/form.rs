@@ -1,7 +1,7 @@
-//! Forms as browsers send them, urlencoded or multipart, and what is wrong with their fields.
+//! Forms as browsers send them, urlencoded or multipart, and the errors of their fields.
 //!
-//! **Invariant:** a handler that has a [`PostedForm`] has a form of a page of this shop, sent by the
-//! visitor who got that page, or by the visitor's browser for what harms nobody.
+//! **Invariant:** a handler that takes a [`FormRequest`] gets a form of a page of this shop, sent by the user or
+//! guest who got that page; forms that are harmless for any account may come from any session of the browser.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use bytes::BytesMut;
 use futures_util::{StreamExt, future::LocalBoxFuture};
 
 use super::{
-    context::{self, PageContext, Standing},
-    kept::Kept,
+    context::{self, FormTokenState, PageContext},
     page::sentence,
+    saved_forms::SavedForm,
 };
 use crate::domain::text::trim_invisible;
 use crate::http::{
@@ -36,8 +36,8 @@ const TEXT_MAX: usize = 512 * 1024;
 const FILES_MAX: usize = 6;
 /// The largest file.
 const FILE_MAX: usize = 5 * 1024 * 1024;
-/// How much is read of a form with files in all. What of it is too large is read and dropped, so that
-/// the form can be shown again with what was typed.
+/// How many bytes of a form with files are read. A file that is too large is read and dropped, so that the form can
+/// be shown again with what the user typed.
 const READ_MAX: usize = 100 * 1024 * 1024;
 /// How long a form with files may take to arrive.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -47,36 +47,35 @@ const OUT_OF_DATE: ApiError = ApiError::Forbidden {
     message: "this form is out of date; go back, reload the page and try again",
 };
 
-/// A form of a page that was opened for another account; the page of the form is shown again.
+/// The form's page was opened for another account; the page is shown again.
 pub(super) const OTHER_ACCOUNT: ApiError = ApiError::Forbidden {
     code: "request.other_account",
     message: "this page was opened for another account; nothing was changed",
 };
 
-/// A file of a form.
+/// A file in a form.
 #[derive(Debug, Clone)]
 pub struct Upload {
     /// The field.
     pub field: String,
-    /// The file's name as the browser says.
+    /// The file's name, from the browser.
     pub name: String,
-    /// Its bytes.
     pub bytes: Bytes,
 }
 
-/// The fields of a form, and what is wrong with them.
+/// The fields of a form, and their errors.
 #[derive(Debug, Clone, Default)]
 pub struct Form {
     fields: Vec<(String, String)>,
     errors: Vec<(String, String)>,
-    /// Whether a file was too large to be taken.
+    /// Whether a file was too large.
     too_large: bool,
     /// Files that are not empty.
     pub files: Vec<Upload>,
 }
 
-/// The hidden field that has what the field `name` was rendered with: what still stands so was not
-/// changed, and is not to be written over what it has become meanwhile.
+/// The name of the hidden field with the value that the field `name` was rendered with. A field that still has this
+/// value was not changed by the user and must not overwrite newer data.
 #[must_use]
 pub fn seen_name(name: &str) -> String {
     format!("{name}Seen")
@@ -95,20 +94,20 @@ impl Form {
         &self.fields
     }
 
-    /// A field as it was sent, or nothing.
+    /// A field as it was sent, or empty.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
         self.fields.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
     }
 
-    /// What a field was rendered with, as its hidden field says; see `seen_name`.
+    /// The value that a field was rendered with, from its hidden field; see `seen_name`.
     #[must_use]
     pub fn seen(&self, name: &str) -> Option<&str> {
         let seen = seen_name(name);
         self.fields.iter().find(|(found, _)| *found == seen).map(|(_, value)| value.as_str())
     }
 
-    /// A field as browsers send those for e-mail addresses: without outer ASCII white space.
+    /// A field trimmed as browsers trim e-mail addresses: without outer ASCII white space.
     #[must_use]
     pub fn typed(&self, name: &str) -> &str {
         self.text(name).trim_matches(|c: char| c.is_ascii_whitespace())
@@ -127,65 +126,66 @@ impl Form {
         }
     }
 
-    /// Whether a box is ticked or a button of this name was pressed.
+    /// Whether a box was ticked or a button of this name was pressed.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|(found, _)| found == name)
     }
 
-    /// What to show in a field again; never a password.
+    /// The value to show again in a field; never a password.
     #[must_use]
     pub fn value(&self, name: &str) -> &str {
         if name.contains("password") { "" } else { self.text(name) }
     }
 
-    /// What is wrong with a field.
+    /// The error of a field.
     #[must_use]
     pub fn error(&self, name: &str) -> Option<&str> {
         self.errors.iter().find(|(found, _)| found == name).map(|(_, what)| what.as_str())
     }
 
-    /// Everything that is wrong, for a summary.
+    /// All errors, for a summary.
     #[must_use]
     pub fn errors(&self) -> &[(String, String)] {
         &self.errors
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no errors.
     #[must_use]
     pub fn is_fine(&self) -> bool {
         self.errors.is_empty()
     }
 
-    /// The status of the page that shows a refused form again.
+    /// The status of a page that shows a refused form again.
     #[must_use]
     pub fn refused_status(&self) -> StatusCode {
         if self.too_large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST }
     }
 
-    /// Sets a field to another value than the one that was sent.
+    /// Replaces the value of a field.
     pub fn set(&mut self, name: &str, value: String) {
         self.fields.retain(|(found, _)| found != name);
         self.fields.push((name.to_owned(), value));
     }
 
-    /// Tells that something is wrong with a field; the first word on a field stays.
+    /// Adds an error to a field; the first error of a field stays.
     pub fn refuse(&mut self, name: &str, what: impl Into<String>) {
         if self.error(name).is_none() {
             self.errors.push((name.to_owned(), sentence(&what.into())));
         }
     }
 
-    /// A whole number of a field.
+    /// A field as a whole number.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u32> {
         self.trimmed(name).parse().ok()
     }
 
-    /// Puts a service's refusal beside its fields, named as `rename` has them.
+    /// Shows a service's errors beside their fields; `rename` maps the service's field names to the form's.
     ///
     /// # Errors
-    /// Whatever is not about a field.
+    ///
+    /// Errors that are not about a field.
     pub fn take(&mut self, error: ApiError, rename: impl Fn(&str) -> String) -> Result<(), ApiError> {
         match error {
             ApiError::Validation(errors) | ApiError::Unprocessable { errors, .. } if !errors.is_empty() => {
@@ -199,15 +199,13 @@ impl Form {
     }
 }
 
-/// A form of a page of this shop, with the context that it is part of.
-pub struct PostedForm {
-    /// Who sent it.
+/// A form that a page of this shop sent, with the page's context.
+pub struct FormRequest {
     pub context: PageContext,
-    /// What was sent.
     pub form: Form,
 }
 
-impl FromRequest for PostedForm {
+impl FromRequest for FormRequest {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
@@ -223,27 +221,26 @@ impl FromRequest for PostedForm {
     }
 }
 
-/// Lets a form in: one of this session; by the browser's word that a page of this shop sent it, also one of an
-/// earlier session of the same account, and whatever does no harm. What was typed in a session that has ended
-/// is kept over the login.
+/// Accepts a form of this session; a form of an earlier session of the same account if the browser says that a page
+/// of this shop sent it; and forms that are harmless. A form whose session has ended is saved over the login.
 fn admit(req: &HttpRequest, context: &PageContext, form: &Form) -> Result<(), ApiError> {
-    let standing = context.standing(form.text("csrf"));
+    let form_token_state = context.form_token_state(form.text("csrf"));
     let from_here = csrf::is_from_here(req, &context.state().settings.origins);
-    if context.user.is_none() && standing != Standing::Foreign && !is_harmless(req.path()) {
-        // For the answer to whoever is told to log in.
-        req.extensions_mut().insert(Kept::of(req.path(), form));
+    if context.user.is_none() && form_token_state != FormTokenState::Foreign && !is_harmless(req.path()) {
+        // For the page that asks the user to log in.
+        req.extensions_mut().insert(SavedForm::of(req.path(), form));
     }
-    match standing {
-        Standing::Own => Ok(()),
-        Standing::SameAccount | Standing::Earlier if from_here && is_harmless(req.path()) => Ok(()),
-        Standing::SameAccount if from_here => Ok(()),
-        Standing::Earlier if context.user.is_none() && !is_harmless(req.path()) => Err(ApiError::unauthorized()),
-        Standing::Earlier if from_here => Err(OTHER_ACCOUNT),
-        Standing::SameAccount | Standing::Earlier | Standing::Foreign => Err(OUT_OF_DATE),
+    match form_token_state {
+        FormTokenState::Own => Ok(()),
+        FormTokenState::SameAccount | FormTokenState::Earlier if from_here && is_harmless(req.path()) => Ok(()),
+        FormTokenState::SameAccount if from_here => Ok(()),
+        FormTokenState::Earlier if context.user.is_none() && !is_harmless(req.path()) => Err(ApiError::unauthorized()),
+        FormTokenState::Earlier if from_here => Err(OTHER_ACCOUNT),
+        FormTokenState::SameAccount | FormTokenState::Earlier | FormTokenState::Foreign => Err(OUT_OF_DATE),
     }
 }
 
-/// Whether what a form does harms nobody, whoever is logged in: it fills a cart, or begins or ends a session.
+/// Whether a form is harmless for whichever account is logged in: it fills a cart, or starts or ends a session.
 fn is_harmless(path: &str) -> bool {
     ["/cart", "/login", "/register", "/logout"].contains(&path) || path.starts_with("/cart/items/")
 }
@@ -279,8 +276,8 @@ fn urlencoded(body: &[u8]) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// Reads a form. A file that is too large, or one too many, is wrong with its field; the rest of the
-/// form is read all the same.
+/// Reads a form. A file that is too large, and a file beyond the limit, is an error of its field; the rest of the
+/// form is read nevertheless.
 async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
     let (mut form, mut room, mut left) = (Form::default(), TEXT_MAX, READ_MAX);
     let mut seen = 0;
@@ -299,7 +296,7 @@ async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
                     form.refuse(&name, format!("{} is larger than 5 MiB; choose a smaller file", shown(&file)));
                     continue;
                 };
-                // A file field that was left empty is sent as an empty file.
+                // Browsers send a file field that is left empty as an empty file.
                 if bytes.is_empty() {
                     continue;
                 }
@@ -321,14 +318,14 @@ async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// A file's name as a message has it.
+/// A file's name as messages show it.
 fn shown(name: &str) -> String {
     let name: String = name.chars().filter(|letter| !letter.is_control()).take(60).collect();
     if name.is_empty() { "a file".to_owned() } else { format!("“{name}”") }
 }
 
-/// The whole part, or `None` when it has more than `max` bytes: it is read to its end then as well,
-/// as long as there is something `left` of what is read of a form.
+/// The whole part, or `None` when it has more than `max` bytes; it is then read to its end, within the `left` bytes
+/// of the form's limit.
 async fn whole(part: &mut Field, max: usize, left: &mut usize) -> Result<Option<Bytes>, ApiError> {
     let (mut bytes, mut fits) = (BytesMut::new(), true);
     while let Some(chunk) = part.next().await {

@@ -1,4 +1,4 @@
-//! Money, numbers and moments in the words of a page.
+//! Money, numbers and times as pages show them.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::domain::{
     payment::PaymentStatus,
 };
 
-/// `₹1,23,456.00` or `$1,234.00`: the sign and the groups of the currency's country.
+/// `₹1,23,456.00` or `$1,234.00`: with the sign and grouping of the currency's country.
 #[must_use]
 pub fn money(amount: Money) -> String {
     let minor = amount.minor().unsigned_abs();
@@ -44,7 +44,7 @@ pub fn count(number: u64) -> String {
     grouped(number, 2)
 }
 
-/// Major units as a form field has them: `499.50`, or `499` for a whole amount.
+/// Major units as form fields have them: `499.50`, or `499` for a whole amount.
 #[must_use]
 pub fn plain(minor: i64) -> String {
     let (whole, rest) = (minor / 100, (minor % 100).abs());
@@ -63,8 +63,8 @@ pub fn moment(at: Timestamp) -> String {
     at.strftime("%-d %b %Y, %H:%M UTC").to_string()
 }
 
-/// A moment or a day as an element of a page: in UTC and saying so, for people and for programs, so that
-/// `assets/time.js` can show it in the reader's own time zone.
+/// A time or a day as an element of a page, in UTC and marked as such, readable by people and programs;
+/// `assets/time.js` converts it to the reader's time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
     at: Timestamp,
@@ -85,14 +85,14 @@ pub const fn date(at: Timestamp) -> Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Browsers read fractions of a second up to milliseconds only; nobody needs them here.
+        // Browsers read fractions of a second only up to milliseconds; none are needed here.
         let machine = self.at.strftime("%Y-%m-%dT%H:%M:%SZ");
         let (kind, text) = if self.whole { ("moment", moment(self.at)) } else { ("day", day(self.at)) };
         write!(f, "<time datetime=\"{machine}\" data-local=\"{kind}\">{text}</time>")
     }
 }
 
-// It has nothing that anybody wrote.
+// The text contains no user input.
 impl askama::filters::HtmlSafe for Time {}
 
 /// `Confirmed`.

@@ -1,6 +1,6 @@
-//! A guest's cart: in a signed cookie of her browser, until she logs in.
+//! A guest's cart, in a signed cookie of the browser until the login.
 //!
-//! **Invariant:** it holds to the same bounds as a user's cart.
+//! **Invariant:** it obeys the same limits as a user's cart.
 
 use crate::domain::{
     cart::{Buyable, CartError, LINES_MAX, QUANTITY_MAX},
@@ -8,15 +8,14 @@ use crate::domain::{
     inventory::StockLine,
 };
 
-/// What a guest has in her cart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GuestCart {
-    /// One line a product, in the order they were first added.
+    /// The lines, one for each product, in the order in which they were added.
     pub lines: Vec<StockLine>,
 }
 
 impl GuestCart {
-    /// Reads `ID:QUANTITY,...`; what makes no sense is left out.
+    /// Reads `ID:QUANTITY,...`; invalid entries are ignored.
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut cart = Self::default();
@@ -32,7 +31,7 @@ impl GuestCart {
         cart
     }
 
-    /// As [`GuestCart::read`] reads it.
+    /// The text that [`GuestCart::read`] reads.
     #[must_use]
     pub fn text(&self) -> String {
         let lines = self.lines.iter().map(|line| format!("{}:{}", line.product, line.quantity));
@@ -57,10 +56,11 @@ impl GuestCart {
         self.lines.iter().find(|line| line.product == product).map_or(0, |line| line.quantity)
     }
 
-    /// Sets a line, which may be new, given what can be bought.
+    /// Sets or adds a line, within what can be bought.
     ///
     /// # Errors
-    /// As a user's cart: too little stock, too many of one, too many lines.
+    ///
+    /// As a user's cart: too little stock, too many of a product, too many lines.
     pub fn set(&mut self, product: ProductId, quantity: u32, offered: impl Into<Buyable>) -> Result<(), CartError> {
         offered.into().check(quantity)?;
         let full = self.lines.len() >= LINES_MAX;
@@ -72,7 +72,7 @@ impl GuestCart {
         Ok(())
     }
 
-    /// Takes a line out.
+    /// Removes a line.
     pub fn remove(&mut self, product: ProductId) {
         self.lines.retain(|line| line.product != product);
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_says_what_it_was_told() {
+    fn a_cart_survives_its_cookie() {
         let (a, b) = (ProductId::generate(), ProductId::generate());
         let mut cart = GuestCart::default();
         cart.set(a, 2, 5).unwrap();

@@ -1,6 +1,6 @@
-//! The home page: search, categories, prices, order, pages of products.
+//! The home page: search, categories, price filter, sorting and paging.
 //!
-//! **Invariant:** what is shown is in the address, so that a page can be linked to and gone back to.
+//! **Invariant:** the URL contains all that selects what is shown, so that links and the back button work.
 
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -20,18 +20,18 @@ use crate::{
     http::{auth, error::ApiError, ops, query},
 };
 
-/// Products of a page.
+/// Products on a page.
 const PER_PAGE: usize = 24;
-/// The last page that is shown of a long list.
+/// The last page of a long list.
 const PAGES_MAX: usize = 400;
-/// Categories to choose from.
+/// How many categories are offered.
 const CATEGORIES: usize = 12;
-/// Recently viewed products that are shown.
+/// How many recently viewed products are shown.
 const SEEN: usize = 4;
 
-/// What is looked for, as the address says.
+/// The search of the URL.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Wanted {
+struct CatalogueFilter {
     q: String,
     category: String,
     minprice: String,
@@ -58,11 +58,11 @@ struct Chip {
 struct HomePage {
     page: Page,
     plain: bool,
-    /// Whether there is no product at all.
+    /// Whether the shop has no products.
     nothing_yet: bool,
     filtered: bool,
     total: String,
-    /// Words that no product has, in quotation marks.
+    /// Search words that no product has, in quotation marks.
     unknown: String,
     q: String,
     category: String,
@@ -79,8 +79,8 @@ struct HomePage {
     next: String,
 }
 
-impl Wanted {
-    /// Reads the query; what it does not know is left out, and what is odd is taken as absent.
+impl CatalogueFilter {
+    /// Reads the query; unknown parameters and invalid values are ignored.
     fn read(text: &str) -> Self {
         let mut wanted = Self { page: 1, ..Self::default() };
         for pair in text.split('&') {
@@ -144,12 +144,12 @@ impl Wanted {
         choices.map(|(value, label, sort)| Choice { value, label, current: sort == now }).collect()
     }
 
-    /// A price of the filter in minor units.
+    /// A price of the filter, in minor units.
     fn price(text: &str) -> Result<Option<i64>, String> {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        // The filter compares amounts, whatever their currency.
+        // The filter compares amounts and ignores the currency.
         let currency = if text.contains('$') { Currency::Usd } else { Currency::Inr };
         let read = numbers::money(text, currency)?;
         Ok(Some(read.minor()).filter(|minor| *minor >= 0))
@@ -165,7 +165,7 @@ impl Wanted {
     }
 }
 
-/// The products that a visitor looked at, as they are now.
+/// The recently viewed products, with current offers.
 pub(super) async fn seen(context: &PageContext, without: Option<ProductId>) -> Vec<Card> {
     let mut cards = vec![];
     for product in context.seen.iter().copied().filter(|id| Some(*id) != without).take(SEEN) {
@@ -175,17 +175,18 @@ pub(super) async fn seen(context: &PageContext, without: Option<ProductId>) -> V
     cards
 }
 
-/// The home page; for programs, name and state.
+/// The home page; programs get the name and state.
 ///
 /// # Errors
-/// 503 while the catalogue is away.
+///
+/// 503 while the catalogue is unavailable.
 pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     if context::wants_json(&req) {
         return Ok(HttpResponse::Ok().json(ops::root_view(auth::state(&req)?)));
     }
     let context = PageContext::of(&req).await?;
-    let wanted = Wanted::read(req.query_string());
-    let (low, high) = (Wanted::price(&wanted.minprice), Wanted::price(&wanted.maxprice));
+    let wanted = CatalogueFilter::read(req.query_string());
+    let (low, high) = (CatalogueFilter::price(&wanted.minprice), CatalogueFilter::price(&wanted.maxprice));
     let price_error = match (&low, &high) {
         (Err(what), _) | (_, Err(what)) => what.clone(),
         (Ok(Some(low)), Ok(Some(high))) if low > high => "the first price is above the second".to_owned(),
@@ -210,17 +211,17 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let everything = Chip {
         label: "All".to_owned(),
         count: String::new(),
-        url: Wanted { category: String::new(), page: 1, ..wanted.clone() }.url(),
+        url: CatalogueFilter { category: String::new(), page: 1, ..wanted.clone() }.url(),
         current: wanted.category.is_empty(),
     };
     let chip = |(name, count): &(String, u64)| Chip {
         label: name.clone(),
         count: format::count(*count),
-        url: Wanted { category: name.clone(), page: 1, ..wanted.clone() }.url(),
+        url: CatalogueFilter { category: name.clone(), page: 1, ..wanted.clone() }.url(),
         current: *name == wanted.category,
     };
     let chips = chips.iter().filter(|(name, _)| !name.is_empty()).take(CATEGORIES).map(chip);
-    // What matches nothing may be looked for in a shop that has nothing.
+    // A search without matches may be in a shop without products.
     let anything = SearchProducts { query: ListQuery { limit: 1, ..ListQuery::default() } };
     let nothing_on_sale = listed.total == 0 && (!wanted.filtered() || calls.ask(anything).await?.total == 0);
     let plain = !wanted.filtered() && wanted.page == 1;
@@ -259,16 +260,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_says_what_is_wanted_and_nothing_more() {
-        let wanted = Wanted::read("q=desk+lamp&category=Home%20%26%20Living&minprice=1%2C000&page=3&x=y&sort=price");
-        assert_eq!(wanted.url(), "/?q=desk%20lamp&category=Home%20%26%20Living&minprice=1%2C000&sort=price&page=3");
-        assert_eq!(Wanted::read(wanted.url().split_once('?').unwrap().1), wanted);
-        assert_eq!(Wanted::price("₹1,000.50"), Ok(Some(100_050)));
-        assert_eq!((Wanted::price("$5"), Wanted::price(" ")), (Ok(Some(500)), Ok(None)));
+    fn a_url_contains_the_filter_and_nothing_more() {
+        let wanted = CatalogueFilter::read(
+            "q=dashboard+lamp&category=Home%20%26%20Living&minprice=1%2C000&page=3&x=y&sort=price",
+        );
+        assert_eq!(
+            wanted.url(),
+            "/?q=dashboard%20lamp&category=Home%20%26%20Living&minprice=1%2C000&sort=price&page=3"
+        );
+        assert_eq!(CatalogueFilter::read(wanted.url().split_once('?').unwrap().1), wanted);
+        assert_eq!(CatalogueFilter::price("₹1,000.50"), Ok(Some(100_050)));
+        assert_eq!((CatalogueFilter::price("$5"), CatalogueFilter::price(" ")), (Ok(Some(500)), Ok(None)));
         for unclear in ["cheap", "1e99", "1,29", "1.299"] {
-            assert!(Wanted::price(unclear).is_err(), "{unclear}");
+            assert!(CatalogueFilter::price(unclear).is_err(), "{unclear}");
         }
-        assert_eq!(Wanted::read("page=0").page, 1);
-        assert_eq!(Wanted::read("page=99999999999999999999999&q=%ff").url(), "/");
+        assert_eq!(CatalogueFilter::read("page=0").page, 1);
+        assert_eq!(CatalogueFilter::read("page=99999999999999999999999&q=%ff").url(), "/");
     }
 }

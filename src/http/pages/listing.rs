@@ -1,39 +1,38 @@
-//! Pages of long lists: which one is asked for, and the links to those beside it.
+//! Paging of long lists: the requested page, and links to its neighbours.
 
 use actix_web::HttpRequest;
 
 use super::page::escape;
 use crate::{domain::text::trim_invisible, http::query};
 
-/// The last page that is shown of a long list.
+/// The last page of a long list.
 const PAGES_MAX: u32 = 10_000;
 
-/// Links to the pages beside this one.
+/// Links to the previous and the next page.
 pub(crate) struct Pager {
-    /// This page.
     pub(crate) number: u32,
-    /// How many there are.
+    /// How many pages there are.
     pub(crate) pages: u32,
-    /// The one before, or nothing.
+    /// The URL of the previous page, or empty.
     pub(crate) previous: String,
-    /// The one after, or nothing.
+    /// The URL of the next page, or empty.
     pub(crate) next: String,
 }
 
-/// A value of the query, or nothing; at most 200 characters.
+/// A value of the query, or empty; at most 200 characters.
 pub(crate) fn asked(req: &HttpRequest, name: &str) -> String {
     let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let value = pairs.filter(|(found, _)| *found == name).find_map(|(_, value)| query::decode(value));
     trim_invisible(&value.unwrap_or_default()).chars().take(200).collect()
 }
 
-/// The page that is asked for; what is odd is the first.
+/// The requested page; 1 when the number is invalid.
 pub(crate) fn page_of(req: &HttpRequest) -> u32 {
     asked(req, "page").parse().unwrap_or(1).clamp(1, PAGES_MAX)
 }
 
 impl Pager {
-    /// Of a list of `total` rows at `path`, whose other parameters stay.
+    /// The pager of a list of `total` rows at `path`; the other parameters stay.
     pub(crate) fn new(path: &str, fields: &[(&str, &str)], number: u32, per_page: u32, total: u64) -> Self {
         let pages = u32::try_from(total.div_ceil(u64::from(per_page.max(1)))).unwrap_or(PAGES_MAX).clamp(1, PAGES_MAX);
         let link = |page: u32| {

@@ -1,7 +1,7 @@
 //! The embedded mailbox as a page, for development.
 //!
-//! **Invariant:** nothing of a mail runs or navigates: its HTML is shown in a sandboxed
-//! frame, escaped as an attribute, and everything else as text.
+//! **Invariant:** no content of a mail runs or navigates: its HTML is in a sandboxed frame, escaped as an attribute,
+//! and everything else is text.
 
 use askama::Template;
 
@@ -25,9 +25,9 @@ impl MailboxPage<'_> {
 #[must_use]
 pub fn mailbox_page(mails: &[Mail]) -> String {
     let mut newest_first: Vec<&Mail> = mails.iter().collect();
-    // Stable: mails of the same moment stay in the order in which the store lists them.
+    // The sort is stable: mails of the same time stay in the store's order.
     newest_first.sort_by_key(|mail| std::cmp::Reverse(mail.at));
-    // Rendering into a string fails only if a value's own formatting does, and none does.
+    // Rendering into a string fails only if formatting a value fails, and none does.
     MailboxPage { mails: &newest_first }.render().unwrap_or_default()
 }
 
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_are_listed_newest_first_and_none_breaks_out() {
+    fn mails_are_listed_newest_first_and_are_escaped() {
         let mails = [mail("Old <script>", "2026-01-01T00:00:00Z"), mail("New", "2026-01-02T00:00:00Z")];
         let page = mailbox_page(&mails);
         assert!(page.find("New").unwrap() < page.find("Old").unwrap());

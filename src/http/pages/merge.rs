@@ -1,9 +1,9 @@
-//! A guest's cart becomes a user's.
+//! Merges a guest's cart into the user's.
 //!
-//! Each line is taken over by setting the user's line to the larger of what she had and what she
-//! chose as a guest, so that doing it twice (two tabs, a login that is sent again) changes nothing.
+//! Each line of the user's cart is set to the larger of the two quantities, so that repeating the merge (two tabs, a
+//! login that is sent again) changes nothing.
 //!
-//! **Invariant:** no line is lost but for want of stock, which is told; none is doubled.
+//! **Invariant:** no line is lost except for missing stock, which is reported; none is counted twice.
 
 use super::{context::PageContext, guest::GuestCart};
 use crate::{
@@ -20,10 +20,10 @@ use crate::{
     runtime::calls::CallError::Refused,
 };
 
-/// Takes the guest's cart over into the account of whoever logged in, and then out of the browser.
-/// Returns the titles of what there was too little of. What could not be taken over because a
-/// service is away stays in the browser for the next time.
-pub async fn take_over(context: &mut PageContext) -> Vec<String> {
+/// Merges the guest's cart into the account of the user who logged in, and removes it from the browser. Returns the
+/// titles of products with too little stock. Lines that fail because a service is unavailable stay in the browser for
+/// the next login.
+pub async fn merge_guest_cart(context: &mut PageContext) -> Vec<String> {
     let mut short = vec![];
     let buyer = context.user.as_ref().filter(|user| user.role == Role::User).map(|user| user.id);
     let Some(user) = buyer else { return short };
@@ -33,16 +33,16 @@ pub async fn take_over(context: &mut PageContext) -> Vec<String> {
             Ok(Some(title)) => short.push(title),
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(%error, "a guest's line was not taken over");
+                tracing::warn!(%error, "a line of a guest's cart was not merged");
                 left.lines.push(line);
             }
         }
     }
-    context.keep_cart(left);
+    context.store_cart(left);
     short
 }
 
-/// One line; `Some` title when there is less than was chosen.
+/// Merges one line; returns the title when there is less stock than the guest chose.
 async fn one(
     context: &PageContext,
     user: UserId,
@@ -54,7 +54,7 @@ async fn one(
     if have >= quantity {
         return Ok(None);
     }
-    // Made first and then set, so that two at once end with what was chosen, and not twice that.
+    // Adds first and then sets, so that two merges at once end with the chosen quantity, and not twice that.
     let made = match have {
         0 => calls.ask(AddToCart { user, product, quantity: 1 }).await.map(drop),
         _ => Ok(()),
@@ -78,7 +78,7 @@ async fn one(
     };
     let available = u32::try_from(available.max(0)).unwrap_or(0);
     if available > have {
-        // Whoever took the rest in this moment was first.
+        // Another buyer has just taken the rest.
         let _still_less = calls.ask(SetQuantity { user, product, quantity: available.min(quantity) }).await;
     }
     Ok(Some(title))

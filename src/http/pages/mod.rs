@@ -1,37 +1,35 @@
-//! HTML pages: the web shop, rendered on the server and whole without JavaScript.
+//! HTML pages: the web shop, rendered on the server; it works without JavaScript.
 //!
-//! A handler takes a [`PageContext`] (or, for what a form sends, a [`PostedForm`]), asks services by calls,
-//! fills an askama template whose field `page` is the frame, and answers through the context.
-//! See `docs/pages.md`.
+//! A handler takes a [`PageContext`] (or a [`FormRequest`] for a form), calls services, fills an askama template
+//! whose field `page` is the frame, and responds through the context. See `docs/pages.md`.
 //!
-//! **Invariant:** all text is escaped by the templates, and whatever was sent, a page answers with
-//! a page: 4xx, never 5xx.
+//! **Invariant:** templates escape all text, and a page responds to any input with a page: 4xx, never 5xx.
 
 mod account;
 mod admin;
 pub mod assets;
-pub mod basket;
 pub mod cards;
 mod cart;
+pub mod cart_summary;
 mod checkout;
 pub mod context;
 pub mod cookies;
-pub mod edge;
+pub mod error_page;
 pub mod feeds;
 pub mod form;
 pub mod format;
 pub mod guest;
 mod home;
-pub mod kept;
 mod listing;
 pub mod mailbox;
 mod merge;
+pub mod middleware;
 mod numbers;
 mod orders;
 pub mod page;
 mod pay;
-pub mod problem;
 mod product;
+pub mod saved_forms;
 mod seller;
 mod session;
 
@@ -43,16 +41,16 @@ use actix_web::{
 
 pub use self::{
     context::PageContext,
-    form::{Form, PostedForm, Upload},
+    form::{Form, FormRequest, Upload},
     page::{Flash, Page},
 };
 
-/// Registers a page: around it are compression, headers, and errors as pages.
+/// Registers a page with compression, security headers, and errors as pages.
 pub fn page(config: &mut ServiceConfig, resource: Resource) {
-    config.service(resource.wrap(from_fn(edge::edge)).wrap(Compress::default()));
+    config.service(resource.wrap(from_fn(middleware::page_middleware)).wrap(Compress::default()));
 }
 
-/// Registers every page and what they are made of.
+/// Registers every page and its assets.
 pub fn configure(config: &mut ServiceConfig) {
     config.service(web::resource("/assets/{file}").wrap(Compress::default()).get(assets::get));
     config.service(web::resource("/robots.txt").get(feeds::robots));

@@ -1,16 +1,16 @@
-//! Prices and counts as people write them.
+//! Parsing of prices and counts as people write them.
 //!
-//! The shop prints `₹1,29,999.00`, so that is taken, and so is `1,299`. What one reader would take
-//! for `1.29` and another for `129` is refused.
+//! The shop prints `₹1,29,999.00`, so that is accepted, and so is `1,299`. A text that could mean `1.29` or `129` is
+//! refused.
 //!
-//! **Invariant:** a text is read in one way or not at all.
+//! **Invariant:** a text has one meaning or is refused.
 
 use crate::domain::money::{Currency, Money};
 
 /// The largest price in minor units; JSON numbers carry it exactly.
 const PRICE_MAX_MINOR: i64 = 100_000_000_000;
 
-/// What stands before or behind an amount, longest first.
+/// Currency signs before or after an amount, longest first.
 const SIGNS: [(&str, Currency); 8] = [
     ("INR", Currency::Inr),
     ("USD", Currency::Usd),
@@ -22,19 +22,20 @@ const SIGNS: [(&str, Currency); 8] = [
     ("$", Currency::Usd),
 ];
 
-/// A price as it was written.
+/// A parsed price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
     /// In minor units.
     pub minor: i64,
-    /// The currency of the sign that stood beside it.
+    /// The currency of the sign, if there is one.
     pub sign: Option<Currency>,
 }
 
-/// Reads a price above zero: `499.5`, `1,299`, `₹1,29,999.00`.
+/// Parses a price above zero: `499.5`, `1,299`, `₹1,29,999.00`.
 ///
 /// # Errors
-/// What is wrong, for people.
+///
+/// The problem, as a message for people.
 pub fn price(text: &str) -> Result<Price, String> {
     let (digits, sign) = without_sign(text.trim());
     let plain = ungrouped(digits)?;
@@ -47,10 +48,11 @@ pub fn price(text: &str) -> Result<Price, String> {
     }
 }
 
-/// Reads an amount of `currency`, zero as well: `499.5`, `1,299`, `₹1,29,999.00`.
+/// Parses an amount of `currency`, which may be zero: `499.5`, `1,299`, `₹1,29,999.00`.
 ///
 /// # Errors
-/// What is wrong, for people.
+///
+/// The problem, as a message for people.
 pub fn money(text: &str, currency: Currency) -> Result<Money, String> {
     let (digits, sign) = without_sign(text.trim());
     if let Some(sign) = sign.filter(|sign| *sign != currency) {
@@ -59,10 +61,11 @@ pub fn money(text: &str, currency: Currency) -> Result<Money, String> {
     Money::parse_major(&ungrouped(digits)?, currency).map_err(|error| error.to_string())
 }
 
-/// Reads a whole number from 0 to `most`: `12`, `1,299`.
+/// Parses a whole number from 0 to `most`: `12`, `1,299`.
 ///
 /// # Errors
-/// What is wrong, for people.
+///
+/// The problem, as a message for people.
 pub fn count(text: &str, most: u32) -> Result<u32, String> {
     let text = text.trim();
     let plain = ungrouped(text)?;
@@ -80,7 +83,7 @@ fn without_sign(text: &str) -> (&str, Option<Currency>) {
     (text, None)
 }
 
-/// `text` without `sign` before or behind it, in any case.
+/// `text` without `sign` before or after it, in any case.
 fn strip<'a>(text: &'a str, sign: &str) -> Option<&'a str> {
     let before = text.get(..sign.len()).filter(|head| head.eq_ignore_ascii_case(sign));
     if before.is_some() {
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_in_two_ways_is_refused() {
+    fn ambiguous_numbers_are_refused() {
         for text in [
             "1,29",
             "1,2",
@@ -156,8 +159,8 @@ mod tests {
             "1,299.50,0",
             "1,29 9",
         ] {
-            let told = price(text).unwrap_err();
-            assert!(told.contains("more than one way"), "{text}: {told}");
+            let message = price(text).unwrap_err();
+            assert!(message.contains("more than one way"), "{text}: {message}");
             assert!(count(text, u32::MAX).is_err(), "{text}");
         }
         for text in

@@ -1,10 +1,10 @@
-//! A buyer's orders, and an order with all that happened to it.
+//! A buyer's orders, and an order with its history.
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
 use super::{
-    account::one_line, checkout::path_of, context::PageContext, form::PostedForm, format, page::Page, product::id_of,
+    account::one_line, checkout::path_of, context::PageContext, form::FormRequest, format, page::Page, product::id_of,
 };
 use crate::{
     actors::order_saga::Party,
@@ -20,24 +20,23 @@ use crate::{
     http::error::ApiError,
 };
 
-/// Orders of a page.
+/// Orders on a page.
 const PER_PAGE: u32 = 20;
 /// The last page that is shown.
 const PAGES_MAX: u64 = 10_000;
 
 /// An order in a list.
 pub struct OrderRowView {
-    /// Its id.
     pub id: String,
-    /// On the wire.
+    /// The status as in the API.
     pub status: &'static str,
-    /// In words.
+    /// The status in words.
     pub word: &'static str,
-    /// When it was placed, for people.
+    /// The day on which it was placed.
     pub day: format::Time,
-    /// The first title, and how many more.
+    /// The first title, and how many more there are.
     pub what: String,
-    /// In all.
+    /// The total.
     pub total: String,
 }
 
@@ -118,7 +117,6 @@ struct CancelPage {
     total: String,
 }
 
-/// The buyer's orders.
 ///
 /// # Errors
 /// 401, 403 for sellers and admins, 503.
@@ -175,7 +173,7 @@ fn moment(entry: &TimelineEntry) -> MomentView {
     MomentView { word: word.to_owned(), reason, moment: format::time(entry.at) }
 }
 
-/// What the payment of an order says of itself, and of money given back.
+/// The payment's status, and texts about the money that was refunded.
 async fn payment(context: &PageContext, order: &Order) -> (&'static str, Vec<String>) {
     match context.calls.ask(GetPaymentOfOrder { order: order.id }).await {
         Ok(Some(payment)) => {
@@ -205,9 +203,9 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     };
     let order = context.calls.ask(GetOrderFor { order: id, who: party }).await?;
     let mine = order.user == user.id;
-    let kept = context.take_kept(&format!("/orders/{id}/cancel")).unwrap_or_default();
+    let kept = context.take_saved_form(&format!("/orders/{id}/cancel")).unwrap_or_default();
     let (payment, refunds) = match party {
-        // What went back of the whole order is not a seller's to see.
+        // Sellers do not see the refunds of the whole order.
         Party::Seller(_) => {
             (payment(&context, &order).await.0, order.refunded.map(format::money).into_iter().collect())
         }
@@ -239,12 +237,13 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     context.ok(&view)
 }
 
-/// Cancels an order: stock goes back, and money.
+/// Cancels an order: stock and money are returned.
 ///
 /// # Errors
-/// 401, 403, 404, 503; once it is shipped, the order's page says so.
+///
+/// 401, 403, 404, 503; for a shipped order, the order's page shows the refusal.
 pub async fn cancel(
-    PostedForm { mut context, form }: PostedForm,
+    FormRequest { mut context, form }: FormRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let user = context.user()?;
@@ -255,7 +254,7 @@ pub async fn cancel(
     };
     let id: OrderId = id_of(&path, "order")?;
     let reason: String = form.trimmed("reason").chars().take(1_000).collect();
-    // Staff act on what is another's, so they are asked first.
+    // Sellers and admins act on a buyer's order, so that they must confirm first.
     if party == Party::Admin && form.text("confirmed") != "yes" {
         let order = context.calls.ask(GetOrderFor { order: id, who: party }).await?;
         let view = CancelPage {
@@ -269,7 +268,7 @@ pub async fn cancel(
     }
     let reason = (!reason.is_empty()).then_some(reason);
     match context.calls.ask(CancelOrder { order: id, who: party, reason }).await.map_err(ApiError::from) {
-        Ok(order) => context.say(match (party, order.payment.is_some()) {
+        Ok(order) => context.flash_message(match (party, order.payment.is_some()) {
             (Party::Admin, true) => {
                 "The order is cancelled. Its stock is back, and what was paid goes back to the buyer."
             }
@@ -277,8 +276,8 @@ pub async fn cancel(
             (_, true) => "The order is cancelled. What you paid is on its way back to you.",
             (_, false) => "The order is cancelled. You had not paid it.",
         }),
-        Err(error @ ApiError::Conflict { .. }) => context.warn(format!("This did not work: {error}.")),
+        Err(error @ ApiError::Conflict { .. }) => context.flash_error(format!("This did not work: {error}.")),
         Err(error) => return Err(error),
     }
-    Ok(context.go(&path_of(id)))
+    Ok(context.redirect(&path_of(id)))
 }

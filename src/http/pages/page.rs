@@ -1,50 +1,47 @@
-//! The frame around every page: what `templates/layout.html` shows.
+//! The frame of every page: the data of `templates/layout.html`.
 
 use super::assets;
 use crate::domain::user::Role;
 
-/// What was done, told once on the next page.
+/// A message about the last action, shown once on the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flash {
-    /// Whether it is bad news.
+    /// Whether it is an error.
     pub bad: bool,
-    /// In words.
     pub text: String,
 }
 
-/// What is said where a browser keeps no cookies.
+/// The message for browsers that store no cookies.
 pub const NO_COOKIES: &str = "Your browser does not keep cookies for this shop, so it can neither fill a cart nor log \
     in. Allow cookies for this site in the browser's settings, then try again.";
 
 /// The frame. Each template of a page has it as its field `page`.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// Of the window, without the shop's name.
+    /// The window's title, without the shop's name.
     pub title: String,
-    /// For search engines.
+    /// A description for search engines.
     pub description: String,
-    /// Where the page is really, whole; empty where it should not be found.
+    /// The absolute canonical URL; empty for pages that search engines should not list.
     pub canonical: String,
-    /// A picture for links to this page, whole.
+    /// The absolute URL of a picture for links to this page.
     pub picture: String,
-    /// The visitor's name; empty for guests.
+    /// The user's name; empty for guests.
     pub name: String,
-    /// What the visitor may do; guests have none.
+    /// The user's role; guests have none.
     pub role: Option<Role>,
-    /// Units in the cart.
     pub cart_count: u64,
-    /// Goes into each form as `csrf`.
+    /// The value of the field `csrf` in each form.
     pub csrf: String,
-    /// What the last page did.
     pub flash: Option<Flash>,
-    /// What stands in the search field.
+    /// The text in the search field.
     pub search: String,
-    /// This page's path and query, to come back to after a login.
+    /// This page's path and query, to return to after a login.
     pub here: String,
 }
 
 impl Page {
-    /// With a description for search engines.
+    /// Sets the description for search engines.
     #[must_use]
     pub fn describe(mut self, text: &str) -> Self {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -52,50 +49,47 @@ impl Page {
         self
     }
 
-    /// With words in the search field.
+    /// Sets the text in the search field.
     #[must_use]
     pub fn searching(mut self, words: &str) -> Self {
         words.clone_into(&mut self.search);
         self
     }
 
-    /// Where an asset is; for templates.
+    /// The URL of an asset; for templates.
     #[must_use]
     pub fn asset(&self, name: &str) -> &'static str {
         assets::url(name)
     }
 
-    /// Whether somebody is logged in.
+    /// Whether a user is logged in.
     #[must_use]
     pub fn known(&self) -> bool {
         self.role.is_some()
     }
 
-    /// Whether she buys.
     #[must_use]
     pub fn buyer(&self) -> bool {
         self.role == Some(Role::User)
     }
 
-    /// Whether the visitor may have a cart: buyers and guests do.
+    /// Whether there can be a cart: for buyers and guests.
     #[must_use]
     pub fn shops(&self) -> bool {
         matches!(self.role, None | Some(Role::User))
     }
 
-    /// Whether she sells.
     #[must_use]
     pub fn seller(&self) -> bool {
         matches!(self.role, Some(Role::Seller))
     }
 
-    /// Whether she runs the marketplace.
     #[must_use]
     pub fn admin(&self) -> bool {
         self.role == Some(Role::Admin)
     }
 
-    /// The path to come back to, as a query's value.
+    /// The path to return to, encoded for a query.
     #[must_use]
     pub fn next(&self) -> String {
         escape(&self.here)
@@ -115,7 +109,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Error text as a sentence for people.
+/// An error message as a sentence.
 #[must_use]
 pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
@@ -123,7 +117,7 @@ pub fn sentence(text: &str) -> String {
     format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
-/// A path of this shop that may be gone to after a login, or the home page.
+/// A path of this shop that a login may redirect to, or else the home page.
 #[must_use]
 pub fn local(path: &str) -> &str {
     let fine = path.starts_with('/')
@@ -138,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_leads_nowhere_else() {
+    fn a_login_redirects_only_within_the_shop() {
         assert_eq!(local("/checkout?a=b"), "/checkout?a=b");
         for path in ["", "checkout", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/ä"] {
             assert_eq!(local(path), "/", "{path}");

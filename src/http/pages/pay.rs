@@ -1,7 +1,7 @@
 //! Paying an order: Razorpay's checkout, or the sandbox's two buttons.
 //!
-//! **Invariant:** money counts when the payment service has verified the gateway's signature, and
-//! never because a page says so.
+//! **Invariant:** a payment counts only after the payment service has verified the gateway's signature, never because
+//! a page reports it.
 
 use actix_web::{
     HttpResponse,
@@ -10,7 +10,9 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{checkout::path_of, context::PageContext, edge, form::PostedForm, format, page::Page, product::id_of};
+use super::{
+    checkout::path_of, context::PageContext, form::FormRequest, format, middleware, page::Page, product::id_of,
+};
 use crate::{
     actors::order_saga::Party,
     actors::order_saga::calls::GetOrderFor,
@@ -39,7 +41,7 @@ struct PayPage {
     failed: bool,
 }
 
-/// Said of an order that the gateway never takes.
+/// The message for an order that the gateway refuses permanently.
 const REFUSED: &str = "This order cannot be paid and was cancelled. Nothing was charged, and what you ordered is \
                        back in your cart.";
 
@@ -49,8 +51,8 @@ async fn order_of(context: &PageContext, path: &str) -> Result<Order, ApiError> 
     Ok(context.calls.ask(GetOrderFor { order: id, who: Party::Buyer(user) }).await?)
 }
 
-/// The order's payment that is open; `None` when there is nothing to pay any more, which the next
-/// page explains where that is news.
+/// Opens the order's payment; `None` when there is nothing to pay, in which case the next page explains why if the
+/// user may not know.
 async fn open(context: &mut PageContext, order: &Order) -> Result<Option<OpenedPayment>, ApiError> {
     if order.status != OrderStatus::Pending {
         return Ok(None);
@@ -60,21 +62,20 @@ async fn open(context: &mut PageContext, order: &Order) -> Result<Option<OpenedP
         Ok(opened) => Ok(Some(opened)),
         Err(ApiError::Conflict { code: "payment.not_payable", .. }) => Ok(None),
         Err(ApiError::Conflict { code: "payment.refused", message, .. }) => {
-            context.warn(format!("{REFUSED} The payment service says: {message}"));
+            context.flash_error(format!("{REFUSED} The payment service says: {message}"));
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-/// The page.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
 pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let order = order_of(&context, &path).await?;
     let Some(OpenedPayment { payment, key_id, .. }) = open(&mut context, &order).await? else {
-        return Ok(context.go(&path_of(order.id)));
+        return Ok(context.redirect(&path_of(order.id)));
     };
     let sandbox = context.sandbox.is_some();
     let view = PayPage {
@@ -92,16 +93,17 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     };
     let mut answer = context.ok(&view)?;
     if !sandbox {
-        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(edge::PAYING_POLICY));
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(middleware::PAYING_POLICY));
     }
     Ok(answer)
 }
 
-/// Takes what the checkout handed to its page, or the sandbox's button.
+/// Takes the result of the checkout or of a sandbox button.
 ///
 /// # Errors
-/// As [`show`], and 400 for a signature that is not the gateway's.
-pub async fn pay(PostedForm { mut context, form }: PostedForm, path: Path<String>) -> Result<HttpResponse, ApiError> {
+///
+/// As [`show`], and 400 for an invalid signature.
+pub async fn pay(FormRequest { mut context, form }: FormRequest, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let order = order_of(&context, &path).await?;
     let to = path_of(order.id);
     let user = context.buyer()?.id;
@@ -111,25 +113,25 @@ pub async fn pay(PostedForm { mut context, form }: PostedForm, path: Path<String
             (field("razorpay_order_id"), field("razorpay_payment_id"), field("razorpay_signature"))
         }
         Some(sandbox) => {
-            // A second click on either button: the first one has decided.
-            let Some(opened) = open(&mut context, &order).await? else { return Ok(context.go(&to)) };
+            // The first click on either button has decided.
+            let Some(opened) = open(&mut context, &order).await? else { return Ok(context.redirect(&to)) };
             let id = opened.payment.razorpay_order_id;
             if form.text("outcome") != "success" {
                 match sandbox.pay(&id, Outcome::Failure).await {
                     Ok(_) => {
                         let reason = "the payment was declined in the sandbox".to_owned();
                         context.calls.ask(FailPayment { order_id: id, reason }).await?;
-                        context.warn("The payment failed, and no money was taken. You can try again.");
+                        context.flash_error("The payment failed, and no money was taken. You can try again.");
                     }
                     Err(error) => tracing::info!(%error, "a sandbox payment did not fail"),
                 }
-                return Ok(context.go(&to));
+                return Ok(context.redirect(&to));
             }
             let checkout = sandbox.pay(&id, Outcome::Success).await?;
             (checkout.order_id, checkout.payment_id, checkout.signature)
         }
     };
     context.calls.ask(VerifyPayment { user, order_id, payment_id, signature }).await?;
-    context.say("Thank you, your payment has arrived.");
-    Ok(context.go(&to))
+    context.flash_message("Thank you, your payment has arrived.");
+    Ok(context.redirect(&to))
 }

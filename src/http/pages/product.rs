@@ -42,23 +42,23 @@ struct ProductPage {
     stock_class: &'static str,
     most: i64,
     max_per_order: Option<u32>,
-    /// The most that may be put into the cart.
+    /// The most that one cart may have.
     at_once: i64,
-    /// Whether it can be bought: otherwise only its seller and staff see it.
+    /// Whether the product can be bought; otherwise only its seller and admins see it.
     for_sale: bool,
     pictures: Vec<Picture>,
-    /// JSON-LD without anything that could end its element.
+    /// JSON-LD, escaped so that it cannot end its element.
     data: String,
     related: Vec<Card>,
     seen: Vec<Card>,
 }
 
-/// An id of a path; what is no id leads nowhere.
+/// Parses the id of a path; an invalid id is a 404.
 pub(super) fn id_of<Id: std::str::FromStr>(text: &str, what: &'static str) -> Result<Id, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound(what))
 }
 
-/// JSON as it may stand in a `script` element of data.
+/// The product as JSON-LD, escaped for a `script` element.
 fn data(offer: &Offer, origin: &str) -> String {
     let product = &offer.product;
     let absolute = |url: &str| if url.starts_with('/') { format!("{origin}{url}") } else { url.to_owned() };
@@ -100,7 +100,6 @@ async fn related(context: &PageContext, offer: &Offer) -> Vec<Card> {
     others.take(RELATED).map(Card::from).collect()
 }
 
-/// The page.
 ///
 /// # Errors
 /// 404, 503.
@@ -108,7 +107,7 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     let id: ProductId = id_of(&path, "product")?;
     let offer = context.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
     let (product, for_sale) = (&offer.product, offer.for_sale);
-    // Its seller and staff see it still.
+    // Its seller and admins can still see it.
     let knows = context.user.as_ref().is_some_and(|user| user.must_be_or_admin(product.seller).is_ok());
     if !for_sale && !knows {
         return Err(ApiError::NotFound("product"));
@@ -147,6 +146,6 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
         seen: home::seen(&context, Some(id)).await,
         page,
     };
-    context.saw(id);
+    context.remember_product(id);
     context.ok(&view)
 }

@@ -1,7 +1,7 @@
-//! Signing up, logging in and out.
+//! Registration, login and logout.
 //!
-//! **Invariant:** what a guest had in her cart is in her account's after either, once, and a login
-//! leads to nowhere but this shop.
+//! **Invariant:** after a registration or login the guest's cart is merged into the account once, and the redirect
+//! stays within this shop.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
@@ -9,18 +9,25 @@ use secrecy::SecretString;
 
 use super::{
     context::PageContext,
-    form::{Form, PostedForm},
+    form::{Form, FormRequest},
     merge,
     page::{NO_COOKIES, Page, escape, local},
 };
 use crate::{
-    actors::accounts::calls::{LogIn, LoginName, Register, RevokeToken},
+    actors::{
+        accounts::calls::{LogIn, LoginName, Register, RevokeToken},
+        tokens,
+    },
     domain::{
         Timestamp,
         identity::{PASSWORD_BYTES_MAX, is_email, is_username, login_key, password_length},
         user::{FullName, Role, User},
     },
-    http::{auth::AuthUser, auth::TokenSource, error::ApiError, query, tokens},
+    http::{
+        auth::{AuthUser, TokenSource},
+        error::ApiError,
+        query,
+    },
 };
 
 #[derive(Template)]
@@ -41,7 +48,7 @@ struct RegisterPage {
     problem: String,
 }
 
-/// Where to go on, as the query says.
+/// The path to redirect to, from the query.
 fn next_of(req: &HttpRequest) -> String {
     let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
     let next = pairs.filter(|(name, _)| *name == "next").find_map(|(_, value)| query::decode(value));
@@ -70,14 +77,14 @@ fn show_register(
     context.html(status, &page)
 }
 
-/// The form to log in.
 ///
 /// # Errors
-/// 503 while it cannot be known who asks.
+///
+/// 503 while it cannot be checked who is logged in.
 pub async fn login_form(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
     let next = next_of(&req);
     if context.user.is_some() {
-        return Ok(context.go(&next));
+        return Ok(context.redirect(&next));
     }
     let made = req.query_string().split('&').any(|pair| pair == "made=yes");
     let problem = match (context.keeps_no_cookies(), made) {
@@ -88,16 +95,15 @@ pub async fn login_form(req: HttpRequest, context: PageContext) -> Result<HttpRe
     show_login(context, StatusCode::OK, Form::default(), next, problem)
 }
 
-/// The form to sign up.
 ///
 /// # Errors
 /// As [`login_form`].
 pub async fn register_form(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
     let next = next_of(&req);
     if context.user.is_some() {
-        return Ok(context.go(&next));
+        return Ok(context.redirect(&next));
     }
-    // A link can offer to sell.
+    // A link can preselect the seller's role.
     let form = match req.query_string().split('&').any(|pair| pair == "role=seller") {
         true => Form::of([("role", "seller".to_owned())]),
         false => Form::default(),
@@ -105,11 +111,10 @@ pub async fn register_form(req: HttpRequest, context: PageContext) -> Result<Htt
     show_register(context, StatusCode::OK, form, next, String::new())
 }
 
-/// Logs in.
 ///
 /// # Errors
 /// 429, 503; a wrong password shows the form again.
-pub async fn login(req: HttpRequest, PostedForm { context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+pub async fn login(req: HttpRequest, FormRequest { context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let next = local(form.text("next")).to_owned();
     let name = form.typed("email").to_owned();
     if name.is_empty() {
@@ -137,13 +142,14 @@ pub async fn login(req: HttpRequest, PostedForm { context, mut form }: PostedFor
     }
 }
 
-/// Signs up.
+/// Registers an account.
 ///
 /// # Errors
-/// 429, 503; what is wrong with a field is shown beside it.
+///
+/// 429, 503; errors of a field are shown beside it.
 pub async fn register(
     req: HttpRequest,
-    PostedForm { context, mut form }: PostedForm,
+    FormRequest { context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let next = local(form.text("next")).to_owned();
     let account = account_of(&mut form);
@@ -163,7 +169,7 @@ pub async fn register(
     show_register(context, StatusCode::BAD_REQUEST, form, next, String::new())
 }
 
-/// A service's field as the form names it.
+/// The form's name for a service's field.
 fn field(path: &str) -> String {
     match path {
         "fullName.firstName" => "first_name",
@@ -176,7 +182,7 @@ fn field(path: &str) -> String {
 fn account_of(form: &mut Form) -> Register {
     let text = |name: &str| form.text(name).to_owned();
     let (email, username) = (form.typed("email").to_owned(), form.typed("username").to_owned());
-    // As sent: the service trims them, and tells what cannot be seen.
+    // As sent: the service trims them and reports invisible text.
     let full_name = FullName { first_name: text("first_name"), last_name: text("last_name") };
     let role = if form.text("role") == "seller" { Role::Seller } else { Role::User };
     let password = form.text("password").to_owned();
@@ -200,7 +206,7 @@ fn account_of(form: &mut Form) -> Register {
     Register { email, username, full_name, role, password: SecretString::from(password) }
 }
 
-/// Gives the browser a session, and takes its guest's cart over.
+/// Starts a session in the browser and merges the guest's cart.
 async fn begin(
     mut context: PageContext,
     user: &User,
@@ -213,40 +219,45 @@ async fn begin(
     context.set_cookie(tokens::cookie(&token, context.state().settings.production));
     context.user =
         Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
-    let left_out = merge::take_over(&mut context).await;
-    let kept = context.welcome_back();
+    let left_out = merge::merge_guest_cart(&mut context).await;
+    let kept = context.saved_forms_message();
     match left_out.as_slice() {
-        [] => context.say(format!("{greeting}.{kept}")),
+        [] => context.flash_message(format!("{greeting}.{kept}")),
         some => {
-            context
-                .warn(format!("{greeting}.{kept} Less of this is in stock than you had chosen: {}.", some.join(", ")));
+            context.flash_error(format!(
+                "{greeting}.{kept} Less of this is in stock than you had chosen: {}.",
+                some.join(", ")
+            ));
         }
     }
     if user.email_taken_by.is_some() {
-        context.warn("Your e-mail address is also that of an older account, which keeps it. Please give another one.");
-        return Ok(context.go("/account"));
+        context.flash_error(
+            "Your e-mail address is also that of an older account, which keeps it. Please give another one.",
+        );
+        return Ok(context.redirect("/account"));
     }
     let home = if user.role == Role::Seller && next == "/" { "/seller" } else { next };
     if context.is_new {
-        // The page after this one sees whether the browser has brought the session back.
+        // The next page shows whether the browser stores the session's cookie.
         let made = if is_made { "&made=yes" } else { "" };
-        return Ok(context.go(&format!("/login?cookies=check{made}&next={}", escape(home))));
+        return Ok(context.redirect(&format!("/login?cookies=check{made}&next={}", escape(home))));
     }
-    Ok(context.go(home))
+    Ok(context.redirect(home))
 }
 
-/// Logs out; the token is dead from then on.
+/// Logs out; the token is invalid from then on.
 ///
 /// # Errors
-/// 503 when that cannot be kept.
-pub async fn logout(PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
+///
+/// 503 when the logout cannot be stored.
+pub async fn logout(FormRequest { mut context, .. }: FormRequest) -> Result<HttpResponse, ApiError> {
     if let Some(user) = context.user.take() {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
         context.calls.ask(RevokeToken { jti: user.jti.clone(), expires_at }).await?;
         context.state().dead_tokens.revoke(&user.jti, user.exp, Timestamp::now()).await;
     }
     context.set_cookie(tokens::removal_cookie(context.state().settings.production));
-    context.forget();
-    context.say("You are logged out.");
-    Ok(context.go("/"))
+    context.forget_user();
+    context.flash_message("You are logged out.");
+    Ok(context.redirect("/"))
 }

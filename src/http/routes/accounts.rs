@@ -1,4 +1,4 @@
-//! Auth: who somebody is, and where she lives.
+//! Accounts, sessions and addresses.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web::Data};
 use garde::Validate;
@@ -7,8 +7,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    actors::accounts::calls::{
-        AddAddress, GetAddresses, GetUser, LogIn, LoginName, Register, RemoveAddress, RevokeToken,
+    actors::{
+        accounts::calls::{AddAddress, GetAddresses, GetUser, LogIn, LoginName, Register, RemoveAddress, RevokeToken},
+        tokens,
     },
     domain::{
         Timestamp,
@@ -22,23 +23,21 @@ use crate::{
         error::ApiError,
         extract::{Json, PathId},
         state::State,
-        tokens,
     },
     runtime::calls::Calls,
     views::user::{AddressesView, MessageAnswer, SessionAnswer, UserAnswer, UserView},
 };
 
-/// The roles that somebody can register as.
+/// The roles that can be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RegisterRole {
-    /// Buys.
+    /// A buyer.
     User,
-    /// Sells.
+    /// A seller.
     Seller,
 }
 
-/// A name as it is sent.
 #[derive(Debug, Clone, Default, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FullNameBody {
@@ -54,7 +53,7 @@ pub struct FullNameBody {
     last_name: String,
 }
 
-/// Who registers.
+/// The body of a registration.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegisterBody {
@@ -66,7 +65,7 @@ pub struct RegisterBody {
     #[garde(custom(password_fits))]
     #[schema(example = "correct horse", min_length = 8, max_length = 128)]
     password: String,
-    /// 3 to 32 of letters, digits, `_`, `.` and `-`, unique; made from the e-mail when absent.
+    /// 3 to 32 of letters, digits, `_`, `.` and `-`, unique; derived from the e-mail address when absent.
     #[serde(default)]
     #[garde(skip)]
     #[schema(example = "asha")]
@@ -88,7 +87,7 @@ fn password_fits(password: &str, _: &()) -> garde::Result {
     Err(garde::Error::new("must be 8 to 128 characters"))
 }
 
-/// Who logs in.
+/// The body of a login.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct LoginBody {
     /// E-mail address, or else `username`.
@@ -106,16 +105,16 @@ pub struct LoginBody {
     password: String,
 }
 
-/// An address to keep. Which of `city`, `state` and `zip` it needs, and their form, goes by the country.
+/// An address to save. Whether `city`, `state` and `zip` are needed, and their format, depends on the country.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressBody {
-    /// Whom it goes to.
+    /// The recipient.
     #[serde(default)]
     #[garde(skip)]
     #[schema(example = "Asha Rao", max_length = 200)]
     full_name: Option<String>,
-    /// Phone number for the carrier: 5 to 20 digits, with a plus before and marks between them.
+    /// The phone number for the carrier: 5 to 20 digits, optionally with a leading plus and separators.
     #[serde(default)]
     #[garde(skip)]
     #[schema(example = "+91 98765 43210", max_length = 40)]
@@ -145,7 +144,7 @@ pub struct AddressBody {
     #[garde(skip)]
     #[schema(example = "411001", max_length = 200)]
     zip: Option<String>,
-    /// Whether orders without an address go here; the first address always is the default.
+    /// Whether orders without an address go here; the first address is always the default.
     #[serde(default)]
     #[garde(skip)]
     is_default: Option<bool>,
@@ -163,7 +162,7 @@ fn session(
     Ok(answer.cookie(cookie).json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
 }
 
-/// Registers a user or a seller, and logs her in.
+/// Registers a user or a seller and logs them in.
 #[utoipa::path(
     tag = "auth",
     operation_id = "register",
@@ -251,11 +250,11 @@ async fn log_out(user: MaybeUser, state: &State, calls: &Calls) -> Result<HttpRe
     Ok(HttpResponse::Ok().cookie(cookie).json(MessageAnswer { message: "Logged out".to_owned() }))
 }
 
-/// Ends the token, if there is one.
+/// Revokes the token, if there is one.
 #[utoipa::path(
     tag = "auth",
     operation_id = "logoutByGet",
-    responses((status = 200, description = "Logged out; the token is dead", body = MessageAnswer)),
+    responses((status = 200, description = "Logged out; the token is revoked", body = MessageAnswer)),
     security(())
 )]
 #[get("/api/auth/logout")]
@@ -269,11 +268,11 @@ pub async fn logout_by_get(
     log_out(user, &state, &calls).await
 }
 
-/// Ends the token, if there is one.
+/// Revokes the token, if there is one.
 #[utoipa::path(
     tag = "auth",
     operation_id = "logout",
-    responses((status = 200, description = "Logged out; the token is dead", body = MessageAnswer)),
+    responses((status = 200, description = "Logged out; the token is revoked", body = MessageAnswer)),
     security(())
 )]
 #[post("/api/auth/logout")]
@@ -289,7 +288,7 @@ pub async fn logout_by_post(
     log_out(user, &state, &calls).await
 }
 
-/// Keeps an address.
+/// Saves an address.
 #[utoipa::path(
     tag = "auth",
     operation_id = "addAddress",
@@ -325,7 +324,7 @@ pub async fn list_addresses(user: AuthUser, calls: Data<Calls>) -> Result<HttpRe
     Ok(HttpResponse::Ok().json(AddressesView::from(kept.as_slice())))
 }
 
-/// Forgets an address.
+/// Removes an address.
 #[utoipa::path(
     tag = "auth",
     operation_id = "removeAddress",

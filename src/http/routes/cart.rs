@@ -1,4 +1,4 @@
-//! Carts, of users.
+//! Carts of users.
 
 use actix_web::{HttpResponse, delete, get, patch, post, web::Data};
 use garde::Validate;
@@ -20,25 +20,22 @@ use crate::{
     views::cart::CartAnswer,
 };
 
-/// What to add.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddBody {
-    /// Which product.
     #[garde(skip)]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
     product_id: ProductId,
-    /// How many; `qty` is read as well.
+    /// The quantity; `qty` is accepted as well.
     #[serde(alias = "qty")]
     #[garde(range(min = 1, max = 999))]
     #[schema(example = 2, minimum = 1, maximum = 999)]
     quantity: u32,
 }
 
-/// How many there are to be.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct SetBody {
-    /// How many; `qty` is read as well.
+    /// The quantity; `qty` is accepted as well.
     #[serde(alias = "qty")]
     #[garde(range(min = 1, max = 999))]
     #[schema(example = 3, minimum = 1, maximum = 999)]
@@ -50,7 +47,7 @@ async fn answer(calls: &Calls, cart: &Cart) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(CartAnswer::new(cart, &offers)))
 }
 
-/// The user's cart, with prices of now.
+/// The user's cart, with current prices.
 ///
 /// Role `user`.
 #[utoipa::path(tag = "cart", operation_id = "getCart", responses((status = 200, description = "The cart", body = CartAnswer)))]
@@ -59,7 +56,7 @@ pub async fn get(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiErr
     answer(&calls, &calls.ask(GetCart { user: user.id }).await?).await
 }
 
-/// Adds to what is in the cart.
+/// Adds a quantity of a product to the cart.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -81,7 +78,7 @@ pub async fn add(user: Buyer, calls: Data<Calls>, Json(body): Json<AddBody>) -> 
     answer(&calls, &calls.ask(add).await?).await
 }
 
-/// Sets how many of a product are in the cart.
+/// Sets the quantity of a product in the cart.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -109,7 +106,7 @@ pub async fn set(
     answer(&calls, &calls.ask(set).await?).await
 }
 
-/// Takes a product out of the cart.
+/// Removes a product from the cart.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -130,7 +127,7 @@ pub async fn remove(
     answer(&calls, &calls.ask(RemoveFromCart { user: user.id, product }).await?).await
 }
 
-/// Takes everything out of the cart.
+/// Removes everything from the cart.
 ///
 /// Role `user`.
 #[utoipa::path(tag = "cart", operation_id = "clearCart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]

@@ -1,4 +1,4 @@
-//! Conversations with the assistant, as they are kept.
+//! Stored conversations with the assistant.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, web::Data};
 
@@ -15,9 +15,9 @@ use crate::{
     ws::chat::calls::{DeleteConversation, GetConversation, GetConversations},
 };
 
-/// The user's conversations, the one of the latest word first.
+/// The user's conversations, most recently active first.
 ///
-/// They are kept for 30 days after their last word.
+/// They are stored for 30 days after their last message.
 #[utoipa::path(
     tag = "assistant",
     operation_id = "listConversations",
@@ -42,9 +42,9 @@ pub async fn list(
     Ok(paging.answer(&req, page.total).json(rows))
 }
 
-/// A conversation with what was said in it.
+/// A conversation with its messages.
 ///
-/// Its user.
+/// For its user.
 #[utoipa::path(
     tag = "assistant",
     operation_id = "getConversation",
@@ -64,9 +64,9 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(WholeConversationView::from(conversation)))
 }
 
-/// Deletes a conversation; the assistant remembers nothing of it.
+/// Deletes a conversation; the assistant forgets it.
 ///
-/// Its user.
+/// For its user.
 #[utoipa::path(
     tag = "assistant",
     operation_id = "deleteConversation",

@@ -1,4 +1,4 @@
-//! Stock: anyone may look, the platform's own processes may move it.
+//! Stock: public to read; only the platform's own processes may change it.
 
 use actix_web::{HttpResponse, get, post, put, web::Data};
 use garde::Validate;
@@ -21,7 +21,6 @@ use crate::{
     views::inventory::{ReservationView, StockView},
 };
 
-/// What is available.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct AvailableBody {
     /// Units that can be bought.
@@ -30,38 +29,34 @@ pub struct AvailableBody {
     available: u32,
 }
 
-/// An item to hold.
+/// An item to reserve.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReserveItem {
-    /// Which product.
     #[garde(skip)]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439012")]
     product_id: ProductId,
-    /// How many.
     #[garde(range(min = 1, max = STOCK_MAX))]
     #[schema(example = 2, minimum = 1)]
     quantity: u32,
 }
 
-/// What to hold for an order.
+/// What to reserve for an order.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReserveBody {
-    /// For which order.
     #[garde(skip)]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     order_id: OrderId,
-    /// What, all or nothing.
+    /// The items; all or nothing.
     #[garde(length(min = 1, max = 1000), dive)]
     items: Vec<ReserveItem>,
 }
 
-/// Which order's stock.
+/// The order whose stock is released or committed.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderBody {
-    /// The order.
     #[garde(skip)]
     #[schema(value_type = String, example = "665f1f77bcf86cd799439016")]
     order_id: OrderId,
@@ -84,7 +79,7 @@ pub async fn get(services: Data<Services>, PathId(product): PathId<ProductId>) -
     Ok(HttpResponse::Ok().json(StockView::from(&level)))
 }
 
-/// Sets what is available; on hand becomes that plus what is reserved.
+/// Sets the available stock; on hand becomes that plus what is reserved.
 ///
 /// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
@@ -106,7 +101,7 @@ pub async fn put(
     Ok(HttpResponse::Ok().json(StockView::from(level)))
 }
 
-/// Holds stock for an order, all or nothing; the same again when repeated.
+/// Reserves stock for an order, all or nothing; repeating returns the same reservation.
 ///
 /// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
@@ -130,7 +125,7 @@ pub async fn reserve(
     Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
 }
 
-/// Gives an order's stock back.
+/// Releases an order's reservation.
 ///
 /// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(
@@ -149,7 +144,7 @@ pub async fn release(
     Ok(HttpResponse::Ok().json(ReservationView::from(&reservation)))
 }
 
-/// Sells what is held for an order.
+/// Commits an order's reservation: its stock is sold.
 ///
 /// Role `service`: a token that only the platform's own processes can make.
 #[utoipa::path(

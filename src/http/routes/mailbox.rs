@@ -18,7 +18,7 @@ use crate::{
 /// A mail, as programs see it.
 #[derive(Debug, ToSchema, Serialize)]
 pub struct MailView {
-    /// Whom to.
+    /// The recipient.
     #[schema(example = "asha@example.com")]
     to: String,
     /// Subject.
@@ -28,7 +28,7 @@ pub struct MailView {
     text: String,
     /// HTML.
     html: String,
-    /// When made.
+    /// When the mail was made.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     at: Timestamp,
 }
@@ -42,7 +42,7 @@ impl From<Mail> for MailView {
 /// How many mails are shown.
 const SHOWN: u32 = 500;
 
-/// The mails that the shop has sent, newest first: a page for browsers, JSON for programs.
+/// The mails of the shop, newest first: a page for browsers, JSON for programs.
 #[utoipa::path(
     tag = "operations",
     operation_id = "listMails",

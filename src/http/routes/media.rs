@@ -13,7 +13,7 @@ use crate::{
     integrations::image::ImageSize,
 };
 
-/// A picture never changes under its address.
+/// The caching of a picture, which never changes under its URL.
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
 /// `<id>.<ext>` or `<id>.thumb.<ext>`.
@@ -30,8 +30,8 @@ fn parse(file: &str) -> Option<(ImageId, ImageSize)> {
     params(("file" = String, Path, description = "As a product's `images` name it")),
     responses(
         (status = 200, description = "The picture", content_type = "image/*"),
-        (status = 302, description = "The picture is hosted elsewhere by now, at `Location`"),
-        (status = 304, description = "As the client has it"),
+        (status = 302, description = "The picture is hosted elsewhere, at `Location`"),
+        (status = 304, description = "Not modified"),
         (status = 404, description = "No such picture", body = ErrorBody),
     ),
     security(())
@@ -42,7 +42,7 @@ pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpRespo
     let (id, variant) = parse(file).ok_or(ApiError::NotFound("picture"))?;
     let pictures = services.catalogue()?.pictures();
     let Some(picture) = pictures.read(id, variant).await? else {
-        // Whoever remembers where it was before it went elsewhere finds it there.
+        // The old URL of a picture that has moved to another host still works.
         let there = pictures.elsewhere(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
         return Ok(HttpResponse::Found().insert_header((LOCATION, there)).finish());
     };

@@ -1,5 +1,4 @@
-//! Every route, in one list. A handler extracts, calls a service and answers; rules are
-//! elsewhere.
+//! The list of all routes. A handler extracts, calls a service and responds; rules are in `domain` and `actors`.
 
 pub mod accounts;
 pub mod cart;
@@ -43,47 +42,46 @@ use crate::{
     ws::{chat::Chats, engine::Engine},
 };
 
-/// The services of this process, which handlers call. A service that another process serves
-/// is absent, and so are its routes.
+/// The services that handlers call. A service that another process serves is `None`, and its routes are not
+/// registered.
 #[derive(Default)]
 pub struct Services {
-    /// Products.
     pub catalogue: Option<Catalogue>,
-    /// The services that are asked by calls, here or elsewhere.
+    /// Calls to services, in this process or in another.
     pub calls: Calls,
-    /// Which ones others may call here; the rest is there for the pages.
+    /// The services whose routes are registered here; others run only for the pages.
     pub served: Served,
-    /// The sandbox gateway, when it is the one in use.
+    /// The sandbox gateway, if it is in use.
     pub sandbox: Option<Arc<SandboxGateway>>,
-    /// The embedded mailbox, when it is shown.
+    /// The embedded mailbox, if it is shown.
     pub mailbox: Option<MailboxStore>,
-    /// Conversations with the assistant.
     pub chats: Option<Chats>,
-    /// The sockets that reach it.
+    /// The sockets of the assistant.
     pub sockets: Option<Engine>,
     /// The assistant's tools, for outside agents.
     pub mcp: Option<Mcp>,
 }
 
-macro_rules! present {
-    ($($(#[$doc:meta])* $name:ident: $service:ty, $word:literal;)*) => {
-        impl Services {
-            $($(#[$doc])*
-            ///
-            /// # Errors
-            /// 503 when another process serves it, in which no handler that asks is registered.
-            pub fn $name(&self) -> Result<&$service, ApiError> {
-                self.$name.as_ref().ok_or_else(|| ApiError::unavailable($word))
-            })*
-        }
-    };
+impl Services {
+    /// The product service.
+    ///
+    /// # Errors
+    /// 503 when another process serves it; then no handler that needs it is registered here.
+    pub fn catalogue(&self) -> Result<&Catalogue, ApiError> {
+        present(self.catalogue.as_ref(), "product")
+    }
+
+    /// The assistant's tools, for outside agents.
+    ///
+    /// # Errors
+    /// As [`Services::catalogue`].
+    pub fn mcp(&self) -> Result<&Mcp, ApiError> {
+        present(self.mcp.as_ref(), "ai-buddy")
+    }
 }
 
-present! {
-    /// Products.
-    catalogue: Catalogue, "product";
-    /// The assistant's tools, for outside agents.
-    mcp: Mcp, "ai-buddy";
+fn present<'a, T>(service: Option<&'a T>, name: &'static str) -> Result<&'a T, ApiError> {
+    service.ok_or_else(|| ApiError::unavailable(name))
 }
 
 /// Registers every route.
@@ -104,7 +102,7 @@ fn configure_some(config: &mut ServiceConfig, served: &Served) {
         .add(accounts::remove_address)
         .add(products::create)
         .add(products::list)
-        // Before the product of an id, which it would be.
+        // Before `/api/products/{id}`, which would match as well.
         .add(products::of_seller)
         .add(products::get)
         .add(products::patch)
@@ -113,7 +111,7 @@ fn configure_some(config: &mut ServiceConfig, served: &Served) {
         .add(products::remove_image)
         .add(products::take_down)
         .add(products::approve)
-        // Pages show pictures, whoever keeps them.
+        // The web service serves pictures as well, because its pages show them.
         .add_also(Service::Web, media::get)
         .add(inventory::reserve)
         .add(inventory::release)
@@ -144,7 +142,7 @@ fn configure_some(config: &mut ServiceConfig, served: &Served) {
         .add(webhooks::ping)
         .add(webhooks::deliveries)
         .add(webhooks::redeliver)
-        // An operator's view, of what one service alone keeps.
+        // For operators; only this service stores mails.
         .add_only(Service::Notification, mailbox::get)
         .add(payments::sandbox_pay)
         .add_scope("/api/payments", payment_routes)
@@ -155,7 +153,7 @@ fn configure_some(config: &mut ServiceConfig, served: &Served) {
         .add(mcp::post);
 }
 
-/// What stands under both names of payments.
+/// The payment routes, registered under two prefixes.
 fn payment_routes(registrar: &mut Registrar<'_, '_>) {
     registrar
         .add(payments::create)
@@ -165,17 +163,20 @@ fn payment_routes(registrar: &mut Registrar<'_, '_>) {
         .add(payments::refund);
 }
 
-/// Where sockets connect: Socket.IO, and events on a WebSocket without it.
+/// The socket endpoints: Socket.IO, and plain WebSocket.
 fn socket_routes(config: &mut actix_web::web::ServiceConfig, sockets: &Engine) {
     for path in ["/socket.io", "/api/socket/socket.io"] {
         config.service(sockets.resource(path));
     }
-    // Of no protocol with errors of its own.
-    config.service(sockets.plain_resource("/ws/chat").wrap(from_fn(in_our_words)));
+    // The plain WebSocket protocol defines no error bodies of its own.
+    config.service(sockets.plain_resource("/ws/chat").wrap(from_fn(websocket_error_body)));
 }
 
-/// Gives what is refused the body that every error has.
-async fn in_our_words(req: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+/// Gives a refused WebSocket request the API's error body.
+async fn websocket_error_body(
+    req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let response = next.call(req).await?;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -186,11 +187,11 @@ async fn in_our_words(req: ServiceRequest, next: Next<BoxBody>) -> Result<Servic
         StatusCode::SERVICE_UNAVAILABLE => ApiError::unavailable("chat"),
         status => ApiError::from_status(status, "a socket was refused"),
     };
-    // An error here would go past the edge.
+    // An `Err` would bypass the middleware.
     Ok(ServiceResponse::from_err(error, response.into_parts().0))
 }
 
-/// Registers the routes of the services that are there, and what other processes may call.
+/// Registers the routes of the services in this process, and the endpoint for calls of other processes.
 pub fn with_services(services: Data<Services>) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
     move |config| {
         config.app_data(services.clone()).app_data(Data::new(services.calls.clone()));
@@ -205,10 +206,11 @@ pub fn with_services(services: Data<Services>) -> impl Fn(&mut ServiceConfig) + 
     }
 }
 
-/// The `Idempotency-Key` of a request with a hash of what was asked with it.
+/// The `Idempotency-Key` of a request with a hash of the request.
 ///
 /// # Errors
-/// 400 unless it is 1 to 255 visible characters.
+///
+/// 400 unless the key has 1 to 255 visible characters.
 fn idempotency_key(req: &HttpRequest, asked: &impl serde::Serialize) -> Result<Option<(String, String)>, ApiError> {
     let Some(value) = req.headers().get("idempotency-key") else { return Ok(None) };
     let refused = || ApiError::field("Idempotency-Key", "must be 1 to 255 visible characters");

@@ -31,16 +31,16 @@ use crate::{
     },
 };
 
-/// Where goods go. Which of `city`, `state` and `zip` it needs, and their form, goes by the country. A
-/// line that is missing or not acceptable makes it an address that nothing can be sent to: 422.
+/// A shipping address. Whether `city`, `state` and `zip` are needed, and their format, depends on the country. A
+/// missing or invalid line makes the address invalid: 422.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ShippingAddressBody {
-    /// Whom it goes to.
+    /// The recipient.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Asha Rao", max_length = 200)]
     full_name: Option<String>,
-    /// Phone number for the carrier: 5 to 20 digits, with a plus before and marks between them.
+    /// The phone number for the carrier: 5 to 20 digits, optionally with a leading plus and separators.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "+91 98765 43210", max_length = 40)]
     phone: Option<String>,
@@ -69,61 +69,57 @@ impl From<ShippingAddressBody> for PostalAddress {
     }
 }
 
-/// Where an order goes; what is ordered is what is in the cart, at the products' prices.
+/// The destination of an order; the order has the cart's items at current prices.
 #[derive(Debug, Clone, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlaceBody {
-    /// Here.
+    /// The shipping address.
     #[serde(default)]
     #[garde(skip)]
     shipping_address: Option<ShippingAddressBody>,
-    /// Or to this one of the user's addresses.
+    /// Instead of `shippingAddress`: the id of one of the user's addresses.
     #[serde(default)]
     #[garde(skip)]
     #[schema(example = "665f1f77bcf86cd799439013")]
     address_id: Option<String>,
-    /// The total that the buyer was told: an order at any other is not made.
-    // Left out when there is none, so that older idempotency keys stand for the same request.
+    /// The total that the buyer saw: an order with another total is refused.
+    // Skipped when absent, so that older idempotency keys still match the same request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     expected_total: Option<MoneyInput>,
 }
 
-/// Why an order is cancelled.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct CancelBody {
-    /// In the buyer's words.
-    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
+    /// The reason, in the buyer's words.
+    #[serde(default, deserialize_with = "crate::http::visible_text::visible_option")]
     #[garde(inner(length(chars, max = 1000)))]
     #[schema(example = "ordered twice", max_length = 1000)]
     reason: Option<String>,
 }
 
-/// Where an order is to go instead.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeAddressBody {
-    /// Here.
+    /// The new address.
     #[garde(skip)]
     shipping_address: ShippingAddressBody,
 }
 
-/// How lines are sent, or were.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipBody {
-    /// The carrier's number.
-    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
+    /// The carrier's tracking number.
+    #[serde(default, deserialize_with = "crate::http::visible_text::visible_option")]
     #[garde(inner(length(chars, max = 200)))]
     #[schema(example = "AWB123456789", max_length = 200)]
     tracking_number: Option<String>,
 }
 
-/// Which of the user's orders.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MineParams {
-    /// Only those in this status.
+    /// Only orders with this status.
     #[garde(skip)]
     #[param(schema_with = words::order_status, example = "PENDING")]
     status: Option<OrderStatus>,
@@ -137,7 +133,7 @@ const fn party(user: &AuthUser) -> Party {
     }
 }
 
-/// Orders what is in the cart.
+/// Orders the items in the cart.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -150,7 +146,7 @@ const fn party(user: &AuthUser) -> Party {
         (status = 400, description = "The cart is empty, or has two currencies", body = ErrorBody),
         (
             status = 409,
-            description = "Items are short of stock, or not for sale any more (`cart.not_for_sale`): in `items`; or the total is not `expectedTotal` \
+            description = "Items are short of stock, or no longer for sale (`cart.not_for_sale`): in `items`; or the total is not `expectedTotal` \
                 (`order.total_changed`, with the new `totals`); or a line has more than one order may have \
                 (`cart.max_per_order`, with `max` and `productId`); or too many orders of the user are unpaid \
                 (`order.too_many_unpaid`). Nothing is made, and the cart is as it was",
@@ -227,7 +223,7 @@ pub async fn mine(
 
 /// An order, for its user, an admin or a seller in it.
 ///
-/// A seller gets the seller's own lines and their part of the sums, and the address once it is paid.
+/// A seller gets their own lines and their share of the sums, and the address once the order is paid.
 #[utoipa::path(
     tag = "orders",
     operation_id = "getOrder",
@@ -243,7 +239,7 @@ pub async fn get(user: AuthUser, calls: Data<Calls>, PathId(id): PathId<OrderId>
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
-/// Cancels an order: stock goes back, and money. An admin cancels anybody's.
+/// Cancels an order: stock and money are returned. An admin can cancel any order.
 ///
 /// Role `user` or `admin`.
 #[utoipa::path(
@@ -268,7 +264,7 @@ pub async fn cancel(
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
-/// Sends an order elsewhere, while nothing of it is shipped.
+/// Changes the shipping address, while nothing is shipped.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -295,7 +291,7 @@ pub async fn set_address(
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
-/// Marks lines as shipped: a seller's own, an admin's all.
+/// Marks lines as shipped: a seller their own lines, an admin all lines.
 ///
 /// Role `seller` or `admin`.
 #[utoipa::path(
@@ -320,7 +316,7 @@ pub async fn ship(
     Ok(HttpResponse::Ok().json(OrderAnswer::from(&order)))
 }
 
-/// Marks lines as delivered: a seller's own, an admin's all.
+/// Marks lines as delivered: a seller their own lines, an admin all lines.
 ///
 /// Role `seller` or `admin`.
 #[utoipa::path(

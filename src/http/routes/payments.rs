@@ -1,4 +1,4 @@
-//! Payments. `/api/payment/...` answers as `/api/payments/...`.
+//! Payments. `/api/payment/...` is the same as `/api/payments/...`.
 
 use actix_web::{
     HttpRequest, HttpResponse, get, post,
@@ -30,64 +30,59 @@ use crate::{
     },
 };
 
-/// What Razorpay's checkout handed to the page.
+/// The result of Razorpay's checkout.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct VerifyBody {
-    /// The gateway's order; `razorpayOrderId` is read as well.
+    /// The gateway's order id; `razorpayOrderId` is accepted as well.
     #[serde(alias = "razorpayOrderId")]
     #[garde(length(min = 1, max = 100))]
     #[schema(example = "order_IluGWxBm9U8zJ8")]
     razorpay_order_id: String,
-    /// The gateway's payment; `paymentId` is read as well.
+    /// The gateway's payment id; `paymentId` is accepted as well.
     #[serde(alias = "paymentId", alias = "razorpayPaymentId")]
     #[garde(length(min = 1, max = 100))]
     #[schema(example = "pay_29QQoUBi66xm2f")]
     razorpay_payment_id: String,
-    /// HMAC-SHA256 over `order_id|payment_id`, in hex; `signature` is read as well.
+    /// HMAC-SHA256 over `order_id|payment_id`, in hex; `signature` is accepted as well.
     #[serde(alias = "signature", alias = "razorpaySignature")]
     #[garde(length(max = 1000))]
     #[schema(example = "9ef4dffbfd84f1318f6739a3ce19f9d85851857ae648f114332d8401e0949a3d")]
     razorpay_signature: String,
 }
 
-/// What to refund.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct RefundBody {
-    /// How much; all that is left when absent.
+    /// The amount; everything that is left when absent.
     #[serde(default, deserialize_with = "given")]
     #[garde(skip)]
     amount: Option<MoneyInput>,
-    /// Why.
-    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
+    /// The reason.
+    #[serde(default, deserialize_with = "crate::http::visible_text::visible_option")]
     #[garde(inner(length(chars, max = 1000)))]
     #[schema(example = "damaged", max_length = 1000)]
     reason: Option<String>,
 }
 
-/// An amount that is there: `null` may be a number that a client lost, and is not everything.
+/// Refuses `null`: it may be an amount that the client lost, and must not mean everything.
 fn given<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<MoneyInput>, D::Error> {
     MoneyInput::deserialize(from).map(Some)
 }
 
-/// How a sandbox payment ends.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SandboxOutcome {
-    /// With captured money.
+    /// The money is captured.
     Success,
-    /// Without.
+    /// The payment fails.
     Failure,
 }
 
-/// A sandbox payment.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct SandboxBody {
-    /// How it ends.
     #[garde(skip)]
     outcome: SandboxOutcome,
 }
 
-/// A webhook was taken.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookView {
     /// Always `ok`.
@@ -95,7 +90,7 @@ pub struct WebhookView {
     status: &'static str,
 }
 
-/// Opens a payment of an order, or gives the one that is open.
+/// Opens a payment of an order, or returns the one that is open.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -104,7 +99,7 @@ pub struct WebhookView {
     params(("orderId" = String, Path, description = "The order")),
     responses(
         (status = 201, description = "What the checkout page needs", body = CheckoutView),
-        (status = 200, description = "The same again", body = CheckoutView),
+        (status = 200, description = "The payment that was open already", body = CheckoutView),
         (status = 404, description = "No such order", body = ErrorBody),
         (
             status = 409,
@@ -123,7 +118,7 @@ pub async fn create(user: Buyer, calls: Data<Calls>, PathId(order): PathId<Order
     Ok(answer.json(CheckoutView::new(&opened.payment, &opened.key_id)))
 }
 
-/// Takes what the checkout handed to the page.
+/// Verifies the result of the checkout.
 ///
 /// Role `user`.
 #[utoipa::path(
@@ -149,17 +144,17 @@ pub async fn verify(user: Buyer, calls: Data<Calls>, Json(body): Json<VerifyBody
     Ok(HttpResponse::Ok().json(VerifiedAnswer { message: "Payment verified".to_owned(), payment }))
 }
 
-/// Takes a report of the gateway.
+/// Receives a webhook of the gateway.
 #[utoipa::path(
     tag = "payments",
     operation_id = "takeWebhook",
     params(
         ("X-Razorpay-Signature" = String, Header, description = "HMAC-SHA256 over the raw body, in hex"),
-        ("X-Razorpay-Event-Id" = Option<String>, Header, description = "By it a report is applied once"),
+        ("X-Razorpay-Event-Id" = Option<String>, Header, description = "Identifies the report, which is applied once"),
     ),
     request_body(content = Object, description = "As Razorpay sends it", content_type = "*/*"),
     responses(
-        (status = 200, description = "Taken", body = WebhookView),
+        (status = 200, description = "Accepted", body = WebhookView),
         (status = 400, description = "Bad signature", body = ErrorBody),
     ),
     security(())
@@ -195,7 +190,7 @@ pub async fn of_order(
     Ok(HttpResponse::Ok().json(PaymentAnswer { payment: PaymentView::from(&payment) }))
 }
 
-/// Gives money back.
+/// Refunds a payment, in full or in part.
 ///
 /// Role `admin`.
 #[utoipa::path(
@@ -235,7 +230,7 @@ pub async fn refund(
     Ok(HttpResponse::Created().json(RefundAnswer { payment: PaymentView::from(&refunded.payment), refund }))
 }
 
-/// Pays in the sandbox, or fails to; answers as the checkout would to its page.
+/// Pays or fails a sandbox payment; returns what the gateway's checkout would return to the page.
 ///
 /// Role `user`.
 #[utoipa::path(

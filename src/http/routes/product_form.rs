@@ -1,7 +1,7 @@
-//! A product as it is sent: JSON, or a multipart form with pictures.
+//! The body of a new product: JSON, or a multipart form with pictures.
 //!
-//! **Invariant:** no more is read than a product may have: five pictures of 5 MiB, and
-//! text fields that fit a title, a description and the rest.
+//! **Invariant:** no more is read than a product may have: five pictures of 5 MiB, and text fields that fit a title,
+//! a description and the rest.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::{
     http::{
         error::{ApiError, FieldError},
         extract::{self, BODY_MAX, has_media_type, read_body},
-        seen,
+        visible_text,
     },
     integrations::image::MAX_IMAGE_BYTES,
     views::{money::Amount, words},
@@ -34,19 +34,19 @@ use crate::{
 const FORM_DEADLINE: Duration = Duration::from_secs(120);
 /// The largest text field of a form, in bytes.
 const TEXT_MAX: usize = 64 * 1024;
-/// The most parts of a form that are looked at.
+/// The most parts of a form that are read.
 const PARTS_MAX: usize = 32;
 
-/// A product to be offered.
+/// A new product.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProductBody {
-    /// What it is called.
-    #[serde(deserialize_with = "seen::trimmed")]
+    /// The title.
+    #[serde(deserialize_with = "visible_text::trimmed")]
     #[garde(custom(not_blank), length(chars, max = TITLE_MAX))]
     #[schema(example = "Desk lamp", max_length = 200)]
     pub title: String,
-    /// What is to be said of it.
+    /// The description.
     #[serde(default)]
     #[garde(inner(length(chars, max = DESCRIPTION_MAX)))]
     #[schema(example = "Warm light, brass foot", max_length = 10_000)]
@@ -60,24 +60,23 @@ pub struct ProductBody {
     #[garde(skip)]
     #[schema(schema_with = words::currency)]
     pub price_currency: Option<Currency>,
-    /// Units available; none when absent.
+    /// Units available; 0 when absent.
     #[serde(default)]
     #[garde(inner(range(max = STOCK_MAX)))]
     #[schema(example = 25)]
     pub stock: Option<u32>,
-    /// Category.
-    #[serde(default, deserialize_with = "seen::seen_option")]
+    #[serde(default, deserialize_with = "visible_text::visible_option")]
     #[garde(inner(length(chars, max = CATEGORY_MAX)))]
     #[schema(example = "Home", max_length = 100)]
     pub category: Option<String>,
-    /// The most units that one order may have; no bound when absent.
+    /// The most units of one order; no limit when absent.
     #[serde(default)]
     #[garde(inner(range(min = 1, max = QUANTITY_MAX)))]
     #[schema(example = 5, minimum = 1, maximum = 999)]
     pub max_per_order: Option<u32>,
 }
 
-/// A product as a form: its fields as text, and its pictures.
+/// A new product as a form: its fields as text, and its pictures.
 #[derive(Debug, Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form in the OpenAPI document")]
 pub struct ProductForm {
@@ -98,7 +97,7 @@ pub struct ImagesForm {
     images: Vec<Vec<u8>>,
 }
 
-/// Text that shows something.
+/// Requires a visible character.
 pub(super) fn not_blank(text: &str, _: &()) -> garde::Result {
     if visible(text).is_none() { Err(garde::Error::new("must not be empty")) } else { Ok(()) }
 }
@@ -121,7 +120,7 @@ pub(super) async fn read_product(req: &HttpRequest, payload: Payload) -> Result<
     Ok((extract::parse(&body)?, vec![]))
 }
 
-/// Reads pictures alone; at least one.
+/// Reads pictures; at least one is required.
 pub(super) async fn read_images(req: &HttpRequest, payload: Payload) -> Result<Vec<Bytes>, ApiError> {
     if !has_media_type(req, "multipart/form-data") {
         return Err(ApiError::UnsupportedMedia("send multipart/form-data with the pictures as images".into()));
@@ -165,12 +164,12 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
             }
             let too_large = || ApiError::TooLarge("a picture is at most 5 MiB".into());
             let file = read_part(&mut part, MAX_IMAGE_BYTES, too_large).await?;
-            // A file field that was left empty is sent as an empty file.
+            // Browsers send a file field that is left empty as an empty file.
             if !file.is_empty() {
                 form.files.push(file);
             }
         } else if is_file {
-            return Err(ApiError::field(name, "is no file; send pictures as images"));
+            return Err(ApiError::field(name, "is not a file; send pictures as images"));
         } else {
             let too_large = || ApiError::field(name.clone(), "is too long");
             let text = read_part(&mut part, TEXT_MAX, too_large).await?;
@@ -196,7 +195,7 @@ async fn read_part(part: &mut Field, max: usize, too_large: impl Fn() -> ApiErro
     Ok(bytes.freeze())
 }
 
-/// A form knows only text: a number where JSON has a number; what was left empty is absent.
+/// Converts a form's text: numeric fields become numbers, and an empty field is absent.
 fn value_of(name: &str, text: String) -> Result<Value, ApiError> {
     if matches!(name, "stock" | "maxPerOrder") {
         let trimmed = text.trim();

@@ -38,7 +38,7 @@ use crate::{
         extract::{Json, JsonOrEmpty, PathId, path_id},
         paging::{Paging, PagingParams},
         query::Query,
-        seen,
+        visible_text,
     },
     views::{
         money::{Amount, MoneyInput},
@@ -46,7 +46,7 @@ use crate::{
     },
 };
 
-/// How a list is ordered.
+/// The order of a list.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 pub enum SortParam {
     /// Best match first.
@@ -55,7 +55,7 @@ pub enum SortParam {
     /// Cheapest first.
     #[serde(rename = "price")]
     Price,
-    /// Dearest first.
+    /// Most expensive first.
     #[serde(rename = "-price")]
     PriceDown,
     /// Newest first.
@@ -63,38 +63,38 @@ pub enum SortParam {
     Newest,
 }
 
-/// What to look for.
+/// Search, filter and order of a list.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Words, in any order; one that no product has is passed over when products have the others.
+    /// Words in any order; a word that no product has is ignored when products match the others.
     #[garde(skip)]
     #[param(example = "lamp")]
     q: Option<String>,
-    /// Not cheaper than this, in major units.
+    /// The lowest price, in major units.
     #[garde(skip)]
     #[param(value_type = Option<f64>, example = 100)]
     minprice: Option<Amount>,
-    /// Not dearer than this, in major units.
+    /// The highest price, in major units.
     #[garde(skip)]
     #[param(value_type = Option<f64>, example = 999.5)]
     maxprice: Option<Amount>,
-    /// Only in this category.
+    /// Only products of this category.
     #[garde(skip)]
     #[param(example = "Home")]
     category: Option<String>,
-    /// `relevance` with words and `newest` without, when absent.
+    /// When absent: `relevance` with a search text, else `newest`.
     #[garde(skip)]
     #[param(inline, example = "-price")]
     sort: Option<SortParam>,
 }
 
-/// A change; fields that are absent stay.
+/// A change; absent fields keep their value.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PatchBody {
     /// New title.
-    #[serde(default, deserialize_with = "seen::trimmed_option")]
+    #[serde(default, deserialize_with = "visible_text::trimmed_option")]
     #[garde(inner(custom(super::product_form::not_blank), length(chars, max = TITLE_MAX)))]
     #[schema(example = "Desk lamp", max_length = 200)]
     title: Option<String>,
@@ -107,39 +107,38 @@ pub struct PatchBody {
     #[serde(default)]
     #[garde(skip)]
     price: Option<MoneyInput>,
-    /// What is available from now on.
+    /// The new available stock.
     #[serde(default)]
     #[garde(inner(range(max = STOCK_MAX)))]
     #[schema(example = 25)]
     stock: Option<u32>,
-    /// What the editor has seen of the stock: when it is another by now, nothing is changed (409).
+    /// The stock that the editor saw; if it differs by now, nothing is changed (409).
     #[serde(default)]
     #[garde(skip)]
     #[schema(example = 22)]
     stock_seen: Option<u32>,
-    /// New category; empty for none.
-    #[serde(default, deserialize_with = "seen::seen_option")]
+    /// New category; empty removes it.
+    #[serde(default, deserialize_with = "visible_text::visible_option")]
     #[garde(inner(length(chars, max = CATEGORY_MAX)))]
     #[schema(example = "Home", max_length = 100)]
     category: Option<String>,
-    /// The most units that one order may have, 1 to 999; `null` takes the bound away.
+    /// The most units of one order, 1 to 999; `null` removes the limit.
     #[serde(default, deserialize_with = "crate::domain::product::present")]
     #[garde(inner(inner(range(min = 1, max = QUANTITY_MAX))))]
     #[schema(value_type = Option<u32>, example = 5, minimum = 1, maximum = 999)]
     max_per_order: Option<Option<u32>>,
 }
 
-/// Why a product is taken down, or offered again.
+/// Why a product is taken down or approved.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct StatusBody {
-    /// For its seller.
+    /// The reason, which the seller sees.
     #[serde(default)]
     #[garde(inner(length(chars, max = REASON_MAX)))]
     #[schema(example = "a copy of a brand", max_length = 1000)]
     reason: Option<String>,
 }
 
-/// The longest reason, in characters.
 const REASON_MAX: usize = 1_000;
 
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
@@ -148,7 +147,7 @@ fn editor(user: &AuthUser) -> Editor {
     if user.role == Role::Admin { Editor::Admin } else { Editor::Seller(user.id) }
 }
 
-/// A product as it is kept for answers: what a call that was answered has changed is in it.
+/// The snapshot of a product, which contains every change that was answered.
 async fn read(services: &Services, id: ProductId) -> Result<Arc<Snapshot>, ApiError> {
     services.catalogue()?.get(id).await?.ok_or(ApiError::NotFound("product"))
 }
@@ -173,7 +172,7 @@ fn show_list(req: &HttpRequest, paging: &Paging, listed: &Listed) -> HttpRespons
     paging.answer(req, listed.total).insert_header(JSON).body(body.freeze())
 }
 
-/// Offers a product, as JSON or as a form with pictures.
+/// Creates a product, from JSON or a form with pictures.
 ///
 /// Role `seller` or `admin`.
 #[utoipa::path(
@@ -289,7 +288,7 @@ pub async fn of_seller(
     params(("id" = String, Path, description = "The product")),
     responses(
         (status = 200, description = "The product, with an ETag", body = ProductView),
-        (status = 304, description = "As the client has it"),
+        (status = 304, description = "Not modified"),
         (status = 404, description = "No such product", body = ErrorBody),
     ),
     security(())
@@ -304,13 +303,13 @@ pub async fn get(
     if services.catalogue()?.is_for_sale(&snapshot.product) {
         return Ok(show(&req, &snapshot));
     }
-    // Its seller and staff see it still.
+    // Its seller and admins can still see it.
     let MaybeUser(user) = MaybeUser::extract(&req).await?;
     let known = user.is_some_and(|user| user.must_be_or_admin(snapshot.product.seller).is_ok());
     if known { Ok(show(&req, &snapshot)) } else { Err(ApiError::NotFound("product")) }
 }
 
-/// Takes a product off sale: it cannot be found, put into a cart or ordered. Paid orders go on.
+/// Takes a product down: it cannot be found, put into a cart or ordered. Paid orders continue.
 ///
 /// Role `admin`.
 #[utoipa::path(
@@ -336,7 +335,7 @@ pub async fn take_down(
     show_changed(&req, &services, id).await
 }
 
-/// Offers a product again that was taken down.
+/// Approves a product that was taken down.
 ///
 /// Role `admin`.
 #[utoipa::path(
@@ -372,7 +371,7 @@ pub async fn approve(
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 404, description = "No such product", body = ErrorBody),
-        (status = 409, description = "The stock is not `stockSeen` any more, with `available`; nothing is changed",
+        (status = 409, description = "The stock is no longer `stockSeen`, with `available`; nothing is changed",
             body = ErrorBody, example = json!({
             "message": "the stock has changed meanwhile: 7 can be bought now", "code": "product.stock_moved",
             "requestId": "9f86d081884c7d65", "available": 7
@@ -468,7 +467,7 @@ pub async fn remove_image(
     show_changed(&req, &services, id).await
 }
 
-/// Offers a product no more.
+/// Deletes a product.
 ///
 /// Role `seller` or `admin`.
 #[utoipa::path(
@@ -476,7 +475,7 @@ pub async fn remove_image(
     operation_id = "deleteProduct",
     params(("id" = String, Path, description = "The product")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "No such product", body = ErrorBody),
     )
 )]

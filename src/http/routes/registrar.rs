@@ -1,4 +1,4 @@
-//! Registers handlers where the service of their tag is served.
+//! Registers handlers in the processes that serve their tag's service.
 
 use actix_web::dev::HttpServiceFactory;
 use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
@@ -8,7 +8,7 @@ use crate::{
     http::tags::tag_of,
 };
 
-/// Registers those handlers whose service is served.
+/// Registers the handlers whose service this process serves.
 pub struct Registrar<'config, 'app> {
     config: &'config mut ServiceConfig<'app>,
     served: &'config Services,
@@ -16,18 +16,17 @@ pub struct Registrar<'config, 'app> {
 }
 
 impl<'config, 'app> Registrar<'config, 'app> {
-    /// Of a process that serves these.
     pub fn new(config: &'config mut ServiceConfig<'app>, served: &'config Services) -> Self {
         Self { config, served, registered: 0 }
     }
 
-    /// A handler, where the service of its tag is served. One without a known tag is a mistake
-    /// in the program: it ends a debug build, and is nowhere in a release build.
+    /// Registers a handler if the service of its tag is served. A handler without a known tag is a programming error:
+    /// it panics in a debug build and is skipped in a release build.
     pub fn add<H: HttpServiceFactory + OpenApiFactory + 'static>(&mut self, handler: H) -> &mut Self {
         self.add_if(handler, |served, service| service.is_none_or(|service| served.serve(service)))
     }
 
-    /// A handler, also where `other` is served.
+    /// Registers a handler also where `other` is served.
     pub fn add_also<H: HttpServiceFactory + OpenApiFactory + 'static>(
         &mut self,
         other: Service,
@@ -38,7 +37,7 @@ impl<'config, 'app> Registrar<'config, 'app> {
         })
     }
 
-    /// A handler whose tag every process serves, where `only` is served.
+    /// Registers a handler whose tag has no service, where `only` is served.
     pub fn add_only<H: HttpServiceFactory + OpenApiFactory + 'static>(
         &mut self,
         only: Service,
@@ -66,8 +65,8 @@ impl<'config, 'app> Registrar<'config, 'app> {
         self
     }
 
-    /// Handlers under `prefix`. Without any there is no scope, which would answer for what is
-    /// not there.
+    /// Registers handlers under `prefix`. An empty scope is not registered: it would answer 404 in place of other
+    /// routes.
     pub fn add_scope(&mut self, prefix: &str, handlers: impl FnOnce(&mut Registrar<'_, '_>)) -> &mut Self {
         let mut registered = 0;
         let scope = scope::scope(prefix).configure(|config| {
@@ -120,7 +119,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "/stray")]
-    fn a_handler_of_an_unknown_tag_ends_a_debug_build() {
+    fn a_handler_with_an_unknown_tag_panics_in_a_debug_build() {
         let _document = server::document(false, |config| {
             Registrar::new(config, &Services::All).add(stray);
         });

@@ -22,21 +22,21 @@ use crate::{
     views::dashboard::{MetricsView, SoldProductView, product_with_sold},
 };
 
-/// Which days count.
+/// The range of days.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RangeParams {
-    /// From this moment or day (UTC).
+    /// From this time or day (UTC).
     #[garde(skip)]
     #[param(example = "2026-01-01")]
     from: Option<String>,
-    /// Up to this moment, or this day with it (UTC).
+    /// Up to this time or including this day (UTC).
     #[garde(skip)]
     #[param(example = "2026-01-31")]
     to: Option<String>,
 }
 
-/// A moment, or the start of a day; of the day after when `end`.
+/// A time, or the start of a day; with `end`, the start of the following day.
 fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
     let refused = || ApiError::field(field, "must be a day like 2026-01-31 or a moment like 2026-01-31T12:00:00Z");
     if let Ok(moment) = text.parse::<Timestamp>() {
@@ -47,7 +47,7 @@ fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
     Ok(day.to_zoned(TimeZone::UTC).map_err(|_| refused())?.timestamp())
 }
 
-/// What the seller sold.
+/// The seller's sales.
 ///
 /// Role `seller`.
 #[utoipa::path(
@@ -68,18 +68,17 @@ pub async fn metrics(
     Ok(HttpResponse::Ok().json(MetricsView::from(&metrics)))
 }
 
-/// Which orders.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub struct SoldParams {
-    /// With `true` those alone that are paid and wait to be shipped, the oldest first.
+    /// `true`: only paid orders that wait to be shipped, oldest first.
     #[serde(default)]
     #[garde(skip)]
     to_ship: Option<bool>,
 }
 
-/// Orders with lines of the seller, newest first, each with the seller's own lines and sums alone.
+/// Orders with lines of the seller, newest first, each with only the seller's lines and sums.
 ///
 /// Role `seller`.
 #[utoipa::path(
@@ -105,7 +104,7 @@ pub async fn orders(
     Ok(paging.answer(&req, page.total).json(documents))
 }
 
-/// Products of the seller, with stock and what each sold.
+/// Products of the seller, with stock and units sold.
 ///
 /// Role `seller`.
 #[utoipa::path(

@@ -1,4 +1,4 @@
-//! Webhooks of sellers and admins: who is told of events by signed HTTP calls.
+//! Webhooks of sellers and admins: signed HTTP calls that report events.
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web::Data};
 use garde::Validate;
@@ -25,73 +25,71 @@ use crate::{
     views::webhook::{WebhookAnswer, WebhookDeliveryAnswer, WebhookDeliveryView, WebhookView},
 };
 
-/// The most patterns of events of a webhook.
+/// The most event patterns of a webhook.
 const EVENTS_MAX: usize = 50;
 
-/// A webhook to be.
+/// A new webhook.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct WebhookBody {
-    /// Where to: https, and a public address.
+    /// The URL: https, with a public address.
     #[garde(length(chars, min = 1, max = 2000))]
     #[schema(example = "https://seller.example/hooks/microbazaar")]
     url: String,
-    /// `*`, groups like `order.*`, events like `order.created`. Sellers are told of `order.*` and
-    /// `product.*` that are theirs, admins of everything.
+    /// `*`, groups like `order.*`, events like `order.created`. Sellers receive their own `order.*` and `product.*`,
+    /// admins everything.
     #[garde(length(min = 1, max = EVENTS_MAX), inner(length(chars, min = 1, max = 50)))]
     #[schema(example = json!(["order.*"]))]
     events: Vec<String>,
-    /// 16 to 128 characters; after `whsec_` base64. One is made when there is none.
+    /// 16 to 128 characters; base64 after `whsec_`. Generated when absent.
     #[serde(default)]
     #[garde(inner(length(chars, min = 16, max = 128)))]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
-    /// What the owner calls it.
-    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
+    /// A description for the owner.
+    #[serde(default, deserialize_with = "crate::http::visible_text::visible_option")]
     #[garde(inner(length(chars, max = 200)))]
     #[schema(example = "Warehouse")]
     description: Option<String>,
 }
 
-/// What is to change of a webhook.
+/// A change of a webhook.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 pub struct WebhookPatchBody {
-    /// Where to.
+    /// The URL.
     #[serde(default)]
     #[garde(inner(length(chars, min = 1, max = 2000)))]
     #[schema(example = "https://seller.example/hooks/microbazaar")]
     url: Option<String>,
-    /// Which events.
+    /// The event patterns.
     #[serde(default)]
     #[garde(inner(length(min = 1, max = EVENTS_MAX), inner(length(chars, min = 1, max = 50))))]
     #[schema(example = json!(["order.created", "product.*"]))]
     events: Option<Vec<String>>,
-    /// What the owner calls it; empty for nothing.
-    #[serde(default, deserialize_with = "crate::http::seen::seen_option")]
+    /// A description for the owner; empty removes it.
+    #[serde(default, deserialize_with = "crate::http::visible_text::visible_option")]
     #[garde(inner(length(chars, max = 200)))]
     #[schema(example = "Warehouse")]
     description: Option<String>,
-    /// Whether it is sent to. Switched on again, what waits goes on.
+    /// Whether it is enabled. Waiting deliveries continue when it is enabled again.
     #[serde(default)]
     #[garde(skip)]
     #[schema(example = true)]
     active: Option<bool>,
 }
 
-/// A new secret.
 #[derive(Debug, Clone, Default, Deserialize, Validate, ToSchema)]
 pub struct SecretBody {
-    /// As when registering; one is made when there is none.
+    /// As in the registration; generated when absent.
     #[serde(default)]
     #[garde(inner(length(chars, min = 16, max = 128)))]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: Option<String>,
 }
 
-/// Whose webhooks.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WhoseParams {
-    /// Everybody's; for admins.
+    /// `true`: the webhooks of all users; for admins.
     #[garde(skip)]
     #[param(example = false)]
     all: Option<bool>,
@@ -109,9 +107,9 @@ fn delivery_answer(message: &str, delivery: &WebhookDelivery) -> WebhookDelivery
     WebhookDeliveryAnswer { message: message.to_owned(), delivery: delivery.into() }
 }
 
-/// Registers a webhook. Only this answer tells its secret.
+/// Registers a webhook. Only this response contains its secret.
 ///
-/// Roles `seller` and `admin`; 20 a user.
+/// Roles `seller` and `admin`; at most 20 for each user.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "registerWebhook",
@@ -164,7 +162,7 @@ pub async fn list(
 
 /// A webhook.
 ///
-/// Its owner, and admins.
+/// For its owner and admins.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "getWebhook",
@@ -184,9 +182,9 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(WebhookView::from(&webhook)))
 }
 
-/// Changes a webhook, switches it off or on again.
+/// Changes a webhook, disables or enables it.
 ///
-/// Its owner; admins may only switch.
+/// For its owner; admins may only disable and enable it.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "changeWebhook",
@@ -210,15 +208,15 @@ pub async fn change(
     Ok(HttpResponse::Ok().json(answer("Webhook changed", WebhookView::from(&webhook))))
 }
 
-/// Deletes a webhook with its log.
+/// Deletes a webhook and its log.
 ///
-/// Its owner, and admins.
+/// For its owner and admins.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "deleteWebhook",
     params(("id" = String, Path, description = "The webhook")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         (status = 404, description = "No such webhook of the caller", body = ErrorBody),
     )
 )]
@@ -232,9 +230,9 @@ pub async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Gives a webhook a new secret; the old one signs beside it for 24 hours.
+/// Gives a webhook a new secret; the old one signs as well for 24 hours.
 ///
-/// Its owner. Only this answer tells the secret.
+/// For its owner. Only this response contains the secret.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "rotateWebhookSecret",
@@ -256,9 +254,9 @@ pub async fn rotate_secret(
     Ok(HttpResponse::Ok().json(answer("Secret replaced", WebhookView::with_secret(&webhook))))
 }
 
-/// Sends a `ping`, to try a webhook out.
+/// Sends a `ping`, to test a webhook.
 ///
-/// Its owner.
+/// For its owner.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "pingWebhook",
@@ -266,7 +264,7 @@ pub async fn rotate_secret(
     responses(
         (status = 202, description = "The delivery that is to be sent", body = WebhookDeliveryAnswer),
         (status = 404, description = "No such webhook of the caller", body = ErrorBody),
-        (status = 409, description = "It is switched off", body = ErrorBody),
+        (status = 409, description = "The webhook is disabled", body = ErrorBody),
     )
 )]
 #[post("/api/webhooks/{id}/ping")]
@@ -279,9 +277,9 @@ pub async fn ping(
     Ok(HttpResponse::Accepted().json(delivery_answer("Ping is sent", &delivery)))
 }
 
-/// What was sent to a webhook in the last 30 days, newest first.
+/// The deliveries of a webhook in the last 30 days, newest first.
 ///
-/// Its owner, and admins.
+/// For its owner and admins.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "listWebhookDeliveries",
@@ -308,9 +306,9 @@ pub async fn deliveries(
     Ok(paging.answer(&req, page.total).json(rows))
 }
 
-/// Sends a delivery again, whatever became of it.
+/// Sends a delivery again, whatever its state.
 ///
-/// The webhook's owner.
+/// For the webhook's owner.
 #[utoipa::path(
     tag = "webhooks",
     operation_id = "redeliverWebhookDelivery",
@@ -321,7 +319,7 @@ pub async fn deliveries(
     responses(
         (status = 202, description = "The delivery that is to be sent", body = WebhookDeliveryAnswer),
         (status = 404, description = "No such delivery of the caller", body = ErrorBody),
-        (status = 409, description = "The webhook is switched off", body = ErrorBody),
+        (status = 409, description = "The webhook is disabled", body = ErrorBody),
     )
 )]
 #[post("/api/webhooks/{id}/deliveries/{deliveryId}/redeliver")]

@@ -14,7 +14,7 @@ fn bearer(path: &str, token: &str) -> TestRequest {
 }
 
 #[actix_web::test]
-async fn each_role_enters_where_it_may() {
+async fn each_role_has_access_to_its_routes() {
     let roles = [Role::User, Role::Seller, Role::Admin, Role::Service];
     for (path, allowed) in [
         ("/any", vec![Role::User, Role::Seller, Role::Admin]),
@@ -39,7 +39,7 @@ async fn each_role_enters_where_it_may() {
 }
 
 #[actix_web::test]
-async fn only_a_token_of_ours_that_lives_is_valid() {
+async fn only_own_unexpired_tokens_are_valid() {
     let now = Timestamp::now().as_second();
     let claims = Claims { id: UserId::generate().to_hex(), role: Role::User, iat: now, exp: now + 60, jti: "j".into() };
     let sign = |algorithm, claims: &Claims, secret: &[u8]| {
@@ -67,7 +67,7 @@ async fn only_a_token_of_ours_that_lives_is_valid() {
     let in_cookie = |header: &str| TestRequest::post().uri("/any").insert_header(("cookie", header.to_owned()));
     assert_eq!(call(in_cookie(&format!("a=b; token={good}; c"))).await.status(), StatusCode::OK);
     assert_eq!(call(in_cookie("xtoken=1; token=")).await.status(), StatusCode::UNAUTHORIZED);
-    // Bearer wins, also when it is not valid.
+    // Bearer wins, even when it is invalid.
     let both = bearer("/any", "bad").cookie(Cookie::new("token", good.clone()));
     assert_eq!(call(both).await.status(), StatusCode::UNAUTHORIZED);
     let basic = in_cookie(&format!("token={good}")).insert_header(("authorization", "Basic abc"));
@@ -92,7 +92,7 @@ fn a_token_that_is_nearly_right_is_wrong() {
 }
 
 #[actix_web::test]
-async fn a_dead_token_is_refused_at_once() {
+async fn a_revoked_token_is_refused_at_once() {
     let state = state();
     let (token, claims) = state.tokens.issue(UserId::generate(), Role::User, Timestamp::now()).unwrap();
     assert_eq!(call_with(&state, bearer("/any", &token)).await.status(), StatusCode::OK);
@@ -102,7 +102,7 @@ async fn a_dead_token_is_refused_at_once() {
 }
 
 #[test]
-fn dead_tokens_past_their_time_are_forgotten() {
+fn expired_dead_tokens_are_forgotten() {
     let now = Timestamp::now();
     let dead = RevokedTokens::load([("stored".to_owned(), now.as_second() + 1_000)]);
     for n in 0..5_000 {
@@ -113,14 +113,14 @@ fn dead_tokens_past_their_time_are_forgotten() {
 }
 
 #[test]
-fn the_cookie_is_for_the_server_alone() {
+fn the_cookie_is_hidden_from_scripts() {
     assert_eq!(cookie("t", true).to_string(), "token=t; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=86400");
     assert_eq!(cookie("t", false).to_string(), "token=t; HttpOnly; SameSite=Lax; Path=/; Max-Age=86400");
     assert!(removal_cookie(false).to_string().contains("Max-Age=0"));
 }
 
 #[actix_web::test]
-async fn a_cookie_changes_state_only_from_pages_that_may() {
+async fn a_cookie_changes_state_only_from_allowed_origins() {
     let token = token(Role::User);
     let own = "http://localhost:8080";
     for (site, origin, passes) in [
@@ -158,7 +158,7 @@ async fn a_cookie_changes_state_only_from_pages_that_may() {
             assert_eq!(body(response).await["code"], "request.csrf");
         }
         assert_eq!(call(headers(bearer("/any", &token))).await.status(), StatusCode::OK);
-        let reads = csrf::check(&by_cookie().method(Method::GET).to_http_request(), &csrf::Origins::default());
+        let reads = csrf::check(&by_cookie().method(Method::GET).to_http_request(), &Origins::default());
         assert_eq!(reads, Ok(()));
         let logout = csrf::check_logout(&by_cookie().to_http_request());
         assert_eq!(logout.is_err(), site == Some("cross-site"));
@@ -167,7 +167,7 @@ async fn a_cookie_changes_state_only_from_pages_that_may() {
 
 #[test]
 fn forwarded_addresses_count_from_trusted_proxies_only() {
-    let trusted: Vec<address::Network> = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap()).into();
+    let trusted: Vec<Network> = ["10.0.0.0/8", "::1"].map(|text| text.parse().unwrap()).into();
     let seen = |peer: &str, forwarded: &[&str]| {
         let mut request = TestRequest::get().peer_addr(format!("{peer}:1").parse().unwrap());
         for line in forwarded {
@@ -182,9 +182,9 @@ fn forwarded_addresses_count_from_trusted_proxies_only() {
     assert_eq!(seen("10.0.0.1", &["nonsense"]), "10.0.0.1");
     assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
     for text in ["", "10.0.0.0/33", "a/8", "10.0.0.0/x", "::/129"] {
-        assert!(text.parse::<address::Network>().is_err(), "{text}");
+        assert!(text.parse::<Network>().is_err(), "{text}");
     }
-    assert!("0.0.0.0/0".parse::<address::Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
+    assert!("0.0.0.0/0".parse::<Network>().unwrap().contains("1.2.3.4".parse().unwrap()));
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn every_variant_has_its_status_code_and_body() {
 }
 
 #[test]
-fn errors_of_other_rooms_become_what_the_contract_says() {
+fn errors_of_other_modules_map_to_the_contracts_statuses() {
     let status = |error: ApiError| error.status_code().as_u16();
     let short = CartError::InsufficientStock { available: 3 };
     assert_eq!(shown(&ApiError::from(short)).2["available"], 3);

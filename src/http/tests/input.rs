@@ -9,7 +9,7 @@ fn post(path: &str, body: impl Into<String>) -> TestRequest {
     TestRequest::post().uri(path).insert_header(("content-type", "application/json")).set_payload(body.into())
 }
 
-/// The status and the paths that the errors name.
+/// The status and the fields that the errors name.
 async fn refused(request: TestRequest) -> (u16, Vec<String>) {
     let response = call(request).await;
     let status = response.status().as_u16();
@@ -19,14 +19,14 @@ async fn refused(request: TestRequest) -> (u16, Vec<String>) {
 }
 
 #[actix_web::test]
-async fn a_valid_body_is_taken_and_its_money_is_exact() {
+async fn a_valid_body_is_accepted_and_its_money_is_exact() {
     let sent = r#"{"fullName": {"firstName": "Asha"}, "quantity": 2, "price": {"amount": 19.99}}"#;
     let response = call(post("/things", sent)).await;
     assert_eq!(body(response).await, json!({"name": "Asha", "quantity": 2, "minor": 1999}));
 }
 
 #[actix_web::test]
-async fn what_is_wrong_is_named_by_its_path() {
+async fn errors_name_the_path_of_the_field() {
     for (sent, path) in [
         (r#"{"quantity": 2}"#, "fullName"),
         (r#"{"fullName": {}, "quantity": 2}"#, "fullName.firstName"),
@@ -54,7 +54,7 @@ async fn what_is_wrong_is_named_by_its_path() {
 }
 
 #[actix_web::test]
-async fn what_is_no_json_is_malformed() {
+async fn other_text_than_json_is_malformed() {
     let deep = format!(r#"{{"fullName": {}"#, "[".repeat(100_000));
     for sent in ["", "{", "{}x", "nonsense", r#"{"a": "\ud800"}"#, deep.as_str()] {
         let response = call(post("/things", sent)).await;
@@ -79,13 +79,13 @@ async fn large_bodies_are_413_and_other_media_415() {
 }
 
 #[actix_web::test]
-async fn no_body_at_all_is_an_empty_object_where_that_is_enough() {
+async fn an_empty_body_is_an_empty_object_where_that_is_valid() {
     assert_eq!(body(call(TestRequest::post().uri("/wishes")).await).await, json!({"reason": null}));
     assert_eq!(refused(post("/wishes", r#"{"reason": "too long"}"#)).await, (400, vec!["reason".to_owned()]));
 }
 
 #[actix_web::test]
-async fn ids_and_queries_are_read_strictly() {
+async fn ids_and_queries_are_parsed_strictly() {
     assert_eq!(refused(TestRequest::get().uri("/things/zz")).await, (400, vec!["id".to_owned()]));
     for (query, path) in [
         ("limit=0", "limit"),
@@ -112,7 +112,7 @@ async fn ids_and_queries_are_read_strictly() {
 }
 
 #[actix_web::test]
-async fn a_list_tells_where_it_stands() {
+async fn a_list_has_paging_headers() {
     let response = call(TestRequest::get().uri("/things?q=x%22&skip=20&limit=20")).await;
     assert_eq!(header(&response, "x-total-count"), "45");
     assert_eq!(
@@ -136,7 +136,7 @@ fn pages_are_counted() {
 }
 
 #[actix_web::test]
-async fn a_body_that_never_ends_is_given_up() {
+async fn a_body_that_never_ends_times_out() {
     let request = TestRequest::post().to_http_request();
     tokio::time::pause();
     let mut stalled: Payload = Payload::Stream { payload: Box::pin(stream::pending()) };

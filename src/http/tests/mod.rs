@@ -1,9 +1,9 @@
-//! The foundation as callers meet it: an app with a few routes of its own.
+//! Tests of the HTTP layer with an app that has a few test routes.
 
 mod auth;
-mod edge;
 mod errors;
 mod input;
+mod middleware;
 
 use std::num::NonZeroU32;
 
@@ -22,8 +22,14 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::*;
 use crate::{
-    domain::{Timestamp, ids::ProductId, ids::UserId, user::Role},
-    http::{rate::AuthLimits, tokens::Tokens},
+    actors::tokens::Tokens,
+    config::{Network, Origins},
+    domain::{
+        Timestamp,
+        ids::{ProductId, UserId},
+        user::Role,
+    },
+    http::rate::AuthLimits,
     views::money::MoneyInput,
 };
 
@@ -119,7 +125,7 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 fn state() -> Data<State> {
-    let origins = csrf::Origins { allowed: vec!["https://shop.example".into()], ..Default::default() };
+    let origins = Origins { allowed: vec!["https://shop.example".into()], ..Default::default() };
     let settings = HttpSettings { origins, ..HttpSettings::default() };
     let limits = AuthLimits::new(true, NonZeroU32::new(5).unwrap());
     let mut state = State::new(settings, Tokens::new(SECRET), limits);

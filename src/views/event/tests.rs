@@ -124,7 +124,7 @@ fn a_new_product_goes_to_its_seller_and_the_dashboard() {
 }
 
 #[test]
-fn an_order_is_told_of_with_its_totals_and_lines() {
+fn an_order_event_has_totals_and_lines() {
     let inr = |amount: f64| json!({"amount": amount, "currency": "INR"});
     let whole = |amount: i64| json!({"amount": amount, "currency": "INR"});
     let item = json!({
@@ -149,7 +149,7 @@ fn an_order_is_told_of_with_its_totals_and_lines() {
 }
 
 #[test]
-fn the_buyer_is_told_of_the_lines_of_one_seller_and_of_no_others() {
+fn a_part_event_has_only_the_lines_of_its_seller() {
     let mut order = order();
     let other = OrderItem { seller: id(UserId::from_bytes, 4), title: "Cup".into(), ..order.items[0].clone() };
     order.items.push(other);
@@ -161,11 +161,11 @@ fn the_buyer_is_told_of_the_lines_of_one_seller_and_of_no_others() {
         let part = Part { seller: id(UserId::from_bytes, 4), shipment };
         let event = Event::OrderPartMoved { order: order.clone(), part };
         assert_eq!((event.name(), event.routing_key().as_str()), ("ORDER_UPDATED", "order.updated"));
-        let told = sent(event);
-        assert_eq!((told.len(), told[0].0, told[1].0), (2, "ORDER_SELLER_DASHBOARD.ORDER_UPDATED", queue));
-        assert_eq!(told[0].1["items"].as_array().unwrap().len(), 2);
-        let lines = told[1].1["items"].as_array().unwrap();
-        assert_eq!((lines.len(), &lines[0]["title"], &told[1].1["part"]), (1, &json!("Cup"), &json!(true)));
+        let messages = sent(event);
+        assert_eq!((messages.len(), messages[0].0, messages[1].0), (2, "ORDER_SELLER_DASHBOARD.ORDER_UPDATED", queue));
+        assert_eq!(messages[0].1["items"].as_array().unwrap().len(), 2);
+        let lines = messages[1].1["items"].as_array().unwrap();
+        assert_eq!((lines.len(), &lines[0]["title"], &messages[1].1["part"]), (1, &json!("Cup"), &json!(true)));
     }
     let delivered = sent(Event::OrderDelivered(order));
     assert_eq!(delivered[1].0, "ORDER_NOTIFICATION.ORDER_DELIVERED", "of several sellers");
@@ -182,7 +182,7 @@ fn a_confirmed_order_shows_its_payment() {
 }
 
 #[test]
-fn payments_are_told_to_the_buyer_and_the_dashboard() {
+fn payment_events_go_to_the_buyer_and_the_dashboard() {
     let notice = json!({
         "email": "asha@example.com", "username": "asha", "orderId": hex(5), "amount": 1148.9, "currency": "INR",
     });
@@ -246,10 +246,10 @@ fn every_event() -> Vec<Event> {
 }
 
 #[test]
-fn every_message_goes_to_a_queue_of_the_table() {
+fn every_message_goes_to_a_declared_queue() {
     for event in every_event() {
         for message in messages(&envelope(event.clone())) {
-            assert!(table::queue(message.queue).is_some_and(|queue| queue.publisher.is_some()), "{}", message.queue);
+            assert!(queues::queue(message.queue).is_some_and(|queue| queue.publisher.is_some()), "{}", message.queue);
         }
         assert!(exchange_payload(&envelope(event)).is_object());
     }
@@ -284,7 +284,7 @@ fn no_payload_and_no_view_has_a_password_hash() {
 }
 
 #[test]
-fn what_other_programs_send_is_read_with_either_id_and_unknown_fields() {
+fn payloads_of_other_programs_may_have_either_id_and_unknown_fields() {
     let sent = OrderView::from(&order());
     let mut payload = json!(sent);
     assert_eq!(read::<OrderView>(&payload).unwrap(), sent);

@@ -18,7 +18,6 @@ use async_trait::async_trait;
 use serde_json::Value as Json;
 
 pub use self::{rules::RuleAssistant, tools::Toolbox};
-pub use crate::actors::checkout_link::CheckoutLink;
 
 use crate::{
     domain::{

@@ -9,15 +9,16 @@ use jiff::SignedDuration;
 use parking_lot::Mutex;
 
 pub(super) use self::chat::TestChat;
-use super::{CheckoutLink, Toolbox};
+use super::Toolbox;
 use crate::{
-    actors::order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser},
     actors::{
         cart::calls::{AddToCart, GetCart, RemoveFromCart, SetQuantity},
         catalogue::{
             calls::{GetCategories, GetOffers, SearchPage, SearchProducts},
             index::SearchIndex,
         },
+        checkout_link::CheckoutLink,
+        order_saga::calls::{GetBoughtTogether, GetOrder, GetOrdersOfUser},
     },
     domain::{
         Timestamp,

@@ -2,11 +2,11 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    bus::table,
     domain::{
         event::{Envelope, Event},
         ids::EventId,
         money::Currency,
+        queues,
     },
     views::event::messages,
 };
@@ -41,7 +41,7 @@ fn with(mut payload: Value, pointer: &str, value: Value) -> Value {
 
 #[test]
 fn an_order_becomes_a_row_with_every_line() {
-    let Ok(DashboardChange::Order(row)) = project(&delivery(table::ORDER_UPDATED_DASHBOARD, order_payload())) else {
+    let Ok(DashboardChange::Order(row)) = project(&delivery(queues::ORDER_UPDATED_DASHBOARD, order_payload())) else {
         panic!("an order's change")
     };
     assert_eq!((row.id.to_hex().as_str(), row.status, row.version), (ORDER, OrderStatus::Confirmed, 3));
@@ -68,9 +68,9 @@ fn a_product_keeps_no_stock_and_its_end_is_one() {
     let document = json!({"_id": ORDER, "title": "Pot", "seller": SELLER});
     let expected =
         DashboardChange::Product { id: ORDER.parse().unwrap(), seller: SELLER.parse().unwrap(), version: 4, document };
-    assert_eq!(project(&delivery(table::PRODUCT_CREATED_DASHBOARD, shown)), Ok(expected));
+    assert_eq!(project(&delivery(queues::PRODUCT_CREATED_DASHBOARD, shown)), Ok(expected));
     for payload in [json!({"productId": ORDER, "sellerId": SELLER}), json!({"_id": ORDER})] {
-        let gone = project(&delivery(table::PRODUCT_DELETED_DASHBOARD, payload));
+        let gone = project(&delivery(queues::PRODUCT_DELETED_DASHBOARD, payload));
         assert_eq!(gone, Ok(DashboardChange::ProductGone(ORDER.parse().unwrap())));
     }
 }
@@ -80,15 +80,17 @@ fn users_and_payments_are_noted_without_a_password() {
     let user = json!({"_id": SELLER, "email": "a@example.com", "password": "x", "passwordHash": "y"});
     let document = json!({"_id": SELLER, "email": "a@example.com"});
     let expected = DashboardChange::Note { kind: "user", id: SELLER.into(), document };
-    assert_eq!(project(&delivery(table::USER_CREATED_DASHBOARD, user)), Ok(expected));
-    for queue in [table::PAYMENT_CREATED_DASHBOARD, table::PAYMENT_UPDATED_DASHBOARD, table::PAYMENT_UPDATE_DASHBOARD] {
+    assert_eq!(project(&delivery(queues::USER_CREATED_DASHBOARD, user)), Ok(expected));
+    for queue in
+        [queues::PAYMENT_CREATED_DASHBOARD, queues::PAYMENT_UPDATED_DASHBOARD, queues::PAYMENT_UPDATE_DASHBOARD]
+    {
         let noted = project(&delivery(queue, json!({"id": ORDER, "status": "PENDING"}))).unwrap();
         assert!(matches!(noted, DashboardChange::Note { kind: "payment", ref id, .. } if id == ORDER));
     }
     // As another program tells of a payment: by its order.
-    let noted = project(&delivery(table::PAYMENT_UPDATE_DASHBOARD, json!({"orderId": ORDER, "status": "COMPLETED"})));
+    let noted = project(&delivery(queues::PAYMENT_UPDATE_DASHBOARD, json!({"orderId": ORDER, "status": "COMPLETED"})));
     assert!(matches!(noted, Ok(DashboardChange::Note { kind: "payment", ref id, .. }) if id == ORDER));
-    assert!(project(&delivery(table::USER_CREATED_DASHBOARD, json!({"orderId": ORDER}))).is_err());
+    assert!(project(&delivery(queues::USER_CREATED_DASHBOARD, json!({"orderId": ORDER}))).is_err());
 }
 
 #[test]
@@ -97,7 +99,7 @@ fn an_order_as_mongoose_writes_it_becomes_a_row() {
     let item = json!({"productId": ORDER, "sellerId": SELLER, "quantity": 2, "price": price, "_id": SELLER});
     let order =
         json!({"_id": ORDER, "user": SELLER, "items": [item], "createdAt": "2026-01-01T00:00:00.123Z", "__v": 0});
-    let Ok(DashboardChange::Order(row)) = project(&delivery(table::ORDER_CREATED_DASHBOARD, order)) else {
+    let Ok(DashboardChange::Order(row)) = project(&delivery(queues::ORDER_CREATED_DASHBOARD, order)) else {
         panic!("an order's change")
     };
     assert_eq!((row.status, row.version, row.lines.len()), (OrderStatus::Pending, 0, 1));
@@ -130,12 +132,12 @@ fn what_would_falsify_a_number_is_unreadable() {
         with(good, "/__v", json!(u64::MAX)),
     ];
     for payload in bad {
-        let answer = project(&delivery(table::ORDER_CREATED_DASHBOARD, payload.clone()));
+        let answer = project(&delivery(queues::ORDER_CREATED_DASHBOARD, payload.clone()));
         assert!(matches!(answer, Err(HandleError::Unreadable(_))), "{payload}: {answer:?}");
     }
     assert!(project(&delivery("OTHER.QUEUE", order_payload())).is_err());
-    assert!(project(&delivery(table::PRODUCT_CREATED_DASHBOARD, json!({"_id": ORDER}))).is_err());
-    assert!(project(&delivery(table::PAYMENT_CREATED_DASHBOARD, json!({"status": "x"}))).is_err());
+    assert!(project(&delivery(queues::PRODUCT_CREATED_DASHBOARD, json!({"_id": ORDER}))).is_err());
+    assert!(project(&delivery(queues::PAYMENT_CREATED_DASHBOARD, json!({"status": "x"}))).is_err());
 }
 
 #[test]

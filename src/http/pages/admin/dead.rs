@@ -1,4 +1,4 @@
-//! Messages that no consumer could handle, and another try for them.
+//! Dead letters: messages that no consumer could handle, and their replay.
 
 use actix_web::HttpResponse;
 use askama::Template;
@@ -7,7 +7,7 @@ use crate::{
     actors::admin::calls::{DeadMessage, GetDeadMessages, ReplayDeadMessage},
     http::{
         error::ApiError,
-        pages::{context::PageContext, form::PostedForm, format, page::Page},
+        pages::{context::PageContext, form::FormRequest, format, page::Page},
     },
     runtime::calls::CallError,
 };
@@ -42,7 +42,6 @@ fn row(message: DeadMessage) -> Row {
     }
 }
 
-/// The list.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -57,18 +56,18 @@ pub async fn list(context: PageContext) -> Result<HttpResponse, ApiError> {
     context.ok(&view)
 }
 
-/// Lets one be tried again.
+/// Replays a message.
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn replay(PostedForm { mut context, form }: PostedForm) -> Result<HttpResponse, ApiError> {
+pub async fn replay(FormRequest { mut context, form }: FormRequest) -> Result<HttpResponse, ApiError> {
     context.admin()?;
     let at_broker = form.text("place") == "broker";
     match context.calls.ask(ReplayDeadMessage { id: form.text("id").to_owned(), at_broker }).await {
-        Ok(0) => context.warn("There is no such message any more."),
-        Ok(_) => context.say("The message is tried again."),
-        Err(CallError::Refused(away)) => context.warn(format!("That did not work: {away}.")),
+        Ok(0) => context.flash_error("This message no longer exists."),
+        Ok(_) => context.flash_message("The message is being retried."),
+        Err(CallError::Refused(away)) => context.flash_error(format!("That did not work: {away}.")),
         Err(error) => return Err(error.map(|away| ApiError::Internal(away.0)).into()),
     }
-    Ok(context.go("/admin/dead"))
+    Ok(context.redirect("/admin/dead"))
 }

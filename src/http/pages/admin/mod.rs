@@ -1,7 +1,7 @@
-//! The pages of those who run the marketplace: how it is, users, orders, payments, dead messages.
+//! The admin pages: overview, users, orders, payments, products, dead letters.
 //!
-//! **Invariant:** every page here asks for the role `admin` first; what it shows is read from the
-//! real thing when it is asked for, and what it changes goes through the service that owns it.
+//! **Invariant:** every page here requires the role `admin`; it reads current data, and its changes go through the
+//! service that owns the data.
 
 mod dead;
 mod orders;
@@ -14,10 +14,9 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::page;
 
-/// Rows of a page of a list.
+/// Rows on a page of a list.
 const PER_PAGE: u32 = 25;
 
-/// Registers the pages.
 pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/admin").get(overview::show));
     page(config, web::resource("/admin/users").get(users::list));
@@ -31,7 +30,7 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/admin/dead/replay").post(dead::replay));
 }
 
-/// The link to older rows: one more was read than is shown.
+/// The link to older rows, if one more row was read than is shown.
 fn older<T>(rows: &mut Vec<T>, path: &str, id: impl Fn(&T) -> String) -> String {
     let shown = usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
     if rows.len() <= shown {

@@ -30,7 +30,7 @@ struct Row {
     buyer: String,
     items: String,
     total: String,
-    /// Steps that are still to be done, and when.
+    /// Pending saga steps, and when they are due.
     todo: String,
     due: Option<format::Time>,
 }

@@ -1,4 +1,4 @@
-//! `/admin`: how the process and its parts are, and what waits.
+//! `/admin`: the state of the process and its components, and pending work.
 
 use actix_web::HttpResponse;
 use askama::Template;
@@ -35,7 +35,6 @@ struct OverviewPage {
     dead_trouble: String,
 }
 
-/// How long ago, roughly.
 fn ago(at: Timestamp) -> String {
     let past = Timestamp::now().duration_since(at).max(SignedDuration::ZERO);
     match past.as_secs() {
@@ -47,7 +46,6 @@ fn ago(at: Timestamp) -> String {
     }
 }
 
-/// The page.
 ///
 /// # Errors
 /// 401, 403, 503.

@@ -16,7 +16,7 @@ use crate::{
         error::ApiError,
         pages::{
             context::PageContext,
-            form::{Form, PostedForm},
+            form::{Form, FormRequest},
             format,
             listing::asked,
             numbers,
@@ -25,9 +25,8 @@ use crate::{
     },
 };
 
-/// Where payments are listed.
+/// The path of the list.
 const LIST: &str = "/admin/payments";
-/// The longest reason of a refund.
 const REASON_MAX: usize = 200;
 
 struct RefundRow {
@@ -46,22 +45,22 @@ struct Row {
     word: &'static str,
     price: String,
     left: String,
-    /// Whether there is something to give back.
+    /// Whether there is money left to refund.
     may_refund: bool,
     refunds: Vec<RefundRow>,
-    /// What was typed before the session ended, or was refused.
+    /// The form as it was typed before the session ended, or as it was refused.
     kept: Option<Form>,
     disputes: usize,
     at: format::Time,
 }
 
 impl Row {
-    /// A field that was typed before.
+    /// A field of the form as it was typed.
     fn typed(&self, name: &str) -> &str {
         self.kept.as_ref().map_or("", |form| form.text(name))
     }
 
-    /// What is wrong with a field.
+    /// The error of a field.
     fn error(&self, name: &str) -> Option<&str> {
         self.kept.as_ref().and_then(|form| form.error(name))
     }
@@ -73,7 +72,7 @@ struct PaymentsPage {
     page: Page,
     rows: Vec<Row>,
     older: String,
-    /// Why nothing was refunded; the one payment that is meant is shown then.
+    /// Why nothing was refunded; the list then has only the payment concerned.
     refused: String,
 }
 
@@ -119,13 +118,13 @@ pub async fn list(req: HttpRequest, mut context: PageContext) -> Result<HttpResp
     let older = older(&mut payments, LIST, |payment| payment.id.to_hex());
     let mut rows: Vec<Row> = payments.iter().map(row).collect();
     for row in &mut rows {
-        row.kept = context.take_kept(&format!("{LIST}/{}/refund", row.id));
+        row.kept = context.take_saved_form(&format!("{LIST}/{}/refund", row.id));
     }
     let view = PaymentsPage { page: context.page("Payments"), rows, older, refused: String::new() };
     context.ok(&view)
 }
 
-/// What a refund will do, before it is done.
+/// The confirmation page of a refund.
 #[derive(Template)]
 #[template(path = "admin/refund.html")]
 struct RefundPage {
@@ -133,10 +132,10 @@ struct RefundPage {
     id: String,
     order: String,
     buyer: String,
-    /// To be given back, as it is shown and as it is sent again.
+    /// The refund's amount, as shown and as sent again.
     amount: String,
     amount_plain: String,
-    /// What is left now, and what will be.
+    /// What is left now, and what will be left after the refund.
     left: String,
     left_plain: String,
     rest: String,
@@ -144,7 +143,7 @@ struct RefundPage {
     reason: String,
 }
 
-/// How much the form asks for; in words, why that is no amount.
+/// The amount that the form asks for, or why it is not an amount.
 fn wanted(form: &Form, left: Money) -> Result<Money, &'static str> {
     match (form.text("what"), form.trimmed("amount")) {
         ("all", "") => Ok(left),
@@ -157,7 +156,7 @@ fn wanted(form: &Form, left: Money) -> Result<Money, &'static str> {
     }
 }
 
-/// The payment with its form as it was sent, and why nothing was given back.
+/// The payment with its form as it was sent, and why nothing was refunded.
 fn refuse(
     context: PageContext,
     status: StatusCode,
@@ -172,16 +171,16 @@ fn refuse(
     context.html(status, &view)
 }
 
-/// Shows what a refund will do; confirmed there, gives the money back. A form that is sent twice
-/// gives once.
+/// Shows the confirmation page; confirmed there, makes the refund. A form that is sent twice makes one refund.
 ///
-/// **Invariant:** what is given back is the amount that the admin saw, out of what they saw left.
+/// **Invariant:** the refund has the amount that the admin saw, while what is left is what they saw.
 ///
 /// # Errors
-/// 401, 403, 404, 503; what the rules refuse is told beside the form, which comes back as it was sent.
+///
+/// 401, 403, 404, 503; refusals are shown beside the form, which keeps its fields.
 pub async fn refund(
     path: Path<String>,
-    PostedForm { mut context, form }: PostedForm,
+    FormRequest { mut context, form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     context.admin()?;
     let id: PaymentId = path.parse().map_err(|_| ApiError::NotFound("payment"))?;
@@ -192,9 +191,9 @@ pub async fn refund(
         Ok(amount) => amount,
         Err(why) => return refuse(context, StatusCode::BAD_REQUEST, form, &payment, why),
     };
-    // The form's own token, which another form does not have.
+    // The form's own token, which differs from every other form's.
     let key = (form.text("csrf").to_owned(), format!("{amount:?} {reason:?}"));
-    // What was given by this very form is answered as it was then.
+    // A refund that this form made before is shown again.
     let repeated = payment.refund_by_key(&key.0, &key.1).is_ok_and(|known| known.is_some());
     if form.text("confirmed") != "yes" {
         if amount.minor() > left.minor() {
@@ -227,7 +226,7 @@ pub async fn refund(
         Ok(refunded) => {
             let given = refunded.payment.refunds.iter().find(|refund| refund.id == refunded.refund);
             let given = given.map_or_else(String::new, |refund| format::money(refund.amount));
-            context.say(format!("{given} goes back to {}.", refunded.payment.contact.email));
+            context.flash_message(format!("{given} goes back to {}.", refunded.payment.contact.email));
         }
         Err(error) if error.status_code().is_client_error() => {
             let payment = context.calls.ask(GetPayment { payment: id }).await?;
@@ -235,5 +234,5 @@ pub async fn refund(
         }
         Err(error) => return Err(error),
     }
-    Ok(context.go(LIST))
+    Ok(context.redirect(LIST))
 }

@@ -1,4 +1,4 @@
-//! Products of all sellers: found by words, by their id or by their seller; taken down and put back.
+//! Products of all sellers: searched by words, id or seller; taken down and approved again.
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
@@ -19,7 +19,7 @@ use crate::{
         error::ApiError,
         pages::{
             context::PageContext,
-            form::PostedForm,
+            form::FormRequest,
             format,
             listing::{Pager, asked, page_of},
             page::Page,
@@ -27,9 +27,8 @@ use crate::{
     },
 };
 
-/// Rows of a page.
+/// Rows on a page.
 const PER_PAGE: u32 = 25;
-/// The longest reason, in characters.
 const REASON_MAX: usize = 1_000;
 
 struct Row {
@@ -82,7 +81,7 @@ fn row(offer: &Offer) -> Row {
     }
 }
 
-/// What is looked for: an id, a seller's e-mail address, user name or id, or words.
+/// Finds products by id, by the seller's e-mail address, user name or id, or by words.
 async fn find(context: &PageContext, q: &str, skip: u64) -> Result<(Vec<Offer>, u64), ApiError> {
     let calls = &context.calls;
     if let Ok(product) = q.parse::<ProductId>()
@@ -110,7 +109,7 @@ async fn find(context: &PageContext, q: &str, skip: u64) -> Result<(Vec<Offer>, 
     }
 }
 
-/// The list, newest first, or what is looked for.
+/// The list, newest first, or the search results.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -128,7 +127,7 @@ pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse
     context.ok(&view)
 }
 
-/// Asks before a product is taken down. Only the form of this page does it.
+/// The confirmation page before a product is taken down.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
@@ -139,7 +138,7 @@ pub async fn confirm(path: Path<(String, String)>, mut context: PageContext) -> 
     if step != "take-down" {
         return Err(ApiError::NotFound("page"));
     }
-    let kept = context.take_kept(&format!("/admin/products/{id}/take-down"));
+    let kept = context.take_saved_form(&format!("/admin/products/{id}/take-down"));
     let offer = context.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
     let mut row = row(&offer);
     if let Some(kept) = kept {
@@ -149,25 +148,25 @@ pub async fn confirm(path: Path<(String, String)>, mut context: PageContext) -> 
     context.ok(&view)
 }
 
-/// Takes a product down, or offers it again.
+/// Takes a product down or approves it again.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
 pub async fn step(
     path: Path<(String, String)>,
-    PostedForm { mut context, form }: PostedForm,
+    FormRequest { mut context, form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     context.admin()?;
     let (id, step) = path.into_inner();
     let id: ProductId = id.parse().map_err(|_| ApiError::NotFound("product"))?;
     let reason: String = form.trimmed("reason").chars().take(REASON_MAX).collect();
-    let (status, reason, told) = match step.as_str() {
+    let (status, reason, outcome) = match step.as_str() {
         "take-down" => (ProductStatus::TakenDown, (!reason.is_empty()).then_some(reason), "is taken down"),
         "approve" => (ProductStatus::Live, None, "is offered again"),
         _ => return Err(ApiError::NotFound("page")),
     };
     let offer = context.calls.ask(SetProductStatus { product: id, status, reason }).await?;
-    tracing::info!(product.id = %id, status = status.as_str(), "an admin changed whether a product is offered");
-    context.say(format!("“{}” {told}.", offer.product.title));
-    Ok(context.go(&format!("/admin/products?q={id}")))
+    tracing::info!(product.id = %id, status = status.as_str(), "an admin changed a product's status");
+    context.flash_message(format!("“{}” {outcome}.", offer.product.title));
+    Ok(context.redirect(&format!("/admin/products?q={id}")))
 }

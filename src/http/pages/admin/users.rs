@@ -1,4 +1,4 @@
-//! Users: who they are, and who may not come in.
+//! Users: the list, and blocking.
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
@@ -13,7 +13,7 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{context::PageContext, form::PostedForm, format, listing::asked, page::Page},
+        pages::{context::PageContext, form::FormRequest, format, listing::asked, page::Page},
     },
 };
 
@@ -25,24 +25,23 @@ struct Row {
     role: &'static str,
     since: format::Time,
     blocked: bool,
-    /// Whether it can be blocked here.
     may_block: bool,
 }
 
-/// Two accounts that an upgrade found to have one e-mail address.
-struct Shared {
+/// Two accounts with the same e-mail address, found by an upgrade.
+struct EmailConflict {
     username: String,
     email: String,
-    /// The account that keeps the address, and the address as it was typed there.
-    keeper: String,
-    keeper_email: String,
+    /// The account that keeps the address, and the address as that account has it.
+    owner: String,
+    owner_email: String,
 }
 
 #[derive(Template)]
 #[template(path = "admin/users.html")]
 struct UsersPage {
     page: Page,
-    shared: Vec<Shared>,
+    email_conflicts: Vec<EmailConflict>,
     q: String,
     rows: Vec<Row>,
     older: String,
@@ -62,7 +61,7 @@ async fn row(context: &PageContext, user: User) -> Result<Row, ApiError> {
     })
 }
 
-/// The list, newest first, or who is looked for.
+/// The list, newest first, or the search result.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -82,15 +81,15 @@ pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse
         rows.push(row(&context, user).await?);
     }
     let is_first = q.is_empty() && before.is_none();
-    let shared = if is_first { context.calls.ask(GetUsersWithoutAddress).await? } else { vec![] };
-    let shared = shared.into_iter().map(|(user, keeper)| Shared {
+    let email_conflicts = if is_first { context.calls.ask(GetUsersWithoutAddress).await? } else { vec![] };
+    let email_conflicts = email_conflicts.into_iter().map(|(user, owner)| EmailConflict {
         username: user.username,
         email: user.email,
-        keeper: keeper.as_ref().map_or_else(|| "an account that is gone".to_owned(), |keeper| keeper.username.clone()),
-        keeper_email: keeper.map(|keeper| keeper.email).unwrap_or_default(),
+        owner: owner.as_ref().map_or_else(|| "an account that is gone".to_owned(), |owner| owner.username.clone()),
+        owner_email: owner.map(|owner| owner.email).unwrap_or_default(),
     });
-    let shared = shared.collect();
-    let view = UsersPage { page: context.page("Users"), shared, q, rows, older, first: before.is_none() };
+    let email_conflicts = email_conflicts.collect();
+    let view = UsersPage { page: context.page("Users"), email_conflicts, q, rows, older, first: before.is_none() };
     context.ok(&view)
 }
 
@@ -99,11 +98,11 @@ pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse
 struct BlockPage {
     page: Page,
     row: Row,
-    /// How many products they offer.
+    /// How many products the user offers.
     offers: u64,
 }
 
-/// Asks before a user is blocked: whom, and what comes of it. Only a POST to `/block` blocks.
+/// The confirmation page before a user is blocked. Only a POST to `/block` blocks.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
@@ -118,21 +117,21 @@ pub async fn confirm(path: Path<(String, String)>, mut context: PageContext) -> 
     let row = row(&context, user).await?;
     if !row.may_block || row.blocked {
         let why = if row.blocked { "is blocked already" } else { "is an admin and cannot be blocked here" };
-        context.warn(format!("{} {why}.", row.username));
-        return Ok(context.go("/admin/users"));
+        context.flash_error(format!("{} {why}.", row.username));
+        return Ok(context.redirect("/admin/users"));
     }
     let offers = context.calls.ask(GetProductsOfSeller { seller: id, skip: 0, limit: 1 }).await?.total;
     let view = BlockPage { page: context.page("Block a user"), row, offers };
     context.ok(&view)
 }
 
-/// Blocks a user, or lets them in again.
+/// Blocks or unblocks a user.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
 pub async fn step(
     path: Path<(String, String)>,
-    PostedForm { mut context, .. }: PostedForm,
+    FormRequest { mut context, .. }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     context.admin()?;
     let (id, step) = path.into_inner();
@@ -144,15 +143,15 @@ pub async fn step(
         _ => return Err(ApiError::NotFound("page")),
     };
     if user.role == Role::Admin {
-        context.warn("An admin cannot be blocked here.");
-        return Ok(context.go("/admin/users"));
+        context.flash_error("An admin cannot be blocked here.");
+        return Ok(context.redirect("/admin/users"));
     }
     context.calls.ask(SetUserBlocked { user: id, blocked }).await?;
-    tracing::info!(user.id = %id, blocked, "an admin blocked a user or let them in again");
-    let told = match blocked {
+    tracing::info!(user.id = %id, blocked, "an admin blocked or unblocked a user");
+    let outcome = match blocked {
         true => "is blocked and logged out everywhere; nothing that they offer is for sale",
         false => "may come in again; what they offer is for sale again",
     };
-    context.say(format!("{} {told}.", user.username));
-    Ok(context.go("/admin/users"))
+    context.flash_message(format!("{} {outcome}.", user.username));
+    Ok(context.redirect("/admin/users"))
 }

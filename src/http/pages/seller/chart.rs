@@ -1,7 +1,7 @@
 //! A chart of daily revenue, drawn on the server as SVG.
 //!
-//! **Invariant:** the chart shows the same numbers as the table beside it, and every size is an
-//! attribute: nothing here needs a style of its own.
+//! **Invariant:** the chart shows the same numbers as the table beside it, and every size is an attribute, so that no
+//! inline styles are needed.
 
 use jiff::{ToSpan, civil::Date};
 
@@ -11,14 +11,14 @@ use crate::{
     store::dashboard::DailySales,
 };
 
-/// The drawing's size.
+/// The size of the drawing.
 const WIDTH: i64 = 720;
 const HEIGHT: i64 = 200;
-/// Room for the numbers at the left.
+/// Space for the numbers on the left.
 const LEFT: i64 = 8;
-/// Room above the highest bar.
+/// Space above the highest bar.
 const TOP: i64 = 14;
-/// Between two bars.
+/// Space between two bars.
 const GAP: i64 = 3;
 
 /// A day in the chart and its table.
@@ -31,9 +31,9 @@ pub(super) struct Day {
     pub(super) y: i64,
     pub(super) width: i64,
     pub(super) height: i64,
-    /// Whether its date stands below it.
+    /// Whether the date is printed below the bar.
     pub(super) labelled: bool,
-    /// The middle of its bar.
+    /// The middle of the bar.
     pub(super) middle: i64,
 }
 
@@ -43,17 +43,17 @@ pub(super) struct Chart {
     pub(super) width: i64,
     pub(super) height: i64,
     pub(super) base: i64,
-    /// The revenue of the highest bar, and of half of it.
+    /// The revenue of the highest bar, and half of it.
     pub(super) most: String,
     pub(super) half: String,
     pub(super) top: i64,
     pub(super) middle: i64,
-    /// What it shows, in one sentence.
+    /// The chart in one sentence.
     pub(super) summary: String,
 }
 
 impl Chart {
-    /// Draws `count` days up to `last`; days without sales are flat.
+    /// Draws `count` days up to `last`; days without sales have no height.
     pub(super) fn draw(daily: &[DailySales], currency: Currency, last: Date, count: i64) -> Self {
         let days: Vec<(Date, u64, i64)> = (0..count)
             .rev()
@@ -69,7 +69,7 @@ impl Chart {
         let step = (WIDTH - LEFT) / count.max(1);
         let room = HEIGHT - TOP;
         let bar = |(at, (date, sales, minor)): (i64, (Date, u64, i64))| {
-            // In whole parts of the room: minor units may be many.
+            // Integer arithmetic: amounts in minor units may be large.
             let height = if most > 0 {
                 i64::try_from(i128::from(minor) * i128::from(room) / i128::from(most)).unwrap_or(0)
             } else {

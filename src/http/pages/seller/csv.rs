@@ -1,22 +1,21 @@
-//! Products as a CSV file, and back.
+//! Export of products to CSV, and parsing of such files.
 //!
-//! A cell that a spreadsheet would take for a formula gets a `'` before it, which is taken away
-//! again when the file comes back. The column `stockSeen` has the stock of the moment when the file
-//! was written, so that a stock that was not changed in the file is not written over what was sold
-//! since; the column `seen` has a short hash of each other field for the same end.
+//! A cell that a spreadsheet would read as a formula gets a `'` in front, which is removed when the file is read. The
+//! column `stockSeen` has the stock at the time of the export, so that a stock that was not edited in the file does
+//! not overwrite later sales; the column `seen` has a short hash of each other field for the same purpose.
 //!
-//! Files of spreadsheets are read as they come: columns separated by commas, semicolons or tabs, a
-//! line `sep=;` before them, UTF-8 or UTF-16. What could be read in two ways is refused as a whole:
-//! a row of more or fewer cells than columns, and a quote that never closes.
+//! Files are read as spreadsheets write them: columns separated by commas, semicolons or tabs, a line `sep=;` before
+//! them, UTF-8 or UTF-16. An ambiguous file is refused as a whole: a row with more or fewer cells than columns, or a
+//! quote that is never closed.
 //!
-//! **Invariant:** what was exported and comes back unchanged changes nothing.
+//! **Invariant:** importing an unchanged export changes nothing.
 
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use sha2::{Digest, Sha256};
 
-use super::fields::{self, Fields, Wrong};
+use super::fields::{self, FieldErrors, Fields};
 use crate::{
     domain::{ids::ProductId, product::Offer},
     http::{error::ApiError, pages::format},
@@ -25,99 +24,90 @@ use crate::{
 /// The columns, as exported.
 pub const COLUMNS: [&str; 10] =
     ["id", "title", "description", "price", "currency", "stock", "category", "maxPerOrder", "stockSeen", "seen"];
-/// The columns of which `seen` has a hash.
+/// The columns whose hash is in `seen`.
 const HASHED: [&str; 6] = ["title", "description", "price", "currency", "category", "maxPerOrder"];
 /// How many hexadecimal digits a hash has.
 const HASH_DIGITS: usize = 8;
 /// The most rows of a file.
 pub const ROWS_MAX: usize = 2_000;
-/// What columns may be separated by.
+/// The separators that are recognised.
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
-/// How many rows of another length are named.
+/// How many rows with a wrong number of cells an error lists.
 const NAMED: usize = 5;
 
-/// A file that was read.
+/// A parsed file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sheet {
-    /// Its rows.
     pub rows: Vec<Row>,
-    /// Names of columns that mean nothing here.
+    /// Names of columns that are ignored.
     pub unknown: Vec<String>,
 }
 
-/// A row that was read.
+/// A parsed row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Its place in the file, the head being 1.
+    /// Its position in the file; the header is 1.
     pub line: u64,
-    /// What it is called, for telling of it.
+    /// The title, for messages.
     pub title: String,
-    /// Which product it is; a new one when absent.
+    /// The product; `None` for a new one.
     pub id: Option<ProductId>,
-    /// Its fields, or what is wrong.
-    pub fields: Result<Fields, Wrong>,
-    /// What was available when the file was written.
+    /// The fields, or their errors.
+    pub fields: Result<Fields, FieldErrors>,
+    /// The stock at the time of the export.
     pub stock_seen: Option<i64>,
 }
 
-/// Why a file cannot be read at all.
+/// Why a file cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// There is nothing in it.
     #[error("the file has no rows")]
     Empty,
-    /// A column is not there.
     #[error(
         "the file has no column {0}; the first line names the columns ({columns}), separated by commas, semicolons or tabs",
         columns = COLUMNS.join(", ")
     )]
     NoColumn(&'static str),
-    /// A column is there more than once.
     #[error("the file has the column {0} more than once")]
     TwiceTheColumn(&'static str),
-    /// Too many.
     #[error("a file has at most {ROWS_MAX} rows; send it in parts")]
     TooMany,
-    /// A workbook.
+    /// The file is a spreadsheet's workbook.
     #[error("the file is a workbook of a spreadsheet program; save it as “CSV UTF-8” and send that")]
     Workbook,
-    /// No text.
-    #[error("the file is no text; save it as “CSV UTF-8” and send that")]
+    #[error("the file is not text; save it as “CSV UTF-8” and send that")]
     NoText,
-    /// Letters in another encoding.
+    /// Characters in another encoding.
     #[error("line {0} cannot be read: its letters are not in UTF-8; save the file as “CSV UTF-8” and send that")]
     NotUtf8(u64),
-    /// A quote that never closes.
-    #[error("line {0}: a quote is opened and never closed; nothing of the file was taken")]
+    /// A quote that is never closed.
+    #[error("line {0}: a quote is opened and never closed; nothing was imported")]
     Unclosed(u64),
-    /// Something behind a closing quote.
-    #[error(
-        "line {0}: text stands behind a closing quote; write a quote within quotes twice. Nothing of the file was taken"
-    )]
+    /// Text after a closing quote.
+    #[error("line {0}: text follows a closing quote; write a quote within quotes twice. Nothing was imported")]
     BehindQuote(u64),
-    /// Rows with more or fewer cells than there are columns.
     #[error("{}", other_lengths(.columns, .rows))]
     OtherLength {
-        /// How many columns there are.
+        /// The number of columns.
         columns: usize,
-        /// The lines, the first of them, and how many cells each has.
+        /// The first lines concerned, with the number of cells of each.
         rows: Vec<(u64, usize)>,
     },
-    /// Something else that the reader does not take.
+    /// Another CSV error.
     #[error("line {0} cannot be read as CSV")]
     NotCsv(u64),
 }
 
 fn other_lengths(columns: &usize, rows: &[(u64, usize)]) -> String {
-    let told: Vec<String> = rows.iter().map(|(line, cells)| format!("line {line} has {cells} cells")).collect();
-    let told = told.join(", ");
+    let lines: Vec<String> = rows.iter().map(|(line, cells)| format!("line {line} has {cells} cells")).collect();
+    let lines = lines.join(", ");
     format!(
-        "{told}, but the first line names {columns} columns. A text with a separator in it, like \"1,299\", goes into \
+        "{lines}, but the first line names {columns} columns. A text with a separator in it, like \"1,299\", goes into \
          quotes; nothing of the file was taken"
     )
 }
 
-/// What a spreadsheet takes for the beginning of a formula, or what guards against it.
+/// Whether a spreadsheet would read the cell as a formula, or the cell starts with the escape character.
 fn is_risky(cell: &str) -> bool {
     cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\''])
 }
@@ -130,20 +120,20 @@ fn unguarded(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| is_risky(rest)).unwrap_or(cell)
 }
 
-/// The hash of a field of a product, by which it is known again however the cell is written.
+/// The hash of a field of a product; the same for every notation of the same value.
 fn hash(id: ProductId, name: &str, text: &str, currency: &str) -> String {
     let plain = fields::plain(name, text, currency);
     let digest = Sha256::new().chain_update(id.as_slice()).chain_update(name).chain_update([0]).chain_update(plain);
     hex::encode(digest.finalize()).chars().take(HASH_DIGITS).collect()
 }
 
-/// What the column `seen` has for a product: `title:0a1b2c3d description:...`.
+/// The value of the column `seen` for a product: `title:0a1b2c3d description:...`.
 fn seen<'a>(id: ProductId, text: impl Fn(&str) -> &'a str) -> String {
     let of = |name: &str| format!("{name}:{}", hash(id, name, text(name), text("currency")));
     HASHED.map(of).join(" ")
 }
 
-/// The hashes of a cell of the column `seen`; none where it is not as it was exported.
+/// The hashes in a cell of the column `seen`; empty when the cell is malformed.
 fn seen_hashes(cell: &str) -> Vec<(&str, &str)> {
     let hashes: Option<Vec<_>> = cell.split_whitespace().map(|word| word.split_once(':')).collect();
     let is_whole = |hashes: &Vec<(&str, &str)>| {
@@ -154,7 +144,7 @@ fn seen_hashes(cell: &str) -> Vec<(&str, &str)> {
     hashes.filter(is_whole).unwrap_or_default()
 }
 
-/// The file of these products. It begins with the mark by which spreadsheets know UTF-8.
+/// Writes the products as a file. It starts with a byte order mark, by which spreadsheets recognise UTF-8.
 ///
 /// # Errors
 /// [`ApiError::Internal`], which no product causes.
@@ -189,7 +179,7 @@ pub fn write<'a>(products: impl IntoIterator<Item = &'a Offer>) -> Result<Vec<u8
     out.into_inner().map_err(|error| ApiError::Internal(error.to_string()))
 }
 
-/// How many lines have ended in `bytes`: at a line feed, a carriage return, or both together.
+/// How many lines end in `bytes`: with a line feed, a carriage return, or both.
 fn line_ends(bytes: &[u8]) -> u64 {
     let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
         b'\n' => true,
@@ -199,19 +189,19 @@ fn line_ends(bytes: &[u8]) -> u64 {
     u64::try_from(ends.count()).unwrap_or(u64::MAX)
 }
 
-/// The line of a place.
+/// The line of a byte position.
 fn line_of(bytes: &[u8], at: usize) -> u64 {
     line_ends(bytes.get(..at).unwrap_or(bytes)).saturating_add(1)
 }
 
-/// The line that a record begins in; the reader puts a record before line ends that it passes over.
+/// The line in which a record starts; the reader reports positions before the line breaks that it skips.
 fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
     let at = position.and_then(|position| usize::try_from(position.byte()).ok()).unwrap_or(0).min(bytes.len());
     let skipped = bytes.iter().skip(at).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     line_of(bytes, at + skipped)
 }
 
-/// The file's text, whatever of Unicode's encodings it is in.
+/// The text of a file in UTF-8 or UTF-16.
 fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {
         return Err(Unreadable::Workbook);
@@ -223,7 +213,7 @@ fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Unreadable> {
         Some((encoding, mark)) if encoding == UTF_16LE || encoding == UTF_16BE => {
             utf_16(encoding, bytes.get(mark..).unwrap_or_default())?
         }
-        // Spreadsheets put a mark before the first column's name.
+        // Spreadsheets write a byte order mark before the first column's name.
         Some((_, mark)) => utf_8(bytes.get(mark..).unwrap_or_default())?,
         None => match without_mark(bytes) {
             Some(encoding) => utf_16(encoding, bytes)?,
@@ -242,7 +232,7 @@ fn utf_16<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Result<Cow<'a, st
     encoding.decode_without_bom_handling_and_without_replacement(bytes).ok_or(Unreadable::NoText)
 }
 
-/// UTF-16 without a mark shows in its first line, the columns' names: every other byte is zero.
+/// UTF-16 without a byte order mark is recognised by the header: every other byte is zero.
 fn without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes.get(..8.min(bytes.len())).unwrap_or_default();
     let zeros = |first: usize| head.iter().skip(first).step_by(2).all(|byte| *byte == 0);
@@ -253,7 +243,7 @@ fn without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The separator that a line `sep=;` before the columns names, and the length of that line.
+/// The separator that a line `sep=;` before the header names, and the length of that line.
 fn named_separator(text: &str) -> Option<(u8, usize)> {
     let end = text.find(['\r', '\n']).unwrap_or(text.len());
     let first = text.get(..end)?.trim_matches('"');
@@ -264,27 +254,27 @@ fn named_separator(text: &str) -> Option<(u8, usize)> {
     Some((separator, end + ends))
 }
 
-/// The separator by which the first line names most columns that are known here.
+/// The separator with which the header has the most known columns.
 fn guessed_separator(text: &str) -> u8 {
     let first = text.split(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or_default();
     let known = |separator: &u8| {
         let cells = first.split(char::from(*separator));
         cells.filter(|cell| column(cell.trim().trim_matches('"')).is_some()).count()
     };
-    // The first of those that are as good.
+    // `max_by_key` returns the last maximum; the first one is wanted.
     SEPARATORS.into_iter().rev().max_by_key(known).unwrap_or(b',')
 }
 
-/// The column of this name, as a file may write it.
+/// The known column of this name, in any notation.
 fn column(name: &str) -> Option<&'static str> {
     COLUMNS.into_iter().find(|known| known.eq_ignore_ascii_case(name.trim()))
 }
 
-/// Whether every quote that opens a cell closes it. The reader takes an open one to the end of the
-/// file for one cell.
+/// Checks that every quote that opens a cell is closed. The CSV reader would read an open cell to the end of the
+/// file.
 fn check_quotes(text: &str, separator: u8) -> Result<(), Unreadable> {
     let bytes = text.as_bytes();
-    // Where a quoted cell was opened, whether it was closed, and whether a cell begins here.
+    // Where the quoted cell was opened, whether it was closed, and whether a cell starts here.
     let (mut opened, mut closed, mut begins) = (None, false, true);
     let mut at = 0;
     while let Some(byte) = bytes.get(at).copied() {
@@ -305,7 +295,7 @@ fn check_quotes(text: &str, separator: u8) -> Result<(), Unreadable> {
     }
 }
 
-/// Which column stands where, and the names that mean nothing here.
+/// The positions of the columns, and unknown column names.
 struct Head {
     places: Vec<(&'static str, usize)>,
     unknown: Vec<String>,
@@ -325,7 +315,7 @@ impl Head {
             }
         }
         let head = Self { places, unknown };
-        // What has an id needs nothing else; a new product does.
+        // A row with an id needs no other column; a new product does.
         let missing = ["title", "price"].into_iter().find(|name| head.place(name).is_none());
         match missing.filter(|_| head.place("id").is_none()) {
             Some(name) => Err(Unreadable::NoColumn(name)),
@@ -341,11 +331,11 @@ impl Head {
         let cell = |name: &str| self.place(name).and_then(|at| record.get(at)).map(unguarded);
         let id_text = cell("id").unwrap_or_default().trim();
         let id: Option<ProductId> = id_text.parse().ok();
-        // An empty cell says nothing where nothing can be meant by it.
+        // An empty cell counts as absent where an empty value has no meaning.
         let silent: &[&str] =
             if id_text.is_empty() { &["currency", "stock"] } else { &["title", "price", "currency", "stock"] };
         let says = |name: &str, text: &str| !text.trim().is_empty() || !silent.contains(&name);
-        // Neither does one that stands as it was exported; an amount means nothing without its currency.
+        // So does a cell with the exported value; an amount also depends on its currency.
         let seen = seen_hashes(cell("seen").unwrap_or_default());
         let is_as_seen = |name: &str| {
             let was = seen.iter().find(|(known, _)| *known == name).map(|(_, hash)| *hash);
@@ -378,23 +368,24 @@ impl Head {
     }
 }
 
-/// Reads a file; what is wrong with a row's values is told with it.
+/// Parses a file; errors in a row's values are part of the row.
 ///
 /// # Errors
-/// [`Unreadable`], when it is not certain what stands where.
+///
+/// [`Unreadable`] when the file is malformed or ambiguous.
 pub fn read(bytes: &[u8]) -> Result<Sheet, Unreadable> {
     let decoded = decode(bytes)?;
     let (separator, begin) = named_separator(&decoded).unwrap_or_else(|| (guessed_separator(&decoded), 0));
     let text = decoded.get(begin..).unwrap_or_default();
     let before = line_ends(decoded.get(..begin).unwrap_or_default().as_bytes());
-    let mut sheet = read_text(text, separator).map_err(|error| error.moved(before))?;
+    let mut sheet = read_text(text, separator).map_err(|error| error.shifted(before))?;
     sheet.rows.iter_mut().for_each(|row| row.line += before);
     Ok(sheet)
 }
 
 impl Unreadable {
-    /// The same, told of a file with so many lines more before.
-    fn moved(self, by: u64) -> Self {
+    /// The same error for a text that starts `by` lines later in the file.
+    fn shifted(self, by: u64) -> Self {
         match self {
             Self::Unclosed(line) => Self::Unclosed(line + by),
             Self::BehindQuote(line) => Self::BehindQuote(line + by),
@@ -436,14 +427,14 @@ fn read_text(text: &str, separator: u8) -> Result<Sheet, Unreadable> {
     if rows.is_empty() { Err(Unreadable::Empty) } else { Ok(Sheet { rows, unknown: head.unknown }) }
 }
 
-/// How many columns the first line names, without nameless ones at its end.
+/// How many columns the header names, without nameless ones at its end.
 fn named(columns: &csv::StringRecord) -> usize {
     columns.iter().enumerate().filter(|(_, name)| !name.trim().is_empty()).last().map_or(0, |(last, _)| last + 1)
 }
 
-/// How many cells a row has, when they are not those of the columns. A cell below a nameless column is one
-/// too many: spreadsheets write a separator at the end, and a row that is shifted would hide there. Only a
-/// first column without a name, as programs write one for the number of a row, holds nothing of the others.
+/// How many cells a row has, if that differs from the header. A cell under a nameless column counts as one too many:
+/// spreadsheets write a separator at the end of a line, and a shifted row would go unnoticed. Only a nameless first
+/// column, in which programs write a row number, is ignored.
 fn other_length(columns: &csv::StringRecord, row: &csv::StringRecord) -> Option<usize> {
     if row.len() != columns.len() {
         return Some(row.len());
@@ -459,7 +450,7 @@ mod tests {
     use crate::domain::money::Currency;
 
     #[test]
-    fn a_formula_is_guarded_and_comes_back_as_it_was() {
+    fn formulas_are_escaped_and_unescaped() {
         for cell in ["=1+1", "+x", "-3", "@a", "'quoted", "'=x", "''", "plain", "", "a=b", "\tx"] {
             let kept = guarded(cell);
             assert!(!kept.starts_with(['=', '+', '-', '@', '\t', '\r']), "{kept}");
@@ -473,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_read_with_what_is_wrong_in_them() {
+    fn rows_are_parsed_with_their_errors() {
         let file = "\u{feff}Title,PRICE,stock,id\r\nLamp,499.50,3,\r\n\"Two\nlines\",x,1,\r\n'=cmd,1,1,zz\r\n,,,\r\n";
         let rows = rows(file.as_bytes());
         assert_eq!(rows.len(), 4);
@@ -485,11 +476,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_file_is_not_said() {
+    fn absent_cells_are_none() {
         let id = ProductId::generate();
         let only = &rows(format!("id,stock\n{id},7\n").as_bytes())[0];
         assert_eq!((only.id, &only.fields), (Some(id), &Ok(Fields { stock: Some(7), ..Fields::default() })));
-        // An empty cell of a known product leaves what cannot be empty, and empties what can.
+        // An empty cell of a known product keeps a required field and clears an optional one.
         let file = format!("id,title,description,price,currency,stock,maxPerOrder\n{id},,,,,,\n");
         let empty = Fields { description: Some(String::new()), max_per_order: Some(None), ..Fields::default() };
         assert_eq!(rows(file.as_bytes())[0].fields, Ok(empty));
@@ -498,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_stands_as_it_was_exported_is_not_said() {
+    fn unchanged_fields_are_none() {
         let id = ProductId::generate();
         let was = |name: &str| match name {
             "title" => "=Lamp",
@@ -517,7 +508,7 @@ mod tests {
         let as_it_was = "'=Lamp,\"Warm\r\nlight\",1299.50,INR,5,,3,5";
         let stock = Some(5);
         let none = Ok(Fields { stock, ..Fields::default() });
-        // Also as a spreadsheet writes it again.
+        // As a spreadsheet writes it again.
         for cells in
             [as_it_was, "=Lamp,\"Warm\nlight \",1299.5,INR,5, ,3,5", "=Lamp,\"Warm\nlight\",\"₹1,299.50\",INR,5,,3,5"]
         {
@@ -528,7 +519,7 @@ mod tests {
         assert_eq!((dearer.max_per_order, dearer.description), (Some(Some(4)), None));
         let dollars = file(&known, &as_it_was.replace("INR", "USD"), &seen).fields.unwrap();
         assert_eq!((dollars.price.unwrap().minor, dollars.currency), (129_950, Some(Currency::Usd)));
-        // A row without it, or with one that is broken or another product's, is read as it stands.
+        // A row without the column, or with a broken or another product's value, is read in full.
         let all = file(&known, as_it_was, "").fields;
         assert_eq!(all.as_ref().unwrap().title.as_deref(), Some("=Lamp"));
         let other = ProductId::generate().to_hex();
@@ -558,8 +549,8 @@ mod tests {
             assert_eq!(rows(&utf_16(tabs, little, mark)), same, "{little} {mark}");
         }
         for named in ["sep=;\n", "sep=;\r\n", "SEP=;\n", "\"sep=;\"\n", "\u{feff}sep=;\n"] {
-            let moved = rows(format!("{named}{semicolons}").as_bytes());
-            assert_eq!((moved[0].line, &moved[0].fields), (3, &same[0].fields), "{named}");
+            let shifted = rows(format!("{named}{semicolons}").as_bytes());
+            assert_eq!((shifted[0].line, &shifted[0].fields), (3, &same[0].fields), "{named}");
         }
         assert_eq!(rows(format!("sep=\t\n{tabs}").as_bytes())[0].fields, same[0].fields);
         let unknown = read(b"title,price,colour,\nLamp,1,red,\n").unwrap().unknown;
@@ -567,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_which_it_is_not_certain_what_stands_where_is_refused_with_the_line() {
+    fn an_ambiguous_file_is_refused_with_the_line() {
         let other = |columns, rows: &[(u64, usize)]| Err(Unreadable::OtherLength { columns, rows: rows.to_vec() });
         assert_eq!(read(b"title,price,stock,category\nLamp,1,299,5,Home\n"), other(4, &[(2, 5)]));
         assert_eq!(read(b"title,price,stock\nA,1,1\nB,2\n\nC,3,1,9\n"), other(3, &[(3, 2), (5, 4)]));
@@ -580,12 +571,12 @@ mod tests {
         assert_eq!(read(b"title,price\n\"A\"\"\nB,2\n"), Err(Unreadable::Unclosed(2)));
         assert_eq!(read(b"title,price\n\"A,1\nB \"x\",2\n"), Err(Unreadable::BehindQuote(3)));
         assert_eq!(rows(b"title,price\n\"5\"\" pipe\",1\n5\" pipe,2\n").len(), 2, "quotes within are text");
-        let told = read(b"title,price,stock,category\nLamp,1,299,5,Home\n").unwrap_err().to_string();
-        assert!(told.starts_with("line 2 has 5 cells, but the first line names 4 columns."), "{told}");
+        let message = read(b"title,price,stock,category\nLamp,1,299,5,Home\n").unwrap_err().to_string();
+        assert!(message.starts_with("line 2 has 5 cells, but the first line names 4 columns."), "{message}");
     }
 
     #[test]
-    fn what_is_no_such_file_is_refused() {
+    fn other_files_are_refused() {
         assert_eq!(read(b""), Err(Unreadable::NoColumn("title")));
         assert_eq!(read(b"title,price\n"), Err(Unreadable::Empty));
         assert_eq!(read(b"title\nx\n"), Err(Unreadable::NoColumn("price")));

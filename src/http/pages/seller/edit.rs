@@ -1,10 +1,10 @@
-//! A product's form: new, changed, its pictures, and its end.
+//! The pages to create, change and delete a product.
 
 use actix_web::{HttpResponse, http::StatusCode, web::Path};
 use askama::Template;
 
 use super::{
-    fields::{self, Fields, NewFields, Wrong},
+    fields::{self, FieldErrors, Fields, NewFields},
     pictures,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         error::ApiError,
         pages::{
             context::PageContext,
-            form::{Form, PostedForm, seen_name},
+            form::{Form, FormRequest, seen_name},
             format,
             page::Page,
         },
@@ -38,9 +38,9 @@ struct Picture {
 struct ProductPage {
     page: Page,
     form: Form,
-    /// Where the form goes.
+    /// The form's action.
     action: String,
-    /// Whether it is offered already.
+    /// Whether the product exists already.
     offered: bool,
     shop_url: String,
     pictures: Vec<Picture>,
@@ -62,7 +62,7 @@ fn product_id(text: &str) -> Result<ProductId, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound("product"))
 }
 
-/// The seller's own product.
+/// The product, if it is the seller's own.
 async fn own(context: &PageContext, id: ProductId, seller: UserId) -> Result<Offer, ApiError> {
     let offer = context.calls.ask(GetOffer { product: id }).await?.ok_or(ApiError::NotFound("product"))?;
     if offer.product.seller == seller { Ok(offer) } else { Err(ApiError::forbidden()) }
@@ -113,25 +113,26 @@ async fn show_old(
     context.html(status, &view)
 }
 
-/// An empty form.
+/// The empty form.
 ///
 /// # Errors
 /// 401, 403.
 pub async fn new(mut context: PageContext) -> Result<HttpResponse, ApiError> {
     context.seller()?;
-    let kept = context.take_kept("/seller/products/new");
+    let kept = context.take_saved_form("/seller/products/new");
     show_new(context, StatusCode::OK, kept.unwrap_or_else(|| Form::of([("stock", "1".to_owned())]))).await
 }
 
-/// Offers a product.
+/// Creates a product.
 ///
 /// # Errors
-/// 401, 403, 503; what is wrong with a field is shown beside it.
-pub async fn create(PostedForm { mut context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+///
+/// 401, 403, 503; errors of a field are shown beside it.
+pub async fn create(FormRequest { mut context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let fields = new_fields(&form);
     let files = pictures::of(&mut form, 0);
-    let fields = told(&mut form, fields);
+    let fields = record_errors(&mut form, fields);
     let (Some(fields), true) = (fields, form.is_fine()) else {
         let status = form.refused_status();
         return show_new(context, status, form).await;
@@ -140,8 +141,8 @@ pub async fn create(PostedForm { mut context, mut form }: PostedForm) -> Result<
     let product = CreateProduct { seller, title, description, price, stock, category, max_per_order, files };
     match context.calls.ask(product).await.map_err(ApiError::from) {
         Ok(made) => {
-            context.say(format!("{} is on offer now.", made.product.title));
-            Ok(context.go(&format!("/seller/products/{}", made.product.id)))
+            context.flash_message(format!("{} is on offer now.", made.product.title));
+            Ok(context.redirect(&format!("/seller/products/{}", made.product.id)))
         }
         Err(error) => {
             pictures::refused(&mut form, error)?;
@@ -157,10 +158,10 @@ pub async fn create(PostedForm { mut context, mut form }: PostedForm) -> Result<
 pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let offer = own(&context, product_id(&path)?, seller).await?;
-    let kept = context.take_kept(&format!("/seller/products/{}", offer.product.id));
+    let kept = context.take_saved_form(&format!("/seller/products/{}", offer.product.id));
     let mut form = kept.unwrap_or_default();
     refuse_unseen(&mut form, &offer);
-    // What the form was rendered with goes along, so that only what was changed is written.
+    // Hidden fields have the rendered values, so that only changed fields are written.
     for (name, now) in as_it_is(&offer) {
         if !form.has(name) {
             form.set(name, now.clone());
@@ -170,7 +171,7 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     show_old(context, StatusCode::OK, form, &offer).await
 }
 
-/// The fields of a product's form, as the product is now.
+/// The fields of a product's form with the current values.
 fn as_it_is(offer: &Offer) -> [(&'static str, String); 7] {
     let product = &offer.product;
     [
@@ -184,12 +185,12 @@ fn as_it_is(offer: &Offer) -> [(&'static str, String); 7] {
     ]
 }
 
-/// Refuses each field that is not as it is now and came without what it was when the page was opened:
-/// whether it was changed there is not known. Returns whether there is one.
+/// Refuses each field that differs from the product and came without the value that the page was rendered with: then
+/// it is unknown whether the user changed it. Returns whether there is one.
 fn refuse_unseen(form: &mut Form, offer: &Offer) -> bool {
     let mut refused = false;
     for (name, now) in as_it_is(offer) {
-        // A number that cannot be read was seen by nobody.
+        // A number that cannot be parsed is not the rendered one.
         if form.seen(name).is_some_and(|seen| name != "stock" || seen.parse::<i64>().is_ok()) {
             continue;
         }
@@ -200,8 +201,8 @@ fn refuse_unseen(form: &mut Form, offer: &Offer) -> bool {
         refused = true;
         if name == "stock" {
             let sent: String = form.text(name).chars().take(20).collect();
-            let told = "came without the number that this page had when it was opened. Enter your number again";
-            form.refuse(name, format!("stock is {now} now; “{sent}” {told}"));
+            let message = "came without the number that this page had when it was opened. Enter your number again";
+            form.refuse(name, format!("stock is {now} now; “{sent}” {message}"));
             form.set(name, now);
         } else {
             form.refuse(name, "this came without what it was when the page was opened. Look at it and save again");
@@ -210,14 +211,15 @@ fn refuse_unseen(form: &mut Form, offer: &Offer) -> bool {
     refused
 }
 
-/// Changes of a product what was changed in its form.
+/// Writes the fields that were changed in the form.
 ///
 /// # Errors
-/// 401, 403, 404, 503; what is wrong with a field is shown beside it, and 409 with the number of now
-/// when the stock is to be changed and is not what the form was rendered with, or the form does not say.
+///
+/// 401, 403, 404, 503; errors of a field are shown beside it; 409 with the current stock when the stock is changed
+/// but differs from the rendered value, or the form does not contain that value.
 pub async fn change(
     path: Path<String>,
-    PostedForm { mut context, mut form }: PostedForm,
+    FormRequest { mut context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let id = product_id(&path)?;
@@ -227,7 +229,7 @@ pub async fn change(
         let stock = fields.stock;
         patch(fields, offer.product.price.currency()).map(|patch| (patch, stock))
     });
-    let patch = told(&mut form, patch);
+    let patch = record_errors(&mut form, patch);
     let files = pictures::of(&mut form, offer.product.images.len());
     let (Some((patch, stock)), true) = (patch, form.is_fine()) else {
         let status = if is_unseen { StatusCode::CONFLICT } else { form.refused_status() };
@@ -237,17 +239,17 @@ pub async fn change(
     let change = ChangeProduct { product: id, editor: Editor::Seller(seller), patch, stock, files };
     match context.calls.ask(change).await.map_err(ApiError::from) {
         Ok(saved) => {
-            context.say(format!("{} is saved.", saved.product.title));
-            Ok(context.go(&format!("/seller/products/{id}")))
+            context.flash_message(format!("{} is saved.", saved.product.title));
+            Ok(context.redirect(&format!("/seller/products/{id}")))
         }
         Err(error) => {
             let status = match stock_of(&error) {
                 Some(now) => {
                     let was = form.seen("stock").unwrap_or("another");
-                    let told = format!(
+                    let message = format!(
                         "stock is {now} now; it was {was} when this page was opened. Look at your number and save again"
                     );
-                    form.refuse("stock", told);
+                    form.refuse("stock", message);
                     form.set(&seen_name("stock"), now.to_string());
                     StatusCode::CONFLICT
                 }
@@ -262,7 +264,7 @@ pub async fn change(
     }
 }
 
-/// The stock of now, of an error that it has moved.
+/// The current stock, from the error that the stock has changed.
 fn stock_of(error: &ApiError) -> Option<i64> {
     match error {
         ApiError::Conflict { code: "product.stock_moved", extra, .. } => extra.get("available")?.as_i64(),
@@ -270,16 +272,16 @@ fn stock_of(error: &ApiError) -> Option<i64> {
     }
 }
 
-/// Whether a field says what `other` says, be it written otherwise.
+/// Whether a field equals `other`, in any notation.
 fn is_same(form: &Form, name: &str, other: &str) -> bool {
     let plain = |text| fields::plain(name, text, form.text("currency"));
     plain(form.text(name)) == plain(other)
 }
 
-/// A field, if it was changed: one that stands as it was rendered is not to be written.
+/// A field, if it was changed: a field with its rendered value is not written.
 fn changed<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
     let differs = |name: &str| form.has(name) && form.seen(name).is_some_and(|seen| !is_same(form, name, seen));
-    // An amount means nothing without its currency.
+    // An amount also depends on its currency.
     let pair = matches!(name, "price" | "currency") && (differs("price") || differs("currency"));
     (form.has(name) && (pair || differs(name))).then(|| form.text(name))
 }
@@ -287,15 +289,16 @@ fn changed<'a>(form: &'a Form, name: &str) -> Option<&'a str> {
 /// The fields as a change of a product whose price is in `currency`.
 ///
 /// # Errors
-/// What is wrong with the price.
-pub(super) fn patch(fields: Fields, currency: Currency) -> Result<ProductPatch, Wrong> {
+///
+/// The price's errors.
+pub(super) fn patch(fields: Fields, currency: Currency) -> Result<ProductPatch, FieldErrors> {
     let price = fields.money(Some(currency))?;
     let Fields { title, description, category, max_per_order, .. } = fields;
     Ok(ProductPatch { title, description, price, category, max_per_order })
 }
 
-/// The fields of a new product; a stock that was left empty is none.
-fn new_fields(form: &Form) -> Result<NewFields, Wrong> {
+/// The fields of a new product; an empty stock means 0.
+fn new_fields(form: &Form) -> Result<NewFields, FieldErrors> {
     let text = |name: &str| match name {
         "stock" if form.trimmed(name).is_empty() => None,
         _ => Some(form.text(name)),
@@ -303,8 +306,8 @@ fn new_fields(form: &Form) -> Result<NewFields, Wrong> {
     fields::read(text)?.into_new()
 }
 
-/// What was read, or each thing that is wrong beside its field.
-fn told<T>(form: &mut Form, read: Result<T, Wrong>) -> Option<T> {
+/// The value, or `None` after its errors were added to the form.
+fn record_errors<T>(form: &mut Form, read: Result<T, FieldErrors>) -> Option<T> {
     match read {
         Ok(read) => Some(read),
         Err(wrong) => {
@@ -316,23 +319,23 @@ fn told<T>(form: &mut Form, read: Result<T, Wrong>) -> Option<T> {
     }
 }
 
-/// Takes a picture away.
+/// Removes a picture.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
 pub async fn remove_picture(
     path: Path<(String, String)>,
-    PostedForm { mut context, .. }: PostedForm,
+    FormRequest { mut context, .. }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let id = product_id(&path.0)?;
     let image: ImageId = path.1.parse().map_err(|_| ApiError::NotFound("picture"))?;
     context.calls.ask(RemoveImage { product: id, editor: Editor::Seller(seller), image }).await?;
-    context.say("The picture is removed.");
-    Ok(context.go(&format!("/seller/products/{id}")))
+    context.flash_message("The picture is removed.");
+    Ok(context.redirect(&format!("/seller/products/{id}")))
 }
 
-/// Asks whether a product is really to go.
+/// The confirmation page before a product is deleted.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
@@ -349,16 +352,19 @@ pub async fn ask_delete(context: PageContext, path: Path<String>) -> Result<Http
     context.ok(&view)
 }
 
-/// Offers a product no more.
+/// Deletes a product.
 ///
 /// # Errors
 /// 401, 403, 404, 503.
-pub async fn delete(path: Path<String>, PostedForm { mut context, .. }: PostedForm) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    path: Path<String>,
+    FormRequest { mut context, .. }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let delete = DeleteProduct { product: product_id(&path)?, editor: Editor::Seller(seller) };
     context.calls.ask(delete).await?;
-    context.say("The product is deleted.");
-    Ok(context.go("/seller/products"))
+    context.flash_message("The product is deleted.");
+    Ok(context.redirect("/seller/products"))
 }
 
 #[cfg(test)]
@@ -366,7 +372,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_that_is_written_otherwise_was_not_changed() {
+    fn an_amount_in_another_notation_is_unchanged() {
         let changed = |price: &str, stock: &str| {
             let fields = [("priceSeen", "100"), ("stockSeen", "1299"), ("currencySeen", "INR"), ("currency", "INR")];
             let typed = fields.into_iter().chain([("price", price), ("stock", stock)]);

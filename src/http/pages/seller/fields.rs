@@ -1,8 +1,8 @@
-//! A product's fields as people write them, in a form or in a row of a file.
+//! Parsing of a product's fields from a form or from a row of a file.
 //!
-//! A field that is not there says nothing, which is something else than an empty one.
+//! An absent field keeps its value, which differs from an empty field.
 //!
-//! **Invariant:** what passes here passes the product's own rules.
+//! **Invariant:** parsed fields obey the product's own rules.
 
 use crate::{
     domain::{
@@ -17,60 +17,51 @@ use crate::{
     },
 };
 
-/// A product's fields, read; `None` where nothing was said.
+/// A product's parsed fields; `None` for absent ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields {
-    /// What it is called.
     pub title: Option<String>,
-    /// What is said of it.
     pub description: Option<String>,
-    /// Of one unit.
     pub price: Option<Price>,
-    /// Of the price.
     pub currency: Option<Currency>,
     /// Units available.
     pub stock: Option<u32>,
-    /// Category.
     pub category: Option<String>,
-    /// The most that an order may have; `Some(None)` for no such bound.
+    /// The most units of one order; `Some(None)` for no limit.
     pub max_per_order: Option<Option<u32>>,
 }
 
-/// The fields of a product that is to be made.
+/// The fields of a new product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFields {
-    /// What it is called.
     pub title: String,
-    /// What is said of it.
     pub description: String,
-    /// Of one unit.
     pub price: Money,
     /// Units available.
     pub stock: u32,
-    /// Category.
     pub category: String,
-    /// The most that an order may have.
+    /// The most units of one order.
     pub max_per_order: Option<u32>,
 }
 
-/// What is wrong: a field and why.
-pub type Wrong = Vec<(&'static str, String)>;
+/// Errors: a field and what is wrong with it.
+pub type FieldErrors = Vec<(&'static str, String)>;
 
-/// What is wrong with one field.
-fn wrong(field: &'static str, why: impl Into<String>) -> Wrong {
+fn wrong(field: &'static str, why: impl Into<String>) -> FieldErrors {
     vec![(field, why.into())]
 }
 
-/// Reads the fields that `text` gives by their names.
+/// Parses the fields that `text` returns by name.
 ///
 /// # Errors
-/// Everything that is wrong with them.
-pub fn read<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<Fields, Wrong> {
-    let mut all = Wrong::new();
+///
+/// The errors of all fields.
+pub fn read<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<Fields, FieldErrors> {
+    let mut all = FieldErrors::new();
     let mut note = |field, problem: Option<String>| all.extend(problem.map(|problem| (field, problem)));
     let title = text("title").map(|title| trim_invisible(title).to_owned());
     note("title", title.as_deref().and_then(title_problem));
-    // Browsers send line ends in two characters.
+    // Browsers send line breaks as two characters.
     let description = text("description").map(clean);
     note("description", description.as_deref().and_then(|text| too_long(text, DESCRIPTION_MAX)));
     let category = text("category").map(|category| trim_invisible(category).to_owned());
@@ -78,8 +69,8 @@ pub fn read<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<Fields, Wrong>
     note(
         "category",
         category.as_deref().and_then(|kept| {
-            let told = || "use something that can be seen, or leave it empty".to_owned();
-            too_long(kept, CATEGORY_MAX).or_else(|| unseen(kept).then(told))
+            let message = || "use something that can be seen, or leave it empty".to_owned();
+            too_long(kept, CATEGORY_MAX).or_else(|| unseen(kept).then(message))
         }),
     );
     let currency = text("currency").map(str::trim).filter(|code| !code.is_empty()).map(Currency::from_code);
@@ -98,13 +89,13 @@ pub fn read<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<Fields, Wrong>
     }
 }
 
-/// A text of several lines as it is kept.
+/// A text of several lines as it is stored.
 pub(super) fn clean(text: &str) -> String {
     text.replace("\r\n", "\n").trim().to_owned()
 }
 
-/// A field's text in one form for all ways to write the same: amounts and numbers as they are exported, texts
-/// without outer white space. `currency` is the one whose sign says nothing beside the price.
+/// A field's text, normalised: amounts and numbers as they are exported, texts without outer white space. `currency`
+/// is the one whose sign may be left out beside the price.
 pub(super) fn plain(name: &str, text: &str, currency: &str) -> String {
     let read = match name {
         "price" => numbers::price(text).ok().map(|price| {
@@ -134,11 +125,12 @@ fn bound(text: &str) -> Result<Option<u32>, String> {
 }
 
 impl Fields {
-    /// The price with its currency, of a product that has a price in `known` until now.
+    /// The price with its currency; `known` is the product's current currency.
     ///
     /// # Errors
-    /// A sign of another currency, or another currency without a price in it.
-    pub fn money(&self, known: Option<Currency>) -> Result<Option<Money>, Wrong> {
+    ///
+    /// A sign of another currency, or another currency without a price.
+    pub fn money(&self, known: Option<Currency>) -> Result<Option<Money>, FieldErrors> {
         let Some(Price { minor, sign }) = self.price else {
             return match (self.currency, known) {
                 (Some(currency), Some(known)) if currency != known => {
@@ -147,7 +139,7 @@ impl Fields {
                 _ => Ok(None),
             };
         };
-        // A new product has no currency yet: the sign may say which.
+        // A new product has no currency yet, so that the sign decides.
         let currency = self.currency.or(known).or(sign).unwrap_or(Currency::Inr);
         match sign {
             Some(sign) if sign != currency => {
@@ -157,11 +149,12 @@ impl Fields {
         }
     }
 
-    /// As a product that is to be made, which needs a title and a price.
+    /// The fields of a new product, which needs a title and a price.
     ///
     /// # Errors
-    /// What is missing.
-    pub fn into_new(self) -> Result<NewFields, Wrong> {
+    ///
+    /// The missing fields.
+    pub fn into_new(self) -> Result<NewFields, FieldErrors> {
         let (price, mut all) = match self.money(None) {
             Ok(price) => (price, vec![]),
             Err(wrong) => (None, wrong),
@@ -191,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_read_or_each_is_told() {
+    fn fields_are_parsed_or_their_errors_reported() {
         let good = |name: &str| match name {
             "title" => Some(" Lamp "),
             "price" => Some("499.5"),
@@ -226,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_otherwise_is_the_same() {
+    fn other_notations_are_equal() {
         for (name, one, other) in [
             ("price", "100", "100.00"),
             ("price", "1299.5", "₹1,299.50"),
@@ -244,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_says_nothing() {
+    fn absent_fields_are_none() {
         let nothing = read(|_| None).unwrap();
         assert_eq!(nothing, Fields::default());
         assert_eq!(nothing.money(Some(Currency::Usd)), Ok(None));
@@ -255,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_keeps_the_currency_that_is_known_and_its_sign_must_not_speak_against_it() {
+    fn a_price_keeps_the_known_currency_and_its_sign_must_match() {
         let price = |text: &'static str, currency: &'static str| {
             let fields = read(|name| match name {
                 "price" => Some(text).filter(|text| !text.is_empty()),

@@ -1,30 +1,28 @@
-//! The seller's pages: sales, orders to ship, products, CSV in and out.
+//! The seller's pages: dashboard, orders, products, CSV export and import.
 //!
-//! **Invariant:** every page here asks for the role `seller` first, and shows and changes what is
-//! this seller's own.
+//! **Invariant:** every page here requires the role `seller`, and shows and changes only this seller's data.
 
 mod chart;
 pub mod csv;
-mod desk;
+mod csv_io;
+mod dashboard;
 mod edit;
 mod fields;
 mod orders;
 mod pictures;
 mod products;
-mod transfer;
 
 use actix_web::web::{self, ServiceConfig};
 
 use super::page;
 
-/// Registers the seller's pages.
 pub fn configure(config: &mut ServiceConfig) {
-    page(config, web::resource("/seller").get(desk::show));
+    page(config, web::resource("/seller").get(dashboard::show));
     page(config, web::resource("/seller/orders").get(orders::list));
     page(config, web::resource("/seller/orders/{id}/{step}").post(orders::step));
     page(config, web::resource("/seller/products").get(products::list));
-    page(config, web::resource("/seller/products.csv").get(transfer::export));
-    page(config, web::resource("/seller/products/import").get(transfer::form).post(transfer::import));
+    page(config, web::resource("/seller/products.csv").get(csv_io::export));
+    page(config, web::resource("/seller/products/import").get(csv_io::form).post(csv_io::import));
     page(config, web::resource("/seller/products/new").get(edit::new).post(edit::create));
     page(config, web::resource("/seller/products/{id}").get(edit::show).post(edit::change));
     page(config, web::resource("/seller/products/{id}/delete").get(edit::ask_delete).post(edit::delete));

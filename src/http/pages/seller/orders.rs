@@ -1,4 +1,4 @@
-//! A seller's orders: those to ship, all of them, and the steps on their way.
+//! A seller's orders: those to ship, all of them, and marking them as shipped or delivered.
 
 use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
@@ -15,16 +15,15 @@ use crate::{
     },
     http::{
         error::ApiError,
-        pages::{context::PageContext, form::PostedForm, format, page::Page},
+        pages::{context::PageContext, form::FormRequest, format, page::Page},
     },
     store::dashboard::OrderRow,
 };
 
 use super::super::listing::{Pager, asked, page_of};
 
-/// Orders of a page.
+/// Orders on a page.
 const PER_PAGE: u32 = 20;
-/// The longest tracking number.
 const TRACKING_MAX: usize = 100;
 
 /// A line of an order.
@@ -34,7 +33,7 @@ pub(super) struct Item {
     pub(super) price: String,
 }
 
-/// An order, as far as it is this seller's.
+/// The part of an order that belongs to the seller.
 pub(super) struct OrderLine {
     pub(super) id: String,
     pub(super) short: String,
@@ -57,7 +56,7 @@ impl OrderLine {
     fn of(order: &Order, seller: UserId) -> Self {
         let own: Vec<_> = order.items.iter().filter(|item| item.seller == seller).collect();
         let sum = Money::sum(own.iter().filter_map(|item| item.price.times(item.quantity).ok())).ok().flatten();
-        let moving = matches!(order.status, OrderStatus::Confirmed | OrderStatus::Shipped);
+        let is_fulfillable = matches!(order.status, OrderStatus::Confirmed | OrderStatus::Shipped);
         let waits = own.iter().any(|item| item.shipment == Shipment::Waiting);
         let address = order.shipping_address.as_ref().map(PostalAddress::label);
         let id = order.id.to_hex();
@@ -73,8 +72,8 @@ impl OrderLine {
             address: address.unwrap_or_default(),
             tracking: own.iter().find_map(|item| item.tracking_number.clone()).unwrap_or_default(),
             typed: String::new(),
-            can_ship: moving && waits && !order.is_refunded_in_full(),
-            can_deliver: moving && !waits && own.iter().any(|item| item.shipment == Shipment::Shipped),
+            can_ship: is_fulfillable && waits && !order.is_refunded_in_full(),
+            can_deliver: is_fulfillable && !waits && own.iter().any(|item| item.shipment == Shipment::Shipped),
             items: own
                 .iter()
                 .map(|item| Item {
@@ -93,11 +92,11 @@ struct OrdersPage {
     page: Page,
     orders: Vec<OrderLine>,
     pager: Pager,
-    /// Whether those alone are shown that wait to be shipped.
+    /// Whether only orders to ship are shown.
     to_ship: bool,
 }
 
-/// A page of the orders that wait to be shipped, the oldest first, and how many there are.
+/// A page of the orders to ship, oldest first, and how many there are.
 pub(super) async fn to_ship(
     context: &PageContext,
     seller: UserId,
@@ -112,7 +111,7 @@ pub(super) async fn to_ship(
     Ok((waiting, found.total.saturating_sub(gone)))
 }
 
-/// Orders of the dashboard as they are now: the dashboard may lag, the order itself does not.
+/// Current versions of the dashboard's orders: the dashboard may lag behind.
 async fn as_they_are(context: &PageContext, seller: UserId, rows: &[OrderRow]) -> Result<Vec<OrderLine>, ApiError> {
     let mut orders = Vec::with_capacity(rows.len());
     for row in rows {
@@ -124,17 +123,16 @@ async fn as_they_are(context: &PageContext, seller: UserId, rows: &[OrderRow]) -
     Ok(orders)
 }
 
-/// Shows again what was typed before the session ended.
+/// Restores what was typed before the session ended.
 pub(super) fn refill(context: &mut PageContext, orders: &mut [OrderLine]) {
     for order in orders {
-        if let Some(kept) = context.take_kept(&format!("/seller/orders/{}/ship", order.id)) {
+        if let Some(kept) = context.take_saved_form(&format!("/seller/orders/{}/ship", order.id)) {
             order.typed = kept.trimmed("tracking").to_owned();
         }
     }
 }
 
-/// All orders with something of this seller's, newest first, or those that wait to be shipped, the
-/// oldest first.
+/// All orders with lines of this seller, newest first, or those to ship, oldest first.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -157,27 +155,28 @@ pub async fn list(req: HttpRequest, mut context: PageContext) -> Result<HttpResp
     context.ok(&view)
 }
 
-/// Marks a seller's lines as shipped or delivered.
+/// Marks the seller's lines as shipped or delivered.
 ///
 /// # Errors
-/// 401, 403, 404, 503; what the order's state does not allow is told on the page that follows.
+///
+/// 401, 403, 404, 503; a refusal because of the order's state is shown on the next page.
 pub async fn step(
     req: HttpRequest,
     path: Path<(String, String)>,
-    PostedForm { mut context, form }: PostedForm,
+    FormRequest { mut context, form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let (id, step) = path.into_inner();
     let id: OrderId = id.parse().map_err(|_| ApiError::NotFound("order"))?;
     let who = Party::Seller(seller);
     let tracking = form.trimmed("tracking").to_owned();
-    let back = if form.text("back") == "desk" { "/seller" } else { "/seller/orders" };
+    let back = if form.text("back") == "dashboard" { "/seller" } else { "/seller/orders" };
     if tracking.chars().count() > TRACKING_MAX || tracking.chars().any(char::is_control) {
-        context.warn(format!("A tracking number has at most {TRACKING_MAX} characters."));
-        return Ok(context.go(back));
+        context.flash_error(format!("A tracking number has at most {TRACKING_MAX} characters."));
+        return Ok(context.redirect(back));
     }
     let tracking = (!tracking.is_empty()).then_some(tracking);
-    let (done, told) = match step.as_str() {
+    let (done, status) = match step.as_str() {
         "ship" => (context.calls.ask(ShipOrder { order: id, who, tracking }).await, "marked as shipped"),
         "deliver" => (context.calls.ask(DeliverOrder { order: id, who, tracking: None }).await, "marked as delivered"),
         _ => return Err(ApiError::NotFound("page")),
@@ -185,14 +184,14 @@ pub async fn step(
     match done.map_err(ApiError::from) {
         Ok(order) => {
             let short = order.id.to_hex().get(16..).unwrap_or_default().to_uppercase();
-            context.say(format!("Order {short} is {told}."));
+            context.flash_message(format!("Order {short} is {status}."));
         }
         Err(error @ ApiError::Conflict { .. }) => {
             let text = error.to_string();
             tracing::debug!(path = req.path(), text, "an order's step was refused");
-            context.warn(format!("That did not work: {text}."));
+            context.flash_error(format!("That did not work: {text}."));
         }
         Err(error) => return Err(error),
     }
-    Ok(context.go(back))
+    Ok(context.redirect(back))
 }

@@ -7,10 +7,9 @@ use crate::{
     http::{error::ApiError, pages::form::Form},
 };
 
-/// The field of the files.
 pub(super) const FIELD: &str = "images";
 
-/// The pictures of a form, if a product that has `there` may have them.
+/// The pictures of a form; a product that has `there` pictures may get only so many more.
 pub(super) fn of(form: &mut Form, there: usize) -> Vec<Bytes> {
     let files: Vec<Bytes> =
         form.files.iter().filter(|file| file.field == FIELD).map(|file| file.bytes.clone()).collect();
@@ -23,7 +22,7 @@ pub(super) fn of(form: &mut Form, there: usize) -> Vec<Bytes> {
     files
 }
 
-/// Whether a refusal is about a picture, which is then beside its field.
+/// Shows a refusal of a picture beside its field; other errors are returned.
 pub(super) fn refused(form: &mut Form, error: ApiError) -> Result<(), ApiError> {
     match error {
         ApiError::UnsupportedMedia(_) => {

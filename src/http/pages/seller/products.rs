@@ -1,11 +1,11 @@
-//! A seller's products: the list, with words to look for.
+//! A seller's products: the list, with a search.
 
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::{
     super::listing::{Pager, asked, page_of},
-    desk::LOW,
+    dashboard::LOW,
 };
 use crate::{
     actors::catalogue::calls::GetProductsOfSeller,
@@ -16,9 +16,9 @@ use crate::{
     },
 };
 
-/// Products of a page.
+/// Products on a page.
 const PER_PAGE: u32 = 20;
-/// How many products are read at once, and how many of the newest are looked through for words.
+/// How many products are read at once, and how many of the newest are searched.
 const BATCH: u32 = 200;
 pub(super) const LOOKED_THROUGH: usize = 5_000;
 
@@ -32,7 +32,7 @@ struct Row {
     price: String,
     stock: i64,
     stock_class: &'static str,
-    /// Why it was taken down; nothing when it is offered.
+    /// Why it was taken down; empty when it is offered.
     taken_down: String,
 }
 
@@ -46,7 +46,7 @@ struct ProductsPage {
     pager: Pager,
 }
 
-/// The newest products of a seller, as many as are looked through.
+/// The newest products of a seller, as many as are searched.
 pub(super) async fn all(context: &PageContext, seller: UserId) -> Result<Vec<Offer>, ApiError> {
     let (mut found, mut skip) = (Vec::new(), 0);
     while found.len() < LOOKED_THROUGH {
@@ -63,7 +63,6 @@ pub(super) async fn all(context: &PageContext, seller: UserId) -> Result<Vec<Off
     Ok(found)
 }
 
-/// The list.
 ///
 /// # Errors
 /// 401, 403, 503.

@@ -33,8 +33,9 @@ use self::{
     refusal::{Refused, shopper_only},
 };
 pub use self::{refusal::ToolRefusal, specs::ToolSpec};
-use super::{CheckoutLink, ReplySink, Shopper, TurnEvent};
+use super::{ReplySink, Shopper, TurnEvent};
 use crate::{
+    actors::checkout_link::CheckoutLink,
     domain::{conversation::Known, ids::ProductId, order::Pricing, user::Role},
     runtime::calls::{Call, CallError, Calls},
 };

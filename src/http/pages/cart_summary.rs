@@ -1,6 +1,6 @@
-//! What is in a visitor's cart with the offers of now, whether she has an account or not.
+//! The cart of a user or a guest, with current offers.
 //!
-//! **Invariant:** prices and stock are the catalogue's, never the browser's.
+//! **Invariant:** prices and stock come from the catalogue, never from the browser.
 
 use super::{cards, context::PageContext, format, guest::GuestCart};
 use crate::{
@@ -21,10 +21,10 @@ use crate::{
 };
 
 /// A cart as pages show it.
-pub struct Basket {
-    /// What is offered of it still.
+pub struct CartSummary {
+    /// The lines whose products still exist.
     pub lines: Vec<(StockLine, Offer)>,
-    /// Changes with every change of a user's cart; empty for guests.
+    /// Changes whenever a user's cart changes; empty for guests.
     pub version: String,
     /// The version of a user's cart.
     pub cart_version: Option<u64>,
@@ -32,39 +32,37 @@ pub struct Basket {
 
 /// A line as a template shows it.
 pub struct LineView {
-    /// The product.
     pub id: String,
-    /// Its title.
     pub title: String,
-    /// A small picture, or nothing.
+    /// A small picture, or empty.
     pub picture: String,
-    /// Stands in for the picture.
+    /// A letter that replaces a missing picture.
     pub letter: String,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: String,
-    /// How many.
     pub quantity: u32,
-    /// Of all of them.
+    /// The price of the whole line.
     pub sum: String,
     /// How many can be bought.
     pub most: i64,
-    /// Whether there are fewer than this line wants.
+    /// Whether fewer are in stock than the line has.
     pub short: bool,
-    /// The most that one order may have, where this line has more.
+    /// The most that one order may have, if this line has more.
     pub over: Option<u32>,
-    /// Whether it is not for sale any more.
+    /// Whether the product is no longer for sale.
     pub gone: bool,
-    /// Stock in words.
+    /// The stock in words.
     pub stock: &'static str,
     /// `in`, `low` or `out`.
     pub stock_class: &'static str,
 }
 
-impl Basket {
-    /// The visitor's cart.
+impl CartSummary {
+    /// The cart of the page's user or guest.
     ///
     /// # Errors
-    /// 403 for who has no cart: sellers and admins; 503.
+    ///
+    /// 403 for sellers and admins, who have no cart; 503.
     pub async fn of(context: &PageContext) -> Result<Self, ApiError> {
         match &context.user {
             None => Self::of_guest(context, &context.guest_cart).await,
@@ -91,20 +89,20 @@ impl Basket {
         Ok(Self { lines, version: String::new(), cart_version: None })
     }
 
-    /// Units in it.
+    /// The number of units.
     #[must_use]
     pub fn units(&self) -> u64 {
         self.lines.iter().map(|(line, _)| u64::from(line.quantity)).sum()
     }
 
-    /// Price × quantity of all lines; none while two currencies are in it.
+    /// Price × quantity of all lines; `None` while the cart has two currencies.
     #[must_use]
     pub fn subtotal(&self) -> Option<Money> {
         let sums = self.lines.iter().map(|(line, offer)| offer.product.price.times(line.quantity));
         Money::sum(sums.collect::<Result<Vec<_>, _>>().ok()?).ok().flatten()
     }
 
-    /// As lines of an order.
+    /// The lines as order items.
     #[must_use]
     pub fn items(&self) -> Vec<OrderItem> {
         let item = |(line, offer): &(StockLine, Offer)| OrderItem {
@@ -119,7 +117,7 @@ impl Basket {
         self.lines.iter().map(item).collect()
     }
 
-    /// For a template.
+    /// The lines for a template.
     #[must_use]
     pub fn views(&self) -> Vec<LineView> {
         self.lines.iter().map(|(line, offer)| view(line, offer)).collect()

@@ -1,10 +1,10 @@
 //! Rate limits counted in Redis, for all nodes together.
 //!
-//! The rule is the one of the counters in this process: a number of tries at once, given back
-//! evenly over a minute. Redis's own clock counts.
+//! The rule is that of the counters in this process: a number of attempts at once, restored evenly over a minute. The
+//! time is Redis's own clock.
 //!
-//! **Invariant:** one try is one atomic script in one round trip; no address and no name of an
-//! account stands in Redis, only hashes, and each key ends by itself.
+//! **Invariant:** an attempt is one atomic script in one round trip; Redis holds no address and no account name, only
+//! hashes, and every key expires.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
@@ -14,22 +14,22 @@ use crate::integrations::redis::{Redis, RedisError};
 
 const SCRIPT: &str = include_str!("gcra.lua");
 const MINUTE: Duration = Duration::from_secs(60);
-/// Bytes of a hash that tell keys apart.
+/// How many bytes of the hash are used.
 const HASH_BYTES: usize = 16;
 
-pub(super) struct SharedLimits {
+pub(super) struct RedisLimits {
     redis: Redis,
     every_micros: u64,
     burst: u32,
 }
 
-impl SharedLimits {
+impl RedisLimits {
     pub(super) fn new(redis: Redis, per_minute: NonZeroU32) -> Self {
         let every = (MINUTE / per_minute.get()).as_micros();
         Self { redis, every_micros: u64::try_from(every).unwrap_or(u64::MAX).max(1), burst: per_minute.get() }
     }
 
-    /// Counts a try; the inner error is how many seconds to wait.
+    /// Counts an attempt; the inner error is how many seconds to wait.
     pub(super) async fn admit(&self, network: IpAddr, account: Option<&str>) -> Result<Result<(), u64>, RedisError> {
         let address = self.key("address", &network.to_string());
         let account = account.map(|account| self.key("account", account));

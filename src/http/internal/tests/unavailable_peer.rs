@@ -1,4 +1,4 @@
-//! A peer that is away, slow or not itself.
+//! Peers that are unavailable, slow or not the expected server.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -24,12 +24,12 @@ fn unavailable<T>() -> Result<T, CallError<Never>> {
     Err(CallError::unavailable(Service::Inventory))
 }
 
-/// Whether the service has stock of a product, which it has not.
+/// Asks whether the service has stock of a product, which it does not.
 async fn has_stock(peer: &Peer) -> Result<bool, CallError<Never>> {
     ask(peer, GetStock { product: PRODUCT }).await.map(|level| level.is_some())
 }
 
-/// Answers every connection by `answer`, which may keep it open for ever.
+/// A server that answers every connection with `answer`, which may keep it open forever.
 async fn odd<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> (JoinHandle<()>, SocketAddr)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -56,7 +56,7 @@ fn free_port() -> u16 {
 }
 
 #[actix_rt::test]
-async fn a_peer_that_is_away_is_known_to_be_and_is_found_back() {
+async fn an_unavailable_peer_is_detected_and_used_again_when_it_is_back() {
     let port = free_port();
     let peer = peer(Service::Inventory, SocketAddr::from(([127, 0, 0, 1], port)));
     for _ in 0..FAILURES {
@@ -78,7 +78,7 @@ async fn a_peer_that_is_away_is_known_to_be_and_is_found_back() {
 }
 
 #[actix_rt::test]
-async fn what_is_no_peer_is_unavailable() {
+async fn other_servers_are_unavailable() {
     for text in [
         "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nnonsense",
         "HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n[",
@@ -115,7 +115,7 @@ async fn a_peer_that_never_answers_costs_no_more_than_the_deadline() {
 }
 
 #[actix_rt::test]
-async fn what_may_not_be_repeated_is_sent_once() {
+async fn calls_that_may_not_be_repeated_are_sent_once() {
     let (count, counted) = std::sync::mpsc::channel();
     let (serving, at) = odd(move |stream| {
         let count = count.clone();

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use super::{super::text, same};
+use super::{super::text, assert_round_trip};
 use crate::{
     actors::accounts::calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
@@ -49,31 +49,31 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     let (user, secret) = (user(), || "pässword \"\u{1F600}".into());
     let (email, username, full_name) = (user.email.clone(), None, user.full_name.clone());
     let register = Register { email: email.clone(), username, full_name, role: Role::Service, password: secret() };
-    same(register.clone(), Ok(user.clone())).await;
+    assert_round_trip(register.clone(), Ok(user.clone())).await;
     let create = CreateAdmin { email: email.clone(), username: Some("é".into()), password: secret() };
-    same(create, Ok(user.clone())).await;
-    same(PromoteToAdmin { email: email.clone() }, Ok(Some(user.clone()))).await;
-    same(PromoteToAdmin { email: String::new() }, Ok(None)).await;
+    assert_round_trip(create, Ok(user.clone())).await;
+    assert_round_trip(PromoteToAdmin { email: email.clone() }, Ok(Some(user.clone()))).await;
+    assert_round_trip(PromoteToAdmin { email: String::new() }, Ok(None)).await;
     let [by_email, by_name] = [LoginName::Email(email.clone()), LoginName::Username("\u{0}".into())];
     let log_in = |name| LogIn { name, password: secret() };
-    same(log_in(by_email), Ok(user.clone())).await;
-    same(log_in(by_name.clone()), Ok(user.clone())).await;
-    same(ReplaceEmail { user: USER, email, password: secret() }, Ok(user.clone())).await;
-    same(GetUser { user: USER }, Ok(Some(user.clone()))).await;
-    same(GetUser { user: USER }, Ok(None)).await;
-    same(GetContact { user: USER }, Ok(Some(user.contact()))).await;
-    same(GetContact { user: USER }, Ok(None)).await;
-    same(GetRole { user: USER }, Ok(Some(Role::Admin))).await;
-    same(GetRole { user: USER }, Ok(None)).await;
+    assert_round_trip(log_in(by_email), Ok(user.clone())).await;
+    assert_round_trip(log_in(by_name.clone()), Ok(user.clone())).await;
+    assert_round_trip(ReplaceEmail { user: USER, email, password: secret() }, Ok(user.clone())).await;
+    assert_round_trip(GetUser { user: USER }, Ok(Some(user.clone()))).await;
+    assert_round_trip(GetUser { user: USER }, Ok(None)).await;
+    assert_round_trip(GetContact { user: USER }, Ok(Some(user.contact()))).await;
+    assert_round_trip(GetContact { user: USER }, Ok(None)).await;
+    assert_round_trip(GetRole { user: USER }, Ok(Some(Role::Admin))).await;
+    assert_round_trip(GetRole { user: USER }, Ok(None)).await;
     let contacts: Vec<Contact> = vec![user.contact(), user.contact()];
-    same(GetAdmins {}, Ok(contacts)).await;
+    assert_round_trip(GetAdmins {}, Ok(contacts)).await;
     let Address { postal, .. } = user.addresses[0].clone();
-    same(GetAddress { user: USER, address: Some(ADDRESS) }, Ok(Some(postal.clone()))).await;
-    same(GetAddress { user: USER, address: None }, Ok(None)).await;
-    same(GetAddresses { user: USER }, Ok(user.addresses.clone())).await;
-    same(AddAddress { user: USER, postal, is_default: false }, Ok(user.addresses.clone())).await;
-    same(RemoveAddress { user: USER, address: ADDRESS }, Ok(vec![])).await;
-    same(RevokeToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
+    assert_round_trip(GetAddress { user: USER, address: Some(ADDRESS) }, Ok(Some(postal.clone()))).await;
+    assert_round_trip(GetAddress { user: USER, address: None }, Ok(None)).await;
+    assert_round_trip(GetAddresses { user: USER }, Ok(user.addresses.clone())).await;
+    assert_round_trip(AddAddress { user: USER, postal, is_default: false }, Ok(user.addresses.clone())).await;
+    assert_round_trip(RemoveAddress { user: USER, address: ADDRESS }, Ok(vec![])).await;
+    assert_round_trip(RevokeToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
     for refusal in [
         AccountRefusal::UserExists,
         AccountRefusal::BadCredentials,
@@ -84,8 +84,8 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
         AccountRefusal::Rule(UserError::TooManyAddresses),
         AccountRefusal::Rule(UserError::EmailKept),
     ] {
-        same(log_in(by_name.clone()), Err(CallError::Refused(refusal.clone()))).await;
-        same(register.clone(), Err(CallError::Refused(refusal))).await;
+        assert_round_trip(log_in(by_name.clone()), Err(CallError::Refused(refusal.clone()))).await;
+        assert_round_trip(register.clone(), Err(CallError::Refused(refusal))).await;
     }
 }
 

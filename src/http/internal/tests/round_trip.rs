@@ -1,4 +1,4 @@
-//! Every call gives over HTTP what it gives in the process: arguments, replies and errors.
+//! Every call has the same arguments, replies and errors over HTTP as in the process.
 
 mod accounts;
 mod payment;
@@ -71,8 +71,8 @@ use crate::{
     ws::chat::calls::{ChatRefusal, DeleteConversation, GetConversation, GetConversations},
 };
 
-/// Does `call` in the process and over HTTP: both handlers get what the caller sent, and both callers get `outcome`.
-async fn same<C>(call: C, outcome: Outcome<C>)
+/// Makes `call` in the process and over HTTP: both handlers get what the caller sent, and both callers get `outcome`.
+async fn assert_round_trip<C>(call: C, outcome: Outcome<C>)
 where
     C: Call + Clone + Debug + Sync,
     C::Reply: Clone + Debug + Sync,
@@ -120,16 +120,16 @@ fn reservation() -> Reservation {
 async fn calls_of_the_inventory_are_the_same_on_either_side() {
     let level =
         StockLevel { on_hand: -1, reserved: i64::MAX, sold: 3, version: u64::MAX >> 1, ..StockLevel::empty(PRODUCT) };
-    same(GetStock { product: PRODUCT }, Ok(Some(level))).await;
-    same(GetStock { product: PRODUCT }, Ok(None)).await;
-    same(GetStockOfMany { products: vec![PRODUCT, PRODUCT] }, Ok(vec![level, level])).await;
-    same(SetStock { levels: vec![(PRODUCT, u32::MAX)] }, Ok(vec![level])).await;
-    same(SetStockIfSeen { product: PRODUCT, seen: -3, available: 7 }, Ok(level)).await;
-    same(ReserveStock { order: ORDER, lines: lines() }, Ok(reservation())).await;
-    same(CommitStock { order: ORDER, fence: Some(u64::MAX >> 1) }, Ok(reservation())).await;
-    same(CommitStock { order: ORDER, fence: None }, Ok(reservation())).await;
-    same(RetakeStock { order: ORDER, lines: lines(), fence: Some(0) }, Ok(reservation())).await;
-    same(ReleaseStock { order: ORDER, fence: Some(4) }, Ok(reservation())).await;
+    assert_round_trip(GetStock { product: PRODUCT }, Ok(Some(level))).await;
+    assert_round_trip(GetStock { product: PRODUCT }, Ok(None)).await;
+    assert_round_trip(GetStockOfMany { products: vec![PRODUCT, PRODUCT] }, Ok(vec![level, level])).await;
+    assert_round_trip(SetStock { levels: vec![(PRODUCT, u32::MAX)] }, Ok(vec![level])).await;
+    assert_round_trip(SetStockIfSeen { product: PRODUCT, seen: -3, available: 7 }, Ok(level)).await;
+    assert_round_trip(ReserveStock { order: ORDER, lines: lines() }, Ok(reservation())).await;
+    assert_round_trip(CommitStock { order: ORDER, fence: Some(u64::MAX >> 1) }, Ok(reservation())).await;
+    assert_round_trip(CommitStock { order: ORDER, fence: None }, Ok(reservation())).await;
+    assert_round_trip(RetakeStock { order: ORDER, lines: lines(), fence: Some(0) }, Ok(reservation())).await;
+    assert_round_trip(ReleaseStock { order: ORDER, fence: Some(4) }, Ok(reservation())).await;
 }
 
 fn order() -> Order {
@@ -168,31 +168,32 @@ async fn calls_of_the_orders_are_the_same_on_either_side() {
     ] {
         let key = Some(("key".to_owned(), "hash".to_owned()));
         let reply = Placed { order: placed.clone(), replayed: true };
-        same(PlaceOrder { user: USER, destination, expected, key }, Ok(reply)).await;
+        assert_round_trip(PlaceOrder { user: USER, destination, expected, key }, Ok(reply)).await;
     }
     let totals = Pricing { tax_basis_points: 7, shipping_minor: 0 }.totals(&placed.items).ok();
     let totals = totals.ok_or(CallError::Refused(OrderRefusal::Rule(OrderError::TooLarge)));
-    same(GetOrderTotals { items: placed.items.clone() }, totals).await;
-    same(GetOrder { order: ORDER }, Ok(Some(placed.clone()))).await;
-    same(GetOrder { order: ORDER }, Ok(None)).await;
-    same(GetOrderFor { order: ORDER, who: Party::Admin }, Ok(placed.clone())).await;
-    same(GetOrderByKey { user: USER, key: "\u{0}".into() }, Ok(None)).await;
+    assert_round_trip(GetOrderTotals { items: placed.items.clone() }, totals).await;
+    assert_round_trip(GetOrder { order: ORDER }, Ok(Some(placed.clone()))).await;
+    assert_round_trip(GetOrder { order: ORDER }, Ok(None)).await;
+    assert_round_trip(GetOrderFor { order: ORDER, who: Party::Admin }, Ok(placed.clone())).await;
+    assert_round_trip(GetOrderByKey { user: USER, key: "\u{0}".into() }, Ok(None)).await;
     let page = Page { rows: vec![placed.clone()], total: u64::MAX >> 1 };
-    same(GetOrdersOfUser { user: USER, status: Some(OrderStatus::Shipped), skip: 7, limit: 20 }, Ok(page)).await;
-    same(GetBoughtTogether { product: PRODUCT, limit: 5 }, Ok(vec![PRODUCT])).await;
-    same(CancelOrder { order: ORDER, who, reason: Some("\n".into()) }, Ok(placed.clone())).await;
-    same(SetOrderAddress { order: ORDER, who, address }, Ok(placed.clone())).await;
-    same(ShipOrder { order: ORDER, who: Party::Seller(USER), tracking: None }, Ok(placed.clone())).await;
-    same(DeliverOrder { order: ORDER, who, tracking: Some("1".into()) }, Ok(placed.clone())).await;
+    assert_round_trip(GetOrdersOfUser { user: USER, status: Some(OrderStatus::Shipped), skip: 7, limit: 20 }, Ok(page))
+        .await;
+    assert_round_trip(GetBoughtTogether { product: PRODUCT, limit: 5 }, Ok(vec![PRODUCT])).await;
+    assert_round_trip(CancelOrder { order: ORDER, who, reason: Some("\n".into()) }, Ok(placed.clone())).await;
+    assert_round_trip(SetOrderAddress { order: ORDER, who, address }, Ok(placed.clone())).await;
+    assert_round_trip(ShipOrder { order: ORDER, who: Party::Seller(USER), tracking: None }, Ok(placed.clone())).await;
+    assert_round_trip(DeliverOrder { order: ORDER, who, tracking: Some("1".into()) }, Ok(placed.clone())).await;
     let payment = OrderPayment {
         id: PaymentId::from_bytes([4; 12]),
         payment_id: "pay_1".into(),
         at: Timestamp::new(1, 999).unwrap(),
     };
     for settlement in [Settlement::Kept, Settlement::GiveBack] {
-        same(SettleOrder { order: ORDER, payment: payment.clone() }, Ok(settlement)).await;
+        assert_round_trip(SettleOrder { order: ORDER, payment: payment.clone() }, Ok(settlement)).await;
     }
-    same(RefuseOrderPayment { order: ORDER }, Ok(placed.clone())).await;
+    assert_round_trip(RefuseOrderPayment { order: ORDER }, Ok(placed.clone())).await;
     let note = RefundNote {
         refund: RefundId::from_bytes([6; 12]),
         amount: Money::new(5, Currency::Inr),
@@ -200,7 +201,7 @@ async fn calls_of_the_orders_are_the_same_on_either_side() {
         refunded: Some(Money::new(7, Currency::Inr)),
         pending: true,
     };
-    same(NoteOrderRefund { order: ORDER, note }, Ok(())).await;
+    assert_round_trip(NoteOrderRefund { order: ORDER, note }, Ok(())).await;
     let money = Money::new(3, Currency::Inr);
     let wrong_state = OrderError::WrongState { status: OrderStatus::Shipped, action: "cancelled".into() };
     for refusal in [
@@ -218,7 +219,7 @@ async fn calls_of_the_orders_are_the_same_on_either_side() {
         OrderRefusal::KeyReused,
         OrderRefusal::Taken(OrderKey::Idempotency),
     ] {
-        same(CancelOrder { order: ORDER, who, reason: None }, Err(CallError::Refused(refusal))).await;
+        assert_round_trip(CancelOrder { order: ORDER, who, reason: None }, Err(CallError::Refused(refusal))).await;
     }
 }
 
@@ -231,12 +232,16 @@ async fn calls_of_the_seller_dashboard_are_the_same_on_either_side() {
         orders_by_status: vec![(OrderStatus::Cancelled, 3)],
         ..Metrics::default()
     };
-    same(GetSellerMetrics { seller: USER, range }, Ok(metrics)).await;
+    assert_round_trip(GetSellerMetrics { seller: USER, range }, Ok(metrics)).await;
     let product = ProductRow { id: PRODUCT, document: serde_json::json!({"price": 9.5, "title": "\u{928}"}), sold: 3 };
-    same(GetSellerProducts { seller: USER, skip: 7, limit: 20 }, Ok(Page { rows: vec![product], total: 9 })).await;
+    assert_round_trip(
+        GetSellerProducts { seller: USER, skip: 7, limit: 20 },
+        Ok(Page { rows: vec![product], total: 9 }),
+    )
+    .await;
     for to_ship in [false, true] {
         let call = GetSellerOrders { seller: USER, to_ship, skip: 0, limit: 1 };
-        same(call, Ok(Page { rows: vec![], total: 0 })).await;
+        assert_round_trip(call, Ok(Page { rows: vec![], total: 0 })).await;
     }
 }
 
@@ -251,14 +256,14 @@ async fn calls_of_the_cart_are_the_same_on_either_side() {
         ..Cart::empty(CartId::from_bytes([3; 12]), user, Timestamp::new(1, 999).unwrap())
     };
     let empty = Cart::empty(CartId::from_bytes([0; 12]), user, Timestamp::UNIX_EPOCH);
-    same(GetCart { user }, Ok(cart.clone())).await;
-    same(GetCart { user }, Ok(empty.clone())).await;
-    same(AddToCart { user, product, quantity: u32::MAX }, Ok(cart.clone())).await;
-    same(SetQuantity { user, product, quantity: 0 }, Ok(cart.clone())).await;
-    same(RemoveFromCart { user, product }, Ok(empty.clone())).await;
-    same(ClearCart { user }, Ok(empty.clone())).await;
-    same(CheckOutCart { user, order, bought: lines() }, Ok(empty)).await;
-    same(RestoreCart { user, order, bought: vec![] }, Ok(cart)).await;
+    assert_round_trip(GetCart { user }, Ok(cart.clone())).await;
+    assert_round_trip(GetCart { user }, Ok(empty.clone())).await;
+    assert_round_trip(AddToCart { user, product, quantity: u32::MAX }, Ok(cart.clone())).await;
+    assert_round_trip(SetQuantity { user, product, quantity: 0 }, Ok(cart.clone())).await;
+    assert_round_trip(RemoveFromCart { user, product }, Ok(empty.clone())).await;
+    assert_round_trip(ClearCart { user }, Ok(empty.clone())).await;
+    assert_round_trip(CheckOutCart { user, order, bought: lines() }, Ok(empty)).await;
+    assert_round_trip(RestoreCart { user, order, bought: vec![] }, Ok(cart)).await;
     for rule in [
         CartError::NoSuchProduct,
         CartError::NotInCart,
@@ -268,7 +273,7 @@ async fn calls_of_the_cart_are_the_same_on_either_side() {
         CartError::NotForSale { product },
         CartError::TooManyLines,
     ] {
-        same(SetQuantity { user, product, quantity: 1 }, Err(CallError::Refused(rule))).await;
+        assert_round_trip(SetQuantity { user, product, quantity: 1 }, Err(CallError::Refused(rule))).await;
     }
 }
 
@@ -296,9 +301,9 @@ fn offer() -> Offer {
 async fn reads_of_products_are_the_same_on_either_side() {
     let (product, seller) = (PRODUCT, UserId::from_bytes([2; 12]));
     let rows = vec![offer(), Offer { for_sale: true, ..offer() }];
-    same(GetOffer { product }, Ok(Some(offer()))).await;
-    same(GetOffer { product }, Ok(None)).await;
-    same(GetOffers { products: vec![product, product] }, Ok(rows.clone())).await;
+    assert_round_trip(GetOffer { product }, Ok(Some(offer()))).await;
+    assert_round_trip(GetOffer { product }, Ok(None)).await;
+    assert_round_trip(GetOffers { products: vec![product, product] }, Ok(rows.clone())).await;
     let query = ListQuery {
         text: Some("å\u{0}".into()),
         min_price: Some(i64::MIN),
@@ -311,14 +316,14 @@ async fn reads_of_products_are_the_same_on_either_side() {
         hidden: false,
     };
     let unknown = Arc::from(["灯".to_owned()]);
-    same(SearchProducts { query }, Ok(SearchPage { rows: rows.clone(), total: u64::MAX, unknown })).await;
+    assert_round_trip(SearchProducts { query }, Ok(SearchPage { rows: rows.clone(), total: u64::MAX, unknown })).await;
     let hidden = ListQuery { hidden: true, ..ListQuery::default() };
     let sent = serde_json::to_string(&SearchProducts { query: hidden }).unwrap();
     assert!(!sent.contains("hidden"), "what is hidden is shown to no other process: {sent}");
-    same(GetCategories {}, Ok(Arc::from([(String::new(), u64::MAX), ("家".to_owned(), 0)]))).await;
-    same(GetProductsOfSeller { seller, skip: u64::MAX, limit: 0 }, Ok(Page { rows, total: 2 })).await;
-    same(CountProducts {}, Ok(u64::MAX)).await;
-    same(GetImports { seller, limit: u32::MAX }, Ok(vec![])).await;
+    assert_round_trip(GetCategories {}, Ok(Arc::from([(String::new(), u64::MAX), ("家".to_owned(), 0)]))).await;
+    assert_round_trip(GetProductsOfSeller { seller, skip: u64::MAX, limit: 0 }, Ok(Page { rows, total: 2 })).await;
+    assert_round_trip(CountProducts {}, Ok(u64::MAX)).await;
+    assert_round_trip(GetImports { seller, limit: u32::MAX }, Ok(vec![])).await;
 }
 
 #[actix_rt::test]
@@ -335,19 +340,20 @@ async fn changes_of_products_are_the_same_on_either_side() {
         max_per_order: None,
         files: files.clone(),
     };
-    same(create, Ok(offer())).await;
+    assert_round_trip(create, Ok(offer())).await;
     for max_per_order in [None, Some(None), Some(Some(0))] {
         let patch = ProductPatch { title: Some("å".into()), max_per_order, ..ProductPatch::default() };
         let stock = StockChange { available: Some(u32::MAX), seen: Some(i64::MIN) };
         let files = files.clone();
-        same(ChangeProduct { product, editor: Editor::Seller(seller), patch, stock, files }, Ok(offer())).await;
+        assert_round_trip(ChangeProduct { product, editor: Editor::Seller(seller), patch, stock, files }, Ok(offer()))
+            .await;
     }
     let image = ImageId::from_bytes([7; 12]);
-    same(RemoveImage { product, editor: Editor::Admin, image }, Ok(offer())).await;
-    same(SetProductStatus { product, status: ProductStatus::Live, reason: None }, Ok(offer())).await;
-    same(InsertProducts { products: vec![((*offer().product).clone(), u32::MAX)] }, Ok(())).await;
+    assert_round_trip(RemoveImage { product, editor: Editor::Admin, image }, Ok(offer())).await;
+    assert_round_trip(SetProductStatus { product, status: ProductStatus::Live, reason: None }, Ok(offer())).await;
+    assert_round_trip(InsertProducts { products: vec![((*offer().product).clone(), u32::MAX)] }, Ok(())).await;
     let delete = DeleteProduct { product, editor: Editor::Admin };
-    same(delete.clone(), Ok(())).await;
+    assert_round_trip(delete.clone(), Ok(())).await;
     for refusal in [
         ProductRefusal::NotFound,
         ProductRefusal::NotYours,
@@ -356,7 +362,7 @@ async fn changes_of_products_are_the_same_on_either_side() {
         ProductRefusal::Picture(ImageError::TooManyPixels),
         ProductRefusal::Stock(StockError::Moved { available: -4 }),
     ] {
-        same(delete.clone(), Err(CallError::Refused(refusal))).await;
+        assert_round_trip(delete.clone(), Err(CallError::Refused(refusal))).await;
     }
 }
 
@@ -386,8 +392,12 @@ async fn an_import_is_the_same_on_either_side() {
         due_at: Timestamp::UNIX_EPOCH,
         version: 1,
     };
-    same(ImportFile { seller, digest: vec![0, 255], name: "å.csv".into(), rows, tally }, Ok(import.clone())).await;
-    same(GetImports { seller, limit: 1 }, Ok(vec![import])).await;
+    assert_round_trip(
+        ImportFile { seller, digest: vec![0, 255], name: "å.csv".into(), rows, tally },
+        Ok(import.clone()),
+    )
+    .await;
+    assert_round_trip(GetImports { seller, limit: 1 }, Ok(vec![import])).await;
 }
 
 #[actix_rt::test]
@@ -410,13 +420,18 @@ async fn calls_of_webhooks_and_conversations_are_the_same_on_either_side() {
     };
     let events = vec!["*".to_owned()];
     let register = RegisterWebhook { caller, url: String::new(), events, secret: None, description: Some("a".into()) };
-    same(register.clone(), Ok(kept.clone())).await;
-    same(GetWebhooks { caller, all: true, skip: 7, limit: 20 }, Ok(Page { rows: vec![kept.clone()], total: 1 })).await;
-    same(GetWebhook { caller, webhook }, Ok(kept.clone())).await;
-    same(ChangeWebhook { caller, webhook, patch: WebhookPatch::default() }, Ok(kept.clone())).await;
-    same(RotateWebhookSecret { caller, webhook, secret: Some("b".into()) }, Ok(kept)).await;
-    same(DeleteWebhook { caller, webhook }, Ok(())).await;
-    same(GetWebhookDeliveries { caller, webhook, skip: 0, limit: 1 }, Ok(Page { rows: vec![], total: 0 })).await;
+    assert_round_trip(register.clone(), Ok(kept.clone())).await;
+    assert_round_trip(
+        GetWebhooks { caller, all: true, skip: 7, limit: 20 },
+        Ok(Page { rows: vec![kept.clone()], total: 1 }),
+    )
+    .await;
+    assert_round_trip(GetWebhook { caller, webhook }, Ok(kept.clone())).await;
+    assert_round_trip(ChangeWebhook { caller, webhook, patch: WebhookPatch::default() }, Ok(kept.clone())).await;
+    assert_round_trip(RotateWebhookSecret { caller, webhook, secret: Some("b".into()) }, Ok(kept)).await;
+    assert_round_trip(DeleteWebhook { caller, webhook }, Ok(())).await;
+    assert_round_trip(GetWebhookDeliveries { caller, webhook, skip: 0, limit: 1 }, Ok(Page { rows: vec![], total: 0 }))
+        .await;
     for refusal in [
         WebhookRefusal::NotFound,
         WebhookRefusal::NoSuchDelivery,
@@ -427,19 +442,22 @@ async fn calls_of_webhooks_and_conversations_are_the_same_on_either_side() {
         WebhookRefusal::Overflow,
     ] {
         let refused = || CallError::Refused(refusal.clone());
-        same(register.clone(), Err(refused())).await;
-        same(PingWebhook { caller, webhook }, Err(refused())).await;
-        same(RedeliverWebhook { caller, webhook, delivery: WebhookDeliveryId::from_bytes([4; 12]) }, Err(refused()))
-            .await;
+        assert_round_trip(register.clone(), Err(refused())).await;
+        assert_round_trip(PingWebhook { caller, webhook }, Err(refused())).await;
+        assert_round_trip(
+            RedeliverWebhook { caller, webhook, delivery: WebhookDeliveryId::from_bytes([4; 12]) },
+            Err(refused()),
+        )
+        .await;
     }
     let conversation = ConversationId::from_bytes([6; 12]);
-    same(GetConversations { user: USER, skip: 0, limit: 5 }, Ok(Page { rows: vec![], total: 0 })).await;
+    assert_round_trip(GetConversations { user: USER, skip: 0, limit: 5 }, Ok(Page { rows: vec![], total: 0 })).await;
     for refusal in [ChatRefusal::NotFound, ChatRefusal::NotYours] {
         let refused = CallError::Refused(refusal);
-        same(GetConversation { user: USER, conversation }, Err(refused.clone())).await;
-        same(DeleteConversation { user: USER, conversation }, Err(refused)).await;
+        assert_round_trip(GetConversation { user: USER, conversation }, Err(refused.clone())).await;
+        assert_round_trip(DeleteConversation { user: USER, conversation }, Err(refused)).await;
     }
-    same(DeleteConversation { user: USER, conversation }, Ok(())).await;
+    assert_round_trip(DeleteConversation { user: USER, conversation }, Ok(())).await;
 }
 
 #[actix_rt::test]
@@ -452,7 +470,7 @@ async fn errors_are_the_same_on_either_side() {
         StockError::Moved { available: -4 },
     ];
     for rule in rules {
-        same(CommitStock { order: ORDER, fence: None }, Err(CallError::Refused(rule))).await;
+        assert_round_trip(CommitStock { order: ORDER, fence: None }, Err(CallError::Refused(rule))).await;
     }
     for failure in [
         CallError::Conflict,
@@ -461,8 +479,8 @@ async fn errors_are_the_same_on_either_side() {
         CallError::OutcomeUnknown("inventory".into()),
         CallError::Internal("a fault".into()),
     ] {
-        same(CommitStock { order: ORDER, fence: None }, Err(failure.clone())).await;
-        same(SetStockIfSeen { product: PRODUCT, seen: 1, available: 2 }, Err(failure)).await;
+        assert_round_trip(CommitStock { order: ORDER, fence: None }, Err(failure.clone())).await;
+        assert_round_trip(SetStockIfSeen { product: PRODUCT, seen: 1, available: 2 }, Err(failure)).await;
     }
 }
 
@@ -499,7 +517,7 @@ async fn only_a_service_may_call() {
 }
 
 #[actix_rt::test]
-async fn a_call_is_given_up_when_its_caller_has() {
+async fn a_call_ends_at_its_callers_deadline() {
     let mut registry = Registry::default();
     registry.on(async |_: ReleaseStock| std::future::pending().await);
     let (server, at) = serve(registry, 0).unwrap();
@@ -516,7 +534,7 @@ async fn a_call_is_given_up_when_its_caller_has() {
 }
 
 #[actix_rt::test]
-async fn what_nobody_answers_is_unavailable() {
+async fn a_call_without_a_handler_is_unavailable() {
     let calls = Calls::default();
     let ask = async || text(&calls.ask(GetStock { product: PRODUCT }).await);
     assert_eq!(ask().await, "Err(Unavailable(\"inventory\"))", "before it is connected");

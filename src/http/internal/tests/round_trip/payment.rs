@@ -1,6 +1,6 @@
 //! The calls of the payments.
 
-use super::{ORDER, same};
+use super::{ORDER, assert_round_trip};
 use crate::{
     actors::payment::calls::{
         FailPayment, GetCapturedPayment, GetPayment, GetPaymentOfGatewayOrder, GetPaymentOfOrder, OpenPayment,
@@ -38,24 +38,24 @@ async fn calls_of_the_payments_are_the_same_on_either_side() {
     let (paid, text) = (payment(), || "é \u{1F600}".to_owned());
     let opened = OpenedPayment { payment: paid.clone(), is_new: true, key_id: text() };
     let open = OpenPayment { order: ORDER, user: USER };
-    same(open.clone(), Ok(opened)).await;
+    assert_round_trip(open.clone(), Ok(opened)).await;
     let verify = VerifyPayment { user: USER, order_id: text(), payment_id: String::new(), signature: text() };
-    same(verify.clone(), Ok(paid.clone())).await;
+    assert_round_trip(verify.clone(), Ok(paid.clone())).await;
     let body: Vec<u8> = (0..=u8::MAX).collect();
-    same(TakeGatewayReport { body, signature: text(), event_id: None }, Ok(())).await;
-    same(TakeGatewayReport { body: vec![], signature: text(), event_id: Some(text()) }, Ok(())).await;
-    same(FailPayment { order_id: text(), reason: text() }, Ok(paid.clone())).await;
+    assert_round_trip(TakeGatewayReport { body, signature: text(), event_id: None }, Ok(())).await;
+    assert_round_trip(TakeGatewayReport { body: vec![], signature: text(), event_id: Some(text()) }, Ok(())).await;
+    assert_round_trip(FailPayment { order_id: text(), reason: text() }, Ok(paid.clone())).await;
     let amount = Some(Money::new(-1, Currency::Inr));
     let refund = RefundPayment { payment: PAYMENT, amount, reason: None, key: Some((text(), text())) };
-    same(refund.clone(), Ok(RefundedPayment { payment: paid.clone(), refund: REFUND })).await;
+    assert_round_trip(refund.clone(), Ok(RefundedPayment { payment: paid.clone(), refund: REFUND })).await;
     let refund_all = RefundAllOfPayment { payment: PAYMENT, reason: text() };
-    same(refund_all, Ok(paid.clone())).await;
-    same(GetPayment { payment: PAYMENT }, Ok(paid.clone())).await;
-    same(GetPaymentOfOrder { order: ORDER }, Ok(Some(paid.clone()))).await;
-    same(GetPaymentOfOrder { order: ORDER }, Ok(None)).await;
-    same(GetPaymentOfGatewayOrder { order_id: text() }, Ok(Some(paid.clone()))).await;
-    same(GetCapturedPayment { order: ORDER }, Ok(Some(paid))).await;
-    same(GetCapturedPayment { order: ORDER }, Ok(None)).await;
+    assert_round_trip(refund_all, Ok(paid.clone())).await;
+    assert_round_trip(GetPayment { payment: PAYMENT }, Ok(paid.clone())).await;
+    assert_round_trip(GetPaymentOfOrder { order: ORDER }, Ok(Some(paid.clone()))).await;
+    assert_round_trip(GetPaymentOfOrder { order: ORDER }, Ok(None)).await;
+    assert_round_trip(GetPaymentOfGatewayOrder { order_id: text() }, Ok(Some(paid.clone()))).await;
+    assert_round_trip(GetCapturedPayment { order: ORDER }, Ok(Some(paid))).await;
+    assert_round_trip(GetCapturedPayment { order: ORDER }, Ok(None)).await;
     let money = Money::new(i64::MIN, Currency::Inr);
     for refusal in [
         PaymentRefusal::NotFound,
@@ -74,8 +74,8 @@ async fn calls_of_the_payments_are_the_same_on_either_side() {
         PaymentRefusal::Gateway(GatewayError::Refused(text())),
         PaymentRefusal::Gateway(GatewayError::Unknown),
     ] {
-        same(open.clone(), Err(CallError::Refused(refusal.clone()))).await;
-        same(verify.clone(), Err(CallError::Refused(refusal.clone()))).await;
-        same(refund.clone(), Err(CallError::Refused(refusal))).await;
+        assert_round_trip(open.clone(), Err(CallError::Refused(refusal.clone()))).await;
+        assert_round_trip(verify.clone(), Err(CallError::Refused(refusal.clone()))).await;
+        assert_round_trip(refund.clone(), Err(CallError::Refused(refusal))).await;
     }
 }

@@ -1,7 +1,7 @@
-//! A seller's products out to a CSV file, and in from one, row by row.
+//! CSV export and import of a seller's products.
 //!
-//! A file is read to its end first, and what is to be done is stored as an import, which is carried
-//! out by the catalogue; see `actors::catalogue`.
+//! A file is parsed completely first; its changes are stored as an import, which the catalogue carries out; see
+//! `actors::catalogue`.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{
     csv::{self, COLUMNS, Row},
     edit::patch,
-    fields::{NewFields, Wrong},
+    fields::{FieldErrors, NewFields},
     products,
 };
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
         error::ApiError,
         pages::{
             context::PageContext,
-            form::{Form, PostedForm},
+            form::{Form, FormRequest},
             format,
             listing::asked,
             page::Page,
@@ -40,12 +40,11 @@ use crate::{
     },
 };
 
-/// The field of the file.
 const FIELD: &str = "file";
 /// How many imports are listed.
 const LISTED: u32 = 10;
 
-/// An import as the page tells of it.
+/// An import as the page shows it.
 struct Outcome {
     finished: bool,
     made: u64,
@@ -63,7 +62,7 @@ struct Listed {
     url: String,
     at: String,
     name: String,
-    told: String,
+    result: String,
 }
 
 #[derive(Template)]
@@ -77,7 +76,7 @@ struct ImportPage {
     most: usize,
 }
 
-/// All of the seller's products as a file.
+/// Exports all of the seller's products.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -117,13 +116,13 @@ fn url(import: &Import) -> String {
 
 fn listed(import: &Import) -> Listed {
     let Tally { made, changed, same, .. } = import.tally;
-    let told = match import.finished_at {
+    let result = match import.finished_at {
         Some(_) => {
             format!("{made} new, {changed} changed, {same} as before, {} left out", import.tally.left_out_count())
         }
         None => format!("under way: {} of {} rows", import.done, import.rows),
     };
-    Listed { url: url(import), at: format::moment(import.started_at), name: import.name.clone(), told }
+    Listed { url: url(import), at: format::moment(import.started_at), name: import.name.clone(), result }
 }
 
 fn outcome(import: &Import, unknown: &[String]) -> Outcome {
@@ -142,7 +141,7 @@ fn outcome(import: &Import, unknown: &[String]) -> Outcome {
     }
 }
 
-/// The form for a file, and what became of one that was sent before.
+/// The upload form, and the result of an import.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -159,12 +158,12 @@ pub async fn form(req: HttpRequest, context: PageContext) -> Result<HttpResponse
     answer(context, StatusCode::OK, Form::default(), known).await
 }
 
-/// Makes and changes the products of a file; rows with something wrong are told and left out. A file
-/// in which it is not certain what stands where is refused, and nothing of it is done.
+/// Creates and changes products from a file; rows with errors are reported and skipped. A malformed or ambiguous file
+/// is refused as a whole.
 ///
 /// # Errors
 /// 401, 403, 503.
-pub async fn import(PostedForm { context, mut form }: PostedForm) -> Result<HttpResponse, ApiError> {
+pub async fn import(FormRequest { context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
     let Some(file) = form.files.iter().find(|file| file.field == FIELD).cloned() else {
         form.refuse(FIELD, "choose a CSV file");
@@ -185,7 +184,7 @@ pub async fn import(PostedForm { context, mut form }: PostedForm) -> Result<Http
     answer(context, StatusCode::OK, Form::default(), Some(outcome(&import, &sheet.unknown))).await
 }
 
-/// What is to be done, and what became of the rows that need no doing.
+/// The changes to make, and the results of the rows that need none.
 async fn plan(context: &PageContext, seller: UserId, rows: Vec<Row>) -> Result<(Vec<ImportRow>, Tally), ApiError> {
     let ids = rows.iter().filter_map(|row| row.id).collect();
     let offers = context.calls.ask(GetOffers { products: ids }).await?;
@@ -206,8 +205,8 @@ async fn plan(context: &PageContext, seller: UserId, rows: Vec<Row>) -> Result<(
     Ok((planned, tally))
 }
 
-/// What a row is to do, if anything.
-fn step(row: Row, known: &HashMap<ProductId, Offer>) -> Result<Option<RowChange>, Wrong> {
+/// The change that a row makes, if any.
+fn step(row: Row, known: &HashMap<ProductId, Offer>) -> Result<Option<RowChange>, FieldErrors> {
     let fields = row.fields?;
     let Some(product) = row.id else {
         let NewFields { title, description, price, stock, category, max_per_order } = fields.into_new()?;
@@ -216,7 +215,7 @@ fn step(row: Row, known: &HashMap<ProductId, Offer>) -> Result<Option<RowChange>
     };
     let missing = || vec![("id", "there is no product of yours with this id".to_owned())];
     let offer = known.get(&product).ok_or_else(missing)?;
-    // A stock that the file has as it was exported was not changed in it, whatever was sold since.
+    // A stock that equals the exported one was not edited, whatever was sold since.
     let unchanged = |stock: &u32| {
         let stock = i64::from(*stock);
         row.stock_seen == Some(stock) || offer.available == stock

@@ -1,7 +1,7 @@
-//! What stands around every page: headers, and errors as pages.
+//! The middleware of pages: security headers, and errors as pages.
 //!
-//! **Invariant:** no page leaves without a Content-Security-Policy, and a page runs no script but
-//! those of this shop (and Razorpay's where it takes the payment).
+//! **Invariant:** every page has a Content-Security-Policy, and a page runs no scripts except those of this shop (and
+//! Razorpay's on the payment page).
 
 use actix_web::{
     Error, HttpRequest,
@@ -11,13 +11,13 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::{context, problem};
+use super::{context, error_page};
 use crate::http::{error::ApiError, fallback};
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: https:; \
     connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
-/// The policy of the page on which Razorpay's checkout opens.
+/// The policy of the page that opens Razorpay's checkout.
 pub const PAYING_POLICY: &str = "default-src 'self'; script-src 'self' https://checkout.razorpay.com; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; \
     connect-src 'self' ws: wss: https://api.razorpay.com https://lumberjack.razorpay.com; \
@@ -27,36 +27,36 @@ pub const PAYING_POLICY: &str = "default-src 'self'; script-src 'self' https://c
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// The middleware of pages.
 ///
 /// # Errors
-/// As what it stands around.
-pub async fn edge<B: MessageBody + 'static>(
+///
+/// Those of the wrapped service.
+pub async fn page_middleware<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let answer = next.call(req).await?;
     let mut answer = match error_of(&answer) {
-        Some(error) if is_for_people(answer.request(), &error) => {
+        Some(error) if wants_error_page(answer.request(), &error) => {
             let (req, _) = answer.into_parts();
-            let page = problem::answer(&req, &error).await;
+            let page = error_page::answer(&req, &error).await;
             ServiceResponse::new(req, page).map_into_right_body()
         }
         Some(error) => answer.error_response(error).map_into_right_body(),
         None => answer.map_into_left_body(),
     };
-    protect(&mut answer);
+    set_security_headers(&mut answer);
     Ok(answer)
 }
 
-/// The error of an answer that has no page of its own.
+/// The error of a response that is not a page.
 fn error_of<B: MessageBody>(answer: &ServiceResponse<B>) -> Option<ApiError> {
     match answer.response().error() {
         Some(error) => Some(match error.as_error::<ApiError>() {
             Some(error) => error.clone(),
             None => ApiError::from_status(answer.status(), &error.to_string()),
         }),
-        // A resource refuses methods with an empty body.
+        // Resources refuse methods with an empty body.
         None => {
             let size = answer.response().body().size();
             fallback::refused_method(answer.request(), answer.status(), answer.headers(), size)
@@ -64,16 +64,16 @@ fn error_of<B: MessageBody>(answer: &ServiceResponse<B>) -> Option<ApiError> {
     }
 }
 
-/// Whether an error is told by a page. A browser uses no methods that a page does not have, so
-/// who does gets the error's body.
-fn is_for_people(req: &HttpRequest, error: &ApiError) -> bool {
+/// Whether an error is shown as a page. Browsers do not use methods that a page does not have, so that other clients
+/// get the error's body.
+fn wants_error_page(req: &HttpRequest, error: &ApiError) -> bool {
     match error {
         ApiError::MethodNotAllowed { .. } => context::wants_html(req),
         _ => !context::wants_json(req),
     }
 }
 
-fn protect<B>(answer: &mut ServiceResponse<B>) {
+fn set_security_headers<B>(answer: &mut ServiceResponse<B>) {
     let headers = answer.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
@@ -87,7 +87,7 @@ fn protect<B>(answer: &mut ServiceResponse<B>) {
     set(CACHE_CONTROL, "private, no-cache");
 }
 
-/// The page that says that there is no such page, for a browser; others get the error itself.
+/// The page for an unknown path, for browsers; `None` for other clients, which get the error itself.
 pub async fn not_found(req: &HttpRequest, error: &ApiError) -> Option<actix_web::HttpResponse> {
     let of_pages = context::state(req).is_ok_and(|state| state.settings.web_shop)
         && context::wants_html(req)
@@ -95,7 +95,7 @@ pub async fn not_found(req: &HttpRequest, error: &ApiError) -> Option<actix_web:
     if !of_pages {
         return None;
     }
-    let mut answer = problem::answer(req, error).await;
+    let mut answer = error_page::answer(req, error).await;
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     Some(answer)
 }

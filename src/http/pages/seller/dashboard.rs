@@ -1,4 +1,4 @@
-//! `/seller`: sales, revenue, what sold best, what runs low, what is to be shipped.
+//! `/seller`: sales, revenue, best sellers, low stock, orders to ship.
 
 use actix_web::HttpResponse;
 use askama::Template;
@@ -19,16 +19,16 @@ use crate::{
     store::dashboard::Range,
 };
 
-/// Over how many days.
+/// The period, in days.
 const DAYS: i64 = 30;
-/// What counts as low.
+/// Up to this stock a product counts as low.
 pub(super) const LOW: i64 = 5;
-/// How many products are looked through at once for low stock, and how often.
+/// How many products are searched for low stock at once, and in how many steps.
 const LOOKED_AT: u32 = 500;
 const LOOKS: u64 = 40;
 /// How many rows each list has.
 const ROWS: usize = 8;
-/// How many orders to ship are shown here.
+/// How many orders to ship are shown.
 const TO_SHIP: u32 = 4;
 
 struct Figure {
@@ -51,8 +51,8 @@ struct Low {
 }
 
 #[derive(Template)]
-#[template(path = "seller/desk.html")]
-struct DeskPage {
+#[template(path = "seller/dashboard.html")]
+struct DashboardPage {
     page: Page,
     name: String,
     figures: Vec<Figure>,
@@ -64,7 +64,6 @@ struct DeskPage {
     nothing_sold: bool,
 }
 
-/// The page.
 ///
 /// # Errors
 /// 401, 403, 503.
@@ -94,7 +93,7 @@ pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
         sold: format::count(product.sold),
         revenue: format::money(product.revenue),
     });
-    let view = DeskPage {
+    let view = DashboardPage {
         name: context.name.clone(),
         figures,
         chart: Chart::draw(&metrics.daily, currency, now.to_zoned(TimeZone::UTC).date(), DAYS),
@@ -115,7 +114,7 @@ fn or_nothing(revenue: &[String], currency: Currency) -> String {
     }
 }
 
-/// Products of which little is left, the least first.
+/// Products with low stock, lowest first.
 async fn low(context: &PageContext, seller: UserId) -> Result<Vec<Low>, ApiError> {
     let mut low: Vec<Low> = vec![];
     for look in 0..LOOKS {

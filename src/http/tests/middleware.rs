@@ -10,7 +10,7 @@ use super::*;
 use crate::http::ops::{ActorKind, Part, PartState, ReadinessReport};
 
 #[actix_web::test]
-async fn unknown_paths_are_404_and_other_methods_405_with_what_is_allowed() {
+async fn unknown_paths_are_404_and_other_methods_405_with_allow() {
     let response = call(TestRequest::get().uri("/nothing/here")).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(body(response).await["code"], "not_found");
@@ -32,7 +32,7 @@ async fn unknown_paths_are_404_and_other_methods_405_with_what_is_allowed() {
 }
 
 #[actix_web::test]
-async fn a_clients_request_id_comes_back_if_it_is_harmless() {
+async fn a_clients_request_id_is_returned_if_it_is_safe() {
     let with_id = |path: &str, id: &str| TestRequest::get().uri(path).insert_header(("x-request-id", id.to_owned()));
     let response = call(with_id("/things", "abc-1")).await;
     assert_eq!(header(&response, "x-request-id"), "abc-1");
@@ -49,7 +49,7 @@ async fn a_clients_request_id_comes_back_if_it_is_harmless() {
 }
 
 #[actix_web::test]
-async fn a_fault_of_ours_says_nothing_of_its_reason() {
+async fn an_internal_error_hides_its_reason() {
     let response = call(TestRequest::get().uri("/fault")).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let text = body(response).await.to_string();
@@ -57,7 +57,7 @@ async fn a_fault_of_ours_says_nothing_of_its_reason() {
 }
 
 #[actix_web::test]
-async fn readiness_names_what_is_away() {
+async fn readiness_names_unavailable_components() {
     let part = |name: &str, state| Part { name: name.into(), state, detail: None };
     let kind = |failing| ActorKind { kind: "cart".into(), alive: 1, restarts: 9, in_flight: 0, refused: 0, failing };
     let cases = [
@@ -110,7 +110,7 @@ async fn operations_answer() {
 }
 
 #[actix_web::test]
-async fn other_origins_are_answered_only_when_they_are_allowed() {
+async fn only_allowed_origins_get_cors_headers() {
     let preflight = |origin: &str| {
         TestRequest::default()
             .method(Method::OPTIONS)
@@ -127,7 +127,7 @@ async fn other_origins_are_answered_only_when_they_are_allowed() {
     assert_eq!(body(response).await["code"], "request.malformed");
 }
 
-/// What a server at `address` answers to these bytes until it closes the connection.
+/// The response of the server at `address` to these bytes, until it closes the connection.
 fn talk(address: std::net::SocketAddr, bytes: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
@@ -159,7 +159,7 @@ async fn a_server_on_a_free_port_answers_head_without_a_body() {
 }
 
 #[actix_web::test]
-async fn too_many_logins_are_429_with_a_time_to_wait() {
+async fn too_many_logins_are_429_with_retry_after() {
     let state = state();
     let request = TestRequest::post().peer_addr("1.2.3.4:5".parse().unwrap()).to_http_request();
     for _ in 0..5 {

@@ -1,7 +1,6 @@
-//! Errors as pages, for people.
+//! Errors as pages.
 //!
-//! **Invariant:** what is internal is told to nobody; the page names the request's id, under which
-//! the log has it.
+//! **Invariant:** internal details are never shown; the page names the request's id, under which the log has them.
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse, ResponseError,
@@ -15,14 +14,14 @@ use askama::Template;
 use super::{
     context::PageContext,
     form::OTHER_ACCOUNT,
-    kept::Kept,
     page::{self, Page, escape, sentence},
+    saved_forms::SavedForm,
 };
 use crate::http::{error::ApiError, request_id};
 
 #[derive(Template)]
-#[template(path = "shop/problem.html")]
-struct ProblemPage {
+#[template(path = "shop/error.html")]
+struct ErrorPage {
     page: Page,
     status: u16,
     heading: &'static str,
@@ -31,7 +30,7 @@ struct ProblemPage {
     request_id: String,
 }
 
-/// What an error is called, and what to do about it.
+/// The title of an error, and what the user can do.
 fn words(error: &ApiError) -> (&'static str, &'static str) {
     match error.status_code().as_u16() {
         404 => ("We cannot find that", "It may have been sold out and taken down, or the link is wrong. Try a search."),
@@ -48,28 +47,28 @@ fn words(error: &ApiError) -> (&'static str, &'static str) {
     }
 }
 
-/// The page of an error; who is not logged in is sent to log in and comes back.
+/// The page of an error; without a login it redirects to the login, which leads back.
 pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
     let known = match PageContext::of(req).await {
         Ok(context) => Ok(context),
-        Err(_) => PageContext::nobody(req),
+        Err(_) => PageContext::anonymous(req),
     };
     let Ok(mut context) = known else { return error.error_response() };
     if matches!(error, ApiError::Unauthorized { .. }) && context.user.is_none() {
         let to = format!("/login?next={}", escape(&back(req, &context.here)));
-        let kept = req.extensions_mut().remove::<Kept>();
+        let kept = req.extensions_mut().remove::<SavedForm>();
         if let Some(kept) = kept {
-            let advice = context.keep_form(kept);
-            context.warn(advice);
+            let advice = context.save_form(kept);
+            context.flash_error(advice);
         } else if *req.method() == Method::POST {
-            context.warn("You are logged out. Log in to go on.");
+            context.flash_error("You are logged out. Log in to go on.");
         }
-        return context.go(&to);
+        return context.redirect(&to);
     }
     if *error == OTHER_ACCOUNT {
-        context.warn("This page was opened for another account, so nothing was changed. Here it is for yours.");
+        context.flash_error("This page was opened for another account, so nothing was changed. Here it is for yours.");
         let to = back(req, &context.here);
-        return context.go(&to);
+        return context.redirect(&to);
     }
     let (heading, advice) = words(error);
     let id = request_id::of_client(req.headers()).map_or_else(request_id::new, str::to_owned);
@@ -80,10 +79,10 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
         message = sentence(&format!("{} {}", first.path, first.msg));
     }
     if let ApiError::Internal(detail) = error {
-        tracing::error!(request.id = id, path = req.path(), detail, "a page failed by a fault of ours");
+        tracing::error!(request.id = id, path = req.path(), detail, "a page failed with an internal error");
     }
     let status = error.status_code();
-    let page = ProblemPage {
+    let page = ErrorPage {
         page: context.page(heading),
         status: status.as_u16(),
         heading,
@@ -103,7 +102,7 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
     answer
 }
 
-/// Where to come back to after a login: this page, or the one whose form was sent.
+/// The page to return to after a login: this page, or the one whose form was sent.
 fn back(req: &HttpRequest, here: &str) -> String {
     if *req.method() == Method::GET || *req.method() == Method::HEAD {
         return page::local(here).to_owned();
@@ -113,12 +112,12 @@ fn back(req: &HttpRequest, here: &str) -> String {
     page::local(page_of(path.unwrap_or(here))).to_owned()
 }
 
-/// The page with the form that goes to `path`: a form that was shown again stands where no page can be opened.
+/// The page of the form that goes to `path`: the path of a form may not be a page itself.
 pub(super) fn page_of(path: &str) -> &str {
     let bases = ["/account", "/cart", "/seller/orders", "/admin/users", "/admin/payments", "/admin/dead"];
     let base = bases.into_iter().find(|base| path.strip_prefix(*base).is_some_and(|rest| rest.starts_with('/')));
     match base {
-        // Asked before, on a page of its own.
+        // These forms are on a confirmation page of their own.
         Some("/admin/users") if path.ends_with("block") && !path.ends_with("unblock") => path,
         Some(base) => base,
         None => path.strip_suffix("/cancel").unwrap_or(path),
