@@ -1,5 +1,5 @@
-//! What asking an actor costs: a plain async call, actix's own address, and the handles
-//! of the runtime with their bounds, deadline and supervision on top.
+//! The cost of a call to an actor: a plain async call, actix's own address, and the runtime's handles with their
+//! bounds, deadline and supervision.
 
 use std::{
     hint::black_box,

@@ -1,4 +1,4 @@
-//! The bare publisher: lapin, a durable queue, confirms, and nothing else.
+//! The bare publisher: only lapin with a durable queue and confirms.
 
 use std::{
     collections::VecDeque,
@@ -11,9 +11,9 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions},
     types::FieldTable,
 };
-use microbazaar::bus::{
-    rabbit::{Outgoing, topology},
-    table::QUEUES,
+use microbazaar::{
+    bus::rabbit::{Outgoing, topology},
+    domain::queues::QUEUES,
 };
 
 /// The bare publisher's own queue.
@@ -29,7 +29,8 @@ impl Broker {
     /// Connects, and declares what the server publishes to.
     ///
     /// # Errors
-    /// When the broker is away.
+    ///
+    /// When the broker is unavailable.
     pub async fn connect(url: &str) -> Result<Self> {
         let connection = Connection::connect(url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
@@ -41,7 +42,8 @@ impl Broker {
     /// Empties every queue.
     ///
     /// # Errors
-    /// When the broker is away.
+    ///
+    /// When the broker is unavailable.
     pub async fn purge(&self) -> Result<()> {
         for queue in QUEUES {
             self.channel.queue_purge(queue.name.into(), QueuePurgeOptions::default()).await?;
@@ -49,11 +51,12 @@ impl Broker {
         Ok(())
     }
 
-    /// Publishes these bodies to one queue, `window` of them in flight, and tells how long it
-    /// took until the last was confirmed.
+    /// Publishes these bodies to one queue, `window` of them in flight, and returns the time until the last was
+    /// confirmed.
     ///
     /// # Errors
-    /// When a message is not taken.
+    ///
+    /// When a message is not confirmed.
     pub async fn publish(&self, messages: &[&Outgoing], window: usize) -> Result<Duration> {
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         self.channel.queue_declare(QUEUE.into(), durable, FieldTable::default()).await?;

@@ -27,11 +27,12 @@ const AT_ONCE: usize = 256;
 const EACH: usize = 4;
 const SELLERS: usize = 100;
 
-/// Makes a data directory whose outbox holds `count` events of orders and their payments, and
-/// returns them, each order's in their order.
+/// Creates a data directory whose outbox holds `count` events of orders and their payments, and returns the events,
+/// ordered within each order.
 ///
 /// # Errors
-/// When the store does not take them.
+///
+/// When the store refuses a write.
 pub async fn fill(data: &Path, count: usize) -> Result<Vec<Envelope>> {
     std::fs::create_dir_all(data)?;
     let options = SqliteOptions { keep_event: std::sync::Arc::new(|_| true), ..SqliteOptions::default() };
@@ -43,7 +44,7 @@ pub async fn fill(data: &Path, count: usize) -> Result<Vec<Envelope>> {
     Ok(events.into_iter().flatten().collect())
 }
 
-/// Copies a data directory that nobody uses.
+/// Copies a data directory that is not in use.
 ///
 /// # Errors
 /// When the disk is full.
@@ -58,7 +59,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Holds the projection to what was sold.
+/// Compares the projection with what was sold.
 ///
 /// # Errors
 /// When it does not show every order as confirmed.
@@ -74,13 +75,13 @@ pub fn check(data: &Path, events: &[Envelope]) -> Result<()> {
 async fn sell(stores: &Stores, sellers: &[UserId], number: usize) -> Result<Vec<Envelope>> {
     let now = Timestamp::now();
     let mut order = order(sellers, number, now)?;
-    // Nothing left to do: the shop would go on with it, and tell of that too.
+    // No pending steps: otherwise the shop would continue the order and publish more events.
     order.saga = Saga::default();
     let mut payment = payment(&order, number, now);
-    let mut told = Vec::with_capacity(EACH);
+    let mut output = Vec::with_capacity(EACH);
     let mut tell = |event| {
         let envelope = Envelope::new(event, now);
-        told.push(envelope.clone());
+        output.push(envelope.clone());
         [envelope]
     };
     order.version = stores.orders.insert(&order, None, &tell(Event::OrderCreated(order.clone()))).await?;
@@ -95,7 +96,7 @@ async fn sell(stores: &Stores, sellers: &[UserId], number: usize) -> Result<Vec<
     let mut confirmed = order.clone();
     confirmed.version += 1;
     stores.orders.save(&order, &tell(Event::OrderConfirmed(confirmed))).await?;
-    Ok(told)
+    Ok(output)
 }
 
 fn order(sellers: &[UserId], number: usize, now: Timestamp) -> Result<Order> {

@@ -1,9 +1,8 @@
-//! The tool behind `scripts/bench events`: how many events a second go from the outbox over
-//! a real RabbitMQ into the seller dashboard, beside a bare lapin publisher in the same run.
+//! The tool of `scripts/bench events`: measures how many events per second go from the outbox over a real RabbitMQ
+//! into the seller dashboard, beside a bare lapin publisher in the same run.
 //!
-//! The bare publisher sends the same bodies with the same properties, persistent and
-//! mandatory, to one durable queue, with as many messages in flight. Absolute figures say
-//! something about the machine; the ratio says something about the program.
+//! The bare publisher sends the same bodies with the same properties, persistent and mandatory, to one durable queue,
+//! with as many messages in flight. Absolute numbers depend on the machine; the ratio depends on the program.
 
 mod bare;
 mod fill;
@@ -85,7 +84,7 @@ async fn run(cli: &Cli) -> Result<()> {
     broker.purge().await?;
     let whole = to_projection(cli, &applied, &events).await?;
     broker.purge().await?;
-    // Once more, so that a machine that is busy with something else is noticed.
+    // Measured again, to notice a machine that is busy with other work.
     let again = broker.publish(&first, IN_FLIGHT).await?;
     broker.purge().await?;
 
@@ -105,7 +104,7 @@ async fn run(cli: &Cli) -> Result<()> {
     Ok(())
 }
 
-/// From the start of the process to an empty outbox, with nobody who reads.
+/// From the start of the process to an empty outbox, without consumers.
 async fn outbox_only(cli: &Cli, data: &std::path::Path, events: &[Envelope]) -> Result<Row> {
     let shop = Shop::start(&cli.server, data, &cli.broker, "none")?;
     let took = shop.until_sent().await?;

@@ -1,4 +1,4 @@
-//! The server as a child process, watched through its database.
+//! The server as a child process, observed through its database.
 
 use std::{
     fs,
@@ -11,9 +11,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rusqlite::{Connection, OpenFlags};
 
-/// How long it may take to do its work, or to end.
+/// The deadline for its work and for its end.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often to look.
+/// The poll interval.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A running server.
@@ -23,7 +23,7 @@ pub struct Shop {
     data: PathBuf,
 }
 
-/// The database of a data directory, to look at beside the server.
+/// Opens the database of a data directory while the server uses it.
 ///
 /// # Errors
 /// When there is none.
@@ -54,10 +54,11 @@ impl Shop {
         Ok(Self { child, began: Instant::now(), data: data.to_owned() })
     }
 
-    /// Waits for an empty outbox; tells how long since the start.
+    /// Waits for an empty outbox; returns the time since the start.
     ///
     /// # Errors
-    /// When it does not come to that.
+    ///
+    /// At the deadline.
     pub async fn until_sent(&self) -> Result<Duration> {
         let database = database(&self.data)?;
         self.until(|| Ok(!database.query_row("SELECT EXISTS (SELECT 1 FROM outbox)", [], |row| row.get(0))?)).await
@@ -66,7 +67,8 @@ impl Shop {
     /// Waits for an empty outbox and this many events applied.
     ///
     /// # Errors
-    /// When it does not come to that.
+    ///
+    /// At the deadline.
     pub async fn until_applied(&self, events: usize) -> Result<Duration> {
         self.until_sent().await?;
         let database = database(&self.data)?;
@@ -84,7 +86,7 @@ impl Shop {
         Ok(self.began.elapsed())
     }
 
-    /// Ends it, and tells what it used.
+    /// Ends the process; returns the resources it used.
     ///
     /// # Errors
     /// When it does not end.
@@ -112,7 +114,7 @@ impl Shop {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
         let kib: f64 = peak.trim().trim_end_matches(" kB").parse()?;
         let stat = fs::read_to_string(format!("{process}/stat"))?;
-        // Behind the program's name, which may have spaces in it: fields 3 and on.
+        // The fields after the program's name, which may contain spaces: fields 3 and on.
         let fields = stat.rsplit_once(')').context("no stat")?.1;
         let mut ticks = 0.0;
         for field in fields.split_whitespace().skip(11).take(2) {
@@ -124,7 +126,7 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        // After an error; one that has ended cannot be killed, which is fine.
+        // After an error; killing an ended process fails, which does not matter.
         let _ended = self.child.kill();
         let _status = self.child.wait();
     }

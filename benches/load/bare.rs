@@ -1,4 +1,4 @@
-//! The least an actix-web server can do: one handler, the same bytes every time.
+//! The minimum of an actix-web server: one handler that always sends the same bytes.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Result;
@@ -16,7 +16,7 @@ pub fn serve(bare: &Bare) -> Result<()> {
     actix_rt::System::new().block_on(async move {
         let server = HttpServer::new(move || {
             let body = body.clone();
-            // The headers of the real answer, so that as many bytes go out.
+            // The headers of the real response, so that it has the same size.
             let answer = move || {
                 let body = body.clone();
                 async move {
@@ -34,7 +34,7 @@ pub fn serve(bare: &Bare) -> Result<()> {
     })
 }
 
-/// One a core, as the real server has it.
+/// One for each core, as in the real server.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
 }

@@ -1,4 +1,4 @@
-//! A keep-alive HTTP/1.1 connection that asks one thing at a time and costs little.
+//! A cheap keep-alive HTTP/1.1 connection with one request at a time.
 //!
 //! It reads what this program's servers send: a status line, headers with a
 //! `Content-Length`, a body. Anything else is an error.
@@ -28,7 +28,8 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody listens.
+    ///
+    /// When nothing listens there.
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.context("the server cannot be reached")?;
         stream.set_nodelay(true)?;
@@ -38,7 +39,8 @@ impl Connection {
     /// Sends a request and reads its answer; returns the status and the body.
     ///
     /// # Errors
-    /// When the connection breaks or the answer is not HTTP as told above.
+    ///
+    /// When the connection breaks or the response is not HTTP as described above.
     pub async fn ask(&mut self, request: &[u8]) -> Result<(u16, &[u8])> {
         let (head, end) = self.exchange(request).await?;
         Ok((head.status, &self.buffer[head.body_at..end]))

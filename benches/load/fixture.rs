@@ -1,4 +1,4 @@
-//! What the load is made of: requests, users and their tokens, products, words.
+//! The data of the load: requests, users and their tokens, products, words.
 
 use std::{path::Path, process::Command};
 
@@ -23,7 +23,7 @@ const USERS: usize = 1_000;
 const REGISTERED: usize = 8;
 const PASSWORD: &str = "correct horse battery";
 
-/// What the rows work with.
+/// The data that the rows use.
 pub struct Fixture {
     /// A token for each user; carts and orders need no more of a user.
     pub tokens: Vec<String>,
@@ -63,7 +63,7 @@ pub fn fill(run: &Run, data: &Path) -> Result<()> {
     fill_by(microbazaar(run, data), run)
 }
 
-/// As [`fill`], by a command that has all but what it is to do.
+/// As [`fill`], with a prepared command.
 ///
 /// # Errors
 /// As [`fill`].
@@ -78,14 +78,15 @@ pub fn fill_by(mut command: Command, run: &Run) -> Result<()> {
 /// A token of a user who need not be registered.
 ///
 /// # Errors
-/// None that happens.
+///
+/// Never in practice.
 pub fn mint() -> Result<String> {
     let tokens = Tokens::new(SECRET.as_bytes());
     Ok(tokens.issue(UserId::generate(), Role::User, Timestamp::now())?.0)
 }
 
 impl Fixture {
-    /// Asks the server for what is needed, once its index has every product.
+    /// Reads what is needed from the server, once its index has every product.
     ///
     /// # Errors
     /// When it does not answer as expected.
@@ -93,7 +94,7 @@ impl Fixture {
         let mut connection = Connection::open(server.address).await?;
         wait_for_index(&mut connection, run.products).await?;
         let (mut products, mut words) = (Vec::new(), Vec::new());
-        // Spread over the whole catalogue, as many as a busy shop's favourites.
+        // Spread over the whole catalogue, as many as the popular products of a busy shop.
         for page in 0..10 {
             let skip = page * (run.products / 10);
             let path = format!("/api/products?limit=100&skip={}", skip.min(900 * (page + 1)));
@@ -121,7 +122,7 @@ async fn register(connection: &mut Connection) -> Result<(Vec<Vec<u8>>, Vec<Stri
         let email = format!("bench{number}@microbazaar.example");
         let body = format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#);
         let login = post("/api/auth/login", None, &body);
-        // In a kept data directory they are there already.
+        // A reused data directory has them already.
         connection.ask(&post("/api/auth/register", None, &body)).await?;
         let (status, body) = connection.ask(&login).await?;
         let answer: Value = serde_json::from_slice(body)?;

@@ -1,13 +1,13 @@
-//! The load tool behind `scripts/bench`: drives a real server over loopback, and beside it
-//! a bare actix-web handler with the same answer, and prints how they compare.
+//! The tool of `scripts/bench`: loads a real server over loopback, and beside it a bare actix-web handler with the
+//! same response, and prints a comparison.
 //!
-//! Absolute figures say something about the machine; the ratios say something about the
-//! program, for both servers are driven by the same generator in the same run.
+//! Absolute numbers depend on the machine; the ratios depend on the program, because the same generator loads both
+//! servers in the same run.
 
 mod bare;
 mod client;
-mod drive;
 mod fixture;
+mod generator;
 mod nodes;
 mod process;
 mod report;

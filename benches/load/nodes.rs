@@ -1,8 +1,8 @@
-//! The same shop as one embedded process, as one node on MongoDB, and as two nodes on MongoDB, RabbitMQ
-//! and Redis: what browsing, filling carts and ordering come to in each.
+//! The same shop as one embedded process, as one node on MongoDB, and as two nodes on MongoDB, RabbitMQ and Redis:
+//! measures browsing, filling carts and ordering in each.
 //!
-//! The shapes run one after the other, each with the machine to itself. The load of two nodes is
-//! spread evenly over them, as a load balancer does.
+//! The setups run one after the other, each with the whole machine. The load of two nodes is distributed evenly, as
+//! by a load balancer.
 
 use std::{
     path::Path,
@@ -18,28 +18,28 @@ use anyhow::{Result, bail};
 
 use super::{
     Nodes, Run,
-    drive::{Outcome, Pace, Script, count, drive_all},
     fixture::{self, Fixture, get, post},
+    generator::{Outcome, Pace, Script, count, run_load_on_all},
     process::{Process, microbazaar},
     rows::{add, whole},
 };
 
-/// Connections that browse, and that order.
+/// Connections that browse and order.
 const CONNECTIONS: usize = 64;
-/// Connections, and users, that fill carts.
+/// Connections and users that fill carts.
 const SHOPPERS: usize = 200;
-/// Carts to order in a second, at most.
+/// The most carts to order in a second.
 const ORDERS_A_SECOND: f64 = 4_000.0;
-/// The databases' names begin so.
+/// The prefix of the databases' names.
 const PREFIX: &str = "bench_";
 /// What is measured.
 const ROWS: [&str; 3] = ["browse", "cart, add an item", "order, of two lines"];
 
-/// A way to run the shop.
+/// A setup of the shop.
 struct Shape {
     name: &'static str,
     nodes: usize,
-    /// Which servers its nodes use.
+    /// The servers that its nodes use.
     environment: Vec<(&'static str, String)>,
 }
 
@@ -63,10 +63,11 @@ impl Shape {
     }
 }
 
-/// Runs every shape and prints the table.
+/// Measures every setup and prints the table.
 ///
 /// # Errors
-/// When a server does not do its part.
+///
+/// When a server fails.
 pub fn run(servers: &Nodes) -> Result<()> {
     let scratch = std::env::temp_dir().join(format!("microbazaar-bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch)?;
@@ -75,11 +76,11 @@ pub fn run(servers: &Nodes) -> Result<()> {
         let mut measured = vec![];
         for (at, shape) in Shape::all(servers).iter().enumerate() {
             eprintln!("{} ...", shape.name);
-            // Both shapes on MongoDB show the same products.
+            // Both setups on MongoDB have the same products.
             let fill = at < 2;
             measured.push((shape.name, measure(shape, &servers.run, &scratch.join(at.to_string()), fill).await?));
         }
-        tell(&measured);
+        print_table(&measured);
         Ok(())
     });
     std::fs::remove_dir_all(&scratch)?;
@@ -95,7 +96,7 @@ async fn measure(shape: &Shape, run: &Run, data: &Path, fill: bool) -> Result<[O
         nodes.push(Process::of(shape.command(run, &data.join(number.to_string()))).await?);
     }
     if shape.environment.is_empty() {
-        // Where it was filled.
+        // The node that was filled.
         nodes = vec![Process::of(shape.command(run, data)).await?];
     }
     let fixture = Arc::new(Fixture::of(&nodes[0], run).await?);
@@ -120,8 +121,8 @@ impl Load {
         Pace { warm: Duration::from_secs(1), length, pause: Duration::ZERO }
     }
 
-    async fn drive(&self, scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
-        drive_all(&self.nodes.iter().collect::<Vec<_>>(), scripts, pace).await
+    async fn run_load(&self, scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
+        run_load_on_all(&self.nodes.iter().collect::<Vec<_>>(), scripts, pace).await
     }
 
     /// A product, a product, the list, a search, and again.
@@ -140,10 +141,10 @@ impl Load {
                 true
             })
         };
-        self.drive((0..CONNECTIONS).map(script).collect(), self.pace()).await
+        self.run_load((0..CONNECTIONS).map(script).collect(), self.pace()).await
     }
 
-    /// Each user adds to her cart, again and again.
+    /// Each user adds to their cart repeatedly.
     async fn cart(&self) -> Result<Outcome> {
         let script = |user: usize| -> Script {
             let fixture = Arc::clone(&self.fixture);
@@ -155,11 +156,11 @@ impl Load {
                 true
             })
         };
-        self.drive((0..SHOPPERS).map(script).collect(), self.pace()).await
+        self.run_load((0..SHOPPERS).map(script).collect(), self.pace()).await
     }
 
-    /// Carts of two lines are filled, which is not timed, as many as `cart_rate` allows in about
-    /// the time of a row; then all are ordered.
+    /// Fills carts of two lines, which is not timed, as many as `cart_rate` allows in about the time of a row; then
+    /// orders all of them.
     async fn order(&self, cart_rate: f64) -> Result<Outcome> {
         let carts = whole(self.seconds * (cart_rate / 2.0).min(ORDERS_A_SECOND)).max(CONNECTIONS);
         let tokens = std::iter::repeat_with(fixture::mint).take(carts).collect::<Result<Vec<_>>>()?;
@@ -169,13 +170,13 @@ impl Load {
             let fill = self.once_each(&tokens, move |fixture, at, token| {
                 add(token, &fixture.products[(at * 2 + line) % fixture.products.len()])
             });
-            let filled = self.drive(fill, all).await?;
+            let filled = self.run_load(fill, all).await?;
             if filled.bad > 0 {
                 bail!("a cart was answered with {}", filled.bad_status);
             }
         }
         let place = self.once_each(&tokens, |_, _, token| post("/api/orders", Some(token), "{}"));
-        self.drive(place, Pace { warm: Duration::ZERO, ..self.pace() }).await
+        self.run_load(place, Pace { warm: Duration::ZERO, ..self.pace() }).await
     }
 
     /// Scripts that together make each token's request once.
@@ -198,8 +199,8 @@ impl Load {
     }
 }
 
-/// Prints the shapes of each row side by side; the ratio is to the first, which is embedded.
-fn tell(measured: &[(&str, [Outcome; 3])]) {
+/// Prints the setups of each row side by side; the ratio is to the first one, which is embedded.
+fn print_table(measured: &[(&str, [Outcome; 3])]) {
     println!("{:<20} {:<36} {:>9} {:>8} {:>8} {:>12}", "row", "run as", "req/s", "p50 ms", "p99 ms", "to embedded");
     for (row, name) in ROWS.iter().enumerate() {
         let embedded = measured.first().map_or(f64::NAN, |(_, rows)| rows[row].rate());

@@ -1,4 +1,4 @@
-//! A server as a child process: started, watched, ended.
+//! A server as a child process.
 
 use std::{
     fs,
@@ -12,13 +12,13 @@ use anyhow::{Context, Result, bail};
 
 use super::{Run, client::Connection, fixture};
 
-/// How long a server may take to be ready or to end.
+/// The deadline for its start and end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running server.
 pub struct Process {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     /// From its start to the first 200.
     pub ready_after: Duration,
@@ -33,7 +33,7 @@ impl Process {
         Self::of(microbazaar(run, data)).await
     }
 
-    /// Starts the real server by a command that has all but what it is to do.
+    /// Starts the real server with a prepared command.
     ///
     /// # Errors
     /// As [`Process::server`].
@@ -76,7 +76,7 @@ impl Process {
         }
     }
 
-    /// Memory that it has in RAM, in MiB.
+    /// The resident memory, in MiB.
     ///
     /// # Errors
     /// When it is gone.
@@ -87,14 +87,14 @@ impl Process {
         Ok(kib / 1024.0)
     }
 
-    /// Processor time that it has used, of all its threads.
+    /// The CPU time that it has used, of all threads.
     ///
     /// # Errors
     /// When it is gone.
     pub fn cpu_seconds(&self) -> Result<f64> {
         let mut ticks = 0.0;
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // Behind the program's name, which may have spaces in it: fields 3 and on.
+        // The fields after the program's name, which may contain spaces: fields 3 and on.
         let fields = stat.rsplit_once(')').context("no stat")?.1;
         for field in fields.split_whitespace().skip(11).take(2) {
             ticks += field.parse::<f64>()?;
@@ -102,7 +102,7 @@ impl Process {
         Ok(ticks / 100.0)
     }
 
-    /// Ends it by a signal and waits.
+    /// Sends a signal and waits for the end.
     ///
     /// # Errors
     /// When it does not end.
@@ -125,13 +125,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // After an error; one that has ended cannot be killed, which is fine.
+        // After an error; killing an ended process fails, which does not matter.
         let _ended = self.child.kill();
         let _status = self.child.wait();
     }
 }
 
-/// The program with what every start of it here has in common.
+/// The program with the settings that all measurements share.
 pub fn microbazaar(run: &Run, data: &Path) -> Command {
     let mut command = Command::new(&run.server);
     command
@@ -139,7 +139,7 @@ pub fn microbazaar(run: &Run, data: &Path) -> Command {
         .env("MICROBAZAAR_DATA_DIR", data)
         .env("MICROBAZAAR_RATE_LIMIT__ENABLED", "false")
         .env("MICROBAZAAR_LOG__LEVEL", "warn")
-        // Unpaid orders stay as they are while this runs.
+        // Unpaid orders do not expire during a measurement.
         .env("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "1h");
     command
 }

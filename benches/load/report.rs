@@ -1,15 +1,15 @@
 //! The table.
 
-use super::drive::Outcome;
+use super::generator::Outcome;
 
-/// What a row was to reach.
+/// The goal of a row.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal {
     /// This share of the bare handler's rate.
     Ratio(f64),
-    /// A 99th percentile of so many milliseconds.
+    /// A 99th percentile of this many milliseconds.
     P99(f64),
-    /// Nothing was promised.
+    /// No goal.
     None,
 }
 
@@ -48,7 +48,7 @@ pub fn row(name: &str, outcome: &Outcome, bare: Option<f64>, goal: Goal, mib: f6
     }
 }
 
-/// Prints a figure that is no load.
+/// Prints a single number.
 pub fn figure(name: &str, value: f64, unit: &str, goal: f64) {
     println!("{name:<34} {value:>9.1} {unit:<36} {goal:>5.0}    {}", verdict(Some(value <= goal)));
 }

@@ -1,4 +1,4 @@
-//! The rows: what is asked, by how many, and what is promised of it.
+//! The rows: requests, connections and goals.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 
 use super::{
     Run,
-    drive::{Outcome, Pace, Script, drive},
     fixture::{self, Fixture, get, post},
+    generator::{Outcome, Pace, Script, run_load},
     process::Process,
     report::{self, Goal},
 };
@@ -25,15 +25,16 @@ const READERS: usize = 64;
 const SHOPPERS: usize = 200;
 /// Connections of the orders' row.
 const BUYERS: usize = 128;
-/// Carts to order in a second of the orders' row, at most.
+/// The most carts to order in a second of the orders' row.
 const ORDERS_A_SECOND: f64 = 4_000.0;
 /// How often a start is timed.
 const STARTS: usize = 5;
 
-/// Runs everything and prints the table.
+/// Measures everything and prints the table.
 ///
 /// # Errors
-/// When a server does not do its part.
+///
+/// When a server fails.
 pub fn run(run: &Run) -> Result<()> {
     let scratch = std::env::temp_dir().join(format!("microbazaar-bench-{}", std::process::id()));
     std::fs::create_dir_all(&scratch)?;
@@ -143,11 +144,11 @@ impl Bench<'_> {
                 true
             })
         };
-        let outcome = drive(&self.server, (0..READERS).map(script).collect(), self.pace()).await?;
-        self.tell(name, &outcome, Some(bare), goal)
+        let outcome = run_load(&self.server, (0..READERS).map(script).collect(), self.pace()).await?;
+        self.print_table(name, &outcome, Some(bare), goal)
     }
 
-    /// What the bare handler makes now: measured before each row, since a machine's mood changes.
+    /// The bare handler's current rate: measured before each row, because the machine's speed varies.
     async fn bare_rate(&self, connections: usize) -> Result<f64> {
         let request = get("/api/products/000000000000000000000000", None);
         let script = |_| -> Script {
@@ -158,7 +159,7 @@ impl Bench<'_> {
             })
         };
         let pace = Pace { warm: Duration::from_millis(300), length: self.pace().length / 2, ..self.pace() };
-        let outcome = drive(&self.bare, (0..connections).map(script).collect(), pace).await?;
+        let outcome = run_load(&self.bare, (0..connections).map(script).collect(), pace).await?;
         if outcome.bad > 0 {
             bail!("the bare handler answered {}", outcome.bad_status);
         }
@@ -166,12 +167,12 @@ impl Bench<'_> {
         Ok(outcome.rate())
     }
 
-    fn tell(&self, name: &str, outcome: &Outcome, bare: Option<f64>, goal: Goal) -> Result<()> {
+    fn print_table(&self, name: &str, outcome: &Outcome, bare: Option<f64>, goal: Goal) -> Result<()> {
         report::row(name, outcome, bare, goal, self.server.resident_mib()?);
         Ok(())
     }
 
-    /// Each user adds to her cart, again and again.
+    /// Each user adds to their cart repeatedly.
     async fn carts(&self) -> Result<()> {
         const NAME: &str = "cart, add an item, 200 users";
         if !self.wanted(NAME) {
@@ -182,15 +183,15 @@ impl Bench<'_> {
             let fixture = Arc::clone(&self.fixture);
             let mut number = user;
             Box::new(move |out| {
-                // A few different lines each, as carts have.
+                // A few different lines each, as in real carts.
                 let product = &fixture.products[user * 4 % 900 + number % 4];
                 number += 1;
                 out.extend_from_slice(&add(&fixture.tokens[user], product));
                 true
             })
         };
-        let outcome = drive(&self.server, (0..SHOPPERS).map(script).collect(), self.pace()).await?;
-        self.tell(NAME, &outcome, Some(bare), Goal::Ratio(0.069))
+        let outcome = run_load(&self.server, (0..SHOPPERS).map(script).collect(), self.pace()).await?;
+        self.print_table(NAME, &outcome, Some(bare), Goal::Ratio(0.069))
     }
 
     /// Carts of two lines are filled, which is not timed; then all are ordered.
@@ -209,14 +210,14 @@ impl Bench<'_> {
             requests.push(add(token, product(1)));
             requests
         });
-        let filled = drive(&self.server, fill, everything).await?;
+        let filled = run_load(&self.server, fill, everything).await?;
         if filled.bad > 0 {
             bail!("a cart was answered with {}", filled.bad_status);
         }
         let bare = self.bare_rate(READERS).await?;
         let place = self.once_each(&tokens, |_, _, token| vec![post("/api/orders", Some(token), "{}")]);
-        let outcome = drive(&self.server, place, Pace { warm: Duration::ZERO, ..self.pace() }).await?;
-        self.tell(NAME, &outcome, Some(bare), Goal::Ratio(0.025))
+        let outcome = run_load(&self.server, place, Pace { warm: Duration::ZERO, ..self.pace() }).await?;
+        self.print_table(NAME, &outcome, Some(bare), Goal::Ratio(0.025))
     }
 
     /// Scripts that together make each token's requests once.
@@ -242,7 +243,7 @@ impl Bench<'_> {
         (0..BUYERS).map(script).collect()
     }
 
-    /// Who one is, asked now and then while others do nothing but log in.
+    /// `GET /api/auth/me` at intervals while other connections only log in.
     async fn me_while_logins(&self) -> Result<()> {
         const NAME: &str = "who am I, while logins saturate";
         if !self.wanted(NAME) {
@@ -258,18 +259,18 @@ impl Bench<'_> {
         let asks = self.fixture.registered.iter().map(|token| again(get("/api/auth/me", Some(token)))).collect();
         let asking = Pace { pause: Duration::from_millis(2), ..self.pace() };
         let (logins, asks) =
-            tokio::try_join!(drive(&self.server, logins, self.pace()), drive(&self.server, asks, asking))?;
-        self.tell("  logins", &logins, None, Goal::None)?;
-        self.tell(NAME, &asks, None, Goal::P99(20.0))
+            tokio::try_join!(run_load(&self.server, logins, self.pace()), run_load(&self.server, asks, asking))?;
+        self.print_table("  logins", &logins, None, Goal::None)?;
+        self.print_table(NAME, &asks, None, Goal::P99(20.0))
     }
 }
 
-/// One more of a product into the cart.
+/// Adds one unit of a product to the cart.
 pub fn add(token: &str, product: &str) -> Vec<u8> {
     post("/api/cart/items", Some(token), &format!(r#"{{"productId":"{product}","quantity":1}}"#))
 }
 
-/// The whole part of a small number.
+/// The integer part of a small number.
 pub fn whole(number: f64) -> usize {
     format!("{number:.0}").parse().unwrap_or(usize::MAX)
 }

@@ -13,7 +13,9 @@ use super::{
     storage::Storage,
 };
 use crate::{
-    actors::{blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, tokens::DeadTokens, webhook::Webhooks},
+    actors::{
+        blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, tokens::RevokedTokens, webhook::Webhooks,
+    },
     config::{Config, DataDir, Environment, Origins, PublicUrl, Service},
     domain::Timestamp,
     http::{

@@ -63,7 +63,7 @@ describe('buying', () => {
     await page.getByRole('button', { name: 'Fail', exact: true }).click();
     await page.getByRole('main').getByRole('button', { name: 'Pay', exact: true })
       .or(page.getByRole('main').getByRole('link', { name: 'Pay', exact: true })).first().click();
-    // From the order's page it is one more step to the page that takes the money.
+    // The order's page links to the payment page.
     if (!/\/orders\/[0-9a-f]{24}$/.test(page.url()) || (await status(page).getAttribute('data-status')) === 'PENDING') {
       const pay = page.getByRole('button', { name: 'Pay', exact: true });
       if (await pay.count()) await pay.first().click();

@@ -41,7 +41,7 @@ describe('the chat', () => {
     await card.first().waitFor();
     await card.first().getByRole('button', { name: /Add to cart/ }).click();
     await page.waitForFunction(() => document.getElementById('cart-badge').dataset.count === '1');
-    // The other page hears of it by its socket.
+    // The other page gets the message over its socket.
     await other.waitForFunction(() => document.getElementById('cart-badge').dataset.count === '1');
     await ask(page, 'add two of the first one');
     await page.waitForFunction(() => document.getElementById('cart-badge').dataset.count === '3');
@@ -140,7 +140,7 @@ describe('the chat', () => {
       await page.locator('.chat-line a', { hasText: 'Go to checkout' }).last().click();
       await page.waitForURL(/\/checkout/);
       assert.equal(await page.locator('#chat').isVisible(), false);
-      // A reload is no link: the chat is where it was.
+      // A reload keeps the state of the chat.
       await open();
       await page.reload();
       await page.locator('#chat').waitFor();

@@ -1,4 +1,4 @@
-// Every page, and how to get there: for the checks of all pages and for their pictures.
+// The list of all pages with their paths, for the checks of all pages and for the screenshots.
 import assert from 'node:assert/strict';
 import { ACCOUNTS, anyProduct, fillAddress, logIn } from './shop.mjs';
 

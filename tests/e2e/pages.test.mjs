@@ -1,4 +1,4 @@
-// Every page, light and dark, on a phone and on a desk: no serious finding of axe-core, no error
+// Every page, light and dark, on a phone and on a desktop: no serious finding of axe-core, no error
 // in the console, nothing wider than the screen.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -53,7 +53,7 @@ describe('every page', () => {
           const controls = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')];
           for (const control of controls) {
             if (control.closest('#chat') || control.disabled || !control.checkVisibility({ visibilityProperty: true })) continue;
-            // What only screen readers and keyboards find.
+            // Checks of what only screen readers and keyboards reach.
             if (control.classList.contains('skip') || control.closest('.hidden')) continue;
             for (const block of ['start', 'center', 'end', 'nearest']) {
               control.scrollIntoView({ block, inline: 'nearest', behavior: 'instant' });

@@ -1,4 +1,4 @@
-// A seller adds a product with a picture, sells it, ships it; an admin looks after the shop.
+// A seller adds a product with a picture, sells it, ships it; an admin uses the admin pages.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ACCOUNTS, DEADLINE, fillAddress, logIn, signUp, startBrowser, startShop, visit } from './shop.mjs';
@@ -58,7 +58,7 @@ describe('selling', () => {
     await buyer.page.getByRole('button', { name: 'Pay', exact: true }).click();
     await buyer.page.locator('[data-status=CONFIRMED]').first().waitFor();
 
-    // The desk follows the orders within a second.
+    // The dashboard follows the orders within a second.
     const order = new URL(buyer.page.url()).pathname.split('/').pop();
     const form = seller.page.locator(`form[action*="${order}"]`).first();
     const ends = Date.now() + DEADLINE;
@@ -66,7 +66,7 @@ describe('selling', () => {
     while ((await form.count()) === 0 && Date.now() < ends);
     await form.getByLabel(/Tracking/i).fill('TRACK-77');
     await form.getByRole('button', { name: /Mark shipped/i }).click();
-    // Live by its socket, or with the next look.
+    // Live over the socket, or at the next load.
     await buyer.page.locator('[data-status=SHIPPED]').first().waitFor({ timeout: 10_000 });
     await buyer.page.reload();
     await buyer.page.getByText('TRACK-77').first().waitFor();

@@ -1,4 +1,4 @@
-// A session that ends while a form is open, and browsers that keep no cookies.
+// A session that ends while a form is open, and browsers that store no cookies.
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
 import { after, before, describe, test } from 'node:test';

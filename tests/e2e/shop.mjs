@@ -1,4 +1,4 @@
-// The real program with its demo shop, and a real browser in front of it.
+// The real program with its demo shop, and a real browser.
 //
 // Needs MICROBAZAAR_PROGRAM (the binary), CHROMIUM (the browser) and NODE_PATH (playwright-core,
 // axe-core, socket.io-client): scripts/test sets them.
@@ -68,7 +68,7 @@ export async function visit(browser, base, options = {}) {
   const page = await context.newPage();
   const watch = (page) => {
     page.on('console', (line) => {
-      // A refused form is an answer of 4xx, which the browser writes down as well.
+      // A refused form is a 4xx response, which the browser logs as well.
       if (line.type() === 'error' && !/status of 4\d\d/.test(line.text())) wrong.push(`console: ${line.text()}`);
     });
     page.on('pageerror', (error) => wrong.push(`page: ${error}`));

@@ -1,5 +1,5 @@
-// Text of people that has no space to break at is on every page, and no page is wider than its screen;
-// the words of ordinary text are whole in the tables of sellers and admins.
+// Text without break opportunities is on every page, and no page is wider than its screen; words of ordinary text are
+// not broken in the tables of sellers and admins.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import path from 'node:path';
@@ -153,7 +153,7 @@ describe('text without a space', () => {
         assert.ok(spills.every((wide) => wide <= 0), `the chat: ${spills}`);
         await leave();
       }
-      // The same of mails, as narrow as the mailbox shows them.
+      // The same for mails, at the width of the mailbox.
       const mails = await (await fetch(`${shop.base}/dev/mailbox`, { headers: { accept: 'application/json' } })).json();
       assert.ok(mails.length > 5);
       const { page, leave } = await visit(browser, shop.base, { viewport: SCREENS[0] });

@@ -104,7 +104,7 @@ async fn killed_at(point: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_block_ends_is_ended_whenever_the_program_is_killed() {
+async fn a_block_takes_full_effect_whenever_the_process_is_killed() {
     for point in BLOCK_POINTS.iter().chain(&["order.restore_cart.before", "order.restore_cart.after"]) {
         killed_at(point).await;
     }

@@ -1,4 +1,4 @@
-//! A buyer who remembers every answer and repeats whatever got none.
+//! A buyer who remembers every answer and repeats requests without an answer.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// The way to whichever process is alive.
+/// Requests to the process that is currently alive.
 #[derive(Clone)]
 pub struct Line {
     http: reqwest::Client,
@@ -28,13 +28,13 @@ impl Line {
         Self { http, base: Arc::new(RwLock::new(base.to_owned())) }
     }
 
-    /// From now on calls go there.
+    /// Sends later requests to `base`.
     pub fn redirect(&self, base: &str) {
         base.clone_into(&mut self.base.write());
     }
 
-    /// Asks until there is an answer: a dead process gives none, and 503 is none either.
-    /// Returns it with the number of tries.
+    /// Repeats until there is an answer: a dead process gives none, and 503 counts as none. Returns it with the
+    /// number of attempts.
     pub async fn ask(
         &self,
         method: Method,
@@ -76,7 +76,7 @@ impl Line {
         self.ask(Method::POST, path, token, None, Some(body)).await
     }
 
-    /// Registers, or logs in when an unanswered try has done it; returns (id, token).
+    /// Registers, or logs in if an unanswered attempt has registered; returns (id, token).
     pub async fn join(&self, email: &str, role: &str) -> (String, String) {
         let body = json!({ "email": email, "password": "correct horse", "role": role });
         let ((status, mut answer), _) = self.post("/api/auth/register", "", &body).await;
@@ -96,30 +96,30 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
 }
 
-/// What was answered about an order.
+/// What the answers said about an order.
 #[derive(Debug, Default, Clone)]
-pub struct Known {
+pub struct KnownState {
     pub id: String,
-    /// The payment was seen with money.
+    /// The payment was seen as captured.
     pub paid: bool,
-    /// The order was seen confirmed.
+    /// The order was seen as confirmed.
     pub confirmed: bool,
-    /// A cancellation was asked for.
+    /// A cancellation was requested.
     pub cancelling: bool,
     /// A cancellation was answered.
     pub cancelled: bool,
-    /// Minor units that an admin gave back of a kept payment.
+    /// Minor units that an admin refunded of a kept payment.
     pub given_back: i64,
 }
 
-/// A buyer and what she knows.
+/// A buyer with what they know.
 pub struct Buyer {
     pub line: Line,
     pub email: String,
     pub token: String,
-    pub orders: Vec<Known>,
+    pub orders: Vec<KnownState>,
     pub addresses: Vec<String>,
-    /// Units of the last product that surely, and at most, are in her cart.
+    /// The least and the most units of the last product in the cart.
     pub left: (u32, u32),
     random: StdRng,
     number: usize,
@@ -141,7 +141,7 @@ impl Buyer {
         self.addresses.push(text(&last["_id"]));
     }
 
-    /// From the cart to a paid, cancelled or forgotten order.
+    /// From the cart to a paid, cancelled or abandoned order.
     pub async fn shop(&mut self, products: &[String]) {
         let product = &products[self.random.random_range(0..products.len())];
         let quantity = self.random.random_range(1..=3);
@@ -159,7 +159,7 @@ impl Buyer {
         }
     }
 
-    /// Orders some of a product; `false` when there is not enough of it.
+    /// Orders some of a product; `false` without enough stock.
     pub async fn order(&mut self, product: &str, quantity: u32) -> bool {
         let body = json!({ "productId": product, "quantity": quantity });
         let ((status, answer), _) = self.line.post("/api/cart/items", &self.token, &body).await;
@@ -176,7 +176,7 @@ impl Buyer {
             return false;
         }
         assert_eq!(status, StatusCode::CREATED, "{answer}");
-        self.orders.push(Known { id: text(&answer["order"]["_id"]), ..Known::default() });
+        self.orders.push(KnownState { id: text(&answer["order"]["_id"]), ..KnownState::default() });
         true
     }
 
@@ -186,7 +186,7 @@ impl Buyer {
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
 
-    /// Opens a payment of her last order; the gateway's order. `None`: it is too late.
+    /// Opens a payment of the last order; returns the gateway's order, `None` when it is too late.
     pub async fn open(&self) -> Option<String> {
         let id = &self.orders.last().unwrap().id;
         let ((status, opened), _) =
@@ -206,7 +206,7 @@ impl Buyer {
         self.verify(self.orders.len() - 1, &checkout).await;
     }
 
-    /// Hands in what the checkout gave for one of her orders.
+    /// Verifies the checkout's result for an order.
     pub async fn verify(&mut self, order: usize, checkout: &Value) {
         let ((status, verified), _) = self.line.post("/api/payments/verify", &self.token, checkout).await;
         assert_eq!(status, StatusCode::OK, "{verified}");
@@ -217,20 +217,20 @@ impl Buyer {
         known.confirmed |= confirmed;
     }
 
-    /// Where one of her orders stands.
+    /// The status of an order.
     pub async fn status_of(&self, order: usize) -> String {
         let (status, answer) = self.line.get(&format!("/api/orders/{}", self.orders[order].id), &self.token).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         text(&answer["order"]["status"])
     }
 
-    /// Cancels her last order.
+    /// Cancels the last order.
     pub async fn cancel(&mut self) {
         let known = self.orders.last_mut().unwrap();
         known.cancelling = true;
         let path = format!("/api/orders/{}/cancel", known.id);
         let ((status, answer), _) = self.line.post(&path, &self.token, &json!({})).await;
-        // 409: it was cancelled before, by an unanswered try or by the window's end.
+        // 409: it was cancelled before, by an unanswered attempt or by its expiry.
         assert!(matches!(status, StatusCode::OK | StatusCode::CONFLICT), "{status} {answer}");
         let known = self.orders.last_mut().unwrap();
         known.cancelled = status == StatusCode::OK;
@@ -244,7 +244,7 @@ impl Buyer {
         self.left = (self.left.0 + 1, self.left.1 + tries);
     }
 
-    /// Her orders as the program shows them.
+    /// The orders as the program returns them.
     pub async fn orders_shown(&self) -> Vec<Value> {
         let mut shown = vec![];
         for page in 1.. {
@@ -258,7 +258,7 @@ impl Buyer {
         shown
     }
 
-    /// The payment of one of her orders, if there is one.
+    /// The payment of an order, if there is one.
     pub async fn payment_of(&self, order: &str) -> Option<Value> {
         let (status, answer) = self.line.get(&format!("/api/payments/order/{order}"), &self.token).await;
         (status == StatusCode::OK).then(|| answer["payment"].clone())

@@ -1,7 +1,7 @@
 //! A store whose process dies at a chosen write.
 //!
-//! At the chosen one the process is gone either before the write is made, or after it with
-//! its answer lost. From then on every call of that life fails, as nothing runs in a dead process.
+//! At the chosen write the process dies either before it, or after it without an answer. Then every call of that
+//! process fails, because a dead process does nothing.
 
 use std::{
     collections::BTreeMap,
@@ -28,25 +28,24 @@ use microbazaar::{
 };
 use parking_lot::Mutex;
 
-/// Where the sandbox's books are.
+/// The name of the sandbox's ledger.
 const SANDBOX: &str = "sandbox";
 
-/// Where a process dies.
+/// Whether the process dies before or after the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The write is not made.
     Before,
-    /// The write is made, and nobody hears of it.
+    /// The write is made, without an answer.
     After,
 }
 
-/// The gateway's own books of refunds, which outlive every process: by payment, the id and
-/// amount of each that was ever in them.
+/// The gateway's refunds, which survive every process: by payment, the id and amount of each that was ever made.
 #[derive(Default)]
 pub struct Refunds(Mutex<BTreeMap<String, BTreeMap<String, i64>>>);
 
 impl Refunds {
-    /// Notes a page of the sandbox's books that is being written.
+    /// Records a page of the sandbox's ledger that is being written.
     fn note(&self, written: &serde_json::Value) {
         let key = written["key"].as_str().unwrap();
         if key.starts_with("pay_") {
@@ -57,13 +56,13 @@ impl Refunds {
         }
     }
 
-    /// What was given back of a payment, one amount a refund.
+    /// The refunded amounts of a payment.
     pub fn of(&self, payment_id: &str) -> Vec<i64> {
         self.0.lock().get(payment_id).map(|refunds| refunds.values().copied().collect()).unwrap_or_default()
     }
 }
 
-/// One life of a process over stores that outlive it.
+/// One process over stores that survive it.
 pub struct Life {
     stores: Stores,
     refunds: Arc<Refunds>,
@@ -73,17 +72,17 @@ pub struct Life {
 }
 
 impl Life {
-    /// A life that ends at the n-th write, counted from 1, or never.
+    /// A process that dies at the n-th write, counted from 1, or never.
     pub fn new(stores: Stores, refunds: Arc<Refunds>, dies_at: Option<(u64, Side)>) -> Arc<Self> {
         Arc::new(Self { stores, refunds, dies_at, writes: AtomicU64::new(0), dead: AtomicBool::new(false) })
     }
 
-    /// How many writes it began.
+    /// How many writes it started.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::SeqCst)
     }
 
-    /// Whether it has ended.
+    /// Whether it has died.
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::SeqCst)
     }
@@ -162,7 +161,7 @@ impl StockStore for Life {
         self.write(self.stores.stock.release(order, fence)).await
     }
 
-    /// Comes by the clock and not by what is tested, so it is not counted as a write.
+    /// A timer triggers this, not the test, so that it does not count as a write.
     async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError> {
         self.read(self.stores.stock.release_expired(now, limit)).await
     }

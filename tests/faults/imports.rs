@@ -1,4 +1,4 @@
-//! The program dies in the middle of an import of products, which is carried to its end all the same.
+//! The process dies during an import of products, which is nevertheless completed.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ use super::{
 };
 
 const WITHIN: Duration = Duration::from_secs(30);
-/// How many products the file makes: more than are done between two notes of how far it is.
+/// How many products the file creates: more than are done between two saves of the progress.
 const MADE: usize = 45;
 
-/// Sends the file by the page's form; `None` when the program died over it.
+/// Sends the file with the page's form; `None` when the process died.
 async fn send(base: &str, token: &str, file: &str) -> Option<String> {
     let http = microbazaar::runtime::http_client::builder().timeout(WITHIN).build().unwrap();
     let url = format!("{base}/seller/products/import");
@@ -33,7 +33,7 @@ async fn send(base: &str, token: &str, file: &str) -> Option<String> {
     sent.text().await.ok()
 }
 
-/// Asks until `found` finds what it looks for.
+/// Polls until `found` returns something.
 async fn eventually<T>(what: &str, mut found: impl AsyncFnMut() -> Option<T>) -> T {
     let ends = Instant::now() + WITHIN;
     loop {
@@ -85,7 +85,7 @@ async fn dies_at(point: &str) {
     let level = line.ask(Method::GET, &format!("/api/inventory/{old}"), &token, None, None).await.0.1;
     assert_eq!(level["available"], 6, "{point}");
 
-    // Sent once more after the crash it makes nothing, and brings back nothing that was sold.
+    // Sent again after the crash, it creates nothing and restores no sold stock.
     let again = send(&process.base, &token, &file).await.unwrap();
     assert!(
         again.contains(&format!("<b>0</b> new, <b>0</b> changed, <b>{}</b> as before", MADE + 1)),
@@ -94,9 +94,9 @@ async fn dies_at(point: &str) {
     assert_eq!(titles(&line, &token).await, wanted, "{point}");
 }
 
-/// The program dies when the stock is set, and the stock comes back to what it was before the next start.
+/// The process dies when the stock is set, and the stock has its earlier value again before the next start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stock_that_came_back_after_a_crash_is_not_set_again() {
+async fn a_restored_stock_is_not_set_again_after_a_crash() {
     let dir = TempDir::new();
     let data = data_of(&dir.0);
     let process = Process::start_with(&data, &[("CRASH_AT", "import.row.after")]);
@@ -119,7 +119,7 @@ async fn a_stock_that_came_back_after_a_crash_is_not_set_again() {
     let process = Process::start(&data);
     line.redirect(&process.base);
     eventually("it is told", async || (finished_mails(&process.base).await == 1).then_some(())).await;
-    // By hand, once the seller has looked at the number; sent again, the row does nothing.
+    // Set manually, after the seller has checked the number; sent again, the row does nothing.
     let again = send(&process.base, &token, &file).await.unwrap();
     assert!(again.contains("<b>0</b> changed, <b>1</b> as before"), "{again}");
     let level = line.ask(Method::GET, &format!("/api/inventory/{old}"), &token, None, None).await.0.1;
@@ -127,7 +127,7 @@ async fn a_stock_that_came_back_after_a_crash_is_not_set_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_is_carried_to_its_end_wherever_the_program_dies() {
+async fn an_import_is_completed_wherever_the_process_dies() {
     for point in IMPORT_POINTS {
         let times = match *point {
             "import.row.before" | "import.row.after" => 30,

@@ -1,4 +1,4 @@
-//! The program is killed at any moment, again and again, and keeps all that it answered.
+//! The process is killed repeatedly at random moments, and keeps all that it answered.
 
 use std::{
     path::Path,
@@ -41,7 +41,7 @@ fn check_refused_twice(data: &Path) {
     assert!(said.contains("in use"), "{said}");
 }
 
-/// A copy that is taken while the program runs opens as a store.
+/// A backup made while the program runs opens as a store.
 async fn check_backup(data: &Path, dir: &Path) {
     let copied = dir.join("copy");
     std::fs::create_dir_all(&copied).unwrap();
@@ -55,7 +55,7 @@ async fn check_backup(data: &Path, dir: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_that_is_killed_at_any_moment_keeps_all_that_it_answered() {
+async fn a_process_killed_at_any_moment_keeps_all_answered_writes() {
     let seed =
         std::env::var("MICROBAZAAR_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     println!("MICROBAZAAR_TEST_SEED={seed}");

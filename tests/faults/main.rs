@@ -1,5 +1,5 @@
-//! What breaks on purpose: the process dies at every possible point, and services, servers and nodes are taken away
-//! in the middle of sales. Nothing that was promised is lost.
+//! Fault injection: the process dies at every crash point, and services, servers and nodes are stopped during sales.
+//! All guarantees hold.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

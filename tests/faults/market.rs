@@ -1,4 +1,4 @@
-//! Sellers and buyers at the program, and what must hold once nothing moves any more.
+//! Sellers and buyers of the program, and the final invariants.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,11 @@ use serde_json::{Value, json};
 use super::client::{Buyer, Line, text};
 
 const STOCK: u64 = 150;
-/// How many orders a buyer makes at most.
+/// The most orders of a buyer.
 const ORDERS: usize = 12;
 const SETTLES_WITHIN: Duration = Duration::from_secs(45);
 
-/// A seller and what she offers.
+/// A seller and their products.
 pub struct Seller {
     pub id: String,
     pub token: String,
@@ -36,7 +36,7 @@ impl Seller {
         Self::join_with(line, number, &[("Lamp", STOCK), ("Chair", STOCK), ("Desk", STOCK)]).await
     }
 
-    /// Joins with these titles, and how many there are of each.
+    /// Registers and offers these titles with this stock.
     pub async fn join_with(line: &Line, number: usize, goods: &[(&str, u64)]) -> Self {
         let (id, token) = line.join(&format!("seller{number}@example.com"), "seller").await;
         let mut products = vec![];
@@ -60,7 +60,7 @@ pub async fn shop_until(ended: Arc<AtomicBool>, mut buyer: Buyer, products: Vec<
     buyer
 }
 
-/// Everything that the program shows of orders, once nothing moves any more.
+/// Everything that the program shows of orders, after everything has settled.
 #[derive(Debug, Default, PartialEq)]
 pub struct Shown {
     /// By order: the order and its payment.
@@ -80,7 +80,7 @@ impl Shown {
         Self { orders }
     }
 
-    /// Orders whose state does not agree with the money; empty once all is settled.
+    /// Orders whose state does not match the money; empty once all is settled.
     fn unsettled(&self) -> Vec<&(Value, Option<Value>)> {
         let agrees = |(order, payment): &&(Value, Option<Value>)| {
             let money = payment.as_ref().and_then(|payment| payment["status"].as_str());
@@ -111,7 +111,7 @@ pub async fn reserved(line: &Line, products: &[String]) -> u64 {
     reserved
 }
 
-/// How many events wait, by the program's own count.
+/// The outbox size, from the program's metrics.
 pub async fn events_waiting(base: &str) -> Option<String> {
     let client =
         microbazaar::runtime::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
@@ -120,7 +120,7 @@ pub async fn events_waiting(base: &str) -> Option<String> {
     row.split_whitespace().last().map(str::to_owned)
 }
 
-/// Waits until orders, money, stock and events have come to rest.
+/// Waits until orders, money, stock and events have settled.
 pub async fn settled(line: &Line, base: &str, buyers: &[Buyer], products: &[String]) -> Shown {
     let ends = Instant::now() + SETTLES_WITHIN;
     loop {
@@ -162,7 +162,7 @@ pub async fn check_stock(line: &Line, shown: &Shown, products: &[String]) {
     }
 }
 
-/// What was received of a product is there, held or sold.
+/// The initial stock of a product equals what is available, reserved and sold.
 pub async fn check_stock_of(line: &Line, shown: &Shown, product: &str, received: u64) {
     let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
     let sum = level["available"].as_u64().unwrap() + level["reserved"].as_u64().unwrap() + shown.sold(product);
@@ -186,13 +186,13 @@ pub async fn check_people(line: &Line, buyers: &[Buyer], last: &str) {
     }
 }
 
-/// What a seller's dashboard should say, from the orders themselves.
+/// The expected dashboard of a seller, computed from the orders.
 fn expected_metrics(seller: &Seller, shown: &Shown) -> (u64, i64, BTreeMap<String, u64>) {
     let (mut sales, mut revenue, mut by_status) = (0, 0, BTreeMap::new());
     for (order, _) in shown.orders.values() {
         let sum = |item: &Value| minor(&item["price"]) * item["quantity"].as_i64().unwrap();
         let items = order["items"].as_array().unwrap();
-        // What was given back of the order is taken from lines, tax and shipping by what each costs.
+        // A refund is split over lines, tax and shipping in proportion to their costs.
         let total = minor(&order["totalPrice"]);
         let refunded = order.get("refundedPrice").map_or(0, minor);
         let mut weights: Vec<i64> = items.iter().map(sum).collect();
@@ -231,7 +231,7 @@ pub async fn check_dashboards(line: &Line, sellers: &[Seller], shown: &Shown) {
     }
 }
 
-/// What only the store itself shows: mails, dead letters, units sold.
+/// Checks what only the store contains: mails, dead letters, units sold.
 pub async fn check_store(data: &Path, people: usize, shown: &Shown, products: &[String]) {
     let sqlite = SqliteStore::open(data, SqliteOptions::default()).unwrap();
     let stores = sqlite.stores();

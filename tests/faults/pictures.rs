@@ -1,4 +1,4 @@
-//! The program is killed while it brings a picture elsewhere or takes one away.
+//! The process is killed while it uploads or deletes a hosted picture.
 
 use std::{
     io::Cursor,
@@ -14,7 +14,7 @@ use super::{
     shop::TempDir,
 };
 
-/// Longer than a claim of a process that was killed.
+/// Longer than a claim of a killed process.
 const WITHIN: Duration = Duration::from_secs(80);
 
 fn png() -> Vec<u8> {
@@ -37,7 +37,7 @@ async fn product(client: &reqwest::Client, process: &Process, id: &str) -> Value
 }
 
 #[actix_web::test]
-async fn a_program_that_is_killed_brings_each_picture_once_and_takes_it_away() {
+async fn a_killed_process_uploads_and_deletes_each_picture_once() {
     let imagekit = ImageKit::start();
     let (base, endpoint) = (imagekit.base(), imagekit.endpoint());
     let settings = [
@@ -56,7 +56,7 @@ async fn a_program_that_is_killed_brings_each_picture_once_and_takes_it_away() {
     let session: Value = session.json().await.unwrap();
     let token = session["token"].as_str().unwrap();
 
-    // It has the file, and the program never hears of it.
+    // It has the file, but the answer is lost.
     until("a first look", async || !imagekit.calls().is_empty()).await;
     imagekit.be(Manner::DoAndWait(Duration::from_secs(600)));
     let form = Form::new().text("title", "Lamp").text("priceAmount", "1").text("stock", "1");
@@ -77,7 +77,7 @@ async fn a_program_that_is_killed_brings_each_picture_once_and_takes_it_away() {
     assert_eq!((files.len(), files[0].uploads), (1, 2), "the second upload took the place of the first");
     assert_eq!(product(&client, &process, id).await["images"].as_array().unwrap().len(), 1);
 
-    // The product goes, and the program is killed before the file could.
+    // The product is deleted, and the process is killed before it deletes the file.
     imagekit.be(Manner::Answer(500));
     let deleted = client.delete(format!("{}/api/products/{id}", process.base)).bearer_auth(token).send().await.unwrap();
     assert_eq!(deleted.status(), 204);

@@ -13,11 +13,11 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// A `microbazaar serve` on a port of its own.
 pub struct Process {
     child: Child,
-    /// Where it listens: `http://127.0.0.1:port`.
+    /// Its address: `http://127.0.0.1:port`.
     pub base: String,
 }
 
-/// The program with the settings of these tests, to do `arguments` over `data`.
+/// The program with the settings of these tests, to run `arguments` over `data`.
 pub fn microbazaar(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
     command.env_clear().current_dir(data).args(arguments).arg("--data-dir").arg(data);
@@ -29,12 +29,12 @@ pub fn microbazaar(data: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Does one thing and waits for its end, with a deadline.
+/// Runs a command and waits for its end, with a deadline.
 pub fn finish(data: &Path, arguments: &[&str]) -> Output {
     finish_with(data, arguments, &[])
 }
 
-/// Does one thing with more settings and waits for its end, with a deadline.
+/// Runs a command with more settings and waits for its end, with a deadline.
 pub fn finish_with(data: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = microbazaar(data, arguments);
     command.envs(settings.iter().copied());
@@ -61,14 +61,14 @@ impl Process {
         Self::launch(data, settings).unwrap_or_else(|status| panic!("the program is ready and did not end: {status}"))
     }
 
-    /// Starts it, or tells how it ended before it was ready.
+    /// Starts it, or returns how it ended before it was ready.
     pub fn launch(data: &Path, settings: &[(&str, &str)]) -> Result<Self, ExitStatus> {
         let mut command = microbazaar(data, &["serve", "--port", "0"]);
         command.envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        let (tell, told) = mpsc::channel();
-        // Reads on to the end, so that the program never waits for its reader.
+        let (tell, reported) = mpsc::channel();
+        // Reads to the end, so that the program never blocks on its output.
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 if let Some((_, base)) = line.split_once("is ready at ") {
@@ -76,7 +76,7 @@ impl Process {
                 }
             }
         });
-        match told.recv_timeout(WITHIN) {
+        match reported.recv_timeout(WITHIN) {
             Ok(base) => Ok(Self { child, base }),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(child.wait().unwrap()),
             Err(mpsc::RecvTimeoutError::Timeout) => {

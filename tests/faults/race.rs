@@ -1,6 +1,5 @@
-//! Two processes on one store, and everybody wants something else of the same order at once:
-//! both are told of its money, its buyer cancels, its window ends, and a rival grabs every
-//! unit that comes free and lets go of it again.
+//! Two processes on one store with concurrent operations on the same order: both get its money, its buyer cancels,
+//! its window ends, and a rival reserves and releases every free unit.
 
 use std::{future::ready, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -27,12 +26,12 @@ const ROUNDS: u64 = 150;
 static RACE: Scenario =
     Scenario { name: "race", steps: &[Step::Place, Step::Open, Step::Pay], ends: OrderStatus::Confirmed, keyed: true };
 
-/// A short pause of a length of its own.
+/// A short pause of random length.
 async fn pause(random: &mut StdRng) {
     tokio::time::sleep(Duration::from_micros(random.random_range(0..4_000))).await;
 }
 
-/// Pays, and tells this process of it.
+/// Pays, and reports it to this process.
 async fn verify(run: &Run, shop: &Shop, mut random: StdRng) {
     pause(&mut random).await;
     let Checkout { order_id, payment_id, signature } = run.checkout.clone().unwrap();
@@ -40,14 +39,14 @@ async fn verify(run: &Run, shop: &Shop, mut random: StdRng) {
     assert!(payment.unwrap().has_money());
 }
 
-/// Whether the cancellation was answered with yes.
+/// Whether the cancellation succeeded.
 async fn cancel(run: &Run, shop: &Shop, mut random: StdRng) -> bool {
     pause(&mut random).await;
     let cancel = CancelOrder { order: run.order.unwrap(), who: Party::Buyer(run.user), reason: None };
     shop.calls.ask(cancel).await.is_ok()
 }
 
-/// Ends the window, so that both processes' sweepers and this call find it over.
+/// Ends the window, so that both processes' sweepers and this call find it expired.
 async fn expire(run: &Run, mut random: StdRng) {
     for _ in 0..3 {
         pause(&mut random).await;
@@ -56,7 +55,7 @@ async fn expire(run: &Run, mut random: StdRng) {
     }
 }
 
-/// Takes what is free and lets go of it again, in the end for good.
+/// Reserves free units and releases them, finally for good.
 async fn rival(run: &Run, mut random: StdRng) {
     for _ in 0..12 {
         for product in run.products {
@@ -88,7 +87,7 @@ async fn round(seed: u64) -> OrderStatus {
     }
     let (cancels, expires) = (random.random_bool(0.4), random.random_bool(0.6));
     let mut next = || StdRng::from_rng(&mut random);
-    let told =
+    let output =
         join_all([(&here, next()), (&there, next()), (&there, next())].map(|(shop, own)| verify(&run, shop, own)));
     let cancelled = async |own| cancels && cancel(&run, &there, own).await;
     let expired = async |own| {
@@ -96,7 +95,7 @@ async fn round(seed: u64) -> OrderStatus {
             expire(&run, own).await;
         }
     };
-    let (_, cancelled, (), ()) = tokio::join!(told, cancelled(next()), expired(next()), rival(&run, next()));
+    let (_, cancelled, (), ()) = tokio::join!(output, cancelled(next()), expired(next()), rival(&run, next()));
     run.verified = true;
     run.cancelled = cancelled;
     run.settle(&lives[0]).await;
@@ -109,7 +108,7 @@ async fn round(seed: u64) -> OrderStatus {
 }
 
 #[actix_rt::test]
-async fn whoever_wins_an_order_has_either_goods_and_money_kept_or_neither() {
+async fn a_raced_order_has_either_goods_and_kept_money_or_neither() {
     let rounds = (0..ROUNDS).map(|seed| AssertUnwindSafe(round(seed)).catch_unwind());
     let ends: Vec<_> = futures_util::stream::iter(rounds).buffer_unordered(24).collect().await;
     let count = |wanted| ends.iter().filter(|end| end.as_ref().ok() == Some(&wanted)).count();

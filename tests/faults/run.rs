@@ -1,4 +1,4 @@
-//! One order's way through the shop, as its client sees it, and what must hold at its end.
+//! One order's path through the shop, as its client sees it, and the final invariants.
 
 use std::{
     sync::Arc,
@@ -33,34 +33,34 @@ use super::{
     shop::Shop,
 };
 
-/// What a client, or the world around her, does next.
+/// The next step of a client, or an event around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Place,
     /// Puts one more of the first product into the cart.
     AddMore,
     Open,
-    /// Opens a payment of more than the gateway takes.
+    /// Opens a payment of more than the gateway accepts.
     OpenTooDear,
     Pay,
     Verify,
     Cancel,
     /// The payment window ends.
     Expire,
-    /// Somebody else buys all that is left.
+    /// Another buyer buys all that is left.
     SellOut,
 }
 
 pub struct Scenario {
     pub name: &'static str,
     pub steps: &'static [Step],
-    /// How it ends when the client does all of it.
+    /// How it ends when the client does everything.
     pub ends: OrderStatus,
-    /// Whether the client names her order by an idempotency key.
+    /// Whether the client uses an idempotency key.
     pub keyed: bool,
 }
 
-/// What the second life sees of the client.
+/// What the client does after the first process has died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Client {
     Returns,
@@ -137,7 +137,7 @@ impl Run {
             Step::OpenTooDear => {
                 match shop.calls.ask(OpenPayment { order: self.order.unwrap(), user: self.user }).await {
                     Err(CallError::Refused(PaymentRefusal::Gateway(GatewayError::Refused(_)))) => Ok(()),
-                    // Her first try has ended it.
+                    // The first attempt has cancelled it.
                     Err(CallError::Refused(PaymentRefusal::NotPayable)) => Ok(()),
                     other => Err(unanswered(other.map(|_| "it was opened"))),
                 }
@@ -166,7 +166,7 @@ impl Run {
             PlaceOrder { user: self.user, destination: Destination::Default, expected: Expected::default(), key };
         let placed = match shop.calls.ask(request).await {
             Ok(placed) => placed.order.id,
-            // Her first try has made it: she finds it among her orders.
+            // The first attempt has placed it: the client finds it in the list.
             Err(CallError::Refused(OrderRefusal::Rule(OrderError::EmptyCart))) => {
                 let mine = GetOrdersOfUser { user: self.user, status: None, skip: 0, limit: 10 };
                 let mine = shop.calls.ask(mine).await.map_err(unanswered)?;
@@ -182,7 +182,7 @@ impl Run {
         let cancel = CancelOrder { order: self.order.unwrap(), who: Party::Buyer(self.user), reason: None };
         match shop.calls.ask(cancel).await {
             Ok(order) => assert_eq!(order.status, OrderStatus::Cancelled),
-            // Her first try has done it.
+            // The first attempt has done it.
             Err(CallError::Refused(OrderRefusal::Rule(OrderError::WrongState { status, .. }))) => {
                 assert_eq!(status, OrderStatus::Cancelled);
             }
@@ -219,7 +219,7 @@ impl Run {
         Ok(())
     }
 
-    /// Makes due now what an order waits for; with `expire`, ends its window too.
+    /// Makes the order's pending work due now; with `expire`, also ends its window.
     pub async fn hasten(&self, order: &Order, expire: bool) {
         let now = Timestamp::now();
         let awaits = order.saga.todo.first() == Some(&SagaStep::AwaitPayment);
@@ -236,7 +236,7 @@ impl Run {
         }
     }
 
-    /// Drives one life through the steps from `from`; returns the first unanswered one.
+    /// Runs one process through the steps from `from`; returns the first unanswered one.
     pub async fn live(&mut self, life: &Arc<Life>, from: usize) -> Option<(usize, Unanswered)> {
         let dear = self.scenario.steps.contains(&Step::OpenTooDear);
         let price = Money::new(if dear { payment::MOST / 2 } else { 49_950 }, Currency::Inr);
@@ -255,7 +255,7 @@ impl Run {
         stuck
     }
 
-    /// Lets the program alone finish all that is open, or die of it.
+    /// Lets the program finish all pending work alone, or die.
     pub async fn settle(&self, life: &Life) {
         let ends = Instant::now() + WITHIN;
         while !life.is_dead() && !self.is_quiet().await {
@@ -268,7 +268,7 @@ impl Run {
         (self.stores.orders.all(None, 100).await.unwrap(), self.stores.payments.all(None, 100).await.unwrap())
     }
 
-    /// Whether nothing is left to do; what is left is made due now.
+    /// Whether there is no pending work; what is left is made due now.
     async fn is_quiet(&self) -> bool {
         let (orders, payments) = self.documents().await;
         let mut quiet = true;
@@ -293,10 +293,10 @@ impl Run {
         quiet
     }
 
-    /// What must hold in the end, whatever died when.
+    /// The final invariants, whatever died when.
     pub async fn check(&self, client: Client) {
         let label = &self.label;
-        // Stock held for an order that was never made ends by its time.
+        // Stock reserved for an order that was never placed expires.
         let later = Timestamp::now() + jiff::SignedDuration::from_hours(1);
         self.stores.stock.release_expired(later, 100).await.unwrap();
         let (orders, payments) = self.documents().await;
@@ -315,7 +315,7 @@ impl Run {
         }
         self.check_money(kept, payments.first(), order);
         self.check_stock(kept).await;
-        // What the gateway never takes comes back into the cart.
+        // The lines of an order that the gateway refuses return to the cart.
         let back = order.is_none_or(|order| order.cancel_cause == Some(CancelCause::PaymentRefused));
         self.check_cart(!back).await;
     }
@@ -341,7 +341,7 @@ impl Run {
     }
 
     async fn check_stock(&self, kept: bool) {
-        // What others bought comes back first, so that what is sold is this order's.
+        // Other buyers' stock is returned first, so that only this order's units are sold.
         let others = self.stores.stock.release(self.other, None).await.unwrap();
         for (level, bought) in [(self.products[0], 2), (self.products[1], 1)] {
             let level = self.stores.stock.get(level).await.unwrap().unwrap();
@@ -365,7 +365,7 @@ fn unanswered(error: impl std::fmt::Debug) -> Unanswered {
     format!("{error:?}")
 }
 
-/// Somebody else may have been first; what is wanted is wanted again then.
+/// On a version conflict the change is made again.
 fn accept(saved: Result<u64, StoreError>) {
     assert!(matches!(saved, Ok(_) | Err(StoreError::Conflict)), "{saved:?}");
 }

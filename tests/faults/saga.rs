@@ -1,8 +1,8 @@
-//! One process dies at each write of an order's way, and the next one finishes it.
+//! One process dies at each write of an order's saga, and the next one finishes it.
 //!
-//! Every scenario is run once undisturbed to count its writes, then once for each write and
-//! each side of it. The second life is driven by a client that repeats what was not answered
-//! and goes on, or by none at all: then the program has to end it alone.
+//! Every scenario is run once without faults to count its writes, then once for each write, dying before or after it.
+//! The second process has a client that repeats unanswered requests and continues, or no client: then the program
+//! must finish alone.
 
 use std::{future::ready, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -68,8 +68,7 @@ const SCENARIOS: [Scenario; 9] = [
     },
 ];
 
-/// Runs a scenario with a first life that ends at a write, if at any; returns how many
-/// writes the first life began.
+/// Runs a scenario with a first process that dies at a write, if any; returns how many writes it started.
 async fn run(scenario: &'static Scenario, dies_at: Option<(u64, Side)>, client: Client) -> u64 {
     let dir = TempDir::new();
     let sqlite = SqliteStore::open(&dir.0, SqliteOptions { readers: 1, ..SqliteOptions::default() }).unwrap();
@@ -94,7 +93,7 @@ async fn run(scenario: &'static Scenario, dies_at: Option<(u64, Side)>, client: 
 }
 
 #[actix_rt::test]
-async fn whatever_write_a_process_dies_at_the_next_one_finishes_the_order() {
+async fn the_next_process_finishes_an_order_after_a_death_at_any_write() {
     let began = Instant::now();
     let mut cases = vec![];
     for scenario in &SCENARIOS {
@@ -108,7 +107,7 @@ async fn whatever_write_a_process_dies_at_the_next_one_finishes_the_order() {
         }
     }
     let count = cases.len();
-    // All are run, so that what failed is seen as a whole.
+    // All are run, so that all failures are reported together.
     let runs = cases.into_iter().map(|(scenario, dies_at, client)| async move {
         AssertUnwindSafe(run(scenario, dies_at, client)).catch_unwind().await.is_err()
     });

@@ -1,4 +1,4 @@
-//! The services that take an order from a cart to goods or money back, over one store.
+//! The services that take an order from a cart to delivery or refund, over one store.
 
 use std::{future::ready, path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ use microbazaar::{
 
 use super::crash::Life;
 
-/// A directory that goes with the test.
+/// A directory that is removed after the test.
 pub struct TempDir(pub PathBuf);
 
 impl TempDir {
@@ -48,7 +48,7 @@ impl Drop for TempDir {
     }
 }
 
-/// Any product for this price and plenty of it; what there really is, the inventory service decides.
+/// Any product at this price with plenty of stock; the inventory service decides the real stock.
 fn offer(id: ProductId, price: Money) -> Offer {
     let product = Product {
         id,
@@ -68,7 +68,7 @@ fn offer(id: ProductId, price: Money) -> Offer {
     Offer { product: Arc::new(product), available: 1_000, for_sale: true }
 }
 
-/// Knows everybody.
+/// Returns a contact for every user.
 async fn contact(GetContact { user }: GetContact) -> Outcome<GetContact> {
     let (email, username) = ("ana@example.com".to_owned(), "ana".to_owned());
     Ok(Some(Contact { user, email, username, full_name: FullName::default() }))
@@ -80,7 +80,7 @@ impl StockListener for Nobody {
     fn stock_changed(&self, _: &StockLevel) {}
 }
 
-/// How long a buyer has to pay: longer than any test, which moves the end nearer itself.
+/// The payment window: longer than any test; tests shorten it themselves.
 pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// One process's services.
@@ -91,12 +91,12 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Starts them over the stores of one life.
+    /// Starts them over the stores of one process.
     pub fn start(life: &Arc<Life>) -> Self {
         Self::selling_at(life, Money::new(49_950, Currency::Inr))
     }
 
-    /// The same, where anything costs so much.
+    /// The same, with this price for any product.
     pub fn selling_at(life: &Arc<Life>, price: Money) -> Self {
         let (runtime, calls) = (Runtime::new(1), Calls::default());
         let mut registry = Registry::default();

@@ -1,5 +1,5 @@
-// The gateway's two configurations, run by the real program in front of small servers that
-// each answer with their name. Needs `caddy` on the PATH:  node --test tests/gateway
+// The gateway's two configurations, run by the real program in front of small servers that each answer with their
+// name. Needs `caddy` on the PATH:  node --test tests/gateway
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ const DEADLINE = 15_000;
 
 const SERVICES = ['auth', 'product', 'inventory', 'cart', 'order', 'payment', 'notification', 'seller-dashboard', 'ai-buddy', 'web'];
 
-// Which process a path belongs to.
+// The process that a path belongs to.
 const ROUTES = {
   '/api/auth/login': 'auth',
   '/api/auth/users/me/addresses': 'auth',
@@ -77,7 +77,7 @@ async function process_(name) {
   });
   state.port = await listening(server);
   state.address = `127.0.0.1:${state.port}`;
-  // Upgraded connections are no longer the server's: it would wait for them for ever.
+  // The server no longer owns upgraded connections and would wait for them forever.
   const open = new Set();
   server.on('connection', (socket) => open.add(socket.on('close', () => open.delete(socket))));
   state.stop = () => {
@@ -178,7 +178,7 @@ describe('one process a service', () => {
   test('what is between the processes stays there', async () => {
     for (const url of ['/metrics', '/internal', '/internal/orders', '/internal/../internal/x', '//internal/orders', '/%69nternal/orders']) {
       const answer = await ask(shop.port, url);
-      // Who does not hide a path must not hand it on as the private one either.
+      // A gateway without this rule must not forward the path under another name either.
       const handed = Object.values(services).flatMap((service) => service.seen).map((request) => request.url);
       assert.ok(answer.status === 404 || !handed.some((seen) => /^\/+(internal|%69nternal|metrics)/.test(seen)), `${url}: ${answer.status} ${handed}`);
     }
@@ -298,7 +298,7 @@ describe('two nodes', () => {
       const { status, text } = await ask(shop.port, '/api/products');
       assert.deepEqual([status, text], [200, 'one']);
     }
-    // A body that was on its way may not be sent twice.
+    // A body that was partly sent may not be sent twice.
     await until('every order is taken', async () => {
       for (let at = 0; at < 10; at += 1) {
         const { status, headers } = await ask(shop.port, '/api/orders', { method: 'POST', body: '{}' });

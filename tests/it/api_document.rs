@@ -1,4 +1,4 @@
-//! The OpenAPI document as those who generate clients from it need it.
+//! The OpenAPI document, checked for client generators.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_operation_has_a_name_of_its_own_a_known_tag_and_a_summary() {
+fn every_operation_has_a_unique_id_a_known_tag_and_a_summary() {
     let document = document();
     let tags: Vec<&str> =
         document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
@@ -47,7 +47,7 @@ fn every_operation_has_a_name_of_its_own_a_known_tag_and_a_summary() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     let document = document();
     let mut found = BTreeSet::new();
     references(&document, &mut found);
@@ -58,7 +58,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn operations_tell_of_the_errors_that_can_come() {
+fn operations_list_their_possible_errors() {
     for (at, operation) in operations(&document()) {
         let answers = operation["responses"].as_object().unwrap();
         let public = operation["security"].as_array().is_some_and(|all| all.contains(&serde_json::json!({})));
@@ -70,7 +70,7 @@ fn operations_tell_of_the_errors_that_can_come() {
             wanted.push("413");
         }
         if at.contains('{') {
-            // The platform's own call makes the stock where there is none.
+            // The platform's own call creates the stock if there is none.
             wanted.extend((at != "put /api/inventory/{productId}").then_some("404"));
         }
         for status in wanted {

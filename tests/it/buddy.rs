@@ -1,4 +1,4 @@
-//! Runs the node program of docs/ai-buddy.md, as printed there, against the real program.
+//! The node program of docs/ai-buddy.md, run as printed against the real program.
 
 use std::{
     fs,
@@ -8,7 +8,7 @@ use std::{
 use super::readme::{in_time, serve};
 
 const PAGE: &str = include_str!("../../docs/ai-buddy.md");
-/// The address in the printed program.
+/// The address in the program.
 const PRINTED: &str = "http://127.0.0.1:8080";
 
 #[test]

@@ -1,4 +1,4 @@
-//! The rooms of `src` stand above one another: what one imports stands below it.
+//! The modules of `src` form layers: a module imports only lower ones.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use regex::Regex;
 
-/// From the lowest to the highest. A room may import those that stand before it.
+/// From the lowest to the highest. A module may import the ones before it.
 const ROOMS: [&str; 15] = [
     "domain",
     "trace",
@@ -39,7 +39,7 @@ fn files(of: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The source without comments and without its tests, which may look up.
+/// The source without comments and without its tests, which may import anything.
 fn code(path: &Path) -> String {
     let source = fs::read_to_string(path).unwrap();
     let end = source.find("#[cfg(test)]\nmod tests {").unwrap_or(source.len());
@@ -47,7 +47,7 @@ fn code(path: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The rooms that `crate::` leads to, also in a group of imports.
+/// The modules of all `crate::` paths, including groups.
 fn imported(code: &str) -> Vec<String> {
     let mut rooms: Vec<String> =
         Regex::new(r"crate::(\w+)").unwrap().captures_iter(code).map(|found| found[1].to_owned()).collect();
@@ -79,7 +79,7 @@ fn imported(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_room_imports_only_what_stands_below_it() {
+fn a_module_imports_only_lower_layers() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let floor = |room: &str| ROOMS.iter().position(|known| *known == room);
     let mut wrong = vec![];

@@ -1,5 +1,5 @@
-//! A stand-in for ImageKit, over HTTP: it takes uploads, lists, deletes and shows files, and
-//! refuses whatever its API does not know.
+//! A simulated ImageKit, over HTTP: it uploads, lists, deletes and serves files, and refuses calls that its API does
+//! not know.
 
 use std::{
     net::SocketAddr,
@@ -20,25 +20,25 @@ use serde_json::{Value, json};
 
 pub const PRIVATE_KEY: &str = "private_hush-hush+of/imagekit";
 
-/// How it treats a call.
+/// The behaviour of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     Work,
-    /// It answers with this status, and does nothing.
+    /// It responds with this status, and does nothing.
     Answer(u16),
-    /// 429, and how long to stay away, in milliseconds.
+    /// 429, with a delay in milliseconds.
     TooMany(u64),
-    /// It works, after this.
+    /// It works, after this delay.
     Slow(Duration),
-    /// It breaks off in the middle of its answer, and has done nothing.
+    /// It breaks off during its response, and has done nothing.
     Cut,
-    /// It does what it was asked, and breaks off in the middle of its answer.
+    /// It does the work, and breaks off during its response.
     DoAndCut,
-    /// It does what it was asked, and answers after this, if anybody still listens.
+    /// It does the work, and responds after this delay, if the client still waits.
     DoAndWait(Duration),
 }
 
-/// A file that it keeps.
+/// A stored file.
 #[derive(Debug, Clone)]
 pub struct File {
     pub id: String,
@@ -55,11 +55,11 @@ struct Inner {
     files: Vec<File>,
     made: u32,
     calls: Vec<String>,
-    /// What a caller did that the API does not know.
+    /// Calls that the API does not know.
     wrong: Vec<String>,
 }
 
-/// A running stand-in.
+/// A running simulation.
 pub struct ImageKit {
     address: SocketAddr,
     inner: Arc<Mutex<Inner>>,
@@ -82,7 +82,7 @@ impl ImageKit {
         imagekit
     }
 
-    /// Listens, at the address it has once it has one.
+    /// Starts listening, at its earlier address if it had one.
     pub fn come_back(&mut self) {
         let inner = web::Data::from(Arc::clone(&self.inner));
         let server = HttpServer::new(move || App::new().app_data(inner.clone()).default_service(web::to(take)))
@@ -96,7 +96,7 @@ impl ImageKit {
         actix_rt::spawn(server);
     }
 
-    /// Listens no more.
+    /// Stops listening.
     pub async fn go_away(&mut self) {
         if let Some(server) = self.server.take() {
             server.stop(false).await;
@@ -107,7 +107,7 @@ impl ImageKit {
         format!("http://{}", self.address)
     }
 
-    /// Where it shows pictures.
+    /// The URL endpoint of pictures.
     pub fn endpoint(&self) -> String {
         format!("{}/shop", self.base())
     }
@@ -116,7 +116,7 @@ impl ImageKit {
         self.inner.lock().unwrap().manner = manner;
     }
 
-    /// From now on this is the key.
+    /// Changes the accepted key.
     pub fn know(&self, key: &str) {
         key.clone_into(&mut self.inner.lock().unwrap().key);
     }
@@ -125,12 +125,12 @@ impl ImageKit {
         self.inner.lock().unwrap().files.clone()
     }
 
-    /// What was called, as method and path, oldest first.
+    /// The received calls, as method and path, oldest first.
     pub fn calls(&self) -> Vec<String> {
         self.inner.lock().unwrap().calls.clone()
     }
 
-    /// Nobody called what is not in the API.
+    /// Asserts that every call was in the API.
     pub fn check(&self) {
         assert_eq!(self.inner.lock().unwrap().wrong, Vec::<String>::new());
     }
@@ -148,7 +148,7 @@ async fn take(req: HttpRequest, payload: web::Payload, inner: Shared) -> HttpRes
         inner.calls.push(format!("{} {path}", req.method()));
         (inner.manner, inner.key.clone())
     };
-    // Read to its end, whatever the answer: a client may send before it listens.
+    // Read to its end, whatever the response: a client may send before it reads.
     let form = match req.method() {
         &Method::POST => Some(read(Multipart::new(req.headers(), payload.into_inner())).await),
         _ => None,
@@ -156,7 +156,7 @@ async fn take(req: HttpRequest, payload: web::Payload, inner: Shared) -> HttpRes
     let expected = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{key}:"));
     let given = req.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given != Some(&format!("Basic {expected}")) {
-        // As careless as a server can be: it repeats what it was given.
+        // A careless server: it repeats what it received.
         let message = format!("Your account cannot be authenticated with {given:?}, {PRIVATE_KEY}");
         return HttpResponse::Forbidden().json(json!({"message": message}));
     }
@@ -190,7 +190,7 @@ async fn take(req: HttpRequest, payload: web::Payload, inner: Shared) -> HttpRes
     }
 }
 
-/// Promises more than it sends.
+/// Declares a longer body than it sends.
 fn cut() -> HttpResponse {
     let parts = [Ok(Bytes::from_static(b"{\"fileId\":")), Err(std::io::Error::other("cut"))];
     HttpResponse::Ok().no_chunking(1_000).streaming(stream::iter(parts))
@@ -274,11 +274,11 @@ fn list(query: &str, inner: &Inner) -> Result<HttpResponse, String> {
         }
     }
     let found = inner.files.iter().filter(|file| file.path.starts_with(&format!("{folder}{begins}"))).take(limit);
-    let told = |file: &File| {
+    let output = |file: &File| {
         let name = file.path.rsplit('/').next().unwrap_or_default();
         json!({"type": "file", "fileId": file.id, "name": name, "filePath": file.path})
     };
-    Ok(HttpResponse::Ok().json(found.map(told).collect::<Vec<Value>>()))
+    Ok(HttpResponse::Ok().json(found.map(output).collect::<Vec<Value>>()))
 }
 
 fn show(path: &str, inner: &Inner) -> HttpResponse {

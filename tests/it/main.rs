@@ -1,4 +1,4 @@
-//! Integration tests: the program and its parts as others see them.
+//! Integration tests: the program and its components from outside.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

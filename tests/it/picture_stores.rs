@@ -1,4 +1,4 @@
-//! Every way to keep pictures, held to the same, and the host behind one of them.
+//! The requirements on every picture store, and ImageKit behind one of them.
 
 use std::{io::Cursor, path::PathBuf, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use secrecy::SecretString;
 
 use crate::imagekit::{ImageKit as StandIn, Manner, PRIVATE_KEY};
 
-/// A folder that is gone after the test.
+/// A folder that is removed after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -46,7 +46,7 @@ pub fn png(red: u8) -> Vec<u8> {
     out.into_inner()
 }
 
-/// What all of them hold.
+/// The checks of all of them.
 async fn keeps_pictures(store: &dyn ImageStore) {
     let (product, id, other) = (ProductId::generate(), ImageId::generate(), ImageId::generate());
     assert_eq!(store.read(id, ImageSize::Full).await.unwrap(), None);
@@ -72,13 +72,13 @@ async fn keeps_pictures(store: &dyn ImageStore) {
 }
 
 #[tokio::test]
-async fn files_keep_pictures() {
+async fn files_store_pictures() {
     let folder = Folder::new();
     keeps_pictures(&LocalImages::new(&folder.0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shared_store_keeps_pictures() {
+async fn a_shared_store_stores_pictures() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
         eprintln!("left out: TEST_MONGO_URI names no server");
         return;
@@ -93,7 +93,7 @@ async fn a_shared_store_keeps_pictures() {
 }
 
 #[tokio::test]
-async fn imagekit_keeps_pictures_whether_it_is_there_or_not() {
+async fn pictures_are_stored_with_and_without_imagekit() {
     let folder = Folder::new();
     let store = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
     let host = client("http://127.0.0.1:9", "http://127.0.0.1:9", PRIVATE_KEY);
@@ -120,7 +120,7 @@ fn stored(red: u8) -> StoredImage {
     StoredImage { bytes: ready.full, content_type: "image/png", etag: String::new() }
 }
 
-/// Waits until it is worth asking again.
+/// Waits until calls are allowed again.
 async fn passable(host: &ImageKit) {
     let waiting = async {
         while host.worth() == Worth::Nothing {
@@ -131,10 +131,10 @@ async fn passable(host: &ImageKit) {
 }
 
 #[actix_web::test]
-async fn an_upload_of_the_same_picture_takes_the_place_of_the_first() {
+async fn a_second_upload_of_a_picture_replaces_the_first() {
     let imagekit = StandIn::start();
     let host = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
-    assert_eq!(host.worth(), Worth::Look, "nobody knows yet whether the key is good");
+    assert_eq!(host.worth(), Worth::Look, "it is unknown whether the key is valid");
     host.look().await.unwrap();
     assert_eq!((host.worth(), host.trouble()), (Worth::Work, None));
     let (one, two) = (ImageId::generate(), ImageId::generate());
@@ -163,7 +163,7 @@ async fn an_upload_of_the_same_picture_takes_the_place_of_the_first() {
 }
 
 #[actix_web::test]
-async fn whatever_imagekit_does_ends_in_time_and_in_a_clear_error() {
+async fn any_failure_of_imagekit_ends_in_time_with_a_clear_error() {
     let mut imagekit = StandIn::start();
     let host = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
     let upload = async |manner| {
@@ -172,8 +172,8 @@ async fn whatever_imagekit_does_ends_in_time_and_in_a_clear_error() {
         passable(&host).await;
         host.upload(ImageId::generate(), stored(1)).await.unwrap_err()
     };
-    let told = upload(Manner::Answer(400)).await.to_string();
-    assert_eq!(told, "it answered 400 Bad Request: no, (key) [31m", "the key is not shown");
+    let output = upload(Manner::Answer(400)).await.to_string();
+    assert_eq!(output, "it answered 400 Bad Request: no, (key) [31m", "the key is not shown");
     assert_eq!(host.worth(), Worth::Work, "it is there");
     assert_eq!(upload(Manner::Answer(500)).await.to_string(), "it answered 500 Internal Server Error");
     assert_eq!(upload(Manner::Slow(Duration::from_secs(60))).await.to_string(), "it did not answer in time");
@@ -198,12 +198,12 @@ async fn whatever_imagekit_does_ends_in_time_and_in_a_clear_error() {
 }
 
 #[actix_web::test]
-async fn a_bad_key_is_told_and_shown_nowhere() {
+async fn an_invalid_key_is_reported_and_never_shown() {
     let imagekit = StandIn::start();
     let host = client(&imagekit.base(), &imagekit.endpoint(), "private_other-hush");
     assert_eq!(host.look().await, Err(HostError::Key(403)));
-    let told = host.trouble().unwrap();
-    assert_eq!(told, "ImageKit is not usable: it refuses the key in imagekit.private_key with status 403");
+    let output = host.trouble().unwrap();
+    assert_eq!(output, "ImageKit is not usable: it refuses the key in imagekit.private_key with status 403");
     assert!(!format!("{host:?}").contains("hush"));
     assert_eq!(host.worth(), Worth::Nothing);
     imagekit.know("private_other-hush");

@@ -1,4 +1,4 @@
-//! The walk of the README, run as it is printed against the real program.
+//! The commands of the README, run as printed against the real program.
 
 use std::{
     fs,
@@ -11,12 +11,12 @@ use std::{
 };
 
 const README: &str = include_str!("../../README.md");
-/// Where the README's commands go, and where the walk begins.
+/// The address in the README's commands, and the heading of their section.
 const PRINTED: &str = "http://127.0.0.1:8080";
 const HEADING: &str = "## From registration to a confirmed order";
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Ends a process and removes its folder, however the test ends.
+/// Ends a process and removes its folder, at any end of the test.
 pub struct Running {
     child: Child,
     folder: Option<PathBuf>,
@@ -39,14 +39,14 @@ impl Running {
     }
 }
 
-/// What `read` yields, waited for on a thread of its own.
+/// The result of `read`, which runs on its own thread, with a deadline.
 pub fn in_time<T: Send + 'static>(what: &str, read: impl FnOnce() -> T + Send + 'static) -> T {
-    let (told, answer) = mpsc::channel();
-    thread::spawn(move || told.send(read()));
+    let (reported, answer) = mpsc::channel();
+    thread::spawn(move || reported.send(read()));
     answer.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("{what} took too long"))
 }
 
-/// The `sh` blocks of the walk, one after the other.
+/// The `sh` blocks of the section, in order.
 fn walk() -> String {
     let section = README.split_once(HEADING).expect("the walk's heading").1;
     let section = section.split("\n## ").next().unwrap_or_default();
@@ -62,7 +62,7 @@ pub fn serve() -> (Running, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_microbazaar"))
         .args(["serve", "--port", "0", "--data-dir"])
         .arg(folder.join("data"))
-        // No setting of the machine's, nor of the working folder's.
+        // Without settings of the machine and of the working directory.
         .env_clear()
         .current_dir(&folder)
         .stdout(Stdio::piped())
@@ -78,7 +78,7 @@ pub fn serve() -> (Running, String) {
     (running, address)
 }
 
-/// What `script` prints.
+/// The output of `script`.
 fn run(script: &str, folder: &Path) -> String {
     let file = folder.join("walk.sh");
     fs::write(&file, script).unwrap();
@@ -101,7 +101,7 @@ fn run(script: &str, folder: &Path) -> String {
 }
 
 #[test]
-fn the_walk_of_the_readme_ends_in_a_confirmed_order() {
+fn the_commands_of_the_readme_end_in_a_confirmed_order() {
     let (server, address) = serve();
     let script = walk();
     assert!(script.contains(PRINTED), "the walk names {PRINTED}");
@@ -114,7 +114,7 @@ fn the_walk_of_the_readme_ends_in_a_confirmed_order() {
 }
 
 #[test]
-fn every_link_of_the_documentation_leads_somewhere() {
+fn every_link_of_the_documentation_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages: Vec<PathBuf> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|page| root.join(page)).into();

@@ -1,5 +1,5 @@
-// A program of another language at the same broker, by amqplib as the Node services use it:
-// queues declared plainly durable, messages sent without any property.
+// A program in another language at the same broker, with amqplib as the Node services use it: queues declared
+// as durable without arguments, messages sent without properties.
 //
 //   node amqp-peer.cjs URL
 //

@@ -62,7 +62,7 @@ const scenarios = {
       [{}, { extraHeaders: { cookie: `other=1; token=${token}` } }],
       [{}, { extraHeaders: { cookie: `token=${token}`, origin: url } }],
       [{}, { extraHeaders: { authorization: `Bearer ${token}` } }],
-      // Not the cookie's: who shows a token may come from any page.
+      // Not with the cookie: with a token any page may connect.
       [{ token }, { extraHeaders: { origin: 'https://evil.example' } }],
     ]) {
       const socket = connect(auth, options);
@@ -141,7 +141,7 @@ const scenarios = {
     await until(one, () => ends(one).length >= 6);
     await until(two, () => ends(two).length >= 5);
     assert.deepEqual(one.told.slice(from), two.told.slice(1));
-    // Pages are shown what is said on others of the conversation, before its answer, and only once.
+    // Pages show the user's messages on other sockets of the conversation, before the reply, and only once.
     const pages = [connect({ token: context.token, conversationId, live: true }), connect({ token: context.token, conversationId, live: true })];
     await Promise.all(pages.map(joined));
     await says(pages[0], 'hello page');
@@ -199,7 +199,7 @@ const scenarios = {
     const plain = new WebSocket(`${url.replace('http', 'ws')}/ws/chat?token=${token}`);
     await once(plain, 'message');
     const closed = once(plain, 'close');
-    // Whoever blocks the user waits for this conversation.
+    // The test blocks the user when it sees this conversation.
     sockets[0].emit('message', 'hello');
     for (const error of await Promise.all(errors)) assert.deepEqual(error, { code: 'unauthenticated', message: 'Invalid token' });
     for (const reason of await Promise.all(ended)) assert.equal(reason, 'io server disconnect');

@@ -49,7 +49,7 @@ async function main() {
   }
   const found = await call('search_products', { query: 'lamp', maxPrice: 1000 });
   assert.deepEqual(found.products.map((one) => one.productId), [product]);
-  // Another connection of the same user goes on with what is known.
+  // Another connection of the same user keeps what is known.
   const again = await connect(token);
   const added = await again.callTool({ name: 'add_to_cart', arguments: { productId: product, quantity: 2 } });
   assert.equal(added.isError, false);

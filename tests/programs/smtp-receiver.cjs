@@ -36,10 +36,10 @@ const server = new SMTPServer({
     }
     if (options.token) {
       say({ refused: auth.accessToken });
-      // As Gmail does: a challenge that says why, then 535.
+      // Like Gmail: a challenge with the reason, then 535.
       return done(null, { data: { status: '401', schemes: 'bearer' } });
     }
-    // What it was told is repeated, as no server should: nobody may pass it on.
+    // It repeats what it received, as no server should: the client must not pass it on.
     return done(refusal(535, `5.7.8 wrong login ${auth.password}`));
   },
   onRcptTo(address, session, done) {

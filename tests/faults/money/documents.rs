@@ -1,4 +1,4 @@
-//! Where a shop keeps its documents, and how the test looks into them.
+//! The shop's document storage, and access to it for tests.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ pub enum Documents {
     Databases { uri: String, prefix: String },
 }
 
-/// Documents that are being looked into.
+/// Opened documents.
 pub enum Opened {
     File(SqliteStore),
     Databases(MongoStore),
@@ -33,7 +33,7 @@ impl Documents {
         Some(Self::Databases { uri, prefix: format!("test_{}_", EventId::generate()) })
     }
 
-    /// The variables that make a program use them.
+    /// The variables that configure a program to use them.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::File(_) => vec![],
@@ -55,7 +55,7 @@ impl Documents {
         }
     }
 
-    /// Leaves nothing at the server.
+    /// Removes the databases from the server.
     pub async fn drop_databases(&self) {
         if let Opened::Databases(store) = self.open().await {
             store.drop_databases().await.unwrap();

@@ -1,9 +1,8 @@
-//! Money under fire: buyers pay at a gateway that fails, webhooks come twice and out of order,
-//! the program is killed at any moment and at every named point, and in the end money is kept
-//! for goods that were sold, and for nothing else.
+//! Payments under faults: buyers pay at a failing gateway, webhooks come twice and out of order, and the process is
+//! killed at random moments and at every crash point. In the end only the money of sold goods is kept.
 
-mod books;
 mod documents;
+mod invariants;
 mod payer;
 #[path = "../../it/payments/standin/mod.rs"]
 mod standin;
@@ -17,33 +16,33 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use self::{
     documents::Documents,
     payer::Way,
-    world::{Goods, World},
+    world::{Stocking, World},
 };
 
-/// Seeds of every run, beside one by chance.
+/// The seeds of every run, in addition to a random one.
 const SEEDS: [u64; 2] = [11, 12];
-/// How often the program is killed at any moment.
+/// How often the process is killed at a random moment.
 const KILLS: usize = 7;
-/// How long it is away once: longer than stock is held for an order. Meanwhile buyers pay.
+/// The length of one outage: longer than stock is reserved for an order. Buyers pay meanwhile.
 const OUTAGE: Duration = Duration::from_secs(8);
-/// How long it may take until somebody comes by a point.
+/// The deadline for reaching a crash point.
 const PASSED_WITHIN: Duration = Duration::from_secs(60);
 
-/// The seed that the environment names, to do again what failed.
+/// The seed from the environment, to repeat a failed run.
 fn seed_named() -> Option<u64> {
     std::env::var("MICROBAZAAR_TEST_SEED").ok()?.parse().ok()
 }
 
-/// Little of everything, so that buyers race for the last ones.
-const SCARCE: Goods = Goods { plenty: 14, buyers: 8, refunds_wait: false };
-/// Enough that every way can be gone again and again.
-const AMPLE: Goods = Goods { plenty: 400, buyers: 6, refunds_wait: false };
+/// Little stock, so that buyers race for the last units.
+const SCARCE: Stocking = Stocking { plenty: 14, buyers: 8, refunds_wait: false };
+/// Enough stock to repeat every path.
+const AMPLE: Stocking = Stocking { plenty: 400, buyers: 6, refunds_wait: false };
 
 async fn killed_at_any_moment(seed: u64) {
     println!("MICROBAZAAR_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let goods = Goods { refunds_wait: seed.is_multiple_of(2), ..SCARCE };
-    let mut world = World::open(format!("seed {seed}"), seed, goods, None).await;
+    let stocking = Stocking { refunds_wait: seed.is_multiple_of(2), ..SCARCE };
+    let mut world = World::open(format!("seed {seed}"), seed, stocking, None).await;
     let shopping = world.shopping();
     let long = random.random_range(1..KILLS);
     for kill in 0..KILLS {
@@ -53,10 +52,10 @@ async fn killed_at_any_moment(seed: u64) {
         }
         world.live(None).await;
         // Also while the shop runs.
-        world.check_books().await;
+        world.check_ledger().await;
     }
     let buyers = shopping.end().await;
-    // Once more while it takes up what was left.
+    // Again while it resumes pending work.
     for _ in 0..2 {
         world.die_within(random.random_range(0..1_000)).await;
         world.live(None).await;
@@ -75,7 +74,7 @@ async fn killed_at_points(seed: u64, points: &[&'static str], databases: Option<
         world.kill().await;
         world.live(Some(&format!("{point}:{times}"))).await;
         world.dies(point, PASSED_WITHIN).await;
-        world.check_books().await;
+        world.check_ledger().await;
         println!("{point}:{times} after {:?}", begun.elapsed());
     }
     world.live(None).await;
@@ -84,7 +83,7 @@ async fn killed_at_points(seed: u64, points: &[&'static str], databases: Option<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn money_is_kept_for_goods_alone_whenever_the_program_is_killed() {
+async fn only_money_of_sold_goods_is_kept_whenever_the_process_is_killed() {
     let seeds = seed_named().map_or_else(|| vec![SEEDS[0], SEEDS[1], rand::random()], |seed| vec![seed]);
     let runs: Vec<_> = seeds.into_iter().map(|seed| tokio::spawn(killed_at_any_moment(seed))).collect();
     for run in runs {
@@ -92,7 +91,7 @@ async fn money_is_kept_for_goods_alone_whenever_the_program_is_killed() {
     }
 }
 
-/// Walks all points, in so many shops side by side.
+/// Covers all crash points, in this many shops in parallel.
 async fn walk_all_points(worlds: usize, open: impl Fn() -> Option<Documents>) {
     let seed = seed_named().unwrap_or_else(rand::random);
     println!("MICROBAZAAR_TEST_SEED={seed}");
@@ -109,12 +108,12 @@ async fn walk_all_points(worlds: usize, open: impl Fn() -> Option<Documents>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn money_is_kept_for_goods_alone_at_whatever_point_the_program_dies() {
+async fn only_money_of_sold_goods_is_kept_at_every_crash_point() {
     walk_all_points(3, || None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_database_loses_no_money_at_whatever_point_the_program_dies() {
+async fn only_money_of_sold_goods_is_kept_at_every_crash_point_on_mongodb() {
     if Documents::of_server().is_none() {
         eprintln!("left out: TEST_MONGO_URI names no server");
         return;

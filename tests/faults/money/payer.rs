@@ -1,4 +1,4 @@
-//! A buyer who pays in every way that there is.
+//! A buyer who uses every way of paying.
 
 use std::{
     sync::{
@@ -19,35 +19,35 @@ use super::{
     standin::{Outcome, StandIn},
 };
 
-/// What becomes of an order.
+/// What the buyer does with an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// Nothing.
     Forgotten,
     Cancelled,
     Paid,
-    /// Only authorised: somebody has to capture it.
+    /// Only authorised; it still has to be captured.
     Promised,
     Failed,
     FailedFirst,
     Twice,
-    /// Once authorised and once captured.
+    /// Authorised once and captured once.
     TwiceOncePromised,
     /// After the window has ended.
     Late,
     LatePromised,
-    /// After the window has ended, when the only piece is another order's.
+    /// After the window has ended, when another order has the only unit.
     LateAndGone,
     PaidAfterCancel,
     PromisedAfterCancel,
     PaidThenCancelled,
-    /// An admin gives a part of it back.
+    /// An admin refunds a part.
     PartlyBack,
-    /// More than the gateway takes.
+    /// More than the gateway accepts.
     TooDear,
 }
 
-/// A way that buyers are to prefer.
+/// The way that buyers should prefer.
 pub type Hint = Arc<Mutex<Option<Way>>>;
 
 const WAYS: [Way; 16] = [
@@ -72,10 +72,10 @@ const WAYS: [Way; 16] = [
 /// How long an order may stay open.
 const EXPIRES_WITHIN: Duration = Duration::from_secs(60);
 
-/// How many units are more than the gateway takes; see [`super::world::LIMIT`].
+/// How many units exceed the gateway's limit; see [`super::world::LIMIT`].
 const TOO_MANY: u32 = 8;
 
-/// What an admin gives back: the gateway's least amount, in minor units.
+/// The amount of an admin's refund: the gateway's minimum, in minor units.
 const PART: i64 = 100;
 
 /// A buyer at the gateway.
@@ -83,16 +83,16 @@ pub struct Payer {
     buyer: Buyer,
     standin: Arc<StandIn>,
     random: StdRng,
-    /// The token of an admin who looks after her orders.
+    /// The token of the admin who refunds.
     admin: String,
     hint: Hint,
     plenty: Vec<String>,
-    /// Of which there is one each.
+    /// Products with a stock of one.
     single: Vec<String>,
 }
 
 impl Way {
-    /// By which a point is passed that is seldom passed otherwise.
+    /// A way that passes a rare crash point.
     pub fn past(point: &str) -> Option<Self> {
         let (side, _) = point.rsplit_once('.')?;
         Some(match side {
@@ -124,7 +124,7 @@ impl Payer {
         Self { buyer: Buyer::join(line, number, seed).await, standin, random, admin, hint, plenty, single }
     }
 
-    /// Goes every way again and again.
+    /// Uses every way repeatedly.
     pub async fn shop_until(mut self, ended: Arc<AtomicBool>) -> Buyer {
         loop {
             let mut ways = WAYS;
@@ -141,9 +141,9 @@ impl Payer {
     }
 
     async fn go(&mut self, way: Way) {
-        let goods = if way == Way::LateAndGone { &self.single } else { &self.plenty };
-        let product = goods[self.random.random_range(0..goods.len())].clone();
-        // What came back from an order that was not taken is left out of the next one.
+        let stocking = if way == Way::LateAndGone { &self.single } else { &self.plenty };
+        let product = stocking[self.random.random_range(0..stocking.len())].clone();
+        // Lines restored from a refused order are left out of the next one.
         self.buyer.clear().await;
         let quantity = match way {
             Way::LateAndGone => 1,
@@ -215,21 +215,21 @@ impl Payer {
         }
     }
 
-    /// An admin gives back a part of an order that was kept, and asks until it is answered.
+    /// An admin refunds a part of a kept order, and repeats until it is answered.
     async fn part_back(&mut self, order: usize) {
         let id = self.buyer.orders[order].id.clone();
         let payment = self.buyer.payment_of(&id).await.unwrap();
         let path = format!("/api/payments/{}/refunds", payment["_id"].as_str().unwrap());
         let body = json!({ "amount": { "amount": 1 }, "reason": "a scratch" });
         let ((status, answer), _) = self.buyer.line.ask(Method::POST, &path, &self.admin, Some(&id), Some(&body)).await;
-        // 409: the order could not be kept, and all of it went back.
+        // 409: the order could not be kept, and everything was refunded.
         assert!(matches!(status, StatusCode::CREATED | StatusCode::CONFLICT), "{status} {answer}");
         if status == StatusCode::CREATED {
             self.buyer.orders[order].given_back = PART;
         }
     }
 
-    /// Pays at the gateway; the page comes back or is closed before.
+    /// Pays at the gateway; the page returns, or is closed before.
     async fn pay(&mut self, order: usize, at_gateway: &str, outcome: Outcome) {
         let checkout = self.standin.pay(at_gateway, outcome).unwrap();
         if self.random.random_bool(0.6) {

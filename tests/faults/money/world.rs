@@ -1,4 +1,4 @@
-//! A shop, the gateway that it is paid by, and its buyers.
+//! A shop, its gateway and its buyers.
 
 use std::{
     os::unix::process::ExitStatusExt,
@@ -24,35 +24,35 @@ use super::{
     standin::{Faults, Habits, Post, StandIn},
 };
 
-/// Where nobody answers: there the buyers and the gateway call while the program is dead.
+/// An unused address: buyers and the gateway call it while the process is dead.
 const NOBODY: &str = "http://127.0.0.1:9";
-/// Who gives money back by hand.
+/// The admin who makes refunds.
 pub const ADMIN: &str = "admin@example.com";
 const ADMIN_PASSWORD: &str = "correct horse";
-/// The most that the gateway takes for an order, in minor units: more than buyers pay usually.
+/// The gateway's limit for an order, in minor units: more than buyers usually pay.
 pub const LIMIT: i64 = 20_000;
-/// How long buyers may take to finish what they are at.
+/// How long buyers may take to finish.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 
-/// What is sold, and to how many.
+/// Stock and number of buyers.
 #[derive(Debug, Clone, Copy)]
-pub struct Goods {
-    /// Of each of the first products.
+pub struct Stocking {
+    /// The stock of each of the first products.
     pub plenty: u64,
     /// How many buyers there are.
     pub buyers: usize,
-    /// Whether refunds are under way as long as the storm lasts.
+    /// Whether refunds stay pending while faults are injected.
     pub refunds_wait: bool,
 }
 
-/// The buyers at work.
+/// The running buyers.
 pub struct Shopping {
     ended: Arc<AtomicBool>,
     buyers: Vec<tokio::task::JoinHandle<Buyer>>,
 }
 
 impl Shopping {
-    /// Lets each finish what she is at.
+    /// Lets each buyer finish.
     pub async fn end(self) -> Vec<Buyer> {
         self.ended.store(true, Ordering::SeqCst);
         let mut buyers = vec![];
@@ -64,29 +64,29 @@ impl Shopping {
     }
 }
 
-/// One shop with all that is around it.
+/// A shop with its environment.
 pub struct World {
     pub label: String,
     pub line: Line,
     pub standin: Arc<StandIn>,
     pub post: Post,
     pub sellers: Vec<Seller>,
-    /// What buyers are to prefer.
+    /// The way that buyers should prefer.
     pub hint: Hint,
     /// The token of an admin.
     admin: String,
     pub documents: Documents,
     data: PathBuf,
-    goods: Goods,
+    stocking: Stocking,
     seed: u64,
     process: Option<Process>,
     _dir: TempDir,
 }
 
 impl World {
-    /// Opens a shop that keeps its documents in a file, or in these databases; the gateway
-    /// works well until buyers come.
-    pub async fn open(label: String, seed: u64, goods: Goods, databases: Option<Documents>) -> Self {
+    /// Opens a shop with its documents in a file or in these databases; the gateway works without faults until the
+    /// buyers start.
+    pub async fn open(label: String, seed: u64, stocking: Stocking, databases: Option<Documents>) -> Self {
         let dir = TempDir::new();
         let data = data_of(&dir.0);
         let documents = databases.unwrap_or_else(|| Documents::File(data.clone()));
@@ -105,7 +105,7 @@ impl World {
             admin,
             documents,
             data,
-            goods,
+            stocking,
             seed,
             process: None,
             _dir: dir,
@@ -116,36 +116,36 @@ impl World {
         let ((_, answer), _) = world.line.post("/api/auth/login", "", &login).await;
         world.admin = text(&answer["token"]);
         for number in 0..2 {
-            let goods = [("Lamp", goods.plenty), ("Chair", goods.plenty), ("Painting", 1), ("Vase", 1)];
-            world.sellers.push(Seller::join_with(&world.line, number, &goods).await);
+            let stocking = [("Lamp", stocking.plenty), ("Chair", stocking.plenty), ("Painting", 1), ("Vase", 1)];
+            world.sellers.push(Seller::join_with(&world.line, number, &stocking).await);
         }
         world
     }
 
-    /// What was received of each product.
+    /// The initial stock of each product.
     pub fn received(&self) -> impl Iterator<Item = (&String, u64)> {
-        let plenty = self.goods.plenty;
+        let plenty = self.stocking.plenty;
         let of = move |seller: &'_ Seller| [plenty, plenty, 1, 1].into_iter().take(seller.products.len());
         self.sellers.iter().flat_map(move |seller| seller.products.iter().zip(of(seller)))
     }
 
-    /// Sends the buyers in, and the storm.
+    /// Starts the buyers and the faults.
     pub fn shopping(&self) -> Shopping {
         self.standin.set_faults(Faults { late: 8, late_by: Duration::from_secs(11), ..Faults::storm(self.seed) });
-        self.standin.hold_refunds(self.goods.refunds_wait);
+        self.standin.hold_refunds(self.stocking.refunds_wait);
         let ended = Arc::new(AtomicBool::new(false));
         let of_kind = |single: bool| {
-            let goods = self.received().filter(move |(_, received)| (*received == 1) == single);
-            goods.map(|(product, _)| product.clone()).collect::<Vec<_>>()
+            let stocking = self.received().filter(move |(_, received)| (*received == 1) == single);
+            stocking.map(|(product, _)| product.clone()).collect::<Vec<_>>()
         };
         let (plenty, single) = (of_kind(false), of_kind(true));
-        let buyers = (0..self.goods.buyers).map(|number| {
+        let buyers = (0..self.stocking.buyers).map(|number| {
             let (line, standin, ended) = (self.line.clone(), Arc::clone(&self.standin), Arc::clone(&ended));
-            let (seed, goods) = (self.seed, (plenty.clone(), single.clone()));
-            let told = (self.admin.clone(), Arc::clone(&self.hint));
-            tokio::spawn(
-                async move { Payer::join(line, number, seed, standin, told, goods).await.shop_until(ended).await },
-            )
+            let (seed, stocking) = (self.seed, (plenty.clone(), single.clone()));
+            let output = (self.admin.clone(), Arc::clone(&self.hint));
+            tokio::spawn(async move {
+                Payer::join(line, number, seed, standin, output, stocking).await.shop_until(ended).await
+            })
         });
         Shopping { buyers: buyers.collect(), ended }
     }
@@ -158,8 +158,7 @@ impl World {
         settings
     }
 
-    /// Starts the program over the same data, to die at a point if one is named; it may have
-    /// come by the point before it was ready.
+    /// Starts the program over the same data, to die at a crash point if one is given; it may die before it is ready.
     pub async fn live(&mut self, crash_at: Option<&str>) {
         let mut settings = self.settings();
         settings.extend(crash_at.map(|point| ("CRASH_AT", point.to_owned())));
@@ -190,11 +189,11 @@ impl World {
         }
     }
 
-    /// Kills the program some milliseconds from now, and checks the books that it leaves.
+    /// Kills the process some milliseconds from now, and checks the ledger.
     pub async fn die_within(&mut self, millis: u64) {
         tokio::time::sleep(Duration::from_millis(millis)).await;
         self.kill().await;
-        self.check_books().await;
+        self.check_ledger().await;
     }
 
     /// Ends the program as an operator does.
@@ -204,7 +203,7 @@ impl World {
         assert_eq!(status.code(), Some(0), "{}", self.label);
     }
 
-    /// Waits until the program has died at its point.
+    /// Waits until the process has died at its crash point.
     pub async fn dies(&mut self, point: &str, within: Duration) {
         let ends = Instant::now() + within;
         while let Some(process) = &mut self.process {
@@ -212,19 +211,19 @@ impl World {
                 assert_eq!(status.signal(), Some(9), "{}: at {point}: {status}", self.label);
                 break;
             }
-            assert!(Instant::now() < ends, "{}: nobody came by {point} in time", self.label);
+            assert!(Instant::now() < ends, "{}: {point} was not reached in time", self.label);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.process = None;
         self.direct(NOBODY);
     }
 
-    /// Where the program listens.
+    /// The program's address.
     pub fn base(&self) -> &str {
         &self.process.as_ref().unwrap().base
     }
 
-    /// Runs a command of the program beside it, or over the data that a dead one left.
+    /// Runs a command of the program beside it, or over the data of a dead process.
     pub async fn command(&self, arguments: &'static [&'static str]) -> String {
         let (data, settings) = (self.data.clone(), self.settings());
         let done = tokio::task::spawn_blocking(move || {
@@ -238,8 +237,8 @@ impl World {
         said
     }
 
-    /// Whatever a crash leaves behind, no entry of the ledger contradicts another one.
-    pub async fn check_books(&self) {
+    /// After any crash, the ledger's entries do not contradict each other.
+    pub async fn check_ledger(&self) {
         self.command(&["ledger", "check"]).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What must hold once everything is there again: goods, money and figures agree.
+//! The invariants after recovery: stock, money and dashboards agree.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,9 +6,9 @@ use std::{
 };
 
 use lapin::{Channel, options::QueueDeclareOptions, types::FieldTable};
-use microbazaar::bus::{
-    rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
-    table::QUEUES,
+use microbazaar::{
+    bus::rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
+    domain::queues::QUEUES,
 };
 
 use super::{
@@ -17,18 +17,18 @@ use super::{
     shopper::{Person, text},
 };
 
-/// Products by their ids, each with the units it had.
+/// Products by id, with their initial stock.
 pub type Stocked = [(String, u32)];
 
-/// How it is now.
+/// The current state.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Units of confirmed orders, by product. An order may have more than one: putting a unit in
-    /// the cart is repeated when its answer was lost.
+    /// Units of confirmed orders, by product. An order may have more than one unit: adding to the cart is repeated
+    /// when its answer was lost.
     units: BTreeMap<String, u64>,
-    /// Orders that wait, or whose money is neither kept nor back.
+    /// Orders that are pending, or whose money is neither kept nor refunded.
     open: Vec<String>,
-    /// Orders that were answered as placed and are not there.
+    /// Orders that were answered as placed and are missing.
     lost: Vec<String>,
     /// On hand and reserved, by product.
     stock: BTreeMap<String, (u64, u64)>,
@@ -74,7 +74,7 @@ impl Seen {
     }
 }
 
-/// Waits until it does. Late money may still turn an order over, so all is looked at anew each time.
+/// Waits until everything agrees. Late money may still change an order, so that everything is read again each time.
 pub async fn until_all_agrees(fleet: &Fleet, seller: &Person, products: &Stocked, people: &[(Person, Bought)]) {
     let mut seen = Seen::default();
     let agreed = async {
@@ -93,7 +93,7 @@ pub async fn until_all_agrees(fleet: &Fleet, seller: &Person, products: &Stocked
     }
 }
 
-/// How many messages rest in dead queues, also those of earlier shops.
+/// How many messages are in dead-letter queues, including those of earlier shops.
 pub async fn dead(fleet: &Fleet) -> u32 {
     let mut dead = 0;
     for queue in QUEUES {
@@ -105,14 +105,14 @@ pub async fn dead(fleet: &Fleet) -> u32 {
     dead
 }
 
-/// The queues in which messages wait or rest.
+/// The queues that contain messages.
 async fn depths(channel: &Channel) -> Vec<(String, u32)> {
     let mut depths = vec![];
     for queue in QUEUES {
         let waits = (1..=RETRIES).map(|attempt| retry_queue(queue.name, attempt));
         for name in waits.chain([queue.name.to_owned(), dead_queue(queue.name)]) {
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            // One that nobody has declared ends the channel, and with it the list.
+            // A queue that is not declared closes the channel, and ends the list.
             let Ok(there) = channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await else {
                 return depths;
             };

@@ -1,4 +1,4 @@
-//! The processes of a shop, one a service or each serving all, and the way to them as a gateway leads it.
+//! The processes of a shop, one for each service or replicas, and routing to them as a gateway does.
 
 use std::{
     collections::HashMap,
@@ -14,8 +14,7 @@ use lapin::{
     types::FieldTable,
 };
 use microbazaar::{
-    bus::table::QUEUES,
-    domain::ids::EventId,
+    domain::{ids::EventId, queues::QUEUES},
     store::mongo::{MongoOptions, MongoStore},
 };
 use parking_lot::Mutex;
@@ -25,21 +24,21 @@ use serde_json::Value;
 use tokio::sync::MutexGuard;
 
 use super::{
-    node::{Node, Told, command},
-    way::{Way, Ways},
+    node::{Node, NodeSettings, command},
+    proxies::{ServerProxies, ServerProxy},
 };
 
 pub const SERVICES: [&str; 8] =
     ["auth", "product", "inventory", "cart", "order", "payment", "notification", "seller-dashboard"];
 const PEERS: [&str; 6] = ["auth", "product", "inventory", "cart", "order", "payment"];
 pub const SECRET: &str = "a secret of thirty-two bytes, or so";
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 pub const DEADLINE: Duration = Duration::from_secs(90);
-/// How long a caller waits for an answer; nothing may hang as long as that.
+/// How long a client waits for an answer; no request may take that long.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One test at a time: they share the broker's queues.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+static EXCLUSIVE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// An answer: its status, headers and body.
 #[derive(Debug)]
@@ -50,10 +49,10 @@ pub struct Answer {
     pub body: Value,
 }
 
-/// Which processes there are.
+/// The set of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// One a service.
+    /// One for each service.
     Split,
     /// Two, each of which serves everything.
     Replicas,
@@ -70,10 +69,10 @@ impl Shape {
 
 /// The processes of one shop.
 pub struct Fleet {
-    pub told: Told,
+    pub settings: NodeSettings,
     pub channel: Channel,
     pub shape: Shape,
-    /// Answers that did not know what became of the request.
+    /// How many answers had an unknown outcome.
     pub unknown: AtomicUsize,
     turns: AtomicUsize,
     nodes: Mutex<HashMap<&'static str, Node>>,
@@ -85,7 +84,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// One process a service, none of them started; `None`, and a word about it, without the servers.
+    /// One process for each service, none of them started; prints a note and returns `None` without the servers.
     pub async fn prepare() -> Option<Self> {
         let (Ok(mongo), Ok(rabbit)) = (std::env::var("TEST_MONGO_URI"), std::env::var("TEST_RABBIT_URL")) else {
             eprintln!("left out: TEST_MONGO_URI and TEST_RABBIT_URL do not name a database and a broker");
@@ -94,30 +93,34 @@ impl Fleet {
         Some(Self::of(Shape::Split, mongo, rabbit, None).await)
     }
 
-    /// Two replicas, both up, whose orders wait that long for their money.
+    /// Two running replicas with this payment window.
     pub async fn replicas(window: &'static str) -> Option<Self> {
         let (mongo, rabbit, redis) = servers()?;
         let mut fleet = Self::of(Shape::Replicas, mongo, rabbit, Some(redis)).await;
-        fleet.told.window = window;
+        fleet.settings.window = window;
         fleet.up().await;
         Some(fleet)
     }
 
-    /// Processes of this shape, all up, and the ways by which they reach the three servers.
-    pub async fn start_over_ways(shape: Shape) -> Option<(Self, Ways)> {
+    /// Running processes, with proxies to the three servers.
+    pub async fn start_with_proxies(shape: Shape) -> Option<(Self, ServerProxies)> {
         let (mongo, rabbit, redis) = servers()?;
-        let ways = Ways { mongo: Way::to(&mongo), rabbit: Way::to(&rabbit), redis: Way::to(&redis) };
+        let server_proxies = ServerProxies {
+            mongo: ServerProxy::to(&mongo),
+            rabbit: ServerProxy::to(&rabbit),
+            redis: ServerProxy::to(&redis),
+        };
         let mut fleet = Self::of(shape, mongo, rabbit, None).await;
-        let url = |way: &Way| way.url().to_owned();
-        (fleet.told.mongo, fleet.told.rabbit) = (url(&ways.mongo), url(&ways.rabbit));
-        fleet.told.redis = Some(url(&ways.redis));
+        let url = |server_proxy: &ServerProxy| server_proxy.url().to_owned();
+        (fleet.settings.mongo, fleet.settings.rabbit) = (url(&server_proxies.mongo), url(&server_proxies.rabbit));
+        fleet.settings.redis = Some(url(&server_proxies.redis));
         fleet.up().await;
-        Some((fleet, ways))
+        Some((fleet, server_proxies))
     }
 
-    /// Processes of this shape, none of them started, which use these servers.
+    /// Processes that use these servers, none of them started.
     async fn of(shape: Shape, mongo: String, rabbit: String, redis: Option<String>) -> Self {
-        let turn = TURN.lock().await;
+        let exclusive = EXCLUSIVE.lock().await;
         let connection = Connection::connect(&rabbit, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         for queue in QUEUES {
@@ -128,7 +131,7 @@ impl Fleet {
         let id = EventId::generate();
         let folder = std::env::temp_dir().join(format!("microbazaar-nodes-{id}"));
         std::fs::create_dir_all(&folder).unwrap();
-        // Held all at once, so that they differ.
+        // All are held at once, so that they differ.
         let names = shape.names();
         let held: Vec<TcpListener> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports: HashMap<_, _> =
@@ -137,11 +140,12 @@ impl Fleet {
             Shape::Split => PEERS.into_iter().map(|peer| (peer, ports[peer])).collect(),
             Shape::Replicas => vec![],
         };
-        let told = Told { mongo, rabbit, redis, prefix: format!("n_{id}_"), secret: SECRET, window: "6s", peers };
+        let settings =
+            NodeSettings { mongo, rabbit, redis, prefix: format!("n_{id}_"), secret: SECRET, window: "6s", peers };
         let client = microbazaar::runtime::http_client::builder().timeout(PATIENCE).build().unwrap();
         let (nodes, turns, unknown) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
         Self {
-            told,
+            settings,
             channel,
             shape,
             unknown,
@@ -151,7 +155,7 @@ impl Fleet {
             folder,
             client,
             _connection: connection,
-            _turn: turn,
+            _turn: exclusive,
         }
     }
 
@@ -163,7 +167,7 @@ impl Fleet {
     }
 
     async fn up(&self) {
-        // The first makes the indexes, the others find them.
+        // The first one creates the indexes, the others find them.
         for name in self.shape.names() {
             self.spawn(name);
         }
@@ -181,7 +185,7 @@ impl Fleet {
         let service = (self.shape == Shape::Split).then_some(name);
         let folder = if service.is_some() { self.folder.clone() } else { self.folder.join(name) };
         std::fs::create_dir_all(&folder).unwrap();
-        command(&self.told, service, self.ports[name], &folder)
+        command(&self.settings, service, self.ports[name], &folder)
     }
 
     fn spawn(&self, service: &'static str) {
@@ -194,7 +198,7 @@ impl Fleet {
         drop(self.nodes.lock().remove(service).expect("it runs"));
     }
 
-    /// Lets a node do nothing, or go on.
+    /// Freezes or resumes a node.
     pub fn freeze(&self, service: &'static str, frozen: bool) {
         self.nodes.lock()[service].freeze(frozen);
     }
@@ -214,17 +218,17 @@ impl Fleet {
         }
     }
 
-    /// The sum of a metric's lines that begin so; `None` when there is none.
+    /// The sum of a metric's lines with this prefix; `None` when there is none.
     pub async fn metric(&self, name: &str, begins: &str) -> Option<f64> {
         let url = format!("http://127.0.0.1:{}/metrics", self.ports[name]);
-        let told = self.client.get(url).send().await.ok()?.text().await.ok()?;
+        let output = self.client.get(url).send().await.ok()?.text().await.ok()?;
         let of_line = |line: &str| line.strip_prefix(begins)?.rsplit_once(' ')?.1.parse::<f64>().ok();
-        told.lines().filter_map(of_line).reduce(|sum, more| sum + more)
+        output.lines().filter_map(of_line).reduce(|sum, more| sum + more)
     }
 
-    /// Which service a path belongs to.
+    /// The service of a path.
     fn of_path(path: &str) -> &'static str {
-        let ways = [
+        let server_proxies = [
             ("/api/auth", "auth"),
             ("/api/products", "product"),
             ("/media", "product"),
@@ -237,11 +241,10 @@ impl Fleet {
             ("/api/webhooks", "notification"),
             ("/dev/mailbox", "notification"),
         ];
-        ways.into_iter().find(|(start, _)| path.starts_with(start)).expect("a path of a service").1
+        server_proxies.into_iter().find(|(start, _)| path.starts_with(start)).expect("a path of a service").1
     }
 
-    /// Asks the process whose service a path belongs to, or the next one that serves all; `None`
-    /// when it is away.
+    /// Sends a request to the process of the path's service, or to the next replica; `None` when it is unavailable.
     pub async fn ask(&self, method: Method, path: &str, token: &str, body: Option<&Value>) -> Option<Answer> {
         let names = self.shape.names();
         let name = match self.shape {
@@ -251,7 +254,7 @@ impl Fleet {
         self.ask_at(name, method, path, token, body, &[]).await
     }
 
-    /// Asks one service, whatever the path. A service that is there answers.
+    /// Sends a request to one service, which must answer.
     pub async fn ask_at(
         &self,
         service: &str,
@@ -286,7 +289,7 @@ impl Fleet {
         Some(Answer { status, retry_after, traceresponse, body })
     }
 
-    /// How a service says it is: its state, and what is away.
+    /// A service's readiness: its state, and what is unavailable.
     pub async fn readyz(&self, service: &str) -> (String, Vec<String>) {
         let Some(answer) = self.ask_at(service, Method::GET, "/readyz", "", None, &[]).await else {
             return ("away".to_owned(), vec![]);
@@ -308,15 +311,15 @@ impl Fleet {
         assert!(in_time, "in time: {service} is ready, which is {} without {:?}", said.0, said.1);
     }
 
-    /// Ends all nodes and removes what they left.
+    /// Ends all nodes and removes their data.
     pub async fn end(self) {
         self.nodes.lock().clear();
-        let options = MongoOptions::new(SecretString::from(self.told.mongo.clone()), self.told.prefix.clone());
+        let options = MongoOptions::new(SecretString::from(self.settings.mongo.clone()), self.settings.prefix.clone());
         MongoStore::open(options).await.unwrap().drop_databases().await.unwrap();
     }
 }
 
-/// MongoDB, RabbitMQ and Redis; `None`, and a word about it, without one of them.
+/// MongoDB, RabbitMQ and Redis; prints a note and returns `None` if one is missing.
 fn servers() -> Option<(String, String, String)> {
     let url = |name| std::env::var(name).ok();
     let all = (url("TEST_MONGO_URI"), url("TEST_RABBIT_URL"), url("TEST_REDIS_URL"));

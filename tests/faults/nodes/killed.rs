@@ -1,4 +1,4 @@
-//! One of two replicas killed in the middle of sales: the other finishes what it began.
+//! One of two replicas is killed during sales: the other finishes its work.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use super::{
     shopper::Person,
 };
 
-/// Sales that are waited for before and after a death.
+/// Sales that the test waits for before and after the kill.
 const SOME: usize = 8;
 
 #[actix_rt::test]
-async fn what_a_killed_replica_began_the_other_finishes() {
+async fn a_replica_finishes_the_work_of_a_killed_one() {
     let Some(fleet) = Fleet::replicas("6s").await.map(Arc::new) else { return };
     let seller = Person::join(&fleet, "seller", "seller").await;
     let product = seller.product(STOCK).await;
@@ -28,12 +28,12 @@ async fn what_a_killed_replica_began_the_other_finishes() {
         fleet.until_all_ready().await;
     }
     sales.go_on(SOME).await;
-    // This one stays dead.
+    // This one is not restarted.
     fleet.kill("one");
     sales.go_on(SOME).await;
     let people = sales.end().await;
     until_all_agrees(&fleet, &seller, &[(product, STOCK)], &people).await;
-    until("every event is told of", async || fleet.metric("two", "outbox_events").await == Some(0.0)).await;
+    until("every event is published", async || fleet.metric("two", "outbox_events").await == Some(0.0)).await;
     drop(people);
     Arc::into_inner(drop_people(fleet, [seller])).unwrap().end().await;
 }

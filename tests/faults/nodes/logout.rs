@@ -1,4 +1,4 @@
-//! A logout at the process that serves auth holds at every other, with Redis and without.
+//! A logout at the process that serves auth is effective at every other, with and without Redis.
 
 use std::sync::Arc;
 
@@ -11,30 +11,30 @@ use super::{
     shopper::Person,
 };
 
-/// What needs a token at each service, and how it is answered to a seller.
+/// Paths that need a token, one for each service, and the status for a seller.
 const PATHS: [(&str, StatusCode); 8] = [
     ("/api/auth/me", StatusCode::OK),
     ("/api/products/seller", StatusCode::OK),
-    // For buyers alone.
+    // Only for buyers.
     ("/api/cart", StatusCode::FORBIDDEN),
     ("/api/orders/me", StatusCode::FORBIDDEN),
     ("/api/payments/order/665f1f77bcf86cd799439016", StatusCode::NOT_FOUND),
     ("/api/seller/dashboard/metrics", StatusCode::OK),
     ("/api/webhooks", StatusCode::OK),
-    // For other processes alone.
+    // Only for other processes.
     ("/api/inventory/release", StatusCode::FORBIDDEN),
 ];
 
 #[actix_rt::test]
-async fn a_logout_at_one_process_holds_at_every_other_with_redis_and_without() {
-    let Some((fleet, ways)) = Fleet::start_over_ways(Shape::Split).await else { return };
+async fn a_logout_is_effective_at_every_process_with_and_without_redis() {
+    let Some((fleet, proxies)) = Fleet::start_with_proxies(Shape::Split).await else { return };
     let fleet = Arc::new(fleet);
     for (away, name) in [(false, "first"), (true, "second")] {
         let who = Person::join(&fleet, name, "seller").await;
         if away {
-            ways.redis.cut();
+            proxies.redis.cut();
             for service in fleet.shape.names() {
-                until(&format!("{service} says that Redis is away"), async || {
+                until(&format!("{service} reports Redis as unavailable"), async || {
                     fleet.readyz(service).await.1.contains(&"redis".to_owned())
                 })
                 .await;
@@ -52,7 +52,7 @@ async fn a_logout_at_one_process_holds_at_every_other_with_redis_and_without() {
             assert_eq!(answer.status, good, "{path} before, Redis away: {away}: {answer:?}");
         }
         assert_eq!(who.post("/api/auth/logout", &json!({})).await.status, StatusCode::OK);
-        // At once, and not after a while.
+        // Immediately, not after a delay.
         for (path, _) in PATHS {
             let answer = ask(path).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path} after, Redis away: {away}: {answer:?}");

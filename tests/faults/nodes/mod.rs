@@ -1,7 +1,6 @@
-//! The real program as several processes, one a service or replicas, over a MongoDB-compatible
-//! server, RabbitMQ and Redis, which `scripts/test` starts and names in `TEST_MONGO_URI`,
-//! `TEST_RABBIT_URL` and `TEST_REDIS_URL`. Without them there is nothing to test against, and they
-//! say so.
+//! The real program as several processes, one for each service or replicas, over a server with MongoDB's protocol,
+//! RabbitMQ and Redis, which `scripts/test` starts and names in `TEST_MONGO_URI`, `TEST_RABBIT_URL` and
+//! `TEST_REDIS_URL`. Without them the tests print a note and are skipped.
 
 mod agreement;
 mod fleet;
@@ -10,6 +9,7 @@ mod logout;
 mod node;
 mod outage;
 mod peers;
+mod proxies;
 #[path = "../../it/broker/proxy.rs"]
 #[expect(dead_code, reason = "the broker's tests use the rest")]
 mod proxy;
@@ -17,7 +17,6 @@ mod rush;
 mod sales;
 mod shopper;
 mod start;
-mod way;
 
 use std::sync::Arc;
 
@@ -26,12 +25,12 @@ use lapin::{
     options::{BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::FieldTable,
 };
-use microbazaar::bus::table::EXCHANGE;
+use microbazaar::domain::queues::EXCHANGE;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use shopper::Person;
 
-/// Units of the one product.
+/// The stock of the one product.
 const STOCK: u32 = 10_000;
 
 #[actix_rt::test]
@@ -49,7 +48,7 @@ async fn a_purchase_goes_through_every_process() {
     let placed = fleet.ask_at("order", Method::POST, "/api/orders", &buyer.token, Some(&json!({})), &header).await;
     let placed = placed.unwrap();
     assert_eq!(placed.status, StatusCode::CREATED, "{placed:?}");
-    assert!(placed.traceresponse.is_some_and(|told| told.contains(trace)), "its trace is told");
+    assert!(placed.traceresponse.is_some_and(|output| output.contains(trace)), "its trace is returned");
     let order = shopper::text(&placed.body["order"]["_id"]);
     assert_eq!(buyer.stock(&product).await, (u64::from(STOCK), 2));
     assert!(buyer.pay(&order).await);
@@ -65,15 +64,15 @@ async fn a_purchase_goes_through_every_process() {
     })
     .await;
     until("the sale is counted", async || seller.sales().await == 2).await;
-    until("the buyer has her mails", async || {
+    until("the buyer has the mails", async || {
         buyer.mails(&buyer.email, "Welcome").await == 1 && buyer.mails(&buyer.email, "Payment received").await == 1
     })
     .await;
     until("the event has the request's trace", async || {
         let message = fleet.channel.basic_get(heard.as_str().into(), BasicGetOptions { no_ack: true }).await.unwrap();
         let Some(message) = message else { return false };
-        let told = microbazaar::bus::rabbit::wire::trace(&message.delivery.properties);
-        assert_eq!(told.map(microbazaar::trace::Trace::id), Some(trace.to_owned()));
+        let output = microbazaar::bus::rabbit::wire::trace(&message.delivery.properties);
+        assert_eq!(output.map(microbazaar::trace::Trace::id), Some(trace.to_owned()));
         true
     })
     .await;
@@ -81,7 +80,7 @@ async fn a_purchase_goes_through_every_process() {
     Arc::into_inner(drop_people(fleet, [seller, buyer])).unwrap().end().await;
 }
 
-/// Each process serves its own paths and no others, and nobody's inner ones.
+/// Each process serves only its own paths, and no internal ones.
 async fn only_its_own(fleet: &Fleet, buyer: &Person) {
     let paths = [
         ("auth", "/api/auth/me"),
@@ -104,7 +103,7 @@ async fn only_its_own(fleet: &Fleet, buyer: &Person) {
     }
 }
 
-/// The last holder of a fleet.
+/// Ends a fleet by its last reference.
 fn drop_people<const N: usize>(fleet: Arc<Fleet>, people: [Person; N]) -> Arc<Fleet> {
     drop(people);
     fleet
@@ -116,7 +115,7 @@ async fn listen(fleet: &Fleet, key: &str) -> String {
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let kind = lapin::ExchangeKind::Topic;
     channel.exchange_declare(EXCHANGE.into(), kind, options, FieldTable::default()).await.unwrap();
-    let name = format!("test.{}", fleet.told.prefix);
+    let name = format!("test.{}", fleet.settings.prefix);
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(name.as_str().into(), options, FieldTable::default()).await.unwrap();
     let (exchange, options) = (EXCHANGE.into(), QueueBindOptions::default());

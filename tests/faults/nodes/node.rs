@@ -10,16 +10,16 @@ use std::{
 
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// What every node is told.
-pub struct Told {
+/// The settings of every node.
+pub struct NodeSettings {
     pub mongo: String,
     pub rabbit: String,
     pub redis: Option<String>,
     pub prefix: String,
     pub secret: &'static str,
-    /// How long an order waits for its money.
+    /// The payment window.
     pub window: &'static str,
-    /// Where each peer is.
+    /// The port of each peer.
     pub peers: Vec<(&'static str, u16)>,
 }
 
@@ -29,25 +29,25 @@ pub struct Node {
     ready: Receiver<()>,
 }
 
-/// The program that is to serve `service`, or everything.
-pub fn command(told: &Told, service: Option<&str>, port: u16, folder: &Path) -> Command {
+/// The program with the settings to serve `service`, or everything.
+pub fn command(settings: &NodeSettings, service: Option<&str>, port: u16, folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
     command.env_clear().current_dir(folder).args(["serve", "--port", &port.to_string()]);
     if let Some(service) = service {
         command.args(["--services", service]);
     }
     command.arg("--data-dir").arg(folder);
-    for (service, port) in &told.peers {
+    for (service, port) in &settings.peers {
         command.env(format!("MICROBAZAAR_PEERS__{}", service.to_uppercase()), format!("http://127.0.0.1:{port}"));
     }
-    command.env("MONGO_URI", &told.mongo).env("RABBIT_URL", &told.rabbit).env("JWT_SECRET", told.secret);
-    command.env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &told.prefix);
-    if let Some(redis) = &told.redis {
-        command.env("REDIS_URL", redis).env("MICROBAZAAR_REDIS__PREFIX", &told.prefix);
+    command.env("MONGO_URI", &settings.mongo).env("RABBIT_URL", &settings.rabbit).env("JWT_SECRET", settings.secret);
+    command.env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &settings.prefix);
+    if let Some(redis) = &settings.redis {
+        command.env("REDIS_URL", redis).env("MICROBAZAAR_REDIS__PREFIX", &settings.prefix);
     }
     for (key, value) in [
         ("RATE_LIMIT__ENABLED", "false"),
-        ("ORDER__PAYMENT_WINDOW", told.window),
+        ("ORDER__PAYMENT_WINDOW", settings.window),
         ("RAZORPAY__RECONCILE_EVERY", "1s"),
         ("HTTP__WORKERS", "1"),
         ("PASSWORDS__CONCURRENCY", "1"),
@@ -64,7 +64,7 @@ impl Node {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (tell, ready) = mpsc::channel();
-        // Reads on to the end, so that the program never waits for its reader.
+        // Reads to the end, so that the program never blocks on its output.
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 if line.contains("is ready at ") {
@@ -82,7 +82,7 @@ impl Node {
 }
 
 impl Node {
-    /// Lets it do nothing (SIGSTOP), or go on (SIGCONT).
+    /// Freezes it (SIGSTOP) or resumes it (SIGCONT).
     pub fn freeze(&self, frozen: bool) {
         let signal = if frozen { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();

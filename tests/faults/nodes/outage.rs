@@ -1,4 +1,4 @@
-//! Each of the three servers taken away and given back in the middle of sales.
+//! Each of the three servers is stopped and started again during sales.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use super::{
     shopper::Person,
 };
 
-/// Units of what is soon sold out.
+/// The stock of a product that sells out.
 const SCARCE: u32 = 12;
-/// Sales that are waited for before and after each outage, and during one that they survive.
+/// Sales that the test waits for before and after each outage, and during one that the shop survives.
 const SOME: usize = 4;
 
 #[actix_rt::test]
-async fn each_server_is_taken_away_from_replicas_in_the_middle_of_sales() {
+async fn replicas_survive_an_outage_of_each_server_during_sales() {
     each_server_is_taken_away(Shape::Replicas).await;
 }
 
 #[actix_rt::test]
-async fn each_server_is_taken_away_from_split_services_in_the_middle_of_sales() {
+async fn split_services_survive_an_outage_of_each_server_during_sales() {
     each_server_is_taken_away(Shape::Split).await;
 }
 
 async fn each_server_is_taken_away(shape: Shape) {
-    let Some((fleet, ways)) = Fleet::start_over_ways(shape).await else { return };
+    let Some((fleet, proxies)) = Fleet::start_with_proxies(shape).await else { return };
     let fleet = Arc::new(fleet);
     let dead = agreement::dead(&fleet).await;
     let seller = Person::join(&fleet, "seller", "seller").await;
@@ -39,33 +39,33 @@ async fn each_server_is_taken_away(shape: Shape) {
     let products = [(seller.product(STOCK).await, STOCK), (seller.product(SCARCE).await, SCARCE)];
     let ids = products.clone().map(|(id, _)| id);
     let sales = Sales::start(&fleet, &ids, 3).await;
-    for (server, way) in [("rabbitmq", &ways.rabbit), ("redis", &ways.redis)] {
+    for (server, server_proxy) in [("rabbitmq", &proxies.rabbit), ("redis", &proxies.redis)] {
         sales.go_on(SOME).await;
-        way.cut();
+        server_proxy.cut();
         until_all_say(&fleet, "degraded", server).await;
         sales.go_on(SOME).await;
-        way.mend();
+        server_proxy.mend();
         fleet.until_all_ready().await;
     }
-    // Broken connections first, then ones on which nothing comes any more.
+    // First broken connections, then connections without traffic.
     for silent in [false, true] {
         sales.go_on(SOME).await;
         if silent {
-            ways.mongo.hold(true);
+            proxies.mongo.hold(true);
         } else {
-            ways.mongo.cut();
+            proxies.mongo.cut();
         }
         until_all_say(&fleet, "unavailable", "store").await;
         witness.is_refused(&fleet).await;
-        ways.mongo.hold(false);
-        ways.mongo.mend();
+        proxies.mongo.hold(false);
+        proxies.mongo.mend();
         fleet.until_all_ready().await;
         witness.is_served(&fleet).await;
     }
     sales.go_on(SOME).await;
     let people = sales.end().await;
     until_all_agrees(&fleet, &seller, &products, &people).await;
-    assert_eq!(agreement::dead(&fleet).await, dead, "no message has died of it");
+    assert_eq!(agreement::dead(&fleet).await, dead, "there is no dead letter");
     drop(people);
     drop(witness);
     Arc::into_inner(drop_people(fleet, [seller])).unwrap().end().await;
@@ -73,7 +73,7 @@ async fn each_server_is_taken_away(shape: Shape) {
 
 async fn until_all_say(fleet: &Fleet, state: &str, away: &str) {
     for name in fleet.shape.names() {
-        until(&format!("{name} says that {away} is away"), async || {
+        until(&format!("{name} reports {away} as unavailable"), async || {
             let (said, parts) = fleet.readyz(name).await;
             said == state && parts.iter().any(|part| part == away)
         })
@@ -81,7 +81,7 @@ async fn until_all_say(fleet: &Fleet, state: &str, away: &str) {
     }
 }
 
-/// Somebody who asks for one of everything that needs the database.
+/// Clients that send one of each kind of request that needs the database.
 struct Witness {
     buyer: Person,
     seller: Person,
@@ -97,7 +97,7 @@ impl Witness {
         Self { buyer, seller: seller.clone(), product, order }
     }
 
-    /// A request of each kind: who asks, how, and what. None of them changes what is sold.
+    /// One request of each kind: client, method and path. None of them changes what is sold.
     fn requests(&self) -> Vec<(&Person, Method, String, Option<Value>)> {
         let (buyer, seller, order) = (&self.buyer, &self.seller, &self.order);
         let product = format!("/api/products/{}", self.product);
@@ -118,7 +118,7 @@ impl Witness {
         ]
     }
 
-    /// Every answer, once from every process that serves the request.
+    /// The answers of every process that serves the request.
     async fn answers(&self, fleet: &Fleet) -> Vec<(String, super::fleet::Answer)> {
         let mut asked = vec![];
         for (who, method, path, body) in self.requests() {
@@ -133,7 +133,7 @@ impl Witness {
         join_all(asked).await
     }
 
-    /// While the database is away each is told when to come again, and the processes live.
+    /// While the database is unavailable each client gets `Retry-After`, and the processes are alive.
     async fn is_refused(&self, fleet: &Fleet) {
         for (what, answer) in self.answers(fleet).await {
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{what}: {answer:?}");
@@ -145,11 +145,11 @@ impl Witness {
         }
     }
 
-    /// Soon after it is back each is served, by the same processes.
+    /// Soon after the recovery each client is served, by the same processes.
     async fn is_served(&self, fleet: &Fleet) {
         until("each kind of request is served", async || {
             let answers = self.answers(fleet).await;
-            // There may be no payment to show.
+            // There may be no payment.
             let served = |status: StatusCode| status.is_success() || status == StatusCode::NOT_FOUND;
             answers.iter().all(|(_, answer)| served(answer.status))
         })

@@ -1,4 +1,4 @@
-//! Each service taken away and given back, and one that does nothing.
+//! Each service is stopped and started again, and one is frozen.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const CALLERS: [(&str, &[&str]); 8] = [
 ];
 
 #[actix_rt::test]
-async fn each_peer_is_taken_away_and_given_back_in_the_middle_of_sales() {
+async fn each_peer_is_stopped_and_started_during_sales() {
     let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
     let seller = Person::join(&fleet, "seller", "seller").await;
     let product = seller.product(STOCK).await;
@@ -52,13 +52,13 @@ async fn each_peer_is_taken_away_and_given_back_in_the_middle_of_sales() {
 }
 
 #[actix_rt::test]
-async fn a_peer_that_does_nothing_hangs_nobody() {
+async fn a_frozen_peer_blocks_no_request() {
     let Some(fleet) = Fleet::start().await.map(Arc::new) else { return };
     let seller = Person::join(&fleet, "seller", "seller").await;
     seller.product(STOCK).await;
     fleet.freeze("inventory", true);
     let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});
-    // Also while it is not known yet: each answer comes within the caller's patience.
+    // Also before the failure is detected: each answer comes within the client's deadline.
     until("product says that it is away", async || {
         let answer = fleet.ask(Method::POST, "/api/products", &seller.token, Some(&offer)).await.expect("an answer");
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
@@ -75,7 +75,7 @@ async fn a_peer_that_does_nothing_hangs_nobody() {
     Arc::into_inner(fleet).unwrap().end().await;
 }
 
-/// What needs a service that is away is answered with 503 and when to ask again; the rest goes on.
+/// Requests that need an unavailable service get 503 with `Retry-After`; other requests succeed.
 async fn without(fleet: &Fleet, service: &str, buyer: &Person, seller: &Person, product: &str) {
     let item = json!({"productId": product, "quantity": 1});
     let offer = json!({"title": "A chair", "priceAmount": 5, "stock": 1});

@@ -31,28 +31,27 @@ async fn five_hundred_buyers_of_four_hundred_units_make_four_hundred_orders_in_f
     let buyers: Vec<Person> = (0..BUYERS).map(buyer).collect();
     join_all(buyers.iter().map(|buyer| buyer.fill_cart(&product))).await;
     let before = Counted::now(&fleet).await;
-    // Whoever is told to come again does so until there is an answer.
+    // Clients that get `Retry-After` retry until there is an answer.
     join_all(buyers.iter().map(Person::check_out)).await;
     let after = Counted::now(&fleet).await;
     assert_eq!(seller.stock(&product).await, (u64::from(UNITS), u64::from(UNITS)), "every unit is held");
     let orders: usize = join_all(buyers.iter().map(Person::orders)).await.iter().map(Vec::len).sum();
-    // On a machine that is too slow for all of them, a unit may be held for an order that was given
-    // up: such a unit comes back when its time is over.
+    // On a slow machine a unit may be reserved for an order that timed out; it returns when the reservation expires.
     let unknown = fleet.unknown.load(Ordering::Relaxed);
     assert!(orders == UNITS as usize || orders < UNITS as usize && unknown > 0, "{orders} orders, {unknown} unknown");
     let (changes, writes) = (after.changes - before.changes, after.writes - before.writes);
     println!("{changes} changes in {writes} writes");
     assert!(changes >= BUYERS as f64, "each asked for the stock: {changes}");
-    // A refusal is no write: what counts is how many units a write holds.
+    // A refusal is not a write: what counts is how many units one write reserves.
     assert!(writes * 3.0 <= f64::from(UNITS), "{UNITS} units took {writes} writes");
     drop(buyers);
     Arc::into_inner(drop_people(fleet, [seller])).unwrap().end().await;
 }
 
-/// What both replicas have counted.
+/// Metrics of both replicas.
 struct Counted {
     changes: f64,
-    /// Those in vain, too.
+    /// Including writes that lost a conflict.
     writes: f64,
 }
 

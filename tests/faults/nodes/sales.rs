@@ -1,4 +1,4 @@
-//! Buyers who go on buying, whatever happens to the processes and the servers.
+//! Buyers who keep buying whatever happens to the processes and servers.
 
 use std::sync::{
     Arc,
@@ -12,16 +12,16 @@ use super::{
     shopper::Person,
 };
 
-/// What one buyer was told.
+/// The answers that one buyer got.
 #[derive(Default)]
 pub struct Bought {
     /// Orders that were answered with 201.
     pub placed: Vec<String>,
-    /// Those whose payment was answered as verified.
+    /// Orders whose payment was verified.
     pub paid: Vec<String>,
 }
 
-/// Sales that go on until they are ended.
+/// Sales that continue until they are ended.
 pub struct Sales {
     ended: Arc<AtomicBool>,
     paid: Arc<AtomicUsize>,
@@ -55,13 +55,13 @@ impl Sales {
         Self { ended, paid, buying }
     }
 
-    /// Waits until so many more were paid.
+    /// Waits until this many more were paid.
     pub async fn go_on(&self, more: usize) {
         let goal = self.paid.load(Ordering::SeqCst) + more;
         until("sales go on", async || self.paid.load(Ordering::SeqCst) >= goal).await;
     }
 
-    /// Ends them; who bought what. Each has paid for something.
+    /// Ends them; returns each buyer's orders. Each has paid for something.
     pub async fn end(self) -> Vec<(Person, Bought)> {
         self.ended.store(true, Ordering::SeqCst);
         let mut people = vec![];

@@ -1,4 +1,4 @@
-//! Somebody who sells or buys, and repeats whatever got no answer or a 503.
+//! A seller or buyer who repeats requests that got no answer or a 503.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -31,7 +31,7 @@ impl Person {
         Self { token: text(&answer.body["token"]), ..nobody }
     }
 
-    /// Asks until there is an answer. A 503 says when to ask again.
+    /// Repeats until there is an answer, after the delay that a 503 asks for.
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let ends = Instant::now() + DEADLINE;
         loop {
@@ -65,8 +65,7 @@ impl Person {
         text(&answer.body["product"]["_id"])
     }
 
-    /// From an empty cart to an order of one unit, or of more when an answer was lost; none when
-    /// there is no stock.
+    /// From an empty cart to an order of one unit, or of more when an answer was lost; `None` without stock.
     pub async fn order(&self, product: &str) -> Option<String> {
         self.ask(Method::DELETE, "/api/cart", None).await;
         if !self.fill_cart(product).await {
@@ -75,19 +74,19 @@ impl Person {
         self.check_out().await
     }
 
-    /// Puts a unit into the cart; `false` when there is no stock.
+    /// Adds a unit to the cart; `false` without stock.
     pub async fn fill_cart(&self, product: &str) -> bool {
         let answer = self.post("/api/cart/items", &json!({"productId": product, "quantity": 1})).await;
         assert!([StatusCode::OK, StatusCode::CONFLICT].contains(&answer.status), "{answer:?}");
         answer.status == StatusCode::OK
     }
 
-    /// From the cart to an order; none when there is no stock.
+    /// From the cart to an order; `None` without stock.
     pub async fn check_out(&self) -> Option<String> {
         let answer = self.post("/api/orders", &json!({})).await;
         match answer.status {
             StatusCode::CREATED => Some(text(&answer.body["order"]["_id"])),
-            // An unanswered try has made it, or the last unit is gone.
+            // An unanswered attempt has made it, or the last unit is sold.
             StatusCode::BAD_REQUEST | StatusCode::CONFLICT => None,
             _ => panic!("{answer:?}"),
         }
@@ -134,7 +133,7 @@ impl Person {
         self.get("/api/seller/dashboard/metrics").await.body["sales"].as_u64().unwrap_or_default()
     }
 
-    /// Mails to somebody whose subject begins so.
+    /// The mails to a user whose subject has this prefix.
     pub async fn mails(&self, to: &str, subject: &str) -> usize {
         let mails = self.get("/dev/mailbox").await.body;
         let begins = |mail: &&Value| mail["subject"].as_str().is_some_and(|text| text.starts_with(subject));

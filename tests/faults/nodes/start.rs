@@ -1,10 +1,10 @@
-//! What a process that serves some services needs to start, and what it does not.
+//! What a process with some services needs to start.
 
 use std::process::Stdio;
 
 use super::fleet::Fleet;
 
-/// What it says on standard error when it does not start.
+/// The error on standard error.
 fn refusal(fleet: &Fleet, service: &'static str, without: &str) -> String {
     let mut command = fleet.command(service);
     let ended = command.env_remove(without).stdout(Stdio::null()).output().unwrap();
@@ -13,17 +13,17 @@ fn refusal(fleet: &Fleet, service: &'static str, without: &str) -> String {
 }
 
 #[actix_rt::test]
-async fn what_is_missing_is_said_in_one_sentence() {
+async fn a_missing_setting_is_reported_in_one_sentence() {
     let Some(fleet) = Fleet::prepare().await else { return };
     for (without, key) in [("MONGO_URI", "mongo.uri"), ("RABBIT_URL", "rabbit.url"), ("JWT_SECRET", "jwt_secret")] {
-        let told = refusal(&fleet, "auth", without);
-        assert!(told.starts_with(&format!("microbazaar: {key}: must be given for serving only auth: ")), "{told}");
-        assert_eq!(told.lines().count(), 1, "{told}");
+        let output = refusal(&fleet, "auth", without);
+        assert!(output.starts_with(&format!("microbazaar: {key}: must be given for serving only auth: ")), "{output}");
+        assert_eq!(output.lines().count(), 1, "{output}");
     }
     for (service, peer) in [("cart", "PRODUCT"), ("order", "PAYMENT"), ("payment", "AUTH"), ("product", "INVENTORY")] {
-        let told = refusal(&fleet, service, &format!("MICROBAZAAR_PEERS__{peer}"));
+        let output = refusal(&fleet, service, &format!("MICROBAZAAR_PEERS__{peer}"));
         let key = format!("microbazaar: peers.{}: must be given for serving {service}", peer.to_lowercase());
-        assert!(told.starts_with(&key), "{told}");
+        assert!(output.starts_with(&key), "{output}");
     }
     fleet.end().await;
 }

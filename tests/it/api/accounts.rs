@@ -1,4 +1,4 @@
-//! Auth: registering, logging in and out, addresses.
+//! Accounts: registration, login, logout, addresses.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn a_user_registers_and_is_logged_in_by_cookie_and_bearer() {
 }
 
 #[actix_web::test]
-async fn a_token_says_who_which_role_and_until_when() {
+async fn a_token_has_the_user_the_role_and_the_expiry() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let claims = super::tokens().verify(&seller.token).unwrap();
@@ -122,7 +122,7 @@ async fn an_email_counts_in_its_idna_form_and_its_local_part_in_nfkc_alone() {
 }
 
 #[actix_web::test]
-async fn names_are_seen_and_carry_no_address_of_a_page() {
+async fn names_are_visible_and_contain_no_urls() {
     let app = TestApp::spawn().await;
     let of = |first: &str| json!({"firstName": first, "lastName": "Rao"});
     let body = |name: &str, first: &str| json!({"email": format!("{name}@example.com"), "password": PASSWORD, "fullName": of(first)});
@@ -180,7 +180,7 @@ async fn a_password_is_the_same_in_each_form_of_its_letters() {
         }
         app.login(&body(name, "Unicode pass")).await.expect(401);
     }
-    // Eight letters are eight in any form, and 128 as well.
+    // Eight characters are eight in any form, and 128 as well.
     app.register(&body("few", &"e\u{301}".repeat(4))).await.invalid("password");
     app.register(&body("many", &"e\u{301}".repeat(128))).await.expect(201);
     app.login(&body("many", &"é".repeat(128))).await.expect(200);
@@ -228,7 +228,7 @@ async fn login_takes_email_or_username_in_any_case() {
 }
 
 #[actix_web::test]
-async fn too_many_logins_are_told_when_to_come_back() {
+async fn too_many_logins_get_retry_after() {
     let app = TestApp::spawn_with(|config| {
         config.rate_limit.enabled = true;
         config.rate_limit.auth_per_minute = std::num::NonZeroU32::new(2).unwrap();
@@ -275,7 +275,7 @@ async fn a_logout_ends_its_token_at_once_and_for_good() {
 }
 
 #[actix_web::test]
-async fn no_token_a_broken_one_and_one_of_another_secret_are_refused() {
+async fn missing_broken_and_foreign_tokens_are_refused() {
     let app = TestApp::spawn().await;
     let answer = app.get("/api/auth/me").send().await;
     answer.expect(401);
@@ -287,7 +287,7 @@ async fn no_token_a_broken_one_and_one_of_another_secret_are_refused() {
     let (foreign, _) = foreign.issue(user, role, now).unwrap();
     let past = microbazaar::domain::Timestamp::from_second(now.as_second() - 2 * 24 * 60 * 60).unwrap();
     let (over, _) = super::tokens().issue(user, role, past).unwrap();
-    // {"alg":"none"} and claims of an admin.
+    // {"alg":"none"} and an admin's claims.
     let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJpZCI6IjY2NWYxZjc3YmNmODZjZDc5OTQzOTAxMSIsInJvbGUiOiJhZG1pbiIsImlhdCI6MSwiZXhwIjo5OTk5OTk5OTk5LCJqdGkiOiJ4In0.";
     for token in ["", "x", "a.b.c", none, &foreign, &over] {
         app.get("/api/auth/me").token(token).send().await.expect(401);
@@ -349,7 +349,7 @@ async fn names_made_from_emails_are_never_taken_twice() {
 }
 
 #[actix_web::test]
-async fn many_logins_at_once_all_get_their_answer() {
+async fn concurrent_logins_are_all_answered() {
     let app = TestApp::spawn().await;
     let asha = app.user("asha").await;
     let one = |n: usize| {

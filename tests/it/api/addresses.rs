@@ -1,4 +1,4 @@
-//! Addresses of every country, as accounts keep them and orders go to them.
+//! Addresses of every country, in accounts and in orders.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn an_address_is_kept_in_the_form_of_its_country() {
 }
 
 #[actix_web::test]
-async fn each_line_that_is_wrong_is_named() {
+async fn each_invalid_line_is_named() {
     let app = TestApp::spawn().await;
     let asha = app.user("asha").await;
     let send = |change: Value| {
@@ -77,7 +77,7 @@ async fn each_line_that_is_wrong_is_named() {
 }
 
 #[actix_web::test]
-async fn whom_it_goes_to_is_kept_and_the_seller_sees_it() {
+async fn the_recipient_is_stored_and_shown_to_the_seller() {
     let app = TestApp::spawn().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 9).await;
@@ -100,7 +100,7 @@ async fn whom_it_goes_to_is_kept_and_the_seller_sees_it() {
 }
 
 #[actix_web::test]
-async fn an_order_goes_nowhere_that_is_not_there() {
+async fn an_order_to_an_invalid_address_is_refused() {
     let app = TestApp::spawn().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 9).await;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{PASSWORD, TestApp, text};
 
-/// The command over the documents of `app`, in a process of its own.
+/// Runs the command over the documents of `app`, in a process of its own.
 async fn create(app: &TestApp, email: &str, password: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
     command.env_clear().current_dir(std::env::temp_dir()).stdin(std::process::Stdio::null());
@@ -30,7 +30,7 @@ async fn said(app: &TestApp, email: &str, password: Option<&str>) -> String {
 }
 
 #[actix_web::test]
-async fn an_admin_is_made_beside_a_running_server() {
+async fn an_admin_is_created_while_the_server_runs() {
     let app = TestApp::spawn().await;
     assert_eq!(said(&app, "root@example.com", Some(PASSWORD)).await, "root@example.com is an admin now\n");
     let session = app.login(&json!({"email": "root@example.com", "password": PASSWORD})).await.expect(200);
@@ -39,7 +39,7 @@ async fn an_admin_is_made_beside_a_running_server() {
     let password = made.lines().find_map(|line| line.strip_prefix("password: ")).unwrap();
     app.login(&json!({"email": "made@example.com", "password": password})).await.expect(200);
 
-    // A user becomes one, whatever the server remembers of them.
+    // A user becomes an admin, whatever the server has cached.
     let asha = app.seller("asha").await;
     app.get("/api/auth/me").token(&asha.token).send().await.expect(200);
     let promoted = said(&app, " ASHA@example.com", Some("another password")).await;
@@ -52,7 +52,7 @@ async fn an_admin_is_made_beside_a_running_server() {
     app.login(&json!({"email": asha.email, "password": "another password"})).await.expect(401);
     said(&app, &asha.email, None).await;
 
-    // The server goes on writing.
+    // The server can still write.
     let ravi = app.user("ravi").await;
     let block = SetUserBlocked { user: ravi.id.parse().unwrap(), blocked: true };
     app.app.services.calls.ask(block).await.unwrap();
@@ -64,7 +64,7 @@ async fn an_admin_is_made_beside_a_running_server() {
     app.settle().await;
     let config = app.config.clone();
     let folder = app.end().await;
-    // And without one.
+    // Without a server.
     let app = TestApp::start(config, folder).await;
     app.login(&body).await.expect(200);
     app.shutdown().await;

@@ -1,10 +1,10 @@
-//! An answer, checked for what all have in common.
+//! A response, checked for what all responses have in common.
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An answer that was read.
+/// A response with its body.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -13,7 +13,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads it, and checks `nosniff` and the one body of every error.
+    /// Reads the response, and checks `nosniff` and the error body.
     #[track_caller]
     pub fn checked(status: u16, headers: HeaderMap, body: Bytes) -> Self {
         let answer = Self { status, headers, body };
@@ -31,14 +31,14 @@ impl Answer {
         answer
     }
 
-    /// The body, of an answer of this status.
+    /// The body of a response with this status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         if self.body.is_empty() { Value::Null } else { self.json() }
     }
 
-    /// An error of this status and code; returns its body.
+    /// Checks the status and code of an error; returns its body.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> Value {
         let body = self.expect(status);

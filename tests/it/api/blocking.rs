@@ -1,4 +1,4 @@
-//! What a blocked seller offers, and what is taken down, cannot be found or bought; the rest goes on.
+//! Products of a blocked seller, and products taken down, cannot be found or bought; everything else works.
 
 use microbazaar::actors::admin::calls::SetUserBlocked;
 use std::time::Instant;
@@ -20,7 +20,7 @@ impl TestApp {
         self.app.services.calls.ask(unblock).await.unwrap();
     }
 
-    /// The ids that a search or list finds.
+    /// The ids that a search or list returns.
     async fn found(&self, query: &str) -> Vec<String> {
         let list = self.get(&format!("/api/products{query}")).send().await;
         let products = list.expect(200);
@@ -67,7 +67,7 @@ async fn market() -> (TestApp, Person, Person, Person, String, String) {
 }
 
 #[actix_web::test]
-async fn what_a_blocked_seller_offers_is_off_sale_everywhere_and_back_when_unblocked() {
+async fn a_blocked_sellers_products_are_not_for_sale_until_unblocked() {
     let (app, mira, _, asha, lamp, cup) = market().await;
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
     app.add_to_cart(&asha, &cup, 1).await.expect(200);
@@ -116,7 +116,7 @@ async fn what_a_blocked_seller_offers_is_off_sale_everywhere_and_back_when_unblo
 }
 
 #[actix_web::test]
-async fn unpaid_orders_of_a_blocked_seller_end_and_paid_ones_go_on() {
+async fn a_block_cancels_unpaid_orders_and_keeps_paid_ones() {
     let (app, mira, _, asha, lamp, cup) = market().await;
     let root = app.admin().await;
     let paid = app.order(&asha, &lamp, 1).await;
@@ -141,7 +141,7 @@ async fn unpaid_orders_of_a_blocked_seller_end_and_paid_ones_go_on() {
     assert_eq!(app.stock(&lamp).await, (29, 0, 29));
     app.open_payment(&asha, &mixed).await.refused(409, "payment.not_payable");
 
-    // The buyer was at the gateway's page already.
+    // The buyer has already opened the payment.
     let checkout = app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "success").await.expect(200);
     let verified = app.verify(&asha, &checkout).await.expect(200);
     assert_eq!(verified["payment"]["status"], "REFUNDED");
@@ -154,7 +154,7 @@ async fn unpaid_orders_of_a_blocked_seller_end_and_paid_ones_go_on() {
 }
 
 #[actix_web::test]
-async fn money_for_an_expired_order_of_a_blocked_seller_goes_back() {
+async fn late_money_for_a_blocked_seller_is_refunded() {
     let app = TestApp::spawn_with(|config| config.order.payment_window = std::time::Duration::from_secs(1)).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Brass lamp", 10.0, 30).await;
@@ -170,8 +170,8 @@ async fn money_for_an_expired_order_of_a_blocked_seller_goes_back() {
     app.shutdown().await;
 }
 
-/// Orders and pays again and again until the seller is blocked; returns each order, and whether paying
-/// it began after the block was answered.
+/// Orders and pays repeatedly until the seller is blocked; returns each order, and whether its payment started after
+/// the block was answered.
 async fn buys(app: &TestApp, asha: &Person, lamp: &str, blocked: &std::sync::atomic::AtomicBool) -> Vec<(Value, bool)> {
     let mut made = vec![];
     loop {
@@ -198,7 +198,7 @@ async fn buys(app: &TestApp, asha: &Person, lamp: &str, blocked: &std::sync::ato
 }
 
 #[actix_web::test]
-async fn no_money_is_kept_that_comes_while_a_seller_is_being_blocked() {
+async fn money_that_comes_during_a_block_is_refunded() {
     let app = TestApp::spawn().await;
     let mira = app.seller("mira").await;
     let lamp = app.product(&mira, "Brass lamp", 10.0, 100_000).await;
@@ -238,7 +238,7 @@ async fn no_money_is_kept_that_comes_while_a_seller_is_being_blocked() {
 }
 
 #[actix_web::test]
-async fn staff_take_a_product_down_and_offer_it_again() {
+async fn admins_take_a_product_down_and_approve_it_again() {
     let (app, mira, ravi, asha, lamp, cup) = market().await;
     let root = app.admin().await;
     let (down, up) = (format!("/api/admin/products/{lamp}/take-down"), format!("/api/admin/products/{lamp}/approve"));
@@ -266,7 +266,7 @@ async fn staff_take_a_product_down_and_offer_it_again() {
     app.get(&path).send().await.expect(404);
     app.add_to_cart(&asha, &lamp, 1).await.refused(409, "cart.not_for_sale");
     app.place_order(&asha, &json!({"shippingAddress": address("Pune")})).await.refused(409, "cart.not_for_sale");
-    // What its seller changes does not bring it back.
+    // A change by its seller does not approve it.
     let patched = app.call(Method::PATCH, &path).token(&mira.token).json(&json!({"title": "Brass lamp!"}));
     assert_eq!(patched.send().await.expect(200)["status"], "takenDown");
     let mine = app.get("/api/products/seller").token(&mira.token).send().await.expect(200);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{TestApp, id, is_moment, money};
 
 #[actix_web::test]
-async fn a_cart_has_lines_totals_and_prices_of_now() {
+async fn a_cart_has_lines_totals_and_current_prices() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 499.5, 10).await;
@@ -44,7 +44,7 @@ async fn a_cart_has_lines_totals_and_prices_of_now() {
 }
 
 #[actix_web::test]
-async fn more_than_an_order_may_have_is_refused_in_the_cart_and_when_it_is_ordered() {
+async fn the_limit_of_a_product_is_enforced_in_the_cart_and_the_order() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 50).await;
@@ -61,7 +61,7 @@ async fn more_than_an_order_may_have_is_refused_in_the_cart_and_when_it_is_order
         async |quantity: u32| app.patch(&path).token(&asha.token).json(&json!({ "quantity": quantity })).send().await;
     assert_eq!(set(4).await.refused(409, "cart.max_per_order")["max"], 3);
     set(3).await.expect(200);
-    // Set after the line was put into the cart, it counts when the cart is ordered.
+    // A limit that was set after the line was added counts when the cart is ordered.
     bound(json!(2)).await;
     let order = async || app.post("/api/orders").token(&asha.token).json(&json!({})).send().await;
     let refused = order().await.refused(409, "cart.max_per_order");
@@ -73,7 +73,7 @@ async fn more_than_an_order_may_have_is_refused_in_the_cart_and_when_it_is_order
 }
 
 #[actix_web::test]
-async fn more_than_there_is_is_refused_with_what_there_is() {
+async fn a_quantity_above_the_stock_is_refused_with_the_stock() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 3).await;
@@ -91,7 +91,7 @@ async fn more_than_there_is_is_refused_with_what_there_is() {
 }
 
 #[actix_web::test]
-async fn what_no_cart_can_hold_is_refused() {
+async fn invalid_cart_lines_are_refused() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 100_000).await;
@@ -132,7 +132,7 @@ async fn a_cart_is_for_users() {
 }
 
 #[actix_web::test]
-async fn fifty_adds_to_one_cart_at_once_all_count() {
+async fn fifty_concurrent_adds_to_one_cart_all_count() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 1_000).await;
@@ -164,7 +164,7 @@ async fn two_currencies_have_no_sum() {
 }
 
 #[actix_web::test]
-async fn a_product_that_is_withdrawn_leaves_the_cart() {
+async fn a_deleted_product_leaves_the_cart() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let (lamp, cup) = (app.product(&seller, "Lamp", 10.0, 5).await, app.product(&seller, "Cup", 2.0, 5).await);

@@ -1,4 +1,4 @@
-//! The chat: over sockets as the stock client speaks, and what is kept of it.
+//! The chat with the stock client, and stored conversations.
 
 use std::process::{Command, Stdio};
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::{TestApp, id, is_moment, issue, text, tokens};
 
 impl TestApp {
-    /// Runs a scenario of `tests/programs/chat-client.cjs`; returns what it found out, or `None` where
-    /// there is no client.
+    /// Runs a scenario of `tests/programs/chat-client.cjs`; returns its result, or `None` where the client is not
+    /// installed.
     pub async fn chat(&self, scenario: &str, context: &Value) -> Option<Value> {
         if std::env::var_os("NODE_PATH").is_none() {
             eprintln!("left out: NODE_PATH names no folder with socket.io-client");
@@ -22,7 +22,7 @@ impl TestApp {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/chat-client.cjs");
         let mut node = Command::new("node");
         node.args([script, &self.base, scenario, &context.to_string()]).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        // It ends by itself when it takes too long.
+        // It ends itself when it takes too long.
         let ended = tokio::task::spawn_blocking(move || node.output()).await.unwrap().unwrap();
         assert!(ended.status.success(), "{scenario} failed, see above");
         Some(serde_json::from_slice(&ended.stdout).unwrap_or_default())
@@ -36,7 +36,7 @@ impl TestApp {
 }
 
 #[actix_web::test]
-async fn a_client_comes_in_by_each_way_and_is_refused_in_words() {
+async fn a_client_connects_by_each_transport_and_refusals_have_messages() {
     let app = TestApp::spawn().await;
     let foreign = Tokens::new(b"another secret of thirty-two bytes");
     let foreign = foreign.issue(UserId::generate(), Role::User, Timestamp::now()).unwrap().0;
@@ -45,14 +45,14 @@ async fn a_client_comes_in_by_each_way_and_is_refused_in_words() {
 }
 
 #[actix_web::test]
-async fn what_is_no_message_gets_an_error_and_the_connection_stays() {
+async fn an_invalid_message_gets_an_error_and_the_connection_stays() {
     let app = TestApp::spawn().await;
     let token = app.stranger().token;
     app.chats("shapeless", json!({ "token": token })).await;
 }
 
 #[actix_web::test]
-async fn sockets_of_a_conversation_hear_the_same_and_others_nothing() {
+async fn sockets_of_a_conversation_get_the_same_events_and_others_none() {
     let app = TestApp::spawn().await;
     let context = json!({"token": app.stranger().token, "other": app.stranger().token});
     app.chats("share", context).await;
@@ -67,7 +67,7 @@ async fn a_logout_ends_the_sockets_of_its_token_at_once() {
 }
 
 #[actix_web::test]
-async fn a_token_that_is_over_ends_its_sockets() {
+async fn an_expired_token_ends_its_sockets() {
     let app = TestApp::spawn().await;
     let almost_a_day = jiff::SignedDuration::from_secs(24 * 60 * 60 - 4);
     let made = Timestamp::now() - almost_a_day;
@@ -76,7 +76,7 @@ async fn a_token_that_is_over_ends_its_sockets() {
 }
 
 #[actix_web::test]
-async fn three_hundred_chat_at_once() {
+async fn three_hundred_users_chat_at_once() {
     let app = TestApp::spawn().await;
     let all: Vec<String> = (0..300).map(|_| app.stranger().token).collect();
     app.chats("crowd", json!({ "tokens": all })).await;
@@ -90,14 +90,14 @@ async fn a_user_may_have_many_sockets() {
 }
 
 #[actix_web::test]
-async fn a_plain_websocket_carries_the_same() {
+async fn a_plain_websocket_has_the_same_events() {
     let app = TestApp::spawn().await;
     let token = app.stranger().token;
     app.chats("plain", json!({ "token": token })).await;
 }
 
 #[actix_web::test]
-async fn a_page_that_asks_for_it_hears_of_its_cart_and_orders() {
+async fn a_page_can_subscribe_to_its_cart_and_orders() {
     let app = TestApp::spawn().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let product = app.product(&mira, "Lamp", 99.5, 20).await;
@@ -106,7 +106,7 @@ async fn a_page_that_asks_for_it_hears_of_its_cart_and_orders() {
 }
 
 #[actix_web::test]
-async fn a_conversation_is_kept_over_a_restart_and_its_users_to_read_and_to_delete() {
+async fn a_conversation_survives_a_restart_and_its_user_can_delete_it() {
     let app = TestApp::spawn().await;
     let (asha, other) = (app.stranger(), app.stranger());
     let empty = app.get("/api/ai/conversations").token(&asha.token).send().await;
@@ -150,7 +150,7 @@ async fn a_conversation_is_kept_over_a_restart_and_its_users_to_read_and_to_dele
 }
 
 #[actix_web::test]
-async fn beside_the_sockets_paths_every_error_has_its_body() {
+async fn errors_near_the_socket_paths_have_the_error_body() {
     let app = TestApp::spawn().await;
     for path in ["/socket.io/other", "/api/socket/socket.io/other", "/ws/other", "/ws/chat/", "/api/ai/other"] {
         app.get(path).send().await.expect(404);

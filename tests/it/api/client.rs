@@ -1,11 +1,11 @@
-//! A request in the making.
+//! A request builder.
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
 use super::answer::Answer;
 
-/// A request in the making.
+/// A request that is being built.
 pub struct Call(RequestBuilder);
 
 impl Call {
@@ -18,7 +18,7 @@ impl Call {
         Self(self.0.bearer_auth(token))
     }
 
-    /// With the token as a browser keeps it.
+    /// With the token as a browser sends it.
     pub fn cookie(self, token: &str) -> Self {
         self.header("cookie", &format!("token={token}"))
     }
@@ -31,7 +31,7 @@ impl Call {
         Self(self.0.json(body))
     }
 
-    /// A body of any bytes and type.
+    /// With a body of any bytes and type.
     pub fn raw(self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.header("content-type", content_type).body(body))
     }

@@ -1,11 +1,11 @@
-//! What holds for every path: errors, media types, limits, paging.
+//! Conventions of every path: errors, media types, limits, paging.
 
 use serde_json::{Value, json};
 
 use super::{TestApp, money};
 
 #[actix_web::test]
-async fn an_unknown_path_and_a_wrong_method_are_told_apart() {
+async fn an_unknown_path_and_a_wrong_method_have_different_errors() {
     let app = TestApp::spawn().await;
     for path in ["/nowhere", "/api", "/api/nowhere", "/api/products/a/b/c", "/internal/stock", "/media/../etc"] {
         app.get(path).send().await.refused(404, "not_found");
@@ -33,7 +33,7 @@ async fn an_unknown_path_and_a_wrong_method_are_told_apart() {
 }
 
 #[actix_web::test]
-async fn an_error_is_found_again_by_its_request_id() {
+async fn an_error_has_the_request_id() {
     let app = TestApp::spawn().await;
     let answer = app.get("/nowhere").header("x-request-id", "from-the-client").send().await;
     assert_eq!(answer.expect(404)["requestId"], "from-the-client");
@@ -47,7 +47,7 @@ async fn an_error_is_found_again_by_its_request_id() {
 }
 
 #[actix_web::test]
-async fn what_is_no_json_is_told_what_it_is() {
+async fn other_bodies_than_json_have_a_clear_error() {
     let app = TestApp::spawn().await;
     let token = app.stranger().token;
     for (path, token) in [("/api/auth/login", ""), ("/api/cart/items", token.as_str()), ("/api/orders", &token)] {
@@ -115,7 +115,7 @@ async fn money_is_exact_and_has_no_third_decimal() {
 }
 
 #[actix_web::test]
-async fn a_bad_page_is_refused_and_a_good_one_says_where_it_stands() {
+async fn invalid_paging_is_refused_and_valid_paging_has_links() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     for n in 0..5 {

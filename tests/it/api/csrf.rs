@@ -1,4 +1,4 @@
-//! Requests that a browser was made to send by another site.
+//! Requests that another site makes a browser send.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ const SHOP: &str = "https://shop.example";
 const EVIL: &str = "https://evil.example";
 
 #[actix_web::test]
-async fn what_changes_state_by_cookie_comes_from_here() {
+async fn requests_with_a_cookie_must_come_from_the_shop() {
     let app = TestApp::spawn_with(|config| config.http.allowed_origins = vec![SHOP.to_owned()]).await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 900).await;
@@ -38,7 +38,7 @@ async fn what_changes_state_by_cookie_comes_from_here() {
         let foreign = headers.contains(&("origin", EVIL));
         let add = with(app.post("/api/cart/items").json(&body), headers);
         let answer = add.cookie(&asha.token).send().await;
-        // An origin that is not allowed may be refused before the cookie is looked at.
+        // A forbidden origin may be refused before the cookie is checked.
         assert_eq!(answer.status, if passes { 200 } else { 403 }, "{headers:?}");
         if !passes && !foreign {
             answer.refused(403, "request.csrf");

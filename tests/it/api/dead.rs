@@ -1,4 +1,4 @@
-//! `microbazaar dead` over the embedded outbox, beside a running server and without one.
+//! `microbazaar dead` over the embedded outbox, with and without a running server.
 
 use std::{
     path::Path,
@@ -6,11 +6,11 @@ use std::{
 };
 
 use microbazaar::{
-    bus::table::{PRODUCT_CREATED_NOTIFICATION, USER_CREATED_NOTIFICATION},
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
         ids::{EventId, UserId},
+        queues::{PRODUCT_CREATED_NOTIFICATION, USER_CREATED_NOTIFICATION},
         user::{FullName, Role},
     },
     store::{Stores, outbox::Parked},
@@ -18,7 +18,7 @@ use microbazaar::{
 
 use super::{Person, TestApp};
 
-/// The command, in a process of its own.
+/// Runs the command in a process of its own.
 async fn dead(data: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
     command.env_clear().current_dir(std::env::temp_dir()).arg("--data-dir").arg(data).arg("dead").args(arguments);
@@ -39,7 +39,7 @@ async fn refused(data: &Path, arguments: &[&str], code: i32) -> String {
     sentence
 }
 
-/// Somebody whose welcome is dead.
+/// A user whose welcome mail is a dead letter.
 async fn unwelcomed(stores: &Stores, name: &str, queue: &str) -> (Person, EventId) {
     let email = format!("{name}@example.com");
     let user = UserSnapshot {
@@ -60,13 +60,13 @@ async fn unwelcomed(stores: &Stores, name: &str, queue: &str) -> (Person, EventI
 }
 
 #[actix_web::test]
-async fn dead_messages_are_listed_shown_and_replayed_while_the_server_runs() {
+async fn dead_letters_are_listed_shown_and_replayed_while_the_server_runs() {
     let app = TestApp::spawn_with(super::servers::embedded).await;
     let (data, stores) = (app.folder.0.clone(), app.app.storage.stores());
     assert_eq!(said(&data, &["list"]).await, "no message is dead\n");
     let (asha, of_asha) = unwelcomed(&stores, "asha", USER_CREATED_NOTIFICATION).await;
     let (ravi, of_ravi) = unwelcomed(&stores, "ravi", USER_CREATED_NOTIFICATION).await;
-    // Its event makes no message for that queue, so it dies again at once.
+    // Its event makes no message for that queue, so that it fails again at once.
     let (_, hopeless) = unwelcomed(&stores, "nobody", PRODUCT_CREATED_NOTIFICATION).await;
 
     let listed = said(&data, &["list"]).await;
@@ -81,7 +81,7 @@ async fn dead_messages_are_listed_shown_and_replayed_while_the_server_runs() {
     let shown = said(&data, &["show", &of_asha.to_hex()]).await;
     assert!(shown.contains("asha@example.com") && shown.contains("attempts  5"), "{shown}");
 
-    // By the number of its row, then the rest of its queue.
+    // By its number, then the rest of its queue.
     let row = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     assert_eq!(said(&data, &["replay", &row]).await, "1 message is tried again\n");
     until_welcome(&app, &asha).await;
@@ -90,7 +90,7 @@ async fn dead_messages_are_listed_shown_and_replayed_while_the_server_runs() {
     until_welcome(&app, &ravi).await;
     assert_eq!(said(&data, &["replay", "--all"]).await, "1 message is tried again\n");
     let deadline = std::time::Instant::now() + super::DEADLINE;
-    // It had its tries anew, and says the new reason.
+    // It was retried as if new, and has the new reason.
     while !said(&data, &["list"]).await.contains("nobody reads this queue here") {
         assert!(std::time::Instant::now() < deadline, "it dies again");
     }
@@ -107,7 +107,7 @@ async fn until_welcome(app: &TestApp, who: &Person) {
 }
 
 #[actix_web::test]
-async fn a_replay_without_a_server_is_for_the_next_one() {
+async fn a_replay_without_a_server_takes_effect_at_the_next_start() {
     let app = TestApp::spawn_with(super::servers::embedded).await;
     let (asha, event) = unwelcomed(&app.app.storage.stores(), "asha", USER_CREATED_NOTIFICATION).await;
     let config = app.config.clone();
@@ -121,7 +121,7 @@ async fn a_replay_without_a_server_is_for_the_next_one() {
 }
 
 #[actix_web::test]
-async fn what_cannot_be_done_is_one_sentence_and_makes_nothing() {
+async fn an_impossible_command_is_one_sentence_and_changes_nothing() {
     let app = TestApp::spawn_with(super::servers::embedded).await;
     let folder = app.end().await;
     for arguments in [["show", "7"], ["replay", "665f1f77bcf86cd799439011"]] {

@@ -1,4 +1,4 @@
-//! Pictures that ImageKit hosts, and what becomes of them when it does not.
+//! Pictures that ImageKit hosts, and ImageKit's failures.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::{
     picture_stores::png,
 };
 
-/// A shop that has its pictures hosted there.
+/// A shop with ImageKit.
 async fn shop(imagekit: &ImageKit) -> TestApp {
     let (base, endpoint) = (imagekit.base(), imagekit.endpoint());
     TestApp::spawn_with(|config| {
@@ -48,7 +48,7 @@ fn images(product: &Value) -> &Vec<Value> {
     product["images"].as_array().unwrap()
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !holds().await {
@@ -57,7 +57,7 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// The product, once all its pictures are shown from there.
+/// The product, once all its pictures are hosted.
 async fn hosted(app: &TestApp, imagekit: &ImageKit, product: &Value) -> Value {
     let endpoint = imagekit.endpoint();
     let there = |image: &Value| image["url"].as_str().unwrap().starts_with(&endpoint);
@@ -70,15 +70,15 @@ async fn record(app: &TestApp, image: &Value) -> Option<ImageRecord> {
     app.app.storage.stores().pictures.picture(id).await.unwrap()
 }
 
-/// Waits until nothing is left to be done about pictures.
+/// Waits until there is no pending picture work.
 async fn settled(app: &TestApp) {
     let log = app.app.storage.stores().pictures;
     until("the end of all work", async || log.unsettled().await == Ok(0)).await;
 }
 
-/// Whether `/readyz` says that the shop goes on without it.
+/// Whether `/readyz` reports ImageKit as unavailable.
 async fn is_away(app: &TestApp) -> bool {
-    // Past the usual checks: a shop that has just started may not be ready yet for other reasons.
+    // Without the usual checks: a shop that has just started may not be ready yet for other reasons.
     let answer = app.client.get(format!("{}/readyz", app.base)).send().await.unwrap();
     let ready: Value = answer.json().await.unwrap();
     let part = ready["parts"].as_array().unwrap().iter().find(|part| part["name"] == "imagekit").unwrap();
@@ -89,7 +89,7 @@ async fn is_away(app: &TestApp) -> bool {
     named
 }
 
-/// Whether a picture is shown where the product says.
+/// Whether a picture is served at the product's URL.
 async fn is_shown(app: &TestApp, url: &Value) -> bool {
     let url = url.as_str().unwrap();
     if url.starts_with('/') {
@@ -99,7 +99,7 @@ async fn is_shown(app: &TestApp, url: &Value) -> bool {
 }
 
 #[actix_web::test]
-async fn a_products_pictures_are_hosted_until_it_goes() {
+async fn a_products_pictures_are_hosted_until_it_is_deleted() {
     let imagekit = ImageKit::start();
     let app = shop(&imagekit).await;
     let seller = app.seller("mira").await;
@@ -115,7 +115,7 @@ async fn a_products_pictures_are_hosted_until_it_goes() {
         assert!(is_shown(&app, &image["url"]).await && is_shown(&app, &image["thumbnail"]).await);
     }
     settled(&app).await;
-    // What remembers the first address is sent on, and nothing is kept twice.
+    // The first URL redirects, and there is no second copy.
     for (size, before) in [("url", &created["images"][0]), ("thumbnail", &created["images"][0])] {
         let client = microbazaar::runtime::http_client::builder().build().unwrap();
         let answer = client.get(format!("{}{}", app.base, text(&before[size]))).send().await.unwrap();
@@ -141,7 +141,7 @@ async fn a_products_pictures_are_hosted_until_it_goes() {
 }
 
 #[actix_web::test]
-async fn while_imagekit_is_away_pictures_are_shown_from_here_and_go_there_later() {
+async fn pictures_are_served_locally_while_imagekit_is_unavailable() {
     let mut imagekit = ImageKit::start();
     let app = shop(&imagekit).await;
     let seller = app.seller("mira").await;
@@ -150,12 +150,12 @@ async fn while_imagekit_is_away_pictures_are_shown_from_here_and_go_there_later(
     imagekit.go_away().await;
     let created = create(&app, &seller, 2).await;
     until("readyz", async || is_away(&app).await).await;
-    // A product goes meanwhile, and one that was never uploaded comes and goes.
+    // Meanwhile a product is deleted, and one is created and deleted before its upload.
     app.delete(&path(&old)).token(&seller.token).send().await.expect(204);
     let brief = create(&app, &seller, 1).await;
     app.delete(&path(&brief)).token(&seller.token).send().await.expect(204);
     app.get(&text(&brief["images"][0]["url"])).send().await.expect(404);
-    // What is to be done outlives the process.
+    // Pending work survives the process.
     let app = app.restart().await;
     let product = app.get(&path(&created)).send().await.expect(200);
     assert_eq!(product["images"], created["images"]);
@@ -178,7 +178,7 @@ async fn while_imagekit_is_away_pictures_are_shown_from_here_and_go_there_later(
 }
 
 #[actix_web::test]
-async fn whatever_imagekit_does_each_picture_is_there_once() {
+async fn each_picture_is_uploaded_once_whatever_imagekit_does() {
     let imagekit = ImageKit::start();
     let app = shop(&imagekit).await;
     let seller = app.seller("mira").await;
@@ -212,7 +212,7 @@ async fn whatever_imagekit_does_each_picture_is_there_once() {
 }
 
 #[actix_web::test]
-async fn a_product_that_goes_during_its_upload_leaves_no_file() {
+async fn a_product_deleted_during_its_upload_leaves_no_file() {
     let imagekit = ImageKit::start();
     let app = shop(&imagekit).await;
     let seller = app.seller("mira").await;
@@ -230,15 +230,15 @@ async fn a_product_that_goes_during_its_upload_leaves_no_file() {
 }
 
 #[actix_web::test]
-async fn a_picture_that_no_product_shows_any_more_is_deleted() {
+async fn an_unused_picture_is_deleted() {
     let imagekit = ImageKit::start();
     let app = shop(&imagekit).await;
     let seller = app.seller("mira").await;
     let created = create(&app, &seller, 1).await;
     hosted(&app, &imagekit, &created).await;
     settled(&app).await;
-    // As a process leaves it that was killed in the middle: of one picture nobody wrote more than
-    // that it would be taken, of the other that it would be taken out.
+    // The state after a kill in the middle: of one picture only the planned upload is stored, of the other only the
+    // planned deletion.
     let stores = app.app.storage.stores();
     let long_ago = Timestamp::now() - Duration::from_secs(3_600);
     stores.pictures.open(ImageId::generate(), ProductId::generate(), long_ago).await.unwrap();
@@ -252,7 +252,7 @@ async fn a_picture_that_no_product_shows_any_more_is_deleted() {
 }
 
 #[actix_web::test]
-async fn with_a_bad_key_nothing_is_lost_and_readyz_says_so() {
+async fn with_an_invalid_key_nothing_is_lost_and_readyz_reports_it() {
     let imagekit = ImageKit::start();
     imagekit.know("another");
     let app = shop(&imagekit).await;
@@ -270,7 +270,7 @@ async fn with_a_bad_key_nothing_is_lost_and_readyz_says_so() {
 }
 
 #[actix_web::test]
-async fn of_two_nodes_one_brings_a_picture() {
+async fn one_of_two_nodes_uploads_a_picture() {
     let imagekit = ImageKit::start();
     let one = shop(&imagekit).await;
     if one.config.mongo.uri.is_none() {

@@ -1,4 +1,4 @@
-//! Stock, as the platform's own processes move it.
+//! Stock, changed by the platform's own processes.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ const ORDER: &str = "665f1f77bcf86cd799439016";
 const OTHER: &str = "665f1f77bcf86cd799439017";
 
 #[actix_web::test]
-async fn only_a_service_moves_stock() {
+async fn only_a_service_changes_stock() {
     let app = TestApp::spawn().await;
     let (seller, admin) = (app.seller("mira").await, app.admin().await);
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
@@ -109,7 +109,7 @@ async fn a_malformed_call_is_refused_by_field() {
 }
 
 #[actix_web::test]
-async fn a_reservation_that_no_order_claims_ends_by_itself() {
+async fn a_reservation_without_an_order_expires() {
     let window = std::time::Duration::from_millis(300);
     let app = TestApp::spawn_with(|config| config.order.payment_window = window).await;
     let (seller, token) = (app.seller("mira").await, app.service_token());

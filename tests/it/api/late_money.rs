@@ -1,4 +1,4 @@
-//! Money for orders that are over.
+//! Payments of orders that have ended.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
 
 const WINDOW: Duration = Duration::from_secs(2);
 
-/// Opens a payment and lets its order's window end; returns the gateway's order.
+/// Opens a payment and lets its order expire; returns the gateway's order.
 async fn expired(app: &TestApp, asha: &Person, order: &Value) -> String {
     let opened = app.open_payment(asha, order).await.expect(201);
     let path = format!("/api/orders/{}", id(order));
@@ -22,7 +22,7 @@ async fn expired(app: &TestApp, asha: &Person, order: &Value) -> String {
 }
 
 #[actix_web::test]
-async fn money_for_a_cancelled_order_goes_back() {
+async fn money_for_a_cancelled_order_is_refunded() {
     let app = TestApp::spawn().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
@@ -60,7 +60,7 @@ async fn a_cancelled_paid_order_is_refunded_and_its_stock_is_back() {
 }
 
 #[actix_web::test]
-async fn money_after_the_window_takes_the_stock_again_if_it_is_there() {
+async fn late_money_reserves_the_stock_again_if_available() {
     let app = TestApp::spawn_with(|config| config.order.payment_window = WINDOW).await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let razorpay_order = expired(&app, &asha, &order).await;
@@ -73,7 +73,7 @@ async fn money_after_the_window_takes_the_stock_again_if_it_is_there() {
 }
 
 #[actix_web::test]
-async fn money_after_the_window_goes_back_when_all_is_sold() {
+async fn late_money_is_refunded_when_the_stock_is_sold() {
     let app = TestApp::spawn_with(|config| config.order.payment_window = WINDOW).await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let razorpay_order = expired(&app, &asha, &order).await;
@@ -95,7 +95,7 @@ async fn money_after_the_window_goes_back_when_all_is_sold() {
 }
 
 #[actix_web::test]
-async fn paid_and_cancelled_at_once_ends_with_the_money_and_the_stock_back() {
+async fn a_concurrent_payment_and_cancellation_return_money_and_stock() {
     let app = TestApp::spawn().await;
     let (_, asha, lamp, mut order) = ordered(&app).await;
     for _ in 0..5 {

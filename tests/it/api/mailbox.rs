@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{PASSWORD, TestApp, id, is_moment};
 
 #[actix_web::test]
-async fn each_step_of_a_purchase_is_told_once_by_mail() {
+async fn each_step_of_a_purchase_sends_one_mail() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
@@ -41,7 +41,7 @@ async fn each_step_of_a_purchase_is_told_once_by_mail() {
 }
 
 #[actix_web::test]
-async fn no_mail_carries_what_was_typed_at_sign_up_or_for_a_product() {
+async fn no_mail_contains_typed_names_or_titles() {
     let app = TestApp::spawn().await;
     let name = json!({"firstName": "Wonn", "lastName": "Prizeman"});
     let body = json!({
@@ -88,7 +88,7 @@ async fn the_mailbox_is_a_page_and_an_array_and_escapes_names() {
 }
 
 #[actix_web::test]
-async fn a_mailbox_that_is_off_is_not_there() {
+async fn a_disabled_mailbox_is_not_found() {
     let app = TestApp::spawn_with(|config| config.mailbox.enabled = false).await;
     app.get("/dev/mailbox").send().await.expect(404);
     app.shutdown().await;

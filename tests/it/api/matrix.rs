@@ -1,4 +1,4 @@
-//! Who may call what: every operation of the OpenAPI document, by every kind of caller.
+//! Access control: every operation of the OpenAPI document, by every kind of caller.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,10 +18,10 @@ use crate::hostile::{
     shop::Things,
 };
 
-/// What each caller gets, in the order of [`CALLERS`]: `o` is let in, `-` 401, `x` 403, `4` 404.
-/// Under their second name, payments answer as under the first.
+/// The result of each caller, in the order of [`CALLERS`]: `o` is allowed, `-` 401, `x` 403, `4` 404. The payment
+/// routes under the second prefix have the same results.
 const MATRIX: [(&str, &str); 65] = [
-    // Public, whatever token comes along.
+    // Public, with any token.
     ("getRoot", "ooooooooo"),
     ("getDocs", "ooooooooo"),
     ("getHealth", "ooooooooo"),
@@ -37,13 +37,13 @@ const MATRIX: [(&str, &str); 65] = [
     ("getPicture", "ooooooooo"),
     ("getStock", "ooooooooo"),
     ("takeWebhook", "ooooooooo"),
-    // Its token does not count, its password would.
+    // The token does not count, a password would.
     ("login", "oooooooxo"),
-    // Whoever has an account.
+    // Anyone with an account.
     ("getMe", "-ooooox--"),
     ("addAddress", "-ooooox--"),
     ("listAddresses", "-ooooox--"),
-    // Each among the caller's own: the buyer's is nobody else's.
+    // Each caller sees only their own data.
     ("removeAddress", "-o4444x--"),
     ("callMcp", "-ooooox--"),
     ("listConversations", "-ooooox--"),
@@ -57,7 +57,7 @@ const MATRIX: [(&str, &str); 65] = [
     ("removeCartItem", "-ooxxxx--"),
     ("placeOrder", "-ooxxxx--"),
     ("listMyOrders", "-ooxxxx--"),
-    // The order's buyer, and whom else it concerns.
+    // The order's buyer, and others who are involved.
     ("getOrder", "-oxoxox--"),
     ("cancelOrder", "-oxxxox--"),
     ("setOrderAddress", "-oxxxxx--"),
@@ -68,7 +68,7 @@ const MATRIX: [(&str, &str); 65] = [
     ("getPaymentOfOrder", "-oxxxox--"),
     ("payInSandbox", "-oxxxxx--"),
     ("refundPayment", "-xxxxox--"),
-    // Sellers; of a product its own.
+    // Sellers; only the seller's own product.
     ("createProduct", "-xxooox--"),
     ("listMyProducts", "-xxooxx--"),
     ("updateProduct", "-xxoxox--"),
@@ -80,7 +80,7 @@ const MATRIX: [(&str, &str); 65] = [
     ("getSalesMetrics", "-xxooxx--"),
     ("listSoldOrders", "-xxooxx--"),
     ("listSoldProducts", "-xxooxx--"),
-    // Sellers and admins; admins see and switch what sellers have, who do not hear of each other's.
+    // Sellers and admins; admins see and disable sellers' webhooks, sellers do not see each other's.
     ("registerWebhook", "-xxooox--"),
     ("listWebhooks", "-xxooox--"),
     ("getWebhook", "-xxo4ox--"),
@@ -122,7 +122,7 @@ const CALLERS: [Caller; 9] = [
     Caller::LoggedOut,
 ];
 
-/// A shop where the buyer ordered of the seller.
+/// A shop where the buyer has an order of the seller's product.
 struct Market {
     app: TestApp,
     buyer: Person,
@@ -132,7 +132,7 @@ struct Market {
     admin: Person,
     blocked: Person,
     logged_out: Person,
-    /// What lasts through all calls.
+    /// What all calls share.
     things: Things,
 }
 
@@ -155,7 +155,7 @@ impl Market {
         let order = self.app.order(&self.buyer, &product, 1).await;
         let opened = self.app.open_payment(&self.buyer, &order).await.expect(201);
         let webhook = self.webhook().await;
-        // Off, so that nothing is sent: an owner who is let in hears that.
+        // Disabled, so that nothing is sent: an owner gets this as an error.
         let off = json!({"active": false});
         self.app
             .patch(&format!("/api/webhooks/{webhook}"))
@@ -178,7 +178,7 @@ impl Market {
         }
     }
 
-    /// What this operation is to be called with: what it would end is made for this call.
+    /// The parameters of an operation: what the call would end is created for it.
     async fn things_for(&self, operation: &str) -> Things {
         let kept = self.things.clone();
         match operation {
@@ -222,7 +222,7 @@ impl Market {
         id(&made["webhook"])
     }
 
-    /// A new token for those who can have one, so that a logout ends no other call's.
+    /// A new token if the caller can have one, so that a logout does not affect other calls.
     fn token(&self, caller: Caller) -> Option<String> {
         let fresh = |person: &Person, role| Some(issue(person.id.parse::<UserId>().unwrap(), role));
         match caller {
@@ -257,8 +257,8 @@ impl Market {
     fn with_body(&self, call: Call, operation: &Operation, caller: Caller, expected: char, things: &Things) -> Call {
         let body = match first_name(&operation.id) {
             "login" if caller == Caller::Blocked => json!({"email": self.blocked.email, "password": PASSWORD}),
-            // Whoever is let in gets as far as the body, so that nothing needs to be made. Others send a good one:
-            // where tokens are looked up elsewhere, a bad body may be refused before its sender is.
+            // An allowed caller gets an invalid body, so that nothing is created. Others get a valid one: where
+            // tokens are looked up elsewhere, an invalid body may be refused before its sender is.
             "login"
             | "register"
             | "createProduct"
@@ -297,7 +297,7 @@ fn first_name(operation: &str) -> &str {
     operation.trim_end_matches("BySecondName")
 }
 
-/// Let in is whoever gets as far as the body, or as the state of what is asked for.
+/// A caller is allowed if the error is about the body or about the resource's state.
 fn sign(status: u16) -> char {
     match status {
         200..400 | 400 | 409 | 422 => 'o',
@@ -309,7 +309,7 @@ fn sign(status: u16) -> char {
 }
 
 #[actix_web::test]
-async fn every_operation_lets_in_whom_it_should() {
+async fn every_operation_allows_the_right_callers() {
     let market = Market::open().await;
     let document: Value = market.app.get("/openapi.json").send().await.expect(200);
     let operations = Operation::of(&document);

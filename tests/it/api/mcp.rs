@@ -1,4 +1,4 @@
-//! The assistant's tools for outside agents, at `/mcp`.
+//! The assistant's tools for external agents, at `/mcp`.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ impl TestApp {
 }
 
 #[actix_web::test]
-async fn the_official_client_shops_for_a_user() {
+async fn the_official_client_uses_the_tools_for_a_user() {
     if std::env::var_os("NODE_PATH").is_none() {
         eprintln!("left out: NODE_PATH names no folder with @modelcontextprotocol/sdk");
         return;
@@ -34,12 +34,12 @@ async fn the_official_client_shops_for_a_user() {
     let ended = tokio::task::spawn_blocking(move || node.status()).await.unwrap().unwrap();
     assert!(ended.success(), "see above");
     let cart = app.get("/api/cart").token(&asha.token).send().await.expect(200);
-    assert_eq!(cart["totals"]["totalQuantity"], 2, "it is her own cart");
+    assert_eq!(cart["totals"]["totalQuantity"], 2, "it is the user's own cart");
     app.shutdown().await;
 }
 
 #[actix_web::test]
-async fn only_a_bearer_token_that_holds_may_call() {
+async fn only_a_valid_bearer_token_may_call() {
     let app = TestApp::spawn().await;
     let asha = app.user("asha").await;
     let list = message("tools/list", json!({}));
@@ -58,7 +58,7 @@ async fn only_a_bearer_token_that_holds_may_call() {
 }
 
 #[actix_web::test]
-async fn what_is_no_message_is_refused_in_words() {
+async fn an_invalid_message_is_refused_with_a_message() {
     let app = TestApp::spawn().await;
     let token = app.stranger().token;
     for method in [reqwest::Method::GET, reqwest::Method::DELETE, reqwest::Method::PUT] {
@@ -85,7 +85,7 @@ async fn what_is_no_message_is_refused_in_words() {
 }
 
 #[actix_web::test]
-async fn who_calls_too_often_waits() {
+async fn too_frequent_calls_are_refused() {
     let app = TestApp::spawn_with(|config| config.rate_limit.enabled = true).await;
     let (often, seldom) = (app.stranger().token, app.stranger().token);
     let ping = message("ping", json!({}));

@@ -1,9 +1,8 @@
-//! The whole program over HTTP: every path, as other programs rely on it.
+//! The whole program over HTTP: every path of the API.
 //!
-//! Each test has an [`TestApp`] of its own, on a free port and in a folder of its own.
+//! Each test has its own [`TestApp`], on a free port and in its own folder.
 //!
-//! **Invariant:** every answer that a test sees has been checked for what all answers have
-//! in common (`answer`).
+//! **Invariant:** every response is checked for what all responses have in common (`answer`).
 
 mod accounts;
 mod addresses;
@@ -60,16 +59,16 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use servers::Vhost;
 
-/// Signs the tokens of every test.
+/// The secret of every test's tokens.
 const SECRET: &str = "a secret of thirty-two bytes, or so";
-/// Signs the webhooks of every test.
+/// The secret of every test's webhooks.
 const WEBHOOK_SECRET: &str = "a webhook secret of some length, too";
-/// Everybody's password.
+/// The password of every account.
 const PASSWORD: &str = "correct horse";
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A folder that is gone after the test, and the vhost that goes with it.
+/// A folder that is removed after the test, and its vhost.
 struct Folder(PathBuf, Option<Vhost>);
 
 impl Drop for Folder {
@@ -87,7 +86,7 @@ struct TestApp {
     folder: Folder,
 }
 
-/// Somebody who is logged in.
+/// A logged-in user.
 #[derive(Debug, Clone)]
 struct Person {
     id: String,
@@ -100,7 +99,7 @@ impl TestApp {
         Self::spawn_with(|_| {}).await
     }
 
-    /// With other settings than the tests' usual ones.
+    /// Starts with changed settings.
     async fn spawn_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate()));
         let mut folder = Folder(folder, None);
@@ -110,7 +109,7 @@ impl TestApp {
         Self::start(config, folder).await
     }
 
-    /// The tests' usual settings.
+    /// The default settings of the tests.
     fn config_in(folder: &Folder) -> Config {
         let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
         config.data_dir = folder.0.clone();
@@ -134,7 +133,7 @@ impl TestApp {
         app
     }
 
-    /// Waits until each server that it uses was reached.
+    /// Waits until all its servers are connected.
     async fn until_reached(&self) {
         let started = Instant::now();
         loop {
@@ -149,7 +148,7 @@ impl TestApp {
         }
     }
 
-    /// Ends, and says that nothing is left undone.
+    /// Ends, and checks that there is no pending work.
     async fn shutdown(self) {
         self.end().await;
     }
@@ -168,7 +167,7 @@ impl TestApp {
         self.folder
     }
 
-    /// Waits until every event has arrived.
+    /// Waits until every event is handled.
     async fn settle(&self) {
         assert_eq!(self.app.settle(DEADLINE).await.unwrap(), 0, "events still wait");
         if let (Some(vhost), true) = (&self.folder.1, self.config.rabbit.url.is_some()) {
@@ -176,7 +175,7 @@ impl TestApp {
         }
     }
 
-    /// Asks again until the answer is as it should be.
+    /// Repeats a request until the response is as expected.
     async fn until(&self, what: &str, token: &str, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
@@ -239,7 +238,7 @@ impl TestApp {
         self.person(name, "seller").await
     }
 
-    /// An admin, made as the command line makes one.
+    /// An admin, created as on the command line.
     async fn admin(&self) -> Person {
         let email = "root@example.com".to_owned();
         let create = CreateAdmin { email: email.clone(), username: None, password: SecretString::from(PASSWORD) };
@@ -247,7 +246,7 @@ impl TestApp {
         Person { id: id.to_hex(), email, token: issue(id, Role::Admin) }
     }
 
-    /// A buyer whom only the token knows: for where an account is not needed.
+    /// A buyer who has a token but no account.
     fn stranger(&self) -> Person {
         let id = UserId::generate();
         Person { id: id.to_hex(), email: String::new(), token: issue(id, Role::User) }
@@ -258,7 +257,7 @@ impl TestApp {
         tokens().issue_service("order", Timestamp::now()).unwrap()
     }
 
-    /// A new product; returns its id.
+    /// Creates a product; returns its id.
     async fn product(&self, seller: &Person, title: &str, price: f64, stock: u32) -> String {
         let body = json!({"title": title, "priceAmount": price, "stock": stock});
         let created = self.post("/api/products").token(&seller.token).json(&body).send().await.expect(201);
@@ -274,7 +273,7 @@ impl TestApp {
         self.post("/api/orders").token(&who.token).json(body).send().await
     }
 
-    /// An order of `quantity` of a product.
+    /// Orders `quantity` of a product.
     async fn order(&self, who: &Person, product: &str, quantity: u32) -> Value {
         self.add_to_cart(who, product, quantity).await.expect(200);
         let body = json!({"shippingAddress": address("Pune")});
@@ -329,7 +328,7 @@ impl TestApp {
         mails.map(|mail| (text(&mail["subject"]), text(&mail["text"]), text(&mail["html"]))).collect()
     }
 
-    /// How many mails to somebody have a subject that begins so.
+    /// How many mails to a user have a subject with this prefix.
     async fn mails_that_begin(&self, to: &Person, subject: &str) -> usize {
         self.mails(to).await.iter().filter(|mail| mail.0.starts_with(subject)).count()
     }
@@ -363,7 +362,7 @@ fn address(city: &str) -> Value {
     json!({"street": "12 Lake Road", "city": city, "state": "MH", "country": "IN", "zip": "411001"})
 }
 
-/// Whether it is a moment in UTC.
+/// Whether it is a time in UTC.
 fn is_moment(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.ends_with('Z') && text.parse::<Timestamp>().is_ok())
 }

@@ -1,11 +1,11 @@
-//! The OpenAPI document tells of every route, and no route is without it.
+//! The OpenAPI document describes every route.
 
 use std::{fs, path::Path};
 
 use microbazaar::app::openapi;
 use serde_json::Value;
 
-/// Who may call.
+/// The required caller.
 #[derive(Clone, Copy, PartialEq)]
 enum Who {
     Anyone,
@@ -13,7 +13,7 @@ enum Who {
 }
 use Who::{Anyone, Token};
 
-/// Every route: method, path, who, the statuses that it must describe, whether it has a body.
+/// Every route: method, path, caller, the statuses that it must describe, whether it has a body.
 const ROUTES: [(&str, &str, Who, &[u16], bool); 55] = [
     ("post", "/api/auth/register", Anyone, &[201, 400], true),
     ("post", "/api/auth/login", Anyone, &[200, 401], true),
@@ -76,7 +76,7 @@ fn document() -> Value {
     serde_json::from_str(&openapi().unwrap()).unwrap()
 }
 
-/// What a `$ref` stands for.
+/// Resolves a `$ref`.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => resolved(document, document.pointer(reference.trim_start_matches('#')).unwrap()),
@@ -91,7 +91,7 @@ fn has_example(document: &Value, schema: &Value, depth: usize) -> bool {
     let parts = schema["properties"].as_object().into_iter().flat_map(|all| all.values());
     let choices = ["oneOf", "allOf", "anyOf"].into_iter().flat_map(|key| schema[key].as_array().into_iter().flatten());
     let rest = schema.get("items").into_iter().chain(parts).chain(choices);
-    // A list of what may be said shows by itself what to say.
+    // An enum's values are examples.
     own || schema.get("enum").is_some()
         || (depth > 0 && rest.into_iter().any(|part| has_example(document, part, depth - 1)))
 }
@@ -152,7 +152,7 @@ fn every_route_is_described_with_schemas_examples_and_security() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     fn walk(document: &Value, value: &Value) {
         if let Some(reference) = value["$ref"].as_str() {
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
@@ -178,7 +178,7 @@ fn declared(folder: &Path, found: &mut Vec<(String, String, String)>) {
             continue;
         }
         let source = fs::read_to_string(&path).unwrap();
-        // What follows is the file's own tests, with routes of their own.
+        // The file's own tests with their routes follow.
         let source = source.split("#[cfg(test)]").next().unwrap();
         for attribute in source.split("#[").skip(1) {
             let Some((method, rest)) = attribute.split_once('(') else { continue };
@@ -202,7 +202,7 @@ fn no_handler_is_missing_from_the_document() {
     let described = |method: &str, path: &str| document["paths"][path][method].is_object();
     let mut missing = vec![];
     for (method, path, file) in &found {
-        // Payments stand in a scope, which has two names.
+        // The payment routes are in a scope with two prefixes.
         let scoped = ["/api/payments", "/api/payment"].iter().all(|scope| described(method, &format!("{scope}{path}")));
         if !described(method, path) && !scoped {
             missing.push(format!("{method} {path} of {file}"));

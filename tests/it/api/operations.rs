@@ -1,4 +1,4 @@
-//! What operators look at.
+//! The operational endpoints.
 
 use std::{io::Write, path::PathBuf, process::Command, time::Duration};
 
@@ -13,7 +13,7 @@ fn page(answer: &Answer) -> String {
 }
 
 #[actix_web::test]
-async fn a_process_tells_that_it_lives_is_ready_and_who_it_is() {
+async fn a_process_reports_liveness_readiness_and_identity() {
     let app = TestApp::spawn().await;
     assert_eq!(app.get("/healthz").send().await.expect(200)["status"], "ok");
     let asha = app.stranger();
@@ -41,7 +41,7 @@ async fn metrics_count_requests_by_route_and_actors_by_kind() {
     app.get("/api/cart").token(&asha.token).send().await.expect(200);
     app.get("/api/products/665f1f77bcf86cd799439011").send().await.expect(404);
     app.get("/api/products/665f1f77bcf86cd799439012").send().await.expect(404);
-    // The actors' numbers are looked at once a second.
+    // The actors' metrics are updated once a second.
     let started = std::time::Instant::now();
     let metrics = loop {
         let answer = app.get("/metrics").send().await;
@@ -81,11 +81,11 @@ async fn the_documents_are_served() {
     app.shutdown().await;
 }
 
-/// A small file system in memory, which is gone after the test.
+/// A small file system in memory, which is removed after the test.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` where this user may mount nothing. In CI that is a failure.
+    /// `None` where this user may not mount. In CI that is a failure.
     fn mount(size: &str) -> Option<Self> {
         let path = std::env::temp_dir().join(format!("microbazaar-disk-{}", UserId::generate()));
         std::fs::create_dir_all(&path).unwrap();
@@ -100,7 +100,7 @@ impl SmallDisk {
         None
     }
 
-    /// Takes all the room there is.
+    /// Fills the file system.
     fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
         let mut filler = std::fs::File::create(&path).unwrap();
@@ -119,7 +119,7 @@ impl Drop for SmallDisk {
 }
 
 #[actix_web::test]
-async fn a_disk_that_is_full_and_has_room_again_is_told_within_five_seconds() {
+async fn a_full_disk_and_its_recovery_are_reported_within_five_seconds() {
     let Some(disk) = SmallDisk::mount("24m") else { return };
     let app = TestApp::spawn_with(|config| config.data_dir = disk.0.join("data")).await;
     if app.config.mongo.uri.is_some() {
@@ -132,23 +132,23 @@ async fn a_disk_that_is_full_and_has_room_again_is_told_within_five_seconds() {
             if answer.status() == wanted {
                 return answer.json::<serde_json::Value>().await.unwrap();
             }
-            assert!(started.elapsed() < Duration::from_secs(5), "not told within five seconds: {answer:?}");
+            assert!(started.elapsed() < Duration::from_secs(5), "not reported within five seconds: {answer:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     ready(200).await;
     for round in 0..2 {
         let filler = disk.fill();
-        let told = ready(503).await;
-        assert_eq!(told["away"], json!(["store"]), "{told}");
+        let output = ready(503).await;
+        assert_eq!(output["away"], json!(["store"]), "{output}");
         let asha = json!({"email": format!("asha{round}@example.com"), "password": super::PASSWORD});
         let refused = app.register(&asha).await;
         refused.expect(503);
         assert!(refused.header("retry-after").is_some(), "{refused:?}");
         app.get("/api/products").send().await.expect(200);
         std::fs::remove_file(filler).unwrap();
-        let told = ready(200).await;
-        assert_eq!(told["status"], "ready", "{told}");
+        let output = ready(200).await;
+        assert_eq!(output["status"], "ready", "{output}");
         app.register(&asha).await.expect(201);
     }
     app.shutdown().await;

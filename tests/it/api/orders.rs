@@ -1,4 +1,4 @@
-//! Orders: from a cart to a total, and who may do what.
+//! Orders: from a cart to a total, and access to them.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -13,7 +13,7 @@ async fn an_order_has_the_carts_lines_tax_and_shipping() {
     let (lamp, cup) = (app.product(&seller, "Lamp", 499.5, 10).await, app.product(&seller, "Cup", 0.05, 5).await);
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
     app.add_to_cart(&asha, &cup, 1).await.expect(200);
-    // What a client says of prices does not count.
+    // Prices in the request are ignored.
     let body = json!({"shippingAddress": address("Pune"), "totalPrice": 1, "items": [], "status": "CONFIRMED"});
     let order = app.place_order(&asha, &body).await.expect(201)["order"].clone();
     id(&order);
@@ -69,7 +69,7 @@ async fn tax_and_shipping_come_from_the_configuration() {
 }
 
 #[actix_web::test]
-async fn an_empty_cart_is_told_before_anything_else() {
+async fn an_empty_cart_is_reported_before_other_errors() {
     let app = TestApp::spawn().await;
     let asha = app.user("asha").await;
     let bad = json!({"shippingAddress": {"street": ""}, "addressId": "nonsense"});
@@ -79,7 +79,7 @@ async fn an_empty_cart_is_told_before_anything_else() {
 }
 
 #[actix_web::test]
-async fn an_order_goes_to_the_address_given_kept_or_default() {
+async fn an_order_goes_to_the_given_saved_or_default_address() {
     let app = TestApp::spawn().await;
     let (seller, asha, other) = (app.seller("mira").await, app.user("asha").await, app.user("ravi").await);
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
@@ -117,7 +117,7 @@ async fn an_order_goes_to_the_address_given_kept_or_default() {
 }
 
 #[actix_web::test]
-async fn what_is_short_is_listed_and_nothing_is_held() {
+async fn missing_stock_is_listed_and_nothing_is_reserved() {
     let app = TestApp::spawn().await;
     let (seller, asha, other) = (app.seller("mira").await, app.stranger(), app.stranger());
     let (lamp, cup) = (app.product(&seller, "Lamp", 1.0, 5).await, app.product(&seller, "Cup", 1.0, 5).await);
@@ -185,7 +185,7 @@ async fn a_key_gives_the_same_order_again() {
 }
 
 #[actix_web::test]
-async fn a_key_used_while_the_first_is_in_work_makes_one_order() {
+async fn a_key_used_concurrently_makes_one_order() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
@@ -209,7 +209,7 @@ async fn a_key_used_while_the_first_is_in_work_makes_one_order() {
 }
 
 #[actix_web::test]
-async fn a_user_pages_through_her_orders() {
+async fn a_user_pages_through_their_orders() {
     let app = TestApp::spawn().await;
     let (seller, asha, other) = (app.seller("mira").await, app.stranger(), app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
@@ -352,7 +352,7 @@ async fn an_order_at_another_total_than_expected_is_not_made() {
     assert_eq!(app.stock(&lamp).await, (10, 0, 10), "nothing is held");
     let cart = app.get("/api/cart").token(&asha.token).send().await.expect(200);
     assert_eq!(cart["cart"]["items"][0]["quantity"], 2, "the cart is as it was");
-    // The key is free for another body, and stands for it then.
+    // The key is free for another body, and then belongs to it.
     let made = order(money(1148.9)).await.expect(201)["order"].clone();
     assert_eq!(made["totalPrice"], money(1148.9));
     assert_eq!(id(&order(money(1148.9)).await.expect(201)["order"]), id(&made));

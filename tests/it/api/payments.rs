@@ -1,4 +1,4 @@
-//! Payments: opened, paid, verified, reported.
+//! Payments: opening, paying, verifying, webhooks.
 
 use futures_util::future::{join, join_all};
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,7 +9,7 @@ use crate::altered::{HEX, altered_once};
 
 use super::{Answer, Person, TestApp, WEBHOOK_SECRET, id, is_moment, money, text};
 
-/// A shop with a seller, a buyer and her order of 20 of what costs 10.
+/// A shop with a seller, a buyer and an order of 20 units at 10.
 pub async fn ordered(app: &TestApp) -> (Person, Person, String, Value) {
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
@@ -17,7 +17,7 @@ pub async fn ordered(app: &TestApp) -> (Person, Person, String, Value) {
     (seller, asha, lamp, order)
 }
 
-/// Sends a webhook, signed as the gateway signs.
+/// Sends a webhook with the gateway's signature.
 pub async fn webhook(app: &TestApp, path: &str, event_id: &str, body: &Value) -> Answer {
     let body = body.to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
@@ -27,7 +27,7 @@ pub async fn webhook(app: &TestApp, path: &str, event_id: &str, body: &Value) ->
     call.raw("application/json", body).send().await
 }
 
-/// What the gateway reports of a payment of 270 rupees.
+/// The gateway's webhook about a payment of 270 rupees.
 pub fn report(event: &str, razorpay_order: &str, payment: &str) -> Value {
     let entity = json!({
         "id": payment, "order_id": razorpay_order, "amount": 27_000, "currency": "INR",
@@ -62,7 +62,7 @@ async fn a_payment_in_the_sandbox_confirms_the_order() {
     let razorpay_order = text(&first["razorpayOrderId"]);
     let checkout = app.sandbox(&asha, &razorpay_order, "success").await.expect(200);
     assert_eq!(checkout["razorpay_order_id"], razorpay_order.as_str());
-    assert_eq!(app.order_now(&asha, &order).await["status"], "PENDING", "nobody has verified it yet");
+    assert_eq!(app.order_now(&asha, &order).await["status"], "PENDING", "it is not verified yet");
     for _ in 0..2 {
         let verified = app.verify(&asha, &checkout).await.expect(200);
         assert_eq!(verified["message"], "Payment verified");
@@ -121,7 +121,7 @@ async fn a_bad_signature_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn a_payment_is_its_buyers() {
+async fn a_payment_belongs_to_its_buyer() {
     let app = TestApp::spawn().await;
     let (seller, asha, _, order) = ordered(&app).await;
     let (other, admin) = (app.user("ravi").await, app.admin().await);
@@ -172,7 +172,7 @@ async fn whichever_of_webhook_and_verify_comes_first_confirms() {
 }
 
 #[actix_web::test]
-async fn a_webhook_is_believed_by_its_signature_only() {
+async fn a_webhook_needs_a_valid_signature() {
     let app = TestApp::spawn().await;
     let (_, asha, _, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
@@ -204,13 +204,13 @@ async fn a_webhook_is_believed_by_its_signature_only() {
 }
 
 #[actix_web::test]
-async fn a_report_is_money_only_when_it_and_the_sandbox_say_so() {
+async fn a_report_counts_only_if_the_sandbox_agrees() {
     let app = TestApp::spawn().await;
     let (_, asha, _, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let razorpay_order = text(&opened["razorpayOrderId"]);
     let entity = |body: &mut Value, field: &str, value: Value| body["payload"]["payment"]["entity"][field] = value;
-    // Nobody paid it.
+    // It was not paid.
     for (event, status) in [("payment.captured", "captured"), ("order.paid", "captured"), ("order.paid", "paid")] {
         let mut body = report(event, &razorpay_order, "pay_1");
         entity(&mut body, "status", json!(status));
@@ -268,7 +268,7 @@ async fn a_failed_payment_can_be_tried_again() {
 }
 
 #[actix_web::test]
-async fn the_other_prefix_answers_as_well() {
+async fn the_second_prefix_works_as_well() {
     let app = TestApp::spawn().await;
     let (_, asha, _, order) = ordered(&app).await;
     let admin = app.admin().await;
@@ -315,7 +315,7 @@ async fn reports_and_verifies_at_once_confirm_once() {
 }
 
 #[actix_web::test]
-async fn a_payment_goes_on_after_a_restart() {
+async fn a_payment_continues_after_a_restart() {
     let app = TestApp::spawn().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);

@@ -14,7 +14,7 @@ fn picture(format: ImageFormat) -> Vec<u8> {
     out.into_inner()
 }
 
-/// A JPEG with an EXIF segment that tells a place.
+/// A JPEG with an EXIF segment that contains a location.
 fn with_exif() -> Vec<u8> {
     let jpeg = picture(ImageFormat::Jpeg);
     let exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0secret place";
@@ -41,7 +41,7 @@ async fn a_product_comes_with_pictures_of_every_format() {
     let mut form = lamp().text("description", "Warm").text("category", "Home").text("priceCurrency", "INR");
     let formats = [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Jpeg];
     for format in formats {
-        // What the file is called does not matter.
+        // The file's name does not matter.
         form = form.part("images", file(picture(format), "a.txt", "text/plain"));
     }
     let created = create(&app, &seller, form).await.expect(201);
@@ -68,7 +68,7 @@ async fn a_product_comes_with_pictures_of_every_format() {
 }
 
 #[actix_web::test]
-async fn what_a_camera_wrote_into_a_picture_goes() {
+async fn metadata_of_a_picture_is_removed() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let form = lamp().part("images", file(with_exif(), "a.jpg", "image/jpeg"));
@@ -80,7 +80,7 @@ async fn what_a_camera_wrote_into_a_picture_goes() {
 }
 
 #[actix_web::test]
-async fn a_sixth_a_large_and_a_false_picture_are_refused() {
+async fn a_sixth_a_large_and_an_invalid_picture_are_refused() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let png = || file(picture(ImageFormat::Png), "a.png", "image/png");

@@ -1,11 +1,11 @@
-//! The life of a product.
+//! The life cycle of a product.
 
 use serde_json::{Value, json};
 
 use super::{TestApp, id, is_moment, money};
 
 #[actix_web::test]
-async fn a_product_is_offered_changed_and_withdrawn() {
+async fn a_product_is_created_changed_and_deleted() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let body = json!({
@@ -62,7 +62,7 @@ async fn a_small_product_has_defaults() {
 }
 
 #[actix_web::test]
-async fn what_is_no_product_is_refused_by_field() {
+async fn an_invalid_product_is_refused_by_field() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let good = json!({"title": "Lamp", "priceAmount": 1});
@@ -106,7 +106,7 @@ async fn what_is_no_product_is_refused_by_field() {
 }
 
 #[actix_web::test]
-async fn a_product_is_its_sellers_and_an_admins() {
+async fn a_product_belongs_to_its_seller_and_admins() {
     let app = TestApp::spawn().await;
     let (mira, other, admin, asha) =
         (app.seller("mira").await, app.seller("ravi").await, app.admin().await, app.user("asha").await);
@@ -147,7 +147,7 @@ async fn setting_the_stock_sets_what_is_available() {
 }
 
 #[actix_web::test]
-async fn a_stock_that_has_moved_since_it_was_seen_is_not_set() {
+async fn a_stock_that_changed_since_it_was_seen_is_not_set() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 10).await;
@@ -185,7 +185,7 @@ async fn a_seller_sets_how_many_an_order_may_have() {
 }
 
 #[actix_web::test]
-async fn a_seller_lists_her_own_products_newest_first() {
+async fn a_seller_lists_their_own_products_newest_first() {
     let app = TestApp::spawn().await;
     let (mira, other, asha) = (app.seller("mira").await, app.seller("ravi").await, app.stranger());
     let mut made = vec![];

@@ -1,4 +1,4 @@
-//! The shop's own address: where links lead, whatever a request calls the shop.
+//! The shop's public address: links use it, whatever the `Host` header says.
 
 use microbazaar::config::Environment;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ async fn shop() -> TestApp {
 }
 
 impl TestApp {
-    /// The page as a browser gets it that calls the shop `host`; redirects are not followed.
+    /// The page for a browser with this `Host` header; redirects are not followed.
     async fn page_at(&self, host: &str, path: &str) -> (Answer, String) {
         let client = microbazaar::runtime::http_client::builder().redirect(reqwest::redirect::Policy::none());
         let request = client.build().unwrap().get(format!("{}{path}", self.base));
@@ -28,7 +28,7 @@ impl TestApp {
         (Answer::checked(status, headers, body.clone().into()), body)
     }
 
-    /// What a socket with this cookie is told when it connects from a page of `origin`.
+    /// The result of a socket connection with this cookie from a page of `origin`.
     async fn connect(&self, token: &str, headers: &[(&str, &str)]) -> String {
         let path = "/socket.io/?EIO=4&transport=polling";
         let with = |mut call: reqwest::RequestBuilder| {
@@ -46,7 +46,7 @@ impl TestApp {
 }
 
 #[actix_web::test]
-async fn links_lead_to_the_public_url_whatever_the_request_calls_the_shop() {
+async fn links_use_the_public_url_whatever_the_host_header() {
     let app = shop().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
@@ -90,7 +90,7 @@ async fn links_lead_to_the_public_url_whatever_the_request_calls_the_shop() {
 }
 
 #[actix_web::test]
-async fn without_one_links_lead_where_the_shop_listens() {
+async fn without_a_public_url_links_use_the_listen_address() {
     let app = TestApp::spawn_with(|config| config.http.allowed_origins = vec![APP.to_owned()]).await;
     let asha = app.user("asha").await;
     let (_, map) = app.page_at("evil.example", "/sitemap.xml").await;
@@ -103,20 +103,20 @@ async fn without_one_links_lead_where_the_shop_listens() {
 }
 
 #[actix_web::test]
-async fn an_agent_gets_a_checkout_link_that_leads_to_the_shop() {
+async fn an_agent_gets_an_absolute_checkout_link() {
     let app = shop().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
     let call = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "prepare_checkout", "arguments": {}}});
-    let told = app.post("/mcp").token(&asha.token).json(&call).send().await.expect(200);
-    let link = told["result"]["structuredContent"]["link"].as_str().unwrap_or_default().to_owned();
-    assert!(link.starts_with(&format!("{SHOP}/checkout?summary=")), "{told}");
+    let output = app.post("/mcp").token(&asha.token).json(&call).send().await.expect(200);
+    let link = output["result"]["structuredContent"]["link"].as_str().unwrap_or_default().to_owned();
+    assert!(link.starts_with(&format!("{SHOP}/checkout?summary=")), "{output}");
     app.shutdown().await;
 }
 
 #[actix_web::test]
-async fn cookies_are_for_pages_of_the_public_url_and_not_for_whatever_a_host_header_says() {
+async fn cookies_are_for_the_public_url_whatever_the_host_header() {
     for environment in [Environment::Development, Environment::Production] {
         let app = TestApp::spawn_with(|config| {
             config.http.public_url = Some(SHOP.to_owned());
@@ -145,9 +145,9 @@ async fn cookies_are_for_pages_of_the_public_url_and_not_for_whatever_a_host_hea
             }
             let answer = call.send().await;
             assert_eq!(answer.status, if passes { 200 } else { 403 }, "{environment:?} {headers:?}");
-            let told = app.connect(&asha.token, headers).await;
+            let output = app.connect(&asha.token, headers).await;
             let start = if passes { "40" } else { "44" };
-            assert!(told.starts_with(start), "{environment:?} {headers:?}: a socket is told {told}");
+            assert!(output.starts_with(start), "{environment:?} {headers:?}: a socket gets {output}");
         }
         app.shutdown().await;
     }

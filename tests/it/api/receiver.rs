@@ -1,4 +1,4 @@
-//! A program that is told of events by webhooks, and answers as the test wants.
+//! A webhook receiver whose responses the test controls.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::DEADLINE;
 
-/// How to answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
@@ -25,7 +25,7 @@ impl Reply {
     }
 }
 
-/// What came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Received {
     pub headers: Vec<(String, String)>,
@@ -93,22 +93,22 @@ impl Receiver {
         Self { url, script: script.into_inner(), server: handle }
     }
 
-    /// Answers the next calls so, in this order.
+    /// The responses to the next requests, in this order.
     pub fn then(&self, replies: impl IntoIterator<Item = Reply>) {
         self.script.lock().unwrap().next.extend(replies);
     }
 
-    /// Answers so when nothing else is said.
+    /// The response to all other requests.
     pub fn always(&self, reply: Reply) {
         self.script.lock().unwrap().usual = Some(reply);
     }
 
-    /// What came, oldest first.
+    /// The received requests, oldest first.
     pub fn received(&self) -> Vec<Received> {
         self.script.lock().unwrap().received.clone()
     }
 
-    /// What came, once that holds.
+    /// The received requests, once a condition holds.
     pub async fn until(&self, what: &str, holds: impl Fn(&[Received]) -> bool) -> Vec<Received> {
         let started = Instant::now();
         loop {

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::{DEADLINE, Person, TestApp, id, money, payments::ordered};
 
 #[actix_web::test]
-async fn a_part_the_rest_and_no_more_is_refunded() {
+async fn a_part_and_the_rest_are_refunded_and_no_more() {
     let app = TestApp::spawn().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
@@ -88,7 +88,7 @@ async fn a_key_refunds_once() {
 }
 
 #[actix_web::test]
-async fn many_refunds_at_once_never_give_back_too_much() {
+async fn concurrent_refunds_never_exceed_the_payment() {
     let app = TestApp::spawn().await;
     let (_, asha, _, order) = ordered(&app).await;
     let admin = app.admin().await;
@@ -109,7 +109,7 @@ async fn metrics(app: &TestApp, seller: &Person) -> Value {
 }
 
 #[actix_web::test]
-async fn an_order_refunded_in_full_before_anything_left_is_cancelled() {
+async fn an_unshipped_order_refunded_in_full_is_cancelled() {
     let app = TestApp::spawn().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
@@ -129,9 +129,9 @@ async fn an_order_refunded_in_full_before_anything_left_is_cancelled() {
         let ship = format!("/api/orders/{}/ship", id(&order));
         app.post(&ship).token(&who.token).send().await.refused(409, "order.wrong_state");
     }
-    let told = metrics(&app, &seller).await;
-    assert_eq!((&told["sales"], &told["revenue"], &told["topProducts"]), (&json!(0), &json!([]), &json!([])));
-    assert_eq!(told["ordersByStatus"], json!({"CANCELLED": 1}));
+    let output = metrics(&app, &seller).await;
+    assert_eq!((&output["sales"], &output["revenue"], &output["topProducts"]), (&json!(0), &json!([]), &json!([])));
+    assert_eq!(output["ordersByStatus"], json!({"CANCELLED": 1}));
     assert_eq!(app.payment_of(&asha, &order).await["refunds"].as_array().unwrap().len(), 1, "the money went back once");
     assert_eq!(
         (app.mails_that_begin(&asha, "Refund").await, app.mails_that_begin(&asha, "Order cancelled").await),
@@ -141,7 +141,7 @@ async fn an_order_refunded_in_full_before_anything_left_is_cancelled() {
 }
 
 #[actix_web::test]
-async fn what_was_refunded_of_an_order_that_left_is_no_revenue() {
+async fn refunds_of_a_shipped_order_reduce_the_revenue() {
     let app = TestApp::spawn().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
@@ -152,12 +152,12 @@ async fn what_was_refunded_of_an_order_that_left_is_no_revenue() {
     // Half of 270: of 200 for the lamps, 20 of tax and 50 of shipping.
     let half = json!({"amount": {"amount": 135}});
     app.post(&path).token(&admin.token).json(&half).send().await.expect(201);
-    let told = metrics(&app, &seller).await;
-    assert_eq!((&told["sales"], &told["revenue"]), (&json!(10), &json!([money(100.0)])));
-    assert_eq!(told["topProducts"][0]["sold"], 10);
+    let output = metrics(&app, &seller).await;
+    assert_eq!((&output["sales"], &output["revenue"]), (&json!(10), &json!([money(100.0)])));
+    assert_eq!(output["topProducts"][0]["sold"], 10);
     app.post(&path).token(&admin.token).send().await.expect(201);
-    let told = metrics(&app, &seller).await;
-    assert_eq!((&told["sales"], &told["revenue"], &told["daily"]), (&json!(0), &json!([]), &json!([])));
+    let output = metrics(&app, &seller).await;
+    assert_eq!((&output["sales"], &output["revenue"], &output["daily"]), (&json!(0), &json!([]), &json!([])));
     assert_eq!(app.order_now(&asha, &order).await["status"], "SHIPPED", "it has left");
     assert_eq!(app.stock(&lamp).await, (10, 0, 10));
     let deliver = format!("/api/orders/{}/deliver", id(&order));
@@ -186,7 +186,7 @@ async fn shipping_and_a_full_refund_at_once_never_both_happen() {
 }
 
 #[actix_web::test]
-async fn an_admin_cancels_anybodys_order() {
+async fn an_admin_cancels_any_order() {
     let app = TestApp::spawn().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
@@ -208,8 +208,8 @@ async fn an_admin_cancels_anybodys_order() {
     app.shutdown().await;
 }
 
-/// A refund as earlier versions left it: the payment counts it as told, and the order's timeline shows it, but
-/// the order does not count what went back.
+/// A refund as earlier versions left it: the payment counts it as reported, and the order's timeline shows it, but
+/// the order's refunded sum does not include it.
 async fn refunded_by_an_earlier_version(config: &Config, order: &Value, minor: i64) {
     let storage = Storage::open(config, &config.data_dir, SqliteOptions::default()).await.unwrap();
     let (stores, now) = (storage.stores(), Timestamp::now());
@@ -229,7 +229,7 @@ async fn refunded_by_an_earlier_version(config: &Config, order: &Value, minor: i
     storage.close().await.unwrap();
 }
 
-/// Has the database look as it did before orders heard of those refunds.
+/// Resets the database to the state before orders were notified of those refunds.
 async fn before_the_upgrade(config: &Config) {
     match &config.mongo.uri {
         Some(uri) => {
@@ -238,7 +238,7 @@ async fn before_the_upgrade(config: &Config) {
             let done = auth.collection::<Document>("upgrades").delete_one(doc! { "_id": "refunds" }).await.unwrap();
             assert_eq!(done.deleted_count, 1);
         }
-        // What the schema step does with each payment; `upgrade` has a file for that step itself.
+        // The schema step's change of each payment; `upgrade` tests that step itself.
         None => {
             let storage = Storage::open(config, &config.data_dir, SqliteOptions::default()).await.unwrap();
             let payments = storage.stores().payments;
@@ -252,7 +252,7 @@ async fn before_the_upgrade(config: &Config) {
     }
 }
 
-/// Waits until the payments have told their orders all they know.
+/// Waits until the payments have notified their orders.
 async fn until_no_payment_is_due(config: &Config) {
     let payments = match &config.mongo.uri {
         Some(uri) => {
@@ -274,7 +274,7 @@ async fn ledger_is_clean(config: &Config) -> anyhow::Result<()> {
 }
 
 #[actix_web::test]
-async fn orders_hear_of_what_an_earlier_version_refunded() {
+async fn orders_get_the_refunds_of_an_earlier_version() {
     let app = TestApp::spawn().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 60).await;
@@ -303,8 +303,8 @@ async fn orders_hear_of_what_an_earlier_version_refunded() {
         [(waiting, "CANCELLED", 270.0), (shipped, "SHIPPED", 270.0), (part, "CONFIRMED", 135.0)]
     {
         let path = format!("/api/orders/{}", id(order));
-        let told = |body: &Value| body["order"]["refundedPrice"] == money(back);
-        let order = app.until("what went back", &asha.token, &path, told).await["order"].clone();
+        let output = |body: &Value| body["order"]["refundedPrice"] == money(back);
+        let order = app.until("what went back", &asha.token, &path, output).await["order"].clone();
         let refunds = order["timeline"]
             .as_array()
             .unwrap()
@@ -312,18 +312,18 @@ async fn orders_hear_of_what_an_earlier_version_refunded() {
             .filter(|entry| entry["reason"].as_str().is_some_and(|reason| reason.contains(" refunded")));
         assert_eq!((&order["status"], refunds.count()), (&json!(status), 1), "{order}");
     }
-    // The order shows its end before its steps are done.
+    // The order shows its final status before its steps are done.
     let stock = format!("/api/inventory/{lamp}");
     app.until("what had not left is back", "", &stock, |body| body["available"] == 20).await;
     assert_eq!(app.stock(&lamp).await, (20, 0, 20));
     // Half of one order is kept.
-    let told = metrics(&app, &seller).await;
-    assert_eq!((&told["sales"], &told["revenue"]), (&json!(10), &json!([money(100.0)])));
-    assert_eq!(told["ordersByStatus"], json!({"CANCELLED": 1, "CONFIRMED": 1, "SHIPPED": 1}));
+    let output = metrics(&app, &seller).await;
+    assert_eq!((&output["sales"], &output["revenue"]), (&json!(10), &json!([money(100.0)])));
+    assert_eq!(output["ordersByStatus"], json!({"CANCELLED": 1, "CONFIRMED": 1, "SHIPPED": 1}));
     assert_eq!(app.mails_that_begin(&asha, "Order cancelled").await, 1);
     ledger_is_clean(&config).await.unwrap();
 
-    // Another node that starts at the same time marks them once more.
+    // Another node that starts at the same time marks them again.
     let folder = app.end().await;
     before_the_upgrade(&config).await;
     let app = TestApp::start(config.clone(), folder).await;

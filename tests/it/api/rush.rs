@@ -70,7 +70,7 @@ async fn no_order_is_made_at_a_total_that_its_buyer_was_not_shown() {
                 app.add_to_cart(buyer, lamp, 1).await.expect(200);
                 let cart = app.get("/api/cart").token(&buyer.token).send().await.expect(200);
                 let mut shown = money(total(&cart));
-                // The new total of a refusal is what the next try agrees to.
+                // The buyer agrees to the new total of the refusal at the next attempt.
                 for _ in 0..200 {
                     let answer = app.place_order(buyer, &json!({"expectedTotal": shown})).await;
                     if answer.status == 201 {
@@ -113,7 +113,7 @@ async fn twenty_orders_of_a_user_at_once_leave_ten_unpaid() {
         let mine = app.get("/api/orders/me?status=PENDING&limit=100").token(&asha.token).send().await.expect(200);
         mine["orders"].as_array().unwrap().clone()
     };
-    // Those that found the cart emptied by another made none; the rest is filled up one by one.
+    // Attempts that found the cart emptied by another made no order; the rest is added one by one.
     for _ in unpaid().await.len()..10 {
         one().await.expect(201);
     }
@@ -128,7 +128,7 @@ async fn twenty_orders_of_a_user_at_once_leave_ten_unpaid() {
         cart["cart"]["items"]
     );
     app.order(&ravi, &lamp, 1).await;
-    // A place is free once one is paid, and once one is cancelled.
+    // The number falls when an order is paid or cancelled.
     let mine = unpaid().await;
     app.pay(&asha, &mine[0]).await;
     keyed().send().await.expect(201);

@@ -1,4 +1,4 @@
-//! Finding products.
+//! Searching products.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn titles(app: &TestApp, query: &str) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn words_typos_and_beginnings_find_what_is_meant() {
+async fn words_typos_and_prefixes_find_products() {
     let app = shop().await;
     assert_eq!(titles(&app, "q=lantern").await, ["Brass lantern", "Table"], "a title counts more");
     assert_eq!(titles(&app, "q=lantren").await.first().map(String::as_str), Some("Brass lantern"));
@@ -63,7 +63,7 @@ async fn filters_and_sorts_narrow_and_order() {
 }
 
 #[actix_web::test]
-async fn no_query_whatever_does_harm() {
+async fn no_query_causes_an_error() {
     let app = shop().await;
     let long = "a".repeat(7_000);
     for q in [
@@ -96,7 +96,7 @@ async fn no_query_whatever_does_harm() {
 }
 
 #[actix_web::test]
-async fn a_change_and_a_withdrawal_reach_the_search() {
+async fn a_change_and_a_deletion_reach_the_search() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
@@ -112,7 +112,7 @@ async fn a_change_and_a_withdrawal_reach_the_search() {
 }
 
 #[actix_web::test]
-async fn an_index_that_is_damaged_while_the_shop_runs_is_made_anew() {
+async fn a_damaged_index_is_rebuilt_while_the_shop_runs() {
     let app = TestApp::spawn().await;
     let seller = app.seller("mira").await;
     let mut made = 0;
@@ -124,7 +124,7 @@ async fn an_index_that_is_damaged_while_the_shop_runs_is_made_anew() {
     app.until("the index", "", "/api/products?q=lantern&limit=100", all(made)).await;
     let dir = app.config.own_folder().join("search");
     let files = || std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
-    // The index merges its files meanwhile: one may be gone already, or come while its folder is emptied.
+    // The index merges its files meanwhile: a file may be gone already, or appear while its folder is emptied.
     let gone = |remove: &dyn Fn() -> std::io::Result<()>| {
         let started = std::time::Instant::now();
         while let Err(error) = remove() {
@@ -143,7 +143,7 @@ async fn an_index_that_is_damaged_while_the_shop_runs_is_made_anew() {
             _ => std::fs::write(dir.join("meta.json"), "no JSON").unwrap(),
         }
         for word in ["lantern", "lantren", "lan"] {
-            assert_eq!(titles(&app, &format!("q={word}+{round}")).await.len(), 1, "round {round}: searches go on");
+            assert_eq!(titles(&app, &format!("q={word}+{round}")).await.len(), 1, "round {round}: searches still work");
         }
         for _ in 0..5 {
             app.product(&seller, &format!("Lantern {made}"), 10.0, 5).await;
@@ -151,7 +151,7 @@ async fn an_index_that_is_damaged_while_the_shop_runs_is_made_anew() {
         }
         app.until("the index again", "", "/api/products?q=lantern&limit=100", all(made)).await;
         app.get("/healthz").send().await.expect(200);
-        // On disk as well: what is there now is opened by the next start.
+        // The files on disk are valid as well: the next start opens them.
         let whole = || {
             std::fs::read(dir.join("meta.json")).is_ok_and(|meta| meta.starts_with(b"{\"") || meta.starts_with(b"{\n"))
         };

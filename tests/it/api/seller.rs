@@ -10,7 +10,7 @@ async fn dashboard(app: &TestApp, seller: &Person, what: &str) -> Value {
 }
 
 #[actix_web::test]
-async fn numbers_count_what_is_sold_and_stays_sold() {
+async fn metrics_count_sales_without_cancellations() {
     let app = TestApp::spawn().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 99.5, 20).await, app.product(&ravi, "Cup", 5.0, 20).await);
@@ -63,7 +63,7 @@ async fn numbers_count_what_is_sold_and_stays_sold() {
     assert_eq!(ids, [id(&cancelled), id(&pending), id(&paid)], "newest first");
     let items = orders[2]["items"].as_array().unwrap();
     assert_eq!(items.len(), 2);
-    assert!(items.iter().all(|item| item["seller"] == mira.id.as_str()), "only her own lines");
+    assert!(items.iter().all(|item| item["seller"] == mira.id.as_str()), "only the seller's own lines");
     assert_eq!(orders[2]["status"], "CONFIRMED");
 
     let products = dashboard(&app, &mira, "products").await;
@@ -126,18 +126,18 @@ async fn in_an_order_of_two_sellers_each_sees_own_lines_and_sums() {
         }
     }
     app.pay(&asha, &order).await;
-    // Tax and shipping are split by what the lines cost, so that both shares are the order.
+    // Tax and shipping are split in proportion to the lines' costs, so that both shares add up to the order.
     for (who, sums) in [(&mira, [300.0, 30.0, 37.5, 367.5]), (&ravi, [100.0, 10.0, 12.5, 122.5])] {
         for seen in [app.order_now(who, &order).await, listed(who).await] {
-            let told = ["subtotal", "taxPrice", "shippingPrice", "totalPrice"].map(|key| seen[key].clone());
-            assert_eq!(told, sums.map(money), "{seen}");
+            let output = ["subtotal", "taxPrice", "shippingPrice", "totalPrice"].map(|key| seen[key].clone());
+            assert_eq!(output, sums.map(money), "{seen}");
             assert_eq!(seen["shippingAddress"]["city"], "Pune");
             let text = seen.to_string();
             let (own, other) = if who.id == mira.id { (&mira.id, &ravi.id) } else { (&ravi.id, &mira.id) };
             assert!(text.contains(own) && !text.contains(other), "{text}");
         }
     }
-    // Also what is answered to a step, and when the other's lines move and money goes back.
+    // Also in the response to a step, and when the other seller's lines change and money is refunded.
     let shipped = app.post(&format!("/api/orders/{}/ship", id(&order))).token(&mira.token).send().await.expect(200);
     assert_eq!(shipped["order"]["items"].as_array().unwrap().len(), 1);
     let payment = app.payment_of(&asha, &order).await;
@@ -161,7 +161,7 @@ async fn in_an_order_of_two_sellers_each_sees_own_lines_and_sums() {
 }
 
 #[actix_web::test]
-async fn what_is_to_be_shipped_does_not_hide_behind_newer_orders() {
+async fn orders_to_ship_are_listed_before_newer_orders() {
     let app = TestApp::spawn_with(|config| config.order.max_unpaid = 200).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 300).await;

@@ -1,10 +1,9 @@
-//! The suite on MongoDB, RabbitMQ and Redis, where `scripts/test` names them for it.
+//! The API suite on MongoDB, RabbitMQ and Redis, if `scripts/test` provides them.
 //!
-//! Each [`TestApp`](super::TestApp) has databases and Redis keys of its own by their prefix. Queues have no
-//! prefix, so each has a vhost of its own: one of those in `TEST_API_RABBIT_URLS`, which it takes,
-//! empties and gives back.
+//! Each [`TestApp`](super::TestApp) has its own databases and Redis keys by prefix. Queues have no prefix, so that
+//! each app has its own vhost: one of those in `TEST_API_RABBIT_URLS`, which it takes, empties and returns.
 //!
-//! **Invariant:** no two shops that run at once share a vhost.
+//! **Invariant:** no two running shops share a vhost.
 
 use std::time::{Duration, Instant};
 
@@ -15,37 +14,37 @@ use lapin::{
     types::FieldTable,
 };
 use microbazaar::{
-    bus::{
-        rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
-        table::QUEUES,
-    },
+    bus::rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
     config::Config,
-    domain::ids::{EventId, UserId},
+    domain::{
+        ids::{EventId, UserId},
+        queues::QUEUES,
+    },
 };
 use parking_lot::Mutex;
 use secrecy::SecretString;
 
-/// How long a test may wait for others to be done with their vhosts, and for its messages.
+/// How long a test may wait for a free vhost, and for its messages.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// The vhosts that nobody has now; `None` before the first look.
+/// The free vhosts; `None` before the first use.
 static FREE: Mutex<Option<Vec<String>>> = Mutex::new(None);
 
-/// A vhost that one shop has for itself.
+/// A vhost that one shop uses exclusively.
 pub struct Vhost {
     url: String,
 }
 
 impl Drop for Vhost {
     fn drop(&mut self) {
-        // After a failure somebody may still read there.
+        // After a failure a process may still read from it.
         if !std::thread::panicking() {
             FREE.lock().get_or_insert_default().push(self.url.clone());
         }
     }
 }
 
-/// Has the shop use the servers that are named; returns its vhost, if it has one.
+/// Configures the shop to use the provided servers; returns its vhost, if it has one.
 pub async fn of_their_own(config: &mut Config) -> Option<Vhost> {
     let named = |name| std::env::var(name).ok();
     if let Some(uri) = named("TEST_API_MONGO_URI") {
@@ -62,7 +61,7 @@ pub async fn of_their_own(config: &mut Config) -> Option<Vhost> {
     Some(vhost)
 }
 
-/// Has the shop use none of them.
+/// Configures the shop to use none of them.
 pub fn embedded(config: &mut Config) {
     (config.mongo.uri, config.rabbit.url, config.redis.url) = (None, None, None);
 }
@@ -80,7 +79,7 @@ async fn take(all: &str) -> Vhost {
     }
 }
 
-/// A queue with where its failures go.
+/// A queue with its retry and dead-letter queues.
 fn with_failures(queue: &str) -> impl Iterator<Item = String> {
     (1..=RETRIES).map(|attempt| retry_queue(queue, attempt)).chain([queue.to_owned(), dead_queue(queue)])
 }
@@ -92,7 +91,7 @@ impl Vhost {
         (connection, channel)
     }
 
-    /// Declares every queue and takes out what an earlier shop left.
+    /// Declares every queue and empties it.
     async fn empty(&self) {
         let (_connection, channel) = self.connect().await;
         let emptied = QUEUES.iter().map(async |queue| {
@@ -104,8 +103,8 @@ impl Vhost {
         join_all(emptied).await;
     }
 
-    /// Waits until every message that is in a queue now has been handled: what is put behind it
-    /// and cannot be read is dead then.
+    /// Waits until every message that is in a queue now has been handled: an invalid message behind it has become a
+    /// dead letter then.
     pub async fn settle(&self) {
         let (_connection, channel) = self.connect().await;
         join_all(QUEUES.iter().map(|queue| settle(&channel, queue.name))).await;
@@ -125,13 +124,13 @@ async fn settle(channel: &Channel, queue: &str) {
         if waits == 0 {
             return;
         }
-        // The database was late: they come again, and are waited for behind another mark.
+        // The database was late: the messages come again, and are waited for with another mark.
         assert!(started.elapsed() < WITHIN, "what was put aside of {queue} is handled in time");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Waits until what is in a queue now has been looked at.
+/// Waits until the messages that are in a queue now have been read.
 async fn until_marked(channel: &Channel, queue: &str, started: Instant) {
     let mark = EventId::generate().to_hex();
     let (options, last) = (BasicPublishOptions::default(), BasicProperties::default());

@@ -1,4 +1,4 @@
-//! Orders on their way.
+//! Shipping and delivery of orders.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ async fn act(app: &TestApp, who: &Person, order: &Value, what: &str, body: Value
 }
 
 #[actix_web::test]
-async fn each_seller_ships_and_delivers_her_lines() {
+async fn each_seller_ships_and_delivers_their_lines() {
     let app = TestApp::spawn().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 10.0, 5).await, app.product(&ravi, "Cup", 5.0, 5).await);
@@ -48,7 +48,7 @@ async fn each_seller_ships_and_delivers_her_lines() {
     let order = app.order_now(&asha, &order).await;
     let states: Vec<&str> =
         order["timeline"].as_array().unwrap().iter().map(|entry| entry["status"].as_str().unwrap()).collect();
-    // The status stays while one seller's lines are ahead, and the timeline tells of them.
+    // The status stays while only one seller's lines are ahead; the timeline shows them.
     assert_eq!(states, ["PENDING", "CONFIRMED", "CONFIRMED", "SHIPPED", "SHIPPED", "DELIVERED"]);
     for (at, reason, shipment) in [(2, "Lamp shipped", "shipped"), (4, "Lamp delivered", "delivered")] {
         let entry = &order["timeline"][at];
@@ -58,8 +58,8 @@ async fn each_seller_ships_and_delivers_her_lines() {
     assert_eq!(app.mails_that_begin(&asha, "Order delivered").await, 2);
     for (who, parts) in [(&mira, 2), (&ravi, 0)] {
         let seen = app.order_now(who, &order).await;
-        let told = seen["timeline"].as_array().unwrap().iter().filter(|entry| entry.get("part").is_some());
-        assert_eq!(told.count(), parts, "a seller sees nothing of another's parcels");
+        let output = seen["timeline"].as_array().unwrap().iter().filter(|entry| entry.get("part").is_some());
+        assert_eq!(output.count(), parts, "a seller sees nothing of another's parcels");
     }
     act(&app, &mira, &order, "ship", json!({})).await.expect(409);
     app.shutdown().await;
@@ -101,7 +101,7 @@ async fn an_order_without_an_address_waits_for_one() {
 }
 
 #[actix_web::test]
-async fn each_seller_is_told_once_of_a_sale_and_whom_it_goes_to() {
+async fn each_seller_gets_one_mail_with_the_recipient() {
     let app = TestApp::spawn().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 10.0, 5).await, app.product(&ravi, "Cup", 5.0, 5).await);
@@ -109,15 +109,15 @@ async fn each_seller_is_told_once_of_a_sale_and_whom_it_goes_to() {
     let order = app.order(&asha, &cup, 1).await;
     assert_eq!(app.mails_that_begin(&mira, "New order").await, 0, "it is not paid");
     let payment = app.pay(&asha, &order).await;
-    // The same money again is no other sale.
+    // The same payment again is not another sale.
     let again =
         json!({"razorpay_order_id": payment["razorpayOrderId"], "razorpay_payment_id": "x", "razorpay_signature": "x"});
     app.verify(&asha, &again).await.expect(400);
     for (who, own, other) in [(&mira, "2 x Lamp", "Cup"), (&ravi, "1 x Cup", "Lamp")] {
         let mails = app.mails(who).await;
-        let told: Vec<_> = mails.iter().filter(|mail| mail.0.starts_with("New order")).collect();
-        assert_eq!(told.len(), 1);
-        let (subject, text, html) = told[0];
+        let output: Vec<_> = mails.iter().filter(|mail| mail.0.starts_with("New order")).collect();
+        assert_eq!(output.len(), 1);
+        let (subject, text, html) = output[0];
         assert!(subject.contains(&id(&order)));
         assert!(text.contains(own) && text.contains("Asha Rao") && text.contains("12 Lake Road"), "{text}");
         assert!(!text.contains(other) && !text.contains(&asha.email) && !html.contains(&asha.email), "{text}");

@@ -1,8 +1,8 @@
-//! A shop that an earlier version kept, opened by this one.
+//! A shop of an earlier version, opened by this one.
 //!
-//! `data/shop_schema_10.sql.gz` is the data file of the version before documents were declared once: it was filled over
-//! HTTP by that program. Three of its orders are as still earlier versions left them: their money was given back, in
-//! full or in part, and they do not count it.
+//! `data/shop_schema_10.sql.gz` is the data file of the version before documents were declared once; that program
+//! filled it over HTTP. Three of its orders are as even earlier versions left them: they were refunded, in full or in
+//! part, and do not count it.
 
 use std::io::Read;
 
@@ -20,14 +20,14 @@ async fn login(app: &TestApp, name: &str) -> Person {
 }
 
 #[actix_web::test]
-async fn a_shop_of_an_earlier_version_is_read_whole_and_goes_on_selling() {
+async fn a_shop_of_an_earlier_version_is_upgraded_and_works() {
     let mut sql = String::new();
     GzDecoder::new(SHOP).read_to_string(&mut sql).unwrap();
     let folder = Folder(std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate())), None);
     fs::create_dir_all(&folder.0).unwrap();
     let file = rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap();
     file.execute_batch(&sql).unwrap();
-    // So that it is not too old to be kept, whenever this runs.
+    // So that it has not expired, whenever this runs.
     let now = Timestamp::now();
     let said = "UPDATE conversations SET updated_at = ?1,
                     doc = CAST(json_set(CAST(doc AS TEXT), '$.updatedAt', ?2) AS BLOB)";
@@ -47,21 +47,21 @@ async fn a_shop_of_an_earlier_version_is_read_whole_and_goes_on_selling() {
     let hooks = app.get("/api/webhooks").token(&mira.token).send().await.expect(200);
     assert_eq!(hooks.as_array().map(Vec::len), Some(1), "{hooks}");
 
-    // The newest order waits for its payment, or did until its window was over.
-    let told = |orders: &Value| {
+    // The newest order is pending, or was until its payment window ended.
+    let output = |orders: &Value| {
         let orders = orders["orders"].as_array().unwrap();
         orders.iter().map(|order| (text(&order["status"]), order["refundedPrice"].clone())).collect::<Vec<_>>()
     };
     let orders = app.until("what went back", &asha.token, "/api/orders/me", |orders| {
-        told(orders).iter().skip(1).map(|(status, _)| status.as_str()).eq(["CONFIRMED", "SHIPPED", "CANCELLED"])
-            && told(orders)[1..].iter().map(|(_, back)| back.clone()).eq([money(135.0), money(270.0), money(270.0)])
+        output(orders).iter().skip(1).map(|(status, _)| status.as_str()).eq(["CONFIRMED", "SHIPPED", "CANCELLED"])
+            && output(orders)[1..].iter().map(|(_, back)| back.clone()).eq([money(135.0), money(270.0), money(270.0)])
     });
     let orders = orders.await;
     let lamp = text(&orders["orders"][1]["items"][0]["product"]);
-    // Of a hundred, twenty were shipped, twenty and three are to be shipped.
+    // Of a hundred, twenty were shipped; twenty and three are to be shipped.
     let level = format!("/api/inventory/{lamp}");
     app.until("the stock", &mira.token, &level, |level| level["onHand"] == 57).await;
-    // Ten of those that are half given back, and three.
+    // Ten of those that were half refunded, and three.
     let sold = |metrics: &Value| metrics["sales"] == 13;
     app.until("the seller's figures", &mira.token, "/api/seller/dashboard/metrics", sold).await;
 

@@ -1,4 +1,4 @@
-//! Webhooks, from registering to what a receiver gets.
+//! Webhooks, from the registration to the received request.
 
 use std::{process::Stdio, time::Duration};
 
@@ -15,7 +15,7 @@ use super::{
 
 const SECRET: &str = "a secret that the receiver has too";
 
-/// Receivers of tests are at private addresses, and nobody waits for hours.
+/// Receivers of tests have private addresses, and retries are fast.
 fn quick(config: &mut Config) {
     config.webhooks.allow_private = true;
     config.webhooks.retry_delays = vec![Duration::from_millis(50); 4];
@@ -36,7 +36,7 @@ async fn switch(app: &TestApp, who: &Person, webhook: &Value, active: bool) -> V
     app.patch(&path(webhook)).token(&who.token).json(&body).send().await.expect(200)["webhook"].clone()
 }
 
-/// Checks what every call has in common, and its signature.
+/// Checks what every request has in common, and its signature.
 fn check(received: &Received) {
     let (body, id) = (received.json(), received.header("webhook-id"));
     assert_eq!(body["id"], id);
@@ -62,12 +62,12 @@ fn of_kind<'a>(received: &'a [Received], kind: &str) -> Vec<&'a Received> {
 }
 
 #[actix_web::test]
-async fn a_purchase_is_told_to_its_sellers_and_to_admins() {
+async fn webhooks_report_a_purchase_to_sellers_and_admins() {
     let app = TestApp::spawn_with(quick).await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
-    let (hers, admins) = (Receiver::start(), Receiver::start());
+    let (sellers, admins) = (Receiver::start(), Receiver::start());
     let admin = app.admin().await;
-    let webhook = register(&app, &mira, &hers.url, &["*"]).await;
+    let webhook = register(&app, &mira, &sellers.url, &["*"]).await;
     register(&app, &admin, &admins.url, &["*"]).await;
     let (lamp, cup) = (app.product(&mira, "Lamp", 99.5, 20).await, app.product(&ravi, "Cup", 5.0, 20).await);
     app.add_to_cart(&asha, &lamp, 3).await.expect(200);
@@ -81,12 +81,12 @@ async fn a_purchase_is_told_to_its_sellers_and_to_admins() {
         admins.until(kind, |all| !of_kind(all, kind).is_empty()).await;
     }
     all.iter().for_each(check);
-    let told = hers.until("her order", |all| of_kind(all, "order.confirmed").len() == 1).await;
-    told.iter().for_each(check);
-    let mut kinds: Vec<_> = told.iter().map(Received::kind).collect();
+    let output = sellers.until("the seller's order", |all| of_kind(all, "order.confirmed").len() == 1).await;
+    output.iter().for_each(check);
+    let mut kinds: Vec<_> = output.iter().map(Received::kind).collect();
     kinds.sort();
     assert_eq!(kinds, ["order.confirmed", "order.created", "product.created"]);
-    for one in of_kind(&told, "order.created") {
+    for one in of_kind(&output, "order.created") {
         let data = &one.json()["data"];
         let items = data["items"].as_array().unwrap();
         assert_eq!((data["_id"].as_str(), items.len(), &items[0]["title"]), (order["_id"].as_str(), 1, &json!("Lamp")));
@@ -102,12 +102,12 @@ async fn a_purchase_is_told_to_its_sellers_and_to_admins() {
     let metrics = app.client.get(format!("{}/metrics", app.base)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("webhook_attempts_total{outcome=\"delivered\"}"));
     app.shutdown().await;
-    hers.stop().await;
+    sellers.stop().await;
     admins.stop().await;
 }
 
 #[actix_web::test]
-async fn what_is_not_taken_is_sent_again_with_the_same_id() {
+async fn a_failed_delivery_is_retried_with_the_same_id() {
     let app = TestApp::spawn_with(quick).await;
     let (mira, receiver) = (app.seller("mira").await, Receiver::start());
     let webhook = register(&app, &mira, &receiver.url, &["product.*"]).await;
@@ -126,13 +126,13 @@ async fn what_is_not_taken_is_sent_again_with_the_same_id() {
     assert_eq!(text(&log[0]["attempts"][0]["response"]).len(), 1_024, "the beginning of the answer");
     assert!(elsewhere.received().is_empty(), "no redirect is followed");
 
-    // Asked for, it comes once more.
+    // On request it is sent again.
     let again = format!("{deliveries}/{}/redeliver", id(&log[0]));
     app.post(&again).token(&mira.token).send().await.expect(202);
     let received = receiver.until("a fourth", |all| all.len() == 4).await;
     assert_eq!(received[3].header("webhook-id"), received[0].header("webhook-id"));
 
-    // Refused as often as is tried, it has failed.
+    // After the last attempt it has failed.
     receiver.always(Reply::of(503));
     app.product(&mira, "Bulb", 1.0, 1).await;
     let log = app.until("the failure", &mira.token, &deliveries, |log| log[0]["state"] == "failed").await;
@@ -144,7 +144,7 @@ async fn what_is_not_taken_is_sent_again_with_the_same_id() {
 }
 
 #[actix_web::test]
-async fn a_webhook_is_switched_off_and_on_again() {
+async fn a_webhook_is_disabled_and_enabled_again() {
     let app = TestApp::spawn_with(|config| {
         quick(config);
         config.webhooks.switch_off_after = 3;
@@ -158,7 +158,7 @@ async fn a_webhook_is_switched_off_and_on_again() {
     let off = app.until("the end", &mira.token, &path(&webhook), |now| now["active"] == false).await;
     assert_eq!(off["switchedOffReason"], "3 attempts in a row failed");
     let before = receiver.received().len();
-    app.product(&mira, "Not told of", 1.0, 1).await;
+    app.product(&mira, "Not reported", 1.0, 1).await;
     app.settle().await;
     app.post(&format!("{}/ping", path(&webhook))).token(&mira.token).send().await.refused(409, "webhook.switched_off");
     assert_eq!(receiver.received().len(), before);
@@ -178,7 +178,7 @@ async fn a_webhook_is_switched_off_and_on_again() {
 }
 
 #[actix_web::test]
-async fn a_slow_receiver_holds_up_no_other() {
+async fn a_slow_receiver_delays_no_other() {
     let app = TestApp::spawn_with(quick).await;
     let (mira, slow, quick) = (app.seller("mira").await, Receiver::start(), Receiver::start());
     slow.always(Reply { after: Duration::from_secs(60), ..Reply::of(200) });
@@ -256,7 +256,7 @@ async fn private_addresses_are_refused_unless_allowed() {
 }
 
 #[actix_web::test]
-async fn webhooks_are_for_sellers_and_admins_and_each_has_her_own() {
+async fn webhooks_belong_to_their_seller_or_admin() {
     let app = TestApp::spawn_with(quick).await;
     let (mira, ravi, asha, admin) =
         (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await, app.admin().await);
@@ -295,7 +295,7 @@ async fn webhooks_are_for_sellers_and_admins_and_each_has_her_own() {
     assert!(!String::from_utf8_lossy(&listed.body).contains("whsec_"));
     assert_eq!((listed.header("x-total-count"), listed.json()[0]["_id"].clone()), (Some("1"), made["_id"].clone()));
 
-    // Others do not see it; an admin does, and may switch it and nothing more.
+    // Other users do not see it; an admin does, and may only disable it.
     assert_eq!(app.get("/api/webhooks").token(&ravi.token).send().await.json(), json!([]));
     assert_eq!(app.get("/api/webhooks").token(&admin.token).send().await.json(), json!([]));
     assert_eq!(app.get("/api/webhooks?all=true").token(&admin.token).send().await.json()[0]["_id"], made["_id"]);
@@ -362,7 +362,7 @@ async fn two_secrets_sign_for_a_day_and_a_published_library_agrees() {
     receiver.stop().await;
 }
 
-/// What the npm package `standardwebhooks` says to a call; `None` where it is not installed.
+/// The result of the npm package `standardwebhooks` for a request; `None` where it is not installed.
 fn verify_by_library(secret: &str, body: &str, headers: &Value) -> Option<String> {
     let modules = std::env::var_os("NODE_PATH")?;
     if !std::path::Path::new(&modules).join("standardwebhooks").is_dir() {
@@ -378,7 +378,7 @@ fn verify_by_library(secret: &str, body: &str, headers: &Value) -> Option<String
 }
 
 #[actix_web::test]
-async fn an_order_of_nobody_elses_makes_no_noise() {
+async fn other_sellers_get_no_delivery_of_an_order() {
     let app = TestApp::spawn_with(quick).await;
     let (mira, ravi, asha, receiver) =
         (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await, Receiver::start());
@@ -388,7 +388,7 @@ async fn an_order_of_nobody_elses_makes_no_noise() {
     app.place_order(&asha, &json!({"shippingAddress": address("Pune")})).await.expect(201);
     app.settle().await;
     app.product(&mira, "Lamp", 1.0, 1).await;
-    let received = receiver.until("her own", |all| !all.is_empty()).await;
+    let received = receiver.until("the seller's own", |all| !all.is_empty()).await;
     assert_eq!(received.iter().map(Received::kind).collect::<Vec<_>>(), ["product.created"]);
     app.shutdown().await;
     receiver.stop().await;

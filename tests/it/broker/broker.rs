@@ -1,4 +1,4 @@
-//! The broker, as another program sees it.
+//! The broker as another program sees it.
 
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
@@ -10,20 +10,20 @@ use lapin::{
     types::FieldTable,
 };
 use microbazaar::{
-    bus::{
-        rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
-        table::{EXCHANGE, QUEUES},
+    bus::rabbit::topology::{self, RETRIES, dead_queue, retry_queue},
+    domain::{
+        ids::EventId,
+        queues::{EXCHANGE, QUEUES},
     },
-    domain::ids::EventId,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::broker::{DEADLINE, heard::Heard};
+use crate::broker::{DEADLINE, received::ReceivedEvent};
 
 /// One test at a time: they share the broker.
-static TURN: Mutex<()> = Mutex::const_new(());
+static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
-/// A connection of our own, and the turn to use the broker.
+/// A connection for the test, and the exclusive use of the broker.
 pub struct Broker {
     pub url: String,
     channel: Channel,
@@ -42,18 +42,17 @@ async fn connect(url: &str) -> lapin::Result<(Connection, Channel)> {
 }
 
 impl Broker {
-    /// The broker with empty queues, once it is our turn; `None`, and a word about it, where
-    /// there is none.
+    /// The broker with empty queues, once it is free; prints a note and returns `None` where there is none.
     pub async fn empty() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_RABBIT_URL") else {
             eprintln!("left out: TEST_RABBIT_URL names no broker");
             return None;
         };
-        let turn = TURN.lock().await;
+        let exclusive = EXCLUSIVE.lock().await;
         let (connection, channel) = connect(&url).await.unwrap();
-        let broker = Self { url, channel, _connection: connection, _turn: turn };
+        let broker = Self { url, channel, _connection: connection, _turn: exclusive };
         for queue in QUEUES {
-            // Plainly, as any program would: it is not refused, whoever declares first.
+            // Without arguments, like any program: the declaration succeeds, whoever declares first.
             broker.channel.queue_declare(queue.name.into(), durable(), FieldTable::default()).await.unwrap();
             topology::declare_read(&broker.channel, queue.name).await.unwrap();
             let waiting = (1..=RETRIES).map(|attempt| retry_queue(queue.name, attempt));
@@ -68,7 +67,7 @@ impl Broker {
         self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
     }
 
-    /// Connects anew, once the broker is there again.
+    /// Reconnects, once the broker is available again.
     pub async fn reconnect(&mut self) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
@@ -81,12 +80,12 @@ impl Broker {
         }
     }
 
-    /// A connection to the same broker for another program.
+    /// A second connection to the same broker, as another program.
     pub async fn another(&self) -> (Connection, Channel) {
         connect(&self.url).await.unwrap()
     }
 
-    /// Runs `rabbitmqctl`; `None` where nobody has said how.
+    /// Runs `rabbitmqctl`; `None` where it is not configured.
     pub async fn ctl(arguments: &str) -> Option<String> {
         let Ok(command) = std::env::var("TEST_RABBIT_CTL") else {
             eprintln!("left out: TEST_RABBIT_CTL names no command");
@@ -108,17 +107,17 @@ impl Broker {
         name
     }
 
-    /// What a queue of [`Broker::bind_all`] got; it is gone then.
-    pub async fn drain(&self, queue: &str) -> Vec<Heard> {
-        let mut heard = vec![];
+    /// The messages of a queue of [`Broker::bind_all`], which is deleted then.
+    pub async fn drain(&self, queue: &str) -> Vec<ReceivedEvent> {
+        let mut received = vec![];
         while let Some(message) = self.take(queue).await {
-            heard.push(Heard::of(&message.delivery));
+            received.push(ReceivedEvent::of(&message.delivery));
         }
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
-        heard
+        received
     }
 
-    /// Asserts that no message was put aside.
+    /// Asserts that there are no dead letters.
     pub async fn nothing_is_dead(&self) {
         for queue in QUEUES {
             assert_eq!(self.count(&dead_queue(queue.name)).await, 0, "{} has dead messages", queue.name);
@@ -151,7 +150,7 @@ impl Broker {
         self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await.unwrap()
     }
 
-    /// The next dead message of a queue, when it is there.
+    /// Waits for the next dead letter of a queue.
     pub async fn until_dead(&self, queue: &str) -> BasicGetMessage {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
@@ -168,18 +167,18 @@ impl Broker {
         self.channel.basic_publish("".into(), queue.into(), options, body, properties).await.unwrap().await.unwrap();
     }
 
-    /// Takes a queue away.
+    /// Deletes a queue.
     pub async fn delete(&self, queue: &str) {
         self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
     }
 
-    /// How many messages wait in a queue that somebody has declared, however it did.
+    /// How many messages are in a declared queue, however it was declared.
     pub async fn waiting_in(&self, queue: &str) -> u32 {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         self.channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap().message_count()
     }
 
-    /// How many messages wait in a queue.
+    /// How many messages are in a queue.
     pub async fn count(&self, queue: &str) -> u32 {
         self.channel.queue_declare(queue.into(), durable(), FieldTable::default()).await.unwrap().message_count()
     }

@@ -1,23 +1,23 @@
-//! The connection is cut in the middle of publishes and of consumption.
+//! The connection is cut during publishing and consuming.
 
 use lapin::BasicProperties;
-use microbazaar::bus::table;
+use microbazaar::domain::queues;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use crate::broker::{
     broker::Broker,
-    heard::{check_order, keys_of, once_each},
     proxy::Proxy,
+    received::{check_order, keys_of, once_each},
     shop::Shop,
 };
 
-/// How often the connection is cut somewhere within a frame.
+/// How often the connection is cut within a frame.
 const CUTS: usize = 6;
 
-/// Messages reach the broker, its confirms do not come back, and then the connection is cut.
+/// Messages reach the broker, its confirms are lost, and then the connection is cut.
 async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listener: &str) -> [String; 2] {
-    // Its connection is there again after this one.
+    // It has reconnected after this one.
     let first = shop.purchase().await;
     shop.until_sent().await;
     let before = broker.count(listener).await;
@@ -32,10 +32,9 @@ async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listen
     [first, order]
 }
 
-/// A message is delivered and its effect is stored, its acknowledgement does not reach the
-/// broker, and then the connection is cut.
+/// A message is delivered and its effect is stored, its acknowledgement is lost, and then the connection is cut.
 async fn cut_before_acknowledgements(broker: &Broker, proxy: &Proxy, shop: &Shop, round: usize) {
-    let queue = table::USER_CREATED_NOTIFICATION;
+    let queue = queues::USER_CREATED_NOTIFICATION;
     let address = |which: &str| format!("{which}{round}@example.com");
     let welcome = async |which: &str| {
         let user =
@@ -51,14 +50,14 @@ async fn cut_before_acknowledgements(broker: &Broker, proxy: &Proxy, shop: &Shop
     proxy.hold_to_broker(false);
     shop.until("it is back at the broker", async || broker.count(queue).await == 1).await;
     proxy.mend();
-    // What comes after it is handled after it.
+    // Later messages are handled after it.
     welcome("next").await;
     shop.until("the next is applied", async || shop.mails_to(&address("next")).await == 1).await;
     assert_eq!(shop.mails_to(&address("held")).await, 1, "a message that came twice is applied once");
 }
 
 #[actix_rt::test]
-async fn a_connection_cut_amid_publishes_and_amid_consumption_loses_and_doubles_nothing() {
+async fn cut_connections_lose_and_duplicate_nothing() {
     let Some(broker) = Broker::empty().await else { return };
     let seed = std::env::var("MICROBAZAAR_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(rand::random);
@@ -68,7 +67,7 @@ async fn a_connection_cut_amid_publishes_and_amid_consumption_loses_and_doubles_
     let proxy = Proxy::start(&broker.url).await;
     let shop = Shop::start(&proxy.url, None).await;
     let mut orders = vec![shop.purchase().await];
-    shop.until_told_of(&orders).await;
+    shop.until_shown(&orders).await;
     for round in 0..2 {
         orders.extend(cut_before_confirms(&broker, &proxy, &shop, &listener).await);
         cut_before_acknowledgements(&broker, &proxy, &shop, round).await;
@@ -80,15 +79,15 @@ async fn a_connection_cut_amid_publishes_and_amid_consumption_loses_and_doubles_
         proxy.mend();
         shop.until_sent().await;
     }
-    shop.until_told_of(&orders).await;
+    shop.until_shown(&orders).await;
     broker.nothing_is_dead().await;
-    let heard = broker.drain(&listener).await;
-    let once = once_each(&heard);
-    assert!(once.len() < heard.len(), "some were sent again after a cut");
+    let received = broker.drain(&listener).await;
+    let once = once_each(&received);
+    assert!(once.len() < received.len(), "some were sent again after a cut");
     check_order(&once);
     for order in &orders {
         assert_eq!(keys_of(&once, order), ["order.created", "order.confirmed"], "{order}");
     }
-    println!("{} orders, {} events, {} sent again", orders.len(), once.len(), heard.len() - once.len());
+    println!("{} orders, {} events, {} sent again", orders.len(), once.len(), received.len() - once.len());
     shop.stop().await;
 }

@@ -1,4 +1,4 @@
-//! `microbazaar dead` over the broker's dead queues.
+//! `microbazaar dead` over the broker's dead-letter queues.
 
 use std::{path::Path, process::Output};
 
@@ -7,14 +7,14 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use microbazaar::{
-    bus::{rabbit::topology::dead_queue, table},
-    domain::ids::EventId,
+    bus::rabbit::topology::dead_queue,
+    domain::{ids::EventId, queues},
 };
 use serde_json::json;
 
 use crate::broker::{broker::Broker, process::microbazaar, shop::Shop};
 
-const QUEUE: &str = table::USER_CREATED_NOTIFICATION;
+const QUEUE: &str = queues::USER_CREATED_NOTIFICATION;
 
 async fn dead(data: &Path, url: &str, arguments: &[&str]) -> Output {
     let mut command = microbazaar(data, &["dead"]);
@@ -28,7 +28,7 @@ async fn said(data: &Path, url: &str, arguments: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
-/// As a consumer left it.
+/// A message as a consumer left it.
 fn failed(id: Option<&str>) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert("x-attempts".into(), AMQPValue::LongLongInt(5));
@@ -48,7 +48,7 @@ fn user(name: &str) -> Vec<u8> {
 }
 
 #[actix_rt::test]
-async fn dead_messages_are_listed_shown_and_replayed_and_none_is_lost() {
+async fn dead_letters_are_listed_shown_and_replayed_and_none_is_lost() {
     let Some(broker) = Broker::empty().await else { return };
     let (id, resting) = (EventId::generate().to_hex(), dead_queue(QUEUE));
     // A folder without a store: only the broker is asked.
@@ -64,7 +64,7 @@ async fn dead_messages_are_listed_shown_and_replayed_and_none_is_lost() {
         assert_eq!(listed.lines().count(), 4, "{listed}");
         assert!(listed.contains(&id) && listed.contains("of their own making"), "{listed}");
         assert!(listed.contains("the mail server said no"), "{listed}");
-        assert_eq!(said(&folder, &broker.url, &["list", "--limit", "2"]).await.lines().count(), 4, "two and a word");
+        assert_eq!(said(&folder, &broker.url, &["list", "--limit", "2"]).await.lines().count(), 4, "two and a note");
         assert!(said(&folder, &broker.url, &["show", &id]).await.contains("asha@example.com"));
     }
     assert!(said(&folder, &broker.url, &["show", "of their own making"]).await.contains("no JSON"));
@@ -78,13 +78,13 @@ async fn dead_messages_are_listed_shown_and_replayed_and_none_is_lost() {
     assert_eq!(
         headers.keys().map(lapin::types::ShortString::as_str).collect::<Vec<_>>(),
         ["x-own"],
-        "its tries begin anew"
+        "its retries start again"
     );
     assert_eq!(again.properties.message_id().as_ref().map(ToString::to_string), Some(id));
     assert_eq!(again.data, user("asha"));
     assert_eq!(broker.count(&resting).await, 2);
 
-    // A replay that was killed after publishing leaves the message at both places.
+    // A replay that was killed after publishing leaves the message in both queues.
     broker.put(QUEUE, &user("node"), BasicProperties::default()).await;
     let shop = Shop::start(&broker.url, None).await;
     shop.until("the foreign user is welcomed", async || shop.mails_to("node@example.com").await == 1).await;
@@ -102,7 +102,7 @@ async fn dead_messages_are_listed_shown_and_replayed_and_none_is_lost() {
 async fn without_the_broker_the_command_says_so() {
     let folder = std::env::temp_dir().join(format!("microbazaar-dead-{}", EventId::generate()));
     std::fs::create_dir_all(&folder).unwrap();
-    // Taken and let go again: nobody listens there.
+    // A port that was free a moment ago: nothing listens there.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let done = dead(&folder, &format!("amqp://guest:a-secret@{free}/%2f"), &["list"]).await;
     let sentence = String::from_utf8(done.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! The program is killed with events on their way over the broker.
+//! The process is killed while events are being transported over the broker.
 
 use std::{
     path::PathBuf,
@@ -9,24 +9,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use microbazaar::{bus::table::QUEUES, domain::ids::EventId};
+use microbazaar::domain::{ids::EventId, queues::QUEUES};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::broker::{
     DEADLINE,
     broker::Broker,
     client::{Buyer, Line},
-    heard::{check_order, keys_of, once_each},
     market::{
         Seller, Shown, check_dashboards, check_orders, check_people, check_stock, check_store, settled, shop_until,
     },
     process::{Process, data_of},
+    received::{check_order, keys_of, once_each},
 };
 
 const BUYERS: usize = 12;
 const KILLS: usize = 5;
 
-/// A folder that is gone after the test.
+/// A folder that is removed after the test.
 struct Folder(PathBuf);
 
 impl Drop for Folder {
@@ -35,7 +35,7 @@ impl Drop for Folder {
     }
 }
 
-/// Messages in the named queues and those that wait for another try, read or not.
+/// Messages in the named queues and in the retry queues, read or not.
 async fn on_their_way() -> Option<u64> {
     let listed = Broker::ctl("list_queues name messages").await?;
     let ours = |name: &str| QUEUES.iter().any(|queue| name.starts_with(queue.name)) && !name.ends_with(".dead");
@@ -50,9 +50,9 @@ async fn until_applied() {
     }
 }
 
-/// Another program heard of everything that became of each order.
-fn check_heard(heard: &[crate::broker::heard::Heard], shown: &Shown) {
-    let once = once_each(heard);
+/// Another program received every event of each order.
+fn check_received(received: &[crate::broker::received::ReceivedEvent], shown: &Shown) {
+    let once = once_each(received);
     check_order(&once);
     for (id, (order, _)) in &shown.orders {
         let keys = keys_of(&once, id);
@@ -61,14 +61,14 @@ fn check_heard(heard: &[crate::broker::heard::Heard], shown: &Shown) {
             "CONFIRMED" => "order.confirmed",
             _ => "order.cancelled",
         };
-        // That its money is on its way back is heard of afterwards.
+        // The refund's event comes later.
         assert_eq!(keys.iter().rfind(|key| **key != "order.updated"), Some(&last), "{keys:?} of {order}");
     }
-    println!("{} events, {} of them told again", once.len(), heard.len() - once.len());
+    println!("{} events, {} of them delivered again", once.len(), received.len() - once.len());
 }
 
 #[actix_rt::test]
-async fn a_program_killed_with_events_on_their_way_loses_none() {
+async fn a_killed_process_loses_no_events() {
     let Some(broker) = Broker::empty().await else { return };
     if on_their_way().await.is_none() {
         return;
@@ -118,7 +118,7 @@ async fn a_program_killed_with_events_on_their_way_loses_none() {
     check_people(&line, &buyers, products.last().unwrap()).await;
     check_dashboards(&line, &sellers, &shown).await;
     broker.nothing_is_dead().await;
-    check_heard(&broker.drain(&listener).await, &shown);
+    check_received(&broker.drain(&listener).await, &shown);
     assert_eq!(process.terminate().code(), Some(0));
     check_store(&data, BUYERS + sellers.len(), &shown, &products).await;
 }

@@ -1,4 +1,4 @@
-//! Programs that listen to the exchange are independent of each other and of the shop.
+//! Programs that bind to the exchange are independent of each other and of the shop.
 
 use std::collections::BTreeSet;
 
@@ -13,35 +13,35 @@ use tokio::time::timeout;
 use crate::broker::{
     DEADLINE,
     broker::Broker,
-    heard::{Heard, check_order, keys_of, once_each},
+    received::{ReceivedEvent, check_order, keys_of, once_each},
     shop::Shop,
 };
 
 const SALES: usize = 10;
 
-/// Begins to read; at most `ahead` messages come without an acknowledgement.
+/// Starts to read; at most `ahead` messages come without an acknowledgement.
 async fn read(channel: &Channel, queue: &str, ahead: u16) -> Consumer {
     channel.basic_qos(ahead, BasicQosOptions::default()).await.unwrap();
     let options = BasicConsumeOptions::default();
     channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await.unwrap()
 }
 
-/// The next message, not acknowledged yet.
+/// The next message, not yet acknowledged.
 async fn next(reader: &mut Consumer) -> lapin::message::Delivery {
     timeout(DEADLINE, reader.next()).await.expect("in time: a message").unwrap().unwrap()
 }
 
-/// Reads and acknowledges until `count` events were heard.
-async fn read_all(reader: &mut Consumer, heard: &mut Vec<Heard>, count: usize) {
-    while heard.len() < count {
+/// Reads and acknowledges until `count` events were received.
+async fn read_all(reader: &mut Consumer, received: &mut Vec<ReceivedEvent>, count: usize) {
+    while received.len() < count {
         let message = next(reader).await;
-        heard.push(Heard::of(&message));
+        received.push(ReceivedEvent::of(&message));
         message.acker.ack(BasicAckOptions::default()).await.unwrap();
     }
 }
 
 #[actix_rt::test]
-async fn a_slow_program_and_an_absent_one_change_nothing_for_another_nor_for_the_shop() {
+async fn slow_and_absent_consumers_affect_no_others() {
     let Some(broker) = Broker::empty().await else { return };
     let [quick, slow, absent] = [broker.bind_all().await, broker.bind_all().await, broker.bind_all().await];
     let ((_one, of_quick), (_other, of_slow)) = (broker.another().await, broker.another().await);
@@ -50,30 +50,30 @@ async fn a_slow_program_and_an_absent_one_change_nothing_for_another_nor_for_the
     let shop = Shop::start(&broker.url, None).await;
     let first = next(&mut reading_slow).await;
 
-    // All of it is sold, told and applied while the slow one is at its first event.
+    // All orders are placed, sent and applied while the slow program handles its first event.
     let mut orders = vec![];
     for _ in 0..SALES {
         orders.push(shop.purchase().await);
     }
     shop.until_sent().await;
-    shop.until_told_of(&orders).await;
+    shop.until_shown(&orders).await;
     let count = usize::try_from(broker.count(&absent).await).unwrap();
     let mut by_quick = vec![];
     read_all(&mut reading_quick, &mut by_quick, count).await;
     assert_eq!(broker.count(&quick).await, 0, "it got no more than there was");
     assert_eq!(usize::try_from(broker.count(&slow).await).unwrap(), count - 1, "the slow one has its first only");
 
-    let mut by_slow = vec![Heard::of(&first)];
+    let mut by_slow = vec![ReceivedEvent::of(&first)];
     first.acker.ack(BasicAckOptions::default()).await.unwrap();
     read_all(&mut reading_slow, &mut by_slow, count).await;
     let by_absent = broker.drain(&absent).await;
     assert_eq!((&by_quick, &by_quick), (&by_slow, &by_absent), "each got all of it, in the same order");
     let ids: BTreeSet<_> = by_quick.iter().map(|one| &one.id).collect();
     assert_eq!(ids.len(), count, "every event came once");
-    let heard = once_each(&by_quick);
-    check_order(&heard);
+    let received = once_each(&by_quick);
+    check_order(&received);
     for order in &orders {
-        assert_eq!(keys_of(&heard, order), ["order.created", "order.confirmed"]);
+        assert_eq!(keys_of(&received, order), ["order.created", "order.confirmed"]);
     }
     for (channel, queue) in [(&of_quick, &quick), (&of_slow, &slow)] {
         channel.queue_delete(queue.as_str().into(), lapin::options::QueueDeleteOptions::default()).await.unwrap();

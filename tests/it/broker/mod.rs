@@ -1,7 +1,7 @@
-//! Tests against a real RabbitMQ, which `scripts/test` starts and names in
-//! `TEST_RABBIT_URL`. Without it there is nothing to test against, and they say so.
+//! Tests against a real RabbitMQ, which `scripts/test` starts and names in `TEST_RABBIT_URL`. Without it they print a
+//! note and are skipped.
 //!
-//! They share one broker, so they take turns and empty its queues first.
+//! They share one broker, so that they run one after the other and empty its queues first.
 
 mod broker;
 #[path = "../../faults/client.rs"]
@@ -9,7 +9,6 @@ mod broker;
 mod client;
 mod cuts;
 mod dead;
-mod heard;
 mod kill;
 mod listeners;
 #[path = "../../faults/market.rs"]
@@ -20,6 +19,7 @@ mod peer;
 #[expect(dead_code, reason = "the fault tests use the rest")]
 mod process;
 pub mod proxy;
+mod received;
 mod shop;
 mod stopped;
 mod tls;
@@ -29,19 +29,19 @@ use std::time::Duration;
 
 use broker::Broker;
 use lapin::BasicProperties;
-use microbazaar::bus::table::{self, QUEUES};
+use microbazaar::domain::queues::{self, QUEUES};
 use proxy::Proxy;
 use serde_json::json;
 use shop::Shop;
 
 #[actix_rt::test]
-async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
+async fn messages_of_other_programs_are_applied_and_bad_ones_delay_none() {
     let Some(broker) = Broker::empty().await else { return };
     let shop = Shop::start(&broker.url, None).await;
-    let queue = table::USER_CREATED_NOTIFICATION;
+    let queue = queues::USER_CREATED_NOTIFICATION;
     broker.put(queue, b"no JSON at all", BasicProperties::default()).await;
     broker.put(queue, br#"{"id":"1"}"#, BasicProperties::default()).await;
-    // As a program without our headers and ids would write it, twice.
+    // As a program without our headers and ids writes it, twice.
     let foreign =
         json!({"_id": "665f1f77bcf86cd799439011", "username": "node", "email": "node@example.com", "more": 1});
     for _ in 0..2 {
@@ -49,7 +49,7 @@ async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
     }
     let update =
         json!({"orderId": "665f1f77bcf86cd799439016", "status": "SUCCESSFUL", "userId": "665f1f77bcf86cd799439011"});
-    broker.put(table::PAYMENT_UPDATE_DASHBOARD, update.to_string().as_bytes(), BasicProperties::default()).await;
+    broker.put(queues::PAYMENT_UPDATE_DASHBOARD, update.to_string().as_bytes(), BasicProperties::default()).await;
     shop.purchase().await;
     shop.until("the dashboard counts the sale", async || shop.sales().await == 2).await;
     shop.until("the foreign user is welcomed", async || shop.mails_to("node@example.com").await >= 1).await;
@@ -65,7 +65,7 @@ async fn messages_of_any_program_are_applied_and_a_bad_one_holds_up_none() {
 }
 
 #[actix_rt::test]
-async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
+async fn without_the_broker_the_shop_works_and_events_arrive_later() {
     let Some(broker) = Broker::empty().await else { return };
     let proxy = Proxy::start(&broker.url).await;
     let shop = Shop::start(&proxy.url, None).await;
@@ -73,7 +73,7 @@ async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
     shop.until("the first sale is counted", async || shop.sales().await == 2).await;
     shop.until_sent().await;
     proxy.cut();
-    // Also while nothing is to be sent.
+    // Also while there is nothing to send.
     shop.until("readyz says so", async || shop.readyz().await == (200, "degraded".to_owned())).await;
     let orders = [shop.purchase().await, shop.purchase().await];
     for order in &orders {
@@ -85,7 +85,7 @@ async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
     shop.until("all sales are counted", async || shop.sales().await == 6).await;
     shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
     for _ in 0..5 {
-        // In the middle of publishing and of reading.
+        // During publishing and reading.
         let cut = async {
             proxy.cut();
             tokio::task::yield_now().await;
@@ -98,5 +98,5 @@ async fn without_the_broker_the_shop_sells_on_and_everything_arrives_later() {
     shop.stop().await;
 }
 
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(60);

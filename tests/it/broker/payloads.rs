@@ -1,14 +1,17 @@
-//! Every event as it lies on its queue, to the letter.
+//! Every event as its message on the queue, in full.
 //!
-//! Ids are numbered in the order in which they are seen, so that the snapshots also show
-//! which message is about what; times and the gateway's ids are cut out.
+//! Ids are numbered in the order in which they occur, so that the snapshots also show which messages belong together;
+//! times and the gateway's ids are removed.
 
 use std::collections::BTreeMap;
 
 use lapin::{message::BasicGetMessage, types::AMQPValue};
 use microbazaar::{
-    bus::table::{EXCHANGE, QUEUES},
-    domain::{Timestamp, ids::UserId},
+    domain::{
+        Timestamp,
+        ids::UserId,
+        queues::{EXCHANGE, QUEUES},
+    },
     trace::Trace,
 };
 use reqwest::Method;
@@ -16,7 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::broker::{broker::Broker, shop::Shop};
 
-/// Stands in for what differs from run to run.
+/// Replaces what differs between runs.
 #[derive(Default)]
 struct Redactor {
     ids: Vec<String>,
@@ -54,7 +57,7 @@ impl Redactor {
     }
 }
 
-/// A message with everything that is promised of it.
+/// A message with all its guaranteed properties.
 fn whole(message: &BasicGetMessage) -> Value {
     let properties = &message.properties;
     let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(ToString::to_string);
@@ -63,7 +66,7 @@ fn whole(message: &BasicGetMessage) -> Value {
         let AMQPValue::LongString(value) = value else { panic!("{name} is a text") };
         headers.insert(name.to_string(), value.to_string());
     }
-    // Of what a request caused; a timer's work has none.
+    // Only for the effects of a request; the work of a timer has none.
     if let Some(trace) = headers.remove("traceparent") {
         assert!(Trace::parse(&trace).is_some(), "{trace}");
     }
@@ -81,8 +84,8 @@ fn whole(message: &BasicGetMessage) -> Value {
     })
 }
 
-/// A purchase that is shipped and arrives, one whose first try to pay fails and that is
-/// cancelled afterwards, and a product that is changed and taken away.
+/// A purchase that is shipped and delivered, one whose first payment fails and that is cancelled afterwards, and a
+/// product that is changed and deleted.
 async fn live(shop: &Shop) {
     let address = json!({"street": "14 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
     let buyer = shop.buyer.as_str();
@@ -120,7 +123,7 @@ async fn live(shop: &Shop) {
 }
 
 #[actix_rt::test]
-async fn every_event_lies_on_its_queue_as_promised() {
+async fn every_event_has_its_documented_message() {
     let Some(broker) = Broker::empty().await else { return };
     let listener = broker.listen_to_all().await;
     let shop = Shop::start(&broker.url, Some(vec![])).await;
@@ -128,7 +131,7 @@ async fn every_event_lies_on_its_queue_as_promised() {
     shop.until_sent().await;
 
     let mut redactor = Redactor::default();
-    let mut told: BTreeMap<String, Value> = BTreeMap::new();
+    let mut output: BTreeMap<String, Value> = BTreeMap::new();
     for queue in QUEUES {
         let mut messages = vec![];
         while let Some(message) = broker.take(queue.name).await {
@@ -136,16 +139,16 @@ async fn every_event_lies_on_its_queue_as_promised() {
             assert_eq!(message.exchange.as_str(), by, "{}", queue.name);
             let message = whole(&message);
             if queue.reader == "seller-dashboard" {
-                told.insert(message["messageId"].as_str().unwrap().to_owned(), message["payload"].clone());
+                output.insert(message["messageId"].as_str().unwrap().to_owned(), message["payload"].clone());
             }
             messages.push(message);
         }
         let mut all = json!(messages);
-        // Fields have no order that anybody may rely on.
+        // Fields have no guaranteed order.
         all.sort_all_objects();
         assert!(!["password", "hash", "argon2", "token", "eyJ"].iter().any(|secret| all.to_string().contains(secret)));
         match queue.publisher {
-            // The exchange's own messages, which are looked at below.
+            // The exchange's messages, which are checked below.
             _ if !queue.bound_to.is_empty() => assert!(!messages.is_empty(), "{}", queue.name),
             Some(_) => insta::assert_json_snapshot!(queue.name, redactor.value(&all)),
             None => assert_eq!(all, json!([]), "nothing here publishes to {}", queue.name),
@@ -155,14 +158,14 @@ async fn every_event_lies_on_its_queue_as_promised() {
     let mut first: BTreeMap<String, Value> = BTreeMap::new();
     while let Some(message) = broker.take(&listener).await {
         let message = whole(&message);
-        if let Some(payload) = told.remove(message["messageId"].as_str().unwrap()) {
+        if let Some(payload) = output.remove(message["messageId"].as_str().unwrap()) {
             assert_eq!(message["payload"], payload, "the exchange carries what the dashboard gets");
         }
         let key = message["routingKey"].as_str().unwrap().to_owned();
         assert_eq!(json!(key.to_uppercase().replacen('.', "_", 1)), message["type"]);
         first.entry(key).or_insert(message);
     }
-    assert!(told.is_empty(), "each event is at the exchange too: {told:?}");
+    assert!(output.is_empty(), "each event is at the exchange too: {output:?}");
     let mut all = json!(first);
     all.sort_all_objects();
     insta::assert_json_snapshot!("exchange", redactor.value(&all));

@@ -1,4 +1,4 @@
-//! A program of another language, by amqplib of npm: it declares, reads and writes the queues.
+//! A program in another language, with amqplib of npm, that declares, reads and writes the queues.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -7,11 +7,11 @@ use std::{
 };
 
 use microbazaar::{
-    bus::{
-        rabbit::topology::{RETRIES, dead_queue, retry_queue},
-        table::{self, EXCHANGE, QUEUES},
+    bus::rabbit::topology::{RETRIES, dead_queue, retry_queue},
+    domain::{
+        ids::UserId,
+        queues::{self, EXCHANGE, QUEUES},
     },
-    domain::ids::UserId,
 };
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Starts it; `None`, and a word about it, where amqplib is not installed.
+    /// Starts it; prints a note and returns `None` where amqplib is not installed.
     fn start(url: &str) -> Option<Self> {
         if std::env::var_os("NODE_PATH").is_none() {
             eprintln!("left out: NODE_PATH names no folder with amqplib");
@@ -37,10 +37,10 @@ impl Peer {
         Some(Self { child, pipes: Arc::new(Mutex::new(pipes)) })
     }
 
-    /// Gives it a command and returns what it printed before it was done.
+    /// Sends it a command and returns what it printed.
     async fn ask(&self, command: Value) -> Vec<Value> {
         let pipes = Arc::clone(&self.pipes);
-        let told = command.to_string();
+        let output = command.to_string();
         let answer = tokio::task::spawn_blocking(move || {
             let mut pipes = pipes.lock().unwrap();
             writeln!(pipes.0, "{command}").unwrap();
@@ -55,7 +55,7 @@ impl Peer {
                 printed.push(value);
             }
         });
-        tokio::time::timeout(DEADLINE, answer).await.unwrap_or_else(|_| panic!("in time: {told}")).unwrap()
+        tokio::time::timeout(DEADLINE, answer).await.unwrap_or_else(|_| panic!("in time: {output}")).unwrap()
     }
 
     async fn declare(&self) {
@@ -76,7 +76,7 @@ impl Drop for Peer {
 }
 
 #[actix_rt::test]
-async fn a_program_by_amqplib_declares_and_reads_the_queues() {
+async fn a_program_with_amqplib_declares_and_reads_the_queues() {
     let Some(broker) = Broker::empty().await else { return };
     let Some(peer) = Peer::start(&broker.url) else { return };
     for queue in QUEUES {
@@ -89,16 +89,16 @@ async fn a_program_by_amqplib_declares_and_reads_the_queues() {
     shop.until_sent().await;
     peer.declare().await;
     for (queue, count, field) in [
-        (table::USER_CREATED_NOTIFICATION, 2, "/fullName"),
-        (table::USER_CREATED_DASHBOARD, 2, "/_id"),
-        (table::PRODUCT_CREATED_NOTIFICATION, 1, "/sellerId"),
-        (table::PRODUCT_CREATED_DASHBOARD, 1, "/seller"),
-        (table::ORDER_CREATED_DASHBOARD, 1, "/items/0/price/amount"),
-        (table::PAYMENT_INITIATED_NOTIFICATION, 1, "/orderId"),
-        (table::PAYMENT_COMPLETED_NOTIFICATION, 1, "/paymentId"),
-        (table::PAYMENT_CREATED_DASHBOARD, 1, "/_id"),
+        (queues::USER_CREATED_NOTIFICATION, 2, "/fullName"),
+        (queues::USER_CREATED_DASHBOARD, 2, "/_id"),
+        (queues::PRODUCT_CREATED_NOTIFICATION, 1, "/sellerId"),
+        (queues::PRODUCT_CREATED_DASHBOARD, 1, "/seller"),
+        (queues::ORDER_CREATED_DASHBOARD, 1, "/items/0/price/amount"),
+        (queues::PAYMENT_INITIATED_NOTIFICATION, 1, "/orderId"),
+        (queues::PAYMENT_COMPLETED_NOTIFICATION, 1, "/paymentId"),
+        (queues::PAYMENT_CREATED_DASHBOARD, 1, "/_id"),
     ] {
-        let event = table::queue(queue).unwrap().event;
+        let event = queues::queue(queue).unwrap().event;
         for message in peer.take(queue, count).await {
             assert_eq!(message["type"], event, "{queue}");
             assert_eq!((&message["contentType"], &message["deliveryMode"]), (&json!("application/json"), &json!(2)));
@@ -114,7 +114,7 @@ async fn a_program_by_amqplib_declares_and_reads_the_queues() {
 }
 
 #[actix_rt::test]
-async fn what_a_program_by_amqplib_writes_is_applied_and_none_of_it_is_dead() {
+async fn messages_written_with_amqplib_are_applied() {
     let Some(broker) = Broker::empty().await else { return };
     let Some(peer) = Peer::start(&broker.url) else { return };
     let shop = Shop::start(&broker.url, None).await;

@@ -1,4 +1,4 @@
-//! A way to a server, the broker above all, that can be held up and cut.
+//! A proxy to a server, mostly the broker, that can be held and cut.
 
 use std::sync::{
     Arc,
@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
 };
 
-/// Passes bytes on until it is cut.
+/// Forwards bytes until it is cut.
 pub struct Proxy {
     pub url: String,
     state: Arc<State>,
@@ -19,9 +19,9 @@ pub struct Proxy {
 
 struct State {
     open: AtomicBool,
-    /// Bytes to the broker before a cut; below zero for none.
+    /// Bytes to the broker before a cut; negative for no cut.
     left: AtomicI64,
-    /// How often it was cut: a connection lives as long as this stays.
+    /// How often it was cut: a connection lives as long as this does not change.
     cuts: watch::Sender<u64>,
     to_broker: watch::Sender<bool>,
     to_client: watch::Sender<bool>,
@@ -34,7 +34,7 @@ impl State {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// How many of `read` bytes may pass.
+    /// How many of `read` bytes may be forwarded.
     fn allowed(&self, read: usize) -> usize {
         let left = self.left.load(Ordering::SeqCst);
         let Ok(left) = usize::try_from(left) else { return read };
@@ -73,7 +73,7 @@ impl State {
         let (from_broker, to_broker) = broker.split();
         let up = self.pass(from_client, to_broker, &self.to_broker, true);
         let down = self.pass(from_broker, to_client, &self.to_client, false);
-        // What was held must not slip through when the cut comes.
+        // Held bytes must not be sent when the cut comes.
         tokio::select! {
             biased;
             _ = cuts.changed() => {}
@@ -84,7 +84,7 @@ impl State {
 
 impl Proxy {
     pub async fn start(url: &str) -> Self {
-        // Behind the name and password, or behind the scheme.
+        // After the name and password, or after the scheme.
         let behind = ["@", "://"].into_iter().find_map(|mark| url.rfind(mark).map(|at| at + mark.len())).unwrap();
         let (before, rest) = url.split_at(behind);
         let (target, vhost) = rest.split_once('/').unwrap();
@@ -109,12 +109,12 @@ impl Proxy {
         Self { url, state }
     }
 
-    /// Breaks every connection and takes no new one.
+    /// Breaks every connection and refuses new ones.
     pub fn cut(&self) {
         self.state.cut();
     }
 
-    /// Cuts when so many more bytes have gone to the broker, wherever in a frame that is.
+    /// Cuts after this many more bytes to the broker, anywhere in a frame.
     pub fn cut_after(&self, bytes: u32) {
         self.state.left.store(i64::from(bytes), Ordering::SeqCst);
     }
@@ -123,17 +123,17 @@ impl Proxy {
         !self.state.open.load(Ordering::SeqCst)
     }
 
-    /// Lets nothing through to the broker, or again.
+    /// Holds or releases the traffic to the broker.
     pub fn hold_to_broker(&self, held: bool) {
         self.state.to_broker.send_replace(held);
     }
 
-    /// Lets nothing through to the client, or again.
+    /// Holds or releases the traffic to the client.
     pub fn hold_to_client(&self, held: bool) {
         self.state.to_client.send_replace(held);
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn mend(&self) {
         self.state.open.store(true, Ordering::SeqCst);
     }

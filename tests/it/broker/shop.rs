@@ -1,4 +1,4 @@
-//! A shop whose events travel over the broker.
+//! A shop whose events are transported over the broker.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,7 +17,7 @@ use sha2::Sha256;
 
 use crate::broker::DEADLINE;
 
-/// Signs the gateway's reports.
+/// The secret of the gateway's webhooks.
 const WEBHOOK_SECRET: &str = "a webhook secret of some length, too";
 
 /// A running shop with a seller, a buyer and a product.
@@ -79,7 +79,7 @@ impl Shop {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
-    /// Buys two, pays, and gives the order's id.
+    /// Buys two units, pays, and returns the order's id.
     pub async fn purchase(&self) -> String {
         self.post("/api/cart/items", &self.buyer, &json!({"productId": self.product, "quantity": 2})).await;
         let order = text(&self.post("/api/orders", &self.buyer, &json!({})).await["order"]["_id"]);
@@ -91,7 +91,7 @@ impl Shop {
         order
     }
 
-    /// The gateway reports that a payment of the buyer's is disputed; there is one admin to hear of it.
+    /// Sends the gateway's report of a dispute about a payment; there is one admin, who gets the mail.
     pub async fn report_dispute(&self, paid: &Value) {
         let accounts = self.app.storage.stores().accounts;
         let seller = accounts.get(self.seller_id().await.parse().unwrap()).await.unwrap().unwrap();
@@ -115,8 +115,8 @@ impl Shop {
         assert_eq!(answer.status().as_u16(), 200);
     }
 
-    /// Has the seller told of her orders at this address.
-    pub async fn tell_seller_at(&self, url: &str) {
+    /// Registers a webhook of the seller's orders with this URL.
+    pub async fn register_webhook(&self, url: &str) {
         self.post("/api/webhooks", &self.seller, &json!({"url": url, "events": ["order.*"]})).await;
     }
 
@@ -124,7 +124,7 @@ impl Shop {
         text(&self.get(&format!("/api/orders/{order}"), &self.buyer).await.1["order"]["status"])
     }
 
-    /// Units sold, as the seller's dashboard knows.
+    /// Units sold, as on the seller's dashboard.
     pub async fn sales(&self) -> u64 {
         self.get("/api/seller/dashboard/metrics", &self.seller).await.1["sales"].as_u64().unwrap_or(0)
     }
@@ -138,7 +138,7 @@ impl Shop {
         serde_json::from_str(&body).unwrap_or_default()
     }
 
-    /// A page of the seller's.
+    /// A response of the API for the seller.
     pub async fn of_seller(&self, path: &str) -> Value {
         self.get(path, &self.seller).await.1
     }
@@ -162,8 +162,8 @@ impl Shop {
         mails.into_iter().map(|mail| mail.subject).collect()
     }
 
-    /// Waits until the dashboard shows these orders and no other sale, and each has its mails.
-    pub async fn until_told_of(&self, orders: &[String]) {
+    /// Waits until the dashboard shows exactly these orders, and each has its mails.
+    pub async fn until_shown(&self, orders: &[String]) {
         let units = 2 * u64::try_from(orders.len()).unwrap();
         self.until("the dashboard counts every sale", async || self.sales().await >= units).await;
         let of = |order: &String| {

@@ -1,18 +1,18 @@
-//! The broker goes away in the middle of sales, and comes back.
+//! The broker is stopped during sales, and started again.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::broker::{
     broker::Broker,
-    heard::{check_order, keys_of, once_each},
+    received::{check_order, keys_of, once_each},
     shop::Shop,
 };
 
-/// How many sales are made while the broker is away.
+/// How many sales are made while the broker is stopped.
 const AWAY: usize = 8;
 
 #[actix_rt::test]
-async fn the_shop_sells_on_while_the_broker_is_stopped_and_everything_arrives() {
+async fn the_shop_works_while_the_broker_is_stopped_and_events_arrive_later() {
     let Some(mut broker) = Broker::empty().await else { return };
     if Broker::ctl("await_startup").await.is_none() {
         return;
@@ -31,14 +31,14 @@ async fn the_shop_sells_on_while_the_broker_is_stopped_and_everything_arrives() 
         orders
     };
     let stopping = async {
-        shop.until("sales are told of", async || shop.sales().await >= 6).await;
+        shop.until("sales are on the dashboard", async || shop.sales().await >= 6).await;
         Broker::ctl("stop_app").await;
         let degraded = (200, "degraded".to_owned());
         shop.until("readyz names the broker", async || shop.readyz().await == degraded).await;
-        let told = shop.sales().await;
+        let output = shop.sales().await;
         let before = placed.load(Ordering::SeqCst);
         shop.until("the shop sells on", async || placed.load(Ordering::SeqCst) >= before + AWAY).await;
-        assert!(shop.sales().await <= told + 2 && shop.waiting().await > 0, "events wait in the outbox");
+        assert!(shop.sales().await <= output + 2 && shop.waiting().await > 0, "events wait in the outbox");
         Broker::ctl("start_app").await;
         shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
         ended.store(true, Ordering::SeqCst);
@@ -47,14 +47,14 @@ async fn the_shop_sells_on_while_the_broker_is_stopped_and_everything_arrives() 
 
     shop.until_sent().await;
     broker.reconnect().await;
-    shop.until_told_of(&orders).await;
+    shop.until_shown(&orders).await;
     broker.nothing_is_dead().await;
-    let heard = broker.drain(&listener).await;
-    let heard = once_each(&heard);
-    check_order(&heard);
+    let received = broker.drain(&listener).await;
+    let received = once_each(&received);
+    check_order(&received);
     for order in &orders {
-        assert_eq!(keys_of(&heard, order)[..2], ["order.created", "order.confirmed"], "{order}");
+        assert_eq!(keys_of(&received, order)[..2], ["order.created", "order.confirmed"], "{order}");
     }
-    println!("{} sales, {} events", orders.len(), heard.len());
+    println!("{} sales, {} events", orders.len(), received.len());
     shop.stop().await;
 }

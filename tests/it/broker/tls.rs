@@ -1,6 +1,5 @@
-//! The broker over TLS and by a vhost of its own, as hosts of brokers give it:
-//! `amqps://user:password@host/vhost`. The real program, since the authority it trusts is named
-//! in its environment.
+//! The broker over TLS with its own vhost, as RabbitMQ hosters provide it: `amqps://user:password@host/vhost`. This
+//! needs the real program, because the trusted authority is set in its environment.
 
 use std::{
     net::TcpListener,
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::broker::DEADLINE;
 
-/// The program with a folder of its own; both end with this.
+/// The program with its own folder; both end with this value.
 struct Server {
     child: Child,
     base: String,
@@ -80,7 +79,7 @@ impl Drop for Server {
     }
 }
 
-/// The broker's address with TLS and its authority, where `scripts/broker` could make them.
+/// The broker's TLS address and its authority, where `scripts/broker` could make them.
 fn broker() -> Option<(String, PathBuf)> {
     let plain = std::env::var("TEST_RABBIT_URL").ok();
     let authority = std::env::var_os("TEST_RABBIT_CA").map(PathBuf::from).filter(|file| file.exists());
@@ -94,7 +93,7 @@ fn broker() -> Option<(String, PathBuf)> {
 }
 
 #[actix_rt::test]
-async fn events_travel_over_tls_by_a_vhost_of_their_own() {
+async fn events_travel_over_tls_with_a_vhost() {
     let Some((broker, authority)) = broker() else { return };
     let server = Server::start(&broker, &authority);
     server.until_it_is("ready").await;
@@ -104,7 +103,7 @@ async fn events_travel_over_tls_by_a_vhost_of_their_own() {
 }
 
 #[actix_rt::test]
-async fn a_broker_whose_certificate_nobody_vouches_for_is_not_spoken_to() {
+async fn a_broker_with_an_untrusted_certificate_is_refused() {
     let Some((broker, authority)) = broker() else { return };
     let nobody = authority.with_file_name("nobody.pem");
     std::fs::write(&nobody, "").unwrap();

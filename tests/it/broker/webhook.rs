@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use microbazaar::bus::table;
+use microbazaar::domain::queues;
 use serde_json::Value;
 
 use crate::broker::{broker::Broker, shop::Shop};
@@ -28,10 +28,10 @@ async fn events_of_the_exchange_reach_webhooks_once() {
     actix_rt::spawn(server);
 
     // By its name, as an operator writes it.
-    let shop = Shop::start(&broker.url, Some(vec![table::EVENTS_WEBHOOK.to_owned()])).await;
-    shop.tell_seller_at(&url).await;
+    let shop = Shop::start(&broker.url, Some(vec![queues::EVENTS_WEBHOOK.to_owned()])).await;
+    shop.register_webhook(&url).await;
     let orders = [shop.purchase().await, shop.purchase().await];
-    let told = |kind: &str| {
+    let output = |kind: &str| {
         let bodies = bodies.lock().unwrap();
         let of_kind = bodies.iter().filter(|body| body["type"] == kind);
         let mut ids: Vec<_> = of_kind.map(|body| body["data"]["_id"].as_str().unwrap().to_owned()).collect();
@@ -39,15 +39,15 @@ async fn events_of_the_exchange_reach_webhooks_once() {
         ids
     };
     for kind in ["order.created", "order.confirmed"] {
-        shop.until(kind, async || told(kind).len() >= 2).await;
+        shop.until(kind, async || output(kind).len() >= 2).await;
     }
     shop.until_sent().await;
-    shop.until("the queue is empty", async || broker.count(table::EVENTS_WEBHOOK).await == 0).await;
+    shop.until("the queue is empty", async || broker.count(queues::EVENTS_WEBHOOK).await == 0).await;
     let mut expected = orders.to_vec();
     expected.sort();
-    assert_eq!(told("order.created"), expected);
-    assert_eq!(told("order.confirmed"), expected);
-    assert_eq!(broker.count(table::ORDER_CREATED_DASHBOARD).await, 2, "what is not to be read is left");
+    assert_eq!(output("order.created"), expected);
+    assert_eq!(output("order.confirmed"), expected);
+    assert_eq!(broker.count(queues::ORDER_CREATED_DASHBOARD).await, 2, "what is not to be read is left");
     shop.stop().await;
     handle.stop(false).await;
 }

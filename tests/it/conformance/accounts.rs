@@ -108,7 +108,7 @@ pub async fn a_token_is_dead_once_it_is_killed(stores: &Stores) {
     for (jti, dead) in [("one", true), ("two", true), ("three", false), ("", false), ("$ne", false)] {
         assert_eq!(stores.accounts.is_dead(jti).await, Ok(dead), "{jti}");
     }
-    // Clocks may be read to the millisecond.
+    // Times may be stored with millisecond precision.
     let mut killed = stores.accounts.killed_since(began - SignedDuration::from_secs(1)).await.unwrap();
     killed.sort();
     assert_eq!(killed.iter().map(|(jti, _)| jti.as_str()).collect::<Vec<_>>(), ["one", "two"]);

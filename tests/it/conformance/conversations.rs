@@ -1,4 +1,4 @@
-//! Conversations, and what was spent in them.
+//! Conversations, and their token counts.
 
 use futures_util::future::join_all;
 use microbazaar::{

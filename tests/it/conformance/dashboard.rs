@@ -65,7 +65,7 @@ pub async fn an_older_order_never_overwrites_a_newer_one(stores: &Stores) {
     assert_eq!(sales(stores, seller).await, 2, "the lines keep the order's status");
 }
 
-/// As two nodes do that read the queue of new orders and that of changed ones.
+/// Like two nodes that read the queue of new orders and that of changed ones.
 pub async fn of_two_that_make_one_row_at_once_the_newer_stays(stores: &Stores) {
     let seller = UserId::generate();
     let orders: Vec<[OrderRow; 3]> = (0..40)
@@ -281,7 +281,7 @@ pub async fn reset_forgets_rows_and_events(stores: &Stores) {
     assert_eq!(sales(stores, seller).await, 0);
     assert_eq!(stores.dashboard.orders(seller, 0, 9).await.unwrap().total, 0);
     stores.dashboard.apply(&changes).await.unwrap();
-    assert_eq!(sales(stores, seller).await, 1, "the same events apply anew");
+    assert_eq!(sales(stores, seller).await, 1, "the same events apply again");
 }
 
 pub async fn forgetting_keeps_recent_events(stores: &Stores) {

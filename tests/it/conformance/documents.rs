@@ -1,4 +1,4 @@
-//! What a backend has to do for documents of any type.
+//! The requirements on a backend for documents of any type.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -65,7 +65,7 @@ impl Document for Note {
     }
 }
 
-/// A document that is stored under a name.
+/// A document with a name as its id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     name: String,
@@ -95,7 +95,7 @@ impl Document for Named {
     }
 }
 
-/// What an adapter is opened with, besides the documents of the shop.
+/// The documents that an adapter is opened with, in addition to those of the shop.
 pub static DOCUMENTS: &[&Spec] = &[Note::SPEC, Named::SPEC];
 
 fn notes(stores: &Stores) -> Collection<Note> {
@@ -129,7 +129,7 @@ pub async fn a_document_is_written_with_the_version_that_was_read(stores: &Store
     assert_eq!(notes.get(first.id).await, Ok(Some(first.clone())));
     let unknown = Note { version: 3, ..note(first.user, "b") };
     assert_eq!(notes.save(&unknown, &[event()]).await, Err(SaveError::Store(StoreError::Conflict)), "it never was");
-    assert_eq!(waiting(stores).await, 0, "what is refused tells of nothing");
+    assert_eq!(waiting(stores).await, 0, "a refused write publishes nothing");
 }
 
 pub async fn a_unique_key_is_taken_by_one_and_names_itself(stores: &Stores) {
@@ -215,7 +215,7 @@ pub async fn a_document_that_was_deleted_stays_so(stores: &Stores) {
     assert_eq!(notes.delete_read(&stale, &[event()]).await, Err(StoreError::Conflict));
     assert_eq!(waiting(stores).await, 0);
     assert_eq!(notes.delete_read(&first, &[event()]).await, Ok(()));
-    assert_eq!(waiting(stores).await, 1, "it tells of its end");
+    assert_eq!(waiting(stores).await, 1, "it publishes its end");
     assert_eq!(notes.delete_read(&first, &[event()]).await, Err(StoreError::Conflict));
     assert_eq!(notes.delete(first.id).await, Ok(false));
     assert_eq!(notes.save(&first, &[]).await, Err(SaveError::Store(StoreError::Conflict)));
@@ -223,7 +223,8 @@ pub async fn a_document_that_was_deleted_stays_so(stores: &Stores) {
     assert_eq!(notes.many([first.id, OrderId::generate()]).await, Ok(vec![]));
     assert_eq!(notes.count(DUE.all()).await, Ok(0));
     assert_eq!(notes.find(Find::by_id()).await, Ok(vec![heir.clone()]));
-    // By a change: the stand-in for MongoDB keeps the entry of a unique key that an insert meets (ADR 8).
+    // With a change: the substitute for MongoDB keeps the entry of a unique key that an insert conflicts with (ADR
+    // 8).
     heir = Note { code: Some("x".to_owned()), title: "a".to_owned(), ..heir };
     assert_eq!(notes.save(&heir, &[]).await, Ok(2), "its keys are free");
 }
@@ -323,8 +324,8 @@ pub async fn events_wait_in_the_order_of_their_writes(stores: &Stores) {
     first.version = notes.save(&first, &events[2..3]).await.unwrap();
     first.version = notes.save(&first, &events[3..]).await.unwrap();
     let waiting = stores.outbox.waiting(0, 100).await.unwrap();
-    let told: Vec<_> = waiting.iter().map(|(_, envelope)| envelope.id).collect();
-    assert_eq!(told, events.iter().map(|envelope| envelope.id).collect::<Vec<_>>());
+    let published: Vec<_> = waiting.iter().map(|(_, envelope)| envelope.id).collect();
+    assert_eq!(published, events.iter().map(|envelope| envelope.id).collect::<Vec<_>>());
     let some: Vec<u64> = waiting.iter().take(4).map(|(number, _)| *number).collect();
     stores.outbox.settle(&some, &[]).await.unwrap();
     assert_eq!(stores.outbox.waiting(0, 100).await.unwrap(), waiting[4..]);
@@ -333,20 +334,20 @@ pub async fn events_wait_in_the_order_of_their_writes(stores: &Stores) {
 pub async fn events_that_nobody_carries_on_come_out_once_in_their_order(stores: &Stores) {
     let notes = notes(stores);
     let mut all = [note(UserId::generate(), "a"), note(UserId::generate(), "b")];
-    let mut told = [vec![], vec![]];
+    let mut published = [vec![], vec![]];
     for at in 0..200 {
         let events = [event()];
         let which = usize::from(at % 4 == 0);
         all[which].version = notes.save(&all[which], &events).await.unwrap();
-        told[which].extend(events.map(|envelope| envelope.id));
+        published[which].extend(events.map(|envelope| envelope.id));
     }
     let mut came = vec![];
     while let Some((number, envelope)) = stores.outbox.waiting(0, 7).await.unwrap().into_iter().next() {
         came.push(envelope.id);
         stores.outbox.settle(&[number], &[]).await.unwrap();
     }
-    for told in told {
-        assert_eq!(came.iter().filter(|id| told.contains(id)).copied().collect::<Vec<_>>(), told);
+    for published in published {
+        assert_eq!(came.iter().filter(|id| published.contains(id)).copied().collect::<Vec<_>>(), published);
     }
     assert_eq!((came.len(), stores.outbox.depth().await), (200, Ok(0)));
 }
@@ -362,7 +363,7 @@ pub async fn a_document_is_stored_under_a_name(stores: &Stores) {
     named.save(&second, &[]).await.unwrap();
     let all = named.find(Find::by_id().after(Some(first.name.clone()))).await.unwrap();
     assert_eq!(all.into_iter().map(|named| named.name).collect::<Vec<_>>(), ["b"]);
-    // Of many that put it at once one is last; none is refused.
+    // Of many concurrent puts one is last; none is refused.
     let many = (0..6).map(|n| named.put(Named { name: "c".to_owned(), text: n.to_string(), version: 0 }));
     assert!(join_all(many).await.into_iter().all(|put| put == Ok(())));
     assert_eq!(named.get("c".to_owned()).await.unwrap().map(|named| named.version), Some(6));

@@ -57,7 +57,7 @@ pub async fn an_import_keeps_its_rows_until_it_is_finished(stores: &Stores) {
     one.version = imports.save(&one, Some(&rows), &[]).await.unwrap();
     assert_eq!(imports.get(one.id).await.unwrap().as_ref(), Some(&one));
     assert_eq!(imports.rows(one.id).await.unwrap(), rows);
-    // Of two who begin with the same file one is first.
+    // Of two starts with the same file one is first.
     let second = Import { version: 0, ..one.clone() };
     assert_eq!(imports.save(&second, Some(&rows), &[]).await, Err(StoreError::Conflict));
     one.done = 1;
@@ -73,8 +73,8 @@ pub async fn an_import_keeps_its_rows_until_it_is_finished(stores: &Stores) {
     one.finished_at = Some(at(5));
     one.version = imports.save(&one, None, &[Envelope::new(event, at(5))]).await.unwrap();
     assert!(imports.rows(one.id).await.is_err(), "they are gone");
-    let told = stores.outbox.waiting(0, 100).await.unwrap();
-    let of_it = told.iter().filter(|(_, told)| told.event.aggregate_id() == one.id.to_hex()).count();
+    let published = stores.outbox.waiting(0, 100).await.unwrap();
+    let of_it = published.iter().filter(|(_, published)| published.event.aggregate_id() == one.id.to_hex()).count();
     assert_eq!(of_it, 1);
     let again = Import { run: 2, finished_at: None, ..one.clone() };
     imports.save(&again, Some(&rows), &[]).await.unwrap();

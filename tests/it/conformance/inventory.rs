@@ -43,7 +43,7 @@ pub async fn available_is_set_only_if_it_is_what_was_seen(stores: &Stores) {
     assert_eq!(stores.stock.set_available_if(unknown, 1, 5).await, Err(StockError::Moved { available: 0 }.into()));
     assert_eq!(stores.stock.set_available_if(unknown, 0, 5).await.unwrap().available(), 5);
 
-    // Of many who have seen the same, beside sales, one sets it.
+    // Of many that saw the same stock, with concurrent sales, one sets it.
     let contended = stocked(stores, 10).await;
     let sets = join_all((1..=8).map(|n| stores.stock.set_available_if(contended, 10, 100 + n)));
     let order = OrderId::generate();

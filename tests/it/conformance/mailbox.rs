@@ -1,4 +1,4 @@
-//! Mails and what became of them.
+//! Mails and their states.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -49,15 +49,15 @@ async fn opened(mailbox: &MailboxStore, event: EventId, mail: &Mail) -> MailReco
     newest
 }
 
-/// Claims a mail and writes that this came of it.
+/// Claims a mail and records this result.
 async fn settled(mailbox: &MailboxStore, id: u64, outcome: &MailOutcome, now: Timestamp) {
-    let claimed = mailbox.claim_one(id, now, now + MINUTE).await.unwrap().expect("nobody has it");
+    let claimed = mailbox.claim_one(id, now, now + MINUTE).await.unwrap().expect("it is not claimed");
     assert_eq!(mailbox.settle(id, claimed.lease, outcome, now).await, Ok(true));
 }
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Later than anything that was opened by now, on a full second as every store has it.
+/// Later than anything that was recorded so far, at a full second, which every store can represent.
 fn soon() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap() + MINUTE
 }
@@ -78,14 +78,14 @@ pub async fn a_mail_to_be_sent_has_one_record(stores: &Stores) {
     assert_eq!((first.event, &first.mail), (event, &mine));
     let due = first.next_try_at.expect("it is to be tried");
     assert!((before..=Timestamp::now() + MINUTE).contains(&due), "at once: {due}");
-    // What was recorded first is what is sent.
+    // The first recorded content is sent.
     assert_eq!(mailbox.open(event, &mail("a@x.com", "Changed")).await, Ok(false));
     assert_eq!(mailbox.put(event, &mine).await, Ok(false));
     assert_eq!(mailbox.record(first.id).await, Ok(Some(first.clone())));
     assert_eq!(mailbox.open(event, &mail("b@x.com", "Welcome")).await, Ok(true));
     assert_eq!(mailbox.record(u64::MAX).await, Ok(None));
     assert_eq!((mailbox.list(10).await.unwrap().len(), mailbox.waiting().await), (2, Ok(2)));
-    // What is kept is never sent.
+    // A kept mail is never sent.
     let kept = mail("c@x.com", "Kept");
     assert_eq!(mailbox.put(event, &kept).await, Ok(true));
     assert_eq!(mailbox.open(event, &kept).await, Ok(false));
@@ -105,7 +105,7 @@ pub async fn a_waiting_mail_is_claimed_by_one(stores: &Stores) {
     assert_eq!(two.iter().map(|claimed| claimed.record.id).collect::<Vec<_>>(), ids[..2], "longest due first");
     assert_eq!(two[0].record, mailbox.record(ids[0]).await.unwrap().unwrap());
     assert_eq!(mailbox.claim_one(ids[0], now, lease).await, Ok(None));
-    // Many at once: each gets what no other has.
+    // Many at once: each gets different ones.
     let rest = join_all((0..8).map(|_| mailbox.claim(now, lease, 1, 1))).await;
     let mut got: Vec<u64> = rest.into_iter().flat_map(Result::unwrap).map(|claimed| claimed.record.id).collect();
     got.sort_unstable();
@@ -113,7 +113,7 @@ pub async fn a_waiting_mail_is_claimed_by_one(stores: &Stores) {
     let left = mailbox.claim(now, lease, 10, 10).await.unwrap();
     assert_eq!(left.len() + got.len(), 3);
     assert_eq!(mailbox.claim(now, lease, 10, 10).await, Ok(vec![]));
-    // A claim ends by itself, and who lost it writes nothing.
+    // A claim expires, and its former holder writes nothing.
     let (later, next) = (lease + MINUTE, lease + MINUTE * 2);
     let again = mailbox.claim(later, next, 10, 10).await.unwrap();
     assert_eq!(again.len(), 5);
@@ -167,7 +167,7 @@ pub async fn a_sent_mail_stays_sent(stores: &Stores) {
     let id = opened(mailbox, event, &mine).await.id;
     settled(mailbox, id, &MailOutcome::Sent, make::at(1)).await;
     let sent = mailbox.record(id).await.unwrap().unwrap();
-    // By hand once more; each claim ends, or there would be no second.
+    // Claimed manually again; each claim ends, otherwise there would be no second.
     settled(mailbox, id, &put_off("late", make::at(3)), make::at(2)).await;
     settled(mailbox, id, &MailOutcome::Failed("late".into()), make::at(3)).await;
     assert_eq!(mailbox.record(id).await, Ok(Some(sent)));

@@ -1,4 +1,4 @@
-//! Documents to fill a store with.
+//! Test documents.
 
 use jiff::SignedDuration;
 use microbazaar::domain::{
@@ -14,7 +14,7 @@ use microbazaar::domain::{
     user::{Address, Contact, FullName, PostalAddress, Role, User},
 };
 
-/// A fixed moment; adapters may keep times to the millisecond only.
+/// A fixed time; adapters may store times with millisecond precision.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_750_000_000 + second).unwrap()
 }
@@ -104,7 +104,7 @@ pub fn payment(razorpay_order_id: &str) -> Payment {
     Payment::open(OrderId::generate(), contact, razorpay_order_id.into(), price, at(0))
 }
 
-/// An event, any.
+/// Any event.
 pub fn event(second: i64) -> Envelope {
     let gone = Event::ProductDeleted { product: ProductId::generate(), seller: UserId::generate() };
     Envelope::new(gone, at(second))

@@ -1,11 +1,11 @@
-//! What every store adapter has to hold, whatever it is made of.
+//! The requirements on every store adapter.
 //!
-//! Each check takes [`Stores`] that are empty at first. An adapter is put under the suite
-//! by one call of [`conformance_suite!`] with an `async fn` that opens it: it returns the
-//! stores, and beside them whatever has to live as long as they do. All events are kept but
-//! `STOCK_CHANGED`.
+//! Each check takes [`Stores`] that are empty at first. One call of [`conformance_suite!`] with an `async fn` that
+//! opens an adapter runs the suite over it: the function returns the stores, and a value that must live as long as
+//! they do. All events are kept except `STOCK_CHANGED`.
 
 mod accounts;
+mod admin;
 mod carts;
 mod conversations;
 mod dashboard;
@@ -15,7 +15,6 @@ mod inventory;
 mod mailbox;
 mod make;
 mod mongo;
-mod office;
 mod orders;
 mod outbox;
 mod payments;
@@ -77,13 +76,13 @@ macro_rules! conformance_suite {
                 held_reservations_expire_and_committed_do_not, two_hundred_buyers_get_fifty_units,
                 calls_on_nothing_are_refused,
             }
-            office::{
+            admin::{
                 admins_page_backwards_through_users_orders_and_payments, a_dead_token_can_be_revived,
             }
             orders::{
                 an_order_is_kept_with_its_events, a_stale_order_is_a_conflict_and_leaves_no_event,
                 a_cart_version_makes_one_order, a_key_is_used_once_until_it_expires, the_same_order_again_is_a_conflict,
-                a_user_pages_through_her_orders, due_orders_come_longest_due_first, all_orders_are_walked_by_id,
+                a_user_pages_through_their_orders, due_orders_come_longest_due_first, all_orders_are_walked_by_id,
                 no_more_orders_are_unpaid_than_are_allowed, an_order_that_was_refused_takes_no_place,
                 unpaid_orders_are_walked_by_id,
             }

@@ -1,4 +1,4 @@
-//! The adapter for MongoDB under the suite, with the server that `TEST_MONGO_URI` names.
+//! The MongoDB adapter in the suite, with the server that `TEST_MONGO_URI` names.
 
 use std::sync::{
     Arc,
@@ -30,7 +30,7 @@ use secrecy::SecretString;
 
 use super::make;
 
-/// Databases that go with the test.
+/// Databases that are dropped after the test.
 struct Databases(MongoStore);
 
 impl Drop for Databases {
@@ -59,9 +59,10 @@ async fn open() -> Option<(Stores, Databases)> {
 
 super::conformance_suite!(self::open);
 
-/// Accounts of before, whose addresses were compared in lower case alone, and several nodes that start at once.
+/// Accounts of an earlier version, whose addresses were compared in lower case only, and several nodes that start at
+/// once.
 #[actix_rt::test]
-async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
+async fn the_oldest_of_accounts_with_one_address_keeps_it() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
@@ -69,7 +70,7 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
         options.deadline = std::time::Duration::from_secs(20);
         options
     };
-    // As the version before left them.
+    // As the previous version left them.
     let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
     let users = auth.collection::<Document>("users");
     let unique = mongodb::options::IndexOptions::builder().name("unique_email".to_owned()).unique(true).build();
@@ -110,14 +111,14 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
     }
     let mut without = stores.accounts.without_address(10).await.unwrap();
     without.sort_by_key(|user| user.created_at);
-    let told: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
-    assert_eq!(told, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
+    let published: Vec<_> = without.iter().map(|user| (user.username.as_str(), user.email_taken_by)).collect();
+    assert_eq!(published, [("younger", Some(ids[0])), ("second", Some(ids[2]))]);
     assert_eq!(users.count_documents(doc! { "email": { "$exists": true } }).await.unwrap(), 0, "no field of before");
 }
 
-/// Records of pictures had fields of their own.
+/// Earlier versions stored pictures with other fields.
 #[tokio::test]
-async fn what_was_hosted_before_is_still_known() {
+async fn hosted_pictures_of_an_earlier_version_are_known() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let product = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}product"));
@@ -143,9 +144,9 @@ async fn what_was_hosted_before_is_still_known() {
     assert_eq!(log.claim(at(9), at(99), 9).await.unwrap()[0].record.image, other);
 }
 
-/// Dead tokens of before had fields of their own.
+/// Earlier versions stored dead tokens with other fields.
 #[tokio::test]
-async fn tokens_that_were_dead_before_stay_dead() {
+async fn dead_tokens_of_an_earlier_version_stay_dead() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
@@ -168,9 +169,9 @@ async fn tokens_that_were_dead_before_stay_dead() {
     assert_eq!(accounts.dead_tokens(end).await, Ok(vec![]), "and are forgotten in their time");
 }
 
-/// Refunds of before, of which orders were told in another way, and several nodes that start at once.
+/// Refunds of an earlier version, which notified orders differently, and several nodes that start at once.
 #[actix_rt::test]
-async fn payments_with_refunds_are_due_once_so_that_their_orders_hear_of_them() {
+async fn payments_with_refunds_become_due_once() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
@@ -215,9 +216,9 @@ async fn payments_with_refunds_are_due_once_so_that_their_orders_hear_of_them() 
     assert_eq!(payments.due(Timestamp::now(), 10).await.unwrap(), [], "once");
 }
 
-/// Reports and pages of the sandbox's books as they were stored before, without a body.
+/// Reports and sandbox pages that were stored before, without a body.
 #[actix_rt::test]
-async fn documents_of_before_get_a_body() {
+async fn documents_of_an_earlier_version_get_a_body() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let database = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}payment"));
@@ -245,7 +246,7 @@ async fn documents_of_before_get_a_body() {
             "lease": 0_i64, "doc": content,
         }
     };
-    // One that was moved there from a folder is stored under its number.
+    // One that was transferred from a folder is stored under its number.
     let mut moved = old_mail(7, "b@x.com");
     moved.insert("_id", 7_i64);
     mails.collection::<Document>("mails").insert_many([moved, old_mail(9, "a@x.com")]).await.unwrap();
@@ -270,10 +271,10 @@ async fn documents_of_before_get_a_body() {
     assert_eq!(payments.get_sandbox("order_1").await, Ok(Some(page)));
 }
 
-/// Webhooks and deliveries as they were stored before, with fields beside the body or none, and several nodes that
-/// start at once.
+/// Webhooks and deliveries as they were stored before, with fields beside the body or without it, and several nodes
+/// that start at once.
 #[actix_rt::test]
-async fn webhooks_of_before_go_on_and_those_that_are_off_stay_so() {
+async fn webhooks_of_an_earlier_version_continue_and_disabled_ones_stay_disabled() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
@@ -347,9 +348,9 @@ async fn webhooks_of_before_go_on_and_those_that_are_off_stay_so() {
     assert_eq!(endpoints.count_documents(doc! { "slot": { "$exists": true } }).await.unwrap(), 0, "no field of before");
 }
 
-/// Parked messages whose body was the event alone, and several nodes that start at once.
+/// Parked messages whose body was only the event, and several nodes that start at once.
 #[actix_rt::test]
-async fn messages_that_were_parked_before_keep_their_numbers() {
+async fn parked_messages_of_an_earlier_version_keep_their_numbers() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
@@ -383,7 +384,7 @@ async fn messages_that_were_parked_before_keep_their_numbers() {
 
 /// Orders and idempotency keys as earlier versions stored them, and several nodes that start at once.
 #[actix_rt::test]
-async fn orders_of_before_keep_their_idempotency_keys() {
+async fn orders_of_an_earlier_version_keep_their_idempotency_keys() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
@@ -450,7 +451,7 @@ async fn a_node_of_an_older_layout_does_not_start_and_one_that_runs_stops() {
     assert!(refused.contains("use a newer program"), "{refused}");
     let started = std::time::Instant::now();
     while carts.of_user(user).await.is_ok() {
-        assert!(started.elapsed() < std::time::Duration::from_secs(10), "it goes on");
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "it continues");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     let refused = carts.of_user(user).await.unwrap_err().to_string();
@@ -460,7 +461,7 @@ async fn a_node_of_an_older_layout_does_not_start_and_one_that_runs_stops() {
     }
 }
 
-/// An order, and its document as the server has it.
+/// An order, and its document on the server.
 struct Waiting {
     databases: Databases,
     orders: mongodb::Collection<Document>,
@@ -496,14 +497,14 @@ impl Waiting {
         self.orders.find(moved).sort(doc! { "_id": 1 }).await.unwrap().try_collect().await.unwrap()
     }
 
-    async fn told(&self) -> Vec<EventId> {
+    async fn published(&self) -> Vec<EventId> {
         let waiting = self.databases.0.stores().outbox.waiting(0, 1_000).await.unwrap();
         waiting.into_iter().map(|(_, envelope)| envelope.id).collect()
     }
 }
 
 #[tokio::test]
-async fn a_document_carries_few_of_the_events_that_wait() {
+async fn a_document_has_a_bounded_number_of_waiting_events() {
     let Some(mut waiting) = Waiting::new().await else { return };
     let mut written = vec![];
     for _ in 0..200 {
@@ -512,21 +513,21 @@ async fn a_document_carries_few_of_the_events_that_wait() {
         assert!(waiting.carried().await.len() <= 64);
     }
     let moved = waiting.moved().await;
-    assert_eq!((moved.len(), waiting.told().await), (3, written.clone()));
+    assert_eq!((moved.len(), waiting.published().await), (3, written.clone()));
     assert_eq!(waiting.databases.0.stores().orders.all(None, 10).await.unwrap(), [waiting.order.clone()]);
 
-    // Cut off between a move and its trim: what was moved last is in both.
+    // After a failure between a move and its trim: the event that was moved last is in both.
     let mut both = moved[2].get_array("outbox").unwrap().clone();
     both.extend(waiting.carried().await);
     let this = doc! { "_id": ObjectId::from_bytes(waiting.order.id.bytes()) };
     waiting.orders.update_one(this, doc! { "$set": { "outbox": both } }).await.unwrap();
-    assert_eq!(waiting.told().await, written, "once each");
+    assert_eq!(waiting.published().await, written, "once each");
     for _ in 0..70 {
         let event = Event::OrderShipped(waiting.order.clone());
         written.push(waiting.save(event).await);
         assert!(waiting.carried().await.len() <= 64);
     }
-    assert_eq!(waiting.told().await, written);
+    assert_eq!(waiting.published().await, written);
 
     let outbox = waiting.databases.0.stores().outbox;
     for portion in outbox.waiting(0, 1_000).await.unwrap().chunks(100) {
@@ -538,7 +539,7 @@ async fn a_document_carries_few_of_the_events_that_wait() {
 }
 
 #[tokio::test]
-async fn an_update_that_waits_gives_way_to_a_later_one_where_many_wait() {
+async fn a_waiting_update_is_replaced_by_a_later_one() {
     let Some(mut waiting) = Waiting::new().await else { return };
     let (mut shipped, mut updated) = (vec![], vec![]);
     for at in 0..200 {
@@ -551,13 +552,13 @@ async fn an_update_that_waits_gives_way_to_a_later_one_where_many_wait() {
         assert!(waiting.carried().await.len() <= 64);
     }
     assert_eq!(waiting.moved().await, [], "there is room without");
-    let told = waiting.told().await;
-    assert_eq!(told.iter().filter(|id| shipped.contains(id)).copied().collect::<Vec<_>>(), shipped);
-    let left: Vec<_> = told.iter().filter(|id| updated.contains(id)).copied().collect();
+    let published = waiting.published().await;
+    assert_eq!(published.iter().filter(|id| shipped.contains(id)).copied().collect::<Vec<_>>(), shipped);
+    let left: Vec<_> = published.iter().filter(|id| updated.contains(id)).copied().collect();
     assert!(!left.is_empty() && updated.ends_with(&left), "the last ones: {left:?} of {updated:?}");
 }
 
-/// Of a collection whose changes are numbered too: its numbers come from a task of their own.
+/// Also for a collection whose changes are numbered by a separate task.
 #[tokio::test]
 async fn a_batch_that_panics_is_answered_and_so_is_the_next_one() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
@@ -587,7 +588,7 @@ async fn a_batch_that_panics_is_answered_and_so_is_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_and_takes_no_writes_is_told() {
+async fn a_server_that_accepts_no_writes_is_reported() {
     let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
         eprintln!("left out: TEST_MONGO_URI names no server");
         return;
@@ -599,7 +600,7 @@ async fn a_server_that_answers_and_takes_no_writes_is_told() {
     let checks = database.collection::<bson::Document>("write_checks");
     assert_eq!(store.check().await, Ok(()));
     assert_eq!(checks.count_documents(bson::doc! {}).await.unwrap(), 1, "a check is a write");
-    // A document that no update can change stands for a server that takes no writes.
+    // A document that no update can change simulates a server that accepts no writes.
     let refused = bson::doc! { "$set": { "at": 1 } };
     checks.drop().await.unwrap();
     let never = bson::doc! { "never": { "$exists": true } };
@@ -607,7 +608,7 @@ async fn a_server_that_answers_and_takes_no_writes_is_told() {
     assert!(checks.update_one(bson::doc! { "_id": "all" }, refused).upsert(true).await.is_err(), "it is refused");
     let started = std::time::Instant::now();
     while store.check().await.is_ok() {
-        assert!(started.elapsed() < std::time::Duration::from_secs(4), "it is told in time");
+        assert!(started.elapsed() < std::time::Duration::from_secs(4), "it is reported in time");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     checks.drop().await.unwrap();

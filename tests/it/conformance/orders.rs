@@ -72,7 +72,7 @@ pub async fn a_key_is_used_once_until_it_expires(stores: &Stores) {
     assert_eq!((stores.orders.get(second.id).await, stores.outbox.depth().await), (Ok(None), Ok(0)));
     let replayed = Order { cart_version: 1, ..second.clone() };
     let replay = stores.orders.insert(&replayed, Some(&key(&second, "k", make::at(200))), &[]).await;
-    assert_eq!(replay, Err(InsertError::Duplicate(OrderKey::Idempotency)), "the key is told before the cart");
+    assert_eq!(replay, Err(InsertError::Duplicate(OrderKey::Idempotency)), "the key is reported before the cart");
     let refused = stores.orders.insert(&replayed, Some(&key(&second, "k2", make::at(200))), &[]).await;
     assert_eq!(refused, Err(InsertError::Duplicate(OrderKey::Cart)));
     assert_eq!(stores.orders.by_key(user, "k2", make::at(0)).await, Ok(None), "a refusal frees the key");
@@ -91,7 +91,7 @@ pub async fn the_same_order_again_is_a_conflict(stores: &Stores) {
     assert_eq!(stores.orders.insert(&order, None, &[]).await, Err(StoreError::Conflict.into()));
 }
 
-pub async fn a_user_pages_through_her_orders(stores: &Stores) {
+pub async fn a_user_pages_through_their_orders(stores: &Stores) {
     let user = UserId::generate();
     let orders: Vec<_> = (0..5).map(|version| make::order(user, version)).collect();
     for order in &orders {
@@ -156,7 +156,7 @@ pub async fn no_more_orders_are_unpaid_than_are_allowed(stores: &Stores) {
     assert_eq!(results.iter().filter(|result| **result == full).count(), 13, "{results:?}");
     assert_eq!(stores.outbox.depth().await, Ok(7), "what was refused has no event");
     assert_eq!(write(&make::order(UserId::generate(), 1)).await, Ok(1), "another user's do not count");
-    // One that is paid, or ends, leaves its place to another.
+    // A paid or ended order frees its place.
     for (status, version) in [(OrderStatus::Confirmed, 30), (OrderStatus::Cancelled, 40)] {
         let unpaid = stores.orders.of_user(user, Some(OrderStatus::Pending), 0, 1).await.unwrap();
         assert_eq!(unpaid.total, 7);
@@ -176,7 +176,7 @@ pub async fn an_order_that_was_refused_takes_no_place(stores: &Stores) {
     }
     let second = make::order(user, 2);
     assert_eq!(stores.orders.insert_within(&second, None, Some(2), &[]).await, Ok(1));
-    // A limit that is reached hides no other reason, and frees the key.
+    // A reached limit hides no other reason, and frees the key.
     let again = stores.orders.insert_within(&make::order(user, 2), None, Some(2), &[]).await;
     assert_eq!(again, Err(InsertError::Duplicate(OrderKey::Cart)));
     let third = make::order(user, 3);

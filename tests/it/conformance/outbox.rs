@@ -1,4 +1,4 @@
-//! Events on their way, and parked ones.
+//! Undelivered events, and parked messages.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ pub async fn a_settling_that_is_repeated_parks_nothing_twice(stores: &Stores) {
     let [due, dead] =
         [stores.outbox.retry_due(make::at(10), 9).await, stores.outbox.dead(0, 9).await].map(Result::unwrap);
     assert_eq!((due.len(), dead.len()), (1, 1));
-    // A number of what was handled is not given out again.
+    // The number of a handled message is not used again.
     let highest = due[0].id.max(dead[0].id);
     for handled in [due[0].id, dead[0].id] {
         stores.outbox.repark(handled, None).await.unwrap();

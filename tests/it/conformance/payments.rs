@@ -1,4 +1,4 @@
-//! Payments, the gateway's reports and the sandbox's books.
+//! Payments, the gateway's reports and the sandbox's ledger.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;

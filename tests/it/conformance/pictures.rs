@@ -1,4 +1,4 @@
-//! What is to be done about pictures that another program hosts.
+//! Pending work on hosted pictures.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -20,7 +20,7 @@ async fn opened(log: &ImageLog, second: i64) -> ImageId {
     image
 }
 
-/// The one picture that is due, claimed.
+/// Claims the one picture that is due.
 async fn claimed(log: &ImageLog, second: i64) -> ClaimedImage {
     let mut claimed = log.claim(at(second), at(second) + MINUTE, 10).await.unwrap();
     assert_eq!(claimed.len(), 1, "{claimed:?}");
@@ -64,7 +64,7 @@ pub async fn a_picture_is_claimed_by_one(stores: &Stores) {
     let mut left = images[2..].to_vec();
     left.sort_by_key(|image| image.bytes());
     assert_eq!(got, left);
-    // A claim ends by itself, and who lost it writes nothing.
+    // A claim expires, and its former holder writes nothing.
     let later = log.claim(at(71), at(200), 10).await.unwrap();
     assert_eq!(later.len(), 4);
     let lost = two[0].lease;

@@ -1,4 +1,4 @@
-//! The embedded adapter under the suite.
+//! The embedded adapter in the suite.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use microbazaar::{
     },
 };
 
-/// A directory that goes with the test.
+/// A directory that is removed after the test.
 pub struct TempDir(pub PathBuf);
 
 impl Drop for TempDir {

@@ -1,4 +1,4 @@
-//! Webhooks and what is on its way to them.
+//! Webhooks and their deliveries.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -66,7 +66,7 @@ async fn claim(stores: &Stores, second: i64) -> Vec<Claimed> {
     stores.webhooks.claim(make::at(second), lease(make::at(second)), LIMITS).await.unwrap()
 }
 
-/// Enters an answer of this status.
+/// Records a response with this status.
 async fn answered(stores: &Stores, claimed: Claimed, status: u16, health: Health, second: i64) -> bool {
     let Claimed { mut delivery, lease, .. } = claimed;
     let attempt = Attempt { at: make::at(second), status: Some(status), error: None, response: None, millis: 3 };
@@ -87,7 +87,7 @@ pub async fn an_owner_has_a_bounded_number_of_webhooks(stores: &Stores) {
     assert_eq!((page.rows.len(), page.total), (2, 4));
     assert!(page.rows[0].id > page.rows[1].id, "newest first");
     for _again in 0..3 {
-        // A place that is given up is taken again, by one.
+        // A freed place is taken by one.
         let gone = stores.webhooks.list(Some(owner), 1, 1).await.unwrap().rows.remove(0);
         assert_eq!(stores.webhooks.delete(gone.id).await, Ok(true));
         let made: Vec<_> = (0..3).map(|_| webhook(owner, Role::Seller)).collect();
@@ -151,7 +151,7 @@ pub async fn a_delivery_is_claimed_by_one_and_recorded_by_whoever_claimed_it(sto
     let first = claimed.remove(0);
     assert_eq!(first.webhook, mine);
     assert!(claim(stores, 14).await.is_empty(), "it is claimed");
-    // Whoever had it is gone: another takes it on, and the first comes too late.
+    // The claim has expired: another sender takes the delivery, and the first one comes too late.
     let second = claim(stores, 16).await.remove(0);
     assert!(!answered(stores, first, 500, BAD, 17).await);
     assert!(!answered(stores, second, 200, Health::Good, 18).await);
@@ -201,7 +201,7 @@ pub async fn too_many_failures_switch_off_and_hold_what_waits(stores: &Stores) {
     assert_eq!(off.off.as_ref().unwrap().at, make::at(13));
     assert!(off.off.as_ref().unwrap().reason.contains('3'));
     assert_eq!(stores.webhooks.save(&mine).await, Err(StoreError::Conflict), "switching off is a write");
-    // What was under way is entered, and waits without a date.
+    // The attempt in progress is recorded, and the delivery waits without a date.
     assert!(!answered(stores, late, 500, BAD, 14).await);
     assert!(claim(stores, 1_000).await.is_empty());
     assert_eq!(stores.webhooks.enqueue(&delivery(&mine, 20), 100).await, Ok(Enqueued::NotActive));
@@ -213,7 +213,7 @@ pub async fn too_many_failures_switch_off_and_hold_what_waits(stores: &Stores) {
     stores.webhooks.save(&Webhook { off: None, ..off }).await.unwrap();
     let on = now(stores, &mine).await;
     assert_eq!((on.off, on.consecutive_failures), (None, 0));
-    assert_eq!(claim(stores, 30).await.len(), 2, "what waits goes on");
+    assert_eq!(claim(stores, 30).await.len(), 2, "waiting deliveries continue");
     let gone = claim(stores, 60).await.remove(0);
     assert!(answered(stores, gone, 410, Health::Gone, 61).await);
     assert!(now(stores, &mine).await.off.unwrap().reason.contains("410"));
@@ -250,7 +250,7 @@ pub async fn switching_on_ends_the_pauses_of_what_waits(stores: &Stores) {
     assert_eq!(claim(stores, 9).await.remove(0).delivery.id, made[2].id, "in their order");
 }
 
-/// Who puts a delivery in while its webhook is noted as having nothing to send is not overlooked.
+/// A delivery is not overlooked when it is stored while its webhook is being marked as idle.
 pub async fn what_is_put_in_at_any_moment_is_claimed(stores: &Stores) {
     let all: Vec<_> = join_all((0..4).map(|_| seller(stores))).await;
     let putting = async {

@@ -1,22 +1,22 @@
-//! The operations of the running shop, as its OpenAPI document tells them.
+//! The operations of the running shop, from its OpenAPI document.
 
 use serde_json::{Map, Value, json};
 
 use super::shop::{Shop, Things};
 
-/// Stands in a body for a value that is put in as bytes.
+/// A placeholder in a body for raw bytes.
 pub const HOLE: &str = "@@hole@@";
 
 /// An operation.
 #[derive(Debug, Clone)]
 pub struct Operation {
-    /// Its name in the document.
+    /// Its operation id.
     pub id: String,
     pub method: String,
     pub path: String,
-    /// Names of parameters in the query.
+    /// The names of the query parameters.
     pub query: Vec<String>,
-    /// A valid body, by media type, where it takes one.
+    /// A valid body for each media type.
     pub bodies: Vec<(String, Value)>,
 }
 
@@ -57,17 +57,17 @@ impl Operation {
         self.bodies.iter().find(|(media, _)| media == "application/json").map(|(_, body)| body)
     }
 
-    /// Whether a valid call of it hashes a password, which is slow on purpose.
+    /// Whether a valid call hashes a password, which is deliberately slow.
     pub fn is_slow(&self) -> bool {
         self.path.ends_with("/register") || self.path.ends_with("/login")
     }
 
-    /// Names of the path's parameters.
+    /// The names of the path parameters.
     pub fn parameters(&self) -> Vec<&str> {
         self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect()
     }
 
-    /// The path, with every parameter but `except` filled with what `things` has for it.
+    /// The path, with every parameter except `except` filled from `things`.
     pub fn target(&self, things: &Things, except: Option<(&str, &str)>) -> String {
         let mut path = self.path.clone();
         for name in self.parameters() {
@@ -98,7 +98,7 @@ impl Operation {
     }
 }
 
-/// A value of `schema`.
+/// An example value for `schema`.
 fn example(document: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         let found = document.pointer(name.trim_start_matches('#')).unwrap();
@@ -129,7 +129,7 @@ fn example(document: &Value, schema: &Value) -> Value {
     }
 }
 
-/// `body` with the ids that exist.
+/// `body` with existing ids.
 pub fn with_ids(body: &Value, things: &Things) -> Value {
     match body {
         Value::Object(fields) => {
@@ -150,7 +150,7 @@ pub fn with_ids(body: &Value, things: &Things) -> Value {
     }
 }
 
-/// Every place in `body`, as JSON pointers.
+/// Every position in `body`, as JSON pointers.
 pub fn places(body: &Value) -> Vec<String> {
     let mut found = vec![];
     let mut walk = vec![(String::new(), body)];

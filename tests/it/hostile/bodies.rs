@@ -1,4 +1,4 @@
-//! Every route that takes a body, with bodies that nobody should send.
+//! Invalid bodies for every route that takes one.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::{
 
 const MIB: usize = 1024 * 1024;
 
-/// Whole bodies, with their media type.
+/// Complete bodies with their media type.
 fn whole(valid: &Value) -> Vec<(&'static str, Vec<u8>)> {
     const JSON: &str = "application/json";
     let text = valid.to_string();
@@ -102,7 +102,7 @@ struct Callees {
 }
 
 #[test]
-fn no_body_does_harm() {
+fn no_body_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let callees = Callees { own: shop.own.clone(), badges: Badges::of(&shop).await };
@@ -165,7 +165,7 @@ fn a_body_over_a_mebibyte_is_413() {
 }
 
 #[test]
-fn no_field_does_harm() {
+fn no_field_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let callees = Callees { own: shop.own.clone(), badges: Badges::of(&shop).await };
@@ -188,7 +188,7 @@ fn no_field_does_harm() {
                 values.map(move |raw| {
                     let mut body = with_raw(&valid, &place, raw.as_deref());
                     if operation.path.ends_with("/register") && !place.ends_with("/email") {
-                        // Known already, so that what is left standing makes nobody.
+                        // An existing account, so that a valid body creates nothing.
                         body =
                             String::from_utf8_lossy(&body).replace("asha@example.com", "own-user@shop.example").into();
                     }

@@ -1,4 +1,4 @@
-//! Who calls, and with what for a token.
+//! Callers and their tokens.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use microbazaar::{
@@ -28,10 +28,10 @@ pub enum Caller {
     OddId,
 }
 
-/// Whom the shop knows.
+/// Callers with a valid token.
 pub const KNOWN: [Caller; 4] = [Caller::User, Caller::Seller, Caller::Admin, Caller::Service];
 
-/// Everybody.
+/// All callers.
 pub const ALL: [Caller; 14] = [
     Caller::Nobody,
     Caller::User,
@@ -49,10 +49,10 @@ pub const ALL: [Caller; 14] = [
     Caller::OddId,
 ];
 
-/// `{"alg":"none","typ":"JWT"}` in the encoding of tokens.
+/// `{"alg":"none","typ":"JWT"}`, encoded.
 const NONE_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-/// Hands out tokens. A known caller gets a new one each time, so that a logout ends no other.
+/// Issues tokens. A known caller gets a new one each time, so that a logout affects no other call.
 #[derive(Clone)]
 pub struct Badges {
     tokens: Tokens,
@@ -82,7 +82,7 @@ impl Badges {
         encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
     }
 
-    /// What a caller sends after `Bearer`.
+    /// The value after `Bearer`.
     pub fn token(&self, caller: Caller) -> Option<String> {
         let admin = |algorithm, secret, lives| self.signed(algorithm, secret, &self.admin, "admin", lives);
         Some(match caller {

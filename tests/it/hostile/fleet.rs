@@ -1,4 +1,4 @@
-//! Sends many cases over many connections and judges every answer.
+//! Sends many cases over many connections and checks every response.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,10 +12,10 @@ use super::{
 
 /// Connections at once.
 const CONNECTIONS: usize = 24;
-/// Faults that are told; more say nothing new.
-const TOLD: usize = 25;
+/// How many faults are reported; more would add nothing.
+const REPORTED_MAX: usize = 25;
 
-/// A request, and who may answer it.
+/// A request, and which layer may answer it.
 pub struct Case {
     pub what: String,
     pub request: Request,
@@ -33,7 +33,7 @@ impl Case {
     }
 }
 
-/// How many answers of which status came.
+/// The number of responses by status.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub statuses: BTreeMap<u16, usize>,
@@ -56,7 +56,7 @@ impl Tally {
     }
 }
 
-/// Sends every case. Returns the tally, which has no faults, or panics with them.
+/// Sends every case. Returns the tally, or panics with the faults.
 pub async fn send(shop: &Shop, cases: impl Iterator<Item = Case> + Send + 'static) -> Tally {
     let cases = Arc::new(Mutex::new(cases));
     let tally = Arc::new(Mutex::new(Tally::default()));
@@ -76,7 +76,7 @@ pub async fn send(shop: &Shop, cases: impl Iterator<Item = Case> + Send + 'stati
         worker.await.unwrap();
     }
     let tally = std::mem::take(&mut *tally.lock());
-    let faults = tally.faults.iter().take(TOLD).cloned().collect::<Vec<_>>().join("\n");
+    let faults = tally.faults.iter().take(REPORTED_MAX).cloned().collect::<Vec<_>>().join("\n");
     assert!(tally.faults.is_empty(), "{} faults, such as\n{faults}", tally.faults.len());
     shop.is_well().await;
     tally

@@ -1,4 +1,4 @@
-//! Multipart forms that no browser would send.
+//! Malformed multipart forms.
 
 use std::io::Cursor;
 
@@ -48,12 +48,12 @@ fn sent(method: &str, target: &str, body: Vec<u8>) -> Request {
     Request::new(method, target).body(&media, Body::Sized(Bytes::from(body)))
 }
 
-/// Files that are not what they seem, or hardly anything.
+/// Files with a wrong type or hardly any content.
 fn odd_files() -> Vec<Vec<u8>> {
     let png = png();
     let zip = b"PK\x03\x04\x14\x00\x00\x00";
     let mut huge_size = png.clone();
-    // The width and the height in the header say 2^31 - 1.
+    // The width and the height in the header are 2^31 - 1.
     huge_size[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
     vec![
         vec![],
@@ -75,7 +75,7 @@ fn odd_files() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Whole bodies under the boundary.
+/// Complete bodies with the boundary.
 fn odd_forms() -> Vec<Vec<u8>> {
     let valid = || [field("title", "Lamp"), field("priceAmount", "1")].concat();
     let end = format!("--{BOUNDARY}--\r\n").into_bytes();
@@ -138,7 +138,7 @@ fn odd_forms() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn no_form_does_harm() {
+fn no_form_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
@@ -163,7 +163,7 @@ fn no_form_does_harm() {
 }
 
 #[test]
-fn a_refused_form_names_what_is_wrong() {
+fn a_refused_form_names_its_errors() {
     run(async {
         let shop = Shop::open().await;
         let seller = Badges::of(&shop).await.token(Caller::Seller);

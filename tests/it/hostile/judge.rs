@@ -1,19 +1,19 @@
-//! What every answer has to hold, whatever was asked.
+//! The requirements on every response.
 
 use serde_json::Value;
 
 use super::wire::Answer;
 
-/// Who may have made the answer.
+/// The layer that may have made the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// The app: with `nosniff`, and errors with the contract's body.
+    /// The app: with `nosniff`, and errors with the error body.
     App,
     /// The app, or the HTTP parser before it: an empty 4xx, or a closed connection.
     Parser,
 }
 
-/// What is wrong with `answer`, if anything is.
+/// The fault of a response, if it has one.
 pub fn fault(answer: &Result<Answer, String>, by: By, head: bool) -> Option<String> {
     let answer = match answer {
         Ok(answer) => answer,
@@ -40,7 +40,7 @@ pub fn fault(answer: &Result<Answer, String>, by: By, head: bool) -> Option<Stri
     }
 }
 
-/// What is wrong with the body of an error.
+/// The fault of an error's body.
 fn error_fault(answer: &Answer) -> Option<String> {
     if answer.header("content-type") != Some("application/json") {
         return Some("an error that is no JSON".to_owned());
@@ -56,8 +56,8 @@ fn error_fault(answer: &Answer) -> Option<String> {
         return Some("two request ids".to_owned());
     }
     let errors = body.get("errors").map(|errors| errors.as_array().cloned().unwrap_or_default());
-    let told = |row: &Value| row["path"].is_string() && row["msg"].as_str().is_some_and(|msg| !msg.is_empty());
-    if errors.as_ref().is_some_and(|errors| errors.is_empty() || !errors.iter().all(told)) {
+    let output = |row: &Value| row["path"].is_string() && row["msg"].as_str().is_some_and(|msg| !msg.is_empty());
+    if errors.as_ref().is_some_and(|errors| errors.is_empty() || !errors.iter().all(output)) {
         return Some("errors that tell nothing".to_owned());
     }
     if text("code") == Some("request.invalid") && errors.is_none() {

@@ -1,15 +1,15 @@
-//! Input that nobody should send, at every route of the OpenAPI document.
+//! Hostile input at every route of the OpenAPI document.
 //!
-//! Whatever comes in: no 5xx, no hang, every error with the contract's body, `nosniff` on
-//! every answer, and afterwards a shop that is ready, has restarted no actor and still has
-//! what it had.
+//! For any input: no 5xx, no hang, every error with the error body, `nosniff` on every response, and afterwards the
+//! shop is ready, has restarted no actor and still has its data.
 //!
-//! **Invariant:** the routes come from `/openapi.json` of the running shop, so that a new
-//! route is under attack without a change here.
+//! **Invariant:** the routes come from `/openapi.json` of the running shop, so that new routes are tested
+//! automatically.
 
 pub mod api;
 mod bodies;
 mod callers;
+mod concurrency;
 mod fleet;
 pub mod forms;
 mod judge;
@@ -20,6 +20,5 @@ mod requests;
 pub mod shop;
 mod targets;
 mod text;
-mod turns;
 mod values;
 mod wire;

@@ -16,7 +16,7 @@ use super::{
     wire::{Body, Connection, Request},
 };
 
-/// Requests of one run, on one connection after the other.
+/// The requests of one run.
 const CASES: u32 = 1_500;
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -61,7 +61,7 @@ fn shot() -> impl Strategy<Value = Shot> {
         .prop_map(|(operation, caller, place, value, query)| Shot { operation, caller, place, value, query })
 }
 
-/// The request, unless it would be a valid try to log in or register.
+/// The request, unless it would be a valid login or registration.
 fn aimed(shot: &Shot, operations: &[Operation], shop: &Shop, badges: &Badges) -> Request {
     let operation = shot.operation.get(operations);
     let known = [callers::KNOWN.as_slice(), &[Caller::Nobody]].concat();
@@ -86,7 +86,7 @@ fn aimed(shot: &Shot, operations: &[Operation], shop: &Shop, badges: &Badges) ->
 }
 
 #[test]
-fn nothing_that_is_made_up_does_harm() {
+fn no_random_request_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
@@ -98,7 +98,7 @@ fn nothing_that_is_made_up_does_harm() {
             let result = TestRunner::new(config).run(&shot(), |shot| {
                 let request = aimed(&shot, &operations, &shop, &badges);
                 let answer = handle.block_on(connection.borrow_mut().exchange(&request));
-                // A query of any characters may be none that the parser takes.
+                // A query of arbitrary characters may be refused by the HTTP parser.
                 match judge::fault(&answer, By::Parser, false) {
                     None => Ok(()),
                     Some(fault) => {

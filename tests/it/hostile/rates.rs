@@ -1,4 +1,4 @@
-//! Limits by rate, from outside.
+//! Rate limits, from outside.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -38,7 +38,7 @@ fn the_sixth_login_from_an_address_waits() {
         for at in 0..5 {
             assert_eq!(log_in(&shop, &format!("a{at}@shop.example"), "203.0.113.1").await.status, 401);
         }
-        // Whatever the client says of itself, and whatever account it tries.
+        // Whatever address the client claims, and whatever account it tries.
         for at in 0..20 {
             refused(log_in(&shop, &format!("b{at}@shop.example"), &format!("198.51.100.{at}")).await);
         }
@@ -60,7 +60,7 @@ fn the_sixth_login_at_an_account_waits_wherever_it_comes_from() {
         }
         refused(log_in(&shop, "one@shop.example", "203.0.113.77").await);
         assert_eq!(log_in(&shop, "two@shop.example", "203.0.113.78").await.status, 401);
-        // What stands left of the last hop is the client's own claim.
+        // Entries left of the last hop are the client's own claim.
         for at in 0..4 {
             let account = format!("c{at}@shop.example");
             assert_eq!(log_in(&shop, &account, &format!("10.0.0.{at}, 203.0.113.78")).await.status, 401);
@@ -71,13 +71,13 @@ fn the_sixth_login_at_an_account_waits_wherever_it_comes_from() {
 }
 
 #[test]
-fn a_flood_of_accounts_or_addresses_is_forgotten() {
+fn many_accounts_or_addresses_do_not_fill_the_memory() {
     let limits = AuthLimits::new(true, NonZeroU32::new(300).unwrap());
     let here = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let passed = (0..300_000_u32).filter(|at| limits.check(here, Some(&format!("{at}@shop.example"))).is_ok()).count();
     assert!(limits.keys() <= passed + 1, "{} keys after {passed} tries that counted", limits.keys());
 
-    // Whole again within a millisecond, as these are spread over far more than that.
+    // Full again within a millisecond, because the requests take far longer than that.
     let limits = AuthLimits::new(true, NonZeroU32::new(60_000).unwrap());
     for at in 0..300_000_u128 {
         let address = IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (at << 64)));

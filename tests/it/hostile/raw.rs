@@ -1,4 +1,4 @@
-//! Bytes on a socket that are no request, or more than one.
+//! Bytes on a socket that are not a request, or more than one.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use tokio::{
 
 use super::{judge, shop::Shop, targets::run, wire};
 
-/// By then the shop has answered or closed, however slow the client is; its own deadline
-/// for a request's head is 10 seconds.
+/// By then the shop has answered or closed the connection, however slow the client is; its deadline for a request's
+/// head is 10 seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Bytes, under what they are.
+/// Byte sequences with their descriptions.
 fn oddities() -> Vec<(&'static str, Vec<u8>)> {
     let text = |what, text: &str| (what, text.as_bytes().to_vec());
     let end = "host: x\r\n\r\n";
@@ -124,51 +124,54 @@ fn oddities() -> Vec<(&'static str, Vec<u8>)> {
 async fn converse(shop: &Shop, bytes: &[u8], half_close: bool) -> Result<Vec<u8>, String> {
     let mut stream = TcpStream::connect(shop.address).await.map_err(|error| error.to_string())?;
     let (mut reader, mut writer) = stream.split();
-    let mut heard = vec![];
-    // It may close before it has taken everything.
+    let mut received = vec![];
+    // It may close before it has read everything.
     let _ = timeout(PATIENCE, writer.write_all(bytes)).await.map_err(|_| "it takes no bytes")?;
     if half_close {
         let _ = writer.shutdown().await;
     }
     let until = Instant::now() + PATIENCE;
     loop {
-        let left =
-            if answered(&heard) { Duration::from_millis(200) } else { until.saturating_duration_since(Instant::now()) };
-        match timeout(left, reader.read_buf(&mut heard)).await {
-            Ok(Ok(0) | Err(_)) => return Ok(heard),
+        let left = if answered(&received) {
+            Duration::from_millis(200)
+        } else {
+            until.saturating_duration_since(Instant::now())
+        };
+        match timeout(left, reader.read_buf(&mut received)).await {
+            Ok(Ok(0) | Err(_)) => return Ok(received),
             Ok(Ok(_)) => {}
-            Err(_) if answered(&heard) => return Ok(heard),
-            Err(_) => return Err(format!("neither answered nor closed: {}", String::from_utf8_lossy(&heard))),
+            Err(_) if answered(&received) => return Ok(received),
+            Err(_) => return Err(format!("neither answered nor closed: {}", String::from_utf8_lossy(&received))),
         }
     }
 }
 
-/// Whether a final status has come.
-fn answered(heard: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(heard);
+/// Whether a final status was received.
+fn answered(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
     text.contains("\r\n\r\n") && text.split("HTTP/1.").skip(1).any(|rest| !rest[1..].starts_with(" 1"))
 }
 
-/// What is wrong with all that came back.
-fn fault(heard: &Result<Vec<u8>, String>) -> Option<String> {
-    let heard = match heard {
-        Ok(heard) => String::from_utf8_lossy(heard),
+/// The fault of a conversation, if it has one.
+fn fault(bytes: &Result<Vec<u8>, String>) -> Option<String> {
+    let bytes = match bytes {
+        Ok(bytes) => String::from_utf8_lossy(bytes),
         Err(fault) => return Some(fault.clone()),
     };
     let statuses = ["HTTP/1.0 ", "HTTP/1.1 "];
-    let is_answer = heard.is_empty() || statuses.iter().any(|status| heard.starts_with(status));
-    let is_fault = statuses.iter().any(|status| heard.contains(&format!("{status}5")));
-    let is_bare = heard.contains("/json") && !heard.contains("nosniff");
-    (!is_answer || is_fault || is_bare).then(|| heard.into_owned())
+    let is_answer = bytes.is_empty() || statuses.iter().any(|status| bytes.starts_with(status));
+    let is_fault = statuses.iter().any(|status| bytes.contains(&format!("{status}5")));
+    let is_bare = bytes.contains("/json") && !bytes.contains("nosniff");
+    (!is_answer || is_fault || is_bare).then(|| bytes.into_owned())
 }
 
 #[test]
-fn no_bytes_do_harm() {
+fn no_bytes_cause_an_error() {
     run(async {
         let shop = Shop::open().await;
         let oddities = oddities();
         let talks = oddities.iter().flat_map(|(what, bytes)| [(what, bytes, false), (what, bytes, true)]);
-        // A body that never comes is waited for; with its half of the connection closed it is not.
+        // The server waits for a missing body, unless the client closed its half of the connection.
         let talks = talks.filter(|(what, _, half)| *half || **what != "huge chunk");
         let talks = talks.map(async |(what, bytes, half)| {
             let fault = fault(&converse(&shop, bytes, half).await)?;
@@ -194,8 +197,8 @@ fn a_request_within_a_request_is_not_answered() {
             "transfer-encoding: chunked\r\ntransfer-encoding: identity".to_owned(),
         ] {
             let bytes = format!("POST /api/auth/logout HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n0\r\n\r\n{inner}");
-            let heard = converse(&shop, bytes.as_bytes(), false).await.unwrap();
-            let text = String::from_utf8_lossy(&heard);
+            let bytes = converse(&shop, bytes.as_bytes(), false).await.unwrap();
+            let text = String::from_utf8_lossy(&bytes);
             assert!(text.starts_with("HTTP/1.1 4") && text.matches("HTTP/1.1").count() == 1, "{framing}: {text}");
         }
         shop.close().await;

@@ -1,4 +1,4 @@
-//! Every route with headers that nobody should send.
+//! Odd headers at every route.
 
 use super::{
     api::{Operation, with_ids},
@@ -9,7 +9,7 @@ use super::{
     wire::Request,
 };
 
-/// Headers, each for a request of its own.
+/// Headers, each for a separate request.
 fn odd_headers() -> Vec<Vec<(&'static str, Vec<u8>)>> {
     let one = |name: &'static str, value: &str| vec![(name, value.as_bytes().to_vec())];
     let mut odd = vec![
@@ -79,7 +79,7 @@ fn odd_headers() -> Vec<Vec<(&'static str, Vec<u8>)>> {
 }
 
 #[test]
-fn no_header_does_harm() {
+fn no_header_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
@@ -88,7 +88,7 @@ fn no_header_does_harm() {
             let (own, badges) = (own.clone(), badges.clone());
             odd_headers().into_iter().enumerate().flat_map(move |(index, headers)| {
                 let mut request = Request::new(&operation.method, operation.target(&own, None));
-                // Each header meets each kind of caller at one route or another.
+                // Each header is combined with each kind of caller at some route.
                 let caller = callers::KNOWN[(index + operation.path.len()) % callers::KNOWN.len()];
                 let names_caller = |(name, _): &(&str, _)| matches!(*name, "authorization" | "cookie");
                 if !headers.iter().any(names_caller) {
@@ -111,7 +111,7 @@ fn no_header_does_harm() {
 }
 
 #[test]
-fn no_method_does_harm() {
+fn no_method_causes_an_error() {
     const METHODS: [&str; 16] = [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW", "get", "Post",
         "PURGE", "LINK", "QUERY", "X-1",

@@ -1,7 +1,6 @@
-//! A running shop with something in it, on a thread of its own.
+//! A running shop with data, on its own thread.
 //!
-//! **Invariant:** `keeps` are things that no hostile caller owns; they must read the same
-//! however long the attack was.
+//! **Invariant:** no hostile caller owns `keeps`; it must read the same after any attack.
 
 use std::{
     net::SocketAddr,
@@ -22,11 +21,11 @@ use tokio::sync::oneshot;
 
 use super::wire::{Answer, Connection, Request};
 
-/// Signs the tokens of every shop here.
+/// The secret of every shop's tokens.
 pub const SECRET: &str = "a secret for the tests, of more than 32 bytes";
 const PASSWORD: &str = "correct horse battery";
 
-/// Who or what is in the shop: ids as hexadecimal digits.
+/// The ids of the shop's data, as hexadecimal digits.
 #[derive(Debug, Clone, Default)]
 pub struct Things {
     pub user: String,
@@ -45,9 +44,9 @@ pub struct Things {
 /// A running shop.
 pub struct Shop {
     pub address: SocketAddr,
-    /// The hostile callers' own things.
+    /// The hostile callers' own data.
     pub own: Things,
-    /// Other people's things.
+    /// Other users' data.
     pub keeps: Things,
     pub admin: String,
     before: Vec<(String, Value)>,
@@ -57,7 +56,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A shop without limits by rate.
+    /// A shop without rate limits.
     pub async fn open() -> Self {
         let mut shop =
             Self::bare(&[("MICROBAZAAR_RATE_LIMIT__ENABLED", "false"), ("MICROBAZAAR_CART__IDLE", "1s")]).await;
@@ -81,7 +80,7 @@ impl Shop {
         ]);
         sources.variables.extend(variables.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let config = Config::load_from(&sources, &Overrides::default()).unwrap();
-        let (tell, told) = mpsc::channel();
+        let (tell, output) = mpsc::channel();
         let (end, ended) = oneshot::channel();
         let thread = thread::spawn(move || {
             actix_rt::System::new().block_on(async {
@@ -89,18 +88,18 @@ impl Shop {
                 let (email, password) = ("admin@shop.example".to_owned(), SecretString::from(PASSWORD));
                 app.services.calls.ask(CreateAdmin { email, username: None, password }).await.unwrap();
                 tell.send(app.address).unwrap();
-                // A shop that is dropped ends as one that is told to.
+                // A dropped shop ends as after SIGTERM.
                 let _ = ended.await;
                 app.shutdown().await.unwrap()
             })
         });
-        let address = told.recv_timeout(Duration::from_secs(30)).unwrap();
+        let address = output.recv_timeout(Duration::from_secs(30)).unwrap();
         let (own, keeps, before) = (Things::default(), Things::default(), vec![]);
         let (admin, keeper_token) = (String::new(), String::new());
         Self { address, own, keeps, admin, before, keeper_token, end: Some((end, thread)), folder }
     }
 
-    /// A seller with a product, and a buyer with a paid order of it, an address and a cart.
+    /// A seller with a product, and a buyer with a paid order, an address and a cart.
     async fn stock(&self, name: &str) -> (Things, String, String) {
         let register =
             |role: &str| json!({"email": format!("{name}-{role}@shop.example"), "password": PASSWORD, "role": role});
@@ -120,7 +119,7 @@ impl Shop {
         let order = text(&self.post("/api/orders", Some(&buying), &json!({})).await["order"]["_id"]);
         let opened = self.post(&format!("/api/payments/create/{order}"), Some(&buying), &json!({})).await;
         self.post("/api/cart/items", Some(&buying), &item).await;
-        // There is no webhook and no conversation here: an id of nothing.
+        // There is no webhook and no conversation: an unused id.
         let payment = text(&opened["payment"]["_id"]);
         let things = Things {
             webhook: payment.clone(),
@@ -138,26 +137,26 @@ impl Shop {
         (things, buying, selling)
     }
 
-    /// The answer to one request, on a new connection.
+    /// The response to one request, on a new connection.
     pub async fn ask(&self, request: &Request) -> Answer {
         Connection::new(self.address).exchange(request).await.unwrap()
     }
 
-    /// What a request that succeeds answers.
+    /// The response of a POST that must succeed.
     pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Value {
         let answer = self.ask(&Request::new("POST", path).bearer(token).json(body.to_string())).await;
         assert!(answer.status < 300, "{path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
         answer.json()
     }
 
-    /// What a request that succeeds reads.
+    /// The response of a GET that must succeed.
     pub async fn get(&self, path: &str, token: Option<&str>) -> Value {
         let answer = self.ask(&Request::new("GET", path).bearer(token)).await;
         assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
         answer.json()
     }
 
-    /// What the keeper sees of her things.
+    /// The data of `keeps`, as its owner sees it.
     async fn look(&self) -> Vec<(String, Value)> {
         let Things { product, order, .. } = &self.keeps;
         let paths = [
@@ -173,7 +172,7 @@ impl Shop {
         let mut seen = vec![];
         for path in paths {
             let mut body = self.get(&path, Some(&self.keeper_token)).await;
-            // An order's own bookkeeping counts its version up.
+            // The order's saga increments its version.
             if let Some(order) = body.get_mut("order").and_then(Value::as_object_mut) {
                 order.remove("__v");
             }
@@ -185,7 +184,7 @@ impl Shop {
         seen
     }
 
-    /// The shop lives, is ready, has restarted nothing and has what it had.
+    /// The shop is alive and ready, has restarted no actor and has its data.
     pub async fn is_well(&self) {
         assert_eq!(self.get("/healthz", None).await["status"], "ok");
         let ready = self.get("/readyz", None).await;
@@ -200,7 +199,7 @@ impl Shop {
         }
     }
 
-    /// Ends the shop; nothing may be left running or unsent.
+    /// Ends the shop; nothing may be running or unsent.
     pub async fn close(mut self) {
         let (end, thread) = self.end.take().unwrap();
         end.send(()).unwrap();
@@ -211,7 +210,7 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        // Nothing depends on the folder any more; a failed test's is of no use either.
+        // The folder is no longer needed, not even after a failed test.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

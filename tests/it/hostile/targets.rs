@@ -1,4 +1,4 @@
-//! Every route with paths and queries that nobody should send.
+//! Odd paths and queries at every route.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use super::{
 fn request(operation: &Operation, target: impl Into<Vec<u8>>, things: &Things) -> Request {
     let request = Request::new(&operation.method, target);
     match operation.json().filter(|body| !body.as_object().is_some_and(serde_json::Map::is_empty)) {
-        // Cheap to refuse; what a valid one does is seen elsewhere.
+        // Cheap to refuse; valid calls are tested elsewhere.
         Some(_) if operation.is_slow() => request.json(b"{}".as_slice()),
         Some(body) => request.json(with_ids(body, things).to_string()),
         None => request,
@@ -22,7 +22,7 @@ fn request(operation: &Operation, target: impl Into<Vec<u8>>, things: &Things) -
 }
 
 #[test]
-fn no_path_parameter_does_harm() {
+fn no_path_parameter_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
@@ -36,7 +36,7 @@ fn no_path_parameter_does_harm() {
                     let template = operation.target(&own, Some((&name, "@@")));
                     let (before, after) = template.split_once("@@").unwrap();
                     let target = [before.as_bytes(), &value, after.as_bytes()].concat();
-                    // Everybody tries something, the known ones everything.
+                    // Every caller tries something, the known ones everything.
                     let other = callers::ALL[index % callers::ALL.len()];
                     let tried = [Caller::User, Caller::Seller, Caller::Admin, Caller::Service, other];
                     let cases = tried.map(|caller| {
@@ -56,14 +56,14 @@ fn no_path_parameter_does_harm() {
 }
 
 #[test]
-fn nobody_gets_at_what_others_own() {
+fn callers_cannot_access_the_data_of_others() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
         let (keeps, operations) = (shop.keeps.clone(), Operation::all(&shop).await);
         let cases = operations.into_iter().filter(|operation| !operation.is_slow()).flat_map(move |operation| {
             let (keeps, badges) = (keeps.clone(), badges.clone());
-            // Admins and the platform's own processes may do what they do to anybody's things.
+            // Admins and the platform's own processes may access any user's data.
             let strangers = callers::ALL.into_iter().filter(|who| !matches!(who, Caller::Admin | Caller::Service));
             strangers.flat_map(move |caller| {
                 let token = badges.token(caller);
@@ -83,7 +83,7 @@ fn nobody_gets_at_what_others_own() {
 }
 
 #[test]
-fn no_query_does_harm() {
+fn no_hostile_query_causes_an_error() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
@@ -115,7 +115,7 @@ fn no_query_does_harm() {
     });
 }
 
-/// Queries for an operation: every parameter with every value, and shapes of whole queries.
+/// Queries for an operation: every parameter with every value, and odd queries.
 fn queries(operation: &Operation) -> Vec<Vec<u8>> {
     let mut queries: Vec<Vec<u8>> = vec![];
     for name in &operation.query {
@@ -139,7 +139,7 @@ fn queries(operation: &Operation) -> Vec<Vec<u8>> {
     queries
 }
 
-/// Runs a test on a runtime of its own.
+/// Runs a test on its own runtime.
 pub fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.unwrap().block_on(test);

@@ -1,5 +1,5 @@
-//! Text is text: any characters, kept and shown as they came but for what is invisible at the ends of what
-//! must be seen. Names and lines of addresses have no control characters. Money has two decimals.
+//! Text may have any characters, and is stored and shown unchanged, except for invisible characters at the ends of
+//! required text. Names and lines of addresses have no control characters. Money has two decimals.
 
 use microbazaar::domain::text::{has_control, trim_invisible};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ const TEXTS: [&str; 12] = [
 ];
 
 #[test]
-fn any_characters_are_kept_and_shown_as_they_came() {
+fn any_characters_are_stored_and_shown_unchanged() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;
@@ -55,7 +55,7 @@ fn any_characters_are_kept_and_shown_as_they_came() {
                 "fullName": {"firstName": text, "lastName": text}})
             };
             let line = |text: &str| json!({"fullName": text, "street": text, "city": text, "state": "MH", "country": "IN", "zip": "411001"});
-            // Names and lines of an address are on one line each.
+            // Names and lines of an address are single lines.
             let on_one_line = text.replace(|c: char| c.is_control(), " ");
             if has_control(trim_invisible(text)) {
                 let order = Request::new("POST", "/api/orders").bearer(user.as_deref());
@@ -79,7 +79,7 @@ fn any_characters_are_kept_and_shown_as_they_came() {
             let titles: Vec<&Value> =
                 order["order"]["items"].as_array().unwrap().iter().map(|line| &line["title"]).collect();
             assert!(titles.contains(&&json!(titled)), "{titles:?}");
-            // A user has few unpaid orders at once.
+            // A user may have few unpaid orders at once.
             let cancel = format!("/api/orders/{}/cancel", order["order"]["_id"].as_str().unwrap());
             shop.post(&cancel, user.as_deref(), &json!({})).await;
 
@@ -135,8 +135,8 @@ fn a_third_decimal_is_refused_everywhere() {
             {
                 let answer = shop.ask(&request.bearer(seller.as_deref())).await;
                 assert_eq!(answer.status, 400, "{raw} at {place}");
-                let told = answer.json()["errors"][0]["path"].as_str().unwrap().to_owned();
-                assert!(place.ends_with(&told) && !told.is_empty(), "{raw} at {place}: {told}");
+                let output = answer.json()["errors"][0]["path"].as_str().unwrap().to_owned();
+                assert!(place.ends_with(&output) && !output.is_empty(), "{raw} at {place}: {output}");
             }
             let search = Request::new("GET", format!("/api/products?minprice={text}"));
             assert_eq!(shop.ask(&search).await.status, 400, "{raw} in a search");

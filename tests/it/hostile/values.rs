@@ -1,6 +1,6 @@
-//! Values that no field wants.
+//! Values that no field accepts.
 
-/// As they stand in a JSON text, which some of them break.
+/// As raw JSON text; some are malformed.
 pub fn in_json() -> Vec<Vec<u8>> {
     let mut values: Vec<Vec<u8>> = [
         "null",
@@ -104,7 +104,7 @@ pub fn in_json() -> Vec<Vec<u8>> {
     values
 }
 
-/// As they stand in a target. Some are no part of a valid one.
+/// As part of a request target; some are invalid there.
 pub fn in_target() -> Vec<Vec<u8>> {
     let mut values: Vec<Vec<u8>> = [
         "x",

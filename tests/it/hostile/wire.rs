@@ -1,5 +1,4 @@
-//! HTTP/1.1 by hand: it sends what no client library would, and checks the framing of what
-//! comes back.
+//! A minimal HTTP/1.1 client: it can send malformed requests, and checks the framing of responses.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -11,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-/// No answer takes longer.
+/// The deadline of a response.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A body and how it is sent.
@@ -22,7 +21,7 @@ pub enum Body {
     Chunked(Bytes),
 }
 
-/// A request, as wrong as it is wanted.
+/// A request, which may be malformed.
 #[derive(Clone)]
 pub struct Request {
     pub method: String,
@@ -88,7 +87,7 @@ impl Request {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -107,7 +106,7 @@ impl Answer {
     }
 }
 
-/// One connection, opened anew whenever the other side has closed it.
+/// One connection, which is reopened whenever the other side has closed it.
 pub struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
@@ -121,11 +120,12 @@ impl Connection {
     /// The final answer to `request`.
     ///
     /// # Errors
-    /// What is wrong with the connection or the answer's framing.
+    ///
+    /// The fault of the connection or of the response's framing.
     pub async fn exchange(&mut self, request: &Request) -> Result<Answer, String> {
         let kept = self.stream.is_some();
         let answer = self.attempt(request).await;
-        // A kept connection may have been closed meanwhile; a new one has no excuse.
+        // A kept connection may have been closed meanwhile; a new one may not.
         if kept && answer.is_err() { self.attempt(request).await } else { answer }
     }
 
@@ -149,7 +149,7 @@ impl Connection {
     }
 }
 
-/// The answer, and whether the request was sent whole before it.
+/// The response, and whether the request was fully sent before it.
 async fn send_and_read(
     stream: &mut TcpStream,
     bytes: &[u8],
@@ -159,7 +159,7 @@ async fn send_and_read(
     let (mut reader, mut writer) = stream.split();
     let reading = read_answer(&mut reader, unread, head);
     tokio::pin!(reading);
-    // The answer may come before the whole request was taken.
+    // The response may come before the whole request was read.
     tokio::select! {
         biased;
         written = writer.write_all(bytes) => (reading.await, written.is_ok()),
@@ -167,7 +167,7 @@ async fn send_and_read(
     }
 }
 
-/// The body of an answer that comes in chunks, as compressed pages do.
+/// A chunked body, as compressed pages have it.
 async fn chunks(reader: &mut (impl AsyncReadExt + Unpin), unread: &mut Vec<u8>) -> Result<Vec<u8>, String> {
     let mut body = vec![];
     loop {
@@ -190,7 +190,7 @@ async fn chunks(reader: &mut (impl AsyncReadExt + Unpin), unread: &mut Vec<u8>) 
     }
 }
 
-/// Reads one answer, past those that only announce it.
+/// Reads one response, skipping informational ones.
 pub async fn read_answer(
     reader: &mut (impl AsyncReadExt + Unpin),
     unread: &mut Vec<u8>,

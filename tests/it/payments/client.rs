@@ -1,4 +1,4 @@
-//! What the client of Razorpay asks, and how it reads what it is told.
+//! The Razorpay client's requests, and how it parses responses.
 
 use microbazaar::{
     domain::{
@@ -38,7 +38,7 @@ async fn less_than_the_least_amount_is_refused_here() {
 }
 
 #[tokio::test]
-async fn a_promise_is_not_money_until_it_is_captured() {
+async fn an_authorised_payment_counts_only_after_its_capture() {
     let Razorpay { standin, gateway } = Razorpay::open();
     let order = gateway.create_order(OrderId::generate(), inr(500)).await.unwrap();
     let payment = standin.pay(&order, Outcome::Authorized).unwrap().payment_id;
@@ -52,7 +52,7 @@ async fn a_promise_is_not_money_until_it_is_captured() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_gave_back_uncaptured_was_never_money() {
+async fn an_uncaptured_payment_that_was_returned_never_counted() {
     let Razorpay { standin, gateway } = Razorpay::open();
     let order = gateway.create_order(OrderId::generate(), inr(500)).await.unwrap();
     let payment = standin.pay(&order, Outcome::Authorized).unwrap().payment_id;
@@ -115,7 +115,7 @@ async fn refunds_made_elsewhere_are_seen_beyond_the_first_page() {
 }
 
 #[tokio::test]
-async fn an_id_of_another_form_is_asked_of_nobody() {
+async fn an_id_of_another_format_is_not_sent() {
     let Razorpay { standin, gateway } = Razorpay::open();
     for id in ["", "pay_1/../../orders", "pay_1?x=1", "pay 1", "päy"] {
         assert_eq!(gateway.signed_payment("order_1", id).await, Err(GatewayError::Unknown));
@@ -128,9 +128,9 @@ async fn an_id_of_another_form_is_asked_of_nobody() {
 }
 
 #[tokio::test]
-async fn a_secret_is_never_told() {
+async fn a_secret_is_never_shown() {
     let Razorpay { standin, gateway } = Razorpay::open();
-    let mut told = format!("{gateway:?} {:?}", gateway.keys());
+    let mut output = format!("{gateway:?} {:?}", gateway.keys());
     let nobody = hasty("http://127.0.0.1:9");
     let mut errors = vec![nobody.create_order(OrderId::generate(), inr(100)).await.unwrap_err()];
     for (fault, times) in [(Fault::Locked, 1), (Fault::Garbage, 4), (Fault::Endless, 4), (Fault::CutBefore, 4)] {
@@ -141,10 +141,10 @@ async fn a_secret_is_never_told() {
     }
     for error in errors {
         assert!(matches!(error, GatewayError::Unavailable(_)), "{error:?}");
-        told.push_str(&format!(" {error} {error:?}"));
+        output.push_str(&format!(" {error} {error:?}"));
     }
     for secret in [KEY_SECRET, WEBHOOK_SECRET] {
-        assert!(!told.contains(secret), "{told}");
+        assert!(!output.contains(secret), "{output}");
     }
-    assert!(told.contains("razorpay.key_id"), "a wrong key is named: {told}");
+    assert!(output.contains("razorpay.key_id"), "a wrong key is named: {output}");
 }

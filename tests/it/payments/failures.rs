@@ -1,4 +1,4 @@
-//! A gateway that is slow, away, busy, confused or of another make.
+//! A gateway that is slow, unavailable, busy, inconsistent or different.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -47,7 +47,7 @@ async fn a_read_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_order_whose_answer_was_lost_is_found_again() {
+async fn an_order_whose_response_was_lost_is_found() {
     let Razorpay { standin, gateway } = Razorpay::open();
     for (fault, tries) in [(Fault::CutAfter, 1), (Fault::ErrorAfter, 1), (Fault::CutBefore, 2), (Fault::Error, 2)] {
         let (receipt, before) = (OrderId::generate(), standin.asked(CREATE));
@@ -59,9 +59,9 @@ async fn an_order_whose_answer_was_lost_is_found_again() {
 }
 
 #[tokio::test]
-async fn an_order_is_found_again_also_by_the_next_call() {
+async fn an_order_is_found_by_the_next_call_as_well() {
     let standin = StandIn::start();
-    // The pause is longer than the call may take, so it is tried once.
+    // The pause is longer than the call may take, so that it is tried once.
     let once = Patience { pause: Duration::from_secs(60), ..HASTE };
     let gateway = RazorpayGateway::with_patience(&standin.base_url(), KEY_ID.to_owned(), keys(), once).unwrap();
     let receipt = OrderId::generate();
@@ -75,7 +75,7 @@ async fn an_order_is_found_again_also_by_the_next_call() {
     })
     .await;
     assert_eq!(standin.orders_for(&receipt.to_string()), [found.unwrap()]);
-    // A paid one is not opened again, and neither is one of another amount.
+    // A paid order is not returned, and neither is one of another amount.
     let paid = standin.orders_for(&receipt.to_string());
     standin.pay(&paid[0], Outcome::Captured).unwrap();
     until("a new one is opened", async || {
@@ -85,7 +85,7 @@ async fn an_order_is_found_again_also_by_the_next_call() {
 }
 
 #[tokio::test]
-async fn an_order_is_opened_also_when_the_lost_one_cannot_be_looked_for() {
+async fn an_order_is_opened_although_the_lost_one_cannot_be_looked_up() {
     let Razorpay { standin, gateway } = Razorpay::open();
     for fault in [Fault::Garbage, Fault::Error, Fault::Locked] {
         let receipt = OrderId::generate();
@@ -98,7 +98,7 @@ async fn an_order_is_opened_also_when_the_lost_one_cannot_be_looked_for() {
 }
 
 #[tokio::test]
-async fn a_capture_whose_answer_was_lost_is_done_once() {
+async fn a_capture_whose_response_was_lost_is_done_once() {
     let Razorpay { standin, gateway } = Razorpay::open();
     for fault in [Fault::CutAfter, Fault::ErrorAfter, Fault::CutBefore, Fault::Error, Fault::TooMany(None)] {
         let order = gateway.create_order(OrderId::generate(), inr(500)).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_capture_whose_answer_was_lost_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_refund_under_cut_connections_is_given_once() {
+async fn a_refund_over_cut_connections_is_made_once() {
     let razorpay = Razorpay::open();
     for fault in [Fault::CutAfter, Fault::ErrorAfter, Fault::CutBefore, Fault::Error, Fault::TooMany(None)] {
         let (order, payment) = paid(&razorpay).await;
@@ -127,7 +127,7 @@ async fn a_refund_under_cut_connections_is_given_once() {
 }
 
 #[tokio::test]
-async fn a_refund_whose_every_answer_was_lost_is_found() {
+async fn a_refund_whose_every_response_was_lost_is_found() {
     let razorpay = Razorpay::open();
     let (order, payment) = paid(&razorpay).await;
     for _ in 0..4 {
@@ -136,13 +136,13 @@ async fn a_refund_whose_every_answer_was_lost_is_found() {
     let key = RefundId::generate();
     let refund = razorpay.gateway.refund(&payment, inr(500), key).await.unwrap();
     assert_eq!(refund.key, Some(key));
-    // Asked with another amount it is still the refund of that key.
+    // With another amount it is still the refund of that key.
     assert_eq!(razorpay.gateway.refund(&payment, inr(100), key).await, Ok(refund));
     assert_eq!(razorpay.standin.truth()[&order].refunded, 500);
 }
 
 #[tokio::test]
-async fn what_is_answered_after_the_client_gave_up_is_done_once() {
+async fn a_response_after_the_deadline_is_done_once() {
     let standin = StandIn::start();
     let short = (Duration::from_secs(1), Duration::from_secs(15));
     let patience = Patience { read: short, capture: short, write: short, pause: Duration::from_millis(5) };
@@ -155,7 +155,7 @@ async fn what_is_answered_after_the_client_gave_up_is_done_once() {
     let payment = standin.pay(&order, Outcome::Authorized).unwrap().payment_id;
     standin.next("POST /v1/payments", late);
     assert_eq!(gateway.capture(&payment, inr(500)).await.unwrap().status, GatewayStatus::Captured);
-    // The gateway is still at it and answers 409 to every further try.
+    // The gateway is still working on it and answers 409 to every further attempt.
     standin.next("POST /v1/payments", late);
     let key = RefundId::generate();
     assert_eq!(gateway.refund(&payment, inr(500), key).await.unwrap().key, Some(key));
@@ -164,7 +164,7 @@ async fn what_is_answered_after_the_client_gave_up_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_busy_gateway_is_waited_for_as_long_as_the_call_has_time() {
+async fn a_busy_gateway_is_retried_until_the_deadline() {
     let razorpay = Razorpay::open();
     let (order, _) = paid(&razorpay).await;
     razorpay.standin.next("GET", Fault::TooMany(Some(1)));
@@ -178,18 +178,18 @@ async fn a_busy_gateway_is_waited_for_as_long_as_the_call_has_time() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_said_and_mended() {
+async fn a_wrong_key_is_reported_until_it_is_corrected() {
     let razorpay = Razorpay::open();
     let (order, payment) = paid(&razorpay).await;
     for call in 0..3 {
         razorpay.standin.next("", Fault::Locked);
-        let told = match call {
+        let output = match call {
             0 => razorpay.gateway.create_order(OrderId::generate(), inr(500)).await.unwrap_err(),
             1 => razorpay.gateway.capture(&payment, inr(500)).await.unwrap_err(),
             _ => razorpay.gateway.refund(&payment, inr(500), RefundId::generate()).await.unwrap_err(),
         };
         let sentence = "it does not accept razorpay.key_id with razorpay.key_secret (401)";
-        assert_eq!(told, GatewayError::Unavailable(sentence.to_owned()));
+        assert_eq!(output, GatewayError::Unavailable(sentence.to_owned()));
         assert!(razorpay.gateway.is_locked_out() && !razorpay.gateway.is_up());
     }
     assert!(razorpay.gateway.look().await, "the key is good again");
@@ -203,7 +203,7 @@ async fn a_wrong_key_is_said_and_mended() {
 }
 
 #[tokio::test]
-async fn what_is_known_to_be_away_is_not_asked_until_it_is_back() {
+async fn an_unavailable_gateway_is_not_called_until_it_is_back() {
     let razorpay = Razorpay::open();
     let (order, _) = paid(&razorpay).await;
     razorpay.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
@@ -217,24 +217,24 @@ async fn what_is_known_to_be_away_is_not_asked_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_said() {
+async fn an_unused_address_is_reported() {
     let gateway = {
         // Its port is free again when it is dropped.
         let standin = StandIn::start();
         hasty(&standin.base_url())
     };
-    let told = gateway.create_order(OrderId::generate(), inr(500)).await.unwrap_err();
-    assert!(told.to_string().starts_with("the payment gateway is not available: no connection: "), "{told}");
-    let mut told = told;
+    let output = gateway.create_order(OrderId::generate(), inr(500)).await.unwrap_err();
+    assert!(output.to_string().starts_with("the payment gateway is not available: no connection: "), "{output}");
+    let mut output = output;
     until("it is known", async || {
-        told = gateway.refunds_of("pay_1").await.unwrap_err();
-        told == GatewayError::Unavailable("it has not answered lately".to_owned())
+        output = gateway.refunds_of("pay_1").await.unwrap_err();
+        output == GatewayError::Unavailable("it has not answered lately".to_owned())
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_another_make_says_in_few_words_is_understood() {
+async fn responses_with_few_fields_are_understood() {
     let foreign = Tiny::start(|asked| {
         let payment = |status: &str| {
             json!({"id": "pay_1", "amount": 500, "currency": "INR", "status": status, "order_id": "order_1"})
@@ -244,8 +244,8 @@ async fn what_another_make_says_in_few_words_is_understood() {
             "GET /v1/orders/order_1/payments" => json!({"items": [payment("authorized")]}),
             "GET /v1/payments/pay_1" => payment("captured"),
             "POST /v1/payments/pay_1/capture" => {
-                let told = json!({"error": {"description": "This payment has already been captured"}});
-                return (400, told.to_string());
+                let output = json!({"error": {"description": "This payment has already been captured"}});
+                return (400, output.to_string());
             }
             "POST /v1/payments/pay_1/refund" => json!({"id": "rfnd_1", "amount": 500}),
             _ => return (404, String::new()),
@@ -275,7 +275,7 @@ async fn what_another_make_says_in_few_words_is_understood() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_no_answer() {
+async fn an_invalid_response_counts_as_none() {
     for order in [
         json!({"id": "order/1", "amount": 500}),
         json!({"id": "order_1", "amount": 400, "currency": "INR"}),
@@ -283,9 +283,9 @@ async fn what_makes_no_sense_is_no_answer() {
         json!({"id": "order_1", "amount": "much"}),
         json!([]),
     ] {
-        let told = order.to_string();
+        let output = order.to_string();
         let foreign = Tiny::start(move |asked| match asked.call.as_str() {
-            "POST /v1/orders" => (200, told.clone()),
+            "POST /v1/orders" => (200, output.clone()),
             _ => (302, String::new()),
         })
         .await;
@@ -298,14 +298,14 @@ async fn what_makes_no_sense_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_repeats_the_secret_is_not_repeated() {
+async fn a_secret_in_a_response_is_not_shown() {
     let secret = crate::payments::standin::KEY_SECRET;
     let foreign = Tiny::start(move |_| (400, json!({"error": {"description": format!("bad: {secret}")}}).to_string()));
-    let told = hasty(&foreign.await.url()).payments_of("order_1").await;
-    assert_eq!(told, Err(GatewayError::Refused("it answered 400".to_owned())));
+    let output = hasty(&foreign.await.url()).payments_of("order_1").await;
+    assert_eq!(output, Err(GatewayError::Refused("it answered 400".to_owned())));
 }
 
-/// Asks until there is an answer, as those who owe money do.
+/// Repeats until there is an answer, as the payment service does.
 async fn insist<T, F: Future<Output = Result<T, GatewayError>>>(what: &str, ask: impl Fn() -> F) -> T {
     let mut answer = None;
     until(what, async || match ask().await {
@@ -321,7 +321,7 @@ async fn insist<T, F: Future<Output = Result<T, GatewayError>>>(what: &str, ask:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_storm_everything_happens_once() {
+async fn under_random_faults_everything_is_done_once() {
     for seed in [1, 7, 42] {
         println!("seed {seed}");
         let storm =

@@ -1,4 +1,4 @@
-//! The gateways under test, each with whoever pays there.
+//! The gateways under test, each with a buyer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ pub fn keys() -> Keys {
     Keys { key_secret: standin::KEY_SECRET.into(), webhook_secret: standin::WEBHOOK_SECRET.into() }
 }
 
-/// Tries that follow fast, and a gateway that has little time.
+/// Fast retries, and a short deadline.
 pub const HASTE: Patience = Patience {
     read: (Duration::from_secs(3), Duration::from_secs(8)),
     capture: (Duration::from_secs(3), Duration::from_secs(8)),
@@ -36,12 +36,12 @@ pub const HASTE: Patience = Patience {
     pause: Duration::from_millis(5),
 };
 
-/// A client of `base` that is in haste.
+/// A client of `base` with short deadlines.
 pub fn hasty(base: &str) -> RazorpayGateway {
     RazorpayGateway::with_patience(base, standin::KEY_ID.to_owned(), keys(), HASTE).unwrap()
 }
 
-/// Razorpay, by the stand-in.
+/// Razorpay, as its simulation.
 pub struct Razorpay {
     pub standin: StandIn,
     pub gateway: Arc<RazorpayGateway>,

@@ -1,4 +1,4 @@
-//! Money that comes late, or twice.
+//! Payments that come late, or twice.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -13,7 +13,7 @@ const SOON: [(&str, &str); 2] =
     [("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "1s"), ("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1s")];
 
 #[actix_rt::test]
-async fn money_that_nobody_tells_of_is_found_also_after_the_window() {
+async fn an_unreported_payment_is_found_even_after_the_window() {
     let shop = Shop::open_with(&SOON).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -21,22 +21,22 @@ async fn money_that_nobody_tells_of_is_found_also_after_the_window() {
     shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     until("the stock is taken again", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
     assert_eq!(shop.standin.truth()[&at_gateway].refunds, 0);
-    shop.books_agree("on its way 0.00").await;
+    shop.check_ledger_sums("on its way 0.00").await;
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn money_for_an_order_that_its_buyer_cancelled_goes_back_and_she_is_told() {
+async fn money_for_a_cancelled_order_is_refunded_and_the_buyer_gets_a_mail() {
     let shop = Shop::open_with(&SOON[1..]).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
-    let (status, told) = shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
-    assert_eq!(status, StatusCode::OK, "{told}");
+    let (status, output) = shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{output}");
     shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     until("the money is back", async || shop.payment(&buyer, &order).await["status"] == "REFUNDED").await;
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.refunded, truth.refunds), (truth.captured, 1));
-    until("she is told", async || {
+    until("the buyer has a mail", async || {
         let mails = shop.mails().await;
         mails.iter().any(|mail| text(&mail["subject"]) == format!("Refund for order {order}"))
     })
@@ -51,28 +51,28 @@ async fn money_for_an_order_that_its_buyer_cancelled_goes_back_and_she_is_told()
             .any(|entry| entry["reason"].as_str().is_some_and(|why| why.contains("refunded")))
     })
     .await;
-    shop.books_agree("on its way 0.00").await;
+    shop.check_ledger_sums("on its way 0.00").await;
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn an_order_that_is_paid_twice_keeps_the_first_and_gives_back_the_second() {
+async fn an_order_paid_twice_refunds_the_second_payment() {
     let shop = Shop::open_with(&SOON[1..]).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
-    // A try that fails does not make a second order at the gateway.
+    // A failed attempt does not make a second order at the gateway.
     shop.standin.pay(&at_gateway, Outcome::Failed).unwrap();
     assert_eq!(shop.opened(&buyer, &order).await, at_gateway);
     let first = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     let second = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     for (checkout, _) in [(&first, 1), (&second, 2)] {
-        let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
-        assert_eq!((status, &told["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{told}");
-        assert_eq!(told["payment"]["paymentId"], first.payment_id.as_str());
+        let (status, output) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+        assert_eq!((status, &output["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{output}");
+        assert_eq!(output["payment"]["paymentId"], first.payment_id.as_str());
     }
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.captures, truth.captured - truth.refunded, truth.refunds), (2, truth.amount, 1));
-    // Nobody tells of the third one.
+    // There is no webhook about the third one.
     shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     until("it is found and given back", async || {
         let truth = &shop.standin.truth()[&at_gateway];
@@ -87,6 +87,6 @@ async fn an_order_that_is_paid_twice_keeps_the_first_and_gives_back_the_second()
     .await;
     assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
     assert_eq!(shop.standin.orders_for(&order).len(), 1);
-    shop.books_agree("on its way 0.00").await;
+    shop.check_ledger_sums("on its way 0.00").await;
     shop.close().await;
 }

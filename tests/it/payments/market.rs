@@ -1,4 +1,4 @@
-//! A whole shop within the test, with Razorpay beside it.
+//! A whole shop within the test, with a simulated Razorpay.
 
 use microbazaar::{
     app::App,
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::payments::{gateways::Folder, standin::StandIn};
 
-/// Of the admin.
+/// The admin's password.
 const PASSWORD: &str = "correct horse";
 
-/// A shop within the test, and Razorpay beside it.
+/// A shop within the test, and the simulated Razorpay.
 pub struct Shop {
     app: App,
     pub base: String,
@@ -22,7 +22,7 @@ pub struct Shop {
     _folder: Folder,
 }
 
-/// Runs the program: whether it ended well, and all that it said.
+/// Runs the program: whether it succeeded, and its output.
 fn run(variables: &[(String, String)], args: &[&str]) -> (bool, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_microbazaar"));
     command.env_clear().envs(variables.iter().cloned()).env("MICROBAZAAR_ADMIN_PASSWORD", PASSWORD).args(args);
@@ -40,7 +40,7 @@ impl Shop {
         Self::open_with(&[]).await
     }
 
-    /// A shop with these settings besides, and the admin `root@shop.example`.
+    /// A shop with these additional settings, and the admin `root@shop.example`.
     pub async fn open_with(settings: &[(&str, &str)]) -> Self {
         let (standin, folder) = (StandIn::start(), Folder::new());
         let data = folder.0.join("data").display().to_string();
@@ -90,12 +90,12 @@ impl Shop {
         text(&self.post("/api/auth/register", "", &new).await.1["token"])
     }
 
-    /// A buyer's order of two things that cost 10; the buyer's token and the order's id.
+    /// An order of two units at 10; returns the buyer's token and the order's id.
     pub async fn ordered(&self) -> (String, String) {
         self.ordered_as("asha").await
     }
 
-    /// The same of a buyer called so.
+    /// The same for a buyer with this name.
     pub async fn ordered_as(&self, name: &str) -> (String, String) {
         let (seller, buyer) = (self.join(&format!("mira{name}"), "seller").await, self.join(name, "user").await);
         let new = json!({"title": "Brass lamp", "priceAmount": 10, "stock": 100});
@@ -112,7 +112,7 @@ impl Shop {
         text(&self.post("/api/auth/login", "", &login).await.1["token"])
     }
 
-    /// Opens a payment; the gateway's order.
+    /// Opens a payment; returns the gateway's order.
     pub async fn opened(&self, buyer: &str, order: &str) -> String {
         let (status, opened) = self.post(&format!("/api/payments/create/{order}"), buyer, &json!({})).await;
         assert!(status.is_success(), "{opened}");
@@ -129,13 +129,13 @@ impl Shop {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    /// The ledger, the orders and the refunds say the same, and the sums say this.
-    pub async fn books_agree(&self, sums: &str) {
+    /// Checks that the ledger, the orders and the refunds agree, and that the sums are these.
+    pub async fn check_ledger_sums(&self, sums: &str) {
         let (well, said) = self.command(&["ledger", "check"]).await;
         assert!(well && said.contains(sums), "{said}");
     }
 
-    /// Runs a command beside the shop: whether it ended well, and all that it said.
+    /// Runs a command beside the shop: whether it succeeded, and its output.
     pub async fn command(&self, args: &[&str]) -> (bool, String) {
         let (variables, args) = (self.variables.clone(), args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>());
         let run = move || run(&variables, &args.iter().map(String::as_str).collect::<Vec<_>>());

@@ -1,13 +1,12 @@
-//! Payment gateways: one suite over the sandbox and over Razorpay, the client's behaviour
-//! when the gateway fails, and a shop that is paid by Razorpay. Razorpay is `standin`.
+//! Payment gateways: one suite over the sandbox and over Razorpay, the client's behaviour when the gateway fails, and
+//! a shop that uses Razorpay. Razorpay is simulated by `standin`.
 
-mod believed;
 mod client;
+mod consistency;
 mod failures;
 mod gateways;
 mod late;
 mod market;
-mod posted;
 mod refunds;
 mod refused;
 mod reported;
@@ -15,13 +14,14 @@ mod shop;
 mod standin;
 mod suite;
 mod tiny;
+mod webhooks;
 
 use std::time::Duration;
 
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Waits until `so` is.
+/// Waits until a condition holds.
 async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(DEADLINE, async {
         while !so().await {

@@ -1,4 +1,4 @@
-//! Money on its way back.
+//! Refunds.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -21,30 +21,30 @@ async fn paid(shop: &Shop) -> (String, String, String) {
 }
 
 #[actix_rt::test]
-async fn an_admin_gives_back_parts_and_the_timeline_shows_them() {
+async fn an_admin_refunds_parts_and_the_timeline_shows_them() {
     let shop = Shop::open().await;
     let (buyer, order, at_gateway) = paid(&shop).await;
     let (admin, payment) = (shop.admin().await, shop.payment(&buyer, &order).await);
     let path = format!("/api/payments/{}/refunds", text(&payment["_id"]));
-    // The answer is lost after the gateway has done it: it is done once all the same.
+    // The answer is lost after the gateway has done it: it is done once nevertheless.
     shop.standin.next("POST /v1/payments", Fault::CutAfter);
-    let (status, told) = shop.post(&path, &admin, &json!({"amount": {"amount": 5}, "reason": "a dent"})).await;
-    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let (status, output) = shop.post(&path, &admin, &json!({"amount": {"amount": 5}, "reason": "a dent"})).await;
+    assert_eq!(status, StatusCode::CREATED, "{output}");
     let timeline = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"]["timeline"].clone();
     let last = timeline.as_array().unwrap().last().unwrap().clone();
     let reason = text(&last["reason"]);
     assert!(last["status"] == "CONFIRMED" && reason.contains("5.00") && reason.contains("a dent"), "{last}");
-    let (status, told) = shop.post(&path, &admin, &json!({"amount": {"amount": 1_000_000}})).await;
-    assert_eq!(status, StatusCode::CONFLICT, "{told}");
-    // What would be left could never go back.
+    let (status, output) = shop.post(&path, &admin, &json!({"amount": {"amount": 1_000_000}})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{output}");
+    // The rest would be too little to refund.
     for amount in [json!({"amount": 66.5}), json!({"amount": 0.5})] {
-        let (status, told) = shop.post(&path, &admin, &json!({ "amount": amount })).await;
-        assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("payment.too_little")), "{told}");
+        let (status, output) = shop.post(&path, &admin, &json!({ "amount": amount })).await;
+        assert_eq!((status, &output["code"]), (StatusCode::CONFLICT, &json!("payment.too_little")), "{output}");
     }
     assert_eq!(shop.post(&path, &buyer, &json!({})).await.0, StatusCode::FORBIDDEN);
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.refunded, truth.refunds), (500, 1));
-    shop.books_agree("refunded 5.00").await;
+    shop.check_ledger_sums("refunded 5.00").await;
     shop.close().await;
 }
 
@@ -63,7 +63,7 @@ async fn a_refund_is_followed_until_the_buyer_has_it() {
 }
 
 #[actix_rt::test]
-async fn a_refund_that_comes_back_is_asked_for_anew() {
+async fn a_failed_refund_is_requested_again() {
     let shop = Shop::open_with(&ASK_SOON).await;
     let (buyer, order, at_gateway) = paid(&shop).await;
     shop.standin.hold_refunds(true);
@@ -77,7 +77,7 @@ async fn a_refund_that_comes_back_is_asked_for_anew() {
         .await;
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!(truth.refunded, truth.captured);
-    shop.books_agree("kept 0.00 INR, on its way 0.00 INR").await;
+    shop.check_ledger_sums("kept 0.00 INR, on its way 0.00 INR").await;
     shop.close().await;
 }
 
@@ -97,11 +97,11 @@ async fn a_refund_made_at_the_gateways_own_pages_is_counted() {
         refunds[0]["amount"]["amount"] == 7 && refunds[0]["status"] == "processed"
     })
     .await;
-    // What is left goes back when the order is cancelled, and no more.
+    // The rest is refunded when the order is cancelled, and no more.
     shop.post(&format!("/api/orders/{order}/cancel"), &buyer, &json!({})).await;
     until("all is back", async || shop.payment(&buyer, &order).await["status"] == "REFUNDED").await;
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.refunded, truth.refunds), (truth.captured, 2));
-    shop.books_agree("kept 0.00 INR, on its way 0.00 INR").await;
+    shop.check_ledger_sums("kept 0.00 INR, on its way 0.00 INR").await;
     shop.close().await;
 }

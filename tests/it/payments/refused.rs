@@ -1,4 +1,4 @@
-//! Orders that the gateway never takes.
+//! Orders that the gateway refuses permanently.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use microbazaar::{
     integrations::payment::{GatewayError, PaymentGateway},
 };
 
-/// What is in a buyer's cart: how many of each product.
+/// The buyer's cart: the quantity of each product.
 async fn cart(shop: &Shop, buyer: &str) -> Vec<(String, u64)> {
     let cart = shop.get("/api/cart", buyer).await["cart"].clone();
     let lines = cart["items"].as_array().unwrap().iter();
@@ -21,18 +21,18 @@ async fn cart(shop: &Shop, buyer: &str) -> Vec<(String, u64)> {
 }
 
 #[actix_rt::test]
-async fn an_order_that_is_never_taken_ends_and_goods_and_cart_come_back() {
+async fn a_refused_order_is_cancelled_and_stock_and_cart_are_restored() {
     let shop = Shop::open().await;
     let (buyer, order) = shop.ordered().await;
     let placed = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"].clone();
     let product = text(&placed["items"][0]["product"]);
-    // Something of the same is in the cart again meanwhile.
+    // Meanwhile the cart has one of the same product again.
     shop.post("/api/cart/items", &buyer, &json!({"productId": product, "quantity": 3})).await;
     shop.standin.set_limit(Some(100));
     let create = format!("/api/payments/create/{order}");
-    let (status, told) = shop.post(&create, &buyer, &json!({})).await;
-    assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("payment.refused")), "{told}");
-    assert!(text(&told["message"]).contains("Amount exceeds maximum amount allowed"), "{told}");
+    let (status, output) = shop.post(&create, &buyer, &json!({})).await;
+    assert_eq!((status, &output["code"]), (StatusCode::CONFLICT, &json!("payment.refused")), "{output}");
+    assert!(text(&output["message"]).contains("Amount exceeds maximum amount allowed"), "{output}");
     let ended = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"].clone();
     assert_eq!(ended["status"], "CANCELLED");
     let timeline = ended["timeline"].as_array().unwrap();
@@ -40,12 +40,12 @@ async fn an_order_that_is_never_taken_ends_and_goods_and_cart_come_back() {
     let stock = shop.get(&format!("/api/inventory/{product}"), "").await;
     assert_eq!((&stock["available"], &stock["reserved"]), (&json!(100), &json!(0)));
     assert_eq!(cart(&shop, &buyer).await, [(product.clone(), 5)]);
-    // Once more: it is over, and nothing comes back twice.
-    let (status, told) = shop.post(&create, &buyer, &json!({})).await;
-    assert_eq!((status, &told["code"]), (StatusCode::CONFLICT, &json!("payment.not_payable")), "{told}");
+    // Again: the order has ended, and nothing is returned twice.
+    let (status, output) = shop.post(&create, &buyer, &json!({})).await;
+    assert_eq!((status, &output["code"]), (StatusCode::CONFLICT, &json!("payment.not_payable")), "{output}");
     assert_eq!(cart(&shop, &buyer).await, [(product, 5)]);
     assert_eq!(shop.standin.orders_for(&order), [""; 0]);
-    // The same cart, below the limit, is an order like any other.
+    // The same cart, below the limit, is a normal order.
     shop.standin.set_limit(None);
     let (status, placed) = shop.post("/api/orders", &buyer, &json!({})).await;
     assert_eq!(status, StatusCode::CREATED, "{placed}");
@@ -53,18 +53,18 @@ async fn an_order_that_is_never_taken_ends_and_goods_and_cart_come_back() {
     shop.close().await;
 }
 
-/// A shop whose gateway answers every opening of an order so.
+/// A shop whose gateway gives this answer when an order is opened.
 async fn answered(status: u16, error: Value) -> (Shop, String, String, (StatusCode, Value)) {
     let body = json!({ "error": error }).to_string();
     let gateway = Tiny::start(move |_| (status, body.clone())).await;
     let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__BASE_URL", &gateway.url())]).await;
     let (buyer, order) = shop.ordered().await;
-    let told = shop.post(&format!("/api/payments/create/{order}"), &buyer, &json!({})).await;
-    (shop, buyer, order, told)
+    let output = shop.post(&format!("/api/payments/create/{order}"), &buyer, &json!({})).await;
+    (shop, buyer, order, output)
 }
 
 #[actix_rt::test]
-async fn what_may_yet_do_changes_nothing() {
+async fn a_temporary_refusal_changes_nothing() {
     for (status, error) in [
         (400, json!({"code": "BAD_REQUEST_ERROR", "description": "The receipt is too long.", "field": "receipt"})),
         (401, json!({"code": "BAD_REQUEST_ERROR", "description": "The amount is not for you", "field": "amount"})),
@@ -73,21 +73,21 @@ async fn what_may_yet_do_changes_nothing() {
         (429, json!({"code": "BAD_REQUEST_ERROR", "description": "too many amounts", "field": "amount"})),
         (500, json!({"code": "SERVER_ERROR", "description": "the amount broke us", "field": "amount"})),
     ] {
-        let (shop, buyer, order, (answer, told)) = answered(status, error.clone()).await;
-        assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE, "{status} {error}: {told}");
+        let (shop, buyer, order, (answer, output)) = answered(status, error.clone()).await;
+        assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE, "{status} {error}: {output}");
         assert_eq!(shop.order_status(&buyer, &order).await, "PENDING", "{status} {error}");
         assert!(cart(&shop, &buyer).await.is_empty(), "{status} {error}");
         shop.close().await;
     }
     let currency = json!({"code": "BAD_REQUEST_ERROR", "description": "Currency is not supported"});
-    let (shop, buyer, order, (answer, told)) = answered(400, currency).await;
-    assert_eq!((answer, &told["code"]), (StatusCode::CONFLICT, &json!("payment.refused")), "{told}");
+    let (shop, buyer, order, (answer, output)) = answered(400, currency).await;
+    assert_eq!((answer, &output["code"]), (StatusCode::CONFLICT, &json!("payment.refused")), "{output}");
     assert_eq!(shop.order_status(&buyer, &order).await, "CANCELLED");
     shop.close().await;
 }
 
 #[tokio::test]
-async fn only_amount_and_currency_are_refused_for_good() {
+async fn only_errors_about_amount_and_currency_are_permanent() {
     let Razorpay { standin, gateway } = Razorpay::open();
     standin.set_limit(Some(500));
     gateway.create_order(OrderId::generate(), inr(500)).await.unwrap();
@@ -99,7 +99,7 @@ async fn only_amount_and_currency_are_refused_for_good() {
 }
 
 #[actix_rt::test]
-async fn the_page_says_that_an_order_is_never_taken() {
+async fn the_page_reports_a_refused_order() {
     let shop = Shop::open().await;
     let (buyer, order) = shop.ordered().await;
     shop.standin.set_limit(Some(100));
@@ -107,17 +107,17 @@ async fn the_page_says_that_an_order_is_never_taken() {
         let request = shop.client.request(Method::GET, format!("{}{path}", shop.base));
         request.header("cookie", format!("token={buyer}{more}")).header("accept", "text/html")
     };
-    // The client may follow the redirect by itself, and keeps no cookies.
+    // The client may follow the redirect itself, and stores no cookies.
     let answer = request(&format!("/orders/{order}/pay"), "").send().await.unwrap();
     let page = if answer.status().is_redirection() {
-        let told: Vec<String> = answer
+        let output: Vec<String> = answer
             .headers()
             .get_all("set-cookie")
             .iter()
             .map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap().to_owned())
             .collect();
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
-        request(&location, &format!("; {}", told.join("; "))).send().await.unwrap().text().await.unwrap()
+        request(&location, &format!("; {}", output.join("; "))).send().await.unwrap().text().await.unwrap()
     } else {
         panic!("a redirect to the order: {}", answer.status());
     };

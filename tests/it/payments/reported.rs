@@ -1,4 +1,4 @@
-//! What the gateway reports by itself: in any order, any number of times, or not at all.
+//! Reports of the gateway: in any order, any number of times, or never.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn hook(shop: &Shop) -> String {
 }
 
 #[actix_rt::test]
-async fn whatever_the_order_and_the_number_of_reports_the_order_is_paid_once() {
+async fn an_order_is_paid_once_for_any_sequence_of_reports() {
     let shop = Shop::open().await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -22,11 +22,11 @@ async fn whatever_the_order_and_the_number_of_reports_the_order_is_paid_once() {
     shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     shop.standin.unknown_event();
     let reports = shop.standin.take_webhooks();
-    let told: Vec<_> = reports.iter().map(|report| report.event.as_str()).collect();
+    let output: Vec<_> = reports.iter().map(|report| report.event.as_str()).collect();
     for event in ["payment.failed", "payment.captured", "order.paid"] {
-        assert!(told.contains(&event), "{told:?}");
+        assert!(output.contains(&event), "{output:?}");
     }
-    // The failure comes last, and all of it twice.
+    // The failure comes last, and everything twice.
     for report in reports.iter().rev().chain(&reports) {
         assert_eq!(report.send(&hook(&shop)).await, Some(200), "{}", report.event);
     }
@@ -42,7 +42,7 @@ async fn whatever_the_order_and_the_number_of_reports_the_order_is_paid_once() {
 }
 
 #[actix_rt::test]
-async fn what_is_only_authorised_is_captured_whoever_tells_of_it() {
+async fn an_authorised_payment_is_captured_whoever_reports_it() {
     let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1s")]).await;
     for teller in ["verify", "report", "reconciliation"] {
         let (buyer, order) = shop.ordered_as(teller).await;
@@ -51,8 +51,8 @@ async fn what_is_only_authorised_is_captured_whoever_tells_of_it() {
         let checkout = shop.standin.pay(&at_gateway, Outcome::Authorized).unwrap();
         match teller {
             "verify" => {
-                let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
-                assert_eq!((status, &told["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{told}");
+                let (status, output) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+                assert_eq!((status, &output["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{output}");
             }
             "report" => {
                 let reports = shop.standin.take_webhooks();
@@ -69,7 +69,7 @@ async fn what_is_only_authorised_is_captured_whoever_tells_of_it() {
 }
 
 #[actix_rt::test]
-async fn a_report_is_answered_while_the_gateway_is_mute_and_worked_on_later() {
+async fn a_report_is_answered_while_the_gateway_hangs_and_processed_later() {
     let shop = Shop::open().await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -87,21 +87,21 @@ async fn a_report_is_answered_while_the_gateway_is_mute_and_worked_on_later() {
 }
 
 #[actix_rt::test]
-async fn a_buyer_who_paid_while_the_gateway_is_away_need_not_come_back() {
+async fn a_payment_during_an_outage_is_settled_without_the_buyer() {
     let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")]).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
     let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
-    let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{told}");
+    let (status, output) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{output}");
     shop.standin.set_faults(Faults::none());
     until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn admins_are_told_of_a_dispute_once() {
+async fn admins_get_one_mail_about_a_dispute() {
     let shop = Shop::open().await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -118,7 +118,7 @@ async fn admins_are_told_of_a_dispute_once() {
         mails.into_iter().filter(|mail| text(&mail["subject"]).starts_with("Payment disputed")).collect::<Vec<_>>()
     };
     until("there is a mail", async || !mails().await.is_empty()).await;
-    // A mail that comes after this one is the second of the dispute, had there been one.
+    // A mail that comes after this one would be the dispute's second.
     shop.join("later", "user").await;
     until("the next mail is there", async || {
         shop.mails().await.iter().any(|mail| text(&mail["to"]) == "later@shop.example")
@@ -133,7 +133,7 @@ async fn admins_are_told_of_a_dispute_once() {
 }
 
 #[actix_rt::test]
-async fn an_operator_sees_what_differs_and_the_server_puts_it_right() {
+async fn an_operator_sees_differences_and_the_server_corrects_them() {
     let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")]).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;

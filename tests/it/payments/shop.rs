@@ -1,4 +1,4 @@
-//! A whole shop that is paid by Razorpay.
+//! A whole shop that uses Razorpay.
 
 use std::time::Duration;
 
@@ -37,17 +37,17 @@ async fn an_order_is_paid_by_razorpay() {
         assert_eq!((status, &verified["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{verified}");
     }
     assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
-    // What is known is told again, also while the gateway is away.
+    // Known results are returned again, also while the gateway is unavailable.
     shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
-    let (status, told) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
-    assert_eq!((status, &told["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{told}");
+    let (status, output) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
+    assert_eq!((status, &output["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{output}");
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.captured, truth.captures, truth.refunded), (truth.amount, 1, 0));
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn webhooks_alone_confirm_an_order_and_a_cancelled_one_is_paid_back() {
+async fn webhooks_alone_confirm_an_order_and_a_cancelled_one_is_refunded() {
     let shop = Shop::open().await;
     let _post =
         shop.standin.post_to(&format!("{}/api/payments/webhook", shop.base), Habits { lost: 0, ..Habits::bad(5) });
@@ -72,7 +72,7 @@ async fn webhooks_alone_confirm_an_order_and_a_cancelled_one_is_paid_back() {
 }
 
 #[actix_rt::test]
-async fn a_gateway_that_is_away_is_named_and_found_back() {
+async fn an_unavailable_gateway_is_named_and_used_again_when_it_is_back() {
     let shop = Shop::open().await;
     let (buyer, order) = shop.ordered().await;
     let ready = shop.get("/readyz", "").await;
@@ -80,16 +80,16 @@ async fn a_gateway_that_is_away_is_named_and_found_back() {
     shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
     let create = format!("/api/payments/create/{order}");
     until("it is named", async || {
-        let (status, told) = shop.post(&create, &buyer, &json!({})).await;
-        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{told}");
+        let (status, output) = shop.post(&create, &buyer, &json!({})).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{output}");
         let ready = shop.get("/readyz", "").await;
         ready["status"] == "degraded" && ready["away"] == json!(["razorpay"])
     })
     .await;
     shop.standin.set_faults(Faults::none());
     until("it is found back", async || shop.get("/readyz", "").await["status"] == "ready").await;
-    let (status, told) = shop.post(&create, &buyer, &json!({})).await;
-    assert_eq!(status, StatusCode::CREATED, "{told}");
+    let (status, output) = shop.post(&create, &buyer, &json!({})).await;
+    assert_eq!(status, StatusCode::CREATED, "{output}");
     let metrics = shop.client.get(format!("{}/metrics", shop.base)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("gateway_calls_total{call=\"create_order\",outcome=\"done\"}"), "{metrics}");
     assert!(metrics.contains("gateway_up"), "{metrics}");

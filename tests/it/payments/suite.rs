@@ -1,5 +1,4 @@
-//! What every gateway has to hold. A gateway is put under the suite by one line of
-//! [`gateway_suite!`].
+//! The requirements on every gateway. One line of [`gateway_suite!`] runs the suite over a gateway.
 
 use futures_util::future::join_all;
 use microbazaar::{

@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as a test says.
+//! A small HTTP server whose responses the test controls.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -9,7 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What was asked.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// The method and the path, with its query.
@@ -34,7 +34,7 @@ pub struct Tiny {
 }
 
 impl Tiny {
-    /// Answers each request by `answer`, with a status and a body.
+    /// Responds to each request with `answer`'s status and body.
     pub async fn start(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -60,7 +60,7 @@ impl Tiny {
         format!("http://{}", self.address)
     }
 
-    /// Everything that was asked, in order.
+    /// All received requests, in order.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().clone()
     }

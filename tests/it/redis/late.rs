@@ -1,4 +1,4 @@
-//! A Redis that is late once is used again.
+//! A Redis that was late once is used again.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use crate::{
     redis::{node_within, prefix, shared_redis, until},
 };
 
-/// A connection is looked at within this, and lost if it does not work.
+/// A connection is checked within this time, and closed if it does not work.
 const STAYS: Duration = Duration::from_millis(2_500);
 
 #[actix_rt::test]
-async fn a_redis_that_was_late_once_is_used_again_for_good() {
+async fn a_redis_that_was_late_once_is_used_again() {
     let Some(url) = shared_redis() else { return };
     let proxy = Proxy::start(&url).await;
     let redis = node_within(&proxy.url, &prefix(), Duration::from_secs(1));
     until("the node is connected", async || redis.is_up()).await;
-    // Nobody calls: the keeper itself finds it late.
+    // There are no calls: the connection task itself finds it late.
     proxy.hold_to_client(true);
     until("it is lost", async || !redis.is_up()).await;
     proxy.hold_to_client(false);

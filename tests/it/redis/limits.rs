@@ -1,4 +1,4 @@
-//! Rate limits: exact over nodes, and of each node while Redis is away.
+//! Rate limits: exact over nodes, and for each node while Redis is unavailable.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -13,14 +13,14 @@ use redis::Commands;
 use crate::redis::{node, node_within, prefix, server::Server, shared_redis, until};
 
 fn limits(per_minute: u32, redis: &Redis) -> AuthLimits {
-    AuthLimits::new(true, NonZeroU32::new(per_minute).unwrap()).shared_by(redis.clone())
+    AuthLimits::new(true, NonZeroU32::new(per_minute).unwrap()).with_redis(redis.clone())
 }
 
 fn address(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))
 }
 
-/// How many of so many tries, one after the other, got in.
+/// How many of these sequential attempts were accepted.
 async fn admitted(limits: &AuthLimits, tries: u8, account: &str) -> usize {
     let mut admitted = 0;
     for last in 0..tries {
@@ -30,13 +30,13 @@ async fn admitted(limits: &AuthLimits, tries: u8, account: &str) -> usize {
 }
 
 #[actix_rt::test]
-async fn however_many_try_at_two_nodes_no_more_get_in_than_the_limit() {
+async fn attempts_at_two_nodes_share_one_limit() {
     let Some(url) = shared_redis() else { return };
     let prefix = prefix();
     let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
     let (one, two) = (limits(5, &one), limits(5, &two));
     let began = Instant::now();
-    // At one account from everywhere, then from one address at every account.
+    // At one account from many addresses, then from one address at many accounts.
     for by_account in [true, false] {
         let name = |n: u8| if by_account { "One@shop.example".to_owned() } else { format!("{n}@shop.example") };
         let from = |n: u8| if by_account { address(n) } else { address(250) };
@@ -45,7 +45,7 @@ async fn however_many_try_at_two_nodes_no_more_get_in_than_the_limit() {
             .map(async |(limits, n): (&AuthLimits, u8)| limits.admit(from(n), Some(&name(n))).await);
         let answers = join_all(tries).await;
         let admitted = answers.iter().filter(|answer| answer.is_ok()).count();
-        // One more every twelve seconds, should the machine be that slow.
+        // One more every twelve seconds, if the machine is that slow.
         let most = 5 + usize::try_from(began.elapsed().as_secs() / 12).unwrap();
         assert!((5..=most).contains(&admitted), "{admitted} got in");
         assert!(answers.iter().filter_map(|answer| answer.err()).all(|seconds| (1..=13).contains(&seconds)));
@@ -56,14 +56,14 @@ async fn however_many_try_at_two_nodes_no_more_get_in_than_the_limit() {
     let keys: Vec<String> = redis.keys(format!("{prefix}rate:*")).unwrap();
     assert!(keys.len() > 5, "{keys:?}");
     for key in keys {
-        assert!(!key.contains("shop.example") && !key.contains("10.0.0."), "{key} tells of nobody");
+        assert!(!key.contains("shop.example") && !key.contains("10.0.0."), "{key} reveals no user");
         let left: i64 = redis.pttl(&key).unwrap();
         assert!((0..=60_000).contains(&left) || left == -2, "{key} ends by itself, in {left} ms");
     }
 }
 
 #[actix_rt::test]
-async fn an_account_is_one_however_it_is_written_and_none_is_needed() {
+async fn the_notation_of_an_account_does_not_matter_and_none_is_needed() {
     let Some(url) = shared_redis() else { return };
     let redis = node(&url, &prefix()).await;
     let limits = limits(2, &redis);
@@ -76,7 +76,7 @@ async fn an_account_is_one_however_it_is_written_and_none_is_needed() {
 }
 
 #[actix_rt::test]
-async fn while_redis_is_away_each_node_counts_on_by_itself() {
+async fn each_node_counts_by_itself_while_redis_is_unavailable() {
     let Some(mut server) = Server::start() else { return };
     let prefix = prefix();
     let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
@@ -85,7 +85,7 @@ async fn while_redis_is_away_each_node_counts_on_by_itself() {
     let began = Instant::now();
     assert_eq!((admitted(&at_one, 2, account).await, admitted(&at_two, 5, account).await), (2, 1));
     server.kill();
-    // Each goes on from what it let in itself.
+    // Each continues from what it has accepted itself.
     let (more_at_one, more_at_two) = (admitted(&at_one, 5, account).await, admitted(&at_two, 5, account).await);
     let slow = usize::try_from(began.elapsed().as_secs() / 20).unwrap();
     assert!((1..=1 + slow).contains(&more_at_one) && (2..=2 + slow).contains(&more_at_two));
@@ -98,14 +98,14 @@ async fn while_redis_is_away_each_node_counts_on_by_itself() {
 }
 
 #[actix_rt::test]
-async fn a_redis_that_stands_still_holds_nobody_up() {
+async fn a_frozen_redis_blocks_no_request() {
     let Some(server) = Server::start() else { return };
     let redis = node_within(&server.url(), &prefix(), Duration::from_millis(200));
     until("it is connected", async || redis.is_up()).await;
     let limits = limits(3, &redis);
     server.signal("-STOP");
     assert_eq!(limits.admit(address(1), None).await, Ok(()));
-    assert!(!redis.is_up(), "nobody else waits for it");
+    assert!(!redis.is_up(), "no request waits for it");
     assert_eq!(admitted(&limits, 10, "one@shop.example").await, 3);
     server.signal("-CONT");
     until("it is back", async || redis.is_up()).await;

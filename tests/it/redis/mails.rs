@@ -1,4 +1,4 @@
-//! A mail that one node takes on and another sends.
+//! A mail that one node claims and another sends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,13 +13,13 @@ use microbazaar::{
 
 use crate::redis::{node, prefix, shared_redis, until};
 
-/// A way to a mail server, or to none.
-struct Way {
+/// A route to a mail server, or to none.
+struct MailProxy {
     leads: bool,
 }
 
 #[async_trait]
-impl MailTransport for Way {
+impl MailTransport for MailProxy {
     async fn send(&self, _: EventId, _: &Mail) -> Result<(), MailError> {
         assert!(self.leads, "nothing is begun where there is no use in it");
         Ok(())
@@ -35,19 +35,19 @@ impl MailTransport for Way {
 }
 
 #[actix_rt::test]
-async fn whichever_node_can_send_a_mail_is_woken_for_it() {
+async fn the_node_that_can_send_a_mail_is_notified() {
     let Some(url) = shared_redis() else { return };
     let folder = std::env::temp_dir().join(format!("microbazaar-mails-{}", EventId::generate()));
     std::fs::create_dir_all(&folder).unwrap();
     let sqlite = SqliteStore::open(&folder, SqliteOptions::default()).unwrap();
     let (runtime, store, prefix) = (Runtime::new(1), sqlite.stores().mailbox, prefix());
-    // Both would look by themselves once an hour.
+    // Both would poll only once an hour.
     let seldom = Duration::from_secs(60 * 60);
     let mut nodes = vec![];
     for leads in [false, true] {
         let redis = node(&url, &prefix).await;
         let wake = redis.wake().looking_every(seldom);
-        let mails = Mails::start(&runtime, store.clone(), Arc::new(Way { leads }), vec![seldom], &wake);
+        let mails = Mails::start(&runtime, store.clone(), Arc::new(MailProxy { leads }), vec![seldom], &wake);
         nodes.push((redis, mails));
     }
     for number in 0..5 {

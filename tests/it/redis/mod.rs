@@ -1,17 +1,16 @@
-//! Tests against a real Redis: the one that `scripts/test` starts and names in
-//! `TEST_REDIS_URL`, with a prefix for each test, and where it is taken away one of their own.
-//! Without it there is nothing to test against, and they say so.
+//! Tests against a real Redis: the one that `scripts/test` starts and names in `TEST_REDIS_URL`, with a prefix for
+//! each test; tests that stop it start their own. Without it they print a note and are skipped.
 
 mod late;
 mod limits;
 mod mails;
 mod nodes;
+mod notifications;
 pub mod server;
 mod shop;
 mod store;
 mod tls;
 mod tokens;
-mod wake;
 
 use std::time::Duration;
 
@@ -21,10 +20,10 @@ use microbazaar::{
 };
 use secrecy::SecretString;
 
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The shared Redis; `None`, and a word about it, where there is none.
+/// The shared Redis; prints a note and returns `None` where there is none.
 fn shared_redis() -> Option<String> {
     let url = std::env::var("TEST_REDIS_URL").ok();
     if url.is_none() {
@@ -38,7 +37,7 @@ fn prefix() -> String {
     format!("test:{}:", UserId::generate())
 }
 
-/// What one node holds, once it is connected. A call may take long: the machine may be busy.
+/// The connection of one node. A call may take long: the machine may be busy.
 async fn node(url: &str, prefix: &str) -> Redis {
     let redis = node_within(url, prefix, Duration::from_secs(5));
     until("the node is connected", async || redis.is_up()).await;

@@ -1,19 +1,15 @@
-//! Nodes of one shop: each has its HTTP side, its memory of dead tokens and its connection to Redis;
-//! they share one store.
+//! Nodes of one shop: each has its HTTP side, its memory of dead tokens and its connection to Redis; they share one
+//! store.
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
 
 use actix_web::{dev::ServerHandle, web::Data};
 use microbazaar::{
+    actors::tokens::{RevokedTokens, Tokens},
     app::App,
     config::{Config, Overrides, Sources},
     domain::ids::UserId,
-    http::{
-        HttpSettings, State,
-        rate::AuthLimits,
-        routes, server,
-        tokens::{RevokedTokens, Tokens},
-    },
+    http::{HttpSettings, State, rate::AuthLimits, routes, server},
     integrations::redis::Redis,
     store::AccountStore,
 };
@@ -64,12 +60,12 @@ impl Shop {
         Self { app, store, folder }
     }
 
-    /// Its users and dead tokens, through the store that counts.
+    /// Its users and dead tokens, through the counting store.
     pub fn accounts(&self) -> AccountStore {
         AccountStore::new(self.store.clone())
     }
 
-    /// One node more, as a program that shares its store with others has it.
+    /// Another node, as a program that shares its store with others.
     pub fn node(&self, redis: Option<Redis>) -> Node {
         let limits = AuthLimits::new(false, NonZeroU32::MIN);
         let settings = HttpSettings { workers: 1, ..HttpSettings::default() };
@@ -92,7 +88,7 @@ impl Shop {
 }
 
 impl Node {
-    /// The token of somebody new.
+    /// The token of a new user.
     pub async fn register(&self) -> String {
         let new = json!({"email": format!("{}@example.com", UserId::generate()), "password": PASSWORD});
         let answer = self.client.post(format!("{}/api/auth/register", self.base)).json(&new).send().await.unwrap();
@@ -106,7 +102,7 @@ impl Node {
         assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
     }
 
-    /// Whether this node takes the token.
+    /// Whether this node accepts the token.
     pub async fn takes(&self, token: &str) -> bool {
         let request = self.client.get(format!("{}/api/auth/me", self.base)).bearer_auth(token);
         let answer = request.send().await.unwrap();

@@ -1,4 +1,4 @@
-//! A Redis of the test's own, to be killed.
+//! A Redis of the test's own, which can be killed.
 
 use std::{
     net::TcpListener,
@@ -11,7 +11,7 @@ use microbazaar::domain::ids::UserId;
 
 use crate::redis::DEADLINE;
 
-/// It ends with this, and keeps nothing over a restart.
+/// It ends with this value, and keeps nothing over a restart.
 pub struct Server {
     port: u16,
     child: Child,
@@ -26,7 +26,7 @@ fn run(port: u16, folder: &PathBuf) -> Option<Child> {
 }
 
 impl Server {
-    /// Starts one; `None`, and a word about it, where the program is not there.
+    /// Starts one; prints a note and returns `None` where the program is not installed.
     pub fn start() -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("microbazaar-redis-{}", UserId::generate()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -50,13 +50,13 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Starts it again, with nothing in it.
+    /// Starts it again, empty.
     pub fn start_again(&mut self) {
         self.child = run(self.port, &self.folder).unwrap();
         self.until_it_answers();
     }
 
-    /// Has it stand still, or go on: it keeps its connections and answers nothing.
+    /// Freezes or resumes it: it keeps its connections and answers nothing.
     pub fn signal(&self, signal: &str) {
         let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());

@@ -1,4 +1,4 @@
-//! The whole program while Redis comes and goes.
+//! The whole program while Redis is stopped and started.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn readyz(client: &reqwest::Client, base: &str) -> (u16, Value) {
 }
 
 #[actix_rt::test]
-async fn the_shop_goes_on_without_redis_and_says_so() {
+async fn the_shop_works_without_redis_and_reports_it() {
     let Some(mut server) = Server::start() else { return };
     let folder = folder();
     let mut config = config(folder.clone());

@@ -1,4 +1,4 @@
-//! The nodes' common store, which counts how often it is asked about a token.
+//! The nodes' common store, which counts lookups of tokens.
 
 use std::sync::{
     Arc,
@@ -34,7 +34,7 @@ impl Counting {
 #[async_trait]
 impl Backend for Counting {
     async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
-        // Whether a user is blocked is asked in between, once in two seconds.
+        // In between it is asked whether a user is blocked, once in two seconds.
         let is_token = |id: &DocumentId| matches!(id, DocumentId::Text(jti) if !jti.starts_with(BLOCK_PREFIX));
         if of.collection == "dead_tokens" && ids.iter().any(is_token) {
             self.asked.fetch_add(1, Ordering::SeqCst);

@@ -1,5 +1,5 @@
-//! `rediss://`, as hosts of Redis give it. The real program, since the authority it trusts is
-//! named in its environment.
+//! `rediss://`, as Redis hosters provide it. This needs the real program, because the trusted authority is set in its
+//! environment.
 
 use std::{
     net::TcpListener,
@@ -14,7 +14,7 @@ use crate::redis::{
     prefix, shared_redis, until,
 };
 
-/// The program with a folder of its own; both end with this.
+/// The program with its own folder; both end with this value.
 struct Program {
     child: Child,
     base: String,
@@ -59,7 +59,7 @@ impl Drop for Program {
 }
 
 #[actix_rt::test]
-async fn redis_is_spoken_to_over_tls_if_somebody_vouches_for_it() {
+async fn redis_over_tls_needs_a_trusted_certificate() {
     let Some(url) = shared_redis() else { return };
     let authority = std::env::var_os("TEST_REDIS_CA").map(PathBuf::from).filter(|file| file.exists());
     let Some(authority) = authority else {

@@ -1,4 +1,4 @@
-//! A logout on one node holds on every other at once, whatever becomes of Redis.
+//! A logout on one node is effective on every other at once, whatever happens to Redis.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Waits until this node finds in Redis what it would else ask the store.
+/// Waits until this node finds in Redis what it would otherwise ask the store.
 async fn until_redis_is_enough(shop: &Shop, node: &Node, token: &str) {
     until("Redis is enough", async || {
         let asked = shop.store.asked();
@@ -26,7 +26,7 @@ async fn until_redis_is_enough(shop: &Shop, node: &Node, token: &str) {
     .await;
 }
 
-/// A way to this Redis that can be cut, and its address.
+/// A proxy to this Redis that can be cut, and its address.
 async fn proxy(server: &Server) -> (Proxy, String) {
     let address = server.url();
     let address = address.trim_start_matches("redis://").trim_end_matches('/');
@@ -36,7 +36,7 @@ async fn proxy(server: &Server) -> (Proxy, String) {
 }
 
 #[actix_rt::test]
-async fn a_logout_holds_on_every_node_at_once_and_the_store_is_not_asked() {
+async fn a_logout_is_effective_on_every_node_at_once_without_the_store() {
     let Some(url) = shared_redis() else { return };
     let shop = Shop::open().await;
     let prefix = prefix();
@@ -55,7 +55,7 @@ async fn a_logout_holds_on_every_node_at_once_and_the_store_is_not_asked() {
 }
 
 #[actix_rt::test]
-async fn no_dead_token_revives_while_redis_is_killed_and_comes_back_empty() {
+async fn no_dead_token_becomes_valid_when_redis_restarts_empty() {
     let Some(mut server) = Server::start() else { return };
     let shop = Shop::open().await;
     let prefix = prefix();
@@ -82,7 +82,7 @@ async fn no_dead_token_revives_while_redis_is_killed_and_comes_back_empty() {
     until_redis_is_enough(&shop, &one, &stays).await;
     until_redis_is_enough(&shop, &two, &stays).await;
     log_out(&one, &two).await;
-    // A node that starts now knows of none by itself.
+    // A node that starts now has none in memory.
     let three = shop.node(Some(node(&server.url(), &prefix).await));
     log_out(&two, &three).await;
     until_redis_is_enough(&shop, &three, &stays).await;
@@ -91,23 +91,23 @@ async fn no_dead_token_revives_while_redis_is_killed_and_comes_back_empty() {
 }
 
 #[actix_rt::test]
-async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
+async fn no_dead_token_becomes_valid_when_redis_loses_data() {
     let Some(server) = Server::start() else { return };
     let shop = Shop::open().await;
     let now = Timestamp::now();
     let end = now + SignedDuration::from_hours(1);
-    // More than one message to Redis holds.
+    // More than one message to Redis can contain.
     let dead: Vec<String> = (0..1_200).map(|n| format!("{n:032x}")).collect();
     join_all(dead.iter().map(async |jti| shop.accounts().kill_token(jti, end).await.unwrap())).await;
     let prefix = prefix();
     let redis = node(&server.url(), &prefix).await;
     let mut flush = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     for round in 0..60 {
-        // Each round with a node that remembers nothing itself.
+        // Each round uses a node without anything in memory.
         let memory = RevokedTokens::shared(shop.accounts(), Some(redis.clone()));
         for at in 0..20 {
             if at == 7 {
-                // All of it, or as when memory is short.
+                // All of it, or a part, as when memory is short.
                 let gone: String = if round % 2 == 0 { "*".to_owned() } else { "dead".to_owned() };
                 let keys: Vec<String> = flush.keys(format!("{prefix}{gone}")).unwrap();
                 let _gone: () = flush.del(keys).unwrap();
@@ -134,7 +134,7 @@ async fn no_dead_token_revives_however_often_redis_loses_everything_or_some() {
 }
 
 #[actix_rt::test]
-async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
+async fn a_promoted_redis_is_not_trusted_before_it_is_synchronised() {
     let Some(mut server) = Server::start() else { return };
     let (proxy, way) = proxy(&server).await;
     let shop = Shop::open().await;
@@ -150,7 +150,7 @@ async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
         shop.accounts().kill_token(&jti, end).await.unwrap();
         server.kill();
         server.start_again();
-        // It has its marks, and lacks the last writes.
+        // It has its marks, but not the last writes.
         let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
         let _added: () = redis.zadd(format!("{prefix}dead"), "complete", now.as_second()).unwrap();
         let _set: () = redis.set_ex(format!("{prefix}dead:fresh"), 1, 60).unwrap();
@@ -163,7 +163,7 @@ async fn a_redis_that_takes_over_is_not_believed_before_it_is_in_step() {
 }
 
 #[actix_rt::test]
-async fn a_logout_holds_elsewhere_though_its_own_node_cannot_reach_redis() {
+async fn a_logout_is_effective_although_its_node_cannot_reach_redis() {
     let Some(server) = Server::start() else { return };
     let (proxy, way) = proxy(&server).await;
     let shop = Shop::open().await;

@@ -1,4 +1,4 @@
-//! A database of the test's own, to be killed.
+//! A database of the test's own, which can be killed.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -11,7 +11,7 @@ use microbazaar::domain::ids::UserId;
 
 use crate::replicas::DEADLINE;
 
-/// A server that speaks MongoDB's protocol, which `scripts/test` names in `MONGO_PROGRAM`. It ends with this, and
+/// A server with MongoDB's protocol, which `scripts/test` names in `MONGO_PROGRAM`. It ends with this value, and
 /// keeps over a restart what it answered.
 pub struct Database {
     program: String,
@@ -23,14 +23,14 @@ pub struct Database {
 fn run(program: &str, port: u16, folder: &Path) -> Option<Child> {
     let mut command = Command::new(program);
     command.args(["--standalone", "--port", &port.to_string(), "--cache-size", "256M", "--log-level", "WARNING"]);
-    // Without this the stand-in answers `j: true` before its log is on disk, and loses what it answered.
+    // Without this the substitute answers `j: true` before its log is on disk, and loses answered writes.
     command.arg("--sync-on-commit");
     command.arg("--storage-path").arg(folder.join("data")).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().ok()
 }
 
 impl Database {
-    /// Starts one; `None`, and a word about it, where `MONGO_PROGRAM` names no program.
+    /// Starts one; prints a note and returns `None` where `MONGO_PROGRAM` is not set.
     pub fn start() -> Option<Self> {
         let Ok(program) = std::env::var("MONGO_PROGRAM") else {
             eprintln!("left out: MONGO_PROGRAM names no server to start");
@@ -53,7 +53,7 @@ impl Database {
         format!("mongodb://127.0.0.1:{}/", self.port)
     }
 
-    /// As by `kill -9`.
+    /// Like `kill -9`.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! The database killed in the middle of batches: what was answered is there, and of no version there are two.
+//! The database is killed during batches: answered writes survive, and no version exists twice.
 
 use std::{
     collections::BTreeMap,
@@ -24,16 +24,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::replicas::{DEADLINE, database::Database};
 
-/// Writers, of whom some share a journal.
+/// Writers, some of which share a journal.
 const WRITERS: u64 = 64;
 /// Journals that are shared.
 const SHARED: usize = 8;
 /// How often the database is killed.
 const KILLS: u32 = 6;
-/// Writes that are answered between two kills, at least.
+/// The least number of answered writes between two kills.
 const SOME: u64 = 300;
 
-/// Each write of it adds one entry, so that its version tells how many it has.
+/// Each write adds one entry, so that the version equals the number of entries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Journal {
     id: OrderId,
@@ -68,7 +68,7 @@ impl Document for Journal {
     }
 }
 
-/// What became of the writes, by entry: into which journal, and whether it was answered as written.
+/// The writes by entry: the journal, and whether the write was answered.
 type Written = BTreeMap<u64, (OrderId, bool)>;
 
 struct Writers {
@@ -80,7 +80,7 @@ struct Writers {
 }
 
 impl Writers {
-    /// Writes into a shared journal, one of its own, and a new one in turn, until the end.
+    /// Writes in turn into a shared journal, one of its own, and a new one, until the end.
     async fn write(&self, number: usize) -> Written {
         let mut written = Written::new();
         let own = OrderId::generate();
@@ -93,7 +93,7 @@ impl Writers {
                     Ok(is_written) => drop(written.insert(entry, (id, is_written))),
                     Err(StoreError::Deadline | StoreError::Unavailable(_) | StoreError::Busy) => {
                         written.insert(entry, (id, false));
-                        // As long as the server is away there is nothing to do.
+                        // Nothing to do while the server is unavailable.
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                     Err(error) => panic!("{error}"),
@@ -103,7 +103,7 @@ impl Writers {
         written
     }
 
-    /// Adds an entry to a journal, which is made if it is not there; returns whether it did.
+    /// Adds an entry to a journal, which is created if necessary; returns whether it did.
     async fn add(&self, id: OrderId, entry: u64) -> Result<bool, StoreError> {
         let add = |journal: &mut Journal| {
             journal.entries.push(entry);
@@ -114,7 +114,7 @@ impl Writers {
         }
         match self.journals.save(&Journal::of(id, entry), &[]).await {
             Ok(_) => Ok(true),
-            // Another one made it.
+            // Another writer has created it.
             Err(SaveError::Store(StoreError::Conflict)) => Ok(false),
             Err(error) => Err(error.into()),
         }
@@ -130,7 +130,7 @@ impl Writers {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_killed_database_answered_is_there() {
+async fn answered_writes_survive_a_killed_database() {
     let Some(mut database) = Database::start() else { return };
     let mut options = MongoOptions::new(SecretString::from(database.uri()), "killed_");
     options.documents.push(Journal::SPEC);

@@ -1,11 +1,11 @@
-//! Two nodes of one shop, over the database that `TEST_MONGO_URI` names. Without it there is
-//! nothing to test against, and they say so.
+//! Two nodes of one shop, over the database that `TEST_MONGO_URI` names. Without it the tests print a note and are
+//! skipped.
 
 mod database;
 mod killed;
-mod moved;
+mod notified;
 mod shop;
-mod woken;
+mod transfer;
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use futures_util::future::join_all;
 use serde_json::json;
 use shop::{Nodes, text};
 
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[actix_rt::test]
-async fn a_block_on_one_node_holds_on_the_other() {
+async fn a_block_on_one_node_is_effective_on_the_other() {
     let Some(nodes) = Nodes::start(2, 900).await else { return };
     let seller = nodes.join(0, "seller").await;
     let (first, second) = (nodes.join(1, "user").await, nodes.join(1, "user").await);
@@ -34,7 +34,7 @@ async fn a_block_on_one_node_holds_on_the_other() {
     }
     let made = nodes.post(1, "/api/orders", &first, &json!({})).await;
     nodes.block(0, &text(&me["user"]["_id"])).await;
-    // At once, whatever the other node has heard.
+    // At once, whether or not the other node was notified.
     let (status, refused) = nodes.ask(1, reqwest::Method::POST, "/api/orders", &second, &json!({})).await;
     assert_eq!((status, &refused["code"]), (409, &json!("cart.not_for_sale")), "{refused}");
     let begun = std::time::Instant::now();
@@ -57,12 +57,12 @@ async fn a_block_on_one_node_holds_on_the_other() {
 }
 
 #[actix_rt::test]
-async fn what_one_node_answered_the_other_sees() {
+async fn each_node_sees_what_the_other_answered() {
     let Some(nodes) = Nodes::start(2, 900).await else { return };
     let seller = nodes.join(0, "seller").await;
     let buyer = nodes.join(1, "user").await;
     let product = nodes.product(0, &seller, 10).await;
-    // At once: a user who registered on one node is known to the other, and so is her cart.
+    // At once: a user who registered on one node is known to the other, with their cart.
     assert_eq!(nodes.get(0, "/api/auth/me", &buyer).await.0, 200);
     for node in [1, 0, 1] {
         let line = json!({"productId": product, "quantity": 1});
@@ -89,7 +89,7 @@ async fn what_one_node_answered_the_other_sees() {
             found.as_array().is_some_and(|products| products.len() == 1)
         })
         .await;
-    // A logout ends the token everywhere, at once.
+    // A logout revokes the token everywhere, at once.
     nodes.post(0, "/api/auth/logout", &buyer, &json!({})).await;
     assert_eq!(nodes.get(1, "/api/auth/me", &buyer).await.0, 401);
     nodes.stop().await;
@@ -107,7 +107,7 @@ async fn twenty_orders_of_a_user_over_two_nodes_leave_ten_unpaid() {
         nodes.ask(node, reqwest::Method::POST, "/api/orders", &buyer, &json!({})).await
     };
     let (mut made, mut refused) = (0, 0);
-    // Most find the cart emptied by another, so that a round makes one order or a few, of many units each.
+    // Most find the cart emptied by another, so that a round makes only one or a few orders, of many units each.
     for _ in 0..100 {
         if refused > 0 {
             break;
@@ -138,7 +138,7 @@ async fn a_hundred_and_twenty_buyers_over_two_nodes_get_thirty_units() {
     let line = json!({"productId": product, "quantity": 1});
     let carts = buyers.iter().enumerate().map(|(at, buyer)| nodes.post(at % 2, "/api/cart/items", buyer, &line));
     join_all(carts).await;
-    // Each buyer asks the node that does not have her cart in mind.
+    // Each buyer uses the node that has not cached their cart.
     let body = json!({"shippingAddress": shop::address()});
     let orders = buyers
         .iter()
@@ -153,7 +153,7 @@ async fn a_hundred_and_twenty_buyers_over_two_nodes_get_thirty_units() {
 }
 
 #[actix_rt::test]
-async fn a_users_requests_spread_over_nodes_lose_no_update() {
+async fn requests_over_several_nodes_lose_no_update() {
     let Some(nodes) = Nodes::start(2, 900).await else { return };
     let seller = nodes.join(0, "seller").await;
     let buyer = nodes.join(1, "user").await;
@@ -166,7 +166,7 @@ async fn a_users_requests_spread_over_nodes_lose_no_update() {
     let line = json!({"productId": product, "quantity": 1});
     let add = |at: usize| nodes.ask(at % 2, reqwest::Method::POST, "/api/cart/items", &buyer, &line);
     let answers = join_all((0..40).map(add)).await;
-    // Where forty wait for one document, one may not be answered in time: it may have been done.
+    // With forty writers of one document, one may time out: it may have been done.
     let unknown = answers.iter().filter(|(status, answer)| *status == 503 && answer["code"] == "outcome_unknown");
     let (unknown, done) = (unknown.count(), answers.iter().filter(|(status, _)| *status == 200).count());
     assert_eq!(done + unknown, 40, "{answers:?}");
@@ -180,12 +180,12 @@ async fn a_users_requests_spread_over_nodes_lose_no_update() {
 }
 
 #[actix_rt::test]
-async fn another_node_finishes_what_one_left() {
+async fn another_node_finishes_unfinished_work() {
     let Some(mut nodes) = Nodes::start(2, 3).await else { return };
     let seller = nodes.join(0, "seller").await;
     let buyer = nodes.join(0, "user").await;
     let product = nodes.product(0, &seller, 5).await;
-    // Placed on a node that ends at once; its window is over a moment later.
+    // Placed on a node that ends at once; its window ends a moment later.
     nodes.post(0, "/api/cart/items", &buyer, &json!({"productId": product, "quantity": 2})).await;
     let order = nodes.post(0, "/api/orders", &buyer, &json!({"shippingAddress": shop::address()})).await;
     let id = text(&order["order"]["_id"]);

@@ -44,7 +44,7 @@ pub fn address() -> Value {
 }
 
 impl Nodes {
-    /// That many, with a payment window of `window` seconds.
+    /// This many nodes, with a payment window of `window` seconds.
     pub async fn start(count: usize, window: u64) -> Option<Self> {
         Self::start_with(count, window, |_| {}).await
     }
@@ -118,7 +118,7 @@ impl Nodes {
         self.ask(node, Method::GET, path, token, &Value::Null).await
     }
 
-    /// Blocks a user, as an admin does at that node.
+    /// Blocks a user, as an admin does on that node.
     pub async fn block(&self, node: usize, user: &str) {
         let app = self.nodes[node].app.as_ref().unwrap();
         let block = SetUserBlocked { user: user.parse().unwrap(), blocked: true };

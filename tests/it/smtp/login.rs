@@ -46,7 +46,7 @@ async fn passwords_go_over_tls_of_either_kind() {
 }
 
 #[actix_rt::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
+async fn an_untrusted_certificate_is_refused() {
     let [folder, of_made, of_other] = [(); 3].map(|()| Folder::new());
     let (made, other) = (Certificate::make(&of_made.0), Certificate::make(&of_other.0));
     for (tls, scheme, query) in [("starttls", "smtp", "?tls=required"), ("implicit", "smtps", "")] {
@@ -67,7 +67,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 }
 
 #[actix_rt::test]
-async fn without_starttls_nothing_is_sent_where_it_is_demanded() {
+async fn without_starttls_nothing_is_sent_where_it_is_required() {
     let Some(receiver) = Receiver::plain() else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder.0, &format!("{}?tls=required", receiver.url()), &[])).await;
@@ -79,7 +79,7 @@ async fn without_starttls_nothing_is_sent_where_it_is_demanded() {
 }
 
 #[actix_rt::test]
-async fn a_refused_login_is_tried_again_and_its_password_is_told_to_nobody() {
+async fn a_refused_login_is_retried_and_its_password_never_shown() {
     let options = json!({"user": "shop", "password": "right-secret"});
     let Some(receiver) = Receiver::start(&options) else { return };
     let folder = Folder::new();
@@ -101,7 +101,7 @@ async fn a_refused_login_is_tried_again_and_its_password_is_told_to_nobody() {
     shop.stop().await;
 }
 
-/// A token endpoint that gives out `token-1`, `token-2` and so on.
+/// A token endpoint that issues `token-1`, `token-2` and so on.
 async fn tokens() -> (String, Arc<AtomicUsize>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/token", listener.local_addr().unwrap());
@@ -132,7 +132,7 @@ async fn tokens() -> (String, Arc<AtomicUsize>) {
 }
 
 #[actix_rt::test]
-async fn a_token_is_fetched_once_and_anew_when_it_is_refused() {
+async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
     let Some(receiver) = Receiver::start(&json!({"user": "shop@gmail.example", "token": "token-1"})) else { return };
     let (endpoint, fetched) = tokens().await;
     let folder = Folder::new();
@@ -150,7 +150,7 @@ async fn a_token_is_fetched_once_and_anew_when_it_is_refused() {
     shop.until_log(MailState::Sent, 5).await;
     assert_eq!(fetched.load(Ordering::SeqCst), 1, "it is kept");
     assert_eq!(receiver.mails()[0].user.as_deref(), Some("shop@gmail.example"));
-    // The server takes it no longer: the first mail after that has it fetched anew.
+    // The server refuses it: the first mail after that fetches a new one.
     let port = receiver.kill();
     let receiver = Receiver::start(&json!({"port": port, "user": "shop@gmail.example", "token": "token-2"})).unwrap();
     shop.client.join("asha@example.com", "user").await;
@@ -161,7 +161,7 @@ async fn a_token_is_fetched_once_and_anew_when_it_is_refused() {
 }
 
 #[actix_rt::test]
-async fn one_given_token_is_a_login() {
+async fn a_configured_token_is_used_as_a_login() {
     let Some(receiver) = Receiver::start(&json!({"user": "shop@gmail.example", "token": "given"})) else { return };
     let folder = Folder::new();
     let more = [("EMAIL_USER", "shop@gmail.example"), ("EMAIL_ACCESS_TOKEN", "given")];

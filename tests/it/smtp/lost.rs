@@ -1,4 +1,4 @@
-//! Receivers that refuse, are away, or break off; a program that is killed: no mail is lost.
+//! Receivers that refuse, are unavailable, or break off, and a process that is killed: no mail is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::smtp::{
 };
 
 #[actix_rt::test]
-async fn a_mail_that_is_put_off_arrives_later() {
+async fn a_deferred_mail_arrives_later() {
     let Some(receiver) = Receiver::start(&json!({"greylist": 2})) else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
@@ -25,7 +25,7 @@ async fn a_mail_that_is_put_off_arrives_later() {
 }
 
 #[actix_rt::test]
-async fn a_mail_that_is_put_off_too_often_has_failed_and_can_be_sent_by_hand() {
+async fn a_mail_deferred_too_often_fails_and_can_be_resent() {
     let Some(receiver) = Receiver::start(&json!({"greylist": 5})) else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
@@ -33,7 +33,7 @@ async fn a_mail_that_is_put_off_too_often_has_failed_and_can_be_sent_by_hand() {
     let failed = shop.until_log(MailState::Failed, 1).await;
     assert_eq!(failed[0].attempts, 5);
     assert_eq!(failed[0].reason.as_deref(), Some("451 4.7.1 greylisted, try again later"));
-    // Beside the running server.
+    // While the server runs.
     let resend = microbazaar(&folder.0, &receiver.url(), &["mail", "resend", &failed[0].id.to_string()]);
     let (code, out, complaint) = done(resend).await;
     assert_eq!((code, out.as_str()), (Some(0), "mail 1 is sent to asha@example.com\n"), "{complaint}");
@@ -45,7 +45,7 @@ async fn a_mail_that_is_put_off_too_often_has_failed_and_can_be_sent_by_hand() {
 }
 
 #[actix_rt::test]
-async fn a_refusal_for_good_is_recorded_listed_and_holds_up_no_other() {
+async fn a_permanent_refusal_is_recorded_and_delays_no_other_mail() {
     let Some(receiver) = Receiver::start(&json!({"reject": ["nobody@example.com"]})) else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
@@ -91,12 +91,12 @@ async fn a_refusal_for_good_is_recorded_listed_and_holds_up_no_other() {
 }
 
 #[actix_rt::test]
-async fn while_the_receiver_is_away_mails_wait_and_then_arrive() {
+async fn mails_wait_while_the_receiver_is_unavailable() {
     let Some(receiver) = Receiver::plain() else { return };
     let url = receiver.url();
     let port = receiver.kill();
     let folder = Folder::new();
-    // Patient: it is away for as long as this test takes to see that mails wait.
+    // A long retry delay: it is unavailable for as long as the test needs to see waiting mails.
     let patient = [("MICROBAZAAR_RABBIT__RETRY_DELAYS", "500ms,3s,10s,20s")];
     let shop = Shop::start(&config(&folder.0, &url, &patient)).await;
     for number in 0..10 {
@@ -115,7 +115,7 @@ async fn while_the_receiver_is_away_mails_wait_and_then_arrive() {
 }
 
 #[actix_rt::test]
-async fn a_connection_that_breaks_in_a_mail_loses_and_mixes_none() {
+async fn a_connection_broken_during_a_mail_loses_and_mixes_none() {
     let Some(receiver) = Receiver::start(&json!({"cut": 3})) else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
@@ -135,7 +135,7 @@ async fn a_connection_that_breaks_in_a_mail_loses_and_mixes_none() {
 }
 
 #[actix_rt::test]
-async fn a_killed_program_loses_no_mail_and_repeats_one_only_under_its_id() {
+async fn a_killed_process_loses_no_mail_and_repeats_only_under_the_same_id() {
     let Some(receiver) = Receiver::start(&json!({"slow": 30})) else { return };
     let folder = Folder::new();
     let mut answered = vec![];
@@ -147,7 +147,7 @@ async fn a_killed_program_loses_no_mail_and_repeats_one_only_under_its_id() {
                 answered.push(email);
             }
         }
-        // In the middle of sending: some have arrived and others have not.
+        // During sending: some have arrived and others have not.
         let arrived = receiver.mails().len();
         until("a mail of this life arrives", async || receiver.mails().len() > arrived).await;
         process.kill();

@@ -1,22 +1,21 @@
-//! Tests against a real SMTP receiver: the npm package smtp-server, run by node. Without
-//! node and its modules (`NODE_PATH`, which `scripts/test` sets) they say that they are
-//! left out.
+//! Tests against a real SMTP receiver: the npm package smtp-server, run by node. Without node and its modules
+//! (`NODE_PATH`, which `scripts/test` sets) they print a note and are skipped.
 
 mod certificate;
-mod letters;
+mod headers;
 mod login;
 mod lost;
-mod mute;
 mod purchase;
 mod receiver;
 mod shop;
+mod silent;
 
 use std::time::Duration;
 
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Waits until it holds.
+/// Waits until a condition holds.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while !holds().await {

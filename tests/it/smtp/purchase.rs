@@ -27,11 +27,11 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
     until("all arrive", async || receiver.mails().len() >= 7).await;
     let mails = receiver.mails();
     assert_eq!(mails.len(), 7, "each arrives once");
-    let told = receiver.mails_to(mira);
+    let output = receiver.mails_to(mira);
     assert_eq!(
-        told.iter().filter(|mail| mail.header("subject").starts_with("New order")).count(),
+        output.iter().filter(|mail| mail.header("subject").starts_with("New order")).count(),
         1,
-        "the seller is told"
+        "the seller has a mail"
     );
     let begin = ["Welcome", "Payment initiated", "Payment received", "Order shipped"];
     let subjects: Vec<String> = receiver.mails_to(asha).iter().map(|mail| mail.header("subject").to_owned()).collect();
@@ -55,7 +55,7 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
         assert_eq!(date.as_second(), record.mail.at.as_second(), "the date is the event's");
         let announces = record.mail.subject.starts_with("New product");
         assert_eq!(mail.has("list-unsubscribe"), announces);
-        assert!(!mail.has("list-unsubscribe-post"), "nobody listens to that");
+        assert!(!mail.has("list-unsubscribe-post"), "no such endpoint exists");
         if announces {
             assert_eq!(mail.header("list-unsubscribe"), "<mailto:shop@shop.example?subject=unsubscribe>");
             assert_eq!(mail.to, mira);
@@ -67,7 +67,7 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
 }
 
 #[actix_rt::test]
-async fn who_wants_no_more_is_told_where_to_turn() {
+async fn announcements_have_an_unsubscribe_header() {
     let Some(receiver) = Receiver::plain() else { return };
     let folder = Folder::new();
     let page = [("MICROBAZAAR_EMAIL__UNSUBSCRIBE", "https://shop.example/mails?stop=1")];

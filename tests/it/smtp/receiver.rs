@@ -1,4 +1,4 @@
-//! The receiver as a process, and the mails that it took.
+//! The receiver as a process, and the mails that it accepted.
 
 use std::{
     collections::BTreeMap,
@@ -27,9 +27,9 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    fn read(told: &Value) -> Self {
+    fn read(reported: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let raw = text(&told["raw"]);
+        let raw = text(&reported["raw"]);
         let (head, body) = raw.split_once("\r\n\r\n").unwrap();
         let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
@@ -38,12 +38,12 @@ impl Arrived {
             headers.entry(name.to_ascii_lowercase()).or_default().push(value.trim().to_owned());
         }
         let body = body.to_owned();
-        let user = told["user"].as_str().map(ToOwned::to_owned);
-        let secure = told["secure"].as_bool().unwrap();
-        Self { to: text(&told["to"][0]), from: text(&told["from"]), secure, user, headers, body, raw }
+        let user = reported["user"].as_str().map(ToOwned::to_owned);
+        let secure = reported["secure"].as_bool().unwrap();
+        Self { to: text(&reported["to"][0]), from: text(&reported["from"]), secure, user, headers, body, raw }
     }
 
-    /// The one header of this name.
+    /// The only header of this name.
     pub fn header(&self, name: &str) -> &str {
         let all = self.headers.get(name).unwrap_or_else(|| panic!("{name}: {:?}", self.headers));
         assert_eq!(all.len(), 1, "one {name}: {all:?}");
@@ -59,11 +59,11 @@ impl Arrived {
 pub struct Receiver {
     child: Child,
     pub port: u16,
-    told: Arc<Mutex<Vec<Value>>>,
+    reported: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Receiver {
-    /// Starts one; `None`, with a word about it, where there is no node.
+    /// Starts one; prints a note and returns `None` where there is no node.
     pub fn start(options: &Value) -> Option<Self> {
         if std::env::var_os("NODE_PATH").is_none() {
             println!("left out: NODE_PATH is not set, so there is no SMTP receiver");
@@ -74,10 +74,10 @@ impl Receiver {
         command.arg(program).arg(options.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("node runs, since NODE_PATH is set");
         let out = BufReader::new(child.stdout.take().unwrap());
-        let told: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let reported: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (tell, port) = mpsc::channel();
-        let keep = Arc::clone(&told);
-        // Reads on to the end, so that the receiver never waits for its reader.
+        let keep = Arc::clone(&reported);
+        // Reads to the end, so that the receiver never blocks on its output.
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 let line: Value = serde_json::from_str(&line).unwrap();
@@ -87,12 +87,12 @@ impl Receiver {
                 }
             }
         });
-        let mut receiver = Self { child, port: 0, told };
+        let mut receiver = Self { child, port: 0, reported };
         receiver.port = u16::try_from(port.recv_timeout(DEADLINE).expect("the receiver listens in time")).unwrap();
         Some(receiver)
     }
 
-    /// One that takes everything.
+    /// One that accepts everything.
     pub fn plain() -> Option<Self> {
         Self::start(&json!({}))
     }
@@ -101,9 +101,9 @@ impl Receiver {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
-    /// Every mail that it took, in the order of their arrival.
+    /// Every mail that it accepted, in the order of arrival.
     pub fn mails(&self) -> Vec<Arrived> {
-        self.told.lock().iter().filter(|line| line.get("raw").is_some()).map(Arrived::read).collect()
+        self.reported.lock().iter().filter(|line| line.get("raw").is_some()).map(Arrived::read).collect()
     }
 
     pub fn mails_to(&self, address: &str) -> Vec<Arrived> {
@@ -112,10 +112,10 @@ impl Receiver {
 
     /// The tokens that it refused.
     pub fn refused(&self) -> Vec<String> {
-        self.told.lock().iter().filter_map(|line| line["refused"].as_str().map(ToOwned::to_owned)).collect()
+        self.reported.lock().iter().filter_map(|line| line["refused"].as_str().map(ToOwned::to_owned)).collect()
     }
 
-    /// Ends it at once; returns its port.
+    /// Kills it; returns its port.
     pub fn kill(mut self) -> u16 {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::smtp::{DEADLINE, until};
 
-/// A folder that goes with the test.
+/// A folder that is removed after the test.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -35,7 +35,7 @@ impl Drop for Folder {
     }
 }
 
-/// Quick retries: what is tried again is tried again within the test.
+/// Short retry delays, so that retries occur within the test.
 pub const QUICK: &str = "100ms,200ms,400ms,800ms";
 
 /// The settings of a shop over `folder`.
@@ -109,13 +109,13 @@ impl Client {
         body
     }
 
-    /// Registers; a mail of welcome follows. Returns the token.
+    /// Registers, which sends a welcome mail. Returns the token.
     pub async fn join(&self, email: &str, role: &str) -> String {
         let new = json!({"email": email, "password": "correct horse", "role": role});
         text(&self.post("/api/auth/register", "", &new).await["token"])
     }
 
-    /// As [`Client::join`] where the server may be gone: whether it answered.
+    /// As [`Client::join`] where the server may be killed: returns whether it answered.
     pub async fn try_join(&self, email: &str) -> bool {
         let new = json!({"email": email, "password": "correct horse"});
         let sent = self.http.post(format!("{}/api/auth/register", self.base)).json(&new).send().await;
@@ -132,7 +132,7 @@ impl Client {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    /// Offers a product; returns its id.
+    /// Creates a product; returns its id.
     pub async fn offer(&self, seller: &str) -> String {
         let new = json!({"title": "Brass lamp ✨", "priceAmount": 10, "stock": 100});
         text(&self.post("/api/products", seller, &new).await["product"]["_id"])
@@ -162,7 +162,7 @@ pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is a text")).to_owned()
 }
 
-/// The real program over `folder`, to do `arguments`.
+/// The real program over `folder`, to run `arguments`.
 pub fn microbazaar(folder: &Path, url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
     command.env_clear().current_dir(folder).args(arguments).arg("--data-dir").arg(folder.join("data"));
@@ -172,7 +172,7 @@ pub fn microbazaar(folder: &Path, url: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Does one thing by the real program: its exit code, what it printed and what it complained.
+/// Runs a command of the real program: its exit code, output and errors.
 pub async fn done(mut command: Command) -> (Option<i32>, String, String) {
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
     let Output { status, stdout, stderr } =
@@ -192,7 +192,7 @@ impl Process {
         let mut command = microbazaar(folder, url, &["serve", "--port", "0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
-        let (tell, told) = mpsc::channel();
+        let (tell, reported) = mpsc::channel();
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
                 if let Some((_, base)) = line.split_once("is ready at ") {
@@ -200,7 +200,7 @@ impl Process {
                 }
             }
         });
-        let base = told.recv_timeout(DEADLINE.max(Duration::from_secs(1)));
+        let base = reported.recv_timeout(DEADLINE.max(Duration::from_secs(1)));
         if base.is_err() {
             let _ended = child.kill();
         }

@@ -10,14 +10,12 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use async_trait::async_trait;
 use microbazaar::{
+    actors::tokens::{RevokedTokens, Tokens},
+    config::Origins,
     domain::{
         Timestamp,
         ids::{ProductId, UserId},
         user::Role,
-    },
-    http::{
-        csrf::Origins,
-        tokens::{RevokedTokens, Tokens},
     },
     runtime::Runtime,
     store::{

@@ -1,11 +1,11 @@
-//! Those who run the shop look after it.
+//! The admin pages.
 
 use microbazaar::{
-    bus::table::USER_CREATED_NOTIFICATION,
     domain::{
         Timestamp,
         event::{Envelope, Event, UserSnapshot},
         ids::{EventId, UserId},
+        queues::USER_CREATED_NOTIFICATION,
         user::{FullName, Role},
     },
     store::outbox::Parked,
@@ -22,7 +22,7 @@ async fn signed_in(app: &TestApp) -> Browser {
 }
 
 #[actix_web::test]
-async fn an_admin_blocks_a_user_and_lets_her_in_again() {
+async fn an_admin_blocks_and_unblocks_a_user() {
     let app = TestApp::spawn().await;
     let admin = signed_in(&app).await;
     let asha = Browser::new(&app);
@@ -46,7 +46,7 @@ async fn an_admin_blocks_a_user_and_lets_her_in_again() {
     let blocked = admin.submit(&ask, &block, &[]).await;
     blocked.has("is blocked and logged out everywhere").has(">Blocked</span>");
 
-    assert!(asha.open("/account").await.path.starts_with("/login"), "her session is over");
+    assert!(asha.open("/account").await.path.starts_with("/login"), "the session has ended");
     app.get("/api/auth/me").token(&token).send().await.refused(401, "auth.invalid_token");
     let body = serde_json::json!({"email": "asha@example.com", "password": crate::api::PASSWORD});
     app.login(&body).await.refused(403, "auth.blocked");
@@ -58,7 +58,7 @@ async fn an_admin_blocks_a_user_and_lets_her_in_again() {
     let app = app.restart().await;
     app.get("/api/auth/me").token(&token).send().await.refused(401, "auth.invalid_token");
     app.login(&body).await.refused(403, "auth.blocked");
-    let admin = admin.moved(&app);
+    let admin = admin.at_address(&app);
     let users = admin.open("/admin/users").await;
     admin.submit(&users, &block.replace("/block", "/unblock"), &[]).await.has("may come in again");
     app.login(&body).await.expect(200);
@@ -67,7 +67,7 @@ async fn an_admin_blocks_a_user_and_lets_her_in_again() {
 }
 
 #[actix_web::test]
-async fn an_admin_sees_orders_and_gives_money_back_once() {
+async fn an_admin_sees_orders_and_refunds_once() {
     let app = TestApp::spawn().await;
     let admin = signed_in(&app).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
@@ -83,17 +83,17 @@ async fn an_admin_sees_orders_and_gives_money_back_once() {
     let refund = refund.split('"').next().unwrap().to_owned();
     let refunds = async || app.payment_of(&asha, &order).await["refunds"].as_array().unwrap().len();
     let fields = [("what", "part"), ("amount", "60.50"), ("reason", "<b>scratched</b>")];
-    // The form alone gives nothing back: the next page says what will be.
+    // The form alone refunds nothing: the next page shows a preview.
     let asked = admin.submit(&payments, &refund, &fields).await;
     asked.has("Refund ₹60.50?").has("asha@example.com").has("₹160.00").has("₹99.50 stays with the shop");
     assert_eq!(refunds().await, 0);
     let given = admin.submit(&asked, &refund, &[]).await;
     given.has("₹60.50 goes back to asha@example.com.").has("&#60;b&#62;scratched").has("99.50");
-    // A double click gives nothing more, and is answered alike.
+    // A double click refunds nothing more, and gets the same answer.
     admin.submit(&asked, &refund, &[]).await.has("₹60.50 goes back to asha@example.com.");
     assert_eq!(refunds().await, 1);
     let again = admin.open("/admin/payments").await;
-    // A form that is refused comes back as it was sent.
+    // A refused form comes back as it was sent.
     for (what, amount, why) in [
         ("part", "1000", "only ₹99.50 is left to refund"),
         ("part", "x", "enter an amount above zero"),
@@ -108,14 +108,14 @@ async fn an_admin_sees_orders_and_gives_money_back_once() {
         refused.has(&format!("value=\"{what}\" checked"));
         admin.submit(&refused, &refund, &[("what", "part"), ("amount", "9")]).await.has("Refund ₹9.00?");
     }
-    // Nothing chosen and nothing entered is not everything, also not where it is confirmed.
+    // No choice and no amount does not mean everything, not even on the confirmation.
     for fields in [&[][..], &[("what", "part"), ("amount", "")], &[("amount", " "), ("confirmed", "yes")]] {
         admin.submit(&again, &refund, fields).await.has("Nothing was refunded: choose everything that is left, or");
     }
     assert_eq!(refunds().await, 1);
     let all = admin.submit(&again, &refund, &[("what", "all")]).await;
     all.has("Refund ₹99.50?").has("This is everything that is left");
-    // Meanwhile somebody else gave some of it back.
+    // Meanwhile another admin refunded a part.
     let other = admin.submit(&again, &refund, &[("what", "part"), ("amount", "9.50")]).await;
     admin.submit(&other, &refund, &[]).await.has("₹9.50 goes back");
     let moved = admin.submit(&all, &refund, &[]).await;
@@ -152,7 +152,7 @@ async fn an_admin_cancels_an_order_on_its_page() {
 }
 
 #[actix_web::test]
-async fn an_admin_sees_how_the_shop_is_and_revives_the_dead() {
+async fn an_admin_sees_the_state_and_replays_dead_letters() {
     let app = TestApp::spawn_with(servers::embedded).await;
     let admin = signed_in(&app).await;
     let overview = admin.open("/admin").await;
@@ -189,7 +189,7 @@ async fn an_admin_sees_how_the_shop_is_and_revives_the_dead() {
 }
 
 #[actix_web::test]
-async fn an_admin_finds_products_takes_one_down_and_offers_it_again() {
+async fn an_admin_finds_products_takes_one_down_and_approves_it_again() {
     let app = TestApp::spawn().await;
     let admin = signed_in(&app).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
@@ -209,7 +209,7 @@ async fn an_admin_finds_products_takes_one_down_and_offers_it_again() {
     taken.has("is taken down").has(">Taken down</span>").has("a &#60;copy&#62;");
     let shopper = Browser::new(&app);
     assert_eq!(shopper.get(&format!("/products/{lamp}")).await.status, 404);
-    // Staff find it by its words still.
+    // Admins can still find it by its words.
     app.until_found("", &[&cup]).await;
     admin.open("/admin/products?q=brass").await.has("Taken down");
 

@@ -4,17 +4,17 @@ use reqwest::header::HeaderMap;
 
 use crate::api::{DEADLINE, TestApp};
 
-/// A browser with cookies of its own.
+/// A browser with its own cookies.
 pub struct Browser {
     client: reqwest::Client,
     base: String,
 }
 
-/// A page that was got.
+/// A loaded page.
 #[derive(Debug, Clone)]
 pub struct Doc {
     pub status: u16,
-    /// Where it was found in the end, after redirects.
+    /// The final path after redirects.
     pub path: String,
     pub headers: HeaderMap,
     pub body: String,
@@ -25,7 +25,7 @@ impl Browser {
         Self::with(app, true)
     }
 
-    /// One that keeps no cookie.
+    /// A browser that stores no cookies.
     pub fn without_cookies(app: &TestApp) -> Self {
         Self::with(app, false)
     }
@@ -36,8 +36,8 @@ impl Browser {
         Self { client: client.build().unwrap(), base: app.base.clone() }
     }
 
-    /// The same browser, of a shop that was started again elsewhere.
-    pub fn moved(self, app: &TestApp) -> Self {
+    /// The same browser, for a shop that was restarted at another address.
+    pub fn at_address(self, app: &TestApp) -> Self {
         Self { base: app.base.clone(), ..self }
     }
 
@@ -55,7 +55,7 @@ impl Browser {
         self.read(self.client.get(format!("{}{path}", self.base))).await
     }
 
-    /// A page that is there.
+    /// Opens a page that must exist.
     pub async fn open(&self, path: &str) -> Doc {
         let doc = self.get(path).await;
         assert_eq!(doc.status, 200, "{path}: {}", doc.body);
@@ -66,7 +66,7 @@ impl Browser {
         self.post_with(path, fields, &[]).await
     }
 
-    /// What a script of a page gets for a form that it sends.
+    /// The response to a form that a page's script sends.
     pub async fn script(
         &self,
         path: &str,
@@ -90,7 +90,7 @@ impl Browser {
         request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"))
     }
 
-    /// Fills in the form of `doc` that goes to `action`, and sends it.
+    /// Fills in the form of `doc` with this action, and sends it.
     pub async fn submit(&self, doc: &Doc, action: &str, fields: &[(&str, &str)]) -> Doc {
         let hidden = doc.hidden(action);
         let kept = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -99,7 +99,7 @@ impl Browser {
         self.post(action, &all).await
     }
 
-    /// Fills in the form of `doc` that goes to `action`, with files as (field, name, bytes).
+    /// Fills in the form of `doc` with this action, with files as (field, name, bytes).
     pub async fn upload(
         &self,
         doc: &Doc,
@@ -133,7 +133,7 @@ impl Browser {
         self.submit(&form, "/login", &[("email", &email), ("password", crate::api::PASSWORD)]).await
     }
 
-    /// Puts `quantity` of a product into the cart, from its page.
+    /// Adds `quantity` of a product to the cart, from its page.
     pub async fn put(&self, product: &str, quantity: &str) -> Doc {
         let page = self.open(&format!("/products/{product}")).await;
         self.submit(&page, "/cart", &[("product", product), ("quantity", quantity)]).await
@@ -157,7 +157,7 @@ impl Doc {
         self
     }
 
-    /// The hidden fields of the form that goes to `action`.
+    /// The hidden fields of the form with this action.
     #[track_caller]
     pub fn hidden(&self, action: &str) -> Vec<(String, String)> {
         let start = format!("action=\"{action}\" method=\"post\"");
@@ -174,13 +174,13 @@ impl Doc {
         hidden.into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}")).1
     }
 
-    /// Units in the cart, as the badge says.
+    /// The badge: units in the cart.
     pub fn badge(&self) -> u64 {
         let at = self.body.find("id=\"cart-badge\"").expect("a cart badge");
         attribute(&self.body[at..], "data-count").parse().unwrap()
     }
 
-    /// The state of the first order of the page.
+    /// The status of the first order of the page.
     pub fn order_status(&self) -> String {
         let at = self.body.find("data-status=\"").expect("an order's status");
         attribute(&self.body[at..], "data-status")

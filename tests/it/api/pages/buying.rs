@@ -1,14 +1,14 @@
-//! From the home page to a paid order, and what happens on the way.
+//! From the home page to a paid order, with errors on the way.
 
 use super::{ADDRESS, Browser, TestApp, check_out, shop};
 
-/// How many orders somebody has, as the page lists them.
+/// How many orders the page lists.
 async fn orders(browser: &Browser) -> usize {
     browser.open("/orders").await.body.matches("data-label=\"Placed\"").count()
 }
 
 #[actix_web::test]
-async fn somebody_buys_without_javascript() {
+async fn a_buyer_needs_no_javascript() {
     let (app, product) = shop(5).await;
     let browser = Browser::new(&app);
     let home = browser.get("/").await;
@@ -44,7 +44,7 @@ async fn somebody_buys_without_javascript() {
     order.lacks(">Pay</a>").has("Paid").has("Cancel order");
     assert_eq!(app.stock(&product).await, (3, 0, 3));
 
-    // What is paid is not paid again, whatever the back button shows.
+    // A paid order is not paid again, even from an old page.
     let back = browser.submit(&again, &action, &[("outcome", "success")]).await;
     assert_eq!(back.order_status(), "CONFIRMED");
     assert_eq!(browser.open(&action).await.order_status(), "CONFIRMED");
@@ -60,7 +60,7 @@ async fn somebody_buys_without_javascript() {
 }
 
 #[actix_web::test]
-async fn one_cart_makes_one_order_however_often_it_is_sent() {
+async fn a_cart_sent_repeatedly_makes_one_order() {
     let (app, product) = shop(9).await;
     let browser = Browser::new(&app);
     browser.sign_up("asha").await;
@@ -69,7 +69,7 @@ async fn one_cart_makes_one_order_however_often_it_is_sent() {
     let sent = (0..4).map(|at| browser.submit(if at < 2 { &one_tab } else { &other_tab }, "/checkout", &ADDRESS));
     let paths: Vec<String> = futures_util::future::join_all(sent).await.into_iter().map(|doc| doc.path).collect();
     assert!(paths[0].ends_with("/pay") && paths.iter().all(|path| *path == paths[0]), "{paths:?}");
-    // After the back button, and with something new in the cart.
+    // After the back button, and with a new item in the cart.
     browser.put(&product, "2").await;
     let late = browser.submit(&one_tab, "/checkout", &ADDRESS).await;
     assert_eq!((late.path.as_str(), late.badge(), orders(&browser).await), (paths[0].as_str(), 2, 1));
@@ -101,7 +101,7 @@ async fn a_cart_that_changed_since_is_shown_again_before_it_is_ordered() {
 }
 
 #[actix_web::test]
-async fn what_was_sold_meanwhile_is_said_and_no_order_made() {
+async fn missing_stock_is_reported_and_no_order_is_made() {
     let (app, product) = shop(2).await;
     let (asha, ravi) = (Browser::new(&app), Browser::new(&app));
     for (browser, name) in [(&asha, "asha"), (&ravi, "ravi")] {
@@ -117,7 +117,7 @@ async fn what_was_sold_meanwhile_is_said_and_no_order_made() {
 }
 
 #[actix_web::test]
-async fn nobody_sees_or_pays_the_orders_of_others() {
+async fn a_user_cannot_see_or_pay_the_orders_of_others() {
     let (app, product) = shop(5).await;
     let (asha, ravi) = (Browser::new(&app), Browser::new(&app));
     asha.sign_up("asha").await;
@@ -145,7 +145,7 @@ async fn a_session_and_its_form_outlive_a_restart() {
     browser.put(&product, "1").await;
     let checkout = browser.open("/checkout").await;
     let app: TestApp = app.restart().await;
-    let browser = browser.moved(&app);
+    let browser = browser.at_address(&app);
     let paying = browser.submit(&checkout, "/checkout", &ADDRESS).await;
     assert!(paying.path.ends_with("/pay"), "{}", paying.path);
     app.shutdown().await;

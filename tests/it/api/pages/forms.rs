@@ -1,11 +1,11 @@
-//! What is wrong with a form is said beside its fields; what is no form of this shop does nothing.
+//! Errors are shown beside their fields; forms of other sites do nothing.
 
 use super::{ADDRESS, Browser, TestApp, encode, shop};
 use crate::altered::{HEX, altered_once};
 use crate::api::{PASSWORD, servers};
 
 #[actix_web::test]
-async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
+async fn errors_are_shown_beside_fields_and_input_is_kept() {
     let (app, _) = shop(5).await;
     let browser = Browser::new(&app);
     let form = browser.open("/register").await;
@@ -48,7 +48,7 @@ async fn errors_stand_beside_their_fields_and_what_was_typed_stays() {
 }
 
 #[actix_web::test]
-async fn a_checkout_without_an_address_says_what_is_missing() {
+async fn a_checkout_without_an_address_names_the_missing_fields() {
     let (app, product) = shop(5).await;
     let browser = Browser::new(&app);
     browser.sign_up("asha").await;
@@ -70,7 +70,7 @@ async fn a_checkout_without_an_address_says_what_is_missing() {
 }
 
 #[actix_web::test]
-async fn an_address_names_whom_it_goes_to_and_what_its_country_lacks_is_not_asked_for() {
+async fn an_address_has_a_recipient_and_only_the_fields_of_its_country() {
     let (app, product) = shop(5).await;
     app.user("asha").await;
     let browser = Browser::new(&app);
@@ -98,7 +98,7 @@ async fn an_address_names_whom_it_goes_to_and_what_its_country_lacks_is_not_aske
 }
 
 #[actix_web::test]
-async fn a_form_that_is_not_of_this_shop_does_nothing() {
+async fn a_form_of_another_site_does_nothing() {
     let (app, product) = shop(5).await;
     let (browser, other) = (Browser::new(&app), Browser::new(&app));
     browser.sign_up("asha").await;
@@ -122,7 +122,7 @@ async fn a_form_that_is_not_of_this_shop_does_nothing() {
     }
     assert_eq!(browser.open("/cart").await.badge(), 0);
     assert_eq!(browser.post("/cart", &fields).await.badge(), 1);
-    // After a logout the forms of the session are void.
+    // After a logout the session's forms are invalid.
     let account = browser.open("/account").await;
     browser.submit(&account, "/logout", &[]).await;
     assert_eq!(browser.post("/cart", &fields).await.status, 403);
@@ -130,7 +130,7 @@ async fn a_form_that_is_not_of_this_shop_does_nothing() {
 }
 
 #[actix_web::test]
-async fn a_login_leads_nowhere_else() {
+async fn a_login_redirects_only_within_the_shop() {
     let (app, _) = shop(1).await;
     app.user("asha").await;
     for next in ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"] {
@@ -143,7 +143,7 @@ async fn a_login_leads_nowhere_else() {
 }
 
 #[actix_web::test]
-async fn too_many_tries_to_log_in_are_turned_away() {
+async fn too_many_login_attempts_are_refused() {
     let app = TestApp::spawn_with(|config| {
         config.rate_limit.enabled = true;
         config.rate_limit.auth_per_minute = std::num::NonZero::new(3).unwrap();
@@ -164,19 +164,19 @@ async fn too_many_tries_to_log_in_are_turned_away() {
 }
 
 #[actix_web::test]
-async fn who_left_the_address_to_an_older_account_is_asked_for_another() {
+async fn a_user_without_an_address_is_asked_for_one() {
     let app = TestApp::spawn_with(servers::embedded).await;
     let older = app.user("asha").await;
     Browser::new(&app).sign_up("mira").await;
     app.admin().await;
-    // As the upgrade of an older shop leaves them.
+    // The state after the upgrade of an older shop.
     let config = app.config.clone();
     let folder = app.end().await;
     let file = rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap();
     let sql = "UPDATE doc_users SET doc = CAST(json_set(CAST(doc AS TEXT), '$.emailTakenBy', ?1) AS BLOB)
                WHERE json_extract(CAST(doc AS TEXT), '$.username') = 'mira'";
     assert_eq!(file.execute(sql, [&older.id]), Ok(1));
-    // The keys are made anew.
+    // The keys are generated again.
     assert_eq!(file.execute("DELETE FROM layouts WHERE collection = 'users'", []), Ok(1));
     drop(file);
     let app = TestApp::start(config, folder).await;
@@ -201,7 +201,7 @@ async fn who_left_the_address_to_an_older_account_is_asked_for_another() {
         assert_eq!(refused.status, 400);
         refused.has("id=\"e-email\"");
     }
-    // What was typed is there again when the session had ended.
+    // What was typed is restored after the session had ended.
     browser.submit(&page, "/logout", &[]).await;
     let login = browser.submit(&page, "/account/email", &[("email", "later@example.com")]).await;
     let page = browser.submit(&login, "/login", &[("email", "mira"), ("password", PASSWORD)]).await;
@@ -215,7 +215,7 @@ async fn who_left_the_address_to_an_older_account_is_asked_for_another() {
 }
 
 #[actix_web::test]
-async fn what_cannot_be_seen_or_leads_somewhere_is_told_beside_its_field() {
+async fn invisible_text_and_urls_are_refused_beside_the_field() {
     let app = TestApp::spawn().await;
     let browser = Browser::new(&app);
     let form = browser.open("/register").await;

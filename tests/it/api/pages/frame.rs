@@ -1,4 +1,4 @@
-//! What all pages have in common: headers, errors, assets, escaping, what search engines read.
+//! What all pages have in common: headers, errors, assets, escaping, metadata for search engines.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Browser, TestApp, encode, shop};
 use crate::api::DEADLINE;
 
-/// Asks for the home page until the search index has followed.
+/// Loads the home page until the search index is up to date.
 async fn until_listed(browser: &Browser, path: &str, text: &str) -> super::Doc {
     let started = std::time::Instant::now();
     loop {
@@ -66,7 +66,7 @@ async fn assets_are_cached_for_good_and_pages_small() {
 }
 
 #[actix_web::test]
-async fn a_page_that_is_not_there_says_so_to_people_and_to_programs() {
+async fn an_unknown_page_has_an_error_page_and_an_error_body() {
     let (app, _) = shop(1).await;
     let browser = Browser::new(&app);
     for path in
@@ -89,7 +89,7 @@ async fn a_page_that_is_not_there_says_so_to_people_and_to_programs() {
 }
 
 #[actix_web::test]
-async fn markup_in_what_people_write_stays_text() {
+async fn markup_in_user_text_is_escaped() {
     let app = TestApp::spawn().await;
     let seller = app.seller("maker").await;
     let evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&";
@@ -156,7 +156,7 @@ async fn products_are_found_filtered_sorted_and_paged_by_links() {
 }
 
 #[actix_web::test]
-async fn hostile_input_gets_an_answer_for_people() {
+async fn hostile_input_gets_an_error_page() {
     let (app, product) = shop(5).await;
     let browser = Browser::new(&app);
     let page = browser.open(&format!("/products/{product}")).await;
@@ -187,7 +187,7 @@ async fn hostile_input_gets_an_answer_for_people() {
 }
 
 #[actix_web::test]
-async fn a_shop_without_products_says_so_and_how_to_begin() {
+async fn an_empty_shop_says_how_to_start() {
     let app = TestApp::spawn().await;
     let guest = Browser::new(&app);
     for path in ["/", "/?sort=newest", "/?page=2", "/?q=lamp", "/?category=Home", "/?minprice=5"] {
@@ -211,7 +211,7 @@ async fn a_shop_without_products_says_so_and_how_to_begin() {
 }
 
 #[actix_web::test]
-async fn times_say_their_zone_and_can_be_shown_in_another() {
+async fn times_have_their_zone_and_can_be_converted() {
     let (app, product) = shop(5).await;
     let buyer = Browser::new(&app);
     buyer.sign_up("asha").await;

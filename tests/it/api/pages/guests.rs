@@ -1,9 +1,9 @@
-//! Carts without an account, and what becomes of them.
+//! Carts without an account, and their merge at a login.
 
 use super::{Browser, shop};
 
 #[actix_web::test]
-async fn a_guests_cart_comes_along_once() {
+async fn a_guests_cart_is_merged_once() {
     let (app, lamp) = shop(5).await;
     let seller = app.seller("weaver").await;
     let rug = app.product(&seller, "Rug", 10.0, 5).await;
@@ -18,7 +18,7 @@ async fn a_guests_cart_comes_along_once() {
     browser.put(&lamp, "4").await;
     let cart = browser.put(&rug, "1").await;
     assert_eq!(cart.badge(), 5);
-    // Twice, as a double click does.
+    // Twice, like a double click.
     let form = browser.open("/login").await;
     let fields = [("email", "asha@example.com"), ("password", "correct horse")];
     let sent = (0..2).map(|_| browser.submit(&form, "/login", &fields));
@@ -26,14 +26,14 @@ async fn a_guests_cart_comes_along_once() {
     let cart = browser.open("/cart").await;
     assert_eq!(cart.badge(), 7, "{}", cart.body);
     assert_eq!(cart.body.matches("class=\"line\"").count(), 2);
-    // What was taken over is in the browser no more.
+    // The merged cart is no longer in the browser.
     let out = browser.submit(&cart, "/logout", &[]).await;
     assert_eq!(out.badge(), 0);
     app.shutdown().await;
 }
 
 #[actix_web::test]
-async fn what_is_sold_out_until_the_login_is_told() {
+async fn products_sold_out_before_the_login_are_named() {
     let (app, lamp) = shop(5).await;
     let browser = Browser::new(&app);
     browser.put(&lamp, "5").await;
@@ -70,7 +70,7 @@ async fn a_guest_changes_and_removes_lines() {
 }
 
 #[actix_web::test]
-async fn a_quantity_is_not_set_by_a_form_that_does_not_say_what_it_was() {
+async fn a_form_without_the_rendered_quantity_changes_nothing() {
     let (app, lamp) = shop(9).await;
     let browser = Browser::new(&app);
     browser.put(&lamp, "2").await;

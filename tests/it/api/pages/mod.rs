@@ -1,4 +1,4 @@
-//! The web shop as somebody without JavaScript uses it, and as somebody who means harm does.
+//! The web shop without JavaScript, used as intended and abused.
 
 mod admin;
 pub mod browser;
@@ -13,7 +13,7 @@ use browser::{Browser, Doc, encode};
 
 use super::TestApp;
 
-/// A shop with one product of which there are `stock`; returns its id as well.
+/// A shop with one product with this stock; returns its id as well.
 async fn shop(stock: u32) -> (TestApp, String) {
     let app = TestApp::spawn().await;
     let seller = app.seller("maker").await;
@@ -24,7 +24,7 @@ async fn shop(stock: u32) -> (TestApp, String) {
 const ADDRESS: [(&str, &str); 5] =
     [("street", "12 Lake Road"), ("city", "Pune"), ("state", "MH"), ("country", "IN"), ("zip", "411001")];
 
-/// Goes from a cart with something in it to the page where it is paid.
+/// Goes from a filled cart to the payment page.
 async fn check_out(browser: &Browser) -> Doc {
     let checkout = browser.open("/checkout").await;
     browser.submit(&checkout, "/checkout", &ADDRESS).await

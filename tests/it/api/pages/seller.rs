@@ -1,4 +1,4 @@
-//! A seller keeps her shop: products, pictures, files, orders.
+//! The seller's pages: products, pictures, files, orders.
 
 use std::io::Cursor;
 
@@ -30,7 +30,7 @@ async fn seller(app: &TestApp, name: &str) -> Browser {
 }
 
 #[actix_web::test]
-async fn a_seller_offers_changes_and_takes_down_a_product_with_pictures() {
+async fn a_seller_creates_changes_and_deletes_a_product_with_pictures() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
     browser.open("/seller").await.has("Nothing waits to be shipped").has("No sales in the last 30 days");
@@ -86,14 +86,14 @@ async fn a_seller_offers_changes_and_takes_down_a_product_with_pictures() {
 }
 
 #[actix_web::test]
-async fn a_form_writes_only_what_was_changed_in_it() {
+async fn a_form_writes_only_changed_fields() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
     let new = browser.open("/seller/products/new").await;
     let made = browser.upload(&new, "/seller/products/new", &LAMP, &[]).await;
     let (page, product) = (made.path.clone(), made.path.rsplit('/').next().unwrap().to_owned());
     let form = browser.open(&page).await;
-    // Another tab: the price is changed there, and the form knows nothing of it.
+    // Another tab changes the price, which this form does not have.
     let other = browser.open(&page).await;
     let asha = app.user("asha").await;
     let order = app.order(&asha, &product, 3).await;
@@ -108,7 +108,7 @@ async fn a_form_writes_only_what_was_changed_in_it() {
     assert_eq!((&now["description"], &now["stock"]), (&"Warmer".into(), &4.into()));
     assert_eq!(now["price"]["amount"], 99);
 
-    // A stock that is typed counts only while the one that was seen is the one of now.
+    // A typed stock counts only while the stock is what the page showed.
     let mut typed = with("stock", "12");
     typed.retain(|(name, _)| *name != "title");
     typed.push(("title", "Floor lamp"));
@@ -124,7 +124,7 @@ async fn a_form_writes_only_what_was_changed_in_it() {
 }
 
 #[actix_web::test]
-async fn a_form_that_does_not_say_what_it_was_rendered_with_writes_nothing_else() {
+async fn a_form_without_rendered_values_overwrites_nothing() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
     let new = browser.open("/seller/products/new").await;
@@ -153,7 +153,7 @@ async fn a_form_that_does_not_say_what_it_was_rendered_with_writes_nothing_else(
     let now = app.get(&api).send().await.expect(200);
     assert_eq!((&now["stock"], &now["description"]), (&4.into(), &"Warm & bright".into()));
     assert!(now["title"].as_str().unwrap().starts_with("Lamp"));
-    // What is as it is now needs no word, and the page that came back has it.
+    // A field with the current value needs no hidden field, and the page that came back has it.
     browser.post(&page, &[token, ("stock", "4")]).await.has("is saved");
     browser.submit(&refused, &page, &[("description", "Older")]).await.has("is saved");
     browser.submit(&refused, &page, &[("stock", "9")]).await.has("is saved");
@@ -163,7 +163,7 @@ async fn a_form_that_does_not_say_what_it_was_rendered_with_writes_nothing_else(
 }
 
 #[actix_web::test]
-async fn a_picture_that_is_too_large_loses_nothing_that_was_typed() {
+async fn a_too_large_picture_keeps_the_typed_fields() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
     let action = "/seller/products/new";
@@ -195,7 +195,7 @@ async fn a_picture_that_is_too_large_loses_nothing_that_was_typed() {
 }
 
 #[actix_web::test]
-async fn a_price_is_taken_as_the_shop_prints_it() {
+async fn a_price_is_accepted_as_the_shop_prints_it() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
     let form = browser.open("/seller/products/new").await;
@@ -215,7 +215,7 @@ async fn a_price_is_taken_as_the_shop_prints_it() {
 }
 
 #[actix_web::test]
-async fn an_order_has_at_most_what_its_seller_allows_on_the_pages_too() {
+async fn the_limit_of_a_product_is_enforced_on_pages() {
     let app = TestApp::spawn().await;
     let seller = seller(&app, "mira").await;
     let form = seller.open("/seller/products/new").await;
@@ -228,7 +228,7 @@ async fn an_order_has_at_most_what_its_seller_allows_on_the_pages_too() {
     guest.put(&product, "3").await.has("At most 2 of this product can be in one order");
     let cart = guest.put(&product, "2").await;
     guest.put(&product, "1").await.has("At most 2 of this product can be in one order");
-    // What the page had is no wish to set it again.
+    // A value that the page had is not written.
     let line = format!("/cart/items/{product}");
     guest.submit(&cart, &line, &[("quantity", "1"), ("set", "1")]).await;
     let same = guest.submit(&cart, &line, &[("quantity", "2"), ("set", "1")]).await;
@@ -237,7 +237,7 @@ async fn an_order_has_at_most_what_its_seller_allows_on_the_pages_too() {
 }
 
 #[actix_web::test]
-async fn only_sellers_get_a_sellers_pages() {
+async fn only_sellers_see_the_sellers_pages() {
     let app = TestApp::spawn().await;
     let guest = Browser::new(&app);
     for path in ["/seller", "/seller/orders", "/seller/products", "/seller/products.csv", "/seller/products/new"] {
@@ -274,7 +274,7 @@ async fn an_order_is_shipped_and_delivered_by_its_seller() {
     let ship = format!("/seller/orders/{}/ship", order["_id"].as_str().unwrap());
     let other = seller(&app, "ravi").await;
     let csrf = other.open("/seller/products/new").await.field("/seller/products/new", "csrf");
-    assert_eq!(other.post(&ship, &[("csrf", &csrf)]).await.status, 403, "not her order");
+    assert_eq!(other.post(&ship, &[("csrf", &csrf)]).await.status, 403, "not their order");
     let long = "x".repeat(101);
     browser.submit(&desk, &ship, &[("tracking", &long)]).await.has("at most 100 characters");
     let shipped = browser.submit(&desk, &ship, &[("tracking", "IN 42 <b>"), ("back", "desk")]).await;
@@ -292,7 +292,7 @@ async fn an_order_is_shipped_and_delivered_by_its_seller() {
 }
 
 #[actix_web::test]
-async fn products_go_out_to_a_file_and_come_back_row_by_row() {
+async fn products_are_exported_and_imported_row_by_row() {
     let app = TestApp::spawn().await;
     let browser = seller(&app, "mira").await;
     let path = "/seller/products/import";
@@ -321,7 +321,7 @@ async fn products_go_out_to_a_file_and_come_back_row_by_row() {
     again.has(",Bare,,21,INR,0,").has("'=1+1");
     assert_eq!(app.get(&format!("/api/products/{foreign}")).send().await.expect(200)["title"], "His");
 
-    for (bytes, told) in [
+    for (bytes, output) in [
         (b"name,cost\nx,1\n".to_vec(), "The file has no column title"),
         (b"title,price\n".to_vec(), "The file has no rows"),
         (b"title,price,stock,category\nGood,1,1,Home\nLamp,1,299,5,Home\n".to_vec(), "line 3 has 5 cells"),
@@ -333,14 +333,14 @@ async fn products_go_out_to_a_file_and_come_back_row_by_row() {
     ] {
         let refused = send(bytes).await;
         assert_eq!(refused.status, 400);
-        assert!(refused.body.to_lowercase().contains(&told.to_lowercase()), "{told}: {}", refused.body);
+        assert!(refused.body.to_lowercase().contains(&output.to_lowercase()), "{output}: {}", refused.body);
     }
     let form = browser.open(path).await;
     browser.upload(&form, path, &[], &[]).await.has("Choose a CSV file.");
     app.shutdown().await;
 }
 
-/// A shop with a seller who is logged in, and how a file is sent.
+/// A shop with a logged-in seller.
 async fn importer(app: &TestApp) -> Browser {
     seller(app, "mira").await
 }
@@ -351,7 +351,7 @@ async fn import(browser: &Browser, file: impl Into<Vec<u8>>) -> super::Doc {
     browser.upload(&form, path, &[], &[("file", "products.csv", file.into())]).await
 }
 
-/// The seller's products by their titles.
+/// The seller's products by title.
 async fn offered(app: &TestApp) -> Vec<serde_json::Value> {
     let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
     let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
@@ -360,7 +360,7 @@ async fn offered(app: &TestApp) -> Vec<serde_json::Value> {
 }
 
 #[actix_web::test]
-async fn a_file_changes_what_it_has_and_nothing_else() {
+async fn a_file_changes_only_its_columns() {
     let app = TestApp::spawn().await;
     let browser = importer(&app).await;
     let file = "title,description,price,currency,stock,category,maxPerOrder\nLamp,Warm,\"1,29,999\",USD,10,Light,3\n";
@@ -376,7 +376,7 @@ async fn a_file_changes_what_it_has_and_nothing_else() {
     assert_eq!(changed["price"], serde_json::json!({"amount": 5, "currency": "USD"}));
     assert_eq!((&changed["stock"], &changed["category"]), (&10.into(), &"Light".into()));
     assert_eq!(changed["maxPerOrder"], 3);
-    // Nothing but an id and what is to be changed.
+    // Only an id and the change.
     import(&browser, format!("stock;id\n4;{product}\n")).await.has("<b>1</b> changed");
     assert_eq!(now().await["stock"], 4);
     import(&browser, format!("id,price\n{product},\"1,29\"\n")).await.has("can be read in more than one way");
@@ -386,7 +386,7 @@ async fn a_file_changes_what_it_has_and_nothing_else() {
 }
 
 #[actix_web::test]
-async fn an_export_that_comes_back_while_things_are_sold_brings_no_stock_back() {
+async fn importing_an_export_restores_no_sold_stock() {
     let app = TestApp::spawn().await;
     let browser = importer(&app).await;
     import(&browser, "title,price,stock\nLamp,10,10\nChair,20,10\n").await.has("<b>2</b> new");
@@ -400,9 +400,9 @@ async fn an_export_that_comes_back_while_things_are_sold_brings_no_stock_back() 
     }
     import(&browser, exported.clone()).await.has("<b>0</b> new, <b>0</b> changed, <b>2</b> as before");
     import(&browser, exported.replace("Lamp,", "Floor lamp,")).await.has("<b>1</b> changed, <b>1</b> as before");
-    // A stock that was changed in the file counts only from what it was then.
-    let told = import(&browser, exported.replace("Chair,,20,INR,10", "Chair,,20,INR,15")).await;
-    told.has("stock: is 7 now and was 10");
+    // A stock that was changed in the file counts only if the shop's stock still is the exported one.
+    let output = import(&browser, exported.replace("Chair,,20,INR,10", "Chair,,20,INR,15")).await;
+    output.has("stock: is 7 now and was 10");
     for product in &products {
         let path = format!("/api/products/{}", product["_id"].as_str().unwrap());
         assert_eq!(app.get(&path).send().await.expect(200)["stock"], 7);
@@ -437,14 +437,14 @@ async fn the_same_file_sets_a_stock_once() {
     let file = format!("id,stock,stockSeen\n{lamp},12,10\n{chair},15,10\n");
     import(&browser, file.clone()).await.has("<b>1</b> changed").has("stock: is 3 now and was 10");
     assert_eq!((now(&lamp).await, now(&chair).await), (12.into(), 3.into()));
-    // Both are back at the number of the file. The row that was done is not done again; the other one is.
+    // Both have the file's number again. The row that was applied is not applied again; the other one is.
     set(&lamp, 10).await;
     set(&chair, 10).await;
     import(&browser, file.clone()).await.has("<b>1</b> changed, <b>1</b> as before");
     assert_eq!((now(&lamp).await, now(&chair).await), (10.into(), 15.into()));
     set(&chair, 10).await;
     import(&browser, file).await.has("<b>0</b> changed, <b>2</b> as before");
-    // Neither is one that does not say what was seen.
+    // The same for a row without `stockSeen`.
     let file = format!("id,stock\n{lamp},8\n");
     import(&browser, file.clone()).await.has("<b>1</b> changed");
     set(&lamp, 9).await;
@@ -454,7 +454,7 @@ async fn the_same_file_sets_a_stock_once() {
 }
 
 #[actix_web::test]
-async fn an_export_that_comes_back_changes_nothing_that_was_changed_elsewhere() {
+async fn importing_an_export_overwrites_no_other_changes() {
     let app = TestApp::spawn().await;
     let browser = importer(&app).await;
     import(&browser, "title,description,price,category\nLamp,Warm,10,Light\nChair,Oak,20,Home\n")
@@ -470,13 +470,13 @@ async fn an_export_that_comes_back_changes_nothing_that_was_changed_elsewhere() 
         serde_json::json!({"title": "Torch", "description": "Cold", "price": {"amount": 11.5, "currency": "INR"}});
     app.patch(&path).token(token.as_str().unwrap()).json(&elsewhere).send().await.expect(200);
     import(&browser, exported.clone()).await.has("<b>0</b> changed, <b>2</b> as before");
-    // What is changed in the file is written, and nothing else of its row.
+    // The field that is changed in the file is written, and nothing else of its row.
     let file = exported.replace(",Light,", ",Lights,");
     import(&browser, file.clone()).await.has("<b>1</b> changed, <b>1</b> as before");
     let now = app.get(&path).send().await.expect(200);
     assert_eq!((&now["title"], &now["description"]), (&"Torch".into(), &"Cold".into()));
     assert_eq!((&now["price"]["amount"], &now["category"]), (&11.5.into(), &"Lights".into()));
-    // And once, however often the file is sent; also where the file does not say what was seen.
+    // And only once, however often the file is sent; also when the file has no `seen`.
     let bare = format!("id,title,price\n{lamp},Lantern,12\n");
     import(&browser, bare.clone()).await.has("<b>1</b> changed");
     let elsewhere = serde_json::json!({"title": "Torch", "category": "Light"});
@@ -490,7 +490,7 @@ async fn an_export_that_comes_back_changes_nothing_that_was_changed_elsewhere() 
 }
 
 #[actix_web::test]
-async fn the_same_file_makes_its_products_once_and_is_told_in_one_mail() {
+async fn the_same_file_creates_its_products_once_and_sends_one_mail() {
     let app = TestApp::spawn().await;
     let browser = importer(&app).await;
     let file: String = (0..30).map(|n| format!("Lamp {n},{},2\n", n + 1)).collect();
@@ -516,7 +516,7 @@ async fn the_same_file_makes_its_products_once_and_is_told_in_one_mail() {
         .collect();
     assert!(!subjects.iter().any(|subject| subject.starts_with("New product")), "{subjects:?}");
     let finished = subjects.iter().filter(|subject| subject.starts_with("Import finished")).count();
-    // The two that were sent at once may be one import or two, one after the other.
+    // The two that were sent at once may be one import, or two in sequence.
     assert!((2..=3).contains(&finished), "{subjects:?}");
     assert_eq!(subjects.iter().filter(|subject| subject.starts_with("Import finished: 30 new")).count(), 1);
     app.shutdown().await;

@@ -1,12 +1,12 @@
-//! A page outlives its session, and some browsers keep no cookies: what was typed is not lost, and what does not
-//! work is said.
+//! Sessions that end before their page, and browsers without cookies: what was typed is kept, and problems are
+//! reported.
 
 use super::{ADDRESS, Browser, Doc, check_out, shop};
 
 const HERE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
 
 #[actix_web::test]
-async fn what_was_typed_is_there_again_after_the_login() {
+async fn typed_fields_are_restored_after_the_login() {
     let (app, product) = shop(5).await;
     for name in ["asha", "ravi"] {
         app.user(name).await;
@@ -32,7 +32,7 @@ async fn what_was_typed_is_there_again_after_the_login() {
     browser.open("/checkout").await.lacks("Müller");
     assert!(browser.submit(&back, "/checkout", &fields).await.path.ends_with("/pay"));
 
-    // Whoever logs in instead sees nothing of it.
+    // Another user who logs in does not see it.
     let account = browser.open("/account").await;
     browser.submit(&account, "/logout", &[]).await;
     let login = browser.submit(&account, "/account/addresses", &fields).await;
@@ -41,7 +41,7 @@ async fn what_was_typed_is_there_again_after_the_login() {
     let other = browser.submit(&login, "/login", &who).await;
     assert_eq!(other.path, "/account");
     other.lacks("Müller").lacks("still here");
-    // What is only a press of a button is not said to be kept.
+    // A form with only a button is not reported as kept.
     let account = browser.open("/account").await;
     browser.submit(&account, "/logout", &[]).await;
     let token = account.field("/account/addresses", "csrf");
@@ -51,7 +51,7 @@ async fn what_was_typed_is_there_again_after_the_login() {
 }
 
 #[actix_web::test]
-async fn a_seller_loses_no_long_description() {
+async fn a_long_description_is_restored_after_the_login() {
     let (app, _) = shop(1).await;
     let browser = Browser::new(&app);
     browser.log_in("maker").await;
@@ -67,7 +67,7 @@ async fn a_seller_loses_no_long_description() {
     app.shutdown().await;
 }
 
-/// Logs out on `page`, sends its form all the same, and logs in again.
+/// Logs out on `page`, sends its form nevertheless, and logs in again.
 async fn sent_too_late(browser: &Browser, who: &str, page: &Doc, action: &str, fields: &[(&str, &str)]) -> [Doc; 2] {
     browser.submit(page, "/logout", &[]).await;
     let login = browser.submit(page, action, fields).await;
@@ -77,7 +77,7 @@ async fn sent_too_late(browser: &Browser, who: &str, page: &Doc, action: &str, f
 }
 
 #[actix_web::test]
-async fn what_is_too_long_to_be_kept_is_named_and_not_emptied() {
+async fn fields_too_long_to_be_kept_are_named_and_not_cleared() {
     let (app, product) = shop(1).await;
     let browser = Browser::new(&app);
     browser.log_in("maker").await;
@@ -99,7 +99,7 @@ async fn what_is_too_long_to_be_kept_is_named_and_not_emptied() {
 }
 
 #[actix_web::test]
-async fn nothing_is_said_to_be_kept_where_nothing_was_typed() {
+async fn an_untouched_form_is_not_reported_as_kept() {
     let (app, product) = shop(5).await;
     app.user("asha").await;
     let browser = Browser::new(&app);
@@ -119,7 +119,7 @@ async fn nothing_is_said_to_be_kept_where_nothing_was_typed() {
     login.has("Log in to go on. Files are to be chosen again.").lacks("kept");
     let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
     browser.submit(&login, "/login", &who).await.lacks("still here");
-    // Of a page that was only looked at nothing was typed.
+    // Nothing was typed into an untouched page.
     let path = format!("/seller/products/{product}");
     let form = browser.open(&path).await;
     for doc in sent_too_late(&browser, "maker", &form, &path, &[("title", "Brass lamp"), ("stock", "4")]).await {
@@ -129,7 +129,7 @@ async fn nothing_is_said_to_be_kept_where_nothing_was_typed() {
 }
 
 #[actix_web::test]
-async fn a_tracking_number_is_there_again_after_the_login() {
+async fn a_tracking_number_is_restored_after_the_login() {
     let (app, product) = shop(5).await;
     let asha = app.user("asha").await;
     let order = app.order(&asha, &product, 1).await;
@@ -158,7 +158,7 @@ async fn a_tracking_number_is_there_again_after_the_login() {
 }
 
 #[actix_web::test]
-async fn what_staff_typed_is_there_again_after_the_login() {
+async fn an_admins_fields_are_restored_after_the_login() {
     let (app, product) = shop(5).await;
     let asha = app.user("asha").await;
     let order = app.order(&asha, &product, 1).await;
@@ -182,7 +182,7 @@ async fn what_staff_typed_is_there_again_after_the_login() {
 }
 
 #[actix_web::test]
-async fn what_was_typed_in_two_tabs_is_there_again_in_both() {
+async fn fields_typed_in_two_tabs_are_restored_in_both() {
     let (app, product) = shop(1).await;
     let browser = Browser::new(&app);
     browser.log_in("maker").await;
@@ -222,7 +222,7 @@ async fn a_form_that_was_shown_again_leads_back_to_its_page() {
 }
 
 #[actix_web::test]
-async fn a_page_of_an_earlier_session_goes_on_for_its_own_account_alone() {
+async fn a_form_of_an_earlier_session_works_only_for_its_account() {
     let (app, product) = shop(9).await;
     for name in ["asha", "ravi"] {
         app.user(name).await;
@@ -234,7 +234,7 @@ async fn a_page_of_an_earlier_session_goes_on_for_its_own_account_alone() {
     let (cart, keep) = (page.field("/cart", "csrf"), account.field("/account/addresses", "csrf"));
     browser.submit(&account, "/logout", &[]).await;
 
-    // To fill a cart harms nobody.
+    // Adding to a cart is harmless.
     let fields = [("csrf", cart.as_str()), ("product", product.as_str()), ("quantity", "2")];
     let added = browser.post_with("/cart", &fields, &HERE).await;
     assert_eq!((added.path.as_str(), added.badge()), ("/cart", 2));
@@ -248,11 +248,11 @@ async fn a_page_of_an_earlier_session_goes_on_for_its_own_account_alone() {
     browser.submit(&refused, "/logout", &[]).await;
     browser.log_in("asha").await;
     browser.post_with("/account/addresses", &address, &HERE).await.has("12 Lake Road");
-    // By no word of the browser, or by that of another site, nothing is done.
+    // Without the browser's headers, or with those of another site, nothing happens.
     for headers in [&[][..], &[("sec-fetch-site", "same-site")], &[("origin", "https://evil.example")]] {
         assert_eq!(browser.post_with("/account/addresses", &address, headers).await.status, 403, "{headers:?}");
     }
-    // A token that was not made here is none, whatever the browser says.
+    // A forged token is invalid, whatever the browser says.
     for at in 0..keep.len() {
         let mut changed: Vec<char> = keep.chars().collect();
         changed[at] = if changed[at] == '0' { '1' } else { '0' };
@@ -264,7 +264,7 @@ async fn a_page_of_an_earlier_session_goes_on_for_its_own_account_alone() {
 }
 
 #[actix_web::test]
-async fn a_browser_that_keeps_no_cookies_is_told() {
+async fn a_browser_without_cookies_gets_a_message() {
     let (app, product) = shop(5).await;
     app.user("asha").await;
     let browser = Browser::without_cookies(&app);
@@ -289,7 +289,7 @@ async fn a_browser_that_keeps_no_cookies_is_told() {
     assert_eq!(login.path, "/login?cookies=check&next=/cart");
     login.has("does not keep cookies");
 
-    // One that has only lost them is not bothered.
+    // A browser that has only lost its cookies gets no message.
     let browser = Browser::new(&app);
     let added = browser.post_with("/cart", &fields, &HERE).await;
     assert_eq!((added.path.as_str(), added.badge()), ("/cart?cookies=check", 1));

@@ -10,13 +10,13 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::{
-    KEY_ID, KEY_SECRET, Shared,
-    books::{Answer, Books, Key},
+    AppState, KEY_ID, KEY_SECRET,
     faults::{Fault, Wire},
     json::{self as shapes, Refusal},
+    ledger::{Answer, Key, Ledger},
 };
 
-/// How many entries a page has when nobody says, and at most.
+/// The default and the maximum number of entries on a page.
 const PAGE: (usize, usize) = (10, 100);
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -28,8 +28,8 @@ fn answer(refusal: &Refusal) -> HttpResponse {
     HttpResponse::build(status).json(refusal.json())
 }
 
-/// Every request: its fault, and between its two halves the work.
-async fn serve(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
+/// Every request: its fault, with the work between its two halves.
+async fn serve(request: HttpRequest, body: Bytes, shared: Data<AppState>) -> HttpResponse {
     let fault = shared.weather.lock().next(format!("{} {}", request.method(), request.path()));
     let cut = || {
         if let Some(wire) = request.conn_data::<Wire>() {
@@ -47,11 +47,11 @@ async fn serve(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpR
             return HttpResponse::Ok().streaming(stream::repeat_with(move || Ok::<_, actix_web::Error>(page.clone())));
         }
         Fault::TooMany(after) => {
-            let mut told = answer(&shapes::too_many());
+            let mut output = answer(&shapes::too_many());
             if let Some(after) = after {
-                told.headers_mut().insert(actix_web::http::header::RETRY_AFTER, after.into());
+                output.headers_mut().insert(actix_web::http::header::RETRY_AFTER, after.into());
             }
-            return told;
+            return output;
         }
         Fault::None | Fault::Slow(_) | Fault::ErrorAfter | Fault::CutAfter => {}
     }
@@ -73,14 +73,14 @@ fn is_known(request: &HttpRequest) -> bool {
     request.headers().get("authorization").is_some_and(|given| given.as_bytes() == expected.as_bytes())
 }
 
-async fn work(request: &HttpRequest, body: &Bytes, shared: &Data<Shared>, fault: Fault) -> Answer<Value> {
+async fn work(request: &HttpRequest, body: &Bytes, shared: &Data<AppState>, fault: Fault) -> Answer<Value> {
     let key = request.headers().get("x-refund-idempotency").map(|key| key.to_str().unwrap_or_default().to_owned());
     let parts: Vec<&str> = request.path().trim_matches('/').split('/').collect();
     if let (Some(key), ["v1", "payments", payment, "refund"]) = (key, parts.as_slice()) {
         let asked = read(body)?;
         return idempotent(shared, &key, payment, asked, fault).await;
     }
-    let done = route(request, &parts, body, &mut shared.books.lock());
+    let done = route(request, &parts, body, &mut shared.ledger.lock());
     if let Fault::Slow(by) = fault {
         actix_web::rt::time::sleep(by).await;
     }
@@ -94,35 +94,35 @@ fn read(body: &Bytes) -> Answer<Value> {
     serde_json::from_slice(body).map_err(|_| shapes::refused("The request body is not valid JSON"))
 }
 
-fn route(request: &HttpRequest, parts: &[&str], body: &Bytes, books: &mut Books) -> Answer<Value> {
+fn route(request: &HttpRequest, parts: &[&str], body: &Bytes, ledger: &mut Ledger) -> Answer<Value> {
     let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
     let query = query.map(web::Query::into_inner).unwrap_or_default();
     match (request.method().as_str(), parts) {
-        ("POST", ["v1", "orders"]) => books.open(&read(body)?),
+        ("POST", ["v1", "orders"]) => ledger.open(&read(body)?),
         ("GET", ["v1", "orders"]) => {
             let receipt = value(&query, "receipt");
-            let asked = |order: &&super::books::Order| receipt.is_none() || order.receipt.as_deref() == receipt;
-            let found = books.orders.iter().rev().filter(asked).map(|order| books.shown_order(order));
+            let asked = |order: &&super::ledger::Order| receipt.is_none() || order.receipt.as_deref() == receipt;
+            let found = ledger.orders.iter().rev().filter(asked).map(|order| ledger.shown_order(order));
             Ok(page(found, &query))
         }
-        ("GET", ["v1", "orders", id]) => Ok(books.shown_order(books.order(id)?)),
+        ("GET", ["v1", "orders", id]) => Ok(ledger.shown_order(ledger.order(id)?)),
         ("GET", ["v1", "orders", id, "payments"]) => {
-            books.order(id)?;
-            Ok(shapes::collection(books.payments_of(id).into_iter().map(shapes::payment).collect()))
+            ledger.order(id)?;
+            Ok(shapes::collection(ledger.payments_of(id).into_iter().map(shapes::payment).collect()))
         }
-        ("GET", ["v1", "payments", id]) => Ok(shapes::payment(books.payment(id)?)),
+        ("GET", ["v1", "payments", id]) => Ok(shapes::payment(ledger.payment(id)?)),
         ("POST", ["v1", "payments", id, "capture"]) => {
             let asked = read(body)?;
             let amount = shapes::amount(&asked)?.ok_or_else(|| shapes::required("amount"))?;
-            books.capture(id, Some((amount, asked["currency"].as_str().unwrap_or("INR"))))?;
-            Ok(shapes::payment(books.payment(id)?))
+            ledger.capture(id, Some((amount, asked["currency"].as_str().unwrap_or("INR"))))?;
+            Ok(shapes::payment(ledger.payment(id)?))
         }
-        ("POST", ["v1", "payments", id, "refund"]) => refund(books, id, &read(body)?),
+        ("POST", ["v1", "payments", id, "refund"]) => refund(ledger, id, &read(body)?),
         ("GET", ["v1", "payments", id, "refunds"]) => {
-            books.payment(id)?;
-            Ok(page(books.refunds_of(id).into_iter().rev().map(shapes::refund), &query))
+            ledger.payment(id)?;
+            Ok(page(ledger.refunds_of(id).into_iter().rev().map(shapes::refund), &query))
         }
-        ("GET", ["v1", "refunds", id]) => books.shown_refund(id),
+        ("GET", ["v1", "refunds", id]) => ledger.shown_refund(id),
         _ => Err(shapes::no_such_page()),
     }
 }
@@ -137,46 +137,46 @@ fn page(items: impl Iterator<Item = Value>, query: &[(String, String)]) -> Value
     shapes::collection(items.skip(skip).take(count).collect())
 }
 
-fn refund(books: &mut Books, payment: &str, asked: &Value) -> Answer<Value> {
+fn refund(ledger: &mut Ledger, payment: &str, asked: &Value) -> Answer<Value> {
     let receipt = asked["receipt"].as_str().map(str::to_owned);
     let notes = if asked["notes"].is_object() { asked["notes"].clone() } else { json!([]) };
-    let id = books.refund(payment, shapes::amount(asked)?, receipt, notes)?;
-    books.shown_refund(&id)
+    let id = ledger.refund(payment, shapes::amount(asked)?, receipt, notes)?;
+    ledger.shown_refund(&id)
 }
 
-/// A refund with an idempotency key: done once, and answered alike again.
-async fn idempotent(shared: &Data<Shared>, key: &str, payment: &str, asked: Value, fault: Fault) -> Answer<Value> {
+/// A refund with an idempotency key: done once, and answered the same again.
+async fn idempotent(shared: &Data<AppState>, key: &str, payment: &str, asked: Value, fault: Fault) -> Answer<Value> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if key.len() < 10 || !key.bytes().all(fits) {
         return Err(shapes::refused("The idempotency key must be at least 10 characters of letters, digits, - and _"));
     }
     let whole = json!({"payment": payment, "body": asked});
     let done = {
-        let mut books = shared.books.lock();
-        match books.keys.get(key) {
+        let mut ledger = shared.ledger.lock();
+        match ledger.keys.get(key) {
             Some(Key::InProgress) => return Err(shapes::in_progress()),
-            Some(Key::Done(body, told)) if *body == whole => return Ok(told.clone()),
+            Some(Key::Done(body, output)) if *body == whole => return Ok(output.clone()),
             Some(Key::Done(..)) => {
                 let why = "Different request with the same idempotency key has already been processed.";
                 return Err(shapes::refused(why));
             }
             None => {}
         }
-        let done = refund(&mut books, payment, &asked);
+        let done = refund(&mut ledger, payment, &asked);
         if done.is_ok() {
-            books.keys.insert(key.to_owned(), Key::InProgress);
+            ledger.keys.insert(key.to_owned(), Key::InProgress);
         }
         done
     };
-    let Ok(told) = &done else { return done };
-    let (shared, key, told) = (shared.clone(), key.to_owned(), told.clone());
+    let Ok(output) = &done else { return done };
+    let (shared, key, output) = (shared.clone(), key.to_owned(), output.clone());
     let finish = async move {
         if let Fault::Slow(by) = fault {
             actix_web::rt::time::sleep(by).await;
         }
-        shared.books.lock().keys.insert(key, Key::Done(whole, told));
+        shared.ledger.lock().keys.insert(key, Key::Done(whole, output));
     };
-    // By itself, for the client may give up meanwhile.
+    // In a separate task, because the client may give up meanwhile.
     let _ = actix_web::rt::spawn(finish).await;
     done
 }

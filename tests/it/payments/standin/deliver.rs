@@ -1,5 +1,4 @@
-//! Sends webhooks as the gateway does, and worse: several times, out of order, late, until
-//! they are taken.
+//! Sends webhooks as the gateway does, and with faults: several times, out of order, late, until they are accepted.
 
 use std::{
     sync::{
@@ -12,20 +11,20 @@ use std::{
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::{Shared, StandIn, Webhook};
+use super::{AppState, StandIn, Webhook};
 
 /// How webhooks are sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
-    /// What the generator begins with.
+    /// The seed of the generator.
     pub seed: u64,
-    /// Each is sent up to this often, once at least.
+    /// Each is sent up to this often, at least once.
     pub times: u32,
-    /// Whether those that are there together are sent in any order.
+    /// Whether webhooks that are ready together are sent in any order.
     pub shuffled: bool,
     /// The longest wait before one is sent.
     pub delay: Duration,
-    /// Of a thousand, how many are never sent.
+    /// How many of a thousand are never sent.
     pub lost: u32,
 }
 
@@ -41,9 +40,9 @@ impl Habits {
     }
 }
 
-/// How long a program may take to answer.
+/// The deadline of a response.
 const WITHIN: Duration = Duration::from_secs(5);
-/// Between two tries of one webhook.
+/// The pause between two attempts of one webhook.
 const AGAIN: Duration = Duration::from_millis(100);
 
 fn client() -> reqwest::Client {
@@ -55,7 +54,7 @@ fn client() -> reqwest::Client {
 }
 
 impl Webhook {
-    /// Sends it once; the status, if there was an answer.
+    /// Sends it once; returns the status, if there was a response.
     pub async fn send(&self, url: &str) -> Option<u16> {
         self.send_by(&client(), url).await
     }
@@ -76,7 +75,7 @@ pub struct Post {
     ended: Arc<AtomicBool>,
     under_way: Arc<AtomicUsize>,
     url: Arc<Mutex<String>>,
-    shared: Arc<Shared>,
+    shared: Arc<AppState>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -101,15 +100,15 @@ impl StandIn {
 }
 
 impl Post {
-    /// Sends to another address from now on, also what is being tried again.
+    /// Sends to another address from now on, including retries.
     pub fn redirect(&self, url: &str) {
         url.clone_into(&mut self.url.lock());
     }
 
-    /// Whether everything that happened was told and taken.
+    /// Whether every event was sent and accepted.
     pub fn is_idle(&self) -> bool {
-        // In this order: what leaves the books is counted before they are unlocked.
-        self.shared.books.lock().told.is_empty() && self.under_way.load(Ordering::SeqCst) == 0
+        // In this order: webhooks that leave the ledger are counted before it is unlocked.
+        self.shared.ledger.lock().outgoing.is_empty() && self.under_way.load(Ordering::SeqCst) == 0
     }
 }
 
@@ -135,13 +134,13 @@ impl Route {
         !self.ended.load(Ordering::SeqCst)
     }
 
-    async fn run(self, shared: &Shared, habits: Habits) {
+    async fn run(self, shared: &AppState, habits: Habits) {
         let mut random = StdRng::seed_from_u64(habits.seed);
         while self.goes_on() {
             let mut letters = vec![];
             {
-                let mut books = shared.books.lock();
-                for webhook in books.told.drain(..) {
+                let mut ledger = shared.ledger.lock();
+                for webhook in ledger.outgoing.drain(..) {
                     if random.random_range(0..1000) >= habits.lost {
                         let times = random.random_range(1..=habits.times);
                         letters.extend((0..times).map(|_| webhook.clone()));
@@ -168,7 +167,7 @@ impl Route {
         }
     }
 
-    /// Tries until it is taken.
+    /// Retries until it is accepted.
     async fn carry(&self, webhook: &Webhook) {
         while self.goes_on() {
             let url = self.url.lock().clone();

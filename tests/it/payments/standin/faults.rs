@@ -1,4 +1,4 @@
-//! What goes wrong between a program and the gateway, by a seed or as a test says.
+//! Faults between a program and the gateway, random by a seed or set by a test.
 //!
 //! **Invariant:** the same seed gives the same faults to the same sequence of requests.
 
@@ -13,39 +13,39 @@ use std::{
 use actix_web::{dev::Extensions, rt};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-/// What goes wrong with one request.
+/// The fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
     None,
-    /// It is done, and answered after this long.
+    /// It is done, and answered after this time.
     Slow(Duration),
     /// 500, and nothing is done.
     Error,
     /// 500, and it is done.
     ErrorAfter,
-    /// 429, and nothing is done; `Retry-After` in seconds, if any is told.
+    /// 429, and nothing is done; `Retry-After` in seconds, if given.
     TooMany(Option<u32>),
     /// The connection breaks before anything is done.
     CutBefore,
     /// It is done, then the connection breaks.
     CutAfter,
-    /// 200 with a page that is no JSON; nothing is done.
+    /// 200 with a page that is not JSON; nothing is done.
     Garbage,
-    /// 200 without an end; nothing is done.
+    /// 200 with an endless body; nothing is done.
     Endless,
-    /// 401, whatever the key.
+    /// 401, for any key.
     Locked,
 }
 
-/// How often each goes wrong, in requests of a thousand.
+/// How often each fault occurs, in requests of a thousand.
 #[derive(Debug, Clone, Copy)]
 pub struct Faults {
-    /// What the generator begins with.
+    /// The seed of the generator.
     pub seed: u64,
     /// [`Fault::Slow`], by up to `slowest`.
     pub slow: u32,
-    /// The longest that a slow one takes.
+    /// The longest duration of a slow one.
     pub slowest: Duration,
     /// [`Fault::Error`].
     pub error: u32,
@@ -55,14 +55,14 @@ pub struct Faults {
     pub cut_before: u32,
     /// [`Fault::CutAfter`].
     pub cut_after: u32,
-    /// Done, and answered after `late_by`, when the client has long given up.
+    /// Done, and answered after `late_by`, when the client has given up.
     pub late: u32,
     /// How late that is.
     pub late_by: Duration,
 }
 
 impl Faults {
-    /// Nothing goes wrong.
+    /// No faults.
     pub const fn none() -> Self {
         Self {
             seed: 0,
@@ -77,7 +77,7 @@ impl Faults {
         }
     }
 
-    /// Everything goes wrong now and then.
+    /// Every fault occasionally.
     pub const fn storm(seed: u64) -> Self {
         Self {
             seed,
@@ -93,7 +93,7 @@ impl Faults {
     }
 }
 
-/// Which fault comes next, and what was asked.
+/// Chooses the next fault, and records the requests.
 pub(super) struct Weather {
     faults: Faults,
     random: StdRng,
@@ -141,7 +141,7 @@ impl Weather {
     }
 }
 
-/// A second hold on a connection, by which it can be cut.
+/// A second handle of a connection, to cut it.
 pub(super) struct Wire(TcpStream);
 
 impl Wire {
@@ -150,7 +150,7 @@ impl Wire {
     }
 }
 
-/// Keeps a hold on each connection.
+/// Keeps a handle of each connection.
 pub(super) fn keep_wire(connection: &dyn Any, kept: &mut Extensions) {
     if let Some(stream) = connection.downcast_ref::<rt::net::TcpStream>()
         && let Ok(held) = stream.as_fd().try_clone_to_owned()

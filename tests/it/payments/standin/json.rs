@@ -1,10 +1,10 @@
-//! How Razorpay writes things: entities, collections and errors.
+//! Razorpay's formats: entities, collections and errors.
 
 use jiff::Timestamp;
 use rand::Rng;
 use serde_json::{Value, json};
 
-use super::books::{Order, Payment, Refund};
+use super::ledger::{Order, Payment, Refund};
 
 /// A refusal: the status, and the error's description and field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Refusal {
     pub code: &'static str,
     /// The error body's `description`.
     pub description: String,
-    /// The field that is meant.
+    /// The field concerned.
     pub field: Option<&'static str>,
 }
 
@@ -79,11 +79,11 @@ pub(super) fn broken() -> Refusal {
     Refusal { status: 500, code: "SERVER_ERROR", description, field: None }
 }
 
-/// The amount of a request, which is a whole number if it is there.
+/// The amount of a request, which must be a whole number if present.
 pub(super) fn amount(asked: &Value) -> Result<Option<i64>, Refusal> {
     match &asked["amount"] {
         Value::Null => Ok(None),
-        // The gateway takes whole numbers in text too.
+        // The gateway accepts whole numbers as text too.
         Value::String(text) if text.parse::<i64>().is_ok() => Ok(text.parse().ok()),
         value => value.as_i64().map(Some).ok_or_else(|| invalid("The amount must be an integer.", "amount")),
     }
@@ -93,7 +93,7 @@ pub(super) fn now() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// An id as the gateway makes them: `pay_` and 14 characters.
+/// An id in the gateway's format: `pay_` and 14 characters.
 pub(super) fn id(kind: &str) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut random = rand::rng();
@@ -119,7 +119,7 @@ pub(super) fn order(order: &Order, payments: &[&Payment]) -> Value {
 
 pub(super) fn payment(payment: &Payment) -> Value {
     let failed = payment.status == "failed";
-    let told = |text: &str| if failed { json!(text) } else { Value::Null };
+    let output = |text: &str| if failed { json!(text) } else { Value::Null };
     let refunds = match payment.refunded {
         0 => Value::Null,
         all if all == payment.amount => json!("full"),
@@ -133,10 +133,10 @@ pub(super) fn payment(payment: &Payment) -> Value {
         "wallet": null, "vpa": null, "email": "buyer@example.com", "contact": "+919000090000", "notes": [],
         "fee": if payment.captured { json!(payment.amount / 50) } else { Value::Null },
         "tax": if payment.captured { json!(0) } else { Value::Null },
-        "error_code": told("BAD_REQUEST_ERROR"),
-        "error_description": told("Your payment was declined by your bank."),
-        "error_source": told("bank"), "error_step": told("payment_authorization"),
-        "error_reason": told("payment_failed"), "acquirer_data": {"auth_code": "828553"},
+        "error_code": output("BAD_REQUEST_ERROR"),
+        "error_description": output("Your payment was declined by your bank."),
+        "error_source": output("bank"), "error_step": output("payment_authorization"),
+        "error_reason": output("payment_failed"), "acquirer_data": {"auth_code": "828553"},
         "created_at": payment.created_at,
     })
 }

@@ -6,7 +6,7 @@ use sha2::Sha256;
 
 use super::{WEBHOOK_SECRET, json as shapes};
 
-/// A webhook that is to be sent: a snapshot of what it tells of.
+/// A webhook to send, with a snapshot of its subject.
 #[derive(Debug, Clone)]
 pub struct Webhook {
     /// The event's name.
@@ -39,7 +39,7 @@ pub(super) fn webhook(event: &str, entities: &[(&str, Value)]) -> Webhook {
     })
     .to_string();
     let signature = signed(WEBHOOK_SECRET, body.as_bytes());
-    // Event ids are 14 characters without a kind before them.
+    // Event ids are 14 characters without a prefix.
     let event_id = shapes::id("").trim_start_matches('_').to_owned();
     Webhook { event: event.to_owned(), event_id, body, signature }
 }

@@ -1,4 +1,4 @@
-//! Closed-loop load: each connection asks, waits for the answer, asks again.
+//! Closed-loop load: each connection sends a request, waits for the response, and sends the next.
 
 use std::{
     net::SocketAddr,
@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 
 use super::{client::Connection, process::Process};
 
-/// Writes the next request into the buffer; `false` when there is none any more.
+/// Writes the next request into the buffer; `false` at the end.
 pub type Script = Box<dyn FnMut(&mut Vec<u8>) -> bool + Send>;
 
-/// How long and how eagerly.
+/// The duration and pace of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Not counted.
@@ -24,20 +24,20 @@ pub struct Pace {
     pub pause: Duration,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Answers of 2xx.
+    /// Responses with 2xx.
     pub good: usize,
-    /// Other answers.
+    /// Other responses.
     pub bad: usize,
-    /// A status of the bad ones.
+    /// The status of one of the bad responses.
     pub bad_status: u16,
     /// From the first counted request to the last answer.
     pub seconds: f64,
     /// Of each good request, in microseconds, sorted.
     pub latencies: Vec<u32>,
-    /// What the server's process used meanwhile, of all cores.
+    /// The CPU time that the server used meanwhile, of all cores.
     pub cpu_seconds: f64,
 }
 
@@ -48,7 +48,7 @@ impl Outcome {
         count(self.good) / self.seconds.max(1e-9)
     }
 
-    /// The latency that this share of requests kept to, in milliseconds.
+    /// The latency quantile at this share, in milliseconds.
     #[must_use]
     pub fn percentile(&self, hundredths: usize) -> f64 {
         let at = (self.latencies.len() * hundredths / 100).min(self.latencies.len().saturating_sub(1));
@@ -62,7 +62,7 @@ impl Outcome {
     }
 }
 
-/// A count as a number to divide by.
+/// A count as a divisor.
 pub fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::MAX, f64::from)
 }
@@ -71,15 +71,15 @@ pub fn count(number: usize) -> f64 {
 ///
 /// # Errors
 /// When a connection breaks.
-pub async fn drive(server: &Process, scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
-    drive_all(&[server], scripts, pace).await
+pub async fn run_load(server: &Process, scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
+    run_load_on_all(&[server], scripts, pace).await
 }
 
-/// As [`drive`], with the connections spread evenly over several servers.
+/// As [`drive`], with the connections distributed evenly over several servers.
 ///
 /// # Errors
 /// When a connection breaks.
-pub async fn drive_all(servers: &[&Process], scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
+pub async fn run_load_on_all(servers: &[&Process], scripts: Vec<Script>, pace: Pace) -> Result<Outcome> {
     let used = || servers.iter().map(|server| server.cpu_seconds()).sum::<Result<f64>>();
     let mut tasks = JoinSet::new();
     let warm_until = Instant::now() + pace.warm;

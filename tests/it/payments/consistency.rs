@@ -1,4 +1,4 @@
-//! A report is believed as far as it agrees with itself and with the gateway, and no further.
+//! A report is applied only as far as it is consistent with itself and with the gateway.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::payments::{
     until,
 };
 
-/// Nothing but reports tells of money.
+/// Only reports bring news of payments.
 const QUIET: [(&str, &str); 1] = [("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")];
 
 /// The report of `event` among `reports`.
@@ -16,7 +16,7 @@ fn the<'a>(reports: &'a [Webhook], event: &str) -> &'a Webhook {
     reports.iter().find(|report| report.event == event).unwrap()
 }
 
-/// The report with one thing of its body changed, under a good signature and an id of its own.
+/// The report with one changed value, a valid signature and its own id.
 fn changed(report: &Webhook, pointer: &str, value: Value) -> Webhook {
     let mut body: Value = serde_json::from_str(&report.body).unwrap();
     *body.pointer_mut(pointer).expect(pointer) = value;
@@ -30,7 +30,7 @@ async fn send(shop: &Shop, report: &Webhook) {
 }
 
 #[actix_rt::test]
-async fn a_report_of_money_that_contradicts_itself_or_the_gateway_is_no_money() {
+async fn an_inconsistent_report_of_a_payment_does_not_count() {
     let shop = Shop::open_with(&QUIET).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -74,12 +74,12 @@ async fn a_report_of_money_that_contradicts_itself_or_the_gateway_is_no_money() 
     assert_eq!(shop.order_status(&other, &others).await, "PENDING");
     send(&shop, the(&reports, "payment.captured")).await;
     until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
-    shop.books_agree("on its way 0.00").await;
+    shop.check_ledger_sums("on its way 0.00").await;
     shop.close().await;
 }
 
 #[actix_rt::test]
-async fn what_the_gateway_does_not_call_captured_is_no_money_whatever_is_reported() {
+async fn only_captured_payments_count_whatever_is_reported() {
     let shop = Shop::open_with(&QUIET).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -92,7 +92,7 @@ async fn what_the_gateway_does_not_call_captured_is_no_money_whatever_is_reporte
         send(&shop, &changed(&report, &format!("{entity}/captured"), json!(true))).await;
         assert_eq!(shop.payment(&buyer, &order).await["status"], "PENDING");
     }
-    // A failure that calls itself captured, or authorised, is none.
+    // A failure that claims to be captured or authorised does not count.
     for status in ["captured", "authorized"] {
         let report = the(&failed, "payment.failed");
         send(&shop, &changed(report, &format!("{entity}/status"), json!(status))).await;
@@ -123,7 +123,7 @@ async fn a_report_of_captured_money_waits_until_the_gateway_can_be_asked() {
 }
 
 #[actix_rt::test]
-async fn a_report_of_a_refund_counts_as_far_as_the_gateway_says_so() {
+async fn a_report_of_a_refund_counts_only_if_the_gateway_agrees() {
     let shop = Shop::open_with(&QUIET).await;
     let (buyer, order) = shop.ordered().await;
     let at_gateway = shop.opened(&buyer, &order).await;
@@ -148,7 +148,7 @@ async fn a_report_of_a_refund_counts_as_far_as_the_gateway_says_so() {
     }
     send(&shop, created).await;
     until("it is known", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "pending").await;
-    // Neither by its name nor by its status alone is it with the buyer, or back.
+    // Neither its name nor its status alone makes it processed or failed.
     for event in ["refund.processed", "refund.failed"] {
         let named = changed(created, "/event", json!(event));
         let said = event.trim_start_matches("refund.");
@@ -162,6 +162,6 @@ async fn a_report_of_a_refund_counts_as_far_as_the_gateway_says_so() {
     send(&shop, the(&shop.standin.take_webhooks(), "refund.processed")).await;
     until("the buyer has it", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "processed").await;
     assert_eq!(text(&shop.payment(&buyer, &order).await["status"]), "SUCCESSFUL");
-    shop.books_agree("refunded 7.00").await;
+    shop.check_ledger_sums("refunded 7.00").await;
     shop.close().await;
 }

@@ -1,15 +1,14 @@
-//! The ways to the three servers, each of which can be cut in the middle of anything.
+//! Proxies to the three servers, each of which can be cut at any time.
 
 use super::proxy::Proxy;
 
-/// A way to one server. It is kept by a thread of its own, since tests wait for processes that are
-/// to come by it.
-pub struct Way {
+/// A proxy to one server, on its own thread, because tests block while they wait for processes that use it.
+pub struct ServerProxy {
     proxy: Proxy,
     _open: tokio::sync::oneshot::Sender<()>,
 }
 
-impl Way {
+impl ServerProxy {
     pub fn to(url: &str) -> Self {
         let (url, (made, proxy)) = (url.to_owned(), std::sync::mpsc::channel());
         let (open, ended) = tokio::sync::oneshot::channel::<()>();
@@ -26,26 +25,26 @@ impl Way {
         &self.proxy.url
     }
 
-    /// Takes the server away: connections break, and no new one is had.
+    /// Breaks connections and refuses new ones.
     pub fn cut(&self) {
         self.proxy.cut();
     }
 
-    /// Gives it back.
+    /// Accepts connections again.
     pub fn mend(&self) {
         self.proxy.mend();
     }
 
-    /// Lets nothing through either way while connections stay, or again.
+    /// Stops or resumes the traffic while connections stay open.
     pub fn hold(&self, held: bool) {
         self.proxy.hold_to_broker(held);
         self.proxy.hold_to_client(held);
     }
 }
 
-/// The ways to all three.
-pub struct Ways {
-    pub mongo: Way,
-    pub rabbit: Way,
-    pub redis: Way,
+/// The proxies to all three.
+pub struct ServerProxies {
+    pub mongo: ServerProxy,
+    pub rabbit: ServerProxy,
+    pub redis: ServerProxy,
 }

@@ -1,6 +1,6 @@
-//! The gateway's books and its rules.
+//! The gateway's ledger and its rules.
 //!
-//! **Invariant:** of a payment never more is given back than was captured.
+//! **Invariant:** never more is refunded of a payment than was captured.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,20 +11,20 @@ use super::{
     webhooks::{Webhook, webhook},
 };
 
-/// What the gateway says to what is asked of it.
+/// The gateway's result of a request.
 pub type Answer<T> = Result<T, Refusal>;
 
 /// The least amount of an order, in minor units.
 const LEAST: i64 = 100;
 
-/// How a try to pay ends.
+/// The result of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// With captured money.
+    /// The money is captured.
     Captured,
-    /// With a promise that somebody has to capture.
+    /// The money is only authorised and has to be captured.
     Authorized,
-    /// Without money.
+    /// It fails.
     Failed,
 }
 
@@ -64,25 +64,25 @@ pub(super) struct Refund {
     pub(super) created_at: i64,
 }
 
-/// What became of a request with an idempotency key.
+/// The state of a request with an idempotency key.
 #[derive(Debug, Clone)]
 pub(super) enum Key {
-    /// It is being worked on.
+    /// In progress.
     InProgress,
-    /// It is done: the body it came with, and what was answered.
+    /// Done: the request's body, and the response.
     Done(Value, Value),
 }
 
-/// What truly happened with an order.
+/// The true state of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Truth {
-    /// Whose it is.
+    /// The shop's order.
     pub receipt: Option<String>,
-    /// What it is for.
+    /// The amount.
     pub amount: i64,
-    /// What was captured, in all payments together.
+    /// The captured sum of all payments.
     pub captured: i64,
-    /// What is back with the buyer or on its way there.
+    /// The sum of refunds that are processed or pending.
     pub refunded: i64,
     /// Payments with captured money.
     pub captures: usize,
@@ -91,19 +91,19 @@ pub struct Truth {
 }
 
 #[derive(Default)]
-pub(super) struct Books {
+pub(super) struct Ledger {
     pub(super) orders: Vec<Order>,
     pub(super) payments: BTreeMap<String, Payment>,
     pub(super) refunds: Vec<Refund>,
     pub(super) keys: HashMap<String, Key>,
     pub(super) hold_refunds: bool,
-    /// The most that an order may come to, where there is a limit.
+    /// The most that an order may cost, if there is a limit.
     pub(super) most: Option<i64>,
-    pub(super) told: Vec<Webhook>,
+    pub(super) outgoing: Vec<Webhook>,
     disputes: usize,
 }
 
-impl Books {
+impl Ledger {
     pub(super) fn open(&mut self, asked: &Value) -> Answer<Value> {
         let amount = json::amount(asked)?.ok_or_else(|| json::required("amount"))?;
         let currency = asked["currency"].as_str().ok_or_else(|| json::required("currency"))?;
@@ -167,17 +167,17 @@ impl Books {
         let id = payment.id.clone();
         self.payments.insert(id.clone(), payment);
         match outcome {
-            Outcome::Failed => self.tell("payment.failed", &id, None),
-            Outcome::Authorized => self.tell("payment.authorized", &id, None),
+            Outcome::Failed => self.emit("payment.failed", &id, None),
+            Outcome::Authorized => self.emit("payment.authorized", &id, None),
             Outcome::Captured => {
-                self.tell("payment.authorized", &id, None);
+                self.emit("payment.authorized", &id, None);
                 self.capture(&id, None)?;
             }
         }
         Ok(id)
     }
 
-    /// Takes the money; `amount` is what the caller believes it to be.
+    /// Captures the money; `amount` is what the caller expects.
     pub(super) fn capture(&mut self, id: &str, amount: Option<(i64, &str)>) -> Answer<()> {
         let payment = self.payment_mut(id)?;
         if payment.captured {
@@ -191,8 +191,8 @@ impl Books {
             return Err(json::invalid("Capture amount must be equal to the amount authorized", "amount"));
         }
         (payment.captured, payment.status) = (true, "captured");
-        self.tell("payment.captured", id, None);
-        self.tell("order.paid", id, None);
+        self.emit("payment.captured", id, None);
+        self.emit("order.paid", id, None);
         Ok(())
     }
 
@@ -243,9 +243,9 @@ impl Books {
         };
         let refund_id = refund.id.clone();
         self.refunds.push(refund);
-        self.tell("refund.created", id, Some(&refund_id));
+        self.emit("refund.created", id, Some(&refund_id));
         if !hold {
-            self.tell("refund.processed", id, Some(&refund_id));
+            self.emit("refund.processed", id, Some(&refund_id));
         }
         Ok(refund_id)
     }
@@ -271,28 +271,28 @@ impl Books {
             payment.status = "captured";
         }
         let event = if processed { "refund.processed" } else { "refund.failed" };
-        self.tell(event, &refund.payment_id, Some(id));
+        self.emit(event, &refund.payment_id, Some(id));
         Ok(())
     }
 
     pub(super) fn dispute(&mut self, payment_id: &str) -> Answer<String> {
         let payment = self.payment(payment_id)?;
         let id = json::id("disp");
-        let told = webhook(
+        let report = webhook(
             "payment.dispute.created",
             &[("payment", json::payment(payment)), ("dispute", json::dispute(&id, payment))],
         );
         self.disputes += 1;
-        self.told.push(told);
+        self.outgoing.push(report);
         Ok(id)
     }
 
-    pub(super) fn tell_unknown(&mut self) {
+    pub(super) fn emit_unknown(&mut self) {
         let entity = json!({"id": json::id("sub"), "entity": "subscription", "status": "active"});
-        self.told.push(webhook("subscription.charged", &[("subscription", entity)]));
+        self.outgoing.push(webhook("subscription.charged", &[("subscription", entity)]));
     }
 
-    fn tell(&mut self, event: &str, payment_id: &str, refund_id: Option<&str>) {
+    fn emit(&mut self, event: &str, payment_id: &str, refund_id: Option<&str>) {
         let Ok(payment) = self.payment(payment_id) else { return };
         let mut entities = vec![("payment", json::payment(payment))];
         if event == "order.paid"
@@ -303,8 +303,8 @@ impl Books {
         if let Some(Ok(refund)) = refund_id.map(|id| self.shown_refund(id)) {
             entities.insert(0, ("refund", refund));
         }
-        let told = webhook(event, &entities);
-        self.told.push(told);
+        let report = webhook(event, &entities);
+        self.outgoing.push(report);
     }
 
     pub(super) fn truth(&self) -> BTreeMap<String, Truth> {

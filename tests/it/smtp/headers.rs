@@ -1,4 +1,4 @@
-//! Whatever somebody calls himself or his goods, a mail has the headers that it should.
+//! Whatever names users and products have, a mail has only the intended headers.
 
 use microbazaar::store::mailbox::MailState;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::smtp::{
 };
 
 #[actix_rt::test]
-async fn titles_of_any_kind_begin_no_header() {
+async fn no_title_can_add_a_header() {
     let Some(receiver) = Receiver::plain() else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;

@@ -1,4 +1,4 @@
-//! An embedded shop that is moved to MongoDB.
+//! An embedded shop that is transferred to MongoDB.
 
 mod killed;
 mod shop;
@@ -22,14 +22,14 @@ use serde_json::json;
 
 use self::shop::{Folder, People, Shop, config, leave_behind};
 
-/// Where the shop goes; the databases are gone after [`Target::drop`].
+/// The target of the transfer; the databases are dropped by [`Target::drop`].
 struct Target {
     uri: String,
     prefix: String,
 }
 
 impl Target {
-    /// `None`, and a word about it, where there is no server.
+    /// Prints a note and returns `None` where there is no server.
     fn new() -> Option<Self> {
         let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
             eprintln!("left out: TEST_MONGO_URI names no server");
@@ -52,7 +52,7 @@ impl Target {
     }
 }
 
-/// An ended shop with something of everything.
+/// A stopped shop with some data of every kind.
 async fn embedded(folder: &Folder) -> People {
     let shop = Shop::start(&config(folder, None)).await;
     shop.ready().await;
@@ -71,20 +71,20 @@ fn of(counts: &[Counted], kind: Kind) -> u64 {
 }
 
 #[actix_rt::test]
-async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
+async fn every_user_sees_the_same_after_an_interrupted_transfer() {
     let Some(target) = Target::new() else { return };
     let (folder, node) = (Folder::new(), Folder::new());
     let people = embedded(&folder).await;
     let file = folder.0.join("microbazaar.db");
     let before = std::fs::read(&file).unwrap();
 
-    // Cut off after each batch in turn; each time it goes on from there.
+    // Interrupted after each batch in turn; each time it continues from there.
     let migration = target.migration(&folder.0, 3);
-    let (mut cuts, mut told) = (0, vec![]);
+    let (mut cuts, mut output) = (0, vec![]);
     let moved = loop {
         let mut begun = None;
         let mut cut_off = |kind, done, all| {
-            told.push((done, all));
+            output.push((done, all));
             let (of, from) = *begun.get_or_insert((kind, done));
             if of != kind {
                 begun = Some((kind, done));
@@ -103,7 +103,7 @@ async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
         }
     };
     assert!(cuts > 20, "{cuts}");
-    assert!(told.iter().all(|(done, all)| done <= all));
+    assert!(output.iter().all(|(done, all)| done <= all));
     let Moved::Now(counts) = &moved else { panic!("{moved:?}") };
     assert!(counts.iter().all(|counted| counted.from == counted.to), "{counts:?}");
     let some = |kind| (kind, of(counts, kind));
@@ -121,7 +121,7 @@ async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
     assert!(matches!(whole(&migration).await.unwrap(), Moved::Before(_)), "once is enough");
     assert!(before == std::fs::read(&file).unwrap(), "the source is as it was");
 
-    // The same shop from the folder and from the database, side by side: what each user sees.
+    // The same shop from the folder and from the database, compared: what each user sees.
     let old = Shop::start(&config(&folder, None)).await;
     old.ready().await;
     let new = Shop::start(&config(&node, Some((&target.uri, &target.prefix)))).await;
@@ -130,7 +130,7 @@ async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
         shop.until("the late mail is there", async || !shop.mails(&people.unwelcomed).await.is_empty()).await;
         shop.app.settle(std::time::Duration::from_secs(60)).await.unwrap();
     }
-    // Each finishes by itself what the end of the old one left to do.
+    // Each finishes on its own what the end of the old one left.
     let mut differs = None;
     for _look in 0..200 {
         let (there, here) = (old.seen(&people).await, new.seen(&people).await);
@@ -158,7 +158,7 @@ async fn everybody_sees_the_same_after_a_move_that_was_cut_off_everywhere() {
     target.drop().await;
 }
 
-/// What was under way in the folder goes on over the database.
+/// Pending work of the folder continues over the database.
 async fn goes_on(shop: &Shop, people: &People) {
     let asha = people.token("asha");
     let orders = shop.json("/api/orders/me?status=PENDING", asha).await;
@@ -171,7 +171,7 @@ async fn goes_on(shop: &Shop, people: &People) {
     shop.until("it is confirmed", async || shop.json(&path, asha).await["order"]["status"] == "CONFIRMED").await;
     shop.until("its units are sold", async || stock().await["reserved"] == 0).await;
     assert_eq!(stock().await["available"], 47);
-    // One that was sold before comes back to the shelf.
+    // A unit that was sold before is available again.
     let confirmed = shop.json("/api/orders/me?status=CONFIRMED", asha).await;
     let sold = confirmed["orders"].as_array().unwrap().iter().find(|sold| sold["_id"] != order).unwrap().clone();
     shop.post(&format!("/api/orders/{}/cancel", sold["_id"].as_str().unwrap()), asha, &json!({})).await;
@@ -179,34 +179,34 @@ async fn goes_on(shop: &Shop, people: &People) {
 }
 
 #[actix_rt::test]
-async fn a_place_that_is_taken_is_refused() {
+async fn a_target_in_use_is_refused() {
     let Some(target) = Target::new() else { return };
     let folders = [Folder::new(), Folder::new(), Folder::new()];
     let refusal = async |from: &Folder| whole(&target.migration(&from.0, 100)).await.unwrap_err().to_string();
     assert!(refusal(&folders[0]).await.contains("there is no shop in"));
     Shop::start(&config(&folders[1], None)).await.app.shutdown().await.unwrap();
     let nowhere = Migration { to: SecretString::from("nonsense"), ..target.migration(&folders[1].0, 100) };
-    let told = format!("{:#}", whole(&nowhere).await.unwrap_err());
-    assert!(told.contains("the address in mongo.uri is not one of MongoDB"), "{told}");
-    // A folder that is being served.
+    let output = format!("{:#}", whole(&nowhere).await.unwrap_err());
+    assert!(output.contains("the address in mongo.uri is not one of MongoDB"), "{output}");
+    // A folder that is in use.
     let serving = Shop::start(&config(&folders[0], None)).await;
     assert!(refusal(&folders[0]).await.contains("is in use by another microbazaar process"));
     serving.app.shutdown().await.unwrap();
-    // A database that is being served, empty or not.
+    // A database that is in use, empty or not.
     let node = Shop::start(&config(&folders[2], Some((&target.uri, &target.prefix)))).await;
     node.until("it is refused as in use", async || {
         refusal(&folders[0]).await.contains("a node serves a shop from them now")
     })
     .await;
     node.app.shutdown().await.unwrap();
-    // One that has been moved to, by another shop or by this one as it was.
+    // A database that was a target before, of another shop or of this one as it was.
     assert!(matches!(whole(&target.migration(&folders[0].0, 100)).await.unwrap(), Moved::Now(_)));
     assert!(refusal(&folders[1]).await.contains("what was moved there from another folder"));
     let shop = Shop::start(&config(&folders[0], None)).await;
     shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
     shop.app.shutdown().await.unwrap();
     assert!(refusal(&folders[0]).await.contains("from this one before it was served again"));
-    // One that was filled in no move at all.
+    // A database that was filled without a transfer.
     let other = Target::new().unwrap();
     let node = Shop::start(&config(&folders[2], Some((&other.uri, &other.prefix)))).await;
     node.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
@@ -219,7 +219,7 @@ async fn a_place_that_is_taken_is_refused() {
 
 /// As a version left it whose documents had fields instead of keys, and whose note named no layout.
 #[actix_rt::test]
-async fn what_an_older_version_moved_in_part_is_refused_and_stays_as_it_is() {
+async fn a_partial_transfer_of_an_older_version_is_refused_unchanged() {
     let Some(target) = Target::new() else { return };
     let folder = Folder::new();
     let shop = Shop::start(&config(&folder, None)).await;
@@ -246,7 +246,7 @@ async fn what_an_older_version_moved_in_part_is_refused_and_stays_as_it_is() {
         assert_eq!(notes.find_one(doc! {}).await.unwrap().as_ref(), Some(&note));
         assert_eq!(users.find_one(doc! {}).await.unwrap().as_ref(), Some(&user));
     }
-    // Emptied as it is told to, it takes the shop in.
+    // Emptied as the message says, it accepts the shop.
     for emptied in [&notes, &users] {
         emptied.drop().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What must hold once nothing moves any more.
+//! The final invariants about money.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ use super::{
 const SETTLES_WITHIN: Duration = Duration::from_secs(90);
 const ALL: u32 = 100_000;
 
-/// What is still to do, by the store.
+/// Pending work in the store.
 async fn left_to_do(stores: &Stores, world: &World) -> Vec<String> {
     let (orders, payments) = documents(stores).await;
     let now = Timestamp::now();
@@ -58,7 +58,7 @@ async fn documents(stores: &Stores) -> (Vec<Order>, Vec<Payment>) {
 }
 
 impl World {
-    /// Lets the storm cease, waits until nothing moves any more, and checks everything.
+    /// Stops the injected faults, waits until everything has settled, and checks everything.
     pub async fn settle_and_check(mut self, buyers: &[Buyer]) {
         self.standin.set_faults(Faults::none());
         self.standin.hold_refunds(false);
@@ -85,7 +85,7 @@ impl World {
         let stores = opened.stores();
         let products: Vec<String> = self.received().map(|(product, _)| product.clone()).collect();
         let begun = Instant::now();
-        // What no webhook told is asked for now, and not some day.
+        // Payments without a webhook are checked now instead of later.
         self.command(&["payments", "reconcile", "--since", "1h"]).await;
         loop {
             let mut left = left_to_do(&stores, self).await;
@@ -104,7 +104,7 @@ impl World {
         opened.close().await;
     }
 
-    /// What was answered is so.
+    /// The state matches the answers.
     fn check_known(&self, buyers: &[Buyer], shown: &Shown) {
         for known in buyers.iter().flat_map(|buyer| &buyer.orders) {
             let label = &self.label;
@@ -120,8 +120,7 @@ impl World {
         self.check_gateway(shown, &given_back.map(|known| (known.id.as_str(), known.given_back)).collect());
     }
 
-    /// By the gateway's own books: what is kept is a sold order's total, less what an admin
-    /// gave back, and nothing else.
+    /// By the gateway's ledger: only totals of sold orders are kept, minus an admin's refunds.
     fn check_gateway(&self, shown: &Shown, given_back: &BTreeMap<&str, i64>) {
         let label = &self.label;
         let mut of_orders: BTreeMap<String, Truth> = BTreeMap::new();
@@ -144,10 +143,10 @@ impl World {
             assert_eq!(truth.captured - truth.refunded, expected, "{label}: {order} {payment:?} {truth:?}");
             let refunds = truth.captures - usize::from(sold) + usize::from(part.is_some());
             assert_eq!(truth.refunds, refunds, "{label}: {order} {payment:?} {truth:?}");
-            // Of what was paid beyond the order's price its timeline tells nothing.
-            let told = order["timeline"].as_array().unwrap().iter().filter_map(|entry| entry["reason"].as_str());
-            let told = told.filter(|reason| reason.contains(" refunded")).count();
-            assert_eq!(told, refunds - truth.captures.saturating_sub(1), "{label}: {order} {truth:?}");
+            // The order's timeline does not show money beyond its price.
+            let output = order["timeline"].as_array().unwrap().iter().filter_map(|entry| entry["reason"].as_str());
+            let output = output.filter(|reason| reason.contains(" refunded")).count();
+            assert_eq!(output, refunds - truth.captures.saturating_sub(1), "{label}: {order} {truth:?}");
             self.check_payment(order, payment.as_ref(), &truth);
         }
         assert_eq!(of_orders, BTreeMap::new(), "{label}: no order at the gateway is of none here");
@@ -166,7 +165,7 @@ impl World {
         assert!(expected && rows == truth.refunds, "{}: {order} {payment:?} {truth:?}", self.label);
     }
 
-    /// What only the store shows: mails, the ledger, units sold.
+    /// Checks what only the store contains: mails, the ledger, units sold.
     async fn check_store(&self, shown: &Shown, people: usize) {
         let opened = self.documents.open().await;
         let (stores, label) = (opened.stores(), &self.label);

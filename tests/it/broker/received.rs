@@ -1,21 +1,21 @@
-//! What another program heard at the exchange.
+//! What another program received from the exchange.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lapin::{message::Delivery, types::AMQPValue};
 use microbazaar::domain::Timestamp;
 
-/// An event, as its message tells of it.
+/// An event, as in its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
+pub struct ReceivedEvent {
     pub id: String,
     pub key: String,
     pub aggregate: String,
     pub occurred_at: Timestamp,
 }
 
-impl Heard {
-    /// What kind of thing it happened to.
+impl ReceivedEvent {
+    /// The kind of its aggregate.
     fn kind(&self) -> &str {
         self.key.split('.').next().unwrap()
     }
@@ -34,17 +34,17 @@ impl Heard {
     }
 }
 
-/// Each event where it was heard first. A crash, or a connection that broke, tells some again.
-pub fn once_each(heard: &[Heard]) -> Vec<&Heard> {
+/// Each event at its first delivery. After a crash or a broken connection some are delivered again.
+pub fn once_each(received: &[ReceivedEvent]) -> Vec<&ReceivedEvent> {
     let mut known = BTreeSet::new();
-    heard.iter().filter(|one| known.insert(&one.id)).collect()
+    received.iter().filter(|one| known.insert(&one.id)).collect()
 }
 
-/// Events of one aggregate came in the order in which they happened.
-pub fn check_order(heard: &[&Heard]) {
-    // A product and its stock have one id and are written apart.
-    let mut last: BTreeMap<(&str, &str), &Heard> = BTreeMap::new();
-    for one in heard {
+/// Checks that events of one aggregate came in the order in which they occurred.
+pub fn check_order(received: &[&ReceivedEvent]) {
+    // A product and its stock have the same id and are written separately.
+    let mut last: BTreeMap<(&str, &str), &ReceivedEvent> = BTreeMap::new();
+    for one in received {
         if let Some(before) = last.insert((&one.aggregate, one.kind()), one) {
             assert!(before.occurred_at <= one.occurred_at, "{before:?} and then {one:?}");
             assert!(!one.key.ends_with(".created") || before.key.ends_with(".initiated"), "{before:?}, then {one:?}");
@@ -52,7 +52,7 @@ pub fn check_order(heard: &[&Heard]) {
     }
 }
 
-/// The keys of what was heard of one aggregate, in order.
-pub fn keys_of<'a>(heard: &[&'a Heard], aggregate: &str) -> Vec<&'a str> {
-    heard.iter().filter(|one| one.aggregate == aggregate).map(|one| one.key.as_str()).collect()
+/// The routing keys of one aggregate's events, in order.
+pub fn keys_of<'a>(received: &[&'a ReceivedEvent], aggregate: &str) -> Vec<&'a str> {
+    received.iter().filter(|one| one.aggregate == aggregate).map(|one| one.key.as_str()).collect()
 }

@@ -1,5 +1,4 @@
-//! Nodes that wake each other by Redis: what one changes the others see, though they would look
-//! by themselves only once an hour.
+//! Nodes that notify each other over Redis: one sees the other's changes, although it would poll only once an hour.
 
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ fn woken_by(url: String) -> impl Fn(&mut Config) {
 }
 
 /// Two nodes that are connected to Redis.
-async fn woken(url: String) -> Option<Nodes> {
+async fn connected(url: String) -> Option<Nodes> {
     let nodes = Nodes::start_with(2, 900, woken_by(url)).await?;
     for node in [0, 1] {
         nodes.until("it hears the other", async || nodes.get(node, "/readyz", "").await.1["status"] == "ready").await;
@@ -36,11 +35,11 @@ async fn woken(url: String) -> Option<Nodes> {
     Some(nodes)
 }
 
-/// What one node changes is shown by the other: the product, its stock and the search for it.
+/// The other node shows what one node changes: the product, its stock and the search for it.
 async fn each_is_shown(nodes: &Nodes, seller: &str, buyer: &str, product: &str, round: u32) {
     let (here, there) = if round.is_multiple_of(2) { (0, 1) } else { (1, 0) };
     let path = format!("/api/products/{product}");
-    // Shown before, so that it is remembered there.
+    // Shown before, so that it is cached there.
     let before = nodes.get(there, &path, "").await.1["stock"].as_i64().unwrap();
     let title = format!("Lantern{round}");
     nodes.send(here, Method::PATCH, &path, seller, &json!({"title": title})).await;
@@ -58,12 +57,12 @@ async fn each_is_shown(nodes: &Nodes, seller: &str, buyer: &str, product: &str, 
 }
 
 #[actix_rt::test]
-async fn a_wake_up_alone_carries_every_change() {
+async fn notifications_alone_propagate_every_change() {
     let Ok(url) = std::env::var("TEST_REDIS_URL") else {
         eprintln!("left out: TEST_REDIS_URL names no Redis");
         return;
     };
-    let Some(nodes) = woken(url).await else { return };
+    let Some(nodes) = connected(url).await else { return };
     let (seller, buyer) = (nodes.join(0, "seller").await, nodes.join(1, "user").await);
     let product = nodes.product(0, &seller, 50).await;
     nodes
@@ -72,7 +71,7 @@ async fn a_wake_up_alone_carries_every_change() {
     for round in 0..4 {
         each_is_shown(&nodes, &seller, &buyer, &product, round).await;
     }
-    // Events of either node are carried on by whichever of them does so for both.
+    // The relay of either node transports the events of both.
     let welcomed = nodes.mails(0, "Welcome").await;
     for more in 1..=8 {
         nodes.join(more % 2, "user").await;
@@ -82,9 +81,9 @@ async fn a_wake_up_alone_carries_every_change() {
 }
 
 #[actix_rt::test]
-async fn without_redis_they_look_by_themselves_again() {
+async fn without_redis_nodes_poll_again() {
     let Some(mut redis) = Server::start() else { return };
-    let Some(nodes) = woken(redis.url()).await else { return };
+    let Some(nodes) = connected(redis.url()).await else { return };
     let (seller, buyer) = (nodes.join(0, "seller").await, nodes.join(1, "user").await);
     let product = nodes.product(0, &seller, 50).await;
     nodes

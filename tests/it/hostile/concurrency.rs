@@ -1,4 +1,4 @@
-//! Many requests at one thing at once get their real answers, not 503.
+//! Many concurrent requests for one resource get their real responses, not 503.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use super::{
     wire::Request,
 };
 
-/// More than any number of tries again.
+/// More than the maximum number of retries.
 const AT_ONCE: usize = 60;
 
-/// How many of these got which status, all sent at once.
+/// The statuses of these requests, all sent at once.
 async fn statuses(shop: &Shop, requests: impl Iterator<Item = Request>) -> BTreeMap<u16, usize> {
     let requests: Vec<Request> = requests.collect();
     let mut counts = BTreeMap::new();
@@ -26,7 +26,7 @@ async fn statuses(shop: &Shop, requests: impl Iterator<Item = Request>) -> BTree
 }
 
 #[test]
-fn many_at_one_thing_wait_their_turn() {
+fn many_concurrent_requests_for_one_resource_are_answered() {
     run(async {
         let shop = Shop::open().await;
         let badges = Badges::of(&shop).await;

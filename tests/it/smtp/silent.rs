@@ -1,4 +1,4 @@
-//! A mail server that takes connections and says nothing: only mails wait for it.
+//! A mail server that accepts connections and never answers delays only mails.
 
 use std::{
     collections::BTreeSet,
@@ -16,7 +16,7 @@ use crate::smtp::{
     until,
 };
 
-/// Takes connections and keeps them, without a word.
+/// Accepts connections and keeps them, without an answer.
 struct Mute {
     port: u16,
     task: JoinHandle<()>,
@@ -51,7 +51,7 @@ async fn take(bodies: web::Data<Bodies>, body: web::Json<Value>) -> HttpResponse
 }
 
 #[actix_rt::test]
-async fn a_mail_server_that_says_nothing_holds_up_nothing_but_mails() {
+async fn a_silent_mail_server_delays_only_mails() {
     if Receiver::plain().is_none() {
         return;
     }
@@ -74,8 +74,8 @@ async fn a_mail_server_that_says_nothing_holds_up_nothing_but_mails() {
     let seller = client.join("mira@example.com", "seller").await;
     let buyer = client.join("asha@example.com", "user").await;
     client.post("/api/webhooks", &seller, &json!({"url": hook_url, "events": ["order.*"]})).await;
-    // A mail is on its way, and a sale comes after it: whoever waited for the mail would show the
-    // sale only when its try has ended. Where one round takes that long, another may not.
+    // A mail is being sent, and a sale comes after it: if the sale waited for the mail, it would appear only when the
+    // attempt has timed out. Where a round takes that long, another one may not.
     let mut overtaken = false;
     for round in 1..=3 {
         let product = client.offer(&seller).await;
@@ -96,7 +96,7 @@ async fn a_mail_server_that_says_nothing_holds_up_nothing_but_mails() {
     }
     assert!(overtaken, "the sale is shown while a mail of before it is being sent");
     let confirmed = || bodies.lock().unwrap().iter().any(|body| body["type"] == "order.confirmed");
-    until("the webhook is told", async || confirmed()).await;
+    until("the webhook is sent", async || confirmed()).await;
     assert_eq!(shop.app.settle(crate::smtp::DEADLINE).await.unwrap(), 0, "no event waits for the mail server");
     until("the mail server counts as away", async || {
         let ready = client.get("/readyz", "").await;

@@ -1,15 +1,15 @@
-//! Wake-ups between nodes.
+//! Change notifications between nodes.
 
 use tokio::time::timeout;
 
 use crate::redis::{DEADLINE, node, prefix, server::Server, shared_redis, until};
 
-async fn is_woken(what: &str, listener: &tokio::sync::Notify) {
+async fn is_notified(what: &str, listener: &tokio::sync::Notify) {
     assert!(timeout(DEADLINE, listener.notified()).await.is_ok(), "in time: {what}");
 }
 
 #[actix_rt::test]
-async fn a_wake_up_reaches_its_topic_on_every_node() {
+async fn a_notification_reaches_its_topic_on_every_node() {
     let Some(url) = shared_redis() else { return };
     let prefix = prefix();
     let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
@@ -18,41 +18,41 @@ async fn a_wake_up_reaches_its_topic_on_every_node() {
     let (other, stranger) = (two.wake().listen("outbox"), elsewhere.wake().listen("mail"));
     for _ in 0..20 {
         one.wake().wake("mail");
-        is_woken("this node", &here).await;
-        is_woken("the other node", &there).await;
+        is_notified("this node", &here).await;
+        is_notified("the other node", &there).await;
     }
-    // Sent after the others, so those have arrived where they should not have.
+    // Sent after the others, which would have arrived at a wrong place by now.
     one.wake().wake("outbox");
-    is_woken("the other topic", &other).await;
+    is_notified("the other topic", &other).await;
     elsewhere.wake().wake("mail");
-    is_woken("the other shop's own word", &stranger).await;
+    is_notified("the other shop's own message", &stranger).await;
     let quiet = std::time::Duration::from_millis(200);
     assert!(timeout(quiet, stranger.notified()).await.is_err(), "another prefix is another shop");
-    assert!(timeout(quiet, here.notified()).await.is_err(), "our own word comes once");
+    assert!(timeout(quiet, here.notified()).await.is_err(), "the own message comes once");
 }
 
 #[actix_rt::test]
-async fn after_a_lost_connection_everything_is_woken_once() {
+async fn after_a_lost_connection_every_topic_is_notified_once() {
     let Some(mut server) = Server::start() else { return };
     let prefix = prefix();
     let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
     let (mail, outbox) = (two.wake().listen("mail"), two.wake().listen("outbox"));
     server.kill();
     until("the loss is noticed", async || !one.is_up() && !two.is_up()).await;
-    is_woken("who is to look by herself now", &mail).await;
-    is_woken("who else", &outbox).await;
+    is_notified("who is to look by herself now", &mail).await;
+    is_notified("who else", &outbox).await;
     one.wake().wake("mail");
     server.start_again();
-    is_woken("who had a word coming", &mail).await;
-    is_woken("who had none", &outbox).await;
+    is_notified("a lost topic", &mail).await;
+    is_notified("who had none", &outbox).await;
     until("both are back", async || one.is_up() && two.is_up()).await;
     let late = one.wake();
     late.wake("outbox");
-    is_woken("as before", &outbox).await;
+    is_notified("as before", &outbox).await;
 }
 
 #[actix_rt::test]
-async fn many_wake_ups_are_few_words() {
+async fn many_notifications_are_few_messages() {
     let Some(url) = shared_redis() else { return };
     let prefix = prefix();
     let one = node(&url, &prefix).await;
@@ -77,13 +77,13 @@ async fn many_wake_ups_are_few_words() {
     }
     wake.wake("last");
     let count = counting.await.unwrap();
-    // One in 25 ms, however long it took; the one with the last word stands before or behind it.
+    // At most one in 25 ms, however long it took, plus the last one.
     let most = began.elapsed().as_millis() / 25 + 2;
     assert!(count > 0 && count <= most, "{count} of at most {most}");
 }
 
 #[actix_rt::test]
-async fn a_connection_that_is_lost_over_a_word_comes_back() {
+async fn a_connection_lost_during_a_message_is_restored() {
     let Some(mut server) = Server::start() else { return };
     let one = node(&server.url(), &prefix()).await;
     let wake = one.wake();

@@ -1,4 +1,4 @@
-//! The stand-in's webhooks are what Razorpay sends.
+//! The simulation's webhooks are like Razorpay's.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::payments::{
     until,
 };
 
-/// An order of the stand-in, by its own API.
+/// An order of the simulation, made over its API.
 async fn order(standin: &StandIn, amount: i64) -> String {
     use microbazaar::{domain::ids::OrderId, integrations::payment::PaymentGateway};
     let gateway = crate::payments::gateways::hasty(&standin.base_url());
@@ -20,7 +20,7 @@ async fn order(standin: &StandIn, amount: i64) -> String {
 }
 
 #[tokio::test]
-async fn each_event_tells_what_it_is_about_and_is_signed() {
+async fn each_event_has_its_entity_and_a_signature() {
     let standin = StandIn::start();
     let order = order(&standin, 500).await;
     standin.pay(&order, Outcome::Failed).unwrap();
@@ -32,8 +32,8 @@ async fn each_event_tells_what_it_is_about_and_is_signed() {
     standin.settle_all_refunds(true);
     standin.dispute(&payment).unwrap();
     standin.unknown_event();
-    let told = standin.take_webhooks();
-    let names: Vec<_> = told.iter().map(|webhook| webhook.event.as_str()).collect();
+    let output = standin.take_webhooks();
+    let names: Vec<_> = output.iter().map(|webhook| webhook.event.as_str()).collect();
     assert_eq!(
         names,
         [
@@ -49,7 +49,7 @@ async fn each_event_tells_what_it_is_about_and_is_signed() {
             "subscription.charged"
         ]
     );
-    for webhook in &told {
+    for webhook in &output {
         assert!(keys().webhook_is_signed(webhook.body.as_bytes(), &webhook.signature));
         assert_eq!(webhook.event_id.len(), 14);
         let body: Value = serde_json::from_str(&webhook.body).unwrap();
@@ -69,7 +69,7 @@ async fn each_event_tells_what_it_is_about_and_is_signed() {
 }
 
 #[tokio::test]
-async fn webhooks_come_again_and_again_until_they_are_taken() {
+async fn webhooks_are_retried_until_they_are_accepted() {
     let standin = StandIn::start();
     let seen = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
     let counted = Arc::clone(&seen);

@@ -1,4 +1,4 @@
-//! The real program, killed while it moves a shop.
+//! The real program, killed while it transfers a shop.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -76,17 +76,17 @@ fn migrate(target: &Target, folder: &Folder) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Kills it when it tells of this; says whether it was at work then.
+/// Kills it when it prints this; returns whether it was running then.
 fn kill_at(mut child: Child, word: &str) -> bool {
-    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let came = told.by_ref().find(|line| line.starts_with(word) || line.starts_with("microbazaar: "));
+    let mut output = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let came = output.by_ref().find(|line| line.starts_with(word) || line.starts_with("microbazaar: "));
     let _ended = child.kill();
     assert!(!came.iter().any(|line| line.starts_with("microbazaar")), "{came:?}");
     came.is_some() && !child.wait().unwrap().success()
 }
 
 #[actix_rt::test]
-async fn a_killed_move_goes_on_and_does_nothing_twice() {
+async fn a_killed_transfer_continues_without_duplicates() {
     let Some(target) = Target::new() else { return };
     let folder = Folder::new();
     large_shop(&folder).await;
@@ -96,8 +96,8 @@ async fn a_killed_move_goes_on_and_does_nothing_twice() {
     }
     assert!(killed > 1, "killed at work {killed} times");
     let ended = migrate(&target, &folder).wait_with_output().unwrap();
-    let (out, told) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    assert!(ended.status.success(), "{out} {told}");
+    let (out, output) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{out} {output}");
     let counted = |kind: &str, count: usize| {
         let words = [kind.to_owned(), count.to_string(), count.to_string()];
         out.lines().any(|line| line.split_whitespace().eq(words.iter().map(String::as_str)))
@@ -112,14 +112,14 @@ async fn a_killed_move_goes_on_and_does_nothing_twice() {
 }
 
 #[actix_rt::test]
-async fn what_was_written_and_not_noted_is_written_once() {
+async fn unrecorded_writes_of_a_transfer_are_made_once() {
     let Some(target) = Target::new() else { return };
     let folder = Folder::new();
     let people = super::embedded(&folder).await;
     let client = mongodb::Client::with_uri_str(&target.uri).await.unwrap();
     let database = client.database(&format!("{}auth", target.prefix));
     let notes = database.collection::<Document>("migration");
-    // As far as the last kind, and then nothing of it is noted.
+    // Up to the last kind, and then none of it is recorded.
     let migration = target.migration(&folder.0, 4);
     let last = microbazaar::store::moving::Kind::Events;
     let mut cut_off = |kind, done, all| {
@@ -133,12 +133,12 @@ async fn what_was_written_and_not_noted_is_written_once() {
         before => panic!("{before:?}"),
     };
     assert!(counts.iter().all(|counted| counted.from == counted.to && counted.to > 0), "{counts:?}");
-    // One that is missing in the end is told of.
+    // A record that is missing in the end is reported.
     let gone = database.collection::<Document>("users").delete_one(doc! { "doc.email": &people.unwelcomed }).await;
     assert_eq!(gone.unwrap().deleted_count, 1);
     notes.update_one(doc! {}, doc! { "$unset": { "finishedAt": "" } }).await.unwrap();
-    let told = super::whole(&migration).await.unwrap_err().to_string();
-    assert!(told.contains("not everything arrived: the database has users 5 of 6"), "{told}");
+    let output = super::whole(&migration).await.unwrap_err().to_string();
+    assert!(output.contains("not everything arrived: the database has users 5 of 6"), "{output}");
     notes.update_one(doc! {}, doc! { "$set": { "finishedAt": 1_i64 } }).await.unwrap();
     target.drop().await;
 }

@@ -1,4 +1,4 @@
-//! A shop with something of everything, made by its own API.
+//! A shop with data of every kind, made over its own API.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,14 +37,14 @@ use serde_json::{Value, json};
 use crate::replicas::shop::{address, text};
 
 const PASSWORD: &str = "correct horse";
-/// The signer of every token.
+/// The secret of every token.
 const SECRET: &str = "a secret of thirty-two bytes, or so";
-/// How long a test waits for what is to happen.
+/// The deadline of a test's waits.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Where nobody listens.
+/// An address where nothing listens.
 const NOBODY: &str = "http://127.0.0.1:9/hook";
 
-/// A folder that is gone after the test.
+/// A folder that is removed after the test.
 pub struct Folder(pub PathBuf);
 
 impl Folder {
@@ -66,15 +66,15 @@ pub struct Shop {
     client: reqwest::Client,
 }
 
-/// Whoever uses it, and what each may look at.
+/// Its users, and the paths that each reads.
 #[derive(Default)]
 pub struct People {
     tokens: BTreeMap<&'static str, String>,
-    /// Who looks at which path.
+    /// User and path.
     looks: Vec<(&'static str, String)>,
-    /// The token of somebody who has logged out.
+    /// The token of a user who has logged out.
     pub dead: String,
-    /// Whose welcome was on its way when the shop ended.
+    /// The user whose welcome mail was pending when the shop ended.
     pub unwelcomed: String,
 }
 
@@ -86,7 +86,7 @@ pub fn config(folder: &Folder, mongo: Option<(&str, &str)>) -> Config {
     config.http.workers = 1;
     config.rate_limit.enabled = false;
     config.webhooks.allow_private = true;
-    // Tried once, and not again while the test looks.
+    // Tried once, and not again during the test.
     config.webhooks.retry_delays = vec![Duration::from_secs(36_000); 2];
     if let Some((uri, prefix)) = mongo {
         config.mongo.uri = Some(SecretString::from(uri));
@@ -166,7 +166,7 @@ impl Shop {
         text(&self.post("/api/payments/verify", buyer, &checkout).await["payment"]["_id"])
     }
 
-    /// Fills it with something of everything.
+    /// Fills it with data of every kind.
     pub async fn fill(&self) -> People {
         let mut people = People::default();
         let (mira, ravi) =
@@ -231,13 +231,13 @@ impl Shop {
         self.post("/api/auth/login", "", &json!({"email": email, "password": PASSWORD})).await
     }
 
-    /// What everybody sees, by who looks where.
+    /// What each user sees, by user and path.
     pub async fn seen(&self, people: &People) -> BTreeMap<String, (u16, String)> {
         let mut seen = BTreeMap::new();
         for (who, path) in &people.looks {
             let token = people.token(who);
             let (status, bytes) = self.get(path, token).await;
-            // A picture stays whole in this form, and an error's body names the request.
+            // A picture stays unchanged in this form, and an error's body contains the request's id.
             let body = String::from_utf8(bytes).unwrap_or_else(|picture| hex::encode(picture.into_bytes()));
             let body = match status {
                 200..400 if path.ends_with("/deliveries") => moved_deliveries(&body),
@@ -249,7 +249,7 @@ impl Shop {
         seen
     }
 
-    /// The subjects of the mails to somebody, oldest first.
+    /// The subjects of the mails to a user, oldest first.
     pub async fn mails(&self, to: &str) -> Vec<String> {
         let mails = self.json("/dev/mailbox", "").await;
         let to_her = mails.as_array().unwrap().iter().rev().filter(|mail| mail["to"] == to);
@@ -283,7 +283,7 @@ impl People {
     }
 }
 
-/// Deliveries; of those that were made after the move, which they are, in whatever order.
+/// The deliveries in any order; for those made after the transfer, only which they are.
 fn moved_deliveries(body: &str) -> String {
     let rows: Vec<Value> = serde_json::from_str(body).unwrap();
     let (late, known): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row["type"] == "order.updated");
@@ -311,8 +311,7 @@ fn registered(user: &User) -> Envelope {
     Envelope::new(Event::UserCreated(snapshot), Timestamp::now())
 }
 
-/// Leaves in an ended shop what a crash would leave: events that nobody has carried on, and
-/// messages that no consumer could handle.
+/// Leaves in a stopped shop what a crash leaves: undelivered events, and dead letters.
 pub async fn leave_behind(folder: &Folder, people: &mut People) {
     let sqlite = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
     let stores: Stores = sqlite.stores();
@@ -363,7 +362,7 @@ pub async fn leave_behind(folder: &Folder, people: &mut People) {
     sqlite.close().unwrap();
 }
 
-/// An import that was taken and not worked on.
+/// An import that was accepted and not carried out.
 fn unfinished(seller: UserId, now: Timestamp) -> Import {
     Import {
         id: Import::id_of(seller, b"digest"),
