@@ -173,7 +173,7 @@ async fn an_admin_sees_the_state_and_replays_dead_letters() {
     app.app.storage.stores().outbox.settle(&[], &[row]).await.unwrap();
     let dead = admin.open("/admin/dead").await;
     dead.has("USER_CREATED").has("the &#60;mail&#62; server said no").has("Try again");
-    admin.submit(&dead, "/admin/dead/replay", &[]).await.has("The message is tried again.");
+    admin.submit(&dead, "/admin/dead/replay", &[]).await.has("The message is being retried.");
     let deadline = std::time::Instant::now() + crate::api::DEADLINE;
     loop {
         let mails = Browser::new(&app).get("/dev/mailbox").await;
@@ -184,7 +184,7 @@ async fn an_admin_sees_the_state_and_replays_dead_letters() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     admin.open("/admin/dead").await.has("Every message that arrived was handled");
-    admin.submit(&dead, "/admin/dead/replay", &[]).await.has("There is no such message any more.");
+    admin.submit(&dead, "/admin/dead/replay", &[]).await.has("This message no longer exists.");
     app.shutdown().await;
 }
 
