@@ -94,8 +94,8 @@ async fn the_recipient_is_stored_and_shown_to_the_seller() {
     let seen = app.get(&format!("/api/orders/{}", id(&order))).token(&mira.token).send().await.expect(200);
     assert_eq!(seen["order"]["shippingAddress"]["phone"], "+91 98765 43210");
     let path = "/api/seller/dashboard/orders";
-    let desk = app.until("the order", &mira.token, path, |rows| rows[0]["status"] == "CONFIRMED").await;
-    assert_eq!(desk[0]["shippingAddress"]["fullName"], "Ravi Rao", "{desk}");
+    let dashboard = app.until("the order", &mira.token, path, |rows| rows[0]["status"] == "CONFIRMED").await;
+    assert_eq!(dashboard[0]["shippingAddress"]["fullName"], "Ravi Rao", "{dashboard}");
     app.shutdown().await;
 }
 

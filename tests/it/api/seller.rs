@@ -186,8 +186,8 @@ async fn orders_to_ship_are_listed_before_newer_orders() {
 
     let browser = super::pages::browser::Browser::new(&app);
     browser.log_in("mira").await;
-    let desk = browser.open("/seller").await;
-    desk.has(&paid[1]).has(&paid[2]).lacks(&paid[0]);
+    let dashboard = browser.open("/seller").await;
+    dashboard.has(&paid[1]).has(&paid[2]).lacks(&paid[0]);
     browser.open("/seller/orders?show=to-ship").await.has(&paid[1]).has(&paid[2]).lacks(&paid[0]);
     app.shutdown().await;
 }

@@ -92,8 +92,8 @@ async fn an_address_has_a_recipient_and_only_the_fields_of_its_country() {
     order.has("Ravi &#60;b&#62;Rao&#60;/b&#62;, 1 Palm Road, Dubai, DU, AE, +971 4 123 4567");
     let seller = Browser::new(&app);
     seller.log_in("maker").await;
-    let desk = seller.open("/seller/orders").await;
-    desk.has("Ravi &#60;b&#62;Rao").has("Dubai, United Arab Emirates").has("Phone +971 4 123 4567");
+    let dashboard = seller.open("/seller/orders").await;
+    dashboard.has("Ravi &#60;b&#62;Rao").has("Dubai, United Arab Emirates").has("Phone +971 4 123 4567");
     app.shutdown().await;
 }
 

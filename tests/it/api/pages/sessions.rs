@@ -145,10 +145,10 @@ async fn a_tracking_number_is_restored_after_the_login() {
     back.has("still here").has("name=\"tracking\" value=\"IN 42 &#60;b&#62;\"");
     browser.open("/seller/orders").await.lacks("IN 42");
     // The browser says that it was sent from the overview.
-    let desk = browser.open("/seller").await;
-    browser.submit(&desk, "/logout", &[]).await;
-    let token = desk.field(&ship, "csrf");
-    let fields = [("csrf", token.as_str()), ("back", "desk"), ("tracking", "IN 43")];
+    let dashboard = browser.open("/seller").await;
+    browser.submit(&dashboard, "/logout", &[]).await;
+    let token = dashboard.field(&ship, "csrf");
+    let fields = [("csrf", token.as_str()), ("back", "dashboard"), ("tracking", "IN 43")];
     let login = browser.post_with(&ship, &fields, &[("referer", &format!("{}/seller", app.base))]).await;
     let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
