@@ -21,7 +21,7 @@ mod serve;
 mod services;
 mod storage;
 
-pub use build::{App, Ended};
+pub use build::{App, ShutdownReport};
 pub use commands::{admin_create, backup, fill_demo as demo_command, openapi, rebuild_projections};
 pub use health::health;
 pub use mail::{mail_list, mail_resend, mail_show};

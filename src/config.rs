@@ -5,8 +5,7 @@
 //! of `sections`, garde checks each value, `check` holds the rules between keys.
 //! A wrong value ends the start with one sentence that names its key.
 //!
-//! **Invariant:** whoever holds a [`Config`] holds values that have passed every check,
-//! and secrets in it are never printed.
+//! **Invariant:** a [`Config`] contains only values that have passed every check, and its secrets are never printed.
 
 mod assistant;
 mod check;
@@ -58,16 +57,16 @@ pub use self::{
     sources::{Overrides, Sources},
 };
 
-/// What kind of place the process runs in.
+/// The environment of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Environment {
-    /// Sandbox payments, the mailbox and plain cookies are welcome.
+    /// Sandbox payments, the mailbox and insecure cookies are allowed.
     Development,
     /// They are refused.
     Production,
 }
 
-/// How a log line is written.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum LogFormat {
     /// For people.

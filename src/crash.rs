@@ -1,13 +1,11 @@
-//! Named points at which a process can be made to die, so that tests can see what a crash
-//! between any two steps leaves behind.
+//! Named crash points, so that tests can check the effect of a crash between any two steps.
 //!
-//! In a debug build the variable `CRASH_AT` names a point, as `payment.capture.after` or, to
-//! die when it is passed for the third time, `payment.capture.after:3`. In a release build
-//! nothing of this is there.
+//! In a debug build the variable `CRASH_AT` names a point, such as `payment.capture.after`, or
+//! `payment.capture.after:3` to die when it is passed for the third time. Release builds contain none of this.
 //!
-//! **Invariant:** dying here is dying by SIGKILL: nothing is saved, closed or answered.
+//! **Invariant:** the process dies as by SIGKILL: nothing is saved, closed or answered.
 
-/// Every point there is, so that a test can walk them all.
+/// Every point, so that a test can run through all of them.
 pub const POINTS: &[&str] = &[
     // From a cart to an order.
     "order.hold.before",
@@ -85,10 +83,10 @@ pub const IMPORT_POINTS: &[&str] = &[
     "import.finish.after",
 ];
 
-/// The points of what follows when a seller is blocked, which a test of its own walks.
+/// The points in the handling of a blocked seller, which have their own test.
 pub const BLOCK_POINTS: &[&str] = &["order.suspend.before", "order.suspend.after"];
 
-/// Dies here, if that is asked for. The name is one of [`POINTS`], [`IMPORT_POINTS`] or [`BLOCK_POINTS`].
+/// Dies here, if `CRASH_AT` says so. The name is one of [`POINTS`], [`IMPORT_POINTS`] or [`BLOCK_POINTS`].
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
     let known = [POINTS, IMPORT_POINTS, BLOCK_POINTS].iter().any(|points| points.contains(&name));
@@ -96,7 +94,7 @@ pub fn point(name: &str) {
     armed::pass(name);
 }
 
-/// Does a step with the points `step.before` and `step.after` around it.
+/// Runs a step with the points `step.before` and `step.after` around it.
 #[cfg(debug_assertions)]
 pub async fn around<T>(step: &str, work: impl Future<Output = T>) -> T {
     point(&format!("{step}.before"));
@@ -105,13 +103,13 @@ pub async fn around<T>(step: &str, work: impl Future<Output = T>) -> T {
     done
 }
 
-/// Does a step.
+/// Runs a step.
 #[cfg(not(debug_assertions))]
 pub async fn around<T>(_step: &str, work: impl Future<Output = T>) -> T {
     work.await
 }
 
-/// Nothing, in a release build.
+/// Does nothing in a release build.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub const fn point(_name: &str) {}
@@ -129,8 +127,8 @@ mod armed {
     }
 
     static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
-        let told = std::env::var("CRASH_AT").ok()?;
-        let (name, times) = told.split_once(':').unwrap_or((&told, "1"));
+        let point = std::env::var("CRASH_AT").ok()?;
+        let (name, times) = point.split_once(':').unwrap_or((&point, "1"));
         Some(Armed { name: name.to_owned(), left: AtomicU32::new(times.parse().ok()?) })
     });
 

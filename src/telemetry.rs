@@ -1,6 +1,6 @@
 //! Logging: events to standard error, as text or as JSON, and panics among them.
 //!
-//! **Invariant:** a panic is one line like every other event, never a stray print.
+//! **Invariant:** a panic is logged as one line like every other event.
 
 use std::{io::IsTerminal, panic, thread};
 
@@ -8,13 +8,13 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt, util::SubscriberIn
 
 use crate::config::{ConfigError, LogConfig, LogFormat};
 
-/// Libraries that tell at `info` what only their authors want to know.
+/// Libraries whose `info` messages are only of interest to their authors.
 const QUIET: &str = "tantivy=warn,actix_server=warn,mio=warn";
 
-/// Sets the logging of this process up; a second call changes nothing.
+/// Sets up the logging of this process; a second call changes nothing.
 ///
 /// # Errors
-/// When `RUST_LOG` is no filter.
+/// When `RUST_LOG` is not a valid filter.
 pub fn init(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = filter(config.level, std::env::var("RUST_LOG").ok().as_deref())?;
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);

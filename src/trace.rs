@@ -1,17 +1,17 @@
-//! The id by which everything that one request caused is found again, in this process and in
-//! others: W3C Trace Context, `traceparent`.
+//! Traces: the id that everything caused by one request shares, across processes, by W3C Trace Context
+//! (`traceparent`).
 //!
-//! The trace of what is being done now is a task's own ([`Trace::scope`]), read where a call
-//! or a message leaves ([`Trace::current`]).
+//! The current trace is local to a task ([`Trace::scope`]), and is read where a call or a message is sent
+//! ([`Trace::current`]).
 //!
-//! **Invariant:** a header that is not exactly of the standard's form begins a new trace.
+//! **Invariant:** a header that does not match the standard exactly begins a new trace.
 
 use std::fmt;
 
 /// The header, in HTTP and in messages.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// A place in a trace.
+/// A span in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
     id: u128,
@@ -24,14 +24,14 @@ tokio::task_local! {
 }
 
 impl Trace {
-    /// A trace of its own.
+    /// A new trace.
     #[must_use]
     pub fn begin() -> Self {
         // Neither may be zero.
         Self { id: rand::random::<u128>().max(1), span: rand::random::<u64>().max(1), flags: 0 }
     }
 
-    /// The next place in this trace.
+    /// A child span in this trace.
     #[must_use]
     pub fn child(self) -> Self {
         Self { span: rand::random::<u64>().max(1), ..self }
@@ -55,19 +55,19 @@ impl Trace {
         Some(Self { id, span, flags: u8::from_str_radix(flags, 16).ok()? })
     }
 
-    /// The id that all places of this trace share: 32 hex digits.
+    /// The id that all spans of this trace share: 32 hex digits.
     #[must_use]
     pub fn id(self) -> String {
         format!("{:032x}", self.id)
     }
 
-    /// The trace of what is being done, if it has one.
+    /// The current task's trace, if it has one.
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(|trace| *trace).ok()
     }
 
-    /// What `work` does belongs to this trace.
+    /// Runs `work` in this trace.
     pub async fn scope<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
     }

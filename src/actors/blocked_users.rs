@@ -1,11 +1,11 @@
 //! Which users are blocked, as every service of this process knows it.
 //!
-//! A block is one row in the store. What follows from it (no token holds, no socket stays, nothing that
-//! the user offers is for sale) is derived from the rows wherever it is asked, so that nothing is left
-//! half done by a crash. A process that is alone with its store remembers all of them; where nodes share
-//! a store, each reads them again a few times a second, and at once when Redis wakes it.
+//! A block is one row in the store. Its effects (tokens are refused, sockets are closed, the user's products are not
+//! for sale) are derived from the rows wherever they are needed, so that a crash leaves nothing half done. A process
+//! with its own store keeps all of them in memory; where nodes share a store, each reads them again a few times a
+//! second, and at once when Redis notifies it.
 //!
-//! **Invariant:** [`BlockedUsers::among`] sees every block that was answered, by whichever node.
+//! **Invariant:** [`BlockedUsers::among`] sees every block that any node has confirmed.
 
 use std::{
     collections::HashSet,
@@ -21,38 +21,37 @@ use tokio::time::timeout;
 
 use crate::{
     domain::{Timestamp, ids::UserId},
-    integrations::redis::{Wake, topic},
+    integrations::redis::{ChangeNotifier, topic},
     store::{AccountStore, StoreError, Stores, accounts::block_key},
 };
 
-/// How often to look for blocks of other nodes; more seldom where they wake this one.
+/// How often to poll for blocks by other nodes; less often where they send notifications.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// How long the store may take.
 const STORE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Is told that a user is blocked, or is not any more.
+/// Is notified when a user is blocked or unblocked.
 type Listener = Box<dyn Fn(UserId, bool) + Send + Sync>;
 
-/// The blocked users.
 pub struct BlockedUsers {
     accounts: AccountStore,
-    /// Wakes the other nodes, where there are some.
-    shared: Option<Wake>,
+    /// Notifies the other nodes, where there are any.
+    notifier: Option<ChangeNotifier>,
     known: RwLock<Arc<HashSet<UserId>>>,
     /// Counts the changes of `known`.
     version: AtomicU64,
     listeners: RwLock<Vec<Listener>>,
-    /// One reading or change at a time, so that an older answer does not replace a newer one.
+    /// One read or change at a time, so that an older result does not replace a newer one.
     turn: tokio::sync::Mutex<()>,
 }
 
 impl BlockedUsers {
-    /// Those of these stores; none is known before [`BlockedUsers::read`].
+    /// The blocks in these stores; none is known before [`BlockedUsers::read`].
     #[must_use]
-    pub fn new(stores: &Stores, wake: &Wake) -> Self {
+    pub fn new(stores: &Stores, notifier: &ChangeNotifier) -> Self {
         Self {
             accounts: stores.accounts.clone(),
-            shared: stores.shared.is_some().then(|| wake.clone()),
+            notifier: stores.cluster.is_some().then(|| notifier.clone()),
             known: RwLock::default(),
             version: AtomicU64::new(0),
             listeners: RwLock::default(),
@@ -60,25 +59,21 @@ impl BlockedUsers {
         }
     }
 
-    /// Reads them all, and begins to follow other nodes where there are some. Must be called within a
-    /// runtime.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads all blocks, and starts to follow the other nodes where there are any. Must be called within a runtime.
     pub async fn start(self: &Arc<Self>) -> Result<(), StoreError> {
         self.read().await?;
-        if let Some(wake) = &self.shared {
-            tokio::spawn(follow(Arc::downgrade(self), wake.clone()));
+        if let Some(notifier) = &self.notifier {
+            tokio::spawn(follow(Arc::downgrade(self), notifier.clone()));
         }
         Ok(())
     }
 
-    /// Has `told` called with each user who is blocked or unblocked from now on.
-    pub fn on_change(&self, told: impl Fn(UserId, bool) + Send + Sync + 'static) {
-        self.listeners.write().push(Box::new(told));
+    /// Has `listener` called with each user who is blocked or unblocked from now on.
+    pub fn on_change(&self, listener: impl Fn(UserId, bool) + Send + Sync + 'static) {
+        self.listeners.write().push(Box::new(listener));
     }
 
-    /// Those that this node knows of.
+    /// The blocked users that this node knows of.
     #[must_use]
     pub fn known(&self) -> Arc<HashSet<UserId>> {
         Arc::clone(&self.known.read())
@@ -97,14 +92,14 @@ impl BlockedUsers {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Which of these users are blocked, on whichever node that was done.
+    /// Which of these users are blocked, by any node.
     ///
     /// # Errors
     /// [`StoreError`], where nodes share a store that does not answer.
     pub async fn among(&self, users: &[UserId]) -> Result<Vec<UserId>, StoreError> {
         let mut blocked = vec![];
         for user in users {
-            let is = match &self.shared {
+            let is = match &self.notifier {
                 None => self.knows(*user),
                 Some(_) => {
                     let key = block_key(&user.to_hex());
@@ -119,9 +114,6 @@ impl BlockedUsers {
     }
 
     /// Blocks a user. When this returns, the store has it and this node acts on it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn block(&self, user: UserId) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         self.accounts.kill_token(&block_key(&user.to_hex()), forever()).await?;
@@ -129,10 +121,7 @@ impl BlockedUsers {
         Ok(())
     }
 
-    /// Lets a user in again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Unblocks a user.
     pub async fn unblock(&self, user: UserId) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         self.accounts.revive_token(&block_key(&user.to_hex())).await?;
@@ -140,7 +129,7 @@ impl BlockedUsers {
         Ok(())
     }
 
-    /// Only by whoever has the turn.
+    /// Only called with the lock held.
     fn changed(&self, user: UserId, blocked: bool) {
         let mut now = (*self.known()).clone();
         if blocked {
@@ -149,15 +138,12 @@ impl BlockedUsers {
             now.remove(&user);
         }
         self.replace(now);
-        if let Some(wake) = &self.shared {
-            wake.wake_others(topic::BLOCKS);
+        if let Some(notifier) = &self.notifier {
+            notifier.notify_others(topic::BLOCKS);
         }
     }
 
     /// Reads them from the store.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn read(&self) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         let found = within(self.accounts.blocked_users()).await?;
@@ -165,7 +151,7 @@ impl BlockedUsers {
         Ok(())
     }
 
-    /// Only by whoever has the turn.
+    /// Only called with the lock held.
     fn replace(&self, now: HashSet<UserId>) {
         let before = self.known();
         if *before == now {
@@ -174,9 +160,9 @@ impl BlockedUsers {
         *self.known.write() = Arc::new(now.clone());
         self.version.fetch_add(1, Ordering::AcqRel);
         let listeners = self.listeners.read();
-        for told in &*listeners {
-            now.difference(&before).for_each(|user| told(*user, true));
-            before.difference(&now).for_each(|user| told(*user, false));
+        for listener in &*listeners {
+            now.difference(&before).for_each(|user| listener(*user, true));
+            before.difference(&now).for_each(|user| listener(*user, false));
         }
     }
 }
@@ -185,18 +171,18 @@ async fn within<T>(asked: impl Future<Output = Result<T, StoreError>>) -> Result
     timeout(STORE_WITHIN, asked).await.unwrap_or(Err(StoreError::Deadline))
 }
 
-/// As good as for ever.
+/// Effectively forever.
 fn forever() -> Timestamp {
     Timestamp::from_second(32_503_680_000).unwrap_or(Timestamp::MAX)
 }
 
-async fn follow(blocked: Weak<BlockedUsers>, wake: Wake) {
-    let heard = wake.listen(topic::BLOCKS);
+async fn follow(blocked: Weak<BlockedUsers>, notifier: ChangeNotifier) {
+    let heard = notifier.listen(topic::BLOCKS);
     loop {
-        let _either = timeout(wake.look_every(LOOK_EVERY), heard.notified()).await;
+        let _either = timeout(notifier.look_every(LOOK_EVERY), heard.notified()).await;
         let Some(blocked) = blocked.upgrade() else { return };
         if let Err(error) = blocked.read().await {
-            tracing::debug!(%error, "blocks of other nodes are not heard of");
+            tracing::debug!(%error, "could not read the blocks of other nodes");
         }
     }
 }
@@ -206,10 +192,10 @@ mod tests {
     use super::*;
     use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
-    /// As of a node that shares its store.
+    /// As a node that shares its store has it.
     fn node(stores: &Stores) -> Arc<BlockedUsers> {
-        let mut node = BlockedUsers::new(stores, &Wake::default());
-        node.shared = Some(Wake::default());
+        let mut node = BlockedUsers::new(stores, &ChangeNotifier::default());
+        node.notifier = Some(ChangeNotifier::default());
         Arc::new(node)
     }
 
@@ -224,12 +210,12 @@ mod tests {
         one.start().await.unwrap();
         other.start().await.unwrap();
         assert!(other.knows(ben), "what was there at the start");
-        let told = Arc::new(parking_lot::Mutex::new(vec![]));
-        let tell = Arc::clone(&told);
-        other.on_change(move |user, blocked| tell.lock().push((user, blocked)));
+        let listener = Arc::new(parking_lot::Mutex::new(vec![]));
+        let recorder = Arc::clone(&listener);
+        other.on_change(move |user, blocked| recorder.lock().push((user, blocked)));
         let until = async |count| {
             let wait = async {
-                while told.lock().len() < count {
+                while listener.lock().len() < count {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             };
@@ -244,7 +230,7 @@ mod tests {
         one.unblock(ana).await.unwrap();
         assert!(!one.knows(ana));
         until(2).await;
-        assert_eq!(*told.lock(), [(ana, true), (ana, false)]);
+        assert_eq!(*listener.lock(), [(ana, true), (ana, false)]);
         assert_eq!(*other.known(), HashSet::from([ben]));
         drop((one, other));
         sqlite.close().unwrap();

@@ -1,10 +1,9 @@
-//! Links to the checkout page that an assistant hands out.
+//! Links to the checkout page that an assistant returns.
 //!
-//! A link is a summary of one user's cart as it was told to her: the page shows it only while
-//! the cart still has those products, quantities and prices. Following it orders nothing; she
-//! confirms on the page.
+//! A link is a summary of one user's cart as it was shown to them: the page opens only while the cart still has those
+//! products, quantities and prices. Opening it orders nothing; the user confirms on the page.
 //!
-//! **Invariant:** a token is of one user, of one content of her cart and of [`LIFETIME`].
+//! **Invariant:** a token is valid for one user, one content of their cart and [`LIFETIME`].
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -13,20 +12,20 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{Timestamp, cart::Cart, ids::UserId, product::Offer};
 
-/// How long a link is good.
+/// How long a link is valid.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
-/// What the key is derived for: no other signature of the same secret passes for one of these.
+/// The purpose of the derived key, so that no other signature of the same secret is valid here.
 const PURPOSE: &[u8] = b"microbazaar checkout link v1";
 /// The user and the expiry, then the digest of the cart, then the signature.
 const USER: usize = 12;
 const EXPIRY: usize = USER + 8;
 const DIGEST: usize = EXPIRY + 32;
 
-/// Why a link leads to no summary.
+/// Why a link is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CheckoutLinkError {
-    /// It was not made here, or for somebody else.
+    /// It was not issued here, or for another user.
     #[error("this link is not valid")]
     Invalid,
     /// It is older than [`LIFETIME`].
@@ -99,7 +98,7 @@ pub fn path(token: &str) -> String {
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
-    // A key of any length will do, so that this never fails.
+    // A key of any length is accepted, so this never fails.
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
     for part in parts {
         mac.update(part);
@@ -107,7 +106,7 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
-/// Of the lines that the user sees: those whose product is still offered, in any order.
+/// Covers the visible lines: those whose product is still offered, in any order.
 fn digest(cart: &Cart, offers: &[Offer]) -> [u8; 32] {
     let mut lines: Vec<_> = cart
         .lines

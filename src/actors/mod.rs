@@ -1,8 +1,8 @@
-//! Supervised actors, and the runtime that keeps them alive: mostly one module a service, and modules for what
-//! serves several of them (`outbox`, `rabbit_bridge`, `mail_sender`, `webhook`). `admin` has no actor: it is what
-//! admins look at and change.
+//! Supervised actors, and the runtime that keeps them alive: mostly one module for each service, and modules that
+//! serve several of them (`outbox`, `rabbit_bridge`, `mail_sender`, `webhook`). `admin` has no actor: it has the
+//! calls of the admin pages.
 //!
-//! **Invariant:** no actor is implemented elsewhere but in `ws`; the rules are in `domain`.
+//! **Invariant:** actors are implemented only here and in `ws`; the rules are in `domain`.
 
 pub mod accounts;
 pub mod admin;

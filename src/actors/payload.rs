@@ -1,10 +1,9 @@
 //! Reads the payloads of deliveries, which other programs may have written too.
 //!
-//! Lenient where nothing depends on it: unknown fields are passed over, optional ones may
-//! be missing, an id may be called `_id` or `id`. Strict where something does: whatever
-//! is needed and not there is [`HandleError::Unreadable`], naming the field.
+//! Lenient where possible: unknown fields are ignored, optional ones may be missing, an id may be called `_id` or
+//! `id`. Strict where necessary: a missing required field is [`HandleError::Unreadable`], naming the field.
 //!
-//! **Invariant:** no payload whatever causes a panic.
+//! **Invariant:** no payload causes a panic.
 
 use std::str::FromStr;
 
@@ -28,17 +27,17 @@ impl<'a> Payload<'a> {
         value.as_object().map(Self).ok_or_else(|| HandleError::Unreadable("the payload is not an object".into()))
     }
 
-    /// A text without outer white space, if it is there and not empty.
+    /// A trimmed text, if it is present and not empty.
     pub(crate) fn text(self, key: &str) -> Option<&'a str> {
         self.0.get(key)?.as_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub(crate) fn need_text(self, key: &str) -> Result<&'a str, HandleError> {
         self.text(key).ok_or_else(|| missing(key))
     }
 
-    /// An id under the first of `keys` that is there.
+    /// The id under the first of `keys` that is present.
     pub(crate) fn id<T: FromStr>(self, keys: &[&str]) -> Result<T, HandleError> {
         let name = keys.first().copied().unwrap_or_default();
         let text = keys.iter().find_map(|key| self.text(key)).ok_or_else(|| missing(name))?;
@@ -55,7 +54,7 @@ impl<'a> Payload<'a> {
         self.0.get(key)?.as_u64()
     }
 
-    /// Whether something is said to be so.
+    /// A boolean; false if missing.
     pub(crate) fn flag(self, key: &str) -> bool {
         self.0.get(key).and_then(Value::as_bool).unwrap_or(false)
     }
@@ -65,23 +64,23 @@ impl<'a> Payload<'a> {
         self.text(key)?.parse().ok()
     }
 
-    /// An object within.
+    /// A nested object.
     pub(crate) fn object(self, key: &str) -> Option<Payload<'a>> {
         self.0.get(key)?.as_object().map(Payload)
     }
 
-    /// The objects of a list within; none when it is missing.
+    /// The objects of a nested list; none if it is missing.
     pub(crate) fn objects(self, key: &str) -> Vec<Payload<'a>> {
         let list = self.0.get(key).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_object).map(Payload).collect()
     }
 
-    /// The length of a list within.
+    /// The length of a nested list.
     pub(crate) fn len(self, key: &str) -> usize {
         self.0.get(key).and_then(Value::as_array).map_or(0, Vec::len)
     }
 
-    /// A number as it is written, or a text that holds one.
+    /// A number as text, also from a JSON string.
     pub(crate) fn number(self, key: &str) -> Option<String> {
         match self.0.get(key)? {
             Value::Number(number) => Some(number.to_string()),
@@ -96,7 +95,7 @@ impl<'a> Payload<'a> {
         Money::parse_major(&self.number("amount")?, currency).ok()
     }
 
-    /// Money within that must be there.
+    /// Required nested money.
     pub(crate) fn need_money(self, key: &str) -> Result<Money, HandleError> {
         self.object(key)
             .and_then(Payload::money)
@@ -104,7 +103,7 @@ impl<'a> Payload<'a> {
     }
 }
 
-/// Whatever needed `key` did not find it.
+/// The error for a missing `key`.
 pub(crate) fn missing(key: &str) -> HandleError {
     HandleError::Unreadable(format!("`{key}` is missing or not what it should be"))
 }

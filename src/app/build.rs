@@ -1,6 +1,6 @@
-//! Puts the parts together.
+//! Builds the app from its parts.
 //!
-//! **Invariant:** nothing listens before everything behind it has started.
+//! **Invariant:** nothing listens before everything that it needs has started.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -8,8 +8,8 @@ use actix_web::{dev::ServerHandle, web::Data};
 use anyhow::{Context, Result};
 
 use super::{
-    readiness::{Besides, Watch},
-    services::{Parts, Started},
+    readiness::{Dependencies, ReadinessMonitor},
+    services::{AppBuilder, Started},
     storage::Storage,
 };
 use crate::{
@@ -29,29 +29,29 @@ use crate::{
     store::sqlite::SqliteOptions,
 };
 
-/// How long the outbox and the actors may each take to end.
+/// How long the outbox and the actors may each take to stop.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running marketplace.
 pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
-    /// Its services, for whoever runs in the same process.
+    /// Its services, for code in the same process.
     pub services: Data<Services>,
-    /// The store, for faults.
+    /// The store, for fault injection.
     pub storage: Storage,
     outbox: Outbox,
     mails: Option<Mails>,
     webhooks: Option<Webhooks>,
     runtime: Arc<Runtime>,
-    watch: Arc<Watch>,
+    watch: Arc<ReadinessMonitor>,
     server: ServerHandle,
     _data_dir: DataDir,
 }
 
 /// How an app ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct ShutdownReport {
     /// Actors that were still alive at the deadline.
     pub actors_alive: i64,
     /// Events that still wait, for the next start.
@@ -62,12 +62,11 @@ impl App {
     /// Starts everything. Must be called within an actix system.
     ///
     /// # Errors
-    /// One clear sentence: the data directory is in use, the database is broken, the port
-    /// is taken.
+    /// One clear sentence, for example: the data directory is in use, the database is damaged, the port is taken.
     pub async fn start(config: &Config) -> Result<Self> {
         let mut options = SqliteOptions { readers: config.sqlite.readers, ..SqliteOptions::default() };
         if config.rabbit.url.is_some() {
-            // Other programs may listen to any of them.
+            // Other programs may consume any of them.
             options.keep_event = Arc::new(|_| true);
         }
         Self::start_with(config, options).await
@@ -80,32 +79,32 @@ impl App {
     pub async fn start_with(config: &Config, options: SqliteOptions) -> Result<Self> {
         let data_dir = DataDir::lock(config.own_folder())?;
         let redis = super::redis::start(&config.redis)?;
-        let wake = super::redis::wake(&config.redis, redis.as_ref());
-        let storage = Storage::open_waking(config, data_dir.path(), options, &wake).await?;
-        // After the data file: where one is missing beside secrets, it was lost.
+        let notifier = super::redis::notifier(&config.redis, redis.as_ref());
+        let storage = Storage::open_notifying(config, data_dir.path(), options, &notifier).await?;
+        // After the data file: if it is missing but secrets exist, it was lost.
         let secrets = config.secrets()?;
         let runtime = Arc::new(Runtime::new(config.http.worker_count()));
-        let blocked = Arc::new(BlockedUsers::new(&storage.stores(), &wake));
+        let blocked = Arc::new(BlockedUsers::new(&storage.stores(), &notifier));
         blocked.start().await.context("the blocked users could not be read")?;
         let public_url = PublicUrl::of(config);
-        let parts = Parts {
+        let builder = AppBuilder {
             config,
             secrets: &secrets,
             storage: &storage,
             runtime: &runtime,
-            wake: &wake,
+            notifier: &notifier,
             public_url: &public_url,
             blocked: &blocked,
         };
-        let Started { mut services, outbox, rabbit, mails, webhooks, razorpay, neighbours, live } =
-            parts.services(data_dir.path())?;
+        let Started { mut services, outbox, rabbit, mails, webhooks, razorpay, peers, live } =
+            builder.services(data_dir.path())?;
         let accounts = storage.stores().accounts;
         let dead = accounts.dead_tokens(Timestamp::now()).await.context("the tokens could not be read")?;
         let catalogue = services.catalogue.clone();
-        let besides = Besides { rabbit, catalogue, mails: mails.clone(), razorpay, neighbours };
-        let watch = Watch::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), besides);
-        let state = Data::new(parts.state(&dead, &watch, redis)?);
-        services.sockets = services.chats.as_ref().map(|chats| parts.sockets(chats, live, &state));
+        let dependencies = Dependencies { rabbit, catalogue, mails: mails.clone(), razorpay, peers };
+        let watch = ReadinessMonitor::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), dependencies);
+        let state = Data::new(builder.state(&dead, &watch, redis)?);
+        services.sockets = services.chats.as_ref().map(|chats| builder.sockets(chats, live, &state));
         let services = Data::new(services);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         public_url.set_port(config, address.port());
@@ -125,16 +124,16 @@ impl App {
         })
     }
 
-    /// Ends everything: no new work, what runs is finished, what is to be saved is saved.
+    /// Shuts everything down: accepts no new work, finishes running work, and saves everything.
     ///
     /// # Errors
     /// When the store did not close.
-    pub async fn shutdown(self) -> Result<Ended> {
+    pub async fn shutdown(self) -> Result<ShutdownReport> {
         self.watch.draining();
         if let Some(chats) = &self.services.chats {
             chats.drain(END_WITHIN).await;
         }
-        // The server waits for its connections.
+        // The server waits for its connections to end.
         if let Some(sockets) = &self.services.sockets {
             sockets.shutdown();
         }
@@ -162,20 +161,25 @@ impl App {
             catalogue.close().await;
         }
         self.storage.close().await?;
-        Ok(Ended { actors_alive, events_waiting })
+        Ok(ShutdownReport { actors_alive, events_waiting })
     }
 
-    /// Waits until no event waits any more; returns how many still do at the deadline.
+    /// Waits until the outbox is empty; returns how many events are left at the deadline.
     ///
     /// # Errors
-    /// When the store is away.
+    /// When the store is unavailable.
     pub async fn settle(&self, within: Duration) -> Result<u64> {
         Ok(self.outbox.drain(within).await?)
     }
 }
 
-impl Parts<'_> {
-    fn state(&self, dead: &[(String, Timestamp)], watch: &Arc<Watch>, redis: Option<Redis>) -> Result<State> {
+impl AppBuilder<'_> {
+    fn state(
+        &self,
+        dead: &[(String, Timestamp)],
+        watch: &Arc<ReadinessMonitor>,
+        redis: Option<Redis>,
+    ) -> Result<State> {
         let config = self.config;
         let settings = HttpSettings {
             host: config.http.host.clone(),
@@ -198,13 +202,13 @@ impl Parts<'_> {
         let limits = super::redis::limits(limits, redis.as_ref());
         let mut state = State::new(settings, tokens, limits);
         let stores = self.storage.stores();
-        state.dead_tokens = Arc::new(match &stores.shared {
+        state.dead_tokens = Arc::new(match &stores.cluster {
             Some(_) => RevokedTokens::shared(stores.accounts, redis.clone()),
             None => RevokedTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
         });
-        let told = Arc::downgrade(&state.dead_tokens);
+        let dead_tokens = Arc::downgrade(&state.dead_tokens);
         self.blocked.on_change(move |user, blocked| {
-            if let Some(dead) = told.upgrade() {
+            if let Some(dead) = dead_tokens.upgrade() {
                 dead.block(&user.to_hex(), blocked);
             }
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
 
-use super::services::{Parts, signed};
+use super::services::{AppBuilder, signed};
 use crate::{
     actors::checkout_link::CheckoutLink,
     config::Service,
@@ -22,11 +22,11 @@ use crate::{
     },
 };
 
-/// The most bytes of a frame: a message of the longest, in whatever letters.
+/// The most bytes of a frame: the longest message in any script.
 const PAYLOAD_MAX: usize = 128 << 10;
 
-impl Parts<'_> {
-    /// Starts the chat, where it is served.
+impl AppBuilder<'_> {
+    /// Starts the chat, if this process serves it.
     pub(super) fn chats(&self, registry: &mut Registry, stores: &Stores, calls: &Calls) -> Result<Option<Chats>> {
         if !self.serves(Service::AiBuddy) {
             return Ok(None);
@@ -47,13 +47,13 @@ impl Parts<'_> {
         Ok(Some(chats))
     }
 
-    /// What an assistant can do in the shop.
+    /// What the assistant can do in the shop.
     fn toolbox(&self, calls: &Calls) -> Toolbox {
         let links = CheckoutLink::new(self.secrets.jwt.expose_secret().as_bytes());
         Toolbox::new(calls.clone(), pricing(self.config), links).with_payment_window(self.config.order.payment_window)
     }
 
-    /// The tools as outside agents reach them, where they are served.
+    /// The tools for external agents, if this process serves them.
     pub(super) fn mcp(&self, calls: &Calls) -> Option<Mcp> {
         let offer = || Mcp::new(Arc::new(self.toolbox(calls)), self.public_url.clone(), self.config.rate_limit.enabled);
         self.serves(Service::AiBuddy).then(offer)
@@ -69,7 +69,7 @@ impl Parts<'_> {
             keep: signed(config.chat.keep),
             registrations: socket_auth.registrations(),
             revoked,
-            accounts: stores.shared.is_some().then_some(stores.accounts),
+            accounts: stores.cluster.is_some().then_some(stores.accounts),
         };
         expiry.start(self.runtime);
         let mut sockets = SocketConfig::default();

@@ -1,4 +1,4 @@
-//! The commands that do one thing and end.
+//! The commands that do one task and exit.
 
 use super::services::pricing;
 use std::path::Path;
@@ -25,14 +25,14 @@ use crate::{
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 
-/// How long the actors of a command may take to end.
+/// How long the actors of a command may take to stop.
 const END_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Makes an admin, also while a server runs: of the user of this address, who keeps their password, else
-/// a new one with the password that `obtain` gives. Prints what was done, and a password that was made.
+/// Creates an admin, even while a server runs: promotes the user with this address, who keeps their password, or
+/// creates a user with the password that `obtain` returns. Prints what was done, and a generated password.
 ///
 /// # Errors
-/// When the address, name or password is refused or taken, or the store is away.
+/// When the address, name or password is refused or taken, or the store is unavailable.
 pub fn admin_create(
     config: &Config,
     email: &str,
@@ -53,12 +53,12 @@ pub fn admin_create(
     Ok(())
 }
 
-/// Does a call on users, also while a server runs.
+/// Makes a call of the account service, even while a server runs.
 fn ask_accounts<C: Call<Error = AccountRefusal>>(config: &Config, call: C) -> Result<C::Reply> {
     with_store_beside(config, |storage| async move {
         let (runtime, mut registry) = (Runtime::new(1), Registry::default());
         let passwords = Passwords::start(1).context("the password thread did not start")?;
-        // Whatever it reads is of now, as a server may write it too.
+        // It reads the current data, because a server may write as well.
         accounts::start(&runtime, &mut registry, storage.stores().accounts, passwords, true);
         let done = Calls::local(registry).ask(call).await;
         runtime.shutdown(END_WITHIN).await;
@@ -74,16 +74,16 @@ fn ask_accounts<C: Call<Error = AccountRefusal>>(config: &Config, call: C) -> Re
     })
 }
 
-/// Fills the shop with a demo catalogue of `products`, or of the usual size.
+/// Fills the shop with a demo catalogue of `products`, or of the default size.
 ///
 /// # Errors
-/// When the store is away, or products are there already.
+/// When the store is unavailable, or there are products already.
 pub fn fill_demo(config: &Config, products: Option<u32>) -> Result<()> {
     demo::allow(config)?;
     let mut config = config.clone();
-    // The whole shop in this process, whatever it serves otherwise.
+    // Runs all services in this process, regardless of the configuration.
     config.services = Services::All;
-    // Nobody is to come in meanwhile.
+    // No requests are accepted meanwhile.
     config.http.port = 0;
     "127.0.0.1".clone_into(&mut config.http.host);
     actix_rt::System::new().block_on(async {
@@ -104,7 +104,7 @@ pub fn openapi() -> Result<String> {
     Ok(server::document(false, routes::configure).to_pretty_json()?)
 }
 
-/// Copies the database to `file`, also while a server uses it.
+/// Copies the database to `file`, even while a server uses it.
 ///
 /// # Errors
 /// When the database or the file cannot be used.
@@ -117,10 +117,10 @@ pub fn backup(config: &Config, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the read models anew from the owners' documents.
+/// Rebuilds the read models from the owners' documents.
 ///
 /// # Errors
-/// When the store is away.
+/// When the store is unavailable.
 pub fn rebuild_projections(config: &Config) -> Result<()> {
     let report = with_store(config, |storage| async move { Ok(seller_dashboard::rebuild(&storage.stores()).await?) })?;
     print(&format!(
@@ -131,7 +131,7 @@ pub fn rebuild_projections(config: &Config) -> Result<()> {
 }
 
 fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(Storage) -> F) -> Result<T> {
-    // A database that nodes share needs no lock: this may run beside them.
+    // A database that nodes share needs no lock: this may run while they do.
     let alone = config.mongo.uri.is_none().then(|| DataDir::lock(&config.data_dir)).transpose()?;
     actix_rt::System::new().block_on(async {
         let folder = alone.as_ref().map_or(config.data_dir.as_path(), DataDir::path);
@@ -142,7 +142,7 @@ fn with_store<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOn
     })
 }
 
-/// As [`with_store`], and beside the server that has the data directory, if one has.
+/// As [`with_store`], but may run while a server uses the data directory.
 fn with_store_beside<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(Storage) -> F) -> Result<T> {
     let alone = match config.mongo.uri {
         Some(_) => None,
@@ -166,6 +166,6 @@ fn with_store_beside<T, F: Future<Output = Result<T>>>(config: &Config, work: im
 pub(super) fn print(line: &str) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
-    // Nobody may be reading; the work is done all the same.
+    // The output may be closed; the work is done anyway.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -1,5 +1,4 @@
-//! `microbazaar health`: asks the server of this configuration how it is, for health checks
-//! where no other client is.
+//! `microbazaar health`: checks the server of this configuration, for environments without another HTTP client.
 
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use crate::{
 /// How long the answer may take.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// Asks whether the server lives, or with `ready` whether it can serve.
+/// Checks whether the server is alive, or with `ready` whether it is ready.
 ///
 /// # Errors
-/// When it does not answer in time, or says no.
+/// When it does not answer in time, or is not healthy.
 pub fn health(config: &Config, ready: bool) -> Result<()> {
     let path = if ready { "readyz" } else { "healthz" };
     let url = format!("{}/{path}", listening_url(&config.http.host, config.http.port));

@@ -1,9 +1,9 @@
-//! Mails: who sends them, and the commands that look after the delivery log.
+//! Mails: the mailer, and the commands on the delivery log.
 //!
-//! The commands work beside a running server, as `backup` does: they open the database
-//! without the lock on the data directory.
+//! The commands work while a server runs, as `backup` does: they open the database without the lock on the data
+//! directory.
 //!
-//! **Invariant:** nothing that a mail says reaches the terminal as a control character.
+//! **Invariant:** no text of a mail reaches the terminal as a control character.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     integrations::{
         mail::{MailboxMailer, Mailer, SmtpClient},
-        redis::Wake,
+        redis::ChangeNotifier,
     },
     runtime::Runtime,
     store::{
@@ -24,21 +24,20 @@ use crate::{
     },
 };
 
-/// Who takes mails on by this configuration: where a mail server is given, the delivery log
-/// with its sender, else the mailbox.
+/// The mailer of this configuration: with a mail server, the delivery log with its sender, otherwise the mailbox.
 ///
 /// # Errors
-/// One sentence that names the key that cannot be used.
+/// One sentence that names the invalid key.
 pub(super) fn mailer(
     config: &Config,
     runtime: &Runtime,
     stores: &Stores,
-    wake: &Wake,
+    notifier: &ChangeNotifier,
 ) -> Result<(Arc<dyn Mailer>, Option<Mails>)> {
     let mailbox = stores.mailbox.clone();
     Ok(match smtp(config)? {
         Some(smtp) => {
-            let mails = Mails::start(runtime, mailbox, Arc::new(smtp), config.rabbit.retry_delays.to_vec(), wake);
+            let mails = Mails::start(runtime, mailbox, Arc::new(smtp), config.rabbit.retry_delays.to_vec(), notifier);
             (Arc::new(mails.clone()), Some(mails))
         }
         None => (Arc::new(MailboxMailer::new(mailbox)), None),
@@ -50,7 +49,7 @@ fn smtp(config: &Config) -> Result<Option<SmtpClient>> {
     Ok(Some(SmtpClient::try_new(&server, &config.email.from, config.email.unsubscribe.as_deref())?))
 }
 
-/// Prints the newest mails, or the failed ones, a line each.
+/// Prints the newest mails, or the failed ones, one line each.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -64,16 +63,16 @@ pub fn mail_list(config: &Config, failed: bool, limit: u32) -> Result<()> {
     let mut text = format!("{:>8}  {:7}  {:>5}  {:20}  mail\n", "id", "state", "tries", "changed");
     for MailRecord { id, mail, state, attempts, reason, changed_at, .. } in &records {
         let changed = changed_at.strftime("%Y-%m-%dT%H:%M:%SZ");
-        let told = plain(&format!("{}: {}", mail.to, mail.subject));
+        let summary = plain(&format!("{}: {}", mail.to, mail.subject));
         let why = reason.as_deref().map(|reason| plain(&format!(" ({reason})"))).unwrap_or_default();
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{id:>8}  {:7}  {attempts:>5}  {changed}  {told}{why}", state.as_str());
+        let _ = writeln!(text, "{id:>8}  {:7}  {attempts:>5}  {changed}  {summary}{why}", state.as_str());
     }
     print(text.trim_end());
     Ok(())
 }
 
-/// Prints a mail and what became of it.
+/// Prints a mail and its outcome.
 ///
 /// # Errors
 /// When there is no such mail, or the database cannot be read.
@@ -100,11 +99,10 @@ pub fn mail_show(config: &Config, id: u64) -> Result<()> {
     Ok(())
 }
 
-/// Sends a mail again by the mail server, whatever became of it before. Waits while a running
-/// server is at it.
+/// Sends a mail again through the mail server, whatever its state. Waits while a running server is sending it.
 ///
 /// # Errors
-/// When no mail server is given, there is no such mail, or it is not taken.
+/// When no mail server is configured, there is no such mail, or it is refused.
 pub fn mail_resend(config: &Config, id: u64) -> Result<()> {
     let (to, resent) = beside(config, |mailbox| async move {
         let Some(smtp) = smtp(config)? else {
@@ -130,7 +128,7 @@ async fn found(mailbox: &MailboxStore, id: u64) -> Result<MailRecord> {
     mailbox.record(id).await?.with_context(|| format!("there is no mail {id}; see: microbazaar mail list"))
 }
 
-/// Works on the delivery log beside whoever else uses it.
+/// Works on the delivery log, which other processes may be using.
 fn beside<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(MailboxStore) -> F) -> Result<T> {
     actix_rt::System::new().block_on(async {
         let storage = Storage::open_beside(config).await?;
@@ -140,7 +138,7 @@ fn beside<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(M
     })
 }
 
-/// `text` on one line, without what a terminal would obey.
+/// `text` on one line, without control characters.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,6 +1,6 @@
 //! Which services are in other processes, and how this one reaches them.
 //!
-//! **Invariant:** a peer that is away keeps nobody from starting; it is looked for all the time.
+//! **Invariant:** an unavailable peer does not prevent the start; it is checked continuously.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,15 +18,15 @@ use crate::{
     },
 };
 
-/// How often to look at a peer that is there.
+/// How often to check an available peer.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often to look for one that is not.
+/// How often to check an unavailable peer.
 const SOON: Duration = Duration::from_millis(200);
 
-/// Lets `calls` be answered by `registry`, or by the processes that this one is told of; returns these.
+/// Connects `calls` to `registry` and to the configured peers; returns the peers.
 ///
 /// # Errors
-/// When one is not set, or no connection can be made to any.
+/// When a peer is not configured, or the client cannot be set up.
 pub(super) fn connect(config: &Config, tokens: Tokens, calls: &Calls, registry: Registry) -> Result<Vec<Peer>> {
     let called = config.services.called();
     let mut peers = Vec::with_capacity(called.len());
@@ -44,7 +44,7 @@ pub(super) fn connect(config: &Config, tokens: Tokens, calls: &Calls, registry: 
     Ok(peers)
 }
 
-/// Looks at each peer in the background.
+/// Checks each peer in the background.
 pub(super) fn look_at(peers: &[Peer]) -> Vec<JoinHandle<()>> {
     let look = |peer: Peer| async move {
         let mut was_up = true;
@@ -53,7 +53,7 @@ pub(super) fn look_at(peers: &[Peer]) -> Vec<JoinHandle<()>> {
             gauge!("peer_up", "peer" => peer.service().name()).set(if peer.is_up() { 1.0 } else { 0.0 });
             if peer.is_up() != was_up {
                 was_up = peer.is_up();
-                tracing::info!(peer = peer.service().name(), up = was_up, "a peer came or went");
+                tracing::info!(peer = peer.service().name(), up = was_up, "the availability of a peer changed");
             }
             tokio::time::sleep(if there { EVERY } else { SOON }).await;
         }
@@ -61,7 +61,7 @@ pub(super) fn look_at(peers: &[Peer]) -> Vec<JoinHandle<()>> {
     peers.iter().map(|peer| actix_rt::spawn(look(peer.clone()))).collect()
 }
 
-/// How each peer is: without one, its callers get 503 at once and the rest goes on.
+/// The state of each peer: without one, its callers get 503 at once and the rest keeps working.
 pub(super) fn parts(peers: &[Peer]) -> impl Iterator<Item = Part> {
     peers.iter().map(|peer| {
         let up = peer.is_up();

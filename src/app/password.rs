@@ -1,9 +1,9 @@
-//! Where the password of a new admin comes from.
+//! Obtains the password of a new admin.
 //!
-//! `MICROBAZAAR_ADMIN_PASSWORD`, else one line of standard input (asked for, unseen, at a
-//! terminal), else one is made. A flag would show it to everyone who lists processes.
+//! From `MICROBAZAAR_ADMIN_PASSWORD`, or one line of standard input (with a hidden prompt at a terminal), or
+//! generated. A flag would be visible in the list of processes.
 //!
-//! **Invariant:** waiting for a line that never comes ends with a sentence.
+//! **Invariant:** waiting for a line that never comes ends with an error.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -32,7 +32,7 @@ const LINE_MAX: u64 = 4096;
 pub struct Password {
     /// The password.
     pub secret: SecretString,
-    /// Whether nobody knows it yet.
+    /// Whether it is new and has to be shown.
     pub made: bool,
 }
 

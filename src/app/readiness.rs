@@ -1,6 +1,6 @@
-//! How the process is, looked at in the background so that asking costs nothing.
+//! Readiness, checked in the background so that a request for it is cheap.
 //!
-//! **Invariant:** asking how the process is never waits for a part of it.
+//! **Invariant:** a readiness request never waits for a dependency.
 
 use std::{
     sync::{
@@ -26,28 +26,28 @@ use crate::{
 
 /// How often to look.
 const EVERY: Duration = Duration::from_secs(1);
-/// How often to look whether a gateway that refused the key accepts it again.
+/// How often to check whether a gateway that refused the key accepts it again.
 const LOCKED_OUT_EVERY: Duration = Duration::from_secs(30);
 
-/// What the process stands on besides its store, each where it is used.
-pub(super) struct Besides {
+/// The process's dependencies besides its store, each if it is used.
+pub(super) struct Dependencies {
     /// The broker.
     pub(super) rabbit: Option<RabbitBridge>,
     /// The catalogue, whose search index is made at start.
     pub(super) catalogue: Option<Catalogue>,
-    /// Who sends mails by a mail server.
+    /// The sender of mails, if a mail server is used.
     pub(super) mails: Option<Mails>,
-    /// Razorpay, where it takes the payments.
+    /// Razorpay, if it is used.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
-    pub(super) neighbours: Vec<Peer>,
+    pub(super) peers: Vec<Peer>,
 }
 
-/// Looks at the store and the actors.
-pub struct Watch {
+/// Monitors the store and the actors.
+pub struct ReadinessMonitor {
     runtime: Arc<Runtime>,
     store: Mutex<Part>,
-    besides: Besides,
+    dependencies: Dependencies,
     broken: Mutex<Option<String>>,
     draining: AtomicBool,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -57,13 +57,13 @@ fn store_part(state: PartState, detail: Option<String>) -> Part {
     Part { name: "store".to_owned(), state, detail }
 }
 
-/// A part that the process can serve without, and what is so while it is away.
+/// An optional dependency, and the effect of its absence.
 fn dispensable(name: &str, up: bool, while_away: &str) -> Part {
     let state = if up { PartState::Up } else { PartState::Degraded };
     Part { name: name.to_owned(), state, detail: (!up).then(|| while_away.to_owned()) }
 }
 
-/// Looks for a gateway that is away. One that is there is asked nothing.
+/// Checks an unavailable gateway. An available one is not called.
 async fn look_for(gateway: Arc<RazorpayGateway>) {
     let mut was_up = true;
     loop {
@@ -71,21 +71,26 @@ async fn look_for(gateway: Arc<RazorpayGateway>) {
         gauge!("gateway_up").set(if up { 1.0 } else { 0.0 });
         if up != was_up {
             was_up = up;
-            tracing::info!(up, "the payment gateway came or went");
+            tracing::info!(up, "the availability of the payment gateway changed");
         }
         tokio::time::sleep(if gateway.is_locked_out() { LOCKED_OUT_EVERY } else { EVERY }).await;
     }
 }
 
-impl Watch {
-    /// Starts looking. A large database's integrity is checked in the background.
-    pub(super) fn start(storage: Storage, runtime: Arc<Runtime>, outbox: Outbox, besides: Besides) -> Arc<Self> {
-        let mut tasks = nodes::look_at(&besides.neighbours);
-        tasks.extend(besides.razorpay.clone().map(|gateway| actix_rt::spawn(look_for(gateway))));
+impl ReadinessMonitor {
+    /// Starts monitoring. A large database's integrity is checked in the background.
+    pub(super) fn start(
+        storage: Storage,
+        runtime: Arc<Runtime>,
+        outbox: Outbox,
+        dependencies: Dependencies,
+    ) -> Arc<Self> {
+        let mut tasks = nodes::look_at(&dependencies.peers);
+        tasks.extend(dependencies.razorpay.clone().map(|gateway| actix_rt::spawn(look_for(gateway))));
         let watch = Arc::new(Self {
             runtime,
             store: Mutex::new(store_part(PartState::Up, None)),
-            besides,
+            dependencies,
             broken: Mutex::new(None),
             draining: AtomicBool::new(false),
             tasks: Mutex::default(),
@@ -125,7 +130,7 @@ impl Watch {
         }
     }
 
-    /// How the process is.
+    /// The readiness of the process.
     pub(super) fn report(&self) -> ReadinessReport {
         let count = |count: i64| u64::try_from(count).unwrap_or(0);
         let kind = |kind: crate::runtime::KindSnapshot| ActorKind {
@@ -143,16 +148,16 @@ impl Watch {
                 .chain(self.mail_server())
                 .chain(self.picture_host())
                 .chain(self.gateway())
-                .chain(nodes::parts(&self.besides.neighbours))
+                .chain(nodes::parts(&self.dependencies.peers))
                 .collect(),
             actors: self.runtime.snapshot().into_iter().map(kind).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
     }
 
-    /// The search index, while it is not up with the store yet.
+    /// The search index, while it has not caught up with the store.
     fn search(&self) -> Option<Part> {
-        let catalogue = self.besides.catalogue.as_ref()?;
+        let catalogue = self.dependencies.catalogue.as_ref()?;
         let part = |state, detail: &str| Part { name: "search".to_owned(), state, detail: Some(detail.to_owned()) };
         match (catalogue.caught_up(), catalogue.is_rebuilding_search()) {
             (false, _) => Some(part(PartState::Down, "the search index is being built")),
@@ -161,29 +166,29 @@ impl Watch {
         }
     }
 
-    /// The broker, where one is used: without it the shop sells on and events wait.
+    /// The broker, if it is used: without it the shop keeps selling and events wait.
     fn broker(&self) -> Option<Part> {
-        let up = self.besides.rabbit.as_ref()?.is_up();
+        let up = self.dependencies.rabbit.as_ref()?.is_up();
         Some(dispensable("rabbitmq", up, "events wait in the outbox"))
     }
 
-    /// The mail server, where one is used: without it the shop sells on and mails wait.
+    /// The mail server, if it is used: without it the shop keeps selling and mails wait.
     fn mail_server(&self) -> Option<Part> {
-        let up = self.besides.mails.as_ref()?.is_up();
+        let up = self.dependencies.mails.as_ref()?.is_up();
         Some(dispensable("smtp", up, "mails wait in the delivery log"))
     }
 
-    /// Where pictures are hosted, if anywhere: without it the shop sells on and shows them itself.
+    /// The host of pictures, if it is used: without it the shop keeps selling and serves them itself.
     fn picture_host(&self) -> Option<Part> {
-        let trouble = self.besides.catalogue.as_ref()?.hosting_trouble()?;
-        let detail = trouble.as_ref().err().map(|why| format!("{why}; pictures are kept and shown here"));
-        let state = if trouble.is_ok() { PartState::Up } else { PartState::Degraded };
+        let problem = self.dependencies.catalogue.as_ref()?.hosting_problem()?;
+        let detail = problem.as_ref().err().map(|why| format!("{why}; pictures are kept and shown here"));
+        let state = if problem.is_ok() { PartState::Up } else { PartState::Degraded };
         Some(Part { name: "imagekit".to_owned(), state, detail })
     }
 
-    /// Razorpay, where it is used: without it nobody can begin to pay, and all else goes on.
+    /// Razorpay, if it is used: without it no payment can begin, and all else keeps working.
     fn gateway(&self) -> Option<Part> {
-        let gateway = self.besides.razorpay.as_ref()?;
+        let gateway = self.dependencies.razorpay.as_ref()?;
         let while_away = match gateway.is_locked_out() {
             true => "it does not accept razorpay.key_id with razorpay.key_secret; payments and refunds wait",
             false => "payments and refunds wait",
@@ -191,12 +196,12 @@ impl Watch {
         Some(dispensable("razorpay", gateway.is_up(), while_away))
     }
 
-    /// From now on the process is not ready: it is about to end.
+    /// Marks the process as not ready, because it is shutting down.
     pub(super) fn draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Stops looking.
+    /// Stops monitoring.
     pub(super) fn stop(&self) {
         self.tasks.lock().drain(..).for_each(|task| task.abort());
     }

@@ -1,4 +1,4 @@
-//! Redis, where one is used: without it the shop goes on, and says that it does.
+//! Redis, if it is used: without it the shop keeps working and reports that as degraded.
 
 use anyhow::{Context, Result};
 
@@ -9,22 +9,22 @@ use crate::{
         rate::AuthLimits,
         state::ReadinessSource,
     },
-    integrations::redis::{Redis, RedisSettings, Wake},
+    integrations::redis::{ChangeNotifier, Redis, RedisSettings},
 };
 
-/// Starts to connect, if there is one to be used.
+/// Starts connecting, if Redis is configured.
 pub(super) fn start(config: &RedisConfig) -> Result<Option<Redis>> {
     let Some(url) = config.url.clone() else { return Ok(None) };
     let settings = RedisSettings { url, prefix: config.prefix.clone(), timeout: config.timeout };
     Redis::start(&settings).map(Some).context("redis.url cannot be used")
 }
 
-/// Wake-ups between nodes; without Redis within this one.
-pub(super) fn wake(config: &RedisConfig, redis: Option<&Redis>) -> Wake {
-    redis.map_or_else(Wake::default, |redis| redis.wake().looking_every(config.look_every))
+/// The notifier between nodes; without Redis it notifies only this node.
+pub(super) fn notifier(config: &RedisConfig, redis: Option<&Redis>) -> ChangeNotifier {
+    redis.map_or_else(ChangeNotifier::default, |redis| redis.notifier().looking_every(config.look_every))
 }
 
-/// The limits, counted there.
+/// Rate limits that are counted in Redis.
 pub(super) fn limits(limits: AuthLimits, redis: Option<&Redis>) -> AuthLimits {
     match redis {
         Some(redis) => limits.with_redis(redis.clone()),
@@ -32,7 +32,7 @@ pub(super) fn limits(limits: AuthLimits, redis: Option<&Redis>) -> AuthLimits {
     }
 }
 
-/// What `source` tells, with Redis as one part more.
+/// Readiness by `source`, with Redis as a further part.
 pub(super) fn readiness(source: ReadinessSource, redis: Option<Redis>) -> ReadinessSource {
     let Some(redis) = redis else { return source };
     std::sync::Arc::new(move || {

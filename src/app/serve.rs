@@ -9,10 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{App, demo};
 use crate::config::{Config, Service, Services, listening_url};
 
-/// Serves until a signal ends it; with `demo`, fills an empty shop once it is ready.
+/// Serves until a signal stops it; with `demo`, fills an empty shop once it is ready.
 ///
 /// # Errors
-/// When it cannot start, or cannot end cleanly.
+/// When it cannot start, or cannot stop cleanly.
 pub fn serve(config: &Config, demo: bool) -> Result<()> {
     let serves = |service| config.services.serve(service);
     if demo && !(serves(Service::Auth) && serves(Service::Product)) {
@@ -38,17 +38,17 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("ending: no new work is taken");
+        tracing::info!("shutting down: no new work is accepted");
         if let Some(filling) = filling {
             filling.abort();
         }
         let ended = app.shutdown().await?;
-        tracing::info!(actors.alive = ended.actors_alive, events.waiting = ended.events_waiting, "ended");
+        tracing::info!(actors.alive = ended.actors_alive, events.waiting = ended.events_waiting, "shut down");
         Ok(())
     })
 }
 
-/// Tells where the shop is and which parts are embedded.
+/// Prints the shop's address and which parts are embedded.
 fn announce(config: &Config, app: &App) {
     let at = listening_url(&app.address.ip().to_string(), app.address.port());
     let mut text = format!("microBazaar is ready at {at}\n");
@@ -64,7 +64,7 @@ fn announce(config: &Config, app: &App) {
     let shows_mails = config.mailbox.enabled && config.services.serve(Service::Notification);
     let mailbox = if shows_mails { ", /dev/mailbox" } else { "" };
     text.push_str(&format!("  try          /docs, /openapi.json, /readyz{mailbox}\n"));
-    // Nobody may be reading; the shop serves all the same.
+    // The output may be closed; the shop serves anyway.
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -1,6 +1,6 @@
 //! Starts the services that this process serves.
 //!
-//! **Invariant:** which services these are is asked here and in `nodes` alone.
+//! **Invariant:** only this module and `nodes` depend on which services these are.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ use crate::{
     integrations::{
         image::{DocumentImages, HostedImages, ImageKit, ImageStore, LocalImages},
         payment::{Keys, PaymentGateway, RazorpayGateway, SandboxGateway},
-        redis::Wake,
+        redis::ChangeNotifier,
         webhook::address::UrlRules,
     },
     runtime::{
@@ -45,42 +45,42 @@ use crate::{
     ws::live::Live,
 };
 
-/// The least room for snapshots that is of any use.
+/// The smallest useful size of the snapshot cache.
 const SMALLEST_SNAPSHOTS_MIB: u32 = 1;
 
-/// What services are made of.
-pub(super) struct Parts<'a> {
+/// Everything that is needed to start services.
+pub(super) struct AppBuilder<'a> {
     pub(super) config: &'a Config,
     pub(super) secrets: &'a Secrets,
     pub(super) storage: &'a Storage,
     pub(super) runtime: &'a Runtime,
-    pub(super) wake: &'a Wake,
+    pub(super) notifier: &'a ChangeNotifier,
     pub(super) public_url: &'a PublicUrl,
     pub(super) blocked: &'a Arc<BlockedUsers>,
 }
 
-/// What was started.
+/// The started services.
 pub(super) struct Started {
     pub(super) services: Services,
     pub(super) outbox: Outbox,
     pub(super) rabbit: Option<RabbitBridge>,
     pub(super) mails: Option<Mails>,
     pub(super) webhooks: Option<Webhooks>,
-    /// Razorpay, where it takes the payments.
+    /// Razorpay, if it is used.
     pub(super) razorpay: Option<Arc<RazorpayGateway>>,
     /// The services in other processes.
-    pub(super) neighbours: Vec<Peer>,
-    /// Who listens to live events.
+    pub(super) peers: Vec<Peer>,
+    /// The listeners of live events.
     pub(super) live: Arc<Live>,
 }
 
-/// Where Razorpay takes the payments, and where the sandbox does.
+/// The gateways: Razorpay or the sandbox.
 type Gateways = (Option<Arc<SandboxGateway>>, Option<Arc<RazorpayGateway>>);
 
-/// Razorpay where its key is given, else the sandbox.
+/// Razorpay if its key is configured, otherwise the sandbox.
 ///
 /// # Errors
-/// When there is no way to call Razorpay.
+/// When the client for Razorpay cannot be set up.
 pub(super) fn gateway(
     config: &Config,
     secrets: &Secrets,
@@ -109,42 +109,42 @@ pub(super) fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
-impl Parts<'_> {
+impl AppBuilder<'_> {
     pub(super) fn serves(&self, service: Service) -> bool {
         self.config.services.serve(service)
     }
 
-    /// Whether this process runs a service: one that it serves, or one that its pages ask. Such a
-    /// one works on the shared documents as a replica does, and nobody else can call it here.
+    /// Whether this process runs a service: one that it serves, or one that its pages call. The latter works on the
+    /// shared documents like a replica, and other processes cannot call it here.
     fn runs(&self, service: Service) -> bool {
         let asked_by_pages = !matches!(service, Service::AiBuddy | Service::Notification);
         self.serves(service) || (asked_by_pages && self.serves(Service::Web))
     }
 
-    /// Starts the services of this process, and finds the others that they call.
+    /// Starts the services of this process, and connects to the peers that they call.
     pub(super) fn services(&self, data_dir: &Path) -> Result<Started> {
         let (config, runtime) = (self.config, self.runtime);
         let (stores, calls) = (self.storage.stores(), Calls::default());
         let snapshot_bytes = u64::from(config.catalogue.snapshot_mib.max(SMALLEST_SNAPSHOTS_MIB)) << 20;
         let snapshots = Arc::new(Snapshots::new(snapshot_bytes));
-        let shared = stores.shared.is_some();
+        let clustered = stores.cluster.is_some();
         let mut registry = Registry::default();
         self.accounts(&stores, &mut registry)?;
         if self.runs(Service::Inventory) {
-            let listener = inventory::waking(snapshots.clone(), self.wake.clone());
+            let listener = inventory::notifying_listener(snapshots.clone(), self.notifier.clone());
             let window = signed(config.order.payment_window);
             inventory::start(runtime, &mut registry, Arc::clone(&stores.stock), listener, window);
         }
         let catalogue = self.catalogue(&stores, &calls, snapshots, data_dir)?;
         if let Some(catalogue) = &catalogue {
-            catalogue.heed(self.blocked);
+            catalogue.set_blocked_users(self.blocked);
             catalogue.register(runtime, &mut registry);
         }
         let live = Arc::new(Live::default());
         if self.runs(Service::Cart) {
             let listener = self.serves(Service::AiBuddy).then(|| -> Arc<dyn CartListener> { live.clone() });
             let store = stores.carts.clone();
-            cart::start(runtime, &mut registry, store, calls.clone(), listener, config.cart.idle, shared);
+            cart::start(runtime, &mut registry, store, calls.clone(), listener, config.cart.idle, clustered);
         }
         let orders = self.runs(Service::Order).then(|| {
             Orders::start(runtime, &mut registry, stores.orders.clone(), calls.clone(), self.order_settings())
@@ -164,11 +164,11 @@ impl Parts<'_> {
         };
         admin::register(&mut registry, stores.clone(), config.rabbit.url.clone(), Arc::clone(self.blocked));
         registry.expose(|service| self.serves(service));
-        let neighbours = nodes::connect(config, self.tokens(), &calls, registry)?;
+        let peers = nodes::connect(config, self.tokens(), &calls, registry)?;
         let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
         if let Some(webhooks) = &webhooks {
             let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: self.public_url.clone() };
-            let (mailer, sending) = super::mail::mailer(config, runtime, &stores, self.wake)?;
+            let (mailer, sending) = super::mail::mailer(config, runtime, &stores, self.notifier)?;
             mails = sending;
             let email = EmailChannel::new(calls.clone(), mailer, shop);
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
@@ -183,7 +183,7 @@ impl Parts<'_> {
             Some(bridge) => Arc::new(bridge.clone()),
             None => Arc::new(InProcess::new(consumers, config.rabbit.retry_delays.map(signed))),
         };
-        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.wake);
+        let outbox = Outbox::start(runtime, Arc::clone(&stores.outbox), carrier, self.notifier);
         let mailbox = config.mailbox.enabled.then(|| stores.mailbox.clone());
         let services = Services {
             catalogue,
@@ -195,14 +195,14 @@ impl Parts<'_> {
             sockets: None,
             mcp: self.mcp(&calls),
         };
-        Ok(Started { services, outbox, rabbit, mails, webhooks, razorpay, neighbours, live })
+        Ok(Started { services, outbox, rabbit, mails, webhooks, razorpay, peers, live })
     }
 
     fn accounts(&self, stores: &Stores, registry: &mut Registry) -> Result<()> {
         if self.runs(Service::Auth) {
             let passwords = Passwords::start(self.config.passwords.hashers());
             let passwords = passwords.context("the password threads did not start")?;
-            accounts::start(self.runtime, registry, stores.accounts.clone(), passwords, stores.shared.is_some());
+            accounts::start(self.runtime, registry, stores.accounts.clone(), passwords, stores.cluster.is_some());
         }
         Ok(())
     }
@@ -219,10 +219,10 @@ impl Parts<'_> {
         }
         let index = Arc::new(SearchIndex::open(Some(&data_dir.join("search")))?);
         let mut pictures: Arc<dyn ImageStore> = Arc::new(LocalImages::new(data_dir));
-        if let Some(store) = &stores.shared {
+        if let Some(store) = &stores.cluster {
             pictures = Arc::new(DocumentImages::new(Arc::clone(store)));
             let listener: Arc<dyn StockListener> = snapshots.clone();
-            inventory::follow(self.runtime, Arc::clone(store), listener, self.wake);
+            inventory::follow(self.runtime, Arc::clone(store), listener, self.notifier);
         }
         let hosted = match self.config.picture_host()? {
             Some(settings) => {
@@ -234,12 +234,12 @@ impl Parts<'_> {
         if let Some(hosted) = &hosted {
             pictures = Arc::new(hosted.clone());
         }
-        let (products, shared) = (stores.products.clone(), stores.shared.as_ref().map(|_| self.wake));
-        let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, calls.clone(), shared);
+        let (products, cluster) = (stores.products.clone(), stores.cluster.as_ref().map(|_| self.notifier));
+        let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, calls.clone(), cluster);
         let catalogue =
-            catalogue.with_imports(self.runtime, stores.imports.clone(), self.wake, stores.shared.is_some());
+            catalogue.with_imports(self.runtime, stores.imports.clone(), self.notifier, stores.cluster.is_some());
         Ok(Some(match hosted {
-            Some(hosted) => catalogue.with_hosting(self.runtime, hosted, self.wake),
+            Some(hosted) => catalogue.with_hosting(self.runtime, hosted, self.notifier),
             None => catalogue,
         }))
     }
@@ -253,7 +253,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Payments, by Razorpay where its key is given and else in the sandbox.
+    /// Starts payments, with Razorpay if its key is configured, otherwise with the sandbox.
     fn payments(&self, registry: &mut Registry, stores: &Stores, calls: &Calls) -> Result<Gateways> {
         if !self.runs(Service::Payment) {
             return Ok((None, None));
@@ -264,7 +264,7 @@ impl Parts<'_> {
         Ok(gateways)
     }
 
-    /// Makes and checks tokens.
+    /// Issues and checks tokens.
     pub(super) fn tokens(&self) -> Tokens {
         Tokens::new(self.secrets.jwt.expose_secret().as_bytes())
     }
@@ -279,11 +279,11 @@ impl Parts<'_> {
             timeout: config.timeout,
         };
         let started =
-            Webhooks::start(self.runtime, registry, stores.webhooks.clone(), calls.clone(), settings, self.wake);
+            Webhooks::start(self.runtime, registry, stores.webhooks.clone(), calls.clone(), settings, self.notifier);
         started.context("webhooks cannot be sent")
     }
 
-    /// The bridge to the broker, when there is one to be used.
+    /// The bridge to the broker, if one is configured.
     fn rabbit(&self, consumers: &[Arc<dyn Consumer>]) -> Option<RabbitBridge> {
         let rabbit = &self.config.rabbit;
         let consume = match &rabbit.consume {

@@ -1,6 +1,6 @@
-//! Where documents are kept: in an embedded file, or in a database that nodes share.
+//! Where documents are stored: in an embedded file, or in a database that nodes share.
 //!
-//! **Invariant:** nothing beyond this file asks which of them it is.
+//! **Invariant:** no code outside this file depends on which of them it is.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     config::Config,
-    integrations::redis::{Wake, topic},
+    integrations::redis::{ChangeNotifier, topic},
     store::{
         StoreError, Stores,
         mongo::{MongoOptions, MongoStore},
@@ -16,9 +16,9 @@ use crate::{
     },
 };
 
-/// How long a node that starts waits for its database.
+/// How long a starting node waits for its database.
 const THERE_WITHIN: Duration = Duration::from_secs(60);
-/// How long it waits between two looks.
+/// The pause between two attempts.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The open store.
@@ -31,30 +31,34 @@ pub enum Storage {
 }
 
 impl Storage {
-    /// Opens what the configuration names: with `mongo.uri` that, else the file in `data_dir`
-    /// with these options.
+    /// Opens the configured store: the database of `mongo.uri`, otherwise the file in `data_dir` with these options.
     ///
     /// # Errors
-    /// When the file is broken, or the database is not there within a minute.
+    /// When the file is damaged, or the database is not available within a minute.
     pub async fn open(config: &Config, data_dir: &Path, options: SqliteOptions) -> Result<Self> {
-        Self::open_waking(config, data_dir, options, &Wake::default()).await
+        Self::open_notifying(config, data_dir, options, &ChangeNotifier::default()).await
     }
 
-    /// As [`Storage::open`], and wakes the relays of other nodes when it has written events.
+    /// As [`Storage::open`], and notifies the relays of other nodes when it has written events.
     ///
     /// # Errors
     /// As [`Storage::open`].
-    pub async fn open_waking(config: &Config, data_dir: &Path, options: SqliteOptions, wake: &Wake) -> Result<Self> {
+    pub async fn open_notifying(
+        config: &Config,
+        data_dir: &Path,
+        options: SqliteOptions,
+        notifier: &ChangeNotifier,
+    ) -> Result<Self> {
         let Some(uri) = &config.mongo.uri else { return Ok(Self::Sqlite(SqliteStore::open(data_dir, options)?)) };
         let mut mongo = MongoOptions::new(uri.clone(), config.mongo.database_prefix.clone());
         mongo.keep_event = Arc::clone(&options.keep_event);
-        let wake = wake.clone();
-        mongo.on_events = Arc::new(move || wake.wake_others(topic::OUTBOX));
+        let notifier = notifier.clone();
+        mongo.on_events = Arc::new(move || notifier.notify_others(topic::OUTBOX));
         let deadline = tokio::time::Instant::now() + THERE_WITHIN;
         loop {
             match MongoStore::open(mongo.clone()).await {
                 Ok(store) => return Ok(Self::Mongo(store)),
-                // Databases and shops are started side by side.
+                // The database may be starting at the same time.
                 Err(error @ (StoreError::Unavailable(_) | StoreError::Deadline | StoreError::Busy))
                     if tokio::time::Instant::now() < deadline =>
                 {
@@ -66,10 +70,10 @@ impl Storage {
         }
     }
 
-    /// Opens it beside whoever else uses it.
+    /// Opens the store, which other processes may be using.
     ///
     /// # Errors
-    /// When there is none, or another version of the program made it.
+    /// When there is none, or another version of the program created it.
     pub async fn open_beside(config: &Config) -> Result<Self> {
         if config.mongo.uri.is_some() {
             return Self::open(config, &config.data_dir, SqliteOptions::default()).await;
@@ -86,10 +90,10 @@ impl Storage {
         }
     }
 
-    /// Whether it reads and writes now.
+    /// Whether the store can read and write now.
     ///
     /// # Errors
-    /// What keeps it from doing so.
+    /// The reason why not.
     pub async fn check(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.check().await,
@@ -97,7 +101,7 @@ impl Storage {
         }
     }
 
-    /// Checks the whole of an embedded file; a database looks after itself.
+    /// Checks the whole embedded file; a database server checks itself.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] with one sentence that says what to do.
@@ -108,7 +112,7 @@ impl Storage {
         }
     }
 
-    /// Finishes and closes.
+    /// Finishes waiting work and closes the store.
     ///
     /// # Errors
     /// When it did not close in time.
@@ -116,9 +120,9 @@ impl Storage {
         match self {
             Self::Sqlite(sqlite) => tokio::task::spawn_blocking(move || sqlite.close()).await??,
             Self::Mongo(mongo) => {
-                // Away: then another node takes over some seconds later.
+                // If the server is unavailable, another node takes over some seconds later.
                 if let Err(error) = mongo.close().await {
-                    tracing::warn!(%error, "leases were not given back");
+                    tracing::warn!(%error, "could not release leases");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! How events travel: the queues by name, and what a consumer gets.
+//! Delivery of events: the queues by name, and what a consumer gets.
 //!
 //! **Invariant:** a consumer cannot tell whether a delivery came over the in-process bus
 //! or from a broker.
@@ -15,9 +15,9 @@ use crate::{
 /// A message on a queue, as its consumer gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The queue it came by.
+    /// The queue that it came from.
     pub queue: &'static str,
-    /// The event's id: by it the consumer applies the event once.
+    /// The event's id, by which the consumer applies the event once.
     pub event: EventId,
     /// The event's name, `USER_CREATED`.
     pub name: String,
@@ -34,14 +34,14 @@ pub struct Delivery {
 /// Why a consumer could not handle a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
-    /// What it takes to handle it is away for now: the store, or another service. Nothing speaks
-    /// against the delivery, so that waiting does not count as trying.
+    /// A dependency is unavailable for now: the store, or another service. The delivery itself is fine, so waiting
+    /// does not count as an attempt.
     #[error("{0}")]
     Away(String),
     /// Trying again later may help.
     #[error("{0}")]
     Transient(String),
-    /// It never will: the payload is not what the queue promises.
+    /// Retrying never helps: the payload is not valid for the queue.
     #[error("{0}")]
     Unreadable(String),
 }
@@ -49,15 +49,15 @@ pub enum HandleError {
 /// Reads queues. A delivery may come twice and is applied once, by its event's id.
 #[async_trait]
 pub trait Consumer: Send + Sync {
-    /// The queues it reads.
+    /// The queues that it reads.
     fn queues(&self) -> &'static [&'static str];
 
-    /// Whether there is anybody to tell. Within the process nothing is made for a consumer that
-    /// does not listen; a queue at a broker is read in any case, and what comes is passed over.
+    /// Whether the consumer is active. Within the process no deliveries are made for an inactive consumer; a queue at
+    /// a broker is read in any case, and its messages are skipped.
     fn is_listening(&self) -> bool {
         true
     }
 
-    /// Applies deliveries in their order and answers for each, when its effect is stored.
+    /// Applies deliveries in order and returns a result for each, once its effect is stored.
     async fn handle(&self, deliveries: Vec<Delivery>) -> Vec<Result<(), HandleError>>;
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::{
-    app::dead::{self, Which},
+    app::dead::{self, Filter},
     config::Config,
     domain::queues::{self, Queue},
 };
@@ -29,7 +29,7 @@ pub enum Dead {
     Replay(Replay),
 }
 
-/// Which dead letters to replay: exactly one of these.
+/// Filter dead letters to replay: exactly one of these.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Replay {
@@ -44,9 +44,9 @@ pub struct Replay {
 }
 
 impl Replay {
-    fn which(self) -> Which {
+    fn filter(self) -> Filter {
         match (self.id, self.queue) {
-            (Some(id), _) => Which::Id(id),
+            (Some(id), _) => Filter::Id(id),
             (None, queue) => of_queue(queue),
         }
     }
@@ -61,13 +61,13 @@ pub fn run(config: &Config, command: Dead) -> anyhow::Result<String> {
     match command {
         Dead::List { queue, limit } => dead::list(config, &of_queue(queue), limit),
         Dead::Show { id } => dead::show(config, &id),
-        Dead::Replay(replay) => dead::replay(config, &replay.which()),
+        Dead::Replay(replay) => dead::replay(config, &replay.filter()),
     }
 }
 
 /// The dead letters of this queue, or all.
-fn of_queue(queue: Option<&'static Queue>) -> Which {
-    queue.map_or(Which::All, Which::Queue)
+fn of_queue(queue: Option<&'static Queue>) -> Filter {
+    queue.map_or(Filter::All, Filter::Queue)
 }
 
 fn queue(text: &str) -> Result<&'static Queue, String> {

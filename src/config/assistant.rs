@@ -1,7 +1,7 @@
-//! Which language model the assistant uses, read from the `assistant.*` and `gemini.*` keys.
+//! The language model of the assistant, read from the `assistant.*` and `gemini.*` keys.
 //!
-//! **Invariant:** a model is asked only where somebody named its provider or gave Gemini's key;
-//! in production a key goes over TLS, or to this machine.
+//! **Invariant:** a model is used only if its provider or Gemini's key is configured; in production a key is sent
+//! only over TLS, or to this machine.
 
 use std::time::Duration;
 
@@ -12,16 +12,14 @@ use super::{
     error::{ConfigError, quoted, require},
 };
 
-/// Who runs the model.
+/// The provider of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provider {
     /// Google Gemini.
     Gemini,
     /// `OpenAI`, or a server that speaks its chat completions.
     OpenAi,
-    /// Anthropic.
     Anthropic,
-    /// Ollama.
     Ollama,
 }
 
@@ -38,31 +36,31 @@ impl Provider {
     }
 }
 
-/// How a model is used.
+/// Settings of the model.
 #[derive(Debug, Clone)]
 pub struct ModelSettings {
-    /// Who runs it.
+    /// Its provider.
     pub provider: Provider,
     /// Its name there.
     pub model: String,
-    /// Where; the provider's own address when absent.
+    /// Its base URL; the provider's default when absent.
     pub base_url: Option<String>,
-    /// The key; some servers want none.
+    /// The key; some servers need none.
     pub api_key: Option<SecretString>,
-    /// Whether answers are read as they are written.
+    /// Whether answers are streamed.
     pub stream: bool,
-    /// How long a whole turn may take.
+    /// The deadline of a whole turn.
     pub deadline: Duration,
-    /// How long nothing may come.
+    /// The longest time without data.
     pub stall: Duration,
-    /// The most tokens of one turn, those read and those written.
+    /// The most tokens of one turn, input and output together.
     pub tokens_per_message: u64,
 }
 
-/// What of the time for a reply is left for tools and for who answers when the model does not.
+/// How much of a reply's time is reserved for tools and for the fallback without the model.
 const SPARE: Duration = Duration::from_secs(4);
 
-/// The words of `assistant.provider`, and the model that each is asked for when none is named.
+/// The values of `assistant.provider`, with the default model of each.
 const PROVIDERS: [(&str, Provider, &str); 4] = [
     ("gemini", Provider::Gemini, ""),
     ("openai", Provider::OpenAi, "gpt-5-mini"),
@@ -71,10 +69,10 @@ const PROVIDERS: [(&str, Provider, &str); 4] = [
 ];
 
 impl Config {
-    /// How a language model is used, if one is.
+    /// The settings of the language model, if one is used.
     ///
     /// # Errors
-    /// One sentence that names the key that is missing or cannot be used.
+    /// One sentence that names the missing or invalid key.
     pub fn language_model(&self) -> Result<Option<ModelSettings>, ConfigError> {
         let (assistant, gemini) = (&self.assistant, &self.gemini);
         let within = self.chat.answer_within;
@@ -124,7 +122,7 @@ impl Config {
     }
 }
 
-/// Without a provider the keys for one mean nothing, which is told rather than passed over.
+/// Without a provider its other keys have no effect, which is an error rather than ignored.
 fn alone(config: &Config) -> Result<Option<ModelSettings>, ConfigError> {
     let (assistant, problem) = (&config.assistant, "must be given along with assistant.provider");
     require(assistant.api_key.is_none(), "assistant.api_key", problem)?;
@@ -140,7 +138,7 @@ fn check_key(
     address: Option<&str>,
 ) -> Result<(), ConfigError> {
     let Some(key) = key else {
-        // Servers of one's own often want none.
+        // Self-hosted servers often need none.
         let open = provider == Provider::Ollama || (provider == Provider::OpenAi && address.is_some());
         return require(open, name, "must be given along with assistant.provider");
     };
@@ -192,12 +190,12 @@ mod tests {
         assert_eq!(settings.base_url.as_deref(), Some("http://127.0.0.1:8000/v1"));
         assert!(model(&[(PROVIDER, "ollama")]).unwrap().is_some());
         // Gemini's key is for Gemini.
-        let told = model(&[(PROVIDER, "openai"), ("GOOGLE_API_KEY", "hush")]).unwrap_err();
-        assert!(told.starts_with("assistant.api_key: must be given"), "{told}");
+        let message = model(&[(PROVIDER, "openai"), ("GOOGLE_API_KEY", "hush")]).unwrap_err();
+        assert!(message.starts_with("assistant.api_key: must be given"), "{message}");
     }
 
     #[test]
-    fn what_cannot_be_used_is_told_by_its_key_and_without_the_secret() {
+    fn an_invalid_value_is_reported_by_key_and_without_the_secret() {
         for (given, wrong) in [
             (&[(PROVIDER, "chatty")][..], "assistant.provider: \"chatty\" is not one of"),
             (&[(KEY, "hush")], "assistant.api_key: must be given along"),
@@ -205,8 +203,8 @@ mod tests {
             (&[("GOOGLE_API_KEY", "hush"), ("MICROBAZAAR_GEMINI__MODEL", "../x")], "gemini.model: "),
             (&[(PROVIDER, "ollama"), (URL, "http://a/?x=1")], "assistant.base_url: "),
         ] {
-            let told = model(given).unwrap_err();
-            assert!(told.starts_with(wrong) && !told.contains("hush"), "{told}");
+            let message = model(given).unwrap_err();
+            assert!(message.starts_with(wrong) && !message.contains("hush"), "{message}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The rules of single keys, and those between keys: what production demands, what goes together.
+//! The rules of single keys and between keys, such as what production requires.
 
 use garde::Validate;
 
@@ -9,7 +9,7 @@ use super::{
     services::Service,
 };
 
-/// The shortest secret that tokens are signed with, in bytes: what HS256 itself has.
+/// The shortest secret for signing tokens, in bytes: the output length of HS256.
 pub const JWT_SECRET_MIN: usize = 32;
 
 /// The first rule that `config` breaks.
@@ -36,7 +36,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
 
 fn production(config: &Config) -> Result<(), ConfigError> {
     let razorpay = &config.razorpay;
-    // A process that takes no payments and sends no mails needs neither; pages take payments too.
+    // A process without payments and mails needs neither; pages take payments as well.
     let serves = |service| config.services.serve(service);
     let (pays, mails) = (serves(Service::Payment) || serves(Service::Web), serves(Service::Notification));
     let given = "must be given in production";

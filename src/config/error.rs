@@ -1,7 +1,6 @@
 //! The one error of reading the configuration: a key and what it accepts.
 //!
-//! **Invariant:** no text here holds a secret; values are quoted only for keys that are
-//! none.
+//! **Invariant:** no text here holds a secret; values are quoted only for keys that are not secret.
 
 /// A key whose value cannot be used, as one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -9,9 +8,9 @@
 pub struct ConfigError {
     /// The dotted key, such as `http.port`, or the file that cannot be read.
     pub key: String,
-    /// What is wrong and what is accepted.
+    /// The problem and the accepted values.
     pub problem: String,
-    /// The key whose being set is why, where that is another one.
+    /// The other key that causes the problem, if there is one.
     pub(super) cause: Option<&'static str>,
 }
 
@@ -28,7 +27,7 @@ impl ConfigError {
     }
 }
 
-/// Refuses `key` because of `problem`, unless it `holds` that it can be used.
+/// Refuses `key` because of `problem`, unless `holds` is true.
 pub(super) fn require(holds: bool, key: &str, problem: impl Into<String>) -> Result<(), ConfigError> {
     if holds { Ok(()) } else { Err(ConfigError::new(key, problem)) }
 }
@@ -36,7 +35,7 @@ pub(super) fn require(holds: bool, key: &str, problem: impl Into<String>) -> Res
 /// The longest part of a value that an error repeats, in characters.
 const QUOTED_MAX: usize = 60;
 
-/// `value` as an error shows it: quoted, on one line, and not endless.
+/// `value` as an error shows it: quoted, on one line, and bounded.
 pub(super) fn quoted(value: &str) -> String {
     if value.chars().count() <= QUOTED_MAX {
         return format!("{value:?}");

@@ -1,4 +1,4 @@
-//! The configuration in words, for `microbazaar config check` and the first lines of `serve`.
+//! The configuration as text, for `microbazaar config check` and the first lines of `serve`.
 //!
 //! **Invariant:** a secret is `(set)` or `(not set)`, never itself.
 
@@ -27,17 +27,17 @@ pub struct Setting {
     pub origin: String,
 }
 
-/// Every setting that `config` has, as `merged` says it.
+/// Every setting of `config`, with the texts of `merged`.
 ///
-/// Which of them are secrets is what their types say: those are serialized as `(set)` or
-/// `(not set)`, and a key that the types do not have is left out.
+/// Secrets are recognised by their types, which serialize as `(set)` or `(not set)`; keys that no type has are left
+/// out.
 pub(super) fn settings(config: &Config, merged: &Figment) -> Vec<Setting> {
     let Ok(fields) = Value::serialize(config) else { return vec![] };
     let setting = |key: String| {
         let field = fields.find_ref(&key)?;
         let shown = match field.as_str() {
             Some(word @ (SET | NOT_SET)) => word.to_owned(),
-            // A service alone has a port of its own.
+            // A single service has its own default port.
             _ if key == "http.port" => config.http.port.to_string(),
             _ => shown(&key, &merged.find_value(&key).ok()?),
         };
@@ -90,7 +90,7 @@ pub(super) fn embedded(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 impl Config {
-    /// Every setting a line, with where it was set, and then the embedded parts.
+    /// One line for each setting, with its source, and then the embedded parts.
     #[must_use]
     pub fn explain(&self, settings: &[Setting]) -> String {
         let mut text = String::new();

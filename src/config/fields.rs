@@ -3,8 +3,8 @@
 //! A value may come from a file with its type, or from a variable as text; each is read from
 //! its text, by the same function.
 //!
-//! **Invariant:** the value of a secret goes into a `SecretString` and nowhere else: not
-//! into an error, not into what is serialized.
+//! **Invariant:** the value of a secret goes into a `SecretString` and nowhere else: neither into an error nor into
+//! serialized output.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -18,7 +18,7 @@ use super::{
     values::{self, word},
 };
 
-/// The name of a level. An alias, for serde would borrow what it sees to be a `&str`.
+/// The name of a level. An alias, because serde would borrow a visible `&str`.
 pub(super) type LogLevel = &'static str;
 
 const ENVIRONMENTS: [(&str, Environment); 2] =
@@ -26,15 +26,15 @@ const ENVIRONMENTS: [(&str, Environment); 2] =
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// A way in which a value is written.
+/// A text format of a value.
 pub(super) trait TextFormat {
     type Value;
 
-    /// The value, or what is wrong with `text`, worded to stand after the key.
+    /// Parses `text`; the error is worded to follow the key.
     fn parse(text: &str) -> Result<Self::Value, String>;
 }
 
-/// Gives functions of `values` names that a field's attribute can hold.
+/// Names the functions of `values` for use in a field's attribute.
 macro_rules! formats {
     ($($name:ident: $value:ty = $parse:expr;)*) => {$(
         pub(super) struct $name;
@@ -83,13 +83,13 @@ pub(super) fn optional<'de, F: TextFormat, D: Deserializer<'de>>(from: D) -> Res
     if text.is_empty() { Ok(None) } else { F::parse(&text).map(Some).map_err(D::Error::custom) }
 }
 
-/// A list of which each item is read by `F`.
+/// A list whose items are read by `F`.
 pub(super) fn list<'de, F: TextFormat, D: Deserializer<'de>>(from: D) -> Result<Vec<F::Value>, D::Error> {
     items(from)?.iter().map(|item| F::parse(item).map_err(D::Error::custom)).collect()
 }
 
-/// A whole number from `MIN` to `MAX`. The range is no rule of garde's, so that a text which is no
-/// number at all is told it too.
+/// A whole number from `MIN` to `MAX`. The range is checked here and not by garde, so that the error for a text that
+/// is not a number names it too.
 pub(super) fn whole<'de, const MIN: u64, const MAX: u64, N, D>(from: D) -> Result<N, D::Error>
 where
     N: FromStr,
@@ -115,7 +115,6 @@ where
     Err(D::Error::custom(format_args!("must be {MIN} to {MAX} durations; write for example 10s,1m,1h")))
 }
 
-/// Four durations.
 pub(super) fn four_durations<'de, D: Deserializer<'de>>(from: D) -> Result<[Duration; 4], D::Error> {
     let wrong = |_| D::Error::custom("must be four durations; write for example 1s,10s,1m,10m");
     list::<HumanDuration, D>(from)?.try_into().map_err(wrong)
@@ -138,7 +137,7 @@ fn scalar_text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     scalar(&<Value as Deserialize>::deserialize(from)?).ok_or_else(|| D::Error::custom("is not a single value"))
 }
 
-/// A single value as a person writes it.
+/// A single value as text.
 pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(_, text) => Some(text.trim().to_owned()),
@@ -150,7 +149,7 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// A secret, `None` for an empty one. It is serialized as whether it is set.
+/// A secret, `None` for an empty one. Serialization shows only whether it is set.
 pub(super) mod hidden {
     use secrecy::SecretString;
     use serde::Serializer;
@@ -167,7 +166,7 @@ pub(super) mod hidden {
         }
     }
 
-    // A reference to the option is what serde hands over.
+    // serde passes a reference to the option.
     pub(in super::super) fn serialize<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(if secret.is_some() { SET } else { NOT_SET })
     }

@@ -1,11 +1,9 @@
 //! Where values come from and which one wins: defaults, files, variables, flags.
 //!
-//! The two files of `config/` are compiled in, so that the program runs from anywhere;
-//! those of a `config` folder in the working directory are laid over them. A syntax error is
-//! told by file and place, never by the text around it.
+//! The two files of `config/` are compiled in, so that the program runs from anywhere; those of a `config` folder in
+//! the working directory override them. A syntax error names the file and position, but never quotes the text.
 //!
-//! **Invariant:** a key that the compiled-in default file does not name is refused,
-//! wherever it stands.
+//! **Invariant:** a key that is not in the compiled-in default file is refused, whatever its source.
 
 use std::{fs, io::ErrorKind};
 
@@ -26,7 +24,7 @@ use super::{
 const DEFAULT_FILE: &str = include_str!("../../config/default.toml");
 const PRODUCTION_FILE: &str = include_str!("../../config/production.toml");
 
-/// Where a value comes from that nobody set.
+/// The source of a value that was not set.
 pub(super) const DEFAULT: &str = "default";
 
 /// One source of values, by the name that errors give it.
@@ -37,7 +35,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// The one value that a variable or a flag sets, as the text that it is.
+    /// The one value that a variable or a flag sets, as text.
     pub(super) fn single(origin: &str, key: &str, text: &str) -> Self {
         let values = figment::util::nest(key, Value::from(text)).into_dict().unwrap_or_default();
         Self { origin: origin.to_owned(), values }
@@ -45,9 +43,9 @@ impl Layer {
 
     fn parsed(origin: &str, text: &str) -> Result<Self, ConfigError> {
         let values = Toml::from_str(text).map_err(|error| {
-            // Only the first line: the ones below it repeat the file's text.
-            let told = error.to_string();
-            let first = told.lines().next().unwrap_or_default();
+            // Only the first line, because the others quote the file's text.
+            let message = error.to_string();
+            let first = message.lines().next().unwrap_or_default();
             let place = first.split_once(" at ").map_or(String::new(), |(_, place)| format!(", see {place}"));
             ConfigError::new(origin, format!("is not valid TOML{place}"))
         })?;
@@ -78,7 +76,7 @@ impl Provider for Layer {
     }
 }
 
-/// Lays everything over one another and refuses what is unknown.
+/// Merges all sources and refuses unknown keys.
 pub(super) fn merged(sources: &Sources, overrides: &Overrides) -> Result<Figment, ConfigError> {
     let default = Layer::parsed(DEFAULT, DEFAULT_FILE)?;
     let base = Layer::file(sources, "default")?.into_iter().fold(Figment::from(default), Figment::merge);
@@ -110,8 +108,8 @@ pub(super) fn extract(merged: &Figment) -> Result<Config, ConfigError> {
         let problem = match error.kind {
             Kind::Message(problem) => problem,
             Kind::MissingField(name) => format!("has no {name} in config/default.toml"),
-            // Each field reads its value by a function of `fields`, whose errors are messages;
-            // whatever else there is may repeat the value.
+            // Each field reads its value by a function of `fields`, whose errors are messages; other errors may quote
+            // the value.
             _ => "cannot be read".to_owned(),
         };
         match origin(merged, &key) {
@@ -126,7 +124,7 @@ pub(super) fn origin(merged: &Figment, key: &str) -> Option<String> {
     merged.find_metadata(key).map(|source| source.name.to_string())
 }
 
-/// The error with what set its key, where something did.
+/// Adds the source of its key to an error, if there is one.
 pub(super) fn with_origin(error: ConfigError, merged: &Figment) -> ConfigError {
     let key = error.cause.unwrap_or(&error.key);
     let is_set = text(merged, key).is_none_or(|text| !text.trim().is_empty());

@@ -1,9 +1,8 @@
 //! The data directory and the lock that keeps a second process out of it.
 //!
-//! The lock is the operating system's, on the file `lock`: it ends with the process, however
-//! that ends.
+//! The lock is the operating system's, on the file `lock`: it ends with the process, however the process ends.
 //!
-//! **Invariant:** while a [`DataDir`] lives, no other process holds one of the same folder.
+//! **Invariant:** while a [`DataDir`] exists, no other process has one of the same folder.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
@@ -18,7 +17,7 @@ pub enum LockError {
     /// Another process holds it.
     #[error("the data directory {0} is in use by another microbazaar process")]
     InUse(PathBuf),
-    /// There is a file of that name.
+    /// There is a file with that name.
     #[error("the data directory {0} is not a directory")]
     NotADirectory(PathBuf),
     /// It cannot be made, written or locked.
@@ -26,16 +25,16 @@ pub enum LockError {
     Io(PathBuf, #[source] std::io::Error),
 }
 
-/// A data directory that this process holds; dropping it lets go.
+/// A data directory locked by this process; dropping it releases the lock.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    // Held for its lock, which closing the file ends.
+    // Kept open for its lock, which ends when the file is closed.
     _lock: File,
 }
 
 impl DataDir {
-    /// Makes the folder (for its owner alone) if need be, and locks it.
+    /// Creates the folder (accessible to its owner only) if needed, and locks it.
     ///
     /// # Errors
     /// [`LockError`] when another process holds it or it cannot be used.

@@ -1,11 +1,9 @@
 //! The mail server, read from `smtp.url`, `smtp.ca_file` and the `email.*` keys.
 //!
-//! `smtps://` is TLS from the first byte. `smtp://` demands STARTTLS, unless the host is
-//! this machine or `?tls=` says otherwise. A login is the URL's user and password, or
-//! `email.user` with a password, or with tokens (XOAUTH2).
+//! `smtps://` is TLS from the first byte. `smtp://` requires STARTTLS, unless the host is this machine or `?tls=`
+//! says otherwise. A login is the URL's user and password, or `email.user` with a password, or with tokens (XOAUTH2).
 //!
-//! **Invariant:** a login goes to another machine over TLS that is demanded, or not at all;
-//! no error here repeats the URL.
+//! **Invariant:** a login is sent to another machine only over required TLS; no error here quotes the URL.
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -18,7 +16,7 @@ use super::{
     error::{ConfigError, require},
 };
 
-/// What the URL must look like.
+/// The format of the URL.
 const SHAPE: &str = "is not the address of a mail server; write for example \
     smtp://user:password@mail.example:587 or smtps://mail.example, with special characters as %40";
 
@@ -35,16 +33,16 @@ pub enum MailTls {
     Implicit,
 }
 
-/// Where access tokens come from.
+/// The source of access tokens.
 #[derive(Debug, Clone)]
 pub enum TokenSource {
     /// This one.
     Fixed(SecretString),
-    /// They are fetched with a refresh token.
+    /// Tokens are fetched with a refresh token.
     Refreshed {
         /// Where from.
         url: String,
-        /// Who asks.
+        /// The caller.
         client_id: String,
         /// Proves it.
         client_secret: SecretString,
@@ -62,26 +60,24 @@ pub enum MailLogin {
     Token(String, TokenSource),
 }
 
-/// The mail server.
 #[derive(Debug, Clone)]
 pub struct MailServer {
-    /// Its name, which its certificate must have.
+    /// Its host name, which its certificate must have.
     pub host: String,
-    /// Its port.
     pub port: u16,
     /// Its encryption.
     pub tls: MailTls,
-    /// The login, if it wants one.
+    /// The login, if it needs one.
     pub login: Option<MailLogin>,
-    /// Authorities to believe besides the system's, as PEM.
+    /// Certificate authorities besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
 }
 
 impl Config {
-    /// The mail server to send by, if one is given.
+    /// The mail server, if one is configured.
     ///
     /// # Errors
-    /// The key that is wrong or missing.
+    /// The wrong or missing key.
     pub fn mail_server(&self) -> Result<Option<MailServer>, ConfigError> {
         let Some(given) = &self.smtp.url else { return self.no_server().map(|()| None) };
         let wrong = || ConfigError::new("smtp.url", SHAPE);
@@ -102,7 +98,7 @@ impl Config {
         Ok(Some(MailServer { host, port, tls, login, ca_file: self.smtp.ca_file.clone() }))
     }
 
-    /// What goes with a server must not be given without one: it would be ignored silently.
+    /// Keys that need a server must not be set without one: they would be ignored silently.
     fn no_server(&self) -> Result<(), ConfigError> {
         let email = &self.email;
         let problem = "goes with smtp.url, which is not set; for Gmail it is smtps://smtp.gmail.com";
@@ -169,7 +165,7 @@ impl Config {
     }
 }
 
-/// The encryption that the URL asks for, and the port that is usual for it.
+/// The encryption of the URL, and its default port.
 fn encryption(url: &Url, local: bool) -> Result<(MailTls, u16), ConfigError> {
     let mut asked = None;
     for (name, value) in url.query_pairs() {
@@ -197,7 +193,7 @@ fn encryption(url: &Url, local: bool) -> Result<(MailTls, u16), ConfigError> {
     Ok((tls, port))
 }
 
-/// A part of the URL without its percent signs, each of which must begin two digits.
+/// Percent-decodes a part of the URL.
 fn decoded(part: &str) -> Result<String, ConfigError> {
     let digits = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     let text = percent_decode_str(part).decode_utf8().ok();

@@ -1,4 +1,4 @@
-//! Networks of IP addresses, for the proxies whose word is taken.
+//! Networks of IP addresses, for trusted proxies.
 //!
 //! **Invariant:** an IPv4 address matches whether or not it comes wrapped as IPv6.
 
@@ -19,7 +19,7 @@ impl Network {
     }
 }
 
-/// The text is no address and no network.
+/// The text is neither an address nor a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not an address or a network; write for example 10.0.0.7 or 10.0.0.0/8")]
 pub struct NetworkError;

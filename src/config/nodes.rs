@@ -1,7 +1,7 @@
-//! What serving only some of the services asks for.
+//! The requirements of serving only some of the services.
 //!
-//! **Invariant:** a process that serves some services has every peer's address that they
-//! call, and stands on servers that the other processes reach too.
+//! **Invariant:** a process that serves some services has the address of every peer that they call, and uses servers
+//! that the other processes can reach too.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use super::{
     services::{Service, Services},
 };
 
-/// Refuses what serving some services cannot do without.
+/// Refuses a configuration that lacks what serving some services needs.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     if config.services == Services::All {
         return Ok(());
@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The port to listen on, which was set by `origin`: a single service that nobody told one has its own.
+/// The port to listen on, which was set by `origin`: a single service has its own default.
 pub(super) fn port(config: &Config, origin: Option<&str>) -> u16 {
     match &config.services {
         Services::Some(some)
@@ -48,8 +48,7 @@ pub(super) fn port(config: &Config, origin: Option<&str>) -> u16 {
 }
 
 impl Config {
-    /// The folder of this process: one that serves some services has its own, so that several
-    /// can be started beside one another.
+    /// The folder of this process: one that serves some services has its own, so that several can run on one machine.
     #[must_use]
     pub fn own_folder(&self) -> PathBuf {
         match &self.services {
@@ -60,7 +59,7 @@ impl Config {
 }
 
 impl PeersConfig {
-    /// Where `service` is, if that is said.
+    /// The address of `service`, if it is configured.
     #[must_use]
     pub fn of(&self, service: Service) -> Option<&str> {
         let address = match service {
@@ -77,7 +76,7 @@ impl PeersConfig {
 }
 
 impl Service {
-    /// Where it listens when a process serves it alone.
+    /// Its default port when a process serves it alone.
     #[must_use]
     pub const fn split_port(self) -> u16 {
         match self {
@@ -120,7 +119,7 @@ impl Services {
         }
     }
 
-    /// The services that those of this process call in others.
+    /// The services in other processes that this process's services call.
     #[must_use]
     pub fn called(&self) -> Vec<Service> {
         let Self::Some(some) = self else { return vec![] };

@@ -9,9 +9,9 @@ use super::PublicUrl;
 /// The origins whose pages may use the cookies of this shop.
 #[derive(Debug, Clone)]
 pub struct Origins {
-    /// The shop's own.
+    /// The shop's own origin.
     pub public_url: PublicUrl,
-    /// Those of web clients elsewhere.
+    /// The origins of other web clients.
     pub allowed: Vec<String>,
     /// Whether pages may also be opened at an IP address or at `localhost`, whatever the shop's own
     /// address is: in development they are.
@@ -47,8 +47,8 @@ impl Origins {
     }
 }
 
-/// Whether the page was opened at the IP address or at the `localhost` that the request went to. Any
-/// other name may be one that somebody else's name server leads here.
+/// Whether the page was opened at the IP address or at the `localhost` that the request went to. Any other name may
+/// be controlled by someone else's name server.
 fn is_local(host: Option<&str>, origin: &str) -> bool {
     let of_origin = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     let Some(host) = host.filter(|host| of_origin == Some(host)) else { return false };

@@ -1,6 +1,6 @@
 //! Where pictures are hosted, read from the `imagekit.*` keys.
 //!
-//! **Invariant:** the keys are all there or none is; in production the private key goes over TLS.
+//! **Invariant:** all keys are set or none; in production the private key is sent only over TLS.
 
 use std::time::Duration;
 
@@ -11,18 +11,17 @@ use super::{
     error::{ConfigError, require},
 };
 
-/// How ImageKit is used.
+/// Settings of ImageKit.
 #[derive(Debug, Clone)]
 pub struct ImageKitSettings {
-    /// Where calls go, without a path; the default stands for ImageKit's two addresses.
+    /// The base URL of calls, without a path; the default means ImageKit's two addresses.
     pub base_url: String,
-    /// Where pictures are shown from.
+    /// The URL endpoint of pictures.
     pub url_endpoint: String,
-    /// The private key.
     pub private_key: SecretString,
     /// How long a call may take.
     pub within: Duration,
-    /// How long to wait before a refused key is tried again, and at most while it is away.
+    /// The pause before a refused key is tried again, and the longest pause while ImageKit is unavailable.
     pub retry_every: Duration,
 }
 
@@ -30,10 +29,10 @@ pub struct ImageKitSettings {
 const CALL_WITHIN: Duration = Duration::from_secs(20);
 
 impl Config {
-    /// How ImageKit is used, if it is.
+    /// The settings of ImageKit, if it is used.
     ///
     /// # Errors
-    /// One sentence that names the key that is missing or cannot be used.
+    /// One sentence that names the missing or invalid key.
     pub fn picture_host(&self) -> Result<Option<ImageKitSettings>, ConfigError> {
         let imagekit = &self.imagekit;
         let (private_key, url_endpoint) = match (&imagekit.private_key, &imagekit.url_endpoint) {

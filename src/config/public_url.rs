@@ -22,7 +22,7 @@ pub struct PublicUrl {
 }
 
 impl PublicUrl {
-    /// What `config` says, or else where it listens.
+    /// The configured URL, or else the address that the process listens on.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         match &config.http.public_url {
@@ -31,7 +31,7 @@ impl PublicUrl {
         }
     }
 
-    /// Tells at which port the process listens, when any free one was asked for.
+    /// Sets the port of the process, if any free port was requested.
     pub fn set_port(&self, config: &Config, port: u16) {
         if config.http.public_url.is_none() && config.http.port == 0 {
             self.listening.get_or_init(|| listening_url(&config.http.host, port).into());
@@ -88,7 +88,7 @@ pub fn listening_url(host: &str, port: u16) -> String {
 
 /// Reads `http.public_url`, in the form in which browsers send it as `Origin`.
 pub(super) fn read(text: &str) -> Result<String, String> {
-    // The value is not repeated when it may hold a password.
+    // The value is not quoted if it may contain a password.
     let shown = if text.contains('@') { "this".to_owned() } else { quoted(text) };
     let wrong = |problem: &str| format!("{shown} {problem}; write for example https://shop.example");
     let lower = text.to_ascii_lowercase();
@@ -155,12 +155,12 @@ mod tests {
             ("http://[::]:8080", "is not an address that can be reached"),
             ("http://a<b>", "is not an address that can be reached"),
         ] {
-            let told = read(text).unwrap_err();
+            let message = read(text).unwrap_err();
             assert!(
-                told.contains(problem) && told.ends_with("write for example https://shop.example"),
-                "{text}: {told}"
+                message.contains(problem) && message.ends_with("write for example https://shop.example"),
+                "{text}: {message}"
             );
-            assert!(!told.contains("hush"), "{told}");
+            assert!(!message.contains("hush"), "{message}");
         }
     }
 

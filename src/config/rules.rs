@@ -1,4 +1,4 @@
-//! The rules that garde checks: what one value must be, once it is read.
+//! The rules that garde checks on single values.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) fn signs_tokens(secret: &Option<SecretString>, (): &()) -> Result {
     })
 }
 
-/// An address of Redis, which is not repeated: it may hold a password.
+/// An address of Redis, which is not quoted because it may contain a password.
 pub(super) fn redis_address(url: &Option<SecretString>, (): &()) -> Result {
     let is_one = |url: &SecretString| {
         let url = url.expose_secret();
@@ -46,7 +46,7 @@ pub(super) fn redis_address(url: &Option<SecretString>, (): &()) -> Result {
     })
 }
 
-/// An address of MongoDB, which is not repeated either.
+/// An address of MongoDB, which is not quoted either.
 pub(super) fn mongo_address(uri: &Option<SecretString>, (): &()) -> Result {
     let is_one = |uri: &SecretString| ConnectionString::parse(uri.expose_secret()).is_ok();
     refused_unless(uri.as_ref().is_none_or(is_one), || {
@@ -56,7 +56,7 @@ pub(super) fn mongo_address(uri: &Option<SecretString>, (): &()) -> Result {
     })
 }
 
-/// An address of RabbitMQ, which is not repeated either. The client passes over an IPv6 address.
+/// An address of RabbitMQ, which is not quoted either. The client does not support IPv6 addresses.
 pub(super) fn rabbit_address(url: &Option<SecretString>, (): &()) -> Result {
     let is_one = |url: &SecretString| {
         let url = Url::parse(url.expose_secret()).ok().filter(|url| matches!(url.scheme(), "amqp" | "amqps"));

@@ -1,10 +1,10 @@
-//! Secrets that nobody gave: made once, kept in the data directory.
+//! Generated secrets: made once if they are not configured, and kept in the data directory.
 //!
-//! A secret is 32 random bytes in hexadecimal, in a file of its own with mode 0600. It is
-//! written beside its place, flushed, and then linked into it, so that a crash leaves
-//! either a whole secret or none, and two that race end with the same one.
+//! A secret is 32 random bytes in hexadecimal, in a file of its own with mode 0600. It is written to a temporary
+//! file, flushed, and then linked to its name, so that a crash leaves either a whole secret or none, and concurrent
+//! processes end with the same one.
 //!
-//! **Invariant:** a secret that others on the machine may have read is not used.
+//! **Invariant:** a secret that other users of the machine can read is not used.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -31,10 +31,10 @@ pub enum SecretError {
     /// The file cannot be read or written.
     #[error("the secret {0} cannot be read or made: {1}")]
     Io(PathBuf, #[source] std::io::Error),
-    /// Others than the owner may read it.
+    /// Users other than the owner can read it.
     #[error("the secret {0} can be read by others; run: chmod 600 {0}")]
     Exposed(PathBuf),
-    /// What is in the file is no secret.
+    /// The file does not contain a secret.
     #[error("{0} holds no secret of {JWT_SECRET_MIN} bytes or more; remove it to have one made anew")]
     Broken(PathBuf),
     /// The system gave no random bytes.
@@ -42,7 +42,7 @@ pub enum SecretError {
     NoRandomness(String),
 }
 
-/// The secrets to work with, given or made.
+/// The secrets, configured or generated.
 #[derive(Debug, Clone)]
 pub struct Secrets {
     /// Signs tokens.
@@ -56,8 +56,8 @@ pub struct Secrets {
 }
 
 impl Config {
-    /// Those given, and for the others those kept in the data directory, which must exist
-    /// and be held by this process. Production is given all of them.
+    /// The configured secrets, and for the others those in the data directory, which must exist and be locked by this
+    /// process. In production all are configured.
     ///
     /// # Errors
     /// [`SecretError`] when one cannot be read or made.
@@ -67,7 +67,7 @@ impl Config {
             None => kept_secret(&self.data_dir, name),
         };
         let jwt = or_kept(&self.jwt_secret, "jwt_secret")?;
-        // The sandbox's pages are in the store: nodes that share it have to sign alike.
+        // The sandbox's records are in the store, so nodes that share it must use the same key.
         let sandbox = |given: &Option<SecretString>, name: &'static str| match given {
             None if self.mongo.uri.is_some() => Ok(derived_secret(&jwt, name)),
             given => or_kept(given, name),
@@ -81,16 +81,16 @@ impl Config {
     }
 }
 
-/// A secret that every process makes alike which has the same `from`.
+/// A secret derived from `from`, the same in every process.
 fn derived_secret(from: &SecretString, name: &str) -> SecretString {
-    // A key of any length is taken, so the other arm is never used.
+    // A key of any length is accepted, so the other arm is never used.
     let mut mac = Hmac::<Sha256>::new_from_slice(from.expose_secret().as_bytes())
         .unwrap_or_else(|_| Hmac::<Sha256>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
     mac.update(name.as_bytes());
     SecretString::from(hex::encode(mac.finalize().into_bytes()))
 }
 
-/// The secret kept as `name` in `folder`, made when there is none.
+/// The secret in the file `name` in `folder`, created if it is missing.
 ///
 /// # Errors
 /// [`SecretError`] when it cannot be read or made, or others can read it.
@@ -112,7 +112,7 @@ fn read(path: &Path) -> Result<Option<SecretString>, SecretError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    // Asked of the open file, so that what is checked is what is read.
+    // Read from the open file, so that the checked file is the one that is read.
     if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
         return Err(SecretError::Exposed(path.to_owned()));
     }

@@ -1,8 +1,7 @@
-//! Every setting: a line here, its default and what it means in `config/default.toml`.
+//! Every setting: one line here, and its default and meaning in `config/default.toml`.
 //!
-//! A field says how its value is written (`deserialize_with`, with what `fields` has) and, with
-//! `garde`, what it must be then (with what `rules` has). Not formatted by rustfmt, so that a
-//! setting is one line.
+//! A field declares the format of its value (`deserialize_with`, from `fields`) and, with `garde`, its rules (from
+//! `rules`). Not formatted by rustfmt, so that a setting is one line.
 
 use std::{num::NonZeroU32, path::PathBuf, thread, time::Duration};
 
@@ -22,7 +21,7 @@ pub struct Config {
     #[serde(deserialize_with = "one::<EnvironmentName, _>")] pub environment: Environment,
     #[serde(deserialize_with = "one::<FilePath, _>")] pub data_dir: PathBuf,
     pub services: Services,
-    /// See [`Config::secrets`] for the one made when none is given.
+    /// See [`Config::secrets`] for the generated one.
     #[serde(with = "hidden")] #[garde(custom(signs_tokens))] pub jwt_secret: Option<SecretString>,
     #[garde(dive)] pub http: HttpConfig,
     #[garde(dive)] pub rate_limit: RateLimitConfig,

@@ -1,4 +1,4 @@
-//! The names of the services and which of them a process serves.
+//! The services, and which of them a process serves.
 
 use std::fmt;
 
@@ -15,15 +15,13 @@ pub enum Service {
     Product,
     /// Stock and reservations.
     Inventory,
-    /// Carts.
     Cart,
-    /// Orders.
     Order,
     /// Payments and refunds.
     Payment,
     /// Mails.
     Notification,
-    /// The sellers' numbers.
+    /// The seller dashboard.
     SellerDashboard,
     /// The shopping assistant.
     AiBuddy,

@@ -1,4 +1,4 @@
-//! What surrounds the process: its variables, its flags, its `config` folder.
+//! The environment of the process: its variables, flags and `config` folder.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -6,10 +6,10 @@ use super::{error::ConfigError, layers::Layer};
 
 const PREFIX: &str = "MICROBAZAAR_";
 
-/// Variables with the prefix that are no keys: the admin's password, the scripts' cache folder.
+/// Variables with the prefix that are not keys: the admin's password, the scripts' cache folder.
 const RESERVED: [&str; 2] = ["MICROBAZAAR_ADMIN_PASSWORD", "MICROBAZAAR_CACHE"];
 
-/// Variables by the names that other programs use as well.
+/// Variables with common names that other programs use as well.
 const COMMON: [(&str, &str); 21] = [
     ("PORT", "http.port"),
     ("JWT_SECRET", "jwt_secret"),
@@ -34,10 +34,10 @@ const COMMON: [(&str, &str); 21] = [
     ("EMAIL_ACCESS_TOKEN", "email.access_token"),
 ];
 
-/// The one key for which an empty text means something: no queue at all.
+/// The only key with a meaning for an empty text: no queue at all.
 pub(super) const NO_QUEUES: &str = "rabbit.consume";
 
-/// What the command line says, above everything else.
+/// The command line's values, which override everything else.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// `--host`.
@@ -67,7 +67,7 @@ impl Overrides {
 pub struct Sources {
     /// Environment variables.
     pub variables: BTreeMap<String, String>,
-    /// The folder whose files are laid over the compiled-in ones.
+    /// The folder whose files override the compiled-in ones.
     pub directory: Option<PathBuf>,
 }
 
@@ -75,7 +75,7 @@ impl Sources {
     /// Those of this process.
     ///
     /// # Errors
-    /// When one of our variables is not UTF-8.
+    /// When one of the program's variables is not UTF-8.
     pub fn of_process() -> Result<Self, ConfigError> {
         let directory = PathBuf::from("config");
         let ours = |name: &str| name.starts_with(PREFIX) || COMMON.iter().any(|(common, _)| *common == name);
@@ -94,7 +94,7 @@ impl Sources {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { variables: variables.into(), directory: None }
     }
-    /// The variables that are set: those of the common names, and above them our own.
+    /// The set variables: those with common names, overridden by those with the prefix.
     pub(super) fn layers(&self) -> impl Iterator<Item = Layer> {
         let set = |name: &str| self.variables.get(name).filter(|value| !value.trim().is_empty());
         let common = COMMON.iter().filter_map(move |(name, key)| Some(Layer::single(name, key, set(name)?)));

@@ -1,10 +1,10 @@
-//! The known key that a mistyped one was probably meant to be.
+//! Suggests the known key for a mistyped one.
 
 use strsim::levenshtein;
 
-/// The key of `known` that is nearest to `key`, if any is near.
+/// The key of `known` that is most similar to `key`, if any is similar.
 pub(super) fn suggestion<'a>(key: &str, known: &'a [String]) -> Option<&'a str> {
-    // `http_port` for `http.port` is the commonest slip, of a single for a double underscore.
+    // `http_port` for `http.port` is the most common mistake, a single instead of a double underscore.
     let plain = |key: &str| key.replace('.', "_");
     let wanted = plain(key);
     let nearest = known.iter().map(|known| (levenshtein(&wanted, &plain(known)), known)).min()?;

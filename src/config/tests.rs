@@ -1,4 +1,4 @@
-//! Layers, sentences, secrets, the data directory.
+//! Tests of layers, error messages, secrets and the data directory.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use super::*;
 
 const SECRET: &str = "correct-horse-battery-staple-0123456789";
 
-/// A folder that is gone after the test.
+/// A folder that is deleted after the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -197,13 +197,13 @@ fn an_unknown_key_is_named_with_the_one_that_was_meant() {
 }
 
 #[test]
-fn a_broken_file_is_told_by_its_place_and_not_by_its_text() {
+fn a_syntax_error_is_reported_by_position_and_not_by_text() {
     let folder = Folder::with(&[("default.toml", "jwt_secret = hush-hush-hush\n")]);
-    let told = folder.load([]).unwrap_err();
-    assert_eq!(told, "config/default.toml: is not valid TOML, see line 1, column 14");
+    let message = folder.load([]).unwrap_err();
+    assert_eq!(message, "config/default.toml: is not valid TOML, see line 1, column 14");
     let folder = Folder::with(&[("development.toml", "environment = \"production\"")]);
-    let told = folder.load([]).unwrap_err();
-    assert_eq!(told, "environment: cannot be changed by the file of one environment, config/development.toml");
+    let message = folder.load([]).unwrap_err();
+    assert_eq!(message, "environment: cannot be changed by the file of one environment, config/development.toml");
 }
 
 #[test]
@@ -221,12 +221,15 @@ fn a_secret_is_never_shown() {
 
     for secret in ["123456", "[\"hush-hush\"]", "{ hush = 1 }", "2024-01-01"] {
         let folder = Folder::with(&[("default.toml", &format!("jwt_secret = {secret}"))]);
-        let told = folder.load([]).unwrap_err();
-        assert!(!told.contains("123456") && !told.contains("hush-hush") && told.starts_with("jwt_secret"), "{told}");
+        let message = folder.load([]).unwrap_err();
+        assert!(
+            !message.contains("123456") && !message.contains("hush-hush") && message.starts_with("jwt_secret"),
+            "{message}"
+        );
     }
     for name in ["REDIS_URL", "SMTP_URL", "GOOGLE_API_KEY", "IMAGEKIT_PRIVATE_KEY"] {
-        let told = refusal(name, "scheme://me:hush-hush@host");
-        assert!(!told.contains("hush"), "{told}");
+        let message = refusal(name, "scheme://me:hush-hush@host");
+        assert!(!message.contains("hush"), "{message}");
     }
     assert!(!refusal("JWT_SECRET", "too-short").contains("too-short"));
 }
@@ -235,15 +238,15 @@ fn a_secret_is_never_shown() {
 fn imagekit_is_given_whole_or_not_at_all() {
     let key = ("IMAGEKIT_PRIVATE_KEY", "private_hush-hush");
     let endpoint = ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/shop");
-    let told = |given: &[(&str, &str)]| {
+    let message = |given: &[(&str, &str)]| {
         let mut sources = Sources::of_variables([]);
         sources.variables.extend(given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::load_from(&sources, &Overrides::default()).map_err(|error| error.to_string())?;
         Ok::<_, String>(config.picture_host().unwrap().map(|host| (host.url_endpoint, host.base_url)))
     };
-    assert_eq!(told(&[]), Ok(None));
+    assert_eq!(message(&[]), Ok(None));
     let whole = Some(("https://ik.example/shop".to_owned(), "https://upload.imagekit.io".to_owned()));
-    assert_eq!(told(&[key, endpoint]), Ok(whole));
+    assert_eq!(message(&[key, endpoint]), Ok(whole));
     for (given, wrong) in [
         (&[key][..], "imagekit.url_endpoint: must be given along with imagekit.private_key"),
         (&[endpoint], "imagekit.private_key: must be given"),
@@ -252,7 +255,7 @@ fn imagekit_is_given_whole_or_not_at_all() {
         (&[key, ("IMAGEKIT_URL_ENDPOINT", "https://ik.example/?x")], "imagekit.url_endpoint: "),
         (&[key, endpoint, ("MICROBAZAAR_IMAGEKIT__RETRY_EVERY", "2h")], "imagekit.retry_every: "),
     ] {
-        let problem = told(given).unwrap_err();
+        let problem = message(given).unwrap_err();
         assert!(problem.starts_with(wrong) && !problem.contains("hush"), "{problem}");
     }
 }
@@ -269,7 +272,7 @@ fn some(services: &str, more: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 #[test]
-fn a_service_alone_listens_on_its_own_port_unless_told_otherwise() {
+fn a_single_service_listens_on_its_own_port_by_default() {
     let ports = [("auth", 3000), ("inventory", 3008), ("web", 8080), ("auth,inventory", 8080)];
     for (services, port) in ports {
         assert_eq!(some(services, &[]).unwrap().http.port, port, "{services}");
@@ -289,8 +292,8 @@ fn a_service_alone_listens_on_its_own_port_unless_told_otherwise() {
 
 #[test]
 fn serving_some_needs_what_processes_share_and_the_peers_that_are_called() {
-    let told = load([("MICROBAZAAR_SERVICES", "auth")]).unwrap_err();
-    assert_eq!(told, "mongo.uri: must be given for serving only auth: the processes share its documents");
+    let message = load([("MICROBAZAAR_SERVICES", "auth")]).unwrap_err();
+    assert_eq!(message, "mongo.uri: must be given for serving only auth: the processes share its documents");
     assert_eq!(
         some("order,cart", &[]).unwrap_err(),
         "peers.auth: must be given for serving order without auth; write for example http://auth:3000"
@@ -342,24 +345,24 @@ fn production_demands_secrets_and_refuses_stand_ins() {
         production,
     ];
     let sources = Sources::of_variables(keys);
-    let told = |sources: &Sources| Config::load_from(sources, &Overrides::default()).unwrap_err().to_string();
-    assert!(told(&sources).starts_with("smtp.url: must be given in production"), "{}", told(&sources));
+    let message = |sources: &Sources| Config::load_from(sources, &Overrides::default()).unwrap_err().to_string();
+    assert!(message(&sources).starts_with("smtp.url: must be given in production"), "{}", message(&sources));
     let mut sources = sources;
     sources.variables.insert("SMTP_URL".into(), "smtp://mail".into());
     sources.variables.insert("MICROBAZAAR_MAILBOX__ENABLED".into(), "true".into());
-    assert_eq!(told(&sources), "mailbox.enabled: must be false in production (set by MICROBAZAAR_MAILBOX__ENABLED)");
+    assert_eq!(message(&sources), "mailbox.enabled: must be false in production (set by MICROBAZAAR_MAILBOX__ENABLED)");
     sources.variables.remove("MICROBAZAAR_MAILBOX__ENABLED");
-    assert!(told(&sources).starts_with("http.public_url: must be given in production"), "{}", told(&sources));
+    assert!(message(&sources).starts_with("http.public_url: must be given in production"), "{}", message(&sources));
     sources.variables.insert("MICROBAZAAR_HTTP__PUBLIC_URL".into(), "https://Shop.Example:443/".into());
     let config = Config::load_from(&sources, &Overrides::default()).unwrap();
     assert_eq!(&*PublicUrl::of(&config), "https://shop.example");
     for (without, key) in [("KEY_SECRET", "key_secret"), ("WEBHOOK_SECRET", "webhook_secret")] {
         let mut sources = sources.clone();
         sources.variables.remove(&format!("RAZORPAY_{without}"));
-        assert_eq!(told(&sources), format!("razorpay.{key}: must be given in production"));
+        assert_eq!(message(&sources), format!("razorpay.{key}: must be given in production"));
         sources.variables.remove("MICROBAZAAR_ENVIRONMENT");
         assert_eq!(
-            told(&sources),
+            message(&sources),
             format!("razorpay.{key}: must be given along with razorpay.key_id (set by RAZORPAY_KEY_ID)")
         );
     }
@@ -402,13 +405,13 @@ fn a_kept_secret_that_is_open_or_broken_is_refused() {
     secret::kept_secret(&folder.0, "jwt_secret").unwrap();
     let path = folder.0.join("jwt_secret");
     fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-    let told = secret::kept_secret(&folder.0, "jwt_secret").unwrap_err().to_string();
-    assert!(folder.hidden(&told).ends_with("can be read by others; run: chmod 600 config/jwt_secret"), "{told}");
+    let message = secret::kept_secret(&folder.0, "jwt_secret").unwrap_err().to_string();
+    assert!(folder.hidden(&message).ends_with("can be read by others; run: chmod 600 config/jwt_secret"), "{message}");
     fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     for broken in ["", "short", "\n\n\n"] {
         fs::write(&path, broken).unwrap();
-        let told = secret::kept_secret(&folder.0, "jwt_secret").unwrap_err();
-        assert!(matches!(told, SecretError::Broken(_)), "{told}");
+        let message = secret::kept_secret(&folder.0, "jwt_secret").unwrap_err();
+        assert!(matches!(message, SecretError::Broken(_)), "{message}");
     }
 }
 
@@ -430,8 +433,8 @@ fn a_data_directory_is_held_by_one() {
     let held = DataDir::lock(&path).unwrap();
     assert_eq!(held.path(), path);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-    let told = DataDir::lock(&path).unwrap_err().to_string();
-    assert_eq!(folder.hidden(&told), "the data directory config/deep/data is in use by another microbazaar process");
+    let message = DataDir::lock(&path).unwrap_err().to_string();
+    assert_eq!(folder.hidden(&message), "the data directory config/deep/data is in use by another microbazaar process");
     drop(held);
     assert!(DataDir::lock(&path).is_ok());
 
@@ -503,17 +506,17 @@ fn tokens_are_a_login_too() {
     let Some(MailLogin::Token(_, TokenSource::Refreshed { url, .. })) = &server.login else { panic!("a client") };
     assert_eq!(url, "https://oauth2.googleapis.com/token");
     assert!(!format!("{server:?} {config:?}").contains("hush"));
-    let told = |variables: &[(&str, &str)]| {
+    let message = |variables: &[(&str, &str)]| {
         let mut sources = Sources::of_variables([]);
         sources.variables.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Config::load_from(&sources, &Overrides::default()).unwrap_err().to_string()
     };
-    assert!(told(&[gmail, user, client[0], client[1]]).starts_with("email.refresh_token: must be given"));
-    assert!(told(&[gmail, user]).starts_with("email.password: must be given with a user"));
-    assert!(told(&[gmail, ("EMAIL_PASSWORD", "x")]).starts_with("email.user: must be given"));
-    assert!(told(&[gmail, user, ("EMAIL_PASSWORD", "x"), ("EMAIL_ACCESS_TOKEN", "y")]).contains("give one of them"));
-    assert!(told(&[user]).starts_with("email.user: goes with smtp.url, which is not set"));
-    assert!(told(&[("EMAIL_TOKEN_URL", "oauth")]).starts_with("email.token_url: \"oauth\" is not an http"));
+    assert!(message(&[gmail, user, client[0], client[1]]).starts_with("email.refresh_token: must be given"));
+    assert!(message(&[gmail, user]).starts_with("email.password: must be given with a user"));
+    assert!(message(&[gmail, ("EMAIL_PASSWORD", "x")]).starts_with("email.user: must be given"));
+    assert!(message(&[gmail, user, ("EMAIL_PASSWORD", "x"), ("EMAIL_ACCESS_TOKEN", "y")]).contains("give one of them"));
+    assert!(message(&[user]).starts_with("email.user: goes with smtp.url, which is not set"));
+    assert!(message(&[("EMAIL_TOKEN_URL", "oauth")]).starts_with("email.token_url: \"oauth\" is not an http"));
 }
 
 #[test]
@@ -533,8 +536,8 @@ fn a_wrong_mail_server_is_refused_without_its_password() {
         "smtp://me:hush@mail.example?tls=opportunistic",
         "smtp://me:hush@mail example",
     ] {
-        let told = refusal("SMTP_URL", url);
-        assert!(told.starts_with("smtp.url: ") && !told.contains("hush"), "{url}: {told}");
+        let message = refusal("SMTP_URL", url);
+        assert!(message.starts_with("smtp.url: ") && !message.contains("hush"), "{url}: {message}");
     }
     assert!(load([("SMTP_URL", "smtp://me:hush@127.0.0.1?tls=none")]).is_ok());
 }
@@ -547,8 +550,11 @@ fn an_address_of_redis_is_one_and_is_not_repeated() {
     for url in
         ["localhost:6379", "http://hush@host", "redis://host/hush", "redis://", "unix:///hush", "rediss://h/#hush"]
     {
-        let told = refusal("REDIS_URL", url);
-        assert!(told.starts_with("redis.url: is not an address of Redis; write") && !told.contains("hush"), "{told}");
+        let message = refusal("REDIS_URL", url);
+        assert!(
+            message.starts_with("redis.url: is not an address of Redis; write") && !message.contains("hush"),
+            "{message}"
+        );
     }
     let config = load([("MICROBAZAAR_REDIS__PREFIX", "one:"), ("MICROBAZAAR_REDIS__TIMEOUT", "1s")]).unwrap();
     assert_eq!((config.redis.prefix.as_str(), config.redis.timeout.as_secs()), ("one:", 1));
@@ -558,8 +564,8 @@ fn an_address_of_redis_is_one_and_is_not_repeated() {
         refusal("MICROBAZAAR_REDIS__TIMEOUT", "6s"),
         "redis.timeout: is more than 5s (set by MICROBAZAAR_REDIS__TIMEOUT)"
     );
-    let told = refusal("MICROBAZAAR_REDIS__LOOK_EVERY", "2h");
-    assert_eq!(told, "redis.look_every: is more than 1h (set by MICROBAZAAR_REDIS__LOOK_EVERY)");
+    let message = refusal("MICROBAZAAR_REDIS__LOOK_EVERY", "2h");
+    assert_eq!(message, "redis.look_every: is more than 1h (set by MICROBAZAAR_REDIS__LOOK_EVERY)");
 }
 
 #[test]
@@ -610,9 +616,9 @@ fn an_address_of_a_server_is_one_and_is_not_repeated() {
             assert!(load([(name, url)]).is_ok(), "{url}");
         }
         for url in bad {
-            let told = refusal(name, url);
-            assert!(told.starts_with(&format!("{key}: is not an address of {server}")), "{url}: {told}");
-            assert!(told.ends_with(&format!(" (set by {name})")) && !told.contains("hush"), "{told}");
+            let message = refusal(name, url);
+            assert!(message.starts_with(&format!("{key}: is not an address of {server}")), "{url}: {message}");
+            assert!(message.ends_with(&format!(" (set by {name})")) && !message.contains("hush"), "{message}");
         }
     }
 }
@@ -628,13 +634,13 @@ fn a_rule_that_is_broken_names_what_set_the_key() {
         ("MICROBAZAAR_CHAT__ANSWER_WITHIN", "1m"),
         ("EMAIL_USER", "asha@mail.example"),
     ] {
-        let told = refusal(name, value);
-        assert!(told.ends_with(&format!(" (set by {name})")), "{told}");
+        let message = refusal(name, value);
+        assert!(message.ends_with(&format!(" (set by {name})")), "{message}");
     }
     let folder = Folder::with(&[("default.toml", "jwt_secret = \"short\"")]);
     assert!(folder.load([]).unwrap_err().ends_with(" (set by config/default.toml)"));
     // An empty value sets nothing.
     let folder = Folder::with(&[("default.toml", "jwt_secret = \"\"")]);
-    let told = folder.load([("MICROBAZAAR_ENVIRONMENT", "production")]).unwrap_err();
-    assert_eq!(told, "jwt_secret: must be given in production, with 32 bytes or more");
+    let message = folder.load([("MICROBAZAAR_ENVIRONMENT", "production")]).unwrap_err();
+    assert_eq!(message, "jwt_secret: must be given in production, with 32 bytes or more");
 }

@@ -1,7 +1,7 @@
-//! How a value is written: durations, decimals, addresses, origins, words.
+//! The formats of values: durations, decimals, addresses, origins, words.
 //!
-//! Each function takes the text and answers with the value or with what is wrong, worded
-//! to stand after the key: `"soon" is not a duration; write for example 15m or 90s`.
+//! Each function parses a text into the value or an error that is worded to follow the key: `"soon" is not a
+//! duration; write for example 15m or 90s`.
 //!
 //! **Invariant:** a value is either read exactly or refused; nothing is rounded or guessed.
 
@@ -43,7 +43,7 @@ pub(super) fn amount(text: &str) -> Result<i64, String> {
     hundredths(text, "an amount; write for example 50 or 49.90", SHIPPING_MAX)
 }
 
-/// A decimal from 0 with at most two digits behind the point, in hundredths.
+/// A decimal from 0 with at most two digits after the point, in hundredths.
 fn hundredths(text: &str, what: &str, largest: i64) -> Result<i64, String> {
     match Money::parse_major(text, Currency::Inr).map(Money::minor) {
         Ok(value) if (0..=largest * 100).contains(&value) => Ok(value),
@@ -71,7 +71,7 @@ pub(super) fn text(text: &str) -> Result<String, String> {
     }
 }
 
-/// The text itself if it `fits`, which `what` tells of.
+/// The text itself if it `fits`; `what` describes the rule.
 fn fitting(text: &str, fits: bool, what: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err(format!("{} is not {what}", quoted(text))) }
 }
@@ -83,13 +83,13 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     fitting(text, fits, "an address to listen on; write for example 127.0.0.1 or 0.0.0.0")
 }
 
-/// What may begin the name of a database.
+/// A prefix of database names.
 pub(super) fn database_prefix(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     fitting(text, text.len() <= 30 && text.bytes().all(plain), "at most 30 letters, digits, _ and -")
 }
 
-/// What may begin a key of Redis.
+/// A prefix of Redis keys.
 pub(super) fn key_prefix(text: &str) -> Result<String, String> {
     let fits = text.len() <= 60 && text.bytes().all(|byte| byte.is_ascii_graphic());
     fitting(text, fits, "at most 60 characters of ASCII without spaces")
@@ -116,8 +116,7 @@ fn parse_base(text: &str) -> Option<String> {
     (bare && anonymous).then(|| url.origin().ascii_serialization())
 }
 
-/// An http or https address. `Url` alone mends much of what a slip leaves: missing or
-/// surplus slashes, backslashes, spaces.
+/// An http or https address. `Url` alone silently corrects mistakes: missing or surplus slashes, backslashes, spaces.
 fn web_address(text: &str) -> Option<Url> {
     let lower = text.to_ascii_lowercase();
     let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))?;
@@ -125,7 +124,7 @@ fn web_address(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| plain && url.port() != Some(0))
 }
 
-/// An address as an error shows it: not at all when it may hold a password.
+/// An address as an error shows it: hidden if it may contain a password.
 fn quoted_address(text: &str) -> String {
     if text.contains('@') { "this".to_owned() } else { quoted(text) }
 }

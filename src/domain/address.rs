@@ -1,7 +1,7 @@
-//! What an address must have so that a parcel arrives, by its country.
+//! Validation of postal addresses by country.
 //!
-//! Which lines a country has and requires, and how they look, is in [`super::places`]. Addresses
-//! that were stored before these rules are shown and used as they are, until they are changed.
+//! The lines that a country has and requires, and their format, are in [`super::places`]. Addresses stored before
+//! these rules existed are shown and used unchanged until they are edited.
 //!
 //! **Invariant:** an address that was [settled](PostalAddress::settled) settles to itself.
 
@@ -19,14 +19,14 @@ use super::{
 /// The longest line of an address, in characters.
 pub const ADDRESS_LINE_MAX: usize = 200;
 
-/// What is wrong with a line of an address.
+/// A problem with a line of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressProblem {
     /// The field as it is named on the wire.
     pub field: Cow<'static, str>,
     /// What is wrong with it.
     pub what: Cow<'static, str>,
-    /// Whether the line is missing or too long, so that it need not be looked at any closer.
+    /// Whether the line is missing or too long, so that no further check is needed.
     pub is_malformed: bool,
 }
 
@@ -40,18 +40,18 @@ impl AddressProblem {
     }
 }
 
-/// What is said of a line that is missing.
+/// The message for a missing line.
 pub const MISSING: &str = "must not be empty";
 
 impl PostalAddress {
-    /// The address as it is kept: lines without what cannot be seen at their ends, the country and a known state as
-    /// their codes, the postal code in the country's form.
+    /// Normalises the address for storage: lines without invisible characters at their ends, the country and a known
+    /// state as codes, the postal code in the country's format.
     ///
     /// # Errors
-    /// Every line with which nothing can be sent.
+    /// Returns every invalid line.
     pub fn settled(self) -> Result<Self, Vec<AddressProblem>> {
         let mut problems = Vec::new();
-        // A name must be seen; a phone number that is not there is none.
+        // A name must be visible; an absent phone number is allowed.
         let name = self.full_name.as_deref().unwrap_or_default();
         if !name.is_empty() && seen(name).is_empty() {
             problems.push(AddressProblem::malformed("fullName", "must not be blank"));
@@ -97,8 +97,7 @@ impl PostalAddress {
         let lines = [
             ("fullName", self.full_name.as_ref().unwrap_or(&empty), false),
             ("street", &self.street, true),
-            // Nearly everywhere there is a city and a postal code, so both are asked for while the country is
-            // not known.
+            // Nearly every country has cities and postal codes, so both are required while the country is unknown.
             ("city", &self.city, country.is_none() || needs(Part::City)),
             ("state", &self.state, needs(Part::State)),
             ("country", &self.country, true),
@@ -111,7 +110,7 @@ impl PostalAddress {
                     problems.push(AddressProblem::malformed(field, "must be at most 200 characters"));
                 }
                 _ if has_control(line) => problems.push(AddressProblem::malformed(field, ONE_LINE)),
-                // Of names more is asked; a country is one that is known.
+                // Names have further rules, and a country must be known.
                 _ if !matches!(field, "fullName" | "country") && carries_link(line) => {
                     problems.push(AddressProblem::malformed(field, NO_PAGE));
                 }
@@ -144,7 +143,7 @@ impl PostalAddress {
         }
     }
 
-    /// The state as its code, or by name where the code says nothing to a reader.
+    /// The state as its code, or as its name where readers do not know the code.
     #[must_use]
     pub fn state_shown(&self) -> &str {
         let state = places::country(&self.country).and_then(|country| country.state(&self.state));
@@ -183,12 +182,12 @@ impl PostalAddress {
     }
 }
 
-/// A line without what cannot be seen around it.
+/// A line without invisible characters at its ends.
 fn seen(text: &str) -> String {
     trim_invisible(text).to_owned()
 }
 
-/// A phone number by its form alone: digits, with a plus before them and marks between them.
+/// Checks only the format of a phone number: digits, with an optional leading plus and separators.
 fn settled_phone(text: &str) -> Option<String> {
     let plain: String = text.nfkc().collect();
     let written = plain.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -233,14 +232,14 @@ mod tests {
         for (country, state, zip, kept) in [
             ("India", "Maharashtra", "411 001", ("IN", "MH", "411001")),
             ("us", "new york", "10001", ("US", "NY", "10001")),
-            // No states: what is given is kept as it is.
+            // Countries without states: a given state is kept unchanged.
             ("Germany", "", "10115", ("DE", "", "10115")),
             ("GB", "Greater London", "sw1a 1aa", ("GB", "Greater London", "SW1A 1AA")),
             // No postal codes.
             ("AE", "Dubai", "", ("AE", "DU", "")),
             ("Hong Kong", "Kowloon", "", ("HK", "Kowloon", "")),
             ("Qatar", "", "", ("QA", "", "")),
-            // Neither demanded, but there.
+            // Present but not required.
             ("IE", "Dublin", "d02 x285", ("IE", "D", "D02 X285")),
             ("IE", "", "", ("IE", "", "")),
         ] {
@@ -311,7 +310,7 @@ mod tests {
         postal.phone = Some("+91 98765".into());
         assert_eq!(postal.label()[0], "Asha Rao");
         assert_eq!(postal.label()[4], "Phone +91 98765");
-        // Kept before there were rules.
+        // Stored before there were rules.
         assert_eq!(address("Middle Earth", "Shire", "").label()[1..], ["Somewhere", "Shire, Middle Earth"]);
         assert_eq!(address("JP", "13", "").state_shown(), "Tokyo");
     }

@@ -1,5 +1,5 @@
-//! Carts: which products a user is about to buy, and how many. Prices are not kept
-//! here; a price shown is the product's price now.
+//! Carts: which products a user is about to buy, and how many. Prices are not stored here; a displayed price is the
+//! product's current price.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,24 +13,22 @@ use super::{
 pub const QUANTITY_MAX: u32 = 999;
 /// The most products in a cart.
 pub const LINES_MAX: usize = 100;
-/// How many past checkouts a cart remembers, so that one is not taken out of it twice.
+/// How many past checkouts a cart remembers, so that none is removed from it twice.
 const CHECKOUTS_KEPT: usize = 8;
-/// How many orders that came back a cart remembers, so that none is put back twice.
+/// How many restored orders a cart remembers, so that none is restored twice.
 const RESTORED_KEPT: usize = 32;
 
-/// A user's cart, as stored. It stays when it is emptied, so that its version only grows.
+/// A user's cart, as stored. It is kept when emptied, so that its version only grows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cart {
-    /// Id.
     pub id: CartId,
-    /// Whose.
     pub user: UserId,
-    /// One line a product, in the order they were first added.
+    /// One line for each product, in the order in which they were first added.
     pub lines: Vec<StockLine>,
-    /// The last orders whose quantities were taken out.
+    /// The last orders whose quantities were removed.
     pub checkouts: Vec<OrderId>,
-    /// The last orders whose quantities were put back.
+    /// The last orders whose quantities were restored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restored: Vec<OrderId>,
     /// When last changed.
@@ -39,7 +37,7 @@ pub struct Cart {
     pub version: u64,
 }
 
-/// What a user asked of her cart and cannot have.
+/// Why a change of a cart is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum CartError {
@@ -49,13 +47,13 @@ pub enum CartError {
     /// The product is not in the cart.
     #[error("this product is not in the cart")]
     NotInCart,
-    /// There is less stock than the line would have.
+    /// The line would exceed the available stock.
     #[error("only {available} of this product can be bought now")]
     InsufficientStock {
-        /// What can be bought now.
+        /// The units that can be bought now.
         available: i64,
     },
-    /// The line would have more than the product's seller lets one order have.
+    /// The line would exceed the seller's limit for one order.
     #[error("at most {max} of this product can be in one order")]
     MaxPerOrder {
         /// That many.
@@ -66,19 +64,16 @@ pub enum CartError {
     QuantityTooLarge,
     /// The product is taken down, or its seller is blocked.
     #[error("this product is not for sale now")]
-    NotForSale {
-        /// Which one.
-        product: ProductId,
-    },
+    NotForSale { product: ProductId },
     /// There would be more than [`LINES_MAX`] lines.
     #[error("a cart has at most 100 different products")]
     TooManyLines,
 }
 
-/// What of a product can be bought in one order.
+/// How many units of a product can be bought in one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Buyable {
-    /// What can be bought now.
+    /// The units that can be bought now.
     pub available: i64,
     /// The most that one order may have, where there is a bound.
     pub max_per_order: Option<u32>,
@@ -108,7 +103,7 @@ impl Buyable {
 }
 
 impl Cart {
-    /// A cart with nothing in it, never stored yet.
+    /// An empty cart that is not stored yet.
     #[must_use]
     pub fn empty(id: CartId, user: UserId, now: Timestamp) -> Self {
         Self { id, user, lines: vec![], checkouts: vec![], restored: vec![], updated_at: now, version: 0 }
@@ -126,10 +121,10 @@ impl Cart {
         self.lines.iter().map(|line| u64::from(line.quantity)).sum()
     }
 
-    /// Adds `quantity` to what is there, given what can be bought.
+    /// Adds `quantity` to a line, within what can be bought.
     ///
     /// # Errors
-    /// Every [`CartError`] but `NoSuchProduct` and `NotInCart`; the cart is then as it was.
+    /// Every [`CartError`] except `NoSuchProduct` and `NotInCart`; the cart is then unchanged.
     pub fn add(
         &mut self,
         product: ProductId,
@@ -148,7 +143,7 @@ impl Cart {
         Ok(())
     }
 
-    /// Sets a line's quantity, given what can be bought.
+    /// Sets a line's quantity, within what can be bought.
     ///
     /// # Errors
     /// [`CartError::NotInCart`], or those of [`Buyable::check`].
@@ -166,7 +161,7 @@ impl Cart {
         Ok(())
     }
 
-    /// Takes a line out.
+    /// Removes a line.
     ///
     /// # Errors
     /// [`CartError::NotInCart`].
@@ -180,17 +175,15 @@ impl Cart {
         Ok(())
     }
 
-    /// Takes everything out.
+    /// Removes all lines.
     pub fn clear(&mut self, now: Timestamp) {
         self.lines.clear();
         self.updated_at = now;
     }
 
-    /// Takes out what `order` bought, once for each order: what was added since stays.
-    /// Returns whether anything changed.
+    /// Removes what `order` bought, once for each order; units added since stay. Returns whether anything changed.
     pub fn check_out(&mut self, order: OrderId, bought: &[StockLine], now: Timestamp) -> bool {
-        // A later order took the whole cart, so one that is older than all that are remembered
-        // has nothing left in it.
+        // A later order took the whole cart, so an order older than all remembered ones has nothing left in it.
         let forgotten = self.checkouts.len() >= CHECKOUTS_KEPT && self.checkouts.iter().all(|later| *later > order);
         if forgotten || self.checkouts.contains(&order) {
             return false;
@@ -208,10 +201,10 @@ impl Cart {
         true
     }
 
-    /// Puts back what `order` had taken out, on top of what is there, once for each order; as much
-    /// of it as a cart may hold. Returns whether anything changed.
+    /// Restores what `order` had removed, added to the current lines, once for each order and within the cart's
+    /// limits. Returns whether anything changed.
     pub fn restore(&mut self, order: OrderId, bought: &[StockLine], now: Timestamp) -> bool {
-        // One that is older than all that are remembered may have been put back before.
+        // An order older than all remembered ones may have been restored before.
         let forgotten = self.restored.len() >= RESTORED_KEPT && self.restored.iter().all(|later| *later > order);
         if forgotten || self.restored.contains(&order) {
             return false;
@@ -261,7 +254,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a map from product to quantity.
+        /// Compares a cart with a map from product to quantity.
         #[test]
         fn a_cart_is_a_map_with_bounds(acts in proptest::collection::vec(act(), 1..120)) {
             let now = Timestamp::UNIX_EPOCH;

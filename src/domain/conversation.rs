@@ -1,6 +1,6 @@
 //! A shopper's conversation with the assistant.
 //!
-//! **Invariant:** a conversation is bounded: its lines, each line and what it knows of.
+//! **Invariant:** a conversation is bounded: its lines, each line's length, and its known products.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{
     ids::{ConversationId, ProductId, UserId},
 };
 
-/// The most lines that are kept; the oldest go first.
+/// The most lines that are kept; the oldest are dropped first.
 pub const LINES_MAX: usize = 200;
 /// The most characters of one line.
 pub const LINE_MAX: usize = 8_000;
@@ -18,13 +18,12 @@ pub const KNOWN_MAX: usize = 200;
 /// The most characters of a title, and of the last message in a list.
 const EXCERPT_MAX: usize = 80;
 
-/// Who said a line.
+/// The speaker of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Speaker {
     /// The shopper.
     User,
-    /// The assistant.
     Assistant,
 }
 
@@ -32,33 +31,32 @@ pub enum Speaker {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
-    /// By whom.
+    /// The speaker.
     pub by: Speaker,
     /// What.
     pub text: String,
-    /// The products that it was shown with, in their order on the screen.
+    /// The products that were shown with it, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<ProductId>,
-    /// When.
     pub at: Timestamp,
 }
 
-/// What tools have told the assistant in a conversation.
+/// The products that tools have returned in a conversation.
 ///
-/// **Invariant:** an id gets in here by a tool's answer alone.
+/// **Invariant:** only a tool's result adds an id here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Known {
+pub struct KnownProducts {
     /// Every product that a tool returned, the latest last.
     products: Vec<ProductId>,
     /// The products of the latest list, in its order: what "the second one" means.
     pub listed: Vec<ProductId>,
-    /// The product that was spoken of last: what "it" means.
+    /// The product that was mentioned last: what "it" means.
     pub current: Option<ProductId>,
 }
 
-impl Known {
-    /// Remembers that a tool returned these.
+impl KnownProducts {
+    /// Records that a tool returned these products.
     pub fn note(&mut self, products: &[ProductId]) {
         self.products.retain(|known| !products.contains(known));
         self.products.extend_from_slice(products);
@@ -73,19 +71,16 @@ impl Known {
     }
 }
 
-/// A conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
-    /// Its id.
     #[serde(rename = "_id")]
     pub id: ConversationId,
-    /// Whose.
     pub user: UserId,
     /// What was said, the oldest first.
     pub lines: Vec<Line>,
-    /// What tools have told in it.
-    pub known: Known,
+    /// The products that tools have returned in it.
+    pub known: KnownProducts,
     /// When it began.
     pub created_at: Timestamp,
     /// When something was last said.
@@ -95,13 +90,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// One in which nothing was said yet.
+    /// An empty conversation.
     #[must_use]
     pub fn new(id: ConversationId, user: UserId, now: Timestamp) -> Self {
-        Self { id, user, lines: vec![], known: Known::default(), created_at: now, updated_at: now, version: 0 }
+        Self { id, user, lines: vec![], known: KnownProducts::default(), created_at: now, updated_at: now, version: 0 }
     }
 
-    /// Adds a line, cut to what a line may have; the oldest make room.
+    /// Adds a line, truncated to the limit; the oldest lines are dropped if there are too many.
     pub fn say(&mut self, mut line: Line) {
         if let Some((end, _)) = line.text.char_indices().nth(LINE_MAX) {
             line.text.truncate(end);
@@ -112,21 +107,20 @@ impl Conversation {
         self.lines.drain(..surplus);
     }
 
-    /// Adds the assistant's reply to the line that the user said at `to`: behind it, before what she
-    /// has said since.
+    /// Adds the assistant's reply to the user's line of the time `to`: directly after it, before later lines.
     pub fn reply(&mut self, to: Timestamp, reply: Line) {
         let asked = self.lines.iter().rposition(|line| line.by == Speaker::User && line.at == to);
         self.say(reply);
         if let Some(place) = asked
             && let Some(reply) = self.lines.pop()
         {
-            // The oldest may have made room.
+            // The oldest lines may have been dropped.
             let place = (place + 1).min(self.lines.len());
             self.lines.insert(place, reply);
         }
     }
 
-    /// What was said before the line that the user said at `to`.
+    /// The lines before the user's line of the time `to`.
     #[must_use]
     pub fn before(&self, to: Timestamp) -> &[Line] {
         let asked = self.lines.iter().rposition(|line| line.by == Speaker::User && line.at == to);
@@ -151,11 +145,10 @@ impl Conversation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Its id.
     pub id: ConversationId,
-    /// What the user said first, cut.
+    /// The user's first message, truncated.
     pub title: String,
-    /// What was said last, cut.
+    /// The last message, truncated.
     pub last_message: String,
     /// When it began.
     pub created_at: Timestamp,
@@ -221,7 +214,7 @@ mod tests {
         assert_eq!(talk.lines.len(), LINES_MAX);
         assert_eq!(talk.lines.last().unwrap().text, "yes");
         assert!(talk.lines.iter().all(|line| line.text.chars().count() <= LINE_MAX));
-        let mut known = Known::default();
+        let mut known = KnownProducts::default();
         let shown: Vec<ProductId> = (0..KNOWN_MAX + 5).map(|_| ProductId::generate()).collect();
         known.note(&shown);
         assert!(!known.has(shown[0]) && known.has(shown[KNOWN_MAX]));

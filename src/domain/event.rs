@@ -1,9 +1,9 @@
-//! What envelope, as other parts and other programs get to know it.
+//! Domain events, as other services and other programs receive them.
 //!
-//! Events are written in the same atomic write as the state they tell of (`store`), and
-//! leave by the outbox (`actors::outbox`) in the shapes of `views::event`.
+//! Events are written in the same atomic write as the state that they describe (`store`), and are published from the
+//! outbox (`actors::outbox`) in the format of `views::event`.
 //!
-//! **Invariant:** no event carries a password hash or a token.
+//! **Invariant:** no event contains a password hash or a token.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,19 +18,16 @@ use super::{
     user::{Contact, FullName, Role},
 };
 
-/// A user as events tell of her.
+/// A user as events describe them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserSnapshot {
-    /// Id.
     pub id: UserId,
     /// E-mail address.
     pub email: String,
     /// User name.
     pub username: String,
-    /// Name.
     pub full_name: FullName,
-    /// Role.
     pub role: Role,
     /// When registered.
     pub created_at: Timestamp,
@@ -44,38 +41,34 @@ pub enum Event {
     UserCreated(UserSnapshot),
     /// A seller offers something new.
     ProductCreated {
-        /// The product.
         product: Product,
         /// Units available.
         stock: i64,
-        /// The seller.
         seller: Contact,
-        /// Whether an import made it, which is told of as a whole.
+        /// Whether an import made it; the import has its own event.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         imported: bool,
     },
-    /// A seller's file of products was worked on to its end.
+    /// The import of a seller's file of products has finished.
     ProductImportFinished {
         /// Which import.
         import: ImportId,
-        /// How often this file was taken.
+        /// How often this file was imported.
         run: u32,
-        /// The seller.
         seller: Contact,
         /// Rows that made a product.
         made: u64,
         /// Rows that changed one.
         changed: u64,
-        /// Rows after which all was as before.
+        /// Rows that changed nothing.
         same: u64,
-        /// Rows that were left out.
+        /// Rows that were skipped.
         left_out: u64,
     },
     /// A product was changed.
     ProductUpdated(Product),
-    /// A product is offered no more.
+    /// A product was deleted.
     ProductDeleted {
-        /// Which.
         product: ProductId,
         /// Whose it was.
         seller: UserId,
@@ -86,11 +79,10 @@ pub enum Event {
     OrderCreated(Order),
     /// An order was paid and its stock committed.
     OrderConfirmed(Order),
-    /// Lines moved or the address changed, the status did not.
+    /// Lines or the address changed, but not the status.
     OrderUpdated(Order),
-    /// The lines of one seller are on their way or have arrived, and lines of others are not as far.
+    /// The lines of one seller were shipped or delivered, while lines of others were not.
     OrderPartMoved {
-        /// The order.
         order: Order,
         /// Which lines.
         part: Part,
@@ -99,39 +91,36 @@ pub enum Event {
     OrderShipped(Order),
     /// Every line has arrived.
     OrderDelivered(Order),
-    /// An order ended without goods.
+    /// An order was cancelled.
     OrderCancelled(Order),
     /// A payment was opened (for the dashboard).
     PaymentCreated(Payment),
     /// A payment was opened (for the buyer).
     PaymentInitiated(Payment),
-    /// The order keeps the money.
+    /// The payment is kept for the order.
     PaymentCompleted(Payment),
-    /// A try to pay failed.
+    /// An attempt to pay failed.
     PaymentFailed {
-        /// The payment.
         payment: Payment,
         /// Why.
         reason: String,
     },
     /// A payment changed.
     PaymentUpdated(Payment),
-    /// Money was given back.
+    /// Money was refunded.
     PaymentRefunded {
-        /// The payment.
         payment: Payment,
-        /// How much this time.
+        /// The amount of this refund.
         amount: Money,
         /// Why.
         reason: Option<String>,
     },
-    /// A buyer's bank wants captured money back.
+    /// A buyer's bank disputes a captured payment.
     PaymentDisputed {
-        /// The payment.
         payment: Payment,
         /// What it is about.
         dispute: Dispute,
-        /// Who has to answer at the gateway.
+        /// The admins, who have to respond at the gateway.
         admins: Vec<Contact>,
     },
 }
@@ -149,7 +138,7 @@ impl Event {
             Self::StockChanged(_) => "STOCK_CHANGED",
             Self::OrderCreated(_) => "ORDER_CREATED",
             Self::OrderConfirmed(_) => "ORDER_CONFIRMED",
-            // To other programs an update like any other: the status is what it was.
+            // For other programs this is an ordinary update: the status is unchanged.
             Self::OrderUpdated(_) | Self::OrderPartMoved { .. } => "ORDER_UPDATED",
             Self::OrderShipped(_) => "ORDER_SHIPPED",
             Self::OrderDelivered(_) => "ORDER_DELIVERED",
@@ -164,7 +153,8 @@ impl Event {
         }
     }
 
-    /// Whether it says no more than how its aggregate is now, so that a later one of its name says it as well.
+    /// Whether it only contains the current state of its aggregate, so that a later one with the same name supersedes
+    /// it.
     #[must_use]
     pub const fn is_update(&self) -> bool {
         matches!(self, Self::ProductUpdated(_) | Self::OrderUpdated(_) | Self::PaymentUpdated(_))
@@ -208,13 +198,13 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
-    /// By it a consumer applies the event once.
+    /// Its id, by which a consumer applies the event once.
     pub id: EventId,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// What happened.
     pub event: Event,
-    /// The trace of the request that caused it, as `traceparent` has it.
+    /// The trace of the request that caused it, in `traceparent` format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
 }

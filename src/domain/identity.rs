@@ -1,11 +1,10 @@
-//! Accounts and addresses: the forms in which e-mail addresses, user names and passwords count.
+//! Normalised forms of e-mail addresses, user names and passwords.
 //!
-//! What a user typed is kept to be shown; what is compared, looked up and limited is the form
-//! that the functions here make. Of an e-mail address the domain counts in its IDNA form
-//! (UTS 46) and the local part in Unicode lower case, provided that it is in NFKC: so `K` (the
-//! Kelvin sign) is never a `k`. A password counts as RFC 8265 has it (`OpaqueString`).
+//! The user's input is stored for display; comparisons, lookups and limits use the forms made here. Of an e-mail
+//! address the domain counts in its IDNA form (UTS 46) and the local part in Unicode lower case, provided that it is
+//! in NFKC: so `K` (the Kelvin sign) is never a `k`. A password counts as RFC 8265 has it (`OpaqueString`).
 //!
-//! **Invariant:** a key is the same for all that mean one user, and for nobody else.
+//! **Invariant:** all inputs that mean the same user have the same key, and different users have different keys.
 
 use std::borrow::Cow;
 
@@ -17,7 +16,7 @@ use super::text::{carries_page_address, has_invisible};
 
 /// The longest e-mail address, in bytes.
 const EMAIL_MAX: usize = 254;
-/// The longest password that is looked at, in bytes: 128 characters in any form have room.
+/// The longest password that is processed, in bytes: enough for 128 characters in any form.
 pub const PASSWORD_BYTES_MAX: usize = 4_096;
 /// The longest local part, in bytes.
 const LOCAL_MAX: usize = 64;
@@ -29,8 +28,8 @@ pub fn is_email(text: &str) -> bool {
     canonical_email(text).is_some()
 }
 
-/// The form in which an e-mail address counts. What is no e-mail address has one as well, which
-/// no address has: accounts made before the rule can still be found by what they were given.
+/// The normalised form of an e-mail address. A text that is not a valid address has one as well, which no address
+/// has, so that older accounts can still be found.
 #[must_use]
 pub fn email_key(text: &str) -> String {
     let text = typed(text);
@@ -61,7 +60,7 @@ fn canonical_email(text: &str) -> Option<String> {
     }
     let strict = (AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
     let host = Uts46::new().to_ascii(host.as_bytes(), strict.0, strict.1, strict.2).ok()?;
-    // A host of one label, or of digits alone, is no mail domain.
+    // A host with one label, or with only digits, is not a mail domain.
     let (_, top) = host.rsplit_once('.')?;
     if top.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -82,26 +81,25 @@ fn is_username_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
 }
 
-/// The form in which a user name counts. It has ASCII letters alone, so nothing else is made
-/// equal to one.
+/// The normalised form of a user name. It has only ASCII letters, so no other text becomes equal to one.
 #[must_use]
 pub fn username_key(text: &str) -> String {
     typed(text).to_ascii_lowercase()
 }
 
-/// The form in which either counts, for whoever is not told which it is.
+/// The normalised form of an e-mail address or a user name, if it is unknown which it is.
 #[must_use]
 pub fn login_key(text: &str) -> String {
     if text.contains('@') { email_key(text) } else { username_key(text) }
 }
 
-/// Without the ASCII white space around it, which forms take away as well.
+/// Without surrounding ASCII white space, which forms trim as well.
 fn typed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_ascii_whitespace())
 }
 
-/// A user name made from an e-mail address, for those who gave none: its local part
-/// without what a user name cannot have, and `suffix` to make it unique.
+/// A user name derived from an e-mail address: its local part without invalid characters, and `suffix` to make it
+/// unique.
 #[must_use]
 pub fn username_from_email(email: &str, suffix: &str) -> String {
     let local = email.split('@').next().unwrap_or_default();
@@ -111,8 +109,8 @@ pub fn username_from_email(email: &str, suffix: &str) -> String {
     if suffix.is_empty() { base } else { format!("{base}-{suffix}") }
 }
 
-/// A password in the form in which it counts (RFC 8265, `OpaqueString`): spaces of other scripts
-/// are the ASCII space, and all is in NFC. Case and the rest are kept.
+/// The normalised form of a password (RFC 8265, `OpaqueString`): spaces of other scripts are the ASCII space, and all
+/// is in NFC. Case and the rest are kept.
 #[must_use]
 pub fn opaque(password: &SecretString) -> SecretString {
     let typed = password.expose_secret();
@@ -123,15 +121,15 @@ pub fn opaque(password: &SecretString) -> SecretString {
     SecretString::from(spaced.nfc().collect::<String>())
 }
 
-/// How many characters a password has in the form in which it counts.
+/// The length of a password's normalised form in characters.
 #[must_use]
 pub fn password_length(password: &str) -> usize {
     let counted = if is_nfc(password) { Cow::Borrowed(password) } else { Cow::Owned(password.nfc().collect()) };
     counted.chars().count()
 }
 
-/// The other forms that a hash made before the rule may be of: as typed, and decomposed. Only what is
-/// not in the list already; none for most passwords.
+/// The other forms that an older hash may be based on: as typed, and decomposed. Without duplicates; none for most
+/// passwords.
 #[must_use]
 pub fn former_forms(password: &SecretString) -> Vec<SecretString> {
     let typed = password.expose_secret();

@@ -27,8 +27,7 @@ macro_rules! id_type {
         pub struct $name([u8; 12]);
 
         impl $name {
-            /// A new id: the second it was made in, then random and counting bytes, so
-            /// that ids made later sort later.
+            /// A new id: the current second, then random and counting bytes, so that later ids sort later.
             #[must_use]
             pub fn generate() -> Self {
                 Self(bson::oid::ObjectId::new().bytes())

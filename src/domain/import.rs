@@ -1,10 +1,9 @@
-//! An import: a file of products on its way into the shop, row by row.
+//! An import of a file of products, row by row.
 //!
-//! It is known by its seller and the file's digest, and the product that a row makes by the import
-//! and the row's line. So a file that is sent again, at the same moment or by way of another node,
-//! makes nothing a second time.
+//! It is identified by its seller and the file's digest, and the product of a row by the import and the row's line.
+//! So a file that is sent again, even concurrently or to another node, makes nothing twice.
 //!
-//! **Invariant:** the product that a row makes has the same id however often the row is worked on.
+//! **Invariant:** the product of a row has the same id however often the row is processed.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -17,27 +16,26 @@ use super::{
     product::ProductPatch,
 };
 
-/// How many rows that were left out an import remembers; the others are counted.
+/// How many skipped rows an import records; the others are only counted.
 pub const LEFT_OUT_SHOWN: usize = 100;
 
-/// A row of a file that says something.
+/// A valid row of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportRow {
     /// The line that it begins in, the first being 1.
     pub line: u64,
-    /// What the product is called in it, for telling of it.
+    /// The product's title in it, for messages.
     pub title: String,
-    /// What is to be done.
+    /// The records of pictures.
     pub change: RowChange,
 }
 
-/// What a row is to do.
+/// The action of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RowChange {
     /// Makes a product.
     Make(Box<NewRow>),
-    /// Changes one.
     Change(Box<ChangedRow>),
 }
 
@@ -45,46 +43,44 @@ pub enum RowChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewRow {
-    /// What it is called.
+    /// Its title.
     pub title: String,
-    /// What is said of it.
+    /// Its description.
     pub description: String,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: Money,
     /// Units available.
     pub stock: u32,
-    /// Category.
     pub category: String,
-    /// The most that an order may have.
+    /// The most units in one order.
     pub max_per_order: Option<u32>,
 }
 
-/// What a row changes of a product.
+/// The changes of a row to a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedRow {
-    /// Which.
     pub product: ProductId,
     /// Its fields.
     pub patch: ProductPatch,
-    /// What is to be available.
+    /// The units to set as available.
     pub stock: Option<u32>,
-    /// What was available when the file was written, if it says so.
+    /// The available units when the file was written, if it has them.
     pub stock_seen: Option<i64>,
 }
 
-/// A row that was left out, and why.
+/// A skipped row, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The line that it begins in.
     pub line: u64,
-    /// What the product is called in it.
+    /// The product's title in it.
     pub title: String,
     /// What is wrong.
     pub what: Vec<String>,
 }
 
-/// What became of the rows so far.
+/// The results of the rows so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
@@ -92,20 +88,19 @@ pub struct Tally {
     pub made: u64,
     /// Rows that changed one.
     pub changed: u64,
-    /// Rows after which all is as before.
+    /// Rows that changed nothing.
     pub same: u64,
-    /// Rows that were left out, the first of them.
+    /// The first of the skipped rows.
     pub left_out: Vec<LeftOut>,
-    /// How many more were left out.
+    /// How many more were skipped.
     pub more_left_out: u64,
-    /// Lines of rows that change a product and were carried out, by this run or an earlier one: they are not
-    /// carried out again.
+    /// Lines of rows whose change was applied, by this run or an earlier one: they are not applied again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied: Vec<u64>,
 }
 
 impl Tally {
-    /// Notes a row that was left out.
+    /// Records a skipped row.
     pub fn leave_out(&mut self, row: LeftOut) {
         if self.left_out.len() < LEFT_OUT_SHOWN {
             self.left_out.push(row);
@@ -114,62 +109,62 @@ impl Tally {
         }
     }
 
-    /// How many rows were left out.
+    /// How many rows were skipped.
     #[must_use]
     pub fn left_out_count(&self) -> u64 {
         u64::try_from(self.left_out.len()).unwrap_or(u64::MAX).saturating_add(self.more_left_out)
     }
 }
 
-/// The stock of the row that is being worked on, noted before it is set: whoever goes on after a
-/// crash learns by its version whether it can have been set.
+/// The stock of the row in progress, recorded before it is set: after a crash its version shows whether it can have
+/// been set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockNote {
-    /// Which of the rows, counted from 0.
+    /// The index of the row.
     pub row: u64,
-    /// What was available.
+    /// The available units.
     pub available: i64,
     /// The version of the stock.
     #[serde(default)]
     pub version: u64,
 }
 
-/// An import, as stored; its rows are kept beside it until it is finished.
+/// An import as stored; its rows are stored separately until it is finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Import {
-    /// Made of the seller and the digest: [`Import::id_of`].
+    /// Derived from the seller and the digest: [`Import::id_of`].
     pub id: ImportId,
     /// Whose products.
     pub seller: UserId,
     /// The file's SHA-256, in hexadecimal digits.
     pub digest: String,
-    /// The file's name, as the browser said.
+    /// The file's name, as the browser sent it.
     pub name: String,
-    /// When the file was taken for the first time. The ids of what it makes begin with it.
+    /// When the file was imported first. The ids of its products begin with this time.
     pub created_at: Timestamp,
-    /// When it was taken for the last time.
+    /// When it was imported last.
     pub started_at: Timestamp,
-    /// How often it was taken.
+    /// How often it was imported.
     pub run: u32,
-    /// How many rows there are to work on.
+    /// How many rows there are to process.
     pub rows: u64,
     /// How many of them are done.
     pub done: u64,
     /// See [`StockNote`].
     pub note: Option<StockNote>,
-    /// Lines whose stock was set, or may have been when a crash came, by this run or an earlier one:
-    /// it is not set again.
+    /// Lines whose stock was set, or may have been set before a crash, by this run or an earlier one: it is not set
+    /// again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stock_set: Vec<u64>,
-    /// How often in a row it could not go on.
+    /// How many attempts in a row have failed.
     pub attempts: u32,
-    /// What became of the rows.
+    /// The results of the rows.
     pub tally: Tally,
     /// When it was finished.
     pub finished_at: Option<Timestamp>,
-    /// When to work on it, while it is not finished: whoever works on it puts this off.
+    /// When it is due, while it is not finished; the worker that processes it postpones this.
     pub due_at: Timestamp,
     /// Counts writes.
     pub version: u64,
@@ -185,8 +180,8 @@ impl Import {
         ImportId::from_bytes(id)
     }
 
-    /// The id of the product that the row in `line` makes: the second of the import, then five bytes
-    /// of the import's own, then the line, so that products are listed in the order of their rows.
+    /// The id of the product of the row in `line`: the second of the import, then five bytes of the import's id, then
+    /// the line, so that products are listed in the order of their rows.
     #[must_use]
     pub fn product_of(&self, line: u64) -> ProductId {
         let second = u32::try_from(self.created_at.as_second()).unwrap_or(u32::MAX).to_be_bytes();
@@ -198,38 +193,37 @@ impl Import {
         ProductId::from_bytes(id)
     }
 
-    /// What was noted of the stock before the row at `at` was worked on.
+    /// The stock that was recorded before the row at `at` was processed.
     #[must_use]
     pub fn noted(&self, at: u64) -> Option<StockNote> {
         self.note.filter(|note| note.row == at)
     }
 }
 
-/// What is to be done about the stock of a row.
+/// The action on the stock of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockStep {
-    /// Nothing: it is as it should be.
+    /// Nothing: it is correct already.
     Leave,
     /// Set it to `to` if `seen` is available.
     Set {
-        /// What is to be available.
+        /// The units to set as available.
         to: u32,
-        /// What must be available before.
+        /// The units that must be available before.
         seen: i64,
     },
-    /// Nothing: it has changed since it was noted, perhaps by the attempt that a crash cut off.
+    /// Nothing: it has changed since it was recorded, perhaps by an attempt that a crash interrupted.
     Unsure,
 }
 
 impl ChangedRow {
-    /// What is to be done about the stock, which is `level` now. `noted` is what it was before an
-    /// attempt that may have set it.
+    /// The action on the stock, which is `level` now. `noted` is the stock before an attempt that may have set it.
     #[must_use]
     pub fn stock_step(&self, level: Option<&StockLevel>, noted: Option<StockNote>) -> StockStep {
         let Some(to) = self.stock else { return StockStep::Leave };
         let now = level.map_or(0, StockLevel::available);
         if self.stock_seen == Some(i64::from(to)) || now == i64::from(to) {
-            // A number that the file was written with is no wish to set it.
+            // A number that is unchanged in the file does not request a change.
             return StockStep::Leave;
         }
         if noted.is_some_and(|noted| noted.version != level.map_or(0, |level| level.version)) {

@@ -17,11 +17,10 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockLevel {
-    /// Of which product.
     pub product: ProductId,
-    /// Units in the house, reserved ones included.
+    /// Units on hand, including reserved ones.
     pub on_hand: i64,
-    /// Units promised to orders that are not paid yet.
+    /// Units held for orders that are not paid yet.
     pub reserved: i64,
     /// Units committed to paid orders and not returned.
     pub sold: i64,
@@ -30,55 +29,53 @@ pub struct StockLevel {
 }
 
 impl StockLevel {
-    /// A product of which there is nothing yet.
+    /// A product without stock.
     #[must_use]
     pub const fn empty(product: ProductId) -> Self {
         Self { product, on_hand: 0, reserved: 0, sold: 0, version: 0 }
     }
 
-    /// What can be bought now.
+    /// The units that can be bought now.
     #[must_use]
     pub const fn available(&self) -> i64 {
         self.on_hand - self.reserved
     }
 
-    /// Takes `quantity` for an order, if that much is available.
+    /// Reserves `quantity` for an order, if that much is available.
     #[must_use]
     pub fn reserve(&self, quantity: u32) -> Option<Self> {
         let quantity = i64::from(quantity);
         (self.available() >= quantity).then(|| self.with(self.on_hand, self.reserved + quantity, self.sold))
     }
 
-    /// Gives a reserved `quantity` back.
+    /// Releases a reserved `quantity`.
     #[must_use]
     pub fn release(&self, quantity: u32) -> Self {
         self.with(self.on_hand, self.reserved - i64::from(quantity), self.sold)
     }
 
-    /// A reserved `quantity` is sold.
+    /// Sells a reserved `quantity`.
     #[must_use]
     pub fn commit(&self, quantity: u32) -> Self {
         let quantity = i64::from(quantity);
         self.with(self.on_hand - quantity, self.reserved - quantity, self.sold + quantity)
     }
 
-    /// A sold `quantity` comes back.
+    /// Returns a sold `quantity`.
     #[must_use]
     pub fn restock(&self, quantity: u32) -> Self {
         let quantity = i64::from(quantity);
         self.with(self.on_hand + quantity, self.reserved, self.sold - quantity)
     }
 
-    /// Sets what is available; on hand becomes that plus what is reserved. `available` is
-    /// at most [`STOCK_MAX`].
+    /// Sets the available units; on hand becomes that plus the reserved units. `available` is at most [`STOCK_MAX`].
     #[must_use]
     pub fn set_available(&self, available: u32) -> Self {
         let available = i64::from(available.min(STOCK_MAX));
         self.with(available + self.reserved, self.reserved, self.sold)
     }
 
-    /// Sets what is available, if that still is what the caller has `seen`: what was sold since
-    /// must not come back.
+    /// Sets the available units, if they are still what the caller has `seen`: units sold since must not come back.
     ///
     /// # Errors
     /// [`StockError::Moved`].
@@ -99,13 +96,12 @@ impl StockLevel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StockLine {
-    /// Which product.
     pub product: ProductId,
     /// How many, 1 or more.
     pub quantity: u32,
 }
 
-/// One line a product, in the order of the ids.
+/// One line for each product, in the order of the ids.
 #[must_use]
 pub fn added_up(lines: &[StockLine]) -> Vec<StockLine> {
     let mut by_product: BTreeMap<ProductId, u32> = BTreeMap::new();
@@ -116,9 +112,8 @@ pub fn added_up(lines: &[StockLine]) -> Vec<StockLine> {
     by_product.into_iter().map(|(product, quantity)| StockLine { product, quantity }).collect()
 }
 
-/// Where a reservation stands. It only moves to the right, but for
-/// [`ReservationState::Released`] to `Committed`, when money came late and the stock was
-/// there to be taken again.
+/// The state of a reservation. It only advances, except that [`ReservationState::Released`] to `Committed`, when
+/// money came late and the stock was may be taken again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReservationState {
@@ -126,7 +121,7 @@ pub enum ReservationState {
     Held,
     /// Units are sold to the order.
     Committed,
-    /// Units were given back, or came back.
+    /// Units were released or returned.
     Released,
 }
 
@@ -134,33 +129,32 @@ pub enum ReservationState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reservation {
-    /// For which order; also the reservation's id.
+    /// The order, whose id is also the reservation's.
     pub order: OrderId,
-    /// One line a product.
+    /// One line for each product.
     pub lines: Vec<StockLine>,
-    /// Where it stands.
+    /// Its status.
     pub state: ReservationState,
-    /// When held units go back by themselves.
+    /// When held units are released automatically.
     pub expires_at: Timestamp,
 }
 
-/// An item of which there is not enough.
+/// An item with too few units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shortage {
-    /// Which product.
     pub product: ProductId,
-    /// How many were asked for.
+    /// The requested units.
     pub requested: u32,
-    /// How many there are.
+    /// The available units.
     pub available: i64,
 }
 
-/// Why stock was not taken.
+/// Why a stock operation was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum StockError {
-    /// These items fell short; nothing was taken.
+    /// These items have too few units; nothing was reserved.
     #[error("not enough stock")]
     Short(Vec<Shortage>),
     /// This order's reservation was released before.
@@ -169,13 +163,13 @@ pub enum StockError {
     /// No reservation is known for this order.
     #[error("there is no reservation for this order")]
     NoReservation,
-    /// No stock is kept under this product.
+    /// There is no stock of this product.
     #[error("there is no such product")]
     NoSuchProduct,
-    /// The stock is another than the one that the caller had seen; nothing was set.
+    /// The stock differs from what the caller had seen; nothing was set.
     #[error("the stock has changed meanwhile: {available} can be bought now")]
     Moved {
-        /// What can be bought now.
+        /// The units that can be bought now.
         available: i64,
     },
 }

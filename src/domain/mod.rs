@@ -1,10 +1,8 @@
 //! The rules of the marketplace as plain functions and types.
 //!
-//! Owns what a cart, an order, a reservation or a payment may do. Everything here is
-//! a value in and a value out.
+//! Defines what a cart, an order, a reservation or a payment may do. Everything here takes values and returns values.
 //!
-//! **Invariant:** no async, no I/O, no clock and no actix in this room. Whoever calls
-//! passes the time and the new ids in.
+//! **Invariant:** no async, no I/O, no clock and no actix in this module. Callers pass in the time and new ids.
 
 pub mod address;
 pub mod cart;

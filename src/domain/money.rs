@@ -1,6 +1,6 @@
 //! Money: an integer of minor units and its currency, never a float.
 //!
-//! **Invariant:** no operation here loses or makes a unit, and two currencies never add.
+//! **Invariant:** no operation here loses or creates a unit, and two currencies are never added.
 
 use std::fmt;
 
@@ -46,10 +46,10 @@ pub enum MoneyError {
     /// More digits than the currency has.
     #[error("an amount has at most two decimals")]
     TooManyDecimals,
-    /// Beyond what the marketplace deals in.
+    /// It exceeds the largest amount of the marketplace.
     #[error("an amount is at most 10000000000")]
     TooLarge,
-    /// Two currencies in one sum.
+    /// The sum has two currencies.
     #[error("two currencies do not add up to an amount")]
     CurrencyMismatch,
 }
@@ -61,9 +61,9 @@ pub struct Money {
     currency: Currency,
 }
 
-/// Splits `total` by `weights`, exactly: each part is its share rounded down, and what is left goes
-/// in single units to those whose share lost most by it (largest remainder; of equal ones to the
-/// first). Where nothing has a weight, the first part is all of it. Negative weights count as none.
+/// Splits `total` by `weights`, exactly: each part is its share rounded down, and the remaining units go one by one
+/// to the parts with the largest remainders (the first of equal ones). If all weights are zero, the first part gets
+/// everything. Negative weights count as zero.
 #[must_use]
 pub fn apportion(total: i64, weights: &[i64]) -> Vec<i64> {
     let weight = |at: usize| weights.get(at).map_or(0, |weight| i128::from((*weight).max(0)));
@@ -82,7 +82,7 @@ pub fn apportion(total: i64, weights: &[i64]) -> Vec<i64> {
             *part += 1;
         }
     }
-    // A part is no more than the total, which fits.
+    // A part never exceeds the total, which fits.
     parts.into_iter().map(|part| i64::try_from(part).unwrap_or(0)).collect()
 }
 
@@ -96,7 +96,7 @@ impl Money {
         Self { minor, currency }
     }
 
-    /// Nothing, in `currency`.
+    /// Zero in `currency`.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
@@ -108,13 +108,12 @@ impl Money {
         self.minor
     }
 
-    /// The currency.
     #[must_use]
     pub const fn currency(self) -> Currency {
         self.currency
     }
 
-    /// Reads major units as people write them (`499.5`, `0.01`, `-3`), exactly.
+    /// Parses major units (`499.5`, `0.01`, `-3`), exactly.
     ///
     /// # Errors
     /// [`MoneyError`] when it is no decimal number, has a third decimal or is too large.

@@ -1,8 +1,8 @@
-//! Orders and the saga that takes one from a cart to goods or money back.
+//! Orders and their saga, from the cart to delivery or refund.
 //!
-//! **Invariant:** an order is `CONFIRMED` only after its stock was committed, and
-//! `CANCELLED` always has [`SagaStep::ReleaseStock`] behind it or before it. The steps
-//! still to do are kept in the order itself, so that any process can finish them.
+//! **Invariant:** an order is `CONFIRMED` only after its stock was committed, and `CANCELLED` always has
+//! [`SagaStep::ReleaseStock`] done or pending. The pending steps are stored in the order itself, so that any process
+//! can finish them.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -21,13 +21,12 @@ mod transitions;
 pub use share::Share;
 pub use transitions::{Expiry, LateMoney, Noted};
 
-/// Where an order stands: `PENDING` → `CONFIRMED` → `SHIPPED` → `DELIVERED`, and
-/// `PENDING`/`CONFIRMED` → `CANCELLED`. Money that came late can take an order that
-/// was cancelled as expired to `CONFIRMED`.
+/// The status of an order: `PENDING` → `CONFIRMED` → `SHIPPED` → `DELIVERED`, and `PENDING`/`CONFIRMED` →
+/// `CANCELLED`. A late payment can change an order that was cancelled as expired to `CONFIRMED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum OrderStatus {
-    /// Stock is held, money is awaited.
+    /// Stock is held, payment is awaited.
     Pending,
     /// Paid, stock committed.
     Confirmed,
@@ -35,7 +34,7 @@ pub enum OrderStatus {
     Shipped,
     /// Every line has arrived.
     Delivered,
-    /// Ended without goods; stock and money are given back.
+    /// Cancelled; stock and money are returned.
     Cancelled,
 }
 
@@ -68,7 +67,7 @@ impl OrderStatus {
     }
 }
 
-/// How far a line is on its way.
+/// The shipment of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Shipment {
@@ -89,11 +88,10 @@ pub struct OrderItem {
     pub product: ProductId,
     /// Its title then.
     pub title: String,
-    /// From whom.
+    /// The seller.
     pub seller: UserId,
-    /// How many.
     pub quantity: u32,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: Money,
     /// How far it is.
     #[serde(default)]
@@ -104,26 +102,25 @@ pub struct OrderItem {
 }
 
 impl OrderItem {
-    /// What it takes from stock.
+    /// The stock line that it takes.
     #[must_use]
     pub const fn stock_line(&self) -> StockLine {
         StockLine { product: self.product, quantity: self.quantity }
     }
 }
 
-/// A moment in an order's life.
+/// An entry in an order's timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineEntry {
     /// The status it came to.
     pub status: OrderStatus,
-    /// When.
     pub at: Timestamp,
     /// Why, where there is something to say.
     pub reason: Option<String>,
-    /// The refund that it tells of; the status is then what it was.
+    /// The refund that it is about; the status is then unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundId>,
-    /// The lines of one seller that it tells of; the status is then what it was.
+    /// The lines of one seller that it is about; the status is then unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
 }
@@ -133,44 +130,41 @@ pub struct TimelineEntry {
 pub struct Part {
     /// Whose they are.
     pub seller: UserId,
-    /// How far they came.
+    /// Their shipment.
     pub shipment: Shipment,
 }
 
-/// Money of an order that went back.
+/// A refund of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundNote {
-    /// Which refund.
     pub refund: RefundId,
-    /// How much.
     pub amount: Money,
     /// Why.
     pub reason: Option<String>,
-    /// All that went back of the order's price so far, with this and what is decided.
+    /// The refunds of the order's price so far, including this one and decided ones.
     #[serde(default)]
     pub refunded: Option<Money>,
-    /// Whether it is decided and the gateway has not taken it yet.
+    /// Whether it is decided but not yet accepted by the gateway.
     #[serde(default)]
     pub pending: bool,
 }
 
-/// Why an order ended without goods; decides what happens to money that comes late.
+/// Why an order was cancelled; decides what happens to late money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CancelCause {
-    /// The buyer's own wish: late money is always refunded.
+    /// Cancelled by the buyer: late money is always refunded.
     Buyer,
-    /// The wish of those who run the shop, with the same consequences.
+    /// Cancelled by an admin, with the same effect.
     Staff,
-    /// All of its money was given back before anything left.
+    /// Refunded in full before anything was shipped.
     Refunded,
-    /// The payment window ended: late money takes the stock again if it is there.
+    /// The payment window ended: late money takes the stock again if it is available.
     Expired,
-    /// The window ended, and when late money came the stock was gone: money is refunded from
-    /// then on, also when there is stock again.
+    /// The window ended, and when late money arrived there was no stock: money is always refunded from then on, even
+    /// if there is stock again.
     SoldOut,
-    /// The payment gateway refuses the order for good. Money could only come by mistake: it is
-    /// always refunded.
+    /// The payment gateway refused the order permanently. Any money would be a mistake and is always refunded.
     PaymentRefused,
     /// A seller in it was blocked before it was paid: late money is always refunded.
     #[serde(rename = "sellerSuspended")]
@@ -178,38 +172,38 @@ pub enum CancelCause {
 }
 
 impl CancelCause {
-    /// Whether what can still be bought of it goes back into the cart: the buyer did not end it.
+    /// Whether its available items go back into the cart, because the buyer did not cancel it.
     #[must_use]
     pub const fn puts_back(self) -> bool {
         matches!(self, Self::PaymentRefused | Self::SellerSuspended)
     }
 }
 
-/// A step of the saga that is still to be done. Each may be repeated harmlessly.
+/// A pending step of the saga. Each is idempotent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SagaStep {
-    /// Take the ordered quantities out of the cart.
+    /// Remove the ordered quantities from the cart.
     EmptyCart,
-    /// Wait for the money, or for the window's end.
+    /// Wait for the payment, or for the end of the window.
     AwaitPayment,
-    /// Give the stock back.
+    /// Release the stock.
     ReleaseStock,
-    /// Give the money back.
+    /// Refund the money.
     Refund,
-    /// Put what can still be bought of it back into the cart.
+    /// Put the available items back into the cart.
     RestoreCart,
 }
 
-/// What is left to do for an order, and when to look next.
+/// The pending steps of an order, and when they are due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Saga {
     /// Steps in the order in which they are to be done.
     pub todo: Vec<SagaStep>,
-    /// Failed tries of the first step; the pause before the next try grows with it.
+    /// Failed attempts of the first step; the pause before the next attempt grows with it.
     pub attempts: u32,
-    /// When to look at it next, `None` when nothing is left to do.
+    /// When it is due next, `None` when nothing is left to do.
     pub due_at: Option<Timestamp>,
 }
 
@@ -229,13 +223,13 @@ pub struct OrderPayment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// Id; the reservation is kept under it too.
+    /// Id; the reservation has the same id.
     pub id: OrderId,
-    /// Who buys.
+    /// The buyer.
     pub user: UserId,
     /// At least one.
     pub items: Vec<OrderItem>,
-    /// Where it stands.
+    /// Its status.
     pub status: OrderStatus,
     /// Price × quantity of all lines.
     pub subtotal: Money,
@@ -243,16 +237,16 @@ pub struct Order {
     pub tax: Money,
     /// Flat.
     pub shipping: Money,
-    /// The three together; what the payment is over.
+    /// The sum of the three, which is the amount of the payment.
     pub total: Money,
-    /// Where to; may be set later, but before shipping.
+    /// The destination; may be set later, but before shipping.
     pub shipping_address: Option<PostalAddress>,
     /// The payment that confirmed it.
     pub payment: Option<OrderPayment>,
-    /// What was given back of its price, or is about to be.
+    /// The refunded part of its price, including decided refunds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refunded: Option<Money>,
-    /// From the oldest to the newest.
+    /// Oldest first.
     pub timeline: Vec<TimelineEntry>,
     /// Why it was cancelled, once it is.
     pub cancel_cause: Option<CancelCause>,
@@ -268,16 +262,16 @@ pub struct Order {
     pub updated_at: Timestamp,
     /// Counts writes.
     pub version: u64,
-    /// Read from what is stored, and written nowhere else.
+    /// Read from the stored document only.
     #[serde(default, skip_serializing)]
     pub keys: OrderKeys,
 }
 
-/// What an order is unique by besides its cart. The store alone makes it, and it says nothing of the order: two
-/// orders are equal whatever theirs are.
+/// The unique keys of an order besides its cart. Only the store sets them, and they are ignored when orders are
+/// compared.
 #[derive(Debug, Clone, Default, Eq, Serialize, Deserialize)]
 pub struct OrderKeys {
-    /// How many orders its user had made, with this one; none where an earlier version wrote it.
+    /// The number of the user's orders up to this one; none if an earlier version wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
     /// The idempotency key that it was made with.
@@ -291,7 +285,7 @@ impl PartialEq for OrderKeys {
     }
 }
 
-/// An idempotency key that an order was made with.
+/// The idempotency key of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsedKey {
@@ -299,36 +293,36 @@ pub struct UsedKey {
     pub key: String,
     /// A hash of the request it came with.
     pub request_hash: String,
-    /// From when on it counts for nothing.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// How often the user had used it before.
     pub generation: u64,
 }
 
-/// What a cart's buyer cannot have, or an order's state does not allow.
+/// Why an operation on an order is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum OrderError {
-    /// Nothing to order.
+    /// The cart is empty.
     #[error("the cart is empty")]
     EmptyCart,
     /// An order is in one currency.
     #[error("an order has one currency; order the others apart")]
     MixedCurrencies,
-    /// Beyond what the marketplace deals in.
+    /// It exceeds the largest amount of the marketplace.
     #[error("the total is too large for one order")]
     TooLarge,
-    /// The state does not allow it.
+    /// The status does not allow it.
     #[error("an order that is {} cannot be {action}", .status.as_str())]
     WrongState {
         /// The order's status.
         status: OrderStatus,
-        /// What was asked, as a participle: "cancelled", "shipped".
+        /// The operation as a participle: "cancelled", "shipped".
         action: Cow<'static, str>,
     },
-    /// Goods need somewhere to go.
+    /// The order has no destination.
     #[error("the order has no shipping address")]
     NoAddress,
-    /// Its money was given back: no more of it is sent.
+    /// It was refunded in full: nothing more is shipped.
     #[error("the order was refunded in full")]
     Refunded,
     /// The caller sells nothing in this order.
@@ -388,16 +382,16 @@ impl From<MoneyError> for OrderError {
     }
 }
 
-/// What a new order is made of.
+/// The data of a new order.
 #[derive(Debug, Clone)]
 pub struct NewOrder {
     /// Its id, under which the stock is already held.
     pub id: OrderId,
-    /// Who buys.
+    /// The buyer.
     pub user: UserId,
     /// The lines.
     pub items: Vec<OrderItem>,
-    /// Where to.
+    /// The destination.
     pub shipping_address: Option<PostalAddress>,
     /// The version of the cart it is made from.
     pub cart_version: u64,
@@ -405,8 +399,7 @@ pub struct NewOrder {
     pub window: SignedDuration,
 }
 
-/// How long after placing the cart is looked at again, should the process have died
-/// between the order and the cart.
+/// When the cart is checked again after placing the order, in case the process died in between.
 const CART_CHECK_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 impl Order {
@@ -449,7 +442,7 @@ impl Order {
         })
     }
 
-    /// What the order takes from stock, one line a product.
+    /// The stock lines of the order, one for each product.
     #[must_use]
     pub fn stock_lines(&self) -> Vec<StockLine> {
         self.items.iter().map(OrderItem::stock_line).collect()
@@ -461,20 +454,20 @@ impl Order {
         self.items.iter().any(|item| self.items.first().is_some_and(|first| first.seller != item.seller))
     }
 
-    /// Whether all of its price was given back, or is about to be.
+    /// Whether all of its price is refunded, including decided refunds.
     #[must_use]
     pub fn is_refunded_in_full(&self) -> bool {
         self.total.minor() > 0 && self.refunded.is_some_and(|refunded| refunded.minor() >= self.total.minor())
     }
 
-    /// Whether it is open and no line of it has been shipped: it can still end without goods.
+    /// Whether it is open and no line was shipped, so that it can still be cancelled.
     #[must_use]
     pub fn is_unshipped(&self) -> bool {
         matches!(self.status, OrderStatus::Pending | OrderStatus::Confirmed)
             && self.items.iter().all(|item| item.shipment == Shipment::Waiting)
     }
 
-    /// Whether `seller` sells something in it.
+    /// Whether it has lines of `seller`.
     #[must_use]
     pub fn has_seller(&self, seller: UserId) -> bool {
         self.items.iter().any(|item| item.seller == seller)

@@ -1,4 +1,4 @@
-//! Countries and their parts: what an address needs in each, and what they are called.
+//! Countries and their states: the lines of their addresses, and their names.
 //!
 //! Owns the table `config/places.txt`, which is compiled in; its head names the sources.
 //!
@@ -14,14 +14,13 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 const TABLE: &str = include_str!("../../config/places.txt");
 
-/// A country.
 #[derive(Debug)]
 pub struct Country {
     /// ISO 3166-1, two letters.
     pub code: &'static str,
     /// In English.
     pub name: &'static str,
-    /// What a postal code looks like, for messages; empty where there is none.
+    /// The format of a postal code, for messages; empty if there is none.
     pub example: &'static str,
     three: &'static str,
     others: &'static str,
@@ -33,10 +32,10 @@ pub struct Country {
     states: Vec<State>,
 }
 
-/// A part of a country that stands in addresses: a state, province, prefecture or the like.
+/// A part of a country that is used in addresses: a state, province, prefecture or the like.
 #[derive(Debug)]
 pub struct State {
-    /// ISO 3166-2 without the country, or the name where there is no code.
+    /// ISO 3166-2 without the country, or the name if there is no code.
     pub code: &'static str,
     /// As it is written on a parcel.
     pub name: &'static str,
@@ -46,7 +45,6 @@ pub struct State {
 /// A line of an address that not every country has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// City.
     City,
     /// State or province.
     State,
@@ -128,13 +126,13 @@ pub fn country(text: &str) -> Option<&'static Country> {
 }
 
 impl Country {
-    /// Whether addresses have this line here.
+    /// Whether addresses of this country have this line.
     #[must_use]
     pub fn has(&self, part: Part) -> bool {
         self.has.contains(part.letter())
     }
 
-    /// Whether an address without this line does not arrive here.
+    /// Whether addresses of this country need this line.
     #[must_use]
     pub fn needs(&self, part: Part) -> bool {
         self.needs.contains(part.letter())
@@ -173,8 +171,8 @@ impl Country {
             .or_else(|| bare().filter(|bare| !bare.is_empty()).and_then(exact))
     }
 
-    /// A postal code as it is written here, or nothing when it is none of this country's. Spaces,
-    /// hyphens and the country's code before it may be missing or be there in vain.
+    /// A postal code in this country's format, or `None` if it does not match. Spaces, hyphens and the country's code
+    /// before it are optional.
     #[must_use]
     pub fn zip(&self, text: &str) -> Option<String> {
         let upper: String = text.nfkc().collect::<String>().to_uppercase();
@@ -192,7 +190,7 @@ impl Country {
         }
         let bare: String = written.chars().filter(char::is_ascii_alphanumeric).collect();
         let without = bare.strip_prefix(self.code).unwrap_or(&bare);
-        // Only where the form itself begins with the country's code may that be added.
+        // The country's code is added only if the format itself begins with it.
         let with_code = self.form.starts_with(self.code).then(|| format!("{}{without}", self.code));
         [bare.clone(), without.to_owned()]
             .iter()
@@ -213,7 +211,7 @@ impl State {
             || self.others.split('|').any(|other| !other.is_empty() && fold(other) == folded)
     }
 
-    /// The code where it says something to a reader, else the name.
+    /// The code if readers know it, otherwise the name.
     #[must_use]
     pub fn short(&self) -> &'static str {
         if self.code.bytes().all(|byte| byte.is_ascii_alphabetic()) { self.code } else { self.name }
@@ -230,8 +228,7 @@ fn spaced(bare: &str) -> impl Iterator<Item = String> {
     std::iter::once(bare.to_owned()).chain(places(' ')).chain(places('-'))
 }
 
-/// What two ways to write a name have in common: lower case without accents, white space and
-/// punctuation.
+/// A name's form for comparisons: lower case without accents, white space and punctuation.
 fn fold(text: &str) -> String {
     let plain = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
     let mut folded = String::with_capacity(text.len());

@@ -25,11 +25,10 @@ pub const STOCK_MAX: u32 = 1_000_000_000;
 /// A picture of a product, stored elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// Its id.
     pub id: ImageId,
-    /// Where the picture is served.
+    /// The picture's URL.
     pub url: String,
-    /// Where a small one is served.
+    /// The thumbnail's URL.
     pub thumbnail: String,
 }
 
@@ -40,7 +39,7 @@ pub enum ProductStatus {
     /// It can be found and bought.
     #[default]
     Live,
-    /// Those who run the marketplace have taken it off sale.
+    /// An admin has taken it off sale.
     TakenDown,
 }
 
@@ -54,7 +53,7 @@ impl ProductStatus {
         }
     }
 
-    /// Whether it is offered.
+    /// Whether it is on sale.
     #[must_use]
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Live)
@@ -65,7 +64,6 @@ impl ProductStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Product {
-    /// Id.
     pub id: ProductId,
     /// 1 to [`TITLE_MAX`] characters.
     pub title: String,
@@ -73,19 +71,19 @@ pub struct Product {
     pub description: String,
     /// Above zero.
     pub price: Money,
-    /// Empty when the seller gave none.
+    /// Empty if the seller set none.
     pub category: String,
-    /// Who sells it.
+    /// The seller.
     pub seller: UserId,
     /// Up to [`IMAGES_MAX`].
     pub images: Vec<Image>,
-    /// The most units that one order may have, where the seller set a bound.
+    /// The most units in one order, if the seller set a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_per_order: Option<u32>,
-    /// Whether it is offered.
+    /// Whether it is on sale.
     #[serde(default)]
     pub status: ProductStatus,
-    /// Why it was taken down, where that was said.
+    /// Why it was taken down, if a reason was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
     /// When made.
@@ -96,26 +94,25 @@ pub struct Product {
     pub version: u64,
 }
 
-/// A product with what can be bought of it now.
+/// A product with its available units.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Offer {
-    /// The product.
     pub product: Arc<Product>,
-    /// What can be bought now.
+    /// The units that can be bought now.
     pub available: i64,
     /// Whether it is on sale at all: neither taken down nor of a blocked seller.
     pub for_sale: bool,
 }
 
 impl Offer {
-    /// What of it can be bought in one order.
+    /// How many units can be bought in one order.
     #[must_use]
     pub fn buyable(&self) -> Buyable {
         Buyable { available: self.available, max_per_order: self.product.max_per_order }
     }
 }
 
-/// What a seller asked of a product and cannot have.
+/// Why a change of a product is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ProductError {
     /// [`IMAGES_MAX`] are there already.
@@ -138,15 +135,15 @@ pub struct ProductPatch {
     pub price: Option<Money>,
     /// New category.
     pub category: Option<String>,
-    /// New bound of what one order may have; `Some(None)` takes it away.
+    /// New limit for one order; `Some(None)` removes it.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub max_per_order: Option<Option<u32>>,
 }
 
-/// A field that is there, be it `null`; an absent one is the default.
+/// A field that is present, even as `null`; an absent one is the default.
 ///
 /// # Errors
-/// When it is no number.
+/// When it is not a number.
 pub fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -158,8 +155,8 @@ impl ProductPatch {
         *self == Self::default()
     }
 
-    /// What of it would change `product`. Texts that differ in outer white space or in how their lines
-    /// end are the same.
+    /// The part of it that would change `product`. Texts that differ only in outer white space or line endings are
+    /// the same.
     #[must_use]
     pub fn without_what_is_so(self, product: &Product) -> Self {
         let text = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
@@ -175,7 +172,7 @@ impl ProductPatch {
 }
 
 impl Product {
-    /// Takes the fields that `patch` has.
+    /// Applies the fields that `patch` has.
     pub fn apply(&mut self, patch: ProductPatch, now: Timestamp) {
         if let Some(title) = patch.title {
             self.title = title;
@@ -195,7 +192,7 @@ impl Product {
         self.updated_at = now;
     }
 
-    /// Takes it off sale, or offers it again.
+    /// Takes it off sale, or puts it back on sale.
     pub fn set_status(&mut self, status: ProductStatus, reason: Option<String>, now: Timestamp) {
         self.status = status;
         self.status_reason = reason;

@@ -1,4 +1,4 @@
-//! Every named queue: who publishes to it, who reads it, and which event it carries.
+//! Every named queue: its publisher, its reader, and its event.
 //!
 //! **Invariant:** a name in this table never changes; other programs declare the same queues.
 
@@ -7,27 +7,26 @@
 pub struct Queue {
     /// Its name at the broker.
     pub name: &'static str,
-    /// The service that publishes to it by its name, `None` when only other programs do.
+    /// The service that publishes to it by name, `None` if only other programs do.
     pub publisher: Option<&'static str>,
     /// The service that reads it.
     pub reader: &'static str,
     /// The name of the event in it. [`ORDER_UPDATED_DASHBOARD`] carries every later event of
     /// an order; each message's `type` is its own.
     pub event: &'static str,
-    /// The routing keys by which it is bound to [`EXCHANGE`]: its messages are those of the
-    /// exchange. Empty for a queue that is published to by its name.
+    /// The routing keys by which it is bound to [`EXCHANGE`]. Empty for a queue that is published to by name.
     pub bound_to: &'static [&'static str],
 }
 
 impl Queue {
-    /// Whether the exchange puts messages with this routing key into it.
+    /// Whether the exchange routes messages with this routing key to it.
     #[must_use]
     pub fn takes(&self, routing_key: &str) -> bool {
         self.bound_to.iter().any(|pattern| topic_matches(pattern, routing_key))
     }
 }
 
-/// Whether a topic exchange takes `key` for one of `pattern`, in which `*` is one word.
+/// Whether `key` matches `pattern` in a topic exchange, where `*` is one word.
 fn topic_matches(pattern: &str, key: &str) -> bool {
     let (mut wanted, mut words) = (pattern.split('.'), key.split('.'));
     loop {

@@ -1,10 +1,10 @@
-//! Text that people type: what of it can be seen, and whether it names a page.
+//! User input: which characters are visible, and whether it contains links.
 //!
-//! A character is invisible here if it is white space, a control or format character, or one
-//! that Unicode says to ignore or shows as a blank. Such a character within a text is left
-//! alone (emoji and several scripts need some of them); at the ends of a text it is nothing.
+//! A character is invisible here if it is white space, a control or format character, or one that Unicode says to
+//! ignore or shows as a blank. Such characters are kept within a text (emoji and several scripts need some of them)
+//! and trimmed at its ends.
 //!
-//! The properties are those of Unicode as `icu_properties` has them.
+//! The Unicode properties come from `icu_properties`.
 
 use std::borrow::Cow;
 
@@ -14,23 +14,23 @@ use icu_properties::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-/// What is said of text that leads somewhere: mails and pages would carry it to others.
+/// The message for text with a link, which mails and pages would show to others.
 pub const NO_PAGE: &str = "must not carry the address of a page";
-/// What is said of a line break or another control character.
+/// The message for a line break or another control character.
 pub const ONE_LINE: &str = "must be on one line, without control characters";
 
-/// The form in which words are compared: without invisible characters at the ends and in lower case. For
-/// e-mail addresses and user names there is [`super::identity`].
+/// The form for comparing words: without invisible characters at the ends and in lower case. For e-mail addresses and
+/// user names there is [`super::identity`].
 #[must_use]
 pub fn fold(text: &str) -> String {
     trim_invisible(text).to_lowercase()
 }
 
-/// Whether `c` shows nothing by itself: `White_Space`, `Default_Ignorable_Code_Point`, Cc, Cf, and
-/// the letters and symbols that are drawn blank.
+/// Whether `c` is invisible: `White_Space`, `Default_Ignorable_Code_Point`, Cc, Cf, and the letters and symbols that
+/// are drawn blank.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
-    // Most text is this.
+    // The fast path for most text.
     if c.is_ascii_graphic() {
         return false;
     }
@@ -47,21 +47,20 @@ pub fn has_invisible(text: &str) -> bool {
     text.chars().any(is_invisible)
 }
 
-/// `text` without the invisible characters at its ends; empty when nothing of it can be seen.
+/// `text` without the invisible characters at its ends; empty if nothing is visible.
 #[must_use]
 pub fn trim_invisible(text: &str) -> &str {
     text.trim_matches(is_invisible)
 }
 
-/// `text` trimmed of invisible characters, for text that must be seen: `None` when nothing is
-/// left of it.
+/// `text` trimmed of invisible characters, for text that must be visible: `None` if nothing is left.
 #[must_use]
 pub fn visible(text: &str) -> Option<&str> {
     Some(trim_invisible(text)).filter(|seen| !seen.is_empty())
 }
 
-/// As [`visible`], for text that may be absent: an empty text is given back as it is, and one
-/// that has only invisible characters is still `None`.
+/// As [`visible`], for text that may be absent: an empty text is returned unchanged, and one with only invisible
+/// characters is still `None`.
 #[must_use]
 pub fn visible_or_empty(text: &str) -> Option<&str> {
     if text.is_empty() { Some(text) } else { visible(text) }
@@ -71,11 +70,10 @@ pub fn visible_or_empty(text: &str) -> Option<&str> {
 /// `scheme://`, `www.`, a host name with a path, a query or a port behind it, a host name alone, also one of
 /// symbols (`☃.net`), or an IP address.
 ///
-/// A host name alone ends with a top-level domain (the public suffix list knows them): `evil.com`, also
-/// written `evil .com`. `St.John` and `J.R.` have none. Some names have one. They are names where nothing but
-/// initials and honorifics stands before, and the last part is a family name that is also the domain of a
-/// country: `Dr.Li` and `M.K.De`, but not `X.Com`, `T.Co`, `J.Mp` or `Kapil.Dev`. So are academic degrees:
-/// `B.Com`, `M.Tech`.
+/// A host name alone ends with a top-level domain (the public suffix list knows them): `evil.com`, also written `evil
+/// .com`. `St.John` and `J.R.` have none. Some names have one. They count as names if only initials and honorifics
+/// come before, and the last part is a family name that is also a country's domain: `Dr.Li` and `M.K.De`, but not
+/// `X.Com`, `T.Co`, `J.Mp` or `Kapil.Dev`. So are academic degrees: `B.Com`, `M.Tech`.
 #[must_use]
 pub fn carries_page_address(text: &str) -> bool {
     let plain = as_taken(text);
@@ -85,7 +83,7 @@ pub fn carries_page_address(text: &str) -> bool {
 }
 
 /// Whether a line of an address carries a link. Lines have full stops without a space behind them (`Opp.Bank`,
-/// `D.No:5-6`), so only what nobody writes on a parcel counts: `scheme://`, `www.`, a mailbox, a host name
+/// `D.No:5-6`), so only patterns that do not occur on parcels count: `scheme://`, `www.`, a mailbox, a host name
 /// under one of the large domains, or one with a path of letters.
 #[must_use]
 pub fn carries_link(text: &str) -> bool {
@@ -133,8 +131,8 @@ fn without(text: &str, carries: fn(&str) -> bool) -> Cow<'_, str> {
     Cow::Owned(words.collect::<Vec<_>>().join(" "))
 }
 
-/// `text` as a mail program or a reader would take it: full-width letters and dots are the plain ones, and so
-/// are marks that look like those of an address.
+/// `text` as a mail program or a reader would interpret it: full-width letters and dots become plain ones, and so do
+/// marks that look like those of an address.
 fn as_taken(text: &str) -> String {
     let plain = text.chars().filter(|c| !is_invisible(*c) || c.is_whitespace()).nfkc();
     plain
@@ -159,7 +157,7 @@ fn is_page_address(word: &str) -> bool {
         })
 }
 
-/// Whether `start` stands in `word` where no letter or digit is before it.
+/// Whether `word` contains `start` without a letter or digit before it.
 fn starts_within(word: &str, start: &str) -> bool {
     word.match_indices(start).any(|(at, _)| !word[..at].ends_with(char::is_alphanumeric))
 }
@@ -177,12 +175,12 @@ fn ends_with_host(text: &str) -> bool {
         || (named && !top.chars().all(|c| c.is_ascii_digit()) && labels.next().is_some_and(|label| !label.is_empty()))
 }
 
-/// The domains under which anybody registers a name; no name of a person ends so.
+/// Domains that are open to registration; no person's name ends like this.
 const LARGE: [&str; 5] = ["com", "net", "org", "info", "biz"];
-/// Top-level domains of no registry, which are addresses all the same (RFC 2606, RFC 7686).
+/// Top-level domains without a registry, which still count as addresses (RFC 2606, RFC 7686).
 const RESERVED: [&str; 5] = ["example", "test", "invalid", "localhost", "onion"];
-/// The family names that are top-level domains of countries, without those that are sold to anybody or used for
-/// short links (`co`, `io`, `ly`, `me`, ...).
+/// The family names that are top-level domains of countries, without those that are open to anyone or used for short
+/// links (`co`, `io`, `ly`, `me`, ...).
 const FAMILY: [&str; 22] = [
     "ba", "bo", "de", "do", "ge", "gu", "hu", "ky", "li", "lu", "ma", "mo", "na", "ne", "ng", "ni", "pa", "ro", "sa",
     "su", "vu", "ye",
@@ -190,7 +188,7 @@ const FAMILY: [&str; 22] = [
 /// Academic degrees that have a top-level domain.
 const DEGREES: [(&str, &str); 8] =
     [("B", "com"), ("M", "com"), ("B", "tech"), ("M", "tech"), ("B", "sc"), ("M", "sc"), ("D", "sc"), ("M", "ch")];
-/// What stands before a name, with a full stop.
+/// Honorifics before a name, with a full stop.
 const HONORIFICS: [&str; 29] = [
     "Adv", "Capt", "Col", "Dr", "Er", "Fr", "Ft", "Gen", "Hon", "Jr", "Kum", "Lt", "Maj", "Md", "Mr", "Mrs", "Ms",
     "Mt", "Mx", "Prof", "Rev", "Shri", "Smt", "Sr", "Sri", "St", "Sta", "Ste", "Ven",
@@ -199,13 +197,13 @@ const HONORIFICS: [&str; 29] = [
 /// Labels with dots between them, within a word.
 struct Host<'a> {
     labels: Vec<&'a str>,
-    /// Whether an `@` stands before.
+    /// Whether it follows an `@`.
     is_of_mailbox: bool,
-    /// What stands behind, from the first character that no host name has.
+    /// The rest after it, from the first character that a host name cannot have.
     behind: &'a str,
 }
 
-/// What of `word` may be a host name: at least two labels.
+/// The part of `word` that may be a host name: at least two labels.
 fn hosts(word: &str) -> impl Iterator<Item = Host<'_>> {
     let is_host = |c: char| {
         use GeneralCategory::{
@@ -230,7 +228,7 @@ fn hosts(word: &str) -> impl Iterator<Item = Host<'_>> {
 }
 
 impl Host<'_> {
-    /// Whether it is a host name, and no name with dots.
+    /// Whether it is a host name, and not a name with dots.
     fn is_of_a_page(&self) -> bool {
         let Some((last, before)) = self.labels.split_last() else { return false };
         let is_known = || tops(last).any(is_top_level);
@@ -239,7 +237,7 @@ impl Host<'_> {
             || (is_known() && (self.is_of_mailbox || !(self.is_degree() || is_name(before, last))))
     }
 
-    /// Whether it is one that no line of an address has.
+    /// Whether it is a host name that does not occur in postal addresses.
     fn is_of_a_link(&self) -> bool {
         let last = self.labels.last().copied().unwrap_or_default();
         let has_path = self.behind.strip_prefix('/').is_some_and(|path| path.starts_with(char::is_alphabetic));
@@ -250,8 +248,8 @@ impl Host<'_> {
             || (has_path && (self.is_ip_v4() || (is_lower && is_known())))
     }
 
-    /// Whether a label behind the first is `com` or the like, also with more behind it (`evil.com.Claim`); but
-    /// `B.Com` is a degree.
+    /// Whether a label after the first is `com` or the like, even with more after it (`evil.com.Claim`); but `B.Com`
+    /// is a degree.
     fn is_under_a_large_domain(&self) -> bool {
         let is_large = |label: &&str| tops(label).any(|top| LARGE.contains(&&*top.to_lowercase()));
         self.labels.iter().skip(1).any(is_large) && (self.is_of_mailbox || !self.is_degree())
@@ -270,8 +268,8 @@ impl Host<'_> {
     }
 }
 
-/// What of a last label may be the top level: all of it, or the ASCII letters that it begins with, since some
-/// scripts have no spaces.
+/// The possible top-level domains in the last label: all of it, or its leading ASCII letters, because some scripts
+/// have no spaces.
 fn tops(label: &str) -> impl Iterator<Item = &str> {
     let ascii = label.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(label.len());
     [label, &label[..ascii]].into_iter()
@@ -279,7 +277,8 @@ fn tops(label: &str) -> impl Iterator<Item = &str> {
 
 fn is_top_level(label: &str) -> bool {
     let label = label.to_lowercase();
-    // Where only names below a name are registered, the list has no rule for the top level itself.
+    // For top-level domains with registrations only at the third level, the list has no rule for the top level
+    // itself.
     let is_listed = || psl::suffix(format!("a.a.{label}").as_bytes()).is_some_and(|suffix| suffix.is_known());
     label.chars().count() >= 2 && (RESERVED.contains(&&*label) || is_listed())
 }
@@ -293,7 +292,7 @@ fn is_name(before: &[&str], last: &str) -> bool {
         && tops(last).filter(|top| is_top_level(top)).all(is_family)
 }
 
-/// Whether an IPv6 address stands in `word`, with or without its brackets.
+/// Whether `word` contains an IPv6 address, with or without brackets.
 fn has_ip_v6(word: &str) -> bool {
     let mut parts = word.split(|c: char| !c.is_ascii_hexdigit() && !matches!(c, ':' | '.'));
     // Without a number it may be two words.
@@ -305,8 +304,8 @@ fn is_initial(part: &str) -> bool {
     letters.next().is_some_and(char::is_uppercase) && letters.next().is_none()
 }
 
-/// Whether a host name stands there with a space at its dot: `evil .com`, and under the large domains
-/// `evil. com` too.
+/// Whether the text contains a host name with a space at its dot: `evil .com`, and under the large domains `evil.
+/// com` too.
 fn has_spaced_host(plain: &str) -> bool {
     let words: Vec<&str> = plain.split_whitespace().collect();
     words.windows(2).enumerate().any(|(at, pair)| {
@@ -386,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_addresses_of_pages_are_told_from_names_with_dots() {
+    fn names_with_urls_are_distinguished_from_names_with_dots() {
         for address in [
             "You won! Claim at http://evil.example/x",
             "HTTPS://EVIL.EXAMPLE",

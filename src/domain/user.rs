@@ -7,13 +7,13 @@ use super::{
     ids::{AddressId, UserId},
 };
 
-/// What a user may do. Nobody registers as an admin; the command line makes one.
+/// What a user may do. Users cannot register as admins; the command line creates them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Buys.
     User,
-    /// Sells, and buys nothing with this account's cart.
+    /// Sells, and cannot buy with this account.
     Seller,
     /// Runs the marketplace.
     Admin,
@@ -44,7 +44,7 @@ pub struct FullName {
     pub last_name: String,
 }
 
-/// Where goods are sent, and to whom. What it needs is in [`super::address`].
+/// A postal address with its recipient. Its rules are in [`super::address`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PostalAddress {
@@ -58,15 +58,15 @@ pub struct PostalAddress {
     pub street: String,
     /// City; empty where the country's addresses need none.
     pub city: String,
-    /// State or province, as its ISO 3166-2 code where that is known; empty where there is none.
+    /// State or province, as its ISO 3166-2 code if known; empty if there is none.
     pub state: String,
-    /// Country, as its ISO code; in addresses of earlier versions whatever was typed.
+    /// Country, as its ISO code; in addresses of earlier versions as the user typed it.
     pub country: String,
     /// Postal code; empty where there is none.
     pub zip: String,
 }
 
-/// An address that a user keeps.
+/// A saved address of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Address {
@@ -75,7 +75,7 @@ pub struct Address {
     /// The lines.
     #[serde(flatten)]
     pub postal: PostalAddress,
-    /// Whether orders without an address go here; at most one is.
+    /// Whether it is the default for orders without an address; at most one is.
     pub is_default: bool,
 }
 
@@ -83,20 +83,17 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// Id.
     pub id: UserId,
-    /// As typed; unique in the form in which it counts ([`identity::email_key`]).
+    /// As typed; unique in its normalised form ([`identity::email_key`]).
     pub email: String,
-    /// As typed; unique in the form in which it counts ([`identity::username_key`]).
+    /// As typed; unique in its normalised form ([`identity::username_key`]).
     pub username: String,
-    /// Name.
     pub full_name: FullName,
-    /// Role.
     pub role: Role,
     /// Argon2id in PHC format. Never leaves the store and the accounts actor.
     pub password_hash: String,
-    /// The older account that keeps the e-mail address, where an upgrade found that both mean one. This
-    /// user logs in by user name, and is asked for another address.
+    /// The older account that keeps the e-mail address, if an upgrade found that both have the same one. This user
+    /// logs in by user name, and is asked for another address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_taken_by: Option<UserId>,
     /// Up to [`ADDRESSES_MAX`].
@@ -112,11 +109,10 @@ pub struct User {
 /// How many addresses a user keeps at most.
 pub const ADDRESSES_MAX: usize = 20;
 
-/// What users asked of their account and cannot have.
+/// Why a change of an account is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum UserError {
-    /// No such address.
     #[error("there is no such address")]
     NoSuchAddress,
     /// [`ADDRESSES_MAX`] are there already.
@@ -127,14 +123,14 @@ pub enum UserError {
     EmailKept,
 }
 
-/// Begins the key of a user whose e-mail address is another's; no address begins so.
+/// The key prefix of a user whose e-mail address belongs to another account; no address begins like this.
 pub const NO_ADDRESS: &str = "taken:";
-/// Sorts behind all keys that begin with [`NO_ADDRESS`].
+/// Sorts after all keys that begin with [`NO_ADDRESS`].
 pub const BEHIND_NO_ADDRESS: &str = "taken;";
 
 impl User {
-    /// What the user is found by among e-mail addresses: the form in which the address counts, or what
-    /// nobody can type where that is another's.
+    /// The user's unique e-mail key: the normalised address, or a key that no input produces if the address belongs
+    /// to another account.
     #[must_use]
     pub fn email_key(&self) -> String {
         match self.email_taken_by {
@@ -154,7 +150,7 @@ impl User {
         self.email_taken_by = Some(keeper);
     }
 
-    /// Gives the user an e-mail address in place of one that is another's.
+    /// Replaces an e-mail address that belongs to another account.
     ///
     /// # Errors
     /// [`UserError::EmailKept`].
@@ -215,7 +211,7 @@ impl User {
     }
 }
 
-/// What other services need to write to a user.
+/// What other services need to contact a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Contact {
@@ -225,7 +221,6 @@ pub struct Contact {
     pub email: String,
     /// User name.
     pub username: String,
-    /// Name.
     pub full_name: FullName,
 }
 

@@ -1,7 +1,7 @@
-//! Webhooks: who wants to be told of which events, and how telling is repeated.
+//! Webhooks: subscriptions to events, and how deliveries are retried.
 //!
-//! **Invariant:** what an owner may be told of is decided by the role she has now and the
-//! role she had when she registered the webhook, whichever may see less.
+//! **Invariant:** what an owner may receive is decided by their current role and their role when they registered the
+//! webhook, whichever may see less.
 
 mod scope;
 
@@ -18,16 +18,16 @@ pub use scope::{concerned_sellers, payload_for};
 
 /// How many webhooks one owner has at most.
 pub const WEBHOOKS_MAX: u32 = 20;
-/// How many deliveries may wait for one webhook; one more switches it off.
+/// How many deliveries may wait for one webhook; another one switches it off.
 pub const WAITING_MAX: u32 = 10_000;
 /// How many attempts of a delivery its log keeps, the newest.
 pub const ATTEMPTS_KEPT: usize = 20;
 /// How long an old secret is valid beside the one that replaced it.
 pub const OLD_SECRET_VALID: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
-/// The event that tries a webhook out.
+/// The event that tests a webhook.
 pub const PING: &str = "ping";
 
-/// The events that a webhook can be told of, by routing key.
+/// The events that a webhook can receive, by routing key.
 pub const EVENTS: [&str; 17] = [
     "user.created",
     "product.created",
@@ -48,7 +48,7 @@ pub const EVENTS: [&str; 17] = [
     "payment.disputed",
 ];
 
-/// A key that signs. It is stored as it is, for signing needs it, and shown by no `Debug`.
+/// A signing key. It is stored unencrypted, because signing needs it, and hidden from `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WebhookSecret(pub String);
@@ -63,13 +63,12 @@ impl fmt::Debug for WebhookSecret {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OldSecret {
-    /// The secret.
     pub secret: WebhookSecret,
     /// Until when.
     pub until: Timestamp,
 }
 
-/// Why nothing is sent to a webhook.
+/// Why a webhook is switched off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchedOff {
     /// For the owner.
@@ -78,43 +77,42 @@ pub struct SwitchedOff {
     pub at: Timestamp,
 }
 
-/// An address that is told of events.
+/// A URL that receives events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
-    /// Id.
     pub id: WebhookId,
     /// Whose it is.
     pub owner: UserId,
     /// The owner's role when it was registered: seller or admin.
     pub role: Role,
-    /// Where to.
+    /// The destination.
     pub url: String,
     /// `*`, `order.*` or `order.created`, each.
     pub events: Vec<String>,
     /// What the owner calls it.
     pub description: Option<String>,
-    /// Signs what is sent.
+    /// Signs deliveries.
     pub secret: WebhookSecret,
-    /// Signs as well, for a while.
+    /// The previous secret, valid for a while.
     pub old_secret: Option<OldSecret>,
-    /// Set when nothing is sent to it.
+    /// Set while it is switched off.
     #[serde(default)]
     pub off: Option<SwitchedOff>,
-    /// Attempts that failed since one succeeded.
+    /// Failed attempts since the last success.
     #[serde(default)]
     pub consecutive_failures: u32,
     /// When registered.
     pub created_at: Timestamp,
     /// When the owner changed it last.
     pub updated_at: Timestamp,
-    /// Counts the owner's writes and switching off.
+    /// Counts the owner's writes, and switching off.
     #[serde(default)]
     pub version: u64,
 }
 
 impl Webhook {
-    /// Whether its owner asked to be told of the event `name`.
+    /// Whether it is subscribed to the event `name`.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
         name == PING || self.events.iter().any(|pattern| matches(pattern, name))
@@ -140,7 +138,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     pattern == name || (pattern == "*" && EVENTS.contains(&name)) || (pattern.ends_with(".*") && of_group())
 }
 
-/// Whether somebody of `role` may ask for `pattern`; `None` when nobody can.
+/// Whether `role` may subscribe to `pattern`; `None` if no role can.
 #[must_use]
 pub fn may_ask(role: Role, pattern: &str) -> Option<bool> {
     let mut known = EVENTS.iter().filter(|name| matches(pattern, name)).peekable();
@@ -153,10 +151,10 @@ pub fn may_ask(role: Role, pattern: &str) -> Option<bool> {
     })
 }
 
-/// As whom the owner of a webhook is told, who registered it as `registered` and is `now`;
-/// `None` when she may be told of nothing any more.
+/// The effective role of a webhook's owner, who registered it as `registered` and has the role `now`; `None` if they
+/// may receive nothing any more.
 #[must_use]
-pub fn told_as(registered: Role, now: Option<Role>) -> Option<Role> {
+pub fn effective_role(registered: Role, now: Option<Role>) -> Option<Role> {
     match (registered, now?) {
         (Role::Admin, Role::Admin) => Some(Role::Admin),
         (Role::Seller, Role::Seller | Role::Admin) => Some(Role::Seller),
@@ -164,15 +162,15 @@ pub fn told_as(registered: Role, now: Option<Role>) -> Option<Role> {
     }
 }
 
-/// One try to deliver.
+/// One delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// When it began.
     pub at: Timestamp,
-    /// What the receiver answered.
+    /// The receiver's status.
     pub status: Option<u16>,
-    /// Why there is no answer, or why it does not count.
+    /// The error, if there is no valid answer.
     pub error: Option<String>,
     /// The beginning of the answer's body.
     pub response: Option<String>,
@@ -181,28 +179,28 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether the receiver took it.
+    /// Whether the receiver accepted it.
     #[must_use]
     pub fn delivered(&self) -> bool {
         self.error.is_none() && self.status.is_some_and(|status| (200..300).contains(&status))
     }
 
-    /// Whether the receiver wants nothing any more.
+    /// Whether the receiver wants no more deliveries.
     #[must_use]
     pub fn gone(&self) -> bool {
         self.status == Some(410)
     }
 }
 
-/// Where a delivery is.
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryState {
-    /// It is to be tried, or tried again.
+    /// It is waiting for an attempt.
     Waiting,
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
-    /// It was tried as often as is tried.
+    /// All its attempts failed.
     Failed,
 }
 
@@ -218,11 +216,11 @@ impl DeliveryState {
     }
 }
 
-/// One event on its way to one webhook, and the log of it.
+/// The delivery of one event to one webhook, with its log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookDelivery {
-    /// Made of the webhook's and the event's id, so that an event that comes twice is one.
+    /// Derived from the webhook's and the event's id, so that a duplicate event makes one delivery.
     pub id: WebhookDeliveryId,
     /// To which webhook.
     pub webhook: WebhookId,
@@ -230,15 +228,15 @@ pub struct WebhookDelivery {
     pub event: EventId,
     /// The event's name, `order.created`.
     pub name: String,
-    /// The body that is sent, the same each time.
+    /// The body, the same in every attempt.
     pub body: String,
     /// The newest attempts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// How often it was tried since it was made or asked for again.
+    /// The number of attempts since it was made or requested again.
     pub tries: u32,
-    /// Where it is.
+    /// Its state.
     pub state: DeliveryState,
-    /// When it is tried next; `None` when it is not, or its webhook is switched off.
+    /// When it is tried next; `None` if it is finished, or its webhook is switched off.
     pub next_try_at: Option<Timestamp>,
     /// When made.
     pub created_at: Timestamp,
@@ -259,8 +257,8 @@ impl WebhookDelivery {
         Self { id, webhook, event, name, body, attempts, tries: 0, state, next_try_at: Some(now), created_at: now }
     }
 
-    /// Enters an attempt that ended at `now`. If it failed, the next one is after a pause of
-    /// `pauses`, by its place, times `jitter`; after the last the delivery has failed.
+    /// Records an attempt that ended at `now`. If it failed, the next one follows after the corresponding pause of
+    /// `pauses` times `jitter`; after the last one the delivery has failed.
     pub fn tried(&mut self, attempt: Attempt, now: Timestamp, pauses: &[Duration], jitter: f64) {
         let pause = usize::try_from(self.tries).ok().and_then(|tries| pauses.get(tries));
         self.tries = self.tries.saturating_add(1);
@@ -278,7 +276,7 @@ impl WebhookDelivery {
         self.attempts.drain(..surplus);
     }
 
-    /// Makes it due at `now`, with all its tries.
+    /// Makes it due at `now`, with all its attempts.
     pub fn again(&mut self, now: Timestamp) {
         (self.tries, self.state, self.next_try_at) = (0, DeliveryState::Waiting, Some(now));
     }

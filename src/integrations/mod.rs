@@ -1,6 +1,6 @@
-//! Services beyond the marketplace, each behind a trait and with an embedded stand-in.
+//! External services, each behind a trait and with an embedded replacement.
 //!
-//! **Invariant:** nothing here knows a rule of the marketplace.
+//! **Invariant:** nothing here implements a rule of the marketplace.
 
 pub mod image;
 pub mod mail;

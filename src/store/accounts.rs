@@ -1,4 +1,4 @@
-//! Users, and the tokens that are dead before their time.
+//! Users, and the tokens that were ended before they expired.
 
 use std::sync::Arc;
 
@@ -19,17 +19,17 @@ use crate::{
     },
 };
 
-/// What the keys of blocked users begin with among the dead tokens.
+/// The prefix of blocked users' keys among the dead tokens.
 pub const BLOCK_PREFIX: &str = "user:";
-/// Sorts behind all of them.
+/// Sorts after all of these keys.
 const BLOCKS_END: &str = "user;";
 
-/// How many dead tokens are forgotten at once.
+/// How many dead tokens are deleted at once.
 const AT_ONCE: u32 = 500;
-/// How often a token's end is written anew when others were quicker.
+/// How often the write of a token's end is retried after a conflict.
 const TRIES: u32 = 3;
 
-/// Under which key a blocked user stands among the dead tokens.
+/// The key of a blocked user among the dead tokens.
 #[must_use]
 pub fn block_key(user: &str) -> String {
     format!("{BLOCK_PREFIX}{user}")
@@ -40,7 +40,7 @@ fn blocked_user(key: &str) -> Option<UserId> {
     key.strip_prefix(BLOCK_PREFIX)?.parse().ok()
 }
 
-/// What must be unique of a user, in the form in which [`crate::domain::identity`] compares it.
+/// The unique keys of a user, in the form in which [`crate::domain::identity`] compares them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserKey {
     /// The e-mail address.
@@ -64,7 +64,7 @@ impl Document for User {
     stored_as!(self, UserId = self.id, self.version);
 }
 
-/// A token that is dead before its time, or a blocked user.
+/// A token that was ended before it expired, or a blocked user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DeadToken {
@@ -111,57 +111,36 @@ impl AccountStore {
     }
 
     /// The user of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.users.get(id).await
     }
 
     /// The user of a folded e-mail address.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
         self.users.first(EMAIL.of(folded)).await
     }
 
     /// The user of a folded user name.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
         self.users.first(USERNAME.of(folded)).await
     }
 
     /// The users of a role, by id, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn of_role(&self, role: Role, limit: u32) -> Result<Vec<User>, StoreError> {
         self.users.find(ROLE.of(role.as_str()).limit(limit)).await
     }
 
     /// Users with an id below `before`, newest first, at most `limit`; for admins.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn users(&self, before: Option<UserId>, limit: u32) -> Result<Vec<User>, StoreError> {
         self.users.find(Find::by_id().before(before).reversed().limit(limit)).await
     }
 
-    /// Users whose e-mail address an older account keeps, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Users without an e-mail address because an older account has it, at most `limit`.
     pub async fn without_address(&self, limit: u32) -> Result<Vec<User>, StoreError> {
         self.users.find(EMAIL.all().from(NO_ADDRESS).below(BEHIND_NO_ADDRESS).limit(limit)).await
     }
 
-    /// Remembers that the token with the id `jti` is dead, until it would have expired anyway.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Records that the token with the id `jti` is dead, until it would have expired.
     pub async fn kill_token(&self, jti: &str, expires_at: Timestamp) -> Result<(), StoreError> {
         let killed = DeadToken { jti: jti.to_owned(), expires_at, killed_at: Timestamp::now(), version: 0 };
         for _ in 0..TRIES {
@@ -181,44 +160,29 @@ impl AccountStore {
         Err(StoreError::Busy)
     }
 
-    /// Forgets that the token with the id `jti` is dead.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes the record that the token with the id `jti` is dead.
     pub async fn revive_token(&self, jti: &str) -> Result<(), StoreError> {
         self.tokens.delete(jti.to_owned()).await.map(|_| ())
     }
 
-    /// The dead tokens that have not expired at `now`; forgets the others.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The dead tokens that have not expired at `now`; deletes the others.
     pub async fn dead_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
         self.forget_expired(now).await?;
         Ok(self.tokens.find(Find::by_id()).await?.into_iter().map(|token| (token.jti, token.expires_at)).collect())
     }
 
-    /// Forgets the dead tokens that have expired at `now`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes the dead tokens that have expired at `now`.
     pub async fn forget_expired(&self, now: Timestamp) -> Result<(), StoreError> {
         while self.tokens.delete_found(EXPIRY.due(now).limit(AT_ONCE)).await? >= u64::from(AT_ONCE) {}
         Ok(())
     }
 
-    /// Whether the token with the id `jti` is dead. Sees every kill that was answered, by whichever node.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Whether the token with the id `jti` is dead. Sees every write that any node has confirmed.
     pub async fn is_dead(&self, jti: &str) -> Result<bool, StoreError> {
         Ok(self.tokens.get(jti.to_owned()).await?.is_some())
     }
 
     /// The users who are blocked: those whose `user:<id>` is among the dead tokens.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn blocked_users(&self) -> Result<Vec<UserId>, StoreError> {
         let (after, before) = (BLOCK_PREFIX.to_owned(), BLOCKS_END.to_owned());
         let blocked = self.tokens.find(Find::by_id().after(Some(after)).before(Some(before))).await?;
@@ -226,9 +190,6 @@ impl AccountStore {
     }
 
     /// The dead tokens that were killed at `since` or later and have not expired.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn killed_since(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let now = Timestamp::now();
         let killed = self.tokens.find(KILLED.all().from(since)).await?.into_iter();

@@ -14,10 +14,9 @@ use crate::{
     },
 };
 
-/// What must be unique of a cart.
+/// The unique keys of a cart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CartKey {
-    /// Its user.
     User,
 }
 const USER: Index<Cart> = Index::unique("user", CartKey::User, |cart| key(cart.user));
@@ -32,7 +31,6 @@ impl Document for Cart {
     stored_as!(self, CartId = self.id, self.version);
 }
 
-/// The carts.
 #[derive(Clone)]
 pub struct CartStore(Collection<Cart>);
 
@@ -43,9 +41,6 @@ impl CartStore {
     }
 
     /// Writes a cart; see the module `store` for versions. A second cart of one user is a `Conflict`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn save(&self, cart: &Cart) -> Result<u64, StoreError> {
         self.0.save(cart, &[]).await.map_err(|refused| match refused {
             SaveError::Duplicate(CartKey::User) => StoreError::Conflict,
@@ -54,9 +49,6 @@ impl CartStore {
     }
 
     /// The cart of a user.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
         self.0.first(USER.of(user)).await
     }

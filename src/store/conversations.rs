@@ -1,4 +1,4 @@
-//! Conversations with the assistant, and what each user spent on a model by day.
+//! Conversations with the assistant, and the model tokens that each user spent on each day.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use crate::{
     },
 };
 
-/// A day: how many have passed since 1970, in UTC.
+/// A day, as the number of days since 1970 in UTC.
 pub type Day = i64;
 
-/// How many of one user's are deleted at once.
+/// How many of a user's conversations are deleted at once.
 const AT_ONCE: u32 = 100;
-/// How often a sum is begun anew when another was first.
+/// How often an addition is retried after a conflict.
 const TRIES: u32 = 3;
 
-/// The day of a moment.
+/// The day of a time.
 #[must_use]
 pub fn day_of(time: Timestamp) -> Day {
     time.as_second().div_euclid(24 * 60 * 60)
@@ -72,8 +72,8 @@ impl Document for TokensSpent {
     stored_as!(self, String = Self::id_of(self.user, self.day), self.version);
 }
 
-/// Keeps conversations. A save with another version than the stored one changes nothing, so that a conversation
-/// which was deleted stays so; what was spent is only ever added to.
+/// Stores conversations. A save with a version other than the stored one changes nothing, so that a deleted
+/// conversation stays deleted; spent tokens are only ever added.
 #[derive(Clone)]
 pub struct ConversationStore {
     conversations: Collection<Conversation>,
@@ -87,9 +87,6 @@ impl ConversationStore {
     }
 
     /// Writes a conversation; see the module `store` for versions.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn save(&self, conversation: &Conversation) -> Result<u64, StoreError> {
         // A conversation never changes its user.
         if conversation.version > 0 && self.owner_of(conversation.id).await? != Some(conversation.user) {
@@ -99,42 +96,27 @@ impl ConversationStore {
     }
 
     /// A conversation.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
         self.conversations.get(id).await
     }
 
     /// Whose it is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn owner_of(&self, id: ConversationId) -> Result<Option<UserId>, StoreError> {
         Ok(self.get(id).await?.map(|conversation| conversation.user))
     }
 
-    /// The user's conversation in which something was said last.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The user's most recently used conversation.
     pub async fn newest(&self, user: UserId) -> Result<Option<ConversationId>, StoreError> {
         Ok(self.conversations.first(USER.of(user)).await?.map(|conversation| conversation.id))
     }
 
-    /// A user's conversations, the one of the latest word first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// A user's conversations, the most recently used first.
     pub async fn of_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Page<Summary>, StoreError> {
         let Page { rows, total } = self.conversations.page(USER.of(user).skip(skip).limit(limit)).await?;
         Ok(Page { rows: rows.iter().map(Conversation::summary).collect(), total })
     }
 
     /// Deletes a conversation of this user; returns whether it was there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn delete(&self, user: UserId, id: ConversationId) -> Result<bool, StoreError> {
         match self.owner_of(id).await? {
             Some(owner) if owner == user => self.conversations.delete(id).await,
@@ -142,34 +124,22 @@ impl ConversationStore {
         }
     }
 
-    /// Deletes all but the newest `keep` of a user, some at once; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes all but a user's newest `keep`, a bounded number at once; returns how many.
     pub async fn keep_newest(&self, user: UserId, keep: u32) -> Result<u64, StoreError> {
         self.conversations.delete_found(USER.of(user).skip(keep.into()).limit(AT_ONCE)).await
     }
 
-    /// Deletes up to `limit` in which nothing was said since `before`; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` conversations unused since `before`; returns how many.
     pub async fn expire(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.conversations.delete_found(AGE.all().below(before).limit(limit)).await
     }
 
     /// The tokens that a user spent on a day.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn spent(&self, user: UserId, day: Day) -> Result<u64, StoreError> {
         Ok(self.spent.get(TokensSpent::id_of(user, day)).await?.map_or(0, |spent| spent.tokens))
     }
 
-    /// Adds to what a user spent on a day.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Adds to the tokens that a user spent on a day.
     pub async fn spend(&self, user: UserId, day: Day, tokens: u64) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let added = self.spent.change(TokensSpent::id_of(user, day), |spent| {
@@ -187,10 +157,7 @@ impl ConversationStore {
         Err(StoreError::Busy)
     }
 
-    /// Forgets up to `limit` sums of days before this one; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` sums of days before this one; returns how many.
     pub async fn forget_spent(&self, before: Day, limit: u32) -> Result<u64, StoreError> {
         self.spent.delete_found(DAY.all().below(before).limit(limit)).await
     }

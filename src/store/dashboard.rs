@@ -1,7 +1,7 @@
-//! The seller dashboard's read model: rows made from events and from nothing else.
+//! The seller dashboard's read model: a projection made from events alone.
 //!
-//! Applying is idempotent twice over: by the event's id, and by the version of the
-//! document a row was made from, so that an older event never overwrites a newer row.
+//! Applying is idempotent in two ways: by the event's id, and by the version of the document that a row was made
+//! from, so that an older event never overwrites a newer row.
 
 use std::collections::HashMap;
 
@@ -20,36 +20,32 @@ use crate::domain::{
 /// A seller's line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SoldLine {
-    /// Whose.
     pub seller: UserId,
-    /// What.
     pub product: ProductId,
     /// Its title when ordered.
     pub title: String,
-    /// How many.
     pub quantity: u32,
-    /// Of one unit.
+    /// The price of one unit.
     pub price: Money,
     /// Whether it is paid and waits to be shipped.
     pub to_ship: bool,
-    /// How many units' worth was given back.
+    /// How many units were refunded.
     pub refunded_units: u32,
-    /// Minor units of price × quantity that were given back.
+    /// The refunded part of price × quantity, in minor units.
     pub refunded_minor: i64,
 }
 
-/// An order as the dashboard keeps it.
+/// An order in the read model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
-    /// Id.
     pub id: OrderId,
-    /// Where it stands.
+    /// Its status.
     pub status: OrderStatus,
     /// The order document's version that this row was made from.
     pub version: u64,
     /// When ordered.
     pub created_at: Timestamp,
-    /// The order as events show it (`views::order`), of which a seller sees her lines.
+    /// The order as events show it (`views::order`); a seller sees only their own lines.
     pub document: serde_json::Value,
     /// Its lines, of all sellers.
     pub lines: Vec<SoldLine>,
@@ -58,26 +54,24 @@ pub struct OrderRow {
 /// A change to the read model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DashboardChange {
-    /// An order is now so.
+    /// An order was made or changed.
     Order(OrderRow),
-    /// A product is now so.
+    /// A product was made or changed.
     Product {
-        /// Id.
         id: ProductId,
-        /// Whose.
         seller: UserId,
         /// The product document's version.
         version: u64,
         /// The product as events show it, without stock.
         document: serde_json::Value,
     },
-    /// A product is gone.
+    /// A product was deleted.
     ProductGone(ProductId),
-    /// A user or payment event, kept as it is for whoever looks.
+    /// A user or payment event, stored unchanged.
     Note {
         /// `user` or `payment`.
         kind: &'static str,
-        /// Id of what it tells of.
+        /// The id of the user or payment.
         id: String,
         /// The payload.
         document: serde_json::Value,
@@ -89,26 +83,25 @@ pub enum DashboardChange {
 pub struct Metrics {
     /// Units sold.
     pub sales: u64,
-    /// One money for each currency, by its code.
+    /// The revenue in each currency, by code.
     pub revenue: Vec<Money>,
     /// Best sold first, at most ten.
     pub top_products: Vec<TopProduct>,
-    /// How many of the seller's orders are in each status, those with any.
+    /// How many of the seller's orders are in each status, without zeros.
     pub orders_by_status: Vec<(OrderStatus, u64)>,
     /// A row for each day (UTC) and currency with sales, oldest first.
     pub daily: Vec<DailySales>,
 }
 
-/// A product and what it sold.
+/// A product's sales.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopProduct {
-    /// Id.
     pub id: ProductId,
     /// Its title when it was last ordered.
     pub title: String,
     /// Units sold.
     pub sold: u64,
-    /// For how much.
+    /// The revenue.
     pub revenue: Money,
 }
 
@@ -119,14 +112,13 @@ pub struct DailySales {
     pub date: jiff::civil::Date,
     /// Units sold.
     pub sales: u64,
-    /// For how much.
+    /// The revenue.
     pub revenue: Money,
 }
 
-/// The products of a seller, with what each sold.
+/// A product of a seller, with its sales.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductRow {
-    /// Id.
     pub id: ProductId,
     /// The product as events show it, without stock.
     pub document: serde_json::Value,
@@ -134,23 +126,23 @@ pub struct ProductRow {
     pub sold: u64,
 }
 
-/// Which days count: from (inclusive) to (exclusive), by when an order was made.
+/// The range of days: from (inclusive) to (exclusive), by the time an order was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Range {
-    /// First moment.
+    /// The first moment in the range.
     pub from: Option<Timestamp>,
-    /// First moment after.
+    /// The first moment after the range.
     pub to: Option<Timestamp>,
 }
 
-/// Keeps the read model.
+/// Stores the read model.
 #[async_trait]
 pub trait DashboardStore: Send + Sync {
     /// Applies changes, each once by its event's id, in one atomic write.
     async fn apply(&self, changes: &[(EventId, DashboardChange)]) -> Result<(), StoreError>;
 
-    /// Sales of a seller: units and revenue count orders whose status [`OrderStatus::is_sale`], less
-    /// what was given back. Where nothing is left, nothing was sold.
+    /// Sales of a seller: units and revenue count orders whose status [`OrderStatus::is_sale`], less refunds. A line
+    /// that was refunded in full does not count as sold.
     async fn metrics(&self, seller: UserId, range: Range) -> Result<Metrics, StoreError>;
 
     /// Orders with lines of a seller, newest first; each with all its lines.
@@ -162,10 +154,10 @@ pub trait DashboardStore: Send + Sync {
     /// Products of a seller, newest first.
     async fn products(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<ProductRow>, StoreError>;
 
-    /// The sellers of these products, those that the read model knows or knew.
+    /// The sellers of these products, as far as the read model knows or knew them.
     async fn sellers_of(&self, products: &[ProductId]) -> Result<HashMap<ProductId, UserId>, StoreError>;
 
-    /// Throws the read model away, and the memory of which events it has seen.
+    /// Deletes the read model and the record of applied events.
     async fn reset(&self) -> Result<(), StoreError>;
 }
 

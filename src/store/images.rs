@@ -1,15 +1,15 @@
-//! What is to be done about pictures that another program hosts: a record for each of them.
+//! Work on pictures that another service hosts: a record for each picture.
 //!
-//! The product's document says which pictures it shows, and the record says what the host has
-//! of one and when to look at it again. Nothing writes both at once. So who is about to take
-//! pictures out of a product [announces](ImageLog::announce) that first: if it dies before
-//! it can say more, somebody looks, and finds by the document what is to be done.
+//! The product's document says which pictures it shows, and the record says what the host has and when to check
+//! again. No write changes both. So a writer that is about to remove pictures from a product
+//! [announces](ImageLog::announce) it first: if the writer dies, another worker checks the picture and sees from the
+//! document what is to be done.
 //!
-//! A record is claimed for a while before it is worked on, so that one node does it; who lost
-//! its claim meanwhile writes nothing.
+//! A record is claimed for a while before it is worked on, so that only one node does it; a worker that has lost its
+//! claim writes nothing.
 //!
-//! **Invariant:** a picture that was dropped stays dropped until its record is gone, and one that
-//! was announced is looked at at that time or later, whatever came of claims before.
+//! **Invariant:** a picture that was dropped stays dropped until its record is gone, and an announced one is checked
+//! at that time or later, whatever earlier claims did.
 
 use std::sync::Arc;
 
@@ -28,48 +28,48 @@ use crate::{
     },
 };
 
-/// How often a record is deleted anew when others were quicker to write it.
+/// How often a delete is retried after a conflict.
 const TRIES: u32 = 8;
 
 /// A file at the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostedFile {
-    /// What the host calls it.
+    /// Its id at the host.
     pub id: String,
     /// Its path there, which ends the addresses it is shown at; begins with a slash.
     pub path: String,
 }
 
-/// A picture and what the host has of it.
+/// A picture and its state at the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageRecord {
     /// The picture.
     pub image: ImageId,
-    /// The product that it was made for.
+    /// The product that it belongs to.
     pub product: ProductId,
-    /// When it was taken.
+    /// When it was stored.
     pub created_at: Timestamp,
-    /// The file at the host, as far as is known.
+    /// The file at the host, if known.
     pub file: Option<HostedFile>,
-    /// No product shows it any more: it is to be deleted everywhere.
+    /// No product shows it any more, so it has to be deleted everywhere.
     pub dropped: bool,
-    /// How often in a row it could not be done.
+    /// How many attempts in a row have failed.
     pub attempts: u32,
-    /// What went wrong last.
+    /// The last error.
     pub reason: Option<String>,
-    /// When to look at it next; never, while all is as it should be.
+    /// When to check it next; `None` while nothing has to be done.
     pub due_at: Option<Timestamp>,
-    /// Until when nobody but whoever claimed it works on it.
+    /// When the current claim expires.
     pub lease: Option<Timestamp>,
-    /// By when it is to be looked at, whatever comes of claims before.
+    /// When it has to be checked at the latest, whatever earlier claims do.
     pub announced: Option<Timestamp>,
     /// Counts writes.
     #[serde(skip)]
     pub version: u64,
 }
 
-/// When somebody may claim it: not while somebody else works on it.
+/// When it may be claimed: not while another claim holds.
 const DUE: Index<ImageRecord> = Index::new("due", |record| key(record.lease.max(Some(record.due_at?))?));
 
 impl Document for ImageRecord {
@@ -82,28 +82,27 @@ impl Document for ImageRecord {
     stored_as!(self, ImageId = self.image, self.version);
 }
 
-/// A picture to be worked on by whoever claimed it.
+/// A claimed picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedImage {
-    /// The record, as it was when it was claimed.
+    /// The record at the time of the claim.
     pub record: ImageRecord,
-    /// Until when nobody else has it; names the claim.
+    /// When the claim expires; identifies the claim.
     pub lease: Timestamp,
 }
 
-/// What came of looking at a picture.
+/// The outcome of checking a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostingOutcome {
-    /// All is as it should be.
+    /// Nothing is left to do.
     Done,
-    /// It is to be looked at again.
+    /// It has to be checked again.
     Again {
-        /// What went wrong, if something did; that counts as an attempt.
+        /// The error, if there was one; it counts as a failed attempt.
         reason: Option<String>,
-        /// When.
         at: Timestamp,
     },
-    /// It is deleted everywhere, and its record goes.
+    /// It is deleted everywhere, and its record is deleted too.
     Gone,
 }
 
@@ -117,11 +116,8 @@ impl ImageLog {
         Self(Collection::new(backend))
     }
 
-    /// Records a picture of `product` that is about to be kept here, to be looked at from `now`
-    /// on; one that is recorded stays as it is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Records a picture of `product` that is about to be stored here, to be checked from `now` on; an existing
+    /// record stays as it is.
     pub async fn open(&self, image: ImageId, product: ProductId, now: Timestamp) -> Result<(), StoreError> {
         let record = ImageRecord {
             image,
@@ -142,11 +138,8 @@ impl ImageLog {
         }
     }
 
-    /// These may be taken out of their product soon: they are looked at by `at`. What is not
-    /// recorded needs nothing.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Announces that these may soon be removed from their product, so that they are checked by `at`. Pictures
+    /// without a record are skipped.
     pub async fn announce(&self, images: &[ImageId], at: Timestamp) -> Result<(), StoreError> {
         self.each(images, |record| {
             record.announced = record.announced.max(Some(at));
@@ -155,10 +148,7 @@ impl ImageLog {
         .await
     }
 
-    /// No product shows these any more: they are to be deleted, from `now` on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Marks these pictures for deletion from `now` on, because no product shows them any more.
     pub async fn drop_pictures(&self, images: &[ImageId], now: Timestamp) -> Result<(), StoreError> {
         self.each(images, |record| {
             record.dropped = true;
@@ -168,13 +158,10 @@ impl ImageLog {
         .await
     }
 
-    /// Claims up to `limit` records that are due at `now`, longest due first, until `lease`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims up to `limit` records that are due at `now`, the longest due first, until `lease`.
     pub async fn claim(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Result<Vec<ClaimedImage>, StoreError> {
         let claimed = self.0.claim(DUE.due(now).limit(limit), |record| {
-            // An index knows times to the microsecond.
+            // Indexes store times in microseconds.
             let is_due = record.due_at.is_some_and(|due| due <= now) && record.lease.is_none_or(|lease| lease <= now);
             record.lease = Some(lease);
             is_due
@@ -182,19 +169,13 @@ impl ImageLog {
         Ok(claimed.await?.into_iter().map(|record| ClaimedImage { record, lease }).collect())
     }
 
-    /// Writes what the host has, under a claim that goes on; returns whether it still held.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes the file at the host without ending the claim; returns whether the claim still held.
     pub async fn hosted(&self, image: ImageId, lease: Timestamp, file: &HostedFile) -> Result<bool, StoreError> {
         self.under(image, lease, |record| record.file = Some(file.clone())).await
     }
 
-    /// Writes what came of a claim at `now` and ends it; returns whether it still held. A picture
-    /// that is done and was announced for later is looked at then; one that was dropped is not done.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes the outcome of a claim at `now` and ends it; returns whether it still held. A finished picture that was
+    /// announced is checked again at that time; a dropped one is not finished.
     pub async fn settle(
         &self,
         image: ImageId,
@@ -227,17 +208,11 @@ impl ImageLog {
     }
 
     /// The record of a picture.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn picture(&self, image: ImageId) -> Result<Option<ImageRecord>, StoreError> {
         self.0.get(image).await
     }
 
-    /// How many are to be looked at, now or later.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// How many have to be checked, now or later.
     pub async fn unsettled(&self) -> Result<u64, StoreError> {
         self.0.count(DUE.all()).await
     }
@@ -253,7 +228,7 @@ impl ImageLog {
         Ok(try_join_all(changed).await.map(|_| ())?)
     }
 
-    /// Changes a record under a claim; returns whether that still held.
+    /// Changes a record under a claim; returns whether the claim still held.
     async fn under(
         &self,
         image: ImageId,
@@ -264,7 +239,7 @@ impl ImageLog {
         Ok(changed.await?.is_some())
     }
 
-    /// Deletes a record under a claim; returns whether that still held.
+    /// Deletes a record under a claim; returns whether the claim still held.
     async fn gone(&self, image: ImageId, lease: Timestamp) -> Result<bool, StoreError> {
         for _ in 0..TRIES {
             let Some(record) = self.0.get(image).await?.filter(|record| record.lease == Some(lease)) else {

@@ -1,10 +1,9 @@
 //! Imports of products, and the rows of those that are not finished.
 //!
-//! Rows are written before the import that has them and deleted after it is finished. They are those of the file
-//! with the import's digest, whoever wrote them; what is left of them after a crash the next run of the file
-//! writes over.
+//! Rows are written before the import that has them and deleted after it is finished. They belong to the file with
+//! the import's digest; rows that a crash leaves behind are overwritten by the next import of the file.
 //!
-//! **Invariant:** an import that is not finished has its rows.
+//! **Invariant:** an unfinished import has its rows.
 
 use std::sync::Arc;
 
@@ -38,13 +37,12 @@ impl Document for Import {
     stored_as!(self, ImportId = self.id, self.version);
 }
 
-/// The rows of an import.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ImportRows {
     import: ImportId,
-    /// Which run of the import they are for.
+    /// The run of the import that they belong to.
     run: u32,
-    /// JSON text, which takes less of what a document may be long than its values would.
+    /// JSON text, because it is shorter than values and a document's length is limited.
     rows: String,
     #[serde(skip)]
     version: u64,
@@ -73,11 +71,8 @@ impl ImportStore {
         Self { imports: Collection::new(Arc::clone(&backend)), rows: Collection::new(backend) }
     }
 
-    /// Writes an import; see the module `store` for versions. `rows` are written before it where it
-    /// begins, and are gone once it is finished.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes an import; see the module `store` for versions. `rows` are written before a new import, and are deleted
+    /// once it is finished.
     pub async fn save(
         &self,
         import: &Import,
@@ -92,12 +87,12 @@ impl ImportStore {
         if import.finished_at.is_some()
             && let Err(error) = self.delete_rows(import).await
         {
-            tracing::warn!(import.id = %import.id, %error, "the rows of a finished import stay");
+            tracing::warn!(import.id = %import.id, %error, "could not delete the rows of a finished import");
         }
         Ok(saved)
     }
 
-    /// Deletes the rows of an import, but not those of a run that has begun since.
+    /// Deletes the rows of an import, but not those of a later run.
     async fn delete_rows(&self, import: &Import) -> Result<(), StoreError> {
         match self.rows.get(import.id).await? {
             Some(rows) if rows.run == import.run => match self.rows.delete_read(&rows, &[]).await {
@@ -109,14 +104,11 @@ impl ImportStore {
     }
 
     /// The import of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: ImportId) -> Result<Option<Import>, StoreError> {
         self.imports.get(id).await
     }
 
-    /// The rows of an import that is not finished.
+    /// The rows of an unfinished import.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when there are none.
@@ -126,18 +118,12 @@ impl ImportStore {
         serde_json::from_str(&found.rows).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// Imports that are not finished and due at `now`, longest due first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Unfinished imports that are due at `now`, the longest due first.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Import>, StoreError> {
         self.imports.find(DUE.due(now).limit(limit)).await
     }
 
-    /// A seller's imports, the last taken first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// A seller's imports, the newest first.
     pub async fn of_seller(&self, seller: UserId, limit: u32) -> Result<Vec<Import>, StoreError> {
         self.imports.find(SELLER.of(seller).limit(limit)).await
     }

@@ -15,13 +15,13 @@ use crate::{
     runtime::calls::CallError,
 };
 
-/// Why stock did not move.
+/// Why stock was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StockStoreError {
-    /// The rules say no.
+    /// A domain rule refused.
     #[error(transparent)]
     Rule(#[from] StockError),
-    /// The store did not do it.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -35,40 +35,38 @@ impl From<StockStoreError> for CallError<StockError> {
     }
 }
 
-/// What a call on a reservation came to.
+/// The result of a call on a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockMove {
     /// The reservation after it.
     pub reservation: Reservation,
-    /// The stock of the products that it changed; empty when it was so before.
+    /// The stock of the changed products; empty if nothing changed.
     pub changed: Vec<StockLevel>,
 }
 
-/// Which decision about an order a call carries out: the version that the order's
-/// document has with it. A call with a lower fence than an earlier one for the same order
-/// is a late echo of an overruled decision: it changes nothing and gets the reservation as
-/// it is (`commit` and `retake` of a released one: `Released`). `None` always counts.
+/// The decision about an order that a call carries out: the version of the order's document that contains it. A call
+/// with a lower fence than an earlier one for the same order belongs to an overruled decision: it changes nothing and
+/// returns the reservation as it is (`commit` and `retake` of a released one: `Released`). `None` always counts.
 pub type Fence = Option<u64>;
 
-/// Keeps stock and reservations. Every change to a stock writes a `StockChanged` event
-/// with it, if events of that kind are wanted.
+/// Stores stock and reservations. Every change of stock writes a `StockChanged` event with it, if a consumer wants
+/// such events.
 #[async_trait]
 pub trait StockStore: Send + Sync {
     /// A product's stock.
     async fn get(&self, product: ProductId) -> Result<Option<StockLevel>, StoreError>;
 
-    /// The stock of many products, in no order, those that exist.
+    /// The stock of those products that have any, in no order.
     async fn many(&self, products: &[ProductId]) -> Result<Vec<StockLevel>, StoreError>;
 
-    /// Sets what is available of each product ([`StockLevel::set_available`]), making the
-    /// stock where there is none.
+    /// Sets the available units of each product ([`StockLevel::set_available`]), creating stock where there is none.
     async fn set_available(&self, levels: &[(ProductId, u32)]) -> Result<Vec<StockLevel>, StoreError>;
 
-    /// Sets what is available of a product if that is `seen` now, in one step; a product without
-    /// stock has 0.
+    /// Sets the available units of a product if they are `seen` now, in one atomic step; a product without stock has
+    /// 0.
     ///
     /// # Errors
-    /// `Moved` with what is available; nothing is changed then.
+    /// `Moved` with the available units; nothing is changed then.
     async fn set_available_if(
         &self,
         product: ProductId,
@@ -76,13 +74,12 @@ pub trait StockStore: Send + Sync {
         available: u32,
     ) -> Result<StockLevel, StockStoreError>;
 
-    /// Holds `lines` for `order` until `expires_at`, all or none. The same order again
-    /// gives the same reservation as it then is (held or committed), changing nothing.
-    /// Lines of one product are added up.
+    /// Holds `lines` for `order` until `expires_at`, all or none. Repeating it returns the order's reservation as it
+    /// is (held or committed) and changes nothing. Lines of one product are added up.
     ///
     /// # Errors
-    /// `Short` with every line that fell short, `NoSuchProduct`, or `Released` when this
-    /// order's reservation was released.
+    /// `Short` with every line that has too few units, `NoSuchProduct`, or `Released` when this order's reservation
+    /// was released.
     async fn reserve(
         &self,
         order: OrderId,
@@ -103,10 +100,10 @@ pub trait StockStore: Send + Sync {
     /// `Short`, `NoSuchProduct`.
     async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError>;
 
-    /// Gives back what is held, or takes back what was sold. Repeating changes nothing; an
-    /// order without a reservation gets a released one, so that a late `reserve` is refused.
+    /// Releases what is held, or takes back what was sold. Repeating changes nothing; an order without a reservation
+    /// gets a released one, so that a late `reserve` is refused.
     async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError>;
 
-    /// Releases up to `limit` held reservations whose time is over at `now`.
+    /// Releases up to `limit` held reservations that have expired at `now`.
     async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError>;
 }

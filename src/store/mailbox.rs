@@ -1,11 +1,10 @@
-//! Mails and what became of them: the delivery log, and the embedded mailbox.
+//! Mails and their outcomes: the delivery log, and the embedded mailbox.
 //!
-//! A mail is claimed for a while before it is sent, so that two nodes do not send it at once;
-//! who lost its claim meanwhile writes nothing. Each has a number, higher than those before it, by which
-//! people ask for it.
+//! A mail is claimed for a while before it is sent, so that two nodes do not send it at the same time; a worker that
+//! has lost its claim writes nothing. Each mail has a number, higher than those before it, by which operators refer
+//! to it.
 //!
-//! **Invariant:** there is one record for each event and address, and one that says `sent`
-//! never says anything else again.
+//! **Invariant:** there is one record for each event and address, and the state `sent` never changes again.
 
 use std::{
     sync::{
@@ -26,25 +25,22 @@ use crate::{
     domain::{Timestamp, ids::EventId},
 };
 
-/// How often a mail is numbered anew when its number was taken.
+/// How often a new number is tried when one is taken.
 const TRIES: u32 = 12;
-/// The pause after the first time; later ones are longer.
+/// The pause after the first attempt; later ones are longer.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// Whom to.
+    /// The recipient's address.
     pub to: String,
-    /// Subject.
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// HTML.
     pub html: String,
     /// When made.
     pub at: Timestamp,
-    /// Whether it announces something, so that its receiver may want no more of its kind.
+    /// Whether it is an announcement, from which the recipient may unsubscribe.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announcement: bool,
 }
@@ -53,13 +49,13 @@ pub struct Mail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MailState {
-    /// In the embedded mailbox; it was never to be sent.
+    /// In the embedded mailbox; it is never sent.
     Kept,
-    /// To be sent, for the first time or again.
+    /// Waiting to be sent, for the first time or again.
     Waiting,
-    /// The mail server has taken it.
+    /// The mail server accepted it.
     Sent,
-    /// It was refused, or tried too often.
+    /// It was refused, or its attempts are used up.
     Failed,
 }
 
@@ -76,74 +72,71 @@ impl MailState {
     }
 }
 
-/// A mail with what became of it.
+/// A mail with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MailRecord {
     /// Its number in the log.
     pub id: u64,
-    /// The event that it tells of.
+    /// The event that it is about.
     pub event: EventId,
-    /// The mail.
     pub mail: Mail,
-    /// What became of it.
+    /// Its outcome.
     pub state: MailState,
-    /// How often it was tried to be sent.
+    /// How many attempts were made to send it.
     pub attempts: u32,
-    /// What went wrong last.
+    /// The last error.
     pub reason: Option<String>,
-    /// When its state was written.
+    /// When its state last changed.
     pub changed_at: Timestamp,
-    /// When it is tried next, while it waits.
+    /// When it is tried next, if it is waiting.
     pub next_try_at: Option<Timestamp>,
 }
 
-/// A mail to be sent by whoever claimed it.
+/// A claimed mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedMail {
-    /// The mail, as it was when it was claimed.
+    /// The mail at the time of the claim.
     pub record: MailRecord,
-    /// Until when nobody else has it; names the claim.
+    /// When the claim expires; identifies the claim.
     pub lease: Timestamp,
 }
 
-/// What came of one try to send a mail.
+/// The outcome of one attempt to send a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailOutcome {
-    /// The mail server has taken it.
+    /// The mail server accepted it.
     Sent,
-    /// It is to be tried again.
+    /// It will be tried again.
     Waiting {
-        /// Why it was not taken.
+        /// Why it was not accepted.
         reason: String,
-        /// When.
         next_try_at: Timestamp,
     },
-    /// It is not tried again by itself, because of this.
+    /// It is not retried automatically, for this reason.
     Failed(String),
 }
 
-/// A mail as it is stored, under its event and address.
+/// A stored mail, under its event and address.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StoredMail {
     record: MailRecord,
-    /// Until when somebody has claimed it.
+    /// When its claim expires.
     lease: Option<Timestamp>,
     #[serde(skip)]
     version: u64,
 }
 
-/// What must be unique of a mail besides its event and address.
+/// The unique keys of a mail besides its event and address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MailKey {
-    /// Its number.
     Number,
 }
 
 const NUMBER: Index<StoredMail> = Index::unique("number", MailKey::Number, |of| key(of.record.id));
 const STATE: Index<StoredMail> =
     Index::new("state", |of| key((of.record.state.as_str(), of.record.changed_at, of.record.id)));
-/// Of those that wait, when each can be claimed.
+/// For waiting mails: when each can be claimed.
 const FREE: Index<StoredMail> =
     Index::new("free", |of| key((of.record.mail.announcement, of.free_at()?, of.record.id)));
 
@@ -181,7 +174,7 @@ impl From<SaveError<MailKey>> for StoreError {
 #[derive(Clone)]
 pub struct MailboxStore {
     mails: Collection<StoredMail>,
-    /// The highest number that was given out here, so that mails that are added at once have different ones.
+    /// The highest number assigned by this process, so that mails added concurrently have different numbers.
     last: Arc<AtomicU64>,
 }
 
@@ -191,20 +184,14 @@ impl MailboxStore {
         Self { mails: Collection::new(backend), last: Arc::default() }
     }
 
-    /// Puts a mail into the mailbox as [`MailState::Kept`], once for each event and address;
-    /// returns whether it was not there yet.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Puts a mail into the mailbox as [`MailState::Kept`], once for each event and address; returns whether it is
+    /// new.
     pub async fn put(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
         self.add(event, mail, MailState::Kept).await
     }
 
-    /// Puts a mail into the log as [`MailState::Waiting`], due at once, unless there is one for
-    /// this event and address in whatever state; returns whether it was not there yet.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Puts a mail into the log as [`MailState::Waiting`], due at once, unless there is one for this event and
+    /// address in any state; returns whether it is new.
     pub async fn open(&self, event: EventId, mail: &Mail) -> Result<bool, StoreError> {
         self.add(event, mail, MailState::Waiting).await
     }
@@ -223,7 +210,7 @@ impl MailboxStore {
         };
         let mut backoff = Backoff::new(PAUSE, Duration::MAX);
         for _ in 0..TRIES {
-            // Another process may have the number, and is seen then.
+            // Another process may have taken the number; the next attempt sees it.
             self.last.fetch_max(self.newest().await?.map_or(0, |newest| newest.record.id), Ordering::Relaxed);
             record.id = self.last.fetch_add(1, Ordering::Relaxed).saturating_add(1);
             let made = StoredMail { record, lease: None, version: 0 };
@@ -244,11 +231,8 @@ impl MailboxStore {
         self.mails.first(NUMBER.all().reversed()).await
     }
 
-    /// Claims up to `limit` waiting mails that are due at `now`, longest due first, until `lease`.
-    /// Announcements come after all others, and at most `announcements` of them are claimed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims up to `limit` waiting mails that are due at `now`, the longest due first, until `lease`. Announcements
+    /// come after all others, and at most `announcements` of them are claimed.
     pub async fn claim(
         &self,
         now: Timestamp,
@@ -274,11 +258,8 @@ impl MailboxStore {
         Ok(claimed.into_iter().map(|mail| ClaimedMail { record: mail.record, lease }).collect())
     }
 
-    /// Claims the mail with this number, whatever became of it, until `lease`; `None` when
-    /// there is none, or another claim holds at `now`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims the mail with this number in any state until `lease`; `None` when there is no such mail, or another
+    /// claim holds at `now`.
     pub async fn claim_one(
         &self,
         id: u64,
@@ -296,12 +277,8 @@ impl MailboxStore {
         Ok(claimed.await?.map(|(mail, ())| ClaimedMail { record: mail.record, lease }))
     }
 
-    /// Writes what came of a try, which is counted, at `now`, and ends the claim; of a mail that
-    /// says sent, anything else than that only ends the claim. Returns whether the claim still
-    /// held; nothing is written if not.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes the outcome of an attempt at `now`, counts the attempt, and ends the claim; for a mail that is already
+    /// sent, any other outcome only ends the claim. Returns whether the claim still held; nothing is written if not.
     pub async fn settle(
         &self,
         id: u64,
@@ -324,25 +301,16 @@ impl MailboxStore {
     }
 
     /// How many wait.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn waiting(&self) -> Result<u64, StoreError> {
         self.mails.count(STATE.of(MailState::Waiting.as_str())).await
     }
 
     /// The newest mails, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn list(&self, limit: u32) -> Result<Vec<Mail>, StoreError> {
         Ok(self.records(None, limit).await?.into_iter().map(|record| record.mail).collect())
     }
 
-    /// The newest records, newest first; with `state` those of it, last changed first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The newest records first; with `state`, those in that state, the last changed first.
     pub async fn records(&self, state: Option<MailState>, limit: u32) -> Result<Vec<MailRecord>, StoreError> {
         let find = state.map_or_else(|| NUMBER.all(), |state| STATE.of(state.as_str()));
         let found = self.mails.find(find.reversed().limit(limit)).await?;
@@ -350,9 +318,6 @@ impl MailboxStore {
     }
 
     /// The record with this number.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn record(&self, id: u64) -> Result<Option<MailRecord>, StoreError> {
         Ok(self.numbered(id).await?.map(|mail| mail.record))
     }
@@ -361,12 +326,8 @@ impl MailboxStore {
         self.mails.first(NUMBER.of(id)).await
     }
 
-    /// Forgets up to `limit` mails that were sent or kept before `done_before`, or have failed
-    /// before `failed_before`; returns how many. The newest of all stays, so that its number is
-    /// not given out again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` mails that were sent or kept before `done_before`, or failed before `failed_before`;
+    /// returns how many. The newest mail stays, so that its number is not used again.
     pub async fn forget(
         &self,
         done_before: Timestamp,
@@ -379,7 +340,7 @@ impl MailboxStore {
         for (state, before) in
             [(MailState::Kept, done_before), (MailState::Sent, done_before), (MailState::Failed, failed_before)]
         {
-            // The newest is rarely that old; what was changed after it waits for a newer one.
+            // The newest mail is rarely that old; those changed after it are deleted once there is a newer one.
             let before = if newest.state == state { before.min(newest.changed_at) } else { before };
             let left = limit.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
             if left > 0 {
@@ -392,7 +353,7 @@ impl MailboxStore {
 }
 
 impl MailRecord {
-    /// Notes what came of a try.
+    /// Applies the outcome of an attempt.
     fn tried(&mut self, outcome: &MailOutcome, now: Timestamp) {
         (self.state, self.reason, self.next_try_at) = match outcome {
             MailOutcome::Sent => (MailState::Sent, None, None),

@@ -1,16 +1,15 @@
-//! What is kept: a trait for each aggregate, and the adapters behind them.
+//! Persistence: a store for each aggregate, and the adapters behind them.
 //!
-//! A document's `version` counts its writes: 0 means never stored. `save` takes the
-//! document with the version that was read, writes it with the next one if nobody wrote
-//! in between, together with the events it causes, in one atomic write, and returns
-//! the new version. An answer is given after the write is on disk, never before.
+//! A document's `version` counts its writes: 0 means never stored. `save` takes the document with the version that
+//! was read, writes it with the next version if no other write came in between, together with the events it causes,
+//! in one atomic write, and returns the new version. It returns only after the write is on disk.
 //!
-//! **Invariant:** no caller sees a transaction, a connection or a query; whatever needs
-//! to be atomic is one method here. One conformance suite (`tests/it/conformance`)
-//! holds every adapter to this page.
+//! **Invariant:** no caller sees a transaction, a connection or a query; everything that has to be atomic is one
+//! method here. One conformance suite (`tests/it/conformance`) checks every adapter.
 
 pub mod accounts;
 pub mod carts;
+pub mod cluster;
 pub mod conversations;
 pub mod dashboard;
 pub mod document;
@@ -19,14 +18,13 @@ pub mod imports;
 pub mod inventory;
 pub mod mailbox;
 pub mod mongo;
-pub mod moving;
 pub mod orders;
 pub mod outbox;
 pub mod payments;
 pub mod products;
 mod sequence;
-pub mod shared;
 pub mod sqlite;
+pub mod transfer;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -44,6 +42,7 @@ use crate::{
 
 pub use accounts::AccountStore;
 pub use carts::CartStore;
+pub use cluster::ClusterStore;
 pub use conversations::ConversationStore;
 pub use dashboard::DashboardStore;
 pub use images::ImageLog;
@@ -54,10 +53,10 @@ pub use orders::OrderStore;
 pub use outbox::OutboxStore;
 pub use payments::{PaymentStore, StoredReport};
 pub use products::ProductStore;
-pub use shared::SharedStore;
 pub use webhooks::WebhookStore;
 
-/// Every type of document, each declared beside its aggregate. What is here is laid out, moved and checked.
+/// Every type of document, each declared beside its aggregate. Layout, transfer and checks cover the types in this
+/// list.
 pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     User::SPEC,
     accounts::DeadToken::SPEC,
@@ -78,37 +77,37 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     outbox::StoredParked::SPEC,
 ];
 
-/// The number of the layout that these declare. It grows with every change of an index, so that no two nodes of
-/// different layouts write to one database.
+/// The number of the declared layout. Every change of an index increments it, so that nodes with different layouts
+/// never write to one database.
 pub(crate) const LAYOUT: i64 = 4;
 
-/// Says by an event's name whether anybody listens to it.
+/// Decides by an event's name whether any consumer wants it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
 
-/// A time as both adapters keep it: microseconds, the last one rounded up but never past the
-/// last second there is, so that what the store calls due is due for the domain too.
+/// A time as both adapters store it: in microseconds, rounded up but within the valid range, so that what is due for
+/// the store is due for the domain too.
 fn micros_up(time: Timestamp) -> i64 {
     let micros = time.as_microsecond();
     let cut_off = time.as_nanosecond() > i128::from(micros) * 1_000;
     micros.saturating_add(i64::from(cut_off)).min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
-/// Why the store did not do it.
+/// Why a call to the store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody wrote in between: read again and decide again.
+    /// Another write came in between: read again and decide again.
     #[error("the document was changed in between")]
     Conflict,
-    /// More waits than the store takes on; nothing was written.
+    /// Too many calls are waiting; nothing was written.
     #[error("the store is busy")]
     Busy,
-    /// It took too long; whether it was written is unknown.
+    /// The deadline passed; whether it was written is unknown.
     #[error("the store did not answer in time")]
     Deadline,
-    /// The store is away or broken; nothing was written.
+    /// The store is unavailable; nothing was written.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// A document, or the whole data file, could not be read or written as what it should be.
+    /// A document or the data file is corrupt.
     #[error("stored data is unreadable: {0}")]
     Corrupt(String),
 }
@@ -125,7 +124,7 @@ impl<E> From<StoreError> for CallError<E> {
     }
 }
 
-/// A page of a list and how long the whole list is.
+/// A page of a list and the length of the whole list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The rows of this page.
@@ -141,37 +140,35 @@ pub struct Stores {
     pub backend: Arc<dyn document::Backend>,
     /// Users and dead tokens.
     pub accounts: AccountStore,
-    /// Products.
     pub products: ProductStore,
     /// Imports of products.
     pub imports: ImportStore,
     /// Stock and reservations.
     pub stock: Arc<dyn StockStore>,
-    /// Carts.
     pub carts: CartStore,
     /// Orders and their idempotency keys.
     pub orders: OrderStore,
-    /// Payments, webhooks seen, the sandbox gateway's books.
+    /// Payments, reports of the gateway, and the sandbox gateway's records.
     pub payments: PaymentStore,
     /// The seller dashboard's read model.
     pub dashboard: Arc<dyn DashboardStore>,
     /// Mails.
     pub mailbox: MailboxStore,
-    /// Events on their way.
+    /// Events that wait for delivery.
     pub outbox: Arc<dyn OutboxStore>,
-    /// Webhooks and what is on its way to them.
+    /// Webhooks and their deliveries.
     pub webhooks: WebhookStore,
     /// What is to be done about pictures that another program hosts.
     pub pictures: ImageLog,
     /// Conversations with the assistant.
     pub conversations: ConversationStore,
-    /// What nodes tell one another, when the store is one that many use at once.
-    pub shared: Option<Arc<dyn SharedStore>>,
+    /// What nodes exchange, if the store is one that many nodes use.
+    pub cluster: Option<Arc<dyn ClusterStore>>,
 }
 
-/// Says in the log that two accounts turned out to have one e-mail address, which the older keeps. Who
-/// runs the shop finds both under `/admin/users` as well.
-fn tell_of_shared_email(keeper: &User, other: &User) {
+/// Logs that two accounts turned out to have the same e-mail address, which the older one keeps. Operators find both
+/// under `/admin/users` as well.
+fn log_shared_email(keeper: &User, other: &User) {
     tracing::warn!(
         keeper.id = %keeper.id,
         keeper.username = %keeper.username,
@@ -185,7 +182,8 @@ fn tell_of_shared_email(keeper: &User, other: &User) {
 mod tests {
     use super::*;
 
-    /// Two nodes of different layouts must not write to one database: who changes an index changes the number too.
+    /// Nodes with different layouts must not write to one database, so a change of an index has to change the number
+    /// too.
     #[test]
     fn each_layout_has_a_number_of_its_own() {
         let layouts = DOCUMENTS.iter().map(|spec| format!("{}: {}", spec.collection, spec.layout()));

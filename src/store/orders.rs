@@ -1,11 +1,11 @@
-//! Orders, and the idempotency keys with which they were made.
+//! Orders and their idempotency keys.
 //!
-//! One order is one write: its keys are in its document. No key is ever freed. An idempotency key that is used
-//! again after its end has the next `generation`, and a user's orders are numbered: whoever inserts one reads the
-//! newest number first and counts the unpaid orders after that, so that of two who do so at once one is refused.
+//! One order is one write: its keys are in its document. No key is ever freed. An idempotency key that is used again
+//! after it expired gets the next `generation`, and a user's orders are numbered: an insert reads the newest number
+//! first and counts the unpaid orders after that, so that one of two concurrent inserts is refused.
 //!
-//! **Invariant:** of orders that are written at once, on whatever node, no more than the limit are `PENDING`: only an
-//! insert makes one so.
+//! **Invariant:** of concurrently written orders, on any node, no more than the limit are `PENDING`; only an insert
+//! sets this status.
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// How often an insert is begun anew when another order of the user was written first.
+/// How often an insert is retried when another order of the user was written first.
 const TRIES: u32 = 64;
 
-/// A key under which a user made an order.
+/// An idempotency key that a user used for an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// As the client sent it.
@@ -37,18 +37,18 @@ pub struct IdempotencyKey {
     pub request_hash: String,
     /// The order that was made.
     pub order: OrderId,
-    /// When the key is forgotten.
+    /// When the key expires.
     pub expires_at: Timestamp,
 }
 
-/// What must be unique of an order.
+/// The unique keys of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKey {
     /// The version of its user's cart.
     Cart,
     /// The idempotency key.
     Idempotency,
-    /// Its number among its user's.
+    /// Its number among the user's orders.
     Number,
 }
 
@@ -58,7 +58,7 @@ pub enum InsertError {
     /// Another order has this key.
     #[error("another order has this {0:?}")]
     Duplicate(OrderKey),
-    /// The user has as many unpaid orders as are allowed.
+    /// The user has reached the limit of unpaid orders.
     #[error("there are as many unpaid orders as are allowed")]
     Full,
     /// Anything else.
@@ -66,7 +66,7 @@ pub enum InsertError {
     Store(#[from] StoreError),
 }
 
-/// Which number a user's next order has, and whether it may be made.
+/// The number of a user's next order, and whether it is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NextOrder {
     number: u64,
@@ -75,7 +75,7 @@ pub struct NextOrder {
     pub is_full: bool,
 }
 
-/// An order as it is stored: with its keys.
+/// A stored order, with its keys.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub(super) struct StoredOrder(Order);
@@ -96,7 +96,7 @@ const CART: Index<StoredOrder> = Index::unique("cart", OrderKey::Cart, |of| key(
 const IDEMPOTENCY: Index<StoredOrder> = Index::unique("idempotency", OrderKey::Idempotency, |of| {
     of.0.keys.idempotency.as_ref().and_then(|used| key((of.0.user, &used.key, used.generation)))
 });
-/// A user's orders, oldest first. Those of earlier versions have no number and stand before all others.
+/// A user's orders, oldest first. Orders of earlier versions have no number and sort before all others.
 const NUMBER: Index<StoredOrder> = Index::unique("number", OrderKey::Number, |of| match of.0.keys.number {
     Some(number) => key((of.0.user, number)),
     None => key((of.0.user, 0_u64, of.0.id)),
@@ -140,11 +140,11 @@ impl OrderStore {
         self.insert_within(order, key, None, events).await
     }
 
-    /// As [`OrderStore::insert`], and refused while the user has `max_unpaid` other orders that are
-    /// `PENDING`. Of many written at once, on whatever node, no more get in.
+    /// As [`OrderStore::insert`], and refused while the user has `max_unpaid` other orders that are `PENDING`. The
+    /// limit also holds for concurrent inserts on several nodes.
     ///
     /// # Errors
-    /// Those of `insert`, which come first, and [`InsertError::Full`].
+    /// The errors of `insert`, which take precedence, and [`InsertError::Full`].
     pub async fn insert_within(
         &self,
         order: &Order,
@@ -184,7 +184,7 @@ impl OrderStore {
                     Err(SaveError::Store(error)) => return Err(error.into()),
                 };
             }
-            // What the key was used for comes before all else that refuses the order.
+            // A used key takes precedence over every other reason to refuse the order.
             if let Some(key) = key
                 && let Some((made, used)) = self.user_of_key(order.user, &key.key).await?
             {
@@ -209,12 +209,9 @@ impl OrderStore {
         Err(StoreError::Busy.into())
     }
 
-    /// Which number a user's next order has, and whether it may be made while no more than `max_unpaid` are `PENDING`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The number of a user's next order, and whether it is allowed with at most `max_unpaid` orders `PENDING`.
     pub async fn next_of(&self, user: UserId, max_unpaid: Option<u32>) -> Result<NextOrder, StoreError> {
-        // The number first: an order that is written before the count of the unpaid ones is taken changes it.
+        // The number is read first: an order written before the unpaid ones are counted changes it.
         let made = match self.0.first(NUMBER.of(user).reversed()).await? {
             None => 0,
             Some(StoredOrder(newest)) => match newest.keys.number {
@@ -231,7 +228,7 @@ impl OrderStore {
         Ok(NextOrder { number: made + 1, max_unpaid, is_full })
     }
 
-    /// Why an order is refused when there are as many unpaid ones as are allowed.
+    /// Why an order is refused when the limit of unpaid orders is reached.
     async fn full(&self, order: &Order) -> Result<InsertError, StoreError> {
         Ok(match self.0.first(CART.of((order.user, order.cart_version))).await? {
             Some(made) if made.id() == order.id => StoreError::Conflict.into(),
@@ -247,15 +244,12 @@ impl OrderStore {
     }
 
     /// Writes an order that was read; see the module `store` for versions.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn save(&self, order: &Order, events: &[Envelope]) -> Result<u64, StoreError> {
         let mut order = order.clone();
         if order.version == 0 {
             return Err(StoreError::Conflict);
         }
-        // Of an order that was made here and not read, and of one that an earlier version wrote: its keys stay.
+        // An order that was made here and not read, or that an earlier version wrote, keeps its keys.
         if order.keys.number.is_none() {
             order.keys = self.get(order.id).await?.ok_or(StoreError::Conflict)?.keys;
         }
@@ -266,17 +260,11 @@ impl OrderStore {
     }
 
     /// The order of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
         Ok(self.0.get(id).await?.map(|found| found.0))
     }
 
     /// What `user` used `key` for, unless that is expired at `now`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn by_key(&self, user: UserId, key: &str, now: Timestamp) -> Result<Option<IdempotencyKey>, StoreError> {
         let known = self.user_of_key(user, key).await?.filter(|(_, used)| used.expires_at > now);
         Ok(known.map(|(order, UsedKey { key, request_hash, expires_at, .. })| IdempotencyKey {
@@ -288,9 +276,6 @@ impl OrderStore {
     }
 
     /// A user's orders, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn of_user(
         &self,
         user: UserId,
@@ -306,18 +291,12 @@ impl OrderStore {
         Ok(Page { rows: plain(rows), total })
     }
 
-    /// Orders with something to do at `now` (`saga.due_at`), longest due first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Orders that are due at `now` (`saga.due_at`), the longest due first, at most `limit`.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
         Ok(self.0.find(DUE.due(now).limit(limit)).await?.iter().map(StoredOrder::id).collect())
     }
 
-    /// Orders that await their money (`PENDING`) with an id above `after`, by id, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Orders that await payment (`PENDING`) with an id above `after`, by id, at most `limit`.
     pub async fn unpaid(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
         let pending = OrderStatus::Pending.as_str();
         let found = match after {
@@ -328,17 +307,11 @@ impl OrderStore {
     }
 
     /// All orders with an id above `after`, by id, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn all(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Order>, StoreError> {
         Ok(plain(self.0.find(Find::by_id().after(after).limit(limit)).await?))
     }
 
     /// Orders of a status, or of any, with an id below `before`, newest first, at most `limit`; for admins.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn newest(
         &self,
         status: Option<OrderStatus>,

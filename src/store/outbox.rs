@@ -1,4 +1,4 @@
-//! Events on their way, and those that could not be handled.
+//! Events that wait for delivery, and parked messages.
 
 use std::sync::Arc;
 
@@ -16,74 +16,74 @@ use crate::{
     domain::{Timestamp, event::Envelope},
 };
 
-/// How often a message is numbered anew when its number was taken.
+/// How often a new number is tried when one is taken.
 const TRIES: u32 = 4;
-/// Parked messages that are written together.
+/// How many parked messages are written together.
 const AT_ONCE: usize = 64;
 
 /// A message that a consumer could not handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Parked {
-    /// Its place among the parked, set by the store.
+    /// Its number among the parked messages, set by the store.
     pub id: u64,
     /// The queue whose consumer could not handle it.
     pub queue: String,
     /// The event.
     pub envelope: Envelope,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub attempts: u32,
     /// When to try again; `None` once it is dead.
     pub retry_at: Option<Timestamp>,
-    /// What went wrong last.
+    /// The last error.
     pub reason: String,
 }
 
-/// Keeps events from the write that caused them until they are handled.
+/// Stores events from the write that caused them until they are handled.
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
     /// The oldest events with a sequence above `after`, at most `limit`, each with its sequence.
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError>;
 
-    /// Parks what could not be handled, then takes the events of these sequences out. After a crash in between
-    /// both are done again, and what was parked is not parked twice.
+    /// Parks the messages that could not be handled, then deletes the events of these sequences. After a crash in
+    /// between both steps are repeated, and no message is parked twice.
     async fn settle(&self, sequences: &[u64], parked: &[Parked]) -> Result<(), StoreError>;
 
-    /// How many events wait; above some thousands it may be a little more than there are.
+    /// How many events wait; above some thousands this may be a slight overestimate.
     async fn depth(&self) -> Result<u64, StoreError>;
 
-    /// Parked messages whose time has come at `now`, oldest first, at most `limit`.
+    /// Parked messages that are due at `now`, the oldest first, at most `limit`.
     async fn retry_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Parked>, StoreError>;
 
-    /// Writes a parked message anew under its id (next try, or dead), or takes it out when handled.
+    /// Updates a parked message (next attempt, or dead), or deletes it once it is handled.
     async fn repark(&self, id: u64, next: Option<&Parked>) -> Result<(), StoreError>;
 
     /// Dead messages with an id above `after`, oldest first, at most `limit`.
     async fn dead(&self, after: u64, limit: u32) -> Result<Vec<Parked>, StoreError>;
 
-    /// Lets dead messages be tried from `now` on, as often as new ones; returns how many of these ids were dead.
+    /// Makes dead messages due at `now` with all their attempts; returns how many of these ids were dead.
     async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Completes when events may have been written since the last time it did. One waiter.
+    /// Completes when events may have been written since it last completed. Supports one waiter.
     async fn written(&self);
 
-    /// Forgets which events older than `before` were applied.
+    /// Deletes the records of applied events older than `before`.
     async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError>;
 }
 
-/// The events on their way in a database.
+/// The waiting events in a database.
 #[async_trait]
 pub(super) trait WaitingEvents: Send + Sync {
     /// As [`OutboxStore::waiting`].
     async fn waiting(&self, after: u64, limit: u32) -> Result<Vec<(u64, Envelope)>, StoreError>;
 
-    /// Takes the events of these sequences out.
+    /// Deletes the events of these sequences.
     async fn take_out(&self, sequences: &[u64]) -> Result<(), StoreError>;
 
     /// As [`OutboxStore::depth`].
     async fn depth(&self) -> Result<u64, StoreError>;
 
-    /// Whether it is this node that tries parked messages again.
+    /// Whether this node is the one that retries parked messages.
     async fn carries_parked(&self) -> Result<bool, StoreError> {
         Ok(true)
     }
@@ -95,7 +95,7 @@ pub(super) trait WaitingEvents: Send + Sync {
     async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError>;
 }
 
-/// A parked message as it is stored, under its event and queue, so that what is parked twice is one.
+/// A stored parked message, under its event and queue, so that parking it twice makes one record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StoredParked {
     name: String,
@@ -105,7 +105,7 @@ pub(super) struct StoredParked {
     version: u64,
 }
 
-/// What must be unique of a parked message.
+/// The unique keys of a parked message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParkedKey {
     /// Its place.
@@ -141,7 +141,7 @@ impl From<SaveError<ParkedKey>> for StoreError {
 pub(super) struct DocumentOutbox {
     events: Arc<dyn WaitingEvents>,
     parked: Collection<StoredParked>,
-    /// Of parked messages: those that were handled are deleted, and a number is not used twice.
+    /// For parked messages: handled ones are deleted, and a number is never used twice.
     numbers: Sequence,
 }
 
@@ -157,9 +157,9 @@ impl DocumentOutbox {
         for _ in 0..TRIES {
             row.parked.id = self.numbers.next();
             match self.parked.save(&row, &[]).await {
-                // Another node gave it out in the same microsecond.
+                // Another node assigned the same number in the same microsecond.
                 Err(SaveError::Duplicate(ParkedKey::Number)) => {}
-                // By the settling that was cut off.
+                // By the interrupted call before.
                 Err(SaveError::Store(StoreError::Conflict)) => return Ok(()),
                 written => return Ok(written.map(|_| ())?),
             }
@@ -167,7 +167,7 @@ impl DocumentOutbox {
         Err(StoreError::Busy)
     }
 
-    /// The name of the message with this number.
+    /// The id of the message with this number.
     async fn name(&self, id: u64) -> Result<Option<String>, StoreError> {
         Ok(self.parked.first(NUMBER.of(id)).await?.map(|found| found.name))
     }

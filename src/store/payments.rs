@@ -1,4 +1,4 @@
-//! Payments, the gateway's reports, and the sandbox gateway's own books.
+//! Payments, the gateway's reports, and the sandbox gateway's own records.
 
 use std::sync::Arc;
 
@@ -20,10 +20,9 @@ use crate::{
     },
 };
 
-/// What must be unique of a payment. Neither changes once it is stored.
+/// The unique keys of a payment. Neither changes once it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentKey {
-    /// Its order.
     Order,
     /// The gateway's order.
     RazorpayOrder,
@@ -46,7 +45,7 @@ impl Document for Payment {
     stored_as!(self, PaymentId = self.id, self.version);
 }
 
-/// For callers that change a payment, which keeps its unique keys.
+/// For callers that change a payment without changing its unique keys.
 impl From<SaveError<PaymentKey>> for StoreError {
     fn from(error: SaveError<PaymentKey>) -> Self {
         match error {
@@ -56,36 +55,36 @@ impl From<SaveError<PaymentKey>> for StoreError {
     }
 }
 
-/// A report of the gateway, as it came.
+/// A report of the gateway as received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredReport {
-    /// The gateway's id of it, by which it is applied once.
+    /// The gateway's id of the report; it is applied once.
     pub id: String,
-    /// Raw; its signature was good. Empty where it was only noted that it came.
+    /// The raw body, whose signature was valid. Empty if only its arrival was recorded.
     #[serde(with = "hex_bytes")]
     pub body: Vec<u8>,
-    /// When it came.
+    /// When it arrived.
     pub received_at: Timestamp,
-    /// How often working on it failed.
+    /// How many attempts to process it failed.
     pub attempts: u32,
 }
 
-/// A report, and what became of it.
+/// A report and its outcome.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeptReport {
     report: StoredReport,
-    /// When to work on it; never, once it is done.
+    /// When to process it; `None` once it is done.
     due_at: Option<Timestamp>,
-    /// What became of it, once it is done.
+    /// Its outcome, once it is done.
     outcome: Option<String>,
     #[serde(skip)]
     version: u64,
 }
 
 const REPORT_DUE: Index<KeptReport> = Index::new("due", |of| of.due_at.and_then(key));
-/// Of those that are done.
+/// For reports that are done.
 const REPORT_AGE: Index<KeptReport> =
     Index::new("age", |of| if of.due_at.is_none() { key(of.report.received_at) } else { None });
 
@@ -99,11 +98,11 @@ impl Document for KeptReport {
     stored_as!(self, String = self.report.id.clone(), self.version);
 }
 
-/// A page of the sandbox gateway's books.
+/// A record of the sandbox gateway.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SandboxPage {
     key: String,
-    /// Any JSON, as text, so that no input becomes a field's name.
+    /// Any JSON as text, so that no input becomes a field name.
     page: String,
     #[serde(skip)]
     version: u64,
@@ -119,7 +118,7 @@ impl Document for SandboxPage {
     stored_as!(self, String = self.key.clone(), self.version);
 }
 
-/// How long a report is known. The gateway repeats one for a day at most.
+/// How long a report is kept. The gateway repeats a report for at most a day.
 const REPORT_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Keeps payments.
@@ -149,67 +148,43 @@ impl PaymentStore {
     }
 
     /// The payment of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: PaymentId) -> Result<Option<Payment>, StoreError> {
         self.payments.get(id).await
     }
 
     /// The payment of an order.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn of_order(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
         self.payments.first(ORDER.of(order)).await
     }
 
     /// The payment of a gateway order.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn by_razorpay_order(&self, razorpay_order_id: &str) -> Result<Option<Payment>, StoreError> {
         self.payments.first(RAZORPAY_ORDER.of(razorpay_order_id)).await
     }
 
-    /// Payments with something to do at `now` (`due_at`), longest due first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Payments that are due at `now` (`due_at`), the longest due first, at most `limit`.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<PaymentId>, StoreError> {
         let due = self.payments.find(DUE.due(now).limit(limit)).await?;
         Ok(due.into_iter().map(|payment| payment.id).collect())
     }
 
     /// All payments with an id above `after`, by id, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn all(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
         self.payments.find(Find::by_id().after(after).limit(limit)).await
     }
 
     /// Payments with an id below `before`, newest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn newest(&self, before: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>, StoreError> {
         self.payments.find(Find::by_id().before(before).reversed().limit(limit)).await
     }
 
-    /// The payment whose order was paid by this payment of the gateway.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The payment that this gateway payment belongs to.
     pub async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
         self.payments.first(GATEWAY_PAYMENT.of(payment_id)).await
     }
 
-    /// Stores a report of the gateway, to be worked on by somebody else from `due_at` on;
-    /// `false` when it was stored before.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Stores a report of the gateway, to be processed by a worker from `due_at` on; `false` when it was stored
+    /// before.
     pub async fn keep_report(&self, report: &StoredReport, due_at: Timestamp) -> Result<bool, StoreError> {
         let kept = KeptReport { report: report.clone(), due_at: Some(due_at), outcome: None, version: 0 };
         match self.reports.save(&kept, &[]).await {
@@ -218,19 +193,13 @@ impl PaymentStore {
         }
     }
 
-    /// Reports to work on at `now`, longest due first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reports that are due at `now`, the longest due first, at most `limit`.
     pub async fn due_reports(&self, now: Timestamp, limit: u32) -> Result<Vec<StoredReport>, StoreError> {
         let due = self.reports.find(REPORT_DUE.due(now).limit(limit)).await?;
         Ok(due.into_iter().map(|kept| kept.report).collect())
     }
 
-    /// Working on a report failed for now. One that another process has done since stays done.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Records a failed attempt to process a report. A report that another process has finished meanwhile stays done.
     pub async fn report_later(&self, id: &str, attempts: u32, due_at: Timestamp) -> Result<(), StoreError> {
         let later = self.reports.change(id.to_owned(), |kept| {
             kept.due_at?;
@@ -241,10 +210,7 @@ impl PaymentStore {
         Ok(later.await.map(|_| ())?)
     }
 
-    /// Nothing is left to do for a report; `outcome` says what became of it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Marks a report as done, with its `outcome`.
     pub async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
         let done = self.reports.change(id.to_owned(), |kept| {
             kept.outcome = Some(outcome.to_owned());
@@ -254,28 +220,19 @@ impl PaymentStore {
         Ok(done.await.map(|_| ())?)
     }
 
-    /// Forgets up to `limit` reports that are done and came ninety days before `now`; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` done reports that arrived ninety days before `now`; returns how many.
     pub async fn forget_reports(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let before = now.saturating_sub(REPORT_KNOWN_FOR).unwrap_or(Timestamp::MIN);
         self.reports.delete_found(REPORT_AGE.all().below(before).limit(limit)).await
     }
 
-    /// Writes a page of the sandbox gateway's books: any JSON under a key.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes a record of the sandbox gateway: any JSON under a key.
     pub async fn put_sandbox(&self, key: &str, page: &Value) -> Result<(), StoreError> {
         let page = SandboxPage { key: key.to_owned(), page: page.to_string(), version: 0 };
         Ok(self.sandbox.put(page).await?)
     }
 
-    /// A page of the sandbox gateway's books.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// A record of the sandbox gateway.
     pub async fn get_sandbox(&self, key: &str) -> Result<Option<Value>, StoreError> {
         let page = self.sandbox.get(key.to_owned()).await?;
         page.map(|page| serde_json::from_str(&page.page).map_err(|error| StoreError::Corrupt(error.to_string())))
@@ -283,7 +240,7 @@ impl PaymentStore {
     }
 }
 
-/// Bytes of any kind as hexadecimal digits.
+/// Arbitrary bytes as hexadecimal digits.
 mod hex_bytes {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -17,13 +17,13 @@ use crate::{
     },
 };
 
-/// How many new products are written at once.
+/// How many new products are written in one batch.
 const AT_ONCE: usize = 512;
 
-/// A product as it is after a change: what a search index needs to follow.
+/// A product after a change, as a search index follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductChange {
-    /// Grows with every change of any product; follow on from the highest one seen.
+    /// The number of the change; it grows with every change of any product. Continue from the highest one seen.
     pub sequence: u64,
     /// Which product.
     pub id: ProductId,
@@ -56,9 +56,6 @@ impl ProductStore {
     }
 
     /// Writes a product; see the module `store` for versions. A deleted product is not written again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn save(&self, product: &Product, events: &[Envelope]) -> Result<u64, StoreError> {
         Ok(self.0.save(product, events).await?)
     }
@@ -76,7 +73,7 @@ impl ProductStore {
         let written: Result<Vec<u64>, StoreError> = stream::iter(writes).buffer_unordered(AT_ONCE).try_collect().await;
         if written.is_err() {
             for product in products {
-                // What was not written is not there.
+                // Products that were not written do not exist.
                 self.0.delete(product.id).await?;
             }
         }
@@ -86,49 +83,34 @@ impl ProductStore {
     /// Deletes a product if its version is still that of `product`.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody wrote in between.
+    /// [`StoreError::Conflict`] when another write came in between.
     pub async fn delete(&self, product: &Product, events: &[Envelope]) -> Result<(), StoreError> {
         self.0.delete_read(product, events).await
     }
 
     /// The product of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.0.get(id).await
     }
 
-    /// The products of many ids, in no order, those that exist.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The products of these ids that exist, in no order.
     pub async fn many(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
         self.0.many(ids.iter().copied()).await
     }
 
     /// A seller's products, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn of_seller(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<Product>, StoreError> {
         self.0.page(SELLER.of(seller).skip(skip).limit(limit)).await
     }
 
-    /// The changes after `sequence`, oldest first, at most `limit`. A product changed
-    /// twice shows once, at its last change.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The changes after `sequence`, the oldest first, at most `limit`. A product that changed twice appears once, at
+    /// its last change.
     pub async fn changes_since(&self, sequence: u64, limit: u32) -> Result<Vec<ProductChange>, StoreError> {
         let changes = self.0.changes(sequence, limit).await?;
         Ok(changes.into_iter().map(|(sequence, id, product)| ProductChange { sequence, id, product }).collect())
     }
 
     /// How many products there are.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn count(&self) -> Result<u64, StoreError> {
         self.0.count(Find::by_id()).await
     }

@@ -1,15 +1,15 @@
-//! Numbers for events and parked messages, growing within one node and unlike those of others.
+//! Numbers for events and parked messages, increasing within one node and different from those of other nodes.
 //!
-//! **Invariant:** a number is given out once by a node, and later ones are higher.
+//! **Invariant:** a node assigns each number once, and later ones are higher.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::Timestamp;
 
-/// How many of the low bits tell nodes apart.
+/// How many of the low bits identify the node.
 const NODE_BITS: u32 = 10;
 
-/// Gives out numbers: microseconds since 1970, then the node.
+/// Assigns numbers: microseconds since 1970, then the node.
 pub(in crate::store) struct Sequence {
     node: u64,
     last: AtomicU64,

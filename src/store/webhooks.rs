@@ -1,11 +1,11 @@
-//! Webhooks and what is on its way to them.
+//! Webhooks and their deliveries.
 //!
-//! A delivery is claimed for a while before it is sent, so that two nodes do not send it at
-//! once; who lost its claim meanwhile enters nothing. One that waits for a webhook that is
-//! switched off has no next try until the webhook is switched on.
+//! A delivery is claimed for a while before it is sent, so that two nodes do not send it at the same time; a worker
+//! that has lost its claim writes nothing. A delivery to a webhook that is switched off has no next attempt until the
+//! webhook is switched on.
 //!
 //! **Invariant:** a webhook's `due_at` is not later than the time at which the first delivery that waits for it can
-//! be claimed. So only webhooks with something to send are looked at, and one that is switched off with thousands of
+//! be claimed. So only webhooks with due deliveries are read, and one that is switched off with thousands of
 //! deliveries costs nothing.
 
 mod stored;
@@ -27,70 +27,70 @@ use crate::domain::{
     webhook::{Webhook, WebhookDelivery},
 };
 
-/// Webhooks that are looked at together when something may be due.
+/// How many webhooks are read together.
 const LOOKED_AT: u32 = 64;
-/// Deliveries that are changed or deleted together.
+/// How many deliveries are changed or deleted together.
 const AT_ONCE: u32 = 500;
 
-/// What became of a delivery that was put in.
+/// The outcome of queuing a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
     /// It waits.
     New,
-    /// It was there already.
-    Known,
+    /// It was queued already.
+    AlreadyQueued,
     /// There is no such webhook, or it is switched off.
     NotActive,
-    /// As many wait as may: its webhook is switched off now.
+    /// Too many deliveries wait: the webhook is switched off now.
     Overflow,
 }
 
-/// A delivery to be sent by whoever claimed it.
+/// A claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
-    /// To whom.
+    /// The webhook.
     pub webhook: Webhook,
     /// What.
     pub delivery: WebhookDelivery,
-    /// Names the claim.
+    /// Identifies the claim.
     pub lease: Timestamp,
 }
 
-/// How many are claimed.
+/// Limits of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimLimits {
-    /// In all, this time.
+    /// Deliveries in this claim.
     pub all: u32,
-    /// Under way at once to one webhook.
+    /// Deliveries in progress to one webhook.
     pub per_webhook: u32,
-    /// Under way at once to the webhooks of one owner.
+    /// Deliveries in progress to the webhooks of one owner.
     pub per_owner: u32,
 }
 
-/// What an attempt means for its webhook.
+/// What an attempt says about its webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     /// It works.
     Good,
-    /// It does not; after that many in a row the webhook is switched off.
+    /// It does not work; after this many failures in a row the webhook is switched off.
     Bad {
         /// How many.
         switch_off_after: u32,
     },
-    /// The receiver wants nothing any more: the webhook is switched off.
+    /// The receiver wants no more deliveries: the webhook is switched off.
     Gone,
     /// Nothing was sent.
     Unknown,
 }
 
-/// Figures for operators.
+/// Statistics for operators.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WebhookStats {
-    /// Webhooks that are sent to.
+    /// Active webhooks.
     pub active: u64,
     /// Webhooks that are switched off.
     pub off: u64,
-    /// Deliveries that wait.
+    /// Waiting deliveries.
     pub waiting: u64,
 }
 
@@ -107,16 +107,13 @@ impl WebhookStore {
         Self { webhooks: Collection::new(Arc::clone(&backend)), deliveries: Collection::new(backend) }
     }
 
-    /// Writes a new webhook, unless its owner has `at_most` already; returns whether it did.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes a new webhook, unless its owner has `at_most` already; returns whether it was written.
     pub async fn insert(&self, webhook: &Webhook, at_most: u32) -> Result<bool, StoreError> {
         let taken = self.webhooks.find(PLACE.of(webhook.owner)).await?;
         for place in (0..at_most).filter(|place| taken.iter().all(|other| other.place != *place)) {
             match self.webhooks.save(&StoredWebhook::new(webhook, place), &[]).await {
                 Ok(_) => return Ok(true),
-                // Another one of this owner was quicker.
+                // A concurrent insert of the same owner was first.
                 Err(SaveError::Duplicate(WebhookKey::Place)) => {}
                 Err(SaveError::Store(error)) => return Err(error),
             }
@@ -124,22 +121,18 @@ impl WebhookStore {
         Ok(false)
     }
 
-    /// Writes a webhook that was read; see the module `store` for versions. When that switches it on,
-    /// its failures are forgotten and what waits is due at once; when it switches it off,
-    /// nothing is due any more.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes a webhook that was read; see the module `store` for versions. Switching it on resets its failures and
+    /// makes waiting deliveries due at once; switching it off makes none due.
     pub async fn save(&self, webhook: &Webhook) -> Result<u64, StoreError> {
         if webhook.off.is_none() && self.get(webhook.id).await?.is_some_and(|stored| stored.off.is_some()) {
-            // Before it is switched on: nobody looks at them yet, and a crash leaves nothing undone.
+            // Done before it is switched on, because no worker reads them yet, so that a crash leaves nothing undone.
             self.make_due(webhook).await?;
         }
         let saved = self.webhooks.change(webhook.id, |stored| stored.replace(webhook)).await?;
         saved.map(|(_, version)| version).ok_or(StoreError::Conflict)
     }
 
-    /// Ends the pauses of what waits: it is due since it was made, so that it keeps its order.
+    /// Ends the pauses of waiting deliveries: each is due since it was made, so that the order is kept.
     async fn make_due(&self, webhook: &Webhook) -> Result<(), StoreError> {
         let later = FREE.of(webhook.id).from((webhook.id, webhook.updated_at)).limit(AT_ONCE);
         loop {
@@ -155,9 +148,6 @@ impl WebhookStore {
     }
 
     /// Deletes a webhook with all its deliveries; returns whether there was one.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn delete(&self, id: WebhookId) -> Result<bool, StoreError> {
         let is_deleted = self.webhooks.delete(id).await?;
         while self.deliveries.delete_found(LOG.of(id).limit(AT_ONCE)).await? >= u64::from(AT_ONCE) {}
@@ -165,23 +155,17 @@ impl WebhookStore {
     }
 
     /// The webhook of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: WebhookId) -> Result<Option<Webhook>, StoreError> {
         Ok(self.webhooks.get(id).await?.map(|stored| stored.webhook))
     }
 
     /// Webhooks, newest first; of `owner` alone if one is named.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn list(&self, owner: Option<UserId>, skip: u64, limit: u32) -> Result<Page<Webhook>, StoreError> {
         let Some(owner) = owner else {
             let Page { rows, total } = self.webhooks.page(Find::by_id().reversed().skip(skip).limit(limit)).await?;
             return Ok(Page { rows: rows.into_iter().map(|stored| stored.webhook).collect(), total });
         };
-        // They are few.
+        // There are few of them.
         let mut all = self.of_owner(owner).await?;
         all.sort_unstable_by_key(|webhook| Reverse(webhook.id));
         let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
@@ -195,9 +179,6 @@ impl WebhookStore {
     }
 
     /// Active webhooks of these owners, and all that were registered in the role `also`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn listeners(&self, owners: &[UserId], also: Role) -> Result<Vec<Webhook>, StoreError> {
         let of_role = self.webhooks.find(STATE.of((false, also.as_str()))).await?;
         let of_owners = try_join_all(owners.iter().map(|owner| self.of_owner(*owner))).await?;
@@ -206,19 +187,16 @@ impl WebhookStore {
         Ok(of_role.into_iter().map(|stored| stored.webhook).chain(others).collect())
     }
 
-    /// Puts a delivery in, once, unless `at_most` wait for its webhook already.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Queues a delivery once, unless `at_most` wait for its webhook already.
     pub async fn enqueue(&self, delivery: &WebhookDelivery, at_most: u32) -> Result<Enqueued, StoreError> {
         let id = delivery.webhook;
         let Some(webhook) = self.get(id).await?.filter(|webhook| webhook.off.is_none()) else {
             return Ok(Enqueued::NotActive);
         };
         if let Some(known) = self.deliveries.get(delivery.id).await? {
-            // Whoever put it in may have died before the next step.
+            // The caller that queued it may have died before the next step.
             self.expect_by(id, known.free_at()).await?;
-            return Ok(Enqueued::Known);
+            return Ok(Enqueued::AlreadyQueued);
         }
         if self.deliveries.count(FREE.of(id)).await? >= u64::from(at_most) {
             let reason = format!("{at_most} deliveries wait, and no more are taken on");
@@ -229,23 +207,20 @@ impl WebhookStore {
         let made = StoredDelivery { delivery: delivery.clone(), owner: webhook.owner, lease: None, version: 0 };
         let enqueued = match self.deliveries.save(&made, &[]).await.map_err(StoreError::from) {
             Ok(_) => Enqueued::New,
-            Err(StoreError::Conflict) => Enqueued::Known,
+            Err(StoreError::Conflict) => Enqueued::AlreadyQueued,
             Err(error) => return Err(error),
         };
         self.expect_by(id, made.free_at()).await?;
         Ok(enqueued)
     }
 
-    /// Lets a webhook be looked at by this time.
+    /// Makes a webhook due by this time.
     async fn expect_by(&self, webhook: WebhookId, at: Option<Timestamp>) -> Result<(), StoreError> {
         self.webhooks.change(webhook, |stored| stored.expect_by(at).then_some(())).await?;
         Ok(())
     }
 
-    /// Claims deliveries that are due at `now`, longest due first, until `lease`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims deliveries that are due at `now`, the longest due first, until `lease`.
     pub async fn claim(
         &self,
         now: Timestamp,
@@ -268,7 +243,7 @@ impl WebhookStore {
         }
     }
 
-    /// Claims deliveries to these webhooks; returns how many of them stay due, too.
+    /// Claims deliveries to these webhooks; also returns how many of the webhooks stay due.
     async fn claim_of(
         &self,
         due: Vec<StoredWebhook>,
@@ -321,8 +296,8 @@ impl WebhookStore {
         Ok((claimed.collect(), stay))
     }
 
-    /// Notes of webhooks for which nothing is due when something is. Who puts a delivery in meanwhile either
-    /// reads the time that is noted first, and writes an earlier one, or is before the look at what waits.
+    /// Updates the due time of webhooks for which nothing is due now. A delivery that is queued meanwhile either sees
+    /// the new due time and writes an earlier one, or is seen by this read of the waiting deliveries.
     async fn rest(&self, idle: Vec<StoredWebhook>, until: Timestamp) -> Result<(), StoreError> {
         let mut idle = self
             .webhooks
@@ -340,11 +315,8 @@ impl WebhookStore {
         Ok(())
     }
 
-    /// Writes a delivery that was claimed and tried at `now`, and what that means for its webhook;
-    /// returns whether the webhook is switched off by it. Nothing is written if the claim is lost.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes a delivery that was claimed and attempted at `now`, and the effect on its webhook; returns whether this
+    /// switched the webhook off. Nothing is written if the claim is lost.
     pub async fn record(
         &self,
         delivery: &WebhookDelivery,
@@ -364,11 +336,8 @@ impl WebhookStore {
         Ok(noted.await?.is_some_and(|(_, is_switched_off)| is_switched_off))
     }
 
-    /// Makes a delivery wait again that does not (or does already), due at `now` unless its webhook is
-    /// switched off; `None` when its webhook has none of that id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Queues a delivery again, due at `now` unless its webhook is switched off; `None` when the webhook has no
+    /// delivery with that id.
     pub async fn redeliver(
         &self,
         webhook: WebhookId,
@@ -376,7 +345,8 @@ impl WebhookStore {
         now: Timestamp,
     ) -> Result<Option<WebhookDelivery>, StoreError> {
         let again = self.deliveries.change(id, |stored| {
-            // A claim stays: what is under way is entered first, and is not sent twice at once.
+            // An existing claim stays, so that an attempt in progress is recorded first and the delivery is not sent
+            // twice at once.
             stored.delivery.again(now);
             (stored.delivery.webhook == webhook).then_some(())
         });
@@ -385,7 +355,7 @@ impl WebhookStore {
         Ok(Some(self.shown(webhook, vec![stored]).await?.remove(0)))
     }
 
-    /// Deliveries of a webhook as others see them: without a next try while it is switched off.
+    /// Deliveries of a webhook as callers see them: without a next attempt while it is switched off.
     async fn shown(&self, webhook: WebhookId, stored: Vec<StoredDelivery>) -> Result<Vec<WebhookDelivery>, StoreError> {
         let is_on = self.get(webhook).await?.is_some_and(|webhook| webhook.off.is_none());
         let shown = stored.into_iter().map(|StoredDelivery { delivery, .. }| WebhookDelivery {
@@ -396,9 +366,6 @@ impl WebhookStore {
     }
 
     /// A webhook's deliveries, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn deliveries(
         &self,
         webhook: WebhookId,
@@ -410,18 +377,12 @@ impl WebhookStore {
         Ok(Page { rows: self.shown(webhook, rows).await?, total })
     }
 
-    /// Forgets up to `limit` deliveries that were made before `before`; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes up to `limit` deliveries that were made before `before`; returns how many.
     pub async fn forget(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.deliveries.delete_found(AGE.all().below(before).limit(limit)).await
     }
 
     /// Figures.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn stats(&self) -> Result<WebhookStats, StoreError> {
         Ok(WebhookStats {
             active: self.webhooks.count(STATE.of(false)).await?,

@@ -10,8 +10,8 @@ use microbazaar::{
         ids::{EventId, ImageId, ProductId},
     },
     integrations::image::{
-        DocumentImages, HostError, HostedImages, ImageHost, ImageKit, ImageKitSettings, ImageSize, ImageStore,
-        LocalImages, StoredImage, Worth, prepare,
+        Availability, DocumentImages, HostError, HostedImages, ImageHost, ImageKit, ImageKitSettings, ImageSize,
+        ImageStore, LocalImages, StoredImage, prepare,
     },
     store::{
         mongo::{MongoOptions, MongoStore},
@@ -85,9 +85,9 @@ async fn a_shared_store_stores_pictures() {
     };
     let options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
     let store = MongoStore::open(options).await.unwrap();
-    keeps_pictures(&DocumentImages::new(store.stores().shared.unwrap())).await;
+    keeps_pictures(&DocumentImages::new(store.stores().cluster.unwrap())).await;
     let host = client("http://127.0.0.1:9", "http://127.0.0.1:9", PRIVATE_KEY);
-    let here = Arc::new(DocumentImages::new(store.stores().shared.unwrap()));
+    let here = Arc::new(DocumentImages::new(store.stores().cluster.unwrap()));
     keeps_pictures(&HostedImages::new(here, Arc::new(host), store.stores().pictures)).await;
     store.drop_databases().await.unwrap();
 }
@@ -123,7 +123,7 @@ fn stored(red: u8) -> StoredImage {
 /// Waits until calls are allowed again.
 async fn passable(host: &ImageKit) {
     let waiting = async {
-        while host.worth() == Worth::Nothing {
+        while host.availability() == Availability::Unavailable {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -134,9 +134,9 @@ async fn passable(host: &ImageKit) {
 async fn a_second_upload_of_a_picture_replaces_the_first() {
     let imagekit = StandIn::start();
     let host = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
-    assert_eq!(host.worth(), Worth::Look, "it is unknown whether the key is valid");
+    assert_eq!(host.availability(), Availability::Unchecked, "it is unknown whether the key is valid");
     host.look().await.unwrap();
-    assert_eq!((host.worth(), host.trouble()), (Worth::Work, None));
+    assert_eq!((host.availability(), host.problem()), (Availability::Available, None));
     let (one, two) = (ImageId::generate(), ImageId::generate());
     let first = host.upload(one, stored(1)).await.unwrap();
     imagekit.be(Manner::DoAndCut);
@@ -174,23 +174,23 @@ async fn any_failure_of_imagekit_ends_in_time_with_a_clear_error() {
     };
     let output = upload(Manner::Answer(400)).await.to_string();
     assert_eq!(output, "it answered 400 Bad Request: no, (key) [31m", "the key is not shown");
-    assert_eq!(host.worth(), Worth::Work, "it is there");
+    assert_eq!(host.availability(), Availability::Available, "it is there");
     assert_eq!(upload(Manner::Answer(500)).await.to_string(), "it answered 500 Internal Server Error");
     assert_eq!(upload(Manner::Slow(Duration::from_secs(60))).await.to_string(), "it did not answer in time");
     let broken = upload(Manner::Cut).await.to_string();
     assert!(broken.starts_with("the connection broke"), "{broken}");
     assert_eq!(upload(Manner::TooMany(150)).await, HostError::Limited(Duration::from_millis(150)));
-    assert!(host.trouble().is_some() && imagekit.files().is_empty());
+    assert!(host.problem().is_some() && imagekit.files().is_empty());
     imagekit.be(Manner::Work);
     passable(&host).await;
-    assert_eq!(host.worth(), Worth::Look);
+    assert_eq!(host.availability(), Availability::Unchecked);
     host.look().await.unwrap();
-    assert_eq!((host.worth(), host.trouble()), (Worth::Work, None));
+    assert_eq!((host.availability(), host.problem()), (Availability::Available, None));
     imagekit.be(Manner::TooMany(60_000));
     let other = client(&imagekit.base(), &imagekit.endpoint(), PRIVATE_KEY);
     assert_eq!(other.look().await, Err(HostError::Limited(Duration::from_secs(60))));
     assert_eq!(other.upload(ImageId::generate(), stored(1)).await, Err(HostError::KnownAway), "it is left alone");
-    assert_eq!((other.worth(), other.trouble().is_some()), (Worth::Nothing, true));
+    assert_eq!((other.availability(), other.problem().is_some()), (Availability::Unavailable, true));
     imagekit.go_away().await;
     let gone = host.upload(ImageId::generate(), stored(1)).await.unwrap_err().to_string();
     assert!(gone.starts_with("no connection") || gone.starts_with("the connection broke"), "{gone}");
@@ -202,14 +202,14 @@ async fn an_invalid_key_is_reported_and_never_shown() {
     let imagekit = StandIn::start();
     let host = client(&imagekit.base(), &imagekit.endpoint(), "private_other-hush");
     assert_eq!(host.look().await, Err(HostError::Key(403)));
-    let output = host.trouble().unwrap();
+    let output = host.problem().unwrap();
     assert_eq!(output, "ImageKit is not usable: it refuses the key in imagekit.private_key with status 403");
     assert!(!format!("{host:?}").contains("hush"));
-    assert_eq!(host.worth(), Worth::Nothing);
+    assert_eq!(host.availability(), Availability::Unavailable);
     imagekit.know("private_other-hush");
     passable(&host).await;
     host.look().await.unwrap();
-    assert_eq!(host.worth(), Worth::Work);
+    assert_eq!(host.availability(), Availability::Available);
     let picture = StoredImage { bytes: Bytes::from_static(b"none"), content_type: "image/png", etag: String::new() };
     assert!(matches!(host.upload(ImageId::generate(), picture).await, Err(HostError::Refused(_))));
 }

@@ -15,7 +15,7 @@ use self::calls::{
 };
 use super::blocked_users::BlockedUsers;
 use crate::{
-    bus::rabbit::{dead::DeadQueues, wire::Letter},
+    bus::rabbit::{dead::DeadQueues, wire::DeadLetter},
     domain::{
         Timestamp,
         identity::{email_key, username_key},
@@ -152,7 +152,7 @@ impl Handles<ReplayDeadMessage> for Admin {
             let queues = DeadQueues::connect(url.clone()).await.map_err(away)?;
             let mut replayed = 0;
             for queue in QUEUES {
-                replayed += queues.replay(queue, |letter| letter.id == id).await.map_err(away)?;
+                replayed += queues.replay(queue, |dead_letter| dead_letter.id == id).await.map_err(away)?;
             }
             queues.close().await;
             Ok(replayed)
@@ -185,16 +185,16 @@ impl From<Parked> for DeadMessage {
     }
 }
 
-impl From<Letter> for DeadMessage {
-    fn from(letter: Letter) -> Self {
+impl From<DeadLetter> for DeadMessage {
+    fn from(dead_letter: DeadLetter) -> Self {
         Self {
-            id: letter.id,
-            queue: letter.queue.to_owned(),
-            name: letter.name,
-            event: letter.event,
-            at: letter.occurred_at,
-            attempts: u64::try_from(letter.attempts).unwrap_or(u64::MAX),
-            reason: letter.reason,
+            id: dead_letter.id,
+            queue: dead_letter.queue.to_owned(),
+            name: dead_letter.name,
+            event: dead_letter.event,
+            at: dead_letter.occurred_at,
+            attempts: u64::try_from(dead_letter.attempts).unwrap_or(u64::MAX),
+            reason: dead_letter.reason,
             at_broker: true,
         }
     }

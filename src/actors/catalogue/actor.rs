@@ -1,6 +1,6 @@
-//! `CatalogueActor`: writes products, and replaces their snapshots before it answers.
+//! `CatalogueActor`: writes products, and replaces their snapshots before answering.
 //!
-//! **Invariant:** no answer leaves before the snapshot is the one of the write.
+//! **Invariant:** a write is answered only after its snapshot is in place.
 
 use std::{
     collections::HashMap,
@@ -33,35 +33,35 @@ use crate::{
     },
     integrations::{
         image::{ImageStore, Preparer},
-        redis::{Wake, topic},
+        redis::{ChangeNotifier, topic},
     },
     runtime::calls::{CallError, Calls, Handles, Never, Outcome, Worker},
     runtime::{KeyLocks, envelope},
     store::{ProductStore, StoreError},
 };
 
-/// How often a change is decided anew when another writer was first.
+/// How often a change is retried after a conflict.
 const TRIES: u32 = 16;
-/// Why a write was not done.
+/// Why a write failed.
 pub(super) type Failure = CallError<ProductRefusal>;
 
-/// By when a change that takes pictures out of a product has been done, or never will be.
+/// The time by which a change that removes pictures from a product is either done or never will be.
 const DELETED_BY: Duration = Duration::from_secs(120);
 
-/// The actor that writes products. It keeps nothing; the document's version keeps writers apart.
+/// The actor that writes products. It has no state; the document's version detects concurrent writes.
 pub type CatalogueActor = Worker<ProductService>;
 
-/// What the product service's parts share.
+/// The product service, shared by the actors.
 pub struct ProductService {
     pub(super) store: ProductStore,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) pictures: Arc<dyn ImageStore>,
     pub(super) preparer: Preparer,
     pub(super) calls: Calls,
-    pub(super) wake: Wake,
-    /// Changes of one product wait for one another here, so that none loses race after race.
-    pub(super) turns: KeyLocks,
-    /// Whose products are not for sale.
+    pub(super) notifier: ChangeNotifier,
+    /// Changes of one product are serialised here, so that none fails repeatedly with conflicts.
+    pub(super) locks: KeyLocks,
+    /// The users whose products are not for sale.
     pub(super) blocked: OnceLock<Arc<BlockedUsers>>,
 }
 
@@ -121,7 +121,7 @@ impl Handles<SetProductStatus> for ProductService {
 
 impl Handles<DeleteProduct> for ProductService {
     async fn handle(&self, DeleteProduct { product: id, editor }: DeleteProduct) -> Outcome<DeleteProduct> {
-        let _turn = self.turn(id).await?;
+        let _lock = self.lock(id).await?;
         for _ in 0..TRIES {
             let product = self.editable(id, editor).await?;
             let gone = Event::ProductDeleted { product: id, seller: product.seller };
@@ -130,7 +130,7 @@ impl Handles<DeleteProduct> for ProductService {
             match self.store.delete(&product, &[envelope(gone, Timestamp::now())]).await {
                 Ok(()) => {
                     self.snapshots.remove(id);
-                    self.wake.wake(topic::PRODUCTS);
+                    self.notifier.notify(topic::PRODUCTS);
                     self.drop_pictures(&product.images).await;
                     return Ok(());
                 }
@@ -143,14 +143,14 @@ impl Handles<DeleteProduct> for ProductService {
 }
 
 impl ProductService {
-    /// Offers what a row of an import makes, under the id that the row gives it; returns whether it
-    /// was not there before, not even once and deleted since.
+    /// Inserts the product of an import's row, under the row's id; returns whether it is new, and was not deleted
+    /// before either.
     pub(super) async fn create_imported(&self, id: ProductId, new: CreateProduct) -> Result<bool, Failure> {
         if self.store.get(id).await?.is_some() {
             return Ok(false);
         }
         let seller = self.contact(new.seller).await?;
-        // Whoever works on the same row may have been here before, and some may be sold since.
+        // Another attempt at the same row may have done this before, and some units may be sold since.
         let set = SetStockIfSeen { product: id, seen: 0, available: new.stock };
         let level = match self.calls.ask(set).await {
             Ok(level) => Some(level),
@@ -198,8 +198,8 @@ impl ProductService {
         Ok(product)
     }
 
-    /// Pictures first, since they may be refused; then the stock, which is changed only if it is
-    /// what the editor has seen; then what nothing can refuse.
+    /// Pictures first, because they may be refused; then the stock, which is changed only if it is what the editor
+    /// has seen; then the fields, which cannot be refused.
     pub(super) async fn apply(&self, product: Product, change: ChangeProduct) -> Result<Offer, Failure> {
         let ChangeProduct { product: id, editor, patch, stock, files } = change;
         if product.images.len() + files.len() > IMAGES_MAX {
@@ -227,7 +227,7 @@ impl ProductService {
         }
     }
 
-    /// The stock of a product as the inventory has it.
+    /// The stock of a product in the inventory.
     pub(super) async fn stock(&self, product: ProductId) -> Result<Option<StockLevel>, CallError<Never>> {
         self.calls.ask(GetStock { product }).await
     }
@@ -256,12 +256,12 @@ impl ProductService {
         product.status.is_live() && !self.blocked.get().is_some_and(|blocked| blocked.knows(product.seller))
     }
 
-    /// Waits for the product's turn.
-    async fn turn(&self, id: ProductId) -> Result<MutexGuard<'_, ()>, StoreError> {
-        self.turns.lock(&id).await.ok_or(StoreError::Busy)
+    /// Waits for the product's lock.
+    async fn lock(&self, id: ProductId) -> Result<MutexGuard<'_, ()>, StoreError> {
+        self.locks.lock(&id).await.ok_or(StoreError::Busy)
     }
 
-    /// Decides and writes until no other writer is first.
+    /// Decides and writes, and retries after a conflict.
     async fn change(
         &self,
         product: Product,
@@ -269,7 +269,7 @@ impl ProductService {
         mut decide: impl FnMut(&mut Product, Timestamp) -> Result<(), ProductError>,
     ) -> Result<Product, Failure> {
         let mut product = product;
-        let _turn = self.turn(product.id).await?;
+        let _lock = self.lock(product.id).await?;
         for _ in 0..TRIES {
             let now = Timestamp::now();
             decide(&mut product, now)?;
@@ -304,11 +304,11 @@ impl ProductService {
         }
     }
 
-    /// Shows a product as just written, before its writer has the answer.
+    /// Updates a product's snapshot after a write, before the caller has the answer.
     async fn show(&self, product: &Product, level: Option<StockLevel>) -> Result<Offer, Failure> {
         let level = level.unwrap_or_else(|| StockLevel::empty(product.id));
         self.snapshots.put_product(product, level);
-        self.wake.wake(topic::PRODUCTS);
+        self.notifier.notify(topic::PRODUCTS);
         match self.snapshots.get(product.id) {
             Some(shown) => Ok(self.offer(&shown)),
             None => self.shown(product.id).await,
@@ -320,19 +320,19 @@ impl ProductService {
         self.show(product, level).await
     }
 
-    /// A product as the store has it.
+    /// Reads a product from the store.
     async fn shown(&self, id: ProductId) -> Result<Offer, Failure> {
         let snapshot = self.load(id).await?.ok_or(ProductRefusal::NotFound)?;
         Ok(self.offer(&snapshot))
     }
 
-    /// A product as it is offered now.
+    /// A product with its current offer.
     pub(super) fn offer(&self, snapshot: &Snapshot) -> Offer {
         let product = Arc::clone(&snapshot.product);
         Offer { available: snapshot.stock(), for_sale: self.is_for_sale(&product), product }
     }
 
-    /// Reads a product past the snapshots and remembers it.
+    /// Reads a product from the store and caches its snapshot.
     pub(super) async fn load(&self, id: ProductId) -> Result<Option<Arc<Snapshot>>, CallError<Never>> {
         let ticket = self.snapshots.ticket(id);
         let Some(product) = self.store.get(id).await? else { return Ok(None) };
@@ -383,24 +383,24 @@ impl ProductService {
         Ok(kept)
     }
 
-    /// Drops pictures of a write that failed, unless it may have been done all the same: a
-    /// file that nobody shows does less harm than a product that shows one that is gone.
+    /// Deletes pictures of a failed write, unless the write may have succeeded: an unused file does less harm than a
+    /// product with a missing picture.
     async fn drop_if_unused(&self, images: &[Image], error: &Failure) {
         if !matches!(error, CallError::OutcomeUnknown(_)) {
             self.drop_pictures(images).await;
         }
     }
 
-    /// Says that these are about to be taken out of their product.
+    /// Announces that these are about to be removed from their product.
     async fn announce_delete(&self, images: &[ImageId]) -> Result<(), Failure> {
         let by = Timestamp::now().saturating_add(DELETED_BY).unwrap_or(Timestamp::MAX);
         Ok(self.pictures.announce_delete(images, by).await?)
     }
 
-    /// Shows a picture of a product from elsewhere; returns whether the product still has it. Its
-    /// seller changed nothing, so the time of its last change stays.
+    /// Changes a picture's URL to the host's; returns whether the product still has the picture. The seller changed
+    /// nothing, so the time of the last change stays.
     pub(super) async fn show_elsewhere(&self, id: ProductId, image: &Image) -> Result<bool, Failure> {
-        let _turn = self.turn(id).await?;
+        let _lock = self.lock(id).await?;
         for _ in 0..TRIES {
             let Some(mut product) = self.store.get(id).await? else { return Ok(false) };
             let Some(shown) = product.images.iter_mut().find(|shown| shown.id == image.id) else { return Ok(false) };
@@ -421,7 +421,7 @@ impl ProductService {
     async fn drop_pictures(&self, images: &[Image]) {
         for image in images {
             if let Err(error) = self.pictures.delete(image.id).await {
-                tracing::warn!(image.id = %image.id, %error, "a picture that nobody shows was left behind");
+                tracing::warn!(image.id = %image.id, %error, "could not delete an unused picture");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What other services, the shop's pages and the assistant ask of products.
+//! The calls of the product service.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,21 +20,21 @@ use crate::{
     store::Page,
 };
 
-/// Why a product was not made or did not change.
+/// Why a call on a product was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum ProductRefusal {
     #[error("there is no such product")]
     NotFound,
-    /// It is somebody else's.
+    /// It belongs to another user.
     #[error("this product is not yours")]
     NotYours,
     #[error(transparent)]
     Rule(ProductError),
-    /// A picture cannot be taken.
+    /// A picture is refused.
     #[error(transparent)]
     Picture(ImageError),
-    /// The stock is another than what was seen.
+    /// The stock differs from what the caller had seen.
     #[error(transparent)]
     Stock(StockError),
 }
@@ -57,13 +57,13 @@ impl From<ImageError> for CallError<ProductRefusal> {
     }
 }
 
-/// Who changes a product.
+/// The editor of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Editor {
-    /// A seller, her own.
+    /// A seller, for their own products.
     Seller(UserId),
-    /// An admin, any.
+    /// An admin, for any product.
     Admin,
 }
 
@@ -93,19 +93,18 @@ impl Call for GetOffers {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Reads a page of a search or list of what is for sale; with [`ListQuery::hidden`] of everything.
+/// Reads a page of a search or list of products on sale; with [`ListQuery::hidden`], of all products.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SearchProducts {
     pub query: ListQuery,
 }
 
-/// A page of a search.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SearchPage {
     pub rows: Vec<Offer>,
     /// How many match in all.
     pub total: u64,
-    /// Words of the search that no product has, which were passed over.
+    /// Words of the search that no product has, which were ignored.
     pub unknown: Arc<[String]>,
 }
 
@@ -116,7 +115,7 @@ impl Call for SearchProducts {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Reads the commonest categories with how many products each has, most first.
+/// Reads the largest categories with their number of products, the largest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetCategories {}
 
@@ -151,7 +150,7 @@ impl Call for CountProducts {
     const SERVICE: Service = Service::Product;
 }
 
-/// Offers a new product.
+/// Creates a product.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CreateProduct {
     pub seller: UserId,
@@ -165,9 +164,9 @@ pub struct CreateProduct {
     pub stock: u32,
     /// May be empty.
     pub category: String,
-    /// The most units that one order may have.
+    /// The most units in one order.
     pub max_per_order: Option<u32>,
-    /// Picture files as they were sent, at most five.
+    /// The uploaded picture files, at most five.
     #[serde(with = "files")]
     pub files: Vec<Bytes>,
 }
@@ -180,24 +179,24 @@ impl Call for CreateProduct {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Changes a product's fields, its stock and its pictures, all or nothing of it.
+/// Changes a product's fields, stock and pictures, all or none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChangeProduct {
     pub product: ProductId,
     pub editor: Editor,
     pub patch: ProductPatch,
     pub stock: StockChange,
-    /// Picture files to be added, as they were sent.
+    /// The uploaded picture files to add.
     #[serde(with = "files")]
     pub files: Vec<Bytes>,
 }
 
-/// What is to become of a product's stock.
+/// A change of a product's stock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockChange {
-    /// What is to be available; it stays when absent.
+    /// The units to make available; unchanged when absent.
     pub available: Option<u32>,
-    /// What the editor has seen: when it is another by now, nothing is changed.
+    /// The number that the editor has seen: if it has changed since, nothing is changed.
     pub seen: Option<i64>,
 }
 
@@ -225,7 +224,7 @@ impl Call for RemoveImage {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Takes a product off sale, or offers it again.
+/// Takes a product off sale, or puts it back on sale.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetProductStatus {
     pub product: ProductId,
@@ -240,7 +239,7 @@ impl Call for SetProductStatus {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Offers a product no more.
+/// Deletes a product.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeleteProduct {
     pub product: ProductId,
@@ -254,17 +253,17 @@ impl Call for DeleteProduct {
     const REPEATABLE: bool = false;
 }
 
-/// Takes a file of products that was read. It is answered with the import once it is finished, or as it is after some
-/// seconds. The same file is not taken twice at once.
+/// Imports a parsed file of products. Returns the import once it is finished, or its progress after some seconds. The
+/// same file is not imported twice at once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImportFile {
     pub seller: UserId,
     pub digest: Vec<u8>,
     /// The file's name.
     pub name: String,
-    /// The rows to be worked on.
+    /// The rows to process.
     pub rows: Vec<ImportRow>,
-    /// What is known of the others: nothing to do, or something wrong with them.
+    /// The results of the other rows: unchanged, or invalid.
     pub tally: Tally,
 }
 
@@ -276,7 +275,7 @@ impl Call for ImportFile {
     const WITHIN: Duration = Duration::from_secs(25);
 }
 
-/// Reads a seller's imports, the last taken first.
+/// Reads a seller's imports, the newest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetImports {
     pub seller: UserId,
@@ -289,7 +288,7 @@ impl Call for GetImports {
     const SERVICE: Service = Service::Product;
 }
 
-/// Writes many new products with their stock, past the one-by-one way: for demo data. No event tells of them.
+/// Writes many new products with their stock in bulk, for demo data. It publishes no events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InsertProducts {
     pub products: Vec<(Product, u32)>,
@@ -303,7 +302,7 @@ impl Call for InsertProducts {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Files in JSON: as base64.
+/// Serializes files as base64 in JSON.
 mod files {
     use base64::{Engine, engine::general_purpose::STANDARD};
     use bytes::Bytes;

@@ -1,6 +1,6 @@
-//! Keeps the search index up with the store.
+//! Follows the store's changes and updates the search index.
 //!
-//! **Invariant:** the index never skips a change: what it has not committed is read again.
+//! **Invariant:** the index never skips a change: changes that it has not committed are read again.
 
 use std::{
     sync::{
@@ -17,42 +17,42 @@ use super::{
     snapshots::{Snapshot, Snapshots},
 };
 use crate::{
-    integrations::redis::Wake,
+    integrations::redis::ChangeNotifier,
     runtime::Runtime,
     store::{ProductStore, StoreError, products::ProductChange},
 };
 
 /// How many changes to read at once.
 const BATCH: u32 = 1_000;
-/// The shortest time between two commits: changes that come together are shown together.
+/// The shortest time between two commits: changes that arrive together are committed together.
 const PAUSE: Duration = Duration::from_millis(100);
-/// With no change for this long the index's writer gives its memory back.
+/// After this long without a change the index's writer is released.
 const IDLE: Duration = Duration::from_secs(3);
-/// How often to look for what other nodes changed; more seldom where they wake it.
+/// How often to poll for changes of other nodes; less often where they send notifications.
 const SHARED: Duration = Duration::from_millis(250);
-/// How often to look for a change that seems not to be there, a second apart.
+/// How often to check for a missing change, once a second.
 const LOOKS: u32 = 12;
-/// How long to wait after something failed.
+/// The pause after a failure.
 const TROUBLE: Duration = Duration::from_secs(1);
-/// How often to look whether the index's files are what was written.
+/// How often to check whether the index's files are intact.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The index is made anew when it fails so often in a row, however whole its files look.
+/// The index is rebuilt after this many failures in a row, even if its files look intact.
 const FAILURES_MAX: u32 = 5;
 
-/// How the follower hears of changes.
+/// How the follower is notified of changes.
 pub(super) struct Changed {
-    pub(super) wake: Wake,
+    pub(super) notifier: ChangeNotifier,
     pub(super) heard: Arc<Notify>,
 }
 
-/// Reads changes by their sequence, from the one that the index last committed, so that a
-/// crash or a missed wake-up leaves no gap.
+/// Reads changes by their sequence, from the one that the index last committed, so that a crash or a missed
+/// notification leaves no gap.
 pub(super) struct IndexFollower {
     store: ProductStore,
     index: Arc<SearchIndex>,
     changed: Changed,
-    /// What shows products, when other nodes change them too.
-    shared: Option<Arc<Snapshots>>,
+    /// The snapshots to invalidate, if other nodes change products too.
+    snapshots: Option<Arc<Snapshots>>,
     caught_up: Arc<AtomicBool>,
 }
 
@@ -71,10 +71,10 @@ impl IndexFollower {
         store: ProductStore,
         index: Arc<SearchIndex>,
         changed: Changed,
-        shared: Option<Arc<Snapshots>>,
+        snapshots: Option<Arc<Snapshots>>,
         caught_up: Arc<AtomicBool>,
     ) -> Self {
-        Self { store, index, changed, shared, caught_up }
+        Self { store, index, changed, snapshots, caught_up }
     }
 
     /// Starts to follow.
@@ -96,10 +96,10 @@ impl IndexFollower {
                     self.wait().await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the search index is behind");
+                    tracing::warn!(%error, "the search index could not follow the store; retrying");
                     failures = match error {
                         FollowError::Index(_) if failures < FAILURES_MAX => failures + 1,
-                        // A panic says that the index is not what it should be.
+                        // A panic indicates a damaged index.
                         FollowError::Cut => FAILURES_MAX,
                         FollowError::Index(_) | FollowError::Store(_) => 0,
                     };
@@ -109,20 +109,20 @@ impl IndexFollower {
         }
     }
 
-    /// Makes the index anew where its files were deleted or damaged, or `anyway`.
+    /// Rebuilds the index if its files were deleted or damaged, or `anyway`.
     async fn look(&self, anyway: bool) {
         let index = Arc::clone(&self.index);
         let done = tokio::task::spawn_blocking(move || index.rebuild_if_damaged(anyway)).await;
         if let Ok(Err(error)) = done {
-            tracing::warn!(%error, "the search index could not be made anew");
+            tracing::warn!(%error, "the search index could not be rebuilt");
         }
     }
 
     async fn wait(&self) {
         tokio::time::sleep(PAUSE).await;
-        if self.shared.is_some() {
-            // Without Redis other nodes wake nobody here.
-            let every = self.changed.wake.look_every(SHARED);
+        if self.snapshots.is_some() {
+            // Without Redis there are no notifications from other nodes.
+            let every = self.changed.notifier.look_every(SHARED);
             let _either = tokio::time::timeout(every, self.changed.heard.notified()).await;
             return;
         }
@@ -130,7 +130,7 @@ impl IndexFollower {
             return;
         }
         if let Err(error) = self.blocking(|index, _| index.release_writer(), vec![]).await {
-            tracing::warn!(%error, "the search index kept its memory");
+            tracing::warn!(%error, "the search index could not release its memory");
         }
     }
 
@@ -163,8 +163,8 @@ impl IndexFollower {
 
     /// Whether the store knows of the change `seen`, or a later one.
     async fn knows(&self, seen: u64) -> Result<bool, StoreError> {
-        // In a shared store a change may hide for a while behind others that are on their way.
-        let looks = if self.shared.is_some() { LOOKS } else { 1 };
+        // In a shared store a change may be hidden for a while by pending ones.
+        let looks = if self.snapshots.is_some() { LOOKS } else { 1 };
         for look in 0..looks {
             if look > 0 {
                 tokio::time::sleep(TROUBLE).await;
@@ -176,9 +176,9 @@ impl IndexFollower {
         Ok(false)
     }
 
-    /// Forgets the snapshots of what another node changed: the next reader loads them anew.
+    /// Removes the snapshots of products that another node changed: the next reader loads them again.
     fn show(&self, changes: &[ProductChange]) {
-        let Some(snapshots) = &self.shared else { return };
+        let Some(snapshots) = &self.snapshots else { return };
         for change in changes {
             let held = snapshots.get(change.id);
             let current =

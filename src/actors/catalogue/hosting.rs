@@ -1,17 +1,16 @@
-//! Brings pictures to where they are hosted, and takes them away there.
+//! Uploads pictures to their host, and deletes them there.
 //!
-//! It works off the records of the picture log. Of each that is due it asks the product whether
-//! it shows the picture. If so, the picture is uploaded, what the host has is recorded, the
-//! product shows it from there, and the copy kept here goes: in this order, so that at each
-//! moment the product shows a picture that is there. If not, it is deleted at the host and here.
-//! Every step may be repeated, and is when this actor or its process dies in the middle: then
-//! the claim ends by itself and whoever runs next begins anew.
+//! It processes the due records of the picture log. If the product still shows the picture, the picture is uploaded,
+//! the host's file is recorded, the product's URL is changed, and the local copy is deleted, in this order, so that
+//! the product always shows an existing picture. Otherwise it is deleted at the host and locally. Every step is
+//! idempotent, and is repeated when this actor or its process dies: then the claim expires and the next worker starts
+//! again.
 //!
-//! While the host is away, refuses the key or wants no calls, nothing is claimed: one look now
-//! and then finds out when that is over. A picture waits as long as it takes, shown from here.
+//! While the host is unavailable, refuses the key or limits calls, nothing is claimed, and a periodic check finds out
+//! when that is over. Meanwhile pictures are served locally.
 //!
-//! **Invariant:** the copy kept here goes only when the product's document shows the picture
-//! elsewhere, or no product shows it.
+//! **Invariant:** the local copy is deleted only when the product's document has the host's URL, or no product shows
+//! the picture.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -21,10 +20,10 @@ use metrics::{counter, gauge};
 
 use super::actor::{Failure, ProductService};
 use crate::{
-    actors::send_loop::{Every, SendLoop},
+    actors::send_loop::{DueTimer, SendLoop},
     integrations::{
-        image::{HostError, HostedImages, ImageError, ImageSize, Worth},
-        redis::{Wake, topic},
+        image::{Availability, HostError, HostedImages, ImageError, ImageSize},
+        redis::{ChangeNotifier, topic},
     },
     store::{
         StoreError,
@@ -32,42 +31,40 @@ use crate::{
     },
 };
 
-/// Pictures in work at once.
+/// How many pictures are processed at once.
 const AT_ONCE: u32 = 3;
-/// How long work on one may take, whatever the host does.
+/// The deadline of processing one picture, whatever the host does.
 const WITHIN: Duration = Duration::from_secs(30);
 /// How long a claim holds.
 const LEASE: Duration = Duration::from_secs(35);
-/// How long the pictures of a product that is being written may be without it.
+/// How long new pictures may exist before their product is written.
 const UNWRITTEN: SignedDuration = SignedDuration::from_mins(5);
-/// The first pause after something went wrong, which doubles.
+/// The first pause after a failure, which doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// The first pause for a picture that the host does not take.
+/// The first pause for a picture that the host refuses.
 const REFUSED_PAUSE: Duration = Duration::from_secs(3_600);
-/// The longest one.
 const LONGEST_REFUSED_PAUSE: Duration = Duration::from_secs(24 * 3_600);
-/// The pause when the host was not asked.
+/// The pause when the host was not called.
 const NOT_ASKED: Duration = Duration::from_millis(500);
 /// How often to count.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
 
-/// What outlives the actor.
+/// The state that outlives the actor.
 pub(super) struct Hosting {
     service: Arc<ProductService>,
     pictures: HostedImages,
     working: SendLoop,
 }
 
-/// What is begun.
+/// A unit of work.
 enum Work {
-    /// Finding out whether the host is there.
+    /// Checking whether the host is available.
     Look,
     Picture(Box<ClaimedImage>),
 }
 
-/// Why a picture is not as it should be yet.
+/// Why processing a picture failed.
 #[derive(Debug, thiserror::Error)]
 enum HostingError {
     #[error(transparent)]
@@ -78,7 +75,7 @@ enum HostingError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Product(#[from] Failure),
-    #[error("the picture is not kept here any more")]
+    #[error("the picture is no longer stored here")]
     Lost,
     #[error("the work on it took too long, or panicked")]
     Cut,
@@ -87,42 +84,42 @@ enum HostingError {
 }
 
 impl Hosting {
-    pub(super) fn new(service: Arc<ProductService>, pictures: HostedImages, wake: &Wake) -> Self {
-        Self { service, pictures, working: SendLoop::new("pictures", AT_ONCE, wake, topic::PICTURES) }
+    pub(super) fn new(service: Arc<ProductService>, pictures: HostedImages, notifier: &ChangeNotifier) -> Self {
+        Self { service, pictures, working: SendLoop::new("pictures", AT_ONCE, notifier, topic::PICTURES) }
     }
 
-    /// What keeps the host from being used.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.pictures.host.trouble()
+    /// Why the host cannot be used.
+    pub(super) fn problem(&self) -> Option<String> {
+        self.pictures.host.problem()
     }
 
-    /// Begins no more work, and waits for what is under way.
+    /// Starts no more work, and waits for work in progress.
     pub(super) async fn finish(&self, within: Duration) {
         self.working.finish(within).await;
     }
 
     pub(super) async fn run(&self) {
-        let mut counted = Every::default();
-        let books = async || self.count(&mut counted).await;
+        let mut counted = DueTimer::default();
+        let housekeeping = async || self.count(&mut counted).await;
         let claim = async |free| self.claim(free).await;
         let begin = async |work| match work {
             Work::Look => self.look().await,
             Work::Picture(claimed) => self.attempt(&claimed).await,
         };
-        let waking = async {
+        let on_change = async {
             loop {
-                self.pictures.wake.notified().await;
-                self.working.wake();
+                self.pictures.changed.notified().await;
+                self.working.notify();
             }
         };
-        tokio::join!(self.working.run(books, claim, begin), waking);
+        tokio::join!(self.working.run(housekeeping, claim, begin), on_change);
     }
 
     async fn claim(&self, limit: u32) -> Result<Vec<Work>, StoreError> {
-        match self.pictures.host.worth() {
-            Worth::Nothing => Ok(vec![]),
-            Worth::Look => Ok(vec![Work::Look]),
-            Worth::Work => {
+        match self.pictures.host.availability() {
+            Availability::Unavailable => Ok(vec![]),
+            Availability::Unchecked => Ok(vec![Work::Look]),
+            Availability::Available => {
                 let now = Timestamp::now();
                 let lease = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
                 let claimed = self.pictures.log.claim(now, lease, limit).await?;
@@ -133,11 +130,11 @@ impl Hosting {
 
     async fn look(&self) {
         if self.pictures.host.look().await.is_ok() {
-            self.working.wake();
+            self.working.notify();
         }
     }
 
-    /// Works on a picture and writes what came of it.
+    /// Processes a picture and writes the outcome.
     async fn attempt(&self, claimed: &ClaimedImage) {
         let record = &claimed.record;
         let work = tokio::time::timeout(WITHIN, AssertUnwindSafe(self.bring(claimed)).catch_unwind()).await;
@@ -159,12 +156,12 @@ impl Hosting {
         counter!("picture_attempts_total", "outcome" => word).increment(1);
         match self.pictures.log.settle(record.image, claimed.lease, &outcome, Timestamp::now()).await {
             Ok(true) => {}
-            Ok(false) => tracing::warn!(image.id = %record.image, "work on a picture took longer than its claim"),
-            Err(error) => tracing::warn!(image.id = %record.image, %error, "what came of a picture is not recorded"),
+            Ok(false) => tracing::warn!(image.id = %record.image, "processing a picture outlasted its claim"),
+            Err(error) => tracing::warn!(image.id = %record.image, %error, "could not record the outcome of a picture"),
         }
     }
 
-    /// Makes all as it should be.
+    /// Does what the picture needs.
     async fn bring(&self, ClaimedImage { record, lease }: &ClaimedImage) -> Result<HostingOutcome, HostingError> {
         let HostedImages { here, host, log, .. } = &self.pictures;
         let id = record.image;
@@ -172,7 +169,7 @@ impl Hosting {
         let Some(shown) = product.and_then(|product| product.images.into_iter().find(|image| image.id == id)) else {
             let age = Timestamp::now().duration_since(record.created_at);
             if !record.dropped && age < UNWRITTEN {
-                // Its product is about to be written, most likely.
+                // Most likely its product is about to be written.
                 let pause = age.clamp(SignedDuration::from_millis(250), SignedDuration::from_secs(30));
                 let at = Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX);
                 return Ok(HostingOutcome::Again { reason: None, at });
@@ -194,20 +191,20 @@ impl Hosting {
         };
         let hosted = host.image(id, &file);
         if shown != hosted && !self.service.show_elsewhere(record.product, &hosted).await? {
-            // It was taken out meanwhile: look again, at once.
+            // It was removed meanwhile: check again at once.
             return Ok(HostingOutcome::Again { reason: None, at: Timestamp::now() });
         }
         here.delete(id).await?;
         Ok(HostingOutcome::Done)
     }
 
-    async fn count(&self, counted: &mut Every) {
+    async fn count(&self, counted: &mut DueTimer) {
         if !counted.is_due(COUNT_EVERY) {
             return;
         }
         match self.pictures.log.unsettled().await {
             Ok(count) => gauge!("pictures_waiting").set(f64::from(u32::try_from(count).unwrap_or(u32::MAX))),
-            Err(error) => tracing::debug!(%error, "pictures could not be counted"),
+            Err(error) => tracing::debug!(%error, "could not count pictures"),
         }
     }
 }
@@ -220,7 +217,7 @@ fn put_off(record: &ImageRecord, error: &HostingError) -> HostingOutcome {
     };
     let (reason, pause) = match error {
         HostingError::Host(HostError::KnownAway) => (None, NOT_ASKED),
-        // Not the picture's fault, and nothing is asked until it is over.
+        // Not the picture's fault, and no calls are made until it is over.
         HostingError::Host(HostError::Limited(_) | HostError::Key(_)) => (None, NOT_ASKED),
         HostingError::Host(HostError::Refused(_)) | HostingError::Lost => {
             (Some(error.to_string()), doubled(REFUSED_PAUSE, LONGEST_REFUSED_PAUSE))
@@ -228,7 +225,7 @@ fn put_off(record: &ImageRecord, error: &HostingError) -> HostingOutcome {
         _ => (Some(error.to_string()), doubled(FIRST_PAUSE, LONGEST_PAUSE)),
     };
     if let Some(reason) = &reason {
-        tracing::warn!(image.id = %record.image, product.id = %record.product, %reason, ?pause, "a picture waits");
+        tracing::warn!(image.id = %record.image, product.id = %record.product, %reason, ?pause, "processing a picture is postponed");
     }
     HostingOutcome::Again { reason, at: Timestamp::now().saturating_add(pause).unwrap_or(Timestamp::MAX) }
 }

@@ -1,13 +1,11 @@
-//! Works imports of products off, row by row.
+//! Processes imports of products, row by row.
 //!
-//! An import is stored with its rows before anything of it is done. Whoever works on it keeps it by
-//! putting its due time off; when nobody does so any more, because the process died, another one or
-//! the next start goes on where it was. A row may then be worked on twice, which is the same as once:
-//! what it makes has an id of its own, and a stock is set only while it has the version that was
-//! noted before.
+//! An import is stored with its rows before it starts. Its worker keeps it claimed by postponing its due time; if the
+//! process dies, another one or the next start continues. A row may then be processed twice, which has the same
+//! effect as once: its product has a fixed id, and stock is set only if it has the recorded version.
 //!
-//! **Invariant:** an import that was taken is carried to its end. A row of a file changes a product at most
-//! once, however often the file is sent.
+//! **Invariant:** an accepted import is completed. A row of a file changes a product at most once, however often the
+//! file is sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,48 +26,48 @@ use crate::{
         import::{ChangedRow, Import, ImportRow, LeftOut, NewRow, RowChange, StockNote, StockStep, Tally},
         inventory::StockError,
     },
-    integrations::redis::{Wake, topic},
+    integrations::redis::{ChangeNotifier, topic},
     runtime::calls::CallError,
     runtime::envelope,
     store::{ImportStore, StoreError},
 };
 
-/// How many imports are worked on at once.
+/// How many imports are processed at once.
 const AT_ONCE: u32 = 4;
-/// How long an import is kept by whoever works on it, without a sign of life.
+/// How long a worker's claim on an import lasts without progress.
 const LEASE: SignedDuration = SignedDuration::from_secs(6);
-/// After how many rows it is written how far an import is, and after how long at the latest.
+/// Progress is written after this many rows, and after this time at the latest.
 const WRITE_AFTER: u64 = 20;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// How often an import that cannot go on is tried again, and the pauses in between.
+/// How often a failed import is retried, and the pauses in between.
 const ATTEMPTS_MAX: u32 = 25;
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
-/// How often a stock is read again that others keep changing.
+/// How often a stock is read again after concurrent changes.
 const STOCK_TRIES: u32 = 8;
-/// How long who sent a file waits for the end of its import.
+/// How long the sender of a file waits for the end of its import.
 const WAIT: Duration = Duration::from_secs(20);
-/// How often it is looked whether an import is finished, for who waits for it.
+/// How often a waiting sender checks whether the import is finished.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often a file that another node takes at the same moment is looked at again.
+/// How often to retry when another node starts the same import at the same moment.
 const TAKE_TRIES: u32 = 16;
 
-/// What outlives the actor.
+/// The state that outlives the actor.
 pub(super) struct Importing {
     service: Arc<ProductService>,
     store: ImportStore,
     working: SendLoop,
-    /// Whether other nodes work on imports too.
-    shared: bool,
+    /// Whether other nodes process imports too.
+    clustered: bool,
     /// An import was finished.
     finished: Notify,
 }
 
-/// Why an import does not go on here.
+/// Why an import stops on this node.
 enum Stop {
     /// Another node has it.
     Overtaken,
-    /// Something is away.
+    /// A dependency is unavailable.
     Later(Failure),
 }
 
@@ -82,7 +80,7 @@ impl From<StoreError> for Stop {
     }
 }
 
-/// What became of a row.
+/// The outcome of a row.
 enum Done {
     Made,
     Changed,
@@ -91,17 +89,22 @@ enum Done {
 }
 
 impl Importing {
-    pub(super) fn new(service: Arc<ProductService>, store: ImportStore, wake: &Wake, shared: bool) -> Self {
-        let working = SendLoop::new("imports", AT_ONCE, wake, topic::IMPORTS);
-        Self { service, store, working, shared, finished: Notify::new() }
+    pub(super) fn new(
+        service: Arc<ProductService>,
+        store: ImportStore,
+        notifier: &ChangeNotifier,
+        clustered: bool,
+    ) -> Self {
+        let working = SendLoop::new("imports", AT_ONCE, notifier, topic::IMPORTS);
+        Self { service, store, working, clustered, finished: Notify::new() }
     }
 
-    /// Begins no more imports, and waits for those under way; the rest is done after the next start.
+    /// Starts no more imports, and waits for those in progress; the rest is done after the next start.
     pub(super) async fn finish(&self, within: Duration) {
         self.working.finish(within).await;
     }
 
-    /// Takes a file: its import begins, or goes on if it has begun already.
+    /// Accepts a file: its import begins, or continues if it has begun already.
     pub(super) async fn take(&self, new: &ImportFile) -> Result<Import, StoreError> {
         let id = Import::id_of(new.seller, &new.digest);
         for _ in 0..TAKE_TRIES {
@@ -134,7 +137,7 @@ impl Importing {
             match self.store.save(&import, Some(&new.rows), &[]).await {
                 Ok(version) => {
                     import.version = version;
-                    self.working.wake();
+                    self.working.notify();
                     return Ok(import);
                 }
                 Err(StoreError::Conflict) => {}
@@ -144,7 +147,7 @@ impl Importing {
         Err(StoreError::Busy)
     }
 
-    /// The import as it is once it is finished, or as it is after [`WAIT`].
+    /// The import once it is finished, or its progress after [`WAIT`].
     pub(super) async fn wait(&self, id: ImportId) -> Result<Option<Import>, StoreError> {
         let until = tokio::time::Instant::now() + WAIT;
         loop {
@@ -158,18 +161,17 @@ impl Importing {
         }
     }
 
-    /// A seller's imports, the last taken first.
+    /// A seller's imports, the newest first.
     pub(super) async fn of_seller(&self, seller: UserId, limit: u32) -> Result<Vec<Import>, StoreError> {
         self.store.of_seller(seller, limit).await
     }
 
     pub(super) async fn run(&self) {
-        // Where nobody else works on imports, what is not finished is this process's own: it, or this
-        // actor, died.
-        if !self.shared
+        // If no other node processes imports, unfinished ones are this process's own: it, or this actor, died.
+        if !self.clustered
             && let Err(error) = self.take_over().await
         {
-            tracing::warn!(%error, "imports of before are taken over when their time is over");
+            tracing::warn!(%error, "could not resume earlier imports now; they are resumed when they are due");
         }
         let nothing = async || {};
         let claim = async |free| self.claim(free).await;
@@ -177,7 +179,7 @@ impl Importing {
         self.working.run(nothing, claim, begin).await;
     }
 
-    /// Makes every import that is not finished due now.
+    /// Makes every unfinished import due now.
     async fn take_over(&self) -> Result<(), StoreError> {
         for import in self.store.due(Timestamp::MAX, u32::from(u16::MAX)).await? {
             let due = Import { due_at: Timestamp::now(), ..import };
@@ -206,21 +208,21 @@ impl Importing {
         Ok(claimed)
     }
 
-    /// Works on an import, to its end or until something is away.
+    /// Processes an import, to its end or until a dependency is unavailable.
     async fn work(&self, import: Import) {
         let mut import = import;
         let Err(Stop::Later(error)) = self.rows(&mut import).await else { return };
-        tracing::warn!(import.id = %import.id, %error, import.attempts, "an import waits");
+        tracing::warn!(import.id = %import.id, %error, import.attempts, "an import is postponed");
         import.attempts = import.attempts.saturating_add(1);
         if import.attempts > 2 * ATTEMPTS_MAX {
-            // Not a row: the import itself cannot be read or ended, and is not tried for ever.
+            // The import itself cannot be read or finished, and is not retried forever.
             tracing::error!(import.id = %import.id, %error, "an import is given up");
             import.finished_at = Some(Timestamp::now());
         }
         import.due_at = later(pause_after(import.attempts));
         if let Err(error) = self.store.save(&import, None, &[]).await {
-            // It is due again when its time is over.
-            tracing::debug!(import.id = %import.id, %error, "it is not recorded that an import waits");
+            // It is due again when its claim expires.
+            tracing::debug!(import.id = %import.id, %error, "could not record that an import is postponed");
         }
     }
 
@@ -229,7 +231,7 @@ impl Importing {
         let mut written = std::time::Instant::now();
         for (at, row) in (0_u64..).zip(&rows).skip(usize::try_from(import.done).unwrap_or(usize::MAX)) {
             if self.working.is_ending() {
-                // The next start, or another node, goes on.
+                // The next start, or another node, continues.
                 import.due_at = Timestamp::now();
                 self.store.save(import, None, &[]).await?;
                 return Ok(());
@@ -254,7 +256,7 @@ impl Importing {
             if import.noted(at).is_some() {
                 import.stock_set.push(row.line);
             }
-            // What changes nothing any more was done by a try that a crash cut off, or by others.
+            // A change without effect was made by an interrupted attempt, or by others.
             if is_carried_out && matches!(row.change, RowChange::Change(_)) && !import.tally.applied.contains(&row.line)
             {
                 import.tally.applied.push(row.line);
@@ -268,7 +270,7 @@ impl Importing {
         self.end(import).await
     }
 
-    /// Writes how far it is, and keeps it for longer.
+    /// Writes the progress, and extends the claim.
     async fn keep(&self, import: &mut Import) -> Result<(), Stop> {
         import.due_at = later(LEASE);
         import.version = crash::around("import.write", self.store.save(import, None, &[])).await?;
@@ -279,7 +281,7 @@ impl Importing {
         let now = Timestamp::now();
         let contact = match self.service.contact(import.seller).await {
             Ok(contact) => Some(contact),
-            // The seller is gone, and nobody waits for the mail.
+            // The seller no longer exists, and no mail is needed.
             Err(CallError::Refused(ProductRefusal::NotFound)) => None,
             Err(error) => return Err(Stop::Later(error)),
         };
@@ -310,7 +312,7 @@ impl Importing {
                 let made =
                     crash::around("import.row", self.service.create_imported(id, product(import.seller, new))).await;
                 match made {
-                    // In the first run of a file nobody but this import can have made it.
+                    // In the first run of a file only this import can have made it.
                     Ok(made) => Ok(if made || import.run == 1 { Done::Made } else { Done::Same }),
                     Err(error) => refused(error),
                 }
@@ -320,7 +322,7 @@ impl Importing {
         }
     }
 
-    /// A note of the stock that is left standing says that it was set, or may have been.
+    /// A remaining record of the stock means that it was set, or may have been.
     async fn change(&self, import: &mut Import, at: u64, line: u64, row: &ChangedRow) -> Result<Done, Stop> {
         for _ in 0..STOCK_TRIES {
             let editor = Editor::Seller(import.seller);
@@ -337,8 +339,8 @@ impl Importing {
                 StockStep::Leave => StockChange::default(),
                 StockStep::Set { to, seen } => {
                     if noted.is_none() {
-                        // Written before it is set, so that whoever goes on after a crash does not set it
-                        // again over what was sold since.
+                        // Written before it is set, so that a worker that continues after a crash does not set it
+                        // again and undo later sales.
                         import.note = Some(StockNote { row: at, available: now, version });
                         self.keep(import).await?;
                     }
@@ -352,7 +354,7 @@ impl Importing {
             };
             let patch = row.patch.clone().without_what_is_so(&product);
             if patch.is_empty() && stock.available.is_none() {
-                // A stock that was noted and is as it should be was set by a try before.
+                // A recorded stock that is correct was set by an earlier attempt.
                 return Ok(if noted.is_some() { Done::Changed } else { Done::Same });
             }
             let change = ChangeProduct { product: row.product, editor, patch, stock, files: vec![] };
@@ -373,7 +375,7 @@ impl Importing {
     }
 }
 
-/// What a failure of a row comes to.
+/// The consequence of a row's failure.
 fn refused(error: Failure) -> Result<Done, Stop> {
     match error {
         CallError::Refused(ProductRefusal::NotFound | ProductRefusal::NotYours) => {
@@ -393,7 +395,7 @@ fn later(by: SignedDuration) -> Timestamp {
     Timestamp::now().saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// How long an import waits that could not go on so often.
+/// The pause after this many failed attempts.
 fn pause_after(attempts: u32) -> SignedDuration {
     let factor = 2_i32.saturating_pow(attempts.saturating_sub(1).min(20));
     FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-//! Products: what sellers offer and shoppers look at.
+//! The product service.
 //!
 //! Writes go through `CatalogueActor`; reads go to [`snapshots`], which every write
 //! replaces before it is answered, and never wait in a mailbox. The search [`index`] follows
@@ -45,15 +45,15 @@ use crate::{
     domain::inventory::StockLevel,
     integrations::{
         image::{HostedImages, ImageStore, Preparer},
-        redis::{Wake, topic},
+        redis::{ChangeNotifier, topic},
     },
     runtime::calls::{CallError, Calls, Never, Registry, Workers},
     runtime::{KeyLocks, Limits, Runtime},
     store::{ImportStore, ProductStore},
 };
 
-/// How many products can be changed at once without waiting needlessly.
-const TURNS: usize = 1_024;
+/// How many locks there are for concurrent changes of products.
+const LOCKS: usize = 1_024;
 
 /// A page of products and how many there are in all.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ pub struct Listed {
     pub products: Vec<Arc<Snapshot>>,
     /// How many match.
     pub total: u64,
-    /// Words of the search that no product has, which were passed over.
+    /// Words of the search that no product has, which were ignored.
     pub unknown: Arc<[String]>,
 }
 
@@ -72,20 +72,20 @@ pub struct Catalogue {
     service: Arc<ProductService>,
     index: Arc<SearchIndex>,
     caught_up: Arc<AtomicBool>,
-    /// Searches that are not remembered are real work: as many at once as help.
+    /// Bounds the number of concurrent uncached searches.
     searching: Arc<Semaphore>,
     hosting: Option<Arc<Hosting>>,
     importing: Option<Arc<Importing>>,
 }
 
-/// How long a write may take, pictures being prepared.
+/// The deadline of a write, including preparing pictures.
 const WRITE_WITHIN: Duration = Duration::from_secs(20);
 /// How many uncached searches run at once.
 const SEARCHES_AT_ONCE: usize = 4;
 
 impl Catalogue {
-    /// Starts the index's follower. With a `shared` store other nodes change
-    /// products too, which is shown within a second; they wake the follower.
+    /// Starts the index's follower. With a `cluster` notifier other nodes change products too; their changes are
+    /// shown within a second and notify the follower.
     pub fn start(
         runtime: &Runtime,
         store: ProductStore,
@@ -93,42 +93,54 @@ impl Catalogue {
         index: Arc<SearchIndex>,
         pictures: Arc<dyn ImageStore>,
         calls: Calls,
-        shared: Option<&Wake>,
+        cluster: Option<&ChangeNotifier>,
     ) -> Self {
-        let wake = shared.cloned().unwrap_or_default();
-        let changed = wake.listen(topic::PRODUCTS);
+        let notifier = cluster.cloned().unwrap_or_default();
+        let changed = notifier.listen(topic::PRODUCTS);
         let service = Arc::new(ProductService {
             store,
             snapshots,
             pictures,
             preparer: Preparer::default(),
             calls,
-            wake: wake.clone(),
-            turns: KeyLocks::new(TURNS),
+            notifier: notifier.clone(),
+            locks: KeyLocks::new(LOCKS),
             blocked: OnceLock::new(),
         });
         let caught_up = Arc::new(AtomicBool::new(false));
-        let shown = shared.map(|_| Arc::clone(&service.snapshots));
-        let changed = Changed { wake, heard: changed };
-        IndexFollower::new(service.store.clone(), Arc::clone(&index), changed, shown, Arc::clone(&caught_up))
-            .start(runtime);
+        let followed_snapshots = cluster.map(|_| Arc::clone(&service.snapshots));
+        let changed = Changed { notifier, heard: changed };
+        IndexFollower::new(
+            service.store.clone(),
+            Arc::clone(&index),
+            changed,
+            followed_snapshots,
+            Arc::clone(&caught_up),
+        )
+        .start(runtime);
         let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
         Self { service, index, caught_up, searching, hosting: None, importing: None }
     }
 
-    /// Has pictures hosted elsewhere. They are those that this was started with.
+    /// Uploads pictures to a host. `pictures` must be the store that this service was started with.
     #[must_use]
-    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedImages, wake: &Wake) -> Self {
-        let hosting = Arc::new(Hosting::new(Arc::clone(&self.service), pictures, wake));
+    pub fn with_hosting(mut self, runtime: &Runtime, pictures: HostedImages, notifier: &ChangeNotifier) -> Self {
+        let hosting = Arc::new(Hosting::new(Arc::clone(&self.service), pictures, notifier));
         self.hosting = Some(Arc::clone(&hosting));
         runtime.background("picture_hosting", hosting, async |hosting| hosting.run().await);
         self
     }
 
-    /// Takes files of products, and goes on with those that were not finished.
+    /// Accepts imports, and continues unfinished ones.
     #[must_use]
-    pub fn with_imports(mut self, runtime: &Runtime, store: ImportStore, wake: &Wake, shared: bool) -> Self {
-        let importing = Arc::new(Importing::new(Arc::clone(&self.service), store, wake, shared));
+    pub fn with_imports(
+        mut self,
+        runtime: &Runtime,
+        store: ImportStore,
+        notifier: &ChangeNotifier,
+        clustered: bool,
+    ) -> Self {
+        let importing = Arc::new(Importing::new(Arc::clone(&self.service), store, notifier, clustered));
         self.importing = Some(Arc::clone(&importing));
         runtime.background("product_import", importing, async |importing| importing.run().await);
         self
@@ -138,7 +150,7 @@ impl Catalogue {
         self.importing.as_deref().ok_or(CallError::unavailable(Service::Product))
     }
 
-    /// Starts the actor that writes, and registers the calls.
+    /// Starts the writing actors, and registers the calls.
     pub fn register(&self, runtime: &Runtime, registry: &mut Registry) {
         let limits = Limits { deadline: WRITE_WITHIN, ..Limits::default() };
         Workers::start(runtime, "catalogue", 1, limits, Arc::clone(&self.service))
@@ -160,8 +172,8 @@ impl Catalogue {
             .serve::<GetImports>(&reads);
     }
 
-    /// Offers nothing of users who are `blocked`, from now on and again once they are not.
-    pub fn heed(&self, blocked: &Arc<BlockedUsers>) {
+    /// Hides products of `blocked` users from now on, and shows them again once they are unblocked.
+    pub fn set_blocked_users(&self, blocked: &Arc<BlockedUsers>) {
         let _first_stays = self.service.blocked.set(Arc::clone(blocked));
         let (index, of) = (Arc::downgrade(&self.index), Arc::downgrade(blocked));
         let hide = move || {
@@ -173,49 +185,48 @@ impl Catalogue {
         blocked.on_change(move |_, _| hide());
     }
 
-    /// Whether pictures are hosted elsewhere, and what keeps them from being.
+    /// The host's current problem, if pictures are hosted.
     #[must_use]
-    pub fn hosting_trouble(&self) -> Option<Result<(), String>> {
+    pub fn hosting_problem(&self) -> Option<Result<(), String>> {
         let hosting = self.hosting.as_ref()?;
-        Some(hosting.trouble().map_or(Ok(()), Err))
+        Some(hosting.problem().map_or(Ok(()), Err))
     }
 
-    /// Begins to bring no more pictures elsewhere and no more imports, and waits for those under way.
+    /// Starts no more uploads and imports, and waits for those in progress.
     pub async fn finish(&self, within: Duration) {
         if let Some(importing) = &self.importing {
             importing.finish(within).await;
         }
         if let Some(hosting) = &self.hosting {
-            // What is not finished by then is done again after its claim is over.
+            // Unfinished work is done again after its claim expires.
             hosting.finish(within).await;
         }
     }
 
-    /// Gives the index's files back, after the actors have ended: somebody in this process who
-    /// still holds the catalogue keeps nobody from opening them.
+    /// Closes the index's files after the actors have ended, so that remaining references in this process do not keep
+    /// them locked.
     pub async fn close(&self) {
         let index = Arc::clone(&self.index);
         match tokio::task::spawn_blocking(move || index.release_writer()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the search index was not closed well"),
-            Err(error) => tracing::warn!(%error, "the search index was not closed well"),
+            Ok(Err(error)) => tracing::warn!(%error, "the search index was not closed properly"),
+            Err(error) => tracing::warn!(%error, "the search index was not closed properly"),
         }
     }
 
-    /// Whether the search index is made anew because its files were damaged: searches answer from
-    /// what was in memory meanwhile.
+    /// Whether the search index is being rebuilt because its files were damaged; searches use memory meanwhile.
     #[must_use]
     pub fn is_rebuilding_search(&self) -> bool {
         self.index.is_rebuilding()
     }
 
-    /// Whether the search index has come up with the store since the start.
+    /// Whether the search index has caught up with the store since the start.
     #[must_use]
     pub fn caught_up(&self) -> bool {
         self.caught_up.load(Ordering::Acquire)
     }
 
-    /// Where pictures are kept.
+    /// The store of pictures.
     #[must_use]
     pub fn pictures(&self) -> &dyn ImageStore {
         &*self.service.pictures

@@ -1,4 +1,4 @@
-//! Reads of products, which wait in no mailbox, and imports.
+//! Reads of products, which bypass the mailbox, and imports.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Catalogue {
     /// A product as it is now.
     ///
     /// # Errors
-    /// Those of the store and of the inventory, as for every read here.
+    /// Errors of the store and of the inventory, as for every read here.
     pub async fn get(&self, id: ProductId) -> Result<Option<Arc<Snapshot>>, CallError<Never>> {
         match self.service.snapshots.get(id) {
             Some(remembered) => Ok(Some(remembered)),
@@ -57,7 +57,7 @@ impl Catalogue {
             Some(hits) => hits,
             None => {
                 let away = || CallError::unavailable(Service::Product);
-                let _turn = self.searching.acquire().await.map_err(|_| away())?;
+                let _lock = self.searching.acquire().await.map_err(|_| away())?;
                 let index = Arc::clone(&self.index);
                 tokio::task::spawn_blocking(move || index.search(&query)).await.map_err(|_| away())??
             }
@@ -131,7 +131,7 @@ impl Handles<InsertProducts> for Catalogue {
         self.service.calls.ask(SetStock { levels }).await?;
         let products: Vec<Product> = products.into_iter().map(|(product, _)| product).collect();
         self.service.store.insert_many(&products).await?;
-        self.service.wake.wake(topic::PRODUCTS);
+        self.service.notifier.notify(topic::PRODUCTS);
         Ok(())
     }
 }

@@ -1,14 +1,11 @@
-//! Products as HTTP answers, shared by all workers: what many read is read here, without
-//! asking an actor.
+//! A cache of products as HTTP answers, shared by all workers, so that reads do not call an actor.
 //!
-//! A snapshot keeps its JSON in two pieces around the stock, so that selling a unit costs
-//! an atomic store and no serialising. Writers of one shard of products take turns, and
-//! readers never wait. A reader that found nothing loads from the store under a [`Ticket`],
-//! which is void as soon as the product may have changed meanwhile.
+//! A snapshot stores its JSON in two pieces around the stock, so that selling a unit costs an atomic store and no
+//! serialising. Writers of one shard are serialised, and readers never wait. After a cache miss a reader loads from
+//! the store under a [`Ticket`], which becomes void as soon as the product may have changed.
 //!
-//! **Invariant:** while a product is cached, neither its version nor its stock's version
-//! goes back, and a removed product does not come back: a new snapshot is only made under
-//! a ticket that nothing has voided.
+//! **Invariant:** while a product is cached, neither its version nor its stock's version goes back, and a removed
+//! product does not come back: a new snapshot is only made under a valid ticket.
 
 mod json;
 #[cfg(test)]
@@ -28,15 +25,14 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::{cart::Buyable, ids::ProductId, inventory::StockLevel, product::Product};
 
-/// How many shards take turns separately.
+/// The number of shards.
 const SHARDS: usize = 256;
-/// What a snapshot takes besides its texts.
+/// The size of a snapshot besides its texts.
 const OVERHEAD_BYTES: usize = 600;
 
 /// A product and its stock as one answer.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The product.
     pub product: Arc<Product>,
     head: Bytes,
     tail: Bytes,
@@ -56,20 +52,19 @@ impl Snapshot {
         }
     }
 
-    /// What of it can be bought in one order.
+    /// How many units can be bought in one order.
     #[must_use]
     pub fn buyable(&self) -> Buyable {
         Buyable { available: self.stock(), max_per_order: self.product.max_per_order }
     }
 
-    /// What can be bought now.
+    /// The units that can be bought now.
     #[must_use]
     pub fn stock(&self) -> i64 {
         self.stock.load(Ordering::Acquire)
     }
 
-    /// Changes whenever the answer does. Take it before the answer: then it is never newer
-    /// than what it names.
+    /// Changes whenever the answer does. Read it before the answer, so that it is never newer than the answer.
     #[must_use]
     pub fn etag(&self) -> String {
         let (mut product, mut stock) = (itoa::Buffer::new(), itoa::Buffer::new());
@@ -104,10 +99,10 @@ impl Snapshot {
         u32::try_from(OVERHEAD_BYTES + self.head.len() + self.tail.len() + texts).unwrap_or(u32::MAX)
     }
 
-    /// Only by whoever holds the product's shard.
+    /// Only called with the product's shard locked.
     fn take_stock(&self, level: &StockLevel) {
         if level.version > self.stock_version.load(Ordering::Relaxed) {
-            // In this order, so that who sees the version sees the stock too.
+            // In this order, so that a reader of the version sees the stock too.
             self.stock.store(level.available(), Ordering::Release);
             self.stock_version.store(level.version, Ordering::Release);
         }
@@ -126,17 +121,17 @@ pub fn write_array<'a>(snapshots: impl IntoIterator<Item = &'a Arc<Snapshot>>, o
     out.put_u8(b']');
 }
 
-/// A load begun; see [`Snapshots::ticket`].
+/// A load in progress; see [`Snapshots::ticket`].
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket {
     id: ProductId,
     generation: u64,
 }
 
-/// The snapshots, bounded by their bytes; those read longest ago go first.
+/// The snapshots, bounded by their bytes; the least recently used are evicted first.
 pub struct Snapshots {
     cache: Cache<ProductId, Arc<Snapshot>, BuildHasherDefault<IdHasher>>,
-    /// Each counts the changes to its products; a ticket of an older count is void.
+    /// The shards, each with a counter of changes; a ticket with an older count is void.
     generations: Box<[Mutex<u64>]>,
 }
 
@@ -147,21 +142,21 @@ impl Snapshots {
         let cache = Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|_: &ProductId, snapshot: &Arc<Snapshot>| snapshot.weight())
-            // Whatever was put last must be there next: no admission by frequency.
+            // A new entry must be readable at once, so there is no admission by frequency.
             .eviction_policy(EvictionPolicy::lru())
             .build_with_hasher(BuildHasherDefault::default());
         Self { cache, generations: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    /// The snapshot of a product, if it is at hand.
+    /// The snapshot of a product, if it is cached.
     #[must_use]
     pub fn get(&self, id: ProductId) -> Option<Arc<Snapshot>> {
         self.cache.get(&id)
     }
 
-    /// Takes a product that was written into its snapshot, if there is one, so that no
-    /// reader sees the older any more. Without one nothing is kept, for `stock` may be older
-    /// than a change that found no snapshot to go into; [`Snapshots::fill`] makes new ones.
+    /// Updates the snapshot of a written product, if there is one, so that no reader sees the older version. Without
+    /// one nothing is cached, because `stock` may be older than a change that found no snapshot; [`Snapshots::fill`]
+    /// makes new ones.
     pub fn put_product(&self, product: &Product, stock: StockLevel) {
         let _held = self.begin_change(product.id);
         if let Some(held) = self.cache.get(&product.id) {
@@ -169,7 +164,7 @@ impl Snapshots {
         }
     }
 
-    /// Takes a new stock into the snapshot, if there is one.
+    /// Updates the stock in the snapshot, if there is one.
     pub fn set_stock(&self, level: &StockLevel) {
         let _held = self.begin_change(level.product);
         if let Some(snapshot) = self.cache.get(&level.product) {
@@ -177,20 +172,20 @@ impl Snapshots {
         }
     }
 
-    /// Forgets a product that was deleted, or changed in a way not known here.
+    /// Removes a product that was deleted or changed elsewhere.
     pub fn remove(&self, id: ProductId) {
         let _held = self.begin_change(id);
         self.cache.invalidate(&id);
     }
 
-    /// Begins a load: take it, read product and stock from the store, then [`Snapshots::fill`].
+    /// Begins a load: take a ticket, read product and stock from the store, then call [`Snapshots::fill`].
     #[must_use]
     pub fn ticket(&self, id: ProductId) -> Ticket {
         Ticket { id, generation: *self.shard(id) }
     }
 
-    /// The snapshot of what was loaded. It is kept for others only if nothing of its shard
-    /// has changed since the ticket was taken.
+    /// The snapshot of a loaded product. It is cached only if nothing in its shard has changed since the ticket was
+    /// taken.
     pub fn fill(&self, ticket: Ticket, product: Product, stock: &StockLevel) -> Arc<Snapshot> {
         let generation = self.shard(ticket.id);
         if ticket.generation == *generation && ticket.id == product.id {
@@ -200,9 +195,8 @@ impl Snapshots {
         }
     }
 
-    /// Appends the JSON array of these products and returns nothing, or returns those that
-    /// are not at hand and appends nothing. Load the missing ones, and write all with
-    /// [`write_array`] then.
+    /// Appends the JSON array of these products and returns nothing, or returns the uncached ones and appends
+    /// nothing. Load the missing ones, and write all with [`write_array`] then.
     pub fn write_list(&self, ids: &[ProductId], out: &mut BytesMut) -> Vec<ProductId> {
         let (found, missing) = self.find(ids);
         if missing.is_empty() {
@@ -212,7 +206,7 @@ impl Snapshots {
         missing
     }
 
-    /// What is at hand of these products, in their order, and which are not.
+    /// The cached snapshots of these products, in order, and the ids of the others.
     #[must_use]
     pub fn find(&self, ids: &[ProductId]) -> (Vec<Option<Arc<Snapshot>>>, Vec<ProductId>) {
         let found: Vec<_> = ids.iter().map(|id| self.cache.get(id)).collect();
@@ -220,8 +214,8 @@ impl Snapshots {
         (found, missing)
     }
 
-    /// Caches the newer of what is there and what is given, and returns it. Only by whoever
-    /// holds the product's shard.
+    /// Caches the newer of the existing and the given snapshot, and returns it. Only called with the product's shard
+    /// locked.
     fn merge(&self, held: Option<Arc<Snapshot>>, product: &Product, stock: &StockLevel) -> Arc<Snapshot> {
         let fresh = Snapshot::new(Arc::new(product.clone()), stock);
         if let Some(held) = held {
@@ -237,7 +231,7 @@ impl Snapshots {
         fresh
     }
 
-    /// Holds the product's shard and voids the tickets of it.
+    /// Locks the product's shard and voids its tickets.
     fn begin_change(&self, id: ProductId) -> MutexGuard<'_, u64> {
         let mut generation = self.shard(id);
         *generation += 1;
@@ -250,7 +244,7 @@ impl Snapshots {
     }
 }
 
-/// Hashes ids, which nobody outside chooses: mixes their last eight bytes.
+/// Hashes ids, which users cannot choose, by mixing their last eight bytes.
 #[derive(Default)]
 struct IdHasher(u64);
 

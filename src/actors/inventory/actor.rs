@@ -1,6 +1,6 @@
-//! `InventoryActor`: carries out calls on stock and tells the listener.
+//! `InventoryActor`: carries out calls on stock and notifies the listener.
 //!
-//! **Invariant:** the listener is told before the caller is answered.
+//! **Invariant:** the listener is notified before the caller is answered.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// One of the actors that move stock.
+/// One of the actors that change stock.
 pub type InventoryActor = Worker<Stock>;
 
-/// What they work on.
+/// The state that the actors share.
 pub struct Stock {
     pub(super) store: Arc<dyn StockStore>,
     pub(super) listener: Arc<dyn StockListener>,

@@ -1,4 +1,4 @@
-//! What other services ask the inventory; see [`crate::store::StockStore`] for what each call promises.
+//! The inventory's calls; see [`crate::store::StockStore`] for what each call promises.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl Call for GetStockOfMany {
     const SERVICE: Service = Service::Inventory;
 }
 
-/// Sets what is available of many products. Done again it would bring back what was sold meanwhile.
+/// Sets the available units of many products. Not repeatable: it would restore what was sold meanwhile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetStock {
     pub levels: Vec<(ProductId, u32)>,
@@ -51,8 +51,8 @@ impl Call for SetStock {
     const REPEATABLE: bool = false;
 }
 
-/// Sets what is available of a product if that is `seen` now, and is refused with [`StockError::Moved`] otherwise.
-/// Done again it would find its own number and be refused.
+/// Sets the available units of a product if they are `seen` now, and is refused with [`StockError::Moved`] otherwise.
+/// Not repeatable: it would find its own number and be refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetStockIfSeen {
     pub product: ProductId,

@@ -1,4 +1,4 @@
-//! Gives back what no order claimed in time.
+//! Releases expired reservations.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,8 +13,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many to release in one write.
 const BATCH: u32 = 256;
 
-/// Starts to look for held reservations whose time is over. Runs on every node: releasing twice is
-/// releasing once.
+/// Starts to look for expired reservations. Runs on every node, because releasing is idempotent.
 pub(super) fn start(runtime: &Runtime, stock: Arc<Stock>) {
     runtime.repeat("reservation_expiry", Pace::every(EVERY), stock, async |stock| release_expired(&stock).await);
 }
@@ -27,7 +26,7 @@ async fn release_expired(stock: &Stock) -> Next {
             if full { Next::Again } else { Next::Wait }
         }
         Err(error) => {
-            tracing::warn!(%error, "reservations could not be released for now");
+            tracing::warn!(%error, "could not release expired reservations; retrying");
             Next::Failed
         }
     }

@@ -1,51 +1,55 @@
 //! Stock: reservations by order, with an expiry.
 //!
-//! The truth is the store's conditional update, so that it holds across processes
-//! without locks; the actors bound how much is under way and isolate what goes wrong.
+//! The store's conditional updates decide, so that the rules hold across processes without locks; the actors bound
+//! the calls in progress and isolate failures.
 //!
-//! **Invariant:** whoever shows stock ([`StockListener`]) knows of a change before its
-//! caller has the answer.
+//! **Invariant:** every [`StockListener`] knows of a change before its caller has the answer.
 
 mod actor;
 pub mod calls;
 mod expiry;
-mod shared;
+mod stock_follower;
 
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-pub use self::{actor::InventoryActor, shared::waking};
+pub use self::{actor::InventoryActor, stock_follower::notifying_listener};
 use self::{
     actor::Stock,
     calls::{CommitStock, GetStock, GetStockOfMany, ReleaseStock, ReserveStock, RetakeStock, SetStock, SetStockIfSeen},
-    shared::Follow,
+    stock_follower::StockFollower,
 };
 use crate::{
     domain::inventory::StockLevel,
-    integrations::redis::Wake,
+    integrations::redis::ChangeNotifier,
     runtime::{
         Limits, Runtime,
         calls::{Registry, Workers},
     },
-    store::{SharedStore, StockStore},
+    store::{ClusterStore, StockStore},
 };
 
-/// Is told of every change of stock.
+/// Is notified of every change of stock.
 pub trait StockListener: Send + Sync {
     /// The stock is now so.
     fn stock_changed(&self, level: &StockLevel);
 }
 
-/// How many actors move stock.
+/// How many actors change stock.
 const WORKERS: usize = 4;
 /// How long a reservation outlives the payment window: its order's own expiry comes first.
 const SLACK: SignedDuration = SignedDuration::from_secs(5);
 
-/// Starts what shows the changes that other nodes make to the stock.
-pub fn follow(runtime: &Runtime, store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>, wake: &Wake) {
-    let follow = Arc::new(Follow::new(store, listener));
-    runtime.repeat("stock_follower", shared::pace(wake), follow, async |follow| follow.look().await);
+/// Starts the follower, which shows the changes that other nodes make to the stock.
+pub fn follow(
+    runtime: &Runtime,
+    store: Arc<dyn ClusterStore>,
+    listener: Arc<dyn StockListener>,
+    notifier: &ChangeNotifier,
+) {
+    let follower = Arc::new(StockFollower::new(store, listener));
+    runtime.repeat("stock_follower", stock_follower::pace(notifier), follower, async |follower| follower.look().await);
 }
 
 /// Starts the inventory service and registers its calls. `window` is the payment window.

@@ -1,6 +1,6 @@
-//! One try to send a mail that was claimed, and what it means.
+//! One attempt to send a claimed mail, and its outcome.
 //!
-//! **Invariant:** a try ends, and what came of it is written, well before its claim is over.
+//! **Invariant:** an attempt ends, and its outcome is written, well before its claim expires.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -18,28 +18,27 @@ use crate::{
 
 /// How long a claim holds.
 const LEASE: Duration = Duration::from_secs(30);
-/// How long a try may take, whatever the transport does.
+/// The deadline of an attempt, whatever the transport does.
 const TRY_WITHIN: Duration = Duration::from_secs(22);
-/// The pauses before an outcome that could not be written is written again: a mail that was
-/// sent and not recorded is sent twice.
+/// The pauses between attempts to write an outcome: a mail that was sent but not recorded would be sent twice.
 const WRITE_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 
-/// Until when what is claimed at `now` is claimed.
+/// When a claim made at `now` expires.
 pub(super) fn lease(now: Timestamp) -> Timestamp {
     now.saturating_add(LEASE).unwrap_or(Timestamp::MAX)
 }
 
-/// Sends a mail and writes what came of it.
+/// Sends a mail and writes the outcome.
 ///
 /// # Errors
-/// Why it was not sent; that is written as well.
+/// Why it was not sent; the reason is stored as well.
 pub(super) async fn attempt(
     store: &MailboxStore,
     transport: &dyn MailTransport,
     pauses: &[Duration],
     ClaimedMail { record, lease }: &ClaimedMail,
 ) -> Result<(), MailError> {
-    // A mail that makes its sending panic is a mail like others, and harms none of them.
+    // A mail whose sending panics must not affect other mails.
     let sending = AssertUnwindSafe(transport.send(record.event, &record.mail)).catch_unwind();
     let tried = match tokio::time::timeout(TRY_WITHIN, sending).await {
         Ok(Ok(tried)) => tried,
@@ -56,22 +55,23 @@ pub(super) async fn attempt(
     match &outcome {
         MailOutcome::Sent => {}
         MailOutcome::Waiting { reason, next_try_at } => {
-            tracing::info!(mail.id = record.id, %reason, %next_try_at, "a mail is put off");
+            tracing::info!(mail.id = record.id, %reason, %next_try_at, "a mail is postponed");
         }
         MailOutcome::Failed(reason) => {
-            tracing::warn!(mail.id = record.id, event.id = %record.event, %reason, "a mail is not delivered");
+            tracing::warn!(mail.id = record.id, event.id = %record.event, %reason, "a mail was not delivered");
         }
     }
     match write(store, record.id, *lease, &outcome).await {
         Ok(true) => {}
-        Ok(false) => tracing::warn!(mail.id = record.id, "a try took longer than its claim, and is not recorded"),
-        Err(error) => tracing::warn!(mail.id = record.id, %error, "a try could not be recorded"),
+        Ok(false) => {
+            tracing::warn!(mail.id = record.id, "an attempt to send a mail outlasted its claim and was not recorded")
+        }
+        Err(error) => tracing::warn!(mail.id = record.id, %error, "could not record an attempt to send a mail"),
     }
     tried
 }
 
-/// What a try means for the mail. One that has failed before and is tried by hand does not
-/// wait again.
+/// What an attempt means for the mail. A failed mail that is resent by hand does not wait again.
 fn outcome(record: &MailRecord, tried: &Result<(), MailError>, pauses: &[Duration], now: Timestamp) -> MailOutcome {
     let error = match tried {
         Ok(()) => return MailOutcome::Sent,

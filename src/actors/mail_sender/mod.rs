@@ -1,13 +1,11 @@
 //! Mails that go out by a mail server.
 //!
-//! [`Mails`] takes a mail on by one write into the delivery log, and `sender` sends what
-//! waits there. So whoever tells of an event waits for the store and never for a mail server. A
-//! mail that is put off is tried again after growing pauses and has failed after the last; one
-//! that is refused has failed at once. `resend` sends one by hand.
+//! [`Mails`] accepts a mail by one write into the delivery log, and `sender` sends what waits there, so that a
+//! notification waits for the store and never for a mail server. A mail that is postponed is retried with backoff and
+//! fails after the last retry; a refused mail fails at once. `resend` sends one by hand.
 //!
-//! **Invariant:** a mail is in the log before its event counts as handled, and is sent until
-//! the server takes or refuses it or its tries are used up; one that is recorded as sent is
-//! not sent again but by hand.
+//! **Invariant:** a mail is in the log before its event counts as handled, and is sent until the server takes or
+//! refuses it or its attempts are used up; one that is recorded as sent is sent again only by hand.
 
 mod attempt;
 mod resend;
@@ -26,66 +24,66 @@ use crate::{
     domain::ids::EventId,
     integrations::{
         mail::{Mail, MailError, MailTransport, Mailer, Retention},
-        redis::{Wake, topic},
+        redis::{ChangeNotifier, topic},
     },
     runtime::Runtime,
     store::MailboxStore,
 };
 
-/// Mails under way at once; as many connections are opened to the mail server.
+/// The most mails in progress, and connections to the mail server.
 const AT_ONCE: u32 = 4;
 
-/// The delivery log and who works it off, as the rest of the program sees them.
+/// The handle to the delivery log and its sender.
 #[derive(Clone)]
 pub struct Mails {
-    shared: Arc<Shared>,
+    state: Arc<SenderState>,
 }
 
-/// What the facade and the sender share.
-struct Shared {
+/// The state shared by the handle and the sender.
+struct SenderState {
     store: MailboxStore,
     transport: Arc<dyn MailTransport>,
-    /// The pauses before a mail is tried again; after the last it has failed.
+    /// The pauses before a mail is tried again; after the last one it has failed.
     pauses: Vec<Duration>,
-    /// What is on its way.
+    /// The attempts in progress.
     sending: SendLoop,
     retention: Retention,
 }
 
 impl Mails {
-    /// Starts the sender, which is woken by whichever node takes a mail on.
+    /// Starts the sender, which is notified when any node accepts a mail.
     #[must_use]
     pub fn start(
         runtime: &Runtime,
         store: MailboxStore,
         transport: Arc<dyn MailTransport>,
         pauses: Vec<Duration>,
-        wake: &Wake,
+        notifier: &ChangeNotifier,
     ) -> Self {
-        let sending = SendLoop::new("mails", AT_ONCE, wake, topic::MAILS);
-        let shared = Arc::new(Shared { store, transport, pauses, sending, retention: Retention::default() });
-        runtime.background("mail_sender", Arc::clone(&shared), async |shared| shared.run().await);
-        Self { shared }
+        let sending = SendLoop::new("mails", AT_ONCE, notifier, topic::MAILS);
+        let state = Arc::new(SenderState { store, transport, pauses, sending, retention: Retention::default() });
+        runtime.background("mail_sender", Arc::clone(&state), async |state| state.run().await);
+        Self { state }
     }
 
-    /// Whether the mail server was there when it was last looked for.
+    /// Whether the mail server was reachable at the last check.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.shared.transport.is_up()
+        self.state.transport.is_up()
     }
 
-    /// Begins to send no more mails, and waits for those under way.
+    /// Starts to send no more mails, and waits for those in progress.
     pub async fn finish(&self, within: Duration) {
-        // What is not finished by then is sent again after its claim is over.
-        self.shared.sending.finish(within).await;
+        // Unfinished items are sent again after their claims expire.
+        self.state.sending.finish(within).await;
     }
 }
 
 #[async_trait]
 impl Mailer for Mails {
     async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError> {
-        if self.shared.store.open(event, mail).await? {
-            self.shared.sending.wake();
+        if self.state.store.open(event, mail).await? {
+            self.state.sending.notify();
         }
         Ok(())
     }

@@ -16,24 +16,23 @@ use crate::{
     },
 };
 
-/// How long to wait for somebody else's claim, which is a little longer than it may hold.
+/// How long to wait for another claim to end: a little longer than a claim lasts.
 const WAIT_WITHIN: Duration = Duration::from_secs(35);
-/// How often to look whether it has ended.
+/// How often to check whether it has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// How a mail was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resent {
-    /// Now.
     Now,
-    /// The sender was about to send it, and did.
+    /// The sender sent it first.
     BySender,
 }
 
 /// Why a mail was not sent by hand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResendError {
-    /// Somebody else has it, or it was forgotten meanwhile.
+    /// Another claim holds it, or it was deleted meanwhile.
     #[error("it is being sent at this moment")]
     Busy,
     /// The mail server did not take it.
@@ -44,11 +43,8 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
-/// Sends a mail of this record now, whatever became of it before, and records the outcome. `pauses`
-/// are those of the sender, which goes on with a mail that waits.
-///
-/// # Errors
-/// [`ResendError`].
+/// Sends the mail of this record now, whatever its state, and records the outcome. `pauses` are those of the sender,
+/// which goes on with a mail that waits.
 pub async fn resend(
     store: &MailboxStore,
     transport: &dyn MailTransport,
@@ -67,7 +63,7 @@ pub async fn resend(
         tokio::time::sleep(LOOK_EVERY).await;
     };
     if claimed.record.state == MailState::Sent && record.state != MailState::Sent {
-        // The claim ends by itself: nobody but another hand wants this mail.
+        // The claim expires by itself; only another manual resend could wait for it.
         return Ok(Resent::BySender);
     }
     attempt(store, transport, pauses, &claimed).await?;

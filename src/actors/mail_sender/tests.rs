@@ -91,7 +91,7 @@ fn start() -> Fixture {
     std::fs::create_dir_all(&dir).unwrap();
     let sqlite = SqliteStore::open(&dir, SqliteOptions::default()).unwrap();
     let (runtime, server, store) = (Runtime::new(1), Arc::<Server>::default(), sqlite.stores().mailbox);
-    let mails = Mails::start(&runtime, store.clone(), server.clone(), PAUSES.to_vec(), &Wake::default());
+    let mails = Mails::start(&runtime, store.clone(), server.clone(), PAUSES.to_vec(), &ChangeNotifier::default());
     Fixture { runtime, server, store, mails, sqlite, dir }
 }
 
@@ -145,7 +145,7 @@ async fn each_mail_is_sent_once_and_few_at_a_time() {
         fixture.store.clone(),
         fixture.server.clone(),
         PAUSES.to_vec(),
-        &Wake::default(),
+        &ChangeNotifier::default(),
     );
     for number in 0..60 {
         let (event, mail) = (EventId::generate(), mail(&format!("buyer{number}@x.com")));

@@ -1,7 +1,7 @@
-//! The actor: one delivery in, one notice out by its channel.
+//! The actor: sends one notification through its channel for each delivery.
 //!
-//! It keeps no state, so that many notices are on their way at once; a panic loses
-//! only those on their way, and each is tried again.
+//! It has no state, so that many notifications are in progress at once; a panic affects only those, and each is
+//! retried.
 //!
 //! **Invariant:** every delivery is answered before the caller's deadline, whatever the
 //! channel does.
@@ -16,15 +16,15 @@ use crate::{
     trace::Trace,
 };
 
-/// Less than the caller waits.
+/// Shorter than the caller's deadline.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(25);
 
-/// Tells by one channel.
+/// Notifies through one channel.
 pub struct NotificationActor {
     channel: Arc<dyn Channel>,
 }
 
-/// Tells of a delivery.
+/// Notifies about a delivery.
 #[derive(Message)]
 #[rtype(result = "Result<(), HandleError>")]
 pub(super) struct Deliver(pub(super) Delivery);
@@ -40,16 +40,16 @@ impl Actor for NotificationActor {
 }
 
 impl Handler<Deliver> for NotificationActor {
-    // Within the actor, so that a panic ends it and a fresh one goes on.
+    // Within the actor, so that a panic ends it and a new one continues.
     type Result = ResponseActFuture<Self, Result<(), HandleError>>;
 
     fn handle(&mut self, Deliver(delivery): Deliver, _: &mut Self::Context) -> Self::Result {
         let channel = Arc::clone(&self.channel);
         let work = async move {
-            // What is asked for this is a part of what the request caused.
+            // Calls made here belong to the trace of the request that caused the event.
             let trace = delivery.trace.map_or_else(Trace::begin, Trace::child);
-            let told = tokio::time::timeout(GIVE_UP_AFTER, trace.scope(channel.notify(&delivery))).await;
-            told.unwrap_or_else(|_| Err(HandleError::Transient(format!("no {} in time", channel.name()))))
+            let sent = tokio::time::timeout(GIVE_UP_AFTER, trace.scope(channel.notify(&delivery))).await;
+            sent.unwrap_or_else(|_| Err(HandleError::Transient(format!("no {} in time", channel.name()))))
         };
         Box::pin(work.into_actor(self))
     }

@@ -1,31 +1,30 @@
-//! A way of telling: e-mail, webhooks, and whatever comes later.
+//! A channel of notifications: e-mail, webhooks, and later ones.
 //!
-//! **Invariant:** a channel has its own queues, so that one that is slow or away holds up
-//! and repeats nothing of another.
+//! **Invariant:** a channel has its own queues, so that a slow or unavailable channel does not delay or repeat
+//! notifications of another.
 
 use async_trait::async_trait;
 
 use crate::bus::{Delivery, HandleError};
 
-/// Tells people or programs what happened.
+/// Sends notifications to people or programs.
 #[async_trait]
 pub trait Channel: Send + Sync {
     /// Its name in logs and metrics, `email`.
     fn name(&self) -> &'static str;
 
-    /// The queues whose deliveries it tells of.
+    /// The queues whose deliveries it sends notifications about.
     fn queues(&self) -> &'static [&'static str];
 
-    /// Whether there is anybody to tell; see [`crate::bus::Consumer::is_listening`].
+    /// Whether the channel is active; see [`crate::bus::Consumer::is_listening`].
     fn is_listening(&self) -> bool {
         true
     }
 
-    /// Tells of a delivery, or stores durably that it is to be told. It may come twice and
-    /// is told once, by its event's id.
+    /// Sends a notification about a delivery, or queues it durably. A duplicate delivery is sent once, by its event's
+    /// id.
     ///
     /// # Errors
-    /// [`HandleError::Transient`] to be asked again later, [`HandleError::Unreadable`] when
-    /// there is no use in that.
+    /// [`HandleError::Transient`] to be retried later, [`HandleError::Unreadable`] when retrying does not help.
     async fn notify(&self, delivery: &Delivery) -> Result<(), HandleError>;
 }

@@ -1,4 +1,4 @@
-//! The channel of e-mail: one delivery in, one mail out to each whom it is about.
+//! The e-mail channel: sends a mail to each recipient of a delivery.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::{
     Channel, ShopInfo,
-    facts::{self, To},
-    letter::{self, Letter, Recipient},
+    email_data::{self, To},
+    email_template::{self, EmailTemplate, Recipient},
 };
 use crate::{
     actors::accounts::calls::GetContact,
@@ -41,7 +41,7 @@ pub struct EmailChannel {
 }
 
 impl EmailChannel {
-    /// Mails go out by `mailer`; a buyer's address is asked by `calls`.
+    /// Sends mails through `mailer`, and reads a buyer's address through `calls`.
     #[must_use]
     pub fn new(calls: Calls, mailer: Arc<dyn Mailer>, shop: ShopInfo) -> Self {
         Self { calls, mailer, shop }
@@ -59,15 +59,15 @@ impl Channel for EmailChannel {
     }
 
     async fn notify(&self, delivery: &Delivery) -> Result<(), HandleError> {
-        for (to, letter) in facts::read(delivery)? {
-            self.write(delivery, to, letter).await?;
+        for (to, email_template) in email_data::read(delivery)? {
+            self.write(delivery, to, email_template).await?;
         }
         Ok(())
     }
 }
 
 impl EmailChannel {
-    async fn write(&self, delivery: &Delivery, to: To, mut letter: Letter) -> Result<(), HandleError> {
+    async fn write(&self, delivery: &Delivery, to: To, mut email_template: EmailTemplate) -> Result<(), HandleError> {
         let recipients = match to {
             To::Named(recipients) => recipients,
             To::User(user) => {
@@ -76,11 +76,11 @@ impl EmailChannel {
                 vec![Recipient::of(&contact)?]
             }
             To::Seller { seller, buyer } => {
-                // A seller who is gone keeps no other from hearing of the sale.
+                // A missing seller must not keep others from being notified.
                 let Some(recipient) = self.contact(seller).await?.and_then(|known| Recipient::of(&known).ok()) else {
                     return Ok(());
                 };
-                if let (Letter::NewOrder(of), Some(buyer)) = (&mut letter, buyer)
+                if let (EmailTemplate::NewOrder(of), Some(buyer)) = (&mut email_template, buyer)
                     && of.recipient.is_none()
                 {
                     of.recipient = self.contact(buyer).await?.and_then(|buyer| name_of(&buyer));
@@ -89,8 +89,8 @@ impl EmailChannel {
             }
         };
         for recipient in recipients {
-            let mail = letter.mail(&recipient, &self.shop, delivery.occurred_at)?;
-            // Of an event, one address gets one mail, also when the delivery is made again.
+            let mail = email_template.mail(&recipient, &self.shop, delivery.occurred_at)?;
+            // An address gets one mail for an event, even if the delivery is repeated.
             self.mailer.send(delivery.event, &mail).await.map_err(|error| match error {
                 MailError::Temporary(_) => later(error),
                 MailError::Permanent(_) => HandleError::Unreadable(error.to_string()),
@@ -106,7 +106,7 @@ impl EmailChannel {
 
 /// The name to write on a parcel.
 fn name_of(buyer: &Contact) -> Option<String> {
-    letter::name(&format!("{} {}", buyer.full_name.first_name, buyer.full_name.last_name))
+    email_template::name(&format!("{} {}", buyer.full_name.first_name, buyer.full_name.last_name))
 }
 
 fn later(error: impl ToString) -> HandleError {

@@ -1,18 +1,17 @@
-//! Tells people and programs what happened.
+//! Sends notifications to people and programs.
 //!
-//! [`Notifications`] reads the queues of one [`Channel`] and has it tell of each delivery. A
-//! payload that is not what its queue promises is [`HandleError::Unreadable`]; a store or a
-//! peer that is away is [`HandleError::Away`]; an actor that died with the delivery in its hands,
-//! or took too long, is [`HandleError::Transient`]. Both are tried again.
+//! [`Notifications`] reads the queues of one [`Channel`] and passes it each delivery. A payload that is invalid for
+//! its queue is [`HandleError::Unreadable`]; an unavailable store or peer is [`HandleError::Away`]; an actor that
+//! died while handling the delivery, or took too long, is [`HandleError::Transient`]. The latter two are retried.
 //!
-//! **Invariant:** deliveries of one aggregate are worked on in their order; a delivery is
-//! answered with `Ok` only after its channel has told of it, or has stored that it will.
+//! **Invariant:** deliveries of one aggregate are handled in order; a delivery is answered with `Ok` only after its
+//! channel has sent or durably queued the notification.
 
 mod actor;
 mod channel;
 mod email;
-mod facts;
-mod letter;
+mod email_data;
+mod email_template;
 mod webhook;
 
 use std::{sync::Arc, time::Duration};
@@ -24,7 +23,7 @@ use actor::Deliver;
 pub use actor::NotificationActor;
 pub use channel::Channel;
 pub use email::EmailChannel;
-pub use letter::Letter;
+pub use email_template::EmailTemplate;
 pub use webhook::WebhookChannel;
 
 use crate::{
@@ -33,18 +32,17 @@ use crate::{
     runtime::{AskError, Handle, Limits, Runtime},
 };
 
-/// Aggregates of one batch that are told of side by side.
+/// How many aggregates of one batch are handled concurrently.
 const AT_ONCE: usize = 64;
 
-/// From a delivery to its answer; the actor itself gives up a little earlier.
+/// The deadline of a delivery; the actor itself gives up a little earlier.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What mails say of the shop.
+/// The shop's data in mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShopInfo {
-    /// Its name.
     pub name: String,
-    /// Where links to it lead.
+    /// The base URL of links.
     pub base_url: PublicUrl,
 }
 
@@ -65,7 +63,7 @@ impl ShopInfo {
     }
 }
 
-/// One channel at work.
+/// A consumer for one channel.
 #[derive(Clone)]
 pub struct Notifications {
     actor: Handle<NotificationActor>,
@@ -91,7 +89,7 @@ impl Notifications {
         })
     }
 
-    /// Delivers those of one aggregate one after the other.
+    /// Handles the deliveries of one aggregate sequentially.
     async fn in_order(&self, deliveries: Vec<(usize, Delivery)>) -> Vec<(usize, Result<(), HandleError>)> {
         let mut answers = Vec::with_capacity(deliveries.len());
         for (at, delivery) in deliveries {
@@ -101,7 +99,7 @@ impl Notifications {
     }
 }
 
-/// The deliveries with their places, those of one aggregate together and in their order.
+/// The deliveries with their positions, grouped by aggregate and in order.
 fn by_aggregate(deliveries: Vec<Delivery>) -> Vec<Vec<(usize, Delivery)>> {
     let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
     let mut groups: Vec<Vec<(usize, Delivery)>> = vec![];

@@ -1,4 +1,4 @@
-//! What each mail says, what never gets into one, and what becomes of trouble.
+//! Tests of the content of mails, of what they must not contain, and of failures.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,7 +20,7 @@ use crate::{
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
 const USER: &str = "665f1f77bcf86cd799439011";
-/// A user from before names were looked at.
+/// A user from before names were checked.
 const OLD: &str = "665f1f77bcf86cd799439099";
 
 /// A mailbox in memory, which can be made to fail.
@@ -182,7 +182,7 @@ async fn a_payment_of_another_program_may_leave_out_what_is_optional() {
 }
 
 #[actix_rt::test]
-async fn a_shipped_order_tells_what_and_not_where_to() {
+async fn a_shipped_order_mail_has_items_and_no_address() {
     let mail = mail_of(queues::ORDER_SHIPPED_NOTIFICATION, order()).await;
     assert_eq!((mail.to.as_str(), mail.subject), ("asha@example.com", format!("Order shipped: {ORDER}")));
     let text = "Your order is on its way\n\nHello,\n\neverything in order ORDER has been handed to the carrier.\n\n\
@@ -193,7 +193,7 @@ async fn a_shipped_order_tells_what_and_not_where_to() {
 }
 
 #[actix_rt::test]
-async fn a_part_of_an_order_is_told_of_as_a_part() {
+async fn a_part_of_an_order_is_reported_as_a_part() {
     let part = with(order(), "part", json!(true));
     let mail = mail_of(queues::ORDER_SHIPPED_NOTIFICATION, part.clone()).await;
     assert_eq!(mail.subject, format!("Order shipped: {ORDER}"));
@@ -205,8 +205,8 @@ async fn a_part_of_an_order_is_told_of_as_a_part() {
 }
 
 #[actix_rt::test]
-async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
-    // The fixture knows one person, who is the seller here; the other seller is gone.
+async fn a_seller_gets_own_lines_and_the_recipient() {
+    // The fixture knows one person, who is the seller here; the other seller does not exist.
     let price = json!({"amount": 499.5, "currency": "INR"});
     let paid = json!({
         "_id": ORDER, "user": ORDER, "email": "buyer@example.com",
@@ -235,7 +235,7 @@ async fn a_seller_is_told_of_own_lines_and_whom_they_go_to() {
 }
 
 #[actix_rt::test]
-async fn a_seller_is_told_no_name_that_is_refused_today_and_the_street_as_it_is() {
+async fn a_seller_gets_no_refused_name_and_the_street_unchanged() {
     let item = json!({"title": "Cup", "seller": USER, "quantity": 1, "price": {"amount": 5, "currency": "INR"}});
     let paid = json!({"_id": ORDER, "user": OLD, "email": "buyer@example.com", "items": [item]});
     let to = |name: &str, street: &str| {
@@ -371,7 +371,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
     assert_eq!(fixture.runtime.shutdown(Duration::from_secs(5)).await, 0);
 }
 
-/// Takes no mail.
+/// Refuses all mails.
 struct Refuses;
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! The channel of webhooks: one delivery in, one entry in the queue of each webhook that is
-//! told of it. Sending is [`crate::actors::webhook`]'s.
+//! The webhook channel: queues a delivery for each webhook that receives an event. [`crate::actors::webhook`] sends
+//! them.
 
 use async_trait::async_trait;
 
@@ -10,16 +10,16 @@ use crate::{
     domain::queues,
 };
 
-/// The one queue, which gets what the topic exchange gets.
+/// The only queue, which gets everything of the topic exchange.
 const QUEUES: [&str; 1] = [queues::EVENTS_WEBHOOK];
 
-/// Tells webhooks.
+/// Notifies webhooks.
 pub struct WebhookChannel {
     webhooks: Webhooks,
 }
 
 impl WebhookChannel {
-    /// Tells those that are registered with `webhooks`.
+    /// Notifies those that are registered with `webhooks`.
     #[must_use]
     pub const fn new(webhooks: Webhooks) -> Self {
         Self { webhooks }
@@ -41,6 +41,6 @@ impl Channel for WebhookChannel {
     }
 
     async fn notify(&self, delivery: &Delivery) -> Result<(), HandleError> {
-        self.webhooks.tell(delivery).await
+        self.webhooks.notify(delivery).await
     }
 }

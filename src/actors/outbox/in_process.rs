@@ -15,11 +15,11 @@ use crate::{
     views::event::{Message, exchange_payload, messages},
 };
 
-/// Feeds consumers of this process.
+/// Delivers to the consumers of this process.
 pub struct InProcess {
     consumers: Vec<Arc<dyn Consumer>>,
     by_queue: HashMap<&'static str, usize>,
-    /// The pauses before a message is tried again; after the last it is dead.
+    /// The pauses before a message is tried again; after the last one it is dead.
     pauses: [SignedDuration; 4],
 }
 
@@ -52,7 +52,7 @@ impl Carrier for InProcess {
 }
 
 impl InProcess {
-    /// A carrier to these consumers, which tries again after each of these pauses.
+    /// A carrier to these consumers, which retries after each of these pauses.
     #[must_use]
     pub fn new(consumers: Vec<Arc<dyn Consumer>>, pauses: [SignedDuration; 4]) -> Self {
         let mut by_queue = HashMap::new();
@@ -62,8 +62,7 @@ impl InProcess {
         Self { consumers, by_queue, pauses }
     }
 
-    /// The deliveries that an event makes for the queues that are read here by consumers that
-    /// listen.
+    /// The deliveries of an event to the queues that active consumers of this process read.
     fn items<'a>(&self, envelope: &'a Envelope, listens: impl Fn(&dyn Consumer) -> bool) -> Vec<Item<'a>> {
         let read_here = |queue: &str| self.by_queue.get(queue).is_some_and(|at| listens(&*self.consumers[*at]));
         let by_name = messages(envelope).into_iter().filter(|message| read_here(message.queue));
@@ -87,8 +86,8 @@ impl InProcess {
             .collect()
     }
 
-    /// Hands deliveries to their consumers, all consumers at once and each in order;
-    /// returns what is to be parked.
+    /// Passes deliveries to their consumers, all consumers concurrently and each in order; returns the messages to
+    /// park.
     async fn deliver(&self, items: Vec<Item<'_>>, attempts: u32) -> Vec<(&'static str, Option<Parked>)> {
         let mut batches: Vec<Vec<Item<'_>>> = self.consumers.iter().map(|_| vec![]).collect();
         for item in items {
@@ -108,19 +107,20 @@ async fn feed(
     attempts: u32,
     pauses: &[SignedDuration],
 ) -> Vec<(&'static str, Option<Parked>)> {
-    let (deliveries, told): (Vec<_>, Vec<_>) = batch
+    let (deliveries, sources): (Vec<_>, Vec<_>) = batch
         .into_iter()
         .map(|item| ((item.delivery.queue, item.envelope), item.delivery))
         .map(|(a, b)| (b, a))
         .unzip();
-    // A consumer that panics has handled none of them, as far as anybody knows; each is tried
-    // again by itself, so that one which is poison harms no other.
+    // If a consumer panics, none of the batch counts as handled; each delivery is then tried alone, so that one that
+    // causes the panic does not affect the others.
     let handled = AssertUnwindSafe(consumer.handle(deliveries)).catch_unwind().await;
-    let mut outcomes =
-        handled.unwrap_or_else(|_| vec![Err(HandleError::Transient("the consumer panicked".to_owned())); told.len()]);
-    // A consumer that answers for fewer than it got has not handled the rest.
-    outcomes.resize(told.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));
-    told.into_iter()
+    let mut outcomes = handled
+        .unwrap_or_else(|_| vec![Err(HandleError::Transient("the consumer panicked".to_owned())); sources.len()]);
+    // If a consumer returns too few results, the rest counts as not handled.
+    outcomes.resize(sources.len(), Err(HandleError::Transient("the consumer gave no answer".to_owned())));
+    sources
+        .into_iter()
         .zip(outcomes)
         .map(|((queue, envelope), outcome)| {
             (queue, outcome.err().map(|error| park(pauses, queue, envelope, attempts, &error)))
@@ -131,14 +131,14 @@ async fn feed(
 fn park(pauses: &[SignedDuration], queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
     let pause = match error {
         HandleError::Unreadable(_) => None,
-        // A store that is away cannot park either: this is for one that is back by then.
+        // An unavailable store cannot park either: this is for one that is back by then.
         HandleError::Away(_) | HandleError::Transient(_) => {
             usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt))
         }
     };
     let retry_at = pause.and_then(|pause| Timestamp::now().saturating_add(*pause).ok());
     match retry_at {
-        Some(at) => tracing::warn!(queue, event.id = %envelope.id, %error, %at, "a message is tried again later"),
+        Some(at) => tracing::warn!(queue, event.id = %envelope.id, %error, %at, "a message will be retried"),
         None => tracing::error!(queue, event.id = %envelope.id, %error, "a message is dead"),
     }
     Parked {
@@ -165,7 +165,7 @@ mod tests {
         queues,
     };
 
-    /// Listens to the exchange when it is told to.
+    /// A consumer of the exchange that can be switched on.
     #[derive(Default)]
     struct Listener {
         listens: AtomicBool,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bound_queue_gets_what_the_exchange_carries_while_somebody_listens() {
+    async fn a_bound_queue_gets_exchange_events_while_a_consumer_is_active() {
         let listener = Arc::new(Listener::default());
         let carrier = InProcess::new(vec![listener.clone()], [jiff::SignedDuration::ZERO; 4]);
         let product = ProductId::generate();
@@ -201,7 +201,7 @@ mod tests {
         assert!(carrier.carry(&[&gone, &moved]).await.unwrap().await.unwrap().is_empty());
         assert!(listener.got.lock().is_empty(), "nobody listens");
 
-        // One that was parked is handed over in any case: it is not to be dead because of that.
+        // A parked message is delivered in any case, so that it does not become dead because of that.
         let parked = Parked {
             id: 1,
             queue: queues::EVENTS_WEBHOOK.to_owned(),

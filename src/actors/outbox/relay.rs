@@ -1,6 +1,6 @@
 //! The relay's loop.
 //!
-//! **Invariant:** an event leaves the outbox after what failed of it is parked.
+//! **Invariant:** an event leaves the outbox only after its failed messages are parked.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -10,33 +10,33 @@ use tokio::sync::Notify;
 use super::{Carried, Carrier, CarryError, LOOK_EVERY, PAUSE, REMEMBER};
 use crate::{
     domain::{Timestamp, event::Envelope},
-    integrations::redis::{Wake, topic},
+    integrations::redis::{ChangeNotifier, topic},
     store::{OutboxStore, StoreError, outbox::Parked},
 };
 
-/// How many events to take at once.
+/// How many events are read at once.
 const BATCH: u32 = 256;
 /// The same, as the length of a list.
 const FULL: usize = 256;
-/// How many batches a turn takes on, before it looks after what is parked.
+/// How many batches a round starts before it retries parked messages.
 const BATCHES: usize = 64;
-/// How many parked messages to try again at once.
+/// How many parked messages are retried at once.
 const RETRIES: u32 = 64;
-/// The longest pause while events cannot be carried on.
+/// The longest pause while events cannot be relayed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Reads the outbox and feeds the carrier.
 pub(super) struct Relay {
     store: Arc<dyn OutboxStore>,
     carrier: Arc<dyn Carrier>,
-    wake: Wake,
-    /// Another node wrote events.
-    woken: Arc<Notify>,
+    notifier: ChangeNotifier,
+    /// Notified when another node wrote events.
+    notified: Arc<Notify>,
 }
 
 /// Why events wait.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum RelayError {
     #[error("the store is not available: {0}")]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -44,8 +44,8 @@ pub(super) enum Trouble {
 }
 
 impl Relay {
-    pub(super) fn new(store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>, wake: &Wake) -> Self {
-        Self { store, carrier, wake: wake.clone(), woken: wake.listen(topic::OUTBOX) }
+    pub(super) fn new(store: Arc<dyn OutboxStore>, carrier: Arc<dyn Carrier>, notifier: &ChangeNotifier) -> Self {
+        Self { store, carrier, notifier: notifier.clone(), notified: notifier.listen(topic::OUTBOX) }
     }
 
     pub(super) async fn run(&self) {
@@ -55,16 +55,16 @@ impl Relay {
                 Ok(more) => {
                     pause = PAUSE;
                     if !more {
-                        // Woken by a write, here or elsewhere, or in time for parked messages.
+                        // Continues after a write, here or on another node, or in time for parked messages.
                         tokio::select! {
                             () = self.store.written() => {}
-                            () = self.woken.notified() => {}
-                            () = tokio::time::sleep(self.wake.look_every(LOOK_EVERY)) => {}
+                            () = self.notified.notified() => {}
+                            () = tokio::time::sleep(self.notifier.look_every(LOOK_EVERY)) => {}
                         }
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "events wait");
+                    tracing::warn!(%error, "could not relay events; retrying");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -72,8 +72,8 @@ impl Relay {
         }
     }
 
-    /// One turn; returns whether there may be more to do at once.
-    pub(super) async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, Trouble> {
+    /// One round; returns whether there may be more to do at once.
+    pub(super) async fn turn(&self, forgotten: &mut Timestamp) -> Result<bool, RelayError> {
         let moved = self.carry_on().await?;
         let now = Timestamp::now();
         let retried = self.retry(now).await?;
@@ -84,10 +84,9 @@ impl Relay {
         Ok(moved || retried)
     }
 
-    /// Takes batches on as far ahead as the carrier allows, and takes each out when it has
-    /// arrived, the oldest first. After trouble with one, those behind it stay too and all
-    /// are handed on again: nothing overtakes what is older.
-    async fn carry_on(&self) -> Result<bool, Trouble> {
+    /// Starts as many batches as the carrier allows, and deletes each when it has arrived, the oldest first. If one
+    /// fails, the later ones stay as well and all are relayed again, so that the order is kept.
+    async fn carry_on(&self) -> Result<bool, RelayError> {
         let mut under_way: VecDeque<(Vec<u64>, Carried)> = VecDeque::new();
         let (mut last, mut more, mut taken_on) = (0, true, 0);
         loop {
@@ -106,7 +105,7 @@ impl Relay {
         }
     }
 
-    async fn retry(&self, now: Timestamp) -> Result<bool, Trouble> {
+    async fn retry(&self, now: Timestamp) -> Result<bool, RelayError> {
         let due: Vec<Parked> = self.store.retry_due(now, RETRIES).await?;
         for row in &due {
             let next = self.carrier.retry(row).await?;

@@ -1,4 +1,4 @@
-//! The relay with consumers and a store that fail in every way.
+//! Tests of the relay with consumers and a store that fail in every way.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use parking_lot::Mutex;
 
 use super::{
-    relay::{Relay, Trouble},
+    relay::{Relay, RelayError},
     *,
 };
 use crate::{
@@ -108,7 +108,7 @@ impl OutboxStore for Memory {
     }
 }
 
-/// What a consumer does about an event.
+/// What a test consumer does with an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Fails,
@@ -117,7 +117,7 @@ enum Mood {
     AnswersTooFew,
 }
 
-/// A consumer that notes what it handled.
+/// A consumer that records what it handled.
 struct Reader {
     queues: &'static [&'static str],
     moods: Mutex<Vec<(EventId, Mood)>>,
@@ -200,14 +200,14 @@ fn relay(store: &Arc<Memory>, readers: &[&Arc<Reader>]) -> Relay {
     Relay::new(
         store.clone(),
         Arc::new(InProcess::new(readers.iter().map(consumer).collect(), PAUSES)),
-        &Wake::default(),
+        &ChangeNotifier::default(),
     )
 }
 
 async fn turn(relay: &Relay) -> Result<bool, StoreError> {
-    relay.turn(&mut Timestamp::now()).await.map_err(|trouble| match trouble {
-        Trouble::Store(error) => error,
-        Trouble::Carry(error) => panic!("{error}"),
+    relay.turn(&mut Timestamp::now()).await.map_err(|error| match error {
+        RelayError::Store(error) => error,
+        RelayError::Carry(error) => panic!("{error}"),
     })
 }
 
@@ -231,7 +231,7 @@ async fn each_consumer_gets_its_own_queues_and_the_rest_is_let_go() {
     mails.about(&events[0], Mood::Fails);
     turn(&relay(&store, &[&mails, &rows])).await.unwrap();
     assert_eq!((rows.handled(), store.depth()), (ids(&events[..1]), 0));
-    // One consumer's trouble is not another's: only its own message is parked.
+    // One consumer's failure does not affect another: only its own message is parked.
     turn(&relay(&store, &[&mails, &rows])).await.unwrap();
     assert_eq!(rows.handled().len(), 1);
     assert_eq!(store.parked.lock()[0].queue, queues::USER_CREATED_NOTIFICATION);
@@ -244,7 +244,7 @@ async fn what_fails_is_tried_four_times_again_with_growing_pauses_and_then_dead(
     let relay = relay(&store, &[&reader]);
     reader.about(&events[0], Mood::Fails);
     let mut pauses = vec![];
-    // The first turn already tries the parked message again, as the store says it is due.
+    // The first round already retries the parked message, because the store says it is due.
     while store.dead(0, 10).await.unwrap().is_empty() {
         let before = Timestamp::now();
         turn(&relay).await.unwrap();
@@ -300,7 +300,7 @@ async fn a_consumer_that_answers_too_few_has_not_handled_the_rest() {
     let (store, reader) = (Memory::with(&events), Reader::of(GONE));
     reader.about(&events[1], Mood::AnswersTooFew);
     turn(&self::relay(&store, &[&reader])).await.unwrap();
-    // The third was only held up by the second: tried by itself it is handled.
+    // The third failed only because of the second: tried alone it is handled.
     assert_eq!(reader.handled(), [events[0].id, events[2].id]);
     assert_eq!(store.parked.lock().iter().map(|row| row.envelope.id).collect::<Vec<_>>(), [events[1].id]);
 }
@@ -315,7 +315,7 @@ async fn a_consumer_that_panics_harms_no_other_message() {
         turn(&relay).await.unwrap();
     }
     assert_eq!(store.depth(), 0);
-    // At least once: the first was handled before the panic, and again by itself.
+    // At least once: the first was handled before the panic, and again alone.
     assert_eq!(reader.handled(), [events[0].id, events[0].id, events[2].id]);
     let dead = store.dead(0, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].envelope.id, dead[0].reason.as_str()), (1, events[1].id, "the consumer panicked"));
@@ -328,7 +328,7 @@ async fn events_come_again_after_a_crash_between_handling_and_settling() {
     store.fails_to_settle.store(true, Ordering::SeqCst);
     assert!(turn(&relay(&store, &[&reader])).await.is_err());
     assert_eq!(store.depth(), 2);
-    // The next life.
+    // After the restart.
     turn(&relay(&store, &[&reader])).await.unwrap();
     assert_eq!(reader.handled(), [ids(&events), ids(&events)].concat());
     assert_eq!(store.depth(), 0);
@@ -354,7 +354,7 @@ async fn a_parked_message_of_a_queue_that_nobody_reads_any_more_is_kept() {
 }
 
 #[actix_rt::test]
-async fn a_relay_that_dies_is_started_anew_and_goes_on() {
+async fn a_relay_that_dies_is_restarted_and_continues() {
     let events = [gone(), gone()];
     let (store, reader) = (Memory::with(&events), Reader::of(GONE));
     store.panics.store(true, Ordering::SeqCst);
@@ -363,7 +363,7 @@ async fn a_relay_that_dies_is_started_anew_and_goes_on() {
         &runtime,
         store.clone(),
         Arc::new(InProcess::new(vec![reader.clone()], PAUSES)),
-        &Wake::default(),
+        &ChangeNotifier::default(),
     );
     assert_eq!(outbox.drain(Duration::from_secs(20)).await, Ok(0));
     assert_eq!(reader.handled(), ids(&events));
@@ -371,7 +371,7 @@ async fn a_relay_that_dies_is_started_anew_and_goes_on() {
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
 }
 
-/// Takes batches ahead; which of them arrive is told beforehand, the others are lost.
+/// A carrier that starts batches ahead; the test decides which of them arrive, and the others are lost.
 struct Ahead {
     arrive: Mutex<Vec<bool>>,
     handed_on: Mutex<Vec<EventId>>,
@@ -407,14 +407,14 @@ async fn batches_are_on_their_way_at_once_and_one_that_is_lost_keeps_those_behin
     let events: Vec<_> = (0..1_300).map(|_| gone()).collect();
     let store = Memory::with(&events);
     let carrier = Arc::new(Ahead {
-        // From the last: the first arrives, the second is lost.
+        // In reverse order: the first arrives, the second is lost.
         arrive: Mutex::new(vec![false, true]),
         handed_on: Mutex::default(),
         under_way: Arc::default(),
         most: AtomicUsize::default(),
     });
-    let relay = Relay::new(store.clone(), carrier.clone(), &Wake::default());
-    assert!(matches!(relay.turn(&mut Timestamp::now()).await, Err(Trouble::Carry(_))));
+    let relay = Relay::new(store.clone(), carrier.clone(), &ChangeNotifier::default());
+    assert!(matches!(relay.turn(&mut Timestamp::now()).await, Err(RelayError::Carry(_))));
     let batch = 1_300 - store.depth();
     assert_eq!(*carrier.handed_on.lock(), ids(&events[..4 * batch]), "one was taken out, and a fourth handed on");
     carrier.handed_on.lock().clear();

@@ -1,4 +1,4 @@
-//! What other services and the shop's own routes and pages ask about payments.
+//! The calls of the payment service.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     runtime::calls::{Call, CallError, Never, Refusal, WITHIN_NESTED},
 };
 
-/// Why a payment was not made or did not change.
+/// Why a call on a payment was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum PaymentRefusal {
@@ -25,22 +25,22 @@ pub enum PaymentRefusal {
     /// There is no such order.
     #[error("there is no such order")]
     NoSuchOrder,
-    /// It is somebody else's.
+    /// It belongs to another user.
     #[error("this payment is not yours")]
     NotYours,
-    /// The order awaits no money.
+    /// The order does not await payment.
     #[error("this order cannot be paid now")]
     NotPayable,
-    /// The signature is not the gateway's.
+    /// The signature is invalid.
     #[error("Invalid signature")]
     BadSignature,
-    /// The report's body is not what the gateway sends.
+    /// The report's body is invalid.
     #[error("the webhook's body is not readable")]
     Unreadable,
-    /// The rules say no.
+    /// A domain rule refused.
     #[error("{0}")]
     Rule(PaymentError),
-    /// The gateway did not do it.
+    /// The gateway failed.
     #[error("{0}")]
     Gateway(GatewayError),
 }
@@ -59,14 +59,14 @@ impl From<GatewayError> for CallError<PaymentRefusal> {
     }
 }
 
-/// Opens a payment of the user's order, or gives the one that is open.
+/// Opens a payment of the user's order, or returns the open one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenPayment {
     pub order: OrderId,
     pub user: UserId,
 }
 
-/// A payment, and what a checkout needs besides.
+/// A payment, with the other data for a checkout.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenedPayment {
     pub payment: Payment,
@@ -83,7 +83,7 @@ impl Call for OpenPayment {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Takes what a checkout handed to the page; the ids are the gateway's.
+/// Verifies the result of a checkout; the ids are the gateway's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct VerifyPayment {
     pub user: UserId,
@@ -99,7 +99,7 @@ impl Call for VerifyPayment {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Takes a report of the gateway, once for each event: the raw body, its signature and its event id.
+/// Accepts a report of the gateway, once for each event: the raw body, its signature and its event id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TakeGatewayReport {
     pub body: Vec<u8>,
@@ -114,7 +114,7 @@ impl Call for TakeGatewayReport {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Notes that a try to pay failed; the id is the gateway's.
+/// Records that an attempt to pay failed; the id is the gateway's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FailPayment {
     pub order_id: String,
@@ -127,11 +127,11 @@ impl Call for FailPayment {
     const SERVICE: Service = Service::Payment;
 }
 
-/// Gives money back, as an admin asks. Without a key, done again it would give more back.
+/// Refunds money for an admin. Without a key, repeating it would refund more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RefundPayment {
     pub payment: PaymentId,
-    /// All that is left when absent.
+    /// Everything that is left when absent.
     pub amount: Option<Money>,
     pub reason: Option<String>,
     /// The client's idempotency key and a hash of the request.
@@ -153,7 +153,7 @@ impl Call for RefundPayment {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
-/// Gives all captured money that is left back, once.
+/// Refunds all remaining captured money, once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RefundAllOfPayment {
     pub payment: PaymentId,
@@ -203,7 +203,7 @@ impl Call for GetPaymentOfGatewayOrder {
     const SERVICE: Service = Service::Payment;
 }
 
-/// Reads the payment of an order, if its money is captured and not given back.
+/// Reads the payment of an order, if its money is captured and not refunded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetCapturedPayment {
     pub order: OrderId,

@@ -1,11 +1,10 @@
-//! Payments: money taken once, kept only for goods held, given back in full otherwise.
+//! Payments: money is captured once, kept only while the stock is held, and refunded in full otherwise.
 //!
-//! Like an order's saga, a payment's state is in its document: captured money that its
-//! order has not heard of, and refunds that the gateway has not taken, are found due and
-//! gone on with, after a crash and on any node.
+//! Like an order's saga, a payment's state is in its document: captured money that its order was not notified of, and
+//! refunds that the gateway has not accepted, become due and are continued, after a crash and on any node.
 //!
-//! **Invariant:** a refund is written before the gateway is asked for it, and its id is the
-//! gateway's idempotency key.
+//! **Invariant:** a refund is written before it is requested from the gateway, and its id is the gateway's
+//! idempotency key.
 
 pub mod calls;
 mod reconcile;
@@ -36,16 +35,16 @@ use crate::{
     store::PaymentStore,
 };
 
-/// How many actors work on payments. Their steps interleave, since they wait for the gateway and for orders; the
-/// document's version keeps writers apart.
+/// How many actors work on payments. Their steps interleave, because they wait for the gateway and for orders; the
+/// document's version detects concurrent writes.
 const WORKERS: usize = 4;
-/// How long a call may take, with all that the gateway takes.
+/// The deadline of a call, including the gateway's time.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// How many payments can be refunded at once without waiting needlessly.
-const TURNS: usize = 256;
+/// How many locks there are for concurrent work on payments.
+const LOCKS: usize = 256;
 
-/// Starts the payment service and registers its calls. Whatever has been open for longer than `reconcile_every` is
-/// asked about at the gateway.
+/// Starts the payment service and registers its calls. Payments that have been open for longer than `reconcile_every`
+/// are checked with the gateway.
 pub fn start(
     runtime: &Runtime,
     registry: &mut Registry,
@@ -55,8 +54,8 @@ pub fn start(
     reconcile_every: SignedDuration,
 ) {
     let questions = Questions { every: reconcile_every, paid_twice: gateway.may_be_paid_twice() };
-    let turns = Arc::new(KeyLocks::new(TURNS));
-    let service = Arc::new(PaymentService { store, gateway, calls, questions, turns });
+    let locks = Arc::new(KeyLocks::new(LOCKS));
+    let service = Arc::new(PaymentService { store, gateway, calls, questions, locks });
     registry
         .serve::<GetPayment>(&service)
         .serve::<GetPaymentOfOrder>(&service)

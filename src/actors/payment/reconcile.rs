@@ -1,7 +1,7 @@
-//! Looking after payments: what is to be done, and what nobody reported.
+//! Reconciles payments: does due work, and finds what was not reported.
 //!
-//! **Invariant:** captured money and refunds are asked about until they are settled; only
-//! payments without money are given up.
+//! **Invariant:** captured money and refunds are checked until they are settled; only payments without money are
+//! given up.
 
 use super::{
     calls::PaymentRefusal,
@@ -18,9 +18,9 @@ use crate::{
 };
 
 impl PaymentService {
-    /// Does what is due: tells the order of captured money and of refunds, pushes refunds, or
-    /// asks the gateway what it knows.
-    pub(super) async fn wake(&self, id: PaymentId) -> Outcome<Payment> {
+    /// Does what is due: notifies the order of captured money and of refunds, requests refunds, or checks with the
+    /// gateway.
+    pub(super) async fn resume(&self, id: PaymentId) -> Outcome<Payment> {
         let payment = self.read(id).await?;
         let now = Timestamp::now();
         if payment.due_at.is_none_or(|due| due > now) {
@@ -38,19 +38,19 @@ impl PaymentService {
         self.ask_gateway(payment).await
     }
 
-    /// Compares with the gateway, and puts right what differs.
+    /// Compares with the gateway, and corrects differences.
     async fn ask_gateway(&self, payment: Payment) -> Outcome<Payment> {
         let id = payment.id;
         match self.compare(payment).await? {
             Ok(()) => {
                 let mut payment = self.read(id).await?;
                 payment.attempts = 0;
-                // Who was first knows better when to look next.
+                // The other writer has already scheduled the next check.
                 let _first = self.save(&mut payment, &[]).await?;
                 Ok(payment)
             }
             Err(error) => {
-                tracing::warn!(payment.id = %id, %error, "the gateway is asked again later");
+                tracing::warn!(payment.id = %id, %error, "checking a payment with the gateway failed; retrying later");
                 self.later(self.read(id).await?).await
             }
         }
@@ -63,7 +63,7 @@ impl PaymentService {
             Err(error) => return Ok(Err(error)),
         };
         let mut payment = payment;
-        // Captured ones first: what is only authorised is not captured beside them.
+        // Captured ones first, because an authorised one is not captured besides them.
         let (captured, others): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.status == GatewayStatus::Captured);
         for row in captured.iter().chain(&others) {
@@ -86,7 +86,7 @@ impl PaymentService {
     }
 }
 
-/// Whether the gateway's refunds of a captured payment are worth looking at.
+/// Whether the gateway's refunds of a captured payment have to be read.
 fn is_news(payment: &Payment, row: &GatewayPayment) -> bool {
     let own = payment.refunds.iter().filter(|refund| refund.payment_id == row.id);
     let back: i64 = row.amount.minor() - payment.ledger.owed(&row.id);

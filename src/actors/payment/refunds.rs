@@ -1,7 +1,6 @@
-//! Money on its way back.
+//! A refund.
 //!
-//! **Invariant:** no refund is asked of the gateway before it is written, and none is made
-//! twice.
+//! **Invariant:** no refund is requested from the gateway before it is written, and none is made twice.
 
 use jiff::SignedDuration;
 
@@ -26,13 +25,13 @@ use crate::{
     store::StoreError,
 };
 
-/// How long the gateway surely knows a refund by its key.
+/// How long the gateway certainly remembers a refund's key.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(5);
 
 impl Handles<RefundPayment> for PaymentService {
     async fn handle(&self, request: RefundPayment) -> CallOutcome<RefundPayment> {
         self.settle_first(request.payment).await?;
-        let _turn = self.turns.lock(&request.payment).await.ok_or(StoreError::Busy)?;
+        let _lock = self.locks.lock(&request.payment).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(request.payment).await?;
             if let Some((key, hash)) = &request.key
@@ -64,7 +63,7 @@ impl Handles<RefundAllOfPayment> for PaymentService {
 }
 
 impl PaymentService {
-    /// Whether the gateway can give back this part, and afterwards what is left.
+    /// Whether the gateway can refund this part, and the rest afterwards.
     fn gives_back(&self, payment: &Payment, part: Option<Money>) -> Result<(), PaymentError> {
         let (least, left) = (self.gateway.least_refund(), payment.left());
         let Some(part) = part.filter(|part| part.currency() == left.currency() && part.minor() > 0) else {
@@ -77,7 +76,7 @@ impl PaymentService {
         Ok(())
     }
 
-    /// Money that the order has not heard of is its business first: it may keep it, or not.
+    /// The order must be notified of captured money first, because it decides whether to keep it.
     async fn settle_first(&self, id: PaymentId) -> Outcome<()> {
         let payment = self.read(id).await?;
         if payment.has_money() && !payment.settled && !self.settle(payment).await?.settled {
@@ -86,9 +85,9 @@ impl PaymentService {
         Ok(())
     }
 
-    /// Gives back all that is left, once: a second call finds nothing left.
+    /// Refunds everything that is left, once: a second call finds nothing left.
     pub(super) async fn refund_all(&self, id: PaymentId, reason: &str) -> Outcome<Payment> {
-        let _turn = self.turns.lock(&id).await.ok_or(StoreError::Busy)?;
+        let _lock = self.locks.lock(&id).await.ok_or(StoreError::Busy)?;
         for _ in 0..TRIES {
             let mut payment = self.read(id).await?;
             if payment.left().minor() > 0 {
@@ -98,7 +97,7 @@ impl PaymentService {
                 }
                 crash::point("payment.refund.decided");
             } else if payment.has_money() && !payment.settled {
-                // Given back at the gateway before the order heard of it.
+                // Refunded at the gateway before the order was notified.
                 payment.settle(Timestamp::now());
                 if !self.save(&mut payment, &[]).await? {
                     continue;
@@ -109,12 +108,13 @@ impl PaymentService {
         Err(StoreError::Busy.into())
     }
 
-    /// Hands decided refunds to the gateway. What fails now is due again later.
+    /// Requests decided refunds from the gateway. Failed ones become due again later.
     pub(super) async fn push_refunds(&self, mut payment: Payment) -> Outcome<Payment> {
         for _ in 0..TRIES {
             let now = Timestamp::now();
             let Some(refund) = payment.unsent_refund(now).cloned() else { return Ok(payment) };
-            // Asked for before, perhaps, and the answer lost: the gateway may forget the key in time.
+            // It may have been requested before with a lost answer, and the gateway may have forgotten the key by
+            // now.
             let again = payment.attempts > 0 || now.duration_since(refund.created_at) > REMEMBERED;
             match self.give(&refund, again).await {
                 Ok(taken) => {
@@ -122,7 +122,7 @@ impl PaymentService {
                     payment = self.learn(payment, &refund.payment_id, &taken).await?;
                 }
                 Err(error) => {
-                    tracing::warn!(payment.id = %payment.id, %error, "a refund is tried again later");
+                    tracing::warn!(payment.id = %payment.id, %error, "a refund failed; retrying later");
                     return self.later(payment).await;
                 }
             }
@@ -130,8 +130,8 @@ impl PaymentService {
         Ok(payment)
     }
 
-    /// Asks the gateway for a refund. Answers with what the gateway has for the payment, if it
-    /// was looked at, else with the refund.
+    /// Requests a refund from the gateway. Returns the gateway's refunds of the payment if they were read, otherwise
+    /// the refund.
     async fn give(&self, refund: &Refund, again: bool) -> Result<Vec<GatewayRefund>, GatewayError> {
         if again {
             let known = self.gateway.refunds_of(&refund.payment_id).await?;
@@ -142,7 +142,7 @@ impl PaymentService {
         crash::point("payment.refund.before");
         match self.gateway.refund(&refund.payment_id, refund.amount, refund.id).await {
             Ok(taken) => Ok(vec![GatewayRefund { key: Some(refund.id), ..taken }]),
-            // Somebody may have given it back at the gateway itself.
+            // It may have been refunded on the gateway's own pages.
             Err(error @ GatewayError::Refused(_)) => match self.gateway.refunds_of(&refund.payment_id).await {
                 Ok(known) if !known.is_empty() => Ok(known),
                 _ => Err(error),
@@ -151,7 +151,7 @@ impl PaymentService {
         }
     }
 
-    /// Applies what the gateway says of refunds of one captured payment.
+    /// Applies the gateway's refunds of one captured payment.
     pub(super) async fn learn(
         &self,
         mut payment: Payment,
@@ -183,33 +183,32 @@ impl PaymentService {
                 }
                 payment = self.read(payment.id).await?;
             } else {
-                // A refund that the gateway refuses and does not know either has to wait.
+                // A refund that the gateway refuses and does not have must wait.
                 return if payment.unsent_refund(now).is_some() { self.later(payment).await } else { Ok(payment) };
             }
         }
         Err(StoreError::Busy.into())
     }
 
-    /// Lets the order know that no money is left for it where the gateway has not taken the refund
-    /// yet, so that nothing of it is sent meanwhile. It need not work: the order hears of each refund
-    /// that is taken.
+    /// Notifies the order that no money is left, before the gateway has accepted the refund, so that nothing is
+    /// shipped meanwhile. Failure is harmless: the order is notified of each accepted refund.
     async fn warn_order(&self, payment: &Payment, decided: RefundId) {
         let refund = payment.refunds.iter().find(|refund| refund.id == decided);
         let Some(refund) = refund.filter(|refund| refund.is_unsent() && payment.left().minor() <= 0) else { return };
         let note = NoteOrderRefund { order: payment.order, note: note_of(payment, refund.clone(), true) };
         if let Err(error) = self.calls.ask(note).await {
-            tracing::warn!(payment.id = %payment.id, %error, "the order hears of its refund once it is taken");
+            tracing::warn!(payment.id = %payment.id, %error, "the order will be notified of its refund once it is accepted");
         }
     }
 
-    /// Lets the order's timeline show what was given back.
+    /// Adds refunds to the order's timeline.
     pub(super) async fn note_refunds(&self, mut payment: Payment) -> Outcome<Payment> {
         for _ in 0..TRIES {
             let Some(refund) = payment.unnoted_refund().cloned() else { return Ok(payment) };
             let note = note_of(&payment, refund.clone(), false);
             crash::point("payment.note.before");
             if let Err(error) = self.calls.ask(NoteOrderRefund { order: payment.order, note }).await {
-                tracing::warn!(payment.id = %payment.id, %error, "the order hears of a refund later");
+                tracing::warn!(payment.id = %payment.id, %error, "the order will be notified of a refund later");
                 return self.later(payment).await;
             }
             crash::point("payment.note.told");
@@ -224,14 +223,14 @@ impl PaymentService {
     }
 }
 
-/// What the order gets to know of a refund.
+/// The order's record of a refund.
 fn note_of(payment: &Payment, refund: Refund, pending: bool) -> RefundNote {
     let refunded = payment.own_refunds().map(|refund| refund.amount.minor()).sum();
     let refunded = Some(Money::new(refunded, payment.price.currency()));
     RefundNote { refund: refund.id, amount: refund.amount, reason: refund.reason, refunded, pending }
 }
 
-/// Applies one refund as the gateway has it; the id of one that it has taken now.
+/// Applies one refund of the gateway; returns its id if it was accepted just now.
 fn learn_one(
     payment: &mut Payment,
     payment_id: &str,
@@ -239,7 +238,7 @@ fn learn_one(
     now: Timestamp,
 ) -> (Changed, Option<RefundId>) {
     let is_it = |refund: &&Refund| {
-        // One that was given up unsent is nobody's: should the gateway have it, it is foreign.
+        // A refund that was given up before it was sent is unknown: if the gateway has it, it was made elsewhere.
         let given_up = refund.status == RefundStatus::Failed && refund.gateway_id.is_none();
         !given_up
             && refund.payment_id == payment_id
@@ -248,7 +247,7 @@ fn learn_one(
     let known = payment.refunds.iter().find(is_it).map(|refund| refund.id);
     let (mut changed, id) = match known {
         Some(id) => (payment.refund_taken(id, &row.id, now), id),
-        // What came back before it was heard of is as if it had not been.
+        // A refund that failed before it was known here is ignored.
         None if row.status == GatewayRefundStatus::Failed => return (Changed::No, None),
         None => match payment.foreign_refund(payment_id, &row.id, row.amount, now) {
             Some(id) => (Changed::Yes, id),
@@ -262,7 +261,7 @@ fn learn_one(
         GatewayRefundStatus::Failed => payment.refund_failed(id, now),
     };
     if row.status == GatewayRefundStatus::Failed && ended == Changed::Yes {
-        tracing::error!(payment.id = %payment.id, refund.id = %id, "a refund came back and is asked for anew");
+        tracing::error!(payment.id = %payment.id, refund.id = %id, "a refund failed at the bank and is requested again");
     }
     if ended == Changed::Yes {
         changed = Changed::Yes;

@@ -1,14 +1,13 @@
-//! The parts of the gateway's reports that matter here; it sends many more.
+//! The fields of the gateway's reports that are used here.
 //!
-//! An event's name says what the gateway wanted to tell; the entity says how the thing was. Both
-//! have to say the same, or the report is not applied.
+//! The event's name and the entity's status must agree, or the report is not applied.
 
 use serde::Deserialize;
 
 use super::calls::PaymentRefusal;
 use crate::domain::money::{Currency, Money};
 
-/// A report: what happened, and to what.
+/// A report: the event and its entities.
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     /// `payment.captured` and so on.
@@ -17,7 +16,7 @@ pub(super) struct Report {
     pub payload: Payload,
 }
 
-/// Each thing is wrapped once more, as `{"entity": {...}}`.
+/// Each entity is wrapped as `{"entity": {...}}`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Payload {
     payment: Option<Wrapped<PaymentEntity>>,
@@ -31,7 +30,7 @@ struct Wrapped<T> {
     entity: T,
 }
 
-/// What a report tells of.
+/// The entities of a report.
 pub(super) struct Entities {
     pub payment: Option<PaymentEntity>,
     pub refund: Option<RefundEntity>,
@@ -63,8 +62,7 @@ pub(super) struct PaymentEntity {
 }
 
 impl PaymentEntity {
-    /// Whether its own status is one that the event can tell of. One without a status
-    /// contradicts nothing.
+    /// Whether its status agrees with the event. A missing status agrees with everything.
     pub(super) fn agrees_with(&self, event: &str) -> bool {
         let Some(status) = self.status.as_deref() else { return true };
         match event {
@@ -78,12 +76,12 @@ impl PaymentEntity {
         }
     }
 
-    /// Whether it is of this amount, as far as it tells.
+    /// Whether its amount is this one, if it has one.
     pub(super) fn is_of(&self, amount: Money) -> bool {
         tells(self.amount, self.currency.as_deref(), amount)
     }
 
-    /// Its order; money that came without one is not ours.
+    /// Its order; a payment without one does not belong to the shop.
     pub(super) fn order(&self) -> Result<&str, PaymentRefusal> {
         self.order_id.as_deref().ok_or(PaymentRefusal::NotFound)
     }
@@ -100,8 +98,7 @@ pub(super) struct RefundEntity {
 }
 
 impl RefundEntity {
-    /// Whether its own status is one that the event can tell of. One without a status
-    /// contradicts nothing.
+    /// Whether its status agrees with the event. A missing status agrees with everything.
     pub(super) fn agrees_with(&self, event: &str) -> bool {
         let Some(status) = self.status.as_deref() else { return true };
         match event {
@@ -113,13 +110,13 @@ impl RefundEntity {
         }
     }
 
-    /// Whether it is of this amount, as far as it tells.
+    /// Whether its amount is this one, if it has one.
     pub(super) fn is_of(&self, amount: Money) -> bool {
         tells(self.amount, self.currency.as_deref(), amount)
     }
 }
 
-/// An order at the gateway, which comes along when it is paid.
+/// An order at the gateway, which is included when it is paid.
 #[derive(Debug, Deserialize)]
 pub(super) struct OrderEntity {
     id: String,
@@ -129,7 +126,7 @@ pub(super) struct OrderEntity {
 }
 
 impl OrderEntity {
-    /// Whether it is the order of `payment`, over `price` and paid, as far as it tells.
+    /// Whether it is the paid order of `payment` over `price`, as far as its fields say.
     pub(super) fn is_paid_by(&self, payment: &PaymentEntity, price: Money) -> bool {
         payment.order_id.as_ref() == Some(&self.id)
             && self.status.as_deref().is_none_or(|status| status == "paid")
@@ -137,7 +134,7 @@ impl OrderEntity {
     }
 }
 
-/// A buyer's bank wants money back.
+/// A dispute by a buyer's bank.
 #[derive(Debug, Deserialize)]
 pub(super) struct DisputeEntity {
     pub id: String,
@@ -147,28 +144,28 @@ pub(super) struct DisputeEntity {
     status: Option<String>,
     reason_code: Option<String>,
     reason_description: Option<String>,
-    /// Until when to answer, in seconds since 1970.
+    /// The deadline for a response, in seconds since 1970.
     pub respond_by: Option<i64>,
 }
 
 impl DisputeEntity {
-    /// Whether it is open, as far as it tells; one that has ended needs nobody's answer.
+    /// Whether it is open, as far as its fields say; a closed one needs no response.
     pub(super) fn is_open(&self) -> bool {
         self.status.as_deref().is_none_or(|status| matches!(status, "open" | "under_review" | "action_required"))
     }
 
-    /// Whether it is in this currency, as far as it tells.
+    /// Whether it is in this currency, if it has one.
     pub(super) fn is_in(&self, currency: Currency) -> bool {
         self.currency.as_deref().is_none_or(|code| code == currency.code())
     }
 
-    /// Why, in the gateway's words.
+    /// The gateway's reason.
     pub(super) fn reason(&self) -> Option<String> {
         self.reason_description.clone().or_else(|| self.reason_code.clone())
     }
 }
 
-/// Whether what is told does not differ from `amount`.
+/// Whether the given amount, if any, equals `amount`.
 fn tells(minor: Option<i64>, currency: Option<&str>, amount: Money) -> bool {
     minor.is_none_or(|minor| minor == amount.minor())
         && currency.is_none_or(|code| code.is_empty() || code == amount.currency().code())

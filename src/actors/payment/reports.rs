@@ -1,13 +1,13 @@
-//! What the gateway reports by itself.
+//! Reports of the gateway (its webhooks).
 //!
-//! A report is stored, then answered, then worked on; what fails is worked on again, by any
-//! process. Repetition and disorder change nothing, since a payment only moves forward.
+//! A report is stored, then answered, then processed; failed processing is repeated, by any process. Duplicates and
+//! reordering are harmless, because a payment only advances.
 //!
-//! A report of money only says where to look: the gateway is asked, and its answer counts. While
-//! it is away the report waits.
+//! A report of money is only a hint: the gateway is asked, and its answer counts. While it is unavailable the report
+//! waits.
 //!
-//! **Invariant:** nothing is read from a body whose signature is not the gateway's, and no money
-//! counts by a report alone.
+//! **Invariant:** nothing is read from a body without a valid signature, and no money counts because of a report
+//! alone.
 
 use std::time::Duration;
 
@@ -33,22 +33,21 @@ use crate::{
     store::{StoreError, StoredReport},
 };
 
-/// How long the gateway waits at most while its report is worked on; it is answered then,
-/// whatever became of the work.
+/// How long the gateway waits at most while its report is processed; it is answered then in any case.
 const ANSWER_WITHIN: Duration = Duration::from_millis(600);
-/// Whoever stored a report is still at it; after this somebody else works on it.
+/// The caller that stored a report processes it; after this time another worker does.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
-/// How often a report is worked on. The gateway is asked about every open payment besides.
+/// How often processing a report is tried. Every open payment is also checked with the gateway.
 const TRIES_MAX: u32 = 40;
-/// The same while the gateway does not know what its report tells of: it may lag behind itself.
+/// The same while the gateway does not know the reported entity: its API may lag behind its reports.
 const UNKNOWN_TRIES_MAX: u32 = 5;
-/// The longest pause between two tries.
+/// The longest pause between two attempts.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
 
-/// What becomes of a report whose parts, or whose amounts and the gateway's, differ.
+/// The outcome of a report that contradicts itself or the gateway.
 const CONTRADICTS: &str = "contradicts itself or the gateway";
 
-/// Stores a report, and works on it for a while. Stored before is answered at once.
+/// Stores a report, and processes it for a while. A known report is answered at once.
 impl Handles<TakeGatewayReport> for PaymentService {
     async fn handle(&self, call: TakeGatewayReport) -> CallOutcome<TakeGatewayReport> {
         let TakeGatewayReport { body, signature, event_id } = call;
@@ -71,8 +70,8 @@ impl Handles<TakeGatewayReport> for PaymentService {
         let service = self.clone();
         let work = actix::spawn(async move { service.work_on(report).await });
         match tokio::time::timeout(ANSWER_WITHIN, work).await {
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "a report is worked on again later"),
-            Ok(Err(error)) => tracing::error!(%error, "a report is worked on again later"),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "processing a report failed; retrying later"),
+            Ok(Err(error)) => tracing::error!(%error, "processing a report failed; retrying later"),
             Ok(Ok(Ok(()))) | Err(_) => {}
         }
         Ok(())
@@ -80,21 +79,21 @@ impl Handles<TakeGatewayReport> for PaymentService {
 }
 
 impl PaymentService {
-    /// Works on a stored report, and notes what became of it.
+    /// Processes a stored report, and records the outcome.
     pub(super) async fn work_on(&self, report: StoredReport) -> Outcome<()> {
         let now = Timestamp::now();
         let outcome = match self.apply(&report.body).await {
             Ok(outcome) => outcome,
-            // A rule, or somebody else's payment: trying again changes nothing.
+            // A rule, or a payment of another shop: retrying changes nothing.
             Err(CallError::Refused(PaymentRefusal::NotFound)) => "tells of no payment of ours",
             Err(CallError::Refused(PaymentRefusal::Gateway(GatewayError::Unknown)))
                 if report.attempts + 1 >= UNKNOWN_TRIES_MAX =>
             {
-                tracing::error!(report.id, "a report tells of what the gateway does not know");
+                tracing::error!(report.id, "a report is about an entity that the gateway does not know");
                 "tells of what the gateway does not know"
             }
             Err(error) if report.attempts + 1 >= TRIES_MAX => {
-                tracing::error!(report.id, %error, "a report is given up; the gateway is asked instead");
+                tracing::error!(report.id, %error, "a report is given up; the payment is checked with the gateway instead");
                 "given up"
             }
             Err(error) => {
@@ -177,7 +176,7 @@ impl PaymentService {
         }
         let payment = self.of_entity(payment, &entity.payment_id).await?;
         if !payment.knows_capture(&entity.payment_id) {
-            // The report of the money is still on its way.
+            // The report of the payment has not arrived yet.
             return Err(StoreError::Busy.into());
         }
         let rows = self.gateway.refunds_of(&entity.payment_id).await?;
@@ -188,7 +187,7 @@ impl PaymentService {
             return Ok(CONTRADICTS);
         }
         let payment = self.learn(payment, &entity.payment_id, &[row]).await?;
-        // At once: an order whose money was given back at the gateway is not to be shipped.
+        // At once, because an order that was refunded at the gateway must not be shipped.
         self.note_refunds(payment).await?;
         Ok("applied")
     }
@@ -214,7 +213,7 @@ impl PaymentService {
             if payment.dispute(dispute.clone(), now) == Changed::No {
                 return Ok("applied before");
             }
-            tracing::error!(payment.id = %payment.id, dispute.id = dispute.id, "a buyer's bank wants money back");
+            tracing::error!(payment.id = %payment.id, dispute.id = dispute.id, "a buyer's bank disputes a payment");
             let event = Event::PaymentDisputed { payment: as_stored(&payment), dispute, admins: admins.clone() };
             if self.save(&mut payment, &[event]).await? {
                 return Ok("applied");

@@ -1,7 +1,6 @@
-//! From an open payment to money kept or given back.
+//! Processes payments, from opening to keeping or refunding the money.
 //!
-//! **Invariant:** captured money is written before its order is told of it, and kept only when
-//! the order keeps it.
+//! **Invariant:** captured money is written before its order is notified, and kept only if the order keeps it.
 
 use std::sync::Arc;
 
@@ -33,10 +32,10 @@ use crate::{
     store::{PaymentStore, StoreError, document::SaveError},
 };
 
-/// How often a decision is made anew when another writer was first.
+/// How often a decision is retried after a conflict.
 pub(super) const TRIES: u32 = 16;
 
-/// Why the money of an order that cannot keep it goes back.
+/// The reason for refunding money that an order cannot keep.
 const NOT_KEPT: &str = "the order could not be kept";
 
 /// What the actors share.
@@ -46,9 +45,9 @@ pub(super) struct PaymentService {
     pub(super) gateway: Arc<dyn PaymentGateway>,
     pub(super) calls: Calls,
     pub(super) questions: Questions,
-    /// Refunds of one payment, and openings for one order, wait for one another here, so that
-    /// none loses race after race and no order is opened twice at the gateway.
-    pub(super) turns: Arc<KeyLocks>,
+    /// Refunds of one payment, and openings for one order, are serialised here, so that none fails repeatedly with
+    /// conflicts and no order is opened twice at the gateway.
+    pub(super) locks: Arc<KeyLocks>,
 }
 
 pub(super) type Outcome<T> = Result<T, CallError<PaymentRefusal>>;
@@ -64,7 +63,7 @@ impl Handles<OpenPayment> for PaymentService {
         if order.status != OrderStatus::Pending || order.expires_at <= now {
             return Err(PaymentRefusal::NotPayable.into());
         }
-        let _turn = self.turns.lock(&order_id).await.ok_or(StoreError::Busy)?;
+        let _lock = self.locks.lock(&order_id).await.ok_or(StoreError::Busy)?;
         if let Some(payment) = self.still_open(order_id).await? {
             return opened(payment, false);
         }
@@ -74,7 +73,7 @@ impl Handles<OpenPayment> for PaymentService {
             Ok(id) => id,
             Err(error @ GatewayError::Refused(_)) => {
                 crash::point("payment.open.refused");
-                tracing::warn!(order.id = %order_id, %error, "an order that cannot be paid ends");
+                tracing::warn!(order.id = %order_id, %error, "an order that cannot be paid is cancelled");
                 let ended = self.calls.ask(RefuseOrderPayment { order: order_id }).await;
                 ended.map_err(|error| error.and_then(|_| CallError::<PaymentRefusal>::unavailable(Service::Order)))?;
                 return Err(error.into());
@@ -111,14 +110,14 @@ impl Handles<VerifyPayment> for PaymentService {
         if !self.gateway.keys().payment_is_signed(&order_id, &payment_id, &signature) {
             return Err(PaymentRefusal::BadSignature.into());
         }
-        // Said before: the gateway need not be asked, nor be there.
+        // Known already: the gateway need not be called, nor be available.
         if payment.knows_capture(&payment_id) {
             return if payment.settled { Ok(payment) } else { self.settle(payment).await };
         }
         let known = match self.gateway.signed_payment(&order_id, &payment_id).await {
             Ok(known) => known,
             Err(error) => {
-                // The buyer has paid, as it seems: looked at again soon, also if she does not come back.
+                // The buyer has apparently paid: check again soon, even if they do not return.
                 self.later(payment).await?;
                 return Err(error.into());
             }
@@ -166,11 +165,11 @@ impl PaymentService {
         }
     }
 
-    /// What the gateway says of a payment of this order.
+    /// The gateway's payment for this order.
     pub(super) async fn seen(&self, payment: Payment, known: &GatewayPayment) -> Outcome<Payment> {
         let captured = match known.status {
             GatewayStatus::Captured => known.clone(),
-            // Only what could be kept is captured; anything else lapses, and nobody was charged.
+            // Only money that can be kept is captured; other authorisations lapse without a charge.
             GatewayStatus::Authorized if !payment.has_money() && known.amount == payment.price => {
                 crash::around("payment.take", self.gateway.capture(&known.id, known.amount)).await?
             }
@@ -183,7 +182,7 @@ impl PaymentService {
         self.captured(&payment.razorpay_order_id, &captured.id, captured.amount).await
     }
 
-    /// The gateway has captured money. What is not for the order goes back.
+    /// Applies captured money. Money that is not for the order is refunded.
     pub(super) async fn captured(&self, order_id: &str, payment_id: &str, amount: Money) -> Outcome<Payment> {
         for _ in 0..TRIES {
             let mut payment = self.by_gateway_order(order_id).await?;
@@ -192,7 +191,7 @@ impl PaymentService {
                 continue;
             }
             if captured == Captured::NotForOrder {
-                tracing::warn!(payment.id = %payment.id, %amount, "captured money is not for the order and goes back");
+                tracing::warn!(payment.id = %payment.id, %amount, "captured money is not for the order and is refunded");
                 return self.push_refunds(payment).await;
             }
             return if payment.settled { Ok(payment) } else { self.settle(payment).await };
@@ -200,7 +199,7 @@ impl PaymentService {
         Err(StoreError::Busy.into())
     }
 
-    /// A try to pay failed.
+    /// An attempt to pay failed.
     pub(super) async fn failed(&self, order_id: &str, reason: &str) -> Outcome<Payment> {
         for _ in 0..TRIES {
             let mut payment = self.by_gateway_order(order_id).await?;
@@ -217,8 +216,7 @@ impl PaymentService {
         Err(StoreError::Busy.into())
     }
 
-    /// Tells the order of captured money, and gives back what it cannot keep. What fails now
-    /// is due again later.
+    /// Notifies the order of captured money, and refunds what it cannot keep. A failed step becomes due again later.
     pub(super) async fn settle(&self, payment: Payment) -> Outcome<Payment> {
         let now = Timestamp::now();
         let Some(payment_id) = payment.payment_id.clone().filter(|_| payment.has_money()) else { return Ok(payment) };
@@ -234,7 +232,7 @@ impl PaymentService {
                 self.refund_all(payment.id, NOT_KEPT).await
             }
             Err(error) => {
-                tracing::warn!(payment.id = %payment.id, %error, "captured money is settled later");
+                tracing::warn!(payment.id = %payment.id, %error, "captured money could not be settled; retrying later");
                 self.later(payment).await
             }
         }
@@ -256,10 +254,10 @@ impl PaymentService {
         Ok(payment)
     }
 
-    /// Puts the next try off.
+    /// Postpones the next attempt.
     pub(super) async fn later(&self, mut payment: Payment) -> Outcome<Payment> {
         payment.retry_later();
-        // Who was first has either done it or put it off.
+        // The other writer has either done or postponed it.
         let _first = self.save(&mut payment, &[]).await?;
         Ok(payment)
     }
@@ -272,7 +270,7 @@ impl PaymentService {
         self.store.by_razorpay_order(order_id).await?.ok_or_else(|| PaymentRefusal::NotFound.into())
     }
 
-    /// Plans when to look next, and writes; `false` when another writer was first.
+    /// Schedules the next check, and writes; `false` after a conflict.
     pub(super) async fn save(&self, payment: &mut Payment, events: &[Event]) -> Outcome<bool> {
         let now = Timestamp::now();
         payment.plan(self.questions, now);
@@ -288,7 +286,7 @@ impl PaymentService {
     }
 }
 
-/// The payment as its write will store it, for events: with the version that it will have.
+/// The payment with its next version, for events.
 pub(super) fn as_stored(payment: &Payment) -> Payment {
     Payment { version: payment.version + 1, ..payment.clone() }
 }

@@ -1,8 +1,8 @@
 //! `RabbitConsumer`: reads one queue.
 //!
-//! What was not handled goes to the retry queues, the next one each time, and at last to the dead
-//! one. A message that waits for a store or a service that is away uses up none of its tries: it
-//! comes again by the first two, so that it is handled within seconds of their return.
+//! A message that was not handled goes to the next retry queue each time, and finally to the dead queue. A message
+//! that waits for an unavailable store or service uses up no attempts: it goes through the first two retry queues, so
+//! that it is handled within seconds of their return.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,52 +22,52 @@ use crate::{
         rabbit::{
             Link, Outgoing, RabbitError, confirmed, publish_one,
             topology::{self, Delays},
-            wire::{self, Tried},
+            wire::{self, RetryState},
         },
     },
     domain::queues::Queue,
     trace::Trace,
 };
 
-/// Messages that are here without being acknowledged; also the largest batch.
+/// The prefetch count, which is also the largest batch.
 const PREFETCH: u16 = 128;
-/// How long the broker may take for a word.
+/// The deadline of a call to the broker.
 const WITHIN: Duration = Duration::from_secs(20);
-/// How long to wait before reading again after something broke.
+/// The pause before reading again after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How often a message waits for what is away before that counts as a try: a good day of the
-/// usual pauses.
+/// How often a message waits for an unavailable dependency before that counts as an attempt: about a day with the
+/// default pauses.
 const WAITS: usize = 10_000;
-/// How often of these by the first retry queue, before it is the second's longer pause.
+/// How many of these waits use the first retry queue, before the second with its longer pause.
 const SHORT_WAITS: usize = 5;
 
-/// Where a message goes that was not handled.
+/// Where an unhandled message goes.
 #[derive(Debug, PartialEq, Eq)]
-struct Aside {
-    /// Which of the retry queues, from 1; none, or none that is there, for the dead one.
+struct Rerouted {
+    /// The number of the retry queue, from 1; none, or one that does not exist, for the dead queue.
     retry: Option<usize>,
-    /// What it is to say of itself.
-    tried: Tried,
+    /// The counts to write into its headers.
+    retries: RetryState,
 }
 
-impl Aside {
-    fn of(error: &HandleError, tried: Tried) -> Self {
-        let attempts = tried.attempts + 1;
+impl Rerouted {
+    fn of(error: &HandleError, retries: RetryState) -> Self {
+        let attempts = retries.attempts + 1;
         match error {
-            HandleError::Away(_) if tried.waits < WAITS => {
-                let retry = if tried.waits < SHORT_WAITS { 1 } else { 2 };
-                Self { retry: Some(retry), tried: Tried { waits: tried.waits + 1, ..tried } }
+            HandleError::Away(_) if retries.waits < WAITS => {
+                let retry = if retries.waits < SHORT_WAITS { 1 } else { 2 };
+                Self { retry: Some(retry), retries: RetryState { waits: retries.waits + 1, ..retries } }
             }
             HandleError::Away(_) | HandleError::Transient(_) => {
-                Self { retry: Some(attempts), tried: Tried { attempts, waits: 0 } }
+                Self { retry: Some(attempts), retries: RetryState { attempts, waits: 0 } }
             }
-            HandleError::Unreadable(_) => Self { retry: None, tried: Tried { attempts, ..tried } },
+            HandleError::Unreadable(_) => Self { retry: None, retries: RetryState { attempts, ..retries } },
         }
     }
 }
 
-/// Reads one queue for as long as it lives; after anything breaks it begins anew.
+/// Reads one queue for as long as it lives; restarts after any failure.
 pub struct RabbitConsumer {
     reader: Arc<Reader>,
 }
@@ -85,12 +85,12 @@ impl RabbitConsumer {
     }
 }
 
-/// Acknowledges a message with all before it, which this channel's one reader has done with.
+/// Acknowledges a message and all before it, which this channel's only reader has finished.
 async fn acknowledge_up_to(message: &Message) -> Result<(), RabbitError> {
     let acknowledged = message.acker.ack(BasicAckOptions { multiple: true });
     match timeout(WITHIN, acknowledged).await {
-        // `false`: it was acknowledged before.
-        Ok(told) => Ok(told.map(|_told| ())?),
+        // `false` means that it was acknowledged before.
+        Ok(reply) => Ok(reply.map(|_reply| ())?),
         Err(_) => Err(RabbitError::Deadline),
     }
 }
@@ -108,13 +108,13 @@ impl Reader {
     async fn run(&self) {
         loop {
             if let Err(error) = self.read().await {
-                tracing::warn!(queue = self.queue.name, %error, "reading begins anew");
+                tracing::warn!(queue = self.queue.name, %error, "reading a queue failed and is restarted");
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Reads until something breaks. What is not acknowledged then comes again.
+    /// Reads until a failure. Unacknowledged messages are then delivered again.
     async fn read(&self) -> Result<(), RabbitError> {
         let channel = self.link.channel().await?;
         let prepare = async {
@@ -157,7 +157,7 @@ impl Reader {
             let outcome = outcome.or_else(|| handled.next()).unwrap_or_else(no_answer);
             if let Err(error) = outcome {
                 self.put_aside(channel, message, &error).await?;
-                // At once, so that it is not put aside again if something breaks now.
+                // At once, so that it is not rerouted again after a failure now.
                 acknowledge_up_to(message).await?;
             }
         }
@@ -167,9 +167,9 @@ impl Reader {
         }
     }
 
-    /// Hands a message that was not handled to where it waits for its next try, or rests.
+    /// Publishes an unhandled message to its retry queue or dead queue.
     async fn put_aside(&self, channel: &Channel, message: &Message, error: &HandleError) -> Result<(), RabbitError> {
-        let next = Aside::of(error, Tried::of(&message.properties));
+        let next = Rerouted::of(error, RetryState::of(&message.properties));
         let (delay, queue) = match next.retry.and_then(|retry| Some((retry, *self.delays.get(retry - 1)?))) {
             Some((retry, delay)) => (Some(delay), topology::retry_queue(self.queue.name, retry)),
             None => (None, topology::dead_queue(self.queue.name)),
@@ -181,7 +181,7 @@ impl Reader {
             routing_key: queue,
             mandatory: true,
             body: message.data.clone(),
-            properties: wire::failed(&message.properties, next.tried, &error.to_string(), delay),
+            properties: wire::failed(&message.properties, next.retries, &error.to_string(), delay),
         };
         let confirm = publish_one(channel, &aside).await?;
         let confirmation = timeout(WITHIN, confirm).await.map_err(|_| RabbitError::Deadline)??;
@@ -193,38 +193,41 @@ impl Reader {
 mod tests {
     use super::*;
 
-    /// The retry queues that a message goes by while each try ends so.
-    fn way(error: &HandleError, times: usize, mut tried: Tried) -> (Vec<Option<usize>>, Tried) {
+    /// The retry queues that a message goes through if each attempt ends like this.
+    fn way(error: &HandleError, times: usize, mut retries: RetryState) -> (Vec<Option<usize>>, RetryState) {
         let mut way = vec![];
         for _ in 0..times {
-            let aside = Aside::of(error, tried);
+            let aside = Rerouted::of(error, retries);
             way.push(aside.retry);
-            tried = aside.tried;
+            retries = aside.retries;
         }
-        (way, tried)
+        (way, retries)
     }
 
     #[test]
     fn waiting_for_what_is_away_uses_up_no_try() {
         let (away, fails) = (HandleError::Away(String::new()), HandleError::Transient(String::new()));
-        let (first, tried) = way(&away, 8, Tried::default());
+        let (first, retries) = way(&away, 8, RetryState::default());
         assert_eq!(first, [1, 1, 1, 1, 1, 2, 2, 2].map(Some));
-        let (then, tried) = way(&fails, 5, tried);
+        let (then, retries) = way(&fails, 5, retries);
         assert_eq!(then, [1, 2, 3, 4, 5].map(Some), "the fifth is none that is there");
-        assert_eq!(tried, Tried { attempts: 5, waits: 0 });
+        assert_eq!(retries, RetryState { attempts: 5, waits: 0 });
     }
 
     #[test]
     fn waiting_has_an_end() {
         let away = HandleError::Away(String::new());
-        let (_, tried) = way(&away, WAITS, Tried::default());
-        assert_eq!(tried.attempts, 0);
-        assert_eq!(Aside::of(&away, tried), Aside { retry: Some(1), tried: Tried { attempts: 1, waits: 0 } });
+        let (_, retries) = way(&away, WAITS, RetryState::default());
+        assert_eq!(retries.attempts, 0);
+        assert_eq!(
+            Rerouted::of(&away, retries),
+            Rerouted { retry: Some(1), retries: RetryState { attempts: 1, waits: 0 } }
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_dead_at_once() {
-        let aside = Aside::of(&HandleError::Unreadable(String::new()), Tried::default());
-        assert_eq!((aside.retry, aside.tried.attempts), (None, 1));
+        let aside = Rerouted::of(&HandleError::Unreadable(String::new()), RetryState::default());
+        assert_eq!((aside.retry, aside.retries.attempts), (None, 1));
     }
 }

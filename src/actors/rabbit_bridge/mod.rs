@@ -1,12 +1,10 @@
 //! The bridge to RabbitMQ: one actor that publishes, and one for each queue that is read.
 //!
-//! The publisher is the outbox's carrier: an event leaves the outbox when the broker has
-//! confirmed it. A consumer acknowledges a message when its effect is stored; one that
-//! cannot be handled goes on to the queue's retry queues and at last to its dead queue, so
-//! that it never holds up what is behind it.
+//! The publisher is the outbox's carrier: an event leaves the outbox when the broker has confirmed it. A consumer
+//! acknowledges a message when its effect is stored; one that cannot be handled goes to the queue's retry queues and
+//! finally to its dead queue, so that it never blocks later messages.
 //!
-//! **Invariant:** whatever dies, a message is in the outbox, at the broker, or its effect
-//! is stored.
+//! **Invariant:** after any crash, a message is in the outbox, at the broker, or its effect is stored.
 
 mod consumer;
 mod publisher;
@@ -34,32 +32,30 @@ use crate::{
     store::outbox::Parked,
 };
 
-/// Batches of events that wait for their confirms at once.
+/// The most batches of events that wait for confirms.
 const AHEAD: usize = 4;
 
-/// How the broker is used.
+/// Settings of the bridge.
 #[derive(Debug, Clone)]
 pub struct RabbitSettings {
     /// `amqp://` or `amqps://`, with user, password and vhost.
     pub url: SecretString,
-    /// The queues that this process reads; `None` for all that it has a consumer for.
+    /// The queues that this process reads; `None` for all those of its consumers.
     pub consume: Option<Vec<String>>,
     /// The pauses before a message is tried again.
     pub delays: Delays,
 }
 
-/// The bridge.
 #[derive(Clone)]
 pub struct RabbitBridge {
     publisher: Handle<RabbitPublisher>,
     outgoing: Arc<Publisher>,
-    /// The readers' connection; `None` where nothing is read.
+    /// The readers' connection; `None` if nothing is read.
     reading: Option<Arc<Link>>,
 }
 
 impl RabbitBridge {
-    /// Starts the publisher, and a reader for each queue that `consumers` want and
-    /// `settings` allow.
+    /// Starts the publisher, and a reader for each queue that `consumers` read and `settings` allow.
     pub fn start(runtime: &Runtime, settings: &RabbitSettings, consumers: &[Arc<dyn Consumer>]) -> Self {
         let link = Arc::new(Link::new(settings.url.clone(), "publisher"));
         let outgoing = Arc::new(Publisher::new(link));
@@ -79,7 +75,7 @@ impl RabbitBridge {
         Self { publisher, outgoing, reading: watched }
     }
 
-    /// Whether the broker is there. Readers notice it also while nothing is to be sent.
+    /// Whether the broker is reachable. Readers detect this even while nothing is published.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.outgoing.is_up() && self.reading.as_ref().is_none_or(|link| link.is_up())
@@ -121,7 +117,7 @@ impl Carrier for RabbitBridge {
     }
 
     async fn retry(&self, parked: &Parked) -> Result<Option<Parked>, CarryError> {
-        // Parked while events travelled within the process: its queue at the broker takes it.
+        // Parked while events were delivered within the process: it is published to its queue at the broker.
         let Some(queue) = queues::queue(&parked.queue) else { return Ok(None) };
         let made = wire::for_queue(&parked.envelope, queue).map_err(|error| CarryError(error.to_string()))?;
         let confirms = self.send(made.into_iter().collect()).await?;

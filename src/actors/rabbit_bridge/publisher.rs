@@ -1,4 +1,4 @@
-//! `RabbitPublisher`: hands messages to the broker.
+//! `RabbitPublisher`: publishes messages to the broker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,10 +6,10 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Wrap
 
 use crate::bus::rabbit::{Confirms, Outgoing, Publisher, RabbitError};
 
-/// How often to see whether the broker is still there.
+/// How often to check whether the broker is reachable.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Publishes. The channel is the [`Publisher`]'s, so that a fresh actor goes on with it.
+/// Publishes messages. The channel belongs to the [`Publisher`], so that a restarted actor continues with it.
 pub struct RabbitPublisher {
     publisher: Arc<Publisher>,
 }
@@ -27,7 +27,7 @@ impl Actor for RabbitPublisher {
         let publisher = Arc::clone(&self.publisher);
         let keep = async move {
             loop {
-                // What is wrong was logged where connecting failed, with its growing pauses.
+                // The failure was logged while connecting.
                 let _known = publisher.keep().await;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -36,7 +36,7 @@ impl Actor for RabbitPublisher {
     }
 }
 
-/// Sends in order; the confirms come later.
+/// Sends messages in order; the confirms come later.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Confirms, RabbitError>")]
 pub struct Publish(pub Vec<Outgoing>);

@@ -1,21 +1,20 @@
-//! The actor: a batch of deliveries in, one write out.
+//! The actor: applies a batch of deliveries in one write.
 //!
-//! It keeps no state. One batch is written at a time, so that batches are applied in the
-//! order in which they came.
+//! It has no state. One batch is written at a time, so that batches are applied in order.
 //!
-//! **Invariant:** a batch is applied as a whole, but for its unreadable deliveries.
+//! **Invariant:** a batch is applied as a whole, except for its unreadable deliveries.
 
 use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, AtomicResponse, Context, Handler, Message, WrapFuture};
 
-use super::{foreign, project::project};
+use super::{legacy_payloads, project::project};
 use crate::{
     bus::{Delivery, HandleError},
     store::{DashboardStore, StoreError},
 };
 
-/// One answer for each delivery of a batch.
+/// The results of a batch, one for each delivery.
 pub(super) type Answers = Vec<Result<(), HandleError>>;
 
 /// Writes the read model.
@@ -46,12 +45,12 @@ impl Handler<Apply> for SellerDashboardActor {
         let work = async move {
             let mut changes = Vec::with_capacity(deliveries.len());
             let mut answers = Answers::with_capacity(deliveries.len());
-            let unnamed: Vec<_> = deliveries.iter().flat_map(foreign::without_seller).collect();
+            let unnamed: Vec<_> = deliveries.iter().flat_map(legacy_payloads::without_seller).collect();
             let sellers = if unnamed.is_empty() { HashMap::new() } else { store.sellers_of(&unnamed).await? };
             for delivery in &*deliveries {
-                let change = match foreign::without_seller(delivery)[..] {
+                let change = match legacy_payloads::without_seller(delivery)[..] {
                     [] => project(delivery),
-                    _ => foreign::with_sellers(delivery, &sellers).and_then(|completed| project(&completed)),
+                    _ => legacy_payloads::with_sellers(delivery, &sellers).and_then(|completed| project(&completed)),
                 };
                 answers.push(change.map(|change| changes.push((delivery.event, change))));
             }

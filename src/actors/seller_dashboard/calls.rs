@@ -1,4 +1,4 @@
-//! What sellers ask of their sales. Each gets the lines and sums of their own alone.
+//! The calls of the seller dashboard. Each seller gets only their own lines and sums.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Reads what a seller sold within a range of time.
+/// Reads a seller's sales within a range of time.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetSellerMetrics {
     pub seller: UserId,
@@ -40,7 +40,7 @@ impl Call for GetSellerOrders {
     const SERVICE: Service = Service::SellerDashboard;
 }
 
-/// Reads products of a seller, newest first, with what each sold.
+/// Reads products of a seller with their sales, newest first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetSellerProducts {
     pub seller: UserId,

@@ -1,19 +1,18 @@
-//! What sellers see of their sales: a read model made from events and from nothing else.
+//! The seller dashboard: a read model made from events alone.
 //!
-//! [`SellerDashboard`] reads the dashboard's queues; its [`SellerDashboardActor`] turns a
-//! batch of deliveries into changes ([`project`]) and applies them in one write. Queries go
-//! straight to the store, since reads never wait in a mailbox. [`rebuild()`] makes the read
-//! model anew from the owners' current documents.
+//! [`SellerDashboard`] reads the dashboard's queues; its [`SellerDashboardActor`] turns a batch of deliveries into
+//! changes ([`project`]) and applies them in one write. Queries go directly to the store, so that reads never wait in
+//! a mailbox. [`rebuild()`] rebuilds the read model from the owners' current documents.
 //!
-//! A delivery that cannot be read is [`HandleError::Unreadable`] and holds up no other; a
-//! store that is away is [`HandleError::Away`] for all of them.
+//! An invalid delivery is [`HandleError::Unreadable`] and does not block others; an unavailable store is
+//! [`HandleError::Away`] for all of them.
 //!
 //! **Invariant:** a delivery is answered with `Ok` only after its row is stored; applying
 //! it again changes nothing.
 
 mod actor;
 pub mod calls;
-mod foreign;
+mod legacy_payloads;
 pub mod project;
 pub mod rebuild;
 
@@ -86,7 +85,7 @@ impl SellerDashboard {
     }
 }
 
-/// Reads past the actor.
+/// Reads that bypass the actor.
 struct DashboardReads(Arc<dyn DashboardStore>);
 
 impl Handles<GetSellerMetrics> for DashboardReads {
@@ -113,19 +112,18 @@ impl Handles<GetSellerProducts> for DashboardReads {
     }
 }
 
-/// Takes the lines of other sellers out of an order's row.
+/// Removes the lines of other sellers from an order's row.
 fn keep_lines_of(row: &mut OrderRow, seller: UserId) {
     row.document = order_for_seller(row, seller);
     row.lines.retain(|line| line.seller == seller);
 }
 
 fn no_answer(error: &AskError<StoreError>) -> HandleError {
-    let told = format!("the dashboard did not take it: {error}");
-    if may_be_one(error) { HandleError::Transient(told) } else { HandleError::Away(told) }
+    let reason = format!("the dashboard did not take it: {error}");
+    if may_be_one(error) { HandleError::Transient(reason) } else { HandleError::Away(reason) }
 }
 
-/// Whether one delivery of a batch may be what failed the whole, so that the others are
-/// better tried alone.
+/// Whether one delivery may have failed the whole batch, so that each should be tried alone.
 const fn may_be_one(error: &AskError<StoreError>) -> bool {
     match error {
         AskError::Died | AskError::Refused(StoreError::Corrupt(_) | StoreError::Conflict) => true,

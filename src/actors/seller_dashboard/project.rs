@@ -1,14 +1,14 @@
-//! From a delivery to a change of the read model.
+//! Converts a delivery into a change of the read model.
 //!
-//! A row's version is that of the document it is made from (`__v`), so that events may come
-//! in any order; a document without one counts by when it was last changed.
+//! A row's version is that of its document (`__v`), so that events may arrive in any order; a document without a
+//! version uses the time of its last change.
 //!
-//! **Invariant:** the same document makes the same row, whichever event brought it; no row
-//! has a stock (which is always asked for), a version or a password in its document.
+//! **Invariant:** the same document makes the same row, whatever the event; no row's document contains stock (which
+//! is always read from the inventory), a version or a password.
 
 use serde_json::Value;
 
-use super::foreign::PRODUCT;
+use super::legacy_payloads::PRODUCT;
 use crate::{
     actors::payload::{Payload, missing},
     bus::{Delivery, HandleError},
@@ -21,10 +21,10 @@ use crate::{
     store::dashboard::{DashboardChange, OrderRow, SoldLine},
 };
 
-/// The status of an order that does not say.
+/// The default status of an order.
 const NEW: &str = OrderStatus::Pending.as_str();
 
-/// The largest price × quantity of a line, in minor units: sums of many stay exact.
+/// The largest price × quantity of a line, in minor units, so that sums stay exact.
 const LINE_MAX_MINOR: i64 = 100_000_000_000_000;
 
 /// The change that a delivery makes.
@@ -47,13 +47,13 @@ pub fn project(delivery: &Delivery) -> Result<DashboardChange, HandleError> {
     }
 }
 
-/// The row of an order's document, of which an event told at `at`.
+/// The row of an order's document from an event at `at`.
 ///
 /// # Errors
 /// As [`project`].
 pub fn order(document: &Value, at: Timestamp) -> Result<OrderRow, HandleError> {
     let payload = Payload::of(document)?;
-    // Other programs may leave out what every new order is.
+    // Other programs may omit the defaults of a new order.
     let status = if payload.is_missing("status") { NEW } else { payload.need_text("status")? };
     let items = payload.objects("items");
     if items.is_empty() || items.len() != payload.len("items") {
@@ -73,9 +73,8 @@ pub fn order(document: &Value, at: Timestamp) -> Result<OrderRow, HandleError> {
     })
 }
 
-/// Takes what was given back of the order from its lines. A refund says how much and not of what:
-/// it is split over lines, tax and shipping by what each costs (largest remainder), and a unit
-/// counts as given back once its whole price is.
+/// Distributes the order's refunds over its lines. A refund has an amount but no lines: it is split over lines, tax
+/// and shipping by their prices (largest remainder), and a unit counts as refunded once its whole price is.
 fn take_refunds(lines: &mut [SoldLine], payload: Payload<'_>) {
     let minor = |key| payload.object(key).and_then(Payload::money).map_or(0, Money::minor);
     let refunded = minor("refundedPrice");
@@ -116,7 +115,7 @@ fn line(item: Payload<'_>, status: OrderStatus) -> Result<SoldLine, HandleError>
     })
 }
 
-/// The change of a product's document, of which an event told at `at`.
+/// The change of a product's document from an event at `at`.
 ///
 /// # Errors
 /// As [`project`].
@@ -141,7 +140,7 @@ pub fn note(kind: &'static str, document: &Value) -> Result<DashboardChange, Han
     Ok(DashboardChange::Note { kind, id: id.to_owned(), document })
 }
 
-/// Bounded by what every store can keep as a whole number.
+/// Bounded by the largest integer of every store.
 fn version(payload: Payload<'_>, at: Timestamp) -> Result<u64, HandleError> {
     let by_time = || {
         let changed = payload.time("updatedAt").unwrap_or(at);

@@ -1,11 +1,10 @@
-//! Makes the read model anew from the owners' current documents.
+//! Rebuilds the read model from the owners' current documents.
 //!
-//! Run while nothing else applies events. Events that still wait are applied afterwards and
-//! change nothing that is as new; rows made from later writes are newer than these.
+//! Runs while nothing else applies events. Waiting events are applied afterwards and do not change rows that are as
+//! new; rows of later writes are newer than these.
 //!
-//! **Invariant:** an order, product or payment has the same row as its events would have
-//! given it, since both go through [`super::project`]. Of users only those who sell or
-//! bought something are noted; no number depends on them.
+//! **Invariant:** an order, product or payment has the same row as its events would have given it, since both go
+//! through [`super::project`]. Only users who sell or bought something get notes; no metric depends on them.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +25,7 @@ use crate::{
 /// How many documents are read and written at once.
 const BATCH: u32 = 500;
 
-/// What a rebuild made.
+/// The result of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RebuildReport {
     /// Rows of orders.
@@ -37,11 +36,11 @@ pub struct RebuildReport {
     pub payments: u64,
     /// Notes of users.
     pub users: u64,
-    /// Documents that could not be shown; each was logged.
+    /// Documents that could not be converted; each was logged.
     pub skipped: u64,
 }
 
-/// Throws the read model away and makes it anew.
+/// Deletes the read model and rebuilds it.
 ///
 /// # Errors
 /// [`StoreError`]; the read model is then incomplete, and rebuilding again makes it whole.
@@ -100,7 +99,7 @@ impl Rebuild<'_> {
             let mut notes = Vec::with_capacity(some.len());
             for id in some {
                 if let Some(user) = self.stores.accounts.get(*id).await? {
-                    // As her event told of her: addresses are nobody's business here.
+                    // As in the user's event, which has no addresses.
                     let view = UserView { addresses: vec![], updated_at: user.created_at, ..UserView::from(&user) };
                     notes.push(project::note("user", &json!(view)));
                 }
@@ -110,8 +109,7 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// Applies what could be shown and returns how many rows that makes; a product that is
-    /// gone leaves none.
+    /// Applies the converted documents and returns how many rows they make; a deleted product makes none.
     async fn apply(
         &mut self,
         changes: impl Iterator<Item = Result<DashboardChange, HandleError>>,
@@ -124,7 +122,7 @@ impl Rebuild<'_> {
                     rows.push((EventId::generate(), change));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a document cannot be shown on the dashboard");
+                    tracing::warn!(%error, "a document cannot be converted for the dashboard");
                     self.report.skipped += 1;
                 }
             }
@@ -137,7 +135,7 @@ impl Rebuild<'_> {
 }
 
 fn of_order(order: &Order) -> Result<DashboardChange, HandleError> {
-    let document = as_told(json!(OrderView::from(order)), order.version);
+    let document = as_in_event(json!(OrderView::from(order)), order.version);
     project::order(&document, order.updated_at).map(DashboardChange::Order)
 }
 
@@ -145,7 +143,7 @@ fn of_product(change: &ProductChange) -> Result<DashboardChange, HandleError> {
     match &change.product {
         None => Ok(DashboardChange::ProductGone(change.id)),
         Some(product) => {
-            let document = as_told(json!(ProductView::new(product, None)), product.version);
+            let document = as_in_event(json!(ProductView::new(product, None)), product.version);
             project::product(&document, product.updated_at)
         }
     }
@@ -155,10 +153,9 @@ fn of_payment(payment: &Payment) -> Result<DashboardChange, HandleError> {
     project::note("payment", &json!(PaymentView::from(payment)))
 }
 
-/// The document with the version that the event of its last write has. An event is made
-/// before the write that counts the version up: were its row given the stored version, the
-/// event of the next write would look as old as it.
-fn as_told(mut document: Value, stored: u64) -> Value {
+/// The document with the version in the event of its last write. An event is made before its write increments the
+/// version: with the stored version, the row would look as new as the event of the next write.
+fn as_in_event(mut document: Value, stored: u64) -> Value {
     if let Some(fields) = document.as_object_mut() {
         fields.insert("__v".into(), json!(stored.saturating_sub(1)));
     }

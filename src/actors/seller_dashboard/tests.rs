@@ -1,4 +1,4 @@
-//! A marketplace's life through the embedded store, and what becomes of trouble.
+//! Tests of the dashboard over the embedded store, and of failures.
 
 use std::{
     path::PathBuf,
@@ -144,7 +144,7 @@ impl Owners {
         self.save(order, Event::OrderConfirmed).await;
     }
 
-    /// What the dashboard's queues got since the event `after`, and the last event's place.
+    /// The deliveries of the dashboard's queues after the event `after`, and the last event's sequence.
     async fn sent(&self, after: u64) -> (Vec<Delivery>, u64) {
         let waiting = self.stores.outbox.waiting(after, 1_000).await.unwrap();
         let last = waiting.last().map_or(after, |(sequence, _)| *sequence);
@@ -206,7 +206,7 @@ async fn a_life_of_orders_is_shown_the_same_in_any_order_of_events_and_after_a_r
     let deleted = Event::ProductDeleted { product: old.id, seller: old.seller };
     stores.products.delete(&old, &[Envelope::new(deleted, owners.now())]).await.unwrap();
 
-    // Every event twice, the latest first.
+    // Every event twice, in reverse order.
     let (deliveries, last) = owners.sent(0).await;
     assert_eq!(deliveries.len(), 11);
     let mixed: Vec<Delivery> = deliveries.iter().rev().chain(&deliveries).cloned().collect();
@@ -240,7 +240,7 @@ async fn a_life_of_orders_is_shown_the_same_in_any_order_of_events_and_after_a_r
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
 }
 
-/// Remembers notes; some ids it cannot take.
+/// A dashboard that records notes and fails for some ids.
 #[derive(Default)]
 struct Fake {
     notes: Mutex<Vec<String>>,

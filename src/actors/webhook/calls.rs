@@ -1,7 +1,7 @@
-//! What owners of webhooks ask.
+//! The calls of the webhook service.
 //!
-//! **Invariant:** nobody but the owner gets a secret or changes where something is sent to;
-//! an admin sees all webhooks and can switch off or delete any.
+//! **Invariant:** only the owner gets the secret or changes the URL; an admin sees all webhooks and can switch off or
+//! delete any.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,35 +16,35 @@ use crate::{
     store::Page,
 };
 
-/// Why a webhook is not as its owner wanted.
+/// Why a call on a webhook was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum WebhookRefusal {
-    /// There is none of this id that the caller may see.
+    /// There is no webhook with this id that the caller may see.
     #[error("there is no such webhook")]
     NotFound,
     /// It has no delivery of this id.
     #[error("there is no such delivery")]
     NoSuchDelivery,
-    /// The caller may see it, and it is somebody else's.
+    /// The caller may see the webhook but does not own it.
     #[error("this webhook is somebody else's")]
     NotYours,
-    /// A field is not as it must be.
+    /// A field is invalid.
     #[error("{field} {problem}")]
     Invalid { field: String, problem: String },
-    /// As many as an owner may have are there.
+    /// The owner has as many webhooks as allowed.
     #[error("a user has at most 20 webhooks")]
     TooMany,
     /// Nothing is sent to it now.
     #[error("the webhook is switched off; switch it on first")]
     SwitchedOff,
-    /// As many deliveries wait as may.
+    /// The limit of waiting deliveries is reached.
     #[error("too many deliveries wait for this webhook")]
     Overflow,
 }
 
 impl Refusal for WebhookRefusal {}
 
-/// Who asks: a seller or an admin.
+/// The caller: a seller or an admin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     pub id: UserId,
@@ -68,7 +68,7 @@ impl Call for RegisterWebhook {
     const REPEATABLE: bool = false;
 }
 
-/// Reads webhooks, newest first: the caller's own, or everybody's for an admin who asks for `all`.
+/// Lists webhooks, newest first: the caller's own, or all of them for an admin who asks for `all`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetWebhooks {
     pub caller: Caller,
@@ -96,7 +96,7 @@ impl Call for GetWebhook {
     const SERVICE: Service = Service::Notification;
 }
 
-/// What of a webhook is to change.
+/// The changes to a webhook.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct WebhookPatch {
     pub url: Option<String>,
@@ -107,8 +107,8 @@ pub struct WebhookPatch {
     pub active: Option<bool>,
 }
 
-/// Changes a webhook. Switching it on forgets its failures, and what waits goes on. Another than the owner changes
-/// `active` alone.
+/// Changes a webhook. Switching it on resets its failures and resumes waiting deliveries. A caller other than the
+/// owner changes `active` only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ChangeWebhook {
     pub caller: Caller,
@@ -122,7 +122,7 @@ impl Call for ChangeWebhook {
     const SERVICE: Service = Service::Notification;
 }
 
-/// Deletes a webhook with its log. What is under way at this moment is still sent.
+/// Deletes a webhook and its log. Deliveries in progress are still sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeleteWebhook {
     pub caller: Caller,
@@ -151,7 +151,7 @@ impl Call for RotateWebhookSecret {
     const REPEATABLE: bool = false;
 }
 
-/// Sends something that is no event, to try a webhook out.
+/// Sends a test message to a webhook.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PingWebhook {
     pub caller: Caller,
@@ -180,7 +180,7 @@ impl Call for GetWebhookDeliveries {
     const SERVICE: Service = Service::Notification;
 }
 
-/// Sends a delivery again, with all its tries.
+/// Sends a delivery again, with all its attempts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RedeliverWebhook {
     pub caller: Caller,

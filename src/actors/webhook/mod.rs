@@ -1,16 +1,16 @@
-//! Webhooks: addresses of sellers and admins that are told of events by signed HTTP calls.
+//! Webhooks: URLs of sellers and admins that receive events by signed HTTP calls.
 //!
-//! An event becomes one stored delivery for each webhook that may and wants to be told of it
-//! (`tell`). `sender` sends what is due. A receiver that does not take a delivery gets it
-//! again after growing pauses; after many failed attempts in a row its webhook is switched off.
+//! An event becomes one stored delivery for each webhook that is allowed and subscribed to receive it (`notify`).
+//! `sender` sends what is due. A delivery that fails is retried with backoff; after many failed attempts in a row its
+//! webhook is switched off.
 //!
-//! **Invariant:** a delivery is stored before its event counts as handled, and is sent until the
-//! receiver takes it, its tries are used up, or its webhook is deleted.
+//! **Invariant:** a delivery is stored before its event counts as handled, and is sent until the receiver accepts it,
+//! its attempts are used up, or its webhook is deleted.
 
 pub mod calls;
+mod notify;
 mod registry;
 mod sender;
-mod tell;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use self::calls::{
 use super::send_loop::SendLoop;
 use crate::{
     integrations::{
-        redis::{Wake, topic},
+        redis::{ChangeNotifier, topic},
         webhook::{WebhookClient, address::UrlRules},
     },
     runtime::{
@@ -33,15 +33,15 @@ use crate::{
     store::WebhookStore,
 };
 
-/// Attempts under way at once.
+/// The most attempts in progress.
 const AT_ONCE: u32 = 32;
 
-/// How webhooks are sent to.
+/// Settings of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
     /// Which URLs may be called.
     pub rules: UrlRules,
-    /// The pauses before a delivery is tried again; after the last it has failed.
+    /// The pauses before a delivery is tried again; after the last one it has failed.
     pub retry_delays: Vec<Duration>,
     /// Attempts that fail in a row before a webhook is switched off.
     pub switch_off_after: u32,
@@ -49,27 +49,27 @@ pub struct WebhookSettings {
     pub timeout: Duration,
 }
 
-/// The webhooks as the rest of the program sees them.
+/// The handle to the webhook service.
 #[derive(Clone)]
 pub struct Webhooks {
-    shared: Arc<Shared>,
+    state: Arc<WebhookState>,
 }
 
-/// What the facade and the sender share.
-struct Shared {
+/// The state shared by the handle and the sender.
+struct WebhookState {
     store: WebhookStore,
     calls: Calls,
     client: WebhookClient,
     settings: WebhookSettings,
-    /// What is on its way.
+    /// The attempts in progress.
     sending: SendLoop,
-    known: Mutex<Known>,
+    known: Mutex<ActiveCount>,
 }
 
 /// How many webhooks are active, as far as is known.
 #[derive(Default)]
-struct Known {
-    /// Grows with every change here, so that an older count is not taken for a newer one.
+struct ActiveCount {
+    /// Incremented by every local change, so that an older count does not replace a newer one.
     changes: u64,
     active: Option<u64>,
 }
@@ -78,26 +78,26 @@ impl Webhooks {
     /// Starts the sender, and registers the calls.
     ///
     /// # Errors
-    /// When there is no TLS to be had.
+    /// When TLS cannot be set up.
     pub fn start(
         runtime: &Runtime,
         registry: &mut Registry,
         store: WebhookStore,
         calls: Calls,
         settings: WebhookSettings,
-        wake: &Wake,
+        notifier: &ChangeNotifier,
     ) -> Result<Self, reqwest::Error> {
         let client = WebhookClient::new(settings.rules, settings.timeout)?;
-        let shared = Arc::new(Shared {
+        let state = Arc::new(WebhookState {
             store,
             calls,
             client,
             settings,
-            sending: SendLoop::new("webhooks", AT_ONCE, wake, topic::WEBHOOKS),
+            sending: SendLoop::new("webhooks", AT_ONCE, notifier, topic::WEBHOOKS),
             known: Mutex::default(),
         });
-        runtime.background("webhook_sender", Arc::clone(&shared), async |shared| shared.run().await);
-        let webhooks = Self { shared };
+        runtime.background("webhook_sender", Arc::clone(&state), async |state| state.run().await);
+        let webhooks = Self { state };
         let owners = Arc::new(webhooks.clone());
         registry
             .serve::<RegisterWebhook>(&owners)
@@ -112,21 +112,21 @@ impl Webhooks {
         Ok(webhooks)
     }
 
-    /// Whether anybody is to be told of anything, as far as this process knows.
+    /// Whether any webhook is active, as far as this process knows.
     #[must_use]
     pub fn is_listening(&self) -> bool {
-        self.shared.known.lock().active != Some(0)
+        self.state.known.lock().active != Some(0)
     }
 
-    /// Begins no more attempts, and waits for those under way.
+    /// Starts no more attempts, and waits for those in progress.
     pub async fn finish(&self, within: Duration) {
-        // What is not finished by then is sent again after its claim is over.
-        self.shared.sending.finish(within).await;
+        // Unfinished items are sent again after their claims expire.
+        self.state.sending.finish(within).await;
     }
 }
 
-impl Shared {
-    /// From now on the count of active webhooks is not known.
+impl WebhookState {
+    /// Discards the cached count of active webhooks.
     fn changed(&self) {
         let mut known = self.known.lock();
         known.changes += 1;

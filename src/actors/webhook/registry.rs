@@ -1,4 +1,4 @@
-//! Registering webhooks and looking after them.
+//! Registers and manages webhooks.
 
 use jiff::Timestamp;
 
@@ -20,13 +20,13 @@ use crate::{
     store::{StoreError, webhooks::Enqueued},
 };
 
-/// How often a change is decided again when another one came in between.
+/// How often a change is retried after a concurrent change.
 const TRIES: usize = 16;
 
 impl Webhooks {
     /// A webhook that the caller may see.
     async fn get(&self, caller: Caller, id: WebhookId) -> Result<Webhook, CallError<WebhookRefusal>> {
-        let found = self.shared.store.get(id).await?;
+        let found = self.state.store.get(id).await?;
         let seen = found.filter(|webhook| webhook.owner == caller.id || caller.role == Role::Admin);
         seen.ok_or(WebhookRefusal::NotFound.into())
     }
@@ -42,14 +42,14 @@ impl Webhooks {
         id: WebhookId,
         change: impl Fn(&mut Webhook) -> Result<(), CallError<WebhookRefusal>>,
     ) -> Result<Webhook, CallError<WebhookRefusal>> {
-        let store = &self.shared.store;
+        let store = &self.state.store;
         for _ in 0..TRIES {
             let mut webhook = self.get(caller, id).await?;
             change(&mut webhook)?;
             match store.save(&webhook).await {
                 Ok(version) => {
-                    self.shared.changed();
-                    self.shared.sending.wake();
+                    self.state.changed();
+                    self.state.sending.notify();
                     return Ok(Webhook { version, ..webhook });
                 }
                 Err(StoreError::Conflict) => {}
@@ -60,7 +60,7 @@ impl Webhooks {
     }
 
     fn check_url(&self, url: &str) -> Result<(), CallError<WebhookRefusal>> {
-        let read = address::read(url, self.shared.client.rules());
+        let read = address::read(url, self.state.client.rules());
         read.map(|_| ()).map_err(|error| invalid("url", error))
     }
 }
@@ -86,10 +86,10 @@ impl Handles<RegisterWebhook> for Webhooks {
             updated_at: now,
             version: 1,
         };
-        if !self.shared.store.insert(&webhook, WEBHOOKS_MAX).await? {
+        if !self.state.store.insert(&webhook, WEBHOOKS_MAX).await? {
             return Err(WebhookRefusal::TooMany.into());
         }
-        self.shared.changed();
+        self.state.changed();
         Ok(webhook)
     }
 }
@@ -97,7 +97,7 @@ impl Handles<RegisterWebhook> for Webhooks {
 impl Handles<GetWebhooks> for Webhooks {
     async fn handle(&self, GetWebhooks { caller, all, skip, limit }: GetWebhooks) -> Outcome<GetWebhooks> {
         let owner = (!all || caller.role != Role::Admin).then_some(caller.id);
-        Ok(self.shared.store.list(owner, skip, limit).await?)
+        Ok(self.state.store.list(owner, skip, limit).await?)
     }
 }
 
@@ -162,8 +162,8 @@ impl Handles<RotateWebhookSecret> for Webhooks {
 impl Handles<DeleteWebhook> for Webhooks {
     async fn handle(&self, DeleteWebhook { caller, webhook: id }: DeleteWebhook) -> Outcome<DeleteWebhook> {
         self.get(caller, id).await?;
-        let deleted = self.shared.store.delete(id).await?;
-        self.shared.changed();
+        let deleted = self.state.store.delete(id).await?;
+        self.state.changed();
         if deleted { Ok(()) } else { Err(WebhookRefusal::NotFound.into()) }
     }
 }
@@ -174,7 +174,7 @@ impl Handles<GetWebhookDeliveries> for Webhooks {
         GetWebhookDeliveries { caller, webhook: id, skip, limit }: GetWebhookDeliveries,
     ) -> Outcome<GetWebhookDeliveries> {
         self.get(caller, id).await?;
-        Ok(self.shared.store.deliveries(id, skip, limit).await?)
+        Ok(self.state.store.deliveries(id, skip, limit).await?)
     }
 }
 
@@ -186,8 +186,8 @@ impl Handles<RedeliverWebhook> for Webhooks {
         if self.own(caller, id).await?.off.is_some() {
             return Err(WebhookRefusal::SwitchedOff.into());
         }
-        let found = self.shared.store.redeliver(id, delivery, Timestamp::now()).await?;
-        self.shared.sending.wake();
+        let found = self.state.store.redeliver(id, delivery, Timestamp::now()).await?;
+        self.state.sending.notify();
         found.ok_or(WebhookRefusal::NoSuchDelivery.into())
     }
 }
@@ -196,13 +196,13 @@ impl Handles<PingWebhook> for Webhooks {
     async fn handle(&self, PingWebhook { caller, webhook: id }: PingWebhook) -> Outcome<PingWebhook> {
         let webhook = self.own(caller, id).await?;
         let data = serde_json::json!({"webhook": webhook.id, "events": webhook.events});
-        let delivery = super::tell::delivery(&webhook, EventId::generate(), PING, Timestamp::now(), &data)?;
-        match self.shared.store.enqueue(&delivery, WAITING_MAX).await? {
-            Enqueued::New | Enqueued::Known => {}
+        let delivery = super::notify::delivery(&webhook, EventId::generate(), PING, Timestamp::now(), &data)?;
+        match self.state.store.enqueue(&delivery, WAITING_MAX).await? {
+            Enqueued::New | Enqueued::AlreadyQueued => {}
             Enqueued::NotActive => return Err(WebhookRefusal::SwitchedOff.into()),
             Enqueued::Overflow => return Err(WebhookRefusal::Overflow.into()),
         }
-        self.shared.sending.wake();
+        self.state.sending.notify();
         Ok(delivery)
     }
 }

@@ -1,21 +1,20 @@
 //! Sends the deliveries that are due.
 //!
-//! It claims what it sends, for a little longer than an attempt may take. If it dies, or the
-//! store does not take what came of an attempt, the claim ends by itself and the delivery is
-//! sent again, with the same `webhook-id`.
+//! It claims what it sends, for a little longer than an attempt may take. If it dies, or the store does not accept an
+//! outcome, the claim expires and the delivery is sent again with the same `webhook-id`.
 //!
-//! **Invariant:** at most [`super::AT_ONCE`] attempts are under way, two for one webhook and eight
-//! for one owner, so that a receiver that is slow holds up no other.
+//! **Invariant:** at most [`super::AT_ONCE`] attempts are in progress, two for one webhook and eight for one owner,
+//! so that a slow receiver does not delay others.
 
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
 
-use super::Shared;
+use super::WebhookState;
 use crate::{
-    actors::{accounts::calls::GetRole, send_loop::Every},
-    domain::webhook::{Attempt, DeliveryState, Webhook, WebhookDelivery, told_as},
+    actors::{accounts::calls::GetRole, send_loop::DueTimer},
+    domain::webhook::{Attempt, DeliveryState, Webhook, WebhookDelivery, effective_role},
     integrations::webhook::{Answer, Message},
     store::{
         StoreError,
@@ -23,27 +22,27 @@ use crate::{
     },
 };
 
-/// Attempts under way at once to one webhook.
+/// The most attempts in progress to one webhook.
 const PER_WEBHOOK: u32 = 2;
-/// Attempts under way at once for one owner.
+/// The most attempts in progress for one owner.
 const PER_OWNER: u32 = 8;
 /// How long a claim outlasts the longest attempt.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often to count.
 const COUNT_EVERY: Duration = Duration::from_secs(2);
-/// How often to forget.
+/// How often to delete old deliveries.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 /// How long the log of deliveries is kept.
 const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How many deliveries to forget in one write.
+/// How many deliveries to delete in one write.
 const FORGET_AT_ONCE: u32 = 1_000;
 
-impl Shared {
+impl WebhookState {
     pub(super) async fn run(&self) {
-        let (mut counted, mut forgot) = (Every::default(), Every::default());
-        let books = async || self.keep_books(&mut counted, &mut forgot).await;
+        let (mut counted, mut forgot) = (DueTimer::default(), DueTimer::default());
+        let housekeeping = async || self.housekeeping(&mut counted, &mut forgot).await;
         let claim = async |free| self.claim(free).await;
-        self.sending.run(books, claim, async |claimed| self.attempt(claimed).await).await;
+        self.sending.run(housekeeping, claim, async |claimed| self.attempt(claimed).await).await;
     }
 
     async fn claim(&self, all: u32) -> Result<Vec<Claimed>, StoreError> {
@@ -53,16 +52,18 @@ impl Shared {
         self.store.claim(now, lease, limits).await
     }
 
-    /// Sends one delivery and enters what came of it.
+    /// Sends one delivery and stores the outcome.
     async fn attempt(&self, claimed: Claimed) {
         let Claimed { webhook, mut delivery, lease } = claimed;
         let role = match self.calls.ask(GetRole { user: webhook.owner }).await {
             Ok(role) => role,
-            Err(error) => return tracing::warn!(%error, webhook.id = %webhook.id, "a webhook waits"),
+            Err(error) => {
+                return tracing::warn!(%error, webhook.id = %webhook.id, "a delivery to a webhook is postponed");
+            }
         };
         let at = Timestamp::now();
         let started = Instant::now();
-        let answer = match told_as(webhook.role, role) {
+        let answer = match effective_role(webhook.role, role) {
             Some(_) => self.post(&webhook, &delivery, at).await,
             None => Err("its owner may not be told of this any more".to_owned()),
         };
@@ -81,7 +82,7 @@ impl Shared {
             Err(error) => attempt.error = Some(error),
         }
         let switch_off_after = self.settings.switch_off_after;
-        let (health, outcome) = match (&attempt, told_as(webhook.role, role)) {
+        let (health, outcome) = match (&attempt, effective_role(webhook.role, role)) {
             (_, None) => (Health::Unknown, "forbidden"),
             (attempt, _) if attempt.delivered() => (Health::Good, "delivered"),
             (attempt, _) if attempt.gone() => (Health::Gone, "gone"),
@@ -100,7 +101,9 @@ impl Shared {
                 self.changed();
             }
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, delivery.id = %delivery.id, "an attempt could not be entered"),
+            Err(error) => {
+                tracing::warn!(%error, delivery.id = %delivery.id, "could not store the outcome of an attempt")
+            }
         }
     }
 
@@ -118,20 +121,20 @@ impl Shared {
         self.client.post(&message).await
     }
 
-    /// Counts, and forgets what is old, from time to time.
-    async fn keep_books(&self, counted: &mut Every, forgot: &mut Every) {
+    /// Updates the metrics and deletes old records at an interval.
+    async fn housekeeping(&self, counted: &mut DueTimer, forgot: &mut DueTimer) {
         if counted.is_due(COUNT_EVERY)
             && let Err(error) = self.count().await
         {
-            tracing::debug!(%error, "webhooks could not be counted");
+            tracing::debug!(%error, "could not count webhooks");
         }
         if forgot.is_due(FORGET_EVERY) {
             let before = Timestamp::now().saturating_sub(KEEP).unwrap_or(Timestamp::UNIX_EPOCH);
             match self.store.forget(before, FORGET_AT_ONCE).await {
-                // There may be more: the next turn goes on.
+                // There may be more: the next round continues.
                 Ok(gone) if gone >= u64::from(FORGET_AT_ONCE) => forgot.again(),
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "old deliveries could not be forgotten for now"),
+                Err(error) => tracing::warn!(%error, "could not delete old deliveries; retrying"),
             }
         }
     }

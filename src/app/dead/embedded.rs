@@ -1,13 +1,13 @@
 //! The dead messages of the embedded outbox.
 //!
-//! The file is shared with a server that may run; each waits for the other's writes.
+//! A running server may share the file; each waits for the other's writes.
 //!
-//! **Invariant:** a replay moves the row's time alone: whoever relays finds it due.
+//! **Invariant:** a replay changes only the row's time, so that the relay finds it due.
 
 use anyhow::Result;
 use async_trait::async_trait;
 
-use super::{super::Storage, DeadMessage, Found, Resting, Which};
+use super::{super::Storage, DeadLetterStore, DeadMessage, Filter, Page};
 use crate::{
     config::Config,
     domain::Timestamp,
@@ -19,36 +19,36 @@ use crate::{
 const PAGE: u32 = 256;
 
 /// The outbox in the data directory.
-pub(super) struct InOutbox {
+pub(super) struct OutboxDeadLetters {
     storage: Storage,
     store: std::sync::Arc<dyn OutboxStore>,
 }
 
-impl InOutbox {
+impl OutboxDeadLetters {
     /// Whether there is a store.
     pub(super) fn is_there(config: &Config) -> bool {
         config.mongo.uri.is_some() || SqliteStore::is_in(&config.data_dir)
     }
 
-    /// Opens the store beside whoever else uses it.
+    /// Opens the store, which other processes may be using.
     ///
     /// # Errors
-    /// When there is none, or another version of the program made it.
+    /// When there is none, or another version of the program created it.
     pub(super) async fn open(config: &Config) -> Result<Self> {
         let storage = Storage::open_beside(config).await?;
         let store = storage.stores().outbox;
         Ok(Self { storage, store })
     }
 
-    /// Reads the dead rows that are meant, page by page, until `visit` has enough.
-    async fn each(&self, which: &Which, mut visit: impl FnMut(Parked) -> bool) -> Result<()> {
+    /// Reads the dead rows that match, page by page, until `visit` has enough.
+    async fn each(&self, filter: &Filter, mut visit: impl FnMut(Parked) -> bool) -> Result<()> {
         let mut after = 0;
         loop {
             let page = self.store.dead(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             for row in page {
-                let meant = which.takes_queue(&row.queue) && which.takes_id(&row.id.to_string(), row.envelope.id);
+                let meant = filter.takes_queue(&row.queue) && filter.takes_id(&row.id.to_string(), row.envelope.id);
                 if meant && !visit(row) {
                     return Ok(());
                 }
@@ -58,10 +58,10 @@ impl InOutbox {
 }
 
 #[async_trait]
-impl Resting for InOutbox {
-    async fn find(&self, which: &Which, limit: usize) -> Result<Found> {
-        let mut found = Found::default();
-        self.each(which, |row| {
+impl DeadLetterStore for OutboxDeadLetters {
+    async fn find(&self, filter: &Filter, limit: usize) -> Result<Page> {
+        let mut found = Page::default();
+        self.each(filter, |row| {
             if found.messages.len() == limit {
                 found.more = true;
                 return false;
@@ -73,10 +73,10 @@ impl Resting for InOutbox {
         Ok(found)
     }
 
-    async fn replay(&self, which: &Which) -> Result<u64> {
-        // Taken together first: one that dies again at once is tried once.
+    async fn replay(&self, filter: &Filter) -> Result<u64> {
+        // Collected first, so that a message that dies again at once is retried only once.
         let mut meant = vec![];
-        self.each(which, |row| {
+        self.each(filter, |row| {
             meant.push(row.id);
             true
         })

@@ -1,10 +1,9 @@
-//! Messages that no consumer could handle: listed, shown, tried again.
+//! Commands for dead messages: list, show, replay.
 //!
-//! They rest in the embedded outbox, and with `RABBIT_URL` also in the dead queues at the
-//! broker. Both are looked at without the data directory's lock, so a server may run.
+//! Dead messages are in the embedded outbox, and with `RABBIT_URL` also in the dead queues at the broker. Both are
+//! read without the data directory's lock, so that a server may run.
 //!
-//! **Invariant:** looking changes nothing, and a replay never takes a message from where it
-//! rests before it is where it is tried again.
+//! **Invariant:** reading changes nothing, and a replay removes a message only after it is queued again.
 
 mod broker;
 mod embedded;
@@ -13,16 +12,16 @@ mod text;
 use anyhow::{Result, bail};
 use async_trait::async_trait;
 
-use self::{broker::AtBroker, embedded::InOutbox};
+use self::{broker::BrokerDeadLetters, embedded::OutboxDeadLetters};
 use crate::{
     config::Config,
     domain::{Timestamp, ids::EventId, queues::Queue},
 };
 
-/// A message that rests.
+/// A dead message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct DeadMessage {
-    /// By it the commands find the message; several may have the same.
+    /// The id by which commands find the message; several may have the same.
     id: String,
     /// The queue whose consumer could not handle it.
     queue: String,
@@ -32,26 +31,25 @@ struct DeadMessage {
     event: EventId,
     /// When it happened.
     occurred_at: Option<Timestamp>,
-    /// How often it was tried.
+    /// How many attempts were made.
     attempts: usize,
     /// Why it was not handled.
     reason: String,
-    /// What it says, as it came.
+    /// The payload as received.
     payload: Vec<u8>,
 }
 
-/// Which messages are meant.
+/// A filter of dead messages.
 #[derive(Debug, Clone)]
-pub enum Which {
+pub enum Filter {
     /// Those with this id, or of this event.
     Id(String),
     /// Those of this queue.
     Queue(&'static Queue),
-    /// All.
     All,
 }
 
-impl Which {
+impl Filter {
     fn takes_queue(&self, name: &str) -> bool {
         match self {
             Self::Queue(queue) => queue.name == name,
@@ -67,67 +65,67 @@ impl Which {
     }
 }
 
-/// What was found.
+/// The messages found.
 #[derive(Debug, Default)]
-struct Found {
+struct Page {
     messages: Vec<DeadMessage>,
     /// Whether there may be more.
     more: bool,
 }
 
-/// A place where dead messages rest.
+/// A store of dead messages.
 #[async_trait]
-trait Resting {
-    /// Those that are meant, oldest first within a queue, at most `limit`.
-    async fn find(&self, which: &Which, limit: usize) -> Result<Found>;
+trait DeadLetterStore {
+    /// The messages that match, the oldest first within a queue, at most `limit`.
+    async fn find(&self, filter: &Filter, limit: usize) -> Result<Page>;
 
-    /// Lets those that are meant be tried again; returns how many.
-    async fn replay(&self, which: &Which) -> Result<u64>;
+    /// Replays the messages that match; returns how many.
+    async fn replay(&self, filter: &Filter) -> Result<u64>;
 
-    /// Lets go of what it holds.
+    /// Closes the store.
     async fn close(self: Box<Self>) -> Result<()>;
 }
 
 /// Prints the dead messages, of one queue or of all.
 ///
 /// # Errors
-/// When the store or the broker is away.
-pub fn list(config: &Config, which: &Which, limit: usize) -> Result<String> {
-    let found = look(config, which, limit)?;
+/// When the store or the broker is unavailable.
+pub fn list(config: &Config, filter: &Filter, limit: usize) -> Result<String> {
+    let found = look(config, filter, limit)?;
     Ok(text::table(&found.messages, found.more))
 }
 
-/// Prints all of what is known of a message.
+/// Prints all details of a message.
 ///
 /// # Errors
-/// When there is none with this id, or the store or the broker is away.
+/// When there is none with this id, or the store or the broker is unavailable.
 pub fn show(config: &Config, id: &str) -> Result<String> {
     // An event may be dead in several queues.
-    let found = look(config, &Which::Id(id.to_owned()), crate::domain::queues::QUEUES.len())?;
+    let found = look(config, &Filter::Id(id.to_owned()), crate::domain::queues::QUEUES.len())?;
     if found.messages.is_empty() {
         return nothing(id);
     }
     Ok(found.messages.iter().map(text::page).collect::<Vec<_>>().join("\n"))
 }
 
-/// Lets messages be tried again, as if they were new.
+/// Replays messages as if they were new.
 ///
 /// # Errors
-/// When there is none with the id that is meant, or the store or the broker is away.
-pub fn replay(config: &Config, which: &Which) -> Result<String> {
+/// When there is none with this id, or the store or the broker is unavailable.
+pub fn replay(config: &Config, filter: &Filter) -> Result<String> {
     let replayed = actix_rt::System::new().block_on(async {
         let mut replayed = 0;
         for place in places(config).await? {
-            let done = place.replay(which).await;
+            let done = place.replay(filter).await;
             let closed = place.close().await;
             replayed += done?;
             closed?;
         }
         anyhow::Ok(replayed)
     })?;
-    match (replayed, which) {
-        (0, Which::Id(id)) => nothing(id),
-        (0, Which::Queue(_) | Which::All) => Ok("no message is dead".to_owned()),
+    match (replayed, filter) {
+        (0, Filter::Id(id)) => nothing(id),
+        (0, Filter::Queue(_) | Filter::All) => Ok("no message is dead".to_owned()),
         (1, _) => Ok("1 message is tried again".to_owned()),
         (many, _) => Ok(format!("{many} messages are tried again")),
     }
@@ -137,11 +135,11 @@ fn nothing(id: &str) -> Result<String> {
     bail!("no dead message has the id {id:?}; microbazaar dead list shows those that are there")
 }
 
-fn look(config: &Config, which: &Which, limit: usize) -> Result<Found> {
+fn look(config: &Config, filter: &Filter, limit: usize) -> Result<Page> {
     actix_rt::System::new().block_on(async {
-        let mut all = Found::default();
+        let mut all = Page::default();
         for place in places(config).await? {
-            let found = place.find(which, limit - all.messages.len()).await;
+            let found = place.find(filter, limit - all.messages.len()).await;
             let closed = place.close().await;
             let found = found?;
             closed?;
@@ -155,15 +153,15 @@ fn look(config: &Config, which: &Which, limit: usize) -> Result<Found> {
     })
 }
 
-/// Where dead messages may rest. What died before there was a broker is in the outbox still.
-async fn places(config: &Config) -> Result<Vec<Box<dyn Resting>>> {
-    let mut places: Vec<Box<dyn Resting>> = vec![];
+/// The stores of dead messages. Messages that died before a broker was used are still in the outbox.
+async fn places(config: &Config) -> Result<Vec<Box<dyn DeadLetterStore>>> {
+    let mut places: Vec<Box<dyn DeadLetterStore>> = vec![];
     let url = config.rabbit.url.clone();
-    if url.is_none() || InOutbox::is_there(config) {
-        places.push(Box::new(InOutbox::open(config).await?));
+    if url.is_none() || OutboxDeadLetters::is_there(config) {
+        places.push(Box::new(OutboxDeadLetters::open(config).await?));
     }
     if let Some(url) = url {
-        places.push(Box::new(AtBroker::connect(url).await?));
+        places.push(Box::new(BrokerDeadLetters::connect(url).await?));
     }
     Ok(places)
 }

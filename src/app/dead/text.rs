@@ -1,6 +1,6 @@
 //! Dead messages as text for a terminal.
 //!
-//! **Invariant:** what another program wrote cannot steer the terminal or break a row.
+//! **Invariant:** text of other programs cannot control the terminal or break a row.
 
 use super::DeadMessage;
 use crate::domain::Timestamp;
@@ -27,7 +27,7 @@ pub(super) fn table(messages: &[DeadMessage], more: bool) -> String {
     lines.join("\n")
 }
 
-/// All of what is known of one.
+/// All details of one message.
 pub(super) fn page(message: &DeadMessage) -> String {
     let mut lines: Vec<String> =
         HEAD.iter().zip(cells(message)).map(|(name, cell)| format!("{:10}{cell}", name.to_lowercase())).collect();

@@ -1,11 +1,10 @@
-//! `microbazaar migrate`: moves an embedded shop to MongoDB.
+//! `microbazaar migrate`: transfers an embedded shop to MongoDB.
 //!
-//! Records are read in batches and written in batches, each noted in the database when it is
-//! written; a move that was cut off goes on from there. What was not noted is written again,
-//! which changes nothing.
+//! Records are read and written in batches, and each written batch is recorded in the database, so that an
+//! interrupted transfer continues from there. A batch that was not recorded is written again, which changes nothing.
 //!
-//! **Invariant:** the folder that is moved stays as it is, nobody serves it meanwhile, and no
-//! node opens the database before every count agrees.
+//! **Invariant:** the source folder stays unchanged and is not served meanwhile, and no node opens the database
+//! before every count agrees.
 
 mod pictures;
 mod text;
@@ -22,14 +21,14 @@ use crate::{
     store::{
         StoreError,
         mongo::{Import, ImportError, MongoOptions},
-        moving::{Kind, Record},
         sqlite::{Batch, Export, Records, SqliteStore},
+        transfer::{Kind, Record},
     },
 };
 
 /// How long one batch may take.
 const WITHIN: Duration = Duration::from_secs(60);
-/// The pauses before a batch is tried again; after the last the move is cut off.
+/// The pauses before a batch is retried; after the last one the transfer stops.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -38,20 +37,20 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
 ];
 
-/// A move, as it is asked for.
+/// A requested transfer.
 #[derive(Debug, Clone)]
 pub struct Migration<'a> {
-    /// The data directory to move from.
+    /// The data directory of the source.
     pub from: &'a Path,
-    /// The address of the server to move to.
+    /// The address of the target server.
     pub to: SecretString,
-    /// Begins the name of each service's database.
+    /// The prefix of each service's database name.
     pub prefix: String,
     /// How much is read and written at once.
     pub batch: Batch,
 }
 
-/// How many records of a kind there are, here and there.
+/// How many records of a kind there are on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
     /// Which.
@@ -62,20 +61,20 @@ pub struct Counted {
     pub to: u64,
 }
 
-/// What came of a move.
+/// The result of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Moved {
-    /// It is done, and these counts agree.
+pub enum Transferred {
+    /// It was done now, and these counts agree.
     Now(Vec<Counted>),
-    /// It was done then, and nothing was done now.
+    /// It was done earlier, at this time, and nothing was done now.
     Before(Timestamp),
 }
 
-/// Moves the shop and prints what was moved.
+/// Transfers the shop and prints what was transferred.
 ///
 /// # Errors
-/// One sentence: the folder has no shop or is in use, the database is away, in use or holds
-/// another shop, or counts differ.
+/// One sentence: the folder has no shop or is in use, the database is unavailable, in use or contains another shop,
+/// or counts differ.
 pub fn command(config: &Config, from: Option<&Path>, to: Option<SecretString>) -> Result<()> {
     let Some(to) = to.or_else(|| config.mongo.uri.clone()) else {
         return Err(ConfigError::new("mongo.uri", "must be given, or --to: where the shop is to be moved").into());
@@ -87,23 +86,24 @@ pub fn command(config: &Config, from: Option<&Path>, to: Option<SecretString>) -
         batch: Batch { rows: 500, bytes: 4 << 20 },
     };
     let mut progress = Progress::default();
-    let moved = actix_rt::System::new().block_on(migration.run(&mut |kind, done, all| {
-        progress.tell(kind, done, all);
+    let transferred = actix_rt::System::new().block_on(migration.run(&mut |kind, done, all| {
+        progress.report(kind, done, all);
         Ok(())
     }))?;
-    super::commands::print(&text::result(&migration, &moved));
+    super::commands::print(&text::result(&migration, &transferred));
     Ok(())
 }
 
-/// Is told how far a kind is, of how many, after each batch; an error cuts the move off there.
-pub type Told<'a> = &'a mut dyn FnMut(Kind, u64, u64) -> Result<()>;
+/// Called after each batch with the kind, the number of transferred records and their total; an error stops the
+/// transfer.
+pub type OnProgress<'a> = &'a mut dyn FnMut(Kind, u64, u64) -> Result<()>;
 
 impl Migration<'_> {
-    /// Moves the shop.
+    /// Transfers the shop.
     ///
     /// # Errors
     /// As [`command`].
-    pub async fn run(&self, told: Told<'_>) -> Result<Moved> {
+    pub async fn run(&self, on_progress: OnProgress<'_>) -> Result<Transferred> {
         let folder = self.from.display();
         if !SqliteStore::is_in(self.from) {
             bail!("there is no shop in {folder}");
@@ -113,14 +113,14 @@ impl Migration<'_> {
         let mut options = MongoOptions::new(self.to.clone(), self.prefix.clone());
         options.deadline = WITHIN;
         let import = Import::open(options).await.context("the database cannot be used")?;
-        let moved = self.take_in(&export, &import, told).await;
+        let transferred = self.take_in(&export, &import, on_progress).await;
         let closed = import.close().await;
-        let moved = moved?;
+        let transferred = transferred?;
         closed.context("the database was not left in time")?;
-        Ok(moved)
+        Ok(transferred)
     }
 
-    async fn take_in(&self, export: &Export, import: &Import, told: Told<'_>) -> Result<Moved> {
+    async fn take_in(&self, export: &Export, import: &Import, on_progress: OnProgress<'_>) -> Result<Transferred> {
         let begun = match import.begin(&export.fingerprint()?, Timestamp::now()).await {
             Ok(begun) => begun,
             Err(ImportError::Store(error)) => return Err(error).context("the database cannot be used"),
@@ -130,11 +130,11 @@ impl Migration<'_> {
             ),
         };
         if let Some(at) = begun.finished {
-            return Ok(Moved::Before(at));
+            return Ok(Transferred::Before(at));
         }
         for kind in Kind::all() {
             let done = begun.written.get(kind.name()).copied().unwrap_or(0);
-            self.move_kind(export, import, kind, done, told).await?;
+            self.move_kind(export, import, kind, done, on_progress).await?;
         }
         let counts = self.counts(export, import).await?;
         let differing: Vec<&Counted> = counts.iter().filter(|counted| counted.from != counted.to).collect();
@@ -142,27 +142,27 @@ impl Migration<'_> {
             bail!("{}", text::differing(&differing));
         }
         patiently(async || import.finish(Timestamp::now()).await).await?;
-        Ok(Moved::Now(counts))
+        Ok(Transferred::Now(counts))
     }
 
-    /// Moves what is left of a kind after the first `done`.
+    /// Transfers the records of a kind after the first `done`.
     async fn move_kind(
         &self,
         export: &Export,
         import: &Import,
         kind: Kind,
         mut done: u64,
-        told: Told<'_>,
+        on_progress: OnProgress<'_>,
     ) -> Result<()> {
         let all = self.count(export, kind).await?;
         let mut records = self.read(export, kind, done)?;
-        told(kind, done, all)?;
+        on_progress(kind, done, all)?;
         while let Some(batch) = records.recv().await {
             let batch = batch.with_context(|| format!("the {} cannot be read", kind.name()))?;
             done += u64::try_from(batch.len())?;
             let written = patiently(async || import.write(kind, batch.clone(), done).await).await;
             written.with_context(|| format!("the {} cannot be written; begin again to go on", kind.name()))?;
-            told(kind, done, all)?;
+            on_progress(kind, done, all)?;
         }
         Ok(())
     }
@@ -192,12 +192,12 @@ impl Migration<'_> {
     }
 }
 
-/// Tries again what the database did not do, after growing pauses.
+/// Retries a failed call to the database, with backoff.
 async fn patiently<T>(work: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     for pause in PAUSES {
         match work().await {
             Err(error @ (StoreError::Unavailable(_) | StoreError::Deadline | StoreError::Busy)) => {
-                tracing::warn!(%error, "the database is asked again soon");
+                tracing::warn!(%error, "a call to the database failed; retrying");
                 tokio::time::sleep(pause).await;
             }
             answer => return answer,
@@ -206,7 +206,7 @@ async fn patiently<T>(work: impl AsyncFn() -> Result<T, StoreError>) -> Result<T
     work().await
 }
 
-/// The records of a kind that is read by a thread from elsewhere than the store.
+/// The records of a kind that a thread reads from outside the store.
 fn sent(work: impl FnOnce(&dyn Fn(Vec<Record>) -> bool) -> Result<(), StoreError> + Send + 'static) -> Records {
     let (send, records) = tokio::sync::mpsc::channel(1);
     tokio::task::spawn_blocking(move || {

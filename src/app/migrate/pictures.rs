@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use super::{Batch, Record, Records, StoreError, sent};
 use crate::integrations::image::LocalImages;
 
-/// Reads the files in their order but the first `skip`.
+/// Reads the files in order after the first `skip`.
 pub(super) fn read(data_dir: &Path, skip: u64, batch: Batch) -> Result<Records, StoreError> {
     let pictures = LocalImages::new(data_dir);
     Ok(sent(move |send| {

@@ -1,41 +1,41 @@
-//! What a move says: how far it is on standard error, and in the end a table.
+//! The output of a transfer: progress on standard error, and a table at the end.
 
 use std::{
     io::Write,
     time::{Duration, Instant},
 };
 
-use super::{Counted, Migration, Moved};
-use crate::store::moving::Kind;
+use super::{Counted, Migration, Transferred};
+use crate::store::transfer::Kind;
 
-/// How often a kind that takes long is told of.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+/// How often the progress of one kind is reported.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
 
-/// Tells how far the move is: each kind as it begins and ends, and now and then between.
+/// Reports progress: when each kind begins and ends, and periodically in between.
 #[derive(Default)]
 pub(super) struct Progress {
-    told: Option<(Kind, Instant)>,
+    reported: Option<(Kind, Instant)>,
 }
 
 impl Progress {
-    pub(super) fn tell(&mut self, kind: Kind, done: u64, all: u64) {
+    pub(super) fn report(&mut self, kind: Kind, done: u64, all: u64) {
         let now = Instant::now();
-        let soon = self.told.is_some_and(|(of, at)| of == kind && now.duration_since(at) < TELL_EVERY);
+        let soon = self.reported.is_some_and(|(of, at)| of == kind && now.duration_since(at) < REPORT_EVERY);
         if all == 0 || (soon && done < all) {
             return;
         }
-        self.told = Some((kind, now));
-        // Nobody may be reading.
+        self.reported = Some((kind, now));
+        // The output may be closed.
         let _ = writeln!(std::io::stderr(), "{}: {done} of {all}", kind.name());
     }
 }
 
-/// What came of it, for people.
-pub(super) fn result(migration: &Migration<'_>, moved: &Moved) -> String {
+/// The result as text.
+pub(super) fn result(migration: &Migration<'_>, moved: &Transferred) -> String {
     let (from, prefix) = (migration.from.display(), &migration.prefix);
     let counts = match moved {
-        Moved::Before(at) => return format!("{from} was moved to {prefix}* at {at:.0}; nothing was done"),
-        Moved::Now(counts) => counts,
+        Transferred::Before(at) => return format!("{from} was moved to {prefix}* at {at:.0}; nothing was done"),
+        Transferred::Now(counts) => counts,
     };
     let mut text = format!("{:<20} {:>10} {:>10}\n", "", "folder", "database");
     for Counted { kind, from, to } in counts {

@@ -1,7 +1,7 @@
 //! `ledger check`: every payment's ledger against its refunds, its status and its order.
 //!
-//! A running server writes a payment and its order one after the other, so what looks wrong is
-//! read anew after a pause: all of it together, so that the pause is one however much it is.
+//! A running server writes a payment and its order one after the other, so apparent contradictions are read again
+//! after one common pause.
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
@@ -21,9 +21,9 @@ use crate::{
     store::{StoreError, Stores},
 };
 
-/// The pause before what looks wrong is read anew.
+/// The pause before apparent contradictions are read again.
 const PAUSE: Duration = Duration::from_millis(800);
-/// How many documents are read at once beside the page.
+/// How many further documents are read at once.
 const AT_ONCE: usize = 16;
 
 /// The sums of one currency, in minor units.
@@ -35,26 +35,26 @@ struct Sums {
 }
 
 #[derive(Default)]
-struct Found {
+struct LedgerReport {
     payments: u64,
     orders: u64,
     sums: BTreeMap<&'static str, (Option<Currency>, Sums)>,
     wrong: Vec<String>,
 }
 
-/// Checks all books and prints the sums.
+/// Checks all ledgers and prints the sums.
 ///
 /// # Errors
-/// When something contradicts, which is printed first; or the database cannot be read.
+/// When there is a contradiction, which is printed first, or the database cannot be read.
 pub fn ledger_check(config: &Config) -> Result<()> {
-    let found = beside(config, |stores| async move { Ok(check(&stores).await?) })?;
+    let report = beside(config, |stores| async move { Ok(check(&stores).await?) })?;
     let mut text = String::new();
-    for wrong in &found.wrong {
+    for wrong in &report.wrong {
         // Writing to a String does not fail.
         let _ = writeln!(text, "wrong: {wrong}");
     }
-    let _ = writeln!(text, "{} payments and {} orders", found.payments, found.orders);
-    for (currency, sums) in found.sums.values() {
+    let _ = writeln!(text, "{} payments and {} orders", report.payments, report.orders);
+    for (currency, sums) in report.sums.values() {
         let Some(currency) = currency else { continue };
         let money = |minor| Money::new(minor, *currency);
         let kept = money(sums.captured - sums.refunded - sums.on_its_way);
@@ -63,14 +63,14 @@ pub fn ledger_check(config: &Config) -> Result<()> {
         let _ = writeln!(text, "captured {captured}, refunded {refunded}, kept {kept}, on its way {on_its_way}");
     }
     print(text.trim_end());
-    match found.wrong.len() {
+    match report.wrong.len() {
         0 => Ok(()),
-        count => bail!("the books contradict one another in {count} places"),
+        count => bail!("the ledgers contradict one another in {count} places"),
     }
 }
 
-async fn check(stores: &Stores) -> Result<Found, StoreError> {
-    let mut found = Found::default();
+async fn check(stores: &Stores) -> Result<LedgerReport, StoreError> {
+    let mut report = LedgerReport::default();
     let (mut odd_payments, mut odd_orders): (Vec<PaymentId>, Vec<OrderId>) = (vec![], vec![]);
     let mut after = None;
     loop {
@@ -80,7 +80,7 @@ async fn check(stores: &Stores) -> Result<Found, StoreError> {
         let mut audited = stream::iter(page).map(|payment| audit(stores, payment)).buffered(AT_ONCE);
         while let Some((payment, audit)) = audited.try_next().await? {
             if audit.wrong.is_empty() {
-                found.count(&payment, audit);
+                report.count(&payment, audit);
             } else {
                 odd_payments.push(payment.id);
             }
@@ -91,7 +91,7 @@ async fn check(stores: &Stores) -> Result<Found, StoreError> {
         let page = stores.orders.all(after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        let sales = page.into_iter().inspect(|_| found.orders += 1).filter(|order| order.status.is_sale());
+        let sales = page.into_iter().inspect(|_| report.orders += 1).filter(|order| order.status.is_sale());
         let sales: Vec<Order> = sales.collect();
         let mut paid = stream::iter(sales).map(|order| is_paid(stores, order)).buffered(AT_ONCE);
         while let Some((order, paid)) = paid.try_next().await? {
@@ -100,17 +100,17 @@ async fn check(stores: &Stores) -> Result<Found, StoreError> {
     }
     if !odd_payments.is_empty() || !odd_orders.is_empty() {
         tokio::time::sleep(PAUSE).await;
-        look_again(stores, &odd_payments, &odd_orders, &mut found).await?;
+        look_again(stores, &odd_payments, &odd_orders, &mut report).await?;
     }
-    Ok(found)
+    Ok(report)
 }
 
-/// Reads anew what looked wrong, and counts it as it is now.
+/// Reads apparent contradictions again, and counts them as they are now.
 async fn look_again(
     stores: &Stores,
     payments: &[PaymentId],
     orders: &[OrderId],
-    found: &mut Found,
+    report: &mut LedgerReport,
 ) -> Result<(), StoreError> {
     let again = |id: PaymentId| async move {
         match stores.payments.get(id).await? {
@@ -121,7 +121,7 @@ async fn look_again(
     let mut audited = stream::iter(payments.iter().copied()).map(again).buffered(AT_ONCE);
     while let Some(looked) = audited.try_next().await? {
         if let Some((payment, audit)) = looked {
-            found.count(&payment, audit);
+            report.count(&payment, audit);
         }
     }
     let again = |id: OrderId| async move {
@@ -133,13 +133,13 @@ async fn look_again(
     let mut looked = stream::iter(orders.iter().copied()).map(again).buffered(AT_ONCE);
     while let Some(sale) = looked.try_next().await? {
         if let Some((order, false)) = sale {
-            found.wrong.push(format!("order {} is {} and not paid", order.id, order.status.as_str()));
+            report.wrong.push(format!("order {} is {} and not paid", order.id, order.status.as_str()));
         }
     }
     Ok(())
 }
 
-impl Found {
+impl LedgerReport {
     fn count(&mut self, payment: &Payment, audit: Audit) {
         self.payments += 1;
         let currency = payment.price.currency();
@@ -153,7 +153,7 @@ impl Found {
     }
 }
 
-/// A payment, and what is wrong with it as its order is now.
+/// A payment, and its contradictions with its current order.
 async fn audit(stores: &Stores, payment: Payment) -> Result<(Payment, Audit), StoreError> {
     let order = stores.orders.get(payment.order).await?;
     let audit = payment.audit(order.as_ref().map(OrderSide::from));
@@ -199,10 +199,10 @@ mod tests {
             stores.payments.save(&payment, &[]).await.unwrap();
         }
         let begun = tokio::time::Instant::now();
-        let found = check(&stores).await.unwrap();
-        assert_eq!((found.payments, found.wrong.len()), (100, 100), "there is no order of any");
+        let report = check(&stores).await.unwrap();
+        assert_eq!((report.payments, report.wrong.len()), (100, 100), "there is no order of any");
         assert!(begun.elapsed() < Duration::from_secs(20), "each waited by itself: {:?}", begun.elapsed());
-        assert_eq!(found.sums["INR"].1.captured, 50_000);
+        assert_eq!(report.sums["INR"].1.captured, 50_000);
         drop((stores, store));
         std::fs::remove_dir_all(&dir).unwrap();
     }

@@ -1,8 +1,8 @@
-//! Commands about money: whether the books agree, and whether the gateway's agree with ours.
+//! Commands about money: whether the ledgers agree with each other and with the gateway.
 //!
-//! They work beside a running server.
+//! They work while a server runs.
 //!
-//! **Invariant:** no command here moves money; what has to be moved, the server moves.
+//! **Invariant:** no command here moves money; the server does.
 
 mod ledger;
 mod reconcile;
@@ -17,7 +17,7 @@ use crate::{config::Config, store::Stores};
 /// How many documents are read at once.
 const PAGE: u32 = 500;
 
-/// Works on the stores beside whoever else uses them.
+/// Works on the stores, which other processes may be using.
 fn beside<T, F: Future<Output = Result<T>>>(config: &Config, work: impl FnOnce(Stores) -> F) -> Result<T> {
     actix_rt::System::new().block_on(async {
         let storage = Storage::open_beside(config).await?;

@@ -1,4 +1,4 @@
-//! `payments reconcile`: what the gateway knows otherwise than we do.
+//! `payments reconcile`: finds differences between the gateway and the shop.
 
 use std::fmt::Write;
 
@@ -18,12 +18,11 @@ use crate::{
     store::{PaymentStore, StoreError},
 };
 
-/// Compares every payment that was opened at `since` or later with the gateway, and prints
-/// what differs. What differs becomes due at once, so that the server that runs, or the next
-/// one to start, puts it right.
+/// Compares every payment that was opened at `since` or later with the gateway, and prints what differs. Differing
+/// payments become due at once, so that the running server, or the next one to start, corrects them.
 ///
 /// # Errors
-/// When the database cannot be read, or nothing could be asked.
+/// When the database cannot be read, or the gateway cannot be reached.
 pub fn payments_reconcile(config: &Config, since: Timestamp) -> Result<()> {
     let secrets = config.secrets()?;
     let found = beside(config, |stores| async move {
@@ -35,7 +34,7 @@ pub fn payments_reconcile(config: &Config, since: Timestamp) -> Result<()> {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{line}");
     }
-    let Found { compared, differ, unknown, .. } = found;
+    let Reconciliation { compared, differ, unknown, .. } = found;
     let _ = write!(text, "{compared} payments compared, {differ} differ");
     if differ > 0 {
         let _ = write!(text, "; the server puts them right at once");
@@ -48,22 +47,22 @@ pub fn payments_reconcile(config: &Config, since: Timestamp) -> Result<()> {
 }
 
 #[derive(Default)]
-struct Found {
+struct Reconciliation {
     compared: u64,
     differ: u64,
     unknown: u64,
     lines: Vec<String>,
 }
 
-async fn compare_all(store: &PaymentStore, gateway: &dyn PaymentGateway, since: Timestamp) -> Result<Found> {
-    let mut found = Found::default();
+async fn compare_all(store: &PaymentStore, gateway: &dyn PaymentGateway, since: Timestamp) -> Result<Reconciliation> {
+    let mut found = Reconciliation::default();
     let mut after = Some(PaymentId::from_bytes(first_id_of(since).bytes()));
     loop {
         let page = store.all(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = Some(last.id);
         for payment in page {
-            let told = match gateway.payments_of(&payment.razorpay_order_id).await {
+            let differences = match gateway.payments_of(&payment.razorpay_order_id).await {
                 Ok(rows) => differences(&payment, &rows),
                 Err(GatewayError::Unavailable(why)) => {
                     found.unknown += 1;
@@ -73,11 +72,11 @@ async fn compare_all(store: &PaymentStore, gateway: &dyn PaymentGateway, since: 
                 Err(error) => vec![error.to_string()],
             };
             found.compared += 1;
-            if told.is_empty() {
+            if differences.is_empty() {
                 continue;
             }
             found.differ += 1;
-            found.lines.extend(told.iter().map(|line| {
+            found.lines.extend(differences.iter().map(|line| {
                 format!("payment {} of order {} ({}): {line}", payment.id, payment.order, payment.status.as_str())
             }));
             make_due(store, payment).await?;
@@ -85,34 +84,35 @@ async fn compare_all(store: &PaymentStore, gateway: &dyn PaymentGateway, since: 
     }
 }
 
-/// What the gateway says otherwise.
+/// The differences from the gateway.
 fn differences(payment: &Payment, rows: &[GatewayPayment]) -> Vec<String> {
-    let mut told = vec![];
+    let mut differences = vec![];
     for row in rows.iter().filter(|row| row.status == GatewayStatus::Captured) {
         let money = |minor| Money::new(minor, row.amount.currency());
         if !payment.knows_capture(&row.id) {
-            told.push(format!("{} is captured there over {} and not known here", row.id, row.amount));
+            differences.push(format!("{} is captured there over {} and not known here", row.id, row.amount));
             continue;
         }
         let back = row.amount.minor() - payment.ledger.owed(&row.id);
         if back != row.refunded {
-            told.push(format!("of {} {} went back there and {} here", row.id, money(row.refunded), money(back)));
+            differences.push(format!("of {} {} went back there and {} here", row.id, money(row.refunded), money(back)));
         }
     }
     for entry in payment.ledger.captures() {
         let is_there = |row: &GatewayPayment| row.id == entry.payment_id && row.status == GatewayStatus::Captured;
         if !rows.iter().any(is_there) {
-            told.push(format!("{} over {} is captured here and not there", entry.payment_id, entry.amount));
+            differences.push(format!("{} over {} is captured here and not there", entry.payment_id, entry.amount));
         }
     }
     if !payment.has_money() {
         let authorized = rows.iter().filter(|row| row.status == GatewayStatus::Authorized);
-        told.extend(authorized.map(|row| format!("{} over {} is authorised and not captured", row.id, row.amount)));
+        differences
+            .extend(authorized.map(|row| format!("{} over {} is authorised and not captured", row.id, row.amount)));
     }
-    told
+    differences
 }
 
-/// Whoever writes it at the same moment looks at it anyway.
+/// A concurrent writer checks it anyway.
 async fn make_due(store: &PaymentStore, mut payment: Payment) -> Result<(), StoreError> {
     payment.due_at = Some(Timestamp::now());
     match store.save(&payment, &[]).await.map_err(StoreError::from) {

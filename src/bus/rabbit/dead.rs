@@ -1,10 +1,10 @@
-//! What rests in the dead queues, looked at and replayed.
+//! Reads and replays the messages of dead queues.
 //!
 //! Messages are taken without being acknowledged and go back to their place when the
 //! channel closes. A replay acknowledges one only when its own queue has confirmed it.
 //!
-//! **Invariant:** whatever breaks, a message is in its dead queue, in its own, or in both;
-//! twice is harmless, since it is applied once by its id.
+//! **Invariant:** after any failure, a message is in its dead queue, in its own queue, or in both; a duplicate is
+//! harmless, because it is applied once by its id.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ use tokio::time::timeout;
 use super::{
     Link, Outgoing, RabbitError, confirmed, publish_one,
     topology::dead_queue,
-    wire::{self, Letter},
+    wire::{self, DeadLetter},
 };
 use crate::domain::queues::Queue;
 
-/// How long the broker may take for a word.
+/// The deadline of a call to the broker.
 const WITHIN: Duration = Duration::from_secs(20);
-/// How many messages of one queue are held at once while one of them is looked for.
+/// How many messages of one queue are held unacknowledged at most.
 pub const HELD_MAX: u32 = 10_000;
 /// How many messages are replayed at once.
 const GROUP: usize = 64;
@@ -37,12 +37,12 @@ pub struct DeadQueues {
     connection: Connection,
 }
 
-/// What a look into a dead queue found.
+/// A page of dead messages.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct DeadLetterPage {
     /// The messages, oldest first.
-    pub letters: Vec<Letter>,
-    /// Whether some were not looked at.
+    pub letters: Vec<DeadLetter>,
+    /// Whether some were not read.
     pub more: bool,
 }
 
@@ -62,40 +62,41 @@ impl DeadQueues {
         Ok(Self { connection: Link::new(url, "dead queues").connect_once().await? })
     }
 
-    /// The dead messages of a queue that are `wanted`, at most `limit`. None is taken away.
-    ///
-    /// # Errors
-    /// [`RabbitError`].
+    /// The dead messages of a queue that are `wanted`, at most `limit`. None is removed.
     pub async fn read(
         &self,
         queue: &'static Queue,
         limit: usize,
-        wanted: impl Fn(&Letter) -> bool,
-    ) -> Result<Found, RabbitError> {
-        let mut found = Found::default();
+        wanted: impl Fn(&DeadLetter) -> bool,
+    ) -> Result<DeadLetterPage, RabbitError> {
+        let mut found = DeadLetterPage::default();
         let Some((channel, count)) = self.open(queue).await? else { return Ok(found) };
         for _ in 0..count.min(HELD_MAX) {
             if found.letters.len() == limit {
                 break;
             }
             let Some(message) = take(&channel, queue).await? else { break };
-            let letter = wire::letter(queue, &message.properties, message.data);
-            if wanted(&letter) {
-                found.letters.push(letter);
+            let dead_letter = wire::dead_letter(queue, &message.properties, message.data);
+            if wanted(&dead_letter) {
+                found.letters.push(dead_letter);
             }
         }
         found.more = found.letters.len() == limit || count > HELD_MAX;
-        // With it, all that was taken goes back.
+        // Closing the channel returns all unacknowledged messages.
         within(channel.close(200, "looked".into())).await?;
         Ok(found)
     }
 
-    /// Replays the dead messages of a queue that are `wanted`; returns how many. Those that
-    /// come in meanwhile are left, so that one which dies again at once is tried once.
+    /// Replays the dead messages of a queue that are `wanted`; returns how many. Those that arrive meanwhile are
+    /// left, so that one that dies again at once is retried only once.
     ///
     /// # Errors
     /// [`RabbitError`]; those that were replayed by then are.
-    pub async fn replay(&self, queue: &'static Queue, wanted: impl Fn(&Letter) -> bool) -> Result<u64, RabbitError> {
+    pub async fn replay(
+        &self,
+        queue: &'static Queue,
+        wanted: impl Fn(&DeadLetter) -> bool,
+    ) -> Result<u64, RabbitError> {
         let Some((channel, mut left)) = self.open(queue).await? else { return Ok(0) };
         within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         let (mut replayed, mut held) = (0, 0);
@@ -107,7 +108,7 @@ impl DeadQueues {
                     left = 0;
                     break;
                 };
-                if wanted(&wire::letter(queue, &message.properties, message.data.clone())) {
+                if wanted(&wire::dead_letter(queue, &message.properties, message.data.clone())) {
                     group.push(message);
                 } else {
                     held += 1;
@@ -119,7 +120,7 @@ impl DeadQueues {
         Ok(replayed)
     }
 
-    /// A channel, and how many messages are dead; `None` where there is no such queue.
+    /// A channel, and how many messages are dead; `None` if there is no such queue.
     async fn open(&self, queue: &Queue) -> Result<Option<(Channel, u32)>, RabbitError> {
         let channel = within(self.connection.create_channel()).await?;
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -133,7 +134,7 @@ impl DeadQueues {
 
     /// Ends the connection.
     pub async fn close(self) {
-        // What is unacknowledged goes back either way.
+        // Unacknowledged messages go back either way.
         let _said = timeout(Duration::from_secs(2), self.connection.close(200, "bye".into())).await;
     }
 }

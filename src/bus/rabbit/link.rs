@@ -1,7 +1,7 @@
-//! A connection that is made again for as long as it takes.
+//! A connection that reconnects for as long as it takes.
 //!
-//! **Invariant:** however many ask, one attempt is made at a time, with growing pauses, and
-//! the address with its password is never shown.
+//! **Invariant:** one attempt to connect is made at a time, with backoff, however many callers wait, and the address
+//! with its password is never shown.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -19,12 +19,12 @@ use super::RabbitError;
 
 /// How long connecting and opening a channel may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// How often both sides show that they live, in seconds.
+/// The heartbeat interval in seconds.
 const HEARTBEAT: u16 = 20;
 /// The shortest and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
 
-/// A connection to the broker, shared by those who use it for the same purpose.
+/// A connection to the broker, shared by callers with the same purpose.
 pub struct Link {
     url: SecretString,
     purpose: &'static str,
@@ -46,19 +46,19 @@ impl Link {
         Self { url, purpose, up: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
-    /// Whether the last attempt worked and nothing broke since.
+    /// Whether the last attempt succeeded and nothing has failed since.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
     }
 
-    /// Tells that something broke, so that the next channel is asked of a fresh look.
+    /// Reports a failure, so that the next call for a channel checks the connection.
     pub fn broke(&self) {
         self.up.store(false, Ordering::Relaxed);
     }
 
-    /// A new channel, on a new connection if the old one is gone. Waits for the pause that
-    /// is due after a failed attempt.
+    /// A new channel, on a new connection if the old one is lost. Waits for the pause that is due after a failed
+    /// attempt.
     ///
     /// # Errors
     /// [`RabbitError::Away`] or `Deadline`.
@@ -95,7 +95,7 @@ impl Link {
         }
     }
 
-    /// A connection for the caller alone, in one attempt.
+    /// A connection for this caller alone, in one attempt.
     ///
     /// # Errors
     /// [`RabbitError::Away`] or `Deadline`.
@@ -115,12 +115,12 @@ impl Link {
         Ok((connection, channel))
     }
 
-    /// Ends the connection, with a word to the broker if it listens.
+    /// Closes the connection, with a close message to the broker if it is reachable.
     pub async fn close(&self) {
         let connection = self.state.lock().await.connection.take();
         self.broke();
         if let Some(connection) = connection {
-            // What is unacknowledged is given to the next reader either way.
+            // Unacknowledged messages go to the next reader either way.
             let _said = timeout(Duration::from_secs(2), connection.close(200, "bye".into())).await;
         }
     }

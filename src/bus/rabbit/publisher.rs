@@ -1,7 +1,7 @@
 //! Publishing with confirms, many messages in flight at once.
 //!
-//! Sending and waiting for confirms are two steps, so that the next messages are on their
-//! way while the confirms of the last ones are.
+//! Sending and waiting for confirms are two steps, so that the next messages can be sent while confirms are
+//! outstanding.
 //!
 //! **Invariant:** [`Confirms::all`] answers `Ok` only when the broker has confirmed every
 //! message, and every message that must have a queue has one. Messages are sent in the
@@ -19,17 +19,17 @@ use tokio::{sync::Mutex, time::timeout};
 
 use super::{Link, RabbitError, topology};
 
-/// Messages that are handed to the connection at once: it writes them together.
+/// How many messages are passed to the connection at once: it writes them together.
 const TOGETHER: usize = 64;
 /// How long sending, and how long a call's confirms may take.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(20);
 
-/// A message on its way out.
+/// A message to publish.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     /// Empty for the default exchange, whose routing key is a queue's name.
     pub exchange: &'static str,
-    /// Where to.
+    /// The destination.
     pub routing_key: String,
     /// Whether a queue must take it.
     pub mandatory: bool,
@@ -39,7 +39,7 @@ pub struct Outgoing {
     pub properties: BasicProperties,
 }
 
-/// Publishes on a channel of its own, made again after any trouble.
+/// Publishes on its own channel, which is opened again after any failure.
 pub struct Publisher {
     link: Arc<Link>,
     channel: Mutex<Option<Channel>>,
@@ -52,17 +52,13 @@ impl Publisher {
         Self { link, channel: Mutex::new(None) }
     }
 
-    /// Whether the broker is there.
+    /// Whether the broker is reachable.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.link.is_up()
     }
 
-    /// Makes sure of a channel, so that [`Publisher::is_up`] is true of a shop in which
-    /// nothing happens too.
-    ///
-    /// # Errors
-    /// [`RabbitError`].
+    /// Opens a channel if there is none, so that [`Publisher::is_up`] is correct even if nothing is published.
     pub async fn keep(&self) -> Result<(), RabbitError> {
         let mut held = self.channel.lock().await;
         if !held.as_ref().is_some_and(|channel| channel.status().connected()) {
@@ -77,7 +73,7 @@ impl Publisher {
     /// # Errors
     /// [`RabbitError`]; some may have been taken then: send all of them again.
     pub async fn send(&self, messages: &[Outgoing]) -> Result<Confirms, RabbitError> {
-        // Out of its place while it is used: whoever is cut off half-way leaves no channel.
+        // Taken while it is used, so that a cancelled call leaves no channel behind.
         let mut held = self.channel.lock().await;
         let channel = match held.take().filter(|channel| channel.status().connected()) {
             Some(channel) => channel,
@@ -126,7 +122,7 @@ impl Publisher {
     }
 }
 
-/// Confirms that are still to come.
+/// Outstanding confirms.
 pub struct Confirms {
     channel: Channel,
     link: Arc<Link>,
@@ -156,8 +152,8 @@ impl Confirms {
         outcome
     }
 
-    /// The channel is not used again: what it still has under way would be mixed up with
-    /// what comes next, and a missing queue is declared with the next one.
+    /// The channel is not used again: its outstanding messages would be confused with later ones, and a missing queue
+    /// is declared with the next channel.
     async fn give_up(&self) {
         self.link.broke();
         let _said = timeout(Duration::from_secs(1), self.channel.close(200, "trouble".into())).await;
@@ -168,8 +164,8 @@ async fn send_all(channel: &Channel, messages: &[Outgoing], awaited: &mut Vec<Aw
     for group in messages.chunks(TOGETHER) {
         let mut sending = Vec::with_capacity(group.len());
         for message in group {
-            // The first poll puts it in line, which keeps the order; waiting for each to be
-            // written would make every message a turn of the connection's thread.
+            // The first poll queues the message, which keeps the order; waiting for each write would cost a round
+            // trip to the connection's thread for every message.
             let mut one = Box::pin(maybe_done(publish_one(channel, message)));
             let _in_line = poll!(&mut one);
             sending.push((message, one));
@@ -190,7 +186,7 @@ pub(crate) async fn publish_one(channel: &Channel, message: &Outgoing) -> Result
     Ok(channel.basic_publish(exchange, key, options, &message.body, message.properties.clone()).await?)
 }
 
-/// What a confirm says of its message.
+/// The result of a confirm.
 pub(crate) fn confirmed(message: &Outgoing, confirmation: Confirmation) -> Result<(), RabbitError> {
     taken(&message.routing_key, confirmation)
 }

@@ -1,11 +1,11 @@
-//! What is declared at the broker.
+//! Declarations at the broker.
 //!
-//! A message that could not be handled waits in `<queue>.retry.1` to `.4`. Each has one fixed
-//! delay and dead-letters back to the queue, since a queue with mixed delays is held up by
-//! its head. After the last it rests in `<queue>.dead`.
+//! A message that could not be handled waits in `<queue>.retry.1` to `.4`. Each has one fixed delay and dead-letters
+//! back to the queue, because a queue with mixed delays would be blocked by its head. After the last one the message
+//! goes to `<queue>.dead`.
 //!
-//! The delay is the message's expiration and no argument of the queue: a queue that is
-//! there cannot be declared again with another one, and the delays are a setting.
+//! The delay is the message's expiration and not an argument of the queue: an existing queue cannot be declared again
+//! with other arguments, and the delays are configurable.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use lapin::{
 use super::RabbitError;
 use crate::domain::queues::{EXCHANGE, QUEUES};
 
-/// How often a message is tried again.
+/// How often a message is retried.
 pub const RETRIES: usize = 4;
 
-/// The pauses before each try.
+/// The pauses before each retry.
 pub type Delays = [Duration; RETRIES];
 
-/// The queue in which a message waits for its next try, which is the `attempt`th from 1.
+/// The retry queue in which a message waits before its retry number `attempt`, counted from 1.
 #[must_use]
 pub fn retry_queue(queue: &str, attempt: usize) -> String {
     format!("{queue}.retry.{attempt}")
 }
 
-/// The queue in which messages rest that could not be handled.
+/// The dead queue.
 #[must_use]
 pub fn dead_queue(queue: &str) -> String {
     format!("{queue}.dead")
@@ -40,7 +40,7 @@ fn durable() -> QueueDeclareOptions {
     QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() }
 }
 
-/// Declares what is published to: the exchange and every named queue, with its bindings.
+/// Declares the targets of publishing: the exchange and every named queue, with its bindings.
 ///
 /// # Errors
 /// [`RabbitError::Away`].
@@ -57,7 +57,7 @@ pub async fn declare_published(channel: &Channel) -> Result<(), RabbitError> {
     Ok(())
 }
 
-/// Declares a queue that is read, with where its failures go.
+/// Declares a queue that is read, with its retry queues and dead queue.
 ///
 /// # Errors
 /// [`RabbitError::Away`].

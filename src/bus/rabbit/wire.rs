@@ -1,4 +1,4 @@
-//! Events as messages, and messages of any program as deliveries.
+//! Converts events into messages, and messages of any program into deliveries.
 
 use std::time::Duration;
 
@@ -21,23 +21,23 @@ use crate::{
     views::event::{exchange_payload, messages},
 };
 
-/// When it envelope, RFC 3339.
+/// When it happened, RFC 3339.
 const OCCURRED_AT: &str = "x-occurred-at";
 /// What it happened to.
 const AGGREGATE_ID: &str = "x-aggregate-id";
 /// How often a message was tried.
 const ATTEMPTS: &str = "x-attempts";
-/// How often since then it waited for what was away.
+/// How often since then it waited for an unavailable dependency.
 const WAITS: &str = "x-waits";
 /// Why it was not handled.
 const REASON: &str = "x-reason";
 /// The longest reason, in characters: headers are no place for more.
 const REASON_MAX: usize = 500;
-/// Kept on disk by the broker.
+/// The delivery mode of persistent messages.
 const PERSISTENT: u8 = 2;
 
-/// The messages that an event makes: one for each named queue of its, which must be there, and
-/// one for the exchange, which may have no listener.
+/// The messages that an event makes: one for each of its named queues, which must exist, and one for the exchange,
+/// which may have no consumer.
 ///
 /// # Errors
 /// When a payload cannot be written as JSON.
@@ -63,8 +63,7 @@ pub fn outgoing(envelope: &Envelope) -> Result<Vec<Outgoing>, serde_json::Error>
     Ok(made)
 }
 
-/// The message of an event for one queue alone, by the queue's name; `None` when the event is
-/// not for it.
+/// The message of an event for one queue, by the queue's name; `None` if the event is not for that queue.
 ///
 /// # Errors
 /// As [`outgoing`].
@@ -108,17 +107,17 @@ pub fn trace(properties: &BasicProperties) -> Option<Trace> {
     header(properties, TRACEPARENT).and_then(|text| Trace::parse(&text))
 }
 
-/// What a message says of how it went so far.
+/// The delivery counts in a message's headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tried {
-    /// How often it was tried in vain.
+pub struct RetryState {
+    /// The number of failed attempts.
     pub attempts: usize,
-    /// How often since then it waited for what was away.
+    /// How often since then it waited for an unavailable dependency.
     pub waits: usize,
 }
 
-impl Tried {
-    /// Of a message with these properties.
+impl RetryState {
+    /// Reads the state from a message's properties.
     #[must_use]
     pub fn of(properties: &BasicProperties) -> Self {
         Self { attempts: number(properties, ATTEMPTS), waits: number(properties, WAITS) }
@@ -133,16 +132,20 @@ fn number(properties: &BasicProperties, name: &str) -> usize {
     }
 }
 
-/// Why a message was not handled, if it says so.
+/// Why a message was not handled, if the header is present.
 #[must_use]
 pub fn reason(properties: &BasicProperties) -> Option<String> {
     header(properties, REASON)
 }
 
-/// The properties of a message that goes on to where failures wait for `delay`, or rest
-/// when there is none.
+/// The properties of a failed message: for a retry queue with `delay`, or for the dead queue without.
 #[must_use]
-pub fn failed(properties: &BasicProperties, tried: Tried, reason: &str, delay: Option<Duration>) -> BasicProperties {
+pub fn failed(
+    properties: &BasicProperties,
+    tried: RetryState,
+    reason: &str,
+    delay: Option<Duration>,
+) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
     for (name, count) in [(ATTEMPTS, tried.attempts), (WAITS, tried.waits)] {
         headers.insert(name.into(), AMQPValue::LongLongInt(i64::try_from(count).unwrap_or(i64::MAX)));
@@ -157,8 +160,7 @@ pub fn failed(properties: &BasicProperties, tried: Tried, reason: &str, delay: O
     }
 }
 
-/// The properties but the expiration, which its sender may have given it: what failed is
-/// not to be dropped for its age.
+/// The properties without an expiration, which the sender may have set: a failed message must not expire.
 fn lasting(properties: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default().with_delivery_mode(PERSISTENT);
     macro_rules! keep {
@@ -176,7 +178,7 @@ fn lasting(properties: &BasicProperties) -> BasicProperties {
     kept
 }
 
-/// The properties of a message that is to be tried as if it were new.
+/// The properties of a message that is replayed as if it were new.
 #[must_use]
 pub fn replayed(properties: &BasicProperties) -> BasicProperties {
     let mut kept = FieldTable::default();
@@ -188,8 +190,8 @@ pub fn replayed(properties: &BasicProperties) -> BasicProperties {
     lasting(properties).with_headers(kept)
 }
 
-/// A message as its consumer gets it. Other programs may leave out every property: the id
-/// is then derived from the content, so that the same message twice is one event.
+/// A message as its consumer gets it. Other programs may leave out every property: the id is then derived from the
+/// content, so that a duplicate is the same event.
 ///
 /// # Errors
 /// [`HandleError::Unreadable`] when the body is no JSON object.
@@ -228,45 +230,45 @@ fn event_id(queue: &Queue, properties: &BasicProperties, body: &[u8]) -> EventId
     said.and_then(|id| id.parse().ok()).unwrap_or_else(derived)
 }
 
-/// A message that rests, as whoever looks at it wants to see it; it need not be readable.
+/// A dead message as it is shown; it need not be readable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Its queue, not the one in which it rests.
+pub struct DeadLetter {
+    /// Its original queue, not the dead queue.
     pub queue: &'static str,
-    /// What its sender called it, else the event's id.
+    /// The message id of its sender, otherwise the event's id.
     pub id: String,
     /// The id by which it is applied once.
     pub event: EventId,
     /// The event's name.
     pub name: String,
-    /// When it envelope, or was sent.
+    /// When it happened, or was sent.
     pub occurred_at: Option<Timestamp>,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub attempts: usize,
     /// Why it was not handled.
     pub reason: String,
-    /// What it says.
+    /// The payload.
     pub body: Vec<u8>,
 }
 
-/// What can be said of a message of any program.
+/// Describes a message of any program.
 #[must_use]
-pub fn letter(queue: &'static Queue, properties: &BasicProperties, body: Vec<u8>) -> Letter {
+pub fn dead_letter(queue: &'static Queue, properties: &BasicProperties, body: Vec<u8>) -> DeadLetter {
     let event = event_id(queue, properties, &body);
-    Letter {
+    DeadLetter {
         queue: queue.name,
         id: message_id(properties).map_or_else(|| event.to_hex(), str::to_owned),
         event,
         name: properties.kind().as_ref().map_or_else(|| queue.event.to_owned(), ToString::to_string),
         occurred_at: header(properties, OCCURRED_AT).and_then(|text| text.parse().ok()).or(sent_at(properties)),
-        attempts: Tried::of(properties).attempts,
+        attempts: RetryState::of(properties).attempts,
         reason: reason(properties).unwrap_or_default(),
         body,
     }
 }
 
-/// An id made of what is there. Its time is the message's, so that it is forgotten with the
-/// events of that time; without one it is never forgotten.
+/// An id derived from the content. Its time is the message's, so that its record is deleted with the events of that
+/// time; without a time it is never deleted.
 fn derived_id(queue: &str, content: &[u8], sent_at: Option<Timestamp>) -> EventId {
     let hash = Sha256::new().chain_update(queue).chain_update([0]).chain_update(content).finalize();
     let seconds = sent_at.and_then(|at| u32::try_from(at.as_second()).ok()).unwrap_or(u32::MAX);
@@ -326,11 +328,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_counted_and_a_replay_starts_anew() {
-        let tried = Tried { attempts: 1, waits: 3 };
+    fn a_failure_is_counted_and_a_replay_resets_the_count() {
+        let tried = RetryState { attempts: 1, waits: 3 };
         let once = failed(&BasicProperties::default().with_expiration("5".into()), tried, &"x".repeat(2_000), None);
-        assert_eq!((Tried::of(&once), reason(&once).map(|r| r.len())), (tried, Some(REASON_MAX)));
+        assert_eq!((RetryState::of(&once), reason(&once).map(|r| r.len())), (tried, Some(REASON_MAX)));
         assert_eq!(*once.expiration(), None, "what failed is not dropped for its age");
-        assert_eq!((Tried::of(&replayed(&once)), reason(&replayed(&once))), (Tried::default(), None));
+        assert_eq!((RetryState::of(&replayed(&once)), reason(&replayed(&once))), (RetryState::default(), None));
     }
 }

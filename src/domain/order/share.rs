@@ -1,10 +1,10 @@
-//! What of an order is one seller's.
+//! One seller's part of an order.
 //!
-//! Tax, shipping and refunds are of the whole order. They are split by what each seller's lines
-//! cost, in whole minor units (largest remainder), so that the shares of all sellers are the order.
+//! Tax, shipping and refunds belong to the whole order. They are split by the price of each seller's lines, in whole
+//! minor units (largest remainder), so that the shares of all sellers add up to the order.
 //!
-//! **Invariant:** a seller learns nothing of another's lines, sums or shipments, and where the goods
-//! go only once the order is paid.
+//! **Invariant:** a seller sees nothing of another's lines, sums or shipments, and the address only once the order is
+//! paid.
 
 use super::{Order, TimelineEntry};
 use crate::domain::{
@@ -17,18 +17,18 @@ use crate::domain::{
 pub struct Share {
     /// Price × quantity of the seller's lines.
     pub subtotal: Money,
-    /// Of the order's tax.
+    /// The share of the order's tax.
     pub tax: Money,
-    /// Of the order's shipping.
+    /// The share of the order's shipping.
     pub shipping: Money,
     /// The three together.
     pub total: Money,
-    /// Of what was given back.
+    /// The share of the refunds.
     pub refunded: Option<Money>,
 }
 
 impl Share {
-    /// The part of `seller` in an order of these lines (whose, price × quantity).
+    /// The share of `seller` in an order of these lines (seller, price × quantity).
     #[must_use]
     pub fn of(seller: UserId, lines: &[(UserId, Money)], tax: Money, shipping: Money, refunded: Option<Money>) -> Self {
         let mut sellers: Vec<(UserId, i64)> = vec![];
@@ -82,7 +82,7 @@ impl Order {
         seen.total = share.total;
         seen.refunded = share.refunded;
         seen.timeline.retain(|entry| entry.part.is_none_or(|part| part.seller == seller));
-        // The text of a refund names what went back of the whole order.
+        // A refund's reason may contain the whole order's amount.
         let whole = |entry: &mut TimelineEntry| {
             if entry.refund.is_some() {
                 entry.reason = None;
@@ -180,7 +180,10 @@ mod tests {
         let (of_a, of_b) = (both.seen_by_seller(a), both.seen_by_seller(b));
         assert_eq!((part(&of_a), part(&of_b)), (None, Some(Part { seller: b, shipment: Shipment::Shipped })));
         assert!(of_a.shipping_address.is_some() && of_a.items.len() == 1);
-        let told = serde_json::to_string(&of_a).unwrap();
-        assert!(!told.contains(&b.to_hex()) && !told.contains("T1") && !told.contains("refunded:"), "{told}");
+        let reported = serde_json::to_string(&of_a).unwrap();
+        assert!(
+            !reported.contains(&b.to_hex()) && !reported.contains("T1") && !reported.contains("refunded:"),
+            "{reported}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The arrows between an order's states.
+//! The transitions between an order's states.
 
 use jiff::SignedDuration;
 
@@ -13,59 +13,59 @@ use crate::domain::{
     user::PostalAddress,
 };
 
-/// What money that has arrived means for an order.
+/// The effect of a captured payment on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LateMoney {
-    /// The order awaits it: commit the stock, then confirm.
+    /// The order awaits payment: commit the stock, then confirm.
     Awaited,
-    /// This very payment confirmed the order before.
+    /// This payment confirmed the order before.
     Applied,
-    /// The order expired: take the stock again if it is there, else refund.
+    /// The order expired: take the stock again if it is available, otherwise refund.
     Late,
-    /// It is not wanted (the buyer cancelled, or another payment was first): refund.
+    /// The order cannot keep it (the buyer cancelled, or another payment was first): refund.
     Unwanted,
 }
 
-/// What came of a refund that the order was told of.
+/// The effect of a refund on the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// It was known.
+    /// It was known already.
     Before,
-    /// The order shows it.
+    /// It was added to the timeline.
     Shown,
-    /// Nothing of it had left, and no money is left for it: it is cancelled.
+    /// Nothing was shipped and no money is left, so the order is cancelled.
     Ended,
 }
 
-/// What the end of the payment window means for an order.
+/// The effect of the end of the payment window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// It is over: cancel.
+    /// The window has ended: cancel.
     Due,
-    /// It is not, or the order is past that.
+    /// It has not ended, or the order is no longer pending.
     NotDue,
 }
 
-/// Whoever wrote what is to do is still at it; after this somebody else looks.
+/// The writer of pending work does it first; after this time another worker does.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
-/// A part of the way of goods, and its name as a participle.
-struct Leg {
+/// A change of shipment, and its name as a participle.
+struct ShipmentChange {
     from: Shipment,
     to: Shipment,
     action: &'static str,
 }
 
-/// Why an order ended that the payment gateway refuses for good.
+/// The reason of an order that the payment gateway refuses permanently.
 const PAYMENT_REFUSED: &str = "payment refused";
-/// Why an order ended whose money was given back before anything left.
+/// The reason of an order that was refunded before anything was shipped.
 const REFUNDED: &str = "refunded";
 
-/// The longest pause between two tries of a saga step. A step fails because another service is
-/// away, and asking costs little then: stock and money are to be right soon after it is back.
+/// The longest pause between two attempts of a saga step. A step fails because another service is unavailable, and
+/// retrying is cheap then: stock and money should be settled soon after it is back.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
 
 impl Order {
-    /// What a captured payment `payment` means now.
+    /// The effect of the captured payment `payment` now.
     #[must_use]
     pub fn on_money(&self, payment: PaymentId) -> LateMoney {
         match (&self.payment, self.status, self.cancel_cause) {
@@ -79,7 +79,7 @@ impl Order {
         }
     }
 
-    /// The stock is committed and the money is here.
+    /// Confirms the order: the stock is committed and the money is captured.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] unless it is `PENDING` or was cancelled as expired.
@@ -90,15 +90,15 @@ impl Order {
         }
         self.payment = Some(payment);
         self.cancel_cause = None;
-        // A cart that was not seen to be emptied is still looked at.
+        // A cart that may not have been emptied is still checked.
         self.saga.todo.retain(|step| *step == SagaStep::EmptyCart);
         self.reach(OrderStatus::Confirmed, None, now);
         self.schedule(now);
         Ok(())
     }
 
-    /// Late money came and the stock was gone, or its seller is blocked: it goes back. Written before it does, so that
-    /// nobody who finds stock again meanwhile confirms the order.
+    /// Refunds late money, because there is no stock or the seller is blocked. Written before the refund, so that no
+    /// other caller that finds stock meanwhile confirms the order.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] unless it was cancelled as expired.
@@ -111,13 +111,13 @@ impl Order {
         Ok(())
     }
 
-    /// Whether the window has ended without money.
+    /// Whether the window has ended without payment.
     #[must_use]
     pub fn expiry(&self, now: Timestamp) -> Expiry {
         if self.status == OrderStatus::Pending && self.expires_at <= now { Expiry::Due } else { Expiry::NotDue }
     }
 
-    /// Ends the order; stock and money go back by the steps that are then to do.
+    /// Cancels the order; the steps that are then pending return stock and money.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] once a line is shipped, or when it is cancelled already.
@@ -139,8 +139,8 @@ impl Order {
         Ok(())
     }
 
-    /// Ends an order that the payment gateway will never take; stock and cart come back by the
-    /// steps that are then to do.
+    /// Cancels an order that the payment gateway will never accept; the steps that are then pending return stock and
+    /// cart.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] unless `PENDING`.
@@ -151,7 +151,7 @@ impl Order {
         self.cancel(CancelCause::PaymentRefused, Some(PAYMENT_REFUSED.to_owned()), now)
     }
 
-    /// Ends an order that nobody has paid, because a seller in it is blocked.
+    /// Cancels an unpaid order, because a seller in it is blocked.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] unless it is `PENDING`.
@@ -162,7 +162,7 @@ impl Order {
         self.cancel(CancelCause::SellerSuspended, Some("seller suspended".to_owned()), now)
     }
 
-    /// Who sells something in it, each once.
+    /// The sellers in it, each once.
     #[must_use]
     pub fn sellers(&self) -> Vec<UserId> {
         let mut sellers: Vec<UserId> = self.items.iter().map(|item| item.seller).collect();
@@ -171,7 +171,7 @@ impl Order {
         sellers
     }
 
-    /// Sets where the goods go.
+    /// Sets the destination.
     ///
     /// # Errors
     /// [`OrderError::WrongState`] unless `PENDING` or `CONFIRMED` with nothing shipped.
@@ -190,7 +190,7 @@ impl Order {
     /// # Errors
     /// [`OrderError::WrongState`] out of order, `NoAddress`, `NotASeller`.
     pub fn ship(&mut self, seller: Option<UserId>, tracking: Option<&str>, now: Timestamp) -> Result<(), OrderError> {
-        let leg = Leg { from: Shipment::Waiting, to: Shipment::Shipped, action: "shipped" };
+        let leg = ShipmentChange { from: Shipment::Waiting, to: Shipment::Shipped, action: "shipped" };
         self.move_lines(seller, leg, tracking, now)
     }
 
@@ -208,18 +208,18 @@ impl Order {
         if seller.is_none() && self.items.iter().any(|item| item.shipment == Shipment::Waiting) {
             return Err(self.wrong_state("delivered"));
         }
-        let leg = Leg { from: Shipment::Shipped, to: Shipment::Delivered, action: "delivered" };
+        let leg = ShipmentChange { from: Shipment::Shipped, to: Shipment::Delivered, action: "delivered" };
         self.move_lines(seller, leg, tracking, now)
     }
 
     fn move_lines(
         &mut self,
         seller: Option<UserId>,
-        leg: Leg,
+        leg: ShipmentChange,
         tracking: Option<&str>,
         now: Timestamp,
     ) -> Result<(), OrderError> {
-        let Leg { from, to, action } = leg;
+        let ShipmentChange { from, to, action } = leg;
         if seller.is_some_and(|seller| !self.has_seller(seller)) {
             return Err(OrderError::NotASeller);
         }
@@ -242,7 +242,7 @@ impl Order {
             titles.push(item.title.clone());
         }
         let Some(first) = titles.first() else { return Err(self.wrong_state(action)) };
-        let told = match titles.len() {
+        let reported = match titles.len() {
             1 => format!("{first} {action}"),
             many => format!("{first} and {} more {action}", many - 1),
         };
@@ -254,23 +254,23 @@ impl Order {
         {
             self.reach(OrderStatus::Shipped, None, now);
         } else if let Some(seller) = seller {
-            // Lines of others are not as far, so that the status stays.
+            // Other lines are not as far, so the status stays.
             let part = Some(Part { seller, shipment: to });
-            let entry = TimelineEntry { status: self.status, at: now, reason: Some(told), refund: None, part };
+            let entry = TimelineEntry { status: self.status, at: now, reason: Some(reported), refund: None, part };
             self.timeline.push(entry);
         }
         Ok(())
     }
 
-    /// The timeline shows a refund, once, as soon as the gateway has it. An order of which nothing
-    /// has left ends when all of its money is given back, or decided to be.
+    /// Adds a refund to the timeline, once, as soon as the gateway has accepted it. An order without shipped lines is
+    /// cancelled when all of its money is refunded, or decided to be.
     pub fn note_refund(&mut self, note: &RefundNote, now: Timestamp) -> Noted {
         let shown = self.timeline.iter().any(|entry| entry.refund == Some(note.refund));
         let mut noted = Noted::Before;
         let known = self.refunded.map_or(0, Money::minor);
         let refunded = match note.refunded {
             Some(refunded) => refunded.minor(),
-            // Told by an older program, one refund after the other.
+            // Notified by an older program, one refund after the other.
             None if shown => known,
             None => known.saturating_add(note.amount.minor()),
         };
@@ -287,29 +287,28 @@ impl Order {
             self.timeline.push(TimelineEntry { status: self.status, at: now, reason, refund, part: None });
             noted = Noted::Shown;
         }
-        // Refused when it is cancelled already, or a line has left.
+        // Refused if it is cancelled already, or a line was shipped.
         if self.is_refunded_in_full() && self.cancel(CancelCause::Refunded, Some(REFUNDED.to_owned()), now).is_ok() {
             noted = Noted::Ended;
         }
         noted
     }
 
-    /// A step is done (or was already).
+    /// Marks a step as done (it may be already).
     pub fn step_done(&mut self, step: SagaStep, now: Timestamp) {
         self.saga.todo.retain(|todo| *todo != step);
         self.saga.attempts = 0;
         self.schedule(now);
     }
 
-    /// A step failed for now; the next try comes after a pause that doubles up to half a minute.
+    /// Records a failed step; the next attempt follows after a pause that doubles up to half a minute.
     pub fn step_failed(&mut self, now: Timestamp) {
         self.saga.attempts = self.saga.attempts.saturating_add(1);
         let pause = SignedDuration::from_secs(1_i64 << self.saga.attempts.min(10)).min(PAUSE_MAX);
         self.saga.due_at = now.saturating_add(pause).ok();
     }
 
-    /// When to look at the order next: at the window's end while only money is
-    /// awaited, soon when something is to be done.
+    /// When the order is due next: at the window's end while it only awaits payment, soon when steps are pending.
     fn schedule(&mut self, now: Timestamp) {
         let Saga { todo, due_at, .. } = &mut self.saga;
         *due_at = match todo.first() {

@@ -1,6 +1,6 @@
-//! Whether a payment's ledger, its refunds and its order say the same.
+//! Checks whether a payment's ledger, its refunds and its order agree.
 //!
-//! **Invariant:** money that is neither the order's nor on its way back is told of.
+//! **Invariant:** money that is neither the order's nor being refunded is reported.
 
 use std::collections::HashSet;
 
@@ -11,20 +11,20 @@ use crate::domain::{
     order::{Order, OrderStatus, SagaStep},
 };
 
-/// What the order says.
+/// The order's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderSide {
-    /// Where it stands.
+    /// Its status.
     pub status: OrderStatus,
-    /// By which payment it was confirmed.
+    /// The payment that confirmed it.
     pub paid_by: Option<PaymentId>,
-    /// What it costs.
+    /// Its total.
     pub total: Money,
-    /// Whether it has yet to ask for its money to be given back.
+    /// Whether it still has to request its refund.
     pub to_be_refunded: bool,
-    /// Whether it is open and no line of it has been shipped.
+    /// Whether it is open and no line was shipped.
     pub is_unshipped: bool,
-    /// How much it was told that went back.
+    /// The refunded amount that it was notified of.
     pub refunded: Option<Money>,
 }
 
@@ -41,16 +41,16 @@ impl From<&Order> for OrderSide {
     }
 }
 
-/// What was found.
+/// The messages found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// What contradicts.
+    /// The contradictions.
     pub wrong: Vec<String>,
-    /// Minor units that are neither kept for goods nor back: on their way to one or the other.
+    /// Minor units that are neither kept for the order nor refunded yet.
     pub on_its_way: i64,
     /// Minor units captured.
     pub captured: i64,
-    /// Minor units that the gateway took back, without those that came back.
+    /// Minor units that were refunded, without failed refunds.
     pub refunded: i64,
 }
 
@@ -153,18 +153,18 @@ impl Payment {
         }
         if kept {
             audit.on_its_way += going;
-            self.audit_told(order, audit);
+            self.audit_notified(order, audit);
             return;
         }
         audit.on_its_way += owed;
-        let told = self.settled && !order.to_be_refunded;
-        if told && owed != going {
+        let notified = self.settled && !order.to_be_refunded;
+        if notified && owed != going {
             audit.wrong.push(format!("{} of an order that is {} is kept", payment_id, order.status.as_str()));
         }
     }
 
-    /// Whether an order that counts as sold knows what went back, once it was told of every refund.
-    fn audit_told(&self, order: OrderSide, audit: &mut Audit) {
+    /// Whether an order that counts as sold has the right refunds, once it was notified of all of them.
+    fn audit_notified(&self, order: OrderSide, audit: &mut Audit) {
         if self.unnoted_refund().is_some() {
             return;
         }
@@ -179,7 +179,7 @@ impl Payment {
         }
     }
 
-    /// Minor units of a captured payment for which a refund is decided and not taken yet.
+    /// Minor units of a captured payment with decided refunds that are not accepted yet.
     fn about_to_go(&self, payment_id: &str) -> i64 {
         let unsent = self.refunds.iter().filter(|refund| refund.payment_id == payment_id && refund.is_unsent());
         unsent.map(|refund| refund.amount.minor()).sum()

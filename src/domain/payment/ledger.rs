@@ -1,10 +1,9 @@
 //! The ledger of a payment: every movement of money, in double entry.
 //!
-//! What the gateway holds for the shop is debited when money comes and credited when it
-//! goes; against it stands what is owed to the order, its goods or its money.
+//! The gateway's balance for the shop is debited when money is captured and credited when it is refunded; the counter
+//! account is what is owed to the order, as goods or money.
 //!
-//! **Invariant:** an entry is never changed and never removed; what turns out otherwise is
-//! another entry.
+//! **Invariant:** an entry is never changed and never removed; a correction is another entry.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,20 +20,20 @@ pub enum Account {
     Order,
 }
 
-/// Why money moved.
+/// The reason of a movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Movement {
     /// The gateway captured it.
     Captured,
-    /// The gateway took a refund.
+    /// The gateway accepted a refund.
     Refunded,
-    /// A refund came back.
+    /// A refund failed and the money came back.
     RefundFailed,
 }
 
 impl Movement {
-    /// Which account takes (debit) and which gives (credit).
+    /// The account that is debited and the one that is credited.
     #[must_use]
     pub const fn accounts(self) -> (Account, Account) {
         match self {
@@ -50,15 +49,15 @@ impl Movement {
 pub struct Entry {
     /// Counts from 1 within the payment.
     pub number: u64,
-    /// When it was noted.
+    /// When it was recorded.
     pub at: Timestamp,
     /// Why.
     pub movement: Movement,
-    /// Which account takes.
+    /// The debited account.
     pub debit: Account,
-    /// Which account gives.
+    /// The credited account.
     pub credit: Account,
-    /// How much; more than nothing.
+    /// The amount, above zero.
     pub amount: Money,
     /// The gateway's payment that it is about.
     pub payment_id: String,
@@ -72,7 +71,7 @@ pub struct Entry {
 pub struct Ledger(Vec<Entry>);
 
 impl Ledger {
-    /// From the oldest.
+    /// Oldest first.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.0
@@ -108,7 +107,7 @@ impl Ledger {
         self.0.iter().filter(|entry| entry.movement == Movement::Captured)
     }
 
-    /// What was moved for a reason, in minor units.
+    /// The sum of the movements with a reason, in minor units.
     #[must_use]
     pub fn moved(&self, movement: Movement) -> i64 {
         self.0.iter().filter(|entry| entry.movement == movement).map(|entry| entry.amount.minor()).sum()

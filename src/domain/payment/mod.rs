@@ -1,7 +1,6 @@
-//! Payments: what an order's buyer paid, and what went back.
+//! Payments: what an order's buyer paid, and refunds.
 //!
-//! **Invariant:** a payment of the gateway counts once, and what is captured beyond the
-//! order's price goes back.
+//! **Invariant:** a payment of the gateway counts once, and what is captured beyond the order's price is refunded.
 
 mod audit;
 mod ledger;
@@ -21,8 +20,8 @@ use super::{
     user::Contact,
 };
 
-/// Where a payment stands. It only moves forward; a failed one may still succeed, since
-/// the same gateway order can be paid again until the window ends.
+/// The status of a payment. It only advances; a failed payment may still succeed, because the same gateway order can
+/// be paid again until the window ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PaymentStatus {
@@ -30,9 +29,9 @@ pub enum PaymentStatus {
     Pending,
     /// Captured.
     Successful,
-    /// The last try failed.
+    /// The last attempt failed.
     Failed,
-    /// All of it was given back.
+    /// Refunded in full.
     Refunded,
 }
 
@@ -53,33 +52,32 @@ impl PaymentStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Payment {
-    /// Id.
     pub id: PaymentId,
     /// For which order.
     pub order: OrderId,
-    /// Who pays, and how to reach her.
+    /// The buyer's contact.
     pub contact: Contact,
     /// The gateway's order.
     pub razorpay_order_id: String,
     /// The gateway's captured payment.
     pub payment_id: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: PaymentStatus,
     /// The order's total.
     pub price: Money,
-    /// From the oldest.
+    /// Oldest first.
     pub refunds: Vec<Refund>,
     /// Every movement of money.
     #[serde(default)]
     pub ledger: Ledger,
-    /// From the oldest.
+    /// Oldest first.
     #[serde(default)]
     pub disputes: Vec<Dispute>,
-    /// Whether the order has been told of the captured money.
+    /// Whether the order was notified of the captured money.
     pub settled: bool,
-    /// Failed tries of what is left to do.
+    /// Failed attempts of the pending work.
     pub attempts: u32,
-    /// When to look at it next; `None` when nothing is left to do.
+    /// When it is due next; `None` when nothing is left to do.
     pub due_at: Option<Timestamp>,
     /// When made.
     pub created_at: Timestamp,
@@ -89,11 +87,11 @@ pub struct Payment {
     pub version: u64,
 }
 
-/// What a payment's state does not allow.
+/// Why an operation on a payment is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum PaymentError {
-    /// Only captured money can be given back.
+    /// Only captured money can be refunded.
     #[error("there is no captured money to refund")]
     NotCaptured,
     /// More than is left.
@@ -102,15 +100,12 @@ pub enum PaymentError {
         /// What is left.
         left: Money,
     },
-    /// Nothing, or less.
+    /// Zero or negative.
     #[error("a refund is more than nothing")]
     NotPositive,
-    /// Less than the gateway gives back, now or of what would be left.
+    /// Less than the gateway's smallest refund, now or for the rest.
     #[error("the gateway gives back {least} or more: refund so much and leave so much, or all of it")]
-    TooLittle {
-        /// The least.
-        least: Money,
-    },
+    TooLittle { least: Money },
     /// Another currency than the payment's.
     #[error("a refund is in the payment's currency")]
     CurrencyMismatch,
@@ -124,22 +119,22 @@ pub enum PaymentError {
 pub enum Changed {
     /// It did.
     Yes,
-    /// It was so before.
+    /// Nothing had to be changed.
     No,
 }
 
-/// What became of captured money.
+/// The effect of captured money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Captured {
-    /// It was known.
+    /// It was known already.
     Known,
     /// It pays the order.
     ForOrder,
-    /// The order is paid, or it is not its price: it goes back.
+    /// The order is paid already, or the amount differs from its price: it is refunded.
     NotForOrder,
 }
 
-/// A buyer's bank wants money back that was captured.
+/// A dispute of a buyer's bank about captured money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dispute {
@@ -147,23 +142,22 @@ pub struct Dispute {
     pub id: String,
     /// Of which payment of the gateway.
     pub payment_id: String,
-    /// How much.
     pub amount: Money,
-    /// Why, as the gateway says.
+    /// The gateway's reason.
     pub reason: Option<String>,
-    /// Until when to answer there.
+    /// The deadline for a response.
     pub respond_by: Option<Timestamp>,
-    /// When it was heard of.
+    /// When it was reported.
     pub at: Timestamp,
 }
 
-/// Why money that was captured for a paid order goes back.
+/// The reason for refunding money that was captured for a paid order.
 const PAID_TWICE: &str = "the order was paid twice";
-/// Why money of another amount goes back.
+/// The reason for refunding a wrong amount.
 const NOT_THE_PRICE: &str = "the amount is not the order's total";
 
 impl Payment {
-    /// A payment of `order` that nothing was paid of yet.
+    /// A new payment of `order`.
     #[must_use]
     pub fn open(order: OrderId, contact: Contact, razorpay_order_id: String, price: Money, now: Timestamp) -> Self {
         Self {
@@ -186,14 +180,14 @@ impl Payment {
         }
     }
 
-    /// Who pays.
+    /// The buyer.
     #[must_use]
     pub const fn user(&self) -> UserId {
         self.contact.user
     }
 
-    /// The gateway has captured `amount` as `payment_id`. Money beyond the first full price is
-    /// not for the order: it is decided here that it goes back.
+    /// The gateway has captured `amount` as `payment_id`. Money beyond the first full price is not for the order, and
+    /// its refund is decided here.
     pub fn capture(&mut self, payment_id: &str, amount: Money, now: Timestamp) -> Captured {
         if self.ledger.has_captured(payment_id) {
             return Captured::Known;
@@ -211,7 +205,7 @@ impl Payment {
         Captured::NotForOrder
     }
 
-    /// A try failed. Captured money is not undone by a late report of a failure.
+    /// An attempt to pay failed. Captured money is not undone by a late report of a failure.
     pub const fn fail(&mut self, now: Timestamp) -> Changed {
         if !matches!(self.status, PaymentStatus::Pending) {
             return Changed::No;
@@ -221,13 +215,13 @@ impl Payment {
         Changed::Yes
     }
 
-    /// The order keeps the money.
+    /// The payment is kept for the order.
     pub const fn settle(&mut self, now: Timestamp) {
         self.settled = true;
         self.touch(now);
     }
 
-    /// The buyer's bank wants the money back.
+    /// Records a dispute of the buyer's bank.
     pub fn dispute(&mut self, dispute: Dispute, now: Timestamp) -> Changed {
         if self.disputes.iter().any(|known| known.id == dispute.id) {
             return Changed::No;

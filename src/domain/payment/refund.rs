@@ -1,8 +1,7 @@
-//! Refunds: money on its way back.
+//! Refunds.
 //!
-//! **Invariant:** refunds of a captured payment together never exceed it, and each refund
-//! is one row with its own id, which is also the gateway's idempotency key: asking twice
-//! gives once.
+//! **Invariant:** refunds of a captured payment together never exceed it, and each refund is one row with its own id,
+//! which is also the gateway's idempotency key: requesting it twice refunds once.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -11,51 +10,50 @@ use sha2::{Digest, Sha256};
 use super::{Changed, Payment, PaymentError, PaymentStatus};
 use crate::domain::{Timestamp, ids::RefundId, money::Money};
 
-/// How often a refund that came back is asked for anew.
+/// How often a failed refund is requested again.
 pub const REFUND_TRIES: u32 = 8;
-/// The longest pause before a refund that came back is asked for anew.
+/// The longest pause before a failed refund is requested again.
 const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// Of a refund that somebody made at the gateway's own pages.
+/// The reason of a refund that was made on the gateway's own pages.
 const FOREIGN: &str = "made at the gateway";
-/// Of a refund whose money somebody gave back at the gateway's own pages meanwhile.
+/// The reason of a refund whose money was refunded on the gateway's own pages meanwhile.
 const OVERTAKEN: &str = "the money was given back at the gateway meanwhile";
 
-/// Where a refund stands.
+/// The status of a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RefundStatus {
-    /// Decided; the gateway has it once there is a `gateway_id`, and the buyer not yet.
+    /// Decided; accepted by the gateway once there is a `gateway_id`, but not yet with the buyer.
     Pending,
     /// The buyer has it.
     Processed,
-    /// It came back. Another refund takes its place.
+    /// It failed. Another refund replaces it.
     Failed,
 }
 
-/// Money on its way back.
+/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refund {
     /// Id, and the gateway's idempotency key.
     pub id: RefundId,
-    /// Which captured payment of the gateway it is of.
+    /// The gateway's captured payment that it refunds.
     pub payment_id: String,
-    /// How much.
     pub amount: Money,
     /// Why.
     pub reason: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: RefundStatus,
     /// The gateway's id, once the gateway has it.
     pub gateway_id: Option<String>,
-    /// The caller's idempotency key and the hash of what was asked with it.
+    /// The caller's idempotency key and the hash of its request.
     pub key: Option<(String, String)>,
     /// When decided.
     pub created_at: Timestamp,
-    /// Not to be asked for before; set where it takes the place of one that came back.
+    /// The earliest time to request it; set if it replaces a failed one.
     #[serde(default)]
     pub not_before: Option<Timestamp>,
-    /// How many of the same money came back before.
+    /// How many refunds of the same money failed before.
     #[serde(default)]
     pub tries: u32,
     /// Whether the order's timeline shows it.
@@ -64,13 +62,13 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// Decided, and nothing known of the gateway's having it.
+    /// Decided, and not known to be accepted by the gateway.
     #[must_use]
     pub fn is_unsent(&self) -> bool {
         self.status == RefundStatus::Pending && self.gateway_id.is_none()
     }
 
-    /// With the gateway, and nothing known of the buyer's having it.
+    /// Accepted by the gateway, and not known to have reached the buyer.
     #[must_use]
     pub fn is_on_its_way(&self) -> bool {
         self.status == RefundStatus::Pending && self.gateway_id.is_some()
@@ -78,7 +76,7 @@ impl Refund {
 }
 
 impl Payment {
-    /// Captured money for the order that is not refunded, nor about to be.
+    /// Captured money for the order without refunds and decided refunds.
     #[must_use]
     pub fn left(&self) -> Money {
         let captured = if self.has_money() { self.price.minor() } else { 0 };
@@ -86,7 +84,7 @@ impl Payment {
         Money::new(captured - refunded, self.price.currency())
     }
 
-    /// Refunds of the payment that paid the order, without those that came back.
+    /// Refunds of the payment that paid the order, without failed ones.
     pub fn own_refunds(&self) -> impl Iterator<Item = &Refund> {
         let own = |refund: &&Refund| Some(&refund.payment_id) == self.payment_id.as_ref();
         self.refunds.iter().filter(own).filter(|refund| refund.status != RefundStatus::Failed)
@@ -124,7 +122,7 @@ impl Payment {
         Ok(())
     }
 
-    /// Decides to give back money that is not for the order.
+    /// Decides to refund money that is not for the order.
     pub(super) fn give_back(&mut self, payment_id: &str, amount: Money, reason: &str, now: Timestamp) {
         let refund = decided(RefundId::generate(), payment_id.to_owned(), amount, now);
         self.refunds.push(Refund { reason: Some(reason.to_owned()), ..refund });
@@ -145,7 +143,7 @@ impl Payment {
         }
     }
 
-    /// The gateway has taken the refund.
+    /// Records that the gateway has accepted the refund.
     pub fn refund_taken(&mut self, id: RefundId, gateway_id: &str, now: Timestamp) -> Changed {
         let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id && refund.is_unsent()) else {
             return Changed::No;
@@ -161,7 +159,7 @@ impl Payment {
         Changed::Yes
     }
 
-    /// The buyer has the money of a refund that the gateway had taken.
+    /// Records that the money of an accepted refund has reached the buyer.
     pub fn refund_processed(&mut self, id: RefundId, now: Timestamp) -> Changed {
         let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id && refund.is_on_its_way()) else {
             return Changed::No;
@@ -171,8 +169,8 @@ impl Payment {
         Changed::Yes
     }
 
-    /// The money of a refund came back to the shop. Another refund takes its place, after a
-    /// pause that grows; after [`REFUND_TRIES`] it is left to people.
+    /// Records that a refund failed and the money came back to the shop. Another refund replaces it, with backoff;
+    /// after [`REFUND_TRIES`] it is left to the operator.
     pub fn refund_failed(&mut self, id: RefundId, now: Timestamp) -> Changed {
         let came_back = |refund: &&mut Refund| {
             refund.id == id && refund.gateway_id.is_some() && refund.status != RefundStatus::Failed
@@ -195,9 +193,8 @@ impl Payment {
         Changed::Yes
     }
 
-    /// A refund that the gateway has and nobody here asked for: an operator made it there.
-    /// What was about to be given back and is not left any more is not asked for.
-    /// `None`: it was known.
+    /// Records a refund that the gateway has but the shop did not request: an operator made it there. Decided refunds
+    /// for which no money is left are dropped. `None`: it was known.
     pub fn foreign_refund(
         &mut self,
         payment_id: &str,
@@ -209,7 +206,7 @@ impl Payment {
         if known || !self.ledger.has_captured(payment_id) {
             return None;
         }
-        // Always the same id for the same refund, however often it is come upon.
+        // Always the same id for the same refund, however often it is found.
         let digest = Sha256::digest(gateway_id.as_bytes());
         let id = RefundId::try_from(&digest[..12]).unwrap_or_else(|_| RefundId::generate());
         let reason = Some(FOREIGN.to_owned());
@@ -219,9 +216,9 @@ impl Payment {
         Some(id)
     }
 
-    /// Gives up, from the newest, what was about to be given back and is not left any more
-    /// beside the refund `beside`; what is left of the last one given up is decided anew, since
-    /// the gateway may know it by its id with the old amount.
+    /// Drops decided refunds, from the newest, for which no money is left besides the refund `beside`; the remainder
+    /// of the last dropped one is decided again with a new id, because the gateway may know the old id with the old
+    /// amount.
     fn make_room(&mut self, payment_id: &str, beside: RefundId, now: Timestamp) {
         let unsent = |refund: &&Refund| refund.payment_id == payment_id && refund.is_unsent();
         let about: i64 = self.refunds.iter().filter(unsent).map(|refund| refund.amount.minor()).sum();
@@ -242,7 +239,7 @@ impl Payment {
         }
     }
 
-    /// The oldest refund that the gateway is to be asked for now.
+    /// The oldest refund to request from the gateway now.
     #[must_use]
     pub fn unsent_refund(&self, now: Timestamp) -> Option<&Refund> {
         let due = |refund: &&Refund| refund.not_before.is_none_or(|at| at <= now);
@@ -263,12 +260,12 @@ impl Payment {
         }
     }
 
-    /// Has the order told of its refunds anew, at `now`: earlier versions told it of each refund and not that
-    /// the order's money is gone with it. What is told says how much went back in all, so that one refund
-    /// is enough: one of which the order is to hear anyway, else one that its timeline shows.
-    pub fn tell_refunds_anew(&mut self, now: Timestamp) -> Changed {
+    /// Notifies the order of its refunds again, at `now`: earlier versions reported each refund, but not that no
+    /// money is left. The notification contains the total, so that one refund is enough: a pending one, otherwise one
+    /// in the timeline.
+    pub fn notify_refunds_again(&mut self, now: Timestamp) -> Changed {
         let taken = self.own_refunds().filter(|refund| refund.gateway_id.is_some());
-        // One that takes the place of another counts as shown where that other is.
+        // A replacement counts as shown if the replaced refund is.
         let Some(id) = taken.min_by_key(|refund| (refund.noted, refund.tries)).map(|refund| refund.id) else {
             return Changed::No;
         };

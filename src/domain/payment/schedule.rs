@@ -1,4 +1,4 @@
-//! When to look at a payment next.
+//! When a payment is due next.
 //!
 //! **Invariant:** a payment with something left to do is due some time.
 
@@ -7,25 +7,25 @@ use jiff::SignedDuration;
 use super::Payment;
 use crate::domain::Timestamp;
 
-/// Whoever wrote what is to do is still at it; after this somebody else looks.
+/// The writer of pending work does it first; after this time another worker does.
 const GRACE: SignedDuration = SignedDuration::from_secs(5);
-/// The same while only the order's timeline has to show a refund, which nobody is at: its order
-/// asked for it and is busy until it has its answer.
+/// The same while only the order's timeline has to show a refund: its order requested it and is busy until it has its
+/// answer.
 const NOTE_AFTER: SignedDuration = SignedDuration::from_secs(1);
-/// The longest pause between two tries of what has to be done.
+/// The longest pause between two attempts of pending work.
 const TRY_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
-/// The same while only the order is to be told: a service of our own, which costs little to ask.
+/// The same while only the order has to be notified, which is a cheap call of an own service.
 const TELL_PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
-/// How long the gateway is asked about a payment that brought no money, or about a second one.
+/// How long the gateway is checked for an unpaid payment, or for a second one.
 const ASK_FOR: SignedDuration = SignedDuration::from_hours(72);
-/// The longest pause between two questions meanwhile.
+/// The longest pause between two checks meanwhile.
 const ASK_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(6);
-/// How long the gateway is asked, once a day after the first three, about a refund that it has.
+/// How long an accepted refund is checked at the gateway, once a day after the first three days.
 const ASK_REFUND_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The pause between two of those questions.
+/// The pause between two of those checks.
 const ASK_REFUND_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// How the gateway is asked about what nobody reported.
+/// How the gateway is checked for unreported changes.
 #[derive(Debug, Clone, Copy)]
 pub struct Questions {
     /// The first pause.
@@ -35,21 +35,21 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// About money that has not come: each pause as long as the payment is old.
+    /// For an unpaid payment: each pause is as long as the payment is old.
     fn without_money(self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let age = now.duration_since(since);
         let pause = age.max(self.every).min(ASK_PAUSE_MAX.max(self.every));
         (age < ASK_FOR).then(|| now.saturating_add(pause).ok()).flatten()
     }
 
-    /// About a second payment of a paid order: seldom, a handful of times in three days.
+    /// For a second payment of a paid order: a handful of times in three days.
     fn paid(self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let age = now.duration_since(since);
         let pause = (age * 3).max(self.every);
         (self.paid_twice && age < ASK_FOR).then(|| now.saturating_add(pause).ok()).flatten()
     }
 
-    /// About a refund that the gateway has.
+    /// For an accepted refund.
     fn refund(self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let age = now.duration_since(since);
         let daily = (age < ASK_REFUND_FOR).then(|| now.saturating_add(ASK_REFUND_EVERY).ok()).flatten();
@@ -58,7 +58,7 @@ impl Questions {
 }
 
 impl Payment {
-    /// Plans when to look next, after whatever was done now.
+    /// Schedules the next check, after the current work.
     pub fn plan(&mut self, questions: Questions, now: Timestamp) {
         self.due_at = if self.attempts > 0 {
             let longest = if self.only_tells(now) { TELL_PAUSE_MAX } else { TRY_PAUSE_MAX };
@@ -72,14 +72,14 @@ impl Payment {
         };
     }
 
-    /// Whether something is to be done that needs no answer of the gateway's first.
+    /// Whether work is pending that needs no answer from the gateway first.
     #[must_use]
     pub fn has_work(&self, now: Timestamp) -> bool {
         let unsettled = self.has_money() && !self.settled;
         unsettled || self.unsent_refund(now).is_some() || self.unnoted_refund().is_some()
     }
 
-    /// Whether the order has to hear of money, and the gateway has nothing to do.
+    /// Whether only the order has to be notified of money.
     fn only_tells(&self, now: Timestamp) -> bool {
         self.has_work(now) && self.unsent_refund(now).is_none()
     }
@@ -96,7 +96,7 @@ impl Payment {
         put_off.chain(refunds).chain(money).min()
     }
 
-    /// What is left to do failed for now; the pause before the next try doubles up to an hour.
+    /// Records failed work; the pause before the next attempt doubles up to an hour.
     pub const fn retry_later(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
     }

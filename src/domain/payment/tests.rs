@@ -100,7 +100,7 @@ proptest! {
                 }
                 Act::Foreign(id, amount) => {
                     let id = format!("pay_{id}");
-                    // An operator cannot give back more there than there is.
+                    // An operator cannot refund more there than there is.
                     let amount = amount.min(payment.ledger.owed(&id));
                     if amount > 0 {
                         let gateway_id = format!("rfnd_f{number}");
@@ -131,7 +131,7 @@ fn a_refund_asked_again_with_its_key_is_the_same_refund() {
 }
 
 #[test]
-fn an_audit_tells_of_money_kept_for_nothing() {
+fn an_audit_reports_money_kept_without_a_reason() {
     let mut payment = payment(1_000);
     payment.capture("pay_1", inr(1_000), NOW);
     let audit = payment.audit(Some(side(&payment, OrderStatus::Pending)));
@@ -203,25 +203,25 @@ fn what_is_left_to_do_is_due_some_time() {
 }
 
 #[test]
-fn an_order_is_told_anew_of_what_went_back_by_one_refund_that_it_shows() {
+fn an_order_is_notified_again_by_one_refund_that_it_shows() {
     let mut payment = payment(1_000);
     payment.capture("pay_1", inr(1_000), NOW);
     payment.settle(NOW);
-    assert_eq!(payment.tell_refunds_anew(NOW), Changed::No, "nothing went back");
+    assert_eq!(payment.notify_refunds_again(NOW), Changed::No, "nothing went back");
     let part = Refund { amount: inr(500), noted: true, ..refund(&payment) };
     let (again, shown) = (RefundId::generate(), RefundId::generate());
     payment.refunds.push(Refund { id: again, gateway_id: Some("rfnd_1".into()), tries: 1, ..part.clone() });
     payment.refunds.push(Refund { id: shown, gateway_id: Some("rfnd_2".into()), ..part });
     for due in [None, Some(Timestamp::MAX)] {
         payment.due_at = due;
-        assert_eq!(payment.tell_refunds_anew(NOW), Changed::Yes);
+        assert_eq!(payment.notify_refunds_again(NOW), Changed::Yes);
         assert_eq!(payment.unnoted_refund().map(|refund| refund.id), Some(shown));
         assert_eq!(payment.due_at, Some(NOW));
     }
 }
 
 #[test]
-fn an_audit_tells_of_an_order_that_does_not_know_what_went_back() {
+fn an_audit_reports_an_order_that_does_not_know_its_refunds() {
     let mut payment = payment(1_000);
     payment.capture("pay_1", inr(1_000), NOW);
     let id = RefundId::generate();
@@ -229,7 +229,7 @@ fn an_audit_tells_of_an_order_that_does_not_know_what_went_back() {
     payment.refund_taken(id, "rfnd_1", NOW);
     let open = OrderSide { is_unshipped: true, refunded: None, ..side(&payment, OrderStatus::Confirmed) };
     let shipped = OrderSide { is_unshipped: false, ..open };
-    let told = OrderSide { refunded: Some(inr(1_000)), ..shipped };
+    let notified = OrderSide { refunded: Some(inr(1_000)), ..shipped };
     for order in [open, shipped] {
         assert_eq!(payment.audit(Some(order)).wrong, Vec::<String>::new(), "it is about to be told");
     }
@@ -239,5 +239,5 @@ fn an_audit_tells_of_an_order_that_does_not_know_what_went_back() {
         ["it is REFUNDED and the order is still CONFIRMED, with nothing shipped"]
     );
     assert_eq!(payment.audit(Some(shipped)).wrong.len(), 1);
-    assert_eq!(payment.audit(Some(told)).wrong, Vec::<String>::new());
+    assert_eq!(payment.audit(Some(notified)).wrong, Vec::<String>::new());
 }

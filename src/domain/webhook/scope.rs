@@ -1,8 +1,7 @@
-//! What of an event somebody may be told.
+//! Which part of an event a user may receive.
 //!
-//! Payloads are those of the topic exchange. A seller is told of products of her own, and of
-//! orders as the dashboard shows them: with their own lines and sums alone.
-//! Users and payments are for admins.
+//! Payloads are those of the topic exchange. A seller receives events of their own products, and orders as the
+//! dashboard shows them, with their own lines and sums only. Users and payments are for admins.
 
 use serde_json::Value;
 
@@ -21,8 +20,8 @@ pub fn concerned_sellers(name: &str, payload: &Value) -> Vec<UserId> {
     sellers
 }
 
-/// The payload of the event `name` as `owner` may see it who is told as `role`, if at all. `keep`
-/// leaves of an order what is a seller's.
+/// The payload of the event `name` that `owner` may receive in the `role`, if any. `keep` reduces an order to a
+/// seller's part.
 #[must_use]
 pub fn payload_for(
     role: Role,

@@ -70,7 +70,7 @@ fn a_receiver_that_is_gone_is_not_tried_again_and_the_log_is_bounded() {
 }
 
 #[test]
-fn a_seller_sees_her_own_and_nothing_more() {
+fn a_seller_sees_only_own_data() {
     let (mira, ravi) = (UserId::generate(), UserId::generate());
     let order = json!({"_id": "1", "user": "b", "items": [
         {"title": "Lamp", "seller": mira}, {"title": "Cup", "seller": ravi}, {"title": "Bulb", "seller": mira},
@@ -99,13 +99,13 @@ fn a_seller_sees_her_own_and_nothing_more() {
 }
 
 #[test]
-fn whoever_loses_the_role_is_told_of_nothing() {
-    assert_eq!(told_as(Role::Seller, Some(Role::Seller)), Some(Role::Seller));
-    assert_eq!(told_as(Role::Seller, Some(Role::Admin)), Some(Role::Seller));
-    assert_eq!(told_as(Role::Admin, Some(Role::Admin)), Some(Role::Admin));
+fn an_owner_without_the_role_receives_nothing() {
+    assert_eq!(effective_role(Role::Seller, Some(Role::Seller)), Some(Role::Seller));
+    assert_eq!(effective_role(Role::Seller, Some(Role::Admin)), Some(Role::Seller));
+    assert_eq!(effective_role(Role::Admin, Some(Role::Admin)), Some(Role::Admin));
     for (registered, now) in [(Role::Admin, Some(Role::Seller)), (Role::Seller, Some(Role::User)), (Role::Admin, None)]
     {
-        assert_eq!(told_as(registered, now), None);
+        assert_eq!(effective_role(registered, now), None);
     }
 }
 

@@ -42,7 +42,7 @@ use super::{
 };
 use crate::{
     config::PublicUrl,
-    domain::{conversation::Known, ids::UserId},
+    domain::{conversation::KnownProducts, ids::UserId},
     ws::agent::{Shopper, model::Tools},
 };
 
@@ -58,7 +58,7 @@ const KNOWN_MAX: u64 = 20_000;
 pub struct Mcp {
     tools: Arc<dyn Tools>,
     public_url: PublicUrl,
-    known: Cache<UserId, Arc<Mutex<Known>>>,
+    known: Cache<UserId, Arc<Mutex<KnownProducts>>>,
     limit: Option<Arc<CallLimit>>,
 }
 

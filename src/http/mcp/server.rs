@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     config::PublicUrl,
-    domain::conversation::Known,
+    domain::conversation::KnownProducts,
     ws::agent::{
         Shopper,
         model::Tools,
@@ -35,7 +35,7 @@ pub(super) struct Agent {
     pub(super) tools: Arc<dyn Tools>,
     pub(super) public_url: PublicUrl,
     pub(super) shopper: Shopper,
-    pub(super) known: Arc<Mutex<Known>>,
+    pub(super) known: Arc<Mutex<KnownProducts>>,
 }
 
 impl Agent {

@@ -1,7 +1,7 @@
-//! A program elsewhere that keeps pictures and shows them to the world.
+//! The port for an external service that stores pictures and serves them publicly.
 //!
-//! **Invariant:** whatever is asked of it may be asked again: a picture that is uploaded twice is
-//! there once, and one that is not there is deleted.
+//! **Invariant:** every call is idempotent: a picture that is uploaded twice exists once, and a missing one counts as
+//! deleted.
 
 use std::time::Duration;
 
@@ -13,64 +13,60 @@ use crate::{
     store::images::HostedFile,
 };
 
-/// Why the host did not do it.
+/// Why a call to the host failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
-    /// It did not answer, or not as one that works; it may have done it.
+    /// The host did not answer, or not sensibly; the call may have taken effect.
     #[error("{0}")]
     Away(String),
-    /// It wants to be left alone for so long.
+    /// The host limits calls; retry after this duration.
     #[error("it takes no more calls for {} s", .0.as_secs_f32())]
     Limited(Duration),
-    /// It does not know the key, or does not let it do this.
+    /// The host refuses the key, or the key lacks a permission.
     #[error("it refuses the key in imagekit.private_key with status {0}")]
     Key(u16),
-    /// It does not take this picture.
+    /// The host refuses this picture.
     #[error("{0}")]
     Refused(String),
-    /// It was not asked, for it is known to be away.
-    #[error("it is known to be away")]
+    /// The host was not called, because it is known to be unavailable.
+    #[error("it is known to be unavailable")]
     KnownAway,
 }
 
-/// What is worth asking of the host now.
+/// Whether the host can be used now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Worth {
-    /// Anything.
-    Work,
-    /// Whether it is there, and the key is good.
-    Look,
-    /// Nothing.
-    Nothing,
+pub enum Availability {
+    /// It can be used.
+    Available,
+    /// Only a check whether it is reachable and accepts the key makes sense.
+    Unchecked,
+    Unavailable,
 }
 
-/// Keeps pictures elsewhere.
+/// A host that stores pictures.
 #[async_trait]
 pub trait ImageHost: Send + Sync {
-    /// Puts a picture there, in place of an earlier upload of it.
-    ///
-    /// # Errors
-    /// [`HostError`], as for every call here.
+    /// Uploads a picture, replacing an earlier upload of it.
     async fn upload(&self, id: ImageId, picture: StoredImage) -> Result<HostedFile, HostError>;
 
-    /// Deletes a picture: the `file` that is known of, or whatever of it is found.
+    /// Deletes a picture: the known `file`, or all files found for it.
     ///
     /// # Errors
     /// As [`ImageHost::upload`].
     async fn delete(&self, id: ImageId, file: Option<&HostedFile>) -> Result<(), HostError>;
 
-    /// Looks whether it is there, and the key is good.
+    /// Checks whether the host is reachable and accepts the key.
     ///
     /// # Errors
     /// As [`ImageHost::upload`].
     async fn look(&self) -> Result<(), HostError>;
 
-    /// Where it shows a picture and its thumbnail.
+    /// The URLs of a picture and its thumbnail at the host.
     fn image(&self, id: ImageId, file: &HostedFile) -> Image;
 
-    /// What is worth asking now.
-    fn worth(&self) -> Worth;
+    /// Whether the host can be used now.
+    fn availability(&self) -> Availability;
 
-    /// What is wrong, for who looks after the shop; `None` while nothing is.
-    fn trouble(&self) -> Option<String>;
+    /// The current problem, for operators; `None` if there is none.
+    fn problem(&self) -> Option<String>;
 }

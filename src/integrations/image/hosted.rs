@@ -1,9 +1,9 @@
-//! Pictures that are kept here until they are hosted elsewhere.
+//! Pictures that are stored locally until they are uploaded to their host.
 //!
-//! A picture is recorded, then kept here, and so it is shown at once, whether the host is there
-//! or not. Who works off the records (`actors::catalogue::hosting`) does the rest.
+//! A picture is recorded and then stored locally, so that it is shown at once, whether the host is available or not.
+//! `actors::catalogue::hosting` processes the records.
 //!
-//! **Invariant:** what is kept here was recorded first, so that none is left behind unknown.
+//! **Invariant:** every locally stored picture was recorded first, so that none is forgotten.
 
 use std::sync::Arc;
 
@@ -20,24 +20,24 @@ use crate::{
     store::{ImageLog, StoreError},
 };
 
-/// Keeps pictures here first, and has them hosted.
+/// Stores pictures locally and records them for upload to the host.
 #[derive(Clone)]
 pub struct HostedImages {
-    /// Where they are until then.
+    /// The local store.
     pub here: Arc<dyn ImageStore>,
-    /// Where they shall be.
+    /// The host.
     pub host: Arc<dyn ImageHost>,
-    /// What is to be done.
+    /// The records of pictures.
     pub log: ImageLog,
-    /// Wakes who does it.
-    pub wake: Arc<Notify>,
+    /// Notifies the worker.
+    pub changed: Arc<Notify>,
 }
 
 impl HostedImages {
-    /// Has what `here` keeps hosted by `host`.
+    /// Stores pictures in `here` and has them hosted by `host`.
     #[must_use]
     pub fn new(here: Arc<dyn ImageStore>, host: Arc<dyn ImageHost>, log: ImageLog) -> Self {
-        Self { here, host, log, wake: Arc::default() }
+        Self { here, host, log, changed: Arc::default() }
     }
 }
 
@@ -58,7 +58,7 @@ impl ImageStore for HostedImages {
 
     async fn delete(&self, id: ImageId) -> Result<(), ImageError> {
         self.log.drop_pictures(&[id], Timestamp::now()).await.map_err(unavailable)?;
-        self.wake.notify_one();
+        self.changed.notify_one();
         self.here.delete(id).await
     }
 

@@ -1,11 +1,11 @@
 //! ImageKit, by its REST API.
 //!
-//! A picture's file is named after its id, so that a second upload takes the place of the first.
-//! Three failures in a row open a breaker, and so do a refused key and a limit on calls; whoever
-//! works off what waits then looks now and then, and begins again when that succeeds.
+//! A picture's file is named after its id, so that a second upload replaces the first. Three failures in a row open
+//! the circuit breaker, and so do a refused key and a rate limit; the worker then checks periodically and continues
+//! when a check succeeds.
 //!
-//! **Invariant:** the private key leaves in the header `Authorization` alone: no error, log line
-//! or `Debug` shows it, also when ImageKit repeats it.
+//! **Invariant:** the private key is sent only in the header `Authorization`: no error, log line or `Debug` output
+//! contains it, even if ImageKit repeats it.
 
 pub use crate::config::ImageKitSettings;
 use std::{fmt, time::Duration};
@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use super::{
     StoredImage,
-    host::{HostError, ImageHost, Worth},
+    host::{Availability, HostError, ImageHost},
 };
 use crate::{
     domain::{ids::ImageId, product::Image},
@@ -33,32 +33,32 @@ use crate::{
     store::images::HostedFile,
 };
 
-/// Where uploads go by default.
+/// The default base URL of uploads.
 pub const UPLOAD_BASE: &str = "https://upload.imagekit.io";
-/// Where the other calls go then.
+/// The base URL of the other calls in that case.
 const API_BASE: &str = "https://api.imagekit.io";
-/// The folder there in which all pictures are.
+/// The folder of all pictures at ImageKit.
 const FOLDER: &str = "/microbazaar";
-/// Shows the whole picture, at most 400 pixels a side, as the thumbnails made here.
+/// Scales the whole picture to at most 400 pixels a side, like the thumbnails made here.
 const THUMBNAIL: &str = "tr:w-400,h-400,c-at_max";
-/// Failures in a row that open the breaker.
+/// How many failures in a row open the breaker.
 const FAILURES: u32 = 3;
 /// How long it stays open at first.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Within what a pause that ImageKit asks for is granted.
+/// The range of pauses that ImageKit may ask for.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(300));
 /// How much of an answer is read.
 const ANSWER_MAX: usize = 256 * 1024;
-/// How much of ImageKit's own words is repeated, in characters.
+/// How much of ImageKit's error message is repeated, in characters.
 const WORDS_MAX: usize = 200;
 
-/// Whether it is known to be well.
+/// What is known about the host's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
-    /// Nobody has asked yet.
+enum HostState {
+    /// Not checked yet.
     Unknown,
     Well,
-    /// As this says.
+    /// Unusable, for this reason.
     Ill(String),
 }
 
@@ -68,7 +68,7 @@ pub struct ImageKit {
     api: String,
     client: reqwest::Client,
     breaker: Breaker,
-    standing: Mutex<Standing>,
+    state: Mutex<HostState>,
 }
 
 impl fmt::Debug for ImageKit {
@@ -77,10 +77,10 @@ impl fmt::Debug for ImageKit {
     }
 }
 
-/// A file as ImageKit tells of it.
+/// A file in ImageKit's answers.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Told {
+struct FileDetails {
     file_id: String,
     #[serde(default)]
     name: String,
@@ -92,16 +92,16 @@ impl ImageKit {
     /// Calls ImageKit as `settings` say.
     ///
     /// # Errors
-    /// When there is no TLS to be had.
+    /// When TLS cannot be set up.
     pub fn try_new(mut settings: ImageKitSettings) -> Result<Self, reqwest::Error> {
         let client = http_client::builder().timeout(settings.within).build()?;
         let api = if settings.base_url == UPLOAD_BASE { API_BASE } else { &settings.base_url }.to_owned();
         settings.url_endpoint.truncate(settings.url_endpoint.trim_end_matches('/').len());
         let breaker = Breaker::opening_after(FAILURES, FIRST_PAUSE.min(settings.retry_every), settings.retry_every);
-        Ok(Self { settings, api, client, breaker, standing: Mutex::new(Standing::Unknown) })
+        Ok(Self { settings, api, client, breaker, state: Mutex::new(HostState::Unknown) })
     }
 
-    /// Does a call past the breaker, and learns from it.
+    /// Makes a call through the breaker, and updates the breaker by its result.
     async fn call(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), HostError> {
         let pass = self.breaker.enter().ok_or(HostError::KnownAway)?;
         let request = request.basic_auth(self.settings.private_key.expose_secret(), Some(""));
@@ -118,22 +118,22 @@ impl ImageKit {
             Some(HostError::Limited(pause)) => pass.open_for(*pause),
             Some(HostError::Key(_)) => pass.open_for(self.settings.retry_every),
         }
-        let mut standing = self.standing.lock();
-        let was = standing.clone();
-        *standing = match (error, self.breaker.is_closed()) {
-            (None | Some(HostError::Refused(_)), true) => Standing::Well,
+        let mut state = self.state.lock();
+        let was = state.clone();
+        *state = match (error, self.breaker.is_closed()) {
+            (None | Some(HostError::Refused(_)), true) => HostState::Well,
             (Some(error), false) if *error != HostError::KnownAway => {
-                Standing::Ill(format!("ImageKit is not usable: {error}"))
+                HostState::Ill(format!("ImageKit is not usable: {error}"))
             }
             _ => return,
         };
-        match (&was, &*standing) {
-            (Standing::Ill(_), Standing::Well) => tracing::info!("ImageKit is usable again"),
-            (Standing::Ill(was), Standing::Ill(now)) if was == now => {}
-            (_, Standing::Ill(now)) if matches!(error, Some(HostError::Key(_))) => {
+        match (&was, &*state) {
+            (HostState::Ill(_), HostState::Well) => tracing::info!("ImageKit is usable again"),
+            (HostState::Ill(was), HostState::Ill(now)) if was == now => {}
+            (_, HostState::Ill(now)) if matches!(error, Some(HostError::Key(_))) => {
                 tracing::error!("{now}; pictures are kept and shown here until the key is good");
             }
-            (_, Standing::Ill(now)) => tracing::warn!("{now}; pictures are kept and shown here until it is back"),
+            (_, HostState::Ill(now)) => tracing::warn!("{now}; pictures are kept and shown here until it is back"),
             _ => {}
         }
     }
@@ -155,13 +155,13 @@ impl ImageKit {
         }
     }
 
-    /// What ImageKit says of an error, without the key and without what a terminal would obey.
+    /// ImageKit's error message, without the key and without control characters.
     fn words(&self, body: &[u8]) -> String {
         #[derive(Deserialize)]
-        struct Said {
+        struct ErrorAnswer {
             message: String,
         }
-        let Ok(Said { message }) = serde_json::from_slice(body) else { return String::new() };
+        let Ok(ErrorAnswer { message }) = serde_json::from_slice(body) else { return String::new() };
         let message = message.replace(self.settings.private_key.expose_secret(), "(key)");
         let plain = message.chars().map(|c| if c.is_control() { ' ' } else { c });
         format!(": {}", plain.take(WORDS_MAX).collect::<String>())
@@ -173,12 +173,12 @@ impl ImageKit {
 
     /// The ids of the files that an upload of this picture may have left.
     async fn find(&self, id: ImageId) -> Result<Vec<String>, HostError> {
-        // name : "<id>" finds the names that begin so.
+        // name : "<id>" matches names with this prefix.
         let query = format!("?path=%2Fmicrobazaar%2F&limit=10&searchQuery=name%20%3A%20%22{id}%22");
         let (_, body) = self.call(self.files(Method::GET, &query)).await?;
-        let found: Vec<Told> = serde_json::from_slice(&body).map_err(|_| unclear())?;
-        let own = found.into_iter().filter(|told| told.name.starts_with(&id.to_hex()));
-        Ok(own.map(|told| told.file_id).collect())
+        let found: Vec<FileDetails> = serde_json::from_slice(&body).map_err(|_| unclear())?;
+        let own = found.into_iter().filter(|file_details| file_details.name.starts_with(&id.to_hex()));
+        Ok(own.map(|file_details| file_details.file_id).collect())
     }
 }
 
@@ -201,11 +201,11 @@ impl ImageHost for ImageKit {
         if status == StatusCode::NOT_FOUND {
             return Err(HostError::Refused(format!("it answered {status}")));
         }
-        let told: Told = serde_json::from_slice(&body).map_err(|_| unclear())?;
-        if !is_id(&told.file_id) || !is_path(&told.file_path) {
+        let file_details: FileDetails = serde_json::from_slice(&body).map_err(|_| unclear())?;
+        if !is_id(&file_details.file_id) || !is_path(&file_details.file_path) {
             return Err(unclear());
         }
-        Ok(HostedFile { id: told.file_id, path: told.file_path })
+        Ok(HostedFile { id: file_details.file_id, path: file_details.file_path })
     }
 
     async fn delete(&self, id: ImageId, file: Option<&HostedFile>) -> Result<(), HostError> {
@@ -214,7 +214,7 @@ impl ImageHost for ImageKit {
             None => self.find(id).await?,
         };
         for file in files.iter().filter(|file| is_id(file)) {
-            // One that is not there is deleted.
+            // A missing file counts as deleted.
             self.call(self.files(Method::DELETE, &format!("/{file}"))).await?;
         }
         Ok(())
@@ -229,19 +229,19 @@ impl ImageHost for ImageKit {
         Image { id, url: format!("{endpoint}{path}"), thumbnail: format!("{endpoint}/{THUMBNAIL}{path}") }
     }
 
-    fn worth(&self) -> Worth {
-        let known = *self.standing.lock() != Standing::Unknown;
+    fn availability(&self) -> Availability {
+        let known = *self.state.lock() != HostState::Unknown;
         match (self.breaker.would_pass(), self.breaker.is_closed() && known) {
-            (false, _) => Worth::Nothing,
-            (true, true) => Worth::Work,
-            (true, false) => Worth::Look,
+            (false, _) => Availability::Unavailable,
+            (true, true) => Availability::Available,
+            (true, false) => Availability::Unchecked,
         }
     }
 
-    fn trouble(&self) -> Option<String> {
-        match &*self.standing.lock() {
-            Standing::Ill(why) => Some(why.clone()),
-            Standing::Unknown | Standing::Well => None,
+    fn problem(&self) -> Option<String> {
+        match &*self.state.lock() {
+            HostState::Ill(why) => Some(why.clone()),
+            HostState::Unknown | HostState::Well => None,
         }
     }
 }
@@ -250,12 +250,12 @@ fn unclear() -> HostError {
     HostError::Away("its answer is not one of ImageKit's".to_owned())
 }
 
-/// Whether it is an id that may stand in an address.
+/// Whether it is an id that is safe in a URL.
 fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
-/// Whether it is a path that may stand in a page.
+/// Whether it is a path that is safe in a page.
 fn is_path(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     text.len() <= 512 && text.starts_with('/') && !text.starts_with("//") && text.bytes().all(plain)
@@ -269,7 +269,7 @@ fn pause_in(headers: &HeaderMap) -> Duration {
     asked.unwrap_or(FIRST_PAUSE).clamp(PAUSES.0, PAUSES.1)
 }
 
-/// What went wrong, without the address.
+/// The error, without the URL.
 fn away(error: &reqwest::Error) -> HostError {
     if error.is_timeout() {
         return HostError::Away("it did not answer in time".to_owned());

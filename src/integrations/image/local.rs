@@ -1,9 +1,9 @@
 //! Pictures as files in the data directory, two for each, spread over 256 folders.
 //!
-//! A file is written beside its place, made durable and then renamed into it, so that it is
-//! there whole or not at all, also after a crash.
+//! A file is written under a temporary name, synced and then renamed, so that it exists completely or not at all,
+//! even after a crash.
 //!
-//! **Invariant:** a path is only ever made of an [`ImageId`]'s digits.
+//! **Invariant:** a path is built only from an [`ImageId`]'s digits.
 
 use std::{
     fs::{self, File},
@@ -21,23 +21,23 @@ use crate::domain::{
     product::Image,
 };
 
-/// Keeps pictures in files.
+/// Stores pictures in files.
 #[derive(Debug, Clone)]
 pub struct LocalImages {
     root: PathBuf,
 }
 
 impl LocalImages {
-    /// Keeps them under `pictures` in `data_dir`.
+    /// Stores them under `pictures` in `data_dir`.
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
         Self { root: data_dir.join("pictures") }
     }
 
-    /// Calls `visit` with the name and place of each file, the same order each time.
+    /// Calls `visit` with the name and path of each file, in a stable order.
     ///
     /// # Errors
-    /// What kept it from reading a folder, or what `visit` says.
+    /// The error of reading a folder, or of `visit`.
     pub fn each_file(&self, visit: &mut dyn FnMut(&str, &Path) -> io::Result<()>) -> io::Result<()> {
         for folder in names_in(&self.root)? {
             let folder = self.root.join(folder);
@@ -49,7 +49,7 @@ impl LocalImages {
     }
 
     fn folder(&self, id: ImageId) -> PathBuf {
-        // The last digits count up, the first ones hardly change.
+        // The last digits vary most, the first ones hardly change.
         self.root.join(&id.to_hex()[22..])
     }
 
@@ -65,7 +65,7 @@ impl ImageStore for LocalImages {
         blocking(move || {
             let folder = store.folder(id);
             fs::create_dir_all(&folder)?;
-            // The picture last: once it is there, so is its thumbnail.
+            // The picture is written last, so that its thumbnail exists once it does.
             write_whole(&store.path(id, ImageSize::Thumbnail, format), &picture.thumbnail)?;
             write_whole(&store.path(id, ImageSize::Full, format), &picture.full)?;
             sync_dir(&folder)?;
@@ -96,7 +96,7 @@ impl ImageStore for LocalImages {
             for format in FORMATS {
                 match fs::read(store.path(id, variant, format)) {
                     Ok(bytes) => {
-                        // What is kept under an id does not change.
+                        // The content of an id never changes.
                         let etag = format!("\"{}-{}\"", file_name(id, variant, format), bytes.len());
                         let content_type = format.content_type();
                         return Ok(Some(StoredImage { bytes: bytes.into(), content_type, etag }));
@@ -111,7 +111,7 @@ impl ImageStore for LocalImages {
     }
 }
 
-/// What is in a folder, in order; in one that is not there nothing is.
+/// The entries of a folder, in order; none if the folder is missing.
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -121,14 +121,14 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     };
     let mut names = vec![];
     for entry in entries {
-        // Ours are ASCII; what else there may be is none of ours.
+        // The program's own names are ASCII; other files are ignored.
         names.extend(entry?.file_name().into_string().ok());
     }
     names.sort_unstable();
     Ok(names)
 }
 
-/// Whether a name is that of a picture, and not of one that is being written.
+/// Whether a name is that of a complete picture, and not of a temporary file.
 fn is_whole(name: &str) -> bool {
     let known = |id: ImageId| {
         FORMATS.iter().any(|format| VARIANTS.iter().any(|variant| file_name(id, *variant, *format) == name))
@@ -149,7 +149,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     });
     let placed = written.and_then(|()| fs::rename(&beside, path));
     if placed.is_err() {
-        // Best effort: the disk may be full, and this file is in nobody's way.
+        // Best effort: the disk may be full, and the temporary file does no harm.
         let _left_over = fs::remove_file(&beside);
     }
     placed

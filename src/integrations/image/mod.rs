@@ -1,8 +1,8 @@
-//! Pictures of products: made safe here, then kept by a [`ImageStore`]. A [`ImageHost`] such as
-//! ImageKit takes them from there.
+//! Pictures of products: made safe here, then stored by an [`ImageStore`], and uploaded to an [`ImageHost`] such as
+//! ImageKit, if there is one.
 //!
-//! **Invariant:** what is kept and served was encoded by this program from pixels; no byte
-//! of an uploaded file is ever served.
+//! **Invariant:** every stored and served file was encoded by this program from pixels; no byte of an uploaded file
+//! is ever served.
 
 mod host;
 mod hosted;
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    host::{HostError, ImageHost, Worth},
+    host::{Availability, HostError, ImageHost},
     hosted::HostedImages,
     imagekit::{ImageKit, ImageKitSettings, UPLOAD_BASE},
     local::LocalImages,
@@ -29,16 +29,16 @@ use crate::domain::{
     product::Image,
 };
 
-/// The largest file that is taken.
+/// The largest file that is accepted.
 pub const MAX_IMAGE_BYTES: usize = 5 * 1024 * 1024;
 
-/// Why a picture is not taken or not to be had.
+/// Why a picture is refused or unavailable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum ImageError {
-    /// It is no JPEG, PNG, WebP or GIF by its content, or not a whole one.
+    /// By its content it is not a complete JPEG, PNG, WebP or GIF.
     #[error("the file is not a JPEG, PNG, WebP or GIF picture, or it is damaged or cut off")]
     Unsupported,
-    /// It has more pixels than are worth decoding.
+    /// It has too many pixels.
     #[error("a picture has at most 12000 pixels a side and 25 million in all")]
     TooManyPixels,
     /// The file is larger than [`MAX_IMAGE_BYTES`].
@@ -52,7 +52,7 @@ pub enum ImageError {
     Unavailable(String),
 }
 
-/// Which of a picture's two sizes.
+/// A size of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ImageSize {
     /// At most 2000 pixels a side.
@@ -72,7 +72,7 @@ pub struct StoredImage {
     pub etag: String,
 }
 
-/// The name of a file, also the end of where it is served.
+/// The name of a file, which is also the end of its URL.
 fn file_name(id: ImageId, variant: ImageSize, format: StoredFormat) -> String {
     let thumb = match variant {
         ImageSize::Full => "",
@@ -87,35 +87,35 @@ const VARIANTS: [ImageSize; 2] = [ImageSize::Full, ImageSize::Thumbnail];
 /// Keeps pictures.
 #[async_trait]
 pub trait ImageStore: Send + Sync {
-    /// Keeps a picture that is for the product `of`, and says where it is served.
+    /// Stores a picture for the product `of`, and returns its URLs.
     ///
     /// # Errors
     /// [`ImageError::Unavailable`] or `Busy`; repeating is harmless.
     async fn put(&self, of: ProductId, id: ImageId, picture: PreparedImage) -> Result<Image, ImageError>;
 
-    /// These are about to be taken out of their product: if that is done and nobody says so any
-    /// more, they are deleted all the same, some time after `by`.
+    /// Announces that these are about to be removed from their product: if they are removed without a later call of
+    /// `delete`, they are still deleted some time after `by`.
     ///
     /// # Errors
-    /// As [`ImageStore::put`]; then they are not to be taken out.
+    /// As [`ImageStore::put`]; then they must not be removed.
     async fn announce_delete(&self, ids: &[ImageId], by: Timestamp) -> Result<(), ImageError> {
         let _nothing_to_remember = (ids, by);
         Ok(())
     }
 
-    /// Deletes a picture; one that is not there is deleted.
+    /// Deletes a picture; a missing one counts as deleted.
     ///
     /// # Errors
     /// As [`ImageStore::put`].
     async fn delete(&self, id: ImageId) -> Result<(), ImageError>;
 
-    /// A picture in one of its sizes; `None` when it is not kept here.
+    /// A picture in one of its sizes; `None` when it is not stored here.
     ///
     /// # Errors
     /// As [`ImageStore::put`].
     async fn read(&self, id: ImageId, variant: ImageSize) -> Result<Option<StoredImage>, ImageError>;
 
-    /// Where a picture that is not kept here is served instead, if it is anywhere.
+    /// The URL of a picture that is not stored here, if there is one.
     ///
     /// # Errors
     /// As [`ImageStore::put`].

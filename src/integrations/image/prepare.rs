@@ -1,9 +1,9 @@
-//! Makes an uploaded file a picture that is safe to serve: found by its content, whole, decoded
-//! within limits, turned upright, scaled down, converted to sRGB and encoded anew, so that
-//! nothing else that was in the file (metadata, places, scripts) is left.
+//! Makes an uploaded file a picture that is safe to serve: its format is detected by content, it is checked to be
+//! complete, decoded within limits, turned upright, scaled down, converted to sRGB and encoded again, so that nothing
+//! else of the file (metadata, locations, scripts) remains.
 //!
-//! **Invariant:** memory is taken only after the header's dimensions are within limits,
-//! and any bytes at all end in a picture or a [`ImageError`].
+//! **Invariant:** memory is allocated only after the header's dimensions are within limits, and any input ends in a
+//! picture or an [`ImageError`].
 
 mod colour;
 mod jpeg;
@@ -35,15 +35,15 @@ const THUMBNAIL_SIDE: u32 = 400;
 const JPEG_QUALITY: u8 = 85;
 /// How many pictures are prepared at once.
 const AT_ONCE: usize = 2;
-/// How long one may wait and take together.
+/// The deadline of one picture, including waiting.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a picture is kept as.
+/// The format of a stored picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredFormat {
     /// Photographs.
     Jpeg,
-    /// What has transparency or was drawn.
+    /// Pictures with transparency, and drawings.
     Png,
 }
 
@@ -67,10 +67,10 @@ impl StoredFormat {
     }
 }
 
-/// A picture that may be kept and served.
+/// A picture that is safe to store and serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedImage {
-    /// What both files are.
+    /// The format of both files.
     pub format: StoredFormat,
     /// The picture.
     pub full: Bytes,
@@ -78,7 +78,7 @@ pub struct PreparedImage {
     pub thumbnail: Bytes,
 }
 
-/// Prepares pictures, few at once and off the async threads.
+/// Prepares pictures, a few at once, outside the async threads.
 #[derive(Debug, Clone)]
 pub struct Preparer(Arc<Semaphore>);
 
@@ -97,7 +97,7 @@ impl Preparer {
         let turn = Arc::clone(&self.0);
         let work = async move {
             let turn = turn.acquire_owned().await.map_err(|_| ImageError::Busy)?;
-            // The turn ends with the work, also when nobody waits for it any more.
+            // The permit is released when the work ends, even if the caller has gone away.
             let task = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
                 prepare(&bytes)
@@ -108,7 +108,7 @@ impl Preparer {
     }
 }
 
-/// Makes the bytes of a file a picture. Blocks, for up to a second or so.
+/// Converts the bytes of a file to a picture. Blocks for up to about a second.
 ///
 /// # Errors
 /// [`ImageError::TooLarge`], `Unsupported` or `TooManyPixels`.
@@ -120,7 +120,7 @@ pub fn prepare(bytes: &[u8]) -> Result<PreparedImage, ImageError> {
     if !matches!(source, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif) {
         return Err(ImageError::Unsupported);
     }
-    // Decoders are not trusted to be without a panic.
+    // Decoders may panic.
     catch_unwind(AssertUnwindSafe(|| convert(bytes, source))).unwrap_or(Err(ImageError::Unsupported))
 }
 
@@ -140,7 +140,7 @@ fn convert(bytes: &[u8], source: ImageFormat) -> Result<PreparedImage, ImageErro
     Ok(PreparedImage { format, full: encode(&full, format)?, thumbnail: encode(&thumbnail, format)? })
 }
 
-/// The same with channels of eight bits, gray as it was.
+/// The same with channels of eight bits; gray stays gray.
 fn of_eight_bits(picture: DynamicImage) -> DynamicImage {
     match (picture.color().has_color(), picture.color().has_alpha()) {
         (false, false) => DynamicImage::ImageLuma8(picture.into_luma8()),
@@ -150,7 +150,7 @@ fn of_eight_bits(picture: DynamicImage) -> DynamicImage {
     }
 }
 
-/// The pixels, and what their numbers mean where the file says so.
+/// The pixels, and their colour space if the file has one.
 fn decode(bytes: &[u8], source: ImageFormat) -> Result<(DynamicImage, Option<ColorProfile>), ImageError> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
@@ -187,7 +187,7 @@ fn within(picture: DynamicImage, side: u32) -> DynamicImage {
     if picture.width() <= side && picture.height() <= side {
         return picture;
     }
-    // Averaging whole blocks is as good as filtering when many pixels become one, and cheap.
+    // Averaging whole blocks is cheap, and as good as filtering when many pixels become one.
     if picture.width().max(picture.height()) > side.saturating_mul(4) {
         return picture.thumbnail(side, side);
     }

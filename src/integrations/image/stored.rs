@@ -1,6 +1,6 @@
-//! Pictures in the store that nodes share, so that any of them serves each.
+//! Pictures in the store that nodes share, so that every node can serve each of them.
 //!
-//! **Invariant:** a name is only ever made of an [`ImageId`]'s digits.
+//! **Invariant:** a name is built only from an [`ImageId`]'s digits.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::{
         ids::{ImageId, ProductId},
         product::Image,
     },
-    store::{StoreError, shared::SharedStore},
+    store::{StoreError, cluster::ClusterStore},
 };
 
-/// Keeps pictures in the store.
+/// Stores pictures in the shared store.
 #[derive(Clone)]
 pub struct DocumentImages {
-    store: Arc<dyn SharedStore>,
+    store: Arc<dyn ClusterStore>,
 }
 
 impl DocumentImages {
-    /// Keeps them in `store`.
+    /// Stores them in `store`.
     #[must_use]
-    pub fn new(store: Arc<dyn SharedStore>) -> Self {
+    pub fn new(store: Arc<dyn ClusterStore>) -> Self {
         Self { store }
     }
 }
@@ -37,7 +37,7 @@ fn unavailable(error: StoreError) -> ImageError {
 impl ImageStore for DocumentImages {
     async fn put(&self, _of: ProductId, id: ImageId, picture: PreparedImage) -> Result<Image, ImageError> {
         let name = |variant| file_name(id, variant, picture.format);
-        // The picture last: once it is there, so is its thumbnail.
+        // The picture is written last, so that its thumbnail exists once it does.
         let thumbnail = picture.thumbnail.to_vec();
         self.store.put_file(&name(ImageSize::Thumbnail), thumbnail).await.map_err(unavailable)?;
         self.store.put_file(&name(ImageSize::Full), picture.full.to_vec()).await.map_err(unavailable)?;
@@ -54,7 +54,7 @@ impl ImageStore for DocumentImages {
         for format in FORMATS {
             let name = file_name(id, variant, format);
             if let Some(bytes) = self.store.file(&name).await.map_err(unavailable)? {
-                // What is kept under an id does not change.
+                // The content of an id never changes.
                 let etag = format!("\"{name}-{}\"", bytes.len());
                 return Ok(Some(StoredImage { bytes: bytes.into(), content_type: format.content_type(), etag }));
             }

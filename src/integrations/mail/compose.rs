@@ -1,9 +1,8 @@
-//! From a mail to what goes over the line.
+//! Composes the bytes of a mail.
 //!
-//! The same mail is the same bytes each time, so that one which is sent twice can be known
-//! as one by its `Message-ID`.
+//! The same mail always has the same bytes, so that a mail that is sent twice can be recognised by its `Message-ID`.
 //!
-//! **Invariant:** an address is checked and a subject is one line here, whoever made the mail.
+//! **Invariant:** every address is checked and every subject is made one line here.
 
 use std::time::SystemTime;
 
@@ -25,10 +24,10 @@ use crate::{
 /// The last second of the year 9999, beyond which a `Date` cannot be written.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// Who every mail is from.
+/// The sender of every mail.
 pub(super) struct Sender {
     mailbox: Mailbox,
-    /// What stands in `List-Unsubscribe`.
+    /// The value of `List-Unsubscribe`.
     unsubscribe: String,
 }
 
@@ -39,7 +38,7 @@ pub(super) struct Outgoing {
 }
 
 impl Sender {
-    /// Reads `Shop <shop@example.com>`, and where who wants no announcements turns to.
+    /// Reads the sender, `Shop <shop@example.com>`, and the contact for unsubscribing.
     pub(super) fn new(from: &str, unsubscribe: Option<&str>) -> Result<Self, String> {
         let (name, email) = match from.strip_suffix('>').and_then(|named| named.rsplit_once('<')) {
             Some((name, email)) => (one_line(name.trim().trim_matches('"')), email),
@@ -61,7 +60,7 @@ impl Sender {
     /// Writes `mail` about `event`.
     ///
     /// # Errors
-    /// What is wrong with it, for good.
+    /// A permanent error.
     pub(super) fn compose(&self, event: EventId, mail: &Mail) -> Result<Outgoing, String> {
         let to = address(&mail.to)?;
         let mark = hex::encode(&Sha256::digest(to.to_string().to_lowercase().as_bytes())[..8]);
@@ -89,7 +88,7 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 
-/// An address with its domain as mail servers know it: `bücher.example` is `xn--bcher-kva.example`.
+/// An address with its domain in ASCII form: `bücher.example` is `xn--bcher-kva.example`.
 fn address(text: &str) -> Result<Address, String> {
     let refused = || format!("{:?} is not an address", one_line(text));
     let (user, _) = text.rsplit_once('@').ok_or_else(refused)?;
@@ -102,7 +101,7 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }
 
-/// A moment that a `Date` can tell.
+/// A time in the range of a `Date`.
 fn date(at: Timestamp) -> SystemTime {
     let second = at.as_second().clamp(0, LAST_SECOND);
     Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH).into()

@@ -1,5 +1,5 @@
-//! The embedded mailbox: mails are kept in the store and shown by the shop itself. Cleaning
-//! up is part of keeping, since the mailbox grows by nothing else.
+//! The embedded mailbox: mails are stored and shown by the shop itself. Adding a mail also deletes old ones, because
+//! nothing else makes the mailbox grow.
 //!
 //! **Invariant:** one mail for each event and address, however often it is sent.
 
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{Mail, MailError, Mailer, retention::Retention};
 use crate::{domain::ids::EventId, store::MailboxStore};
 
-/// Keeps mails instead of sending them.
+/// Stores mails instead of sending them.
 #[derive(Clone)]
 pub struct MailboxMailer {
     store: MailboxStore,
@@ -18,7 +18,7 @@ pub struct MailboxMailer {
 }
 
 impl MailboxMailer {
-    /// A mailer that keeps its mails in `store`.
+    /// A mailer that stores its mails in `store`.
     #[must_use]
     pub fn new(store: MailboxStore) -> Self {
         Self { store, retention: Arc::default() }

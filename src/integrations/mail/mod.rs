@@ -1,10 +1,9 @@
 //! Sending mail.
 //!
-//! [`SmtpClient`] sends by SMTP, for whoever works off the delivery log; the embedded stand-in
-//! is [`MailboxMailer`], which keeps mails instead of sending them.
+//! [`SmtpClient`] sends by SMTP, for the sender of the delivery log; the embedded replacement is [`MailboxMailer`],
+//! which stores mails instead of sending them.
 //!
-//! **Invariant:** nothing that somebody typed begins a header, and no secret is in an error
-//! or a log line.
+//! **Invariant:** user input never starts a header, and no error or log line contains a secret.
 
 mod compose;
 mod mailbox;
@@ -27,13 +26,13 @@ pub enum MailError {
     /// Trying again later may help.
     #[error("the mail was not sent: {0}")]
     Temporary(String),
-    /// This mail will never be taken.
+    /// This mail will never be accepted.
     #[error("the mail is refused: {0}")]
     Permanent(String),
 }
 
 impl MailError {
-    /// What went wrong, in the words of who said it.
+    /// The error message.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -53,30 +52,24 @@ impl From<StoreError> for MailError {
     }
 }
 
-/// Takes mails on.
+/// Accepts mails.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Keeps `mail`, which tells of `event`, or stores durably that it is to be sent: once for
-    /// each event and address. It waits for no mail server.
-    ///
-    /// # Errors
-    /// [`MailError`].
+    /// Stores `mail` about `event`, or queues it durably for sending, once for each event and address. It never waits
+    /// for a mail server.
     async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError>;
 }
 
 /// Sends mails at once.
 #[async_trait]
 pub trait MailTransport: Send + Sync {
-    /// Sends `mail`, which tells of `event`, and ends with the server's word about it. The same
-    /// mail about the same event has the same `Message-ID` each time.
-    ///
-    /// # Errors
-    /// [`MailError`].
+    /// Sends `mail` about `event`, and returns the server's answer. The same mail about the same event has the same
+    /// `Message-ID` each time.
     async fn send(&self, event: EventId, mail: &Mail) -> Result<(), MailError>;
 
-    /// Whether the server was there when it was last looked for.
+    /// Whether the server was reachable at the last check.
     fn is_up(&self) -> bool;
 
-    /// Whether there is no use in sending for the moment.
+    /// Whether sending is pointless for the moment.
     fn is_pausing(&self) -> bool;
 }

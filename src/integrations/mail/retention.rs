@@ -1,6 +1,6 @@
-//! How long mails are remembered.
+//! How long mails are kept.
 //!
-//! **Invariant:** a mail that waits is not forgotten, and one turn forgets a bounded number.
+//! **Invariant:** a waiting mail is never deleted, and one call deletes a bounded number.
 
 use std::time::{Duration, Instant};
 
@@ -9,24 +9,23 @@ use parking_lot::Mutex;
 
 use crate::{domain::Timestamp, store::MailboxStore};
 
-/// How long a mail that was sent or kept is remembered. Much longer than its event may
-/// come a second time.
+/// How long a sent or stored mail is kept: much longer than its event may be delivered again.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long a mail that has failed is remembered: somebody may yet send it again.
+/// How long a failed mail is kept, because it may be resent by hand.
 const REMEMBER_FAILED: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// How often to look.
 const EVERY: Duration = Duration::from_hours(1);
 /// How many to forget at once.
 const AT_ONCE: u32 = 1_000;
 
-/// Forgets old mails now and then.
+/// Deletes old mails periodically.
 #[derive(Default)]
 pub(crate) struct Retention {
     looked: Mutex<Option<Instant>>,
 }
 
 impl Retention {
-    /// Forgets what is old, unless that was done within the hour.
+    /// Deletes old mails, unless that was done within the last hour.
     pub(crate) async fn tidy(&self, store: &MailboxStore) {
         if !self.is_due() {
             return;
@@ -34,10 +33,10 @@ impl Retention {
         let now = Timestamp::now();
         let ago = |age| now.saturating_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
         match store.forget(ago(REMEMBER), ago(REMEMBER_FAILED), AT_ONCE).await {
-            // There may be more: the next call sees to it.
+            // There may be more: the next call deletes them.
             Ok(count) if count >= u64::from(AT_ONCE) => *self.looked.lock() = None,
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "old mails could not be forgotten"),
+            Err(error) => tracing::warn!(%error, "could not delete old mails"),
         }
     }
 

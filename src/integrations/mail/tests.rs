@@ -1,4 +1,4 @@
-//! What is put into a mail and what is not, and servers that behave badly.
+//! Tests of the content of mails, and of servers that behave badly.
 
 use std::sync::{
     Arc,
@@ -43,7 +43,7 @@ fn written(mail: &Mail) -> String {
     String::from_utf8(sender().compose(EVENT, mail).unwrap().bytes).unwrap()
 }
 
-/// The unfolded lines of the mail's head.
+/// The unfolded header lines of a mail.
 fn head(mail: &Mail) -> Vec<String> {
     let text = written(mail);
     let (head, _) = text.split_once("\r\n\r\n").unwrap();
@@ -142,18 +142,18 @@ fn a_date_beyond_the_calendar_does_not_panic() {
     }
 }
 
-/// How a server treats a client.
+/// The behaviour of a test server.
 #[derive(Clone, Copy, PartialEq)]
 enum Manner {
     /// As it should.
     Kind,
     /// It never says anything.
     Mute,
-    /// It says nothing more once the first mail begins; kind to the next ones.
+    /// It stops answering once the first mail begins, and accepts the next ones.
     StopsOnce,
 }
 
-/// What a little SMTP server saw.
+/// What a small SMTP server received.
 #[derive(Default)]
 struct Seen {
     connections: AtomicUsize,
@@ -258,7 +258,7 @@ async fn a_mail_that_is_given_up_half_way_does_not_run_into_the_next() {
     let server = Server::start(Manner::StopsOnce).await;
     let pool = server.pool();
     let first = outgoing("first@example.com");
-    // Nothing is under way but the wait for the answer: it is made short.
+    // Only the wait for the answer is left, which is made short.
     let shortly = async {
         let ends = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
         while server.seen.stopped.load(Ordering::SeqCst) == 0 {

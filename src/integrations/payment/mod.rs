@@ -1,6 +1,6 @@
-//! Payment gateways: the port, Razorpay, and the sandbox that stands in for it.
+//! Payment gateways: the port, Razorpay, and the sandbox that replaces it.
 //!
-//! **Invariant:** only money that the gateway calls captured is money.
+//! **Invariant:** only money that the gateway reports as captured counts.
 
 mod gateway;
 mod razorpay;
@@ -8,6 +8,6 @@ mod sandbox;
 mod signature;
 
 pub use gateway::{GatewayError, GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus, PaymentGateway};
-pub use razorpay::{Patience, RazorpayGateway};
+pub use razorpay::{RazorpayGateway, Timeouts};
 pub use sandbox::{Checkout, MOST, Outcome, SandboxGateway};
 pub use signature::Keys;

@@ -1,4 +1,4 @@
-//! The sandbox gateway: keeps its books in the payment store and moves no real money.
+//! The sandbox gateway: keeps its records in the payment store and moves no real money.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,20 +12,20 @@ use crate::{
     store::{PaymentStore, StoreError},
 };
 
-/// The most that an order may come to, in minor units of either currency: the sandbox has a limit
-/// as Razorpay has one, so that a refusal can be tried. Razorpay's own depends on the account.
+/// The largest amount of an order, in minor units of either currency: the sandbox has a limit like Razorpay, so that
+/// a refusal can be tested. Razorpay's own limit depends on the account.
 pub const MOST: i64 = 5_000_000_000;
 
-/// How a sandbox payment is to end.
+/// The outcome that a sandbox payment should have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// With captured money.
+    /// The payment is captured.
     Success,
     /// Without.
     Failure,
 }
 
-/// What Razorpay's checkout hands to the page that opened it.
+/// What Razorpay's checkout returns to the page that opened it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
     /// The gateway's order.
@@ -36,7 +36,7 @@ pub struct Checkout {
     pub signature: String,
 }
 
-/// A gateway order's page in the books.
+/// The record of a gateway order.
 #[derive(Debug, Serialize, Deserialize)]
 struct Page {
     receipt: OrderId,
@@ -44,42 +44,42 @@ struct Page {
     payments: Vec<GatewayPayment>,
 }
 
-/// A payment's page in the books.
+/// The record of a payment.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Given {
-    /// The gateway order it was made for; `None` when it was only told of.
+struct RecordedPayment {
+    /// The gateway order that it was made for; `None` when only its id is known.
     order: Option<String>,
-    /// What was captured; `None` when the books know of nothing captured.
+    /// The captured amount; `None` when nothing was captured.
     amount: Option<Money>,
     refunds: Vec<GatewayRefund>,
 }
 
-impl Given {
+impl RecordedPayment {
     fn in_all(&self) -> i64 {
         self.refunds.iter().map(|refund| refund.amount.minor()).sum()
     }
 }
 
-/// Stands in for Razorpay. Refused in production.
+/// Replaces Razorpay. Refused in production.
 pub struct SandboxGateway {
     key_id: String,
     keys: Keys,
-    books: PaymentStore,
-    /// One writer at a time, since a page is read, changed and written.
+    store: PaymentStore,
+    /// One writer at a time, because a record is read, changed and written.
     writing: tokio::sync::Mutex<()>,
 }
 
 impl SandboxGateway {
-    /// A sandbox that signs with `keys` and keeps its books in `books`.
+    /// A sandbox that signs with `keys` and keeps its records in `store`.
     #[must_use]
-    pub fn new(key_id: String, keys: Keys, books: PaymentStore) -> Self {
-        Self { key_id, keys, books, writing: tokio::sync::Mutex::new(()) }
+    pub fn new(key_id: String, keys: Keys, store: PaymentStore) -> Self {
+        Self { key_id, keys, store, writing: tokio::sync::Mutex::new(()) }
     }
 
-    /// A buyer pays, or fails to. Paying what is paid gives the first payment again.
+    /// Lets a buyer pay, or fail to. Paying a paid order returns the first payment again.
     ///
     /// # Errors
-    /// `Unknown` order; `Refused` to fail one that is paid.
+    /// `Unknown` for an unknown order; `Refused` to fail a paid one.
     pub async fn pay(&self, gateway_order: &str, outcome: Outcome) -> Result<Checkout, GatewayError> {
         let _writing = self.writing.lock().await;
         let mut page = self.page(gateway_order).await?;
@@ -88,7 +88,7 @@ impl SandboxGateway {
             (Some(paid), Outcome::Success) => paid.id.clone(),
             (Some(_), Outcome::Failure) => return Err(GatewayError::Refused("the order is paid".to_owned())),
             (None, _) => {
-                // Named after its order, so that two nodes that take the money at once take it once.
+                // The id is derived from the order, so that two nodes that pay it at once make one payment.
                 let (id, status) = match outcome {
                     Outcome::Success => (gateway_order.replacen("order_", "pay_", 1), GatewayStatus::Captured),
                     Outcome::Failure => (format!("pay_{}", EventId::generate()), GatewayStatus::Failed),
@@ -109,29 +109,29 @@ impl SandboxGateway {
     }
 
     async fn page(&self, gateway_order: &str) -> Result<Page, GatewayError> {
-        let page = self.books.get_sandbox(gateway_order).await.map_err(away)?.ok_or(GatewayError::Unknown)?;
+        let page = self.store.get_sandbox(gateway_order).await.map_err(away)?.ok_or(GatewayError::Unknown)?;
         serde_json::from_value(page).map_err(|error| GatewayError::Unavailable(error.to_string()))
     }
 
-    /// The refunds of a payment; none for one that the books do not know.
-    async fn given(&self, payment_id: &str) -> Result<Given, GatewayError> {
-        match self.books.get_sandbox(payment_id).await.map_err(away)? {
+    /// The refunds of a payment; none for an unknown one.
+    async fn given(&self, payment_id: &str) -> Result<RecordedPayment, GatewayError> {
+        match self.store.get_sandbox(payment_id).await.map_err(away)? {
             Some(page) => serde_json::from_value(page).map_err(|error| GatewayError::Unavailable(error.to_string())),
-            None => Ok(Given::default()),
+            None => Ok(RecordedPayment::default()),
         }
     }
 
-    /// Begins the page of a captured payment, which another node may have begun.
+    /// Inserts the record of a captured payment, which another node may have inserted.
     async fn begin(&self, gateway_order: &str, payment_id: &str, amount: Money) -> Result<(), GatewayError> {
         let given = self.given(payment_id).await?;
         if given.amount.is_some() {
             return Ok(());
         }
-        let begun = Given { order: Some(gateway_order.to_owned()), amount: Some(amount), ..given };
+        let begun = RecordedPayment { order: Some(gateway_order.to_owned()), amount: Some(amount), ..given };
         self.write(payment_id, &begun).await
     }
 
-    /// `payment` with what was given back of it.
+    /// `payment` with its refunded amount.
     async fn up_to_date(&self, payment: GatewayPayment) -> Result<GatewayPayment, GatewayError> {
         let refunded = self.given(&payment.id).await?.in_all();
         Ok(GatewayPayment { refunded, ..payment })
@@ -139,7 +139,7 @@ impl SandboxGateway {
 
     async fn write(&self, id: &str, page: &(impl Serialize + Sync)) -> Result<(), GatewayError> {
         let page = serde_json::to_value(page).map_err(|error| GatewayError::Unavailable(error.to_string()))?;
-        self.books.put_sandbox(id, &page).await.map_err(away)
+        self.store.put_sandbox(id, &page).await.map_err(away)
     }
 }
 
@@ -187,7 +187,7 @@ impl PaymentGateway for SandboxGateway {
         if self.given(payment_id).await?.order.is_some() {
             return Err(GatewayError::Unknown);
         }
-        // Only the holder of the secret can have signed it: taken as a payment made elsewhere.
+        // Only the holder of the secret can have signed it, so it counts as a payment made elsewhere.
         let status = GatewayStatus::Captured;
         let payment = GatewayPayment { id: payment_id.to_owned(), status, amount: page.amount, refunded: 0 };
         page.payments.push(payment.clone());
@@ -203,7 +203,7 @@ impl PaymentGateway for SandboxGateway {
     }
 
     async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
-        // Nothing here is ever only authorised: what is not captured was not paid here.
+        // The sandbox never only authorises: a payment that is not captured was not made here.
         let known = self.given(payment_id).await?.amount;
         let status = if known.is_some() { GatewayStatus::Captured } else { GatewayStatus::Authorized };
         let payment =

@@ -1,15 +1,15 @@
 //! The gateway's signatures: HMAC-SHA256, compared in constant time.
 //!
-//! **Invariant:** no comparison ends earlier for a signature that is nearly right.
+//! **Invariant:** no comparison ends earlier for a signature that is nearly valid.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// The two secrets that a gateway signs with.
+/// The two secrets with which a gateway signs.
 #[derive(Debug, Clone)]
 pub struct Keys {
-    /// Signs what a checkout hands to the page.
+    /// Signs the result of a checkout.
     pub key_secret: SecretString,
     /// Signs webhooks.
     pub webhook_secret: SecretString,
@@ -22,13 +22,13 @@ impl Keys {
         hex::encode(mac(&self.key_secret, &payment_text(order_id, payment_id)).finalize().into_bytes())
     }
 
-    /// Whether `signature` is that over `order_id|payment_id`.
+    /// Whether `signature` is valid for `order_id|payment_id`.
     #[must_use]
     pub fn payment_is_signed(&self, order_id: &str, payment_id: &str, signature: &str) -> bool {
         is_signed(&self.key_secret, &payment_text(order_id, payment_id), signature)
     }
 
-    /// Whether `signature` is that over a webhook's raw body.
+    /// Whether `signature` is valid for a webhook's raw body.
     #[must_use]
     pub fn webhook_is_signed(&self, body: &[u8], signature: &str) -> bool {
         is_signed(&self.webhook_secret, body, signature)
@@ -40,7 +40,7 @@ fn payment_text(order_id: &str, payment_id: &str) -> Vec<u8> {
 }
 
 fn mac(secret: &SecretString, text: &[u8]) -> Hmac<Sha256> {
-    // A key of any length is taken, so the other arm is never used.
+    // A key of any length is accepted, so the other arm is never used.
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
         .unwrap_or_else(|_| Hmac::<Sha256>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
     mac.update(text);

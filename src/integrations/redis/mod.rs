@@ -1,17 +1,16 @@
-//! Redis: what nodes share for the moment, and could do without.
+//! Redis: short-lived state that nodes share and can work without.
 //!
-//! Owns one connection with a thread of its own (`keeper`), calls with a short deadline
-//! ([`Session`]) and wake-ups between nodes ([`Wake`]). What is kept there belongs to those who
-//! keep it: `http::rate` and `actors::tokens`.
+//! Owns one connection with a thread of its own (`connection`), calls with a short deadline ([`Session`]) and
+//! notifications between nodes ([`ChangeNotifier`]). The stored data belongs to the modules that store it:
+//! `http::rate` and `actors::tokens`.
 //!
-//! When a call fails or is late, Redis counts as away until the keeper has reached it anew,
-//! so that requests do not wait one after the other; whoever asks meanwhile is told at once.
+//! When a call fails or times out, Redis counts as unavailable until the connection task has reconnected. Calls made
+//! meanwhile fail at once, so that requests do not wait one after another.
 //!
-//! **Invariant:** nothing is true because Redis says so alone: it may be emptied or taken away at
-//! any moment.
+//! **Invariant:** Redis is never the only copy of anything: it may be emptied or disappear at any moment.
 
-mod keeper;
-mod wake;
+mod connection;
+mod notifier;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,51 +22,51 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::wake::{Wake, topic};
-use self::{keeper::Keeper, wake::Topics};
+pub use self::notifier::{ChangeNotifier, topic};
+use self::{connection::ConnectionTask, notifier::Topics};
 
 /// Where Redis is and how it is used.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
     /// `redis://` or `rediss://`, with user, password and database.
     pub url: SecretString,
-    /// Begins each key and channel.
+    /// The prefix of every key and channel.
     pub prefix: String,
     /// How long a call may take.
     pub timeout: Duration,
 }
 
-/// Why Redis did not do it.
+/// Why a call to Redis failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisError {
-    /// It is away, or was when this call was sent.
+    /// Redis is unavailable, or was when this call was sent.
     #[error("Redis is away")]
     Away,
-    /// It did not answer in time; it may have done it.
+    /// Redis did not answer in time; the call may have taken effect.
     #[error("Redis did not answer in time")]
     Deadline,
-    /// It said no.
+    /// Redis refused the command.
     #[error("Redis refused: {0}")]
     Refused(String),
-    /// It cannot be used with these settings at all.
+    /// The settings are invalid.
     #[error("{0}")]
     Settings(String),
 }
 
-/// A Redis, as its users hold it. The connection ends with the last of them.
+/// A handle to Redis. The connection closes when the last clone is dropped.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
-    shared: Arc<Shared>,
+    state: Arc<ConnectionState>,
     prefix: String,
     timeout: Duration,
-    /// When it is dropped the keeper ends.
+    /// Dropping it ends the connection task.
     _stop: watch::Sender<()>,
 }
 
-/// What the keeper and the users have in common.
-struct Shared {
+/// The state shared by the connection task and the handles.
+struct ConnectionState {
     live: RwLock<Option<Live>>,
     broke: Notify,
     topics: Arc<Topics>,
@@ -79,8 +78,8 @@ struct Live {
     generation: u64,
 }
 
-impl Shared {
-    /// Takes a connection for lost, unless it is another one by now.
+impl ConnectionState {
+    /// Marks a connection as lost, unless it has been replaced already.
     fn lost(&self, generation: u64) {
         let mut live = self.live.write();
         if live.as_ref().is_some_and(|live| live.generation == generation) {
@@ -96,49 +95,49 @@ impl Shared {
 }
 
 impl Redis {
-    /// Starts to connect, for as long as it takes.
+    /// Starts connecting in the background and retries until it succeeds.
     ///
     /// # Errors
     /// [`RedisError::Settings`].
     pub fn start(settings: &RedisSettings) -> Result<Self, RedisError> {
         let wrong = |error: &dyn std::fmt::Display| RedisError::Settings(error.to_string());
-        // One cryptography in the program; somebody else's choice stands.
+        // The program uses one crypto provider; a provider that is installed already stays.
         let _known = rustls::crypto::ring::default_provider().install_default();
         let info = settings.url.expose_secret().into_connection_info();
         let info = info.map_err(|_| RedisError::Settings("the address of Redis is not one".to_owned()))?;
-        // The third protocol carries wake-ups on the connection of the calls.
+        // RESP3 delivers pushed messages on the same connection as the calls.
         let spoken = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(info.set_redis_settings(spoken)).map_err(|error| wrong(&error))?;
         let topics = Arc::new(Topics::new(format!("{}wake", settings.prefix)));
-        let shared = Arc::new(Shared { live: RwLock::new(None), broke: Notify::new(), topics });
+        let state = Arc::new(ConnectionState { live: RwLock::new(None), broke: Notify::new(), topics });
         let (stop, stopped) = watch::channel(());
-        let keeper = Keeper::new(client, Arc::clone(&shared), settings);
-        keeper.spawn(stopped).map_err(|error| wrong(&error))?;
-        Ok(Self(Arc::new(Inner { shared, prefix: settings.prefix.clone(), timeout: settings.timeout, _stop: stop })))
+        let connection = ConnectionTask::new(client, Arc::clone(&state), settings);
+        connection.spawn(stopped).map_err(|error| wrong(&error))?;
+        Ok(Self(Arc::new(Inner { state, prefix: settings.prefix.clone(), timeout: settings.timeout, _stop: stop })))
     }
 
-    /// Whether it could be read and written a moment ago.
+    /// Whether the last check of the connection succeeded.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.0.shared.live.read().is_some()
+        self.0.state.live.read().is_some()
     }
 
-    /// A key of ours.
+    /// A key with this program's prefix.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// The connection of now.
+    /// The current connection.
     ///
     /// # Errors
     /// [`RedisError::Away`].
     pub fn session(&self) -> Result<Session, RedisError> {
-        let live = self.0.shared.live.read().clone().ok_or(RedisError::Away)?;
+        let live = self.0.state.live.read().clone().ok_or(RedisError::Away)?;
         Ok(Session { live, redis: self.clone() })
     }
 
-    /// Sends commands in one round trip, on the connection of now.
+    /// Sends commands in one round trip, on the current connection.
     ///
     /// # Errors
     /// Those of [`Session::send`], or [`RedisError::Away`].
@@ -146,22 +145,22 @@ impl Redis {
         self.session()?.send(commands).await
     }
 
-    /// Wake-ups between all that use the same prefix.
+    /// Notifies all nodes that use the same prefix.
     #[must_use]
-    pub fn wake(&self) -> Wake {
-        Wake::new(Arc::clone(&self.0.shared.topics))
+    pub fn notifier(&self) -> ChangeNotifier {
+        ChangeNotifier::new(Arc::clone(&self.0.state.topics))
     }
 }
 
-/// One connection, for calls that belong together.
+/// One connection, for calls that must use the same one.
 pub struct Session {
     live: Live,
     redis: Redis,
 }
 
 impl Session {
-    /// Which connection it is: another number means that Redis may be another one, with less in
-    /// it. Never 0.
+    /// The number of the connection, never 0. A different number means that this may be a different Redis, with less
+    /// data.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.live.generation
@@ -176,12 +175,12 @@ impl Session {
         match timeout(self.redis.0.timeout, commands.query_async(&mut connection)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
-                self.redis.0.shared.lost(self.live.generation);
+                self.redis.0.state.lost(self.live.generation);
                 Err(RedisError::Away)
             }
             Ok(Err(error)) => Err(RedisError::Refused(error.to_string())),
             Err(_) => {
-                self.redis.0.shared.lost(self.live.generation);
+                self.redis.0.state.lost(self.live.generation);
                 Err(RedisError::Deadline)
             }
         }

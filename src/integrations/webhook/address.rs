@@ -1,7 +1,7 @@
-//! Which addresses may be called on behalf of a user: those of the public internet.
+//! Decides which addresses may be called on behalf of a user: those of the public internet.
 //!
-//! **Invariant:** every address that a connection is made to has passed [`is_public`] at
-//! that moment, whatever a name said before, unless the operator allows private ones.
+//! **Invariant:** every address has passed [`is_public`] at the moment of connecting, regardless of earlier name
+//! lookups, unless the operator allows private ones.
 
 use std::{
     io,
@@ -16,43 +16,39 @@ use reqwest::{
 /// The longest URL.
 pub const URL_MAX: usize = 2_000;
 
-/// Ports of services that are not for the web and take what is sent to them for commands.
+/// Ports of other services that would interpret a request as commands.
 const BAD_PORTS: [u16; 14] = [0, 21, 22, 23, 25, 53, 110, 143, 465, 587, 993, 995, 6_000, 6_667];
 
-/// What is allowed beside public addresses over HTTPS.
+/// What is allowed besides public addresses over HTTPS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UrlRules {
-    /// Plain HTTP as well.
+    /// Whether plain HTTP is allowed.
     pub allow_http: bool,
-    /// Private addresses as well.
+    /// Whether private addresses are allowed.
     pub allow_private: bool,
 }
 
-/// Why nothing is sent to a URL.
+/// Why a URL is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It is no URL.
+    /// It is not a URL.
     #[error("must be an http or https URL of at most 2000 characters")]
     NotAUrl,
     /// Plain HTTP.
     #[error("must begin with https://")]
     NotHttps,
-    /// It has a user or a password in it.
+    /// It contains a user or a password.
     #[error("must not have a user or password in it")]
     HasUser,
-    /// A port of a service that takes what is sent to it for commands, such as that of mail.
+    /// It has the port of a service that would interpret a request as commands, such as mail.
     #[error("must not lead to this port")]
     BadPort,
-    /// It leads to an address that is not public.
+    /// Its address is not public.
     #[error("leads to a private address; an operator allows those with webhooks.allow_private")]
     Private,
 }
 
-/// Reads a URL that something is to be sent to. A name's addresses are looked at when a
-/// connection is made.
-///
-/// # Errors
-/// [`UrlError`].
+/// Reads and checks a receiver's URL. A name's addresses are checked when a connection is made.
 pub fn read(text: &str, rules: UrlRules) -> Result<Url, UrlError> {
     let plain = text.len() <= URL_MAX && !text.contains(|c: char| c.is_whitespace() || c.is_control());
     let url: Url = text.parse().ok().filter(|_| plain).ok_or(UrlError::NotAUrl)?;
@@ -75,8 +71,8 @@ pub fn read(text: &str, rules: UrlRules) -> Result<Url, UrlError> {
     Ok(url)
 }
 
-/// Whether a host is written as an address that is not public, or is a name for one. The
-/// URL's parser has brought other ways to write an IPv4 address into the usual one.
+/// Whether a host is a private address, or a name for one. The URL parser has normalised other notations of IPv4
+/// addresses.
 fn is_private_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     if let Ok(address) = bare.parse::<IpAddr>() {
@@ -113,7 +109,7 @@ const PRIVATE_V4: [([u8; 4], u32); 16] = [
     ([198, 18, 0, 0], 15),
     ([198, 51, 100, 0], 24),
     ([203, 0, 113, 0], 24),
-    // Multicast, what is reserved above it, and broadcast.
+    // Multicast, the reserved range above it, and broadcast.
     ([224, 0, 0, 0], 3),
 ];
 
@@ -130,19 +126,19 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     match parts {
         // Mapped, and the older form of it; `::` and `::1` are among these.
         [0, 0, 0, 0, 0, 0xffff, high, low] => is_public_v4(v4(high, low)),
-        // NAT64, 6to4: an IPv4 address in disguise.
+        // NAT64 and 6to4, which contain IPv4 addresses.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
-        // Teredo and what else is for protocols, ORCHID, documentation.
+        // Teredo and other protocol assignments, ORCHID, documentation.
         [0x2001, 0..0x0200, ..] | [0x2001, 0x0db8, ..] | [0x3fff, 0..0x1000, ..] => false,
-        // Whatever is given out to networks; the rest is local, multicast or not in use.
+        // The globally assigned range; the rest is local, multicast or unused.
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }
 
-/// Looks names up and leaves out the addresses that are not public.
+/// A resolver that drops addresses that are not public.
 #[derive(Debug, Clone, Copy)]
 pub struct PublicOnly {
-    /// Leaves none out.
+    /// Drops none.
     pub allow_private: bool,
 }
 

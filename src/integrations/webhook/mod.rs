@@ -1,9 +1,9 @@
-//! Sends signed messages to addresses that users gave.
+//! Sends signed messages to URLs that users configured.
 //!
-//! A redirect is an answer that does not count: what was signed for one address is not for
-//! another, and the other was not looked at. Of an answer only the beginning is read.
+//! Redirects are not followed: a message that was signed for one URL is not for another, and the other URL was not
+//! checked. Only the beginning of an answer is read.
 //!
-//! **Invariant:** no call takes longer than its deadline, whatever the receiver does.
+//! **Invariant:** no call outlasts its deadline, whatever the receiver does.
 
 pub mod address;
 pub mod signature;
@@ -14,36 +14,35 @@ use address::{PublicOnly, UrlRules};
 
 use crate::runtime::http_client;
 
-/// How much of an answer's body is kept, in bytes.
+/// How much of an answer's body is stored, in bytes.
 pub const RESPONSE_MAX: usize = 1_024;
-/// What the program calls itself.
+/// The program's user agent.
 const USER_AGENT: &str = concat!("microBazaar/", env!("CARGO_PKG_VERSION"));
-/// Connections to one receiver that are kept open.
+/// The most idle connections to one receiver.
 const IDLE_PER_HOST: usize = 2;
-/// How long they are.
+/// How long they stay open.
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
 /// What is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// Where to.
+    /// The destination.
     pub url: &'a str,
-    /// The same at each try.
+    /// The message id, the same at each attempt.
     pub id: &'a str,
-    /// Now, in seconds.
+    /// The current time in seconds.
     pub timestamp: i64,
     /// The event's name.
     pub event: &'a str,
     /// JSON.
     pub body: &'a str,
-    /// Sign it, the current one first.
+    /// The secrets that sign it, the current one first.
     pub secrets: &'a [&'a str],
 }
 
-/// What a receiver answered.
+/// A receiver's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Its status.
     pub status: u16,
     /// The beginning of its body.
     pub body: String,
@@ -58,10 +57,10 @@ pub struct WebhookClient {
 }
 
 impl WebhookClient {
-    /// A client that calls what `rules` allow and gives up after `within`.
+    /// A client that calls only what `rules` allow and gives up after `within`.
     ///
     /// # Errors
-    /// When there is no TLS to be had.
+    /// When TLS cannot be set up.
     pub fn new(rules: UrlRules, within: Duration) -> Result<Self, reqwest::Error> {
         let client = http_client::builder()
             .no_proxy()
@@ -74,13 +73,13 @@ impl WebhookClient {
         Ok(Self { client, rules, within })
     }
 
-    /// What may be called.
+    /// The rules for URLs.
     #[must_use]
     pub const fn rules(&self) -> UrlRules {
         self.rules
     }
 
-    /// Sends a message; any status is an answer.
+    /// Sends a message; any HTTP status counts as an answer.
     ///
     /// # Errors
     /// Why there is no answer, for the owner of the webhook.
@@ -103,10 +102,10 @@ impl WebhookClient {
             .header("x-microbazaar-signature", signature::plain(current, body))
             .header("x-microbazaar-event", message.event)
             .body(message.body.to_owned());
-        let mut response = request.send().await.map_err(|error| told(&error))?;
+        let mut response = request.send().await.map_err(|error| reason_of(&error))?;
         let status = response.status().as_u16();
         let mut read = Vec::new();
-        // An answer whose body breaks off or never ends is an answer all the same.
+        // An answer whose body is truncated or never ends still counts.
         while read.len() < RESPONSE_MAX
             && let Ok(Some(chunk)) = response.chunk().await
         {
@@ -116,8 +115,8 @@ impl WebhookClient {
     }
 }
 
-/// The innermost cause, without the URL, which may hold what is not for a log.
-fn told(error: &reqwest::Error) -> String {
+/// The innermost cause, without the URL, which may contain secrets.
+fn reason_of(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }

@@ -1,19 +1,18 @@
-//! Signatures of what is sent to webhooks, as Standard Webhooks has them, and the plainer
-//! one over the body alone.
+//! Signatures of webhook messages: those of Standard Webhooks, and a simpler one over the body alone.
 //!
-//! **Invariant:** what is signed is the id, the time and the exact bytes of the body.
+//! **Invariant:** the signature covers the id, the time and the exact bytes of the body.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Begins a secret whose rest is base64.
+/// The prefix of a secret whose rest is base64.
 const PREFIX: &str = "whsec_";
-/// How long a secret is, in bytes, that is made here.
+/// The length of a generated secret in bytes.
 const MADE: usize = 32;
-/// What a given secret may have, in characters.
+/// The allowed length of a given secret in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=128;
-/// The least that base64 stands for, in bytes.
+/// The least number of bytes that the base64 text encodes.
 const DECODED_MIN: usize = 12;
 
 /// A new secret.
@@ -22,10 +21,10 @@ pub fn make_secret() -> String {
     format!("{PREFIX}{}", STANDARD.encode(rand::random::<[u8; MADE]>()))
 }
 
-/// What is wrong with a given secret, if anything.
+/// The problem of a given secret, if it has one.
 ///
 /// # Errors
-/// A text to stand after the field's name.
+/// The text follows the field's name.
 pub fn check_secret(secret: &str) -> Result<(), &'static str> {
     if !LENGTH.contains(&secret.chars().count()) {
         return Err("must be 16 to 128 characters");
@@ -37,21 +36,21 @@ pub fn check_secret(secret: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The key that a secret stands for: base64 after `whsec_`, else its own bytes.
+/// The key of a secret: the decoded base64 after `whsec_`, otherwise its own bytes.
 fn key(secret: &str) -> Vec<u8> {
     let decoded = secret.strip_prefix(PREFIX).and_then(|rest| STANDARD.decode(rest).ok());
     decoded.unwrap_or_else(|| secret.as_bytes().to_vec())
 }
 
 fn mac(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
-    // A key of any length is taken, so the other arm is never used.
+    // A key of any length is accepted, so the other arm is never used.
     let mut mac = Hmac::<Sha256>::new_from_slice(&key(secret))
         .unwrap_or_else(|_| Hmac::<Sha256>::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().to_vec()
 }
 
-/// The value of `webhook-signature`: one signature for each secret, with blanks between.
+/// The value of `webhook-signature`: one signature for each secret, separated by spaces.
 #[must_use]
 pub fn standard(secrets: &[&str], id: &str, timestamp: i64, body: &[u8]) -> String {
     let begin = format!("{id}.{timestamp}.");

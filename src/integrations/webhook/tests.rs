@@ -21,8 +21,8 @@ fn signatures_are_those_that_others_make() {
     assert_eq!(signature::plain(RAW, BODY), plain);
 }
 
-/// Whether a receiver of Standard Webhooks takes it: one of the signatures is that of the id, the
-/// time and the body.
+/// Whether a receiver of Standard Webhooks accepts it: one of the signatures is valid for the id, the time and the
+/// body.
 fn is_taken(secret: &str, signatures: &str, id: &str, at: i64, body: &[u8]) -> bool {
     use base64::{Engine, engine::general_purpose::STANDARD};
     use hmac::{Hmac, KeyInit, Mac};
@@ -45,7 +45,7 @@ fn a_receiver_takes_what_was_signed_and_nothing_that_is_nearly_it() {
     for nearly in altered(signed.trim_start_matches("v1,").trim_end_matches('='), BASE64) {
         assert!(!is_taken(ENCODED, &format!("v1,{nearly}="), ID, AT, BODY), "{nearly}");
     }
-    // Whatever is signed differs, so does the signature.
+    // Any change of the signed content changes the signature.
     for id in altered(ID, "abc") {
         assert!(!is_taken(ENCODED, &signed, &id, AT, BODY), "{id}");
     }
@@ -85,8 +85,8 @@ async fn a_private_address_is_not_called_by_number_or_by_name() {
     assert!(nobody.is_err(), "nobody connected");
 }
 
-/// What the connection itself says to a private name that the URL's own check let pass.
+/// The connection's error for a private name that passed the check of the URL.
 async fn resolved_name_refused(client: &WebhookClient, port: u16) -> String {
     let error = client.client.post(format!("http://localhost:{port}/")).send().await.unwrap_err();
-    told(&error)
+    reason_of(&error)
 }

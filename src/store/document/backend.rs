@@ -1,4 +1,4 @@
-//! What a database has to do for documents of any type.
+//! The interface of a database for documents of any type.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
     store::{Page, StoreError},
 };
 
-/// A database that stores documents. Every method answers after what it wrote is safe on disk.
+/// A database that stores documents. Every method returns only after its writes are on disk.
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// The documents of these ids that exist, in no order.
@@ -28,17 +28,17 @@ pub trait Backend: Send + Sync {
     /// The documents that a query finds, and how many there are in all.
     async fn page(&self, of: &'static Spec, query: Query) -> Result<Page<Raw>, StoreError> {
         let total = self.count(of, query.clone()).await?;
-        // Beyond the end there is nothing to ask for, and servers differ in what they say.
+        // No query is needed past the end, where servers behave differently.
         let rows = if query.skip >= total { vec![] } else { self.find(of, query).await? };
         Ok(Page { rows, total })
     }
 
-    /// Writes a document with its keys and events, in one atomic write, if the stored version is still the
-    /// one that was read; returns the next version. Version 0 makes a document.
+    /// Writes a document with its keys and events, in one atomic write, if the stored version is still the one that
+    /// was read; returns the next version. Version 0 inserts a document.
     async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused>;
 
-    /// Deletes a document, of this version if one is named, and writes events with that; returns whether it
-    /// was there. A document that was deleted with events is never made again.
+    /// Deletes a document, of this version if one is named, and writes events with it; returns whether it existed. A
+    /// document that was deleted with events is never inserted again.
     async fn delete(
         &self,
         of: &'static Spec,
@@ -50,8 +50,8 @@ pub trait Backend: Send + Sync {
     /// Deletes the documents that a query finds, at most its `limit`; returns how many.
     async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError>;
 
-    /// The changes after a number, oldest first, of a collection whose changes are numbered. A document that was
-    /// changed twice shows once, at its last change.
+    /// The changes after a number, the oldest first, of a collection whose changes are numbered. A document that
+    /// changed twice appears once, at its last change.
     async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError>;
 }
 
@@ -59,15 +59,14 @@ pub trait Backend: Send + Sync {
 pub struct Spec {
     /// The collection's name.
     pub collection: &'static str,
-    /// Whose database it is in.
+    /// The service whose database contains it.
     pub service: Service,
-    /// Whether events are written with its documents.
+    /// Whether its writes may contain events.
     pub publishes: bool,
     /// Whether its changes are numbered.
     pub feed: bool,
-    /// The indexes.
     pub indexes: fn() -> Vec<IndexSpec>,
-    /// The keys of a stored document, for when the indexes have changed.
+    /// Computes the keys of a stored document, for when the indexes have changed.
     pub keys_of: fn(Raw) -> Result<Vec<Option<Key>>, StoreError>,
 }
 
@@ -78,7 +77,7 @@ impl fmt::Debug for Spec {
 }
 
 impl Spec {
-    /// The indexes in one word: another one when the keys have to be made anew.
+    /// A fingerprint of the indexes; when it changes, the keys have to be rebuilt.
     pub fn layout(&self) -> String {
         let names = (self.indexes)().into_iter().map(|index| {
             let unique = if index.unique { "!" } else { "" };
@@ -93,11 +92,11 @@ impl Spec {
 pub struct IndexSpec {
     /// Its name, within its collection.
     pub name: &'static str,
-    /// Whether each key stands once.
+    /// Whether keys are unique.
     pub unique: bool,
 }
 
-/// What a document is stored under.
+/// The id of a stored document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DocumentId {
     /// One of [`crate::domain::ids`].
@@ -170,9 +169,9 @@ document_ids!(
 /// A stored document.
 #[derive(Debug, Clone)]
 pub struct Raw {
-    /// What it is stored under.
+    /// Its id.
     pub id: DocumentId,
-    /// How often it was written.
+    /// How many times it was written.
     pub version: u64,
     /// The document.
     pub body: RawBody,
@@ -183,9 +182,9 @@ pub struct Raw {
 pub enum RawBody {
     /// JSON text.
     Json(Vec<u8>),
-    /// A value that was read already.
+    /// A parsed value.
     Value(Value),
-    /// Nothing: it was deleted.
+    /// It was deleted.
     Gone,
 }
 
@@ -198,9 +197,9 @@ pub struct Change {
     pub document: Raw,
 }
 
-/// A document on its way into a database.
+/// A document to be written.
 pub struct Write<'a> {
-    /// What it is stored under.
+    /// Its id.
     pub id: DocumentId,
     /// The version that was read, 0 for a new document.
     pub version: u64,
@@ -208,22 +207,22 @@ pub struct Write<'a> {
     pub body: &'a dyn Body,
     /// Its keys, one for each index.
     pub keys: Vec<Option<Key>>,
-    /// What it causes.
+    /// The events that it causes.
     pub events: &'a [Envelope],
 }
 
-/// A document that is not serialised yet: databases differ in what they want.
+/// A document that is not serialised yet, because databases need different formats.
 pub trait Body: Send + Sync {
     /// As JSON text.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] for what is no JSON.
+    /// [`StoreError::Corrupt`] for invalid JSON.
     fn json(&self) -> Result<Vec<u8>, StoreError>;
 
     /// As a value.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] for what is no JSON.
+    /// [`StoreError::Corrupt`] for invalid JSON.
     fn value(&self) -> Result<Value, StoreError>;
 }
 
@@ -240,7 +239,7 @@ impl<T: Serialize + Send + Sync> Body for T {
 /// Why a document was not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// Another document has the key of the index at this place.
+    /// Another document has the same key in the index at this position.
     Duplicate(usize),
     /// Anything else.
     Store(StoreError),
@@ -252,23 +251,23 @@ impl From<StoreError> for Refused {
     }
 }
 
-/// Which documents are wanted: those whose key in an index is within a range, by that key and then by id.
+/// A query: the documents whose key in an index is within a range, ordered by that key and then by id.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// The index; by id if none is named.
     pub index: Option<&'static str>,
-    /// From this key on.
+    /// The first key.
     pub from: Option<Key>,
-    /// Up to this key, without it.
+    /// The key after the last, exclusive.
     pub to: Option<Key>,
-    /// Behind this id, where the order is by id.
+    /// Only ids after this one, where the order is by id.
     pub after: Option<DocumentId>,
-    /// Before this id, where the order is by id.
+    /// Only ids before this one, where the order is by id.
     pub before: Option<DocumentId>,
-    /// The last ones first.
+    /// Descending order.
     pub reverse: bool,
-    /// How many of the first are left out.
+    /// How many to skip.
     pub skip: u64,
-    /// At most that many.
+    /// The most documents to return.
     pub limit: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! Growing pauses between two tries of a write that others were quicker with.
+//! Backoff between attempts of a write after a conflict.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Backoff {
     }
 }
 
-/// For a document that several write at once.
+/// For a document that several writers change.
 impl Default for Backoff {
     fn default() -> Self {
         Self::new(Duration::from_millis(1), Duration::from_millis(40))

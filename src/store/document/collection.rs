@@ -13,7 +13,7 @@ use crate::{
     store::{Page, StoreError},
 };
 
-/// How often [`Collection::change`] reads again what others were quicker to write.
+/// How often [`Collection::change`] retries after a conflict.
 const TRIES: u32 = 24;
 
 /// Why a document was not written.
@@ -22,7 +22,7 @@ pub enum SaveError<K> {
     /// Another document has this key.
     #[error("{0:?} is taken")]
     Duplicate(K),
-    /// Anything else; [`StoreError::Conflict`] when somebody wrote in between.
+    /// Anything else; [`StoreError::Conflict`] when another write came in between.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -55,17 +55,11 @@ impl<D: Document> Collection<D> {
     }
 
     /// The document of an id.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn get(&self, id: D::Id) -> Result<Option<D>, StoreError> {
         self.many([id]).await.map(|found| found.into_iter().next())
     }
 
     /// The documents of these ids that exist, in no order.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn many(&self, ids: impl IntoIterator<Item = D::Id>) -> Result<Vec<D>, StoreError> {
         let ids: Vec<DocumentId> = ids.into_iter().map(Into::into).collect();
         if ids.is_empty() {
@@ -75,33 +69,21 @@ impl<D: Document> Collection<D> {
     }
 
     /// The documents that a query finds.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn find(&self, find: Find<D>) -> Result<Vec<D>, StoreError> {
         read_all(self.backend.find(D::SPEC, find.query).await?)
     }
 
     /// The first document that a query finds.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn first(&self, find: Find<D>) -> Result<Option<D>, StoreError> {
         self.find(find.limit(1)).await.map(|found| found.into_iter().next())
     }
 
     /// How many documents a query finds, whatever its `skip` and `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn count(&self, find: Find<D>) -> Result<u64, StoreError> {
         self.backend.count(D::SPEC, find.query).await
     }
 
     /// The documents that a query finds, and how many there are in all.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn page(&self, find: Find<D>) -> Result<Page<D>, StoreError> {
         let Page { rows, total } = self.backend.page(D::SPEC, find.query).await?;
         Ok(Page { rows: read_all(rows)?, total })
@@ -111,8 +93,8 @@ impl<D: Document> Collection<D> {
     /// read; returns the next version.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody wrote in between, or made it before;
-    /// [`SaveError::Duplicate`] when another document has one of its unique keys.
+    /// [`StoreError::Conflict`] when another write came in between, or it exists already; [`SaveError::Duplicate`]
+    /// when another document has one of its unique keys.
     pub async fn save(&self, document: &D, events: &[Envelope]) -> Result<u64, SaveError<D::Unique>> {
         let write = Write {
             id: document.id().into(),
@@ -130,10 +112,10 @@ impl<D: Document> Collection<D> {
         })
     }
 
-    /// Writes a document over the stored one of its id, or as a new one, whatever its version.
+    /// Writes a document over the stored one with its id, or as a new one, regardless of its version.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when others were quicker too often; [`SaveError::Duplicate`].
+    /// [`StoreError::Busy`] after too many conflicts; [`SaveError::Duplicate`].
     pub async fn put(&self, mut document: D) -> Result<(), SaveError<D::Unique>> {
         let mut backoff = Backoff::default();
         for _ in 0..TRIES {
@@ -148,10 +130,7 @@ impl<D: Document> Collection<D> {
         Err(SaveError::Store(StoreError::Busy))
     }
 
-    /// Deletes a document, whatever its version; returns whether it was there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Deletes a document, regardless of its version; returns whether it existed.
     pub async fn delete(&self, id: D::Id) -> Result<bool, StoreError> {
         self.backend.delete(D::SPEC, id.into(), None, &[]).await
     }
@@ -159,25 +138,19 @@ impl<D: Document> Collection<D> {
     /// Deletes a document that was read, with events.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody wrote in between.
+    /// [`StoreError::Conflict`] when another write came in between.
     pub async fn delete_read(&self, document: &D, events: &[Envelope]) -> Result<(), StoreError> {
         let deleted = self.backend.delete(D::SPEC, document.id().into(), Some(document.version()), events).await?;
         if deleted { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// Deletes the documents that a query finds, at most its limit; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn delete_found(&self, find: Find<D>) -> Result<u64, StoreError> {
         self.backend.delete_found(D::SPEC, find.query).await
     }
 
-    /// The changes after a number, oldest first: number, id, and the document unless it is deleted. A document
-    /// that was changed twice shows once, at its last change.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The changes after a number, oldest first: number, id, and the document unless it is deleted. A document that
+    /// changed twice appears once, at its last change.
     pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<(u64, D::Id, Option<D>)>, StoreError> {
         let changes = self.backend.changes(D::SPEC, after, limit).await?;
         let read_one = |Change { sequence, document }: Change| {
@@ -189,12 +162,12 @@ impl<D: Document> Collection<D> {
         changes.into_iter().map(read_one).collect()
     }
 
-    /// Reads a document, changes it and writes it, anew when somebody wrote in between. `change` returns `None`
-    /// to leave it as it is. Returns the document as it is stored then, with what `change` returned; `None` when
-    /// there is no such document or it was left alone.
+    /// Reads a document, changes it and writes it, and retries when another write came in between. `change` returns
+    /// `None` to leave it as it is. Returns the stored document with what `change` returned; `None` when there is no
+    /// such document or it was left unchanged.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when others were quicker too often; [`SaveError::Duplicate`].
+    /// [`StoreError::Busy`] after too many conflicts; [`SaveError::Duplicate`].
     pub async fn change<T>(
         &self,
         id: D::Id,
@@ -218,19 +191,13 @@ impl<D: Document> Collection<D> {
         Err(SaveError::Store(StoreError::Busy))
     }
 
-    /// Claims the documents that a query finds: `lease` writes into each until when nobody else works on it,
-    /// and returns `false` to leave one out. Of those who claim one document at once, one gets it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims the documents that a query finds: `lease` writes the expiry of the claim into each, and returns `false`
+    /// to skip one. Of several concurrent claims of one document, one succeeds.
     pub async fn claim(&self, find: Find<D>, lease: impl Fn(&mut D) -> bool) -> Result<Vec<D>, SaveError<D::Unique>> {
         self.claim_read(self.find(find).await?, lease).await
     }
 
     /// As [`Collection::claim`], of documents that were read.
-    ///
-    /// # Errors
-    /// [`StoreError`].
     pub async fn claim_read(
         &self,
         documents: Vec<D>,
@@ -253,7 +220,7 @@ fn read_all<D: Document>(rows: Vec<Raw>) -> Result<Vec<D>, StoreError> {
     rows.into_iter().map(read).collect()
 }
 
-/// Which documents of one type are wanted.
+/// A query for documents of one type.
 pub struct Find<D> {
     query: Query,
     of: PhantomData<fn() -> D>,
@@ -280,7 +247,7 @@ impl<D: Document> Index<D> {
         self.of(())
     }
 
-    /// The documents whose key is that of a time up to `now`, longest due first.
+    /// The documents whose key is a time up to `now`, the longest due first.
     #[must_use]
     pub fn due(self, now: Timestamp) -> Find<D> {
         self.all().up_to(now)
@@ -294,7 +261,7 @@ impl<D: Document> Find<D> {
         Self { query: Query::default(), of: PhantomData }
     }
 
-    /// Only ids behind this one; for [`Find::by_id`].
+    /// Only ids after this one; for [`Find::by_id`].
     #[must_use]
     pub fn after(mut self, id: Option<D::Id>) -> Self {
         self.query.after = id.map(Into::into);
@@ -315,10 +282,10 @@ impl<D: Document> Find<D> {
         self
     }
 
-    /// Only keys behind those that begin with these parts.
+    /// Only keys after those that begin with these parts.
     #[must_use]
     pub fn behind(mut self, parts: impl KeyParts) -> Self {
-        // Where nothing can come behind them, the range is empty.
+        // If no key can follow them, the range is empty.
         self.query.from = Key::new(parts).end().or_else(|| self.query.to.clone());
         self
     }
@@ -337,21 +304,21 @@ impl<D: Document> Find<D> {
         self
     }
 
-    /// The last ones first.
+    /// Descending order.
     #[must_use]
     pub const fn reversed(mut self) -> Self {
         self.query.reverse = true;
         self
     }
 
-    /// Leaves out the first ones.
+    /// Skips the first ones.
     #[must_use]
     pub const fn skip(mut self, skip: u64) -> Self {
         self.query.skip = skip;
         self
     }
 
-    /// At most that many.
+    /// The most documents to return.
     #[must_use]
     pub const fn limit(mut self, limit: u32) -> Self {
         self.query.limit = Some(limit);

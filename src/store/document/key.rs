@@ -1,9 +1,8 @@
-//! Keys of documents as bytes that sort as their values do.
+//! Keys of documents as bytes that sort like their values.
 //!
-//! Both backends compare keys as they are encoded here, so an index behaves the same in each: `SQLite`
-//! keeps the bytes, MongoDB their hexadecimal digits. A part of a key ends where the next one begins, so
-//! that the encoding of the first parts is a prefix of the whole, and all keys that begin with them form
-//! one range.
+//! Both backends compare keys as they are encoded here, so an index behaves the same in each: `SQLite` keeps the
+//! bytes, MongoDB their hexadecimal digits. The encoding of a key's first parts is a prefix of the whole key, so that
+//! all keys that begin with them form one range.
 
 use crate::domain::{Timestamp, ids};
 
@@ -21,13 +20,12 @@ impl Key {
         Self(bytes)
     }
 
-    /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Where the keys that begin with this one end; `None` when nothing can come behind them.
+    /// The end of the range of keys that begin with this one; `None` when no key can follow them.
     #[must_use]
     pub fn end(&self) -> Option<Self> {
         let kept = self.0.iter().rposition(|byte| *byte != u8::MAX)?;
@@ -45,7 +43,7 @@ impl From<Vec<u8>> for Key {
     }
 }
 
-/// The key of these parts, for the table of indexes.
+/// Makes a key from these parts, for the table of indexes.
 pub fn key(parts: impl KeyParts) -> Option<Key> {
     Some(Key::new(parts))
 }
@@ -56,7 +54,7 @@ pub trait KeyParts {
     fn encode(&self, out: &mut Vec<u8>);
 }
 
-/// A part that sorts the other way round, as the newest first.
+/// A part that sorts in reverse, for example the newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Desc<T>(pub T);
 
@@ -121,7 +119,7 @@ impl KeyParts for i64 {
     }
 }
 
-/// Rounded up to microseconds, so that what an index calls due is due for the domain too.
+/// Rounded up to microseconds, so that what is due in an index is due for the domain too.
 impl KeyParts for Timestamp {
     fn encode(&self, out: &mut Vec<u8>) {
         micros_up(*self).encode(out);

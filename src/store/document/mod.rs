@@ -1,8 +1,8 @@
 //! Documents: how an aggregate is stored, declared once beside its type.
 //!
-//! `impl Document for Cart` names the collection, the service whose database it is, and the indexes. Both
-//! backends, `migrate` and the conformance suite follow from that; nothing else is written for an aggregate.
-//! See `docs/adr/` for why indexes are a table and not a method.
+//! `impl Document for Cart` names the collection, the service whose database contains it, and the indexes. Both
+//! backends, `migrate` and the conformance suite use this declaration; an aggregate needs nothing else. See
+//! `docs/adr/` for why indexes are a table and not a method.
 
 mod backend;
 mod backoff;
@@ -20,33 +20,32 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{StoreError, micros_up};
 use crate::config::Service;
 
-/// What is stored, found by its indexes, and written with the version that was read.
+/// A type that is stored, found by its indexes, and written with the version that was read.
 pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
-    /// What it is stored under.
+    /// Its id.
     type Id: Into<DocumentId> + TryFrom<DocumentId> + Clone + Send + Sync;
-    /// Names a unique key that is taken; [`NoUniqueKey`] where there is none.
+    /// The unique keys; [`NoUniqueKey`] where there are none.
     type Unique: Copy + std::fmt::Debug + PartialEq + Send + Sync + 'static;
 
     /// The collection's name, in both backends. It never changes.
     const COLLECTION: &'static str;
-    /// Whose database it is in.
+    /// The service whose database contains it.
     const SERVICE: Service;
-    /// What it is found by besides its id.
+    /// The indexes besides the id.
     const INDEXES: &'static [Index<Self>];
-    /// Whether events are written with it.
+    /// Whether writes may contain events.
     const PUBLISHES: bool = false;
 
-    /// Whether its changes are numbered, so that others follow them; deleted documents stay as tombstones then.
+    /// Whether its changes are numbered, so that followers can read them; deleted documents then stay as tombstones.
     const FEED: bool = false;
 
-    /// Its id.
     fn id(&self) -> Self::Id;
-    /// How often it was written; 0 for one that is not stored yet.
+    /// The version: how many times it was written; 0 if it is not stored yet.
     fn version(&self) -> u64;
-    /// Sets what [`Document::version`] returns; the store's count is the truth, whatever the document says.
+    /// Sets the version that [`Document::version`] returns; the store's count takes precedence over the document's.
     fn set_version(&mut self, version: u64);
 
-    /// The same for a backend, which does not know the type.
+    /// The specification for a backend, which does not know the type.
     const SPEC: &'static Spec = &Spec {
         collection: Self::COLLECTION,
         service: Self::SERVICE,
@@ -57,7 +56,7 @@ pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     };
 }
 
-/// What [`Document`] wants of a type with an id and a version: `stored_as!(self, CartId = self.id, self.version);`.
+/// Implements the id and version of a [`Document`]: `stored_as!(self, CartId = self.id, self.version);`.
 macro_rules! stored_as {
     ($this:ident, $id:ty = $its_id:expr, $version:expr) => {
         type Id = $id;
@@ -77,12 +76,12 @@ macro_rules! stored_as {
 }
 pub(in crate::store) use stored_as;
 
-/// Of a document without unique keys.
+/// For a document without unique keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoUniqueKey {}
 
-/// One thing that documents are found by. Its name never changes its meaning: a backend makes the keys anew
-/// when the names differ from those it knows.
+/// An index. Its name never changes its meaning: a backend rebuilds the keys when the names differ from those it
+/// knows.
 pub struct Index<D: Document> {
     name: &'static str,
     unique: Option<D::Unique>,
@@ -102,7 +101,7 @@ impl<D: Document> Index<D> {
         Self { name, unique: None, key }
     }
 
-    /// An index in which each key stands once.
+    /// A unique index.
     pub const fn unique(name: &'static str, unique: D::Unique, key: fn(&D) -> Option<Key>) -> Self {
         Self { name, unique: Some(unique), key }
     }

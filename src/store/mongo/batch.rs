@@ -1,9 +1,9 @@
-//! Writes to one collection, joined: what waits while one command is on its way leaves as the next.
+//! Batches the writes to one collection: the writes that wait while one command is in progress form the next command.
 //!
-//! Each statement is conditional on the version that was read, so a batch is unordered and its statements
-//! know nothing of one another. The server answers how many were carried out. Where that is fewer than were
-//! sent, or the answer was lost, the documents are read back: each write leaves a random id of its own in its
-//! document, beside those of the last few before it, so that a document which has ours was won.
+//! Each statement is conditional on the version that was read, so a batch is unordered and its statements are
+//! independent. The server answers how many succeeded. If these are fewer than were sent, or the answer was lost, the
+//! documents are read back: each write leaves a random id in its document, beside those of the last few writes, so
+//! that its presence shows that the write succeeded.
 //!
 //! **Invariant:** a statement is answered as written only when the majority's journal has it.
 
@@ -27,12 +27,12 @@ const STATEMENTS: usize = 500;
 const BYTES: usize = 8 * 1024 * 1024;
 /// How many statements may wait.
 const WAITING: usize = 4_096;
-/// How many ids of the last writes a document keeps.
+/// How many ids of recent writes a document keeps.
 const WRITES: u32 = 8;
-/// The pauses before documents are read back again, should the server be away.
+/// The pauses between attempts to read documents back while the server is unavailable.
 const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(600)];
 
-/// The field of the last writes' ids.
+/// The field with the ids of recent writes.
 pub(super) const WRITE_IDS: &str = "w";
 
 /// One write of one document.
@@ -50,7 +50,7 @@ pub(super) struct Statement {
 pub(super) enum Change {
     /// A new document with these fields.
     Insert(Document),
-    /// These operators, where the document has this version, and room if they push events.
+    /// These operators, if the document has this version, and room when they push events.
     Update(u64, Document),
 }
 
@@ -61,8 +61,8 @@ pub(super) struct Batcher {
 }
 
 impl Batcher {
-    /// Starts the task that sends; it ends with the last clone. `unique` are the names of the unique indexes,
-    /// with their places.
+    /// Starts the sending task; it ends when the last clone is dropped. `unique` has the names of the unique indexes
+    /// with their positions.
     pub(super) fn start(
         collection: Collection<Document>,
         unique: HashMap<String, usize>,
@@ -157,10 +157,10 @@ async fn send(collection: &Collection<Document>, unique: &HashMap<String, usize>
     }
 }
 
-/// What became of a statement; `None` while that is to be read back.
+/// The outcome of a statement; `None` if it has to be read back.
 type Verdict = Option<Result<(), Refused>>;
 
-/// What a command's answer says of each statement.
+/// The outcome of each statement by a command's answer.
 fn verdicts(answer: &Document, unique: &HashMap<String, usize>, sent: usize) -> Vec<Verdict> {
     if answer.contains_key("writeConcernError") {
         return vec![Some(Err(Refused::Store(StoreError::Deadline))); sent];
@@ -189,7 +189,7 @@ fn refusal(error: &Document, unique: &HashMap<String, usize>) -> Refused {
     unique.get(index).map_or(Refused::Store(StoreError::Conflict), |place| Refused::Duplicate(*place))
 }
 
-/// Of a command without an answer.
+/// The outcomes of a command without an answer.
 fn unknown(error: &Error, sent: usize) -> Vec<Verdict> {
     match Failed::write(error) {
         StoreError::Deadline => vec![None; sent],
@@ -197,8 +197,8 @@ fn unknown(error: &Error, sent: usize) -> Vec<Verdict> {
     }
 }
 
-/// Answers each statement, after reading back those of which nothing is known. What a majority has is written;
-/// what it does not have may still be on its way.
+/// Answers each statement, after reading back those with an unknown outcome. What a majority has is written; what it
+/// does not have may still arrive.
 async fn settle(
     collection: &Collection<Document>,
     batch: Vec<Statement>,
@@ -214,12 +214,12 @@ async fn settle(
             Ok(stored) => statement.outcome(stored, answered),
             Err(error) => Err(Refused::Store(error.clone())),
         });
-        // A caller that has gone away does not want to know.
+        // The caller may have gone away.
         let _gone = statement.answer.send(answer);
     }
 }
 
-/// What a document says of the last writes to it.
+/// The ids of recent writes in a document.
 struct LastWrites {
     id: Bson,
     version: u64,
@@ -231,7 +231,7 @@ impl Statement {
         let stored = stored.iter().find(|stored| stored.id == self.id);
         match stored {
             Some(stored) if stored.writes.contains(&self.write) => Ok(()),
-            // So many wrote since then that the id may have gone.
+            // So many writes came since then that the id may have been dropped.
             Some(stored) if stored.version > self.version + u64::from(WRITES) => {
                 Err(Refused::Store(StoreError::Deadline))
             }

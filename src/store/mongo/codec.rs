@@ -1,6 +1,6 @@
-//! Between the domain's types and the server's documents, and what its errors mean.
+//! Converts between domain types and the server's documents, and maps its errors.
 //!
-//! **Invariant:** nothing in a text or a key is read as an operator or an extended-JSON type.
+//! **Invariant:** no text or key is ever read as an operator or an extended-JSON type.
 
 use bson::{Bson, Document, oid::ObjectId};
 use mongodb::{
@@ -17,42 +17,42 @@ use crate::{
 
 pub(super) use crate::store::micros_up;
 
-/// The server's code for a value that must be unique and is not.
+/// The server's error code for a duplicate key.
 pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
-/// What an error of the driver means.
+/// An error of the driver, by its meaning.
 pub(super) struct Failed;
 
 impl Failed {
-    /// Of a call that changes nothing.
+    /// Maps the error of a call that changes nothing.
     pub(super) fn read(error: &Error) -> StoreError {
         StoreError::Unavailable(plain(error))
     }
 
-    /// Of a call that may have changed something.
+    /// Maps the error of a call that may have changed something.
     pub(super) fn write(error: &Error) -> StoreError {
         if is_duplicate(error) {
             return StoreError::Conflict;
         }
         match *error.kind {
-            // It never left.
+            // The command was never sent.
             ErrorKind::ServerSelection { .. }
             | ErrorKind::ConnectionPoolCleared { .. }
             | ErrorKind::Authentication { .. }
             | ErrorKind::DnsResolve { .. }
             | ErrorKind::InvalidArgument { .. }
             | ErrorKind::InvalidTlsConfig { .. } => StoreError::Unavailable(plain(error)),
-            // The server answered, and refused.
+            // The server refused the command.
             ErrorKind::Command(_) | ErrorKind::Write(WriteFailure::WriteError(_)) => {
                 StoreError::Unavailable(plain(error))
             }
-            // Whether it was written is unknown.
+            // It is unknown whether it was written.
             _ => StoreError::Deadline,
         }
     }
 }
 
-/// One line, without the address.
+/// The error in one line, without the address.
 fn plain(error: &Error) -> String {
     match &*error.kind {
         ErrorKind::ServerSelection { .. } => "no server of MongoDB answers".to_owned(),
@@ -62,7 +62,7 @@ fn plain(error: &Error) -> String {
     }
 }
 
-/// Whether the error tells of a value that is there already.
+/// Whether the error is about a duplicate key.
 pub(super) fn is_duplicate(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(refused)) => refused.code == DUPLICATE_KEY,
@@ -74,12 +74,12 @@ pub(super) fn is_duplicate(error: &Error) -> bool {
     }
 }
 
-/// A document of the domain as the server keeps it.
+/// A domain document in the server's format.
 pub(super) fn document(of: &impl Serialize) -> Result<Bson, StoreError> {
     bson_of(serde_json::to_value(of).map_err(corrupt)?)
 }
 
-/// A document of the domain out of the field `doc`.
+/// Reads a domain document from the field `doc`.
 pub(super) fn read<T: DeserializeOwned>(from: &Document) -> Result<T, StoreError> {
     let stored = from.get("doc").ok_or_else(|| missing("doc"))?;
     serde_json::from_value(json_of(stored)?).map_err(corrupt)
@@ -90,7 +90,7 @@ pub(super) fn text(of: &Value) -> Result<String, StoreError> {
     serde_json::to_string(of).map_err(corrupt)
 }
 
-/// Foreign JSON out of a field of text.
+/// Reads foreign JSON from a text field.
 pub(super) fn json(from: &Document, field: &str) -> Result<Value, StoreError> {
     serde_json::from_str(from.get_str(field).map_err(|_| missing(field))?).map_err(corrupt)
 }
@@ -130,7 +130,7 @@ pub(super) fn json_of(value: &Bson) -> Result<Value, StoreError> {
     })
 }
 
-/// An id as the server keeps it.
+/// An id in the server's format.
 pub(super) fn oid(bytes: [u8; 12]) -> ObjectId {
     ObjectId::from_bytes(bytes)
 }
@@ -140,17 +140,17 @@ pub(super) fn id(from: &Document, field: &str) -> Result<[u8; 12], StoreError> {
     from.get_object_id(field).map(|id| id.bytes()).map_err(|_| missing(field))
 }
 
-/// The whole number in a field, however wide the server keeps it.
+/// The integer in a field, in any width.
 pub(super) fn whole(from: &Document, field: &str) -> Result<i64, StoreError> {
     number(from.get(field)).ok_or_else(|| missing(field))
 }
 
-/// As [`whole`], of what never is below zero.
+/// As [`whole`], for values that are never negative.
 pub(super) fn count(from: &Document, field: &str) -> Result<u64, StoreError> {
     u64::try_from(whole(from, field)?).map_err(corrupt)
 }
 
-/// The time in a field that may be empty.
+/// The optional time in a field.
 pub(super) fn optional_time(from: &Document, field: &str) -> Result<Option<Timestamp>, StoreError> {
     match from.get(field) {
         None | Some(Bson::Null) => Ok(None),
@@ -167,13 +167,13 @@ fn number(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(whole) => Some(i64::from(*whole)),
         Bson::Int64(whole) => Some(*whole),
-        // A sum of the server's.
+        // A sum that the server computed.
         Bson::Double(real) if real.fract() == 0.0 => format!("{real:.0}").parse().ok(),
         _ => None,
     }
 }
 
-/// A version as the server keeps it.
+/// A version in the server's format.
 pub(super) fn long(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(corrupt)
 }
@@ -183,12 +183,12 @@ pub(super) fn time(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(corrupt)
 }
 
-/// When the server itself may forget a document: its own dates have milliseconds.
+/// When the server may delete a document by itself: its dates are in milliseconds.
 pub(super) fn date(time: Timestamp) -> bson::DateTime {
     bson::DateTime::from_millis(time.as_millisecond().saturating_add(1))
 }
 
-/// An event as it waits in its document.
+/// An event as it is stored in its document.
 pub(super) fn waiting(number: u64, envelope: &Envelope) -> Result<Bson, StoreError> {
     Ok(Bson::Document(bson::doc! { "n": long(number)?, "event": document(envelope)? }))
 }
@@ -201,7 +201,7 @@ fn missing(field: &str) -> StoreError {
     StoreError::Corrupt(format!("a document without {field}"))
 }
 
-/// Every document of a query, read.
+/// Reads every document of a query.
 pub(super) async fn all<T>(
     find: mongodb::action::Find<'_, Document>,
     read: impl Fn(&Document) -> Result<T, StoreError>,
@@ -215,7 +215,7 @@ pub(super) async fn all<T>(
     Ok(found)
 }
 
-/// The document that a filter finds, read.
+/// Reads the first document that a filter matches.
 pub(super) async fn first<T>(
     collection: &Collection<Document>,
     filter: Document,
@@ -225,25 +225,25 @@ pub(super) async fn first<T>(
     found.as_ref().map(read).transpose()
 }
 
-/// Writes to the document of an id, which is made if it is not there.
+/// Updates the document of an id, and inserts it if it does not exist.
 pub(super) async fn upsert(
     collection: &Collection<Document>,
     id: impl Into<Bson>,
     update: Document,
 ) -> Result<(), StoreError> {
     match collection.update_one(bson::doc! { "_id": id.into() }, update).upsert(true).await {
-        // Another node made it at the same moment.
+        // Another node inserted it at the same moment.
         Err(error) if is_duplicate(&error) => Ok(()),
         written => written.map(|_| ()).map_err(|error| Failed::write(&error)),
     }
 }
 
-/// How many documents a filter finds.
+/// How many documents a filter matches.
 pub(super) async fn counted(collection: &Collection<Document>, filter: Document) -> Result<u64, StoreError> {
     collection.count_documents(filter).await.map_err(|error| Failed::read(&error))
 }
 
-/// A page of a list and how long the whole list is.
+/// A page of a list and the length of the whole list.
 pub(super) async fn page<T>(
     collection: &Collection<Document>,
     filter: Document,
@@ -253,7 +253,7 @@ pub(super) async fn page<T>(
     read: impl Fn(&Document) -> Result<T, StoreError>,
 ) -> Result<crate::store::Page<T>, StoreError> {
     let total = counted(collection, filter.clone()).await?;
-    // Beyond the end there is nothing to ask for, and servers differ in what they say.
+    // No query is needed past the end, where servers behave differently.
     let rows = if skip >= total {
         vec![]
     } else {

@@ -1,7 +1,7 @@
 //! Documents of any type: one collection each, with the keys as indexed fields and the events in the document.
 //!
-//! A document stands under `doc`, its keys under `keys`, as hexadecimal digits, which sort as the bytes do. One
-//! that was deleted with events stays as a tombstone (`gone`) without keys.
+//! A document is stored in the field `doc`, its keys in `keys`, as hexadecimal digits, which sort like the bytes. A
+//! document that was deleted with events stays as a tombstone (`gone`) without keys.
 
 use async_trait::async_trait;
 use bson::{Bson, Document, doc};
@@ -23,20 +23,20 @@ use crate::{
     },
 };
 
-/// How often room is made for the events of one write.
+/// How often a write makes room for its events.
 const RELIEVED: u32 = 3;
 
-/// The collection of a type, and who writes to it.
+/// The collection of a type, and its batcher.
 #[derive(Clone)]
 pub(super) struct Place {
     pub(super) collection: Collection<Document>,
     pub(super) batcher: Batcher,
-    /// Where changes are numbered.
+    /// The numbers of changes, if they are numbered.
     pub(super) feed: Option<Feed>,
 }
 
 impl Place {
-    /// Writes with the number of the change, if there is one.
+    /// Writes with the number of the change, if changes are numbered.
     async fn numbered<T, F>(&self, write: impl FnOnce(Option<i64>) -> F) -> Result<T, Refused>
     where
         F: Future<Output = Result<T, Refused>>,
@@ -71,7 +71,7 @@ impl Engine {
                 place.batcher.write(id.clone(), change)
             };
             match place.numbered(write).await {
-                // A second first write of one document is a conflict, whatever else of it is taken.
+                // Inserting a document twice is a conflict, whichever of its keys are taken.
                 Err(Refused::Duplicate(_))
                     if version == 0 && codec::counted(&place.collection, doc! { "_id": id.clone() }).await? > 0 =>
                 {
@@ -81,7 +81,7 @@ impl Engine {
             }
         });
         written.await?;
-        self.wake(woken);
+        self.notify(woken);
         Ok(next)
     }
 }
@@ -125,7 +125,7 @@ impl Backend for Engine {
     async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
         for _ in 0..RELIEVED {
             match self.save_once(of, &write).await {
-                // A document that has no room for more events refuses them as one that was written in between does.
+                // A document without room for more events refuses the write as if another write came in between.
                 Err(Refused::Store(StoreError::Conflict))
                     if write.version > 0
                         && !write.events.is_empty()
@@ -173,7 +173,7 @@ impl Backend for Engine {
             })
         });
         let deleted = deleted.await?;
-        self.wake(woken && deleted);
+        self.notify(woken && deleted);
         Ok(deleted)
     }
 
@@ -212,7 +212,7 @@ impl Backend for Engine {
     }
 }
 
-/// A document's id as the server keeps it.
+/// A document's id in the server's format.
 pub(super) fn id(of: &DocumentId) -> Bson {
     match of {
         DocumentId::Id(bytes) => codec::oid(*bytes).into(),
@@ -230,7 +230,7 @@ pub(super) fn fields(
     Ok(doc! { "version": codec::long(version)?, "keys": keys_field(indexes, keys), "doc": body })
 }
 
-/// The keys as a field, those that the document has.
+/// The keys that the document has, as a field.
 pub(super) fn keys_field(indexes: &[IndexSpec], keys: &[Option<Key>]) -> Document {
     let named = indexes.iter().zip(keys);
     named.filter_map(|(index, key)| Some((index.name.to_owned(), digits(key.as_ref()?).into()))).collect()
@@ -240,7 +240,7 @@ fn digits(key: &Key) -> String {
     hex::encode(key.as_bytes())
 }
 
-/// What is read of a document.
+/// The projection of a document.
 fn seen() -> Document {
     doc! { "version": 1, "doc": 1 }
 }
@@ -288,7 +288,7 @@ fn sort(of: &Spec, query: &Query) -> Document {
     let direction = if query.reverse { -1 } else { 1 };
     let is_unique = |name: &str| (of.indexes)().iter().any(|index| index.name == name && index.unique);
     match query.index {
-        // The server's index has no id then, and would not sort by one.
+        // The server's index does not contain the id then and would not sort by it.
         Some(index) if is_unique(index) => doc! { format!("keys.{index}"): direction },
         Some(index) => doc! { format!("keys.{index}"): direction, "_id": direction },
         None => doc! { "_id": direction },

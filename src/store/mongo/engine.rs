@@ -1,9 +1,9 @@
-//! The client and its threads, and the deadline of every call.
+//! The client with its threads, and the deadline of every call.
 //!
-//! The driver's sockets and timers live on threads of their own, whatever thread asks: the
-//! runtime of an HTTP worker may end while others still use the pool.
+//! The driver's sockets and timers run on their own threads, because the runtime of an HTTP worker may end while
+//! other threads still use the pool.
 //!
-//! **Invariant:** a call is answered within the deadline, and a bounded number is on its way.
+//! **Invariant:** a call is answered within the deadline, and a bounded number is in progress.
 
 use std::{
     collections::HashMap,
@@ -32,18 +32,18 @@ use super::{
     feed::Feed,
     layout,
     leases::Leases,
-    stock::lane::Lanes,
+    stock::batcher::WriteBatcher,
 };
 use crate::{
     domain::Timestamp,
     store::{KeepEvent, StoreError, document::Spec, sequence::Sequence},
 };
 
-/// How long the driver looks for a server before it says that there is none.
+/// How long the driver looks for a server before it gives up.
 const SELECT_WITHIN: Duration = Duration::from_secs(2);
-/// How long a write answers for those after it.
+/// How long the health check relies on the last successful write.
 const CHECKED_FOR: Duration = Duration::from_millis(1_500);
-/// The collection of the first database to which they go.
+/// The collection of the check's writes, in the first database.
 const WRITE_CHECKS: &str = "write_checks";
 /// How many threads serve the driver.
 const THREADS: usize = 2;
@@ -54,7 +54,7 @@ pub(super) struct Collections {
     pub counters: Collection<Document>,
     pub files: Collection<Document>,
     pub stock: Collection<Document>,
-    pub shares: Collection<Document>,
+    pub allocations: Collection<Document>,
     pub reservations: Collection<Document>,
     pub dashboard_orders: Collection<Document>,
     pub dashboard_products: Collection<Document>,
@@ -83,7 +83,7 @@ impl Collections {
             counters: product.collection("counters"),
             files: product.collection("files"),
             stock: inventory.collection("stock"),
-            shares: inventory.collection("shares"),
+            allocations: inventory.collection("shares"),
             reservations: inventory.collection("reservations"),
             dashboard_orders: dashboard.collection("orders"),
             dashboard_products: dashboard.collection("products"),
@@ -93,7 +93,7 @@ impl Collections {
         }
     }
 
-    /// The collections whose documents carry events, each with its database's leases.
+    /// The collections whose documents contain events, each with the leases of its database.
     pub(super) fn with_outbox(&self) -> Vec<Outbox> {
         let outbox = |(name, collection): (&'static str, &Collection<Document>)| {
             let leases = collection.client().database(&collection.namespace().db).collection("leases");
@@ -102,12 +102,12 @@ impl Collections {
         [("inventory", &self.stock)].into_iter().map(outbox).collect()
     }
 
-    /// Where it stands how far a shop was moved here.
+    /// The collection with the progress of a shop's transfer.
     pub(super) fn migration(&self) -> Collection<Document> {
         self.databases[0].collection("migration")
     }
 
-    /// Which changes of stored documents were carried through.
+    /// Which upgrades of stored documents are done.
     pub(super) fn upgrades(&self) -> Collection<Document> {
         self.databases[0].collection("upgrades")
     }
@@ -118,7 +118,7 @@ impl Collections {
             &self.counters,
             &self.files,
             &self.stock,
-            &self.shares,
+            &self.allocations,
             &self.reservations,
             &self.dashboard_orders,
             &self.dashboard_products,
@@ -127,13 +127,13 @@ impl Collections {
         ]
     }
 
-    /// Where it stands who tries parked messages again.
+    /// The leases for retrying parked messages.
     pub(super) fn parked_leases(&self) -> Collection<Document> {
         self.databases[6].collection("leases")
     }
 }
 
-/// A collection whose documents carry events.
+/// A collection whose documents contain events.
 pub(super) struct Outbox {
     pub name: &'static str,
     pub events: Collection<Document>,
@@ -145,20 +145,20 @@ pub(super) struct Engine {
     pub(super) collections: Collections,
     pub(super) written: Arc<Notify>,
     pub(super) sequence: Arc<Sequence>,
-    pub(super) lanes: Arc<Lanes>,
+    pub(super) batcher: Arc<WriteBatcher>,
     pub(super) leases: Arc<Leases>,
     pub(super) on_events: OnEvents,
     keep_event: KeepEvent,
     pub(super) specs: Vec<&'static Spec>,
     /// By the name of the collection.
     places: HashMap<&'static str, Place>,
-    /// Whether events were seen lately that had been moved out of their documents.
+    /// Whether overflow documents with events were seen lately.
     pub(super) overflowed: Arc<AtomicBool>,
-    /// Why this node may not go on.
+    /// Why this node has to stop.
     outdated: Arc<OnceLock<StoreError>>,
     deadline: Duration,
     permits: Arc<Semaphore>,
-    /// When the server last took a write on purpose; `None` after one that failed.
+    /// When the server last accepted a check's write; `None` after a failed one.
     checked: Mutex<Option<Instant>>,
     /// `None` once it is being dropped.
     runtime: Option<Runtime>,
@@ -174,7 +174,7 @@ impl Engine {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let (uri, connections, deadline) = (options.uri.clone(), options.connections, options.deadline);
         let connected = runtime.spawn(async move {
-            // The driver's errors may show the address; ours must not.
+            // The driver's errors may contain the address; these must not.
             let mut client = ClientOptions::parse(uri.expose_secret())
                 .await
                 .map_err(|_| StoreError::Unavailable("the address in mongo.uri is not one of MongoDB".to_owned()))?;
@@ -215,7 +215,7 @@ impl Engine {
             outdated: Arc::default(),
             written: Arc::new(Notify::new()),
             sequence: Arc::new(Sequence::new()),
-            lanes: Arc::new(Lanes::default()),
+            batcher: Arc::new(WriteBatcher::default()),
             leases: Arc::new(Leases::new()),
             on_events: options.on_events,
             keep_event: options.keep_event,
@@ -228,7 +228,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Runs `work` on the driver's threads. It goes on to its end if the caller goes away.
+    /// Runs `work` on the driver's threads, to its end even if the caller goes away.
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
@@ -253,23 +253,23 @@ impl Engine {
         }
     }
 
-    /// Where the documents of a type are.
+    /// The place of the documents of a type.
     pub(super) fn place(&self, of: &Spec) -> Result<Place, StoreError> {
         self.place_named(of.collection)
     }
 
-    /// As [`Engine::place`], by the name of the collection.
+    /// As [`Engine::place`], by the collection's name.
     pub(super) fn place_named(&self, collection: &str) -> Result<Place, StoreError> {
         let place = self.places.get(collection).cloned();
         place.ok_or_else(|| StoreError::Corrupt(format!("there is no collection {collection}")))
     }
 
-    /// From now on this node stops once a newer program has changed the layout.
+    /// Makes this node stop once a newer program has changed the layout.
     pub(super) fn follow_layout(&self) {
         let (notes, outdated) = (self.collections.upgrades(), Arc::clone(&self.outdated));
         if let Some(runtime) = &self.runtime {
             runtime.spawn(layout::follow(notes, move |error| {
-                tracing::error!(%error, "this node stops");
+                tracing::error!(%error, "this node stops because it may no longer use the database");
                 outdated.get_or_init(|| error);
             }));
         }
@@ -284,7 +284,7 @@ impl Engine {
         .await
     }
 
-    /// Whether the server answers, and takes writes: every other second it is given a small one.
+    /// Whether the server answers and accepts writes, checked with a small write every other second.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         self.ping().await?;
         let database = self.collections.databases.first().ok_or_else(closed)?;
@@ -298,7 +298,7 @@ impl Engine {
         taken
     }
 
-    /// Where events wait.
+    /// The collections that contain waiting events.
     pub(super) fn outboxes(&self) -> Vec<Outbox> {
         let of_specs = self.specs.iter().filter(|spec| spec.publishes).filter_map(|spec| {
             let events = self.places.get(spec.collection)?.collection.clone();
@@ -324,7 +324,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether events of that name are kept.
+    /// Whether events with this name are stored.
     pub(super) fn keeps(&self, name: &'static str) -> bool {
         (self.keep_event)(name)
     }
@@ -336,7 +336,7 @@ fn closed() -> StoreError {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A runtime must not be waited for where others are being driven.
+        // Dropping a runtime blocks, which is not allowed on another runtime's thread.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

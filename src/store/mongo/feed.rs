@@ -1,8 +1,8 @@
-//! The numbers of a collection's changes, by which others follow it.
+//! The numbers of a collection's changes, for followers.
 //!
 //! A number is taken before the document is written, so a follower could see 6 before 5. The counter therefore
-//! knows which numbers are on their way, and a follower is shown only what lies below the lowest of them. What
-//! waits for numbers, or has arrived, is joined into one command.
+//! records which numbers are pending, and a follower sees only changes below the lowest of them. Requests for
+//! numbers, and completed numbers, are batched into one command.
 //!
 //! **Invariant:** once a follower has seen a number, none below it appears later.
 
@@ -22,16 +22,16 @@ use crate::{
     store::{StoreError, document::Refused},
 };
 
-/// How long a number may be on its way: longer than any call takes. Afterwards its writer
-/// is dead, and nobody waits for it.
+/// How long a number may be pending: longer than any call takes. After that its writer is dead, and followers no
+/// longer wait for it.
 const ON_ITS_WAY: i64 = 10_000_000;
-/// How often numbers are asked for, should other nodes be quicker.
+/// How often a request for numbers is retried after a conflict.
 const TRIES: u32 = 200;
-/// How many requests may wait, and how many are joined.
+/// How many requests may wait, and how many are batched.
 const WAITING: usize = 4_096;
 const JOINED: usize = 500;
 
-/// Gives out a collection's numbers. Clones share it.
+/// Assigns a collection's numbers. Clones share it.
 #[derive(Clone)]
 pub(super) struct Feed {
     counters: Collection<Document>,
@@ -45,7 +45,7 @@ enum Request {
 }
 
 impl Feed {
-    /// Starts the task that asks for numbers; it ends with the last clone.
+    /// Starts the task that requests numbers; it ends when the last clone is dropped.
     pub(super) fn start(counters: Collection<Document>, collection: &'static str, fault: Option<Fault>) -> Self {
         let (requests, waiting) = mpsc::channel(WAITING);
         let feed = Self { counters, collection, requests };
@@ -74,14 +74,14 @@ impl Feed {
         feed
     }
 
-    /// Takes a number, writes with it, and says that it is not on its way any more.
+    /// Takes a number, writes with it, and then marks it as no longer pending.
     pub(super) async fn numbered<T, F>(&self, write: impl FnOnce(i64) -> F) -> Result<T, Refused>
     where
         F: Future<Output = Result<T, Refused>>,
     {
         let number = self.ask(Request::Take).await?;
         let written = write(number).await;
-        // Whatever became of the write: after a deadline the number is waited for a while.
+        // Regardless of the outcome: after a deadline the number stays pending for a while.
         if !matches!(written, Err(Refused::Store(StoreError::Deadline))) {
             self.ask(|answer| Request::Arrived(number, answer)).await?;
         }
@@ -97,7 +97,7 @@ impl Feed {
         answered.await.unwrap_or(Err(StoreError::Deadline))
     }
 
-    /// The highest number below which nothing is on its way; `None` where nothing was written yet.
+    /// The highest number below which nothing is pending; `None` if nothing was written yet.
     pub(super) async fn shown(&self) -> Result<Option<i64>, StoreError> {
         codec::first(&self.counters, self.counter(), settled).await
     }
@@ -107,7 +107,7 @@ impl Feed {
     }
 }
 
-/// Takes as many numbers; returns the first.
+/// Takes this many numbers; returns the first.
 async fn take(counters: &Collection<Document>, this: &Document, count: usize) -> Result<i64, StoreError> {
     if count == 0 {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! Idempotency keys of before: documents of their own, which belong into their orders now.
+//! Idempotency keys of earlier versions: separate documents, which are now parts of their orders.
 
 use bson::{Document, doc};
 use futures_util::future::try_join_all;
@@ -17,10 +17,10 @@ use crate::{
     store::{StoreError, document::Document as _, orders::StoredOrder},
 };
 
-/// How many keys are put into their orders at once.
+/// How many keys are moved into their orders at once.
 const MERGED: i64 = 200;
 
-/// Puts them into their orders, and removes them. It may be repeated, and has to be done before orders get their keys of now.
+/// Moves them into their orders. This is idempotent, and must be done before orders get the current keys.
 pub(super) async fn merge(engine: &Engine) -> Result<(), StoreError> {
     let Ok(Place { collection: orders, .. }) = engine.place(StoredOrder::SPEC) else { return Ok(()) };
     let database = orders.client().database(&orders.namespace().db);
@@ -40,7 +40,7 @@ pub(super) async fn merge(engine: &Engine) -> Result<(), StoreError> {
         .await
 }
 
-/// Does so with the next keys behind this name; returns the last one's, `None` when there were none.
+/// Moves the next keys after this name; returns the last one's name, `None` when there were none.
 async fn merge_behind(
     known: &Collection<Document>,
     orders: &Collection<Document>,

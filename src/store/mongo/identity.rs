@@ -1,11 +1,11 @@
-//! Decides which of several accounts of before keeps an e-mail address that turns out to be one, as the
-//! embedded store's schema step does.
+//! Decides which of several accounts of earlier versions keeps an e-mail address that is now considered the same, as
+//! the embedded store's schema step does.
 //!
-//! It runs before users get the keys of now, since those must be unique. Every write is conditional on the
-//! version that was read, and decides by the accounts alone, so that several nodes may do this at once, and
-//! one that was cut off is begun again.
+//! It runs before users get the current keys, because those must be unique. Every write is conditional on the version
+//! that was read and depends on the accounts alone, so that several nodes may do this at once, and an interrupted run
+//! is repeated.
 //!
-//! **Invariant:** it is noted as done only after every user was looked at.
+//! **Invariant:** it is recorded as done only after every user was checked.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use super::{
 };
 use crate::{
     domain::user::User,
-    store::{StoreError, document::Document, tell_of_shared_email},
+    store::{StoreError, document::Document, log_shared_email},
 };
 
-/// The note that this was done.
+/// The record that this is done.
 const NOTE: &str = "identity";
 /// Users that are read at once.
 const PAGE: u32 = 1_000;
-/// How often it is decided anew who keeps an address when others were faster.
+/// How often the decision about an address is retried after a conflict.
 const TRIES: u32 = 16;
 
-/// Leaves each e-mail address to the oldest account that has it, once.
+/// Leaves each e-mail address to the oldest account that has it; runs once.
 pub(super) async fn upgrade(engine: &Engine) -> Result<(), StoreError> {
     if upgrades::is_noted(engine, NOTE).await? {
         return Ok(());
@@ -45,7 +45,7 @@ pub(super) async fn upgrade(engine: &Engine) -> Result<(), StoreError> {
     upgrades::note(engine, NOTE).await
 }
 
-/// The users whose key was another one in the layout of before; few.
+/// The users whose key differs from that of the earlier layout; there are few.
 async fn changed(engine: &Engine, users: &Collection<Row>) -> Result<Vec<User>, StoreError> {
     let (mut changed, mut after) = (vec![], Bson::MinKey);
     loop {
@@ -68,7 +68,7 @@ async fn changed(engine: &Engine, users: &Collection<Row>) -> Result<Vec<User>, 
     }
 }
 
-/// Of those who have one address, all but the oldest leave it.
+/// Of the users with one address, all but the oldest lose it.
 async fn settle(engine: &Engine, users: &Collection<Row>, key: &str, changed: Vec<User>) -> Result<(), StoreError> {
     let mut ids: Vec<Bson> = changed.iter().map(|user| codec::oid(user.id.bytes()).into()).collect();
     let (collection, had) = (users.clone(), doc! { "email": key });
@@ -87,7 +87,7 @@ async fn settle(engine: &Engine, users: &Collection<Row>, key: &str, changed: Ve
         let mut is_settled = true;
         for other in others {
             if leave(engine, users, other, keeper).await? {
-                tell_of_shared_email(keeper, other);
+                log_shared_email(keeper, other);
             } else {
                 is_settled = false;
             }
@@ -99,7 +99,7 @@ async fn settle(engine: &Engine, users: &Collection<Row>, key: &str, changed: Ve
     Err(StoreError::Conflict)
 }
 
-/// Writes that a user leaves the address, if it still is of the version that was read; returns whether it was.
+/// Removes the address from a user, if the version is still the one that was read; returns whether it was.
 async fn leave(engine: &Engine, users: &Collection<Row>, other: &User, keeper: &User) -> Result<bool, StoreError> {
     let mut other = other.clone();
     other.leave_email_to(keeper.id);

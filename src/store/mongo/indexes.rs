@@ -1,6 +1,6 @@
-//! The indexes, made at the start where they are not there yet.
+//! The indexes, created at the start where they are missing.
 //!
-//! **Invariant:** a name in this table never changes its meaning: errors are told apart by it.
+//! **Invariant:** a name in this table never changes its meaning: errors are recognised by it.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use mongodb::{Collection, IndexModel, options::IndexOptions};
 use super::{codec::Failed, engine::Engine};
 use crate::store::StoreError;
 
-/// How an index behaves besides finding.
+/// The options of an index.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
-    /// The server removes a document when the time in the field is over.
+    /// The server deletes a document when the time in the field has passed.
     Expiry,
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     let index = |collection, name, keys, kind| Index { collection, name, keys, kind };
     let table = [
         index(&all.stock, "changed", doc! { "changedAt": 1 }, Kind::Plain),
-        index(&all.shares, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
+        index(&all.allocations, "expiry", doc! { "forgetAt": 1 }, Kind::Expiry),
         index(&all.reservations, "expiry_by_state", doc! { "state": 1, "expiresAt": 1 }, Kind::Plain),
         index(&all.dashboard_orders, "seller", doc! { "lines.seller": 1, "createdAt": -1 }, Kind::Plain),
         index(&all.dashboard_orders, "to_ship", doc! { "toShip": 1, "createdAt": 1 }, Kind::Plain),

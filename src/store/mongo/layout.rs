@@ -1,8 +1,8 @@
 //! Brings each collection of documents to the indexes and keys that its type declares.
 //!
-//! Every node does this when it starts, and whatever is cut off is begun again: each step may be repeated.
-//! The number of the layout stands in the database. A node of an older one does not start, and one that runs
-//! stops, since it would write documents without the keys by which newer nodes find them.
+//! Every node does this when it starts, and interrupted work is repeated: each step is idempotent. The number of the
+//! layout is stored in the database. A node with an older layout does not start, and a running one stops, because it
+//! would write documents without the keys that newer nodes need.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,9 +19,9 @@ use super::{
 };
 use crate::store::{LAYOUT, StoreError, document::Spec};
 
-/// How often a node looks whether a newer one has changed the layout.
+/// How often a node checks whether a newer one has changed the layout.
 const LOOKED_AT: Duration = Duration::from_secs(1);
-/// The note of the layout's number.
+/// The record of the layout's number.
 const NOTE: &str = "layout";
 /// Documents that get new keys at once.
 const REKEYED: i64 = 200;
@@ -42,13 +42,13 @@ pub(super) async fn ensure(engine: &Engine) -> Result<(), StoreError> {
     engine.run(async move { codec::upsert(&notes, NOTE, doc! { "$max": { "number": LAYOUT } }).await }).await
 }
 
-/// Looks again and again whether a newer program changed the layout; `stop` is told once it did.
+/// Checks periodically whether a newer program has changed the layout, and then calls `stop`.
 pub(super) async fn follow(notes: Collection<Document>, stop: impl FnOnce(StoreError)) {
     loop {
         tokio::time::sleep(LOOKED_AT).await;
         match read(&notes).await {
             Ok(number) if number > LAYOUT => return stop(newer(number)),
-            // While the server is away nothing is written either.
+            // While the server is unavailable, nothing is written either.
             _ => {}
         }
     }
@@ -70,7 +70,7 @@ fn newer(number: i64) -> StoreError {
     ))
 }
 
-/// Each step is one call: none may take as long as all of a large shop.
+/// Each step is one call, so that no call takes as long as a whole large shop.
 async fn lay_out(engine: &Engine, spec: &'static Spec) -> Result<(), StoreError> {
     let (Place { collection, .. }, notes) = (engine.place(spec)?, engine.collections.upgrades());
     let name = format!("layout of {}", spec.collection);
@@ -117,7 +117,7 @@ async fn lay_out(engine: &Engine, spec: &'static Spec) -> Result<(), StoreError>
     engine.run(async move { codec::upsert(&notes, name, doc! { "$set": { "layout": layout } }).await }).await
 }
 
-/// The names under which the server knows a type's unique indexes, with their places.
+/// The server's names of a type's unique indexes, with their positions.
 pub(super) fn unique_indexes(spec: &Spec) -> HashMap<String, usize> {
     let indexes = (spec.indexes)().into_iter().enumerate().filter(|(_, index)| index.unique);
     indexes.map(|(place, index)| (format!("key_{}", index.name), place)).collect()
@@ -141,7 +141,7 @@ async fn create(
 
 async fn drop_old_indexes(spec: &Spec, collection: &Collection<Document>) -> Result<(), StoreError> {
     let wanted: Vec<String> = index_names(spec).iter().map(|(index, _)| format!("key_{index}")).collect();
-    // A collection that is not there has none, and some servers say so by an error.
+    // A missing collection has no indexes, and some servers report that as an error.
     let names = collection.list_index_names().await.unwrap_or_default();
     for name in names {
         let stays = name == "_id_"
@@ -158,13 +158,13 @@ async fn drop_old_indexes(spec: &Spec, collection: &Collection<Document>) -> Res
     Ok(())
 }
 
-/// Whether an index is not there (any more): another node was quicker.
+/// Whether the index does not exist because another node removed it first.
 fn is_missing(error: &mongodb::error::Error) -> bool {
     matches!(&*error.kind, mongodb::error::ErrorKind::Command(refused) if refused.code == 27)
 }
 
-/// Gives the next documents behind this id the keys of now and takes away the fields of an older layout;
-/// returns the last one's id, `None` when there were none.
+/// Gives the next documents after this id the current keys and removes the fields of an older layout; returns the
+/// last one's id, `None` when there were none.
 async fn rekey(spec: &Spec, collection: &Collection<Document>, after: Bson) -> Result<Option<Bson>, StoreError> {
     let indexes = (spec.indexes)();
     let filter = match after {
@@ -196,7 +196,7 @@ async fn rekey(spec: &Spec, collection: &Collection<Document>, after: Bson) -> R
         if !old.is_empty() {
             update.insert("$unset", old);
         }
-        // One that somebody wrote meanwhile has its keys by that.
+        // A document that was written meanwhile got its keys by that write.
         collection.update_one(this, update).await.map_err(|error| Failed::write(&error))
     });
     try_join_all(rekeyed).await?;

@@ -1,9 +1,9 @@
-//! Who carries a database's events on: one node at a time, and another soon after it dies.
+//! Leases that decide which node relays a database's events: one node at a time, and another soon after it dies.
 //!
-//! A lease is renewed long before it ends. Two nodes whose clocks differ by more than
-//! [`LASTS`] may hold one at once: events are then told twice and applied once.
+//! A lease is renewed long before it ends. Two nodes whose clocks differ by more than [`LASTS`] may hold a lease at
+//! the same time: events are then delivered twice and applied once.
 //!
-//! **Invariant:** a node that has not renewed a lease in time does not believe to hold it.
+//! **Invariant:** a node that has not renewed a lease in time does not act as its holder.
 
 use std::{
     collections::HashMap,
@@ -19,14 +19,14 @@ use crate::{domain::Timestamp, store::StoreError};
 
 /// How long a lease lasts.
 const LASTS: Duration = Duration::from_secs(5);
-/// For how long a lease is not asked for again, held or not.
+/// How long the answer about a lease is cached, held or not.
 const KNOWN: Duration = Duration::from_secs(1);
 const REFUSED: Duration = Duration::from_millis(250);
 
 /// This node's leases.
 pub(super) struct Leases {
     node: ObjectId,
-    /// By database: whether it was held, and when that was asked for.
+    /// By database: whether the lease was held, and when that was checked.
     known: Mutex<HashMap<&'static str, (bool, Instant)>>,
 }
 
@@ -57,7 +57,7 @@ impl Leases {
         Ok(held)
     }
 
-    /// Gives a lease back, so that another node need not wait for its end.
+    /// Releases a lease, so that another node need not wait until it expires.
     pub(super) async fn give_back(&self, collection: &Collection<Document>) -> Result<(), StoreError> {
         self.known.lock().clear();
         let ours = doc! { "_id": "outbox", "owner": self.node };

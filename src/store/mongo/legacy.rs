@@ -1,4 +1,4 @@
-//! The bodies of documents that an earlier version stored as fields of their own, and ids that were others.
+//! Reads bodies of documents that earlier versions stored as separate fields, and changes their ids.
 
 use bson::{Document, doc};
 use futures_util::future::try_join_all;
@@ -21,10 +21,10 @@ const BODIES: &[(&str, ReadBody)] = &[
     ("webhook_deliveries", webhook_delivery),
     ("parked", parked),
 ];
-/// Fields of documents whose `doc` was a part of the body of now.
+/// Fields of documents whose `doc` was only a part of the current body.
 const BESIDE: [&str; 2] = ["slot", "retryAt"];
 
-/// The body of a document that has none, or not all of it; `None` where its collection always had them.
+/// The body of a document that lacks it or parts of it; `None` if its collection always had whole bodies.
 pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, StoreError>> {
     if row.contains_key("doc") && !BESIDE.iter().any(|field| row.contains_key(field)) {
         return None;
@@ -34,13 +34,13 @@ pub(super) fn body(collection: &str, row: &Document) -> Option<Result<Value, Sto
 
 type ReadMoved = fn(&Document) -> Result<(String, Value), StoreError>;
 
-/// What is stored under another id than before, by the name of the collection. What was so has a field `n`.
+/// Collections whose documents' ids have changed. Documents with an old id have a field `n`.
 const MOVED: &[(&str, ReadMoved)] = &[("mails", mail)];
-/// Documents that are moved at once.
+/// How many documents are moved at once.
 const MOVED_AT_ONCE: i64 = 100;
 
-/// Stores some documents under the ids of now; returns how many there were. Several nodes may do so at once, and one
-/// that was cut off begins again.
+/// Stores some documents under the current ids; returns how many there were. Several nodes may do this at once, and
+/// an interrupted run is repeated.
 pub(super) async fn move_to_ids(spec: &Spec, collection: &Collection<Document>) -> Result<usize, StoreError> {
     let Some((_, read)) = MOVED.iter().find(|(name, _)| *name == spec.collection) else { return Ok(0) };
     let find = collection.find(doc! { "n": { "$exists": true } }).limit(MOVED_AT_ONCE);
@@ -73,7 +73,7 @@ fn dead_token(row: &Document) -> Result<Value, StoreError> {
 fn picture(row: &Document) -> Result<Value, StoreError> {
     let text = |field| row.get_str(field).ok();
     let id = |field| codec::id(row, field).map(hex::encode);
-    // An empty time was 0, or missing.
+    // An absent time was 0 or missing.
     let moment = |field| match codec::whole(row, field).unwrap_or(0) {
         0 => Ok(None),
         micros => time(micros).map(Some),
@@ -112,7 +112,7 @@ fn import_rows(row: &Document) -> Result<Value, StoreError> {
     Ok(json!({ "import": import, "run": codec::whole(row, "run")?, "rows": codec::string(row, "rows")? }))
 }
 
-/// One that is on is looked at once.
+/// An active webhook is made due once.
 fn webhook(row: &Document) -> Result<Value, StoreError> {
     let mut body: Value = codec::read(row)?;
     let off = row.get_document("off").ok().map(|off| {
@@ -126,7 +126,7 @@ fn webhook(row: &Document) -> Result<Value, StoreError> {
     Ok(body)
 }
 
-/// What waits for a webhook that is off has a date again, which counts when that is switched on.
+/// A delivery that waits for an inactive webhook gets a time again, which applies once the webhook is switched on.
 fn webhook_delivery(row: &Document) -> Result<Value, StoreError> {
     let id = |field| codec::id(row, field).map(hex::encode);
     let (state, created_at) = (codec::string(row, "state")?, codec::whole(row, "createdAt")?);

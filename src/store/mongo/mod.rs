@@ -1,20 +1,21 @@
-//! The adapter for MongoDB: one database a service.
+//! The adapter for MongoDB: one database for each service.
 //!
-//! Every write is one conditional write of one document, with the version that was read in
-//! its filter and its events in the document itself (`outbox`), so that a standalone server
-//! is enough. What spans documents (a reservation over several products) is a small state
-//! machine in the reservation's document, each step of which may be repeated (`stock`).
+//! Every write is one conditional write of one document, with the version that was read in its filter and its events
+//! in the document itself (`outbox`), so that a standalone server is enough. A change that spans documents (a
+//! reservation over several products) is a small state machine in the reservation's document, whose steps are
+//! idempotent (`stock`).
 //!
-//! A document that the domain made stands under `doc` with field names of our own making;
-//! what other programs sent is kept as JSON text, so that no input is ever an operator or a
-//! field name. Times are microseconds since 1970, money is minor units: integers both.
+//! A domain document is stored in `doc` with the program's own field names; what other programs sent is stored as
+//! JSON text, so that no input is ever an operator or a field name. Times are microseconds since 1970 and money is
+//! minor units, both integers.
 //!
-//! The server away or slow: [`StoreError::Unavailable`], or [`StoreError::Deadline`] when the
-//! write may have envelope, in less than three seconds; the driver finds it again by itself.
+//! When the server is unavailable or slow, calls end in less than three seconds with [`StoreError::Unavailable`], or
+//! with [`StoreError::Deadline`] when the write may have happened; the driver reconnects by itself.
 //!
 //! **Invariant:** an answered write is in the majority's journal.
 
 mod batch;
+mod cluster;
 mod codec;
 mod dashboard;
 mod documents;
@@ -30,7 +31,6 @@ mod legacy;
 mod outbox;
 mod overflow;
 mod serve;
-mod shared;
 mod stock;
 mod upgrades;
 
@@ -39,30 +39,30 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 
 use self::engine::Engine;
-pub use self::import::{Begun, Import, ImportError};
+pub use self::import::{Import, ImportError, TransferState};
 use super::{
     AccountStore, CartStore, ConversationStore, DOCUMENTS, ImageLog, ImportStore, KeepEvent, MailboxStore, OrderStore,
     PaymentStore, ProductStore, StoreError, Stores, WebhookStore, document::Spec, outbox::DocumentOutbox,
 };
 
-/// How the adapter runs.
+/// The adapter's options.
 #[derive(Clone)]
 pub struct MongoOptions {
-    /// Where the server is, with user and password: `mongodb://` or `mongodb+srv://`.
+    /// The server's address, with user and password: `mongodb://` or `mongodb+srv://`.
     pub uri: SecretString,
-    /// Begins the name of each service's database.
+    /// The prefix of each service's database name.
     pub database_prefix: String,
     /// How long a caller waits for an answer.
     pub deadline: Duration,
-    /// How many calls are on their way at most; more are refused as busy.
+    /// The most calls in progress; more are refused as busy.
     pub in_flight: usize,
-    /// How many connections at most.
+    /// The most connections.
     pub connections: u32,
-    /// Which events are kept for the outbox.
+    /// Which events are stored in the outbox.
     pub keep_event: KeepEvent,
-    /// The types of documents that are stored; besides those of the shop, those of tests.
+    /// The types of documents that are stored: those of the shop, and those of tests.
     pub documents: Vec<&'static Spec>,
-    /// Is called when events were written, for other nodes to know.
+    /// Called when events were written, to notify other nodes.
     pub on_events: OnEvents,
     /// A fault-injection point: by panicking here a test makes a batch of writes fail.
     pub fault: Option<Fault>,
@@ -71,11 +71,11 @@ pub struct MongoOptions {
 /// Called before each batch of writes.
 pub type Fault = Arc<dyn Fn() + Send + Sync>;
 
-/// Is called after a write; it does not wait.
+/// Called after a write; must not block.
 pub type OnEvents = Arc<dyn Fn() + Send + Sync>;
 
 impl MongoOptions {
-    /// What suits one node.
+    /// The defaults for one node.
     #[must_use]
     pub fn new(uri: SecretString, database_prefix: impl Into<String>) -> Self {
         Self {
@@ -99,7 +99,7 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Connects, makes the indexes that are not there, and brings what earlier versions stored to the form of now.
+    /// Connects, creates missing indexes, and upgrades what earlier versions stored.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the address is wrong, the server away, or a shop is being
@@ -111,7 +111,7 @@ impl MongoStore {
         identity::upgrade(&engine).await?;
         layout::ensure(&engine).await?;
         engine.follow_layout();
-        upgrades::tell_refunds_anew(&engine).await?;
+        upgrades::notify_refunds_again(&engine).await?;
         Ok(Self { engine })
     }
 
@@ -132,7 +132,7 @@ impl MongoStore {
             outbox: Arc::new(DocumentOutbox::new(self.engine.clone(), self.engine.clone())),
             pictures: ImageLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
-            shared: Some(self.engine.clone()),
+            cluster: Some(self.engine.clone()),
             webhooks: WebhookStore::new(self.engine.clone()),
         }
     }
@@ -140,23 +140,23 @@ impl MongoStore {
     /// Whether the server answers now.
     ///
     /// # Errors
-    /// What keeps it from doing so.
+    /// The reason why not.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.engine.check().await
     }
 
-    /// Lets another node carry on what this one did, at once.
+    /// Releases the leases, so that another node takes over at once.
     ///
     /// # Errors
-    /// When the server is away; then another node carries on some seconds later.
+    /// When the server is unavailable; then another node takes over some seconds later.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.engine.close().await
     }
 
-    /// Removes every database of this prefix; for tests.
+    /// Drops every database with this prefix; for tests.
     ///
     /// # Errors
-    /// When the server is away.
+    /// When the server is unavailable.
     pub async fn drop_databases(&self) -> Result<(), StoreError> {
         self.engine.drop_databases().await
     }

@@ -1,7 +1,6 @@
-//! Events that wait in the documents they tell of.
+//! Events that wait in the documents that they are about.
 //!
-//! **Invariant:** the events of one document are handed out in the order in which they were
-//! written to it.
+//! **Invariant:** the events of one document are returned in the order in which they were written.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -23,14 +22,14 @@ use crate::{
 };
 
 impl Engine {
-    /// The events that are kept, each with its number.
+    /// The stored events, each with its number.
     pub(super) fn prepare(&self, events: &[Envelope]) -> Result<Vec<Bson>, StoreError> {
         let kept = events.iter().filter(|envelope| self.keeps(envelope.event.name()));
         kept.map(|envelope| codec::waiting(self.sequence.next(), envelope)).collect()
     }
 
-    /// Tells the relay that there is something to do, and those of other nodes.
-    pub(super) fn wake(&self, there_is: bool) {
+    /// Notifies the relays of this node and of the others.
+    pub(super) fn notify(&self, there_is: bool) {
         if there_is {
             self.written.notify_one();
             (self.on_events)();
@@ -46,7 +45,7 @@ impl WaitingEvents for Engine {
         self.run(async move {
             let mut documents = vec![];
             for outbox in outboxes {
-                // Else another node carries them on.
+                // Otherwise another node relays them.
                 if leases.hold(outbox.name, &outbox.leases).await? {
                     let (theirs, moved) = waiting(&outbox.events, after, limit).await?;
                     documents.extend(theirs);
@@ -106,7 +105,7 @@ impl WaitingEvents for Engine {
     }
 
     async fn forget_applied(&self, before: Timestamp) -> Result<(), StoreError> {
-        // The server does so too, by the index `expiry`, some minutes late.
+        // The server also deletes them by the index `expiry`, some minutes late.
         let applied = self.collections.dashboard_applied.clone();
         let older = doc! { "_id": { "$lt": codec::oid(first_id_of(before).bytes()) } };
         self.run(async move { applied.delete_many(older).await.map(|_| ()).map_err(|error| Failed::write(&error)) })
@@ -114,7 +113,8 @@ impl WaitingEvents for Engine {
     }
 }
 
-/// The waiting events of each document, with those that were moved out of it before them, and whether there are such.
+/// The waiting events of each document, preceded by those that were moved out of it, and whether there are any of the
+/// latter.
 async fn waiting(
     collection: &Collection<Document>,
     after: i64,
@@ -150,8 +150,8 @@ pub(super) fn envelope(entry: &Document) -> Result<Envelope, StoreError> {
     codec::read(&doc! { "doc": event })
 }
 
-/// All events in the order of their numbers, but never against the order in their document:
-/// the clocks of two nodes that wrote to it may differ.
+/// All events in the order of their numbers, but always in the order of their document, because the clocks of nodes
+/// may differ.
 fn merged(documents: Vec<Vec<(u64, Envelope)>>) -> Vec<(u64, Envelope)> {
     let mut keyed = vec![];
     for document in documents {
@@ -161,9 +161,9 @@ fn merged(documents: Vec<Vec<(u64, Envelope)>>) -> Vec<(u64, Envelope)> {
             keyed.push((highest, number, envelope));
         }
     }
-    // Stable, so that those of one document with the same key stay as they are.
+    // A stable sort, so that events of one document with the same key stay in order.
     keyed.sort_by_key(|(key, ..)| *key);
-    // Between a move and its trim an event is in two documents.
+    // Between moving and trimming, an event is in two documents.
     let mut seen = HashSet::new();
     keyed
         .into_iter()

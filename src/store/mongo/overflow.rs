@@ -1,11 +1,11 @@
-//! Events that wait while nobody carries them on, as while the broker is away for a day.
+//! Overflow of events that wait for a long time, for example while the broker is unavailable for a day.
 //!
-//! A document carries a bounded number of them. A write that finds it full makes room first: an update that is followed
-//! by another of its name is left out, and what is left but for the newest moves to documents of its own in the same
-//! collection, tombstones without keys. Whoever is cut off between the move and the trim leaves events in both; their
-//! numbers tell that they are the same.
+//! A document contains a bounded number of events. A write that finds it full makes room first: an update that is
+//! followed by a later one with the same name is dropped, and the rest, except for the newest, moves to separate
+//! documents in the same collection, tombstones without keys. An interruption between moving and trimming leaves
+//! events in both; their numbers identify the duplicates.
 //!
-//! **Invariant:** an event is in the document or in one that was moved out of it from its write until it is settled.
+//! **Invariant:** from its write until it is settled, an event is in its document or in an overflow document.
 
 use std::collections::HashSet;
 
@@ -23,19 +23,19 @@ use crate::store::{
     document::{DocumentId, Spec},
 };
 
-/// How many events wait in one document at most.
+/// The most events that wait in one document.
 const MOST: usize = 64;
-/// The field that a document has only when it carries that many.
+/// A field that exists only when a document contains that many events.
 pub(super) const FULL: &str = "outbox.63";
 
-/// Begins the names of documents of events. What follows is the id and, in digits of one length, the version of the
-/// document that they were moved out of, and their place among those that were moved with them.
+/// The prefix of overflow documents' names, followed by the id of their document and, in digits of fixed length, its
+/// version and their position among those that were moved together.
 const MOVED: &str = "events of ";
-/// Behind all of them.
+/// Sorts after all of them.
 const BEHIND_MOVED: &str = "events of!";
 
 impl Engine {
-    /// Makes room in a document of this version if it is full; returns whether it was.
+    /// Makes room in a document with this version if it is full; returns whether it was full.
     pub(super) async fn relieve(&self, of: &Spec, id: &DocumentId, version: u64) -> Result<bool, StoreError> {
         let (collection, name) = (self.place(of)?.collection, format!("{MOVED}{id} at {version:020}"));
         let full = doc! { "_id": documents::id(id), "version": codec::long(version)?, FULL: { "$exists": true } };
@@ -44,7 +44,7 @@ impl Engine {
             let Some(waiting) = codec::first(&collection, full.clone(), read).await? else { return Ok(false) };
             let (mut rest, mut taken) = without_repeated(waiting)?;
             if rest.len() > MOST / 2 {
-                // The newest stays: whatever is written after it comes after it.
+                // The newest stays, so that later events keep their order.
                 rest.pop();
                 for (place, events) in rest.chunks(MOST).enumerate() {
                     let moved = doc! {
@@ -52,7 +52,7 @@ impl Engine {
                         "doc": Bson::Null, "outbox": events.to_vec(),
                     };
                     match collection.insert_one(moved).await {
-                        // Somebody was cut off here, or is at it.
+                        // Another writer was interrupted here, or is still working.
                         Err(error) if codec::is_duplicate(&error) => {}
                         inserted => drop(inserted.map_err(|error| Failed::write(&error))?),
                     }
@@ -69,13 +69,13 @@ impl Engine {
     }
 }
 
-/// What waits without the updates that are followed by another of their name, and the numbers of those.
+/// The waiting events without superseded updates, and the numbers of the latter.
 fn without_repeated(waiting: Vec<Bson>) -> Result<(Vec<Bson>, Vec<i64>), StoreError> {
     let (mut rest, mut repeated, mut later) = (vec![], vec![], HashSet::new());
     for entry in waiting.into_iter().rev() {
         let event = entry.as_document().ok_or_else(|| codec::corrupt("an event that is no document"))?;
-        let happened = outbox::envelope(event)?.event;
-        if happened.is_update() && !later.insert(happened.name()) {
+        let waiting_event = outbox::envelope(event)?.event;
+        if waiting_event.is_update() && !later.insert(waiting_event.name()) {
             repeated.push(codec::whole(event, "n")?);
         } else {
             rest.push(entry);
@@ -85,7 +85,7 @@ fn without_repeated(waiting: Vec<Bson>) -> Result<(Vec<Bson>, Vec<i64>), StoreEr
     Ok((rest, repeated))
 }
 
-/// The id of the document that carries or carried the events of a row, and the row's place among those with its events.
+/// The id of the document that the events of a row belong to, and the row's position among its rows.
 pub(super) fn origin(id: &Bson) -> (String, String) {
     match id {
         Bson::String(name) => match name.strip_prefix(MOVED).and_then(|name| name.rsplit_once(" at ")) {
@@ -97,10 +97,10 @@ pub(super) fn origin(id: &Bson) -> (String, String) {
     }
 }
 
-/// Sorts behind the places of what was moved.
+/// Sorts after the positions of moved events.
 pub(super) const LAST: &str = "~";
 
-/// Deletes the documents of events whose events are all settled.
+/// Deletes overflow documents whose events are all settled.
 pub(super) async fn sweep(collection: &Collection<Document>) -> Result<(), StoreError> {
     let settled = doc! { "_id": { "$gte": MOVED, "$lt": BEHIND_MOVED }, "outbox.0": { "$exists": false } };
     collection.delete_many(settled).await.map(|_| ()).map_err(|error| Failed::write(&error))

@@ -1,6 +1,6 @@
-//! Serves what waits in a channel, and goes on after a panic.
+//! Processes the requests of a channel, and continues after a panic.
 //!
-//! **Invariant:** a panic costs those whose requests were in hand an error, and nobody else more than a pause.
+//! **Invariant:** after a panic, the requests in progress get an error, and all others wait for a pause at most.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -14,8 +14,8 @@ use crate::store::document::Backoff;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts a task that gives what waits to `work`, at most `most` at once, until nobody can send any more. Whoever
-/// waits for an answer sees by its channel that a request was dropped.
+/// Starts a task that passes waiting requests to `work`, at most `most` at once, until all senders are dropped. A
+/// waiting caller sees a dropped request by its closed channel.
 pub(super) fn serve<T, F>(
     mut waiting: mpsc::Receiver<T>,
     most: usize,
@@ -36,7 +36,7 @@ pub(super) fn serve<T, F>(
                 }
                 work(requests).await;
             };
-            // What a panic leaves half done is dropped with its requests.
+            // Unfinished work of a panic is dropped with its requests.
             if AssertUnwindSafe(done).catch_unwind().await.is_ok() {
                 backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
             } else {

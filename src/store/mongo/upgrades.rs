@@ -1,4 +1,4 @@
-//! Which changes of stored documents were carried through, and those of them that are one call.
+//! Records which upgrades of stored documents are done, and does those that are one call.
 
 use std::sync::Arc;
 
@@ -17,25 +17,25 @@ use crate::{
     },
 };
 
-/// Payments that are looked at together when all with refunds are.
+/// How many payments are read together.
 const PAGE: i64 = 1_000;
 
-/// Whether the change of this name was carried through.
+/// Whether the upgrade with this name is done.
 pub(super) async fn is_noted(engine: &Engine, name: &'static str) -> Result<bool, StoreError> {
     let notes = engine.collections.upgrades();
     engine.run(async move { Ok(codec::counted(&notes, doc! { "_id": name }).await? > 0) }).await
 }
 
-/// Notes that it was.
+/// Records that an upgrade is done.
 pub(super) async fn note(engine: &Engine, name: &'static str) -> Result<(), StoreError> {
     let notes = engine.collections.upgrades();
     let done = doc! { "$set": { "at": Timestamp::now().as_microsecond() } };
     engine.run(async move { codec::upsert(&notes, name, done).await }).await
 }
 
-/// Marks every payment with a refund, so that its order hears of it, as the embedded store's schema step does;
-/// once. An order that hears of a refund twice is as before, so that several nodes may do this at once.
-pub(super) async fn tell_refunds_anew(engine: &Arc<Engine>) -> Result<(), StoreError> {
+/// Marks every payment with a refund, so that its order is notified, as the embedded store's schema step does; runs
+/// once. Notifying an order twice changes nothing, so that several nodes may do this at once.
+pub(super) async fn notify_refunds_again(engine: &Arc<Engine>) -> Result<(), StoreError> {
     const NOTE: &str = "refunds";
     if is_noted(engine, NOTE).await? {
         return Ok(());
@@ -46,7 +46,7 @@ pub(super) async fn tell_refunds_anew(engine: &Arc<Engine>) -> Result<(), StoreE
         let collection = engine.place(Payment::SPEC)?.collection;
         let page: Vec<PaymentId> = engine
             .run(async move {
-                // Any text: the gateway took the refund.
+                // Any text means that the gateway accepted the refund.
                 let mut filter = doc! { "doc.refunds.gatewayId": { "$gt": "" } };
                 if let Some(last) = after {
                     filter.insert("_id", doc! { "$gt": last });
@@ -59,7 +59,7 @@ pub(super) async fn tell_refunds_anew(engine: &Arc<Engine>) -> Result<(), StoreE
         after = Some(codec::oid(last.bytes()));
         for id in page {
             let now = Timestamp::now();
-            payments.change(id, |payment| (payment.tell_refunds_anew(now) == Changed::Yes).then_some(())).await?;
+            payments.change(id, |payment| (payment.notify_refunds_again(now) == Changed::Yes).then_some(())).await?;
         }
     }
     note(engine, NOTE).await

@@ -1,7 +1,7 @@
-//! A consistent copy of the data file, made while others write to it.
+//! Makes a consistent copy of the data file while others write to it.
 //!
-//! **Invariant:** the copy never takes the place of a file that was there, and never has
-//! its name before it is complete, checked and on disk.
+//! **Invariant:** the copy never replaces an existing file, and gets its name only when it is complete, checked and
+//! on disk.
 
 use std::{
     ffi::OsString,
@@ -26,7 +26,7 @@ pub(super) fn backup(dir: &Path, file: &Path) -> Result<(), StoreError> {
     let partial = partial_name(file);
     let made = copy(&source, &partial).and_then(|()| fs::rename(&partial, file).map_err(|error| failed(file, &error)));
     if made.is_err() {
-        // The name was ours alone; what is left of a failed copy is of no use.
+        // The temporary name is unique to this copy; the rest of a failed copy is useless.
         let _partial = fs::remove_file(&partial);
         let _reserved = fs::remove_file(file);
     }
@@ -44,7 +44,7 @@ fn reserve(file: &Path) -> Result<(), StoreError> {
 }
 
 fn copy(source: &Connection, partial: &Path) -> Result<(), StoreError> {
-    // Left by a copy that was killed; the name above was free, so nobody is at it.
+    // Left by a copy that was killed; the name above was free, so no other copy is in progress.
     let _stale = fs::remove_file(partial);
     connection::create_private(partial).map_err(|error| failed(partial, &error))?;
     let name = partial.to_str().ok_or_else(|| StoreError::Unavailable("a backup's path must be valid UTF-8".into()))?;
@@ -64,7 +64,7 @@ fn partial_name(file: &Path) -> PathBuf {
 
 fn sync_directory(file: &Path) {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Not every file system can; the copy itself is on disk.
+    // Not every file system supports this; the copy itself is on disk.
     let _unsupported = fs::File::open(directory).and_then(|directory| directory.sync_all());
 }
 

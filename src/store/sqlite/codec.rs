@@ -1,7 +1,7 @@
-//! Between the domain's types and the columns': documents, times, counts and errors.
+//! Converts between domain types and columns: documents, times, counts and errors.
 //!
-//! **Invariant:** a stored time is never before the one it was made from, so that what
-//! the store calls due is due for the domain too.
+//! **Invariant:** a stored time is never before the original, so that what is due for the store is due for the domain
+//! too.
 
 use rusqlite::{ErrorCode, Row, types::ValueRef};
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,7 +28,7 @@ pub(super) fn json(document: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(document).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// The JSON of those events that `keep` wants.
+/// The JSON of the events that `keep` selects.
 pub(super) fn events(events: &[Envelope], keep: impl Fn(&'static str) -> bool) -> Result<Vec<Vec<u8>>, StoreError> {
     events.iter().filter(|envelope| keep(envelope.event.name())).map(json).collect()
 }
@@ -83,7 +83,7 @@ pub(super) fn first<T>(
     rows.next()?.map(read).transpose()
 }
 
-/// A count, of a query that always has one row.
+/// The count of a query that always has one row.
 pub(super) fn count(
     connection: &rusqlite::Connection,
     sql: &str,
@@ -106,7 +106,7 @@ pub(super) fn time(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// How many rows to skip; beyond what can be stored there is nothing to skip.
+/// How many rows to skip, capped at the largest integer of the database.
 pub(super) fn offset(skip: u64) -> i64 {
     i64::try_from(skip).unwrap_or(i64::MAX)
 }

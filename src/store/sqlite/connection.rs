@@ -10,13 +10,13 @@ use crate::store::document::Spec;
 /// The data file's name within the data directory.
 pub(super) const FILE: &str = "microbazaar.db";
 
-/// A file of up to this many bytes is checked while it is opened; a larger one later.
+/// A file of up to this many bytes is checked while it is opened; a larger one in the background.
 const CHECKED_AT_ONCE: u64 = 16 * 1024 * 1024;
 
 /// How long a statement waits for another process that writes, as `admin create` does.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// More than the number of different statements of this adapter.
+/// The size of the statement cache: more than this adapter's number of different statements.
 const STATEMENTS: usize = 512;
 
 /// The writer's cache in KiB.
@@ -24,8 +24,7 @@ const WRITER_CACHE: u32 = 8 * 1024;
 /// A reader's cache in KiB.
 const READER_CACHE: u32 = 2 * 1024;
 
-/// Opens the file for writing, makes it if there is none, checks it and brings its schema
-/// up to date.
+/// Opens the file for writing, creates it if it is missing, checks it and updates its schema.
 pub(super) fn open_writer(file: &Path, specs: &[&'static Spec]) -> Result<Connection, StoreError> {
     create::ensure(file)?;
     let had_log = create::has_log(file);
@@ -52,12 +51,12 @@ fn check_and_migrate(
     Ok(connection)
 }
 
-/// Opens a file that is there, with a write-ahead log, for what comes before the first answer.
+/// Opens an existing file with a write-ahead log, for the work before the first answer.
 pub(super) fn open_new(file: &Path) -> Result<Connection, StoreError> {
     let connection =
         Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection, WRITER_CACHE)?;
-    // Until the store is open nothing is answered, so nothing has to be on disk yet.
+    // Until the store is open no write is answered, so nothing has to be on disk yet.
     connection.execute_batch("PRAGMA synchronous = NORMAL")?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -103,7 +102,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
     if verdict == "ok" { Ok(()) } else { Err(StoreError::Corrupt(verdict)) }
 }
 
-/// Makes of what is wrong with the file one sentence that says what to do.
+/// Turns an error of the file into one sentence that says what to do.
 pub(super) fn named(file: &Path, error: StoreError) -> StoreError {
     let StoreError::Corrupt(what) = error else { return error };
     let what = what.lines().last().unwrap_or_default().trim();

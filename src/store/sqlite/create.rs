@@ -1,9 +1,9 @@
-//! Makes a new data file, and refuses to where there was one before.
+//! Creates a new data file, and refuses to if there was one before.
 //!
-//! A new file is made under another name and gets its own once its schema is on disk. So a start that
-//! was killed leaves nothing under that name, and a file that is empty was cut.
+//! A new file is created under a temporary name and renamed once its schema is on disk. So a killed start leaves
+//! nothing under the final name, and an empty file must have been truncated.
 //!
-//! **Invariant:** a shop whose data file is lost never begins again as an empty one by itself.
+//! **Invariant:** a shop whose data file is lost never starts as an empty shop.
 
 use std::{
     ffi::OsString,
@@ -17,14 +17,14 @@ use rusqlite::Connection;
 use super::{StoreError, connection, documents, schema};
 use crate::store::DOCUMENTS;
 
-/// What `SQLite` keeps beside its file while it is open.
+/// The files that `SQLite` keeps beside its file while it is open.
 const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// What else a shop keeps in its folder.
+/// The other files in a shop's folder.
 const BESIDE: [&str; 5] = ["pictures", "search", "jwt_secret", "sandbox_key_secret", "sandbox_webhook_secret"];
-/// The bytes of a data file that say what it is.
+/// The first bytes of a data file, which identify its format.
 const HEADER: u64 = 100;
 
-/// Makes the data file if there has never been one.
+/// Creates the data file if there has never been one.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when it is empty, or missing where a shop was.
@@ -39,8 +39,8 @@ pub(super) fn ensure(file: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a data file that was cut to nothing or nearly so, which `SQLite` takes for a new one. The
-/// file is not opened: closing it would drop the locks of whoever uses it in this process.
+/// Refuses a data file that was truncated to nothing or nearly so, which `SQLite` would treat as a new one. The file
+/// is not opened, because closing it would drop this process's locks on it.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] with one sentence that says what to do.
@@ -57,8 +57,8 @@ pub(super) fn has_log(file: &Path) -> bool {
     is_trace(&with_suffix(file, LOGS[0]))
 }
 
-/// Refuses a data file that was cut within a page, and one without a schema where a shop was: its
-/// documents were in a log that is gone.
+/// Refuses a data file that was truncated within a page, and one without a schema where a shop was: its documents
+/// were in a log that is missing.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] with one sentence that says what to do.
@@ -83,7 +83,7 @@ fn log_of(file: &Path) -> Option<PathBuf> {
     LOGS.iter().map(|suffix| with_suffix(file, suffix)).find(is_trace)
 }
 
-/// Something that a shop left in the data file's folder.
+/// A file that a shop left in the data file's folder.
 fn trace_of_a_shop(file: &Path) -> Option<PathBuf> {
     let folder = file.parent()?;
     BESIDE.iter().map(|name| folder.join(name)).find(is_trace)
@@ -99,23 +99,23 @@ fn is_trace(path: &PathBuf) -> bool {
 
 fn create(file: &Path) -> Result<(), StoreError> {
     let new = with_suffix(file, ".new");
-    // Left by a start that was killed; whoever makes a data file holds its folder.
+    // Left by a start that was killed; creating a data file requires the lock of its folder.
     remove(&new);
     connection::create_private(&new).map_err(|error| failed(&new, &error))?;
     let mut connection = connection::open_new(&new)?;
     schema::migrate(&mut connection)?;
     documents::ensure(&mut connection, DOCUMENTS)?;
-    // Brings everything from the log into the file.
+    // Moves everything from the log into the file.
     connection.close().map_err(|(_, error)| error)?;
     let made = fs::File::open(&new).and_then(|made| made.sync_all()).and_then(|()| match fs::hard_link(&new, file) {
-        // Another process was quicker: its file counts.
+        // Another process was first: its file counts.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     });
     remove(&new);
     made.map_err(|error| failed(file, &error))?;
     if let Some(folder) = file.parent() {
-        // Not every file system can; the file itself is on disk.
+        // Not every file system supports this; the file itself is on disk.
         let _unsupported = fs::File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
@@ -123,7 +123,7 @@ fn create(file: &Path) -> Result<(), StoreError> {
 
 fn remove(new: &Path) {
     for suffix in std::iter::once("").chain(LOGS) {
-        // There is none, mostly.
+        // Usually there is none.
         let _missing = fs::remove_file(with_suffix(new, suffix));
     }
 }
@@ -170,7 +170,7 @@ mod tests {
             self.0.join(connection::FILE)
         }
 
-        /// The sentence with which it is refused.
+        /// The message of the refusal.
         fn refusal(&self, what: &str) -> String {
             let Err(StoreError::Corrupt(told)) = self.open() else { panic!("not refused: {what}") };
             assert!(

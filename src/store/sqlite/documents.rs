@@ -9,7 +9,7 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::{StoreError, codec, engine::Engine, table::Table, writer::Writing};
+use super::{StoreError, codec, engine::Engine, table::Table, writer::WriteTx};
 use crate::{
     domain::event::Envelope,
     store::{
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Rows that get new keys at once.
+/// How many rows get new keys at once.
 const REKEYED: u32 = 500;
 
 #[async_trait]
@@ -29,7 +29,7 @@ impl Backend for Engine {
         let work = move |connection: &Connection| {
             ids.iter().filter_map(|id| codec::first(connection, &table.get, [id], raw).transpose()).collect()
         };
-        // Many are read as they were at one moment.
+        // Several rows are read from one snapshot.
         if is_one { self.read(work).await } else { self.read_snapshot(work).await }
     }
 
@@ -99,7 +99,7 @@ impl Backend for Engine {
     }
 }
 
-/// Deletes a document of this version, or of any; one whose changes are followed stays as a tombstone.
+/// Deletes a document with this version, or with any; if changes are numbered it stays as a tombstone.
 fn delete(writing: &Connection, of: &Spec, id: &DocumentId, version: Option<u64>) -> Result<bool, StoreError> {
     let table = of.collection;
     if !of.feed {
@@ -114,7 +114,7 @@ fn delete(writing: &Connection, of: &Spec, id: &DocumentId, version: Option<u64>
     Ok(codec::execute(writing, &sql, (id, version, next_number(writing, of)?))? > 0)
 }
 
-/// The number of the next change, or none where they are not numbered.
+/// The number of the next change, if changes are numbered.
 fn next_number(writing: &Connection, of: &Spec) -> Result<Option<u64>, StoreError> {
     if !of.feed {
         return Ok(None);
@@ -147,7 +147,7 @@ impl ToSql for Key {
     }
 }
 
-/// A row on its way into a table.
+/// A row to be written.
 struct Stored<'a> {
     id: &'a DocumentId,
     /// The version that was read.
@@ -156,7 +156,7 @@ struct Stored<'a> {
     keys: &'a [Option<Key>],
 }
 
-fn insert(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), Refused> {
+fn insert(writing: &WriteTx<'_>, table: &Table, row: &Stored<'_>) -> Result<(), Refused> {
     let number = next_number(writing, table.of)?;
     let mut values: Vec<&dyn ToSql> = vec![row.id, &row.doc];
     values.extend(row.keys.iter().map(|key| -> &dyn ToSql { key }));
@@ -165,7 +165,7 @@ fn insert(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), 
     }
     match execute(writing, table, &table.insert, &values) {
         Ok(0) => Err(Refused::Store(StoreError::Conflict)),
-        // A second first write of one document is a conflict, whatever else of it is taken.
+        // Inserting a document twice is a conflict, whichever of its keys are taken.
         Err(Refused::Duplicate(_))
             if codec::first(writing, &table.version, [row.id], |row| Ok(row.get::<_, u64>(0)?))?.is_some() =>
         {
@@ -175,9 +175,8 @@ fn insert(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), 
     }
 }
 
-/// Writes a row over its version `row.version`. Only keys that have changed are written, for each index
-/// costs a page.
-fn update(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), Refused> {
+/// Writes a row over its version `row.version`. Only changed keys are written, because each index costs a page.
+fn update(writing: &WriteTx<'_>, table: &Table, row: &Stored<'_>) -> Result<(), Refused> {
     let changed = codec::first(writing, &table.keys, [row.id], |stored| changed_keys(stored, row))?.flatten();
     let changed = changed.ok_or(StoreError::Conflict)?;
     let number = next_number(writing, table.of)?;
@@ -189,7 +188,7 @@ fn update(writing: &Writing<'_>, table: &Table, row: &Stored<'_>) -> Result<(), 
     execute(writing, table, &table.update(&changed), &values).map(|_| ())
 }
 
-/// The places of the keys that are not those of the stored row; `None` where that has another version.
+/// The positions of the keys that differ from the stored row's; `None` if that has another version.
 fn changed_keys(stored: &Row<'_>, row: &Stored<'_>) -> Result<Option<Vec<usize>>, StoreError> {
     if stored.get::<_, u64>(0)? != row.version {
         return Ok(None);
@@ -264,7 +263,7 @@ fn raw(row: &Row<'_>) -> Result<Raw, StoreError> {
     Ok(Raw { id, version: row.get(1)?, body })
 }
 
-/// Gives each collection its table, columns and indexes, and its rows their keys.
+/// Creates each collection's table, columns and indexes, and its rows' keys.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a document that cannot be read, or two that have one unique key.
@@ -293,7 +292,7 @@ pub(super) fn ensure(connection: &mut Connection, specs: &[&'static Spec]) -> Re
     Ok(transaction.commit()?)
 }
 
-/// The layout that a collection has in the file; `(none)` where it has none.
+/// The layout of a collection in the file; `(none)` if it has none.
 fn layout_of(connection: &Connection, spec: &Spec) -> Result<String, StoreError> {
     let sql = "SELECT layout FROM layouts WHERE collection = ?1";
     let known = codec::first(connection, sql, [spec.collection], |row| Ok(row.get(0)?))?;
@@ -328,7 +327,7 @@ fn lay_out(connection: &Connection, spec: &'static Spec) -> Result<(), StoreErro
     }
     rekey(connection, spec, &wanted)?;
     for index in indexes {
-        // Unique keys are the whole of theirs; others go on by id.
+        // Unique keys are complete; other indexes end with the id.
         let (unique, id) = if index.unique { ("UNIQUE ", "") } else { ("", ", id") };
         connection.execute_batch(&format!(
             "CREATE {unique}INDEX doc_{table}_{name} ON doc_{table} (k_{name}{id}) WHERE k_{name} IS NOT NULL",

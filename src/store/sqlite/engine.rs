@@ -1,4 +1,4 @@
-//! Hands work to the writer and the readers and waits for the answers.
+//! Passes work to the writer and the readers and waits for the answers.
 //!
 //! Each aggregate's trait is implemented for [`Engine`] in a file of its own.
 //!
@@ -21,14 +21,14 @@ use super::{
     SqliteOptions, StoreError, codec, connection,
     readers::{self, Read},
     table::Table,
-    writer::{Command, Work, Writer, Writing},
+    writer::{Command, Work, WriteTx, Writer},
 };
 use crate::{
     domain::event::Envelope,
     store::{KeepEvent, document::Spec},
 };
 
-/// How long a write answers for those after it.
+/// How long the health check relies on the last successful write.
 const CHECKED_FOR: Duration = Duration::from_millis(1_500);
 
 /// How long a check of the whole file may take.
@@ -49,7 +49,7 @@ pub(super) struct Engine {
     keep_event: KeepEvent,
     /// By the name of the collection.
     tables: HashMap<&'static str, Arc<Table>>,
-    /// When a write last reached the disk on purpose; `None` once one has failed since.
+    /// When a check's write last reached the disk; `None` after a failed one.
     checked: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -97,7 +97,7 @@ impl Engine {
         })
     }
 
-    /// Whether writes reach the disk. That a transaction begins says nothing of a disk that is full.
+    /// Whether writes reach the disk. Beginning a transaction would not detect a full disk.
     pub(super) async fn check_writes(&self) -> Result<(), StoreError> {
         if self.checked.lock().is_some_and(|at| at.elapsed() < CHECKED_FOR) {
             return Ok(());
@@ -112,7 +112,7 @@ impl Engine {
     /// Runs `work` in the writer's transaction and waits until it is on disk.
     pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: FnOnce(&Writing<'_>) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&WriteTx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -145,7 +145,7 @@ impl Engine {
         T: Send + 'static,
     {
         self.read(|connection| {
-            // Of work that fails the thread ends the transaction.
+            // If the work fails, the thread ends the transaction.
             codec::execute(connection, "BEGIN", [])?;
             let found = work(connection)?;
             codec::execute(connection, "COMMIT", [])?;
@@ -158,8 +158,7 @@ impl Engine {
         within(self.deadline, answer).await
     }
 
-    /// Checks the whole file on a thread and a connection of its own, so that no reader is
-    /// taken away from the shop.
+    /// Checks the whole file on a separate thread and connection, so that all readers stay available.
     pub(super) async fn integrity_check(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         let file = self.file.clone();
@@ -186,12 +185,12 @@ impl Engine {
         codec::events(events, |name| self.keeps(name))
     }
 
-    /// Lets the readers end, then the writer with all that waits for it. Blocks up to the
-    /// deadline for each. The writer closes the file last: so its log is folded into it.
+    /// Ends the readers, then the writer after its waiting jobs. Blocks up to the deadline for each. The writer
+    /// closes the file last, so that its log is merged into it.
     pub(super) fn close(&self) -> Result<(), StoreError> {
         self.reads.lock().take();
         let readers = self.readers_ended.recv_timeout(self.deadline);
-        // No room, or nobody there: the wait below tells which.
+        // The queue is full, or the thread has ended; the wait below shows which.
         let _told = self.commands.send_timeout(Command::Close, self.deadline);
         let writer = self.writer_ended.recv_timeout(self.deadline);
         let late = |ended| matches!(ended, Err(crossbeam_channel::RecvTimeoutError::Timeout));

@@ -1,9 +1,9 @@
-//! Gives stored users the keys by which they are found now.
+//! Gives stored users the current keys.
 //!
-//! E-mail addresses once were compared in lower case alone. Where two accounts turn out to have one
-//! address, the older keeps it; the other says so in its document, which is the upgrade's report.
+//! E-mail addresses were once compared only in lower case. If two accounts turn out to have the same address, the
+//! older one keeps it; the other one's document records that.
 //!
-//! **Invariant:** every user is found by id and by user name as before.
+//! **Invariant:** every user can still be found by id and by user name.
 
 use rusqlite::{Connection, Row};
 
@@ -13,11 +13,11 @@ use crate::domain::{
     user::{NO_ADDRESS, User},
 };
 
-/// Brings every user's key to what [`User::email_key`] makes it. Runs within the schema step's transaction.
+/// Sets every user's key to [`User::email_key`]. Runs within the schema step's transaction.
 pub(super) fn upgrade(transaction: &Connection) -> Result<(), StoreError> {
     let mut changed = changed(transaction)?;
     changed.sort_by_key(|user| (user.created_at, user.id));
-    // Out of each other's way first: one's former key may be another's.
+    // All old keys are removed first, because one user's old key may be another's new one.
     for user in &changed {
         set_key(transaction, user.id, &format!("{NO_ADDRESS}{}", user.id.to_hex()))?;
     }
@@ -27,7 +27,7 @@ pub(super) fn upgrade(transaction: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The users whose key is another now; few.
+/// The users whose key has changed; there are few.
 fn changed(connection: &Connection) -> Result<Vec<User>, StoreError> {
     let mut statement = connection.prepare("SELECT version, doc, email FROM users")?;
     let mut rows = statement.query([])?;
@@ -41,7 +41,7 @@ fn changed(connection: &Connection) -> Result<Vec<User>, StoreError> {
     Ok(changed)
 }
 
-/// Gives a user the key, unless an older account has it; a younger one gives way.
+/// Gives a user the key, unless an older account has it; a younger one loses it.
 fn settle(connection: &Connection, user: User) -> Result<(), StoreError> {
     let key = user.email_key();
     let holder = codec::first(connection, "SELECT version, doc FROM users WHERE email = ?1", [&key], self::user)?;
@@ -50,7 +50,7 @@ fn settle(connection: &Connection, user: User) -> Result<(), StoreError> {
     other.leave_email_to(keeper.id);
     let row = (other.id.as_slice(), other.email_key(), codec::json(&other)?);
     codec::execute(connection, "UPDATE users SET email = ?2, doc = ?3, version = version + 1 WHERE id = ?1", row)?;
-    crate::store::tell_of_shared_email(&keeper, &other);
+    crate::store::log_shared_email(&keeper, &other);
     set_key(connection, keeper.id, &key)
 }
 

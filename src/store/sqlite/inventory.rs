@@ -1,12 +1,12 @@
-//! Stock and reservations. Each call is one job, so all of its lines move or none does.
+//! Stock and reservations. Each call is one job, so that all of its lines change or none does.
 //!
-//! **Invariant:** the arithmetic is [`crate::domain::inventory`]'s; nothing here adds or
-//! subtracts units, and the table refuses a row that would break `0 <= reserved <= on_hand`.
+//! **Invariant:** the arithmetic is in [`crate::domain::inventory`]; nothing here adds or subtracts units, and the
+//! table refuses a row that would break `0 <= reserved <= on_hand`.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row};
 
-use super::{StoreError, codec, engine::Engine, writer::Writing};
+use super::{StoreError, codec, engine::Engine, writer::WriteTx};
 use crate::{
     domain::{
         Timestamp,
@@ -83,8 +83,8 @@ impl StockStore for Engine {
         let (lines, told) = (added_up(lines), self.tells_of_stock());
         let expires_at = codec::time(codec::micros_up(expires_at))?;
         self.write(move |writing| {
-            if let Some(known) = reservation(writing, order)? {
-                return known.unless_released();
+            if let Some(stored) = reservation(writing, order)? {
+                return stored.unless_released();
             }
             let changed = take(writing, &lines, StockLevel::reserve)?;
             let made = Reservation { order, lines, state: ReservationState::Held, expires_at };
@@ -96,11 +96,11 @@ impl StockStore for Engine {
     async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError> {
         let told = self.tells_of_stock();
         self.write(move |writing| {
-            let known = reservation(writing, order)?.ok_or(StockError::NoReservation)?;
-            if known.overrules(fence) || known.reservation.state == ReservationState::Released {
-                return known.unless_released();
+            let stored = reservation(writing, order)?.ok_or(StockError::NoReservation)?;
+            if stored.overrules(fence) || stored.reservation.state == ReservationState::Released {
+                return stored.unless_released();
             }
-            Ok(sell_held(writing, known, fence, told)?)
+            Ok(sell_held(writing, stored, fence, told)?)
         })
         .await
     }
@@ -111,11 +111,11 @@ impl StockStore for Engine {
         self.write(move |writing| {
             let (expires_at, fence) = match reservation(writing, order)? {
                 None => (made_at, fence.unwrap_or(0)),
-                Some(known) if known.overrules(fence) => return known.unless_released(),
-                Some(known) if known.reservation.state == ReservationState::Released => {
-                    (known.reservation.expires_at, known.raised(fence))
+                Some(stored) if stored.overrules(fence) => return stored.unless_released(),
+                Some(stored) if stored.reservation.state == ReservationState::Released => {
+                    (stored.reservation.expires_at, stored.raised(fence))
                 }
-                Some(known) => return Ok(sell_held(writing, known, fence, told)?),
+                Some(stored) => return Ok(sell_held(writing, stored, fence, told)?),
             };
             let sell = |level: &StockLevel, quantity| level.reserve(quantity).map(|held| held.commit(quantity));
             let changed = take(writing, &lines, sell)?;
@@ -129,17 +129,16 @@ impl StockStore for Engine {
         let told = self.tells_of_stock();
         let made_at = codec::time(codec::micros_up(Timestamp::now()))?;
         self.write(move |writing| {
-            // Nothing is held for an unknown order, and it is never due: what follows writes
-            // it as released.
-            let unknown = || Known {
+            // Nothing is held for an unknown order, and it is never due: the code below writes it as released.
+            let unknown = || StoredReservation {
                 reservation: Reservation { order, lines: vec![], state: ReservationState::Held, expires_at: made_at },
                 fence: 0,
             };
-            let known = reservation(writing, order)?.unwrap_or_else(unknown);
-            if known.overrules(fence) {
-                return Ok(unmoved(known.reservation));
+            let stored = reservation(writing, order)?.unwrap_or_else(unknown);
+            if stored.overrules(fence) {
+                return Ok(unmoved(stored.reservation));
             }
-            give_back(writing, known, fence, told)
+            give_back(writing, stored, fence, told)
         })
         .await
     }
@@ -154,22 +153,22 @@ impl StockStore for Engine {
                 (until, limit),
                 read_reservation,
             )?;
-            expired.into_iter().map(|known| give_back(writing, known, None, told)).collect()
+            expired.into_iter().map(|stored| give_back(writing, stored, None, told)).collect()
         })
         .await
     }
 }
 
 impl Engine {
-    /// Whether anybody wants to know of stock that changes.
+    /// Whether `StockChanged` events are wanted.
     fn tells_of_stock(&self) -> bool {
         self.keeps(STOCK_CHANGED)
     }
 }
 
-/// Takes all lines or none.
+/// Holds all lines or none.
 fn take(
-    writing: &Writing<'_>,
+    writing: &WriteTx<'_>,
     lines: &[StockLine],
     take_line: impl Fn(&StockLevel, u32) -> Option<StockLevel>,
 ) -> Result<Vec<StockLevel>, StockStoreError> {
@@ -190,13 +189,13 @@ fn take(
 }
 
 /// A reservation with the highest fence that it was called with.
-struct Known {
+struct StoredReservation {
     reservation: Reservation,
     fence: u64,
 }
 
-impl Known {
-    /// Whether a call with this fence is a late echo of an overruled decision.
+impl StoredReservation {
+    /// Whether a call with this fence belongs to a decision that was overruled.
     fn overrules(&self, fence: Fence) -> bool {
         fence.is_some_and(|fence| fence < self.fence)
     }
@@ -206,7 +205,7 @@ impl Known {
         self.fence.max(fence.unwrap_or(0))
     }
 
-    /// The reservation as it is, which a call leaves alone.
+    /// The reservation without a change.
     fn unless_released(self) -> Result<StockMove, StockStoreError> {
         match self.reservation.state {
             ReservationState::Released => Err(StockError::Released.into()),
@@ -215,23 +214,33 @@ impl Known {
     }
 }
 
-/// Sells what is held; what is sold stays so, with the fence of this call.
-fn sell_held(writing: &Writing<'_>, known: Known, fence: Fence, told: bool) -> Result<StockMove, StoreError> {
-    let raised = known.raised(fence);
-    let held = known.reservation;
+/// Sells what is held; what is sold already stays so, with the fence of this call.
+fn sell_held(
+    writing: &WriteTx<'_>,
+    stored: StoredReservation,
+    fence: Fence,
+    told: bool,
+) -> Result<StockMove, StoreError> {
+    let raised = stored.raised(fence);
+    let held = stored.reservation;
     let changed = match held.state {
         ReservationState::Held => shift(writing, &held.lines, StockLevel::commit)?,
-        _ if raised == known.fence => return Ok(unmoved(held)),
+        _ if raised == stored.fence => return Ok(unmoved(held)),
         _ => vec![],
     };
     moved(writing, Reservation { state: ReservationState::Committed, ..held }, changed, raised, told)
 }
 
-fn give_back(writing: &Writing<'_>, known: Known, fence: Fence, told: bool) -> Result<StockMove, StoreError> {
-    let raised = known.raised(fence);
-    let had = known.reservation;
+fn give_back(
+    writing: &WriteTx<'_>,
+    stored: StoredReservation,
+    fence: Fence,
+    told: bool,
+) -> Result<StockMove, StoreError> {
+    let raised = stored.raised(fence);
+    let had = stored.reservation;
     let changed = match had.state {
-        ReservationState::Released if raised == known.fence => return Ok(unmoved(had)),
+        ReservationState::Released if raised == stored.fence => return Ok(unmoved(had)),
         ReservationState::Released => vec![],
         ReservationState::Held => shift(writing, &had.lines, StockLevel::release)?,
         ReservationState::Committed => shift(writing, &had.lines, StockLevel::restock)?,
@@ -239,9 +248,9 @@ fn give_back(writing: &Writing<'_>, known: Known, fence: Fence, told: bool) -> R
     moved(writing, Reservation { state: ReservationState::Released, ..had }, changed, raised, told)
 }
 
-/// Moves units that a reservation has, which cannot fall short.
+/// Changes the stock of units that a reservation has, which cannot fail for lack of stock.
 fn shift(
-    writing: &Writing<'_>,
+    writing: &WriteTx<'_>,
     lines: &[StockLine],
     shift_line: impl Fn(&StockLevel, u32) -> StockLevel,
 ) -> Result<Vec<StockLevel>, StoreError> {
@@ -256,7 +265,7 @@ fn shift(
 }
 
 fn moved(
-    writing: &Writing<'_>,
+    writing: &WriteTx<'_>,
     reservation: Reservation,
     changed: Vec<StockLevel>,
     fence: u64,
@@ -283,11 +292,11 @@ const fn unmoved(reservation: Reservation) -> StockMove {
     StockMove { reservation, changed: vec![] }
 }
 
-fn publish(writing: &Writing<'_>, changed: &[StockLevel], told: bool) -> Result<(), StoreError> {
+fn publish(writing: &WriteTx<'_>, changed: &[StockLevel], told: bool) -> Result<(), StoreError> {
     if !told {
         return Ok(());
     }
-    // Here, where writes come one after the other: so the times of a product's events do too.
+    // Set here, where writes are sequential, so that the times of a product's events increase.
     let now = Timestamp::now();
     let event = |level: &StockLevel| codec::json(&Envelope::new(Event::StockChanged(*level), now));
     let events: Vec<_> = changed.iter().map(event).collect::<Result<_, _>>()?;
@@ -310,7 +319,7 @@ pub(super) fn read_level(row: &Row<'_>) -> Result<StockLevel, StoreError> {
 }
 
 /// Writes a level that was read in this transaction.
-fn put(writing: &Writing<'_>, level: &StockLevel) -> Result<(), StoreError> {
+fn put(writing: &WriteTx<'_>, level: &StockLevel) -> Result<(), StoreError> {
     let written = codec::execute(
         writing,
         "INSERT INTO stock (product, on_hand, reserved, sold, version) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -322,18 +331,18 @@ fn put(writing: &Writing<'_>, level: &StockLevel) -> Result<(), StoreError> {
     if written == 0 { Err(StoreError::Conflict) } else { Ok(()) }
 }
 
-fn reservation(connection: &Connection, order: OrderId) -> Result<Option<Known>, StoreError> {
+fn reservation(connection: &Connection, order: OrderId) -> Result<Option<StoredReservation>, StoreError> {
     let sql = "SELECT order_id, state, expires_at, lines, fence FROM reservations WHERE order_id = ?1";
     codec::first(connection, sql, [order.as_slice()], read_reservation)
 }
 
 /// A reservation, and the highest fence that it was called with.
 pub(super) fn read_fenced(row: &Row<'_>) -> Result<(Reservation, u64), StoreError> {
-    let Known { reservation, fence } = read_reservation(row)?;
+    let StoredReservation { reservation, fence } = read_reservation(row)?;
     Ok((reservation, fence))
 }
 
-fn read_reservation(row: &Row<'_>) -> Result<Known, StoreError> {
+fn read_reservation(row: &Row<'_>) -> Result<StoredReservation, StoreError> {
     let state = match row.get(1)? {
         0_u8 => ReservationState::Held,
         1 => ReservationState::Committed,
@@ -346,7 +355,7 @@ fn read_reservation(row: &Row<'_>) -> Result<Known, StoreError> {
         expires_at: codec::time(row.get(2)?)?,
         lines: codec::document(row, 3)?,
     };
-    Ok(Known { reservation, fence: row.get(4)? })
+    Ok(StoredReservation { reservation, fence: row.get(4)? })
 }
 
 const fn state_number(state: ReservationState) -> u8 {

@@ -1,11 +1,11 @@
 //! The embedded adapter: one `SQLite` file in the data directory.
 //!
-//! One thread writes and groups what waits into one commit (`writer`); a few others read
-//! beside it (`readers`). A full queue answers [`StoreError::Busy`], a slow disk
-//! [`StoreError::Deadline`]; a job that panics is undone and harms no other.
+//! One thread writes and groups waiting jobs into one commit (`writer`); a few others read concurrently (`readers`).
+//! A full queue gives [`StoreError::Busy`], a slow disk [`StoreError::Deadline`]; a job that panics is rolled back
+//! without affecting others.
 //!
-//! **Invariant:** an answered write is on disk, whatever is killed at whatever moment, and
-//! in every read that begins after the answer.
+//! **Invariant:** an answered write is on disk, whenever the process is killed, and visible to every read that begins
+//! after the answer.
 
 mod backup;
 mod codec;
@@ -36,14 +36,14 @@ use super::{
     ProductStore, StoreError, Stores, WebhookStore, outbox::DocumentOutbox,
 };
 
-/// The open embedded store. Clones share it; the last one to go closes it.
+/// The open embedded store. Clones share it; dropping the last one closes it.
 #[derive(Clone)]
 pub struct SqliteStore {
     engine: Arc<Engine>,
 }
 
 impl SqliteStore {
-    /// Opens the store in the directory `dir`, which must exist; makes the file if there is none.
+    /// Opens the store in the directory `dir`, which must exist; creates the file if it is missing.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the file is damaged or no store at all,
@@ -63,8 +63,8 @@ impl SqliteStore {
     /// waits for the other's writes.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`], and [`StoreError::Unavailable`] when there is no store, or it
-    /// has an older schema: whoever uses it would not know the newer one.
+    /// As [`SqliteStore::open`], and [`StoreError::Unavailable`] when there is no store, or it has an older schema:
+    /// the process that uses it would not know the newer one.
     pub fn open_beside(dir: &Path) -> Result<Self, StoreError> {
         let file = dir.join(connection::FILE);
         if !Self::is_in(dir) {
@@ -92,13 +92,13 @@ impl SqliteStore {
             outbox: Arc::new(DocumentOutbox::new(self.engine.clone(), self.engine.clone())),
             pictures: ImageLog::new(self.engine.clone()),
             conversations: ConversationStore::new(self.engine.clone()),
-            shared: None,
+            cluster: None,
             webhooks: WebhookStore::new(self.engine.clone()),
         }
     }
 
-    /// Finishes and answers every write that waits, then closes the file; later calls are
-    /// answered as unavailable. Blocks, each of its waits up to the options' deadline.
+    /// Finishes and answers every waiting write, then closes the file; later calls get [`StoreError::Unavailable`].
+    /// Blocks, each of its waits up to the options' deadline.
     ///
     /// # Errors
     /// [`StoreError::Deadline`] when a thread did not end in time.
@@ -106,17 +106,17 @@ impl SqliteStore {
         self.engine.close()
     }
 
-    /// Whether the store reads and writes now: every other second a small write goes to the disk.
+    /// Whether the store can read and write, checked with a small write every other second.
     ///
     /// # Errors
-    /// What keeps it from doing so.
+    /// The reason why not.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.engine.read(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await?;
         self.engine.check_writes().await
     }
 
-    /// Reads the whole file and checks its structure. A small file was checked when it was
-    /// opened; a large one (over 16 MiB) is to be checked by this, in the background.
+    /// Reads the whole file and checks its structure. A small file was checked when it was opened; for a large one
+    /// (over 16 MiB) call this in the background.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] with one sentence that says what to do.
@@ -124,8 +124,8 @@ impl SqliteStore {
         self.engine.integrity_check().await
     }
 
-    /// Copies the store in the directory `dir` to the new file `file`, as it is at one moment, while this
-    /// or another process writes to it. Blocks until the copy is checked and on disk.
+    /// Copies a snapshot of the store in the directory `dir` to the new file `file`, while this or another process
+    /// may write to it. Blocks until the copy is checked and on disk.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when `file` exists, or cannot be written.

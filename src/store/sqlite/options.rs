@@ -1,4 +1,4 @@
-//! How the embedded store runs.
+//! Options of the embedded store.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -7,21 +7,21 @@ use crate::store::{DOCUMENTS, KeepEvent, document::Spec};
 /// Called by the writer thread before each group of writes.
 pub type Stall = Arc<dyn Fn() + Send + Sync>;
 
-/// How the embedded store runs; the default suits a whole marketplace in one process.
+/// Options of the embedded store; the defaults suit a whole marketplace in one process.
 #[derive(Clone)]
 pub struct SqliteOptions {
     /// How long a caller waits for an answer, and how long closing waits for the threads.
     pub deadline: Duration,
-    /// How many writes, and how many reads, wait at most.
+    /// The most waiting writes, and the most waiting reads.
     pub queue: usize,
-    /// How many writes share one commit at most.
+    /// The most writes in one commit.
     pub group: usize,
     /// How many threads read.
     pub readers: usize,
-    /// Which events are kept for the outbox. By default all but `STOCK_CHANGED`, which
-    /// nobody listens to within one process.
+    /// Which events are stored in the outbox. By default all but `STOCK_CHANGED`, which has no consumer within one
+    /// process.
     pub keep_event: KeepEvent,
-    /// The types of documents that are stored; besides those of the shop, those of tests.
+    /// The types of documents that are stored: those of the shop, and those of tests.
     pub documents: Vec<&'static Spec>,
     /// A fault-injection point: by blocking here a test makes the store slow.
     pub stall: Option<Stall>,

@@ -1,4 +1,4 @@
-//! Events on their way.
+//! Events that wait for delivery.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use crate::{
     store::outbox::WaitingEvents,
 };
 
-/// Up to this many places, what waits is counted; beyond, each place is taken for an event.
+/// Up to this many sequences, waiting events are counted; above that, each sequence counts as an event.
 const COUNTED: u64 = 10_000;
 
 #[async_trait]
@@ -37,7 +37,7 @@ impl WaitingEvents for Engine {
         self.read(|connection| {
             let span = "SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox";
             match codec::count(connection, span, [])? {
-                // Counting reads every page: a long outage's events are many, and without gaps.
+                // Counting reads every page, and after a long outage there are many events, without gaps.
                 span if span > COUNTED => Ok(span),
                 _ => codec::count(connection, "SELECT count(*) FROM outbox", []),
             }
@@ -59,7 +59,7 @@ impl WaitingEvents for Engine {
     }
 }
 
-/// The sequences as ranges of neighbours, so that a relay's batch is one delete.
+/// The sequences as contiguous ranges, so that a relay's batch is one delete.
 fn runs(sequences: &[u64]) -> Vec<(u64, u64)> {
     let mut sorted = sequences.to_vec();
     sorted.sort_unstable();

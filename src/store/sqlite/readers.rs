@@ -1,6 +1,6 @@
-//! The threads that read, each with a connection of its own beside the writer.
+//! The reading threads, each with its own connection.
 //!
-//! A read that panics is answered as unavailable, and its thread lives on.
+//! A read that panics gets [`super::StoreError::Unavailable`], and its thread continues.
 //!
 //! **Invariant:** a read that begins after a write was answered sees that write.
 
@@ -9,13 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crossbeam_channel::Receiver;
 use rusqlite::Connection;
 
-/// A read that waits for a thread; it answers by itself.
+/// A waiting read; it sends its own answer.
 pub(super) type Read = Box<dyn FnOnce(&Connection) + Send>;
 
-/// Works until nobody can ask any more.
+/// Works until all senders are dropped.
 pub(super) fn run(connection: &Connection, reads: &Receiver<Read>) {
     while let Ok(read) = reads.recv() {
-        // The answer's channel is dropped with the panic, which the caller sees.
+        // The answer's channel is dropped by the panic, which the caller notices.
         if catch_unwind(AssertUnwindSafe(|| read(connection))).is_err() {
             tracing::error!("a read panicked");
         }

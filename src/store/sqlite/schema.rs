@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::{StoreError, identity, upgrades};
 
-/// Each step takes a file from the version that is its place to the next.
+/// Each step upgrades a file from the version of its position to the next.
 pub(super) const STEPS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema_2_mail_log.sql"),
@@ -33,12 +33,12 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_21_parked.sql"),
 ];
 
-/// The step with which users get new keys, counted from 1.
+/// The number of the step that gives users new keys, counted from 1.
 const IDENTITY: usize = 8;
-/// The step with which orders hear of earlier versions' refunds, counted from 1.
+/// The number of the step that notifies orders of earlier versions' refunds, counted from 1.
 const REFUNDS: usize = 11;
 
-/// Applies the steps that the file has not had yet.
+/// Applies the missing steps.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when a newer program wrote the file, or a step fails.
@@ -57,7 +57,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         transaction.execute_batch(step)?;
         match version + 1 {
             IDENTITY => identity::upgrade(&transaction)?,
-            REFUNDS => upgrades::tell_refunds_anew(&transaction)?,
+            REFUNDS => upgrades::notify_refunds_again(&transaction)?,
             _ => {}
         }
         transaction.execute_batch(&format!("PRAGMA user_version = {}", version + 1))?;
@@ -65,7 +65,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Says whether the file has this program's schema, and changes nothing.
+/// Checks whether the file has this program's schema, without changing it.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when it has not.

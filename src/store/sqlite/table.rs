@@ -1,4 +1,4 @@
-//! The texts of the statements on a collection's table, each made once.
+//! The statements on a collection's table, each built once.
 
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
@@ -11,12 +11,12 @@ pub(super) struct Table {
     pub(super) of: &'static Spec,
     pub(super) indexes: Vec<IndexSpec>,
     pub(super) get: String,
-    /// Reads the version of a row, whatever became of it.
+    /// Reads the version of a row, even of a deleted one.
     pub(super) version: String,
     pub(super) insert: String,
     /// Reads the version and the keys of a row.
     pub(super) keys: String,
-    /// By the places of the keys that are written.
+    /// By the positions of the keys that are written.
     updates: Mutex<HashMap<Vec<usize>, Arc<str>>>,
     queries: Mutex<HashMap<Shape, Arc<str>>>,
 }
@@ -53,7 +53,7 @@ impl Table {
         }
     }
 
-    /// Writes the document, its number where there is one, and the keys at these places, in this order.
+    /// Writes the document, its number if changes are numbered, and the keys at these positions, in this order.
     pub(super) fn update(&self, places: &Vec<usize>) -> Arc<str> {
         made_once(&self.updates, places, |places| {
             let (seq, first) = if self.of.feed { (", seq = ?3", 4) } else { ("", 3) };
@@ -63,7 +63,7 @@ impl Table {
         })
     }
 
-    /// Reads the rows that a query finds, or their number; its values are [`super::documents::values`].
+    /// Reads the rows that a query finds, or counts them; its values are [`super::documents::values`].
     pub(super) fn query(&self, query: &Query, counts: bool) -> Arc<str> {
         let Query { index, reverse, .. } = *query;
         let [to, after, before] = [query.to.is_some(), query.after.is_some(), query.before.is_some()];
@@ -96,7 +96,7 @@ fn made_once<K: Clone + Eq + Hash>(
 }
 
 impl Shape {
-    /// What stands behind the table's name.
+    /// The clauses after the table's name.
     fn clauses(&self, of: &Spec) -> String {
         let mut places = (1..).map(|at| format!("?{at}"));
         let mut place = || places.next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What only this adapter has: grouped commits, threads that outlive panics, bounded
-//! waits, and a file that is backed up, reopened and checked.
+//! Tests of what only this adapter has: grouped commits, threads that survive panics, bounded waits, and a file that
+//! is backed up, reopened and checked.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ use crate::{
     },
 };
 
-/// A directory that goes with the test.
+/// A directory that is deleted after the test.
 struct TempDir(PathBuf);
 
 impl TempDir {
@@ -50,7 +50,7 @@ impl TempDir {
         SqliteStore::open(&self.0, options).unwrap()
     }
 
-    /// An empty data file as an older program left it.
+    /// An empty data file of an older program.
     fn of_schema(&self, version: usize) -> rusqlite::Connection {
         let file = rusqlite::Connection::open(self.0.join(super::connection::FILE)).unwrap();
         for step in &super::schema::STEPS[..version] {
@@ -67,7 +67,7 @@ impl Drop for TempDir {
     }
 }
 
-/// Holds the writer before its next group until it is opened.
+/// Blocks the writer before its next group until it is opened.
 #[derive(Default)]
 struct Gate {
     state: Mutex<(bool, u32)>,
@@ -89,7 +89,7 @@ impl Gate {
         }
     }
 
-    /// Waits until the writer stands before the gate.
+    /// Waits until the writer is blocked at the gate.
     fn await_writer(&self) {
         let mut state = self.state.lock();
         while state.1 == 0 {
@@ -112,7 +112,7 @@ async fn is_kept(stores: &Stores, cart: &Cart) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_and_a_panicking_write_do_not_undo_their_neighbours() {
+async fn a_refused_and_a_panicking_write_do_not_undo_others() {
     let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
     let store = dir.open(gate.options());
     let stores = store.stores();
@@ -147,7 +147,7 @@ async fn a_refused_and_a_panicking_write_do_not_undo_their_neighbours() {
 }
 
 #[tokio::test]
-async fn a_lost_transaction_is_told_to_everyone_in_it() {
+async fn a_lost_transaction_is_reported_to_all_its_writers() {
     let (dir, gate) = (TempDir::new(), Arc::new(Gate::default()));
     let store = dir.open(gate.options());
     let stores = store.stores();
@@ -313,7 +313,7 @@ fn a_file_of_a_newer_program_is_refused() {
 }
 
 #[tokio::test]
-async fn stock_events_are_kept_when_somebody_wants_them() {
+async fn stock_events_are_kept_when_they_are_wanted() {
     for (wanted, events) in [(true, 3), (false, 0)] {
         let dir = TempDir::new();
         let keep_event = Arc::new(move |name: &'static str| wanted && name == "STOCK_CHANGED");
@@ -498,7 +498,7 @@ async fn a_file_of_an_older_schema_keeps_its_webhooks_and_what_is_on_its_way() {
     let old = dir.of_schema(19);
     let (owner, at) = (UserId::generate(), 1_750_000_000_000_007_i64);
     let [on, off] = [("a", WebhookId::generate()), ("b", WebhookId::generate())].map(|(name, id)| {
-        // As it was stored before, without what stood in columns.
+        // As it was stored before, without the fields that were columns.
         let doc = serde_json::json!({
             "id": id, "owner": owner, "role": "seller", "url": format!("https://{name}.example"), "events": ["order.*"],
             "description": "\u{e4} \"q\"", "secret": "s", "oldSecret": null,
@@ -679,7 +679,7 @@ async fn of_accounts_that_turn_out_to_have_one_address_the_older_keeps_it() {
         user("x@\u{ff45}xample.com", "wide", 7),
         user("plain@example.com", "plain", 8),
     ];
-    // As the program before wrote them, which compared in lower case alone.
+    // As an earlier version wrote them, which compared in lower case only.
     let file = dir.of_schema(7);
     for user in &users {
         let (email, doc) = (user.email.to_lowercase(), serde_json::to_vec(user).unwrap());

@@ -1,8 +1,8 @@
-//! The one thread that writes.
+//! The writer thread.
 //!
-//! It takes a waiting job, and with it whatever else waits, runs them in one transaction
-//! with a savepoint each, commits once and then answers all. A job that is refused or
-//! panics is undone by itself; if the commit fails, all are told that nothing was written.
+//! It takes all waiting jobs, runs them in one transaction with a savepoint each, commits once and then answers all.
+//! A job that is refused or panics is rolled back alone; if the commit fails, all jobs get the error that nothing was
+//! written.
 //!
 //! **Invariant:** no answer to a write leaves this thread before its commit is on disk.
 
@@ -22,12 +22,12 @@ use tokio::sync::{Notify, oneshot};
 use super::{StoreError, codec::execute, options::Stall};
 
 /// A connection inside a job's savepoint.
-pub(super) struct Writing<'c> {
+pub(super) struct WriteTx<'c> {
     connection: &'c Connection,
     published: Cell<bool>,
 }
 
-impl Deref for Writing<'_> {
+impl Deref for WriteTx<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -35,8 +35,8 @@ impl Deref for Writing<'_> {
     }
 }
 
-impl Writing<'_> {
-    /// Puts events into the outbox, in the same transaction as everything else of the job.
+impl WriteTx<'_> {
+    /// Adds events to the outbox in the job's transaction.
     pub(super) fn publish(&self, events: &[Vec<u8>]) -> Result<(), StoreError> {
         for event in events {
             execute(self.connection, "INSERT INTO outbox (doc) VALUES (?1)", [event])?;
@@ -46,13 +46,13 @@ impl Writing<'_> {
     }
 }
 
-/// A write that waits for the thread, whatever its types.
+/// A waiting write, independent of its types.
 pub(super) trait Job: Send {
-    /// Whether nobody waits for the answer any more.
+    /// Whether the caller has stopped waiting.
     fn is_abandoned(&self) -> bool;
-    /// Does the work; returns whether it is to be kept.
-    fn run(&mut self, writing: &Writing<'_>) -> bool;
-    /// Sends the answer; `verdict` is the fate of the whole transaction.
+    /// Does the work; returns whether to keep its changes.
+    fn run(&mut self, writing: &WriteTx<'_>) -> bool;
+    /// Sends the answer; `verdict` is the outcome of the whole transaction.
     fn answer(self: Box<Self>, verdict: &Result<(), StoreError>);
 }
 
@@ -72,7 +72,7 @@ impl<F, T, E> Work<F, T, E> {
 
 impl<F, T, E> Job for Work<F, T, E>
 where
-    F: FnOnce(&Writing<'_>) -> Result<T, E> + Send,
+    F: FnOnce(&WriteTx<'_>) -> Result<T, E> + Send,
     T: Send,
     E: From<StoreError> + Send,
 {
@@ -80,7 +80,7 @@ where
         self.reply.is_closed()
     }
 
-    fn run(&mut self, writing: &Writing<'_>) -> bool {
+    fn run(&mut self, writing: &WriteTx<'_>) -> bool {
         let Some(work) = self.work.take() else { return false };
         let outcome = work(writing);
         let keep = outcome.is_ok();
@@ -94,16 +94,16 @@ where
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(E::from(StoreError::Unavailable("a write ended unexpectedly".into()))),
         };
-        // A caller that has gone away does not want to know.
+        // The caller may have gone away.
         let _gone = self.reply.send(outcome);
     }
 }
 
-/// What the thread is told.
+/// A command to the thread.
 pub(super) enum Command {
-    /// Do this.
+    /// Run this job.
     Write(Box<dyn Job>),
-    /// Finish what waits, then end.
+    /// Finish the waiting jobs, then end.
     Close,
 }
 
@@ -113,13 +113,13 @@ pub(super) struct Writer {
     pub(super) commands: Receiver<Command>,
     pub(super) group: usize,
     pub(super) written: Arc<Notify>,
-    /// Emptied when writes fail, so that the next look at the store tries one at once.
+    /// Cleared when writes fail, so that the next health check writes at once.
     pub(super) checked: Arc<Mutex<Option<Instant>>>,
     pub(super) stall: Option<Stall>,
 }
 
 impl Writer {
-    /// Works until it is told to close or nobody can tell it anything any more.
+    /// Works until the command to close arrives or all senders are dropped.
     pub(super) fn run(self) {
         let mut jobs: Vec<Box<dyn Job>> = Vec::with_capacity(self.group);
         let mut closing = false;
@@ -141,7 +141,7 @@ impl Writer {
         }
     }
 
-    /// Takes what else waits, up to a group; returns whether it was told to close.
+    /// Takes the other waiting jobs, up to a group; returns whether the command to close arrived.
     fn gather(&self, jobs: &mut Vec<Box<dyn Job>>) -> bool {
         let mut closing = false;
         while jobs.len() < self.group {
@@ -178,7 +178,7 @@ impl Writer {
     fn transact(&self, jobs: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
         let connection = &self.connection;
         if !connection.is_autocommit() {
-            // The last one failed so badly that it could not be undone then.
+            // The last transaction failed and could not be rolled back then.
             execute(connection, "ROLLBACK", [])?;
         }
         execute(connection, "BEGIN IMMEDIATE", [])?;
@@ -196,13 +196,13 @@ impl Writer {
 /// Runs one job in a savepoint; returns whether it wrote events.
 ///
 /// # Errors
-/// Only when the transaction itself is lost (a full disk, say): no job of it is written then.
+/// Only when the transaction itself is lost (for example on a full disk): none of its jobs is written then.
 fn run_job(connection: &Connection, job: &mut dyn Job) -> Result<bool, StoreError> {
     execute(connection, "SAVEPOINT job", [])?;
-    let writing = Writing { connection, published: Cell::new(false) };
-    // What a panic leaves half done is in the savepoint, and nothing else is shared.
+    let writing = WriteTx { connection, published: Cell::new(false) };
+    // Unfinished work of a panic is in the savepoint, and nothing else is shared.
     let keep = catch_unwind(AssertUnwindSafe(|| job.run(&writing))).unwrap_or_else(|_| {
-        tracing::error!("a write panicked and was undone");
+        tracing::error!("a write panicked and was rolled back");
         false
     });
     if connection.is_autocommit() {

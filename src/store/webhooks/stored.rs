@@ -1,4 +1,4 @@
-//! How webhooks and deliveries are stored.
+//! The stored form of webhooks and deliveries.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,34 +18,34 @@ use crate::{
     },
 };
 
-/// A webhook with what only the store knows.
+/// A webhook with the store's own fields.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::store) struct StoredWebhook {
     #[serde(flatten)]
     pub(super) webhook: Webhook,
-    /// Its place among its owner's, by which their number is bounded.
+    /// Its position among its owner's webhooks, which bounds their number.
     pub(super) place: u32,
-    /// Nothing that waits for it can be claimed before; `None` when nothing waits.
+    /// No waiting delivery can be claimed before this; `None` when nothing waits.
     pub(super) due_at: Option<Timestamp>,
-    /// Counts all writes, also those that the owner's version does not count.
+    /// Counts all writes, including those that the owner's version does not count.
     #[serde(skip)]
     revision: u64,
 }
 
-/// What must be unique of a webhook.
+/// The unique keys of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum WebhookKey {
-    /// Its place among its owner's.
+    /// Its position among its owner's webhooks.
     Place,
 }
 
 pub(super) const PLACE: Index<StoredWebhook> =
     Index::unique("place", WebhookKey::Place, |of| key((of.webhook.owner, u64::from(of.place))));
-/// Whether it is off, and the role in which it was registered.
+/// Whether it is switched off, and the role in which it was registered.
 pub(super) const STATE: Index<StoredWebhook> =
     Index::new("state", |of| key((of.webhook.off.is_some(), of.webhook.role.as_str())));
-/// Of those that are on.
+/// For active webhooks.
 pub(super) const DUE: Index<StoredWebhook> =
     Index::new("due", |of| key(of.due_at.filter(|_| of.webhook.off.is_none())?));
 
@@ -55,7 +55,7 @@ impl StoredWebhook {
         Self { webhook, place, due_at: None, revision: 0 }
     }
 
-    /// Takes over what the owner wrote, if that was made of this version; returns the next one.
+    /// Applies the owner's changes, if they were made to this version; returns the next version.
     pub(super) fn replace(&mut self, webhook: &Webhook) -> Option<u64> {
         let (was, version) = (&self.webhook, webhook.version + 1);
         if was.version != webhook.version {
@@ -64,7 +64,7 @@ impl StoredWebhook {
         let is_switched_on = was.off.is_some() && webhook.off.is_none();
         let consecutive_failures = if is_switched_on { 0 } else { was.consecutive_failures };
         if is_switched_on {
-            // What waits was made since then.
+            // The waiting deliveries were made since then.
             self.due_at = Some(webhook.created_at);
         }
         self.webhook = Webhook { version, consecutive_failures, ..webhook.clone() };
@@ -81,7 +81,7 @@ impl StoredWebhook {
         is_on
     }
 
-    /// Lets it be looked at by this time; returns whether that is earlier than before.
+    /// Makes it due by this time; returns whether that is earlier than before.
     pub(super) fn expect_by(&mut self, at: Option<Timestamp>) -> bool {
         let is_earlier = at.is_some_and(|at| self.due_at.is_none_or(|due| at < due));
         if is_earlier {
@@ -90,8 +90,8 @@ impl StoredWebhook {
         is_earlier
     }
 
-    /// Enters what an attempt says of it, whose delivery waits until `next`; returns whether it is switched
-    /// off by that, `None` when nothing changes.
+    /// Applies the result of an attempt whose delivery waits until `next`; returns whether this switches it off,
+    /// `None` when nothing changes.
     pub(super) fn tried(&mut self, next: Option<Timestamp>, health: Health, now: Timestamp) -> Option<bool> {
         let is_earlier = self.expect_by(next);
         let before = self.webhook.consecutive_failures;
@@ -123,7 +123,7 @@ impl Document for StoredWebhook {
     stored_as!(self, WebhookId = self.webhook.id, self.revision);
 }
 
-/// No place changes once it is stored.
+/// Positions never change.
 impl From<SaveError<WebhookKey>> for StoreError {
     fn from(error: SaveError<WebhookKey>) -> Self {
         match error {
@@ -133,22 +133,23 @@ impl From<SaveError<WebhookKey>> for StoreError {
     }
 }
 
-/// A delivery with what only the store knows. It has a next try while it waits, also while its webhook is off.
+/// A delivery with the store's own fields. It has a next attempt while it waits, even while its webhook is switched
+/// off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::store) struct StoredDelivery {
     #[serde(flatten)]
     pub(super) delivery: WebhookDelivery,
-    /// Whose webhook it is for.
+    /// The owner of its webhook.
     pub(super) owner: UserId,
-    /// Until when somebody has claimed it.
+    /// When its claim expires.
     pub(super) lease: Option<Timestamp>,
     #[serde(skip)]
     pub(super) version: u64,
 }
 
-/// Of those that wait, when each can be claimed.
+/// For waiting deliveries: when each can be claimed.
 pub(super) const FREE: Index<StoredDelivery> = Index::new("free", |of| key((of.delivery.webhook, of.free_at()?)));
-/// Of those that are claimed, until when.
+/// For claimed deliveries: when the claim expires.
 pub(super) const SENDING: Index<StoredDelivery> = Index::new("sending", |of| key((of.owner, of.lease?)));
 pub(super) const LOG: Index<StoredDelivery> =
     Index::new("log", |of| key((of.delivery.webhook, of.delivery.created_at)));

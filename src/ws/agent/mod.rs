@@ -21,7 +21,7 @@ pub use self::{rules::RuleAssistant, tools::Toolbox};
 
 use crate::{
     domain::{
-        conversation::{Known, Line},
+        conversation::{KnownProducts, Line},
         ids::{ProductId, UserId},
         user::Role,
     },
@@ -67,7 +67,7 @@ pub struct Turn<'a> {
     /// The earlier lines, oldest first.
     pub history: &'a [Line],
     /// What tools have returned in this conversation; each call adds to it.
-    pub known: &'a mut Known,
+    pub known: &'a mut KnownProducts,
     pub sink: &'a dyn ReplySink,
 }
 

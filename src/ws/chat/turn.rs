@@ -15,7 +15,7 @@ use super::{ChatState, Key, room_sink::RoomSink, session::NotAccepted};
 use crate::{
     domain::{
         Timestamp,
-        conversation::{Conversation, Known, Line, Speaker},
+        conversation::{Conversation, KnownProducts, Line, Speaker},
     },
     store::StoreError,
     ws::{
@@ -55,7 +55,7 @@ impl Drop for Running {
 }
 
 /// Aborts the assistant's task when it is dropped.
-struct AssistantTask(JoinHandle<(Reply, Known)>);
+struct AssistantTask(JoinHandle<(Reply, KnownProducts)>);
 
 impl Drop for AssistantTask {
     fn drop(&mut self) {
@@ -118,7 +118,7 @@ async fn answer(
     state: &Arc<ChatState>,
     conversation: Conversation,
     accepted: &AcceptedMessage,
-) -> (Reply, Option<Known>, &'static str) {
+) -> (Reply, Option<KnownProducts>, &'static str) {
     let Some(threads) = &state.threads else { return (failure_reply(), None, "failed") };
     let (assistant, sink) = (Arc::clone(&state.assistant), Arc::clone(&accepted.sink));
     let (shopper, text, at) = (accepted.shopper, accepted.text.clone(), accepted.at);
@@ -155,7 +155,7 @@ async fn keep_reply(
     (user, id): Key,
     to: Timestamp,
     reply: &Reply,
-    known: Option<Known>,
+    known: Option<KnownProducts>,
 ) -> Result<(), StoreError> {
     let store = &state.store;
     let (text, products, at) = (reply.text.clone(), reply.products.clone(), Timestamp::now());

@@ -243,7 +243,7 @@ async fn before_the_upgrade(config: &Config) {
             let storage = Storage::open(config, &config.data_dir, SqliteOptions::default()).await.unwrap();
             let payments = storage.stores().payments;
             for mut payment in payments.all(None, 100).await.unwrap() {
-                payment.tell_refunds_anew(Timestamp::now());
+                payment.notify_refunds_again(Timestamp::now());
                 payments.save(&payment, &[]).await.unwrap();
             }
             drop(payments);

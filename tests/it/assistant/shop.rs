@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use microbazaar::{
     domain::{
-        conversation::{Known, Line, Speaker},
+        conversation::{KnownProducts, Line, Speaker},
         ids::UserId,
         user::Role,
     },
@@ -128,7 +128,7 @@ pub struct Chat {
     pub tools: Arc<ShopTools>,
     assistant: ModelAssistant,
     shopper: Shopper,
-    pub known: Known,
+    pub known: KnownProducts,
     pub history: Vec<Line>,
 }
 
@@ -172,7 +172,7 @@ impl Chat {
         let dyn_tools: Arc<dyn Tools> = Arc::clone(&tools) as Arc<dyn Tools>;
         let assistant = ModelAssistant::try_new(settings, dyn_tools, budget, Arc::new(Rules)).unwrap();
         let shopper = Shopper { id: UserId::generate(), role: Role::User };
-        Self { tools, assistant, shopper, known: Known::default(), history: vec![] }
+        Self { tools, assistant, shopper, known: KnownProducts::default(), history: vec![] }
     }
 
     /// Sends a message; checks that the deltas add up to the reply.

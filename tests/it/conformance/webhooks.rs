@@ -134,7 +134,7 @@ pub async fn a_delivery_is_put_in_once(stores: &Stores) {
     let one = delivery(&mine, 0);
     let put = join_all((0..8).map(|_| stores.webhooks.enqueue(&one, 100))).await;
     assert_eq!(put.iter().filter(|done| **done == Ok(Enqueued::New)).count(), 1);
-    assert_eq!(put.iter().filter(|done| **done == Ok(Enqueued::Known)).count(), 7);
+    assert_eq!(put.iter().filter(|done| **done == Ok(Enqueued::AlreadyQueued)).count(), 7);
     let page = stores.webhooks.deliveries(mine.id, 0, 10).await.unwrap();
     assert_eq!((page.rows, page.total), (vec![one], 1));
     let nobody = webhook(UserId::generate(), Role::Seller);

@@ -12,7 +12,7 @@ use std::{
 
 use microbazaar::{
     actors::accounts::calls::CreateAdmin,
-    app::{App, Ended},
+    app::{App, ShutdownReport},
     config::{Config, Overrides, Sources},
 };
 use secrecy::SecretString;
@@ -51,7 +51,7 @@ pub struct Shop {
     pub admin: String,
     before: Vec<(String, Value)>,
     keeper_token: String,
-    end: Option<(oneshot::Sender<()>, JoinHandle<Ended>)>,
+    end: Option<(oneshot::Sender<()>, JoinHandle<ShutdownReport>)>,
     folder: PathBuf,
 }
 
@@ -204,7 +204,7 @@ impl Shop {
         let (end, thread) = self.end.take().unwrap();
         end.send(()).unwrap();
         let ended = tokio::task::spawn_blocking(move || thread.join()).await.unwrap().unwrap();
-        assert_eq!(ended, Ended { actors_alive: 0, events_waiting: 0 });
+        assert_eq!(ended, ShutdownReport { actors_alive: 0, events_waiting: 0 });
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use microbazaar::{
     domain::ids::{OrderId, RefundId},
-    integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, Patience, PaymentGateway, RazorpayGateway},
+    integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway, RazorpayGateway, Timeouts},
 };
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ async fn an_order_whose_response_was_lost_is_found() {
 async fn an_order_is_found_by_the_next_call_as_well() {
     let standin = StandIn::start();
     // The pause is longer than the call may take, so that it is tried once.
-    let once = Patience { pause: Duration::from_secs(60), ..HASTE };
+    let once = Timeouts { pause: Duration::from_secs(60), ..HASTE };
     let gateway = RazorpayGateway::with_patience(&standin.base_url(), KEY_ID.to_owned(), keys(), once).unwrap();
     let receipt = OrderId::generate();
     standin.next(CREATE, Fault::CutAfter);
@@ -145,7 +145,7 @@ async fn a_refund_whose_every_response_was_lost_is_found() {
 async fn a_response_after_the_deadline_is_done_once() {
     let standin = StandIn::start();
     let short = (Duration::from_secs(1), Duration::from_secs(15));
-    let patience = Patience { read: short, capture: short, write: short, pause: Duration::from_millis(5) };
+    let patience = Timeouts { read: short, capture: short, write: short, pause: Duration::from_millis(5) };
     let gateway = RazorpayGateway::with_patience(&standin.base_url(), KEY_ID.to_owned(), keys(), patience).unwrap();
     let late = Fault::Slow(Duration::from_secs(30));
     let receipt = OrderId::generate();

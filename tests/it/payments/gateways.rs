@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use microbazaar::{
     domain::money::{Currency, Money},
-    integrations::payment::{self, Keys, Patience, PaymentGateway, RazorpayGateway, SandboxGateway},
+    integrations::payment::{self, Keys, PaymentGateway, RazorpayGateway, SandboxGateway, Timeouts},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 
@@ -29,7 +29,7 @@ pub fn keys() -> Keys {
 }
 
 /// Fast retries, and a short deadline.
-pub const HASTE: Patience = Patience {
+pub const HASTE: Timeouts = Timeouts {
     read: (Duration::from_secs(3), Duration::from_secs(8)),
     capture: (Duration::from_secs(3), Duration::from_secs(8)),
     write: (Duration::from_secs(3), Duration::from_secs(10)),

@@ -46,8 +46,8 @@ async fn the_node_that_can_send_a_mail_is_notified() {
     let mut nodes = vec![];
     for leads in [false, true] {
         let redis = node(&url, &prefix).await;
-        let wake = redis.wake().looking_every(seldom);
-        let mails = Mails::start(&runtime, store.clone(), Arc::new(MailProxy { leads }), vec![seldom], &wake);
+        let notifier = redis.notifier().looking_every(seldom);
+        let mails = Mails::start(&runtime, store.clone(), Arc::new(MailProxy { leads }), vec![seldom], &notifier);
         nodes.push((redis, mails));
     }
     for number in 0..5 {

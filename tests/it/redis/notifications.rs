@@ -14,17 +14,17 @@ async fn a_notification_reaches_its_topic_on_every_node() {
     let prefix = prefix();
     let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
     let elsewhere = node(&url, &crate::redis::prefix()).await;
-    let (here, there) = (one.wake().listen("mail"), two.wake().listen("mail"));
-    let (other, stranger) = (two.wake().listen("outbox"), elsewhere.wake().listen("mail"));
+    let (here, there) = (one.notifier().listen("mail"), two.notifier().listen("mail"));
+    let (other, stranger) = (two.notifier().listen("outbox"), elsewhere.notifier().listen("mail"));
     for _ in 0..20 {
-        one.wake().wake("mail");
+        one.notifier().notify("mail");
         is_notified("this node", &here).await;
         is_notified("the other node", &there).await;
     }
     // Sent after the others, which would have arrived at a wrong place by now.
-    one.wake().wake("outbox");
+    one.notifier().notify("outbox");
     is_notified("the other topic", &other).await;
-    elsewhere.wake().wake("mail");
+    elsewhere.notifier().notify("mail");
     is_notified("the other shop's own message", &stranger).await;
     let quiet = std::time::Duration::from_millis(200);
     assert!(timeout(quiet, stranger.notified()).await.is_err(), "another prefix is another shop");
@@ -36,18 +36,18 @@ async fn after_a_lost_connection_every_topic_is_notified_once() {
     let Some(mut server) = Server::start() else { return };
     let prefix = prefix();
     let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
-    let (mail, outbox) = (two.wake().listen("mail"), two.wake().listen("outbox"));
+    let (mail, outbox) = (two.notifier().listen("mail"), two.notifier().listen("outbox"));
     server.kill();
     until("the loss is noticed", async || !one.is_up() && !two.is_up()).await;
     is_notified("who is to look by herself now", &mail).await;
     is_notified("who else", &outbox).await;
-    one.wake().wake("mail");
+    one.notifier().notify("mail");
     server.start_again();
     is_notified("a lost topic", &mail).await;
     is_notified("who had none", &outbox).await;
     until("both are back", async || one.is_up() && two.is_up()).await;
-    let late = one.wake();
-    late.wake("outbox");
+    let late = one.notifier();
+    late.notify("outbox");
     is_notified("as before", &outbox).await;
 }
 
@@ -70,12 +70,12 @@ async fn many_notifications_are_few_messages() {
         count
     });
     ready.await.unwrap();
-    let (wake, began) = (one.wake(), std::time::Instant::now());
+    let (notifier, began) = (one.notifier(), std::time::Instant::now());
     for _ in 0..300 {
-        (0..200).for_each(|_| wake.wake("stock"));
+        (0..200).for_each(|_| notifier.notify("stock"));
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    wake.wake("last");
+    notifier.notify("last");
     let count = counting.await.unwrap();
     // At most one in 25 ms, however long it took, plus the last one.
     let most = began.elapsed().as_millis() / 25 + 2;
@@ -86,13 +86,13 @@ async fn many_notifications_are_few_messages() {
 async fn a_connection_lost_during_a_message_is_restored() {
     let Some(mut server) = Server::start() else { return };
     let one = node(&server.url(), &prefix()).await;
-    let wake = one.wake();
+    let notifier = one.notifier();
     for _ in 0..4 {
         let talking = actix_rt::spawn({
-            let wake = wake.clone();
+            let notifier = notifier.clone();
             async move {
                 loop {
-                    wake.wake("stock");
+                    notifier.notify("stock");
                     tokio::task::yield_now().await;
                 }
             }

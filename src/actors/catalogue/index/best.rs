@@ -1,13 +1,13 @@
 //! Keeps the best of many matches in bounded memory.
 //!
-//! **Invariant:** at most about twice the capacity is held, and none of the best is lost.
+//! **Invariant:** at most about twice the capacity is stored, and none of the best is lost.
 
 use std::cmp::Reverse;
 
 /// A product that matches; the greatest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
-    /// What the list is sorted by, greatest first.
+    /// The sort key of the list, the greatest first.
     pub primary: i64,
     /// When it was made; ties go to the newest.
     pub created: i64,
@@ -19,7 +19,7 @@ pub(super) struct Candidate {
 pub(super) struct Best {
     kept: Vec<Candidate>,
     capacity: usize,
-    /// A primary key below this one cannot be among the best any more.
+    /// A candidate with a smaller sort key cannot be among the best any more.
     pub floor: i64,
 }
 
@@ -43,7 +43,7 @@ impl Best {
         self.kept.truncate(self.capacity);
     }
 
-    /// What comes after the first `skip`, best first.
+    /// The candidates after the first `skip`, the best first.
     pub fn page(mut self, skip: usize) -> Vec<Candidate> {
         self.trim();
         self.kept.sort_unstable_by_key(|candidate| Reverse(*candidate));

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{ids::UserId, text::fold};
 
-/// The categories with how many products each has, most first, by their commonest spelling.
+/// The categories with their number of products, the largest first, in their most common spelling.
 pub(super) fn count(
     searcher: &Searcher,
     fields: &Fields,

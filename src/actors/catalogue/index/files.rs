@@ -1,8 +1,7 @@
 //! The files of the index: written to disk, and read into memory whole.
 //!
-//! The engine's own directory maps files into memory, and a mapped file that is truncated while
-//! it is read ends the process (SIGBUS). Here a file that is open stays readable whatever becomes of
-//! it on disk, and what became of it can be asked for.
+//! The engine's own directory maps files into memory, and a mapped file that is truncated while it is read ends the
+//! process (SIGBUS). Here an open file stays readable whatever happens to it on disk, and damage can be detected.
 //!
 //! **Invariant:** bytes that a search reads never change.
 
@@ -19,7 +18,7 @@ use tantivy::directory::{
     error::{DeleteError, LockError, OpenDirectoryError, OpenReadError, OpenWriteError},
 };
 
-/// A file that is written and removed again, and its size.
+/// A test file that is written and removed again, and its size.
 const ROOM_CHECK: &str = ".room-check";
 const ROOM: usize = 64 << 10;
 
@@ -27,15 +26,15 @@ const ROOM: usize = 64 << 10;
 #[derive(Clone)]
 pub(super) struct IndexFiles {
     root: Arc<Path>,
-    // Writes, deletes and locks, and maps nothing as long as it is not asked to read.
+    // Used for writes, deletes and locks only; it maps files only for reading.
     disk: MmapDirectory,
-    known: Arc<Mutex<Known>>,
+    expected: Arc<Mutex<ExpectedFiles>>,
 }
 
-/// What is expected to be on disk.
+/// The expected state of the files on disk.
 #[derive(Default)]
-struct Known {
-    /// Files that somebody has open.
+struct ExpectedFiles {
+    /// Open files.
     open: HashMap<PathBuf, Weak<[u8]>>,
     /// Small files that are replaced as a whole.
     replaced: HashMap<PathBuf, Vec<u8>>,
@@ -43,39 +42,39 @@ struct Known {
 
 impl IndexFiles {
     pub(super) fn open(root: &Path) -> Result<Self, OpenDirectoryError> {
-        Ok(Self { root: root.into(), disk: MmapDirectory::open(root)?, known: Arc::default() })
+        Ok(Self { root: root.into(), disk: MmapDirectory::open(root)?, expected: Arc::default() })
     }
 
-    /// The first file that is gone, has another length, or is not what was written there.
+    /// The first file that is missing, has another length, or differs from what was written.
     pub(super) fn damaged(&self) -> Option<PathBuf> {
-        // Held meanwhile, so that no file is written or deleted on purpose.
-        let known = self.known.lock();
-        let cut = known.open.iter().find(|(path, bytes)| {
+        // Locked meanwhile, so that no file is written or deleted by the index itself.
+        let expected = self.expected.lock();
+        let cut = expected.open.iter().find(|(path, bytes)| {
             let length = || fs::metadata(self.root.join(path)).ok().and_then(|found| usize::try_from(found.len()).ok());
             bytes.upgrade().is_some_and(|bytes| length() != Some(bytes.len()))
         });
         let other =
-            || known.replaced.iter().find(|(path, data)| fs::read(self.root.join(path)).ok().as_ref() != Some(data));
+            || expected.replaced.iter().find(|(path, data)| fs::read(self.root.join(path)).ok().as_ref() != Some(data));
         cut.map(|(path, _)| path.clone()).or_else(|| other().map(|(path, _)| path.clone()))
     }
 
-    /// Whether the disk takes a file: where it does not, no index can be made.
+    /// Whether the disk accepts a file; otherwise no index can be created.
     pub(super) fn expect_room(&self) -> io::Result<()> {
         let path = self.root.join(ROOM_CHECK);
         let written = fs::write(&path, [0; ROOM]);
-        // There is none when it could not be made.
+        // The file is missing if it could not be created.
         let _missing = fs::remove_file(&path);
         written
     }
 
     fn load(&self, path: &Path) -> io::Result<Arc<[u8]>> {
-        let mut known = self.known.lock();
-        if let Some(bytes) = known.open.get(path).and_then(Weak::upgrade) {
+        let mut expected = self.expected.lock();
+        if let Some(bytes) = expected.open.get(path).and_then(Weak::upgrade) {
             return Ok(bytes);
         }
         let bytes: Arc<[u8]> = fs::read(self.root.join(path))?.into();
-        known.open.retain(|_, bytes| bytes.strong_count() > 0);
-        known.open.insert(path.to_owned(), Arc::downgrade(&bytes));
+        expected.open.retain(|_, bytes| bytes.strong_count() > 0);
+        expected.open.insert(path.to_owned(), Arc::downgrade(&bytes));
         Ok(bytes)
     }
 }
@@ -98,9 +97,9 @@ impl Directory for IndexFiles {
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {
-        let mut known = self.known.lock();
-        known.open.remove(path);
-        known.replaced.remove(path);
+        let mut expected = self.expected.lock();
+        expected.open.remove(path);
+        expected.replaced.remove(path);
         self.disk.delete(path)
     }
 
@@ -113,16 +112,16 @@ impl Directory for IndexFiles {
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
-        let mut known = self.known.lock();
+        let mut expected = self.expected.lock();
         let data = self.disk.atomic_read(path)?;
-        known.replaced.entry(path.to_owned()).or_insert_with(|| data.clone());
+        expected.replaced.entry(path.to_owned()).or_insert_with(|| data.clone());
         Ok(data)
     }
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
-        let mut known = self.known.lock();
+        let mut expected = self.expected.lock();
         self.disk.atomic_write(path, data)?;
-        known.replaced.insert(path.to_owned(), data.to_owned());
+        expected.replaced.insert(path.to_owned(), data.to_owned());
         Ok(())
     }
 

@@ -1,10 +1,9 @@
 //! The search index of products: words, categories, prices and the order of lists.
 //!
-//! It follows the product store by sequence: whoever owns it applies the changes after
-//! [`SearchIndex::last_sequence`] and commits. It keeps nothing that the store does not
-//! have, so one that is missing, broken or of another program is thrown away and filled again, also
-//! while it is used: searches go on over what is in memory until the new one has everything.
-//! All calls block; searches may run at the same time as one another and as writes.
+//! It follows the product store by sequence: its owner applies the changes after [`SearchIndex::last_sequence`] and
+//! commits. It contains nothing that the store does not have, so a missing, damaged or incompatible index is deleted
+//! and rebuilt, even while it is used: searches continue in memory until the new one is complete. All calls block;
+//! searches may run concurrently with each other and with writes.
 //!
 //! **Invariant:** a search sees the whole of one commit, never part of one.
 
@@ -38,14 +37,14 @@ pub use self::query::{Hits, LIMIT_MAX, ListQuery, SKIP_MAX, Sort};
 use self::{files::IndexFiles, query::Plan, schema::Fields, writer::Writer};
 use crate::{domain::ids::UserId, store::products::ProductChange};
 
-/// How many bytes of answers are kept.
+/// The size of the answer cache in bytes.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
-/// What an answer takes besides its words and ids.
+/// The size of a cached answer besides its words and ids.
 const CACHE_ENTRY_BYTES: usize = 400;
-/// The most categories that are named.
+/// The most categories in the list.
 const CATEGORIES_MAX: usize = 50;
 
-/// The index did not do it.
+/// Why a call to the index failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// The engine failed.
@@ -63,23 +62,23 @@ pub type Categories = Arc<[(String, u64)]>;
 pub struct SearchIndex {
     fields: Fields,
     reader: RwLock<IndexReader>,
-    writing: Mutex<Writing>,
-    /// Whether searches go on over an older index while it is made anew.
+    writing: Mutex<IndexWriting>,
+    /// Whether searches use an older index while a new one is built.
     rebuilding: AtomicBool,
-    /// Counts commits and changes of who is left out; what was worked out before is not used any more.
+    /// Counts commits and changes of the hidden sellers; cached answers of earlier generations are not used.
     generation: AtomicU64,
     answers: Cache<(u64, Plan), Hits>,
     categories: Mutex<Option<(u64, Categories)>>,
-    /// Sellers of whom nothing is found.
+    /// Sellers whose products are hidden.
     left_out: RwLock<Arc<HashSet<UserId>>>,
 }
 
 /// The writing side.
-struct Writing {
+struct IndexWriting {
     writer: Writer,
-    /// Where it is on disk, if it is.
+    /// Its location on disk, if it is on disk.
     disk: Option<Disk>,
-    /// The reader of an index that is made anew, until it has everything.
+    /// The reader of an index that is being rebuilt, until it is complete.
     next: Option<IndexReader>,
 }
 
@@ -93,21 +92,21 @@ impl SearchIndex {
     /// Everything in `dir` belongs to the index and may be deleted.
     ///
     /// # Errors
-    /// When even a new one cannot be made there.
+    /// When no new index can be created there.
     pub fn open(dir: Option<&Path>) -> Result<Self, IndexError> {
         let fields = Fields::new();
         let Opened { index, reader, committed, files } = match dir {
             None => with_reader(Index::create_in_ram(fields.schema.clone()), None)?,
-            // The engine panics on some broken files.
+            // The engine panics on some damaged files.
             Some(dir) => match catch_unwind(AssertUnwindSafe(|| open_existing(dir, &fields))) {
                 Ok(Ok(Some(opened))) => opened,
                 Ok(Ok(None)) => create_new(dir, &fields)?,
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the search index is unreadable and is made anew");
+                    tracing::warn!(%error, "the search index is unreadable and is rebuilt");
                     create_new(dir, &fields)?
                 }
                 Err(_) => {
-                    tracing::warn!("the search index is broken and is made anew");
+                    tracing::warn!("the search index is damaged and is rebuilt");
                     create_new(dir, &fields)?
                 }
             },
@@ -119,7 +118,7 @@ impl SearchIndex {
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Ok(Self {
-            writing: Mutex::new(Writing {
+            writing: Mutex::new(IndexWriting {
                 writer: Writer::new(index, fields.clone(), committed),
                 disk: dir.zip(files).map(|(dir, files)| Disk { dir: dir.to_owned(), files }),
                 next: None,
@@ -140,18 +139,18 @@ impl SearchIndex {
         self.writing.lock().writer.committed()
     }
 
-    /// Counts commits and changes of who is left out: an answer worked out from this index is good while it stays.
+    /// Counts commits and changes of the hidden sellers: an answer from this index is valid while this number stays
+    /// the same.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Takes changes in, oldest first; they show after [`SearchIndex::commit`]. Applying
-    /// the same change again is harmless.
+    /// Applies changes, the oldest first; they are visible after [`SearchIndex::commit`]. Applying a change again is
+    /// harmless.
     ///
     /// # Errors
-    /// What was applied since the last commit is then forgotten: read the changes again
-    /// from [`SearchIndex::last_sequence`].
+    /// The uncommitted changes are then dropped: read the changes again from [`SearchIndex::last_sequence`].
     pub fn apply(&self, changes: &[ProductChange]) -> Result<(), IndexError> {
         self.writing.lock().writer.apply(changes)
     }
@@ -168,7 +167,7 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// Empties the index, for a store that begins anew or is behind it.
+    /// Empties the index, for a store that starts over or is behind the index.
     ///
     /// # Errors
     /// As [`SearchIndex::apply`].
@@ -178,8 +177,8 @@ impl SearchIndex {
         self.show(&mut writing)
     }
 
-    /// Frees the writer's memory and threads until the next change, once its merges are
-    /// done. What was applied and not committed is forgotten.
+    /// Frees the writer's memory and threads until the next change, once its merges are done. Uncommitted changes are
+    /// dropped.
     ///
     /// # Errors
     /// When a merge failed; the index is as before.
@@ -191,26 +190,25 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// Makes the index anew if a file of it was deleted or damaged, or whatever it is like with
-    /// `anyway`: then all changes are to be applied again. Searches go on over what is in memory
-    /// until the next commit. Returns whether it did.
+    /// Rebuilds the index if a file was deleted or damaged, or in any case with `anyway`: then all changes have to be
+    /// applied again. Searches continue in memory until the next commit. Returns whether it was rebuilt.
     ///
     /// # Errors
-    /// When a new one cannot be made; the next call tries it again.
+    /// When a new one cannot be created; the next call tries again.
     pub fn rebuild_if_damaged(&self, anyway: bool) -> Result<bool, IndexError> {
         let mut writing = self.writing.lock();
         let Some(Disk { dir, files }) = &writing.disk else { return Ok(false) };
         let damaged = files.damaged();
         match (&damaged, anyway) {
             (None, false) => return Ok(false),
-            // What fails on a disk that is full is not the index.
+            // A failure on a full disk is not the index's fault.
             (None, true) => files.expect_room()?,
             (Some(_), _) => {}
         }
         let (dir, file) = (dir.clone(), damaged.map(|path| path.display().to_string()));
-        tracing::warn!(file, "the search index is damaged and is made anew");
+        tracing::warn!(file, "the search index is damaged and is rebuilt");
         self.rebuilding.store(true, Ordering::Release);
-        // Its merges would write into the new one. That one of them failed says nothing new.
+        // Its merges would write into the new one, so they are awaited; their failure does not matter.
         let _damaged = catch_unwind(AssertUnwindSafe(|| writing.writer.release()));
         let Opened { index, reader, committed, files } = create_new(&dir, &self.fields)?;
         writing.writer = Writer::new(index, self.fields.clone(), committed);
@@ -219,7 +217,7 @@ impl SearchIndex {
         Ok(true)
     }
 
-    /// Whether the index is being made anew, so that searches miss what changed since.
+    /// Whether the index is being rebuilt, so that searches miss recent changes.
     #[must_use]
     pub fn is_rebuilding(&self) -> bool {
         self.rebuilding.load(Ordering::Acquire)
@@ -228,10 +226,9 @@ impl SearchIndex {
     /// The page of products that `query` asks for.
     ///
     /// # Errors
-    /// Only when the files of the index cannot be read; never for what is in a query.
+    /// Only when the files of the index cannot be read; never because of the query.
     pub fn search(&self, query: &ListQuery) -> Result<Hits, IndexError> {
-        // The generation is read before the searcher, so an answer is never kept for longer
-        // than the commit it was made from.
+        // The generation is read before the searcher, so that a cached answer is never used after its commit.
         let key = (self.generation(), Plan::from(query));
         if let Some(hits) = self.answers.get(&key) {
             return Ok(hits);
@@ -243,13 +240,13 @@ impl SearchIndex {
         Ok(hits)
     }
 
-    /// The answer to `query` if it is at hand, without working anything out.
+    /// The cached answer to `query`, if there is one.
     #[must_use]
     pub fn cached(&self, query: &ListQuery) -> Option<Hits> {
         self.answers.get(&(self.generation(), Plan::from(query)))
     }
 
-    /// The commonest categories with how many products each has, most first.
+    /// The largest categories with their number of products, the largest first.
     ///
     /// # Errors
     /// As [`SearchIndex::search`].
@@ -273,13 +270,13 @@ impl SearchIndex {
         self.reader.read().searcher().num_docs()
     }
 
-    /// Finds nothing of these sellers from now on, but for staff.
+    /// Hides the products of these sellers from now on, except from staff.
     pub fn leave_out(&self, sellers: Arc<HashSet<UserId>>) {
         *self.left_out.write() = sellers;
         self.outdate();
     }
 
-    fn show(&self, writing: &mut Writing) -> Result<(), IndexError> {
+    fn show(&self, writing: &mut IndexWriting) -> Result<(), IndexError> {
         match &writing.next {
             Some(next) => next.reload()?,
             None => self.reader.read().reload()?,
@@ -292,7 +289,7 @@ impl SearchIndex {
         Ok(())
     }
 
-    /// What was worked out so far is not used any more.
+    /// Invalidates all cached answers.
     fn outdate(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.answers.invalidate_all();
@@ -306,7 +303,7 @@ struct Opened {
     files: Option<IndexFiles>,
 }
 
-/// The index in `dir`, `None` if there is none of this program's schema.
+/// The index in `dir`, `None` if there is none with this program's schema.
 fn open_existing(dir: &Path, fields: &Fields) -> Result<Option<Opened>, IndexError> {
     if !dir.is_dir() {
         return Ok(None);
@@ -320,17 +317,17 @@ fn open_existing(dir: &Path, fields: &Fields) -> Result<Option<Opened>, IndexErr
         return Ok(None);
     }
     if let Some(file) = index.validate_checksum()?.iter().next() {
-        tracing::warn!(file = %file.display(), "the search index is damaged and is made anew");
+        tracing::warn!(file = %file.display(), "the search index is damaged and is rebuilt");
         return Ok(None);
     }
     let opened = with_reader(index, Some(files))?;
-    // Searching nothing opens every file that searches need.
+    // An empty search opens every file that searches need.
     let plan = Plan::from(&ListQuery { text: Some("readable".into()), ..ListQuery::default() });
     scan::run(&opened.reader.searcher(), fields, &plan, &HashSet::new())?;
     Ok(Some(opened))
 }
 
-/// Deletes what is at `dir` and makes an empty index there.
+/// Deletes everything in `dir` and creates an empty index there.
 fn create_new(dir: &Path, fields: &Fields) -> Result<Opened, IndexError> {
     match fs::symlink_metadata(dir) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(dir)?,

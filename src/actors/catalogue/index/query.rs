@@ -1,4 +1,4 @@
-//! What is asked of the index, and its canonical form.
+//! Queries of the index, and their canonical form.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::words::words;
 use crate::domain::{ids::ProductId, text::fold};
 
-/// The most words of a query that count.
+/// The most words of a query that are used.
 const QUERY_WORDS_MAX: usize = 12;
-/// The most characters of a query that count.
+/// The most characters of a query that are used.
 const QUERY_CHARS_MAX: usize = 1_000;
-/// The most products passed over; beyond, a page is empty.
+/// The most products to skip; beyond that, a page is empty.
 pub const SKIP_MAX: usize = 100_000;
 /// The most products of one answer.
 pub const LIMIT_MAX: usize = 1_000;
@@ -20,38 +20,38 @@ pub const LIMIT_MAX: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Sort {
-    /// Best match first; without a text, as `Newest`.
+    /// Best match first; without a text the same as `Newest`.
     #[default]
     Relevance,
     /// Cheapest first.
     PriceAsc,
-    /// Dearest first.
+    /// Most expensive first.
     PriceDesc,
     /// Newest first.
     Newest,
 }
 
-/// Which products, and which page of them.
+/// A query for a page of products.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ListQuery {
-    /// Words that must all be there, but for those that no product has; any characters; blank is none.
+    /// The search words, all of which must match, except those that no product has. Any characters; blank means none.
     pub text: Option<String>,
     /// The lowest price in minor units.
     pub min_price: Option<i64>,
     /// The highest price in minor units.
     pub max_price: Option<i64>,
-    /// The category, in any case.
+    /// The category, case-insensitive.
     pub category: Option<String>,
     /// The order.
     pub sort: Sort,
-    /// How many to pass over; see [`SKIP_MAX`].
+    /// How many to skip; see [`SKIP_MAX`].
     pub skip: usize,
-    /// How many to give; see [`LIMIT_MAX`].
+    /// How many to return; see [`LIMIT_MAX`].
     pub limit: usize,
-    /// Whether words that no product has are not passed over: for whoever acts upon what is found.
+    /// Whether words that no product has must match as well: for callers that act on the result.
     pub every_word: bool,
-    /// Also what is not for sale; for staff, and never by the word of another process.
+    /// Whether to include products that are not on sale; for staff only, and never accepted from another process.
     #[serde(skip)]
     pub hidden: bool,
 }
@@ -63,11 +63,11 @@ pub struct Hits {
     pub ids: Arc<[ProductId]>,
     /// How many match in all.
     pub total: u64,
-    /// Words that no product has, which were passed over.
+    /// Words that no product has, which were ignored.
     pub unknown: Arc<[String]>,
 }
 
-/// A query as the index works it out: two queries that mean the same are equal.
+/// A canonical query: two queries with the same meaning are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Plan {
     /// `None` matches everything, an empty list nothing: the text had no word in it.

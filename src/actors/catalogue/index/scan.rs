@@ -1,14 +1,13 @@
-//! Works a plan out over the segments: which products match, how well, and the best page.
+//! Executes a plan over the segments: finds and ranks the matching products and returns the best page.
 //!
-//! A word matches a product by being a word of it, the beginning of one, or, while it is a
-//! rare word as typed, one typo away from one; neighbours match also where they are written as one word. When
-//! nothing matches all words, those that no product has are read as two words or passed over. Where and how it matches best is the product's rank for that word; the ranks
-//! of all words are added up, and a product without one of them is out. Ranks are small
-//! numbers kept one a product in a flat table, so that a query costs one pass over the
-//! postings it touches and one over the table.
+//! A word matches a product if it is one of its words, a prefix of one, or, if it is rare as typed, one typo away
+//! from one; adjacent words also match where they are written as one. If no product matches all words, those that no
+//! product has are split into two words or ignored. The best match of a word gives the product's rank for that word;
+//! ranks of all words are added, and a product that lacks one is excluded. Ranks are small numbers in a flat table
+//! with one entry for each product, so that a query costs one pass over its postings and one over the table.
 //!
-//! **Invariant:** the order is total (rank, newest, id), so pages neither repeat nor miss
-//! a product while the index stands still.
+//! **Invariant:** the order is total (rank, newest, id), so pages neither repeat nor miss a product while the index
+//! does not change.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -32,35 +31,34 @@ use crate::domain::{ids::UserId, product::ProductStatus};
 
 /// The shortest word that may have a typo, in characters.
 const TYPO_MIN: usize = 4;
-/// In how many texts a word has to be for nobody to have mistyped it.
+/// How many texts must contain a word so that it does not count as a typo.
 const KNOWN_MIN: u64 = 20;
-/// The shortest word that is looked for at the beginning of others, in bytes; in
-/// descriptions, where so many begin alike, it is one more.
+/// The shortest prefix, in bytes; in descriptions, where many words begin alike, it is one more.
 const PREFIX_MIN: usize = 2;
 
-/// What a match is worth, by field and kind.
-struct Worth {
+/// The score of a match, by field and kind.
+struct MatchScore {
     exact: u8,
     prefix: u8,
     typo: u8,
     prefix_min: usize,
 }
 
-/// An exact word beats a beginning, the title beats the category and that the description,
-/// and a typo is worth less than any word that is there as typed.
-const TITLE: Worth = Worth { exact: 90, prefix: 70, typo: 10, prefix_min: PREFIX_MIN };
-const CATEGORY: Worth = Worth { exact: 50, prefix: 40, typo: 6, prefix_min: PREFIX_MIN };
-const DESCRIPTION: Worth = Worth { exact: 30, prefix: 20, typo: 3, prefix_min: PREFIX_MIN + 1 };
+/// An exact match beats a prefix, the title beats the category, the category beats the description, and a typo scores
+/// less than any match as typed.
+const TITLE: MatchScore = MatchScore { exact: 90, prefix: 70, typo: 10, prefix_min: PREFIX_MIN };
+const CATEGORY: MatchScore = MatchScore { exact: 50, prefix: 40, typo: 6, prefix_min: PREFIX_MIN };
+const DESCRIPTION: MatchScore = MatchScore { exact: 30, prefix: 20, typo: 3, prefix_min: PREFIX_MIN + 1 };
 
 /// A word with the automaton that accepts it with one typo.
-struct Wanted<'a> {
+struct QueryWord<'a> {
     word: &'a str,
     near: Option<DfaWrapper>,
 }
 
-/// The most neighbours that may be one word.
+/// The most adjacent words that may be one word.
 const JOINED_MAX: usize = 3;
-/// The shortest half of a word that is read as two, in characters.
+/// The shortest half of a word that is split in two, in characters.
 const HALF_MIN: usize = 3;
 
 /// The page of `plan`.
@@ -104,7 +102,7 @@ fn run_with(
     words: &[String],
 ) -> Result<Hits, IndexError> {
     let nothing = plan.words.is_some() && words.is_empty();
-    let wanted = Wanted::all(words, searcher, fields)?;
+    let wanted = QueryWord::all(words, searcher, fields)?;
     let capacity = if plan.skip > SKIP_MAX || plan.limit == 0 { 0 } else { plan.skip + plan.limit };
     let mut best = Best::new(capacity);
     let mut total = 0;
@@ -119,16 +117,16 @@ fn run_with(
     Ok(Hits { ids, total, unknown: Arc::default() })
 }
 
-/// Which of the words some product has in some form.
+/// Which of the words any product has in any form.
 fn known_words(searcher: &Searcher, fields: &Fields, words: &[String]) -> Result<Vec<bool>, IndexError> {
-    let wanted = Wanted::all(words, searcher, fields)?;
+    let wanted = QueryWord::all(words, searcher, fields)?;
     let mut known = vec![false; words.len()];
     for reader in searcher.segment_readers() {
         for (known, wanted) in known.iter_mut().zip(&wanted) {
-            // What matches is not asked, so there need be no room for it.
+            // The matches themselves are not needed, so the capacity is zero.
             *known = *known || rank_word(reader, fields, wanted, &mut [])?;
         }
-        for join in Join::all(&wanted) {
+        for join in JoinedWords::all(&wanted) {
             if rank_word(reader, fields, &join.wanted(), &mut [])? {
                 known.iter_mut().skip(join.first).take(join.count).for_each(|known| *known = true);
             }
@@ -137,8 +135,8 @@ fn known_words(searcher: &Searcher, fields: &Fields, words: &[String]) -> Result
     Ok(known)
 }
 
-/// A word that no product has, as two that products have in titles or categories: the commoner the rarer of the
-/// two, the better.
+/// Splits a word that no product has into two that occur in titles or categories; the split with the most frequent
+/// rarer half wins.
 fn halves(searcher: &Searcher, fields: &Fields, word: &str) -> Result<Option<(String, String)>, IndexError> {
     let texts = |half: &str| -> Result<u64, IndexError> {
         let title = searcher.doc_freq(&Term::from_field_text(fields.title, half))?;
@@ -159,15 +157,15 @@ fn halves(searcher: &Searcher, fields: &Fields, word: &str) -> Result<Option<(St
     Ok(best.map(|(_, first, second)| (first, second)))
 }
 
-/// Neighbours of a query, written as one word.
-struct Join {
+/// Adjacent words of a query, written as one.
+struct JoinedWords {
     first: usize,
     count: usize,
     word: String,
 }
 
-impl Join {
-    fn all(wanted: &[Wanted<'_>]) -> Vec<Self> {
+impl JoinedWords {
+    fn all(wanted: &[QueryWord<'_>]) -> Vec<Self> {
         let of = |count: usize| {
             wanted.windows(count).enumerate().map(move |(first, run)| Self {
                 first,
@@ -178,8 +176,8 @@ impl Join {
         (2..=JOINED_MAX).flat_map(of).filter(|join| join.word.chars().count() <= WORD_MAX).collect()
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted { word: &self.word, near: None }
+    fn wanted(&self) -> QueryWord<'_> {
+        QueryWord { word: &self.word, near: None }
     }
 
     fn covers(&self, at: usize) -> bool {
@@ -187,13 +185,13 @@ impl Join {
     }
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> QueryWord<'a> {
     fn all(words: &'a [String], searcher: &Searcher, fields: &Fields) -> Result<Vec<Self>, IndexError> {
         words.iter().map(|word| Self::new(word, searcher, fields)).collect()
     }
 
     fn new(word: &'a str, searcher: &Searcher, fields: &Fields) -> Result<Self, IndexError> {
-        // A digit is no typo: "x200" is another product than "x300".
+        // A different digit is not a typo: "x200" and "x300" are different products.
         let may_err = word.chars().count() >= TYPO_MIN && !word.chars().any(char::is_numeric);
         let mut texts = 0;
         for field in [fields.title, fields.category_words, fields.description] {
@@ -228,7 +226,7 @@ impl Columns {
 
     fn primary(&self, sort: Sort, doc: DocId, rank: u16) -> i64 {
         match sort {
-            // Of two titles with the word, the shorter is more about it.
+            // Of two titles with the word, the shorter one is more relevant.
             Sort::Relevance => (i64::from(rank) << 8) | i64::from(u8::MAX - self.title_length.fieldnorm_id(doc)),
             Sort::PriceAsc => self.price.get_val(doc).saturating_neg(),
             Sort::PriceDesc => self.price.get_val(doc),
@@ -247,7 +245,7 @@ fn scan_segment(
     reader: &SegmentReader,
     fields: &Fields,
     plan: &Plan,
-    wanted: &[Wanted<'_>],
+    wanted: &[QueryWord<'_>],
     hidden: &Option<Vec<u8>>,
     best: &mut Best,
 ) -> Result<u64, IndexError> {
@@ -270,7 +268,7 @@ fn scan_segment(
             best.push(columns.candidate(primary, doc));
         }
     };
-    // Backwards, since newer products tend to come later: the best are then met early.
+    // In reverse, because newer products tend to come later, so that the best are found early.
     match ranks {
         Ranks::All => (0..reader.max_doc()).rev().for_each(|doc| offer(doc, 0)),
         Ranks::Table(table) => {
@@ -313,9 +311,9 @@ pub(super) fn is_in(table: &Option<Vec<u8>>, doc: DocId) -> bool {
 }
 
 enum Ranks {
-    /// Nothing was asked for that could leave a product out.
+    /// Every product matches.
     All,
-    /// One number a document, zero for those that do not match.
+    /// One number for each document, zero for those that do not match.
     Table(Vec<u16>),
 }
 
@@ -324,7 +322,7 @@ fn ranks(
     reader: &SegmentReader,
     fields: &Fields,
     plan: &Plan,
-    wanted: &[Wanted<'_>],
+    wanted: &[QueryWord<'_>],
 ) -> Result<Option<Ranks>, IndexError> {
     let size = usize::try_from(reader.max_doc()).unwrap_or_default();
     let mut sum: Option<Vec<u16>> = None;
@@ -337,7 +335,7 @@ fn ranks(
     }
     let mut table = vec![0_u8; size];
     let mut joined = Vec::new();
-    for join in Join::all(wanted) {
+    for join in JoinedWords::all(wanted) {
         if rank_word(reader, fields, &join.wanted(), &mut table)? {
             joined.push((join, std::mem::replace(&mut table, vec![0; size])));
         }
@@ -361,7 +359,7 @@ fn ranks(
 fn rank_word(
     reader: &SegmentReader,
     fields: &Fields,
-    wanted: &Wanted<'_>,
+    wanted: &QueryWord<'_>,
     table: &mut [u8],
 ) -> Result<bool, IndexError> {
     let mut any = false;
@@ -372,7 +370,7 @@ fn rank_word(
     Ok(any)
 }
 
-/// Adds the ranks of one more word; who lacks it is out.
+/// Adds the ranks of one more word; documents without it are excluded.
 fn merge(sum: &mut Option<Vec<u16>>, table: &[u8]) {
     match sum {
         None => *sum = Some(table.iter().map(|rank| u16::from(*rank)).collect()),
@@ -387,8 +385,8 @@ fn merge(sum: &mut Option<Vec<u16>>, table: &[u8]) {
 /// Ranks the documents whose `field` has the word in some form; whether there are any.
 fn rank_field(
     inverted: &InvertedIndexReader,
-    wanted: &Wanted<'_>,
-    worth: &Worth,
+    wanted: &QueryWord<'_>,
+    worth: &MatchScore,
     table: &mut [u8],
 ) -> Result<bool, IndexError> {
     let (terms, word) = (inverted.terms(), wanted.word.as_bytes());
@@ -416,7 +414,7 @@ fn rank_field(
     Ok(any)
 }
 
-/// Gives the documents of a term at least `rank`.
+/// Raises the rank of a term's documents to at least `rank`.
 fn raise(inverted: &InvertedIndexReader, info: &TermInfo, rank: u8, table: &mut [u8]) -> Result<(), IndexError> {
     let mut postings = inverted.read_block_postings_from_terminfo(info, IndexRecordOption::Basic)?;
     loop {

@@ -1,7 +1,7 @@
 //! The fields of the index.
 //!
-//! **Invariant:** a change here that alters what is on disk raises [`SCHEMA_VERSION`], so
-//! that indexes of older programs are made anew.
+//! **Invariant:** a change here that alters what is on disk raises [`SCHEMA_VERSION`], so that indexes of older
+//! programs are rebuilt.
 
 use tantivy::{
     Index, TantivyDocument, Term,
@@ -12,7 +12,7 @@ use tantivy::{
 use super::words::WordTokenizer;
 use crate::domain::{ids::ProductId, product::Product, text::fold};
 
-/// Counts the shapes that the index on disk has had.
+/// The version of the index format on disk.
 pub const SCHEMA_VERSION: u32 = 3;
 /// The columns' names.
 pub const ID_HIGH: &str = "id_high";
@@ -36,7 +36,6 @@ pub struct Fields {
     pub id: Field,
     /// Words of the title.
     pub title: Field,
-    /// Words of the category.
     pub category_words: Field,
     /// Words of the description.
     pub description: Field,
@@ -44,7 +43,7 @@ pub struct Fields {
     pub category: Field,
     /// The seller's id, to leave out.
     pub seller: Field,
-    /// The word of a status that keeps it from being for sale, to leave out.
+    /// A status that keeps it off sale, to leave out.
     pub off_sale: Field,
     id_high: Field,
     id_low: Field,
@@ -127,14 +126,14 @@ impl Fields {
     }
 }
 
-/// Tells an index how to read text; to be done whenever one is opened.
+/// Registers the tokenizers of an index; needed whenever one is opened.
 pub fn register_tokenizer(index: &Index) {
     for (name, is_title) in [(TOKENIZER, false), (TITLE_TOKENIZER, true)] {
         index.tokenizers().register(name, TextAnalyzer::builder(WordTokenizer { is_title }).build());
     }
 }
 
-/// The first eight and the last four bytes of an id, as numbers that sort as the id does.
+/// The first eight and the last four bytes of an id, as numbers that sort like the id.
 fn split_id(id: ProductId) -> (u64, u64) {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = id.bytes();
     (u64::from_be_bytes([a, b, c, d, e, f, g, h]), u64::from(u32::from_be_bytes([i, j, k, l])))

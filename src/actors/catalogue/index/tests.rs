@@ -155,7 +155,7 @@ fn what_is_written_in_one_word_or_in_parts_is_the_same() {
 }
 
 #[test]
-fn a_word_that_no_product_has_is_passed_over_and_told() {
+fn a_word_that_no_product_has_is_ignored_and_reported() {
     let products = [titled("Brass lamp"), titled("Brass table"), titled("Desk lamp")];
     let index = index_of(&products);
     let find = |words: &str| {
@@ -266,7 +266,7 @@ fn an_index_on_disk_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_broken_or_foreign_index_is_made_anew() {
+fn a_damaged_or_incompatible_index_is_rebuilt() {
     let dir = Dir::new();
     let refill = || {
         let index = SearchIndex::open(Some(&dir.0)).unwrap();
@@ -299,7 +299,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn an_index_whose_files_are_damaged_is_made_anew_while_it_is_searched() {
+fn an_index_with_damaged_files_is_rebuilt_while_it_is_searched() {
     let cut = |dir: &Path, part: u64| {
         for path in files(dir) {
             let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
@@ -341,7 +341,7 @@ fn an_index_whose_files_are_damaged_is_made_anew_while_it_is_searched() {
 }
 
 #[test]
-fn an_index_with_other_bytes_is_made_anew_when_it_is_opened() {
+fn an_index_with_other_bytes_is_rebuilt_when_it_is_opened() {
     for extension in ["idx", "term", "fast"] {
         let dir = Dir::new();
         fill(&SearchIndex::open(Some(&dir.0)).unwrap(), &[titled("Lamp"), titled("Cup")]);

@@ -1,12 +1,12 @@
-//! How text becomes the words that are indexed and searched for.
+//! Splits text into the words that are indexed and searched for.
 //!
-//! The same function reads products and queries, so that what is shown can be found: case,
-//! accents and ligatures do not matter (`Café` is `cafe`), apostrophes join (`men's` is
-//! `mens`), an emoji is a word of its own and all other marks part words. What is written in
-//! parts is indexed as one word as well (`Wi-Fi` is `wi`, `fi` and `wifi`, `5 m` is also `5m`).
+//! The same function reads products and queries, so that displayed text can be found: case, accents and ligatures do
+//! not matter (`Café` is `cafe`), apostrophes join (`men's` is `mens`), an emoji is a separate word and all other
+//! marks separate words. Compounds are indexed as one word as well (`Wi-Fi` is `wi`, `fi` and `wifi`, `5 m` is also
+//! `5m`).
 //!
-//! **Invariant:** any text at all gives words, each non-empty and at most [`WORD_MAX`]
-//! characters; nothing in it is ever read as an operator.
+//! **Invariant:** any text is split into words, each non-empty and at most [`WORD_MAX`] characters long; no text is
+//! ever read as an operator.
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
@@ -20,7 +20,7 @@ pub fn words(text: &str, limit: usize) -> Vec<String> {
     parts(text, limit).into_iter().map(|(word, _)| word).collect()
 }
 
-/// What stands between a word and the one before it.
+/// The gap between a word and the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gap {
     /// White space alone.
@@ -64,7 +64,7 @@ fn parts(text: &str, limit: usize) -> Vec<(String, Gap)> {
     parts
 }
 
-/// Marks that stand within what is one word to people.
+/// Marks that may occur within one word.
 const JOINTS: &str = "-\u{2010}\u{2011}\u{2012}\u{2013}./_·&+";
 
 #[derive(Default)]
@@ -94,13 +94,12 @@ impl Between {
     }
 }
 
-/// The most parts that are also one word.
+/// The most parts of a compound.
 const PARTS_MAX: usize = 4;
 /// The longest unit after a number, in bytes.
 const UNIT_MAX: usize = 3;
 
-/// The words of `text` and what they are when written as one; in titles also short ones that are
-/// parted by a space, as in `T shirt`.
+/// The words of `text` and their compounds; in titles also of short words separated by a space, as in `T shirt`.
 fn indexed(text: &str, is_title: bool) -> Vec<String> {
     let parts = parts(text, usize::MAX);
     let mut found: Vec<String> = Vec::with_capacity(parts.len() + parts.len() / 4);
@@ -202,7 +201,7 @@ impl Word {
     }
 }
 
-/// Gives tantivy the words of a field.
+/// The tokenizer for tantivy.
 #[derive(Clone, Default)]
 pub struct WordTokenizer {
     /// Whether it is a title or a category, which are short.

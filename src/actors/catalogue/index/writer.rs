@@ -1,7 +1,7 @@
-//! The one writer of the index, made when it is first needed and let go when idle.
+//! The only writer of the index, created when needed and released when idle.
 //!
-//! After an error, what was applied since the last commit is forgotten and the writer
-//! is made anew at the next call; the caller reads the changes again from `committed`.
+//! After an error, uncommitted changes are dropped and the writer is created again by the next call; the caller reads
+//! the changes again from `committed`.
 //!
 //! **Invariant:** the sequence in a commit's payload is that of the last change in it.
 
@@ -18,14 +18,14 @@ use super::{
 };
 use crate::store::products::ProductChange;
 
-/// Bytes of memory for documents that wait for a commit; tantivy takes no less.
+/// Bytes of memory for uncommitted documents; tantivy's minimum.
 const HEAP: usize = 15_000_000;
 /// How many segments of about one size are merged into one.
 const SEGMENTS_PER_SIZE: usize = 4;
-/// A segment with more deleted documents than this share is written anew.
+/// A segment with a larger share of deleted documents is rewritten.
 const DELETED_SHARE: f32 = 0.2;
 
-/// What a commit says of itself.
+/// The payload of a commit.
 #[derive(Debug, Serialize, Deserialize)]
 struct Payload {
     schema: u32,
@@ -62,13 +62,13 @@ impl Writer {
         self.committed
     }
 
-    /// Takes changes in; they show after the next commit.
+    /// Applies changes; they are visible after the next commit.
     pub fn apply(&mut self, changes: &[ProductChange]) -> Result<(), IndexError> {
         let result = self.try_apply(changes);
         self.forget_on_error(result)
     }
 
-    /// Makes what was applied durable. Returns whether there was anything.
+    /// Commits the applied changes. Returns whether there were any.
     pub fn commit(&mut self) -> Result<bool, IndexError> {
         if !self.dirty {
             return Ok(false);

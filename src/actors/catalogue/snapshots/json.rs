@@ -40,7 +40,7 @@ struct Price {
     currency: &'static str,
 }
 
-/// A whole amount as an integer, any other as the shortest decimal that is exactly it.
+/// An integer for a whole amount, otherwise the shortest exact decimal.
 fn major_units<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error> {
     let minor = money.minor();
     if minor % 100 == 0 {
@@ -51,7 +51,7 @@ fn major_units<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_f64(digits.parse().map_err(S::Error::custom)?)
 }
 
-/// What comes before the stock's digits and what comes after.
+/// The JSON before and after the stock's digits.
 pub(super) fn around_stock(product: &Product) -> (Bytes, Bytes) {
     let price = Price { amount: product.price, currency: product.price.currency().code() };
     let head = Head { _id: product.id, title: &product.title, description: &product.description, price };

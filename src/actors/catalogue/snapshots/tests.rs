@@ -134,7 +134,7 @@ fn a_removed_product_does_not_come_back() {
 }
 
 #[test]
-fn a_list_is_written_whole_or_tells_what_is_missing() {
+fn a_list_is_written_whole_or_reports_what_is_missing() {
     let snapshots = Snapshots::new(1 << 20);
     let (a, b) = (product(1), product(1));
     load(&snapshots, &a, &stock(&a, 1, 1));

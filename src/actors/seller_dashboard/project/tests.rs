@@ -87,7 +87,7 @@ fn users_and_payments_are_noted_without_a_password() {
         let noted = project(&delivery(queue, json!({"id": ORDER, "status": "PENDING"}))).unwrap();
         assert!(matches!(noted, DashboardChange::Note { kind: "payment", ref id, .. } if id == ORDER));
     }
-    // As another program tells of a payment: by its order.
+    // A payment of another program, identified by its order.
     let noted = project(&delivery(queues::PAYMENT_UPDATE_DASHBOARD, json!({"orderId": ORDER, "status": "COMPLETED"})));
     assert!(matches!(noted, Ok(DashboardChange::Note { kind: "payment", ref id, .. }) if id == ORDER));
     assert!(project(&delivery(queues::USER_CREATED_DASHBOARD, json!({"orderId": ORDER}))).is_err());
@@ -158,20 +158,21 @@ fn what_was_given_back_is_taken_from_lines_tax_and_shipping_alike() {
         payload[key] = inr(amount);
     }
     let line = |payload: &Value| order(payload, Timestamp::UNIX_EPOCH).unwrap().lines.remove(0);
-    let told = |payload: &Value| (line(payload).to_ship, line(payload).refunded_units, line(payload).refunded_minor);
-    assert_eq!(told(&payload), (true, 0, 0));
+    let line_state =
+        |payload: &Value| (line(payload).to_ship, line(payload).refunded_units, line(payload).refunded_minor);
+    assert_eq!(line_state(&payload), (true, 0, 0));
     for (refunded, expected) in [
         (574.45, (true, 1, 49_950)),
         (10.0, (true, 0, 870)),
         (1148.9, (false, 2, 99_900)),
-        // More than there was, or in a shape that is none.
+        // More than the total, or in an invalid format.
         (2000.0, (false, 2, 99_900)),
     ] {
         payload["refundedPrice"] = inr(refunded);
-        assert_eq!(told(&payload), expected, "{refunded}");
+        assert_eq!(line_state(&payload), expected, "{refunded}");
     }
     payload["refundedPrice"] = json!("all");
-    assert_eq!(told(&payload), (true, 0, 0));
+    assert_eq!(line_state(&payload), (true, 0, 0));
     payload["items"][0]["shipment"] = json!("shipped");
     assert!(!line(&payload).to_ship);
     payload["items"][0]["shipment"] = json!("waiting");

@@ -121,7 +121,7 @@ fn totals_are_those_of_the_contract() {
 }
 
 #[test]
-fn each_seller_ships_her_lines_and_the_order_follows_the_last() {
+fn each_seller_ships_own_lines_and_the_order_follows_the_last() {
     let (first, second, now) = (UserId::generate(), UserId::generate(), Timestamp::UNIX_EPOCH);
     let mut order = placed(&[first, second], now);
     assert!(matches!(order.ship(Some(first), None, now), Err(OrderError::WrongState { .. })));
@@ -141,7 +141,7 @@ fn each_seller_ships_her_lines_and_the_order_follows_the_last() {
 }
 
 #[test]
-fn the_timeline_tells_of_the_lines_of_one_seller_of_several() {
+fn the_timeline_reports_the_lines_of_one_seller_of_several() {
     let (first, second, now) = (UserId::generate(), UserId::generate(), Timestamp::UNIX_EPOCH);
     let mut order = placed(&[first, second], now);
     order.confirm(paid(now), now).unwrap();
@@ -150,10 +150,11 @@ fn the_timeline_tells_of_the_lines_of_one_seller_of_several() {
     order.deliver(Some(first), None, now).unwrap();
     order.ship(Some(second), None, now).unwrap();
     order.deliver(None, None, now).unwrap();
-    let told: Vec<_> = order.timeline.iter().map(|entry| (entry.status, entry.part, entry.reason.as_deref())).collect();
+    let reported: Vec<_> =
+        order.timeline.iter().map(|entry| (entry.status, entry.part, entry.reason.as_deref())).collect();
     let part = |shipment| Some(Part { seller: first, shipment });
     assert_eq!(
-        told[1..],
+        reported[1..],
         [
             (OrderStatus::Confirmed, None, None),
             (OrderStatus::Confirmed, part(Shipment::Shipped), Some("x shipped")),
@@ -210,9 +211,9 @@ fn an_order_ends_when_all_its_money_is_back_before_anything_left() {
     assert_eq!(unheard.note_refund(&refund(total, total, false), now), Noted::Ended);
     assert_eq!(unheard.on_money(PaymentId::generate()), LateMoney::Unwanted);
     // An older program says of each refund alone how much it is.
-    let mut told = shippable;
+    let mut reported = shippable;
     let older = RefundNote { refunded: None, ..refund(total - 100, 0, false) };
-    assert_eq!((told.note_refund(&older, now), told.status), (Noted::Ended, OrderStatus::Cancelled));
+    assert_eq!((reported.note_refund(&older, now), reported.status), (Noted::Ended, OrderStatus::Cancelled));
 }
 
 #[test]

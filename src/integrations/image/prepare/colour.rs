@@ -1,8 +1,7 @@
-//! Colours as a browser shows them when a file says nothing of colours: sRGB. A profile that
-//! came with the picture goes with everything else that was in the file, so what it says is
-//! carried out here.
+//! Converts colours to sRGB, which browsers assume when a file has no profile. The picture's own profile is removed
+//! with all other metadata, so it is applied here.
 //!
-//! **Invariant:** what cannot be read of a profile changes no pixel.
+//! **Invariant:** an unreadable profile changes no pixel.
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, RgbImage, RgbaImage};
 use moxcms::{
@@ -12,7 +11,7 @@ use moxcms::{
 
 use super::whole;
 
-/// What a picture's numbers mean.
+/// The colour space of a picture.
 pub(super) fn profile_of(bytes: &[u8], source: ImageFormat, decoder: &mut impl ImageDecoder) -> Option<ColorProfile> {
     let png = if source == ImageFormat::Png { PngColours::read(bytes) } else { PngColours::default() };
     if let Some(profile) = png.coded() {
@@ -24,8 +23,8 @@ pub(super) fn profile_of(bytes: &[u8], source: ImageFormat, decoder: &mut impl I
     png.measured()
 }
 
-/// Converts to sRGB. One of `Luma` or `Rgb`, with or without alpha, of 8 bits is converted; whatever
-/// the profile is not for is returned as it is.
+/// Converts to sRGB. Converts `Luma` or `Rgb` of 8 bits, with or without alpha; a picture that the profile does not
+/// fit is returned unchanged.
 pub(super) fn to_srgb(picture: DynamicImage, profile: &ColorProfile) -> DynamicImage {
     let (width, height) = (picture.width(), picture.height());
     let (from, alpha, gray) = match &picture {
@@ -59,12 +58,12 @@ pub(super) fn to_srgb(picture: DynamicImage, profile: &ColorProfile) -> DynamicI
     made.unwrap_or(picture)
 }
 
-/// What a PNG says of its colours besides a profile.
+/// The colour information of a PNG besides a profile.
 #[derive(Default)]
 struct PngColours {
     /// `cICP`: primaries, transfer function, matrix, range.
     cicp: Option<[u8; 4]>,
-    /// Whether it says that it is sRGB.
+    /// Whether it is marked as sRGB.
     is_srgb: bool,
     /// `gAMA`, times 100,000.
     gamma: Option<u32>,
@@ -72,7 +71,7 @@ struct PngColours {
     primaries: Option<[u32; 8]>,
 }
 
-/// The gamma and the primaries of sRGB, and how much others may differ without being seen.
+/// The gamma and the primaries of sRGB, and how much others may differ without a visible change.
 const GAMMA: u32 = 45_455;
 const PRIMARIES: [u32; 8] = [31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
 const UNSEEN: u32 = 500;
@@ -82,7 +81,7 @@ impl PngColours {
         let (mut found, mut at) = (Self::default(), whole::PNG_BEGINS);
         while let Some((chunk, next)) = whole::chunk(bytes, at) {
             match chunk.kind {
-                // What stands behind the pixels' first part is too late.
+                // Chunks after the first pixel data are too late.
                 b"IDAT" => break,
                 b"cICP" => found.cicp = chunk.data.try_into().ok(),
                 b"sRGB" => found.is_srgb = true,
@@ -95,7 +94,7 @@ impl PngColours {
         found
     }
 
-    /// The colours that code points name.
+    /// The colour space of the code points.
     fn coded(&self) -> Option<ColorProfile> {
         let [primaries, transfer, _, _] = self.cicp?;
         let mut profile = ColorProfile::new_srgb();
@@ -110,12 +109,12 @@ impl PngColours {
         Some(profile)
     }
 
-    /// The colours that were measured, where they are not those of sRGB.
+    /// The measured colour space, if it differs from sRGB.
     fn measured(&self) -> Option<ColorProfile> {
         let (gamma, primaries) = (self.gamma.unwrap_or(GAMMA), self.primaries.unwrap_or(PRIMARIES));
         let near = |one: &u32, other: &u32| one.abs_diff(*other) <= UNSEEN;
         let is_srgb = near(&gamma, &GAMMA) && primaries.iter().zip(&PRIMARIES).all(|(one, other)| near(one, other));
-        // A gamma out of all bounds, or no white at all, is a mistake of whoever wrote it.
+        // A gamma out of bounds, or a missing white, is an error of the writing program.
         let makes_sense = (10_000..=1_000_000).contains(&gamma) && primaries.iter().all(|part| *part < 100_000);
         if self.is_srgb || is_srgb || !makes_sense || primaries.iter().skip(1).step_by(2).any(|y| *y == 0) {
             return None;
@@ -141,7 +140,7 @@ impl PngColours {
     }
 }
 
-/// A number of a chunk as the fraction that it stands for.
+/// A number of a chunk as a fraction.
 fn part(number: u32) -> f32 {
     let of = |number: u32| f32::from(u16::try_from(number).unwrap_or(u16::MAX));
     of(number / 1_000) / 100.0 + of(number % 1_000) / 100_000.0

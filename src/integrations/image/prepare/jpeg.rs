@@ -1,18 +1,17 @@
-//! Whether the entropy-coded data of a JPEG is all there.
+//! Checks whether the entropy-coded data of a JPEG is complete.
 //!
-//! Decoders show what they got of a truncated file and fill the rest with grey. Here the Huffman
-//! codes of every scan are walked, baseline and progressive, without making pixels of them: a
-//! scan that ends before its last block, an invalid code, a restart marker that is not the next
-//! one and a file without an end are damage.
+//! Decoders show the available part of a truncated file and fill the rest with grey. Here the Huffman codes of every
+//! scan are read, baseline and progressive, without decoding pixels: a scan that ends before its last block, an
+//! invalid code, a restart marker that is not the next one and a file without an end are damage.
 //!
 //! **Invariant:** memory is bounded by the dimensions in the header, which the caller has checked.
 
-/// Scans in a file at most; encoders make about ten.
+/// The most scans in a file; encoders make about ten.
 const SCANS_MAX: usize = 100;
 /// Bytes that some encoders leave between a scan's last block and the next marker.
 const PADDING_MAX: usize = 64;
 
-/// Whether nothing of the picture is missing.
+/// Whether the picture is complete.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
     File { bytes, at: 2, frame: None, tables: Tables::default(), restart: 0, scans: 0 }.walk().is_some()
 }
@@ -44,8 +43,7 @@ struct Component {
     /// Blocks in a row, with those that fill up the last MCU.
     stride: usize,
     scanned: bool,
-    /// Of each block, which coefficients are known not to be zero. Only a progressive file's
-    /// refinements ask for it.
+    /// For each block, which coefficients are known not to be zero. Only a progressive file's refinements need it.
     nonzero: Vec<u64>,
 }
 
@@ -86,7 +84,7 @@ impl Huffman {
     }
 }
 
-/// What a scan says of one of its components.
+/// A component of a scan.
 #[derive(Clone, Copy)]
 struct Part {
     component: usize,
@@ -94,12 +92,12 @@ struct Part {
     ac: usize,
 }
 
-/// What a scan codes.
+/// The coefficients that a scan codes.
 struct Scan {
     parts: Vec<Part>,
     /// First and last coefficient.
     band: (u32, u32),
-    /// Whether it refines what earlier scans gave.
+    /// Whether it refines earlier scans.
     refines: bool,
 }
 
@@ -110,7 +108,7 @@ impl<'a> File<'a> {
         Some(byte)
     }
 
-    /// The next marker; what else stands before it is skipped, at most so many bytes.
+    /// The next marker; at most this many other bytes before it are skipped.
     fn marker(&mut self, most: usize) -> Option<u8> {
         let begun = self.at;
         loop {
@@ -151,7 +149,7 @@ impl<'a> File<'a> {
                     let frame = Frame::read(self.segment()?, code == 0xc2)?;
                     self.frame = Some(frame);
                 }
-                // Lossless, hierarchical and arithmetic ones, which no browser shows.
+                // Lossless, hierarchical and arithmetic files, which no browser shows.
                 0xc3 | 0xc5..=0xcb | 0xcd..=0xcf => return None,
                 0xdd => self.restart = usize::from(u16::from_be_bytes(self.segment()?.try_into().ok()?)),
                 0xda => self.scan()?,
@@ -217,7 +215,7 @@ impl Frame {
         Some(Self { progressive, width, height, most, components: components.collect() })
     }
 
-    /// Walks the blocks of a scan.
+    /// Reads the blocks of a scan.
     fn walk(&mut self, scan: &Scan, tables: &Tables, restart: usize, bits: &mut Bits<'_>) -> Option<()> {
         for part in &scan.parts {
             self.components.get_mut(part.component)?.scanned = true;
@@ -357,8 +355,7 @@ fn progressive_block(
     Some(())
 }
 
-/// Goes over coefficients that are known, each of which has a bit, and over so many zeros;
-/// returns the next zero's place.
+/// Skips known coefficients, each of which has a bit, and this many zeros; returns the position of the next zero.
 fn skip(mut at: u32, last: u32, mut zeros: u32, nonzero: u64, bits: &mut Bits<'_>) -> Option<u32> {
     while at <= last {
         if nonzero & (1 << at) != 0 {
@@ -395,7 +392,7 @@ impl Bits<'_> {
         }
     }
 
-    /// The next bits, 16 at most; `None` when there are not as many.
+    /// The next bits, 16 at most; `None` when there are too few.
     fn take(&mut self, count: u32) -> Option<u32> {
         if self.count < count {
             self.fill();
@@ -426,7 +423,7 @@ impl Bits<'_> {
         None
     }
 
-    /// Goes past the next restart marker, which has to be the one of this number.
+    /// Skips the next restart marker, which must have this number.
     fn restart(&mut self, number: u8) -> Option<()> {
         (self.kept, self.count) = (0, 0);
         let begun = self.at;

@@ -1,12 +1,12 @@
-//! Whether a file ends where its format says that it ends. Decoders are content with what they
-//! need for one picture, and show the rest of a truncated one in grey.
+//! Checks whether a file ends where its format says. Decoders accept truncated files and show the missing part in
+//! grey.
 
 use image::ImageFormat;
 
 use super::jpeg;
 
-/// Whether nothing of the file is missing, as far as its structure tells. What a decoder checks
-/// anyway (that the data makes as many pixels as the header says) is left to it.
+/// Whether the file is complete by its structure. The decoder itself checks that the data has as many pixels as the
+/// header says.
 pub(super) fn is_whole(bytes: &[u8], source: ImageFormat) -> bool {
     match source {
         ImageFormat::Jpeg => jpeg::is_whole(bytes),
@@ -43,7 +43,7 @@ fn png(bytes: &[u8]) -> Option<()> {
     let mut at = PNG_BEGINS;
     loop {
         let (chunk, next) = chunk(bytes, at)?;
-        // Of what a decoder may ignore, damage is ignored too.
+        // Damage in chunks that a decoder may ignore is ignored too.
         let critical = chunk.kind.first().is_some_and(u8::is_ascii_uppercase);
         if critical && crc32fast::hash(chunk.covered).to_be_bytes() != *chunk.crc {
             return None;

@@ -15,13 +15,13 @@ use super::{
 };
 use crate::{config::MailServer, domain::ids::EventId};
 
-/// Why no mails can be sent at all.
+/// Why mails cannot be sent at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// The sender is no address.
+    /// The sender's address is invalid.
     #[error("email.from: {0}")]
     Sender(String),
-    /// The authorities cannot be read.
+    /// The certificate authorities cannot be read.
     #[error("smtp.ca_file: {} cannot be used: {}", .0.display(), .1)]
     CaFile(PathBuf, String),
     /// Encryption cannot be set up.
@@ -36,11 +36,8 @@ pub struct SmtpClient {
 }
 
 impl SmtpClient {
-    /// A client that sends as `from` by `server`. Who wants no more announcements turns to
-    /// `unsubscribe`, or to the sender.
-    ///
-    /// # Errors
-    /// [`SetupError`].
+    /// A client that sends as `from` through `server`. Recipients unsubscribe from announcements at `unsubscribe`, or
+    /// by writing to the sender.
     pub fn try_new(server: &MailServer, from: &str, unsubscribe: Option<&str>) -> Result<Self, SetupError> {
         let sender = Sender::new(from, unsubscribe).map_err(SetupError::Sender)?;
         let pool = Pool::new(server, sender.domain())?;

@@ -1,14 +1,13 @@
 //! Connections to the mail server.
 //!
-//! lettre's own pool is not used, for three reasons. It bounds idle connections only. It
-//! puts a connection back whose sending was given up half-way, so that the next mail would
-//! continue the last one's. And it starts tasks wherever it is used or dropped, which
-//! panics outside of a runtime and ends with the actor's thread. Here a connection belongs
-//! to the call that uses it: giving up closes it. An idle one is used again only on the
-//! runtime that opened it, since its socket is dead once that has ended.
+//! lettre's own pool is not used, for three reasons. It bounds only idle connections. It reuses a connection whose
+//! sending was cancelled half-way, so that the next mail would continue the previous one. And it starts tasks
+//! wherever it is used or dropped, which panics outside of a runtime and ends with the actor's thread. Here a
+//! connection belongs to the call that uses it, and cancelling the call closes it. An idle connection is used again
+//! only on the runtime that opened it, because its socket is dead once that runtime has ended.
 //!
-//! **Invariant:** at most [`CONNECTIONS`] are open, each wait has a deadline, and a
-//! connection is put back only after a mail that was taken.
+//! **Invariant:** at most [`CONNECTIONS`] are open, each wait has a deadline, and a connection is reused only after
+//! an accepted mail.
 
 use std::time::Duration;
 
@@ -29,21 +28,21 @@ use tokio::{
 use super::{MailError, Outgoing, SetupError, one_line, tls, tokens::Tokens};
 use crate::config::{MailLogin, MailServer, MailTls};
 
-/// How many connections at once.
+/// The most connections.
 const CONNECTIONS: usize = 4;
-/// From a mail to the server's word about it, waiting for a connection included.
+/// The deadline of sending a mail, including waiting for a connection.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
-/// From nothing to a connection that is encrypted and logged in.
+/// The deadline of connecting, encrypting and logging in.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// How long an idle connection may take to show that it lives.
+/// The deadline of checking an idle connection.
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
-/// How long an idle connection is worth a try; servers end them after a few minutes.
+/// How long an idle connection is reused; servers close them after a few minutes.
 const IDLE_FOR: Duration = Duration::from_secs(30);
-/// How long nobody tries to log in after a login was refused, since servers lock accounts.
+/// The pause after a refused login, because servers lock accounts.
 const LOGIN_PAUSE: Duration = Duration::from_secs(5);
-/// The least time that nobody tries to connect after a try failed.
+/// The shortest pause after a failed attempt to connect.
 const AWAY_PAUSE: Duration = Duration::from_millis(200);
-/// The longest text of a server that is repeated, in characters.
+/// How much of a server's answer is repeated, in characters.
 const SAID_MAX: usize = 300;
 
 /// Opens connections and keeps the idle ones.
@@ -54,8 +53,8 @@ pub(in crate::integrations::mail) struct Pool {
     hello: ClientId,
     permits: Semaphore,
     idle: Mutex<Vec<Idle>>,
-    /// Until when there is no use in connecting, and why.
-    trouble: Mutex<Option<(Instant, String)>>,
+    /// Until when not to connect, and why.
+    failure: Mutex<Option<(Instant, String)>>,
 }
 
 struct Idle {
@@ -65,10 +64,10 @@ struct Idle {
 }
 
 /// Why there is no connection.
-enum Trouble {
-    /// The server is away, or says so.
+enum ConnectError {
+    /// The server is unavailable, or says so.
     Away(String),
-    /// It does not let us in.
+    /// The server refuses the login.
     Login(String),
 }
 
@@ -87,18 +86,18 @@ impl Pool {
             hello: ClientId::Domain(hello.to_owned()),
             permits: Semaphore::new(CONNECTIONS),
             idle: Mutex::default(),
-            trouble: Mutex::default(),
+            failure: Mutex::default(),
         })
     }
 
-    /// Whether the last try to connect succeeded, or none was made.
+    /// Whether the last attempt to connect succeeded, or none was made.
     pub(in crate::integrations::mail) fn is_up(&self) -> bool {
-        self.trouble.lock().is_none()
+        self.failure.lock().is_none()
     }
 
-    /// Whether nobody tries to connect for the moment.
+    /// Whether connecting is paused for the moment.
     pub(in crate::integrations::mail) fn is_pausing(&self) -> bool {
-        self.trouble.lock().as_ref().is_some_and(|(until, _)| Instant::now() < *until)
+        self.failure.lock().as_ref().is_some_and(|(until, _)| Instant::now() < *until)
     }
 
     /// Sends a mail.
@@ -113,7 +112,7 @@ impl Pool {
         let mut connection = self.connection().await?;
         match connection.send(&mail.envelope, &mail.bytes).await {
             Ok(_taken) => {
-                *self.trouble.lock() = None;
+                *self.failure.lock() = None;
                 let runtime = runtime::Handle::current().id();
                 self.idle.lock().push(Idle { connection, runtime, since: Instant::now() });
                 Ok(())
@@ -122,20 +121,20 @@ impl Pool {
         }
     }
 
-    /// What the server's answer to a mail means.
+    /// The outcome of a mail by the server's answer.
     fn judged(&self, error: &SmtpError, mail: &Outgoing) -> MailError {
         let said = self.said(error, None);
-        // The reason is logged as well, where no address belongs; the mail's record has it.
+        // The reason is logged without the address, which is in the mail's record.
         let said = mail.envelope.to().iter().fold(said, |said, to| said.replace(&to.to_string(), "(address)"));
         let status = error.status().map(u16::from);
         match status {
-            // It wants a login, a better one, or encryption: nothing is wrong with the mail.
+            // The server requires a login, a stronger one, or encryption: the mail itself is fine.
             Some(530 | 534 | 535 | 538) => {
                 self.tell_operator(&said);
                 MailError::Temporary(said)
             }
             Some(500..=599) => MailError::Permanent(said),
-            // The server cannot take an address with letters of other scripts.
+            // The server does not support internationalised addresses.
             None if error.is_client() => MailError::Permanent(said),
             _ => MailError::Temporary(said),
         }
@@ -147,28 +146,28 @@ impl Pool {
                 return Ok(connection);
             }
         }
-        if let Some((until, why)) = &*self.trouble.lock()
+        if let Some((until, why)) = &*self.failure.lock()
             && Instant::now() < *until
         {
             return Err(MailError::Temporary(why.clone()));
         }
         let began = Instant::now();
-        let late = || Err(Trouble::Away("the mail server did not answer in time".to_owned()));
+        let late = || Err(ConnectError::Away("the mail server did not answer in time".to_owned()));
         let connected = timeout(CONNECT_WITHIN, self.connect()).await.unwrap_or_else(|_| late());
         let (pause, why) = match connected {
             Ok(connection) => {
-                *self.trouble.lock() = None;
+                *self.failure.lock() = None;
                 return Ok(connection);
             }
-            // A failed try is not made again for as long as it took, so that a server
-            // which swallows connections holds up no long row of mails.
-            Err(Trouble::Away(why)) => (began.elapsed().max(AWAY_PAUSE), why),
-            Err(Trouble::Login(why)) => {
+            // After a failed attempt the pause is at least as long as the attempt took, so that a server that accepts
+            // connections without answering does not delay many mails.
+            Err(ConnectError::Away(why)) => (began.elapsed().max(AWAY_PAUSE), why),
+            Err(ConnectError::Login(why)) => {
                 self.tell_operator(&why);
                 (LOGIN_PAUSE, why)
             }
         };
-        *self.trouble.lock() = Some((Instant::now() + pause, why.clone()));
+        *self.failure.lock() = Some((Instant::now() + pause, why.clone()));
         Err(MailError::Temporary(why))
     }
 
@@ -179,24 +178,24 @@ impl Pool {
         idle.pop().map(|one| one.connection)
     }
 
-    /// Connects and logs in; a token that was kept and is refused is fetched anew, once.
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Trouble> {
+    /// Connects and logs in; a refused cached token is fetched again, once.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, ConnectError> {
         let login = match (&self.server.login, &self.tokens) {
             (None, _) => return self.open().await,
             (Some(MailLogin::Password(user, password)), _) => {
                 return self.logged_in(&[Mechanism::Plain, Mechanism::Login], user, password).await;
             }
             (Some(MailLogin::Token(user, _)), Some(tokens)) => (user, tokens),
-            (Some(MailLogin::Token(..)), None) => return Err(Trouble::Login("there are no tokens".to_owned())),
+            (Some(MailLogin::Token(..)), None) => return Err(ConnectError::Login("there are no tokens".to_owned())),
         };
         let (user, tokens) = login;
         loop {
-            let token = tokens.get().await.map_err(|error| Trouble::Away(error.reason().to_owned()))?;
+            let token = tokens.get().await.map_err(|error| ConnectError::Away(error.reason().to_owned()))?;
             match self.logged_in(&[Mechanism::Xoauth2], user, &token.secret).await {
-                Err(Trouble::Login(why)) => {
+                Err(ConnectError::Login(why)) => {
                     tokens.forget(&token.secret).await;
                     if !token.was_kept {
-                        return Err(Trouble::Login(why));
+                        return Err(ConnectError::Login(why));
                     }
                 }
                 other => return other,
@@ -209,23 +208,23 @@ impl Pool {
         mechanisms: &[Mechanism],
         user: &str,
         secret: &SecretString,
-    ) -> Result<AsyncSmtpConnection, Trouble> {
+    ) -> Result<AsyncSmtpConnection, ConnectError> {
         let mut connection = self.open().await?;
         let credentials = Credentials::new(user.to_owned(), secret.expose_secret().to_owned());
         match connection.auth(mechanisms, &credentials).await {
             Ok(_welcome) => Ok(connection),
-            // A client's error is one too: so lettre ends a refused XOAUTH2, which is a challenge first.
+            // A client error counts as well: lettre reports a refused XOAUTH2, which starts with a challenge, as one.
             Err(error) if error.is_permanent() || error.is_client() => {
                 let said = self.said(&error, Some(secret));
-                Err(Trouble::Login(format!("the mail server refuses the login: {said}")))
+                Err(ConnectError::Login(format!("the mail server refuses the login: {said}")))
             }
-            Err(error) => Err(Trouble::Away(self.said(&error, Some(secret)))),
+            Err(error) => Err(ConnectError::Away(self.said(&error, Some(secret)))),
         }
     }
 
-    /// An encrypted connection, if that is demanded.
-    async fn open(&self) -> Result<AsyncSmtpConnection, Trouble> {
-        let away = |error: SmtpError| Trouble::Away(self.said(&error, None));
+    /// A connection, encrypted if required.
+    async fn open(&self) -> Result<AsyncSmtpConnection, ConnectError> {
+        let away = |error: SmtpError| ConnectError::Away(self.said(&error, None));
         let address = (self.server.host.as_str(), self.server.port);
         let wrapper = self.tls.clone().filter(|_| self.server.tls == MailTls::Implicit);
         let connected =
@@ -243,10 +242,10 @@ impl Pool {
     }
 
     fn tell_operator(&self, why: &str) {
-        tracing::error!(mail.host = %self.server.host, %why, "the mail server lets nobody in; check smtp.url and the email keys");
+        tracing::error!(mail.host = %self.server.host, %why, "the mail server refuses the login; check smtp.url and the email keys");
     }
 
-    /// An error in the server's words: one line, bounded, and without what it was told in confidence.
+    /// The server's error message: one line, bounded, and without secrets.
     fn said(&self, error: &SmtpError, secret: Option<&SecretString>) -> String {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         let text = match (error.status(), cause) {

@@ -1,4 +1,4 @@
-//! What a mail server's certificate is checked by.
+//! Verification of a mail server's certificate.
 //!
 //! **Invariant:** a certificate is always checked, against the host's name and the authorities
 //! of the system and of `smtp.ca_file`.

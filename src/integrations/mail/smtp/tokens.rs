@@ -1,9 +1,9 @@
 //! Access tokens for XOAUTH2.
 //!
-//! A token is kept until shortly before it expires, or until the mail server refuses it.
-//! One call fetches; others wait for it.
+//! A token is cached until shortly before it expires, or until the mail server refuses it. One call fetches it while
+//! others wait.
 //!
-//! **Invariant:** no token, client secret or refresh token is in an error or a log line.
+//! **Invariant:** no error or log line contains a token, client secret or refresh token.
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,14 @@ use crate::{config::TokenSource, runtime::http_client};
 
 /// How long fetching a token may take.
 const FETCH_WITHIN: Duration = Duration::from_secs(6);
-/// How long before its end a token is not used any more.
+/// How long before its expiry a token is no longer used.
 const SPARE: Duration = Duration::from_secs(60);
-/// How long a token is good for when nobody says.
+/// The lifetime of a token if the answer has none.
 const USUAL_SECONDS: u64 = 3_600;
 /// The longest answer that is read.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// Fetches and keeps access tokens.
+/// Fetches and caches access tokens.
 pub(super) struct Tokens {
     source: TokenSource,
     client: reqwest::Client,
@@ -35,13 +35,13 @@ struct Kept {
     until: Instant,
 }
 
-/// A token, and whether it was kept from an earlier time.
+/// A token, and whether it came from the cache.
 pub(super) struct Token {
     pub(super) secret: SecretString,
     pub(super) was_kept: bool,
 }
 
-/// What a token endpoint answers.
+/// The answer of a token endpoint.
 #[derive(serde::Deserialize)]
 struct Answer {
     access_token: Option<SecretString>,
@@ -51,13 +51,13 @@ struct Answer {
 
 impl Tokens {
     pub(super) fn new(source: TokenSource) -> Result<Self, reqwest::Error> {
-        // An hour lies between two calls, so no connection is kept: one belongs to the
-        // runtime that opened it, which may have ended by then.
+        // Calls are about an hour apart, so no connection is kept: it belongs to the runtime that opened it, which
+        // may have ended by then.
         let client = http_client::builder().timeout(FETCH_WITHIN).pool_max_idle_per_host(0).build()?;
         Ok(Self { source, client, kept: Mutex::default() })
     }
 
-    /// A token that should be good.
+    /// A token that should be valid.
     pub(super) async fn get(&self) -> Result<Token, MailError> {
         if let TokenSource::Fixed(token) = &self.source {
             return Ok(Token { secret: token.clone(), was_kept: false });
@@ -76,7 +76,7 @@ impl Tokens {
         Ok(Token { secret, was_kept: false })
     }
 
-    /// Keeps `token` no longer: it was refused.
+    /// Removes `token` from the cache, because it was refused.
     pub(super) async fn forget(&self, token: &SecretString) {
         let mut kept = self.kept.lock().await;
         if kept.as_ref().is_some_and(|kept| kept.token.expose_secret() == token.expose_secret()) {
@@ -106,7 +106,7 @@ impl Tokens {
                 Ok((token, Duration::from_secs(answer.expires_in.unwrap_or(USUAL_SECONDS).min(24 * 3_600))))
             }
             _ => {
-                // Its code, such as `invalid_grant`; what else it says may repeat what it was sent.
+                // Only its code, such as `invalid_grant`; the rest may repeat the request.
                 let is_code = |text: &String| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
                 let code = answer.error.filter(|code| code.len() <= 60 && is_code(code)).unwrap_or_default();
                 Err(one_line(&format!("the token endpoint answered {} {code}", status.as_u16())).trim_end().to_owned())

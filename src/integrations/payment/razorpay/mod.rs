@@ -1,11 +1,10 @@
-//! Razorpay itself, by its API over HTTP.
+//! Razorpay, by its HTTP API.
 //!
-//! When it is away, or says something that makes no sense, calls end as
-//! [`GatewayError::Unavailable`], at once while it is known to be away. A wrong key is
-//! `Unavailable` too: what is owed is asked for again once the operator has mended it.
+//! When it is unavailable or gives an invalid answer, calls end as [`GatewayError::Unavailable`], at once while the
+//! breaker is open. A wrong key is `Unavailable` too: refunds are retried once the operator has fixed it.
 //!
-//! **Invariant:** one refund key gives money back once, whatever was answered or lost: the
-//! refunds of a payment are looked through before, and after a try whose outcome nobody knows.
+//! **Invariant:** one refund key refunds once, even if answers are lost: the refunds of a payment are read before an
+//! attempt, and after one with an unknown outcome.
 
 mod call;
 mod wire;
@@ -18,8 +17,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-pub use self::call::Patience;
-use self::call::{Api, Call, Trouble};
+pub use self::call::Timeouts;
+use self::call::{Api, Call, CallFailure};
 use super::{GatewayError, GatewayPayment, GatewayRefund, GatewayStatus, Keys, PaymentGateway};
 use crate::{
     domain::{
@@ -29,13 +28,13 @@ use crate::{
     runtime::http_client,
 };
 
-/// Who asks.
+/// The caller.
 const USER_AGENT: &str = concat!("microbazaar/", env!("CARGO_PKG_VERSION"));
-/// Entries that the gateway gives at once at most.
+/// The most entries in one page of the gateway.
 const PAGE: usize = 100;
-/// Pages of refunds that are read of one payment at most.
+/// The most pages of refunds that are read for one payment.
 const PAGES_MAX: usize = 20;
-/// Receipts whose order may have been opened unseen: how many are kept in mind, and how long.
+/// Receipts whose order may have been opened although the answer was lost: how many are remembered, and for how long.
 const UNSEEN: (u64, Duration) = (10_000, Duration::from_secs(3600));
 
 /// The least amount of an order, in minor units. For INR it is the API's own rule ("The amount
@@ -47,11 +46,11 @@ const fn least(currency: Currency) -> i64 {
     }
 }
 
-/// Takes and gives money by Razorpay.
+/// Takes payments and refunds them through Razorpay.
 pub struct RazorpayGateway {
     api: Api,
     keys: Keys,
-    patience: Patience,
+    timeouts: Timeouts,
     unseen: Cache<OrderId, ()>,
 }
 
@@ -66,51 +65,51 @@ impl RazorpayGateway {
     /// The gateway at `base_url`, which has no path.
     ///
     /// # Errors
-    /// When there is no TLS to be had.
+    /// When TLS cannot be set up.
     pub fn try_new(base_url: &str, key_id: String, keys: Keys) -> Result<Self, reqwest::Error> {
-        Self::with_patience(base_url, key_id, keys, Patience::default())
+        Self::with_patience(base_url, key_id, keys, Timeouts::default())
     }
 
-    /// As [`RazorpayGateway::try_new`], for a gateway that may take as long as `patience` says.
+    /// As [`RazorpayGateway::try_new`], for a gateway that may take as long as `timeouts` says.
     ///
     /// # Errors
-    /// When there is no TLS to be had.
+    /// When TLS cannot be set up.
     pub fn with_patience(
         base_url: &str,
         key_id: String,
         keys: Keys,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Result<Self, reqwest::Error> {
         let mut client = http_client::builder().user_agent(USER_AGENT);
         if is_on_this_machine(base_url) {
             client = client.no_proxy();
         }
-        let api = Api::new(base_url, key_id, keys.key_secret.clone(), client.build()?, patience.pause);
+        let api = Api::new(base_url, key_id, keys.key_secret.clone(), client.build()?, timeouts.pause);
         let unseen = Cache::builder().max_capacity(UNSEEN.0).time_to_live(UNSEEN.1).build();
-        Ok(Self { api, keys, patience, unseen })
+        Ok(Self { api, keys, timeouts, unseen })
     }
 
-    /// Whether it is neither known to be away nor refuses the key.
+    /// Whether the gateway is neither known to be unavailable nor refuses the key.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.api.is_up()
     }
 
-    /// Whether it refused the key when it was asked last.
+    /// Whether the gateway refused the key in the last call.
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
         self.api.is_locked_out()
     }
 
-    /// Asks for something small, so that [`RazorpayGateway::is_up`] learns how it is.
+    /// Makes a small call, so that [`RazorpayGateway::is_up`] is current.
     pub async fn look(&self) -> bool {
         let call = self.read("look", "orders?count=1".to_owned());
-        let _seen: Result<Value, _> = self.api.attempt(&call, Instant::now() + self.patience.read.0).await;
+        let _seen: Result<Value, _> = self.api.attempt(&call, Instant::now() + self.timeouts.read.0).await;
         self.is_up()
     }
 
     fn read(&self, name: &'static str, path: String) -> Call {
-        let each = self.patience.read.0;
+        let each = self.timeouts.read.0;
         Call { name, method: Method::GET, path, body: None, key: None, each, repeatable: true }
     }
 
@@ -153,7 +152,7 @@ impl RazorpayGateway {
         Ok(all)
     }
 
-    /// The refund that `key` stands for, if it was given.
+    /// The refund with this `key`, if it was made.
     async fn given(
         &self,
         payment: &str,
@@ -163,14 +162,14 @@ impl RazorpayGateway {
     ) -> Result<Option<GatewayRefund>, GatewayError> {
         match self.refunds(payment, paid_in, ends).await {
             Ok(refunds) => Ok(refunds.into_iter().find(|refund| refund.key == Some(key))),
-            // Then whoever is asked for the refund says so.
+            // Then the refund call itself reports it.
             Err(GatewayError::Unknown | GatewayError::Refused(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The order of `receipt` that was opened before and can still be paid. One that cannot
-    /// be found is none: a second order that nobody is shown harms nobody.
+    /// The order of `receipt` that was opened before and can still be paid. If it cannot be found, a second order is
+    /// opened; an unused order is harmless.
     async fn opened(&self, receipt: &str, amount: Money, ends: Instant) -> Option<String> {
         let path = format!("orders?receipt={receipt}&count={PAGE}");
         let call = self.read("orders_of", path);
@@ -189,7 +188,7 @@ fn odd() -> GatewayError {
     GatewayError::Unavailable("its answer makes no sense".to_owned())
 }
 
-/// An id that no gateway gave is not asked about.
+/// An id that cannot be the gateway's is not requested.
 fn known_form(id: &str) -> Result<&str, GatewayError> {
     if wire::is_id(id) { Ok(id) } else { Err(GatewayError::Unknown) }
 }
@@ -209,7 +208,7 @@ impl PaymentGateway for RazorpayGateway {
     }
 
     fn least_refund(&self) -> i64 {
-        // As of payments, in both currencies.
+        // As for payments, in both currencies.
         least(Currency::Inr)
     }
 
@@ -218,7 +217,7 @@ impl PaymentGateway for RazorpayGateway {
         if amount.minor() < least.minor() {
             return Err(GatewayError::Refused(format!("a payment must be {least} or more")));
         }
-        let (each, within) = self.patience.write;
+        let (each, within) = self.timeouts.write;
         let (ends, named) = (Instant::now() + within, receipt.to_string());
         let body = json!({
             "amount": amount.minor(), "currency": amount.currency().code(), "receipt": named,
@@ -233,25 +232,27 @@ impl PaymentGateway for RazorpayGateway {
             {
                 return Ok(id);
             }
-            let trouble = match self.api.attempt::<wire::Order>(&call, ends).await {
+            let failure = match self.api.attempt::<wire::Order>(&call, ends).await {
                 Ok(order) if wire::is_id(&order.id) && order.is_of(amount) => return Ok(order.id),
                 Ok(_) => return Err(odd()),
-                Err(trouble) => trouble,
+                Err(failure) => failure,
             };
-            if trouble.is_unsure() {
+            if failure.is_unsure() {
                 self.unseen.insert(receipt, ());
             }
-            match self.api.pause_before(tried, &trouble, ends) {
+            match self.api.pause_before(tried, &failure, ends) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => {
-                    return Err(match self.api.told(&call, trouble) {
-                        Trouble::Unknown => GatewayError::Unavailable("there is no such API at its address".to_owned()),
-                        // Not the order's fault: another try may do once it is mended.
-                        Trouble::Refused { why, of_money: false } => {
-                            tracing::error!("the payment gateway opens no order: {why}");
+                    return Err(match self.api.logged(&call, failure) {
+                        CallFailure::Unknown => {
+                            GatewayError::Unavailable("there is no such API at its address".to_owned())
+                        }
+                        // Not the order's fault: another attempt may succeed once it is fixed.
+                        CallFailure::Refused { why, of_money: false } => {
+                            tracing::error!("the payment gateway refuses to open orders: {why}");
                             GatewayError::Unavailable(why)
                         }
-                        trouble => trouble.into(),
+                        failure => failure.into(),
                     });
                 }
             }
@@ -260,7 +261,7 @@ impl PaymentGateway for RazorpayGateway {
     }
 
     async fn payments_of(&self, gateway_order: &str) -> Result<Vec<GatewayPayment>, GatewayError> {
-        let ends = Instant::now() + self.patience.read.1;
+        let ends = Instant::now() + self.timeouts.read.1;
         let path = format!("orders/{}/payments", known_form(gateway_order)?);
         let found: wire::Collection<wire::Payment> = self.get("payments_of", path, ends).await?;
         let ours = |payment: &wire::Payment| payment.order_id.as_deref().is_none_or(|order| order == gateway_order);
@@ -268,7 +269,7 @@ impl PaymentGateway for RazorpayGateway {
     }
 
     async fn signed_payment(&self, gateway_order: &str, payment_id: &str) -> Result<GatewayPayment, GatewayError> {
-        let payment = self.payment(payment_id, Instant::now() + self.patience.read.1).await?;
+        let payment = self.payment(payment_id, Instant::now() + self.timeouts.read.1).await?;
         if payment.order_id.as_deref() != Some(gateway_order) {
             return Err(GatewayError::Unknown);
         }
@@ -276,7 +277,7 @@ impl PaymentGateway for RazorpayGateway {
     }
 
     async fn capture(&self, payment_id: &str, amount: Money) -> Result<GatewayPayment, GatewayError> {
-        let (each, within) = self.patience.capture;
+        let (each, within) = self.timeouts.capture;
         let ends = Instant::now() + within;
         let path = format!("payments/{}/capture", known_form(payment_id)?);
         let body = Some(json!({"amount": amount.minor(), "currency": amount.currency().code()}));
@@ -284,16 +285,16 @@ impl PaymentGateway for RazorpayGateway {
         let refusal = match self.api.call::<wire::Payment>(&call, ends).await {
             Ok(payment) if payment.id == payment_id => return payment.read().ok_or_else(odd),
             Ok(_) => return Err(odd()),
-            Err(Trouble::Refused { why, .. }) => why,
-            Err(trouble) => return Err(trouble.into()),
+            Err(CallFailure::Refused { why, .. }) => why,
+            Err(failure) => return Err(failure.into()),
         };
-        // It may be refused because it was done, by us or by the gateway itself.
+        // It may be refused because it was captured already, by this program or by the gateway itself.
         let payment = self.payment(payment_id, ends).await?.read().ok_or_else(odd)?;
         if payment.status == GatewayStatus::Captured { Ok(payment) } else { Err(GatewayError::Refused(refusal)) }
     }
 
     async fn refund(&self, payment_id: &str, amount: Money, key: RefundId) -> Result<GatewayRefund, GatewayError> {
-        let (each, within) = self.patience.write;
+        let (each, within) = self.timeouts.write;
         let (ends, paid_in) = (Instant::now() + within, amount.currency());
         if let Some(given) = self.given(payment_id, paid_in, key, ends).await? {
             return Ok(given);
@@ -305,24 +306,24 @@ impl PaymentGateway for RazorpayGateway {
         });
         let (name, method) = ("refund", Method::POST);
         let call = Call { name, method, path, body: Some(body), key: Some(key_text), each, repeatable: true };
-        let trouble = match self.api.call::<wire::Refund>(&call, ends).await {
+        let failure = match self.api.call::<wire::Refund>(&call, ends).await {
             Ok(refund) => {
                 let refund = refund.read(paid_in).ok_or_else(odd)?;
                 return Ok(GatewayRefund { key: Some(key), ..refund });
             }
-            Err(trouble) => trouble,
+            Err(failure) => failure,
         };
-        // It may have been done by a try whose answer was lost.
-        if matches!(trouble, Trouble::Refused { .. } | Trouble::InProgress | Trouble::Unsure(_))
+        // An attempt whose answer was lost may have made it.
+        if matches!(failure, CallFailure::Refused { .. } | CallFailure::InProgress | CallFailure::Unsure(_))
             && let Ok(Some(given)) = self.given(payment_id, paid_in, key, ends).await
         {
             return Ok(given);
         }
-        Err(trouble.into())
+        Err(failure.into())
     }
 
     async fn refunds_of(&self, payment_id: &str) -> Result<Vec<GatewayRefund>, GatewayError> {
         // A payment is in rupees unless its refunds say otherwise.
-        self.refunds(payment_id, Currency::Inr, Instant::now() + self.patience.read.1).await
+        self.refunds(payment_id, Currency::Inr, Instant::now() + self.timeouts.read.1).await
     }
 }

@@ -1,14 +1,13 @@
-//! What Razorpay's API says, read with tolerance: unknown fields are ignored and what is not
-//! needed may be absent.
+//! Razorpay's answers, parsed leniently: unknown fields are ignored, and fields that are not needed may be absent.
 //!
-//! **Invariant:** only what the gateway calls captured becomes [`GatewayStatus::Captured`].
+//! **Invariant:** only what the gateway reports as captured becomes [`GatewayStatus::Captured`].
 
 use serde::Deserialize;
 
 use super::super::{GatewayPayment, GatewayRefund, GatewayRefundStatus, GatewayStatus};
 use crate::domain::money::{Currency, Money};
 
-/// The longest that an error repeats of the gateway's words, in characters.
+/// How much of the gateway's message an error repeats, in characters.
 const TOLD_MAX: usize = 200;
 
 #[derive(Debug, Deserialize)]
@@ -21,13 +20,13 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Whether it is of `amount`, as far as it tells.
+    /// Whether its amount is `amount`, if it has one.
     pub(super) fn is_of(&self, amount: Money) -> bool {
         self.amount.is_none_or(|minor| minor == amount.minor())
             && self.currency.as_deref().is_none_or(|currency| currency == amount.currency().code())
     }
 
-    /// Whether it certainly is the one of `receipt` and `amount` that nobody has paid.
+    /// Whether it certainly is the unpaid order of `receipt` and `amount`.
     pub(super) fn can_be_paid(&self, receipt: &str, amount: Money) -> bool {
         self.receipt.as_deref() == Some(receipt)
             && self.amount.is_some()
@@ -52,7 +51,7 @@ impl Payment {
     pub(super) fn read(self) -> Option<GatewayPayment> {
         let amount = Money::new(self.amount, Currency::from_code(&self.currency)?);
         let status = match (self.status.as_str(), self.captured) {
-            // Promised, never taken, and given back by the gateway itself.
+            // Authorised, never captured, and returned by the gateway itself.
             ("refunded", Some(false)) | ("failed", _) => GatewayStatus::Failed,
             ("captured" | "refunded", _) => GatewayStatus::Captured,
             ("authorized", _) => GatewayStatus::Authorized,
@@ -77,8 +76,8 @@ pub(super) struct Refund {
 }
 
 impl Refund {
-    /// `None` for one in a currency that the marketplace does not trade in. One that tells
-    /// none is in that of its payment, `paid_in`.
+    /// `None` for one in a currency that the marketplace does not trade in. One without a currency has that of its
+    /// payment, `paid_in`.
     pub(super) fn read(self, paid_in: Currency) -> Option<GatewayRefund> {
         let currency = self.currency.as_deref().map_or(Some(paid_in), Currency::from_code)?;
         let status = match self.status.as_deref() {
@@ -108,7 +107,7 @@ struct ErrorShape {
     field: Option<String>,
 }
 
-/// Whether an error is about an amount or a currency: by the field that it names, else by its words.
+/// Whether an error is about an amount or a currency: by the field that it names, otherwise by its text.
 pub(super) fn is_about_money(body: &[u8]) -> bool {
     let Ok(ErrorBody { error }) = serde_json::from_slice::<ErrorBody>(body) else { return false };
     let about = |text: &str| {
@@ -121,15 +120,15 @@ pub(super) fn is_about_money(body: &[u8]) -> bool {
     }
 }
 
-/// What an error's body says, on one line and not endless; `None` when it says nothing.
+/// The message of an error's body, on one line and bounded; `None` if there is none.
 pub(super) fn description(body: &[u8]) -> Option<String> {
-    let told = serde_json::from_slice::<ErrorBody>(body).ok()?.error.description?;
-    let line: String = told.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TOLD_MAX).collect();
+    let logged = serde_json::from_slice::<ErrorBody>(body).ok()?.error.description?;
+    let line: String = logged.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TOLD_MAX).collect();
     let line = line.trim();
     (!line.is_empty()).then(|| line.to_owned())
 }
 
-/// Whether `id` can stand in a path as it is.
+/// Whether `id` is safe in a path.
 pub(super) fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -170,17 +169,17 @@ mod tests {
 
     #[test]
     fn a_description_is_one_short_line() {
-        let told = |text: &str| description(json!({"error": {"description": text}}).to_string().as_bytes());
-        assert_eq!(told(" no\nway\u{1b} "), Some("no way".to_owned()));
-        assert_eq!(told(&"ä".repeat(5_000)).unwrap().chars().count(), TOLD_MAX);
-        assert_eq!(told("  "), None);
+        let logged = |text: &str| description(json!({"error": {"description": text}}).to_string().as_bytes());
+        assert_eq!(logged(" no\nway\u{1b} "), Some("no way".to_owned()));
+        assert_eq!(logged(&"ä".repeat(5_000)).unwrap().chars().count(), TOLD_MAX);
+        assert_eq!(logged("  "), None);
         for odd in ["", "<html>", "{}", "{\"error\":\"no\"}", "{\"error\":{}}"] {
             assert_eq!(description(odd.as_bytes()), None, "{odd}");
         }
     }
 
     #[test]
-    fn an_error_about_money_is_told_from_others() {
+    fn an_error_about_money_is_distinguished_from_others() {
         let about = |error: Value| is_about_money(json!({ "error": error }).to_string().as_bytes());
         for of_money in [
             json!({"description": "Amount exceeds maximum amount allowed.", "field": "amount"}),

@@ -1,7 +1,7 @@
-//! Applies changes to the read model, each once and none that is older than what is there.
+//! Applies changes to the read model, each once, and never an older one over a newer one.
 //!
-//! An event is marked as applied after its row is written; a crash in between repeats a
-//! write that changes nothing, since each compares versions.
+//! An event is marked as applied after its row is written; a crash in between repeats a write that changes nothing,
+//! because each write compares versions.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// How long an applied event is known.
+/// How long the record of an applied event is kept.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 pub(super) async fn all(all: &Collections, changes: &[(EventId, DashboardChange)]) -> Result<(), StoreError> {
@@ -45,12 +45,12 @@ pub(super) async fn all(all: &Collections, changes: &[(EventId, DashboardChange)
     }
 }
 
-/// The fields of a product that is gone, besides whose it was.
+/// The fields of a deleted product, besides its seller.
 pub(in crate::store::mongo) fn gone() -> Document {
     doc! { "gone": true, "json": Bson::Null, "version": i64::MAX }
 }
 
-/// When an event that is applied now is forgotten.
+/// When the record of an event applied now expires.
 pub(in crate::store::mongo) fn forget_at() -> bson::DateTime {
     codec::date(Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX))
 }
@@ -76,7 +76,7 @@ async fn one(all: &Collections, change: &DashboardChange) -> Result<(), StoreErr
     }
 }
 
-/// Writes a row unless the one that is there is as new.
+/// Writes a row unless the existing one is as new.
 async fn put(
     collection: &Collection<Document>,
     id: ObjectId,
@@ -85,14 +85,14 @@ async fn put(
 ) -> Result<(), StoreError> {
     let version = codec::long(version)?;
     fields.insert("version", version);
-    // Where the row is newer the filter finds none, and making one fails for its id.
+    // If the row is newer, the filter matches none, and the insert fails because of its id.
     upsert(collection, doc! { "_id": id, "version": { "$lt": version } }, doc! { "$set": fields }).await
 }
 
 async fn upsert(collection: &Collection<Document>, filter: Document, update: Document) -> Result<(), StoreError> {
     match collection.update_one(filter.clone(), update.clone()).upsert(true).await {
-        // Either the row is newer, or another node made an older one in the same moment: the
-        // second look tells.
+        // Either the row is newer, or another node inserted an older one at the same moment; the second attempt
+        // decides.
         Err(error) if codec::is_duplicate(&error) => collection.update_one(filter, update).await.map(|_| ()),
         written => written.map(|_| ()),
     }

@@ -1,7 +1,7 @@
-//! A seller's numbers, from one pass over the lines of her orders.
+//! A seller's metrics, from one pass over the lines of their orders.
 //!
-//! The server hands out her orders' lines without their documents, and they are summed up
-//! here: one pass for all numbers, and no feature of a server that stand-ins lack.
+//! The server returns the order lines without their documents, and they are summed up here: one pass for all metrics,
+//! without server features that other implementations lack.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -36,13 +36,13 @@ impl Sum {
         self.minor = self.minor.saturating_add(whole.saturating_sub(line.refunded_minor));
     }
 
-    /// Whether all of it was given back.
+    /// Whether it was refunded in full.
     const fn is_nothing(&self) -> bool {
         self.sold == 0 && self.minor <= 0
     }
 }
 
-/// A product's sum, and its title when it was last ordered.
+/// A product's sales, and its title when it was last ordered.
 #[derive(Default)]
 struct Top {
     sum: Sum,
@@ -50,7 +50,7 @@ struct Top {
     last: Option<(Timestamp, OrderId)>,
 }
 
-/// One of her orders, with her lines only.
+/// One of the seller's orders, with their lines only.
 struct Sale {
     id: OrderId,
     status: OrderStatus,
@@ -115,7 +115,7 @@ pub(super) async fn metrics(
     })
 }
 
-/// What each of a seller's products sold, ever.
+/// The total sales of each of a seller's products.
 pub(super) async fn sold(orders: &Collection<Document>, seller: UserId) -> Result<HashMap<ProductId, u64>, StoreError> {
     let mut sold: HashMap<ProductId, u64> = HashMap::new();
     each(orders, seller, Range::default(), |sale| {

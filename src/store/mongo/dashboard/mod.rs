@@ -1,4 +1,4 @@
-//! The seller dashboard's read model: one document an order, with its lines in it.
+//! The seller dashboard's read model: one document for each order, with its lines.
 //!
 //! **Invariant:** the lines of an order have its status and are replaced together with it.
 
@@ -50,7 +50,7 @@ impl DashboardStore for Engine {
     async fn to_ship(&self, seller: UserId, skip: u64, limit: u32) -> Result<Page<OrderRow>, StoreError> {
         let orders = self.collections.dashboard_orders.clone();
         let seller = codec::oid(seller.bytes());
-        // Rows of older programs do not say: those that are paid may have something to ship.
+        // Rows of older programs lack this field: paid orders may have lines to ship.
         let older = doc! { "toShip": { "$exists": false }, "lines.seller": seller, "status": "CONFIRMED" };
         let waiting = doc! { "$or": [{ "toShip": seller }, older] };
         self.run(
@@ -77,7 +77,7 @@ impl DashboardStore for Engine {
         let known = self.collections.dashboard_products.clone();
         let ids: Vec<_> = products.iter().map(|product| codec::oid(product.bytes())).collect();
         self.run(async move {
-            // A row of a product that was gone before it was told of has no seller.
+            // A row of a product whose deletion arrived first has no seller.
             let find = known.find(doc! { "_id": { "$in": ids }, "seller": { "$exists": true } });
             let rows = codec::all(find.projection(doc! { "seller": 1 }), |row| {
                 Ok((ProductId::from_bytes(codec::id(row, "_id")?), UserId::from_bytes(codec::id(row, "seller")?)))

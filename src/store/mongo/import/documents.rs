@@ -1,13 +1,13 @@
-//! Which documents a record becomes, and where they stand.
+//! Converts records into documents with their collections.
 
 use bson::{Bson, Document, doc};
 use mongodb::Collection;
 
 use super::super::{
-    codec,
+    cluster, codec,
     dashboard::apply,
     engine::{Collections, Engine},
-    shared, stock,
+    stock,
 };
 use crate::{
     domain::{
@@ -17,23 +17,24 @@ use crate::{
         product::Product,
         user::User,
     },
-    store::{StoreError, document::Document as _, moving::Record, orders::StoredOrder},
+    store::{StoreError, document::Document as _, orders::StoredOrder, transfer::Record},
 };
 
-/// A document on its way to its place.
+/// A document and its collection.
 pub(super) type Placed = (Collection<Document>, Document);
 
-/// The documents of a record that is none by itself; of an event none, for it stands in another document.
+/// The documents of a record that is not a document itself; none for an event, which is part of another document.
 pub(super) fn documents(all: &Collections, record: Record) -> Result<Vec<Placed>, StoreError> {
     let (place, document) = match record {
         Record::Counter(value) => {
             (&all.counters, doc! { "_id": "products", "value": codec::long(value)?, "onTheirWay": [] })
         }
-        Record::Picture(name, bytes) => (&all.files, named(name, shared::file(bytes))),
+        Record::Picture(name, bytes) => (&all.files, named(name, cluster::file(bytes))),
         Record::Stock(level) => (&all.stock, stock::stock_document(&level)?),
         Record::Reservation(reservation, fence) => {
-            let (reservation, shares) = stock::reservation_documents(&reservation, fence)?;
-            let mut placed: Vec<Placed> = shares.into_iter().map(|share| (all.shares.clone(), share)).collect();
+            let (reservation, allocations) = stock::reservation_documents(&reservation, fence)?;
+            let mut placed: Vec<Placed> =
+                allocations.into_iter().map(|allocation| (all.allocations.clone(), allocation)).collect();
             placed.push((all.reservations.clone(), reservation));
             return Ok(placed);
         }
@@ -68,7 +69,7 @@ fn named(id: impl Into<Bson>, mut fields: Document) -> Document {
     fields
 }
 
-/// The collection of the document that an event tells of.
+/// The collection of the document that an event is about.
 pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection<Document>, StoreError> {
     let all = &engine.collections;
     Ok(match &envelope.event {

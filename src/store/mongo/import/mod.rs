@@ -1,10 +1,10 @@
-//! Takes in a shop that another store kept.
+//! Imports a shop from another store.
 //!
-//! A note in the database says of which shop, and how far each kind was written, so that a move
-//! which was cut off goes on. What was written and not noted is found by its id and left alone.
+//! A record in the database says which shop it is, and how far each kind was written, so that an interrupted transfer
+//! continues. Documents that were written but not recorded are found by their ids and left unchanged.
 //!
-//! **Invariant:** nothing is written into a database that holds anything of another shop, and no
-//! node opens one that is not whole.
+//! **Invariant:** nothing is written into a database that contains another shop's data, and no node opens an
+//! incomplete one.
 
 mod documents;
 mod write;
@@ -23,46 +23,46 @@ use crate::{
     domain::Timestamp,
     store::{
         LAYOUT, StoreError,
-        moving::{Kind, Record},
         outbox::WaitingEvents,
+        transfer::{Kind, Record},
     },
 };
 
-/// The id of the note.
+/// The id of the record.
 const NOTE: &str = "moved";
 
-/// Why a shop is not taken in.
+/// Why a shop cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// Something else was moved there.
+    /// Another shop was transferred there.
     #[error("they hold what was moved there from another folder, or from this one before it was served again")]
     OtherShop,
-    /// The program that began lays documents out otherwise.
+    /// The program that began the transfer has another layout.
     #[error("another version of this program began to move the shop there")]
     OtherVersion,
     /// There are documents.
     #[error("there are documents in {0} already")]
     NotEmpty(String),
-    /// A node has them open.
+    /// A node uses the databases.
     #[error("a node serves a shop from them now")]
     InUse,
-    /// The database did not do it.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What the note said, or says now.
+/// The state of a transfer.
 #[derive(Debug, Clone)]
-pub struct Begun {
-    /// When the move began.
+pub struct TransferState {
+    /// When the transfer began.
     pub at: Timestamp,
     /// When it was finished, if it is.
     pub finished: Option<Timestamp>,
-    /// How many records of each kind were written and noted.
+    /// How many records of each kind were written and recorded.
     pub written: HashMap<&'static str, u64>,
 }
 
-/// A database that takes a shop in.
+/// A database into which a shop is imported.
 pub struct Import {
     engine: Engine,
 }
@@ -76,11 +76,11 @@ impl Import {
         Ok(Self { engine: Engine::start(options).await? })
     }
 
-    /// Begins the move of the shop with this fingerprint, or goes on with it.
+    /// Begins the transfer of the shop with this fingerprint, or continues it.
     ///
     /// # Errors
     /// [`ImportError`] when the database holds another shop, or is in use.
-    pub async fn begin(&self, fingerprint: &str, now: Timestamp) -> Result<Begun, ImportError> {
+    pub async fn begin(&self, fingerprint: &str, now: Timestamp) -> Result<TransferState, ImportError> {
         if let Some(begun) = self.note(fingerprint).await? {
             return Ok(begun);
         }
@@ -96,25 +96,18 @@ impl Import {
             }
         };
         self.engine.run(noted).await?;
-        // Whoever was quicker may have another shop.
+        // A concurrent transfer may be of another shop.
         self.note(fingerprint).await?.ok_or(ImportError::OtherShop)
     }
 
-    /// Writes records of a kind of which `after` are written then, and notes that. Repeating it is
-    /// harmless.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Writes records of a kind and records that `after` are written now. It is idempotent.
     pub async fn write(&self, kind: Kind, records: Vec<Record>, after: u64) -> Result<(), StoreError> {
         write::all(&self.engine, records).await?;
         let field = format!("written.{}", kind.name());
         self.put_note(doc! { field: codec::long(after)? }).await
     }
 
-    /// How many records of a kind are there.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// How many records of a kind exist.
     pub async fn count(&self, kind: Kind) -> Result<u64, StoreError> {
         let all = &self.engine.collections;
         let (collection, filter) = match kind {
@@ -136,10 +129,7 @@ impl Import {
         self.engine.run(async move { codec::counted(&collection, filter).await }).await
     }
 
-    /// Notes that all is here: from now on nodes open the database.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Records that the transfer is complete: from now on nodes may open the database.
     pub async fn finish(&self, now: Timestamp) -> Result<(), StoreError> {
         self.put_note(doc! { "finishedAt": now.as_microsecond() }).await
     }
@@ -147,7 +137,7 @@ impl Import {
     /// Ends the connections.
     ///
     /// # Errors
-    /// When they do not end in time; nothing is lost by that.
+    /// When they do not close in time; nothing is lost then.
     pub async fn close(self) -> Result<(), StoreError> {
         let client = self.engine.collections.migration().client().clone();
         self.engine
@@ -168,8 +158,8 @@ impl Import {
             .await
     }
 
-    /// The note of this shop, if there is one.
-    async fn note(&self, fingerprint: &str) -> Result<Option<Begun>, ImportError> {
+    /// The record of this shop, if there is one.
+    async fn note(&self, fingerprint: &str) -> Result<Option<TransferState>, ImportError> {
         let Some(note) = note(&self.engine).await? else { return Ok(None) };
         if codec::string(&note, "of")? != fingerprint {
             return Err(ImportError::OtherShop);
@@ -185,10 +175,10 @@ impl Import {
                 written.insert(kind.name(), codec::count(fields, kind.name())?);
             }
         }
-        Ok(Some(Begun { at: codec::time(codec::whole(&note, "at")?)?, finished, written }))
+        Ok(Some(TransferState { at: codec::time(codec::whole(&note, "at")?)?, finished, written }))
     }
 
-    /// Refuses a database in which there is anything, or that a node uses.
+    /// Refuses a database that is not empty, or that a node uses.
     async fn expect_empty(&self, now: Timestamp) -> Result<(), ImportError> {
         let (all, outboxes) = (self.engine.collections.clone(), self.engine.outboxes());
         let places = self.engine.specs.iter().map(|spec| Ok(self.engine.place(spec)?.collection));
@@ -219,7 +209,7 @@ async fn note(engine: &Engine) -> Result<Option<Document>, StoreError> {
     engine.run(async move { notes.find_one(doc! { "_id": NOTE }).await.map_err(|error| Failed::read(&error)) }).await
 }
 
-/// Refuses a database into which a shop is being moved.
+/// Refuses a database into which a shop is being transferred.
 pub(super) async fn expect_whole(engine: &Engine) -> Result<(), StoreError> {
     match note(engine).await? {
         Some(note) if matches!(note.get("finishedAt"), None | Some(Bson::Null)) => {

@@ -1,4 +1,4 @@
-//! Writes a batch of records; what is there already stays as it is.
+//! Writes a batch of records; existing documents stay as they are.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,14 +22,14 @@ use crate::{
     store::{
         StoreError,
         document::{Raw, RawBody, Spec},
-        moving::Record,
+        transfer::Record,
     },
 };
 
 /// Events of one document, with the collection that it is in.
 type OfOne = (Collection<Document>, Vec<(u64, Envelope)>);
 
-/// Writes all, each once.
+/// Writes all records, each once.
 pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), StoreError> {
     let collections = engine.collections.clone();
     let mut by_place: BTreeMap<String, (Collection<Document>, Vec<Document>)> = BTreeMap::new();
@@ -91,7 +91,7 @@ async fn insert(place: &Collection<Document>, documents: Vec<Document>) -> Resul
     }
 }
 
-/// Whether the error tells of nothing but documents that are there already.
+/// Whether the error is only about documents that exist already.
 fn all_there(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::InsertMany(refused) => {
@@ -105,7 +105,7 @@ fn all_there(error: &Error) -> bool {
     }
 }
 
-/// Hangs events of one document on it, in their order, each once.
+/// Adds events to their document, in order, each once.
 async fn hang(place: Collection<Document>, events: Vec<(u64, Envelope)>) -> Result<(), StoreError> {
     for (sequence, envelope) in events {
         let number = codec::long(sequence)?;

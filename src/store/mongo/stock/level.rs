@@ -1,16 +1,15 @@
-//! The stock document of a product, and the documents of who has units of it.
+//! The stock document of a product, and the documents of its allocations.
 //!
-//! What an order's try has of a product is a *share*: held, sold, released or returned. A
-//! stock document carries the shares that changed lately, so that counts and shares change
-//! in one write; when they become many they are moved to documents of their own, and the
-//! stock document stays small however many hold units of it.
+//! The units that one attempt of an order has of a product are an *allocation*: held, sold, released or returned. A
+//! stock document contains the allocations that changed lately, so that counts and allocations change in one write.
+//! When there are many, they are moved to documents of their own, so that the stock document stays small.
 //!
-//! A share's document is written after the stock document had it, and taken out of that only
-//! afterwards; whoever decides reads the stock document first and writes it last, by its
-//! version. So a decision on an outdated share fails.
+//! An allocation's own document is written while the stock document still contains it, and only then is it removed
+//! from the stock document. A writer reads the stock document first and writes it last, if its version is unchanged,
+//! so a decision based on an outdated allocation fails.
 //!
-//! **Invariant:** a document is written only where its version is the one that was read, and
-//! a share only moves on.
+//! **Invariant:** a document is written only where its version is the one that was read, and an allocation's state
+//! only advances.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -29,18 +28,18 @@ use crate::{
     store::{StoreError, sequence::Sequence},
 };
 
-/// How long a share that has ended is known: longer than anybody may ask for its order.
+/// How long an ended allocation is kept: longer than any call for its order may come.
 const REMEMBER: SignedDuration = SignedDuration::from_hours(400 * 24);
 
-/// Which units of an order's: its id and which try of it to get them.
+/// The key of an allocation: the order, and the number of its attempt to get the units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct HoldKey {
+pub(super) struct AllocationKey {
     pub order: OrderId,
     pub attempt: i64,
 }
 
-impl HoldKey {
-    /// The field's name: hexadecimal digits and a number, nothing that anybody typed.
+impl AllocationKey {
+    /// The field's name: hexadecimal digits and a number, never user input.
     fn field(&self) -> String {
         format!("{}_{}", self.order, self.attempt)
     }
@@ -51,45 +50,45 @@ impl HoldKey {
     }
 }
 
-/// How far a share is; it only moves to the right, to `Released` or over `Sold` to `Returned`.
+/// The state of an allocation. It only advances, to `Released`, or through `Sold` to `Returned`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(super) enum AllocationState {
     Held,
     Released,
     Sold,
     Returned,
 }
 
-impl Stage {
+impl AllocationState {
     const ALL: [Self; 4] = [Self::Held, Self::Released, Self::Sold, Self::Returned];
 
-    /// The number that stands for it.
+    /// Its number in the database.
     fn rank(self) -> i64 {
-        Self::ALL.iter().position(|stage| *stage == self).and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
+        Self::ALL.iter().position(|state| *state == self).and_then(|at| i64::try_from(at).ok()).unwrap_or(0)
     }
 
     fn of_rank(rank: i64) -> Result<Self, StoreError> {
-        let stage = usize::try_from(rank).ok().and_then(|at| Self::ALL.get(at));
-        stage.copied().ok_or_else(|| codec::corrupt(format!("a share at stage {rank}")))
+        let state = usize::try_from(rank).ok().and_then(|at| Self::ALL.get(at));
+        state.copied().ok_or_else(|| codec::corrupt(format!("a share at stage {rank}")))
     }
 }
 
-/// What an order's try has of a product.
+/// The units that one attempt of an order has of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Share {
-    pub stage: Stage,
+pub(super) struct Allocation {
+    pub state: AllocationState,
     pub quantity: u32,
 }
 
-impl Share {
+impl Allocation {
     fn document(self) -> Document {
-        doc! { "stage": self.stage.rank(), "quantity": i64::from(self.quantity) }
+        doc! { "stage": self.state.rank(), "quantity": i64::from(self.quantity) }
     }
 
     /// As a document of its own, besides its id.
     pub(super) fn alone(self) -> Document {
         let mut fields = self.document();
-        if self.stage != Stage::Held {
+        if self.state != AllocationState::Held {
             let forget = Timestamp::now().saturating_add(REMEMBER).unwrap_or(Timestamp::MAX);
             fields.insert("forgetAt", codec::date(forget));
         }
@@ -98,7 +97,7 @@ impl Share {
 
     fn read(row: &Document) -> Result<Self, StoreError> {
         Ok(Self {
-            stage: Stage::of_rank(codec::whole(row, "stage")?)?,
+            state: AllocationState::of_rank(codec::whole(row, "stage")?)?,
             quantity: u32::try_from(codec::whole(row, "quantity")?).map_err(codec::corrupt)?,
         })
     }
@@ -108,15 +107,15 @@ impl Share {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Level {
     pub level: StockLevel,
-    /// The shares that changed lately.
-    pub shares: BTreeMap<HoldKey, Share>,
+    /// The allocations that changed lately.
+    pub allocations: BTreeMap<AllocationKey, Allocation>,
     /// Whether the document is there.
     pub exists: bool,
 }
 
 impl Level {
     pub(super) fn empty(product: ProductId) -> Self {
-        Self { level: StockLevel::empty(product), shares: BTreeMap::new(), exists: false }
+        Self { level: StockLevel::empty(product), allocations: BTreeMap::new(), exists: false }
     }
 }
 
@@ -124,8 +123,8 @@ impl Level {
 #[derive(Clone)]
 pub(super) struct Stored {
     pub collection: Collection<Document>,
-    /// The documents of shares.
-    pub shares: Collection<Document>,
+    /// The documents of allocations.
+    pub allocations: Collection<Document>,
     /// Numbers for `StockChanged` events, when anybody wants them.
     pub sequence: Option<Arc<Sequence>>,
 }
@@ -136,8 +135,8 @@ impl Stored {
         let found = codec::first(&self.collection, filter, |row| {
             let mut full = Level { level: read(row)?, exists: true, ..Level::empty(product) };
             for (field, value) in row.get_document("shares").into_iter().flatten() {
-                let share = value.as_document().ok_or_else(|| codec::corrupt("a share that is none"))?;
-                full.shares.insert(HoldKey::parse(field)?, Share::read(share)?);
+                let allocation = value.as_document().ok_or_else(|| codec::corrupt("a share that is none"))?;
+                full.allocations.insert(AllocationKey::parse(field)?, Allocation::read(allocation)?);
             }
             Ok(full)
         })
@@ -145,39 +144,39 @@ impl Stored {
         Ok(found.unwrap_or_else(|| Level::empty(product)))
     }
 
-    /// The shares of these keys that have a document of their own.
+    /// The allocations of these keys that have documents of their own.
     pub(super) async fn moved(
         &self,
         product: ProductId,
-        keys: &[HoldKey],
-    ) -> Result<BTreeMap<HoldKey, Share>, StoreError> {
+        keys: &[AllocationKey],
+    ) -> Result<BTreeMap<AllocationKey, Allocation>, StoreError> {
         if keys.is_empty() {
             return Ok(BTreeMap::new());
         }
         let names: Vec<String> = keys.iter().map(|key| name(product, *key)).collect();
-        let rows = codec::all(self.shares.find(doc! { "_id": { "$in": names } }), |row| {
+        let rows = codec::all(self.allocations.find(doc! { "_id": { "$in": names } }), |row| {
             let (_, field) =
                 codec::string(row, "_id")?.split_once('_').ok_or_else(|| codec::corrupt("a share's id"))?;
-            Ok((HoldKey::parse(field)?, Share::read(row)?))
+            Ok((AllocationKey::parse(field)?, Allocation::read(row)?))
         });
         Ok(rows.await?.into_iter().collect())
     }
 
-    /// Moves all shares of a stock document to documents of their own; returns it without
-    /// them, or `None` when somebody else wrote it meanwhile.
+    /// Moves all allocations of a stock document to documents of their own; returns it without them, or `None` when
+    /// another writer changed it meanwhile.
     pub(super) async fn move_out(&self, level: &Level) -> Result<Option<Level>, StoreError> {
         let product = level.level.product;
-        for (key, share) in &level.shares {
+        for (key, allocation) in &level.allocations {
             let id = name(product, *key);
-            let fields = share.alone();
-            // One that is further already stays: making it a second time fails for its id.
-            let earlier = doc! { "_id": id, "stage": { "$lt": share.stage.rank() } };
-            match self.shares.update_one(earlier, doc! { "$set": fields }).upsert(true).await {
+            let fields = allocation.alone();
+            // An allocation that has advanced already stays as it is: inserting it again fails because of its id.
+            let earlier = doc! { "_id": id, "stage": { "$lt": allocation.state.rank() } };
+            match self.allocations.update_one(earlier, doc! { "$set": fields }).upsert(true).await {
                 Err(error) if !codec::is_duplicate(&error) => return Err(Failed::write(&error)),
                 _ => {}
             }
         }
-        let mut after = Level { shares: BTreeMap::new(), ..level.clone() };
+        let mut after = Level { allocations: BTreeMap::new(), ..level.clone() };
         after.level.version += 1;
         Ok(self.put(level, &after).await?.then_some(after))
     }
@@ -186,14 +185,16 @@ impl Stored {
     pub(super) async fn put(&self, before: &Level, after: &Level) -> Result<bool, StoreError> {
         let mut set = fields(&after.level)?;
         let mut unset = Document::new();
-        for (key, share) in after.shares.iter().filter(|(key, share)| before.shares.get(key) != Some(share)) {
-            set.insert(format!("shares.{}", key.field()), share.document());
+        for (key, allocation) in
+            after.allocations.iter().filter(|(key, allocation)| before.allocations.get(key) != Some(allocation))
+        {
+            set.insert(format!("shares.{}", key.field()), allocation.document());
         }
-        for key in before.shares.keys().filter(|key| !after.shares.contains_key(key)) {
+        for key in before.allocations.keys().filter(|key| !after.allocations.contains_key(key)) {
             unset.insert(format!("shares.{}", key.field()), "");
         }
         if let Some(sequence) = &self.sequence {
-            // The newest tells all that an older one that still waits would have told.
+            // The newest event contains all that an older waiting one would.
             let event = Envelope::new(Event::StockChanged(after.level), Timestamp::now());
             set.insert("outbox", [codec::waiting(sequence.next(), &event)?].to_vec());
         }
@@ -207,7 +208,7 @@ impl Stored {
             let written = self.collection.update_one(filter, update).await.map_err(|error| Failed::write(&error))?;
             return Ok(written.matched_count == 1);
         }
-        // No document has version -1: it is made here, or somebody else made it.
+        // No document has version -1: it is inserted here, or another writer has inserted it.
         let filter = doc! { "_id": id, "version": -1_i64 };
         match self.collection.update_one(filter, update).upsert(true).await {
             Ok(_) => Ok(true),
@@ -229,8 +230,8 @@ pub(super) fn fields(level: &StockLevel) -> Result<Document, StoreError> {
     })
 }
 
-/// The id of a share's document: digits and a number, nothing that anybody typed.
-pub(super) fn name(product: ProductId, key: HoldKey) -> String {
+/// The id of an allocation's document: digits and a number, never user input.
+pub(super) fn name(product: ProductId, key: AllocationKey) -> String {
     format!("{product}_{}", key.field())
 }
 

@@ -1,18 +1,18 @@
-//! Stock and reservations, without a transaction over documents.
+//! Stock and reservations, without multi-document transactions.
 //!
-//! A product's stock is one document with its counts; what an order has of it is a *share*
-//! (`level`), exact with the counts and bounded in the document. Whatever changes them is one
-//! conditional write (`lane`), which joins what waits for the same product. A reservation is
-//! another document that says what is to become of the order's lines (`reservation`); its steps over
-//! the products are each idempotent, so that anybody may finish what somebody began (`drive`).
+//! A product's stock is one document with its counts; what an order has of it is an *allocation* (`level`), written
+//! together with the counts. Every change is one conditional write (`batcher`), which batches the changes that wait
+//! for the same product. A reservation is another document that says what is to happen to the order's lines
+//! (`reservation`); its steps over the products are idempotent, so that any caller may finish what another began
+//! (`executor`).
 //!
-//! **Invariant:** `reserved` of a stock document is the sum of the held shares, after every write;
-//! a reservation that says held, committed or released has no step left to do.
+//! **Invariant:** `reserved` of a stock document is the sum of the held allocations, after every write; a reservation
+//! that says held, committed or released has no step left to do.
 
-mod drive;
-pub(super) mod lane;
+pub(super) mod batcher;
+mod executor;
+mod imported;
 mod level;
-mod moved_in;
 mod reservation;
 
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use async_trait::async_trait;
 use bson::{Document, doc};
 
 use self::{
-    drive::Drive,
-    lane::{Act, Outcome},
+    batcher::{StockWrite, WriteOutcome},
+    executor::ReservationExecutor,
     level::Stored,
 };
 use super::{codec, engine::Engine};
@@ -39,11 +39,11 @@ use crate::{
 };
 
 pub(super) use self::{
+    imported::{reservation_documents, stock_document},
     level::read,
-    moved_in::{reservation_documents, stock_document},
 };
 
-/// Leaves out of a stock document what is not its counts.
+/// Projects a stock document to its counts.
 pub(super) fn counts() -> Document {
     doc! { "shares": 0, "outbox": 0 }
 }
@@ -70,17 +70,18 @@ impl StockStore for Engine {
     }
 
     async fn set_available(&self, levels: &[(ProductId, u32)]) -> Result<Vec<StockLevel>, StoreError> {
-        let (levels, drive) = (levels.to_vec(), self.drive());
+        let (levels, executor) = (levels.to_vec(), self.executor());
         let changed = self
             .run(async move {
                 let mut changed = vec![];
                 // Many at once, as an import sends them, but not all.
                 for some in levels.chunks(64) {
-                    let acts = some.iter().map(|(product, available)| drive.act(*product, Act::Set(*available)));
+                    let acts =
+                        some.iter().map(|(product, available)| executor.act(*product, StockWrite::Set(*available)));
                     for outcome in futures_util::future::join_all(acts).await {
                         match outcome? {
-                            Outcome::Done(level) | Outcome::Was(level) => changed.push(level),
-                            Outcome::Short(_) | Outcome::Moved(_) | Outcome::NoProduct => {}
+                            WriteOutcome::Done(level) | WriteOutcome::Was(level) => changed.push(level),
+                            WriteOutcome::Short(_) | WriteOutcome::Moved(_) | WriteOutcome::NoProduct => {}
                         }
                     }
                 }
@@ -97,15 +98,17 @@ impl StockStore for Engine {
         seen: i64,
         available: u32,
     ) -> Result<StockLevel, StockStoreError> {
-        let drive = self.drive();
-        let set = self.run(async move { drive.act(product, Act::SetIf { seen, available }).await }).await?;
+        let executor = self.executor();
+        let set = self.run(async move { executor.act(product, StockWrite::SetIf { seen, available }).await }).await?;
         match set {
-            Outcome::Done(level) | Outcome::Was(level) => {
+            WriteOutcome::Done(level) | WriteOutcome::Was(level) => {
                 self.stock_moved(true);
                 Ok(level)
             }
-            Outcome::Moved(available) | Outcome::Short(available) => Err(StockError::Moved { available }.into()),
-            Outcome::NoProduct => Err(StockError::NoSuchProduct.into()),
+            WriteOutcome::Moved(available) | WriteOutcome::Short(available) => {
+                Err(StockError::Moved { available }.into())
+            }
+            WriteOutcome::NoProduct => Err(StockError::NoSuchProduct.into()),
         }
     }
 
@@ -115,60 +118,60 @@ impl StockStore for Engine {
         lines: &[StockLine],
         expires_at: Timestamp,
     ) -> Result<StockMove, StockStoreError> {
-        let (lines, drive) = (added_up(lines), self.drive());
+        let (lines, executor) = (added_up(lines), self.executor());
         let expires_at = codec::time(codec::micros_up(expires_at))?;
-        self.moved(drive.clone(), async move { drive.reserve(order, lines, expires_at).await }).await
+        self.moved(executor.clone(), async move { executor.reserve(order, lines, expires_at).await }).await
     }
 
     async fn commit(&self, order: OrderId, fence: Fence) -> Result<StockMove, StockStoreError> {
-        let drive = self.drive();
-        self.moved(drive.clone(), async move { drive.commit(order, fence).await }).await
+        let executor = self.executor();
+        self.moved(executor.clone(), async move { executor.commit(order, fence).await }).await
     }
 
     async fn retake(&self, order: OrderId, lines: &[StockLine], fence: Fence) -> Result<StockMove, StockStoreError> {
-        let (lines, drive) = (added_up(lines), self.drive());
-        self.moved(drive.clone(), async move { drive.retake(order, lines, fence).await }).await
+        let (lines, executor) = (added_up(lines), self.executor());
+        self.moved(executor.clone(), async move { executor.retake(order, lines, fence).await }).await
     }
 
     async fn release(&self, order: OrderId, fence: Fence) -> Result<StockMove, StoreError> {
-        let drive = self.drive();
-        self.moved(drive.clone(), async move { drive.release(order, fence).await }).await
+        let executor = self.executor();
+        self.moved(executor.clone(), async move { executor.release(order, fence).await }).await
     }
 
     async fn release_expired(&self, now: Timestamp, limit: u32) -> Result<Vec<StockMove>, StoreError> {
-        let drive = self.drive();
-        let moves = self.run(async move { drive.release_expired(now, limit).await }).await?;
+        let executor = self.executor();
+        let moves = self.run(async move { executor.release_expired(now, limit).await }).await?;
         self.stock_moved(!moves.is_empty());
         Ok(moves)
     }
 }
 
 impl Engine {
-    fn drive(&self) -> Drive {
-        Drive {
+    fn executor(&self) -> ReservationExecutor {
+        ReservationExecutor {
             reservations: self.collections.reservations.clone(),
             stock: Stored {
                 collection: self.collections.stock.clone(),
-                shares: self.collections.shares.clone(),
+                allocations: self.collections.allocations.clone(),
                 sequence: self.keeps(STOCK_CHANGED).then(|| self.sequence.clone()),
             },
-            lanes: self.lanes.clone(),
+            batcher: self.batcher.clone(),
             changed: Arc::default(),
         }
     }
 
-    async fn moved<E, F>(&self, drive: Drive, work: F) -> Result<StockMove, E>
+    async fn moved<E, F>(&self, executor: ReservationExecutor, work: F) -> Result<StockMove, E>
     where
         F: Future<Output = Result<StockMove, E>> + Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let mut moved = self.run(work).await?;
-        moved.changed = drive.changed.lock().values().copied().collect();
+        moved.changed = executor.changed.lock().values().copied().collect();
         self.stock_moved(!moved.changed.is_empty());
         Ok(moved)
     }
 
     fn stock_moved(&self, any: bool) {
-        self.wake(any && self.keeps(STOCK_CHANGED));
+        self.notify(any && self.keeps(STOCK_CHANGED));
     }
 }

@@ -1,14 +1,14 @@
-//! The reservation's document: what is to become of an order's lines, and how far it is.
+//! The reservation's document: what is to happen to an order's lines, and how far it has come.
 //!
-//! **Invariant:** a step is written where the version is the one that was read, so that of
-//! two who decide at once one decides again.
+//! **Invariant:** a step is written only if the version is the one that was read, so that of two concurrent decisions
+//! one is made again.
 
 use bson::{Document, doc};
 use mongodb::Collection;
 
 use super::{
     super::codec::{self, Failed},
-    level::HoldKey,
+    level::AllocationKey,
 };
 use crate::{
     domain::{
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// How far a reservation is. Those that end in *-ing have steps left to do.
+/// The step of a reservation. Steps that end in *-ing still have work to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing is held, and nothing was decided: the last try fell short.
+    /// Nothing is held: the last attempt found too few units.
     Failed,
     /// Lines are being held.
     Reserving,
@@ -67,7 +67,7 @@ impl Step {
         known.map(|(step, _)| *step).ok_or_else(|| codec::corrupt(format!("a reservation that is {word}")))
     }
 
-    /// As callers see it.
+    /// The reservation as callers see it.
     const fn state(self) -> ReservationState {
         match self {
             Self::Reserving | Self::Held => ReservationState::Held,
@@ -81,10 +81,10 @@ impl Step {
 
 /// A reservation as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct StoredReservation {
     pub order: OrderId,
     pub step: Step,
-    /// Which try to get the lines this is; holds of an earlier one are not of this one.
+    /// The number of this attempt to get the lines; allocations of an earlier attempt do not count for it.
     pub attempt: i64,
     pub lines: Vec<StockLine>,
     pub expires_at: Timestamp,
@@ -94,16 +94,16 @@ pub(super) struct Known {
     pub version: i64,
 }
 
-impl Known {
+impl StoredReservation {
     pub(super) const fn new(order: OrderId, step: Step, lines: Vec<StockLine>, expires_at: Timestamp) -> Self {
         Self { order, step, attempt: 1, lines, expires_at, fence: 0, version: 0 }
     }
 
-    pub(super) const fn key(&self) -> HoldKey {
-        HoldKey { order: self.order, attempt: self.attempt }
+    pub(super) const fn key(&self) -> AllocationKey {
+        AllocationKey { order: self.order, attempt: self.attempt }
     }
 
-    /// Whether a call with this fence is a late echo of an overruled decision.
+    /// Whether a call with this fence belongs to a decision that was overruled.
     pub(super) fn overrules(&self, fence: Fence) -> bool {
         fence.is_some_and(|fence| fence < self.fence)
     }
@@ -126,7 +126,7 @@ impl Known {
         StockMove { reservation: self.reservation(), changed: vec![] }
     }
 
-    /// The reservation as it is, which a call leaves alone.
+    /// The reservation without a change.
     pub(super) fn unless_released(&self) -> Result<StockMove, StockStoreError> {
         match self.step.state() {
             ReservationState::Released => Err(StockError::Released.into()),
@@ -135,13 +135,19 @@ impl Known {
     }
 }
 
-pub(super) async fn load(collection: &Collection<Document>, order: OrderId) -> Result<Option<Known>, StoreError> {
+pub(super) async fn load(
+    collection: &Collection<Document>,
+    order: OrderId,
+) -> Result<Option<StoredReservation>, StoreError> {
     codec::first(collection, doc! { "_id": codec::oid(order.bytes()) }, read).await
 }
 
-/// Writes `next` where the document still is `from`; returns it as it is then, or `None`
-/// when somebody else wrote.
-pub(super) async fn put(collection: &Collection<Document>, next: Known) -> Result<Option<Known>, StoreError> {
+/// Writes `next` where the document still is `from`; returns the written document, or `None` when another writer
+/// changed it.
+pub(super) async fn put(
+    collection: &Collection<Document>,
+    next: StoredReservation,
+) -> Result<Option<StoredReservation>, StoreError> {
     let fields = fields(&next)?;
     let id = codec::oid(next.order.bytes());
     let written = if next.version == 0 {
@@ -157,11 +163,11 @@ pub(super) async fn put(collection: &Collection<Document>, next: Known) -> Resul
         let written = collection.update_one(filter, doc! { "$set": fields }).await;
         written.map_err(|error| Failed::write(&error))?.matched_count == 1
     };
-    Ok(written.then(|| Known { version: next.version + 1, ..next }))
+    Ok(written.then(|| StoredReservation { version: next.version + 1, ..next }))
 }
 
 /// The fields of a reservation's document after its next write, besides its id.
-pub(super) fn fields(next: &Known) -> Result<Document, StoreError> {
+pub(super) fn fields(next: &StoredReservation) -> Result<Document, StoreError> {
     let lines = next.lines.iter().map(|line| {
         doc! { "product": codec::oid(line.product.bytes()), "quantity": i64::from(line.quantity) }
     });
@@ -175,19 +181,19 @@ pub(super) fn fields(next: &Known) -> Result<Document, StoreError> {
     })
 }
 
-/// Reservations of these steps whose time is over, longest over first.
+/// Expired reservations in these steps, the longest expired first.
 pub(super) async fn expired(
     collection: &Collection<Document>,
     steps: &[Step],
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<Known>, StoreError> {
+) -> Result<Vec<StoredReservation>, StoreError> {
     let words: Vec<&str> = steps.iter().map(|step| step.word()).collect();
     let filter = doc! { "state": { "$in": words }, "expiresAt": { "$lte": now.as_microsecond() } };
     codec::all(collection.find(filter).sort(doc! { "expiresAt": 1 }).limit(limit.into()), read).await
 }
 
-fn read(row: &Document) -> Result<Known, StoreError> {
+fn read(row: &Document) -> Result<StoredReservation, StoreError> {
     let mut lines = vec![];
     for line in row.get_array("lines").into_iter().flatten().filter_map(bson::Bson::as_document) {
         lines.push(StockLine {
@@ -195,7 +201,7 @@ fn read(row: &Document) -> Result<Known, StoreError> {
             quantity: u32::try_from(codec::whole(line, "quantity")?).map_err(codec::corrupt)?,
         });
     }
-    Ok(Known {
+    Ok(StoredReservation {
         order: OrderId::from_bytes(codec::id(row, "_id")?),
         step: Step::from_word(codec::string(row, "state")?)?,
         attempt: codec::whole(row, "attempt")?,

@@ -1,9 +1,9 @@
-//! Applies changes to the read model, each once and none that is older than what is there.
+//! Applies changes to the read model, each once, and never an older one over a newer one.
 
 use super::{EventId, OrderId, OrderStatus, ProductId, SoldLine, StoreError, UserId, codec};
-use crate::store::{dashboard::DashboardChange, sqlite::writer::Writing};
+use crate::store::{dashboard::DashboardChange, sqlite::writer::WriteTx};
 
-/// A change whose documents are JSON already, so that the writer thread only writes.
+/// A change with its documents already as JSON, so that the writer thread only writes.
 pub(super) enum Change {
     Order { id: OrderId, version: u64, status: OrderStatus, created_at: i64, doc: Vec<u8>, lines: Vec<SoldLine> },
     Product { id: ProductId, seller: UserId, version: u64, doc: Vec<u8> },
@@ -32,7 +32,7 @@ impl Change {
         })
     }
 
-    pub(super) fn apply(&self, writing: &Writing<'_>, event: EventId) -> Result<(), StoreError> {
+    pub(super) fn apply(&self, writing: &WriteTx<'_>, event: EventId) -> Result<(), StoreError> {
         let sql = "INSERT INTO dashboard_applied (event) VALUES (?1) ON CONFLICT (event) DO NOTHING";
         if codec::execute(writing, sql, [event.as_slice()])? == 0 {
             return Ok(());
@@ -75,9 +75,9 @@ impl Change {
     }
 }
 
-/// Writes an order's row unless the one that is there is as new; returns whether it did.
+/// Writes an order's row unless the existing one is as new; returns whether it was written.
 fn put_order(
-    writing: &Writing<'_>,
+    writing: &WriteTx<'_>,
     id: OrderId,
     version: u64,
     status: OrderStatus,
@@ -96,7 +96,7 @@ fn put_order(
 }
 
 fn put_lines(
-    writing: &Writing<'_>,
+    writing: &WriteTx<'_>,
     order: OrderId,
     status: OrderStatus,
     created_at: i64,

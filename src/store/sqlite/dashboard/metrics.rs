@@ -1,4 +1,4 @@
-//! A seller's numbers, each by one scan of her lines' index.
+//! A seller's metrics, each by one scan of the index of their lines.
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rusqlite::Connection;
@@ -9,7 +9,7 @@ use crate::store::dashboard::{CURRENCIES, DailySales, Metrics, TopProduct};
 /// How many products are listed as best sold.
 const TOP: u32 = 10;
 
-/// The seller and the range as every query here has them.
+/// The parameters of every query: the seller and the range.
 #[derive(Clone, Copy)]
 struct Scope {
     seller: UserId,
@@ -52,7 +52,7 @@ fn by_currency(connection: &Connection, scope: Scope) -> Result<Vec<(u64, Money)
     )
 }
 
-/// A product that was sold in two currencies has a row for each: there is no one sum.
+/// A product that was sold in two currencies has a row for each, because there is no common sum.
 fn top_products(connection: &Connection, scope: Scope) -> Result<Vec<TopProduct>, StoreError> {
     let (seller, from, to) = scope.parameters();
     let mut top = codec::all(

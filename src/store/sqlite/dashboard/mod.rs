@@ -1,4 +1,4 @@
-//! The seller dashboard's read model: rows made from events and from nothing else.
+//! The seller dashboard's read model: a projection made from events alone.
 //!
 //! **Invariant:** the lines of an order have its status and are replaced together with it.
 
@@ -50,7 +50,7 @@ impl DashboardStore for Engine {
     async fn sellers_of(&self, products: &[ProductId]) -> Result<HashMap<ProductId, UserId>, StoreError> {
         let products = products.to_vec();
         self.read(move |connection| {
-            // A row of a product that was gone before it was told of has no seller.
+            // A row of a product whose deletion arrived first has no seller.
             let sql = "SELECT seller FROM dashboard_products WHERE id = ?1 AND length(seller) = 12";
             let mut sellers = HashMap::new();
             for product in products {

@@ -1,7 +1,6 @@
-//! Reads the whole store out, for another one to take in.
+//! Exports the whole store for import into another one.
 //!
-//! The file is opened for reading alone, so it stays as it is, also when whoever wrote it last
-//! was killed.
+//! The file is opened read-only, so that it stays unchanged, even if its last writer was killed.
 //!
 //! **Invariant:** at most [`AHEAD`] batches are in memory besides the one that is being written.
 
@@ -20,16 +19,16 @@ use super::{StoreError, codec, connection, create, documents, schema, spawn, tab
 use crate::store::{
     DOCUMENTS,
     document::{Query, Raw, RawBody, Spec},
-    moving::{Kind, Record},
+    transfer::{Kind, Record},
 };
 
-/// Batches that wait to be taken.
+/// The most batches that wait.
 const AHEAD: usize = 2;
 
-/// Documents that are read at once.
+/// How many documents are read at once.
 const DOCUMENTS_READ: u32 = 200;
 
-/// How large a batch becomes: whichever comes first.
+/// The size limits of a batch; the first one reached applies.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch {
     /// Records.
@@ -38,10 +37,10 @@ pub struct Batch {
     pub bytes: usize,
 }
 
-/// Records of one kind in their order, some at a time; an error is the last.
+/// Batches of the records of one kind, in order; an error is the last item.
 pub type Records = mpsc::Receiver<Result<Vec<Record>, StoreError>>;
 
-/// A store that is read out, and that nobody writes to meanwhile.
+/// A store that is exported and must not be written to meanwhile.
 pub struct Export {
     file: PathBuf,
     connection: Connection,
@@ -65,10 +64,10 @@ impl Export {
         Ok(Self { connection, file })
     }
 
-    /// Another one as soon as anybody has written to the store.
+    /// Identifies the state of the store; any write changes it.
     ///
     /// # Errors
-    /// When the file cannot be looked at.
+    /// When the file cannot be read.
     pub fn fingerprint(&self) -> Result<String, StoreError> {
         let look = |file: &Path| {
             let about = std::fs::metadata(file)?;
@@ -79,20 +78,17 @@ impl Export {
         let (length, at) = look(&self.file).map_err(unreadable)?;
         let mut log = self.file.clone().into_os_string();
         log.push("-wal");
-        // Reading makes an empty one.
+        // Reading creates an empty one.
         Ok(match look(Path::new(&log)).ok().filter(|(length, _)| *length > 0) {
             Some((more, then)) => format!("{length} {at} {more} {then}"),
             None => format!("{length} {at}"),
         })
     }
 
-    /// How many records of a kind there are; `None` for a kind that is not kept here.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// How many records of a kind there are; `None` for a kind that this store does not have.
     pub fn count(&self, kind: Kind) -> Result<Option<u64>, StoreError> {
         if let Kind::Documents(collection) = kind {
-            // Tombstones too.
+            // Includes tombstones.
             let sql = format!("SELECT count(*) FROM doc_{}", spec(collection)?.collection);
             return codec::count(&self.connection, &sql, []).map(Some);
         }
@@ -102,10 +98,10 @@ impl Export {
         rows.next()?.map(|row| row.get(0).map_err(StoreError::from)).transpose()
     }
 
-    /// Reads the records of a kind but the first `skip`, on a thread of its own.
+    /// Reads the records of a kind after the first `skip`, on its own thread.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// When no thread can be started.
     pub fn read(&self, kind: Kind, skip: u64, batch: Batch) -> Result<Records, StoreError> {
         let (send, records) = mpsc::channel(AHEAD);
         if let Kind::Documents(collection) = kind {
@@ -147,7 +143,7 @@ fn send_documents(
     let (connection, table) = (connection::open_reader(file)?, table::Table::new(spec));
     let (mut records, mut bytes) = (vec![], 0);
     let mut query = Query { skip, limit: Some(DOCUMENTS_READ), ..Query::default() };
-    // Of a collection that is followed its changes, for they have the tombstones.
+    // For a collection with numbered changes, reads the changes, because they include the tombstones.
     let (mut after, mut passed) = (0, 0);
     loop {
         let rows: Vec<(Raw, Option<u64>)> = if spec.feed {
@@ -212,7 +208,7 @@ fn send_all(
     Ok(())
 }
 
-/// How many bytes a row has, roughly.
+/// The approximate size of a row in bytes.
 fn weight(row: &Row<'_>) -> Result<usize, StoreError> {
     let mut bytes = 0;
     for column in 0..row.as_ref().column_count() {

@@ -1,21 +1,21 @@
-//! Which row becomes which record.
+//! Maps rows to records.
 
 use rusqlite::{Connection, Row};
 
 use super::super::{StoreError, codec, dashboard, inventory};
 use crate::{
     domain::ids::{EventId, UserId},
-    store::moving::{Kind, Record},
+    store::transfer::{Kind, Record},
 };
 
-/// How one kind of record is read.
+/// The way one kind of record is read.
 pub(super) struct Table {
     pub(super) kind: Kind,
-    /// What is read of each row.
+    /// The columns to read.
     pub(super) columns: &'static str,
-    /// The table, and which of its rows.
+    /// The table, and the condition on its rows.
     pub(super) from: &'static str,
-    /// The order, the same each time.
+    /// The order, which must be stable.
     pub(super) order: &'static str,
     pub(super) read: fn(&Connection, &Row<'_>) -> Result<Record, StoreError>,
 }
@@ -30,7 +30,7 @@ const fn table(
     Table { kind, columns, from, order, read }
 }
 
-/// Every kind that is in the file, besides documents.
+/// Every kind in the file besides documents.
 pub(super) const TABLES: &[Table] = &[
     table(Kind::Counters, "value", "counters WHERE name = 'products'", "name", |_, row| {
         Ok(Record::Counter(row.get(0)?))
@@ -48,7 +48,7 @@ pub(super) const TABLES: &[Table] = &[
     table(Kind::DashboardProducts, "id, seller, version, gone, doc", "dashboard_products", "id", |_, row| {
         let gone: bool = row.get(3)?;
         let document = if gone { None } else { Some(codec::document(row, 4)?) };
-        // A row of a product that was gone before it was told of has no seller.
+        // A row of a product whose deletion arrived first has no seller.
         let seller: Option<UserId> = codec::id(row, 1).ok();
         Ok(Record::DashboardProduct { id: codec::id(row, 0)?, seller, version: row.get(2)?, document })
     }),

@@ -117,7 +117,7 @@ pub(super) fn estimate(messages: &[Message]) -> u64 {
 mod tests {
     use super::*;
     use crate::{
-        domain::{Timestamp, conversation::Known, ids::UserId, user::Role},
+        domain::{Timestamp, conversation::KnownProducts, ids::UserId, user::Role},
         ws::agent::Shopper,
     };
 
@@ -127,7 +127,7 @@ mod tests {
 
     fn prompt_texts(history: &[Line], text: &str) -> Vec<String> {
         let shopper = Shopper { id: UserId::generate(), role: Role::User };
-        let turn = Turn { shopper, text, history, known: &mut Known::default(), sink: &() };
+        let turn = Turn { shopper, text, history, known: &mut KnownProducts::default(), sink: &() };
         conversation(&turn).iter().map(|message| serde_json::to_string(message).unwrap()).collect()
     }
 

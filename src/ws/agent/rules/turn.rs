@@ -9,7 +9,7 @@ use super::{
     topics::{self, Topic},
 };
 use crate::{
-    domain::conversation::{Known, Line},
+    domain::conversation::{KnownProducts, Line},
     ws::agent::{
         ReplySink, Shopper, Toolbox, Turn, TurnEvent,
         instruction::{self, Mood},
@@ -28,7 +28,7 @@ pub(super) struct RuleTurn<'a> {
     shopper: Shopper,
     pub(super) text: &'a str,
     pub(super) history: &'a [Line],
-    pub(super) known: &'a mut Known,
+    pub(super) known: &'a mut KnownProducts,
     sink: &'a dyn ReplySink,
     /// The number of tool calls so far.
     pub(super) calls: u32,

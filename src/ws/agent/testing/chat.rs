@@ -9,7 +9,7 @@ use super::TestShop;
 use crate::{
     domain::{
         Timestamp,
-        conversation::{Known, Line, Speaker},
+        conversation::{KnownProducts, Line, Speaker},
         ids::UserId,
         user::Role,
     },
@@ -33,7 +33,7 @@ impl ReplySink for RecordedEvents {
 pub(in crate::ws::agent) struct TestChat {
     pub shop: Arc<TestShop>,
     pub shopper: Shopper,
-    pub known: Known,
+    pub known: KnownProducts,
     pub history: Vec<Line>,
     pub events: RecordedEvents,
 }
@@ -44,7 +44,7 @@ impl TestChat {
         Self {
             shop: Arc::clone(shop),
             shopper,
-            known: Known::default(),
+            known: KnownProducts::default(),
             history: vec![],
             events: RecordedEvents::default(),
         }

@@ -36,7 +36,7 @@ pub use self::{refusal::ToolRefusal, specs::ToolSpec};
 use super::{ReplySink, Shopper, TurnEvent};
 use crate::{
     actors::checkout_link::CheckoutLink,
-    domain::{conversation::Known, ids::ProductId, order::Pricing, user::Role},
+    domain::{conversation::KnownProducts, ids::ProductId, order::Pricing, user::Role},
     runtime::calls::{Call, CallError, Calls},
 };
 
@@ -50,7 +50,7 @@ pub struct ToolContext<'a> {
     /// The user for whom the tool runs.
     pub shopper: Shopper,
     /// What tools have returned so far; each result adds to it.
-    pub known: &'a mut Known,
+    pub known: &'a mut KnownProducts,
     /// Receives `status`, `products` and `cart` events while the tool runs.
     pub sink: &'a dyn ReplySink,
 }

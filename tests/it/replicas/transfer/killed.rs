@@ -121,7 +121,7 @@ async fn unrecorded_writes_of_a_transfer_are_made_once() {
     let notes = database.collection::<Document>("migration");
     // Up to the last kind, and then none of it is recorded.
     let migration = target.migration(&folder.0, 4);
-    let last = microbazaar::store::moving::Kind::Events;
+    let last = microbazaar::store::transfer::Kind::Events;
     let mut cut_off = |kind, done, all| {
         anyhow::ensure!(kind != last || done < all, "cut off");
         Ok(())
@@ -129,7 +129,7 @@ async fn unrecorded_writes_of_a_transfer_are_made_once() {
     assert_eq!(migration.run(&mut cut_off).await.unwrap_err().to_string(), "cut off");
     notes.update_one(doc! {}, doc! { "$set": { "written": {} } }).await.unwrap();
     let counts = match super::whole(&migration).await.unwrap() {
-        super::Moved::Now(counts) => counts,
+        super::Transferred::Now(counts) => counts,
         before => panic!("{before:?}"),
     };
     assert!(counts.iter().all(|counted| counted.from == counted.to && counted.to > 0), "{counts:?}");

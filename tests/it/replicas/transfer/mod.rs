@@ -7,13 +7,13 @@ use std::path::Path;
 
 use bson::{Document, doc, oid::ObjectId};
 use microbazaar::{
-    app::migrate::{Counted, Migration, Moved},
+    app::migrate::{Counted, Migration, Transferred},
     domain::ids::UserId,
     store::{
         StoreError,
         mongo::{MongoOptions, MongoStore},
-        moving::Kind,
         sqlite::{Batch, Export},
+        transfer::Kind,
     },
 };
 use mongodb::Client;
@@ -62,7 +62,7 @@ async fn embedded(folder: &Folder) -> People {
     people
 }
 
-async fn whole(migration: &Migration<'_>) -> anyhow::Result<Moved> {
+async fn whole(migration: &Migration<'_>) -> anyhow::Result<Transferred> {
     migration.run(&mut |_, _, _| Ok(())).await
 }
 
@@ -104,7 +104,7 @@ async fn every_user_sees_the_same_after_an_interrupted_transfer() {
     };
     assert!(cuts > 20, "{cuts}");
     assert!(output.iter().all(|(done, all)| done <= all));
-    let Moved::Now(counts) = &moved else { panic!("{moved:?}") };
+    let Transferred::Now(counts) = &moved else { panic!("{moved:?}") };
     assert!(counts.iter().all(|counted| counted.from == counted.to), "{counts:?}");
     let some = |kind| (kind, of(counts, kind));
     assert_eq!(some(Kind::Documents("users")), (Kind::Documents("users"), 6));
@@ -118,7 +118,7 @@ async fn every_user_sees_the_same_after_an_interrupted_transfer() {
     for kind in Kind::all() {
         assert!(of(counts, kind) > 0, "a shop with something of everything has {}", kind.name());
     }
-    assert!(matches!(whole(&migration).await.unwrap(), Moved::Before(_)), "once is enough");
+    assert!(matches!(whole(&migration).await.unwrap(), Transferred::Before(_)), "once is enough");
     assert!(before == std::fs::read(&file).unwrap(), "the source is as it was");
 
     // The same shop from the folder and from the database, compared: what each user sees.
@@ -200,7 +200,7 @@ async fn a_target_in_use_is_refused() {
     .await;
     node.app.shutdown().await.unwrap();
     // A database that was a target before, of another shop or of this one as it was.
-    assert!(matches!(whole(&target.migration(&folders[0].0, 100)).await.unwrap(), Moved::Now(_)));
+    assert!(matches!(whole(&target.migration(&folders[0].0, 100)).await.unwrap(), Transferred::Now(_)));
     assert!(refusal(&folders[1]).await.contains("what was moved there from another folder"));
     let shop = Shop::start(&config(&folders[0], None)).await;
     shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
@@ -250,6 +250,6 @@ async fn a_partial_transfer_of_an_older_version_is_refused_unchanged() {
     for emptied in [&notes, &users] {
         emptied.drop().await.unwrap();
     }
-    assert!(matches!(whole(&migration).await.unwrap(), Moved::Now(_)));
+    assert!(matches!(whole(&migration).await.unwrap(), Transferred::Now(_)));
     target.drop().await;
 }

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use serde_json::Value as Json;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::domain::conversation::{Known, Line, Speaker};
+use crate::domain::conversation::{KnownProducts, Line, Speaker};
 
 /// Parts of the names of fields that contain money.
 const MONEY: [&str; 13] = [
@@ -54,12 +54,12 @@ pub(super) struct Grounding {
     links: HashSet<String>,
     products: Vec<Product>,
     /// What the conversation knew before this turn.
-    known: Known,
+    known: KnownProducts,
 }
 
 impl Grounding {
     /// The facts of the conversation so far.
-    pub(super) fn of(history: &[Line], text: &str, known: &Known) -> Self {
+    pub(super) fn of(history: &[Line], text: &str, known: &KnownProducts) -> Self {
         let mut grounding = Self { known: known.clone(), ..Self::default() };
         for line in history {
             grounding.said(&line.text);

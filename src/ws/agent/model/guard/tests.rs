@@ -5,7 +5,7 @@ use super::*;
 const MUG: &str = "665f1f77bcf86cd799439012";
 
 fn grounding() -> Grounding {
-    let mut grounding = Grounding::of(&[], "a mug under ₹1000 please", &Known::default());
+    let mut grounding = Grounding::of(&[], "a mug under ₹1000 please", &KnownProducts::default());
     grounding.learn(&json!({ "products": [
         { "productId": MUG, "price": { "amount": 499.5, "currency": "INR" }, "stock": 3,
           "untrusted": { "title": "Blue Mug", "category": "₹2 things",
@@ -74,7 +74,7 @@ fn earlier_facts_may_be_repeated() {
         products: vec![],
         at: crate::domain::Timestamp::UNIX_EPOCH,
     };
-    let grounding = Grounding::of(&[line], "and the lamp?", &Known::default());
+    let grounding = Grounding::of(&[line], "and the lamp?", &KnownProducts::default());
     assert_eq!(grounding.ungrounded("As I said, ₹777, at /orders/665f1f77bcf86cd799439099."), None);
     assert_eq!(grounding.ungrounded("It is ₹776."), Some("price"));
 }

@@ -1,17 +1,15 @@
-//! The letters: what each says, its subject, and its rendering as HTML and plain text.
+//! The mail templates: the data, subject and rendering of each, as HTML and plain text.
 //!
-//! The words are in `templates/mail`; askama escapes what is put into HTML and nothing
-//! that is put into plain text.
+//! The texts are in `templates/mail`; askama escapes values in HTML but not in plain text.
 //!
-//! Anybody can type anybody's address at sign-up, and no address is confirmed yet. So a letter
-//! carries nothing that its receiver, or whoever claims to be that, has typed: no names, titles of
-//! goods on offer, addresses or notes. It has numbers and sums, and leads to the page that shows the
-//! rest. Letters about a paid order name its goods, and to their seller whom they go to, but without
-//! the address of any page; a name that carries one is left out.
+//! Anyone can enter another person's address at sign-up, and addresses are not confirmed. So a mail contains nothing
+//! that its recipient, or someone pretending to be them, has typed: no names, product titles, addresses or notes. It
+//! has numbers and sums, and links to the page with the details. Mails about a paid order name its products, and to
+//! the seller also the recipient, but without any link; a name that contains one is left out.
 //!
-//! **Invariant:** no control character or line break of a payload reaches an address, a
-//! subject or a line of text; every fact went through [`one_line`], and what people type
-//! through [`plain`], [`address_line`] or [`name`]; a letter's links are the shop's own.
+//! **Invariant:** no control character or line break of a payload reaches an address, a subject or a line of text;
+//! every value went through [`one_line`], and user input through [`plain`], [`address_line`] or [`name`]; all links
+//! are the shop's own.
 
 use askama::Template;
 
@@ -27,7 +25,7 @@ use crate::{
     store::mailbox::Mail,
 };
 
-/// The longest fact or subject, in characters.
+/// The longest value or subject, in characters.
 const LINE_MAX: usize = 300;
 
 /// Whom to write to.
@@ -37,7 +35,7 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// Whoever reads the mails to `email`. The name is not kept: see the module.
+    /// The recipient with the address `email`. The name is not used: see the module.
     ///
     /// # Errors
     /// [`HandleError::Unreadable`] when no mail can be sent to that address.
@@ -48,7 +46,7 @@ impl Recipient {
         Ok(Self { email: email.to_owned() })
     }
 
-    /// The person behind a contact.
+    /// The recipient of a contact.
     ///
     /// # Errors
     /// As [`Recipient::new`].
@@ -57,36 +55,36 @@ impl Recipient {
     }
 }
 
-/// What a welcome says besides the shop's name: nothing.
+/// The data of a welcome mail: none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WelcomeFacts;
+pub struct WelcomeData;
 
-/// What a mail about a product says.
+/// The data of a mail about a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProductFacts {
+pub struct ProductData {
     /// Its id.
     pub product: Option<String>,
 }
 
-/// What a mail about an import says: numbers alone, nothing that anybody typed.
+/// The data of a mail about an import: only numbers, no user input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImportFacts {
+pub struct ImportData {
     /// Rows that made a product.
     pub made: u64,
     /// Rows that changed one.
     pub changed: u64,
-    /// Rows after which all was as before.
+    /// Rows that changed nothing.
     pub same: u64,
-    /// Rows that were left out.
+    /// Rows that were skipped.
     pub left_out: u64,
 }
 
-/// What a mail about a payment says.
+/// The data of a mail about a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaymentFacts {
+pub struct PaymentData {
     /// The order's id.
     pub order: String,
-    /// How much, with the currency; empty where nobody says.
+    /// The amount with the currency; empty if unknown.
     pub amount: String,
     /// The gateway's id.
     pub payment_id: Option<String>,
@@ -94,9 +92,9 @@ pub struct PaymentFacts {
     pub reason: Option<String>,
 }
 
-/// What a mail about a dispute says.
+/// The data of a mail about a dispute.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DisputeFacts {
+pub struct DisputeData {
     /// The gateway's id of it.
     pub dispute: String,
     /// The order's id.
@@ -105,90 +103,88 @@ pub struct DisputeFacts {
     pub amount: String,
     /// The gateway's payment.
     pub payment_id: Option<String>,
-    /// Why, as the buyer's bank says.
+    /// The reason given by the buyer's bank.
     pub reason: Option<String>,
-    /// Until when to answer.
+    /// The deadline for a response.
     pub respond_by: Option<String>,
 }
 
 /// A line of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What.
     pub title: String,
-    /// How many.
     pub quantity: u64,
     /// The carrier's number.
     pub tracking: Option<String>,
 }
 
-/// What a mail about a sale says to the seller.
+/// The data of a mail to the seller about a sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SaleFacts {
+pub struct SaleData {
     /// The order's id.
     pub order: String,
-    /// What of it is the seller's.
+    /// The seller's lines.
     pub lines: Vec<Line>,
     /// Price × quantity of these lines, with the currency.
     pub sum: Option<String>,
     /// Whom it goes to.
     pub recipient: Option<String>,
-    /// The lines of where it goes.
+    /// The lines of the address.
     pub address: Vec<String>,
     /// The number that the carrier may call.
     pub phone: Option<String>,
 }
 
-/// What a mail about an order says.
+/// The data of a mail about an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderFacts {
+pub struct OrderData {
     /// Its id.
     pub order: String,
-    /// Its lines, or those that have moved.
+    /// Its lines, or those whose shipment changed.
     pub lines: Vec<Line>,
-    /// Whether other lines of it have yet to move.
+    /// Whether these are only some of its lines.
     pub part: bool,
     /// Its total with the currency.
     pub total: Option<String>,
-    /// The lines of where it goes.
+    /// The lines of the address.
     pub address: Vec<String>,
     /// Whether it was paid.
     pub paid: bool,
-    /// Why it came to this.
+    /// The reason.
     pub reason: Option<String>,
 }
 
-/// A mail before it is written.
+/// A mail template with its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Letter {
-    /// To who registered.
-    Welcome(WelcomeFacts),
+pub enum EmailTemplate {
+    /// To a newly registered user.
+    Welcome(WelcomeData),
     /// To the seller.
-    NewProduct(ProductFacts),
+    NewProduct(ProductData),
     /// To the seller, once for a whole file.
-    ImportFinished(ImportFacts),
+    ImportFinished(ImportData),
     /// To the buyer, as the following.
-    PaymentInitiated(PaymentFacts),
-    /// The money is here.
-    PaymentReceived(PaymentFacts),
-    /// A try failed.
-    PaymentFailed(PaymentFacts),
-    /// Money goes back.
-    Refund(PaymentFacts),
-    /// A buyer's bank wants money back; to the admins.
-    Dispute(DisputeFacts),
+    PaymentInitiated(PaymentData),
+    /// The payment was received.
+    PaymentReceived(PaymentData),
+    /// An attempt to pay failed.
+    PaymentFailed(PaymentData),
+    /// Money was refunded.
+    Refund(PaymentData),
+    /// A buyer's bank disputes a payment; to the admins.
+    Dispute(DisputeData),
     /// To the seller of lines that are paid.
-    NewOrder(SaleFacts),
+    NewOrder(SaleData),
     /// Every line is on its way, or those of one seller.
-    OrderShipped(OrderFacts),
+    OrderShipped(OrderData),
     /// Every line has arrived, or those of one seller.
-    OrderDelivered(OrderFacts),
-    /// It ended without goods.
-    OrderCancelled(OrderFacts),
+    OrderDelivered(OrderData),
+    /// It was cancelled.
+    OrderCancelled(OrderData),
 }
 
-/// `text` on one line and of bounded length: control characters and line breaks become
-/// spaces, invisible marks that turn the direction of writing go.
+/// `text` on one line and of bounded length: control characters and line breaks become spaces, invisible marks that
+/// change the text direction are removed.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let turns_direction =
@@ -206,35 +202,34 @@ pub fn one_line(text: &str) -> String {
     line.chars().take(LINE_MAX - 1).chain(['…']).collect()
 }
 
-/// What somebody typed, on one line and without the addresses of pages, which a mail program would
-/// turn into links.
+/// User input on one line and without URLs, which a mail program would turn into links.
 #[must_use]
 pub fn plain(text: &str) -> String {
     one_line(&without_page_addresses(&one_line(text)))
 }
 
-/// A line of an address, on one line and without links. A street has dots that are not those of a page.
+/// A line of an address, on one line and without links. Streets may contain dots that are not part of a URL.
 #[must_use]
 pub fn address_line(text: &str) -> String {
     one_line(&without_links(&one_line(text)))
 }
 
-/// A person's name; none where it is one that is refused today: it was kept before.
+/// A person's name; `None` for an older name that would be refused today.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     Some(one_line(text)).filter(|name| !name.is_empty() && !carries_page_address(name))
 }
 
-/// A function that renders both templates of a letter.
+/// Makes a function that renders both templates of a mail.
 macro_rules! renders {
-    ($($name:ident($facts:ty): $html:tt, $text:tt;)*) => {$(
-        fn $name(shop: &ShopInfo, of: &$facts) -> askama::Result<(String, String)> {
+    ($($name:ident($email_data:ty): $html:tt, $text:tt;)*) => {$(
+        fn $name(shop: &ShopInfo, of: &$email_data) -> askama::Result<(String, String)> {
             #[derive(Template)]
             #[template(path = $html)]
             struct Html<'a> {
                 shop: &'a ShopInfo,
                 #[allow(dead_code, reason = "a letter may say nothing besides the shop's name")]
-                of: &'a $facts,
+                of: &'a $email_data,
             }
 
             #[derive(Template)]
@@ -242,7 +237,7 @@ macro_rules! renders {
             struct Text<'a> {
                 shop: &'a ShopInfo,
                 #[allow(dead_code, reason = "a letter may say nothing besides the shop's name")]
-                of: &'a $facts,
+                of: &'a $email_data,
             }
 
             Ok((Html { shop, of }.render()?, Text { shop, of }.render()?))
@@ -251,21 +246,21 @@ macro_rules! renders {
 }
 
 renders! {
-    welcome(WelcomeFacts): "mail/welcome.html", "mail/welcome.txt";
-    new_product(ProductFacts): "mail/new_product.html", "mail/new_product.txt";
-    import_finished(ImportFacts): "mail/import_finished.html", "mail/import_finished.txt";
-    payment_initiated(PaymentFacts): "mail/payment_initiated.html", "mail/payment_initiated.txt";
-    payment_received(PaymentFacts): "mail/payment_received.html", "mail/payment_received.txt";
-    payment_failed(PaymentFacts): "mail/payment_failed.html", "mail/payment_failed.txt";
-    refund(PaymentFacts): "mail/refund.html", "mail/refund.txt";
-    dispute(DisputeFacts): "mail/dispute.html", "mail/dispute.txt";
-    new_order(SaleFacts): "mail/new_order.html", "mail/new_order.txt";
-    order_delivered(OrderFacts): "mail/order_delivered.html", "mail/order_delivered.txt";
-    order_shipped(OrderFacts): "mail/order_shipped.html", "mail/order_shipped.txt";
-    order_cancelled(OrderFacts): "mail/order_cancelled.html", "mail/order_cancelled.txt";
+    welcome(WelcomeData): "mail/welcome.html", "mail/welcome.txt";
+    new_product(ProductData): "mail/new_product.html", "mail/new_product.txt";
+    import_finished(ImportData): "mail/import_finished.html", "mail/import_finished.txt";
+    payment_initiated(PaymentData): "mail/payment_initiated.html", "mail/payment_initiated.txt";
+    payment_received(PaymentData): "mail/payment_received.html", "mail/payment_received.txt";
+    payment_failed(PaymentData): "mail/payment_failed.html", "mail/payment_failed.txt";
+    refund(PaymentData): "mail/refund.html", "mail/refund.txt";
+    dispute(DisputeData): "mail/dispute.html", "mail/dispute.txt";
+    new_order(SaleData): "mail/new_order.html", "mail/new_order.txt";
+    order_delivered(OrderData): "mail/order_delivered.html", "mail/order_delivered.txt";
+    order_shipped(OrderData): "mail/order_shipped.html", "mail/order_shipped.txt";
+    order_cancelled(OrderData): "mail/order_cancelled.html", "mail/order_cancelled.txt";
 }
 
-impl Letter {
+impl EmailTemplate {
     /// The letter's subject.
     #[must_use]
     pub fn subject(&self, shop: &ShopInfo) -> String {

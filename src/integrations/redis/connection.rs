@@ -1,10 +1,9 @@
-//! Keeps a connection: makes it, looks whether it still works, and makes the next one.
+//! Maintains one connection to Redis: connects, checks the connection, and reconnects when it is lost.
 //!
-//! It has a thread of its own, so that what the program's other threads are busy with never makes
-//! Redis look late.
+//! It runs on its own thread, so that a busy program does not make Redis look slow.
 //!
-//! **Invariant:** a connection that is given to others was just written to; one attempt is made at
-//! a time, with growing pauses, and the address with its password is never shown.
+//! **Invariant:** a connection is shared only after a successful test write; connection attempts are made one at a
+//! time with backoff, and the address with its password is never logged.
 
 use std::{io, sync::Arc, thread, time::Duration};
 
@@ -16,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{Live, RedisError, RedisSettings, Shared};
+use super::{ConnectionState, Live, RedisError, RedisSettings};
 
 /// How long connecting, greeting and subscribing may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -24,24 +23,24 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The pause between two rounds of wake-ups: what comes meanwhile is one round.
+/// The pause between two publishes: notifications that arrive meanwhile are published together.
 const WAKE_PAUSE: Duration = Duration::from_millis(25);
-/// Calls that wait to be sent at once; one more waits within its deadline.
+/// Calls that may be queued on the connection; further calls wait within their deadline.
 const CALLS_AHEAD: usize = 1_024;
 
-pub(super) struct Keeper {
+pub(super) struct ConnectionTask {
     client: Client,
-    shared: Arc<Shared>,
+    state: Arc<ConnectionState>,
     probe: String,
     timeout: Duration,
 }
 
-impl Keeper {
-    pub(super) fn new(client: Client, shared: Arc<Shared>, settings: &RedisSettings) -> Self {
-        Self { client, shared, probe: format!("{}probe", settings.prefix), timeout: settings.timeout }
+impl ConnectionTask {
+    pub(super) fn new(client: Client, state: Arc<ConnectionState>, settings: &RedisSettings) -> Self {
+        Self { client, state, probe: format!("{}probe", settings.prefix), timeout: settings.timeout }
     }
 
-    /// Starts it; it ends when `stopped` has no sender any more.
+    /// Starts the thread; it ends when the sender of `stopped` is dropped.
     pub(super) fn spawn(self, mut stopped: watch::Receiver<()>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let keep = move || {
@@ -57,7 +56,7 @@ impl Keeper {
 
     async fn keep(self) {
         let mut pause = PAUSES.0;
-        let mut told = false;
+        let mut reported = false;
         gauge!("redis_up").set(0.0);
         for generation in 1.. {
             let connected = timeout(CONNECT_WITHIN, self.connect(generation)).await;
@@ -65,24 +64,24 @@ impl Keeper {
                 Ok(connection) => {
                     let since = Instant::now();
                     tracing::info!("connected to Redis");
-                    // That the last one broke was noticed otherwise: it says nothing of this one.
-                    let _stale = self.shared.broke.notified().now_or_never();
-                    *self.shared.live.write() = Some(Live { connection: connection.clone(), generation });
+                    // A stale signal about the previous connection says nothing about this one.
+                    let _stale = self.state.broke.notified().now_or_never();
+                    *self.state.live.write() = Some(Live { connection: connection.clone(), generation });
                     gauge!("redis_up").set(1.0);
-                    self.shared.topics.connected(true);
+                    self.state.topics.connected(true);
                     let error = self.use_up(connection, generation).await;
-                    self.shared.lost(generation);
+                    self.state.lost(generation);
                     gauge!("redis_up").set(0.0);
-                    tracing::warn!(%error, "Redis is lost; nodes go on by themselves");
-                    told = true;
+                    tracing::warn!(%error, "lost the connection to Redis; each node continues without it");
+                    reported = true;
                     if since.elapsed() >= PAUSES.1 {
                         pause = PAUSES.0;
                     }
                 }
-                Err(error) if told => tracing::debug!(%error, "Redis cannot be reached"),
+                Err(error) if reported => tracing::debug!(%error, "Redis cannot be reached"),
                 Err(error) => {
-                    tracing::warn!(%error, "Redis cannot be reached; nodes go on by themselves");
-                    told = true;
+                    tracing::warn!(%error, "Redis cannot be reached; each node continues without it");
+                    reported = true;
                 }
             }
             sleep(pause).await;
@@ -91,12 +90,12 @@ impl Keeper {
     }
 
     async fn connect(&self, generation: u64) -> Result<MultiplexedConnection, RedisError> {
-        let shared = Arc::downgrade(&self.shared);
+        let state = Arc::downgrade(&self.state);
         let pushed = move |push: PushInfo| -> Result<(), ()> {
-            let shared = shared.upgrade().ok_or(())?;
+            let state = state.upgrade().ok_or(())?;
             match (push.kind, &push.data[..]) {
-                (PushKind::Message, [_channel, Value::BulkString(payload)]) => shared.topics.heard(payload),
-                (PushKind::Disconnection, _) => shared.lost(generation),
+                (PushKind::Message, [_channel, Value::BulkString(payload)]) => state.topics.received(payload),
+                (PushKind::Disconnection, _) => state.lost(generation),
                 _ => {}
             }
             Ok(())
@@ -109,22 +108,22 @@ impl Keeper {
         let refused = |error: ::redis::RedisError| RedisError::Refused(error.to_string());
         let mut connection =
             self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(refused)?;
-        connection.subscribe(self.shared.topics.channel()).await.map_err(refused)?;
+        connection.subscribe(self.state.topics.channel()).await.map_err(refused)?;
         self.look(&mut connection).await?;
         Ok(connection)
     }
 
-    /// Sends wake-ups and looks at the connection, until it is lost.
+    /// Publishes notifications and checks the connection until it is lost.
     async fn use_up(&self, mut connection: MultiplexedConnection, generation: u64) -> RedisError {
         let mut next = Instant::now();
         loop {
             let waiting = async {
-                self.shared.topics.waiting().await;
+                self.state.topics.waiting().await;
                 sleep_until(next).await;
             };
             let done = tokio::select! {
-                // The word may be a late one about the connection before.
-                () = self.shared.broke.notified() => match self.shared.is_live(generation) {
+                // The signal may be a late one about the previous connection.
+                () = self.state.broke.notified() => match self.state.is_live(generation) {
                     true => Ok(()),
                     false => Err(RedisError::Away),
                 },
@@ -140,7 +139,7 @@ impl Keeper {
         }
     }
 
-    /// Writes, for a Redis that is full or a replica by now does not do what is asked of it.
+    /// Checks with a write, because a Redis that is full or has become a replica still answers reads.
     async fn look(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
         let mut probe = ::redis::cmd("SET");
         probe.arg(&self.probe).arg(1).arg("PX").arg(10_000);
@@ -148,7 +147,7 @@ impl Keeper {
     }
 
     async fn publish(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        let topics = &self.shared.topics;
+        let topics = &self.state.topics;
         let names = topics.outgoing();
         if names.is_empty() {
             return Ok(());

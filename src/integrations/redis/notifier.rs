@@ -1,11 +1,11 @@
-//! Wake-ups: a word to every node that something is to be looked at.
+//! Notifications that tell every node that something has changed.
 //!
-//! A wake-up carries no news but its topic. It may come twice, for nothing, or not at all while
-//! Redis is away: whoever listens looks by itself now and then, too. After each connection every
-//! listener is woken once, and when it is lost too, so that each goes over to looking by itself.
+//! A notification carries only its topic. It may arrive twice, without reason, or not at all while Redis is
+//! unavailable, so every listener also polls. All listeners are notified once when the connection is made and once
+//! when it is lost, so that they switch to polling.
 //!
-//! **Invariant:** waking never waits, and what waits to be sent is at most one word a topic;
-//! words are sent no more often than the keeper's pause between two.
+//! **Invariant:** notifying never waits; at most one notification for each topic is queued, and they are published no
+//! more often than `WAKE_PAUSE` allows.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,11 +19,11 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// What there is to be looked at.
+/// The topics of notifications.
 pub mod topic {
     /// Products have changed.
     pub const PRODUCTS: &str = "products";
-    /// Imports of products are to be worked on.
+    /// Product imports are waiting.
     pub const IMPORTS: &str = "imports";
     /// A user was blocked or unblocked.
     pub const BLOCKS: &str = "blocks";
@@ -31,62 +31,61 @@ pub mod topic {
     pub const STOCK: &str = "stock";
     /// Events wait in the outbox.
     pub const OUTBOX: &str = "outbox";
-    /// Mails wait to be sent.
+    /// Mails are waiting to be sent.
     pub const MAILS: &str = "mails";
-    /// Deliveries to webhooks wait.
+    /// Webhook deliveries are waiting.
     pub const WEBHOOKS: &str = "webhooks";
-    /// Pictures wait to be brought to their host, or deleted there.
+    /// Pictures are waiting to be uploaded to their host or deleted there.
     pub const PICTURES: &str = "pictures";
 }
 
-/// Wakes listeners on this node at once, and on the others by Redis.
+/// Notifies listeners on this node directly and on the other nodes through Redis.
 #[derive(Clone)]
-pub struct Wake {
+pub struct ChangeNotifier {
     topics: Arc<Topics>,
-    /// How often to look while wake-ups come.
+    /// How often listeners poll while Redis delivers notifications.
     look_every: Duration,
 }
 
-impl Default for Wake {
-    /// For a node that is alone: wakes its own listeners.
+impl Default for ChangeNotifier {
+    /// For a single node: notifies only its own listeners.
     fn default() -> Self {
         Self::new(Arc::new(Topics::new(String::new())))
     }
 }
 
-impl Wake {
+impl ChangeNotifier {
     pub(super) const fn new(topics: Arc<Topics>) -> Self {
         Self { topics, look_every: Duration::ZERO }
     }
 
-    /// The same, whose listeners look by themselves that often at least while Redis is there.
+    /// The same, with the interval at which listeners poll while Redis is available.
     #[must_use]
     pub fn looking_every(self, look_every: Duration) -> Self {
         Self { look_every, ..self }
     }
 
-    /// How long a listener that looks every `own` by itself waits for a wake-up: longer while
-    /// wake-ups come.
+    /// How long a listener that polls every `own` waits for a notification: longer while Redis delivers them.
     #[must_use]
     pub fn look_every(&self, own: Duration) -> Duration {
         if self.topics.connected.load(Ordering::Acquire) { own.max(self.look_every) } else { own }
     }
 
-    /// Wakes whoever listens to this topic, on every node.
-    pub fn wake(&self, topic: &'static str) {
-        self.topics.wake(topic);
-        self.wake_others(topic);
+    /// Notifies the listeners of this topic on every node.
+    pub fn notify(&self, topic: &'static str) {
+        self.topics.notify(topic);
+        self.notify_others(topic);
     }
 
-    /// Wakes whoever listens to this topic on the other nodes; this one knows already.
-    pub fn wake_others(&self, topic: &'static str) {
-        // One that waits to be sent is enough.
+    /// Notifies the listeners of this topic on the other nodes only.
+    pub fn notify_others(&self, topic: &'static str) {
+        // One queued notification for each topic is enough.
         if !self.topics.channel.is_empty() && self.topics.outgoing.lock().insert(topic) {
             self.topics.ready.notify_one();
         }
     }
 
-    /// A listener to a topic, for one task. Wake-ups that come while it is busy are one.
+    /// A listener to a topic, for one task. Notifications that arrive while it is busy count as one.
     #[must_use]
     pub fn listen(&self, topic: &'static str) -> Arc<Notify> {
         let listener = Arc::new(Notify::new());
@@ -98,15 +97,15 @@ impl Wake {
     }
 }
 
-/// Listeners by topic, and the topics that other nodes are to be told of.
+/// Listeners by topic, and the topics to publish to other nodes.
 pub(super) struct Topics {
     channel: String,
-    /// Tells our own words from those of others.
+    /// Identifies this node's own messages.
     node: String,
     listeners: Mutex<HashMap<&'static str, Vec<Weak<Notify>>>>,
     outgoing: Mutex<BTreeSet<&'static str>>,
     ready: Notify,
-    /// Whether words of other nodes come.
+    /// Whether messages from other nodes arrive.
     connected: AtomicBool,
 }
 
@@ -125,30 +124,30 @@ impl Topics {
         format!("{} {topic}", self.node)
     }
 
-    /// A message of the channel.
-    pub(super) fn heard(&self, payload: &[u8]) {
+    /// Handles a message of the channel.
+    pub(super) fn received(&self, payload: &[u8]) {
         let text = std::str::from_utf8(payload).unwrap_or_default();
         if let Some((node, topic)) = text.split_once(' ')
             && node != self.node
         {
-            self.wake(topic);
+            self.notify(topic);
         }
     }
 
-    fn wake(&self, topic: &str) {
+    fn notify(&self, topic: &str) {
         if let Some(listeners) = self.listeners.lock().get(topic) {
             listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.notify_one());
         }
     }
 
-    /// Words of other nodes come from now on, or no more. What was said in between was not heard,
-    /// and who waits longer than without them waits no more.
+    /// Records whether messages from other nodes arrive, and notifies every listener: messages may have been missed,
+    /// and the polling interval changes.
     pub(super) fn connected(&self, is: bool) {
         self.connected.store(is, Ordering::Release);
-        self.wake_all();
+        self.notify_all();
     }
 
-    fn wake_all(&self) {
+    fn notify_all(&self) {
         let topics = self.listeners.lock();
         topics.values().flatten().filter_map(Weak::upgrade).for_each(|listener| listener.notify_one());
     }
@@ -175,43 +174,43 @@ mod tests {
 
     use super::*;
 
-    fn woken(listener: &Notify) -> bool {
+    fn notified(listener: &Notify) -> bool {
         listener.notified().now_or_never().is_some()
     }
 
     #[test]
     fn a_word_of_another_node_wakes_its_topic_and_our_own_comes_once() {
         let topics = Arc::new(Topics::new("wake".to_owned()));
-        let wake = Wake::new(Arc::clone(&topics));
-        let (mail, other) = (wake.listen("mail"), wake.listen("outbox"));
-        topics.heard(b"another mail");
-        assert!(woken(&mail) && !woken(&mail) && !woken(&other));
-        wake.wake("mail");
-        wake.wake("mail");
-        assert!(woken(&mail) && !woken(&mail), "wake-ups meanwhile are one");
-        topics.heard(topics.payload("mail").as_bytes());
-        topics.heard(b"\xff nonsense");
-        topics.heard(b"another nobody-listens");
-        assert!(!woken(&mail), "what we said ourselves is no news");
+        let notify = ChangeNotifier::new(Arc::clone(&topics));
+        let (mail, other) = (notify.listen("mail"), notify.listen("outbox"));
+        topics.received(b"another mail");
+        assert!(notified(&mail) && !notified(&mail) && !notified(&other));
+        notify.notify("mail");
+        notify.notify("mail");
+        assert!(notified(&mail) && !notified(&mail), "wake-ups meanwhile are one");
+        topics.received(topics.payload("mail").as_bytes());
+        topics.received(b"\xff nonsense");
+        topics.received(b"another nobody-listens");
+        assert!(!notified(&mail), "what we said ourselves is no news");
         assert_eq!(topics.outgoing().len(), 1, "one word a topic");
-        let often = wake.looking_every(Duration::from_secs(9));
+        let often = notify.looking_every(Duration::from_secs(9));
         assert_eq!(often.look_every(Duration::from_secs(1)), Duration::from_secs(1));
         for connected in [true, false] {
             topics.connected(connected);
-            assert!(woken(&mail) && woken(&other));
+            assert!(notified(&mail) && notified(&other));
             let longer = Duration::from_secs(if connected { 9 } else { 1 });
             assert_eq!(often.look_every(Duration::from_secs(1)), longer);
         }
         assert_eq!(often.look_every(Duration::from_secs(10)), Duration::from_secs(10));
-        often.wake_others("mail");
-        assert!(!woken(&mail) && topics.outgoing().len() == 1);
+        often.notify_others("mail");
+        assert!(!notified(&mail) && topics.outgoing().len() == 1);
     }
 
     #[test]
     fn a_node_that_is_alone_keeps_nothing_to_send() {
-        let wake = Wake::default();
-        let listener = wake.listen("mail");
-        wake.wake("mail");
-        assert!(woken(&listener) && wake.topics.outgoing().is_empty());
+        let notify = ChangeNotifier::default();
+        let listener = notify.listen("mail");
+        notify.notify("mail");
+        assert!(notified(&listener) && notify.topics.outgoing().is_empty());
     }
 }

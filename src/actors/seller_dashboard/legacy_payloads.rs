@@ -1,7 +1,7 @@
-//! Orders of other programs, whose lines may not say who sells what.
+//! Completes orders of other programs, whose lines may lack the seller.
 //!
-//! The read model knows each product's seller, so a line without one is given it. A product
-//! that is not known yet may be on its way by another queue: its order is tried again.
+//! The read model knows each product's seller and adds it to lines without one. An unknown product may still arrive
+//! by another queue, so its order is retried.
 //!
 //! **Invariant:** a line that names a seller keeps it.
 
@@ -15,7 +15,7 @@ use crate::{
     domain::ids::{ProductId, UserId},
 };
 
-/// What a line calls its product.
+/// The names of a line's product field.
 pub(super) const PRODUCT: [&str; 2] = ["product", "productId"];
 
 /// The products of an order's lines that name no seller; none of any other delivery.
@@ -71,24 +71,24 @@ mod tests {
     #[test]
     fn a_line_without_a_seller_is_given_its_products() {
         let (product, other, seller) = (ProductId::generate(), ProductId::generate(), UserId::generate());
-        let told = order(
+        let delivery = order(
             json!([{"product": product}, {"productId": product, "seller": null}, {"product": other, "seller": "x"}, 7]),
         );
-        assert_eq!(without_seller(&told), [product, product]);
-        let completed = with_sellers(&told, &HashMap::from([(product, seller)])).unwrap();
+        assert_eq!(without_seller(&delivery), [product, product]);
+        let completed = with_sellers(&delivery, &HashMap::from([(product, seller)])).unwrap();
         let sellers: Vec<_> = (0..3).map(|at| completed.payload["items"][at]["seller"].clone()).collect();
         assert_eq!(sellers, [json!(seller), json!(seller), json!("x")]);
-        assert!(matches!(with_sellers(&told, &HashMap::new()), Err(HandleError::Transient(_))));
+        assert!(matches!(with_sellers(&delivery, &HashMap::new()), Err(HandleError::Transient(_))));
     }
 
     #[test]
     fn only_orders_are_looked_at_and_nonsense_is_left_as_it_is() {
-        let told = order(json!([{"product": ProductId::generate()}]));
-        assert_eq!(without_seller(&Delivery { queue: queues::USER_CREATED_DASHBOARD, ..told }), []);
+        let delivery = order(json!([{"product": ProductId::generate()}]));
+        assert_eq!(without_seller(&Delivery { queue: queues::USER_CREATED_DASHBOARD, ..delivery }), []);
         for items in [json!(null), json!("x"), json!([null, {"product": "x"}])] {
-            let told = order(items);
-            assert_eq!(without_seller(&told), []);
-            assert_eq!(with_sellers(&told, &HashMap::new()), Ok(told));
+            let delivery = order(items);
+            assert_eq!(without_seller(&delivery), []);
+            assert_eq!(with_sellers(&delivery, &HashMap::new()), Ok(delivery));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Shows what other nodes did to the stock.
+//! Follows the changes that other nodes make to the stock.
 //!
-//! **Invariant:** what another node changed is shown within a second while the store is
-//! there, and after it was away; a late look repeats changes rather than miss one.
+//! **Invariant:** a change by another node is shown within a second while the store is available, and once it is back
+//! after an outage; a late read repeats changes rather than miss one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,53 +11,53 @@ use parking_lot::Mutex;
 use super::StockListener;
 use crate::{
     domain::{Timestamp, inventory::StockLevel},
-    integrations::redis::{Wake, topic},
+    integrations::redis::{ChangeNotifier, topic},
     runtime::{Next, Pace},
-    store::{SharedStore, StoreError},
+    store::{ClusterStore, StoreError},
 };
 
-/// How often to look; more seldom where other nodes wake it.
+/// How often to poll; less often where other nodes send notifications.
 const EVERY: Duration = Duration::from_millis(250);
-/// The shortest time between two looks: changes that come together are shown together.
+/// The shortest time between two reads: changes that arrive together are shown together.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How far back each look reaches: a write takes a moment, and clocks of nodes differ.
+/// How far back each read reaches: a write takes a moment, and nodes' clocks differ.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(5);
 /// How many changes to read at once.
 const BATCH: u32 = 5_000;
 
-/// Where the stock was read up to.
-pub(super) struct Follow {
-    store: Arc<dyn SharedStore>,
+/// Reads the changed stock and remembers up to when it has read.
+pub(super) struct StockFollower {
+    store: Arc<dyn ClusterStore>,
     listener: Arc<dyn StockListener>,
     seen: Mutex<Timestamp>,
 }
 
-/// Looks when another node changed stock, and from time to time.
-pub(super) fn pace(wake: &Wake) -> Pace {
-    let every = wake.clone();
-    Pace::by(move || every.look_every(EVERY)).or_notified(wake.listen(topic::STOCK))
+/// Reads when another node changed stock, and at an interval.
+pub(super) fn pace(notifier: &ChangeNotifier) -> Pace {
+    let every = notifier.clone();
+    Pace::by(move || every.look_every(EVERY)).or_notified(notifier.listen(topic::STOCK))
 }
 
-/// Tells `listener`, and other nodes that there is something to look at.
-struct Waking {
+/// Notifies `listener` and the other nodes.
+struct NotifyingListener {
     listener: Arc<dyn StockListener>,
-    wake: Wake,
+    notifier: ChangeNotifier,
 }
 
-impl StockListener for Waking {
+impl StockListener for NotifyingListener {
     fn stock_changed(&self, level: &StockLevel) {
         self.listener.stock_changed(level);
-        self.wake.wake_others(topic::STOCK);
+        self.notifier.notify_others(topic::STOCK);
     }
 }
 
-/// Is told of what this node changes, for `listener` and for other nodes.
-pub fn waking(listener: Arc<dyn StockListener>, wake: Wake) -> Arc<dyn StockListener> {
-    Arc::new(Waking { listener, wake })
+/// A listener for this node's changes that notifies `listener` and the other nodes.
+pub fn notifying_listener(listener: Arc<dyn StockListener>, notifier: ChangeNotifier) -> Arc<dyn StockListener> {
+    Arc::new(NotifyingListener { listener, notifier })
 }
 
-impl Follow {
-    pub(super) fn new(store: Arc<dyn SharedStore>, listener: Arc<dyn StockListener>) -> Self {
+impl StockFollower {
+    pub(super) fn new(store: Arc<dyn ClusterStore>, listener: Arc<dyn StockListener>) -> Self {
         Self { store, listener, seen: Mutex::new(Timestamp::now()) }
     }
 
@@ -70,13 +70,13 @@ impl Follow {
                 Next::Wait
             }
             Err(error) => {
-                tracing::warn!(%error, "stock of other nodes is not followed");
+                tracing::warn!(%error, "could not read stock changes of other nodes");
                 Next::Failed
             }
         }
     }
 
-    /// Tells of every change since a while before `seen`; returns when the newest was.
+    /// Reports every change since a while before `seen`; returns the time of the newest.
     async fn show_since(&self, seen: Timestamp) -> Result<Timestamp, StoreError> {
         let mut since = seen.saturating_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
         let mut newest = seen;
@@ -87,7 +87,7 @@ impl Follow {
                 self.listener.stock_changed(&change.level);
                 newest = newest.max(change.at);
             }
-            // All of one moment would be read for ever.
+            // If the whole batch has the same time, reading again would never end.
             match changes.last() {
                 Some(last) if full && last.at > since => since = last.at,
                 _ => return Ok(newest),

@@ -1,10 +1,10 @@
-//! A whole shop, record by record, on its way from one store into another.
+//! The transfer of a whole shop from one store into another, record by record.
 //!
-//! The store that gives reads its rows into [`Record`]s (`sqlite::export`), the store that takes
-//! writes them as documents (`mongo::import`); both with the readers and writers of their adapters.
+//! The source reads its rows into [`Record`]s (`sqlite::export`), and the target writes them as documents
+//! (`mongo::import`); both use the readers and writers of their adapters.
 //!
-//! **Invariant:** a kind's records come in the same order each time, so that their number says
-//! how far it was moved.
+//! **Invariant:** a kind's records come in the same order each time, so that their number says how far the transfer
+//! has come.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ use crate::domain::{
     inventory::{Reservation, StockLevel},
 };
 
-/// What a shop consists of, each moved by itself.
+/// The kinds of records in a shop, each transferred by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The documents of this collection.
@@ -28,9 +28,7 @@ pub enum Kind {
     Counters,
     /// Files of pictures.
     Pictures,
-    /// Stock.
     Stock,
-    /// Reservations.
     Reservations,
     /// The seller dashboard's orders.
     DashboardOrders,
@@ -38,14 +36,14 @@ pub enum Kind {
     DashboardProducts,
     /// The seller dashboard's notes.
     DashboardNotes,
-    /// Which events the seller dashboard has seen.
+    /// The events that the seller dashboard has applied.
     DashboardApplied,
     /// Events that were not delivered yet.
     Events,
 }
 
 impl Kind {
-    /// All, in the order in which they are moved: what an event tells of stands before it.
+    /// All kinds, in the order of transfer: what an event refers to comes before it.
     pub fn all() -> impl Iterator<Item = Self> {
         DOCUMENTS.iter().map(|spec| Self::Documents(spec.collection)).chain(Self::OTHERS.iter().copied())
     }
@@ -62,7 +60,7 @@ impl Kind {
         Self::Events,
     ];
 
-    /// Its name, in notes and for people.
+    /// Its name, for notes and output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -83,7 +81,7 @@ impl Kind {
 /// One record, of the kind of its name.
 #[derive(Debug, Clone)]
 pub enum Record {
-    /// A document, with the number of its last change where they are numbered.
+    /// A document, with the number of its last change where changes are numbered.
     Document(&'static Spec, Raw, Option<u64>),
     /// The number of the last change to a product.
     Counter(u64),
@@ -97,26 +95,25 @@ pub enum Record {
     DashboardOrder(Box<OrderRow>),
     /// A product of the seller dashboard.
     DashboardProduct {
-        /// Id.
         id: ProductId,
-        /// Whose, if that was ever known.
+        /// The seller, if that was ever known.
         seller: Option<UserId>,
         /// The version that it was made from.
         version: u64,
-        /// What is shown, `None` once the product is gone.
+        /// The document as events show it, `None` once the product is deleted.
         document: Option<Value>,
     },
     /// A note of the seller dashboard.
     DashboardNote {
         /// `user` or `payment`.
         kind: String,
-        /// Id of what it tells of.
+        /// The id of the user or payment.
         id: String,
         /// The payload.
         document: Value,
     },
     /// An event that the seller dashboard has seen.
     DashboardApplied(EventId),
-    /// An event that was not delivered yet, with its place.
+    /// An event that was not delivered yet, with its sequence.
     Event(u64, Box<Envelope>),
 }

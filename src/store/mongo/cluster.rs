@@ -1,4 +1,4 @@
-//! What nodes tell one another: changed stock, and files that any of them serves.
+//! What nodes exchange: changed stock, and files that any of them serves.
 
 use async_trait::async_trait;
 use bson::{Binary, Document, doc, spec::BinarySubtype};
@@ -12,12 +12,12 @@ use crate::{
     domain::Timestamp,
     store::{
         StoreError,
-        shared::{SharedStore, StockChange},
+        cluster::{ClusterStore, StockChange},
     },
 };
 
 #[async_trait]
-impl SharedStore for Engine {
+impl ClusterStore for Engine {
     async fn stock_changed_since(&self, since: Timestamp, limit: u32) -> Result<Vec<StockChange>, StoreError> {
         let levels = self.collections.stock.clone();
         self.run(async move {

@@ -1,4 +1,4 @@
-//! From an event to the deliveries that it makes.
+//! Makes deliveries from an event.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::{
         ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
         queues,
         user::Role,
-        webhook::{EVENTS, WAITING_MAX, Webhook, WebhookDelivery, concerned_sellers, payload_for, told_as},
+        webhook::{EVENTS, WAITING_MAX, Webhook, WebhookDelivery, concerned_sellers, effective_role, payload_for},
     },
     store::{StoreError, webhooks::Enqueued},
     views::order::keep_what_is_of,
@@ -34,22 +34,19 @@ struct Body<'a> {
 }
 
 impl Webhooks {
-    /// Stores a delivery for each webhook that wants to be told of an event and may be.
-    ///
-    /// # Errors
-    /// [`HandleError`].
-    pub async fn tell(&self, event: &Delivery) -> Result<(), HandleError> {
+    /// Stores a delivery for each webhook that is subscribed to an event and allowed to receive it.
+    pub async fn notify(&self, event: &Delivery) -> Result<(), HandleError> {
         let name = event.name.to_lowercase().replacen('_', ".", 1);
         let known = EVENTS.contains(&name.as_str());
         if !known && !queues::queue(event.queue).is_some_and(|queue| queue.takes(&name)) {
             return Err(HandleError::Unreadable(format!("{} is no event that webhooks are told of", event.name)));
         }
-        // Another program's event of a kind that is bound as well is no fault, and is told to nobody.
+        // An event of another program on a bound routing key is no error, and is delivered to no webhook.
         if !known || !self.is_listening() {
             return Ok(());
         }
         let sellers = concerned_sellers(&name, &event.payload);
-        let listeners = self.shared.store.listeners(&sellers, Role::Admin).await.map_err(later)?;
+        let listeners = self.state.store.listeners(&sellers, Role::Admin).await.map_err(later)?;
         let mut roles: HashMap<UserId, Option<Role>> = HashMap::new();
         let mut any = false;
         for webhook in listeners.iter().filter(|webhook| webhook.wants(&name)) {
@@ -61,20 +58,20 @@ impl Webhooks {
                     role
                 }
             };
-            let payload = told_as(webhook.role, role)
+            let payload = effective_role(webhook.role, role)
                 .and_then(|role| payload_for(role, webhook.owner, &name, &event.payload, keep_what_is_of));
             if let Some(payload) = payload {
                 any |= self.put_in(webhook, event, &name, &payload).await?;
             }
         }
         if any {
-            self.shared.sending.wake();
+            self.state.sending.notify();
         }
         Ok(())
     }
 
     async fn role(&self, user: UserId) -> Result<Option<Role>, HandleError> {
-        self.shared.calls.ask(GetRole { user }).await.map_err(later)
+        self.state.calls.ask(GetRole { user }).await.map_err(later)
     }
 
     async fn put_in(
@@ -86,12 +83,12 @@ impl Webhooks {
     ) -> Result<bool, HandleError> {
         let unreadable = |error: StoreError| HandleError::Unreadable(error.to_string());
         let delivery = delivery(webhook, event.event, name, event.occurred_at, payload).map_err(unreadable)?;
-        match self.shared.store.enqueue(&delivery, WAITING_MAX).await.map_err(later)? {
+        match self.state.store.enqueue(&delivery, WAITING_MAX).await.map_err(later)? {
             Enqueued::New => Ok(true),
-            Enqueued::Known | Enqueued::NotActive => Ok(false),
+            Enqueued::AlreadyQueued | Enqueued::NotActive => Ok(false),
             Enqueued::Overflow => {
-                tracing::warn!(webhook.id = %webhook.id, "a webhook is switched off: too many deliveries wait");
-                self.shared.changed();
+                tracing::warn!(webhook.id = %webhook.id, "switched off a webhook: too many deliveries wait");
+                self.state.changed();
                 Ok(false)
             }
         }
@@ -122,8 +119,8 @@ pub(super) fn delivery(
     Ok(WebhookDelivery::new(id, webhook.id, event, name.to_owned(), body, Timestamp::now()))
 }
 
-/// The same for the same webhook and event; it begins with the event's time, as the event's
-/// own id does.
+/// The id of a delivery, derived from the webhook and the event; it begins with the event's time, as the event's own
+/// id does.
 fn delivery_id(webhook: WebhookId, event: EventId) -> WebhookDeliveryId {
     let hash = Sha256::new().chain_update(webhook.bytes()).chain_update(event.bytes()).finalize();
     let mut bytes = event.bytes();

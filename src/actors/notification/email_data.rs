@@ -1,11 +1,11 @@
-//! From a delivery to whom to write and what about.
+//! Reads the recipients and the data of mails from a delivery.
 //!
-//! **Invariant:** whatever has no address or misses what its mail is about is
-//! [`HandleError::Unreadable`], before anything is sent.
+//! **Invariant:** a payload without an address or without required data is [`HandleError::Unreadable`], before
+//! anything is sent.
 
-use super::letter::{
-    DisputeFacts, ImportFacts, Letter, Line, OrderFacts, PaymentFacts, ProductFacts, Recipient, SaleFacts,
-    WelcomeFacts, address_line, name, one_line, plain,
+use super::email_template::{
+    DisputeData, EmailTemplate, ImportData, Line, OrderData, PaymentData, ProductData, Recipient, SaleData,
+    WelcomeData, address_line, name, one_line, plain,
 };
 use crate::{
     actors::payload::{Payload, missing},
@@ -20,61 +20,63 @@ use crate::{
 /// Whom to write to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum To {
-    /// The payload says.
+    /// These recipients, from the payload.
     Named(Vec<Recipient>),
-    /// This user, wherever their mail goes.
+    /// This user, at their stored address.
     User(UserId),
-    /// Who sells something in an order, and who bought it.
+    /// A seller in an order, and its buyer.
     Seller { seller: UserId, buyer: Option<UserId> },
 }
 
-/// The reasons that the program itself gives; any other was typed by somebody.
+/// The program's own reasons; any other is user input.
 const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "seller suspended"];
 
-/// Reads what a delivery's mails need: one, one for each seller, or none for what another mail tells of.
-pub(super) fn read(delivery: &Delivery) -> Result<Vec<(To, Letter)>, HandleError> {
+/// Reads the mails of a delivery: one, one for each seller, or none if another mail covers it.
+pub(super) fn read(delivery: &Delivery) -> Result<Vec<(To, EmailTemplate)>, HandleError> {
     let payload = Payload::of(&delivery.payload)?;
     let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
-    let letter = match event {
-        "USER_CREATED" => Letter::Welcome(WelcomeFacts),
-        // The import is told of as a whole.
+    let email_template = match event {
+        "USER_CREATED" => EmailTemplate::Welcome(WelcomeData),
+        // One mail covers the whole import.
         "PRODUCT_CREATED" if payload.flag("imported") => return Ok(vec![]),
-        "PRODUCT_IMPORT_FINISHED" => Letter::ImportFinished(ImportFacts {
+        "PRODUCT_IMPORT_FINISHED" => EmailTemplate::ImportFinished(ImportData {
             made: payload.count("made").unwrap_or(0),
             changed: payload.count("changed").unwrap_or(0),
             same: payload.count("same").unwrap_or(0),
             left_out: payload.count("leftOut").unwrap_or(0),
         }),
-        "PRODUCT_CREATED" => Letter::NewProduct(product(payload)?),
-        "PAYMENT_INITIATED" => Letter::PaymentInitiated(payment(payload, "amount")?),
-        "PAYMENT_COMPLETED" => Letter::PaymentReceived(payment(payload, "amount")?),
-        // No money moved, so that a program may not say how much.
-        "PAYMENT_FAILED" if payload.is_missing("amount") => Letter::PaymentFailed(payment_of(payload, String::new())?),
-        "PAYMENT_FAILED" => Letter::PaymentFailed(payment(payload, "amount")?),
-        "PAYMENT_REFUNDED" => Letter::Refund(payment(payload, "refundAmount")?),
-        "PAYMENT_DISPUTED" => Letter::Dispute(dispute(payload)?),
+        "PRODUCT_CREATED" => EmailTemplate::NewProduct(product(payload)?),
+        "PAYMENT_INITIATED" => EmailTemplate::PaymentInitiated(payment(payload, "amount")?),
+        "PAYMENT_COMPLETED" => EmailTemplate::PaymentReceived(payment(payload, "amount")?),
+        // No money moved, so the amount may be absent.
+        "PAYMENT_FAILED" if payload.is_missing("amount") => {
+            EmailTemplate::PaymentFailed(payment_of(payload, String::new())?)
+        }
+        "PAYMENT_FAILED" => EmailTemplate::PaymentFailed(payment(payload, "amount")?),
+        "PAYMENT_REFUNDED" => EmailTemplate::Refund(payment(payload, "refundAmount")?),
+        "PAYMENT_DISPUTED" => EmailTemplate::Dispute(dispute(payload)?),
         "ORDER_CONFIRMED" => return sales(payload),
-        "ORDER_DELIVERED" => Letter::OrderDelivered(order(payload)?),
-        "ORDER_SHIPPED" => Letter::OrderShipped(order(payload)?),
-        "ORDER_CANCELLED" => Letter::OrderCancelled(order(payload)?),
+        "ORDER_DELIVERED" => EmailTemplate::OrderDelivered(order(payload)?),
+        "ORDER_SHIPPED" => EmailTemplate::OrderShipped(order(payload)?),
+        "ORDER_CANCELLED" => EmailTemplate::OrderCancelled(order(payload)?),
         _ => return Err(HandleError::Unreadable(format!("no mail is made of the queue {}", delivery.queue))),
     };
-    let to = match letter {
-        Letter::OrderShipped(_) | Letter::OrderDelivered(_) | Letter::OrderCancelled(_) => {
+    let to = match email_template {
+        EmailTemplate::OrderShipped(_) | EmailTemplate::OrderDelivered(_) | EmailTemplate::OrderCancelled(_) => {
             To::User(payload.id(&["user"])?)
         }
-        Letter::Dispute(_) => {
-            // One admin's bad address keeps no other from hearing of it.
+        EmailTemplate::Dispute(_) => {
+            // One admin's invalid address must not keep others from being notified.
             let admins = payload.objects("admins").into_iter().filter_map(|admin| recipient(admin).ok());
             To::Named(admins.collect())
         }
         _ => To::Named(vec![recipient(payload)?]),
     };
-    Ok(vec![(to, letter)])
+    Ok(vec![(to, email_template)])
 }
 
-/// One letter for each seller in a paid order, with what they sold and whom it goes to.
-fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
+/// One mail for each seller in a paid order, with their lines and the recipient.
+fn sales(payload: Payload<'_>) -> Result<Vec<(To, EmailTemplate)>, HandleError> {
     let order: OrderId = payload.id(&["_id", "id"])?;
     let buyer = payload.id(&["user"]).ok();
     let items = payload.objects("items");
@@ -87,13 +89,13 @@ fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
     }
     let address = payload.object("shippingAddress");
     let field = |key| address.and_then(|address| address.text(key)).map(address_line).filter(|line| !line.is_empty());
-    let letter = |seller: UserId| {
+    let email_template = |seller: UserId| {
         let own = items.iter().filter(|item| item.id(&["seller", "sellerId"]) == Ok(seller));
         let sums = own.clone().filter_map(|item| {
             let quantity = u32::try_from(item.count("quantity").unwrap_or(1)).ok()?;
             item.object("price").and_then(Payload::money)?.times(quantity).ok()
         });
-        Letter::NewOrder(SaleFacts {
+        EmailTemplate::NewOrder(SaleData {
             order: order.to_hex(),
             sum: Money::sum(sums).ok().flatten().map(|sum| sum.to_string()),
             lines: own.map(|item| order_line(*item)).collect(),
@@ -102,7 +104,7 @@ fn sales(payload: Payload<'_>) -> Result<Vec<(To, Letter)>, HandleError> {
             phone: field("phone"),
         })
     };
-    Ok(sellers.into_iter().map(|seller| (To::Seller { seller, buyer }, letter(seller))).collect())
+    Ok(sellers.into_iter().map(|seller| (To::Seller { seller, buyer }, email_template(seller))).collect())
 }
 
 /// The lines of a label, with the names of state and country in place of their codes.
@@ -123,23 +125,23 @@ fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {
     Recipient::new(payload.need_text("email")?)
 }
 
-fn product(payload: Payload<'_>) -> Result<ProductFacts, HandleError> {
-    // Not told, but what has none is no product.
+fn product(payload: Payload<'_>) -> Result<ProductData, HandleError> {
+    // Not used, but required of a valid product.
     payload.need_text("title")?;
     let product = payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(ProductId::to_hex);
-    Ok(ProductFacts { product })
+    Ok(ProductData { product })
 }
 
-/// `amount_key` is where the amount is, `amount` where that is missing.
-fn payment(payload: Payload<'_>, amount_key: &str) -> Result<PaymentFacts, HandleError> {
+/// The amount is under `amount_key`, or else under `amount`.
+fn payment(payload: Payload<'_>, amount_key: &str) -> Result<PaymentData, HandleError> {
     let amount = payload.number(amount_key).or_else(|| payload.number("amount")).ok_or_else(|| missing("amount"))?;
     let code = payload.text("currency").unwrap_or(Currency::Inr.code());
     payment_of(payload, amount_text(&amount, code))
 }
 
-fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentFacts, HandleError> {
+fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentData, HandleError> {
     let order: OrderId = payload.id(&["orderId", "order"])?;
-    Ok(PaymentFacts {
+    Ok(PaymentData {
         order: order.to_hex(),
         amount,
         payment_id: payload.text("paymentId").map(one_line),
@@ -147,10 +149,10 @@ fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentFacts, Hand
     })
 }
 
-fn dispute(payload: Payload<'_>) -> Result<DisputeFacts, HandleError> {
+fn dispute(payload: Payload<'_>) -> Result<DisputeData, HandleError> {
     let code = payload.text("currency").unwrap_or(Currency::Inr.code());
     let order: OrderId = payload.id(&["orderId"])?;
-    Ok(DisputeFacts {
+    Ok(DisputeData {
         dispute: one_line(payload.need_text("disputeId")?),
         order: order.to_hex(),
         amount: payload.number("amount").map_or_else(String::new, |amount| amount_text(&amount, code)),
@@ -172,16 +174,16 @@ fn amount_text(amount: &str, code: &str) -> String {
     }
 }
 
-fn order(payload: Payload<'_>) -> Result<OrderFacts, HandleError> {
+fn order(payload: Payload<'_>) -> Result<OrderData, HandleError> {
     let order: OrderId = payload.id(&["_id", "id"])?;
-    // Of the lines of one seller, their sum is not the order's.
+    // The sum of one seller's lines is not the order's total.
     let part = payload.flag("part");
     let lines = payload.objects("items").into_iter().map(order_line);
     let address = payload.object("shippingAddress");
     let line = |key| address.and_then(|address| address.text(key)).map(plain).filter(|line| !line.is_empty());
     let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason"));
     let reason = reason.filter(|reason| OWN_REASONS.contains(reason)).map(one_line);
-    Ok(OrderFacts {
+    Ok(OrderData {
         order: order.to_hex(),
         lines: lines.collect(),
         part,
