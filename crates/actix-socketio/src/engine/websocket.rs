@@ -4,15 +4,23 @@
 //! its client does not read, the actor does not run and packets wait in the session's bounded
 //! outbox; while the protocol is behind, the actor does not read.
 
-use std::time::Duration;
+use std::{
+    cell::Cell,
+    pin::Pin,
+    rc::Rc,
+    task::{self, Poll, ready},
+    time::Duration,
+};
 
 use actix::{Actor, ActorContext, AsyncContext, Handler, Message as ActixMessage, StreamHandler, WrapFuture};
 use actix_http::ws::{Codec, Item};
 use actix_web::{
     Error, HttpRequest, HttpResponse,
+    error::PayloadError,
     web::{Bytes, BytesMut, Payload},
 };
 use actix_web_actors::ws::{self, CloseCode, ProtocolError, WebsocketContext};
+use futures_util::Stream;
 use tokio::time::Instant;
 
 use super::{CloseReason, Message, Session};
@@ -42,6 +50,7 @@ struct WebsocketTransport {
     probed: bool,
     /// The payload of an incomplete message, and whether it is text.
     partial: Option<(bool, BytesMut)>,
+    too_large: Rc<Cell<bool>>,
 }
 
 pub(super) fn start(
@@ -51,8 +60,74 @@ pub(super) fn start(
     payload: Payload,
 ) -> Result<HttpResponse, Error> {
     let max = session.0.config.max_payload;
-    let transport = WebsocketTransport { session, role, probed: false, partial: None };
-    ws::WsResponseBuilder::new(transport, request, payload).codec(Codec::new().max_size(max)).start()
+    let frames = BoundedFrames::new(payload, max);
+    let too_large = Rc::clone(&frames.too_large);
+    let transport = WebsocketTransport { session, role, probed: false, partial: None, too_large };
+    ws::WsResponseBuilder::new(transport, request, frames).codec(Codec::new().max_size(max)).start()
+}
+
+/// The bytes of a WebSocket. They end at a frame that announces more than is accepted: the decoder would buffer all of it
+/// before it refuses it.
+struct BoundedFrames {
+    payload: Payload,
+    max: u64,
+    /// The beginning of a frame's header, and how much of it has come.
+    header: [u8; 10],
+    received: usize,
+    /// What is left of the present frame.
+    left: u64,
+    too_large: Rc<Cell<bool>>,
+}
+
+impl BoundedFrames {
+    fn new(payload: Payload, max: usize) -> Self {
+        let max = u64::try_from(max).unwrap_or(u64::MAX);
+        Self { payload, max, header: [0; 10], received: 0, left: 0, too_large: Rc::default() }
+    }
+
+    fn announce_too_much(&mut self, mut bytes: &[u8]) -> bool {
+        loop {
+            let skipped = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+            bytes = &bytes[skipped..];
+            self.left -= u64::try_from(skipped).unwrap_or(self.left);
+            let Some((next, rest)) = bytes.split_first() else { return false };
+            self.header[self.received] = *next;
+            self.received += 1;
+            bytes = rest;
+            if let Some(length) = announced(&self.header[..self.received]) {
+                if length > self.max {
+                    return true;
+                }
+                let mask = if self.header[1] & 0x80 == 0 { 0 } else { 4 };
+                (self.left, self.received) = (length + mask, 0);
+            }
+        }
+    }
+}
+
+/// The length of the payload, once the header has come that far (RFC 6455 §5.2).
+fn announced(header: &[u8]) -> Option<u64> {
+    match (header.get(1)? & 0x7f, header) {
+        (126, [_, _, a, b, ..]) => Some(u16::from_be_bytes([*a, *b]).into()),
+        (127, [_, _, length @ ..]) => length.try_into().ok().map(u64::from_be_bytes),
+        (126, _) => None,
+        (length, _) => Some(length.into()),
+    }
+}
+
+impl Stream for BoundedFrames {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(Pin::new(&mut self.payload).poll_next(cx));
+        if let Some(Ok(bytes)) = &next
+            && self.announce_too_much(bytes)
+        {
+            self.too_large.set(true);
+            return Poll::Ready(Some(Err(PayloadError::Overflow)));
+        }
+        Poll::Ready(next)
+    }
 }
 
 type Context = WebsocketContext<WebsocketTransport>;
@@ -72,13 +147,13 @@ impl Actor for WebsocketTransport {
                 let timeout = self.session.0.config.upgrade_timeout;
                 ctx.run_later(timeout, |this, ctx| {
                     if this.role == Role::Upgrade {
-                        end(ctx);
+                        end(CloseCode::Normal, ctx);
                     }
                 });
             }
             Role::TooLate | Role::Attached => {
                 // Delayed, so that the client sees the WebSocket open first.
-                ctx.run_later(Duration::ZERO, |_, ctx| end(ctx));
+                ctx.run_later(Duration::ZERO, |_, ctx| end(CloseCode::Normal, ctx));
             }
         }
     }
@@ -110,7 +185,7 @@ impl WebsocketTransport {
             (Role::Attached, Packet::Pong) => self.session.pong(Instant::now()),
             (Role::Attached, Packet::Close) => self.session.close(CloseReason::Client),
             (Role::Attached, Packet::Noop | Packet::Upgrade) => {}
-            _at_the_wrong_time => self.refuse(ctx),
+            _at_the_wrong_time => self.refuse(CloseCode::Normal, ctx),
         }
     }
 
@@ -137,17 +212,19 @@ impl WebsocketTransport {
             Item::Last(piece) => (piece, true),
         };
         let max = self.session.0.config.max_payload;
-        let Some((is_text, mut whole)) = self.partial.take().filter(|(_, whole)| whole.len() + piece.len() <= max)
-        else {
-            return self.refuse(ctx);
+        let Some((is_text, mut whole)) = self.partial.take() else {
+            return self.refuse(CloseCode::Protocol, ctx);
         };
+        if whole.len() + piece.len() > max {
+            return self.refuse(CloseCode::Size, ctx);
+        }
         whole.extend_from_slice(&piece);
         match (last, is_text) {
             (false, _) => self.partial = Some((is_text, whole)),
             (true, false) => self.packet(Packet::Binary(whole.freeze()), ctx),
             (true, true) => match String::from_utf8(whole.into()) {
                 Ok(text) => self.text(text.into(), ctx),
-                Err(_) => self.refuse(ctx),
+                Err(_) => self.refuse(CloseCode::Invalid, ctx),
             },
         }
     }
@@ -158,7 +235,7 @@ impl WebsocketTransport {
         }
         match decode_text(text) {
             Ok(packet) => self.packet(packet, ctx),
-            Err(_) => self.refuse(ctx),
+            Err(_) => self.refuse(CloseCode::Normal, ctx),
         }
     }
 
@@ -172,17 +249,36 @@ impl WebsocketTransport {
         }
     }
 
-    fn refuse(&self, ctx: &mut Context) {
+    fn refuse(&self, code: CloseCode, ctx: &mut Context) {
         if self.role == Role::Attached {
             self.session.close(CloseReason::ParseError);
         }
-        end(ctx);
+        end(code, ctx);
     }
 }
 
-fn end(ctx: &mut Context) {
-    ctx.close(Some(CloseCode::Normal.into()));
+fn end(code: CloseCode, ctx: &mut Context) {
+    ctx.close(Some(code.into()));
     ctx.stop();
+}
+
+/// The code for a frame that breaks RFC 6455 (§7.4.1).
+fn code_of(error: &ProtocolError) -> CloseCode {
+    match error {
+        ProtocolError::Overflow => CloseCode::Size,
+        // Text that is not UTF-8 comes as an error of reading.
+        ProtocolError::Io(error) if error.get_ref().is_some() => CloseCode::Invalid,
+        _ => CloseCode::Protocol,
+    }
+}
+
+/// Answers a client's close: with 1002 when it gives a code that may not be sent.
+fn answer_of(reason: Option<&ws::CloseReason>) -> CloseCode {
+    match reason.map(|reason| reason.code) {
+        Some(CloseCode::Abnormal | CloseCode::Tls) => CloseCode::Protocol,
+        Some(CloseCode::Other(code)) if !(3000..5000).contains(&code) => CloseCode::Protocol,
+        _ => CloseCode::Normal,
+    }
 }
 
 impl Handler<OutboxReady> for WebsocketTransport {
@@ -194,7 +290,7 @@ impl Handler<OutboxReady> for WebsocketTransport {
             self.write(packet, ctx);
         }
         if closed.is_some() {
-            end(ctx);
+            end(CloseCode::Normal, ctx);
         }
     }
 }
@@ -208,8 +304,9 @@ impl StreamHandler<Result<ws::Message, ProtocolError>> for WebsocketTransport {
             Ok(ws::Message::Ping(bytes)) => ctx.pong(&bytes),
             Ok(ws::Message::Pong(_)) if self.session.is_plain() => self.session.pong(Instant::now()),
             Ok(ws::Message::Pong(_) | ws::Message::Nop) => {}
-            Ok(ws::Message::Close(_)) => end(ctx),
-            Err(_) => self.refuse(ctx),
+            Ok(ws::Message::Close(reason)) => end(answer_of(reason.as_ref()), ctx),
+            Err(_) if self.too_large.get() => self.refuse(CloseCode::Size, ctx),
+            Err(error) => self.refuse(code_of(&error), ctx),
         }
     }
 }
