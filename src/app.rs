@@ -14,6 +14,7 @@ mod mail;
 pub mod migrate;
 mod money;
 mod nodes;
+mod open_files;
 pub mod password;
 mod readiness;
 mod redis;

@@ -14,7 +14,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
-        Ok(cli) => run(cli).unwrap_or_else(|error| cli::failed(&error)),
+        Ok(cli) => {
+            let ended = run(cli);
+            telemetry::flush();
+            ended.unwrap_or_else(|error| cli::failed(&error))
+        }
         Err(code) => code,
     }
 }

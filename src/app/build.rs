@@ -8,6 +8,7 @@ use actix_web::{dev::ServerHandle, web::Data};
 use anyhow::{Context, Result};
 
 use super::{
+    open_files,
     readiness::{Dependencies, ReadinessMonitor},
     services::{AppBuilder, Started},
     storage::Storage,
@@ -185,6 +186,7 @@ impl AppBuilder<'_> {
             host: config.http.host.clone(),
             port: config.http.port,
             workers: config.http.worker_count(),
+            max_connections: connections_of_a_worker(config.http.worker_count())?,
             request_timeout: config.http.request_timeout,
             production: config.environment == Environment::Production,
             origins: Origins {
@@ -218,4 +220,10 @@ impl AppBuilder<'_> {
         state.metrics = Some(ops::install_metrics().map_err(anyhow::Error::msg)?);
         Ok(state)
     }
+}
+
+/// The most connections of one of `workers` that the limit on open files allows.
+fn connections_of_a_worker(workers: usize) -> Result<usize> {
+    let all = open_files::raise_limit()?;
+    Ok((all / workers.max(1)).clamp(1, HttpSettings::default().max_connections))
 }

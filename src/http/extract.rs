@@ -5,7 +5,12 @@
 //!
 //! **Invariant:** a handler that takes a `Json<T>` gets a valid `T`.
 
-use std::{future::Ready, str::FromStr, time::Duration};
+use std::{
+    future::Ready,
+    str::FromStr,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -13,7 +18,7 @@ use actix_web::{
     http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, future::LocalBoxFuture};
+use futures_util::{Stream, StreamExt, future::LocalBoxFuture};
 use garde::Validate;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +30,9 @@ mod exact;
 pub const BODY_MAX: usize = 1024 * 1024;
 /// How long a client may take to send a body.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The room that a body gets before anything of it has come, in bytes.
+const FIRST_ROOM: usize = 16 * 1024;
 
 /// A valid JSON body.
 #[derive(Debug, Clone)]
@@ -74,11 +82,52 @@ where
     }
 }
 
+/// What all bodies together may hold that have not arrived whole, in bytes.
+const UNFINISHED_MAX: usize = 64 * 1024 * 1024;
+/// How long a client may send nothing of a body that it has begun.
+const BODY_PAUSE: Duration = Duration::from_secs(10);
+
+static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
+
+/// The share of one body in what unfinished bodies hold.
+#[derive(Debug, Default)]
+pub struct Unfinished(usize);
+
+impl Unfinished {
+    /// Counts that many bytes more.
+    ///
+    /// # Errors
+    /// 503 while there is too much of all of them.
+    pub fn add(&mut self, bytes: usize) -> Result<(), ApiError> {
+        self.0 += bytes;
+        if UNFINISHED.fetch_add(bytes, Ordering::Relaxed) + bytes > UNFINISHED_MAX {
+            return Err(ApiError::unavailable("upload"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// The next piece of a body.
+///
+/// # Errors
+/// 400 when nothing comes for [`BODY_PAUSE`].
+pub async fn next_piece<S: Stream + Unpin>(pieces: &mut S) -> Result<Option<S::Item>, ApiError> {
+    let late = |_| ApiError::Malformed("the body did not arrive in time".into());
+    tokio::time::timeout(BODY_PAUSE, pieces.next()).await.map_err(late)
+}
+
 /// Reads a whole body of at most `max` bytes.
 ///
 /// # Errors
 ///
-/// 413 when the body is larger, 400 when it ends early or takes longer than [`BODY_DEADLINE`].
+/// 413 when the body is larger, 400 when it ends early, pauses for [`BODY_PAUSE`] or takes longer than
+/// [`BODY_DEADLINE`]; 503 while too many bodies are unfinished.
 pub fn read_body(
     req: &HttpRequest,
     payload: &mut Payload,
@@ -92,8 +141,10 @@ pub fn read_body(
             return Err(too_large());
         }
         let whole = async {
-            let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
-            while let Some(chunk) = payload.next().await {
+            // What is announced may never come.
+            let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_ROOM));
+            let mut unfinished = Unfinished::default();
+            while let Some(chunk) = next_piece(&mut payload).await? {
                 let chunk = chunk.map_err(|_| ApiError::Malformed("the body broke off".into()))?;
                 if body.len() + chunk.len() > max {
                     return Err(too_large());
@@ -102,6 +153,7 @@ pub fn read_body(
                 if body.is_empty() && announced == Some(chunk.len()) {
                     return Ok(chunk);
                 }
+                unfinished.add(chunk.len())?;
                 body.extend_from_slice(&chunk);
             }
             Ok(body.freeze())

@@ -9,6 +9,14 @@ use crate::domain::text::{trim_invisible, visible_or_empty};
 /// The error of a text that consists of invisible characters.
 pub const BLANK: &str = "must not be blank";
 
+/// What may be absent, and is no `null` where it is there.
+///
+/// # Errors
+/// When it is `null`, or nothing that can be read.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
 /// A text without invisible characters at its ends; the caller decides whether it may be empty.
 ///
 /// # Errors

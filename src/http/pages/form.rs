@@ -13,7 +13,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use bytes::BytesMut;
-use futures_util::{StreamExt, future::LocalBoxFuture};
+use futures_util::future::LocalBoxFuture;
 
 use super::{
     context::{self, FormTokenState, PageContext},
@@ -24,7 +24,7 @@ use crate::domain::text::trim_invisible;
 use crate::http::{
     csrf,
     error::{ApiError, FieldError},
-    extract::{has_media_type, read_body},
+    extract::{Unfinished, has_media_type, next_piece, read_body},
     query,
 };
 
@@ -255,7 +255,8 @@ async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Form, ApiError>
     }
     let payload = web::Payload::from_request(req, &mut payload).await;
     let payload = payload.map_err(|_| ApiError::Malformed("the form is not readable".to_owned()))?;
-    match tokio::time::timeout(DEADLINE, multipart(Multipart::new(req.headers(), payload))).await {
+    let mut unfinished = Unfinished::default();
+    match tokio::time::timeout(DEADLINE, multipart(Multipart::new(req.headers(), payload), &mut unfinished)).await {
         Ok(form) => form,
         Err(_) => Err(ApiError::Malformed("the form did not arrive in time".to_owned())),
     }
@@ -278,10 +279,10 @@ fn urlencoded(body: &[u8]) -> Result<Form, ApiError> {
 
 /// Reads a form. A file that is too large, and a file beyond the limit, is an error of its field; the rest of the
 /// form is read nevertheless.
-async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
+async fn multipart(mut parts: Multipart, unfinished: &mut Unfinished) -> Result<Form, ApiError> {
     let (mut form, mut room, mut left) = (Form::default(), TEXT_MAX, READ_MAX);
     let mut seen = 0;
-    while let Some(part) = parts.next().await {
+    while let Some(part) = next_piece(&mut parts).await? {
         let mut part = part.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
         let name = part.name().unwrap_or_default().to_owned();
         let file = part.content_disposition().and_then(|about| about.get_filename()).map(str::to_owned);
@@ -291,7 +292,7 @@ async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
         }
         match file {
             Some(file) => {
-                let Some(bytes) = whole(&mut part, FILE_MAX, &mut left).await? else {
+                let Some(bytes) = whole(&mut part, FILE_MAX, &mut left, unfinished).await? else {
                     form.too_large = true;
                     form.refuse(&name, format!("{} is larger than 5 MiB; choose a smaller file", shown(&file)));
                     continue;
@@ -307,7 +308,7 @@ async fn multipart(mut parts: Multipart) -> Result<Form, ApiError> {
                 form.files.push(Upload { field: name, name: file, bytes });
             }
             None => {
-                let bytes = whole(&mut part, room, &mut left).await?;
+                let bytes = whole(&mut part, room, &mut left, unfinished).await?;
                 let bytes = bytes.ok_or(ApiError::TooLarge("the form is too large".into()))?;
                 room -= bytes.len();
                 let text = String::from_utf8(bytes.to_vec());
@@ -326,13 +327,19 @@ fn shown(name: &str) -> String {
 
 /// The whole part, or `None` when it has more than `max` bytes; it is then read to its end, within the `left` bytes
 /// of the form's limit.
-async fn whole(part: &mut Field, max: usize, left: &mut usize) -> Result<Option<Bytes>, ApiError> {
+async fn whole(
+    part: &mut Field,
+    max: usize,
+    left: &mut usize,
+    unfinished: &mut Unfinished,
+) -> Result<Option<Bytes>, ApiError> {
     let (mut bytes, mut fits) = (BytesMut::new(), true);
-    while let Some(chunk) = part.next().await {
+    while let Some(chunk) = next_piece(part).await? {
         let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
         *left = left.checked_sub(chunk.len()).ok_or(ApiError::TooLarge("the form is too large".into()))?;
         fits = fits && bytes.len() + chunk.len() <= max;
         if fits {
+            unfinished.add(chunk.len())?;
             bytes.extend_from_slice(&chunk);
         } else {
             bytes = BytesMut::new();

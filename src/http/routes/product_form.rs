@@ -8,7 +8,6 @@ use std::time::Duration;
 use actix_multipart::{Field, Multipart};
 use actix_web::{HttpRequest, web::Payload};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -23,7 +22,7 @@ use crate::{
     },
     http::{
         error::{ApiError, FieldError},
-        extract::{self, BODY_MAX, has_media_type, read_body},
+        extract::{self, BODY_MAX, Unfinished, has_media_type, next_piece, read_body},
         visible_text,
     },
     integrations::image::MAX_IMAGE_BYTES,
@@ -56,7 +55,7 @@ pub struct ProductBody {
     #[schema(value_type = f64, example = 499.5)]
     pub price_amount: Amount,
     /// `INR` when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "visible_text::given")]
     #[garde(skip)]
     #[schema(schema_with = words::currency)]
     pub price_currency: Option<Currency>,
@@ -109,7 +108,8 @@ fn above_zero(amount: &Amount, _: &()) -> garde::Result {
 /// Reads a product and its pictures.
 pub(super) async fn read_product(req: &HttpRequest, payload: Payload) -> Result<(ProductBody, Vec<Bytes>), ApiError> {
     if has_media_type(req, "multipart/form-data") {
-        let form = read_form(req, payload).await?;
+        let mut form = read_form(req, payload).await?;
+        form.fields.retain(|_, value| !value.is_null());
         let body = serde_json::to_vec(&form.fields).map_err(|error| ApiError::Internal(error.to_string()))?;
         return Ok((extract::parse(&body)?, form.files));
     }
@@ -139,17 +139,18 @@ struct Form {
 }
 
 async fn read_form(req: &HttpRequest, payload: Payload) -> Result<Form, ApiError> {
-    let whole = read_parts(Multipart::new(req.headers(), payload));
+    let mut unfinished = Unfinished::default();
+    let whole = read_parts(Multipart::new(req.headers(), payload), &mut unfinished);
     match tokio::time::timeout(FORM_DEADLINE, whole).await {
         Ok(form) => form,
         Err(_) => Err(ApiError::Malformed("the form did not arrive in time".to_owned())),
     }
 }
 
-async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
+async fn read_parts(mut parts: Multipart, unfinished: &mut Unfinished) -> Result<Form, ApiError> {
     let mut form = Form::default();
     let mut seen = 0;
-    while let Some(part) = parts.next().await {
+    while let Some(part) = next_piece(&mut parts).await? {
         let mut part = part.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
         seen += 1;
         if seen > PARTS_MAX {
@@ -163,7 +164,7 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
                 return Err(ApiError::field("images", "a product has at most 5 pictures"));
             }
             let too_large = || ApiError::TooLarge("a picture is at most 5 MiB".into());
-            let file = read_part(&mut part, MAX_IMAGE_BYTES, too_large).await?;
+            let file = read_part(&mut part, MAX_IMAGE_BYTES, unfinished, too_large).await?;
             // Browsers send a file field that is left empty as an empty file.
             if !file.is_empty() {
                 form.files.push(file);
@@ -172,7 +173,7 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
             return Err(ApiError::field(name, "is not a file; send pictures as images"));
         } else {
             let too_large = || ApiError::field(name.clone(), "is too long");
-            let text = read_part(&mut part, TEXT_MAX, too_large).await?;
+            let text = read_part(&mut part, TEXT_MAX, unfinished, too_large).await?;
             let text =
                 String::from_utf8(text.to_vec()).map_err(|_| ApiError::field(name.clone(), "must be UTF-8 text"))?;
             if form.fields.insert(name.clone(), value_of(&name, text)?).is_some() {
@@ -183,13 +184,19 @@ async fn read_parts(mut parts: Multipart) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-async fn read_part(part: &mut Field, max: usize, too_large: impl Fn() -> ApiError) -> Result<Bytes, ApiError> {
+async fn read_part(
+    part: &mut Field,
+    max: usize,
+    unfinished: &mut Unfinished,
+    too_large: impl Fn() -> ApiError,
+) -> Result<Bytes, ApiError> {
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = part.next().await {
+    while let Some(chunk) = next_piece(part).await? {
         let chunk = chunk.map_err(|error| ApiError::Malformed(format!("the form is not readable: {error}")))?;
         if bytes.len() + chunk.len() > max {
             return Err(too_large());
         }
+        unfinished.add(chunk.len())?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.freeze())

@@ -33,10 +33,15 @@ const DECODER_BYTES_MAX: u64 = 128 * 1024 * 1024;
 const FULL_SIDE: u32 = 2_000;
 const THUMBNAIL_SIDE: u32 = 400;
 const JPEG_QUALITY: u8 = 85;
-/// How many pictures are prepared at once.
-const AT_ONCE: usize = 2;
-/// The deadline of one picture, including waiting.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Millions of pixels that are decoded at once: one picture of the largest, or some small ones. Each pixel takes up to
+/// eight bytes on its way.
+const AT_ONCE: u32 = 26;
+/// What each picture counts at least, so that few are prepared at once, however small.
+const LEAST: u32 = AT_ONCE / 4;
+/// Millions of pixels that may wait: what a second or two decodes. More is refused at once.
+const WAITING_MAX: u32 = 5 * AT_ONCE;
+/// How long one may wait and take together.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// The format of a stored picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +85,15 @@ pub struct PreparedImage {
 
 /// Prepares pictures, a few at once, outside the async threads.
 #[derive(Debug, Clone)]
-pub struct Preparer(Arc<Semaphore>);
+pub struct Preparer {
+    decoding: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
 
 impl Default for Preparer {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        let of = |megapixels: u32| Arc::new(Semaphore::new(usize::try_from(megapixels).unwrap_or(usize::MAX)));
+        Self { decoding: of(AT_ONCE), waiting: of(WAITING_MAX) }
     }
 }
 
@@ -92,14 +101,17 @@ impl Preparer {
     /// [`prepare`] on a thread of its own.
     ///
     /// # Errors
-    /// As [`prepare`], and [`ImageError::Busy`] after 30 seconds.
+    /// As [`prepare`], and [`ImageError::Busy`] when too much waits already, or after 15 seconds.
     pub async fn prepare_bounded(&self, bytes: Bytes) -> Result<PreparedImage, ImageError> {
-        let turn = Arc::clone(&self.0);
+        let megapixels = megapixels(&bytes)?.clamp(LEAST, AT_ONCE);
+        let queued = Arc::clone(&self.waiting).try_acquire_many_owned(megapixels).map_err(|_| ImageError::Busy)?;
+        let decoding = Arc::clone(&self.decoding);
         let work = async move {
-            let turn = turn.acquire_owned().await.map_err(|_| ImageError::Busy)?;
+            let permit = decoding.acquire_many_owned(megapixels).await.map_err(|_| ImageError::Busy)?;
+            drop(queued);
             // The permit is released when the work ends, even if the caller has gone away.
             let task = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
+                let _permit = permit;
                 prepare(&bytes)
             });
             task.await.map_err(|_| ImageError::Unsupported)?
@@ -108,18 +120,36 @@ impl Preparer {
     }
 }
 
+/// How large a picture its header says it is, in millions of pixels, rounded up. No pixel is read for it.
+fn megapixels(bytes: &[u8]) -> Result<u32, ImageError> {
+    let source = known_format(bytes)?;
+    let header = || ImageReader::with_format(Cursor::new(bytes), source).into_dimensions();
+    let (width, height) =
+        catch_unwind(AssertUnwindSafe(header)).map_err(|_| ImageError::Unsupported)?.map_err(refusal)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if width > SIDE_MAX || height > SIDE_MAX || pixels > PIXELS_MAX {
+        return Err(ImageError::TooManyPixels);
+    }
+    Ok(u32::try_from(pixels.div_ceil(1_000_000)).unwrap_or(u32::MAX))
+}
+
+/// The format of a file by its content, if pictures of that format are taken.
+fn known_format(bytes: &[u8]) -> Result<ImageFormat, ImageError> {
+    if bytes.len() > MAX_IMAGE_BYTES {
+        return Err(ImageError::TooLarge);
+    }
+    match image::guess_format(bytes) {
+        Ok(known @ (ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif)) => Ok(known),
+        _ => Err(ImageError::Unsupported),
+    }
+}
+
 /// Converts the bytes of a file to a picture. Blocks for up to about a second.
 ///
 /// # Errors
 /// [`ImageError::TooLarge`], `Unsupported` or `TooManyPixels`.
 pub fn prepare(bytes: &[u8]) -> Result<PreparedImage, ImageError> {
-    if bytes.len() > MAX_IMAGE_BYTES {
-        return Err(ImageError::TooLarge);
-    }
-    let source = image::guess_format(bytes).map_err(|_| ImageError::Unsupported)?;
-    if !matches!(source, ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif) {
-        return Err(ImageError::Unsupported);
-    }
+    let source = known_format(bytes)?;
     // Decoders may panic.
     catch_unwind(AssertUnwindSafe(|| convert(bytes, source))).unwrap_or(Err(ImageError::Unsupported))
 }
