@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, http::header::HeaderName};
 use crate::config::Network;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The client's address.
 #[must_use]
@@ -30,6 +31,16 @@ pub fn of(req: &HttpRequest, trusted: &[Network]) -> IpAddr {
         }
     }
     client
+}
+
+/// Whether the client came over TLS, as a trusted proxy says.
+#[must_use]
+pub fn is_over_tls(req: &HttpRequest, trusted: &[Network]) -> bool {
+    let Some(scheme) = req.headers().get(FORWARDED_PROTO).and_then(|scheme| scheme.to_str().ok()) else { return false };
+    let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
+    let is_trusted = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
+    // The proxy that is next to this program wrote the last one.
+    is_trusted && scheme.rsplit(',').next().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 fn hop_address(hop: &str) -> Option<IpAddr> {

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
         StatusCode,
-        header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+        header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use serde_json::{Map, Value};
@@ -18,7 +18,11 @@ use super::request_id;
 use crate::domain::address::AddressProblem;
 
 mod body;
+use body::Problem;
 pub use body::{ErrorBody, FieldError};
+
+/// The media type of problem details.
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error of a request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -52,6 +56,9 @@ pub enum ApiError {
         /// Additional fields at the top level of the body.
         extra: Box<Map<String, Value>>,
     },
+    /// 412: `If-Match` names another version.
+    #[error("it has changed since it was read; read it again")]
+    PreconditionFailed,
     /// 413.
     #[error("{0}")]
     TooLarge(Cow<'static, str>),
@@ -163,6 +170,7 @@ impl ApiError {
             | Self::Unprocessable { code, .. } => code,
             Self::NotFound(_) => "not_found",
             Self::MethodNotAllowed { .. } => "request.method_not_allowed",
+            Self::PreconditionFailed => "request.precondition_failed",
             Self::TooLarge(_) => "request.too_large",
             Self::UnsupportedMedia(_) => "request.unsupported_media",
             Self::TooManyRequests { .. } => "rate_limited",
@@ -180,6 +188,7 @@ impl ApiError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -217,6 +226,27 @@ impl ApiError {
     /// The response for the request with this id.
     #[must_use]
     pub fn response(&self, request_id: &str) -> HttpResponse {
+        self.head(request_id).json(self.body(request_id))
+    }
+
+    /// The same as problem details (RFC 9457): the members of the body stay, beside those of the format.
+    #[must_use]
+    pub fn problem(&self, request_id: &str) -> HttpResponse {
+        let status = self.status();
+        let body = self.body(request_id);
+        let problem = Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: body.message.clone(),
+            body,
+        };
+        let mut response = self.head(request_id).json(problem);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        response
+    }
+
+    fn head(&self, request_id: &str) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.status());
         if let Some(seconds) = self.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));
@@ -228,7 +258,7 @@ impl ApiError {
             response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
         response.insert_header((request_id::HEADER, request_id));
-        response.json(self.body(request_id))
+        response
     }
 
     /// The error for a status that the framework answered with.
@@ -239,6 +269,7 @@ impl ApiError {
             StatusCode::FORBIDDEN => Self::forbidden(),
             StatusCode::NOT_FOUND => Self::NotFound("page"),
             StatusCode::METHOD_NOT_ALLOWED => Self::MethodNotAllowed { allow: String::new() },
+            StatusCode::PRECONDITION_FAILED => Self::PreconditionFailed,
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge("the body is too large".into()),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::UnsupportedMedia("this media type is not understood".into()),
             status if status.is_client_error() => Self::Malformed("the request could not be read".into()),

@@ -106,6 +106,7 @@ impl From<ProductRefusal> for ApiError {
         match refusal {
             ProductRefusal::NotFound => Self::NotFound("product"),
             ProductRefusal::NotYours => Self::forbidden(),
+            ProductRefusal::Changed => Self::PreconditionFailed,
             ProductRefusal::Rule(error) => error.into(),
             ProductRefusal::Picture(error) => error.into(),
             ProductRefusal::Stock(error) => error.into(),
@@ -118,7 +119,8 @@ impl From<ImageError> for ApiError {
         match error {
             ImageError::Unsupported | ImageError::TooManyPixels => Self::UnsupportedMedia(error.to_string().into()),
             ImageError::TooLarge => Self::TooLarge(error.to_string().into()),
-            ImageError::Busy | ImageError::Unavailable(_) => Self::unavailable("picture"),
+            ImageError::Busy => Self::TooManyRequests { retry_after: 5 },
+            ImageError::Unavailable(_) => Self::unavailable("picture"),
         }
     }
 }

@@ -37,7 +37,11 @@ impl RouteTable {
     /// The `Allow` header of a path, if the path is known.
     #[must_use]
     pub fn allow(&self, path: &str) -> Option<String> {
-        let matching = self.routes.iter().filter(|(pattern, _)| pattern.is_match(path));
+        // `/products/seller` is no product: of the paths that match, those with the fewest parameters are meant.
+        let parameters = |pattern: &ResourceDef| pattern.pattern().map_or(0, |text| text.matches('{').count());
+        let matching = || self.routes.iter().filter(|(pattern, _)| pattern.is_match(path));
+        let fewest = matching().map(|(pattern, _)| parameters(pattern)).min()?;
+        let matching = matching().filter(|(pattern, _)| parameters(pattern) == fewest);
         let mut methods: Vec<&str> = matching.flat_map(|(_, methods)| methods).map(String::as_str).collect();
         if methods.is_empty() {
             return None;

@@ -1,5 +1,5 @@
-//! The middleware around all routes: HEAD, `nosniff`, request ids, traces, the error body, the error log, and
-//! metrics. It allocates only for errors and for new routes.
+//! The middleware around all routes: HEAD, `nosniff`, request ids, traces, the error body, the error log, caching,
+//! compression, and metrics. It allocates only for errors and for new routes.
 //!
 //! **Invariant:** metric labels are bounded: a path is counted under its route's pattern, and a method that HTTP does
 //! not define as `other`.
@@ -8,34 +8,65 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     future::{Ready, ready},
+    sync::Arc,
     time::Instant,
 };
 
 use actix_web::{
-    Error,
+    Error, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     http::{
         Method, StatusCode,
-        header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+            STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+        },
     },
 };
 use futures_util::future::LocalBoxFuture;
 use metrics::{Counter, Histogram, counter, histogram};
 use tracing::{Instrument, Span};
 
-use super::{error::ApiError, fallback, request_id};
-use crate::trace::{TRACEPARENT, Trace};
+use super::{
+    address, entity,
+    error::{ApiError, PROBLEM_JSON},
+    fallback, request_id,
+    state::HttpSettings,
+};
+use crate::{
+    actors::tokens,
+    config::Network,
+    trace::{TRACEPARENT, Trace},
+};
 
 /// Returns a caller's trace context with this request's span.
 const TRACERESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RequestMiddleware;
+/// A year. Hosts beside this one are not ours to bind.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+#[derive(Debug, Clone)]
+pub struct RequestMiddleware {
+    over_tls: bool,
+    trusted_proxies: Arc<[Network]>,
+}
+
+impl RequestMiddleware {
+    /// The middleware of a shop with these settings.
+    #[must_use]
+    pub fn new(settings: &HttpSettings) -> Self {
+        Self {
+            over_tls: settings.origins.public_url.starts_with("https://"),
+            trusted_proxies: settings.trusted_proxies.clone().into(),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct RequestMiddlewareService<S> {
     service: S,
+    settings: RequestMiddleware,
 }
 
 impl<S, B> Transform<S, ServiceRequest> for RequestMiddleware
@@ -51,7 +82,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequestMiddlewareService { service }))
+        ready(Ok(RequestMiddlewareService { service, settings: self.clone() }))
     }
 }
 
@@ -81,6 +112,7 @@ where
             true => tracing::info_span!("request", trace.id = %trace.id()),
             false => Span::none(),
         };
+        let over_tls = self.settings.over_tls || address::is_over_tls(req.request(), &self.settings.trusted_proxies);
         let answer = trace.scope(self.service.call(req)).instrument(span);
         Box::pin(async move {
             let mut response = answer.await?.map_into_boxed_body();
@@ -96,11 +128,38 @@ where
                 let id = HeaderValue::from_str(id);
                 insert_id(&mut response, id.ok());
             }
+            finish_caching(&mut response, method);
             response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            if over_tls {
+                response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
+            }
+            let response = entity::encode(response).await;
             record(response.request().match_pattern().as_deref(), method, response.status(), started);
             Ok(response)
         })
     }
+}
+
+/// Whether a request says who sends it.
+pub fn has_credentials(headers: &HeaderMap) -> bool {
+    let cookies = headers.get_all(COOKIE).filter_map(|line| line.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).map(str::trim_start);
+    headers.contains_key(AUTHORIZATION)
+        || pairs.any(|pair| pair.strip_prefix(tokens::COOKIE).is_some_and(|value| value.starts_with('=')))
+}
+
+/// Says how an answer may be kept, where its handler does not: what has a tag is asked about each time; what is about a
+/// user, carries a token or answers a change is not kept.
+fn finish_caching(response: &mut ServiceResponse, method: &str) {
+    if response.headers().contains_key(CACHE_CONTROL) {
+        return;
+    }
+    let reads = matches!(method, "GET" | "HEAD");
+    let headers = response.headers();
+    let is_shared = reads && (headers.contains_key(ETAG) || !has_credentials(response.request().headers()));
+    let keep = is_shared && !headers.contains_key(SET_COOKIE);
+    let value = HeaderValue::from_static(if keep { "no-cache" } else { "no-store" });
+    response.headers_mut().insert(CACHE_CONTROL, value);
 }
 
 fn insert_id(response: &mut ServiceResponse, id: Option<HeaderValue>) {
@@ -132,11 +191,13 @@ fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
     };
     let known = response.headers().get(request_id::HEADER).and_then(|id| id.to_str().ok().map(str::to_owned));
     let is_ours = response.response().error().is_some_and(|error| error.as_error::<ApiError>().is_some());
-    let response = match (client_id, known) {
-        (None, Some(_)) if is_ours => response,
+    let wants_problem = accepts_problem(response.request().headers());
+    let response = match (client_id, &known) {
+        (None, Some(_)) if is_ours && !wants_problem => response,
         (client_id, _) => {
-            let id = client_id.unwrap_or_else(request_id::new);
-            replace(response, &error, &id)
+            let id = client_id.or(known).unwrap_or_else(request_id::new);
+            let new = if wants_problem { error.problem(&id) } else { error.response(&id) };
+            replace(response, new)
         }
     };
     if status.is_server_error() {
@@ -145,10 +206,15 @@ fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
     response
 }
 
-/// The same response with the error's body for this id; headers that others added (CORS, cookies) stay.
-fn replace(response: ServiceResponse, error: &ApiError, id: &str) -> ServiceResponse {
+fn accepts_problem(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT).filter_map(|line| line.to_str().ok());
+    let mut media = lines.flat_map(|line| line.split(',')).filter_map(|media| media.split(';').next());
+    media.any(|media| media.trim().eq_ignore_ascii_case(PROBLEM_JSON))
+}
+
+/// `new` in place of a response; headers that others added (CORS, cookies) stay.
+fn replace(response: ServiceResponse, mut new: HttpResponse) -> ServiceResponse {
     let (req, old) = response.into_parts();
-    let mut new = error.response(id);
     for (name, value) in old.headers() {
         if !new.headers().contains_key(name) {
             new.headers_mut().append(name.clone(), value.clone());

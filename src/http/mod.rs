@@ -10,6 +10,7 @@ pub mod address;
 pub mod auth;
 pub mod csrf;
 pub mod docs;
+mod entity;
 pub mod error;
 mod error_from;
 mod error_services;

@@ -3,12 +3,14 @@
 //! **Invariant:** every operation lists the errors that any caller of it can get.
 
 use actix_web::{HttpResponse, get, http::header::CONTENT_TYPE, web::Data};
+use serde_json::json;
 use utoipa::{
     OpenApi as _, ToSchema,
     openapi::{
-        ContentBuilder, Info, License, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
+        ContentBuilder, Info, License, Object, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
+        Server,
         header::{Header, HeaderBuilder},
-        path::Operation,
+        path::{Operation, ParameterIn},
         schema::Type,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
@@ -37,7 +39,9 @@ pub fn base() -> OpenApi {
          the cookie must come from an allowed origin."
             .to_owned(),
     );
-    info.license = Some(License::new("Apache-2.0"));
+    let mut license = License::new("Apache License 2.0");
+    license.identifier = Some("Apache-2.0".to_owned());
+    info.license = Some(license);
     document.info = info;
     let components = document.components.get_or_insert_default();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
@@ -47,6 +51,8 @@ pub fn base() -> OpenApi {
     for (status, name, description, ..) in COMMON {
         components.responses.insert(name.to_owned(), RefOr::T(shared_response(status, description)));
     }
+    // Where the document was read: a shop may be reached at more than one address.
+    document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(TAGS.map(|tag| TagBuilder::new().name(tag.name).description(Some(tag.about)).build()).into());
     document.security = Some(callers());
     document
@@ -108,6 +114,7 @@ fn seconds() -> Header {
 pub fn finish(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
+            describe_ids(operation);
             for (status, name, _, when) in COMMON {
                 if can_come(operation, when) {
                     let reference = RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
@@ -121,6 +128,28 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
     }
     document
 }
+
+/// Gives ids in a path the form that they have.
+fn describe_ids(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        let is_id = parameter.name == "id" || parameter.name.ends_with("Id");
+        if parameter.parameter_in == ParameterIn::Path && is_id && parameter.name != GATEWAY_ID {
+            parameter.schema = Some(RefOr::T(id_schema().into()));
+        }
+    }
+}
+
+fn id_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[0-9a-fA-F]{24}$"))
+        .examples([json!("665f1f77bcf86cd799439011")])
+        .build()
+}
+
+/// The one path parameter that is another's id.
+const GATEWAY_ID: &str = "razorpayOrderId";
 
 /// The second prefix of the payment routes.
 const SECOND_NAME: &str = "/api/payment/";

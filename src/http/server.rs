@@ -3,9 +3,10 @@
 //! **Invariant:** every limit that a client can reach is set here: connections, time to send a request's head, idle
 //! time of a connection, time to drain.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{any::Any, io, net::SocketAddr, time::Duration};
 
 use actix_cors::Cors;
+use actix_rt::net::TcpStream;
 use actix_web::{
     App, Error, HttpServer,
     body::MessageBody,
@@ -14,6 +15,7 @@ use actix_web::{
     middleware::Condition,
     web::{self, Data},
 };
+use rustix::net::sockopt;
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, UtoipaApp, service_config::ServiceConfig};
 
@@ -30,6 +32,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long running requests may take to finish after the server is asked to stop, in seconds.
 const DRAIN_SECONDS: u64 = 30;
+/// How long a client may read nothing of what is sent to it.
+const STALLED_FOR: Duration = Duration::from_secs(20);
+/// What the kernel holds for a client that does not read, in bytes; it takes twice as much for its own needs.
+const SEND_BUFFER: usize = 64 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 
@@ -70,7 +76,7 @@ pub fn app<R: FnOnce(&mut ServiceConfig)>(
     app.app_data(state.clone())
         .default_service(web::to(fallback::fallback))
         .wrap(Condition::new(cross_origin, cors(&state.settings)))
-        .wrap(RequestMiddleware)
+        .wrap(RequestMiddleware::new(&state.settings))
 }
 
 /// The OpenAPI document of `routes`, without an app.
@@ -109,12 +115,40 @@ fn cors(settings: &HttpSettings) -> Cors {
             "idempotency-key",
             "x-request-id",
             "accept",
+            "if-match",
+            "if-none-match",
+            "traceparent",
+            "mcp-method",
+            "mcp-name",
             "mcp-protocol-version",
             "mcp-session-id",
         ])
-        .expose_headers(["x-total-count", "link", "x-request-id", "retry-after", "idempotent-replayed"])
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "retry-after",
+            "www-authenticate",
+            "x-total-count",
+            "x-request-id",
+            "idempotent-replayed",
+            "traceresponse",
+            "mcp-session-id",
+        ])
         .supports_credentials()
         .max_age(600)
+}
+
+/// Bounds what a connection may cost whose client does not read: the kernel ends it when nothing is taken for
+/// [`STALLED_FOR`], and holds little of it until then.
+fn bound(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let milliseconds = u32::try_from(STALLED_FOR.as_millis()).unwrap_or(u32::MAX);
+    let set = sockopt::set_tcp_user_timeout(stream, milliseconds)
+        .and_then(|()| sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER));
+    if let Err(error) = set {
+        tracing::debug!(%error, "a connection has no deadline on reading");
+    }
 }
 
 /// Binds and starts the server; it runs until its handle stops it. Must be called within an actix system. The caller
@@ -138,6 +172,7 @@ pub fn start(
         .client_disconnect_timeout(CLOSE_DEADLINE)
         .shutdown_timeout(DRAIN_SECONDS)
         .tcp_nodelay(true)
+        .on_connect(|connection, _| bound(connection))
         .disable_signals()
         .bind((host.as_str(), port))
         .map_err(failed)?;

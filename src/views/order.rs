@@ -158,9 +158,9 @@ pub struct OrderView {
     /// When it was last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
-    /// The document's version.
+    /// The document's version; a seller's dashboard leaves it out.
     #[serde(rename = "__v", default)]
-    #[schema(example = 1, required = true)]
+    #[schema(example = 1)]
     pub version: u64,
 }
 

@@ -13,7 +13,8 @@ use tokio::sync::MutexGuard;
 
 use super::{
     calls::{
-        ChangeProduct, CreateProduct, DeleteProduct, Editor, ProductRefusal, RemoveImage, SetProductStatus, StockChange,
+        ChangeProduct, CreateProduct, DeleteProduct, Editor, ProductRefusal, RemoveImage, SeenProduct,
+        SetProductStatus, StockChange,
     },
     snapshots::{Snapshot, Snapshots},
 };
@@ -107,7 +108,7 @@ impl Handles<RemoveImage> for ProductService {
 impl Handles<SetProductStatus> for ProductService {
     async fn handle(&self, call: SetProductStatus) -> Outcome<SetProductStatus> {
         let SetProductStatus { product: id, status, reason } = call;
-        let product = self.editable(id, Editor::Admin).await?;
+        let product = self.editable(id, Editor::ADMIN).await?;
         if (product.status, &product.status_reason) == (status, &reason) {
             return self.shown(id).await;
         }
@@ -115,7 +116,7 @@ impl Handles<SetProductStatus> for ProductService {
             product.set_status(status, reason.clone(), now);
             Ok(())
         };
-        self.change_and_show(product, Editor::Admin, set).await
+        self.change_and_show(product, Editor::ADMIN, set).await
     }
 }
 
@@ -206,7 +207,8 @@ impl ProductService {
             return Err(ProductError::TooManyImages.into());
         }
         let images = self.keep_pictures(id, files).await?;
-        if let Err(error) = self.set_stock(id, stock).await {
+        let _lock = self.lock(id).await?;
+        if let Err(error) = self.set_stock(id, stock, editor.seen).await {
             self.drop_pictures(&images).await;
             return Err(error);
         }
@@ -218,7 +220,7 @@ impl ProductService {
             product.apply(patch.clone(), now);
             Ok(())
         };
-        match self.change(product, editor, apply).await {
+        match self.change_locked(product, editor, apply).await {
             Ok(product) => self.show_with_stock(&product).await,
             Err(error) => {
                 self.drop_if_unused(&images, &error).await;
@@ -232,7 +234,18 @@ impl ProductService {
         self.calls.ask(GetStock { product }).await
     }
 
-    async fn set_stock(&self, id: ProductId, StockChange { available, seen }: StockChange) -> Result<(), Failure> {
+    async fn set_stock(&self, id: ProductId, change: StockChange, shown: Option<SeenProduct>) -> Result<(), Failure> {
+        let StockChange { available, seen } = change;
+        if seen.is_none()
+            && let Some(shown) = shown
+        {
+            let change = StockChange { available, seen: Some(shown.available) };
+            let set = Box::pin(self.set_stock(id, change, None)).await;
+            return set.map_err(|error| match error {
+                CallError::Refused(ProductRefusal::Stock(StockError::Moved { .. })) => ProductRefusal::Changed.into(),
+                other => other,
+            });
+        }
         match (available, seen) {
             (Some(available), Some(seen)) => {
                 let set = self.calls.ask(SetStockIfSeen { product: id, seen, available }).await;
@@ -266,10 +279,18 @@ impl ProductService {
         &self,
         product: Product,
         editor: Editor,
+        decide: impl FnMut(&mut Product, Timestamp) -> Result<(), ProductError>,
+    ) -> Result<Product, Failure> {
+        let _lock = self.lock(product.id).await?;
+        self.change_locked(product, editor, decide).await
+    }
+
+    async fn change_locked(
+        &self,
+        mut product: Product,
+        editor: Editor,
         mut decide: impl FnMut(&mut Product, Timestamp) -> Result<(), ProductError>,
     ) -> Result<Product, Failure> {
-        let mut product = product;
-        let _lock = self.lock(product.id).await?;
         for _ in 0..TRIES {
             let now = Timestamp::now();
             decide(&mut product, now)?;
@@ -298,9 +319,12 @@ impl ProductService {
 
     pub(super) async fn editable(&self, id: ProductId, editor: Editor) -> Result<Product, Failure> {
         let product = self.store.get(id).await?.ok_or(ProductRefusal::NotFound)?;
-        match editor {
-            Editor::Seller(seller) if seller != product.seller => Err(ProductRefusal::NotYours.into()),
-            Editor::Seller(_) | Editor::Admin => Ok(product),
+        if editor.seller.is_some_and(|seller| seller != product.seller) {
+            return Err(ProductRefusal::NotYours.into());
+        }
+        match editor.seen {
+            Some(seen) if seen.version != product.version => Err(ProductRefusal::Changed.into()),
+            _ => Ok(product),
         }
     }
 

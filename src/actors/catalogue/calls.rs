@@ -34,6 +34,8 @@ pub enum ProductRefusal {
     /// A picture is refused.
     #[error(transparent)]
     Picture(ImageError),
+    #[error("the product has changed since it was read")]
+    Changed,
     /// The stock differs from what the caller had seen.
     #[error(transparent)]
     Stock(StockError),
@@ -50,21 +52,34 @@ impl From<ProductError> for CallError<ProductRefusal> {
 impl From<ImageError> for CallError<ProductRefusal> {
     fn from(error: ImageError) -> Self {
         match error {
-            ImageError::Busy => Self::Busy("picture".into()),
             ImageError::Unavailable(_) => Self::Unavailable("picture".into()),
             refusal => Self::Refused(ProductRefusal::Picture(refusal)),
         }
     }
 }
 
-/// The editor of a product.
+/// Who changes a product, and as what it was seen: when it is another by now, nothing is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Editor {
-    /// A seller, for their own products.
-    Seller(UserId),
-    /// An admin, for any product.
-    Admin,
+pub struct Editor {
+    /// Sellers change what they offer themselves; without one an admin changes any product.
+    pub seller: Option<UserId>,
+    pub seen: Option<SeenProduct>,
+}
+
+/// What somebody has seen of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenProduct {
+    pub version: u64,
+    pub available: i64,
+}
+
+impl Editor {
+    pub const ADMIN: Self = Self { seller: None, seen: None };
+
+    #[must_use]
+    pub const fn seller(seller: UserId) -> Self {
+        Self { seller: Some(seller), seen: None }
+    }
 }
 
 /// Reads the offer of a product.

@@ -325,7 +325,7 @@ impl Importing {
     /// A remaining record of the stock means that it was set, or may have been.
     async fn change(&self, import: &mut Import, at: u64, line: u64, row: &ChangedRow) -> Result<Done, Stop> {
         for _ in 0..STOCK_TRIES {
-            let editor = Editor::Seller(import.seller);
+            let editor = Editor::seller(import.seller);
             let product = match self.service.editable(row.product, editor).await {
                 Ok(product) => product,
                 Err(error) => return refused(error),

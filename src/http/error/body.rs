@@ -42,3 +42,14 @@ pub struct ErrorBody {
     #[schema(value_type = Object, inline)]
     pub extra: Map<String, Value>,
 }
+
+/// An error as problem details (RFC 9457).
+#[derive(Serialize)]
+pub(super) struct Problem {
+    pub(super) r#type: &'static str,
+    pub(super) title: &'static str,
+    pub(super) status: u16,
+    pub(super) detail: String,
+    #[serde(flatten)]
+    pub(super) body: ErrorBody,
+}

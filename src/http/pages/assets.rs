@@ -10,12 +10,12 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     web::Bytes,
 };
 use sha2::{Digest, Sha256};
 
-use crate::http::error::ApiError;
+use crate::http::{entity, error::ApiError};
 
 macro_rules! assets {
     ($($name:literal),* $(,)?) => {
@@ -38,6 +38,7 @@ const FILES: &[(&str, &[u8])] = assets![
     "order-live.js",
     "preview.js",
     "razorpay.js",
+    "share.png",
     "suggest.js",
     "time.js",
 ];
@@ -127,8 +128,7 @@ pub async fn get(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         return Err(ApiError::NotFound("page"));
     }
     let etag = format!("\"{}\"", asset.hash);
-    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let same = known.is_some_and(|known| known.contains(&asset.hash));
+    let same = entity::is_known(req.headers(), &etag);
     let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let caching = if hash.is_some() { FOR_GOOD } else { "no-cache" };
     answer.insert_header((CACHE_CONTROL, caching)).insert_header((ETAG, etag));

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::{
+    assets,
     cards::Card,
     context::{self, PageContext},
     format, numbers,
@@ -230,6 +231,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     page = page.searching(&wanted.q).describe("Lamps, kettles, books and more from independent sellers, in one cart.");
     if wanted.q.is_empty() && price_error.is_empty() {
         page.canonical = format!("{}{}", context.origin, wanted.url());
+        page.picture = format!("{}{}", context.origin, assets::url("share.png"));
     }
     let view = HomePage {
         plain,

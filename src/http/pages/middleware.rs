@@ -12,7 +12,7 @@ use actix_web::{
 };
 
 use super::{context, error_page};
-use crate::http::{error::ApiError, fallback};
+use crate::http::{error::ApiError, fallback, middleware::has_credentials};
 
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: https:; \
     connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
@@ -74,6 +74,7 @@ fn wants_error_page(req: &HttpRequest, error: &ApiError) -> bool {
 }
 
 fn set_security_headers<B>(answer: &mut ServiceResponse<B>) {
+    let personal = has_credentials(answer.request().headers());
     let headers = answer.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
@@ -84,7 +85,8 @@ fn set_security_headers<B>(answer: &mut ServiceResponse<B>) {
     set(REFERRER_POLICY, "strict-origin-when-cross-origin");
     set(PERMISSIONS, "camera=(), microphone=(), geolocation=()");
     set(OPENER, "same-origin-allow-popups");
-    set(CACHE_CONTROL, "private, no-cache");
+    // The back button must not show a page about a user who has logged out.
+    set(CACHE_CONTROL, if personal { "no-store" } else { "private, no-cache" });
 }
 
 /// The page for an unknown path, for browsers; `None` for other clients, which get the error itself.

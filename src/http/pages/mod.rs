@@ -35,7 +35,7 @@ mod session;
 
 use actix_web::{
     Resource,
-    middleware::{Compress, from_fn},
+    middleware::from_fn,
     web::{self, ServiceConfig},
 };
 
@@ -45,17 +45,17 @@ pub use self::{
     page::{Flash, Page},
 };
 
-/// Registers a page with compression, security headers, and errors as pages.
+/// Registers a page with security headers, and errors as pages.
 pub fn page(config: &mut ServiceConfig, resource: Resource) {
-    config.service(resource.wrap(from_fn(middleware::page_middleware)).wrap(Compress::default()));
+    config.service(resource.wrap(from_fn(middleware::page_middleware)));
 }
 
 /// Registers every page and its assets.
 pub fn configure(config: &mut ServiceConfig) {
-    config.service(web::resource("/assets/{file}").wrap(Compress::default()).get(assets::get));
+    config.service(web::resource("/assets/{file}").get(assets::get));
     config.service(web::resource("/robots.txt").get(feeds::robots));
     config.service(web::resource("/favicon.ico").get(feeds::favicon));
-    config.service(web::resource("/sitemap.xml").wrap(Compress::default()).get(feeds::sitemap));
+    config.service(web::resource("/sitemap.xml").get(feeds::sitemap));
     page(config, web::resource("/").get(home::home));
     page(config, web::resource("/products/{id}").get(product::show));
     page(config, web::resource("/login").get(session::login_form).post(session::login));

@@ -1,6 +1,6 @@
 //! Accounts, sessions and addresses.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, delete, get, http::header::LOCATION, post, web::Data};
 use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -197,7 +197,9 @@ pub async fn register(
         password: SecretString::from(body.password),
     };
     let user = calls.ask(account).await?;
-    session(&state, &user, "User registered", HttpResponse::Created())
+    let mut answer = HttpResponse::Created();
+    answer.insert_header((LOCATION, "/api/auth/me"));
+    session(&state, &user, "User registered", answer)
 }
 
 /// Logs in by e-mail or user name.
@@ -300,6 +302,7 @@ pub async fn logout_by_post(
             "message": "nothing can be sent to this address", "code": "auth.bad_address", "requestId": "9f86d081884c7d65",
             "errors": [{"path": "zip", "msg": "is not a postal code of India; one looks like 110034"}]
         })),
+        (status = 409, description = "There are as many addresses as one user may have", body = crate::http::error::ErrorBody),
     )
 )]
 #[post("/api/auth/users/me/addresses")]
@@ -313,7 +316,8 @@ pub async fn add_address(
     let postal = PostalAddress { full_name, phone, street, city, state, country, zip };
     let postal = postal.settled().map_err(|problems| ApiError::of_address(&problems))?;
     let kept = calls.ask(AddAddress { user: user.id, postal, is_default: is_default.unwrap_or(false) }).await?;
-    Ok(HttpResponse::Created().json(AddressesView::from(kept.as_slice())))
+    let location = (LOCATION, "/api/auth/users/me/addresses");
+    Ok(HttpResponse::Created().insert_header(location).json(AddressesView::from(kept.as_slice())))
 }
 
 /// The user's addresses.

@@ -2,14 +2,17 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, get,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION},
     web::Data,
 };
 
 use super::Services;
 use crate::{
     domain::ids::ImageId,
-    http::error::{ApiError, ErrorBody},
+    http::{
+        entity,
+        error::{ApiError, ErrorBody},
+    },
     integrations::image::ImageSize,
 };
 
@@ -46,8 +49,7 @@ pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpRespo
         let there = pictures.elsewhere(id, variant).await?.ok_or(ApiError::NotFound("picture"))?;
         return Ok(HttpResponse::Found().insert_header((LOCATION, there)).finish());
     };
-    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let same = known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == picture.etag || tag.trim() == "*"));
+    let same = entity::is_known(req.headers(), &picture.etag);
     let mut answer = if same { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer.insert_header((CACHE_CONTROL, FOR_GOOD)).insert_header((ETAG, picture.etag.as_str()));
     if same {

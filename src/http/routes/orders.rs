@@ -1,6 +1,6 @@
 //! Orders.
 
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, get, http::header::LOCATION, patch, post, web::Data};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -189,6 +189,7 @@ pub async fn place(
     let expected = Expected { total, cart_version: None };
     let placed = calls.ask(PlaceOrder { user: user.id, destination, expected, key }).await?;
     let mut answer = HttpResponse::Created();
+    answer.insert_header((LOCATION, format!("/api/orders/{}", placed.order.id)));
     if placed.replayed {
         answer.insert_header(("idempotent-replayed", "true"));
     }

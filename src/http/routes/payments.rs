@@ -1,7 +1,9 @@
 //! Payments. `/api/payment/...` is the same as `/api/payments/...`.
 
 use actix_web::{
-    HttpRequest, HttpResponse, get, post,
+    HttpRequest, HttpResponse, get,
+    http::header::LOCATION,
+    post,
     web::{Data, Payload},
 };
 use garde::Validate;
@@ -84,7 +86,7 @@ pub struct SandboxBody {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub struct WebhookView {
+pub struct ReportTakenView {
     /// Always `ok`.
     #[schema(example = "ok")]
     status: &'static str,
@@ -115,6 +117,7 @@ pub struct WebhookView {
 pub async fn create(user: Buyer, calls: Data<Calls>, PathId(order): PathId<OrderId>) -> Result<HttpResponse, ApiError> {
     let opened = calls.ask(OpenPayment { order, user: user.id }).await?;
     let mut answer = if opened.is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    answer.insert_header((LOCATION, format!("/api/payments/order/{order}")));
     Ok(answer.json(CheckoutView::new(&opened.payment, &opened.key_id)))
 }
 
@@ -154,7 +157,7 @@ pub async fn verify(user: Buyer, calls: Data<Calls>, Json(body): Json<VerifyBody
     ),
     request_body(content = Object, description = "As Razorpay sends it", content_type = "*/*"),
     responses(
-        (status = 200, description = "Accepted", body = WebhookView),
+        (status = 200, description = "Accepted", body = ReportTakenView),
         (status = 400, description = "Bad signature", body = ErrorBody),
     ),
     security(())
@@ -166,7 +169,7 @@ pub async fn webhook(req: HttpRequest, payload: Payload, calls: Data<Calls>) -> 
     let signature = header("x-razorpay-signature").unwrap_or_default();
     let event_id = header("x-razorpay-event-id").filter(|id| !id.is_empty() && id.len() <= 255);
     calls.ask(TakeGatewayReport { body: body.to_vec(), signature, event_id }).await?;
-    Ok(HttpResponse::Ok().json(WebhookView { status: "ok" }))
+    Ok(HttpResponse::Ok().json(ReportTakenView { status: "ok" }))
 }
 
 /// The payment of an order, for its user and admins.
@@ -227,7 +230,10 @@ pub async fn refund(
     let row = refunded.payment.refunds.iter().find(|row| row.id == refunded.refund);
     let refund =
         row.map(RefundView::from).ok_or_else(|| ApiError::Internal("the refund is not in its payment".into()))?;
-    Ok(HttpResponse::Created().json(RefundAnswer { payment: PaymentView::from(&refunded.payment), refund }))
+    let location = (LOCATION, format!("/api/payments/order/{}", refunded.payment.order));
+    Ok(HttpResponse::Created()
+        .insert_header(location)
+        .json(RefundAnswer { payment: PaymentView::from(&refunded.payment), refund }))
 }
 
 /// Pays or fails a sandbox payment; returns what the gateway's checkout would return to the page.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, delete, get,
-    http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH},
+    http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LOCATION},
     patch, post,
     web::{Data, Payload},
 };
@@ -20,7 +20,10 @@ use super::{
 use crate::{
     actors::catalogue::{
         Listed,
-        calls::{ChangeProduct, CreateProduct, DeleteProduct, Editor, RemoveImage, SetProductStatus, StockChange},
+        calls::{
+            ChangeProduct, CreateProduct, DeleteProduct, Editor, RemoveImage, SeenProduct, SetProductStatus,
+            StockChange,
+        },
         index::{ListQuery, Sort},
         snapshots::{Snapshot, write_array},
     },
@@ -34,6 +37,7 @@ use crate::{
     },
     http::{
         auth::{AdminUser, AuthUser, MaybeUser, SellerOrAdmin, SellerUser},
+        entity,
         error::{ApiError, ErrorBody},
         extract::{Json, JsonOrEmpty, PathId, path_id},
         paging::{Paging, PagingParams},
@@ -143,8 +147,26 @@ const REASON_MAX: usize = 1_000;
 
 const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
 
-fn editor(user: &AuthUser) -> Editor {
-    if user.role == Role::Admin { Editor::Admin } else { Editor::Seller(user.id) }
+/// Who changes a product by this request, and what they have seen of it if they say so in `If-Match`.
+async fn editor(
+    req: &HttpRequest,
+    user: &AuthUser,
+    services: &Services,
+    product: ProductId,
+) -> Result<Editor, ApiError> {
+    let editor = if user.role == Role::Admin { Editor::ADMIN } else { Editor::seller(user.id) };
+    if !req.headers().contains_key(IF_MATCH) {
+        return Ok(editor);
+    }
+    let snapshot = read(services, product).await?;
+    // The tag before what it names: a change in between is found when it is written.
+    let etag = snapshot.etag();
+    let seen = SeenProduct { version: snapshot.product.version, available: snapshot.stock() };
+    if editor.seller.is_some_and(|seller| seller != snapshot.product.seller) {
+        return Err(ApiError::forbidden());
+    }
+    entity::check_if_match(req.headers(), &etag)?;
+    Ok(Editor { seen: Some(seen), ..editor })
 }
 
 /// The snapshot of a product, which contains every change that was answered.
@@ -159,8 +181,7 @@ async fn show_changed(req: &HttpRequest, services: &Services, id: ProductId) -> 
 
 fn show(req: &HttpRequest, snapshot: &Snapshot) -> HttpResponse {
     let etag = snapshot.etag();
-    let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag)) {
+    if entity::is_known(req.headers(), &etag) {
         return HttpResponse::NotModified().insert_header((ETAG, etag)).finish();
     }
     HttpResponse::Ok().insert_header(JSON).insert_header((ETAG, etag)).body(snapshot.json())
@@ -212,7 +233,8 @@ pub async fn create(
     let mut body = BytesMut::from(&br#"{"message":"Product created","product":"#[..]);
     snapshot.write_json(&mut body);
     body.extend_from_slice(b"}");
-    Ok(HttpResponse::Created().insert_header(JSON).body(body.freeze()))
+    let location = (LOCATION, format!("/api/products/{}", made.product.id));
+    Ok(HttpResponse::Created().insert_header(JSON).insert_header(location).body(body.freeze()))
 }
 
 /// Searches, filters and lists products.
@@ -366,11 +388,15 @@ pub async fn approve(
 #[utoipa::path(
     tag = "products",
     operation_id = "updateProduct",
-    params(("id" = String, Path, description = "The product")),
+    params(
+        ("id" = String, Path, description = "The product"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that was seen, of any encoding"),
+    ),
     request_body = PatchBody,
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 404, description = "No such product", body = ErrorBody),
+        (status = 412, description = "`If-Match` names another version; nothing is changed", body = ErrorBody),
         (status = 409, description = "The stock is no longer `stockSeen`, with `available`; nothing is changed",
             body = ErrorBody, example = json!({
             "message": "the stock has changed meanwhile: 7 can be bought now", "code": "product.stock_moved",
@@ -401,7 +427,8 @@ pub async fn patch(
     let (title, description, category) = (body.title, body.description, body.category);
     let patch = ProductPatch { title, description, price, category, max_per_order: body.max_per_order };
     let stock = StockChange { available: body.stock, seen: body.stock_seen.map(i64::from) };
-    services.calls.ask(ChangeProduct { product: id, editor: editor(&user), patch, stock, files: vec![] }).await?;
+    let editor = editor(&req, &user, &services, id).await?;
+    services.calls.ask(ChangeProduct { product: id, editor, patch, stock, files: vec![] }).await?;
     show_changed(&req, &services, id).await
 }
 
@@ -431,7 +458,7 @@ pub async fn add_images(
     let files = read_images(&req, payload).await?;
     let add = ChangeProduct {
         product: id,
-        editor: editor(&user),
+        editor: editor(&req, &user, &services, id).await?,
         patch: ProductPatch::default(),
         stock: StockChange::default(),
         files,
@@ -449,10 +476,12 @@ pub async fn add_images(
     params(
         ("id" = String, Path, description = "The product"),
         ("imageId" = String, Path, description = "The picture"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that was seen, of any encoding"),
     ),
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 404, description = "No such product or picture", body = ErrorBody),
+        (status = 412, description = "`If-Match` names another version; nothing is changed", body = ErrorBody),
     )
 )]
 #[delete("/api/products/{id}/images/{imageId}")]
@@ -463,7 +492,8 @@ pub async fn remove_image(
 ) -> Result<HttpResponse, ApiError> {
     let id: ProductId = path_id(&req, "id")?;
     let image: ImageId = path_id(&req, "imageId")?;
-    services.calls.ask(RemoveImage { product: id, editor: editor(&user), image }).await?;
+    let editor = editor(&req, &user, &services, id).await?;
+    services.calls.ask(RemoveImage { product: id, editor, image }).await?;
     show_changed(&req, &services, id).await
 }
 
@@ -473,18 +503,24 @@ pub async fn remove_image(
 #[utoipa::path(
     tag = "products",
     operation_id = "deleteProduct",
-    params(("id" = String, Path, description = "The product")),
+    params(
+        ("id" = String, Path, description = "The product"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that was seen, of any encoding"),
+    ),
     responses(
         (status = 204, description = "Deleted"),
         (status = 404, description = "No such product", body = ErrorBody),
+        (status = 412, description = "`If-Match` names another version; nothing is changed", body = ErrorBody),
     )
 )]
 #[delete("/api/products/{id}")]
 pub async fn delete(
+    req: HttpRequest,
     user: SellerOrAdmin,
     services: Data<Services>,
     PathId(id): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
-    services.calls.ask(DeleteProduct { product: id, editor: editor(&user) }).await?;
+    let editor = editor(&req, &user, &services, id).await?;
+    services.calls.ask(DeleteProduct { product: id, editor }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

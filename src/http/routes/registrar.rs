@@ -1,6 +1,9 @@
 //! Registers handlers in the processes that serve their tag's service.
 
+use std::collections::BTreeMap;
+
 use actix_web::dev::HttpServiceFactory;
+use utoipa::openapi::{RefOr, schema::Schema};
 use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
 
 use crate::{
@@ -13,11 +16,12 @@ pub struct Registrar<'config, 'app> {
     config: &'config mut ServiceConfig<'app>,
     served: &'config Services,
     registered: usize,
+    schemas: BTreeMap<String, RefOr<Schema>>,
 }
 
 impl<'config, 'app> Registrar<'config, 'app> {
     pub fn new(config: &'config mut ServiceConfig<'app>, served: &'config Services) -> Self {
-        Self { config, served, registered: 0 }
+        Self { config, served, registered: 0, schemas: BTreeMap::new() }
     }
 
     /// Registers a handler if the service of its tag is served. A handler without a known tag is a programming error:
@@ -51,6 +55,7 @@ impl<'config, 'app> Registrar<'config, 'app> {
         handler: H,
         here: impl FnOnce(&Services, Option<Service>) -> bool,
     ) -> &mut Self {
+        self.check_schemas(&handler);
         match tag_of(&handler) {
             Ok(tag) if here(self.served, tag.service) => {
                 self.config.service(handler);
@@ -65,15 +70,37 @@ impl<'config, 'app> Registrar<'config, 'app> {
         self
     }
 
+    /// Two types of one name would be one schema, which is wrong for one of them: that ends a debug build.
+    fn check_schemas(&mut self, handler: &impl OpenApiFactory) {
+        if cfg!(debug_assertions) {
+            let mut schemas = vec![];
+            handler.schemas(&mut schemas);
+            for (name, schema) in schemas {
+                self.check_schema(name, schema);
+            }
+        }
+    }
+
+    fn check_schema(&mut self, name: String, schema: RefOr<Schema>) {
+        if let Some(known) = self.schemas.get(&name) {
+            debug_assert!(*known == schema, "two types are named {name} in the API's document");
+        }
+        self.schemas.insert(name, schema);
+    }
+
     /// Registers handlers under `prefix`. An empty scope is not registered: it would answer 404 in place of other
     /// routes.
     pub fn add_scope(&mut self, prefix: &str, handlers: impl FnOnce(&mut Registrar<'_, '_>)) -> &mut Self {
-        let mut registered = 0;
+        let (mut registered, mut schemas) = (0, BTreeMap::new());
         let scope = scope::scope(prefix).configure(|config| {
             let mut inner = Registrar::new(config, self.served);
             handlers(&mut inner);
             registered = inner.registered;
+            schemas = inner.schemas;
         });
+        for (name, schema) in schemas {
+            self.check_schema(name, schema);
+        }
         if registered > 0 {
             self.config.service(scope);
             self.registered += registered;
@@ -115,6 +142,38 @@ mod tests {
     #[get("/stray")]
     async fn stray() -> HttpResponse {
         HttpResponse::Ok().finish()
+    }
+
+    mod other {
+        #[derive(serde::Serialize, utoipa::ToSchema)]
+        pub struct Twin {
+            pub other: bool,
+        }
+    }
+
+    #[derive(serde::Serialize, utoipa::ToSchema)]
+    struct Twin {
+        one: u8,
+    }
+
+    #[utoipa::path(tag = "cart", responses((status = 200, body = Twin)))]
+    #[get("/one")]
+    async fn one() -> HttpResponse {
+        HttpResponse::Ok().finish()
+    }
+
+    #[utoipa::path(tag = "cart", responses((status = 200, body = other::Twin)))]
+    #[get("/another")]
+    async fn another() -> HttpResponse {
+        HttpResponse::Ok().finish()
+    }
+
+    #[test]
+    #[should_panic(expected = "two types are named Twin")]
+    fn two_types_of_one_name_end_a_debug_build() {
+        let _document = server::document(false, |config| {
+            Registrar::new(config, &Services::All).add(one).add(another);
+        });
     }
 
     #[test]

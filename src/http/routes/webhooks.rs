@@ -1,6 +1,6 @@
 //! Webhooks of sellers and admins: signed HTTP calls that report events.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web::Data};
+use actix_web::{HttpRequest, HttpResponse, delete, get, http::header::LOCATION, patch, post, web::Data};
 use garde::Validate;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -127,7 +127,10 @@ pub async fn register(
 ) -> Result<HttpResponse, ApiError> {
     let (WebhookBody { url, events, secret, description }, caller) = (body, caller(&user));
     let webhook = calls.ask(RegisterWebhook { caller, url, events, secret, description }).await?;
-    Ok(HttpResponse::Created().json(answer("Webhook registered", WebhookView::with_secret(&webhook))))
+    let location = (LOCATION, format!("/api/webhooks/{}", webhook.id));
+    Ok(HttpResponse::Created()
+        .insert_header(location)
+        .json(answer("Webhook registered", WebhookView::with_secret(&webhook))))
 }
 
 /// The caller's webhooks, newest first.

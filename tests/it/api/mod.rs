@@ -31,6 +31,7 @@ mod products;
 mod public_url;
 mod receiver;
 mod refunds;
+mod representations;
 mod rush;
 mod search;
 mod seller;

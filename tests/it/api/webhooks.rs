@@ -137,7 +137,7 @@ async fn a_failed_delivery_is_retried_with_the_same_id() {
     app.product(&mira, "Bulb", 1.0, 1).await;
     let log = app.until("the failure", &mira.token, &deliveries, |log| log[0]["state"] == "failed").await;
     assert_eq!(log[0]["attempts"].as_array().unwrap().len(), 5);
-    assert_eq!(app.get(&path(&webhook)).token(&mira.token).send().await.expect(200)["consecutiveFailures"], 5);
+    app.until("the count", &mira.token, &path(&webhook), |webhook| webhook["consecutiveFailures"] == 5).await;
     app.shutdown().await;
     receiver.stop().await;
     elsewhere.stop().await;

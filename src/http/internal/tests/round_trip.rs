@@ -345,14 +345,14 @@ async fn changes_of_products_are_the_same_on_either_side() {
         let patch = ProductPatch { title: Some("å".into()), max_per_order, ..ProductPatch::default() };
         let stock = StockChange { available: Some(u32::MAX), seen: Some(i64::MIN) };
         let files = files.clone();
-        assert_round_trip(ChangeProduct { product, editor: Editor::Seller(seller), patch, stock, files }, Ok(offer()))
+        assert_round_trip(ChangeProduct { product, editor: Editor::seller(seller), patch, stock, files }, Ok(offer()))
             .await;
     }
     let image = ImageId::from_bytes([7; 12]);
-    assert_round_trip(RemoveImage { product, editor: Editor::Admin, image }, Ok(offer())).await;
+    assert_round_trip(RemoveImage { product, editor: Editor::ADMIN, image }, Ok(offer())).await;
     assert_round_trip(SetProductStatus { product, status: ProductStatus::Live, reason: None }, Ok(offer())).await;
     assert_round_trip(InsertProducts { products: vec![((*offer().product).clone(), u32::MAX)] }, Ok(())).await;
-    let delete = DeleteProduct { product, editor: Editor::Admin };
+    let delete = DeleteProduct { product, editor: Editor::ADMIN };
     assert_round_trip(delete.clone(), Ok(())).await;
     for refusal in [
         ProductRefusal::NotFound,

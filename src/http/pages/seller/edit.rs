@@ -236,7 +236,7 @@ pub async fn change(
         return show_old(context, status, form, &offer).await;
     };
     let stock = StockChange { available: stock, seen: stock.and_then(|_| form.seen("stock")?.parse().ok()) };
-    let change = ChangeProduct { product: id, editor: Editor::Seller(seller), patch, stock, files };
+    let change = ChangeProduct { product: id, editor: Editor::seller(seller), patch, stock, files };
     match context.calls.ask(change).await.map_err(ApiError::from) {
         Ok(saved) => {
             context.flash_message(format!("{} is saved.", saved.product.title));
@@ -330,7 +330,7 @@ pub async fn remove_picture(
     let seller = context.seller()?.id;
     let id = product_id(&path.0)?;
     let image: ImageId = path.1.parse().map_err(|_| ApiError::NotFound("picture"))?;
-    context.calls.ask(RemoveImage { product: id, editor: Editor::Seller(seller), image }).await?;
+    context.calls.ask(RemoveImage { product: id, editor: Editor::seller(seller), image }).await?;
     context.flash_message("The picture is removed.");
     Ok(context.redirect(&format!("/seller/products/{id}")))
 }
@@ -361,7 +361,7 @@ pub async fn delete(
     FormRequest { mut context, .. }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
-    let delete = DeleteProduct { product: product_id(&path)?, editor: Editor::Seller(seller) };
+    let delete = DeleteProduct { product: product_id(&path)?, editor: Editor::seller(seller) };
     context.calls.ask(delete).await?;
     context.flash_message("The product is deleted.");
     Ok(context.redirect("/seller/products"))
