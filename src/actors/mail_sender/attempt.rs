@@ -64,7 +64,7 @@ pub(super) async fn attempt(
     match write(store, record.id, *lease, &outcome).await {
         Ok(true) => {}
         Ok(false) => {
-            tracing::warn!(mail.id = record.id, "an attempt to send a mail outlasted its claim and was not recorded")
+            tracing::warn!(mail.id = record.id, "an attempt to send a mail outlasted its claim and was not recorded");
         }
         Err(error) => tracing::warn!(mail.id = record.id, %error, "could not record an attempt to send a mail"),
     }

@@ -102,7 +102,7 @@ impl WebhookState {
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(%error, delivery.id = %delivery.id, "could not store the outcome of an attempt")
+                tracing::warn!(%error, delivery.id = %delivery.id, "could not store the outcome of an attempt");
             }
         }
     }
