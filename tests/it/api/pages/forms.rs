@@ -207,7 +207,7 @@ async fn a_user_without_an_address_is_asked_for_one() {
     let page = browser.submit(&login, "/login", &[("email", "mira"), ("password", PASSWORD)]).await;
     page.has("value=\"later@example.com\"");
     let kept = browser.submit(&page, "/account/email", &[("email", "New@example.com"), ("password", PASSWORD)]).await;
-    kept.has("You can log in by it").has("New@example.com").lacks("Keep e-mail address");
+    kept.has("You can log in with it").has("New@example.com").lacks("Keep e-mail address");
     let again = Browser::new(&app).log_in("new").await;
     assert_eq!(again.path, "/");
     admin.open("/admin/users").await.lacks("the address stays with");
