@@ -197,7 +197,6 @@ impl AppBuilder<'_> {
             trusted_proxies: config.http.trusted_proxies.clone(),
             services: config.services.names(),
             web_shop: config.services.serve(Service::Web),
-            ..HttpSettings::default()
         };
         let tokens = self.tokens();
         let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);

@@ -98,7 +98,7 @@ impl MessageBody for Sliced {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.0.len() as u64)
+        BodySize::Sized(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
@@ -156,10 +156,12 @@ pub async fn encode(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<B
 
 fn sliced(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match response.response().body().size() {
-        BodySize::Sized(size) if size > SLICE as u64 => response.map_body(|_, body| match body.try_into_bytes() {
-            Ok(bytes) => body_of(bytes),
-            Err(body) => body,
-        }),
+        BodySize::Sized(size) if usize::try_from(size).is_ok_and(|size| size > SLICE) => {
+            response.map_body(|_, body| match body.try_into_bytes() {
+                Ok(bytes) => body_of(bytes),
+                Err(body) => body,
+            })
+        }
         _ => response,
     }
 }

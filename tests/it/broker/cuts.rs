@@ -6,9 +6,9 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
 use crate::broker::{
-    broker::Broker,
     proxy::Proxy,
     received::{check_order, keys_of, once_each},
+    server::Broker,
     shop::Shop,
 };
 

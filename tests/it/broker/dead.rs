@@ -12,7 +12,7 @@ use microbazaar::{
 };
 use serde_json::json;
 
-use crate::broker::{broker::Broker, process::microbazaar, shop::Shop};
+use crate::broker::{process::microbazaar, server::Broker, shop::Shop};
 
 const QUEUE: &str = queues::USER_CREATED_NOTIFICATION;
 

@@ -14,13 +14,13 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::broker::{
     DEADLINE,
-    broker::Broker,
     client::{Buyer, Line},
     market::{
         Seller, Shown, check_dashboards, check_orders, check_people, check_stock, check_store, settled, shop_until,
     },
     process::{Process, data_of},
     received::{check_order, keys_of, once_each},
+    server::Broker,
 };
 
 const BUYERS: usize = 12;

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::broker::{
     DEADLINE,
-    broker::Broker,
     received::{ReceivedEvent, check_order, keys_of, once_each},
+    server::Broker,
     shop::Shop,
 };
 

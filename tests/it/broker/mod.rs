@@ -3,7 +3,6 @@
 //!
 //! They share one broker, so that they run one after the other and empty its queues first.
 
-mod broker;
 #[path = "../../faults/client.rs"]
 #[expect(dead_code, reason = "the fault tests use the rest")]
 mod client;
@@ -20,6 +19,7 @@ mod peer;
 mod process;
 pub mod proxy;
 mod received;
+mod server;
 mod shop;
 mod stopped;
 mod tls;
@@ -27,11 +27,11 @@ mod webhook;
 
 use std::time::Duration;
 
-use broker::Broker;
 use lapin::BasicProperties;
 use microbazaar::domain::queues::{self, QUEUES};
 use proxy::Proxy;
 use serde_json::json;
+use server::Broker;
 use shop::Shop;
 
 #[actix_rt::test]

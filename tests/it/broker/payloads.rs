@@ -17,7 +17,7 @@ use microbazaar::{
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::broker::{broker::Broker, shop::Shop};
+use crate::broker::{server::Broker, shop::Shop};
 
 /// Replaces what differs between runs.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use microbazaar::{
 };
 use serde_json::{Value, json};
 
-use crate::broker::{DEADLINE, broker::Broker, shop::Shop};
+use crate::broker::{DEADLINE, server::Broker, shop::Shop};
 
 /// `tests/programs/amqp-peer.cjs`, running.
 struct Peer {

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::broker::{
-    broker::Broker,
     received::{check_order, keys_of, once_each},
+    server::Broker,
     shop::Shop,
 };
 

@@ -6,7 +6,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use microbazaar::domain::queues;
 use serde_json::Value;
 
-use crate::broker::{broker::Broker, shop::Shop};
+use crate::broker::{server::Broker, shop::Shop};
 
 type Bodies = Arc<Mutex<Vec<Value>>>;
 
