@@ -208,6 +208,8 @@ impl ProductService {
         }
         let images = self.keep_pictures(id, files).await?;
         let _lock = self.lock(id).await?;
+        // The version that was seen must still be there before the stock is touched.
+        let product = if editor.seen.is_some() { self.editable(id, editor).await? } else { product };
         if let Err(error) = self.set_stock(id, stock, editor.seen).await {
             self.drop_pictures(&images).await;
             return Err(error);

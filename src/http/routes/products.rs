@@ -159,9 +159,9 @@ async fn editor(
         return Ok(editor);
     }
     let snapshot = read(services, product).await?;
-    // The tag before what it names: a change in between is found when it is written.
-    let etag = snapshot.etag();
+    // The stock before the tag: if it changes in between, the tag or the stock is found to be another.
     let seen = SeenProduct { version: snapshot.product.version, available: snapshot.stock() };
+    let etag = snapshot.etag();
     if editor.seller.is_some_and(|seller| seller != snapshot.product.seller) {
         return Err(ApiError::forbidden());
     }

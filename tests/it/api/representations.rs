@@ -96,7 +96,7 @@ async fn each_encoding_has_its_tag_and_any_of_them_is_known() {
         assert_eq!((answer.status, answer.header("vary")), (304, Some("accept-encoding")), "{tag}");
         assert_eq!(app.get(&path).header("if-none-match", &format!("\"x\", {tag}")).send().await.status, 304);
     }
-    for document in ["/openapi.json", "/docs", "/api/products"] {
+    for document in ["/openapi.json", "/docs"] {
         let answer = app.client.get(format!("{}{document}", app.base)).header("accept-encoding", "gzip, br;q=0.5");
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.headers()["vary"], "accept-encoding", "{document}");
