@@ -209,11 +209,18 @@ impl ProductService {
         let images = self.keep_pictures(id, files).await?;
         let _lock = self.lock(id).await?;
         // The version that was seen must still be there before the stock is touched.
-        let product = if editor.seen.is_some() { self.editable(id, editor).await? } else { product };
-        if let Err(error) = self.set_stock(id, stock, editor.seen).await {
-            self.drop_pictures(&images).await;
-            return Err(error);
-        }
+        let current = if editor.seen.is_some() { self.editable(id, editor).await } else { Ok(product) };
+        let ready = match current {
+            Ok(product) => self.set_stock(id, stock, editor.seen).await.map(|()| product),
+            Err(error) => Err(error),
+        };
+        let product = match ready {
+            Ok(product) => product,
+            Err(error) => {
+                self.drop_pictures(&images).await;
+                return Err(error);
+            }
+        };
         if patch.is_empty() && images.is_empty() {
             return self.shown(id).await;
         }
