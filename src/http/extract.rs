@@ -116,7 +116,7 @@ impl Drop for Unfinished {
 /// The next piece of a body.
 ///
 /// # Errors
-/// 400 when nothing comes for [`BODY_PAUSE`].
+/// 400 when nothing comes for 10 seconds.
 pub async fn next_piece<S: Stream + Unpin>(pieces: &mut S) -> Result<Option<S::Item>, ApiError> {
     let late = |_| ApiError::Malformed("the body did not arrive in time".into());
     tokio::time::timeout(BODY_PAUSE, pieces.next()).await.map_err(late)
@@ -126,7 +126,7 @@ pub async fn next_piece<S: Stream + Unpin>(pieces: &mut S) -> Result<Option<S::I
 ///
 /// # Errors
 ///
-/// 413 when the body is larger, 400 when it ends early, pauses for [`BODY_PAUSE`] or takes longer than
+/// 413 when the body is larger, 400 when it ends early, pauses for 10 seconds or takes longer than
 /// [`BODY_DEADLINE`]; 503 while too many bodies are unfinished.
 pub fn read_body(
     req: &HttpRequest,
