@@ -7,7 +7,6 @@ use std::{
 };
 
 use actix::{Actor, Context, Handler, Message};
-use criterion::{Criterion, criterion_group, criterion_main};
 use microbazaar::runtime::{KeyedLimits, Limits, Runtime};
 
 struct Counter(u64);
@@ -43,51 +42,51 @@ async fn timed<T, F: Future<Output = T>>(calls: u64, mut call: impl FnMut(u64) -
     began.elapsed()
 }
 
-fn round_trips(criterion: &mut Criterion) {
-    let system = actix::System::new();
-    let mut group = criterion.benchmark_group("round trip");
+/// How often each is timed, and how long each time takes about.
+const SAMPLES: usize = 50;
+const SAMPLE: Duration = Duration::from_millis(50);
 
-    group.bench_function("plain async call", |bencher| {
-        bencher.iter_custom(|calls| {
-            system.block_on(async {
-                let mut counter = Counter(0);
-                let began = Instant::now();
-                for number in 0..calls {
-                    let _sum = black_box(plain(&mut counter, number).await);
-                }
-                began.elapsed()
-            })
-        });
+/// Prints the time of one call in the median sample, with the first and the last quartile.
+fn report(name: &str, mut sample: impl FnMut(u64) -> Duration) {
+    let mut calls = 1;
+    while sample(calls) < SAMPLE {
+        calls *= 2;
+    }
+    let mut nanoseconds: Vec<_> = (0..SAMPLES).map(|_| sample(calls).as_nanos() / u128::from(calls)).collect();
+    nanoseconds.sort_unstable();
+    let [first, median, last] = [1, 2, 3].map(|quarter| nanoseconds[SAMPLES * quarter / 4]);
+    println!("{name:<28} {median:>8} ns ({first} to {last})");
+}
+
+fn main() {
+    let system = actix::System::new();
+
+    report("plain async call", |calls| {
+        system.block_on(async {
+            let mut counter = Counter(0);
+            let began = Instant::now();
+            for number in 0..calls {
+                let _sum = black_box(plain(&mut counter, number).await);
+            }
+            began.elapsed()
+        })
     });
 
     let (runtime, near) = system.block_on(async { (Runtime::new(1), Counter(0).start()) });
-    group.bench_function("Addr::send, same thread", |bencher| {
-        bencher.iter_custom(|calls| system.block_on(timed(calls, |number| near.send(Add(number)))));
-    });
+    report("Addr::send, same thread", |calls| system.block_on(timed(calls, |number| near.send(Add(number)))));
 
     let arbiter = system.block_on(async { actix::Arbiter::new() });
     let far = Counter::start_in_arbiter(&arbiter.handle(), |_| Counter(0));
-    group.bench_function("Addr::send, other thread", |bencher| {
-        bencher.iter_custom(|calls| system.block_on(timed(calls, |number| far.send(Add(number)))));
-    });
+    report("Addr::send, other thread", |calls| system.block_on(timed(calls, |number| far.send(Add(number)))));
 
     let handle = system.block_on(async { runtime.supervise("bench_one", Limits::default(), || Counter(0)) });
-    group.bench_function("Handle::ask, other thread", |bencher| {
-        bencher.iter_custom(|calls| system.block_on(timed(calls, |number| handle.ask(Add(number)))));
+    report("Handle::ask, other thread", |calls| system.block_on(timed(calls, |number| handle.ask(Add(number)))));
+
+    let keyed = &runtime.keyed("bench_keyed", KeyedLimits::default(), |_: &u64| Counter(0));
+    report("Keyed::ask, other thread", |calls| {
+        system.block_on(timed(calls, |number| async move { keyed.ask(&(number % 64), Add(number)).await }))
     });
 
-    let keyed = runtime.keyed("bench_keyed", KeyedLimits::default(), |_: &u64| Counter(0));
-    group.bench_function("Keyed::ask, other thread", |bencher| {
-        bencher.iter_custom(|calls| {
-            let keyed = &keyed;
-            system.block_on(timed(calls, |number| async move { keyed.ask(&(number % 64), Add(number)).await }))
-        });
-    });
-
-    group.finish();
     system.block_on(runtime.shutdown(Duration::from_secs(5)));
     arbiter.stop();
 }
-
-criterion_group!(benches, round_trips);
-criterion_main!(benches);

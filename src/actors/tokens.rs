@@ -15,6 +15,7 @@ pub use self::{
 use super::checkout_link::CheckoutLink;
 use crate::domain::{Timestamp, ids::UserId, user::Role};
 
+mod hs256;
 mod redis_tokens;
 mod revoked;
 mod service;
@@ -59,6 +60,7 @@ pub struct Tokens {
 impl Tokens {
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
+        hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_aud = false;

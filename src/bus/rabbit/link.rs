@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::RabbitError;
+use super::{RabbitError, transport};
 
 /// How long connecting and opening a channel may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -110,7 +110,7 @@ impl Link {
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let name = format!("microbazaar {}", self.purpose);
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connection = Connection::connect_uri(uri, properties).await?;
+        let connection = transport::connect(uri, properties).await?;
         let channel = connection.create_channel().await?;
         Ok((connection, channel))
     }

@@ -11,6 +11,7 @@ pub mod dead;
 mod link;
 mod publisher;
 pub mod topology;
+mod transport;
 pub mod wire;
 
 pub use link::Link;

@@ -1,11 +1,14 @@
 //! Callers and their tokens.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::{EncodingKey, Header, encode};
 use microbazaar::{
     actors::tokens::Tokens,
     domain::{Timestamp, user::Role},
 };
 use serde_json::json;
+use sha2::Sha512;
 
 use super::shop::{SECRET, Shop, Things};
 
@@ -51,6 +54,8 @@ pub const ALL: [Caller; 14] = [
 
 /// `{"alg":"none","typ":"JWT"}`, encoded.
 const NONE_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+/// `{"alg":"HS512","typ":"JWT"}`.
+const HS512_HEADER: &str = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9";
 
 /// Issues tokens. A known caller gets a new one each time, so that a logout affects no other call.
 #[derive(Clone)]
@@ -76,15 +81,15 @@ impl Badges {
         self.tokens.issue(id.parse().unwrap(), role, Timestamp::now()).unwrap().0
     }
 
-    fn signed(&self, algorithm: Algorithm, secret: &str, id: &str, role: &str, lives: i64) -> String {
+    fn signed(&self, secret: &str, id: &str, role: &str, lives: i64) -> String {
         let now = Timestamp::now().as_second();
         let claims = json!({"id": id, "role": role, "iat": now, "exp": now + lives, "jti": "0123"});
-        encode(&Header::new(algorithm), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+        encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
     }
 
     /// The value after `Bearer`.
     pub fn token(&self, caller: Caller) -> Option<String> {
-        let admin = |algorithm, secret, lives| self.signed(algorithm, secret, &self.admin, "admin", lives);
+        let admin = |secret, lives| self.signed(secret, &self.admin, "admin", lives);
         Some(match caller {
             Caller::Nobody => return None,
             Caller::User => self.issue(&self.user, Role::User),
@@ -92,17 +97,22 @@ impl Badges {
             Caller::Admin => self.issue(&self.admin, Role::Admin),
             Caller::Service => self.tokens.issue_service("order", Timestamp::now()).unwrap(),
             Caller::Garbage => "a.b.c".to_owned(),
-            Caller::Expired => admin(Algorithm::HS256, SECRET, -3600),
+            Caller::Expired => admin(SECRET, -3600),
             Caller::WithoutAlgorithm => {
                 let valid = self.issue(&self.admin, Role::Admin);
                 format!("{NONE_HEADER}.{}.", valid.split('.').nth(1).unwrap())
             }
-            Caller::OtherSecret => admin(Algorithm::HS256, "another secret of more than thirty-two bytes", 3600),
-            Caller::OtherAlgorithm => admin(Algorithm::HS512, SECRET, 3600),
+            Caller::OtherSecret => admin("another secret of more than thirty-two bytes", 3600),
+            Caller::OtherAlgorithm => {
+                let valid = self.issue(&self.admin, Role::Admin);
+                let signed = format!("{HS512_HEADER}.{}", valid.split('.').nth(1).unwrap());
+                let mac = Hmac::<Sha512>::new_from_slice(SECRET.as_bytes()).unwrap().chain_update(&signed);
+                format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+            }
             Caller::Huge => "x".repeat(60_000),
             Caller::Dead => self.dead.clone(),
-            Caller::UnknownRole => self.signed(Algorithm::HS256, SECRET, &self.admin, "root", 3600),
-            Caller::OddId => self.signed(Algorithm::HS256, SECRET, "{\"$gt\":\"\"}", "admin", 3600),
+            Caller::UnknownRole => self.signed(SECRET, &self.admin, "root", 3600),
+            Caller::OddId => self.signed(SECRET, "{\"$gt\":\"\"}", "admin", 3600),
         })
     }
 }
