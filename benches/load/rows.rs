@@ -83,7 +83,7 @@ async fn starts(run: &Run, data: &Path, scratch: &Path) -> Result<()> {
             server.stop()?;
         }
         times.sort_by(f64::total_cmp);
-        report::figure(name, times[STARTS / 2], "ms, the median of five", 150.0);
+        report::figure(name, times[STARTS / 2], "ms, the median of five", 100.0);
     }
     report::figure("memory idle, empty", idle, "MiB", 40.0);
     Ok(())
