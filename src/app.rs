@@ -11,6 +11,7 @@ pub mod dead;
 pub mod demo;
 mod health;
 mod mail;
+mod memory;
 pub mod migrate;
 mod money;
 mod nodes;

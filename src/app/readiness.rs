@@ -3,6 +3,7 @@
 //! **Invariant:** a readiness request never waits for a dependency.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +15,7 @@ use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::nodes;
+use super::{memory, nodes};
 use crate::{
     actors::{catalogue::Catalogue, mail_sender::Mails, outbox::Outbox, rabbit_bridge::RabbitBridge},
     app::Storage,
@@ -101,8 +102,11 @@ impl ReadinessMonitor {
                 tracing::error!(%error, "the database is damaged");
                 *looking.broken.lock() = Some(error.to_string());
             }
+            let mut told = HashMap::new();
             loop {
-                looking.look(&storage, &outbox).await;
+                looking.look(&storage, &outbox, &mut told).await;
+                // If no thread can be started the memory stays for another second.
+                let _released = memory::release_unused();
                 tokio::time::sleep(EVERY).await;
             }
         }));
@@ -110,7 +114,8 @@ impl ReadinessMonitor {
         watch
     }
 
-    async fn look(&self, storage: &Storage, outbox: &Outbox) {
+    /// `told` is how often actors of a kind had been restarted and refused calls when it was told last.
+    async fn look(&self, storage: &Storage, outbox: &Outbox, told: &mut HashMap<String, (u64, u64)>) {
         let damage = self.broken.lock().clone();
         let part = match (damage, storage.check().await) {
             (Some(damage), _) => store_part(PartState::Down, Some(damage)),
@@ -125,8 +130,10 @@ impl ReadinessMonitor {
             let small = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
             gauge!("actors_alive", "kind" => kind.kind.clone()).set(small(kind.alive));
             gauge!("actor_calls_in_flight", "kind" => kind.kind.clone()).set(small(kind.in_flight));
-            counter!("actor_restarts_total", "kind" => kind.kind.clone()).absolute(kind.restarts);
-            counter!("actor_calls_refused_total", "kind" => kind.kind).absolute(kind.refused);
+            let (restarts, refused) = told.insert(kind.kind.clone(), (kind.restarts, kind.refused)).unwrap_or_default();
+            let since = |count: u64, told: u64| count.saturating_sub(told);
+            counter!("actor_restarts_total", "kind" => kind.kind.clone()).increment(since(kind.restarts, restarts));
+            counter!("actor_calls_refused_total", "kind" => kind.kind).increment(since(kind.refused, refused));
         }
     }
 

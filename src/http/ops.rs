@@ -1,13 +1,13 @@
 //! Operational endpoints: liveness, readiness and metrics.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{error::Error, sync::OnceLock};
 
 use actix_web::{
     HttpResponse, Responder, get,
     http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     web::Data,
 };
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use prometheus::{HistogramOpts, HistogramVec, Registry, TEXT_FORMAT, TextEncoder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -203,30 +203,39 @@ pub async fn readyz(state: Data<State>) -> impl Responder {
 )]
 #[get("/metrics")]
 pub async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let handle = state.metrics.as_ref().ok_or_else(|| ApiError::unavailable("metrics"))?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(handle.render()))
+    let metrics = state.metrics.as_ref().ok_or_else(|| ApiError::unavailable("metrics"))?;
+    let text = TextEncoder::new().encode_to_string(&metrics.gather());
+    let text = text.map_err(|error| ApiError::Internal(error.to_string()))?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT_FORMAT)).body(text))
 }
 
 /// Upper bounds of the latency histograms, in seconds.
 const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
-/// How often recorded values are aggregated. Until then each value takes memory.
-pub const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+/// The latency histograms, with their labels.
+const HISTOGRAMS: [(&str, &[&str]); 4] = [
+    ("http_request_duration_seconds", &["route", "method", "status"]),
+    ("chat_turn_seconds", &[]),
+    ("agent_model_seconds", &["outcome"]),
+    ("agent_tool_duration_seconds", &["tool"]),
+];
 
-/// Starts to record metrics, once in a process; further calls return the same handle. The holder must call
-/// [`PrometheusHandle::run_upkeep`] every [`UPKEEP_EVERY`].
+/// Starts to record metrics, once in a process; calling again gives the same ones.
 ///
 /// # Errors
 /// When another recorder was installed before.
-pub fn install_metrics() -> Result<PrometheusHandle, String> {
-    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
-    HANDLE
-        .get_or_init(|| {
-            let durations = Matcher::Suffix("_seconds".to_owned());
-            PrometheusBuilder::new()
-                .set_buckets_for_metric(durations, &BUCKETS)
-                .and_then(PrometheusBuilder::install_recorder)
-                .map_err(|error| error.to_string())
-        })
-        .clone()
+pub fn install_metrics() -> Result<Registry, String> {
+    static RECORDED: OnceLock<Result<Registry, String>> = OnceLock::new();
+    RECORDED.get_or_init(|| try_install_metrics().map_err(|error| error.to_string())).clone()
+}
+
+fn try_install_metrics() -> Result<Registry, Box<dyn Error>> {
+    let registry = Registry::new();
+    let mut recorder = metrics_prometheus::Recorder::builder().with_registry(&registry);
+    for (name, labels) in HISTOGRAMS {
+        let options = HistogramOpts::new(name, name).buckets(BUCKETS.to_vec());
+        recorder = recorder.try_with_metric(HistogramVec::new(options, labels)?)?;
+    }
+    recorder.try_build_and_install()?;
+    Ok(registry)
 }

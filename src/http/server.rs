@@ -17,10 +17,9 @@ use actix_web::{
 };
 use rustix::net::sockopt;
 use utoipa::openapi::OpenApi;
-use utoipa_actix_web::{AppExt, UtoipaApp, service_config::ServiceConfig};
 
 use super::{
-    docs, fallback,
+    Register, docs, fallback,
     middleware::RequestMiddleware,
     openapi, ops, pages,
     state::{HttpSettings, State},
@@ -58,7 +57,7 @@ fn reason(error: &io::Error) -> String {
 /// The app: the operational endpoints, what `routes` adds, and the middleware.
 ///
 /// `routes` registers handlers and their app data. Without the web shop, `GET /` returns the name and state as JSON.
-pub fn app<R: FnOnce(&mut ServiceConfig)>(
+pub fn app<R: Fn(&mut Register<'_>) + Send + Sync + Clone + 'static>(
     state: &Data<State>,
     routes: R,
 ) -> App<
@@ -70,10 +69,13 @@ pub fn app<R: FnOnce(&mut ServiceConfig)>(
         InitError = (),
     > + use<R>,
 > {
-    let (app, document) = assemble(App::new(), state.settings.web_shop, routes).split_for_parts();
-    state.set_api(&openapi::finish(document));
+    let web_shop = state.settings.web_shop;
+    let described = routes.clone();
+    state.describe_by(move || document(web_shop, &described));
     let cross_origin = !state.settings.origins.allowed.is_empty();
-    app.app_data(state.clone())
+    App::new()
+        .configure(|app| assemble(&mut Register::App(app), web_shop, routes))
+        .app_data(state.clone())
         .default_service(web::to(fallback::fallback))
         .wrap(Condition::new(cross_origin, cors(&state.settings)))
         .wrap(RequestMiddleware::new(&state.settings))
@@ -81,27 +83,21 @@ pub fn app<R: FnOnce(&mut ServiceConfig)>(
 
 /// The OpenAPI document of `routes`, without an app.
 #[must_use]
-pub fn document(web_shop: bool, routes: impl FnOnce(&mut ServiceConfig)) -> OpenApi {
-    openapi::finish(assemble(App::new(), web_shop, routes).split_for_parts().1)
+pub fn document(web_shop: bool, routes: impl FnOnce(&mut Register<'_>)) -> OpenApi {
+    let mut document = openapi::base();
+    assemble(&mut Register::Document(&mut document), web_shop, routes);
+    openapi::finish(document)
 }
 
-fn assemble<T>(app: App<T>, web_shop: bool, routes: impl FnOnce(&mut ServiceConfig)) -> UtoipaApp<T>
-where
-    T: ServiceFactory<ServiceRequest, Config = (), Error = Error, InitError = ()>,
-{
-    app.into_utoipa_app().openapi(openapi::base()).configure(|config| {
-        config.service(ops::healthz).service(ops::readyz).service(ops::metrics);
-        config.service(openapi::openapi_json).service(docs::docs);
-        if web_shop {
-            // Before the routes, so that browsers get the shop's home page.
-            config.map(|config| {
-                pages::configure(config);
-                config
-            });
-        }
-        routes(config);
-        config.service(ops::root);
-    })
+fn assemble(register: &mut Register<'_>, web_shop: bool, routes: impl FnOnce(&mut Register<'_>)) {
+    register.service(ops::healthz).service(ops::readyz).service(ops::metrics);
+    register.service(openapi::openapi_json).service(docs::docs);
+    if web_shop {
+        // Before the routes, so that browsers get its home page.
+        register.in_app(pages::configure);
+    }
+    routes(register);
+    register.service(ops::root);
 }
 
 fn cors(settings: &HttpSettings) -> Cors {
@@ -158,7 +154,7 @@ fn bound(connection: &dyn Any) {
 /// [`StartError`] in one clear sentence.
 pub fn start(
     state: &Data<State>,
-    routes: impl Fn(&mut ServiceConfig) + Send + Clone + 'static,
+    routes: impl Fn(&mut Register<'_>) + Send + Sync + Clone + 'static,
 ) -> Result<(Server, SocketAddr), StartError> {
     let HttpSettings { host, port, workers, max_connections, request_timeout, .. } = state.settings.clone();
     let shared = state.clone();
@@ -178,15 +174,5 @@ pub fn start(
         .map_err(failed)?;
     let address = server.addrs().first().copied();
     let address = address.ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))?;
-    if let Some(metrics) = state.metrics.clone() {
-        // Ends with the actix system that it runs on.
-        let _upkeep = actix_rt::spawn(async move {
-            let mut ticks = tokio::time::interval(ops::UPKEEP_EVERY);
-            loop {
-                ticks.tick().await;
-                metrics.run_upkeep();
-            }
-        });
-    }
     Ok((server.run(), address))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use actix_web::{HttpRequest, web::Bytes};
-use metrics_exporter_prometheus::PrometheusHandle;
+use prometheus::Registry;
 use utoipa::openapi::OpenApi;
 
 use super::{address, docs, error::ApiError, fallback::RouteTable, ops::ReadinessReport, rate::AuthLimits};
@@ -67,12 +67,13 @@ pub struct State {
     /// Limits on logging in and registering.
     pub auth_limits: AuthLimits,
     pub readiness: ReadinessSource,
-    /// Renders the metrics, when they are recorded.
-    pub metrics: Option<PrometheusHandle>,
+    /// The metrics, when they are recorded.
+    pub metrics: Option<Registry>,
+    describe: OnceLock<Box<dyn Fn() -> OpenApi + Send + Sync>>,
     api: OnceLock<Api>,
 }
 
-/// The OpenAPI document in the forms that are served, rendered once.
+/// The OpenAPI document in the forms that are served, made once, at the first request for it.
 pub(super) struct Api {
     pub(super) json: Bytes,
     pub(super) page: Bytes,
@@ -90,6 +91,7 @@ impl State {
             auth_limits,
             readiness: Arc::new(ReadinessReport::default),
             metrics: None,
+            describe: OnceLock::new(),
             api: OnceLock::new(),
         }
     }
@@ -105,19 +107,21 @@ impl State {
         admitted.map_err(|retry_after| ApiError::TooManyRequests { retry_after })
     }
 
-    /// Sets the finished OpenAPI document; the first call counts. Each worker calls it with the same document.
-    pub fn set_api(&self, document: &OpenApi) {
-        self.api.get_or_init(|| {
-            let value = serde_json::to_value(document).unwrap_or_default();
+    /// Sets the function that makes the OpenAPI document. The first one stays: each worker sets
+    /// one that makes the same document.
+    pub fn describe_by(&self, document: impl Fn() -> OpenApi + Send + Sync + 'static) {
+        self.describe.get_or_init(|| Box::new(document));
+    }
+
+    pub(super) fn api(&self) -> Option<&Api> {
+        let describe = self.describe.get()?;
+        Some(self.api.get_or_init(|| {
+            let value = serde_json::to_value(describe()).unwrap_or_default();
             Api {
                 json: Bytes::from(value.to_string()),
                 page: Bytes::from(docs::render(&value)),
                 routes: RouteTable::new(&value),
             }
-        });
-    }
-
-    pub(super) fn api(&self) -> Option<&Api> {
-        self.api.get()
+        }))
     }
 }

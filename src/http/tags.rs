@@ -1,8 +1,12 @@
 //! The tags of the API. A handler names one in its `#[utoipa::path]`; the tag alone decides which service serves the
 //! handler.
 
-use std::collections::BTreeSet;
+use std::{
+    any::TypeId,
+    collections::{BTreeSet, HashMap},
+};
 
+use parking_lot::Mutex;
 use utoipa_actix_web::OpenApiFactory;
 
 use crate::config::Service;
@@ -44,12 +48,23 @@ pub struct TagError {
     tags: BTreeSet<String>,
 }
 
-/// The tag of a handler. Not for scopes: a scope returns its paths only once.
+/// The tag of a handler.
 ///
 /// # Errors
-///
-/// [`TagError`] unless the handler has exactly one tag, and it is known.
-pub fn tag_of(handler: &impl OpenApiFactory) -> Result<&'static Tag, TagError> {
+/// [`TagError`] unless it has one, which is known.
+pub fn tag_of<H: OpenApiFactory + 'static>(handler: &H) -> Result<&'static Tag, TagError> {
+    // Each worker asks for every handler, and it takes long to describe a whole operation for its tag.
+    static KNOWN: Mutex<Option<HashMap<TypeId, &'static Tag>>> = Mutex::new(None);
+    let of = TypeId::of::<H>();
+    if let Some(tag) = KNOWN.lock().get_or_insert_default().get(&of) {
+        return Ok(tag);
+    }
+    let tag = described_tag(handler)?;
+    KNOWN.lock().get_or_insert_default().insert(of, tag);
+    Ok(tag)
+}
+
+fn described_tag(handler: &impl OpenApiFactory) -> Result<&'static Tag, TagError> {
     let paths = handler.paths().paths;
     let operations = paths.values().flat_map(|item| {
         [&item.get, &item.put, &item.post, &item.delete, &item.options, &item.head, &item.patch, &item.trace]

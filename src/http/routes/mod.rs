@@ -25,10 +25,10 @@ use actix_web::{
     web::Data,
 };
 use sha2::{Digest, Sha256};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::registrar::Registrar;
 use super::{
+    Register,
     error::ApiError,
     internal,
     mcp::{self, Mcp},
@@ -85,13 +85,13 @@ fn present<'a, T>(service: Option<&'a T>, name: &'static str) -> Result<&'a T, A
 }
 
 /// Registers every route.
-pub fn configure(config: &mut ServiceConfig) {
-    configure_some(config, &Served::All);
+pub fn configure(register: &mut Register<'_>) {
+    configure_some(register, &Served::All);
 }
 
 /// Registers every handler whose service is served here; the service follows from the tag.
-fn configure_some(config: &mut ServiceConfig, served: &Served) {
-    Registrar::new(config, served)
+fn configure_some(register: &mut Register<'_>, served: &Served) {
+    Registrar::new(register, served)
         .add(accounts::register)
         .add(accounts::login)
         .add(accounts::me)
@@ -192,16 +192,15 @@ async fn websocket_error_body(
 }
 
 /// Registers the routes of the services in this process, and the endpoint for calls of other processes.
-pub fn with_services(services: Data<Services>) -> impl Fn(&mut ServiceConfig) + Send + Clone + 'static {
-    move |config| {
-        config.app_data(services.clone()).app_data(Data::new(services.calls.clone()));
-        configure_some(config, &services.served);
-        config.map(|config| {
-            internal::configure(config);
+pub fn with_services(services: Data<Services>) -> impl Fn(&mut Register<'_>) + Send + Sync + Clone + 'static {
+    move |register| {
+        configure_some(register, &services.served);
+        register.in_app(|app| {
+            app.app_data(services.clone()).app_data(Data::new(services.calls.clone()));
+            internal::configure(app);
             if let Some(sockets) = &services.sockets {
-                socket_routes(config, sockets);
+                socket_routes(app, sockets);
             }
-            config
         });
     }
 }

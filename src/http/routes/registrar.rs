@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 
 use actix_web::dev::HttpServiceFactory;
 use utoipa::openapi::{RefOr, schema::Schema};
-use utoipa_actix_web::{OpenApiFactory, scope, service_config::ServiceConfig};
+use utoipa_actix_web::OpenApiFactory;
 
 use crate::{
     config::{Service, Services},
-    http::tags::tag_of,
+    http::{Register, tags::tag_of},
 };
 
 /// Registers the handlers whose service this process serves.
-pub struct Registrar<'config, 'app> {
-    config: &'config mut ServiceConfig<'app>,
-    served: &'config Services,
+pub struct Registrar<'to, 'app> {
+    register: &'to mut Register<'app>,
+    served: &'to Services,
     registered: usize,
     schemas: BTreeMap<String, RefOr<Schema>>,
 }
 
-impl<'config, 'app> Registrar<'config, 'app> {
-    pub fn new(config: &'config mut ServiceConfig<'app>, served: &'config Services) -> Self {
-        Self { config, served, registered: 0, schemas: BTreeMap::new() }
+impl<'to, 'app> Registrar<'to, 'app> {
+    pub fn new(register: &'to mut Register<'app>, served: &'to Services) -> Self {
+        Self { register, served, registered: 0, schemas: BTreeMap::new() }
     }
 
     /// Registers a handler if the service of its tag is served. A handler without a known tag is a programming error:
@@ -58,7 +58,7 @@ impl<'config, 'app> Registrar<'config, 'app> {
         self.check_schemas(&handler);
         match tag_of(&handler) {
             Ok(tag) if here(self.served, tag.service) => {
-                self.config.service(handler);
+                self.register.service(handler);
                 self.registered += 1;
             }
             Ok(_) => {}
@@ -91,19 +91,17 @@ impl<'config, 'app> Registrar<'config, 'app> {
     /// Registers handlers under `prefix`. An empty scope is not registered: it would answer 404 in place of other
     /// routes.
     pub fn add_scope(&mut self, prefix: &str, handlers: impl FnOnce(&mut Registrar<'_, '_>)) -> &mut Self {
-        let (mut registered, mut schemas) = (0, BTreeMap::new());
-        let scope = scope::scope(prefix).configure(|config| {
-            let mut inner = Registrar::new(config, self.served);
+        let mut schemas = BTreeMap::new();
+        let Self { register, served, registered, .. } = self;
+        register.scope(prefix, |register| {
+            let mut inner = Registrar::new(register, served);
             handlers(&mut inner);
-            registered = inner.registered;
+            *registered += inner.registered;
             schemas = inner.schemas;
+            inner.registered > 0
         });
         for (name, schema) in schemas {
             self.check_schema(name, schema);
-        }
-        if registered > 0 {
-            self.config.service(scope);
-            self.registered += registered;
         }
         self
     }
@@ -120,7 +118,7 @@ mod tests {
 
     fn paths(of: &[Service]) -> BTreeSet<String> {
         let served = Services::Some(of.to_vec());
-        let document = server::document(false, |config| configure_some(config, &served));
+        let document = server::document(false, |register| configure_some(register, &served));
         let none = server::document(false, |_| ());
         document.paths.paths.into_keys().filter(|path| !none.paths.paths.contains_key(path)).collect()
     }
@@ -171,16 +169,16 @@ mod tests {
     #[test]
     #[should_panic(expected = "two types are named Twin")]
     fn two_types_of_one_name_end_a_debug_build() {
-        let _document = server::document(false, |config| {
-            Registrar::new(config, &Services::All).add(one).add(another);
+        let _document = server::document(false, |register| {
+            Registrar::new(register, &Services::All).add(one).add(another);
         });
     }
 
     #[test]
     #[should_panic(expected = "/stray")]
     fn a_handler_with_an_unknown_tag_panics_in_a_debug_build() {
-        let _document = server::document(false, |config| {
-            Registrar::new(config, &Services::All).add(stray);
+        let _document = server::document(false, |register| {
+            Registrar::new(register, &Services::All).add(stray);
         });
     }
 }

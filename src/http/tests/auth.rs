@@ -43,6 +43,8 @@ async fn each_role_has_access_to_its_routes() {
 
 #[actix_web::test]
 async fn only_own_unexpired_tokens_are_valid() {
+    // Installs the signer that `jsonwebtoken::encode` below uses, too.
+    let _tokens = Tokens::new(SECRET);
     let now = Timestamp::now().as_second();
     let claims = Claims { id: UserId::generate().to_hex(), role: Role::User, iat: now, exp: now + 60, jti: "j".into() };
     let sign = |claims: &Claims, secret: &[u8]| {

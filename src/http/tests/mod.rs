@@ -18,7 +18,6 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::*;
 use crate::{
@@ -118,10 +117,10 @@ guarded!(admin, "/admin", AdminUser);
 guarded!(service, "/service", ServiceCaller);
 guarded!(maybe, "/maybe", MaybeUser);
 
-fn routes(config: &mut ServiceConfig) {
-    config.service(make).service(list).service(one).service(wish).service(fault);
-    config.service(anyone).service(buyer).service(seller).service(seller_or_admin).service(admin).service(service);
-    config.service(maybe);
+fn routes(register: &mut Register<'_>) {
+    register.service(make).service(list).service(one).service(wish).service(fault);
+    register.service(anyone).service(buyer).service(seller).service(seller_or_admin).service(admin).service(service);
+    register.service(maybe);
 }
 
 fn state() -> Data<State> {

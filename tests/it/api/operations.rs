@@ -54,8 +54,8 @@ async fn metrics_count_requests_by_route_and_actors_by_kind() {
     };
     for part in [
         "# TYPE http_request_duration_seconds histogram",
-        "http_request_duration_seconds_bucket{route=\"/api/cart\",method=\"GET\",status=\"200\",le=\"",
-        "http_requests_total{route=\"/api/products/{id}\",method=\"GET\",status=\"404\"}",
+        "http_request_duration_seconds_bucket{method=\"GET\",route=\"/api/cart\",status=\"200\",le=\"",
+        "http_requests_total{method=\"GET\",route=\"/api/products/{id}\",status=\"404\"}",
         "actors_alive{kind=\"cart\"}",
         "actor_restarts_total{kind=\"cart\"}",
         "actor_calls_in_flight{kind=\"cart\"}",
