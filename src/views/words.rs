@@ -14,7 +14,8 @@ use crate::domain::{
     user::Role,
 };
 
-fn one_of<T: Serialize>(words: impl IntoIterator<Item = T>) -> Object {
+/// The schema of a text that is one of these words.
+pub fn one_of<T: Serialize>(words: impl IntoIterator<Item = T>) -> Object {
     let words: Vec<Value> = words.into_iter().filter_map(|word| serde_json::to_value(word).ok()).collect();
     let first = words.first().cloned();
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).examples(first).build()
@@ -63,29 +64,35 @@ pub fn reservation_state() -> Object {
     one_of([ReservationState::Held, ReservationState::Committed, ReservationState::Released])
 }
 
-/// Money as text: `₹1,234.00`, `₹12,34,567.50`, `$1,234,567.00`.
+/// Money as text: `₹1,234.00`, `₹12,34,567.50`, `$1,234,567.00`, `−₹1.50`.
 #[must_use]
 pub fn money(money: Money) -> String {
     let minor = money.minor().unsigned_abs();
-    let digits = (minor / 100).to_string();
-    let (sign, beyond_thousands) = match money.currency() {
+    let (sign, whole) = match money.currency() {
         // Lakhs and crores are groups of two digits.
-        Currency::Inr => ('₹', 2),
-        Currency::Usd => ('$', 3),
+        Currency::Inr => ('₹', grouped(minor / 100, 2)),
+        Currency::Usd => ('$', grouped(minor / 100, 3)),
     };
+    let minus = if money.minor() < 0 { "−" } else { "" };
+    format!("{minus}{sign}{whole}.{:02}", minor % 100)
+}
+
+/// Digits with a comma before the last three and before each `group` further ones.
+#[must_use]
+pub fn grouped(number: u64, group: usize) -> String {
+    let digits = number.to_string();
     let (head, tail) = digits.split_at(digits.len().saturating_sub(3));
-    let mut grouped = String::new();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 2);
     for (at, digit) in head.chars().enumerate() {
-        if at > 0 && (head.len() - at) % beyond_thousands == 0 {
-            grouped.push(',');
+        if at > 0 && (head.len() - at).is_multiple_of(group) {
+            text.push(',');
         }
-        grouped.push(digit);
+        text.push(digit);
     }
-    if !grouped.is_empty() {
-        grouped.push(',');
+    if !head.is_empty() {
+        text.push(',');
     }
-    let minus = if money.minor() < 0 { "-" } else { "" };
-    format!("{minus}{sign}{grouped}{tail}.{:02}", minor % 100)
+    text + tail
 }
 
 #[cfg(test)]
@@ -98,11 +105,13 @@ mod tests {
             (0, Currency::Inr, "₹0.00"),
             (5, Currency::Inr, "₹0.05"),
             (99_900, Currency::Inr, "₹999.00"),
+            (99_905, Currency::Inr, "₹999.05"),
             (123_400, Currency::Inr, "₹1,234.00"),
             (12_345_650, Currency::Inr, "₹1,23,456.50"),
             (1_234_567_800, Currency::Inr, "₹1,23,45,678.00"),
+            (123_456_789_000, Currency::Inr, "₹1,23,45,67,890.00"),
             (123_456_700, Currency::Usd, "$1,234,567.00"),
-            (-150, Currency::Usd, "-$1.50"),
+            (-150, Currency::Usd, "−$1.50"),
         ] {
             assert_eq!(money(Money::new(minor, currency)), text);
         }

@@ -2,41 +2,11 @@
 
 use std::fmt;
 
-use crate::domain::{
-    Timestamp,
-    money::{Currency, Money},
-    order::OrderStatus,
-    payment::PaymentStatus,
+pub use crate::views::words::money;
+use crate::{
+    domain::{Timestamp, order::OrderStatus, payment::PaymentStatus},
+    views::words::grouped,
 };
-
-/// `₹1,23,456.00` or `$1,234.00`: with the sign and grouping of the currency's country.
-#[must_use]
-pub fn money(amount: Money) -> String {
-    let minor = amount.minor().unsigned_abs();
-    let (sign, digits) = match amount.currency() {
-        Currency::Inr => ("₹", grouped(minor / 100, 2)),
-        Currency::Usd => ("$", grouped(minor / 100, 3)),
-    };
-    let minus = if amount.minor() < 0 { "−" } else { "" };
-    format!("{minus}{sign}{digits}.{:02}", minor % 100)
-}
-
-/// Digits with a comma before the last three and before each `group` further ones.
-fn grouped(number: u64, group: usize) -> String {
-    let digits = number.to_string();
-    let (head, tail) = digits.split_at(digits.len().saturating_sub(3));
-    let mut text = String::with_capacity(digits.len() + digits.len() / 2);
-    for (at, digit) in head.chars().enumerate() {
-        if at > 0 && (head.len() - at).is_multiple_of(group) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if !head.is_empty() {
-        text.push(',');
-    }
-    text + tail
-}
 
 /// `1,23,456`.
 #[must_use]
@@ -121,19 +91,6 @@ pub const fn payment_status(status: PaymentStatus) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rupees_are_grouped_by_lakhs_and_dollars_by_thousands() {
-        let rupees = |minor| money(Money::new(minor, Currency::Inr));
-        assert_eq!(rupees(0), "₹0.00");
-        assert_eq!(rupees(99_905), "₹999.05");
-        assert_eq!(rupees(100_000), "₹1,000.00");
-        assert_eq!(rupees(12_345_600), "₹1,23,456.00");
-        assert_eq!(rupees(123_456_789_000), "₹1,23,45,67,890.00");
-        assert_eq!(rupees(-150), "−₹1.50");
-        assert_eq!(money(Money::new(123_456_789, Currency::Usd)), "$1,234,567.89");
-        assert_eq!(money(Money::new(123_400, Currency::Usd)), "$1,234.00");
-    }
 
     #[test]
     fn moments_are_read_by_people() {
