@@ -11,7 +11,7 @@ use actix_web::{
 use bytes::BytesMut;
 use garde::Validate;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, ToSchema, openapi::Object};
 
 use super::{
     Services,
@@ -47,25 +47,9 @@ use crate::{
     views::{
         money::{Amount, MoneyInput},
         product::{ProductCreatedView, ProductView},
+        words::one_of,
     },
 };
-
-/// The order of a list.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-pub enum SortParam {
-    /// Best match first.
-    #[serde(rename = "relevance")]
-    Relevance,
-    /// Cheapest first.
-    #[serde(rename = "price")]
-    Price,
-    /// Most expensive first.
-    #[serde(rename = "-price")]
-    PriceDown,
-    /// Newest first.
-    #[serde(rename = "newest")]
-    Newest,
-}
 
 /// Search, filter and order of a list.
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
@@ -89,8 +73,12 @@ pub struct ListParams {
     category: Option<String>,
     /// When absent: `relevance` with a search text, else `newest`.
     #[garde(skip)]
-    #[param(inline, example = "-price")]
-    sort: Option<SortParam>,
+    #[param(schema_with = sorts, example = "-price")]
+    sort: Option<Sort>,
+}
+
+fn sorts() -> Object {
+    one_of(Sort::ALL)
 }
 
 /// A change; absent fields keep their value.
@@ -257,14 +245,7 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let given = |text: Option<String>| text.filter(|text| visible(text).is_some());
     let text = given(params.q);
-    let sort = match params.sort {
-        Some(SortParam::Relevance) => Sort::Relevance,
-        Some(SortParam::Price) => Sort::PriceAsc,
-        Some(SortParam::PriceDown) => Sort::PriceDesc,
-        Some(SortParam::Newest) => Sort::Newest,
-        None if text.is_some() => Sort::Relevance,
-        None => Sort::Newest,
-    };
+    let sort = params.sort.unwrap_or(if text.is_some() { Sort::Relevance } else { Sort::Newest });
     let query = ListQuery {
         text,
         min_price: params.minprice.map(Amount::minor),

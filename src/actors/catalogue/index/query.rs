@@ -16,7 +16,7 @@ pub const SKIP_MAX: usize = 100_000;
 /// The most products of one answer.
 pub const LIMIT_MAX: usize = 1_000;
 
-/// The order of a list. Ties go to the newest.
+/// The order of a list, by the words that callers use for it. Ties go to the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Sort {
@@ -24,11 +24,18 @@ pub enum Sort {
     #[default]
     Relevance,
     /// Cheapest first.
+    #[serde(rename = "price")]
     PriceAsc,
     /// Most expensive first.
+    #[serde(rename = "-price")]
     PriceDesc,
     /// Newest first.
     Newest,
+}
+
+impl Sort {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Relevance, Self::PriceAsc, Self::PriceDesc, Self::Newest];
 }
 
 /// A query for a page of products.

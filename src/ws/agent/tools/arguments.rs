@@ -50,30 +50,7 @@ pub(super) struct Search {
     #[serde(default)]
     pub in_stock: Option<bool>,
     #[serde(default)]
-    pub sort: Option<SearchSort>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(super) enum SearchSort {
-    #[serde(rename = "relevance")]
-    Relevance,
-    #[serde(rename = "price")]
-    Price,
-    #[serde(rename = "-price")]
-    PriceDown,
-    #[serde(rename = "newest")]
-    Newest,
-}
-
-impl From<SearchSort> for Sort {
-    fn from(sort: SearchSort) -> Self {
-        match sort {
-            SearchSort::Relevance => Self::Relevance,
-            SearchSort::Price => Self::PriceAsc,
-            SearchSort::PriceDown => Self::PriceDesc,
-            SearchSort::Newest => Self::Newest,
-        }
-    }
+    pub sort: Option<Sort>,
 }
 
 #[derive(Deserialize)]

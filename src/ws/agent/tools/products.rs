@@ -28,7 +28,7 @@ impl Work<'_, '_> {
             min_price: search.min_price.map(Amount::minor),
             max_price: search.max_price.map(Amount::minor),
             category: search.category.filter(|category| !category.trim().is_empty()),
-            sort: search.sort.map(Into::into).unwrap_or_default(),
+            sort: search.sort.unwrap_or_default(),
             skip: 0,
             limit: PRODUCTS_MAX,
             // A product for the cart must match all words, so none is ignored.
