@@ -91,7 +91,7 @@ impl Paging {
     pub fn answer(&self, req: &HttpRequest, total: u64) -> HttpResponseBuilder {
         let mut response = HttpResponse::Ok();
         response.insert_header(("x-total-count", total));
-        // A query of any bytes fits into a header, but for those that no URL can have.
+        // A path of any bytes fits into a header, but for those that no URL can have.
         if let Ok(links) = HeaderValue::from_bytes(self.links(req, total).as_bytes()) {
             response.insert_header(("link", links));
         }
@@ -115,17 +115,14 @@ impl Paging {
 
     /// The URI of the same request with another skip.
     fn target(&self, req: &HttpRequest, skip: u64) -> String {
-        let is_paging = |pair: &&str| {
-            let name = pair.split('=').next().unwrap_or_default();
-            pair.is_empty() || ["skip", "page", "limit"].contains(&name)
-        };
-        let mut target = format!("{}?", req.path());
-        for pair in req.query_string().split('&').filter(|pair| !is_paging(pair)) {
-            target.push_str(pair);
-            target.push('&');
-        }
-        let limit = self.limit;
-        let place = if self.by_page { ("page", skip / u64::from(limit) + 1) } else { ("skip", skip) };
-        format!("{target}{}={}&limit={limit}", place.0, place.1)
+        let others = form_urlencoded::parse(req.query_string().as_bytes())
+            .filter(|(name, _)| !["skip", "page", "limit"].contains(&name.as_ref()));
+        let place = if self.by_page { ("page", skip / u64::from(self.limit) + 1) } else { ("skip", skip) };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(others)
+            .append_pair(place.0, &place.1.to_string())
+            .append_pair("limit", &self.limit.to_string())
+            .finish();
+        format!("{}?{query}", req.path())
     }
 }

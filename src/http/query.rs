@@ -1,15 +1,15 @@
-//! Query strings, parsed strictly: a duplicate parameter, bad percent-encoding or a value of the wrong type is a 400
-//! that names the parameter.
+//! Query strings and forms. Callers of the API are read strictly: a duplicate, bad percent-encoding or a value of
+//! the wrong type is 400 with the parameter's name, never a guess. Pages take what they cannot read as absent.
 
-use std::future::{Ready, ready};
+use std::{
+    borrow::Cow,
+    future::{Ready, ready},
+};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use garde::Validate;
-use serde::{
-    Deserializer,
-    de::{self, DeserializeOwned, IntoDeserializer, value::MapDeserializer},
-    forward_to_deserialize_any,
-};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 
 use super::{
     error::ApiError,
@@ -36,117 +36,53 @@ where
     }
 }
 
-/// Parses a query string.
+/// Parses a query string. Not by `serde_html_form`, which takes `limit=` as no limit.
 ///
 /// # Errors
 /// [`ApiError::Validation`] that names the parameter.
 pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
-    let pairs = pairs(query)?;
-    let map = MapDeserializer::<_, de::value::Error>::new(pairs.into_iter());
-    serde_path_to_error::deserialize(map).map_err(|error| {
-        let path = error.path().to_string();
-        ApiError::Validation(vec![field_error(&path, &error.into_inner().to_string())])
+    let bad = |name: &str| ApiError::field(name, "is not valid percent-encoded text");
+    for (key, value) in pairs(query) {
+        let key = key.ok_or_else(|| bad(""))?;
+        value.ok_or_else(|| bad(&key))?;
+    }
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let (path, said) = (error.path().to_string(), error.inner().to_string());
+        ApiError::Validation(vec![field_error(&path, in_plain_words(&said))])
     })
 }
 
-fn pairs(query: &str) -> Result<Vec<(String, Text)>, ApiError> {
-    let split = query.split('&').filter(|pair| !pair.is_empty());
-    split
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let bad = |name: &str| ApiError::field(name, "is not valid percent-encoded text");
-            let key = decode(key).ok_or_else(|| bad(""))?;
-            let value = decode(value).ok_or_else(|| bad(&key))?;
-            Ok((key, Text(value)))
-        })
-        .collect()
-}
-
-/// Decodes form encoding; `None` when the text is not valid or not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
-    if !text.contains(['%', '+']) {
-        return Some(text.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                let mut decoded = [0_u8];
-                hex::decode_to_slice(digits, &mut decoded).ok()?;
-                decoded[0]
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
-}
-
-/// A value that can be deserialized as text, a number or a flag.
-struct Text(String);
-
-impl IntoDeserializer<'_, de::value::Error> for Text {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
+/// What the standard library says of numbers and flags, as callers may read it.
+fn in_plain_words(said: &str) -> &str {
+    match said {
+        "invalid digit found in string"
+        | "cannot parse integer from empty string"
+        | "number too large to fit in target type" => "must be a whole number of 0 or more",
+        "provided string was not `true` or `false`" => "must be true or false",
+        other => other,
     }
 }
 
-macro_rules! parsed {
-    ($($method:ident, $visit:ident, $what:literal;)*) => {
-        $(fn $method<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-            match self.0.parse() {
-                Ok(value) => visitor.$visit(value),
-                Err(_) => Err(de::Error::custom(concat!("must be ", $what))),
-            }
-        })*
-    };
+/// The names and values of a form-encoded text; `None` for what is not valid percent-encoded UTF-8.
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = (Option<String>, Option<String>)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    })
 }
 
-impl<'de> Deserializer<'de> for Text {
-    type Error = de::value::Error;
+/// The first readable value of `name`.
+pub(super) fn value(query: &str, name: &str) -> Option<String> {
+    pairs(query).find_map(|(found, value)| value.filter(|_| found.is_some_and(|found| found == name)))
+}
 
-    fn deserialize_any<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_string(self.0)
+/// Undoes form encoding. `form_urlencoded` alone takes `%zz` as it stands and mends what is no UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let is_escape = |rest: &str| rest.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
     }
-
-    parsed! {
-        deserialize_bool, visit_bool, "true or false";
-        deserialize_u8, visit_u8, "a whole number of 0 or more";
-        deserialize_u16, visit_u16, "a whole number of 0 or more";
-        deserialize_u32, visit_u32, "a whole number of 0 or more";
-        deserialize_u64, visit_u64, "a whole number of 0 or more";
-        deserialize_i32, visit_i32, "a whole number";
-        deserialize_i64, visit_i64, "a whole number";
-        deserialize_f64, visit_f64, "a number";
-    }
-
-    fn deserialize_option<V: de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: de::Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: de::Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
-        visitor.visit_enum(self.0.into_deserializer())
-    }
-
-    forward_to_deserialize_any! {
-        i8 i16 i128 u128 f32 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
-        identifier ignored_any
-    }
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)
 }

@@ -31,7 +31,7 @@ use crate::{
         order::{Order, OrderStatus, Totals},
         user::PostalAddress,
     },
-    http::error::ApiError,
+    http::{error::ApiError, query},
 };
 
 #[derive(Template)]
@@ -134,14 +134,12 @@ fn back_to_cart(mut context: PageContext, error: &ApiError) -> HttpResponse {
 /// 401, which leads to the login and back; 403 for sellers and admins; 503.
 pub async fn show(req: HttpRequest, mut context: PageContext) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
-    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
-    let summary = pairs.filter(|(name, _)| *name == "summary").map(|(_, token)| token).next();
     let mut problem = String::new();
-    if let Some(token) = summary {
+    if let Some(token) = query::value(req.query_string(), "summary") {
         let cart = context.calls.ask(GetCart { user }).await?;
         let offers = offers_of(&context.calls, &cart).await?;
         let links = context.state().tokens.checkout_links();
-        if let Err(error) = links.check(token, user, &cart, &offers, Timestamp::now()) {
+        if let Err(error) = links.check(&token, user, &cart, &offers, Timestamp::now()) {
             problem = sentence(&format!("{error}; this is your cart as it is now"));
         }
     }

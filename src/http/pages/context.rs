@@ -30,6 +30,7 @@ use crate::{
     http::{
         auth::{self, AuthUser, MaybeUser},
         error::ApiError,
+        query,
         routes::Services,
         state::State,
     },
@@ -267,7 +268,7 @@ impl PageContext {
     #[must_use]
     pub fn keeps_no_cookies(&self) -> bool {
         let query = self.here.split_once('?').map_or("", |(_, query)| query);
-        self.is_new && query.split('&').any(|pair| pair == "cookies=check")
+        self.is_new && query::value(query, "cookies").as_deref() == Some("check")
     }
 
     /// The message about saved forms after a login; forms of other accounts are removed.

@@ -266,10 +266,8 @@ fn urlencoded(body: &[u8]) -> Result<Form, ApiError> {
     let unreadable = || ApiError::Malformed("the form is not readable".to_owned());
     let text = std::str::from_utf8(body).map_err(|_| unreadable())?;
     let mut form = Form::default();
-    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |text| query::decode(text).ok_or_else(unreadable);
-        form.fields.push((decode(name)?, decode(value)?));
+    for (name, value) in query::pairs(text) {
+        form.fields.push((name.ok_or_else(unreadable)?, value.ok_or_else(unreadable)?));
         if form.fields.len() > FIELDS_MAX {
             return Err(ApiError::Malformed("the form has too many fields".to_owned()));
         }

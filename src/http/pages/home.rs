@@ -84,11 +84,9 @@ impl CatalogueFilter {
     /// Reads the query; unknown parameters and invalid values are ignored.
     fn read(text: &str) -> Self {
         let mut wanted = Self { page: 1, ..Self::default() };
-        for pair in text.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = query::decode(value).unwrap_or_default();
-            let value: String = trim_invisible(&value).chars().take(200).collect();
-            match name {
+        for (name, value) in query::pairs(text) {
+            let value: String = trim_invisible(&value.unwrap_or_default()).chars().take(200).collect();
+            match name.unwrap_or_default().as_str() {
                 "q" => wanted.q = value,
                 "category" => wanted.category = value,
                 "minprice" => wanted.minprice = value,

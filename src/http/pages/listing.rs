@@ -21,9 +21,8 @@ pub(crate) struct Pager {
 
 /// A value of the query, or empty; at most 200 characters.
 pub(crate) fn asked(req: &HttpRequest, name: &str) -> String {
-    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
-    let value = pairs.filter(|(found, _)| *found == name).find_map(|(_, value)| query::decode(value));
-    trim_invisible(&value.unwrap_or_default()).chars().take(200).collect()
+    let value = query::value(req.query_string(), name).unwrap_or_default();
+    trim_invisible(&value).chars().take(200).collect()
 }
 
 /// The requested page; 1 when the number is invalid.

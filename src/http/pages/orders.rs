@@ -4,7 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, web::Path};
 use askama::Template;
 
 use super::{
-    account::one_line, checkout::path_of, context::PageContext, form::FormRequest, format, page::Page, product::id_of,
+    account::one_line, checkout::path_of, context::PageContext, form::FormRequest, format, listing::page_of,
+    page::Page, product::id_of,
 };
 use crate::{
     actors::order_saga::Party,
@@ -122,9 +123,7 @@ struct CancelPage {
 /// 401, 403 for sellers and admins, 503.
 pub async fn list(req: HttpRequest, context: PageContext) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
-    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
-    let number = pairs.filter(|(name, _)| *name == "page").find_map(|(_, value)| value.parse::<u64>().ok());
-    let number = number.unwrap_or(1).clamp(1, PAGES_MAX);
+    let number = u64::from(page_of(&req));
     let skip = (number - 1) * u64::from(PER_PAGE);
     let found = context.calls.ask(GetOrdersOfUser { user, status: None, skip, limit: PER_PAGE }).await?;
     let view = OrdersPage {

@@ -50,9 +50,7 @@ struct RegisterPage {
 
 /// The path to redirect to, from the query.
 fn next_of(req: &HttpRequest) -> String {
-    let pairs = req.query_string().split('&').filter_map(|pair| pair.split_once('='));
-    let next = pairs.filter(|(name, _)| *name == "next").find_map(|(_, value)| query::decode(value));
-    local(&next.unwrap_or_default()).to_owned()
+    local(&query::value(req.query_string(), "next").unwrap_or_default()).to_owned()
 }
 
 fn show_login(
@@ -86,8 +84,8 @@ pub async fn login_form(req: HttpRequest, context: PageContext) -> Result<HttpRe
     if context.user.is_some() {
         return Ok(context.redirect(&next));
     }
-    let made = req.query_string().split('&').any(|pair| pair == "made=yes");
-    let problem = match (context.keeps_no_cookies(), made) {
+    let made = query::value(req.query_string(), "made");
+    let problem = match (context.keeps_no_cookies(), made.as_deref() == Some("yes")) {
         (true, true) => format!("Your account is made. {NO_COOKIES}"),
         (true, false) => NO_COOKIES.to_owned(),
         (false, _) => String::new(),
@@ -104,9 +102,9 @@ pub async fn register_form(req: HttpRequest, context: PageContext) -> Result<Htt
         return Ok(context.redirect(&next));
     }
     // A link can preselect the seller's role.
-    let form = match req.query_string().split('&').any(|pair| pair == "role=seller") {
-        true => Form::of([("role", "seller".to_owned())]),
-        false => Form::default(),
+    let form = match query::value(req.query_string(), "role").as_deref() {
+        Some("seller") => Form::of([("role", "seller".to_owned())]),
+        _ => Form::default(),
     };
     show_register(context, StatusCode::OK, form, next, String::new())
 }
