@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use growing_backoff::Backoff;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -34,10 +35,10 @@ enum State {
 #[derive(Debug)]
 struct Inner {
     state: State,
-    pause: Duration,
+    /// Openings in a row.
+    opened: u32,
     most: u32,
-    first: Duration,
-    longest: Duration,
+    pauses: Backoff,
 }
 
 #[derive(Debug)]
@@ -62,7 +63,12 @@ impl Breaker {
     /// A closed breaker that opens after `most` consecutive failures, first for `first` and at most for `longest`.
     #[must_use]
     pub const fn opening_after(most: u32, first: Duration, longest: Duration) -> Self {
-        Self(Mutex::new(Inner { state: State::Closed { failures: 0 }, pause: first, most, first, longest }))
+        Self(Mutex::new(Inner {
+            state: State::Closed { failures: 0 },
+            opened: 0,
+            most,
+            pauses: Backoff::new(first, longest),
+        }))
     }
 
     /// Permits a call, or refuses it at once.
@@ -98,8 +104,8 @@ impl Breaker {
 
 impl Inner {
     fn open(&mut self) {
-        self.state = State::Open { until: Instant::now() + self.pause };
-        self.pause = (self.pause * 2).min(self.longest);
+        self.opened = self.opened.saturating_add(1);
+        self.state = State::Open { until: Instant::now() + self.pauses.after(self.opened) };
     }
 }
 
@@ -115,7 +121,7 @@ impl Pass<'_> {
             _ => return,
         }
         if of_use {
-            inner.pause = inner.first;
+            inner.opened = 0;
         }
     }
 

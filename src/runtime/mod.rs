@@ -6,7 +6,6 @@ pub mod http_client;
 mod traced;
 
 pub use actix_guardian::{
-    AskError, Backoff, Handle, KeyLocks, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Next, Pace, Runtime,
-    Sharded,
+    AskError, Handle, KeyLocks, Keyed, KeyedLimits, KindSnapshot, KindStats, Limits, Next, Pace, Runtime, Sharded,
 };
 pub use traced::{Traced, envelope, within};

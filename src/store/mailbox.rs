@@ -14,11 +14,12 @@ use std::{
     time::Duration,
 };
 
+use growing_backoff::Backoff;
 use serde::{Deserialize, Serialize};
 
 use super::{
     StoreError,
-    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key, stored_as},
+    document::{Backend, Collection, Document, Find, Index, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -26,9 +27,9 @@ use crate::{
 };
 
 /// How often a new number is tried when one is taken.
-const TRIES: u32 = 12;
-/// The pause after the first attempt; later ones are longer.
-const PAUSE: Duration = Duration::from_millis(2);
+const TRIES: usize = 12;
+/// The pauses in between.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(2), Duration::MAX);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
@@ -208,8 +209,7 @@ impl MailboxStore {
             changed_at: now,
             next_try_at: (state == MailState::Waiting).then_some(now),
         };
-        let mut backoff = Backoff::new(PAUSE, Duration::MAX);
-        for _ in 0..TRIES {
+        for pause in PAUSES.pauses().take(TRIES) {
             // Another process may have taken the number; the next attempt sees it.
             self.last.fetch_max(self.newest().await?.map_or(0, |newest| newest.record.id), Ordering::Relaxed);
             record.id = self.last.fetch_add(1, Ordering::Relaxed).saturating_add(1);
@@ -217,9 +217,7 @@ impl MailboxStore {
             match self.mails.save(&made, &[]).await {
                 Ok(_) => return Ok(true),
                 Err(SaveError::Store(StoreError::Conflict)) => return Ok(false),
-                Err(SaveError::Duplicate(MailKey::Number)) => {
-                    backoff.wait().await;
-                }
+                Err(SaveError::Duplicate(MailKey::Number)) => tokio::time::sleep(pause).await,
                 Err(SaveError::Store(error)) => return Err(error),
             }
             record = made.record;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Backoff, Collection, Document, Find, Index, SaveError, key, stored_as},
+    document::{Backend, CONTENDED, Collection, Document, Find, Index, SaveError, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How often an insert is retried when another order of the user was written first.
-const TRIES: u32 = 64;
+const TRIES: usize = 64;
 
 /// An idempotency key that a user used for an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,8 +167,8 @@ impl OrderStore {
         mut next: NextOrder,
         events: &[Envelope],
     ) -> Result<u64, InsertError> {
-        let (mut generation, mut backoff) = (0, Backoff::default());
-        for _ in 0..TRIES {
+        let mut generation = 0;
+        for pause in CONTENDED.pauses().take(TRIES) {
             let mut refused = InsertError::Full;
             if !next.is_full {
                 let idempotency = key.map(|key| UsedKey {
@@ -200,7 +200,7 @@ impl OrderStore {
                 InsertError::Full => return Err(self.full(order).await?),
                 InsertError::Duplicate(OrderKey::Idempotency) => {}
                 InsertError::Duplicate(OrderKey::Number) => {
-                    backoff.wait().await;
+                    tokio::time::sleep(pause).await;
                     next = self.next_of(order.user, next.max_unpaid).await?;
                 }
                 refused => return Err(refused),

@@ -8,9 +8,10 @@ use actix::{Actor, ArbiterHandle, Context};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Backoff, KindStats, Limits,
+    KindStats, Limits,
     child::{Child, End},
     handle::{ChildState, Handle},
+    restarts::Restarts,
 };
 
 /// After this time without a death a child has recovered: its backoff starts again.
@@ -25,7 +26,8 @@ where
     A: Actor<Context = Context<A>> + Send,
 {
     let handle = Handle::new(stats, limits);
-    let guardian = Guardian { arbiter: arbiter.clone(), factory, handle: handle.clone(), backoff: Backoff::default() };
+    let guardian =
+        Guardian { arbiter: arbiter.clone(), factory, handle: handle.clone(), restarts: Restarts::default() };
     // The guardian is a task and not an actor, because it must survive a panic of its child and consists only of this
     // loop.
     arbiter.spawn(guardian.watch());
@@ -36,7 +38,7 @@ struct Guardian<A: Actor> {
     arbiter: ArbiterHandle,
     factory: Factory<A>,
     handle: Handle<A>,
-    backoff: Backoff,
+    restarts: Restarts,
 }
 
 impl<A: Actor<Context = Context<A>> + Send> Guardian<A> {
@@ -83,12 +85,12 @@ impl<A: Actor<Context = Context<A>> + Send> Guardian<A> {
                 goes_on
             });
             if started_at.elapsed() >= RECOVERED {
-                self.backoff = Backoff::default();
+                self.restarts = Restarts::default();
             }
-            let pause = self.backoff.next_pause();
+            let pause = self.restarts.next_pause();
             state.stats.restarted();
             tracing::warn!(actor.kind = state.stats.name(), ?end, ?pause, "an actor ended and is restarted");
-            if self.backoff.is_failing() && !failing {
+            if self.restarts.is_failing() && !failing {
                 failing = true;
                 state.stats.failing(1);
             }

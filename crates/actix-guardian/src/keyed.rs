@@ -15,9 +15,10 @@ use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    AskError, Backoff, KindStats, Limits, Stoppable,
+    AskError, KindStats, Limits, Stoppable,
     child::{Child, End},
     handle::ask_until,
+    restarts::Restarts,
 };
 
 /// Limits of a keyed registry.
@@ -61,7 +62,7 @@ struct Entry<A: Actor> {
     generation: u64,
     in_flight: u32,
     last_used: Instant,
-    backoff: Backoff,
+    restarts: Restarts,
     not_before: Option<Instant>,
 }
 
@@ -166,7 +167,7 @@ where
             generation: 0,
             in_flight: 0,
             last_used: now,
-            backoff: Backoff::default(),
+            restarts: Restarts::default(),
             not_before: None,
         });
         if entry.in_flight >= self.limits.per_key {
@@ -204,7 +205,7 @@ where
         entry.child = None;
         if end == End::Crashed {
             self.stats.restarted();
-            let pause = entry.backoff.next_pause();
+            let pause = entry.restarts.next_pause();
             let now = Instant::now();
             entry.not_before = (!pause.is_zero()).then(|| now + pause);
             entry.last_used = now;

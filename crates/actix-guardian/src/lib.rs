@@ -13,13 +13,13 @@
 #[cfg(doctest)]
 struct Readme;
 
-mod backoff;
 mod child;
 mod guardian;
 mod handle;
 mod keyed;
 mod locks;
 mod repeat;
+mod restarts;
 mod stats;
 
 use std::{
@@ -34,7 +34,6 @@ use actix::{Actor, Arbiter, ArbiterHandle, Context};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-pub use backoff::Backoff;
 pub use handle::{Handle, Sharded};
 pub use keyed::{Keyed, KeyedLimits};
 pub use locks::KeyLocks;

@@ -3,14 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use growing_backoff::Backoff;
 use tokio::sync::Notify;
 
 use super::{Limits, Runtime};
 
-/// The pause after a failure; it doubles with each consecutive failure.
-const PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The pauses after consecutive failures.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(1));
 
 /// An actor that runs one future and ends with it.
 struct Loop<F>(Arc<F>);
@@ -87,7 +86,7 @@ impl Runtime {
     {
         self.background(kind, Arc::new((pace, state, step)), async |work| {
             let (Pace { interval, notify }, state, step) = &*work;
-            let mut pause = PAUSE;
+            let mut failures: u32 = 0;
             loop {
                 match step(Arc::clone(state)).await {
                     // Lets other tasks run in between.
@@ -96,12 +95,12 @@ impl Runtime {
                         let _either = tokio::time::timeout(interval(), notify.notified()).await;
                     }
                     Next::Failed => {
-                        tokio::time::sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        failures = failures.saturating_add(1);
+                        tokio::time::sleep(PAUSES.after(failures)).await;
                         continue;
                     }
                 }
-                pause = PAUSE;
+                failures = 0;
             }
         });
     }

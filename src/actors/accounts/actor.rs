@@ -10,6 +10,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use growing_backoff::Backoff;
 use tokio::sync::Mutex;
 
 use super::{Failure, cache::Users, calls::AccountRefusal};
@@ -26,7 +27,9 @@ use crate::{
 };
 
 /// How often a write is retried after a version conflict.
-const TRIES: u32 = 16;
+const TRIES: usize = 16;
+/// The pauses in between. A random part of each is waited, so that concurrent writers do not conflict again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(2), Duration::from_millis(32));
 /// The number of locks; users whose ids end alike share one.
 const LOCKS: usize = 64;
 
@@ -71,7 +74,7 @@ impl Writer {
             updated_at: now,
             version: 0,
         };
-        for attempt in 0..TRIES {
+        for longest in PAUSES.pauses().take(TRIES) {
             let events = [envelope(Event::UserCreated(snapshot(&user)), now)];
             match self.write(&mut user, &events).await {
                 Err(SaveError::Duplicate(UserKey::Username)) if !chosen => {
@@ -79,7 +82,7 @@ impl Writer {
                     user.username = identity::username_from_email(&user.email, &suffix);
                 }
                 Err(SaveError::Store(StoreError::Conflict)) => {
-                    pause(attempt).await;
+                    tokio::time::sleep(longest.mul_f32(rand::random())).await;
                     user.id = UserId::generate();
                 }
                 Err(error) => return Err(error.into()),
@@ -95,12 +98,14 @@ impl Writer {
         change: impl Fn(&mut User) -> Result<(), UserError>,
     ) -> Result<User, Failure> {
         let _lock = self.locks[usize::from(id.bytes()[11]) % LOCKS].lock().await;
-        for attempt in 0..TRIES {
+        for longest in PAUSES.pauses().take(TRIES) {
             let mut user = self.store.get(id).await?.ok_or(AccountRefusal::NoSuchUser)?;
             change(&mut user)?;
             user.updated_at = Timestamp::now();
             match self.write(&mut user, &[]).await {
-                Err(SaveError::Store(StoreError::Conflict)) => pause(attempt).await,
+                Err(SaveError::Store(StoreError::Conflict)) => {
+                    tokio::time::sleep(longest.mul_f32(rand::random())).await;
+                }
                 Err(error) => return Err(error.into()),
                 Ok(()) => return Ok(user),
             }
@@ -129,12 +134,6 @@ impl Drop for Forget<'_> {
     fn drop(&mut self) {
         self.users.forget(self.id);
     }
-}
-
-/// Waits for a random time that grows with the attempts, so that concurrent writers do not conflict again.
-async fn pause(attempt: u32) {
-    let most = 2 * u64::from(attempt + 1);
-    tokio::time::sleep(Duration::from_millis(rand::random_range(0..=most))).await;
 }
 
 fn snapshot(user: &User) -> UserSnapshot {

@@ -15,6 +15,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use growing_backoff::Backoff;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, gauge};
 
@@ -39,12 +40,10 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LEASE: Duration = Duration::from_secs(35);
 /// How long new pictures may exist before their product is written.
 const UNWRITTEN: SignedDuration = SignedDuration::from_mins(5);
-/// The first pause after a failure, which doubles.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// The first pause for a picture that the host refuses.
-const REFUSED_PAUSE: Duration = Duration::from_secs(3_600);
-const LONGEST_REFUSED_PAUSE: Duration = Duration::from_secs(24 * 3_600);
+/// The pauses after failures.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(600));
+/// The pauses for a picture that the host refuses.
+const REFUSED_PAUSES: Backoff = Backoff::new(Duration::from_secs(3_600), Duration::from_secs(24 * 3_600));
 /// The pause when the host was not called.
 const NOT_ASKED: Duration = Duration::from_millis(500);
 /// How often to count.
@@ -211,18 +210,15 @@ impl Hosting {
 
 /// When to try again after `error`.
 fn put_off(record: &ImageRecord, error: &HostingError) -> HostingOutcome {
-    let doubled = |first: Duration, longest: Duration| {
-        let pause = first.saturating_mul(2_u32.saturating_pow(record.attempts.min(20)));
-        pause.min(longest)
-    };
+    let failures = record.attempts.saturating_add(1);
     let (reason, pause) = match error {
         HostingError::Host(HostError::KnownAway) => (None, NOT_ASKED),
         // Not the picture's fault, and no calls are made until it is over.
         HostingError::Host(HostError::Limited(_) | HostError::Key(_)) => (None, NOT_ASKED),
         HostingError::Host(HostError::Refused(_)) | HostingError::Lost => {
-            (Some(error.to_string()), doubled(REFUSED_PAUSE, LONGEST_REFUSED_PAUSE))
+            (Some(error.to_string()), REFUSED_PAUSES.after(failures))
         }
-        _ => (Some(error.to_string()), doubled(FIRST_PAUSE, LONGEST_PAUSE)),
+        _ => (Some(error.to_string()), PAUSES.after(failures)),
     };
     if let Some(reason) = &reason {
         tracing::warn!(image.id = %record.image, product.id = %record.product, %reason, ?pause, "processing a picture is postponed");

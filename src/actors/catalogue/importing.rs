@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use growing_backoff::Backoff;
 use tokio::sync::Notify;
 
 use super::{
@@ -35,14 +35,13 @@ use crate::{
 /// How many imports are processed at once.
 const AT_ONCE: u32 = 4;
 /// How long a worker's claim on an import lasts without progress.
-const LEASE: SignedDuration = SignedDuration::from_secs(6);
+const LEASE: Duration = Duration::from_secs(6);
 /// Progress is written after this many rows, and after this time at the latest.
 const WRITE_AFTER: u64 = 20;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// How often a failed import is retried, and the pauses in between.
 const ATTEMPTS_MAX: u32 = 25;
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(60));
 /// How often a stock is read again after concurrent changes.
 const STOCK_TRIES: u32 = 8;
 /// How long the sender of a file waits for the end of its import.
@@ -219,7 +218,7 @@ impl Importing {
             tracing::error!(import.id = %import.id, %error, "an import is given up");
             import.finished_at = Some(Timestamp::now());
         }
-        import.due_at = later(pause_after(import.attempts));
+        import.due_at = later(PAUSES.after(import.attempts));
         if let Err(error) = self.store.save(&import, None, &[]).await {
             // It is due again when its claim expires.
             tracing::debug!(import.id = %import.id, %error, "could not record that an import is postponed");
@@ -391,12 +390,6 @@ fn product(seller: UserId, new: &NewRow) -> CreateProduct {
     CreateProduct { seller, title, description, price, stock, category, max_per_order, files: vec![] }
 }
 
-fn later(by: SignedDuration) -> Timestamp {
+fn later(by: Duration) -> Timestamp {
     Timestamp::now().saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
-/// The pause after this many failed attempts.
-fn pause_after(attempts: u32) -> SignedDuration {
-    let factor = 2_i32.saturating_pow(attempts.saturating_sub(1).min(20));
-    FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
 }

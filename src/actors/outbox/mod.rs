@@ -55,8 +55,6 @@ pub trait Carrier: Send + Sync {
 const REMEMBER: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 /// How often the relay polls for events and parked messages; less often where other nodes send notifications.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The pause after a failure of the store.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The handle to the outbox.
 #[derive(Clone)]

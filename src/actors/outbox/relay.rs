@@ -4,10 +4,11 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use growing_backoff::Backoff;
 use jiff::SignedDuration;
 use tokio::sync::Notify;
 
-use super::{Carried, Carrier, CarryError, LOOK_EVERY, PAUSE, REMEMBER};
+use super::{Carried, Carrier, CarryError, LOOK_EVERY, REMEMBER};
 use crate::{
     domain::{Timestamp, event::Envelope},
     integrations::redis::{ChangeNotifier, topic},
@@ -22,8 +23,8 @@ const FULL: usize = 256;
 const BATCHES: usize = 64;
 /// How many parked messages are retried at once.
 const RETRIES: u32 = 64;
-/// The longest pause while events cannot be relayed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The pauses while events cannot be relayed.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
 
 /// Reads the outbox and feeds the carrier.
 pub(super) struct Relay {
@@ -49,11 +50,11 @@ impl Relay {
     }
 
     pub(super) async fn run(&self) {
-        let (mut forgotten, mut pause) = (Timestamp::UNIX_EPOCH, PAUSE);
+        let (mut forgotten, mut failures) = (Timestamp::UNIX_EPOCH, 0_u32);
         loop {
             match self.turn(&mut forgotten).await {
                 Ok(more) => {
-                    pause = PAUSE;
+                    failures = 0;
                     if !more {
                         // Continues after a write, here or on another node, or in time for parked messages.
                         tokio::select! {
@@ -65,8 +66,8 @@ impl Relay {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "could not relay events; retrying");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    failures = failures.saturating_add(1);
+                    tokio::time::sleep(PAUSES.after(failures)).await;
                 }
             }
         }

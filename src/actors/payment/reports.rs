@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use growing_backoff::Backoff;
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
@@ -41,8 +42,8 @@ const GRACE: SignedDuration = SignedDuration::from_secs(5);
 const TRIES_MAX: u32 = 40;
 /// The same while the gateway does not know the reported entity: its API may lag behind its reports.
 const UNKNOWN_TRIES_MAX: u32 = 5;
-/// The longest pause between two attempts.
-const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// The pauses between attempts.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(3_600));
 
 /// The outcome of a report that contradicts itself or the gateway.
 const CONTRADICTS: &str = "contradicts itself or the gateway";
@@ -98,8 +99,7 @@ impl PaymentService {
             }
             Err(error) => {
                 let attempts = report.attempts + 1;
-                let pause = SignedDuration::from_secs(1_i64 << attempts.min(12)).min(PAUSE_MAX);
-                let due_at = now.saturating_add(pause).unwrap_or(now);
+                let due_at = now.saturating_add(PAUSES.after(attempts)).unwrap_or(now);
                 self.store.report_later(&report.id, attempts, due_at).await?;
                 return Err(error);
             }

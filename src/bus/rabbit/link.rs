@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use growing_backoff::Backoff;
 use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
@@ -21,8 +22,8 @@ use super::{RabbitError, transport};
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// The heartbeat interval in seconds.
 const HEARTBEAT: u16 = 20;
-/// The shortest and the longest pause between two attempts.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(15));
+/// The pauses between two attempts.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(15));
 
 /// A connection to the broker, shared by callers with the same purpose.
 pub struct Link {
@@ -34,7 +35,7 @@ pub struct Link {
 
 struct State {
     connection: Option<Connection>,
-    pause: Duration,
+    failures: u32,
     next_try: Instant,
 }
 
@@ -42,7 +43,7 @@ impl Link {
     /// A link that is not connected yet.
     #[must_use]
     pub fn new(url: SecretString, purpose: &'static str) -> Self {
-        let state = State { connection: None, pause: PAUSES.0, next_try: Instant::now() };
+        let state = State { connection: None, failures: 0, next_try: Instant::now() };
         Self { url, purpose, up: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
@@ -80,15 +81,15 @@ impl Link {
         match opened {
             Ok((connection, channel)) => {
                 state.connection = Some(connection);
-                state.pause = PAUSES.0;
+                state.failures = 0;
                 state.next_try = Instant::now();
                 self.up.store(true, Ordering::Relaxed);
                 tracing::info!(purpose = self.purpose, "connected to the broker");
                 Ok(channel)
             }
             Err(error) => {
-                state.next_try = Instant::now() + state.pause;
-                state.pause = (state.pause * 2).min(PAUSES.1);
+                state.failures = state.failures.saturating_add(1);
+                state.next_try = Instant::now() + PAUSES.after(state.failures);
                 tracing::warn!(purpose = self.purpose, %error, "the broker cannot be reached");
                 Err(error)
             }

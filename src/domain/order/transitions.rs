@@ -1,5 +1,8 @@
 //! The transitions between an order's states.
 
+use std::time::Duration;
+
+use growing_backoff::Backoff;
 use jiff::SignedDuration;
 
 use super::{
@@ -60,9 +63,9 @@ const PAYMENT_REFUSED: &str = "payment refused";
 /// The reason of an order that was refunded before anything was shipped.
 const REFUNDED: &str = "refunded";
 
-/// The longest pause between two attempts of a saga step. A step fails because another service is unavailable, and
+/// The pauses between attempts of a saga step. A step fails because another service is unavailable, and
 /// retrying is cheap then: stock and money should be settled soon after it is back.
-const PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
 
 impl Order {
     /// The effect of the captured payment `payment` now.
@@ -304,8 +307,7 @@ impl Order {
     /// Records a failed step; the next attempt follows after a pause that doubles up to half a minute.
     pub fn step_failed(&mut self, now: Timestamp) {
         self.saga.attempts = self.saga.attempts.saturating_add(1);
-        let pause = SignedDuration::from_secs(1_i64 << self.saga.attempts.min(10)).min(PAUSE_MAX);
-        self.saga.due_at = now.saturating_add(pause).ok();
+        self.saga.due_at = now.saturating_add(PAUSES.after(self.saga.attempts)).ok();
     }
 
     /// When the order is due next: at the window's end while it only awaits payment, soon when steps are pending.

@@ -3,7 +3,9 @@
 //! **Invariant:** refunds of a captured payment together never exceed it, and each refund is one row with its own id,
 //! which is also the gateway's idempotency key: requesting it twice refunds once.
 
-use jiff::SignedDuration;
+use std::time::Duration;
+
+use growing_backoff::Backoff;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -12,8 +14,8 @@ use crate::domain::{Timestamp, ids::RefundId, money::Money};
 
 /// How often a failed refund is requested again.
 pub const REFUND_TRIES: u32 = 8;
-/// The longest pause before a failed refund is requested again.
-const PAUSE_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// The pauses before a failed refund is requested again.
+const PAUSES: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_secs(24 * 3_600)).by(6);
 /// The reason of a refund that was made on the gateway's own pages.
 const FOREIGN: &str = "made at the gateway";
 /// The reason of a refund whose money was refunded on the gateway's own pages meanwhile.
@@ -181,8 +183,7 @@ impl Payment {
         self.ledger.came_back(&failed, now);
         let tries = failed.tries + 1;
         if tries < REFUND_TRIES {
-            let pause = SignedDuration::from_secs(10_i64.saturating_mul(6_i64.saturating_pow(failed.tries)));
-            let not_before = now.saturating_add(pause.min(PAUSE_MAX)).ok();
+            let not_before = now.saturating_add(PAUSES.after(tries)).ok();
             let (id, reason, key) = (RefundId::generate(), failed.reason, None);
             let again = decided(id, failed.payment_id, failed.amount, now);
             self.refunds.push(Refund { reason, key, not_before, tries, noted: failed.noted, ..again });

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** a payment with something left to do is due some time.
 
+use std::time::Duration;
+
+use growing_backoff::Backoff;
 use jiff::SignedDuration;
 
 use super::Payment;
@@ -12,10 +15,10 @@ const GRACE: SignedDuration = SignedDuration::from_secs(5);
 /// The same while only the order's timeline has to show a refund: its order requested it and is busy until it has its
 /// answer.
 const NOTE_AFTER: SignedDuration = SignedDuration::from_secs(1);
-/// The longest pause between two attempts of pending work.
-const TRY_PAUSE_MAX: SignedDuration = SignedDuration::from_hours(1);
+/// The pauses between attempts of pending work.
+const TRY_PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(3_600));
 /// The same while only the order has to be notified, which is a cheap call of an own service.
-const TELL_PAUSE_MAX: SignedDuration = SignedDuration::from_secs(30);
+const TELL_PAUSES: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(30));
 /// How long the gateway is checked for an unpaid payment, or for a second one.
 const ASK_FOR: SignedDuration = SignedDuration::from_hours(72);
 /// The longest pause between two checks meanwhile.
@@ -61,9 +64,8 @@ impl Payment {
     /// Schedules the next check, after the current work.
     pub fn plan(&mut self, questions: Questions, now: Timestamp) {
         self.due_at = if self.attempts > 0 {
-            let longest = if self.only_tells(now) { TELL_PAUSE_MAX } else { TRY_PAUSE_MAX };
-            let pause = SignedDuration::from_secs(1_i64 << self.attempts.min(12)).min(longest);
-            now.saturating_add(pause).ok()
+            let pauses = if self.only_tells(now) { TELL_PAUSES } else { TRY_PAUSES };
+            now.saturating_add(pauses.after(self.attempts)).ok()
         } else if self.has_work(now) {
             let moves_money = self.unsent_refund(now).is_some() || (self.has_money() && !self.settled);
             now.saturating_add(if moves_money { GRACE } else { NOTE_AFTER }).ok()

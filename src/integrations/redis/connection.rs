@@ -9,6 +9,7 @@ use std::{io, sync::Arc, thread, time::Duration};
 
 use ::redis::{AsyncConnectionConfig, Client, PushInfo, PushKind, Value, aio::MultiplexedConnection};
 use futures_util::FutureExt;
+use growing_backoff::Backoff;
 use metrics::gauge;
 use tokio::{
     sync::watch,
@@ -19,8 +20,10 @@ use super::{ConnectionState, Live, RedisError, RedisSettings};
 
 /// How long connecting, greeting and subscribing may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// The shortest and the longest pause between two attempts.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The pauses between two attempts.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// A connection that lived this long makes the next pause the first one again.
+const LASTING: Duration = Duration::from_secs(5);
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The pause between two publishes: notifications that arrive meanwhile are published together.
@@ -55,7 +58,7 @@ impl ConnectionTask {
     }
 
     async fn keep(self) {
-        let mut pause = PAUSES.0;
+        let mut failures: u32 = 0;
         let mut reported = false;
         gauge!("redis_up").set(0.0);
         for generation in 1.. {
@@ -74,8 +77,8 @@ impl ConnectionTask {
                     gauge!("redis_up").set(0.0);
                     tracing::warn!(%error, "lost the connection to Redis; each node continues without it");
                     reported = true;
-                    if since.elapsed() >= PAUSES.1 {
-                        pause = PAUSES.0;
+                    if since.elapsed() >= LASTING {
+                        failures = 0;
                     }
                 }
                 Err(error) if reported => tracing::debug!(%error, "Redis cannot be reached"),
@@ -84,8 +87,8 @@ impl ConnectionTask {
                     reported = true;
                 }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
+            failures = failures.saturating_add(1);
+            sleep(PAUSES.after(failures)).await;
         }
     }
 

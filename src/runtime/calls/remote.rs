@@ -8,6 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use growing_backoff::Backoff;
 use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -39,8 +40,8 @@ const IDLE: Duration = Duration::from_secs(50);
 const PING_WITHIN: Duration = Duration::from_secs(1);
 /// The most attempts of one call.
 const TRIES: u32 = 3;
-/// The pause before the second attempt. It doubles for each attempt, and jitter of up to 100 % is added.
-const PAUSE: Duration = Duration::from_millis(40);
+/// The pauses between attempts; jitter of up to 100 % is added.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(40), Duration::MAX);
 /// The most concurrent calls to one peer.
 const IN_FLIGHT: usize = 1_024;
 /// How much earlier than its caller the callee gives up, so that its answer still arrives in time.
@@ -149,8 +150,7 @@ impl Peer {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            let pause = PAUSE * 2_u32.pow(tried - 1);
-            let pause = pause + pause.mul_f32(rand::random());
+            let pause = PAUSES.after(tried).mul_f32(1.0 + rand::random::<f32>());
             let again = tried < TRIES && failure.may_be_retried(&request) && Instant::now() + pause < request.ends;
             if !again {
                 return Err(self.0.give_up(&request, failure));

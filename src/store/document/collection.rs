@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 use futures_util::future::join_all;
 
 use super::{
-    Backend, Backoff, Change, Document, DocumentId, Index, Key, KeyParts, Query, Raw, RawBody, Refused, Write, keys,
+    Backend, CONTENDED, Change, Document, DocumentId, Index, Key, KeyParts, Query, Raw, RawBody, Refused, Write, keys,
     read,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How often [`Collection::change`] retries after a conflict.
-const TRIES: u32 = 24;
+const TRIES: usize = 24;
 
 /// Why a document was not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,13 +117,10 @@ impl<D: Document> Collection<D> {
     /// # Errors
     /// [`StoreError::Busy`] after too many conflicts; [`SaveError::Duplicate`].
     pub async fn put(&self, mut document: D) -> Result<(), SaveError<D::Unique>> {
-        let mut backoff = Backoff::default();
-        for _ in 0..TRIES {
+        for pause in CONTENDED.pauses().take(TRIES) {
             document.set_version(self.get(document.id()).await?.map_or(0, |stored| stored.version()));
             match self.save(&document, &[]).await {
-                Err(SaveError::Store(StoreError::Conflict)) => {
-                    backoff.wait().await;
-                }
+                Err(SaveError::Store(StoreError::Conflict)) => tokio::time::sleep(pause).await,
                 written => return written.map(|_| ()),
             }
         }
@@ -173,8 +170,7 @@ impl<D: Document> Collection<D> {
         id: D::Id,
         mut change: impl FnMut(&mut D) -> Option<T>,
     ) -> Result<Option<(D, T)>, SaveError<D::Unique>> {
-        let mut backoff = Backoff::default();
-        for _ in 0..TRIES {
+        for pause in CONTENDED.pauses().take(TRIES) {
             let Some(mut document) = self.get(id.clone()).await? else { return Ok(None) };
             let Some(done) = change(&mut document) else { return Ok(None) };
             match self.save(&document, &[]).await {
@@ -182,9 +178,7 @@ impl<D: Document> Collection<D> {
                     document.set_version(version);
                     return Ok(Some((document, done)));
                 }
-                Err(SaveError::Store(StoreError::Conflict)) => {
-                    backoff.wait().await;
-                }
+                Err(SaveError::Store(StoreError::Conflict)) => tokio::time::sleep(pause).await,
                 Err(refused) => return Err(refused),
             }
         }

@@ -5,7 +5,6 @@
 //! `docs/adr/` for why indexes are a table and not a method.
 
 mod backend;
-mod backoff;
 mod collection;
 mod key;
 
@@ -13,12 +12,16 @@ pub use backend::{Backend, Body, Change, DocumentId, IndexSpec, Query, Raw, RawB
 pub use collection::{Collection, Find, SaveError};
 pub use key::{Desc, Key, KeyParts, key};
 
-pub(in crate::store) use backoff::Backoff;
+use std::time::Duration;
 
+use growing_backoff::Backoff;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{StoreError, micros_up};
 use crate::config::Service;
+
+/// The pauses between attempts to write a document that several callers write at once.
+pub(in crate::store) const CONTENDED: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(40));
 
 /// A type that is stored, found by its indexes, and written with the version that was read.
 pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {

@@ -5,14 +5,13 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
+use growing_backoff::Backoff;
 use tokio::sync::mpsc;
 
 use super::Fault;
-use crate::store::document::Backoff;
 
 /// The pauses after panics in a row; the longest is well below the deadline of a call.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 
 /// Starts a task that passes waiting requests to `work`, at most `most` at once, until all senders are dropped. A
 /// waiting caller sees a dropped request by its closed channel.
@@ -27,7 +26,7 @@ pub(super) fn serve<T, F>(
 {
     tokio::spawn(async move {
         let mut batch = vec![];
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut panics: u32 = 0;
         while waiting.recv_many(&mut batch, most).await > 0 {
             let requests = std::mem::take(&mut batch);
             let done = async {
@@ -38,10 +37,11 @@ pub(super) fn serve<T, F>(
             };
             // Unfinished work of a panic is dropped with its requests.
             if AssertUnwindSafe(done).catch_unwind().await.is_ok() {
-                backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+                panics = 0;
             } else {
                 tracing::error!("a batch for MongoDB panicked");
-                backoff.wait().await;
+                panics = panics.saturating_add(1);
+                tokio::time::sleep(PAUSES.after(panics)).await;
             }
         }
     });

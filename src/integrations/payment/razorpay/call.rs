@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use growing_backoff::Backoff;
 use metrics::counter;
 use reqwest::{Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -203,8 +204,8 @@ impl Api {
                 return None;
             }
         };
-        let pause = self.pause * 2_u32.saturating_pow(tried - 1);
-        let pause = (pause + pause.mul_f32(rand::random())).max(asked);
+        let pause = Backoff::new(self.pause, Duration::MAX).after(tried);
+        let pause = pause.mul_f32(1.0 + rand::random::<f32>()).max(asked);
         (tried < TRIES && Instant::now() + pause < ends).then_some(pause)
     }
 

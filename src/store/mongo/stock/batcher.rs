@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use super::level::{Allocation, AllocationKey, AllocationState, Level, Stored};
 use crate::{
     domain::{ids::ProductId, inventory::StockLevel},
-    store::StoreError,
+    store::{StoreError, document::CONTENDED},
 };
 
 /// The most changes in one write.
@@ -27,9 +27,7 @@ const JOINED: usize = 256;
 /// The most changes that may wait for one product.
 const WAITING: usize = 4_096;
 /// How often a write is tried while other nodes write the same product.
-const TRIES: u32 = 40;
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_millis(40);
+const TRIES: usize = 40;
 /// How many allocations a stock document may contain before they are moved to documents of their own.
 const CARRIED: usize = 64;
 
@@ -214,8 +212,7 @@ async fn write(
     acts: &[StockWrite],
     known: &mut Option<Level>,
 ) -> Result<Vec<WriteOutcome>, StoreError> {
-    let mut pause = Duration::from_millis(1);
-    for _ in 0..TRIES {
+    for pause in CONTENDED.pauses().take(TRIES) {
         let (before, fresh) = match known.take() {
             Some(known) => (known, false),
             None => (stored.load(product).await?, true),
@@ -237,7 +234,6 @@ async fn write(
         }
         let jitter = Duration::from_micros(rand::random_range(0..1_000));
         tokio::time::sleep(pause + jitter).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
     Err(StoreError::Busy)
 }
