@@ -55,6 +55,7 @@ pub use self::{
     },
     services::{Service, Services},
     sources::{Overrides, Sources},
+    values::duration,
 };
 
 /// The environment of the process.

@@ -1,7 +1,9 @@
 //! Commands about money.
 
 use clap::Subcommand;
-use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use crate::config::duration;
 
 /// Commands about the ledger.
 #[derive(Debug, Subcommand)]
@@ -22,18 +24,16 @@ pub enum Payments {
 }
 
 fn since(text: &str) -> Result<Timestamp, String> {
-    let ago = |duration: SignedDuration| Timestamp::now().checked_sub(duration).ok();
-    let days = |text: &str| text.strip_suffix('d')?.parse::<i64>().ok()?.checked_mul(24);
+    let ago = |text: &str| Timestamp::now().checked_sub(duration(text).ok()?).ok();
     let day = |text: &str| Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    let moment = text.parse::<Timestamp>().ok();
-    let moment = moment.or_else(|| day(text));
-    let moment = moment.or_else(|| days(text).and_then(|hours| ago(SignedDuration::try_from_hours(hours)?)));
-    let moment = moment.or_else(|| ago(text.parse::<SignedDuration>().ok()?));
+    let moment = text.parse::<Timestamp>().ok().or_else(|| day(text)).or_else(|| ago(text));
     moment.ok_or_else(|| "write a day (2026-01-31), a moment (2026-01-31T12:00:00Z), or how long ago (36h, 7d)".into())
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]

@@ -20,7 +20,10 @@ use crate::domain::{
 const SHIPPING_MAX: i64 = 1_000_000;
 
 /// A length of time such as `15m`, `500ms` or `1h30m`, longer than none.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// One sentence that shows what was written.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let refused = || format!("{} is not a duration; write for example 15m or 90s", quoted(text));
     let span = SpanParser::new().parse_span(text).map_err(|_| refused())?;
     // Months and years have no length of their own.
