@@ -6,14 +6,13 @@
 //! **Invariant:** waiting for a line that never comes ends with an error.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
 use crate::config::secret::random_hex;
@@ -54,13 +53,8 @@ pub fn obtain() -> Result<Password> {
 }
 
 fn ask() -> Result<Option<String>> {
-    let mut terminal = io::stderr();
-    write!(terminal, "Password (leave it empty to have one made): ")?;
-    terminal.flush()?;
-    let _unseen = Unseen::begin()?;
-    let line = line(io::stdin().lock());
-    writeln!(terminal)?;
-    line
+    let typed = rpassword::prompt_password("Password (leave it empty to have one made): ");
+    Ok(Some(typed.context("the terminal does not answer")?).filter(|typed| !typed.is_empty()))
 }
 
 fn piped() -> Result<Option<String>> {
@@ -78,26 +72,6 @@ fn line(input: impl BufRead) -> Result<Option<String>> {
     read.context("the password on standard input cannot be read")?;
     let line = line.trim_end_matches(['\r', '\n']);
     Ok(Some(line.to_owned()).filter(|line| !line.is_empty()))
-}
-
-/// A terminal that does not show what is typed, until this is dropped.
-struct Unseen(Termios);
-
-impl Unseen {
-    fn begin() -> Result<Self> {
-        let shown = tcgetattr(io::stdin()).context("the terminal does not answer")?;
-        let mut unseen = shown.clone();
-        unseen.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(io::stdin(), OptionalActions::Flush, &unseen).context("the terminal does not answer")?;
-        Ok(Self(shown))
-    }
-}
-
-impl Drop for Unseen {
-    fn drop(&mut self) {
-        // A terminal that has gone away needs no restoring.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
-    }
 }
 
 #[cfg(test)]
