@@ -2,19 +2,13 @@
 //!
 //! **Invariant:** accounts with a known password are made only in a development environment.
 
-mod canvas;
 mod goods;
 mod past;
-mod picture;
-mod shape;
-mod shelves;
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use secrecy::SecretString;
 
-use self::{goods::Good, picture::Side};
+use self::goods::{Good, Goods};
 use crate::{
     actors::{
         accounts::calls::{AccountRefusal, AddAddress, CreateAdmin, LogIn, LoginName, Register},
@@ -38,16 +32,15 @@ use crate::{
 const PASSWORD: &str = "microbazaar-demo";
 /// User names of the accounts that are told: a buyer, a seller and an admin.
 const BUYER: &str = "demo-buyer";
-const SELLER: &str = goods::SELLERS[0].0;
+const SELLER: &str = "lakeside-lamps";
 const ADMIN: &str = "demo-admin";
 /// How many products are written at once when there are to be many.
 const BATCH: usize = 1_000;
-/// How many pictures are drawn at once.
-const AT_ONCE: usize = 4;
 /// How many products are made between two lines of progress.
 const TELL_EVERY: usize = 20;
-/// Every how many goods one has a second picture.
-const SECOND_PICTURE: usize = 3;
+
+/// By user name.
+type Sellers<'a> = Vec<(&'a String, UserId)>;
 
 /// Where the demo is made.
 pub struct Stage<'a> {
@@ -96,9 +89,10 @@ pub async fn fill(stage: &Stage<'_>, products: Option<u32>, tell: &dyn Fn(&str))
         }
         return Ok(());
     }
-    let mut sellers = Vec::new();
-    for (username, first, last) in goods::SELLERS {
-        sellers.push(account(services, username, first, last, Role::Seller).await?);
+    let goods = Goods::read()?;
+    let mut sellers = Sellers::new();
+    for goods::Seller { username, first_name, last_name } in &goods.sellers {
+        sellers.push((username, account(services, username, first_name, last_name, Role::Seller).await?));
     }
     let buyer = account(services, BUYER, "Meera", "Nair", Role::User).await?;
     let add = AddAddress { user: buyer, postal: past::address(0), is_default: true };
@@ -106,12 +100,12 @@ pub async fn fill(stage: &Stage<'_>, products: Option<u32>, tell: &dyn Fn(&str))
     admin(services).await?;
     match products {
         None => {
-            let goods = goods::all();
+            let goods = goods.all();
             let plan = past::Plan::of(&goods);
             let made = with_pictures(services, &sellers, &goods, &plan, tell).await?;
             past::write(stage, &plan, &made, buyer, tell).await?;
         }
-        Some(count) => many(services, &sellers, count, tell).await?,
+        Some(count) => many(services, &goods, &sellers, count, tell).await?,
     }
     tell_accounts(tell);
     Ok(())
@@ -162,27 +156,23 @@ async fn admin(services: &Services) -> Result<()> {
 /// the stock that is to be left.
 async fn with_pictures(
     services: &Services,
-    sellers: &[UserId],
-    goods: &[Good],
+    sellers: &Sellers<'_>,
+    goods: &[Good<'_>],
     plan: &past::Plan,
     tell: &dyn Fn(&str),
 ) -> Result<Vec<Product>> {
-    let drawn = stream::iter(goods.iter().copied().enumerate()).map(|(at, good)| async move {
-        let files = tokio::task::spawn_blocking(move || draw(at, &good)).await??;
-        anyhow::Ok((at, good, files))
-    });
-    let mut drawn = drawn.buffered(AT_ONCE);
     let mut made = Vec::with_capacity(goods.len());
-    while let Some((at, good, files)) = drawn.try_next().await? {
+    for (at, good) in goods.iter().enumerate() {
+        let seller = sellers.iter().find(|(username, _)| **username == good.category.seller);
         let new = CreateProduct {
-            seller: sellers[good.shelf.seller],
-            title: good.item.title.to_owned(),
-            description: good.item.words.to_owned(),
+            seller: seller.context("nobody sells a good of the demo")?.1,
+            title: good.item.title.clone(),
+            description: good.item.description.clone(),
             price: Money::new(good.item.rupees * 100, Currency::Inr),
             stock: good.item.stock + plan.sold(at),
-            category: good.shelf.category.to_owned(),
+            category: good.category.name.clone(),
             max_per_order: None,
-            files,
+            files: good.pictures(),
         };
         made.push(Product::clone(&services.calls.ask(new).await?.product));
         if made.len() % TELL_EVERY == 0 || made.len() == goods.len() {
@@ -192,19 +182,17 @@ async fn with_pictures(
     Ok(made)
 }
 
-fn draw(at: usize, good: &Good) -> Result<Vec<Bytes>> {
-    let mut files = vec![Bytes::from(picture::draw(good, Side::Front)?)];
-    if at.is_multiple_of(SECOND_PICTURE) {
-        files.push(Bytes::from(picture::draw(good, Side::Near)?));
-    }
-    Ok(files)
-}
-
 /// Many products without pictures, for trying out what size does.
-async fn many(services: &Services, sellers: &[UserId], count: u32, tell: &dyn Fn(&str)) -> Result<()> {
+async fn many(
+    services: &Services,
+    goods: &Goods,
+    sellers: &Sellers<'_>,
+    count: u32,
+    tell: &dyn Fn(&str),
+) -> Result<()> {
     let (mut batch, now) = (Vec::with_capacity(BATCH), Timestamp::now());
     for number in 0..count {
-        let good = goods::numbered(number);
+        let good = goods.numbered(number);
         let at = usize::try_from(number)?;
         let product = Product {
             id: ProductId::generate(),
@@ -212,7 +200,7 @@ async fn many(services: &Services, sellers: &[UserId], count: u32, tell: &dyn Fn
             description: good.description,
             price: Money::new(good.price_minor, Currency::Inr),
             category: good.category.to_owned(),
-            seller: sellers[at % sellers.len()],
+            seller: sellers[at % sellers.len()].1,
             images: vec![],
             max_per_order: None,
             status: ProductStatus::Live,

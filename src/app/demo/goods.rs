@@ -1,95 +1,97 @@
-//! What the demo shop sells, and who sells it.
+//! What the demo shop sells, and who sells it: `demo/goods.toml`, and the pictures beside it.
 
-use super::shelves::{audio, garden, kitchen, lighting, stationery, textiles, toys, travel};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use include_dir::{Dir, include_dir};
+use serde::Deserialize;
 
-/// Sellers: user name, first and last name.
-pub(super) const SELLERS: [(&str, &str, &str); 6] = [
-    ("lakeside-lamps", "Asha", "Rao"),
-    ("copper-kitchen", "Dev", "Patel"),
-    ("paper-garden", "Leela", "Iyer"),
-    ("hill-textiles", "Tenzin", "Dorje"),
-    ("quiet-audio", "Farah", "Khan"),
-    ("green-balcony", "Ravi", "Menon"),
-];
+static PICTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/demo/pictures");
 
-/// A category of goods.
-pub(crate) struct Shelf {
-    /// Its name.
-    pub(crate) category: &'static str,
-    /// Whose it is, by the place in [`SELLERS`].
-    pub(crate) seller: usize,
-    /// Wall, light and table of its pictures.
-    pub(crate) light: [u32; 3],
-    /// What stands on it.
-    pub(crate) items: &'static [Item],
+/// The demo catalogue.
+#[derive(Deserialize)]
+pub(super) struct Goods {
+    pub(super) sellers: Vec<Seller>,
+    categories: Vec<Category>,
 }
 
-/// What stands on a shelf.
-pub(crate) struct Item {
-    /// What it is called.
-    pub(crate) title: &'static str,
-    /// Its price.
-    pub(crate) rupees: i64,
+#[derive(Deserialize)]
+pub(super) struct Seller {
+    pub(super) username: String,
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Category {
+    pub(super) name: String,
+    /// User name.
+    pub(super) seller: String,
+    products: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Item {
+    pub(super) title: String,
+    /// The name of its pictures without the ending; some have a second one, `NAME-near`.
+    picture: String,
+    pub(super) rupees: i64,
     /// How many there are after all past orders.
-    pub(crate) stock: u32,
-    /// Whether it stands on a table, or lies or hangs.
-    pub(crate) stands: bool,
-    /// What is said of it.
-    pub(crate) words: &'static str,
-    /// Its drawing.
-    pub(crate) drawing: &'static str,
+    pub(super) stock: u32,
+    pub(super) description: String,
 }
-
-/// Every shelf.
-const SHELVES: [&Shelf; 8] = [
-    &lighting::SHELF,
-    &kitchen::SHELF,
-    &stationery::SHELF,
-    &textiles::SHELF,
-    &audio::SHELF,
-    &garden::SHELF,
-    &travel::SHELF,
-    &toys::SHELF,
-];
 
 /// Something to sell.
 #[derive(Clone, Copy)]
-pub(super) struct Good {
-    /// Its words, price and drawing.
-    pub(super) item: &'static Item,
-    /// Where it stands.
-    pub(super) shelf: &'static Shelf,
+pub(super) struct Good<'a> {
+    pub(super) item: &'a Item,
+    pub(super) category: &'a Category,
 }
 
-/// The demo catalogue, the shelves by turns, so that the newest are of all kinds.
-pub(super) fn all() -> Vec<Good> {
-    let rows = SHELVES.iter().map(|shelf| shelf.items.len()).max().unwrap_or(0);
-    let place = |row: usize| SHELVES.iter().filter_map(move |shelf| Some(Good { item: shelf.items.get(row)?, shelf }));
-    (0..rows).flat_map(place).collect()
+impl Good<'_> {
+    pub(super) fn pictures(&self) -> Vec<Bytes> {
+        let name = &self.item.picture;
+        let files = [format!("{name}.webp"), format!("{name}-near.webp")];
+        let found = files.iter().filter_map(|file| PICTURES.get_file(file));
+        found.map(|file| Bytes::from_static(file.contents())).collect()
+    }
 }
 
 /// One of any number of goods.
-pub(super) struct Numbered {
+pub(super) struct Numbered<'a> {
     /// No two have the same.
     pub(super) title: String,
-    /// What is said of it.
     pub(super) description: String,
-    /// Its shelf's name.
-    pub(super) category: &'static str,
-    /// Its price.
+    pub(super) category: &'a str,
     pub(super) price_minor: i64,
 }
 
-/// One of any number of goods, no two with the same title.
-pub(super) fn numbered(number: u32) -> Numbered {
-    let at = usize::try_from(number).unwrap_or(0);
-    let shelf = SHELVES[at % SHELVES.len()];
-    let item = &shelf.items[at / SHELVES.len() % shelf.items.len()];
-    Numbered {
-        title: format!("{} no {number}", item.title),
-        description: format!("{}. {}", item.title, item.words),
-        category: shelf.category,
-        price_minor: item.rupees * 100 + i64::from(number % 977),
+impl Goods {
+    pub(super) fn read() -> Result<Self> {
+        let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/demo/goods.toml"));
+        toml::from_str(text).context("the demo's goods cannot be read")
+    }
+
+    /// All goods, the categories by turns, so that the newest are of all kinds.
+    pub(super) fn all(&self) -> Vec<Good<'_>> {
+        let rows = self.categories.iter().map(|category| category.products.len()).max().unwrap_or(0);
+        let place = |row: usize| {
+            let categories = self.categories.iter();
+            categories.filter_map(move |category| Some(Good { item: category.products.get(row)?, category }))
+        };
+        (0..rows).flat_map(place).collect()
+    }
+
+    /// One of any number of goods, no two with the same title.
+    pub(super) fn numbered(&self, number: u32) -> Numbered<'_> {
+        let at = usize::try_from(number).unwrap_or(0);
+        let category = &self.categories[at % self.categories.len()];
+        let item = &category.products[at / self.categories.len() % category.products.len()];
+        Numbered {
+            title: format!("{} no {number}", item.title),
+            description: format!("{}. {}", item.title, item.description),
+            category: &category.name,
+            price_minor: item.rupees * 100 + i64::from(number % 977),
+        }
     }
 }
 
@@ -101,16 +103,21 @@ mod tests {
 
     #[test]
     fn every_good_is_its_own() {
-        let goods = all();
-        assert_eq!(goods.len(), 64);
-        let titles: HashSet<_> = goods.iter().map(|good| good.item.title).collect();
-        let drawings: HashSet<_> = goods.iter().map(|good| good.item.drawing).collect();
-        assert_eq!((titles.len(), drawings.len()), (64, 64));
-        let numbered: HashSet<_> = (0..200).map(|number| numbered(number).title).collect();
+        let goods = Goods::read().unwrap();
+        assert_eq!(goods.sellers[0].username, crate::app::demo::SELLER);
+        let all = goods.all();
+        assert_eq!(all.len(), 64);
+        let titles: HashSet<_> = all.iter().map(|good| &good.item.title).collect();
+        let pictures: HashSet<_> = all.iter().flat_map(Good::pictures).collect();
+        assert_eq!((titles.len(), pictures.len()), (64, 86));
+        assert_eq!(pictures.len(), PICTURES.files().count(), "every picture is of a good");
+        let numbered: HashSet<_> = (0..200).map(|number| goods.numbered(number).title).collect();
         assert_eq!(numbered.len(), 200);
-        for good in goods {
-            let sentences = good.item.words.matches(['.', '?', '!']).count();
-            assert!((2..=5).contains(&sentences), "{}: {}", good.item.title, good.item.words);
+        for good in all {
+            assert!(!good.pictures().is_empty(), "{}", good.item.title);
+            let sentences = good.item.description.matches(['.', '?', '!']).count();
+            assert!((2..=5).contains(&sentences), "{}: {}", good.item.title, good.item.description);
+            assert!(goods.sellers.iter().any(|seller| seller.username == good.category.seller));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! by the services that move them otherwise. One event tells of each order, so that figures
 //! agree and nobody gets a mail about it.
 //!
-//! **Invariant:** what these orders sold was on the shelf on top of what is to be left.
+//! **Invariant:** what these orders sold was in stock on top of what is to be left.
 
 mod plan;
 

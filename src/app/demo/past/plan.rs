@@ -32,7 +32,7 @@ pub(in crate::app::demo) struct Plan(pub(super) Vec<PastOrder>);
 
 impl Plan {
     /// Spreads the orders over the time and the goods, with more of late and of some goods.
-    pub(in crate::app::demo) fn of(goods: &[Good]) -> Self {
+    pub(in crate::app::demo) fn of(goods: &[Good<'_>]) -> Self {
         let mut dice = Dice(7);
         let orders = (0..ORDERS).map(|number| {
             // More of late: the square of an even spread.
@@ -74,7 +74,7 @@ impl Dice {
     }
 
     /// One of the first two thirds of the goods twice as often as one of the others; every other
-    /// time one of the first shelf, whose seller's account is told.
+    /// time one of the first category, whose seller's account is told.
     fn good(&mut self, goods: usize) -> usize {
         let count = u32::try_from(goods).unwrap_or(1);
         let any = if self.below(3) == 0 { self.below(count) } else { self.below(count * 2 / 3) };
@@ -86,12 +86,12 @@ impl Dice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::demo::goods;
+    use crate::app::demo::goods::Goods;
 
     #[test]
     fn the_past_has_orders_of_every_kind_and_leaves_the_stock_that_is_to_be_left() {
-        let goods = goods::all();
-        let plan = Plan::of(&goods);
+        let goods = Goods::read().unwrap();
+        let plan = Plan::of(&goods.all());
         for end in [End::Confirmed, End::Shipped, End::Delivered, End::Cancelled] {
             assert!(plan.0.iter().filter(|order| order.end == end).count() >= 3, "{end:?}");
         }
