@@ -13,35 +13,17 @@ use actix_web::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG},
     web::Bytes,
 };
+use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 
 use crate::http::{entity, error::ApiError};
 
-macro_rules! assets {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/", $name)))),*]
-    };
-}
+static FOLDER: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
 
-/// Every file in `assets/`; a test compares the lists.
-const FILES: &[(&str, &[u8])] = assets![
-    "app.css",
-    "cart.js",
-    "chat-parts.js",
-    "chat.css",
-    "chat.js",
-    "checkout.js",
-    "dashboard.css",
-    "favicon.svg",
-    "gallery.js",
-    "live.js",
-    "order-live.js",
-    "preview.js",
-    "razorpay.js",
-    "share.png",
-    "suggest.js",
-    "time.js",
-];
+/// The files in `assets/`. Cargo notices a new one only with another change; a test compares the lists.
+fn files() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    FOLDER.files().filter_map(|file| Some((file.path().to_str()?, file.contents())))
+}
 
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
@@ -56,17 +38,15 @@ type Assets = HashMap<&'static str, Asset>;
 
 static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let mut assets = Assets::new();
-    for (name, _) in FILES {
-        add(&mut assets, name, FILES.len());
+    for (name, _) in files() {
+        add(&mut assets, name, files().count());
     }
     assets
 });
 
 /// Adds a file after those that it imports; `depth` limits scripts that import each other.
 fn add(assets: &mut Assets, name: &'static str, depth: usize) {
-    let Some((name, bytes)) = FILES.iter().find(|(file, _)| *file == name && !assets.contains_key(file)) else {
-        return;
-    };
+    let Some((name, bytes)) = files().find(|(file, _)| *file == name && !assets.contains_key(file)) else { return };
     let bytes = if name.ends_with(".js") { script(assets, bytes, depth) } else { Bytes::from_static(bytes) };
     let mut hash = hex::encode(Sha256::digest(&bytes));
     hash.truncate(12);
@@ -78,7 +58,7 @@ fn add(assets: &mut Assets, name: &'static str, depth: usize) {
 /// A script with hashed imports.
 fn script(assets: &mut Assets, bytes: &'static [u8], depth: usize) -> Bytes {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
-    for (other, _) in FILES.iter().filter(|(other, _)| other.ends_with(".js")) {
+    for (other, _) in files().filter(|(other, _)| other.ends_with(".js")) {
         let import = format!("\"./{other}\"");
         if depth > 0 && text.contains(&import) {
             add(assets, other, depth - 1);
@@ -154,10 +134,12 @@ mod tests {
         let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/assets")).unwrap();
         let mut files: Vec<String> = folder.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
-        assert_eq!(files, FILES.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>());
-        for (name, _) in FILES {
+        let mut known: Vec<_> = super::files().map(|(name, _)| name).collect();
+        known.sort_unstable();
+        assert_eq!(files, known);
+        for name in known {
             let served = url(name).strip_prefix("/assets/").unwrap();
-            assert_eq!(split(served).unwrap().0, *name);
+            assert_eq!(split(served).unwrap().0, name);
             assert_ne!(media(name.rsplit('.').next().unwrap()), "application/octet-stream");
         }
     }
