@@ -1,109 +1,109 @@
-//! Reads the payloads of deliveries, which other programs may have written too.
+//! The payloads of deliveries as types, which other programs may have written too.
 //!
-//! Lenient where possible: unknown fields are ignored, optional ones may be missing, an id may be called `_id` or
-//! `id`. Strict where necessary: a missing required field is [`HandleError::Unreadable`], naming the field.
+//! Lenient where possible: unknown fields are ignored, optional ones may be missing or of another type, and an id may
+//! be called `_id` or `id` (or have both names, which an alias of serde does not allow). A required field that is
+//! missing or invalid is [`HandleError::Unreadable`] with its name.
 //!
 //! **Invariant:** no payload causes a panic.
 
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::{
-    bus::HandleError,
-    domain::{
-        Timestamp,
-        money::{Currency, Money},
-    },
-};
+use crate::{bus::HandleError, domain::money::Money, views::money::MoneyView};
 
-/// A JSON object of a payload.
+/// Reads an object.
+pub(crate) fn read<T: DeserializeOwned>(payload: &Value) -> Result<T, HandleError> {
+    if !payload.is_object() {
+        return Err(HandleError::Unreadable("the payload is not an object".into()));
+    }
+    T::deserialize(payload).map_err(|error| HandleError::Unreadable(error.to_string()))
+}
+
+/// A valid field; `None` when it is missing or invalid.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Payload<'a>(&'a Map<String, Value>);
+pub(crate) struct Loose<T>(pub(crate) Option<T>);
 
-impl<'a> Payload<'a> {
-    /// The payload, which must be an object.
-    pub(crate) fn of(value: &'a Value) -> Result<Self, HandleError> {
-        value.as_object().map(Self).ok_or_else(|| HandleError::Unreadable("the payload is not an object".into()))
-    }
-
-    /// A trimmed text, if it is present and not empty.
-    pub(crate) fn text(self, key: &str) -> Option<&'a str> {
-        self.0.get(key)?.as_str().map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    /// A required text.
-    pub(crate) fn need_text(self, key: &str) -> Result<&'a str, HandleError> {
-        self.text(key).ok_or_else(|| missing(key))
-    }
-
-    /// The id under the first of `keys` that is present.
-    pub(crate) fn id<T: FromStr>(self, keys: &[&str]) -> Result<T, HandleError> {
-        let name = keys.first().copied().unwrap_or_default();
-        let text = keys.iter().find_map(|key| self.text(key)).ok_or_else(|| missing(name))?;
-        text.parse().map_err(|_| HandleError::Unreadable(format!("`{name}` is not an id")))
-    }
-
-    /// Whether there is nothing under `key`, or null.
-    pub(crate) fn is_missing(self, key: &str) -> bool {
-        self.0.get(key).is_none_or(Value::is_null)
-    }
-
-    /// A whole number, zero or above.
-    pub(crate) fn count(self, key: &str) -> Option<u64> {
-        self.0.get(key)?.as_u64()
-    }
-
-    /// A boolean; false if missing.
-    pub(crate) fn flag(self, key: &str) -> bool {
-        self.0.get(key).and_then(Value::as_bool).unwrap_or(false)
-    }
-
-    /// A point in time.
-    pub(crate) fn time(self, key: &str) -> Option<Timestamp> {
-        self.text(key)?.parse().ok()
-    }
-
-    /// A nested object.
-    pub(crate) fn object(self, key: &str) -> Option<Payload<'a>> {
-        self.0.get(key)?.as_object().map(Payload)
-    }
-
-    /// The objects of a nested list; none if it is missing.
-    pub(crate) fn objects(self, key: &str) -> Vec<Payload<'a>> {
-        let list = self.0.get(key).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_object).map(Payload).collect()
-    }
-
-    /// The length of a nested list.
-    pub(crate) fn len(self, key: &str) -> usize {
-        self.0.get(key).and_then(Value::as_array).map_or(0, Vec::len)
-    }
-
-    /// A number as text, also from a JSON string.
-    pub(crate) fn number(self, key: &str) -> Option<String> {
-        match self.0.get(key)? {
-            Value::Number(number) => Some(number.to_string()),
-            Value::String(text) => Some(text.trim().to_owned()),
-            _ => None,
-        }
-    }
-
-    /// This object, `{amount, currency}` in major units, as money.
-    pub(crate) fn money(self) -> Option<Money> {
-        let currency = Currency::from_code(self.text("currency")?)?;
-        Money::parse_major(&self.number("amount")?, currency).ok()
-    }
-
-    /// Required nested money.
-    pub(crate) fn need_money(self, key: &str) -> Result<Money, HandleError> {
-        self.object(key)
-            .and_then(Payload::money)
-            .ok_or_else(|| HandleError::Unreadable(format!("`{key}` is not money")))
+impl<T> Default for Loose<T> {
+    fn default() -> Self {
+        Self(None)
     }
 }
 
-/// The error for a missing `key`.
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Loose<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Self(T::deserialize(Value::deserialize(from)?).ok()))
+    }
+}
+
+impl<T> Loose<Vec<Loose<T>>> {
+    /// The valid items of a list; none when it is missing.
+    pub(crate) fn some(self) -> Vec<T> {
+        self.0.into_iter().flatten().filter_map(|item| item.0).collect()
+    }
+}
+
+impl Loose<MoneyView> {
+    pub(crate) fn money(self) -> Option<Money> {
+        self.0.map(Money::from)
+    }
+}
+
+/// A trimmed, non-empty text, parsed as `T`; `None` when it is missing or invalid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<T = String>(pub(crate) Option<T>);
+
+impl<T> Default for Text<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: FromStr> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(from)?;
+        let text = value.as_str().map(str::trim).filter(|text| !text.is_empty());
+        Ok(Self(text.and_then(|text| text.parse().ok())))
+    }
+}
+
+impl<T> Text<T> {
+    /// This field, or else the one under another name.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0.or(other.0))
+    }
+
+    /// The field, which is required under `name`.
+    pub(crate) fn need(self, name: &str) -> Result<T, HandleError> {
+        self.0.ok_or_else(|| missing(name))
+    }
+}
+
+impl Text {
+    pub(crate) fn as_deref(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// A number, or a text with a number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Number {
+    Number(serde_json::Number),
+    Text(String),
+}
+
+impl Number {
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.trim().to_owned(),
+        }
+    }
+}
+
+/// The error for a missing or invalid field.
 pub(crate) fn missing(key: &str) -> HandleError {
     HandleError::Unreadable(format!("`{key}` is missing or not what it should be"))
 }
@@ -113,30 +113,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::ids::OrderId;
+    use crate::domain::{ids::OrderId, money::Currency};
+
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Document {
+        _id: Text<OrderId>,
+        id: Text<OrderId>,
+        price: Loose<MoneyView>,
+    }
 
     #[test]
     fn an_id_goes_by_either_name_and_its_absence_is_named() {
         let id = OrderId::generate();
-        for value in [json!({"_id": id, "more": [1]}), json!({"id": id})] {
-            assert_eq!(Payload::of(&value).unwrap().id(&["_id", "id"]), Ok(id));
+        for value in [json!({"_id": id, "more": [1]}), json!({"id": id}), json!({"_id": id, "id": id})] {
+            let Document { _id, id: other, .. } = read(&value).unwrap();
+            assert_eq!(_id.or(other).need("_id"), Ok(id));
         }
-        let none = json!({"_id": 7});
-        let error = Payload::of(&none).unwrap().id::<OrderId>(&["_id", "id"]).unwrap_err();
+        let error = read::<Document>(&json!({"_id": 7})).unwrap()._id.need("_id").unwrap_err();
         assert!(matches!(error, HandleError::Unreadable(text) if text.contains("_id")));
-        assert!(Payload::of(&json!([1])).is_err());
+        assert!(read::<Document>(&json!([1])).is_err());
     }
 
     #[test]
     fn money_is_read_exactly_or_not_at_all() {
-        let read = |value: Value| Payload::of(&value).unwrap().need_money("price").ok();
-        assert_eq!(
-            read(json!({"price": {"amount": 499.5, "currency": "INR"}})),
-            Some(Money::new(49_950, Currency::Inr))
-        );
-        assert_eq!(read(json!({"price": {"amount": "0.1", "currency": "USD"}})), Some(Money::new(10, Currency::Usd)));
+        let read = |price: Value| read::<Document>(&json!({ "price": price })).unwrap().price.money();
+        assert_eq!(read(json!({"amount": 499.5, "currency": "INR"})), Some(Money::new(49_950, Currency::Inr)));
+        assert_eq!(read(json!({"amount": "0.1", "currency": "USD"})), Some(Money::new(10, Currency::Usd)));
         for bad in [json!({"amount": 0.001, "currency": "INR"}), json!({"amount": 1, "currency": "EUR"}), json!(5)] {
-            assert_eq!(read(json!({ "price": bad })), None);
+            assert_eq!(read(bad), None);
         }
     }
 }

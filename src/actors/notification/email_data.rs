@@ -3,18 +3,22 @@
 //! **Invariant:** a payload without an address or without required data is [`HandleError::Unreadable`], before
 //! anything is sent.
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use super::email_template::{
     DisputeData, EmailTemplate, ImportData, Line, OrderData, PaymentData, ProductData, Recipient, SaleData,
     WelcomeData, address_line, name, one_line, plain,
 };
 use crate::{
-    actors::payload::{Payload, missing},
+    actors::payload::{Loose, Number, Text, missing, read as payload},
     bus::{Delivery, HandleError},
     domain::{
         ids::{OrderId, ProductId, UserId},
         money::{Currency, Money},
         user::PostalAddress,
     },
+    views::money::MoneyView,
 };
 
 /// Whom to write to.
@@ -31,135 +35,244 @@ pub(super) enum To {
 /// The program's own reasons; any other is user input.
 const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "seller suspended"];
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Person {
+    email: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Product {
+    imported: Loose<bool>,
+    title: Text,
+    product_id: Text<ProductId>,
+    #[serde(rename = "_id")]
+    own_id: Text<ProductId>,
+    id: Text<ProductId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Import {
+    made: Loose<u64>,
+    changed: Loose<u64>,
+    same: Loose<u64>,
+    left_out: Loose<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Payment {
+    order_id: Text<OrderId>,
+    order: Text<OrderId>,
+    /// Unparsed: a failed payment may omit it, but an invalid one is refused.
+    amount: Value,
+    refund_amount: Loose<Number>,
+    currency: Text,
+    payment_id: Text,
+    reason: Text,
+    dispute_id: Text,
+    respond_by: Text,
+    admins: Loose<Vec<Loose<Person>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Order {
+    #[serde(rename = "_id")]
+    own_id: Text<OrderId>,
+    id: Text<OrderId>,
+    user: Text<UserId>,
+    /// Whether the lines are those of one seller.
+    part: Loose<bool>,
+    items: Loose<Vec<Loose<Item>>>,
+    total_price: Loose<MoneyView>,
+    shipping_address: Loose<Address>,
+    payment: Loose<serde_json::Map<String, Value>>,
+    timeline: Loose<Vec<Loose<Moment>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Item {
+    seller: Text<UserId>,
+    seller_id: Text<UserId>,
+    title: Text,
+    quantity: Loose<u64>,
+    price: Loose<MoneyView>,
+    tracking_number: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Address {
+    full_name: Text,
+    street: Text,
+    city: Text,
+    state: Text,
+    zip: Text,
+    country: Text,
+    phone: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Moment {
+    reason: Text,
+}
+
 /// Reads the mails of a delivery: one, one for each seller, or none if another mail covers it.
 pub(super) fn read(delivery: &Delivery) -> Result<Vec<(To, EmailTemplate)>, HandleError> {
-    let payload = Payload::of(&delivery.payload)?;
     let (_, event) = delivery.queue.rsplit_once('.').unwrap_or_default();
-    let email_template = match event {
-        "USER_CREATED" => EmailTemplate::Welcome(WelcomeData),
-        // One mail covers the whole import.
-        "PRODUCT_CREATED" if payload.flag("imported") => return Ok(vec![]),
-        "PRODUCT_IMPORT_FINISHED" => EmailTemplate::ImportFinished(ImportData {
-            made: payload.count("made").unwrap_or(0),
-            changed: payload.count("changed").unwrap_or(0),
-            same: payload.count("same").unwrap_or(0),
-            left_out: payload.count("leftOut").unwrap_or(0),
-        }),
-        "PRODUCT_CREATED" => EmailTemplate::NewProduct(product(payload)?),
-        "PAYMENT_INITIATED" => EmailTemplate::PaymentInitiated(payment(payload, "amount")?),
-        "PAYMENT_COMPLETED" => EmailTemplate::PaymentReceived(payment(payload, "amount")?),
-        // No money moved, so the amount may be absent.
-        "PAYMENT_FAILED" if payload.is_missing("amount") => {
-            EmailTemplate::PaymentFailed(payment_of(payload, String::new())?)
+    let told = &delivery.payload;
+    let to_email = || Ok::<_, HandleError>(To::Named(vec![recipient(payload(told)?)?]));
+    let (to, email_template) = match event {
+        "USER_CREATED" => (to_email()?, EmailTemplate::Welcome(WelcomeData)),
+        "PRODUCT_IMPORT_FINISHED" => (to_email()?, EmailTemplate::ImportFinished(import(&payload(told)?))),
+        "PRODUCT_CREATED" => {
+            let product: Product = payload(told)?;
+            if product.imported.0 == Some(true) {
+                // One mail covers the whole import.
+                return Ok(vec![]);
+            }
+            (to_email()?, EmailTemplate::NewProduct(self::product(product)?))
         }
-        "PAYMENT_FAILED" => EmailTemplate::PaymentFailed(payment(payload, "amount")?),
-        "PAYMENT_REFUNDED" => EmailTemplate::Refund(payment(payload, "refundAmount")?),
-        "PAYMENT_DISPUTED" => EmailTemplate::Dispute(dispute(payload)?),
-        "ORDER_CONFIRMED" => return sales(payload),
-        "ORDER_DELIVERED" => EmailTemplate::OrderDelivered(order(payload)?),
-        "ORDER_SHIPPED" => EmailTemplate::OrderShipped(order(payload)?),
-        "ORDER_CANCELLED" => EmailTemplate::OrderCancelled(order(payload)?),
+        "PAYMENT_INITIATED" => (to_email()?, EmailTemplate::PaymentInitiated(payment(payload(told)?)?)),
+        "PAYMENT_COMPLETED" => (to_email()?, EmailTemplate::PaymentReceived(payment(payload(told)?)?)),
+        "PAYMENT_FAILED" => {
+            let payment: Payment = payload(told)?;
+            // No money moved, so the amount may be absent.
+            let amount = if payment.amount.is_null() { String::new() } else { payment.amount()? };
+            (to_email()?, EmailTemplate::PaymentFailed(payment.data(amount)?))
+        }
+        "PAYMENT_REFUNDED" => {
+            let payment: Payment = payload(told)?;
+            let refunded = payment.refund_amount.0.as_ref().map(|amount| payment.written(amount));
+            let amount = refunded.map_or_else(|| payment.amount(), Ok)?;
+            (to_email()?, EmailTemplate::Refund(payment.data(amount)?))
+        }
+        "PAYMENT_DISPUTED" => dispute(payload(told)?)?,
+        "ORDER_CONFIRMED" => return sales(payload(told)?),
+        "ORDER_DELIVERED" => order(payload(told)?, EmailTemplate::OrderDelivered)?,
+        "ORDER_SHIPPED" => order(payload(told)?, EmailTemplate::OrderShipped)?,
+        "ORDER_CANCELLED" => order(payload(told)?, EmailTemplate::OrderCancelled)?,
         _ => return Err(HandleError::Unreadable(format!("no mail is made of the queue {}", delivery.queue))),
-    };
-    let to = match email_template {
-        EmailTemplate::OrderShipped(_) | EmailTemplate::OrderDelivered(_) | EmailTemplate::OrderCancelled(_) => {
-            To::User(payload.id(&["user"])?)
-        }
-        EmailTemplate::Dispute(_) => {
-            // One admin's invalid address must not keep others from being notified.
-            let admins = payload.objects("admins").into_iter().filter_map(|admin| recipient(admin).ok());
-            To::Named(admins.collect())
-        }
-        _ => To::Named(vec![recipient(payload)?]),
     };
     Ok(vec![(to, email_template)])
 }
 
 /// One mail for each seller in a paid order, with their lines and the recipient.
-fn sales(payload: Payload<'_>) -> Result<Vec<(To, EmailTemplate)>, HandleError> {
-    let order: OrderId = payload.id(&["_id", "id"])?;
-    let buyer = payload.id(&["user"]).ok();
-    let items = payload.objects("items");
-    let mut sellers: Vec<UserId> = vec![];
-    for item in &items {
-        let seller = item.id(&["seller", "sellerId"])?;
-        if !sellers.contains(&seller) {
-            sellers.push(seller);
+fn sales(order: Order) -> Result<Vec<(To, EmailTemplate)>, HandleError> {
+    let (id, buyer) = (order.own_id.or(order.id).need("_id")?, order.user.0);
+    let mut sellers: Vec<(UserId, Vec<Item>)> = vec![];
+    for item in order.items.some() {
+        let seller = item.seller.or(item.seller_id).need("seller")?;
+        match sellers.iter_mut().find(|(known, _)| *known == seller) {
+            Some((_, items)) => items.push(item),
+            None => sellers.push((seller, vec![item])),
         }
     }
-    let address = payload.object("shippingAddress");
-    let field = |key| address.and_then(|address| address.text(key)).map(address_line).filter(|line| !line.is_empty());
-    let email_template = |seller: UserId| {
-        let own = items.iter().filter(|item| item.id(&["seller", "sellerId"]) == Ok(seller));
-        let sums = own.clone().filter_map(|item| {
-            let quantity = u32::try_from(item.count("quantity").unwrap_or(1)).ok()?;
-            item.object("price").and_then(Payload::money)?.times(quantity).ok()
+    let address = order.shipping_address.0.unwrap_or_default();
+    let line = |text: &Text| text.as_deref().map(address_line).filter(|line| !line.is_empty());
+    let email_template = |items: Vec<Item>| {
+        let sums = items.iter().filter_map(|item| {
+            let quantity = u32::try_from(item.quantity.0.unwrap_or(1)).ok()?;
+            item.price.money()?.times(quantity).ok()
         });
         EmailTemplate::NewOrder(SaleData {
-            order: order.to_hex(),
+            order: id.to_hex(),
             sum: Money::sum(sums).ok().flatten().map(|sum| sum.to_string()),
-            lines: own.map(|item| order_line(*item)).collect(),
-            recipient: address.and_then(|address| address.text("fullName")).and_then(name),
-            address: label(["street", "city", "state", "zip", "country"].map(|key| field(key).unwrap_or_default())),
-            phone: field("phone"),
+            recipient: address.full_name.as_deref().and_then(name),
+            address: label(&address, line),
+            phone: line(&address.phone),
+            lines: items.into_iter().map(order_line).collect(),
         })
     };
-    Ok(sellers.into_iter().map(|seller| (To::Seller { seller, buyer }, email_template(seller))).collect())
+    Ok(sellers.into_iter().map(|(seller, items)| (To::Seller { seller, buyer }, email_template(items))).collect())
 }
 
 /// The lines of a label, with the names of state and country in place of their codes.
-fn label([street, city, state, zip, country]: [String; 5]) -> Vec<String> {
-    let postal = PostalAddress { street, city, state, zip, country, ..PostalAddress::default() };
+fn label(address: &Address, line: impl Fn(&Text) -> Option<String>) -> Vec<String> {
+    let line = |text| line(text).unwrap_or_default();
+    let postal = PostalAddress {
+        street: line(&address.street),
+        city: line(&address.city),
+        state: line(&address.state),
+        zip: line(&address.zip),
+        country: line(&address.country),
+        ..PostalAddress::default()
+    };
     postal.label()
 }
 
-fn order_line(item: Payload<'_>) -> Line {
+fn order_line(item: Item) -> Line {
     Line {
-        title: plain(item.text("title").unwrap_or("(no title)")),
-        quantity: item.count("quantity").unwrap_or(1),
-        tracking: item.text("trackingNumber").map(plain),
+        title: plain(item.title.as_deref().unwrap_or("(no title)")),
+        quantity: item.quantity.0.unwrap_or(1),
+        tracking: item.tracking_number.as_deref().map(plain),
     }
 }
 
-fn recipient(payload: Payload<'_>) -> Result<Recipient, HandleError> {
-    Recipient::new(payload.need_text("email")?)
+fn recipient(person: Person) -> Result<Recipient, HandleError> {
+    Recipient::new(&person.email.need("email")?)
 }
 
-fn product(payload: Payload<'_>) -> Result<ProductData, HandleError> {
+fn import(import: &Import) -> ImportData {
+    let count = |count: &Loose<u64>| count.0.unwrap_or(0);
+    ImportData {
+        made: count(&import.made),
+        changed: count(&import.changed),
+        same: count(&import.same),
+        left_out: count(&import.left_out),
+    }
+}
+
+fn product(product: Product) -> Result<ProductData, HandleError> {
     // Not used, but required of a valid product.
-    payload.need_text("title")?;
-    let product = payload.id::<ProductId>(&["productId", "_id", "id"]).ok().map(ProductId::to_hex);
-    Ok(ProductData { product })
+    product.title.need("title")?;
+    let id = product.product_id.or(product.own_id).or(product.id);
+    Ok(ProductData { product: id.0.map(ProductId::to_hex) })
 }
 
-/// The amount is under `amount_key`, or else under `amount`.
-fn payment(payload: Payload<'_>, amount_key: &str) -> Result<PaymentData, HandleError> {
-    let amount = payload.number(amount_key).or_else(|| payload.number("amount")).ok_or_else(|| missing("amount"))?;
-    let code = payload.text("currency").unwrap_or(Currency::Inr.code());
-    payment_of(payload, amount_text(&amount, code))
+fn payment(payment: Payment) -> Result<PaymentData, HandleError> {
+    let amount = payment.amount()?;
+    payment.data(amount)
 }
 
-fn payment_of(payload: Payload<'_>, amount: String) -> Result<PaymentData, HandleError> {
-    let order: OrderId = payload.id(&["orderId", "order"])?;
-    Ok(PaymentData {
-        order: order.to_hex(),
-        amount,
-        payment_id: payload.text("paymentId").map(one_line),
-        reason: payload.text("reason").map(plain),
-    })
+impl Payment {
+    fn data(self, amount: String) -> Result<PaymentData, HandleError> {
+        Ok(PaymentData {
+            order: self.order_id.or(self.order).need("orderId")?.to_hex(),
+            amount,
+            payment_id: self.payment_id.as_deref().map(one_line),
+            reason: self.reason.as_deref().map(plain),
+        })
+    }
+
+    /// The required amount.
+    fn amount(&self) -> Result<String, HandleError> {
+        let amount = Number::deserialize(&self.amount).map_err(|_| missing("amount"))?;
+        Ok(self.written(&amount))
+    }
+
+    fn written(&self, amount: &Number) -> String {
+        amount_text(&amount.text(), self.currency.as_deref().unwrap_or(Currency::Inr.code()))
+    }
 }
 
-fn dispute(payload: Payload<'_>) -> Result<DisputeData, HandleError> {
-    let code = payload.text("currency").unwrap_or(Currency::Inr.code());
-    let order: OrderId = payload.id(&["orderId"])?;
-    Ok(DisputeData {
-        dispute: one_line(payload.need_text("disputeId")?),
-        order: order.to_hex(),
-        amount: payload.number("amount").map_or_else(String::new, |amount| amount_text(&amount, code)),
-        payment_id: payload.text("paymentId").map(one_line),
-        reason: payload.text("reason").map(one_line),
-        respond_by: payload.text("respondBy").map(one_line),
-    })
+fn dispute(payment: Payment) -> Result<(To, EmailTemplate), HandleError> {
+    let data = DisputeData {
+        amount: payment.amount().unwrap_or_default(),
+        dispute: one_line(&payment.dispute_id.need("disputeId")?),
+        order: payment.order_id.need("orderId")?.to_hex(),
+        payment_id: payment.payment_id.as_deref().map(one_line),
+        reason: payment.reason.as_deref().map(one_line),
+        respond_by: payment.respond_by.as_deref().map(one_line),
+    };
+    // One admin's invalid address must not keep others from being notified.
+    let admins = payment.admins.some().into_iter().filter_map(|admin| recipient(admin).ok());
+    Ok((To::Named(admins.collect()), EmailTemplate::Dispute(data)))
 }
 
 /// The amount as people write it. Other programs may send more decimals than money has,
@@ -174,25 +287,29 @@ fn amount_text(amount: &str, code: &str) -> String {
     }
 }
 
-fn order(payload: Payload<'_>) -> Result<OrderData, HandleError> {
-    let order: OrderId = payload.id(&["_id", "id"])?;
-    // The sum of one seller's lines is not the order's total.
-    let part = payload.flag("part");
-    let lines = payload.objects("items").into_iter().map(order_line);
-    let address = payload.object("shippingAddress");
-    let line = |key| address.and_then(|address| address.text(key)).map(plain).filter(|line| !line.is_empty());
-    let reason = payload.objects("timeline").last().and_then(|entry| entry.text("reason"));
-    let reason = reason.filter(|reason| OWN_REASONS.contains(reason)).map(one_line);
-    Ok(OrderData {
-        order: order.to_hex(),
-        lines: lines.collect(),
+fn order(
+    order: Order,
+    email_template: impl Fn(OrderData) -> EmailTemplate,
+) -> Result<(To, EmailTemplate), HandleError> {
+    let part = order.part.0.unwrap_or(false);
+    let address = order.shipping_address.0.unwrap_or_default();
+    let Address { full_name, street, city, state, zip, country, phone } = &address;
+    let lines = [full_name, street, city, state, zip, country, phone];
+    let reason = order.timeline.some().pop().and_then(|entry| entry.reason.0);
+    let data = OrderData {
+        order: order.own_id.or(order.id).need("_id")?.to_hex(),
+        lines: order.items.some().into_iter().map(order_line).collect(),
         part,
-        total: payload.object("totalPrice").filter(|_| !part).and_then(Payload::money).map(|money| money.to_string()),
-        address: ["fullName", "street", "city", "state", "zip", "country", "phone"]
+        // The sum of one seller's lines is not the order's total.
+        total: order.total_price.money().filter(|_| !part).map(|money| money.to_string()),
+        address: lines
+            .map(|line| line.as_deref().map(plain))
             .into_iter()
-            .filter_map(line)
+            .flatten()
+            .filter(|line| !line.is_empty())
             .collect(),
-        paid: payload.object("payment").is_some(),
-        reason,
-    })
+        paid: order.payment.0.is_some(),
+        reason: reason.filter(|reason| OWN_REASONS.contains(&reason.as_str())).map(|reason| one_line(&reason)),
+    };
+    Ok((To::User(order.user.need("user")?), email_template(data)))
 }

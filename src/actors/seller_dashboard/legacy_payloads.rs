@@ -7,28 +7,37 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    actors::payload::Payload,
+    actors::payload::{Text, read},
     bus::{Delivery, HandleError},
     domain::ids::{ProductId, UserId},
 };
 
-/// The names of a line's product field.
-pub(super) const PRODUCT: [&str; 2] = ["product", "productId"];
+/// The fields of a line that identify its product and seller.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Line {
+    product: Text<ProductId>,
+    product_id: Text<ProductId>,
+    seller: Value,
+    seller_id: Value,
+}
+
+/// The product of a line without a seller.
+fn without_seller_of(item: &Value) -> Option<ProductId> {
+    let line: Line = read(item).ok()?;
+    line.product.or(line.product_id).0.filter(|_| line.seller.is_null() && line.seller_id.is_null())
+}
 
 /// The products of an order's lines that name no seller; none of any other delivery.
 pub(super) fn without_seller(delivery: &Delivery) -> Vec<ProductId> {
     if !delivery.queue.contains(".ORDER_") {
         return vec![];
     }
-    let items = Payload::of(&delivery.payload).map(|payload| payload.objects("items")).unwrap_or_default();
-    items.into_iter().filter(|item| names_no_seller(*item)).filter_map(|item| item.id(&PRODUCT).ok()).collect()
-}
-
-fn names_no_seller(item: Payload<'_>) -> bool {
-    item.is_missing("seller") && item.is_missing("sellerId")
+    delivery.payload["items"].as_array().into_iter().flatten().filter_map(without_seller_of).collect()
 }
 
 /// The delivery with the sellers of its lines.
@@ -39,8 +48,7 @@ pub(super) fn with_sellers(delivery: &Delivery, sellers: &HashMap<ProductId, Use
     let mut completed = delivery.clone();
     let items = completed.payload.get_mut("items").and_then(Value::as_array_mut);
     for item in items.into_iter().flatten() {
-        let Ok(line) = Payload::of(item) else { continue };
-        let Some(product) = line.id::<ProductId>(&PRODUCT).ok().filter(|_| names_no_seller(line)) else { continue };
+        let Some(product) = without_seller_of(item) else { continue };
         let seller = sellers.get(&product).ok_or_else(|| {
             HandleError::Transient(format!("the order does not say who sells {product}, and no product told of it yet"))
         })?;

@@ -6,11 +6,13 @@
 //! **Invariant:** the same document makes the same row, whatever the event; no row's document contains stock (which
 //! is always read from the inventory), a version or a password.
 
+use std::str::FromStr;
+
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::legacy_payloads::PRODUCT;
 use crate::{
-    actors::payload::{Payload, missing},
+    actors::payload::{Loose, Text, missing, read},
     bus::{Delivery, HandleError},
     domain::{
         Timestamp,
@@ -19,13 +21,55 @@ use crate::{
         order::OrderStatus,
     },
     store::dashboard::{DashboardChange, OrderRow, SoldLine},
+    views::money::MoneyView,
 };
-
-/// The default status of an order.
-const NEW: &str = OrderStatus::Pending.as_str();
 
 /// The largest price × quantity of a line, in minor units, so that sums stay exact.
 const LINE_MAX_MINOR: i64 = 100_000_000_000_000;
+
+/// The fields that all documents share.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Document {
+    #[serde(rename = "_id")]
+    own_id: Text,
+    id: Text,
+    product_id: Text,
+    order_id: Text,
+    order: Text,
+    seller: Text<UserId>,
+    seller_id: Text<UserId>,
+    created_at: Text<Timestamp>,
+    updated_at: Text<Timestamp>,
+    #[serde(rename = "__v")]
+    version: Loose<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct OrderDocument {
+    #[serde(flatten)]
+    document: Document,
+    /// Unparsed: it may be missing, but an invalid one is refused.
+    status: Value,
+    items: Loose<Vec<Item>>,
+    refunded_price: Loose<MoneyView>,
+    tax_price: Loose<MoneyView>,
+    shipping_price: Loose<MoneyView>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Item {
+    product: Text<ProductId>,
+    product_id: Text<ProductId>,
+    seller: Text<UserId>,
+    seller_id: Text<UserId>,
+    title: Text,
+    quantity: Loose<u32>,
+    price: Loose<MoneyView>,
+    shipment: Text,
+}
 
 /// The change that a delivery makes.
 ///
@@ -38,8 +82,8 @@ pub fn project(delivery: &Delivery) -> Result<DashboardChange, HandleError> {
         "ORDER_CREATED" | "ORDER_UPDATED" => order(document, at).map(DashboardChange::Order),
         "PRODUCT_CREATED" | "PRODUCT_UPDATED" => product(document, at),
         "PRODUCT_DELETED" => {
-            let id = Payload::of(document)?.id(&["_id", "id", "productId"])?;
-            Ok(DashboardChange::ProductGone(id))
+            let Document { own_id, id, product_id, .. } = read(document)?;
+            Ok(DashboardChange::ProductGone(id_of(own_id.or(id).or(product_id))?))
         }
         "USER_CREATED" => note("user", document),
         "PAYMENT_CREATED" | "PAYMENT_UPDATED" | "PAYMENT_UPDATE" => note("payment", document),
@@ -47,43 +91,48 @@ pub fn project(delivery: &Delivery) -> Result<DashboardChange, HandleError> {
     }
 }
 
+fn id_of<T: FromStr>(text: Text) -> Result<T, HandleError> {
+    text.need("_id")?.parse().map_err(|_| missing("_id"))
+}
+
 /// The row of an order's document from an event at `at`.
 ///
 /// # Errors
 /// As [`project`].
 pub fn order(document: &Value, at: Timestamp) -> Result<OrderRow, HandleError> {
-    let payload = Payload::of(document)?;
+    let mut order: OrderDocument = read(document)?;
     // Other programs may omit the defaults of a new order.
-    let status = if payload.is_missing("status") { NEW } else { payload.need_text("status")? };
-    let items = payload.objects("items");
-    if items.is_empty() || items.len() != payload.len("items") {
-        return Err(missing("items"));
-    }
-    let status = OrderStatus::from_word(status).ok_or_else(|| missing("status"))?;
+    let status = if order.status.is_null() { Some(OrderStatus::Pending) } else { status(&order.status) };
+    let status = status.ok_or_else(|| missing("status"))?;
+    let items = order.items.0.take().filter(|items| !items.is_empty()).ok_or_else(|| missing("items"))?;
     let mut lines: Vec<SoldLine> =
         items.into_iter().map(|item| line(item, status)).collect::<Result<_, HandleError>>()?;
-    take_refunds(&mut lines, payload);
+    take_refunds(&mut lines, &order);
     Ok(OrderRow {
-        id: payload.id(&["_id", "id"])?,
         status,
-        version: version(payload, at)?,
-        created_at: payload.time("createdAt").unwrap_or(at),
+        version: order.document.version(at)?,
+        created_at: order.document.created_at.0.unwrap_or(at),
+        id: id_of(order.document.own_id.or(order.document.id))?,
         document: without(document, &["__v"]),
         lines,
     })
 }
 
+fn status(word: &Value) -> Option<OrderStatus> {
+    OrderStatus::from_word(word.as_str()?.trim())
+}
+
 /// Distributes the order's refunds over its lines. A refund has an amount but no lines: it is split over lines, tax
 /// and shipping by their prices (largest remainder), and a unit counts as refunded once its whole price is.
-fn take_refunds(lines: &mut [SoldLine], payload: Payload<'_>) {
-    let minor = |key| payload.object(key).and_then(Payload::money).map_or(0, Money::minor);
-    let refunded = minor("refundedPrice");
+fn take_refunds(lines: &mut [SoldLine], order: &OrderDocument) {
+    let minor = |money: Loose<MoneyView>| money.money().map_or(0, Money::minor);
+    let refunded = minor(order.refunded_price);
     if refunded <= 0 {
         return;
     }
     let of_line = |line: &SoldLine| line.price.minor().saturating_mul(i64::from(line.quantity));
     let mut weights: Vec<i64> = lines.iter().map(of_line).collect();
-    weights.extend([minor("taxPrice"), minor("shippingPrice")]);
+    weights.extend([minor(order.tax_price), minor(order.shipping_price)]);
     let total: i128 = weights.iter().map(|weight| i128::from(*weight)).sum();
     let refunded = i128::from(refunded).min(total);
     let parts = apportion(i64::try_from(refunded).unwrap_or(0), &weights);
@@ -95,21 +144,20 @@ fn take_refunds(lines: &mut [SoldLine], payload: Payload<'_>) {
     }
 }
 
-fn line(item: Payload<'_>, status: OrderStatus) -> Result<SoldLine, HandleError> {
-    let quantity = item.count("quantity").and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-    let quantity = quantity.ok_or_else(|| missing("quantity"))?;
-    let price = item.need_money("price")?;
+fn line(item: Item, status: OrderStatus) -> Result<SoldLine, HandleError> {
+    let quantity = item.quantity.0.filter(|count| *count > 0).ok_or_else(|| missing("quantity"))?;
+    let price = item.price.money().ok_or_else(|| missing("price"))?;
     let together = price.times(quantity).map_or(-1, Money::minor);
     if price.minor() < 0 || !(0..=LINE_MAX_MINOR).contains(&together) {
         return Err(missing("price"));
     }
     Ok(SoldLine {
-        seller: item.id(&["seller", "sellerId"])?,
-        product: item.id(&PRODUCT)?,
-        title: item.text("title").unwrap_or_default().to_owned(),
+        seller: item.seller.or(item.seller_id).need("seller")?,
+        product: item.product.or(item.product_id).need("product")?,
+        title: item.title.0.unwrap_or_default(),
         quantity,
         price,
-        to_ship: status == OrderStatus::Confirmed && item.text("shipment").is_none_or(|how| how == "waiting"),
+        to_ship: status == OrderStatus::Confirmed && item.shipment.as_deref().is_none_or(|how| how == "waiting"),
         refunded_units: 0,
         refunded_minor: 0,
     })
@@ -120,11 +168,11 @@ fn line(item: Payload<'_>, status: OrderStatus) -> Result<SoldLine, HandleError>
 /// # Errors
 /// As [`project`].
 pub fn product(document: &Value, at: Timestamp) -> Result<DashboardChange, HandleError> {
-    let payload = Payload::of(document)?;
-    let id: ProductId = payload.id(&["_id", "id", "productId"])?;
-    let seller: UserId = payload.id(&["seller", "sellerId"])?;
-    let document = without(document, &["__v", "stock"]);
-    Ok(DashboardChange::Product { id, seller, version: version(payload, at)?, document })
+    let product: Document = read(document)?;
+    let version = product.version(at)?;
+    let id = id_of(product.own_id.or(product.id).or(product.product_id))?;
+    let seller = product.seller.or(product.seller_id).need("seller")?;
+    Ok(DashboardChange::Product { id, seller, version, document: without(document, &["__v", "stock"]) })
 }
 
 /// The note of a user's or payment's document.
@@ -132,22 +180,26 @@ pub fn product(document: &Value, at: Timestamp) -> Result<DashboardChange, Handl
 /// # Errors
 /// As [`project`].
 pub fn note(kind: &'static str, document: &Value) -> Result<DashboardChange, HandleError> {
-    let payload = Payload::of(document)?;
-    // A payment of another program may be known by its order alone.
-    let keys: &[&str] = if kind == "payment" { &["_id", "id", "orderId", "order"] } else { &["_id", "id"] };
-    let id = keys.iter().find_map(|key| payload.text(key)).ok_or_else(|| missing("_id"))?;
+    let Document { own_id, id, order_id, order, .. } = read(document)?;
+    let mut id = own_id.or(id);
+    if kind == "payment" {
+        // A payment of another program may be known by its order alone.
+        id = id.or(order_id).or(order);
+    }
     let document = without(document, &["__v", "password", "passwordHash"]);
-    Ok(DashboardChange::Note { kind, id: id.to_owned(), document })
+    Ok(DashboardChange::Note { kind, id: id.need("_id")?, document })
 }
 
-/// Bounded by the largest integer of every store.
-fn version(payload: Payload<'_>, at: Timestamp) -> Result<u64, HandleError> {
-    let by_time = || {
-        let changed = payload.time("updatedAt").unwrap_or(at);
-        u64::try_from(changed.as_millisecond()).unwrap_or(0)
-    };
-    let version = payload.count("__v").unwrap_or_else(by_time);
-    i64::try_from(version).map(|_| version).map_err(|_| missing("__v"))
+impl Document {
+    /// Bounded by the largest integer of every store.
+    fn version(&self, at: Timestamp) -> Result<u64, HandleError> {
+        let by_time = || {
+            let changed = self.updated_at.0.unwrap_or(at);
+            u64::try_from(changed.as_millisecond()).unwrap_or(0)
+        };
+        let version = self.version.0.unwrap_or_else(by_time);
+        i64::try_from(version).map(|_| version).map_err(|_| missing("__v"))
+    }
 }
 
 fn without(document: &Value, keys: &[&str]) -> Value {
