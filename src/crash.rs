@@ -2,6 +2,7 @@
 //!
 //! In a debug build the variable `CRASH_AT` names a point, such as `payment.capture.after`, or
 //! `payment.capture.after:3` to die when it is passed for the third time. Release builds contain none of this.
+//! The crate `fail` has no action that kills the process (ADR 13).
 //!
 //! **Invariant:** the process dies as by SIGKILL: nothing is saved, closed or answered.
 

@@ -1,4 +1,5 @@
-//! `/docs`: the OpenAPI document as a page, rendered once, without scripts.
+//! `/docs`: the OpenAPI document as a page, rendered once, without scripts. The known
+//! pages are scripts from another host (ADR 13).
 
 use actix_web::{
     HttpResponse, get,

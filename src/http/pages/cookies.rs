@@ -1,4 +1,4 @@
-//! The pages' cookies: short signed texts.
+//! The pages' cookies: short signed texts. Not by a `SignedJar`, which does not sign the name (ADR 13).
 //!
 //! **Invariant:** a cookie that was changed, or was signed for another purpose, is ignored.
 

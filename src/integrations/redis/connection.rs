@@ -1,6 +1,7 @@
 //! Maintains one connection to Redis: connects, checks the connection, and reconnects when it is lost.
 //!
 //! It runs on its own thread, so that a busy program does not make Redis look slow.
+//! Commands on a `ConnectionManager` wait while it reconnects (ADR 13).
 //!
 //! **Invariant:** a connection is shared only after a successful test write; connection attempts are made one at a
 //! time with backoff, and the address with its password is never logged.
