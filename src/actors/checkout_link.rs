@@ -131,14 +131,13 @@ fn digest(cart: &Cart, offers: &[Offer]) -> [u8; 32] {
 mod tests {
     use std::sync::Arc;
 
+    use test_support::{BASE64_URL, altered};
+
     use super::*;
-    use crate::{
-        altered::{BASE64_URL, altered},
-        domain::{
-            ids::{CartId, ProductId},
-            money::{Currency, Money},
-            product::{Offer, Product, ProductStatus},
-        },
+    use crate::domain::{
+        ids::{CartId, ProductId},
+        money::{Currency, Money},
+        product::{Offer, Product, ProductStatus},
     };
 
     fn offer(id: ProductId, minor: i64) -> Offer {

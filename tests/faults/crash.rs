@@ -15,18 +15,18 @@ use async_trait::async_trait;
 use microbazaar::{
     domain::{
         Timestamp,
-        event::Envelope,
         ids::{OrderId, ProductId},
         inventory::{StockLevel, StockLine},
     },
     integrations::payment::GatewayRefund,
     store::{
         StockStore, StoreError, Stores,
-        document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
+        document::Backend,
         inventory::{Fence, StockMove, StockStoreError},
     },
 };
 use parking_lot::Mutex;
+use test_support::{Around, Asked, Forward};
 
 /// The name of the sandbox's ledger.
 const SANDBOX: &str = "sandbox";
@@ -77,6 +77,11 @@ impl Life {
         Arc::new(Self { stores, refunds, dies_at, writes: AtomicU64::new(0), dead: AtomicBool::new(false) })
     }
 
+    /// The store's documents, as this life has them.
+    pub fn documents(self: &Arc<Self>) -> Arc<dyn Backend> {
+        Forward::backend(self, Arc::clone(&self.stores.backend))
+    }
+
     /// How many writes it started.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::SeqCst)
@@ -109,7 +114,7 @@ impl Life {
         answer
     }
 
-    async fn read<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    async fn read<T, E: From<StoreError>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.alive()?;
         let answer = call.await;
         self.alive()?;
@@ -167,45 +172,24 @@ impl StockStore for Life {
     }
 }
 
-#[async_trait]
-impl Backend for Life {
-    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
-        self.read(self.stores.backend.get(of, ids)).await
-    }
-
-    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
-        self.read(self.stores.backend.find(of, query)).await
-    }
-
-    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
-        self.read(self.stores.backend.count(of, query)).await
-    }
-
-    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
-        let saved = async {
-            if of.collection == SANDBOX {
-                self.refunds.note(&write.body.value()?);
-            }
-            self.stores.backend.save(of, write).await
-        };
-        self.write(saved).await
-    }
-
-    async fn delete(
+impl Around for Life {
+    async fn around<T: Send, E: From<StoreError> + Send>(
         &self,
-        of: &'static Spec,
-        id: DocumentId,
-        version: Option<u64>,
-        events: &[Envelope],
-    ) -> Result<bool, StoreError> {
-        self.write(self.stores.backend.delete(of, id, version, events)).await
-    }
-
-    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
-        self.write(self.stores.backend.delete_found(of, query)).await
-    }
-
-    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
-        self.read(self.stores.backend.changes(of, after, limit)).await
+        asked: Asked<'_>,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        match asked {
+            Asked::Save(of, body) => {
+                let saved = async {
+                    if of.collection == SANDBOX {
+                        self.refunds.note(&body.value()?);
+                    }
+                    call.await
+                };
+                self.write(saved).await
+            }
+            Asked::Delete(_) => self.write(call).await,
+            Asked::Get(..) | Asked::Find(_) | Asked::Changes(_) => self.read(call).await,
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! The process is killed repeatedly at random moments, and keeps all that it answered.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,30 +10,41 @@ use std::{
 
 use microbazaar::store::sqlite::{SqliteOptions, SqliteStore};
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use test_support::{Client, Process, Settings, finish, seed};
 
 use super::{
-    client::{Buyer, Line},
+    buyer::Buyer,
     market::{Seller, check_dashboards, check_orders, check_people, check_stock, check_store, settled, shop_until},
-    process::{Process, data_of, finish},
-    shop::TempDir,
+    settings,
 };
 
 const BUYERS: usize = 30;
 const KILLS: usize = 6;
 
 /// Kills and restarts the program while buyers shop; returns the last process.
-async fn kill_again_and_again(line: &Line, data: &Path, mut process: Process, random: &mut StdRng) -> Process {
+async fn kill_again_and_again(
+    client: &Client,
+    settings: &Settings,
+    mut process: Process,
+    random: &mut StdRng,
+) -> Process {
     for _ in 0..KILLS {
         tokio::time::sleep(Duration::from_millis(random.random_range(300..1_500))).await;
         process.kill();
-        process = Process::start(data);
-        line.redirect(&process.base);
+        process = started(client, settings);
     }
     process
 }
 
-fn check_refused_twice(data: &Path) {
-    let second = finish(data, &["serve", "--port", "0"]);
+/// The program, which is called from now on.
+fn started(client: &Client, settings: &Settings) -> Process {
+    let process = Process::start(settings);
+    client.redirect(&process.base());
+    process
+}
+
+fn check_refused_twice(settings: &Settings) {
+    let second = finish(settings.command(&["serve"]));
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(!second.status.success());
     assert_eq!(said.trim().lines().count(), 1, "one sentence: {said}");
@@ -42,11 +52,11 @@ fn check_refused_twice(data: &Path) {
 }
 
 /// A backup made while the program runs opens as a store.
-async fn check_backup(data: &Path, dir: &Path) {
-    let copied = dir.join("copy");
+async fn check_backup(settings: &Settings) {
+    let copied = settings.folder().join("copy");
     std::fs::create_dir_all(&copied).unwrap();
     let file = copied.join("microbazaar.db");
-    let done = finish(data, &["backup", file.to_str().unwrap()]);
+    let done = finish(settings.command(&["backup", file.to_str().unwrap()]));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let store = SqliteStore::open(&copied, SqliteOptions::default()).unwrap();
     store.integrity_check().await.unwrap();
@@ -56,52 +66,47 @@ async fn check_backup(data: &Path, dir: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_at_any_moment_keeps_all_answered_writes() {
-    let seed =
-        std::env::var("MICROBAZAAR_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    println!("MICROBAZAAR_TEST_SEED={seed}");
+    let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);
-    let dir = TempDir::new();
-    let data = data_of(&dir.0);
-    let process = Process::start(&data);
-    let line = Line::new(&process.base);
-    let sellers = [Seller::join(&line, 0).await, Seller::join(&line, 1).await];
+    let settings = settings();
+    let process = Process::start(&settings);
+    let client = process.client.clone().patient();
+    let sellers = [Seller::join(&client, 0).await, Seller::join(&client, 1).await];
     let products: Vec<String> = sellers.iter().flat_map(|seller| seller.products.clone()).collect();
 
     let ended = Arc::new(AtomicBool::new(false));
     let shopping: Vec<_> = (0..BUYERS)
         .map(|number| {
-            let (line, ended, products) = (line.clone(), Arc::clone(&ended), products.clone());
+            let (client, ended, products) = (client.clone(), Arc::clone(&ended), products.clone());
             tokio::spawn(async move {
-                let buyer = Buyer::join(line, number, seed).await;
+                let buyer = Buyer::join(client, number, seed).await;
                 shop_until(ended, buyer, products).await
             })
         })
         .collect();
-    let process = kill_again_and_again(&line, &data, process, &mut random).await;
+    let process = kill_again_and_again(&client, &settings, process, &mut random).await;
     ended.store(true, Ordering::SeqCst);
     let mut buyers = vec![];
     for buyer in shopping {
         buyers.push(buyer.await.unwrap());
     }
     process.kill();
-    let process = Process::start(&data);
-    line.redirect(&process.base);
+    let process = started(&client, &settings);
 
-    let shown = settled(&line, &process.base, &buyers, &products).await;
+    let shown = settled(&client, &buyers, &products).await;
     println!("{} orders, {} kills", shown.orders.len(), KILLS + 1);
     check_orders(&buyers, &shown);
-    check_stock(&line, &shown, &products).await;
-    check_people(&line, &buyers, products.last().unwrap()).await;
-    check_dashboards(&line, &sellers, &shown).await;
-    check_refused_twice(&data);
-    check_backup(&data, &dir.0).await;
+    check_stock(&client, &shown, &products).await;
+    check_people(&client, &buyers, products.last().unwrap()).await;
+    check_dashboards(&client, &sellers, &shown).await;
+    check_refused_twice(&settings);
+    check_backup(&settings).await;
 
     assert_eq!(process.terminate().code(), Some(0));
-    let rebuilt = finish(&data, &["projections", "rebuild"]);
+    let rebuilt = finish(settings.command(&["projections", "rebuild"]));
     assert!(rebuilt.status.success(), "{}", String::from_utf8_lossy(&rebuilt.stderr));
-    let process = Process::start(&data);
-    line.redirect(&process.base);
-    check_dashboards(&line, &sellers, &shown).await;
+    let process = started(&client, &settings);
+    check_dashboards(&client, &sellers, &shown).await;
     assert_eq!(process.terminate().code(), Some(0));
-    check_store(&data, BUYERS + sellers.len(), &shown, &products).await;
+    check_store(&settings.data(), BUYERS + sellers.len(), &shown, &products).await;
 }

@@ -9,19 +9,23 @@
 )]
 
 mod blocked;
-mod client;
+mod broker;
+mod buyer;
 mod crash;
-#[expect(dead_code, reason = "other tests have it do more")]
-#[path = "../it/imagekit.rs"]
-mod imagekit;
 mod imports;
 mod kill;
 mod market;
 mod money;
 mod nodes;
 mod pictures;
-mod process;
 mod race;
 mod run;
 mod saga;
 mod shop;
+
+use test_support::Settings;
+
+/// The settings of a shop that is killed: what is late comes soon.
+fn settings() -> Settings {
+    Settings::new().set("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "4s").set("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1s")
+}

@@ -14,10 +14,10 @@ use microbazaar::{
     domain::{ids::ProductId, money::apportion},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
-use reqwest::StatusCode;
 use serde_json::{Value, json};
+use test_support::{Client, PASSWORD, text};
 
-use super::client::{Buyer, Line, text};
+use super::buyer::Buyer;
 
 const STOCK: u64 = 150;
 /// The most orders of a buyer.
@@ -32,21 +32,21 @@ pub struct Seller {
 }
 
 impl Seller {
-    pub async fn join(line: &Line, number: usize) -> Self {
-        Self::join_with(line, number, &[("Lamp", STOCK), ("Chair", STOCK), ("Desk", STOCK)]).await
+    pub async fn join(client: &Client, number: usize) -> Self {
+        Self::join_with(client, number, &[("Lamp", STOCK), ("Chair", STOCK), ("Desk", STOCK)]).await
     }
 
     /// Registers and offers these titles with this stock.
-    pub async fn join_with(line: &Line, number: usize, goods: &[(&str, u64)]) -> Self {
-        let (id, token) = line.join(&format!("seller{number}@example.com"), "seller").await;
+    pub async fn join_with(client: &Client, number: usize, goods: &[(&str, u64)]) -> Self {
+        let seller = client.seller(&format!("seller{number}")).await;
         let mut products = vec![];
         for (title, stock) in goods {
             let body = json!({ "title": title, "priceAmount": 19.99, "stock": stock });
-            let ((status, answer), tries) = line.post("/api/products", &token, &body).await;
-            assert_eq!((status, tries), (StatusCode::CREATED, 1), "{answer}");
-            products.push(text(&answer["product"]["_id"]));
+            let answer = client.post("/api/products").token(&seller.token).json(&body).send().await;
+            assert_eq!((answer.status, answer.tries), (201, 1), "{answer:?}");
+            products.push(text(&answer.json()["product"]["_id"]));
         }
-        Self { id, token, products }
+        Self { id: seller.id, token: seller.token, products }
     }
 }
 
@@ -102,30 +102,29 @@ impl Shown {
 }
 
 /// How many units of these products are held.
-pub async fn reserved(line: &Line, products: &[String]) -> u64 {
+pub async fn reserved(client: &Client, products: &[String]) -> u64 {
     let mut reserved = 0;
     for product in products {
-        let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
+        let level = client.read("", &format!("/api/inventory/{product}")).await;
         reserved += level["reserved"].as_u64().unwrap();
     }
     reserved
 }
 
 /// The outbox size, from the program's metrics.
-pub async fn events_waiting(base: &str) -> Option<String> {
-    let client =
-        microbazaar::runtime::http_client::builder().timeout(std::time::Duration::from_secs(10)).build().ok()?;
-    let text = client.get(format!("{base}/metrics")).send().await.ok()?.text().await.ok()?;
+pub async fn events_waiting(client: &Client) -> Option<String> {
+    let answer = client.http.get(format!("{}/metrics", client.base())).send().await.ok()?;
+    let text = answer.text().await.ok()?;
     let row = text.lines().find(|line| line.contains("outbox_events") && !line.starts_with('#'))?;
     row.split_whitespace().last().map(str::to_owned)
 }
 
 /// Waits until orders, money, stock and events have settled.
-pub async fn settled(line: &Line, base: &str, buyers: &[Buyer], products: &[String]) -> Shown {
+pub async fn settled(client: &Client, buyers: &[Buyer], products: &[String]) -> Shown {
     let ends = Instant::now() + SETTLES_WITHIN;
     loop {
         let shown = Shown::of(buyers).await;
-        let (held, events) = (reserved(line, products).await, events_waiting(base).await);
+        let (held, events) = (reserved(client, products).await, events_waiting(client).await);
         if shown.unsettled().is_empty() && held == 0 && events.as_deref() == Some("0") {
             return shown;
         }
@@ -156,33 +155,32 @@ pub fn check_orders(buyers: &[Buyer], shown: &Shown) {
     }
 }
 
-pub async fn check_stock(line: &Line, shown: &Shown, products: &[String]) {
+pub async fn check_stock(client: &Client, shown: &Shown, products: &[String]) {
     for product in products {
-        check_stock_of(line, shown, product, STOCK).await;
+        check_stock_of(client, shown, product, STOCK).await;
     }
 }
 
 /// The initial stock of a product equals what is available, reserved and sold.
-pub async fn check_stock_of(line: &Line, shown: &Shown, product: &str, received: u64) {
-    let (_, level) = line.get(&format!("/api/inventory/{product}"), "").await;
+pub async fn check_stock_of(client: &Client, shown: &Shown, product: &str, received: u64) {
+    let level = client.read("", &format!("/api/inventory/{product}")).await;
     let sum = level["available"].as_u64().unwrap() + level["reserved"].as_u64().unwrap() + shown.sold(product);
     assert_eq!(sum, received, "no unit of {product} is lost or sold twice: {level}");
 }
 
-pub async fn check_people(line: &Line, buyers: &[Buyer], last: &str) {
+pub async fn check_people(client: &Client, buyers: &[Buyer], last: &str) {
     for buyer in buyers {
-        let login = json!({ "email": buyer.email, "password": "correct horse" });
-        let ((status, answer), _) = line.post("/api/auth/login", "", &login).await;
-        assert_eq!(status, StatusCode::OK, "{answer}");
-        let (_, kept) = line.get("/api/auth/users/me/addresses", &buyer.token).await;
+        client.login(&json!({ "email": buyer.person.email, "password": PASSWORD })).await.expect(200);
+        let kept = client.read(&buyer.person.token, "/api/auth/users/me/addresses").await;
         let kept: Vec<_> = kept["addresses"].as_array().unwrap().iter().map(|row| text(&row["_id"])).collect();
-        assert!(buyer.addresses.iter().all(|address| kept.contains(address)), "{}: {kept:?}", buyer.email);
-        let (_, cart) = line.get("/api/cart", &buyer.token).await;
+        let email = &buyer.person.email;
+        assert!(buyer.addresses.iter().all(|address| kept.contains(address)), "{email}: {kept:?}");
+        let cart = client.read(&buyer.person.token, "/api/cart").await;
         let items = cart["cart"]["items"].as_array().unwrap();
         let left =
             items.iter().find(|item| item["productId"] == last).map_or(0, |item| item["quantity"].as_u64().unwrap());
         let (surely, at_most) = (u64::from(buyer.left.0), u64::from(buyer.left.1));
-        assert!((surely..=at_most).contains(&left), "{}: {cart}", buyer.email);
+        assert!((surely..=at_most).contains(&left), "{email}: {cart}");
     }
 }
 
@@ -218,11 +216,10 @@ pub fn minor(money: &Value) -> i64 {
     (money["amount"].as_f64().unwrap() * 100.0).round() as i64
 }
 
-pub async fn check_dashboards(line: &Line, sellers: &[Seller], shown: &Shown) {
+pub async fn check_dashboards(client: &Client, sellers: &[Seller], shown: &Shown) {
     for seller in sellers {
         let expected = expected_metrics(seller, shown);
-        let (status, metrics) = line.get("/api/seller/dashboard/metrics", &seller.token).await;
-        assert_eq!(status, StatusCode::OK, "{metrics}");
+        let metrics = client.read(&seller.token, "/api/seller/dashboard/metrics").await;
         let revenue = metrics["revenue"].as_array().unwrap().iter().map(minor).sum();
         let by_status = metrics["ordersByStatus"].as_object().unwrap().iter();
         let by_status = by_status.map(|(word, count)| (word.clone(), count.as_u64().unwrap()));

@@ -14,11 +14,12 @@ use microbazaar::{
     store::sqlite::{SqliteOptions, SqliteStore},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use test_support::Folder;
 
 use super::{
     crash::Life,
     run::{Client, Run, Scenario, Step},
-    shop::{Shop, TempDir},
+    shop::Shop,
 };
 
 const ROUNDS: u64 = 150;
@@ -73,7 +74,7 @@ async fn rival(run: &Run, mut random: StdRng) {
 
 async fn round(seed: u64) -> OrderStatus {
     let mut random = StdRng::seed_from_u64(seed);
-    let dir = TempDir::new();
+    let dir = Folder::new();
     let sqlite = SqliteStore::open(&dir.0, SqliteOptions { readers: 1, ..SqliteOptions::default() }).unwrap();
     let mut run = Run::new(&RACE, format!("race {seed}"), sqlite.stores()).await;
     let lives = [0, 1].map(|_| Life::new(run.stores.clone(), Arc::clone(&run.refunds), None));

@@ -11,6 +11,7 @@ use microbazaar::{
     domain::order::OrderStatus,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
+use test_support::Folder;
 
 use super::{
     crash::{Life, Side},
@@ -18,7 +19,6 @@ use super::{
         Client, Run, Scenario,
         Step::{AddMore, Cancel, Expire, Open, OpenTooDear, Pay, Place, SellOut, Verify},
     },
-    shop::TempDir,
 };
 
 const SCENARIOS: [Scenario; 9] = [
@@ -70,7 +70,7 @@ const SCENARIOS: [Scenario; 9] = [
 
 /// Runs a scenario with a first process that dies at a write, if any; returns how many writes it started.
 async fn run(scenario: &'static Scenario, dies_at: Option<(u64, Side)>, client: Client) -> u64 {
-    let dir = TempDir::new();
+    let dir = Folder::new();
     let sqlite = SqliteStore::open(&dir.0, SqliteOptions { readers: 1, ..SqliteOptions::default() }).unwrap();
     let label = format!("{}, dies at {dies_at:?}, client {client:?}", scenario.name);
     let mut run = Run::new(scenario, label, sqlite.stores()).await;

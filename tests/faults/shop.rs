@@ -1,6 +1,6 @@
 //! The services that take an order from a cart to delivery or refund, over one store.
 
-use std::{future::ready, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use microbazaar::{
@@ -14,7 +14,7 @@ use microbazaar::{
     },
     domain::{
         Timestamp,
-        ids::{EventId, ProductId, UserId},
+        ids::{ProductId, UserId},
         inventory::StockLevel,
         money::{Currency, Money},
         order::Pricing,
@@ -30,23 +30,6 @@ use microbazaar::{
 };
 
 use super::crash::Life;
-
-/// A directory that is removed after the test.
-pub struct TempDir(pub PathBuf);
-
-impl TempDir {
-    pub fn new() -> Self {
-        let dir = std::env::temp_dir().join(format!("microbazaar-faults-{}", EventId::generate()));
-        std::fs::create_dir_all(&dir).unwrap();
-        Self(dir)
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Any product at this price with plenty of stock; the inventory service decides the real stock.
 fn offer(id: ProductId, price: Money) -> Offer {
@@ -101,14 +84,15 @@ impl Shop {
         let (runtime, calls) = (Runtime::new(1), Calls::default());
         let mut registry = Registry::default();
         inventory::start(&runtime, &mut registry, life.clone(), Arc::new(Nobody), WINDOW);
-        let (store, calls) = (CartStore::new(life.clone()), calls.clone());
+        let documents = life.documents();
+        let (store, calls) = (CartStore::new(documents.clone()), calls.clone());
         cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
         registry.on(move |asked: GetOffers| ready(Ok(asked.products.into_iter().map(|id| offer(id, price)).collect())));
         let pricing = Pricing { tax_basis_points: 1_000, shipping_minor: 5_000 };
         let settings = OrderSettings { pricing, window: WINDOW, max_unpaid: 1_000 };
-        Orders::start(&runtime, &mut registry, OrderStore::new(life.clone()), calls.clone(), settings);
+        Orders::start(&runtime, &mut registry, OrderStore::new(documents.clone()), calls.clone(), settings);
         let keys = Keys { key_secret: "key".into(), webhook_secret: "webhook".into() };
-        let store = PaymentStore::new(life.clone());
+        let store = PaymentStore::new(documents);
         let sandbox = Arc::new(SandboxGateway::new("rzp_test".to_owned(), keys, store.clone()));
         let every = SignedDuration::from_mins(1);
         payment::start(&runtime, &mut registry, store, sandbox.clone(), calls.clone(), every);

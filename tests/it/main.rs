@@ -7,8 +7,6 @@
     reason = "a failed step of a test is a failed test"
 )]
 
-#[path = "../../src/altered.rs"]
-mod altered;
 mod api;
 mod api_document;
 mod assistant;
@@ -17,7 +15,6 @@ mod buddy;
 mod conformance;
 mod floors;
 mod hostile;
-mod imagekit;
 mod payments;
 mod picture_stores;
 mod readme;

@@ -1,6 +1,6 @@
 //! The requirements on every picture store, and ImageKit behind one of them.
 
-use std::{io::Cursor, path::PathBuf, sync::Arc, time::Duration};
+use std::{io::Cursor, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use image::{DynamicImage, ImageFormat, RgbImage};
@@ -19,25 +19,11 @@ use microbazaar::{
     },
 };
 use secrecy::SecretString;
-
-use crate::imagekit::{ImageKit as StandIn, Manner, PRIVATE_KEY};
-
-/// A folder that is removed after the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("microbazaar-pictures-{}", EventId::generate()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
+use test_support::{
+    Folder,
+    imagekit::{ImageKit as StandIn, Manner, PRIVATE_KEY},
+    servers,
+};
 
 pub fn png(red: u8) -> Vec<u8> {
     let drawn = RgbImage::from_fn(900, 600, |x, _| image::Rgb([red, u8::try_from(x % 256).unwrap(), 90]));
@@ -79,10 +65,7 @@ async fn files_store_pictures() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_store_stores_pictures() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
-        eprintln!("left out: TEST_MONGO_URI names no server");
-        return;
-    };
+    let Some(uri) = servers::mongo() else { return };
     let options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
     let store = MongoStore::open(options).await.unwrap();
     keeps_pictures(&DocumentImages::new(store.stores().cluster.unwrap())).await;

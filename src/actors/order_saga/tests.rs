@@ -1,6 +1,9 @@
 //! Carts and orders as supervised actors over the embedded store: panics, slowness, overload.
 
-use async_trait::async_trait;
+#[allow(dead_code, reason = "integration tests use the rest")]
+#[path = "../../../crates/test-support/src/forward.rs"]
+mod forward;
+
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,6 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use parking_lot::{Condvar, Mutex};
 
+use self::forward::{Around, Asked, Forward};
 use super::*;
 use crate::{
     actors::{
@@ -23,7 +27,6 @@ use crate::{
     },
     domain::{
         Timestamp,
-        event::Envelope,
         ids::{EventId, ProductId, UserId},
         inventory::StockLevel,
         money::{Currency, Money},
@@ -33,7 +36,6 @@ use crate::{
     runtime::calls::{CallError, Calls, Outcome},
     store::{
         CartStore, StoreError, Stores,
-        document::{Backend, Change, DocumentId, Query, Raw, Refused, Spec, Write},
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
@@ -71,52 +73,31 @@ enum Poison {
     AfterTheWrite,
 }
 
-/// A store of carts whose next write panics if `poison` is set.
+/// Around a store of carts whose next write panics if `poison` is set.
+#[derive(Default)]
 struct Poisoned {
-    backend: Arc<dyn Backend>,
     poison: Mutex<Option<Poison>>,
     loads: AtomicUsize,
 }
 
-#[async_trait]
-impl Backend for Poisoned {
-    async fn save(&self, of: &'static Spec, write: Write<'_>) -> Result<u64, Refused> {
-        let poison = self.poison.lock().take();
-        assert_ne!(poison, Some(Poison::BeforeTheWrite), "on purpose");
-        let saved = self.backend.save(of, write).await;
-        assert_ne!(poison, Some(Poison::AfterTheWrite), "on purpose");
-        saved
-    }
-
-    async fn find(&self, of: &'static Spec, query: Query) -> Result<Vec<Raw>, StoreError> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        self.backend.find(of, query).await
-    }
-
-    async fn get(&self, of: &'static Spec, ids: Vec<DocumentId>) -> Result<Vec<Raw>, StoreError> {
-        self.backend.get(of, ids).await
-    }
-
-    async fn count(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
-        self.backend.count(of, query).await
-    }
-
-    async fn delete(
+impl Around for Poisoned {
+    async fn around<T: Send, E: From<StoreError> + Send>(
         &self,
-        of: &'static Spec,
-        id: DocumentId,
-        version: Option<u64>,
-        events: &[Envelope],
-    ) -> Result<bool, StoreError> {
-        self.backend.delete(of, id, version, events).await
-    }
-
-    async fn delete_found(&self, of: &'static Spec, query: Query) -> Result<u64, StoreError> {
-        self.backend.delete_found(of, query).await
-    }
-
-    async fn changes(&self, of: &'static Spec, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
-        self.backend.changes(of, after, limit).await
+        asked: Asked<'_>,
+        call: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E> {
+        let poison = match asked {
+            Asked::Save(..) => self.poison.lock().take(),
+            Asked::Find(_) => {
+                self.loads.fetch_add(1, Ordering::SeqCst);
+                None
+            }
+            _ => None,
+        };
+        assert_ne!(poison, Some(Poison::BeforeTheWrite), "on purpose");
+        let answer = call.await;
+        assert_ne!(poison, Some(Poison::AfterTheWrite), "on purpose");
+        answer
     }
 }
 
@@ -162,16 +143,12 @@ impl Shop {
             SqliteOptions { deadline, stall: Some(Arc::new(move || stall.pass())), ..SqliteOptions::default() };
         let sqlite = SqliteStore::open(&dir, options).unwrap();
         let stores = sqlite.stores();
-        let poisoned = Arc::new(Poisoned {
-            backend: Arc::clone(&stores.backend),
-            poison: Mutex::default(),
-            loads: AtomicUsize::new(0),
-        });
+        let poisoned = Arc::<Poisoned>::default();
         let (runtime, calls) = (Runtime::new(2), Calls::default());
         let window = SignedDuration::from_mins(15);
         let mut registry = Registry::default();
         inventory::start(&runtime, &mut registry, Arc::clone(&stores.stock), Arc::new(NoListener), window);
-        let store = CartStore::new(poisoned.clone());
+        let store = CartStore::new(Forward::backend(&poisoned, Arc::clone(&stores.backend)));
         cart::start(&runtime, &mut registry, store, calls.clone(), None, Duration::from_secs(30), false);
         registry.on(async |asked: GetOffers| Ok(asked.products.into_iter().map(offer).collect()));
         let pricing = Pricing { tax_basis_points: 0, shipping_minor: 0 };

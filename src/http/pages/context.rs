@@ -473,7 +473,7 @@ fn is_form_token(tokens: &Tokens, token: &str, session: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::altered::{BASE64_URL, HEX, altered};
+    use test_support::{BASE64_URL, HEX, altered};
 
     #[test]
     fn a_form_token_that_is_nearly_right_is_wrong() {

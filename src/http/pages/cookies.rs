@@ -73,7 +73,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::altered::{BASE64_URL, HEX, altered};
+    use test_support::{BASE64_URL, HEX, altered};
 
     #[test]
     fn only_cookies_signed_for_the_purpose_are_read() {

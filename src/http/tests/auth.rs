@@ -10,7 +10,7 @@ use sha2::Sha384;
 
 use super::*;
 use crate::actors::tokens::{Claims, RevokedTokens, cookie, removal_cookie};
-use crate::altered::{BASE64_URL, altered, altered_once};
+use test_support::{BASE64_URL, altered, altered_once};
 
 fn bearer(path: &str, token: &str) -> TestRequest {
     TestRequest::post().uri(path).insert_header(("authorization", format!("Bearer {token}")))

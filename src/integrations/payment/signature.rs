@@ -54,7 +54,7 @@ fn is_signed(secret: &SecretString, text: &[u8], signature: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::altered::{HEX, altered};
+    use test_support::{HEX, altered};
 
     #[test]
     fn a_signature_holds_for_its_own_text_and_key_only() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::altered::{BASE64, altered};
+use test_support::{BASE64, altered};
 
 const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxLek";
 const AT: i64 = 1_614_265_330;

@@ -10,6 +10,7 @@ use microbazaar::{
         sqlite::SqliteStore,
     },
 };
+use test_support::{Settings, servers};
 
 /// The shop's documents.
 #[derive(Debug, Clone)]
@@ -27,19 +28,17 @@ pub enum Opened {
 }
 
 impl Documents {
-    /// New databases at the server that `TEST_MONGO_URI` names, if it names one.
+    /// New databases, where there is a server.
     pub fn of_server() -> Option<Self> {
-        let uri = std::env::var("TEST_MONGO_URI").ok()?;
+        let uri = servers::mongo()?;
         Some(Self::Databases { uri, prefix: format!("test_{}_", EventId::generate()) })
     }
 
-    /// The variables that configure a program to use them.
-    pub fn settings(&self) -> Vec<(&'static str, String)> {
+    /// Adds what makes a program use them.
+    pub fn settings(&self, settings: Settings) -> Settings {
         match self {
-            Self::File(_) => vec![],
-            Self::Databases { uri, prefix } => {
-                vec![("MONGO_URI", uri.clone()), ("MICROBAZAAR_MONGO__DATABASE_PREFIX", prefix.clone())]
-            }
+            Self::File(_) => settings,
+            Self::Databases { uri, prefix } => settings.mongo(uri, prefix),
         }
     }
 

@@ -15,13 +15,13 @@ use microbazaar::{
     store::Stores,
 };
 use serde_json::Value;
+use test_support::razorpay::{Faults, Truth};
 
 use super::{
     super::{
-        client::Buyer,
+        buyer::Buyer,
         market::{Shown, check_dashboards, check_stock_of, events_waiting, minor, reserved},
     },
-    standin::{Faults, Truth},
     world::{ADMIN, World},
 };
 
@@ -67,9 +67,9 @@ impl World {
         let shown = Shown::of(buyers).await;
         self.check_known(buyers, &shown);
         for (product, received) in self.received() {
-            check_stock_of(&self.line, &shown, product, received).await;
+            check_stock_of(&self.client, &shown, product, received).await;
         }
-        check_dashboards(&self.line, &self.sellers, &shown).await;
+        check_dashboards(&self.client, &self.sellers, &shown).await;
         let said = self.command(&["ledger", "check"]).await;
         assert!(said.contains("on its way 0.00"), "{}: {said}", self.label);
         println!("{}: {said}", self.label);
@@ -90,9 +90,9 @@ impl World {
         loop {
             let mut left = left_to_do(&stores, self).await;
             left.extend((!self.post.is_idle()).then(|| "webhooks".to_owned()));
-            let held = reserved(&self.line, &products).await;
+            let held = reserved(&self.client, &products).await;
             left.extend((held > 0).then(|| format!("{held} units are held")));
-            let events = events_waiting(self.base()).await;
+            let events = events_waiting(&self.client).await;
             left.extend((events.as_deref() != Some("0")).then(|| format!("events: {events:?}")));
             if left.is_empty() {
                 break;

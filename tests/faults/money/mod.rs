@@ -4,14 +4,13 @@
 mod documents;
 mod invariants;
 mod payer;
-#[path = "../../it/payments/standin/mod.rs"]
-mod standin;
 mod world;
 
 use std::time::{Duration, Instant};
 
 use microbazaar::crash::POINTS;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use test_support::{named_seed, seed};
 
 use self::{
     documents::Documents,
@@ -27,11 +26,6 @@ const KILLS: usize = 7;
 const OUTAGE: Duration = Duration::from_secs(8);
 /// The deadline for reaching a crash point.
 const PASSED_WITHIN: Duration = Duration::from_secs(60);
-
-/// The seed from the environment, to repeat a failed run.
-fn seed_named() -> Option<u64> {
-    std::env::var("MICROBAZAAR_TEST_SEED").ok()?.parse().ok()
-}
 
 /// Little stock, so that buyers race for the last units.
 const SCARCE: Stocking = Stocking { plenty: 14, buyers: 8, refunds_wait: false };
@@ -84,7 +78,7 @@ async fn killed_at_points(seed: u64, points: &[&'static str], databases: Option<
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn only_money_of_sold_goods_is_kept_whenever_the_process_is_killed() {
-    let seeds = seed_named().map_or_else(|| vec![SEEDS[0], SEEDS[1], rand::random()], |seed| vec![seed]);
+    let seeds = named_seed().map_or_else(|| vec![SEEDS[0], SEEDS[1], rand::random()], |seed| vec![seed]);
     let runs: Vec<_> = seeds.into_iter().map(|seed| tokio::spawn(killed_at_any_moment(seed))).collect();
     for run in runs {
         run.await.unwrap();
@@ -93,8 +87,7 @@ async fn only_money_of_sold_goods_is_kept_whenever_the_process_is_killed() {
 
 /// Covers all crash points, in this many shops in parallel.
 async fn walk_all_points(worlds: usize, open: impl Fn() -> Option<Documents>) {
-    let seed = seed_named().unwrap_or_else(rand::random);
-    println!("MICROBAZAAR_TEST_SEED={seed}");
+    let seed = seed();
     let mut points = POINTS.to_vec();
     points.shuffle(&mut StdRng::seed_from_u64(seed));
     let parts = (0..).zip(points.chunks(points.len().div_ceil(worlds)));
@@ -115,7 +108,6 @@ async fn only_money_of_sold_goods_is_kept_at_every_crash_point() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn only_money_of_sold_goods_is_kept_at_every_crash_point_on_mongodb() {
     if Documents::of_server().is_none() {
-        eprintln!("left out: TEST_MONGO_URI names no server");
         return;
     }
     walk_all_points(2, Documents::of_server).await;

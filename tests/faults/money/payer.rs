@@ -10,14 +10,14 @@ use std::{
 
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use reqwest::{Method, StatusCode};
-
 use serde_json::json;
-
-use super::{
-    super::client::{Buyer, Line},
-    standin::{Outcome, StandIn},
+use test_support::{
+    Client, DEADLINE,
+    razorpay::{Outcome, StandIn},
+    text,
 };
+
+use super::super::buyer::Buyer;
 
 /// What the buyer does with an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,6 @@ const WAYS: [Way; 16] = [
     Way::TooDear,
 ];
 
-/// How long an order may stay open.
-const EXPIRES_WITHIN: Duration = Duration::from_secs(60);
-
 /// How many units exceed the gateway's limit; see [`super::world::LIMIT`].
 const TOO_MANY: u32 = 8;
 
@@ -83,7 +80,7 @@ pub struct Payer {
     buyer: Buyer,
     standin: Arc<StandIn>,
     random: StdRng,
-    /// The token of the admin who refunds.
+    /// The token of the admin who makes refunds.
     admin: String,
     hint: Hint,
     plenty: Vec<String>,
@@ -113,7 +110,7 @@ impl Way {
 
 impl Payer {
     pub async fn join(
-        line: Line,
+        client: Client,
         number: usize,
         seed: u64,
         standin: Arc<StandIn>,
@@ -121,7 +118,7 @@ impl Payer {
         (plenty, single): (Vec<String>, Vec<String>),
     ) -> Self {
         let random = StdRng::seed_from_u64(seed ^ (number as u64).rotate_left(32));
-        Self { buyer: Buyer::join(line, number, seed).await, standin, random, admin, hint, plenty, single }
+        Self { buyer: Buyer::join(client, number, seed).await, standin, random, admin, hint, plenty, single }
     }
 
     /// Uses every way repeatedly.
@@ -219,12 +216,12 @@ impl Payer {
     async fn part_back(&mut self, order: usize) {
         let id = self.buyer.orders[order].id.clone();
         let payment = self.buyer.payment_of(&id).await.unwrap();
-        let path = format!("/api/payments/{}/refunds", payment["_id"].as_str().unwrap());
+        let refund = self.buyer.client.post(&format!("/api/payments/{}/refunds", text(&payment["_id"])));
         let body = json!({ "amount": { "amount": 1 }, "reason": "a scratch" });
-        let ((status, answer), _) = self.buyer.line.ask(Method::POST, &path, &self.admin, Some(&id), Some(&body)).await;
+        let answer = refund.token(&self.admin).header("idempotency-key", &id).json(&body).send().await;
         // 409: the order could not be kept, and everything was refunded.
-        assert!(matches!(status, StatusCode::CREATED | StatusCode::CONFLICT), "{status} {answer}");
-        if status == StatusCode::CREATED {
+        assert!(matches!(answer.status, 201 | 409), "{answer:?}");
+        if answer.status == 201 {
             self.buyer.orders[order].given_back = PART;
         }
     }
@@ -238,9 +235,9 @@ impl Payer {
     }
 
     async fn expired(&self, order: usize) {
-        let ends = Instant::now() + EXPIRES_WITHIN;
+        let started = Instant::now();
         while self.buyer.status_of(order).await == "PENDING" {
-            assert!(Instant::now() < ends, "{} ends in time", self.buyer.orders[order].id);
+            assert!(started.elapsed() < DEADLINE, "{} ends in time", self.buyer.orders[order].id);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

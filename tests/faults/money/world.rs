@@ -2,7 +2,6 @@
 
 use std::{
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,24 +10,22 @@ use std::{
 };
 
 use serde_json::json;
+use test_support::{
+    Client, PASSWORD, Process, Settings, done,
+    razorpay::{Faults, Habits, Post, StandIn},
+    text,
+};
 
 use super::{
-    super::{
-        client::{Buyer, Line, text},
-        market::Seller,
-        process::{Process, data_of, finish_with},
-        shop::TempDir,
-    },
+    super::{buyer::Buyer, market::Seller, settings},
     documents::Documents,
     payer::{Hint, Payer},
-    standin::{Faults, Habits, Post, StandIn},
 };
 
 /// An unused address: buyers and the gateway call it while the process is dead.
 const NOBODY: &str = "http://127.0.0.1:9";
 /// The admin who makes refunds.
 pub const ADMIN: &str = "admin@example.com";
-const ADMIN_PASSWORD: &str = "correct horse";
 /// The gateway's limit for an order, in minor units: more than buyers usually pay.
 pub const LIMIT: i64 = 20_000;
 /// How long buyers may take to finish.
@@ -67,7 +64,7 @@ impl Shopping {
 /// A shop with its environment.
 pub struct World {
     pub label: String,
-    pub line: Line,
+    pub client: Client,
     pub standin: Arc<StandIn>,
     pub post: Post,
     pub sellers: Vec<Seller>,
@@ -76,48 +73,48 @@ pub struct World {
     /// The token of an admin.
     admin: String,
     pub documents: Documents,
-    data: PathBuf,
+    settings: Settings,
     stocking: Stocking,
     seed: u64,
     process: Option<Process>,
-    _dir: TempDir,
 }
 
 impl World {
     /// Opens a shop with its documents in a file or in these databases; the gateway works without faults until the
     /// buyers start.
     pub async fn open(label: String, seed: u64, stocking: Stocking, databases: Option<Documents>) -> Self {
-        let dir = TempDir::new();
-        let data = data_of(&dir.0);
-        let documents = databases.unwrap_or_else(|| Documents::File(data.clone()));
+        let settings = settings();
+        let documents = databases.unwrap_or_else(|| Documents::File(settings.data()));
         let standin = Arc::new(StandIn::start());
         standin.set_limit(Some(LIMIT));
         let post = standin.post_to(NOBODY, Habits::bad(seed));
-        let line = Line::new(NOBODY);
+        let settings = documents
+            .settings(settings.razorpay(&standin))
+            .set("MICROBAZAAR_ADMIN_PASSWORD", PASSWORD)
+            .set("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "2s");
+        let client = Client::new(NOBODY).patient();
         let (sellers, admin, hint) = (vec![], String::new(), Hint::default());
         let mut world = Self {
             label,
-            line,
+            client,
             standin,
             post,
             sellers,
             hint,
             admin,
             documents,
-            data,
+            settings,
             stocking,
             seed,
             process: None,
-            _dir: dir,
         };
         world.command(&["admin", "create", "--email", ADMIN]).await;
         world.live(None).await;
-        let login = json!({ "email": ADMIN, "password": ADMIN_PASSWORD });
-        let ((_, answer), _) = world.line.post("/api/auth/login", "", &login).await;
-        world.admin = text(&answer["token"]);
+        let login = json!({ "email": ADMIN, "password": PASSWORD });
+        world.admin = text(&world.client.login(&login).await.expect(200)["token"]);
         for number in 0..2 {
             let stocking = [("Lamp", stocking.plenty), ("Chair", stocking.plenty), ("Painting", 1), ("Vase", 1)];
-            world.sellers.push(Seller::join_with(&world.line, number, &stocking).await);
+            world.sellers.push(Seller::join_with(&world.client, number, &stocking).await);
         }
         world
     }
@@ -140,36 +137,26 @@ impl World {
         };
         let (plenty, single) = (of_kind(false), of_kind(true));
         let buyers = (0..self.stocking.buyers).map(|number| {
-            let (line, standin, ended) = (self.line.clone(), Arc::clone(&self.standin), Arc::clone(&ended));
+            let (client, standin, ended) = (self.client.clone(), Arc::clone(&self.standin), Arc::clone(&ended));
             let (seed, stocking) = (self.seed, (plenty.clone(), single.clone()));
             let output = (self.admin.clone(), Arc::clone(&self.hint));
             tokio::spawn(async move {
-                Payer::join(line, number, seed, standin, output, stocking).await.shop_until(ended).await
+                Payer::join(client, number, seed, standin, output, stocking).await.shop_until(ended).await
             })
         });
         Shopping { buyers: buyers.collect(), ended }
     }
 
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        let mut settings = self.standin.variables();
-        settings.push(("MICROBAZAAR_ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()));
-        settings.extend(self.documents.settings());
-        settings.push(("MICROBAZAAR_ORDER__PAYMENT_WINDOW", "2s".to_owned()));
-        settings
-    }
-
     /// Starts the program over the same data, to die at a crash point if one is given; it may die before it is ready.
     pub async fn live(&mut self, crash_at: Option<&str>) {
-        let mut settings = self.settings();
-        settings.extend(crash_at.map(|point| ("CRASH_AT", point.to_owned())));
-        let data = self.data.clone();
+        let (settings, point) = (self.settings.clone(), crash_at.map(str::to_owned));
         let launched = tokio::task::spawn_blocking(move || {
-            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            Process::launch(&data, &settings)
+            let more = point.as_deref().map(|point| ("CRASH_AT", point));
+            Process::launch(&settings, more.as_slice())
         });
         match launched.await.unwrap() {
             Ok(process) => {
-                self.direct(&process.base);
+                self.direct(&process.base());
                 self.process = Some(process);
             }
             Err(status) => assert!(crash_at.is_some() && status.signal() == Some(9), "{}: {status}", self.label),
@@ -177,7 +164,7 @@ impl World {
     }
 
     fn direct(&self, base: &str) {
-        self.line.redirect(base);
+        self.client.redirect(base);
         self.post.redirect(&format!("{base}/api/payments/webhook"));
     }
 
@@ -218,22 +205,10 @@ impl World {
         self.direct(NOBODY);
     }
 
-    /// The program's address.
-    pub fn base(&self) -> &str {
-        &self.process.as_ref().unwrap().base
-    }
-
     /// Runs a command of the program beside it, or over the data of a dead process.
-    pub async fn command(&self, arguments: &'static [&'static str]) -> String {
-        let (data, settings) = (self.data.clone(), self.settings());
-        let done = tokio::task::spawn_blocking(move || {
-            let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            finish_with(&data, arguments, &settings)
-        });
-        let done = done.await.unwrap();
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        let complained = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{}: {arguments:?}: {said} {complained}", self.label);
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let (code, said, complained) = done(self.settings.command(arguments)).await;
+        assert_eq!(code, Some(0), "{}: {arguments:?}: {said} {complained}", self.label);
         said
     }
 

@@ -7,10 +7,9 @@ use std::sync::{
 
 use tokio::task::JoinHandle;
 
-use super::{
-    fleet::{Fleet, until},
-    shopper::Person,
-};
+use test_support::eventually;
+
+use super::{fleet::Fleet, shopper::Shopper};
 
 /// The answers that one buyer got.
 #[derive(Default)]
@@ -25,16 +24,16 @@ pub struct Bought {
 pub struct Sales {
     ended: Arc<AtomicBool>,
     paid: Arc<AtomicUsize>,
-    buying: Vec<JoinHandle<(Person, Bought)>>,
+    buying: Vec<JoinHandle<(Shopper, Bought)>>,
 }
 
 impl Sales {
     /// Starts that many buyers, who take the products in turn.
-    pub async fn start(fleet: &Arc<Fleet>, products: &[String], buyers: usize) -> Self {
+    pub async fn start(fleet: &Fleet, products: &[String], buyers: usize) -> Self {
         let (ended, paid) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut buying = vec![];
         for number in 0..buyers {
-            let buyer = Person::join(fleet, &format!("buyer{number}"), "user").await;
+            let buyer = Shopper::join(fleet, &format!("buyer{number}"), "user").await;
             let (ended, paid, products) = (Arc::clone(&ended), Arc::clone(&paid), products.to_vec());
             buying.push(actix_rt::spawn(async move {
                 let mut bought = Bought::default();
@@ -58,11 +57,11 @@ impl Sales {
     /// Waits until this many more were paid.
     pub async fn go_on(&self, more: usize) {
         let goal = self.paid.load(Ordering::SeqCst) + more;
-        until("sales go on", async || self.paid.load(Ordering::SeqCst) >= goal).await;
+        eventually("sales go on", async || self.paid.load(Ordering::SeqCst) >= goal).await;
     }
 
     /// Ends them; returns each buyer's orders. Each has paid for something.
-    pub async fn end(self) -> Vec<(Person, Bought)> {
+    pub async fn end(self) -> Vec<(Shopper, Bought)> {
         self.ended.store(true, Ordering::SeqCst);
         let mut people = vec![];
         for buyer in self.buying {

@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use test_support::eventually;
+
 use super::fleet::Fleet;
 
 /// The error on standard error.
@@ -32,7 +34,7 @@ async fn a_missing_setting_is_reported_in_one_sentence() {
 async fn a_process_starts_without_its_peers() {
     let Some(fleet) = Fleet::prepare().await else { return };
     fleet.restart("cart");
-    super::until("it is degraded", async || {
+    eventually("it is degraded", async || {
         fleet.readyz("cart").await == ("degraded".to_owned(), vec!["peers.product".to_owned()])
     })
     .await;

@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{PASSWORD, TestApp, address, is_moment, text};
+use super::{PASSWORD, Shop, address, is_moment, text};
 
 #[actix_web::test]
 async fn a_user_registers_and_is_logged_in_by_cookie_and_bearer() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let body = json!({
         "email": "Asha@Example.com", "password": PASSWORD, "username": "asha_r.1",
         "fullName": {"firstName": "<b>Asha</b>", "lastName": "Rao"}, "role": "user",
@@ -41,7 +41,7 @@ async fn a_user_registers_and_is_logged_in_by_cookie_and_bearer() {
 
 #[actix_web::test]
 async fn a_token_has_the_user_the_role_and_the_expiry() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let claims = super::tokens().verify(&seller.token).unwrap();
     assert_eq!(claims.id, seller.id);
@@ -53,7 +53,7 @@ async fn a_token_has_the_user_the_role_and_the_expiry() {
 
 #[actix_web::test]
 async fn a_registration_that_is_not_valid_names_the_field() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let good = json!({"email": "a@example.com", "password": PASSWORD});
     let long = "a".repeat(129);
     for (field, value) in [
@@ -82,7 +82,7 @@ async fn a_registration_that_is_not_valid_names_the_field() {
 
 #[actix_web::test]
 async fn an_email_or_username_is_taken_once_in_any_case() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let body = json!({"email": "asha@example.com", "username": "asha", "password": PASSWORD});
     app.register(&body).await.expect(201);
     for (email, username) in [("ASHA@example.COM", "other"), ("other@example.com", "Asha")] {
@@ -98,7 +98,7 @@ async fn an_email_or_username_is_taken_once_in_any_case() {
 
 #[actix_web::test]
 async fn an_email_counts_in_its_idna_form_and_its_local_part_in_nfkc_alone() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let body = |email: &str| json!({"email": email, "password": PASSWORD});
     let mike = app.register(&body("mike@example.com")).await.expect(201)["user"]["_id"].clone();
     for other in ["mi\u{212A}e@example.com", "ｍike@example.com", "mike\u{200B}@example.com", "mike@exam\u{AD}ple.com"]
@@ -123,7 +123,7 @@ async fn an_email_counts_in_its_idna_form_and_its_local_part_in_nfkc_alone() {
 
 #[actix_web::test]
 async fn names_are_visible_and_contain_no_urls() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let of = |first: &str| json!({"firstName": first, "lastName": "Rao"});
     let body = |name: &str, first: &str| json!({"email": format!("{name}@example.com"), "password": PASSWORD, "fullName": of(first)});
     for first in [
@@ -169,7 +169,7 @@ async fn names_are_visible_and_contain_no_urls() {
 
 #[actix_web::test]
 async fn a_password_is_the_same_in_each_form_of_its_letters() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let [composed, decomposed] = ["Ünïcödé pass", "U\u{308}ni\u{308}co\u{308}de\u{301}\u{A0}pass"];
     let body = |name: &str, password: &str| json!({"email": format!("{name}@example.com"), "password": password});
     app.register(&body("asha", decomposed)).await.expect(201);
@@ -189,7 +189,7 @@ async fn a_password_is_the_same_in_each_form_of_its_letters() {
 
 #[actix_web::test]
 async fn of_twenty_registrations_of_one_email_at_once_one_wins() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let one = |n: usize| {
         let email = if n.is_multiple_of(2) { "asha@example.com" } else { "Asha@Example.com" };
         let (app, body) = (&app, json!({"email": email, "password": PASSWORD}));
@@ -205,7 +205,7 @@ async fn of_twenty_registrations_of_one_email_at_once_one_wins() {
 
 #[actix_web::test]
 async fn login_takes_email_or_username_in_any_case() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let body = json!({"email": "asha@example.com", "username": "asha", "password": PASSWORD});
     let id = app.register(&body).await.expect(201)["user"]["_id"].clone();
     for name in [json!({"email": "Asha@example.com"}), json!({"username": "ASHA"})] {
@@ -229,7 +229,7 @@ async fn login_takes_email_or_username_in_any_case() {
 
 #[actix_web::test]
 async fn too_many_logins_get_retry_after() {
-    let app = TestApp::spawn_with(|config| {
+    let app = Shop::open_with(|config| {
         config.rate_limit.enabled = true;
         config.rate_limit.auth_per_minute = std::num::NonZeroU32::new(2).unwrap();
     })
@@ -246,7 +246,7 @@ async fn too_many_logins_get_retry_after() {
 
 #[actix_web::test]
 async fn a_logout_ends_its_token_at_once_and_for_good() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.user("asha").await;
     let other = app.login(&json!({"email": asha.email, "password": PASSWORD})).await.expect(200);
     let other = text(&other["token"]);
@@ -276,7 +276,7 @@ async fn a_logout_ends_its_token_at_once_and_for_good() {
 
 #[actix_web::test]
 async fn missing_broken_and_foreign_tokens_are_refused() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let answer = app.get("/api/auth/me").send().await;
     answer.expect(401);
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
@@ -299,7 +299,7 @@ async fn missing_broken_and_foreign_tokens_are_refused() {
 
 #[actix_web::test]
 async fn addresses_are_kept_and_one_is_the_default() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (asha, other) = (app.user("asha").await, app.user("ravi").await);
     let path = "/api/auth/users/me/addresses";
     assert_eq!(app.get(path).token(&asha.token).send().await.expect(200), json!({"addresses": []}));
@@ -336,7 +336,7 @@ async fn addresses_are_kept_and_one_is_the_default() {
 
 #[actix_web::test]
 async fn names_made_from_emails_are_never_taken_twice() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let one = |n: usize| {
         let (app, body) = (&app, json!({"email": format!("asha@shop{n}.example"), "password": PASSWORD}));
         async move { text(&app.register(&body).await.expect(201)["user"]["username"]) }
@@ -350,7 +350,7 @@ async fn names_made_from_emails_are_never_taken_twice() {
 
 #[actix_web::test]
 async fn concurrent_logins_are_all_answered() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.user("asha").await;
     let one = |n: usize| {
         let password = if n.is_multiple_of(2) { PASSWORD } else { "wrong horse" };
@@ -366,7 +366,7 @@ async fn concurrent_logins_are_all_answered() {
 #[actix_web::test]
 async fn in_production_the_cookie_goes_over_https_only() {
     let production = microbazaar::config::Environment::Production;
-    let app = TestApp::spawn_with(|config| config.environment = production).await;
+    let app = Shop::open_with(|config| config.environment = production).await;
     let asha = app.register(&json!({"email": "asha@example.com", "password": PASSWORD})).await;
     asha.expect(201);
     let out = app.post("/api/auth/logout").send().await;

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{TestApp, address, id};
+use super::{Shop, address, id};
 
 const PATH: &str = "/api/auth/users/me/addresses";
 
 #[actix_web::test]
 async fn an_address_is_kept_in_the_form_of_its_country() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.user("asha").await;
     for (sent, kept) in [
         (json!({"country": "India", "state": "Maharashtra", "zip": "411 001"}), ["IN", "MH", "411001"]),
@@ -34,7 +34,7 @@ async fn an_address_is_kept_in_the_form_of_its_country() {
 
 #[actix_web::test]
 async fn each_invalid_line_is_named() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.user("asha").await;
     let send = |change: Value| {
         let mut body = address("Pune");
@@ -78,7 +78,7 @@ async fn each_invalid_line_is_named() {
 
 #[actix_web::test]
 async fn the_recipient_is_stored_and_shown_to_the_seller() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 9).await;
     let mut to = address("Pune");
@@ -101,7 +101,7 @@ async fn the_recipient_is_stored_and_shown_to_the_seller() {
 
 #[actix_web::test]
 async fn an_order_to_an_invalid_address_is_refused() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 9).await;
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);

@@ -1,37 +1,28 @@
 //! `microbazaar admin create`, beside a running server and without one.
 
-use microbazaar::actors::admin::calls::SetUserBlocked;
-use std::process::{Command, Output};
-
 use serde_json::json;
+use test_support::done;
 
-use super::{PASSWORD, TestApp, text};
+use super::{PASSWORD, Shop, text};
 
 /// Runs the command over the documents of `app`, in a process of its own.
-async fn create(app: &TestApp, email: &str, password: Option<&str>) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
-    command.env_clear().current_dir(std::env::temp_dir()).stdin(std::process::Stdio::null());
-    command.arg("--data-dir").arg(&app.config.data_dir).args(["admin", "create", "--email", email]);
-    if let Some(uri) = &app.config.mongo.uri {
-        use secrecy::ExposeSecret;
-        command.env("MONGO_URI", uri.expose_secret());
-        command.env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &app.config.mongo.database_prefix);
-    }
+async fn create(app: &Shop, email: &str, password: Option<&str>) -> (Option<i32>, String, String) {
+    let mut command = app.settings.command(&["admin", "create", "--email", email]);
     if let Some(password) = password {
         command.env("MICROBAZAAR_ADMIN_PASSWORD", password);
     }
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    done(command).await
 }
 
-async fn said(app: &TestApp, email: &str, password: Option<&str>) -> String {
-    let done = create(app, email, password).await;
-    assert!(done.status.success(), "{email}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
+async fn said(app: &Shop, email: &str, password: Option<&str>) -> String {
+    let (code, out, complaint) = create(app, email, password).await;
+    assert_eq!(code, Some(0), "{email}: {complaint}");
+    out
 }
 
 #[actix_web::test]
 async fn an_admin_is_created_while_the_server_runs() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     assert_eq!(said(&app, "root@example.com", Some(PASSWORD)).await, "root@example.com is an admin now\n");
     let session = app.login(&json!({"email": "root@example.com", "password": PASSWORD})).await.expect(200);
     assert_eq!(session["user"]["role"], "admin");
@@ -54,18 +45,16 @@ async fn an_admin_is_created_while_the_server_runs() {
 
     // The server can still write.
     let ravi = app.user("ravi").await;
-    let block = SetUserBlocked { user: ravi.id.parse().unwrap(), blocked: true };
-    app.app.services.calls.ask(block).await.unwrap();
-    let refused = create(&app, &ravi.email, None).await;
-    assert_eq!(refused.status.code(), Some(1));
-    assert_eq!(String::from_utf8(refused.stderr).unwrap().trim().lines().count(), 1, "one sentence");
-    let refused = create(&app, "nobody", Some(PASSWORD)).await;
-    assert!(String::from_utf8(refused.stderr).unwrap().contains("must be an e-mail address"));
+    app.set_blocked(&ravi, true).await;
+    let (code, _, refused) = create(&app, &ravi.email, None).await;
+    assert_eq!((code, refused.trim().lines().count()), (Some(1), 1), "one sentence: {refused}");
+    let (_, _, refused) = create(&app, "nobody", Some(PASSWORD)).await;
+    assert!(refused.contains("must be an e-mail address"), "{refused}");
     app.settle().await;
     let config = app.config.clone();
-    let folder = app.end().await;
+    let settings = app.end().await;
     // Without a server.
-    let app = TestApp::start(config, folder).await;
+    let app = Shop::over(config, settings).await;
     app.login(&body).await.expect(200);
     app.shutdown().await;
 }

@@ -1,68 +1,51 @@
 //! Products of a blocked seller, and products taken down, cannot be found or bought; everything else works.
 
-use microbazaar::actors::admin::calls::SetUserBlocked;
-use std::time::Instant;
-
 use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
+use test_support::{eventually, servers};
 
-use super::{DEADLINE, Person, TestApp, address, id, money, text};
+use super::{Person, Shop, address, chat::chat, id, money, text};
 
-impl TestApp {
-    pub(super) async fn block(&self, who: &Person) {
-        let block = SetUserBlocked { user: who.id.parse().unwrap(), blocked: true };
-        self.app.services.calls.ask(block).await.unwrap();
-    }
+/// The ids that a search or list returns.
+async fn found(app: &Shop, query: &str) -> Vec<String> {
+    let list = app.get(&format!("/api/products{query}")).send().await;
+    let products = list.expect(200);
+    let ids: Vec<String> = products.as_array().unwrap().iter().map(id).collect();
+    assert_eq!(list.header("x-total-count"), Some(ids.len().to_string().as_str()), "the total is of these");
+    ids
+}
 
-    async fn unblock(&self, who: &Person) {
-        let unblock = SetUserBlocked { user: who.id.parse().unwrap(), blocked: false };
-        self.app.services.calls.ask(unblock).await.unwrap();
-    }
+pub async fn until_found(app: &Shop, query: &str, ids: &[&String]) {
+    let are_found = async || found(app, query).await.iter().collect::<Vec<_>>() == ids;
+    eventually(&format!("{query} comes to be {ids:?}"), are_found).await;
+}
 
-    /// The ids that a search or list returns.
-    async fn found(&self, query: &str) -> Vec<String> {
-        let list = self.get(&format!("/api/products{query}")).send().await;
-        let products = list.expect(200);
-        let ids: Vec<String> = products.as_array().unwrap().iter().map(id).collect();
-        assert_eq!(list.header("x-total-count"), Some(ids.len().to_string().as_str()), "the total is of these");
-        ids
-    }
+async fn cart(app: &Shop, who: &Person) -> Value {
+    app.read(&who.token, "/api/cart").await
+}
 
-    pub async fn until_found(&self, query: &str, ids: &[&String]) {
-        let started = Instant::now();
-        while self.found(query).await.iter().collect::<Vec<_>>() != ids {
-            assert!(started.elapsed() < DEADLINE, "{query} does not come to be {ids:?}");
-            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-        }
-    }
+async fn page(app: &Shop, path: &str) -> (u16, String) {
+    let call = app.http.get(format!("{}{path}", app.base())).header("accept", "text/html");
+    let answer = call.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
 
-    async fn cart(&self, who: &Person) -> Value {
-        self.get("/api/cart").token(&who.token).send().await.expect(200)
-    }
-
-    async fn page(&self, path: &str) -> (u16, String) {
-        let call = self.client.get(format!("{}{path}", self.base)).header("accept", "text/html");
-        let answer = call.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-
-    async fn until_cancelled(&self, who: &Person, order: &Value) -> Value {
-        let path = format!("/api/orders/{}", id(order));
-        self.until("the end", &who.token, &path, |body| body["order"]["status"] == "CANCELLED").await["order"].clone()
-    }
+async fn until_cancelled(app: &Shop, who: &Person, order: &Value) -> Value {
+    let path = format!("/api/orders/{}", id(order));
+    app.until("the end", &who.token, &path, |body| body["order"]["status"] == "CANCELLED").await["order"].clone()
 }
 
 /// Two sellers with a product each: (app, blocked one, other one, buyer, its product, the other's).
-async fn market() -> (TestApp, Person, Person, Person, String, String) {
-    let app = TestApp::spawn().await;
+async fn market() -> (Shop, Person, Person, Person, String, String) {
+    let app = Shop::open().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let lamp = json!({"title": "Brass lamp", "priceAmount": 10, "stock": 30, "category": "Lighting"});
     let lamp = app.post("/api/products").token(&mira.token).json(&lamp).send().await.expect(201);
     let cup = app.product(&ravi, "Clay cup", 5.0, 30).await;
     let lamp = id(&lamp["product"]);
-    app.until_found("?q=lamp", &[&lamp]).await;
-    app.until_found("", &[&cup, &lamp]).await;
+    until_found(&app, "?q=lamp", &[&lamp]).await;
+    until_found(&app, "", &[&cup, &lamp]).await;
     (app, mira, ravi, asha, lamp, cup)
 }
 
@@ -72,28 +55,28 @@ async fn a_blocked_sellers_products_are_not_for_sale_until_unblocked() {
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
     app.add_to_cart(&asha, &cup, 1).await.expect(200);
     let root = app.admin().await;
-    app.block(&mira).await;
+    app.set_blocked(&mira, true).await;
 
-    let hidden = async |app: &TestApp| {
-        assert_eq!(app.found("?q=lamp").await, Vec::<String>::new());
-        assert_eq!(app.found("").await, std::slice::from_ref(&cup));
-        assert_eq!(app.found("?category=Lighting").await, Vec::<String>::new());
+    let hidden = async |app: &Shop| {
+        assert_eq!(found(app, "?q=lamp").await, Vec::<String>::new());
+        assert_eq!(found(app, "").await, std::slice::from_ref(&cup));
+        assert_eq!(found(app, "?category=Lighting").await, Vec::<String>::new());
         let path = format!("/api/products/{lamp}");
         app.get(&path).send().await.refused(404, "not_found");
         app.get(&path).token(&asha.token).send().await.refused(404, "not_found");
         assert_eq!(app.get(&path).token(&root.token).send().await.expect(200)["title"], "Brass lamp", "staff see it");
-        assert_eq!(app.page(&format!("/products/{lamp}")).await.0, 404);
-        for page in ["/", "/?q=lamp", "/?category=Lighting", "/sitemap.xml", &format!("/products/{cup}")] {
-            let (_, body) = app.page(page).await;
-            assert!(!body.contains(&lamp) && !body.contains("Brass lamp"), "{page}");
+        assert_eq!(page(app, &format!("/products/{lamp}")).await.0, 404);
+        for path in ["/", "/?q=lamp", "/?category=Lighting", "/sitemap.xml", &format!("/products/{cup}")] {
+            let (_, body) = page(app, path).await;
+            assert!(!body.contains(&lamp) && !body.contains("Brass lamp"), "{path}");
         }
-        assert!(!app.page("/").await.1.contains("category=Lighting"), "a category of nothing is not named");
+        assert!(!page(app, "/").await.1.contains("category=Lighting"), "a category of nothing is not named");
         let refused = app.add_to_cart(&asha, &lamp, 1).await.refused(409, "cart.not_for_sale");
         assert_eq!(refused["items"], json!([{ "productId": lamp }]));
         let path = format!("/api/cart/items/{lamp}");
         let set = app.call(Method::PATCH, &path).token(&asha.token).json(&json!({"quantity": 3})).send().await;
         set.refused(409, "cart.not_for_sale");
-        let cart = app.cart(&asha).await;
+        let cart = cart(app, &asha).await;
         let lines: Vec<_> =
             cart["cart"]["items"].as_array().unwrap().iter().map(|item| item["forSale"].clone()).collect();
         assert_eq!(lines, [json!(false), Value::Null]);
@@ -106,8 +89,8 @@ async fn a_blocked_sellers_products_are_not_for_sale_until_unblocked() {
     hidden(&app).await;
     assert_eq!(app.stock(&lamp).await, (30, 0, 30), "nothing is held");
 
-    app.unblock(&mira).await;
-    app.until_found("", &[&cup, &lamp]).await;
+    app.set_blocked(&mira, false).await;
+    until_found(&app, "", &[&cup, &lamp]).await;
     app.get(&format!("/api/products/{lamp}")).send().await.expect(200);
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);
     let order = app.place_order(&asha, &json!({"shippingAddress": address("Pune")})).await.expect(201);
@@ -127,9 +110,9 @@ async fn a_block_cancels_unpaid_orders_and_keeps_paid_ones() {
     let others = app.order(&asha, &cup, 3).await;
     app.add_to_cart(&asha, &cup, 1).await.expect(200);
     assert_eq!(app.stock(&lamp).await, (29, 2, 27));
-    app.block(&mira).await;
+    app.set_blocked(&mira, true).await;
 
-    let ended = app.until_cancelled(&asha, &mixed).await;
+    let ended = until_cancelled(&app, &asha, &mixed).await;
     assert_eq!(ended["timeline"].as_array().unwrap().last().unwrap()["reason"], "seller suspended");
     assert_eq!(app.order_now(&asha, &paid).await["status"], "CONFIRMED");
     assert_eq!(app.order_now(&asha, &others).await["status"], "PENDING");
@@ -155,16 +138,16 @@ async fn a_block_cancels_unpaid_orders_and_keeps_paid_ones() {
 
 #[actix_web::test]
 async fn late_money_for_a_blocked_seller_is_refunded() {
-    let app = TestApp::spawn_with(|config| config.order.payment_window = std::time::Duration::from_secs(1)).await;
+    let app = Shop::open_with(|config| config.order.payment_window = std::time::Duration::from_secs(1)).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Brass lamp", 10.0, 30).await;
     let order = app.order(&asha, &lamp, 2).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
-    app.until_cancelled(&asha, &order).await;
-    app.block(&mira).await;
+    until_cancelled(&app, &asha, &order).await;
+    app.set_blocked(&mira, true).await;
     let checkout = app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "success").await.expect(200);
     assert_eq!(app.verify(&asha, &checkout).await.expect(200)["payment"]["status"], "REFUNDED");
-    app.unblock(&mira).await;
+    app.set_blocked(&mira, false).await;
     assert_eq!(app.verify(&asha, &checkout).await.expect(200)["payment"]["status"], "REFUNDED");
     assert_eq!(app.order_now(&asha, &order).await["status"], "CANCELLED");
     app.shutdown().await;
@@ -172,7 +155,7 @@ async fn late_money_for_a_blocked_seller_is_refunded() {
 
 /// Orders and pays repeatedly until the seller is blocked; returns each order, and whether its payment started after
 /// the block was answered.
-async fn buys(app: &TestApp, asha: &Person, lamp: &str, blocked: &std::sync::atomic::AtomicBool) -> Vec<(Value, bool)> {
+async fn buys(app: &Shop, asha: &Person, lamp: &str, blocked: &std::sync::atomic::AtomicBool) -> Vec<(Value, bool)> {
     let mut made = vec![];
     loop {
         if app.add_to_cart(asha, lamp, 1).await.status == 409 {
@@ -199,7 +182,7 @@ async fn buys(app: &TestApp, asha: &Person, lamp: &str, blocked: &std::sync::ato
 
 #[actix_web::test]
 async fn money_that_comes_during_a_block_is_refunded() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let mira = app.seller("mira").await;
     let lamp = app.product(&mira, "Brass lamp", 10.0, 100_000).await;
     let mut people = vec![];
@@ -211,7 +194,7 @@ async fn money_that_comes_during_a_block_is_refunded() {
     let block = async {
         let path = format!("/api/inventory/{lamp}");
         app.until("some are sold", &people[0].token, &path, |level| level["onHand"].as_i64() < Some(99_990)).await;
-        app.block(&mira).await;
+        app.set_blocked(&mira, true).await;
         blocked.store(true, std::sync::atomic::Ordering::SeqCst);
     };
     let (made, ()) = join(all, block).await;
@@ -257,8 +240,8 @@ async fn admins_take_a_product_down_and_approve_it_again() {
     let body = json!({"reason": " a copy of a brand "});
     let taken = app.post(&down).token(&root.token).json(&body).send().await.expect(200);
     assert_eq!((&taken["status"], id(&taken)), (&json!("takenDown"), lamp.clone()));
-    assert_eq!(app.found("?q=lamp").await, Vec::<String>::new());
-    app.until_found("", &[&cup]).await;
+    assert_eq!(found(&app, "?q=lamp").await, Vec::<String>::new());
+    until_found(&app, "", &[&cup]).await;
     let path = format!("/api/products/{lamp}");
     for (person, status) in [(&mira, 200), (&root, 200), (&ravi, 404), (&asha, 404)] {
         app.get(&path).token(&person.token).send().await.expect(status);
@@ -274,9 +257,9 @@ async fn admins_take_a_product_down_and_approve_it_again() {
     assert_eq!(app.order_now(&asha, &paid).await["status"], "CONFIRMED");
 
     let app = app.restart().await;
-    assert_eq!(app.found("").await, std::slice::from_ref(&cup));
+    assert_eq!(found(&app, "").await, std::slice::from_ref(&cup));
     assert_eq!(app.post(&up).token(&root.token).send().await.expect(200)["status"], "live");
-    app.until_found("?q=lamp", &[&lamp]).await;
+    until_found(&app, "?q=lamp", &[&lamp]).await;
     app.get(&path).send().await.expect(200);
     app.place_order(&asha, &json!({"shippingAddress": address("Pune")})).await.expect(201);
     app.shutdown().await;
@@ -284,15 +267,15 @@ async fn admins_take_a_product_down_and_approve_it_again() {
 
 #[actix_web::test]
 async fn blocking_ends_every_socket_of_the_user() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (asha, other) = (app.user("asha").await, app.stranger());
     let block = async {
-        if std::env::var_os("NODE_PATH").is_some() {
+        if servers::node_with_packages().is_some() {
             let said = |list: &Value| list.as_array().is_some_and(|all| !all.is_empty());
             app.until("a conversation", &asha.token, "/api/ai/conversations", said).await;
-            app.block(&asha).await;
+            app.set_blocked(&asha, true).await;
         }
     };
-    join(app.chat("blocked", &json!({"token": asha.token, "second": other.token})), block).await;
+    join(chat(&app, "blocked", &json!({"token": asha.token, "second": other.token})), block).await;
     app.shutdown().await;
 }

@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{TestApp, id, is_moment, money};
+use super::{Shop, id, is_moment, money};
 
 #[actix_web::test]
 async fn a_cart_has_lines_totals_and_current_prices() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 499.5, 10).await;
     let empty = app.get("/api/cart").token(&asha.token).send().await.expect(200);
@@ -45,7 +45,7 @@ async fn a_cart_has_lines_totals_and_current_prices() {
 
 #[actix_web::test]
 async fn the_limit_of_a_product_is_enforced_in_the_cart_and_the_order() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 50).await;
     let bound = async |max: Value| {
@@ -74,7 +74,7 @@ async fn the_limit_of_a_product_is_enforced_in_the_cart_and_the_order() {
 
 #[actix_web::test]
 async fn a_quantity_above_the_stock_is_refused_with_the_stock() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 3).await;
     let refused = app.add_to_cart(&asha, &lamp, 4).await.refused(409, "cart.insufficient_stock");
@@ -92,7 +92,7 @@ async fn a_quantity_above_the_stock_is_refused_with_the_stock() {
 
 #[actix_web::test]
 async fn invalid_cart_lines_are_refused() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 100_000).await;
     let add = |body: Value| app.post("/api/cart/items").token(&asha.token).json(&body).send();
@@ -110,7 +110,7 @@ async fn invalid_cart_lines_are_refused() {
 
 #[actix_web::test]
 async fn a_cart_is_for_users() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, admin) = (app.seller("mira").await, app.admin().await);
     let lamp = app.product(&seller, "Lamp", 10.0, 5).await;
     let body = json!({"productId": lamp, "quantity": 1});
@@ -133,7 +133,7 @@ async fn a_cart_is_for_users() {
 
 #[actix_web::test]
 async fn fifty_concurrent_adds_to_one_cart_all_count() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 1_000).await;
     let answers = join_all((0..50).map(|_| app.add_to_cart(&asha, &lamp, 2))).await;
@@ -150,7 +150,7 @@ async fn fifty_concurrent_adds_to_one_cart_all_count() {
 
 #[actix_web::test]
 async fn two_currencies_have_no_sum() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 5).await;
     let body = json!({"title": "Import", "priceAmount": 3.5, "priceCurrency": "USD", "stock": 5});
@@ -165,7 +165,7 @@ async fn two_currencies_have_no_sum() {
 
 #[actix_web::test]
 async fn a_deleted_product_leaves_the_cart() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let (lamp, cup) = (app.product(&seller, "Lamp", 10.0, 5).await, app.product(&seller, "Cup", 2.0, 5).await);
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);

@@ -1,6 +1,6 @@
 //! The chat with the stock client, and stored conversations.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use microbazaar::{
     actors::tokens::Tokens,
@@ -8,112 +8,106 @@ use microbazaar::{
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+use test_support::servers;
 
-use super::{TestApp, id, is_moment, issue, text, tokens};
+use super::{Shop, id, is_moment, issue, text, tokens};
 
-impl TestApp {
-    /// Runs a scenario of `tests/programs/chat-client.cjs`; returns its result, or `None` where the client is not
-    /// installed.
-    pub async fn chat(&self, scenario: &str, context: &Value) -> Option<Value> {
-        if std::env::var_os("NODE_PATH").is_none() {
-            eprintln!("left out: NODE_PATH names no folder with socket.io-client");
-            return None;
-        }
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/chat-client.cjs");
-        let mut node = Command::new("node");
-        node.args([script, &self.base, scenario, &context.to_string()]).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        // It ends itself when it takes too long.
-        let ended = tokio::task::spawn_blocking(move || node.output()).await.unwrap().unwrap();
-        assert!(ended.status.success(), "{scenario} failed, see above");
-        Some(serde_json::from_slice(&ended.stdout).unwrap_or_default())
-    }
+/// Runs a scenario of `tests/programs/chat-client.cjs`; returns what it found out, or `None` where
+/// there is no client.
+pub async fn chat(app: &Shop, scenario: &str, context: &Value) -> Option<Value> {
+    let mut node = servers::node("chat-client.cjs")?;
+    node.args([&app.base(), scenario, &context.to_string()]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    // It ends by itself when it takes too long.
+    let ended = tokio::task::spawn_blocking(move || node.output()).await.unwrap().unwrap();
+    assert!(ended.status.success(), "{scenario} failed, see above");
+    Some(serde_json::from_slice(&ended.stdout).unwrap_or_default())
+}
 
-    /// Runs a scenario in a shop that is ended after it.
-    async fn chats(self, scenario: &str, context: Value) {
-        self.chat(scenario, &context).await;
-        self.shutdown().await;
-    }
+/// Runs a scenario in a shop that is ended after it.
+async fn chats(app: Shop, scenario: &str, context: Value) {
+    chat(&app, scenario, &context).await;
+    app.shutdown().await;
 }
 
 #[actix_web::test]
 async fn a_client_connects_by_each_transport_and_refusals_have_messages() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let foreign = Tokens::new(b"another secret of thirty-two bytes");
     let foreign = foreign.issue(UserId::generate(), Role::User, Timestamp::now()).unwrap().0;
     let context = json!({"token": app.stranger().token, "foreign": foreign, "service": app.service_token()});
-    app.chats("ways", context).await;
+    chats(app, "ways", context).await;
 }
 
 #[actix_web::test]
 async fn an_invalid_message_gets_an_error_and_the_connection_stays() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let token = app.stranger().token;
-    app.chats("shapeless", json!({ "token": token })).await;
+    chats(app, "shapeless", json!({ "token": token })).await;
 }
 
 #[actix_web::test]
 async fn sockets_of_a_conversation_get_the_same_events_and_others_none() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let context = json!({"token": app.stranger().token, "other": app.stranger().token});
-    app.chats("share", context).await;
+    chats(app, "share", context).await;
 }
 
 #[actix_web::test]
 async fn a_logout_ends_the_sockets_of_its_token_at_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let user = app.user("asha").await;
     let second = issue(user.id.parse().unwrap(), Role::User);
-    app.chats("logout", json!({"token": user.token, "second": second})).await;
+    chats(app, "logout", json!({"token": user.token, "second": second})).await;
 }
 
 #[actix_web::test]
 async fn an_expired_token_ends_its_sockets() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let almost_a_day = jiff::SignedDuration::from_secs(24 * 60 * 60 - 4);
     let made = Timestamp::now() - almost_a_day;
     let (token, _) = tokens().issue(UserId::generate(), Role::User, made).unwrap();
-    app.chats("expiry", json!({ "token": token })).await;
+    chats(app, "expiry", json!({ "token": token })).await;
 }
 
 #[actix_web::test]
 async fn three_hundred_users_chat_at_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let all: Vec<String> = (0..300).map(|_| app.stranger().token).collect();
-    app.chats("crowd", json!({ "tokens": all })).await;
+    chats(app, "crowd", json!({ "tokens": all })).await;
 }
 
 #[actix_web::test]
 async fn a_user_may_have_many_sockets() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let token = app.stranger().token;
-    app.chats("many", json!({ "token": token })).await;
+    chats(app, "many", json!({ "token": token })).await;
 }
 
 #[actix_web::test]
 async fn a_plain_websocket_has_the_same_events() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let token = app.stranger().token;
-    app.chats("plain", json!({ "token": token })).await;
+    chats(app, "plain", json!({ "token": token })).await;
 }
 
 #[actix_web::test]
 async fn a_page_can_subscribe_to_its_cart_and_orders() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let product = app.product(&mira, "Lamp", 99.5, 20).await;
     let context = json!({"token": asha.token, "other": app.stranger().token, "product": product});
-    app.chats("live", context).await;
+    chats(app, "live", context).await;
 }
 
 #[actix_web::test]
 async fn a_conversation_survives_a_restart_and_its_user_can_delete_it() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (asha, other) = (app.stranger(), app.stranger());
     let empty = app.get("/api/ai/conversations").token(&asha.token).send().await;
     assert_eq!((empty.expect(200), empty.header("x-total-count")), (json!([]), Some("0")));
-    let Some(found) = app.chat("remember", &json!({"token": asha.token})).await else { return app.shutdown().await };
+    let Some(found) = chat(&app, "remember", &json!({"token": asha.token})).await else { return app.shutdown().await };
     let app = app.restart().await;
-    app.chat("again", &json!({"token": asha.token, "id": found["id"]})).await;
+    chat(&app, "again", &json!({"token": asha.token, "id": found["id"]})).await;
 
     let list = app.get("/api/ai/conversations").token(&asha.token).send().await;
     let rows = list.expect(200);
@@ -151,7 +145,7 @@ async fn a_conversation_survives_a_restart_and_its_user_can_delete_it() {
 
 #[actix_web::test]
 async fn errors_near_the_socket_paths_have_the_error_body() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     for path in ["/socket.io/other", "/api/socket/socket.io/other", "/ws/other", "/ws/chat/", "/api/ai/other"] {
         app.get(path).send().await.expect(404);
     }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{TestApp, money};
+use super::{Shop, money};
 
 #[actix_web::test]
 async fn an_unknown_path_and_a_wrong_method_have_different_errors() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     for path in ["/nowhere", "/api", "/api/nowhere", "/api/products/a/b/c", "/internal/stock", "/media/../etc"] {
         app.get(path).send().await.refused(404, "not_found");
     }
@@ -34,7 +34,7 @@ async fn an_unknown_path_and_a_wrong_method_have_different_errors() {
 
 #[actix_web::test]
 async fn an_error_has_the_request_id() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let answer = app.get("/nowhere").header("x-request-id", "from-the-client").send().await;
     assert_eq!(answer.expect(404)["requestId"], "from-the-client");
     assert_eq!(answer.header("x-request-id"), Some("from-the-client"));
@@ -48,7 +48,7 @@ async fn an_error_has_the_request_id() {
 
 #[actix_web::test]
 async fn other_bodies_than_json_have_a_clear_error() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let token = app.stranger().token;
     for (path, token) in [("/api/auth/login", ""), ("/api/cart/items", token.as_str()), ("/api/orders", &token)] {
         let send = |kind: &str, body: Vec<u8>| app.post(path).token(token).raw(kind, body).send();
@@ -75,7 +75,7 @@ async fn other_bodies_than_json_have_a_clear_error() {
 
 #[actix_web::test]
 async fn money_is_exact_and_has_no_third_decimal() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let create = |amount: &str| {
         let body = format!("{{\"title\":\"Lamp\",\"priceAmount\":{amount}}}");
@@ -116,7 +116,7 @@ async fn money_is_exact_and_has_no_third_decimal() {
 
 #[actix_web::test]
 async fn invalid_paging_is_refused_and_valid_paging_has_links() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     for n in 0..5 {
         app.product(&seller, &format!("Lamp {n}"), 1.0, 1).await;
@@ -164,7 +164,7 @@ async fn invalid_paging_is_refused_and_valid_paging_has_links() {
 
 #[actix_web::test]
 async fn a_bad_id_in_any_path_is_refused_by_name() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (asha, seller, admin) = (app.stranger(), app.seller("mira").await, app.admin().await);
     let service = app.service_token();
     for (method, path, name, token) in [

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
-use super::TestApp;
+use super::Shop;
 
 const SHOP: &str = "https://shop.example";
 const EVIL: &str = "https://evil.example";
 
 #[actix_web::test]
 async fn requests_with_a_cookie_must_come_from_the_shop() {
-    let app = TestApp::spawn_with(|config| config.http.allowed_origins = vec![SHOP.to_owned()]).await;
+    let app = Shop::open_with(|config| config.http.allowed_origins = vec![SHOP.to_owned()]).await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 900).await;
     let body = json!({"productId": lamp, "quantity": 1});
-    let own = app.base.clone();
+    let own = app.base().clone();
     let matrix: [(&[(&str, &str)], bool); 12] = [
         (&[], true),
         (&[("sec-fetch-site", "same-origin")], true),
@@ -61,7 +61,7 @@ async fn requests_with_a_cookie_must_come_from_the_shop() {
 
 #[actix_web::test]
 async fn every_changing_method_is_guarded() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 1.0, 9).await;
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);
@@ -86,7 +86,7 @@ async fn every_changing_method_is_guarded() {
 
 #[actix_web::test]
 async fn a_logout_by_link_works_from_here_and_not_from_another_site() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.user("asha").await;
     let logout = |site: &str| app.get("/api/auth/logout").header("sec-fetch-site", site).cookie(&asha.token).send();
     logout("cross-site").await.expect(403);

@@ -1,10 +1,5 @@
 //! `microbazaar dead` over the embedded outbox, with and without a running server.
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
-
 use microbazaar::{
     domain::{
         Timestamp,
@@ -15,26 +10,26 @@ use microbazaar::{
     },
     store::{Stores, outbox::Parked},
 };
+use test_support::{Settings, done, eventually};
 
-use super::{Person, TestApp};
+use super::{Person, Shop};
 
 /// Runs the command in a process of its own.
-async fn dead(data: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
-    command.env_clear().current_dir(std::env::temp_dir()).arg("--data-dir").arg(data).arg("dead").args(arguments);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+async fn dead(settings: &Settings, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = settings.command(&["dead"]);
+    command.args(arguments);
+    done(command).await
 }
 
-async fn said(data: &Path, arguments: &[&str]) -> String {
-    let done = dead(data, arguments).await;
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
+async fn said(settings: &Settings, arguments: &[&str]) -> String {
+    let (code, out, complaint) = dead(settings, arguments).await;
+    assert_eq!(code, Some(0), "{arguments:?}: {complaint}");
+    out
 }
 
-async fn refused(data: &Path, arguments: &[&str], code: i32) -> String {
-    let done = dead(data, arguments).await;
-    let sentence = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(code), "{arguments:?}: {sentence}");
+async fn refused(settings: &Settings, arguments: &[&str], code: i32) -> String {
+    let (ended, _, sentence) = dead(settings, arguments).await;
+    assert_eq!(ended, Some(code), "{arguments:?}: {sentence}");
     assert_eq!(sentence.trim().lines().count(), 1, "one sentence: {sentence}");
     sentence
 }
@@ -61,80 +56,75 @@ async fn unwelcomed(stores: &Stores, name: &str, queue: &str) -> (Person, EventI
 
 #[actix_web::test]
 async fn dead_letters_are_listed_shown_and_replayed_while_the_server_runs() {
-    let app = TestApp::spawn_with(super::servers::embedded).await;
-    let (data, stores) = (app.folder.0.clone(), app.app.storage.stores());
-    assert_eq!(said(&data, &["list"]).await, "no message is dead\n");
+    let app = Shop::embedded().await;
+    let (settings, stores) = (&app.settings, app.stores());
+    assert_eq!(said(settings, &["list"]).await, "no message is dead\n");
     let (asha, of_asha) = unwelcomed(&stores, "asha", USER_CREATED_NOTIFICATION).await;
     let (ravi, of_ravi) = unwelcomed(&stores, "ravi", USER_CREATED_NOTIFICATION).await;
     // Its event makes no message for that queue, so that it fails again at once.
     let (_, hopeless) = unwelcomed(&stores, "nobody", PRODUCT_CREATED_NOTIFICATION).await;
 
-    let listed = said(&data, &["list"]).await;
+    let listed = said(settings, &["list"]).await;
     assert_eq!(listed.lines().count(), 4, "{listed}");
     for part in [&of_asha.to_hex(), &of_ravi.to_hex(), USER_CREATED_NOTIFICATION, "the mail server said no"] {
         assert!(listed.contains(part), "{part} in {listed}");
     }
-    let some = said(&data, &["list", "--limit", "1"]).await;
+    let some = said(settings, &["list", "--limit", "1"]).await;
     assert!(some.contains(&of_asha.to_hex()) && some.contains("--limit") && !some.contains(&of_ravi.to_hex()));
-    let others = said(&data, &["list", "--queue", "PRODUCT_NOTIFICATION.PRODUCT_CREATED.dead"]).await;
+    let others = said(settings, &["list", "--queue", "PRODUCT_NOTIFICATION.PRODUCT_CREATED.dead"]).await;
     assert!(others.contains(&hopeless.to_hex()) && !others.contains(&of_asha.to_hex()), "{others}");
-    let shown = said(&data, &["show", &of_asha.to_hex()]).await;
+    let shown = said(settings, &["show", &of_asha.to_hex()]).await;
     assert!(shown.contains("asha@example.com") && shown.contains("attempts  5"), "{shown}");
 
     // By its number, then the rest of its queue.
     let row = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    assert_eq!(said(&data, &["replay", &row]).await, "1 message is tried again\n");
+    assert_eq!(said(settings, &["replay", &row]).await, "1 message is tried again\n");
     until_welcome(&app, &asha).await;
     assert_eq!(app.mails(&ravi).await, []);
-    assert_eq!(said(&data, &["replay", "--queue", USER_CREATED_NOTIFICATION]).await, "1 message is tried again\n");
+    assert_eq!(said(settings, &["replay", "--queue", USER_CREATED_NOTIFICATION]).await, "1 message is tried again\n");
     until_welcome(&app, &ravi).await;
-    assert_eq!(said(&data, &["replay", "--all"]).await, "1 message is tried again\n");
-    let deadline = std::time::Instant::now() + super::DEADLINE;
+    assert_eq!(said(settings, &["replay", "--all"]).await, "1 message is tried again\n");
     // It was retried as if new, and has the new reason.
-    while !said(&data, &["list"]).await.contains("nobody reads this queue here") {
-        assert!(std::time::Instant::now() < deadline, "it dies again");
-    }
+    let dies = async || said(settings, &["list"]).await.contains("nobody reads this queue here");
+    eventually("it dies again", dies).await;
     assert_eq!((app.mails(&asha).await.len(), app.mails(&ravi).await.len()), (1, 1));
     app.shutdown().await;
 }
 
-async fn until_welcome(app: &TestApp, who: &Person) {
-    let deadline = std::time::Instant::now() + super::DEADLINE;
-    while app.mails_that_begin(who, "Welcome").await == 0 {
-        assert!(std::time::Instant::now() < deadline, "{} is welcomed", who.email);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+async fn until_welcome(app: &Shop, who: &Person) {
+    eventually("the welcome", async || app.mails_that_begin(who, "Welcome").await > 0).await;
 }
 
 #[actix_web::test]
 async fn a_replay_without_a_server_takes_effect_at_the_next_start() {
-    let app = TestApp::spawn_with(super::servers::embedded).await;
-    let (asha, event) = unwelcomed(&app.app.storage.stores(), "asha", USER_CREATED_NOTIFICATION).await;
+    let app = Shop::embedded().await;
+    let (asha, event) = unwelcomed(&app.stores(), "asha", USER_CREATED_NOTIFICATION).await;
     let config = app.config.clone();
-    let folder = app.end().await;
-    assert!(said(&folder.0, &["list"]).await.contains(&event.to_hex()));
-    assert_eq!(said(&folder.0, &["replay", &event.to_hex()]).await, "1 message is tried again\n");
-    assert_eq!(said(&folder.0, &["replay", "--all"]).await, "no message is dead\n");
-    let app = TestApp::start(config, folder).await;
+    let settings = app.end().await;
+    assert!(said(&settings, &["list"]).await.contains(&event.to_hex()));
+    assert_eq!(said(&settings, &["replay", &event.to_hex()]).await, "1 message is tried again\n");
+    assert_eq!(said(&settings, &["replay", "--all"]).await, "no message is dead\n");
+    let app = Shop::over(config, settings).await;
     until_welcome(&app, &asha).await;
     app.shutdown().await;
 }
 
 #[actix_web::test]
 async fn an_impossible_command_is_one_sentence_and_changes_nothing() {
-    let app = TestApp::spawn_with(super::servers::embedded).await;
-    let folder = app.end().await;
+    let app = Shop::embedded().await;
+    let settings = app.end().await;
     for arguments in [["show", "7"], ["replay", "665f1f77bcf86cd799439011"]] {
-        let sentence = refused(&folder.0, &arguments, 1).await;
+        let sentence = refused(&settings, &arguments, 1).await;
         assert!(sentence.contains(&format!("no dead message has the id {:?}", arguments[1])), "{sentence}");
     }
     for arguments in
         [&["list", "--queue", "A.B"][..], &["list", "--limit", "0"], &["replay"], &["replay", "1", "--all"]]
     {
-        refused(&folder.0, arguments, 2).await;
+        refused(&settings, arguments, 2).await;
     }
-    let empty = folder.0.join("empty");
+    let empty = settings.folder().join("empty");
     std::fs::create_dir(&empty).unwrap();
-    assert!(refused(&empty, &["list"], 1).await.contains("there is no data file"));
+    let elsewhere = settings.clone().set("MICROBAZAAR_DATA_DIR", empty.to_str().unwrap());
+    assert!(refused(&elsewhere, &["list"], 1).await.contains("there is no data file"));
     assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
 }

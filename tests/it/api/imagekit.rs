@@ -1,6 +1,6 @@
 //! Pictures that ImageKit hosts, and ImageKit's failures.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use microbazaar::{
     domain::{
@@ -13,16 +13,18 @@ use reqwest::multipart::{Form, Part};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{DEADLINE, Folder, Person, TestApp, id, text};
-use crate::{
+use test_support::{
+    Settings, eventually,
     imagekit::{ImageKit, Manner, PRIVATE_KEY},
-    picture_stores::png,
 };
 
+use super::{Person, Shop, id, text};
+use crate::picture_stores::png;
+
 /// A shop with ImageKit.
-async fn shop(imagekit: &ImageKit) -> TestApp {
+async fn shop(imagekit: &ImageKit) -> Shop {
     let (base, endpoint) = (imagekit.base(), imagekit.endpoint());
-    TestApp::spawn_with(|config| {
+    Shop::open_with(|config| {
         config.imagekit.private_key = Some(SecretString::from(PRIVATE_KEY));
         config.imagekit.url_endpoint = Some(endpoint);
         config.imagekit.base_url = base;
@@ -36,7 +38,7 @@ fn lamp(pictures: u8) -> Form {
     (0..pictures).fold(form, |form, red| form.part("images", Part::bytes(png(red)).file_name("a.png")))
 }
 
-async fn create(app: &TestApp, seller: &Person, pictures: u8) -> Value {
+async fn create(app: &Shop, seller: &Person, pictures: u8) -> Value {
     app.post("/api/products").token(&seller.token).form(lamp(pictures)).send().await.expect(201)["product"].clone()
 }
 
@@ -48,38 +50,29 @@ fn images(product: &Value) -> &Vec<Value> {
     product["images"].as_array().unwrap()
 }
 
-/// Waits until a condition holds.
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !holds().await {
-        assert!(started.elapsed() < DEADLINE, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// The product, once all its pictures are hosted.
-async fn hosted(app: &TestApp, imagekit: &ImageKit, product: &Value) -> Value {
+async fn hosted(app: &Shop, imagekit: &ImageKit, product: &Value) -> Value {
     let endpoint = imagekit.endpoint();
     let there = |image: &Value| image["url"].as_str().unwrap().starts_with(&endpoint);
     let all = |body: &Value| images(body).iter().all(there);
     app.until("the pictures' addresses", "", &path(product), all).await
 }
 
-async fn record(app: &TestApp, image: &Value) -> Option<ImageRecord> {
+async fn record(app: &Shop, image: &Value) -> Option<ImageRecord> {
     let id: ImageId = text(&image["id"]).parse().unwrap();
-    app.app.storage.stores().pictures.picture(id).await.unwrap()
+    app.stores().pictures.picture(id).await.unwrap()
 }
 
 /// Waits until there is no pending picture work.
-async fn settled(app: &TestApp) {
-    let log = app.app.storage.stores().pictures;
-    until("the end of all work", async || log.unsettled().await == Ok(0)).await;
+async fn settled(app: &Shop) {
+    let log = app.stores().pictures;
+    eventually("the end of all work", async || log.unsettled().await == Ok(0)).await;
 }
 
 /// Whether `/readyz` reports ImageKit as unavailable.
-async fn is_away(app: &TestApp) -> bool {
+async fn is_away(app: &Shop) -> bool {
     // Without the usual checks: a shop that has just started may not be ready yet for other reasons.
-    let answer = app.client.get(format!("{}/readyz", app.base)).send().await.unwrap();
+    let answer = app.http.get(format!("{}/readyz", app.base())).send().await.unwrap();
     let ready: Value = answer.json().await.unwrap();
     let part = ready["parts"].as_array().unwrap().iter().find(|part| part["name"] == "imagekit").unwrap();
     assert_ne!(part["state"], "down", "{ready}");
@@ -90,7 +83,7 @@ async fn is_away(app: &TestApp) -> bool {
 }
 
 /// Whether a picture is served at the product's URL.
-async fn is_shown(app: &TestApp, url: &Value) -> bool {
+async fn is_shown(app: &Shop, url: &Value) -> bool {
     let url = url.as_str().unwrap();
     if url.starts_with('/') {
         return app.get(url).send().await.status == 200;
@@ -118,7 +111,7 @@ async fn a_products_pictures_are_hosted_until_it_is_deleted() {
     // The first URL redirects, and there is no second copy.
     for (size, before) in [("url", &created["images"][0]), ("thumbnail", &created["images"][0])] {
         let client = microbazaar::runtime::http_client::builder().build().unwrap();
-        let answer = client.get(format!("{}{}", app.base, text(&before[size]))).send().await.unwrap();
+        let answer = client.get(format!("{}{}", app.base(), text(&before[size]))).send().await.unwrap();
         assert_eq!(answer.status(), 302);
         assert_eq!(answer.headers()["location"].to_str().unwrap(), text(&shown["images"][0][size]));
     }
@@ -129,10 +122,10 @@ async fn a_products_pictures_are_hosted_until_it_is_deleted() {
     let first = text(&shown["images"][0]["id"]);
     let left = app.delete(&format!("{}/images/{first}", path(&shown))).token(&seller.token).send().await.expect(200);
     assert_eq!(images(&left), &images(&shown)[1..]);
-    until("the first file's end", async || imagekit.files().len() == 1).await;
+    eventually("the first file's end", async || imagekit.files().len() == 1).await;
     assert!(imagekit.files()[0].path.contains(&text(&left["images"][0]["id"])));
     app.delete(&path(&shown)).token(&seller.token).send().await.expect(204);
-    until("the other file's end", async || imagekit.files().is_empty()).await;
+    eventually("the other file's end", async || imagekit.files().is_empty()).await;
     settled(&app).await;
     assert!(record(&app, &shown["images"][0]).await.is_none());
     app.get(&text(&created["images"][0]["url"])).send().await.expect(404);
@@ -149,7 +142,7 @@ async fn pictures_are_served_locally_while_imagekit_is_unavailable() {
     settled(&app).await;
     imagekit.go_away().await;
     let created = create(&app, &seller, 2).await;
-    until("readyz", async || is_away(&app).await).await;
+    eventually("readyz", async || is_away(&app).await).await;
     // Meanwhile a product is deleted, and one is created and deleted before its upload.
     app.delete(&path(&old)).token(&seller.token).send().await.expect(204);
     let brief = create(&app, &seller, 1).await;
@@ -162,7 +155,7 @@ async fn pictures_are_served_locally_while_imagekit_is_unavailable() {
     for image in images(&product) {
         assert!(is_shown(&app, &image["url"]).await && is_shown(&app, &image["thumbnail"]).await);
     }
-    until("readyz", async || is_away(&app).await).await;
+    eventually("readyz", async || is_away(&app).await).await;
     assert_eq!(imagekit.files().len(), 1);
     imagekit.come_back();
     let shown = hosted(&app, &imagekit, &created).await;
@@ -172,7 +165,7 @@ async fn pictures_are_served_locally_while_imagekit_is_unavailable() {
     let expected = images(&shown).iter().map(|image| format!("/microbazaar/{}.png", text(&image["id"])));
     assert_eq!(kept.len(), 2);
     assert!(expected.into_iter().all(|path| kept.contains(&path)), "{kept:?}");
-    until("readyz", async || !is_away(&app).await).await;
+    eventually("readyz", async || !is_away(&app).await).await;
     imagekit.check();
     app.shutdown().await;
 }
@@ -194,7 +187,7 @@ async fn each_picture_is_uploaded_once_whatever_imagekit_does() {
         let created = create(&app, &seller, 1).await;
         let (image, calls) = (&created["images"][0], imagekit.calls().len());
         assert!(is_shown(&app, &image["url"]).await, "{manner:?}");
-        until("a call", async || imagekit.calls().len() > calls).await;
+        eventually("a call", async || imagekit.calls().len() > calls).await;
         imagekit.be(Manner::Work);
         let shown = hosted(&app, &imagekit, &created).await;
         settled(&app).await;
@@ -204,7 +197,7 @@ async fn each_picture_is_uploaded_once_whatever_imagekit_does() {
         imagekit.be(if manner == Manner::Answer(429) { Manner::TooMany(50) } else { manner });
         app.delete(&path(&shown)).token(&seller.token).send().await.expect(204);
         imagekit.be(Manner::Work);
-        until("the file's end", async || imagekit.files().is_empty()).await;
+        eventually("the file's end", async || imagekit.files().is_empty()).await;
         settled(&app).await;
     }
     imagekit.check();
@@ -219,10 +212,10 @@ async fn a_product_deleted_during_its_upload_leaves_no_file() {
     settled(&app).await;
     imagekit.be(Manner::DoAndWait(Duration::from_millis(400)));
     let created = create(&app, &seller, 1).await;
-    until("the upload", async || imagekit.files().len() == 1).await;
+    eventually("the upload", async || imagekit.files().len() == 1).await;
     app.delete(&path(&created)).token(&seller.token).send().await.expect(204);
     imagekit.be(Manner::Work);
-    until("the file's end", async || imagekit.files().is_empty()).await;
+    eventually("the file's end", async || imagekit.files().is_empty()).await;
     settled(&app).await;
     assert!(record(&app, &created["images"][0]).await.is_none());
     imagekit.check();
@@ -239,7 +232,7 @@ async fn an_unused_picture_is_deleted() {
     settled(&app).await;
     // The state after a kill in the middle: of one picture only the planned upload is stored, of the other only the
     // planned deletion.
-    let stores = app.app.storage.stores();
+    let stores = app.stores();
     let long_ago = Timestamp::now() - Duration::from_secs(3_600);
     stores.pictures.open(ImageId::generate(), ProductId::generate(), long_ago).await.unwrap();
     let image: ImageId = text(&created["images"][0]["id"]).parse().unwrap();
@@ -258,13 +251,13 @@ async fn with_an_invalid_key_nothing_is_lost_and_readyz_reports_it() {
     let app = shop(&imagekit).await;
     let seller = app.seller("mira").await;
     let created = create(&app, &seller, 1).await;
-    until("readyz", async || is_away(&app).await).await;
+    eventually("readyz", async || is_away(&app).await).await;
     assert_eq!(app.get("/readyz").send().await.expect(200)["status"], "degraded");
     assert!(is_shown(&app, &created["images"][0]["url"]).await);
     assert!(imagekit.calls().iter().all(|call| call == "GET /v1/files"), "it is looked at, no picture is sent");
     imagekit.know(PRIVATE_KEY);
     hosted(&app, &imagekit, &created).await;
-    until("readyz", async || !is_away(&app).await).await;
+    eventually("readyz", async || !is_away(&app).await).await;
     imagekit.check();
     app.shutdown().await;
 }
@@ -277,10 +270,9 @@ async fn one_of_two_nodes_uploads_a_picture() {
         eprintln!("left out: two nodes need a database that they share");
         return one.shutdown().await;
     }
-    let folder = Folder(std::env::temp_dir().join(format!("microbazaar-api-{}", ImageId::generate())), None);
-    let mut config = one.config.clone();
-    config.data_dir = folder.0.clone();
-    let two = TestApp::start(config, folder).await;
+    let (settings, mut config) = (Settings::new(), one.config.clone());
+    config.data_dir = settings.data();
+    let two = Shop::over(config, settings).await;
     let seller = one.seller("mira").await;
     let mut created = vec![];
     for app in [&one, &two, &one, &two] {

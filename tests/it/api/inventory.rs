@@ -3,14 +3,14 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{TestApp, is_moment};
+use super::{Shop, is_moment};
 
 const ORDER: &str = "665f1f77bcf86cd799439016";
 const OTHER: &str = "665f1f77bcf86cd799439017";
 
 #[actix_web::test]
 async fn only_a_service_changes_stock() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, admin) = (app.seller("mira").await, app.admin().await);
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let stock = format!("/api/inventory/{lamp}");
@@ -35,7 +35,7 @@ async fn only_a_service_changes_stock() {
 
 #[actix_web::test]
 async fn a_reservation_is_made_once_and_released_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, token) = (app.seller("mira").await, app.service_token());
     let (lamp, cup) = (app.product(&seller, "Lamp", 1.0, 5).await, app.product(&seller, "Cup", 1.0, 1).await);
     let post = |what: &str, body: Value| app.post(&format!("/api/inventory/{what}")).token(&token).json(&body).send();
@@ -66,7 +66,7 @@ async fn a_reservation_is_made_once_and_released_once() {
 
 #[actix_web::test]
 async fn a_commit_sells_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, token) = (app.seller("mira").await, app.service_token());
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let post = |what: &str, body: Value| app.post(&format!("/api/inventory/{what}")).token(&token).json(&body).send();
@@ -87,7 +87,7 @@ async fn a_commit_sells_once() {
 
 #[actix_web::test]
 async fn a_malformed_call_is_refused_by_field() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, token) = (app.seller("mira").await, app.service_token());
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let reserve = |body: Value| app.post("/api/inventory/reserve").token(&token).json(&body).send();
@@ -111,7 +111,7 @@ async fn a_malformed_call_is_refused_by_field() {
 #[actix_web::test]
 async fn a_reservation_without_an_order_expires() {
     let window = std::time::Duration::from_millis(300);
-    let app = TestApp::spawn_with(|config| config.order.payment_window = window).await;
+    let app = Shop::open_with(|config| config.order.payment_window = window).await;
     let (seller, token) = (app.seller("mira").await, app.service_token());
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let body = json!({"orderId": ORDER, "items": [{"productId": lamp, "quantity": 5}]});

@@ -6,7 +6,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::{
-    Person, TestApp, id, money,
+    Person, Shop, id, money,
     payments::{ordered, report, webhook},
     text,
 };
@@ -14,7 +14,7 @@ use super::{
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// Opens a payment and lets its order expire; returns the gateway's order.
-async fn expired(app: &TestApp, asha: &Person, order: &Value) -> String {
+async fn expired(app: &Shop, asha: &Person, order: &Value) -> String {
     let opened = app.open_payment(asha, order).await.expect(201);
     let path = format!("/api/orders/{}", id(order));
     app.until("the window's end", &asha.token, &path, |body| body["order"]["status"] == "CANCELLED").await;
@@ -23,7 +23,7 @@ async fn expired(app: &TestApp, asha: &Person, order: &Value) -> String {
 
 #[actix_web::test]
 async fn money_for_a_cancelled_order_is_refunded() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     app.post(&format!("/api/orders/{}/cancel", id(&order))).token(&asha.token).send().await.expect(200);
@@ -42,7 +42,7 @@ async fn money_for_a_cancelled_order_is_refunded() {
 
 #[actix_web::test]
 async fn a_cancelled_paid_order_is_refunded_and_its_stock_is_back() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     app.pay(&asha, &order).await;
     assert_eq!(app.stock(&lamp).await, (10, 0, 10));
@@ -61,7 +61,7 @@ async fn a_cancelled_paid_order_is_refunded_and_its_stock_is_back() {
 
 #[actix_web::test]
 async fn late_money_reserves_the_stock_again_if_available() {
-    let app = TestApp::spawn_with(|config| config.order.payment_window = WINDOW).await;
+    let app = Shop::open_with(|config| config.order.payment_window = WINDOW).await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let razorpay_order = expired(&app, &asha, &order).await;
     let checkout = app.sandbox(&asha, &razorpay_order, "success").await.expect(200);
@@ -74,7 +74,7 @@ async fn late_money_reserves_the_stock_again_if_available() {
 
 #[actix_web::test]
 async fn late_money_is_refunded_when_the_stock_is_sold() {
-    let app = TestApp::spawn_with(|config| config.order.payment_window = WINDOW).await;
+    let app = Shop::open_with(|config| config.order.payment_window = WINDOW).await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let razorpay_order = expired(&app, &asha, &order).await;
     let other = app.user("ravi").await;
@@ -96,7 +96,7 @@ async fn late_money_is_refunded_when_the_stock_is_sold() {
 
 #[actix_web::test]
 async fn a_concurrent_payment_and_cancellation_return_money_and_stock() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, mut order) = ordered(&app).await;
     for _ in 0..5 {
         let opened = app.open_payment(&asha, &order).await.expect(201);

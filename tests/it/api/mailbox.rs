@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{PASSWORD, TestApp, id, is_moment};
+use super::{PASSWORD, Shop, id, is_moment};
 
 #[actix_web::test]
 async fn each_step_of_a_purchase_sends_one_mail() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
     let order = app.order(&asha, &lamp, 2).await;
@@ -42,7 +42,7 @@ async fn each_step_of_a_purchase_sends_one_mail() {
 
 #[actix_web::test]
 async fn no_mail_contains_typed_names_or_titles() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let name = json!({"firstName": "Wonn", "lastName": "Prizeman"});
     let body = json!({
         "email": "victim@example.com", "username": "claimnow", "password": PASSWORD, "fullName": name, "role": "seller",
@@ -68,7 +68,7 @@ async fn no_mail_contains_typed_names_or_titles() {
 
 #[actix_web::test]
 async fn the_mailbox_is_a_page_and_an_array_and_escapes_names() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let name = json!({"firstName": "<script>alert(1)</script>", "lastName": "\r\nBcc: x"});
     let body = json!({"email": "asha@example.com", "password": PASSWORD, "fullName": name});
     app.register(&body).await.expect(201);
@@ -89,7 +89,7 @@ async fn the_mailbox_is_a_page_and_an_array_and_escapes_names() {
 
 #[actix_web::test]
 async fn a_disabled_mailbox_is_not_found() {
-    let app = TestApp::spawn_with(|config| config.mailbox.enabled = false).await;
+    let app = Shop::open_with(|config| config.mailbox.enabled = false).await;
     app.get("/dev/mailbox").send().await.expect(404);
     app.shutdown().await;
 }

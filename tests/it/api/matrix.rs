@@ -11,7 +11,7 @@ use microbazaar::domain::{
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, PASSWORD, Person, TestApp, address, id, issue, text};
+use super::{Answer, Call, PASSWORD, Person, Shop, address, id, issue, text};
 use crate::hostile::{
     api::{Operation, with_ids},
     forms::png,
@@ -124,7 +124,7 @@ const CALLERS: [Caller; 9] = [
 
 /// A shop where the buyer has an order of the seller's product.
 struct Market {
-    app: TestApp,
+    app: Shop,
     buyer: Person,
     other_buyer: Person,
     seller: Person,
@@ -138,11 +138,11 @@ struct Market {
 
 impl Market {
     async fn open() -> Self {
-        let app = TestApp::spawn_with(|config| config.webhooks.allow_private = true).await;
+        let app = Shop::open_with(|config| config.webhooks.allow_private = true).await;
         let (buyer, other_buyer) = (app.user("asha").await, app.user("bela").await);
         let (seller, other_seller) = (app.seller("mira").await, app.seller("ravi").await);
         let (admin, blocked, logged_out) = (app.admin().await, app.user("bad").await, app.user("gone").await);
-        app.block(&blocked).await;
+        app.set_blocked(&blocked, true).await;
         app.post("/api/auth/logout").token(&logged_out.token).send().await.expect(200);
         let things = Things { user: buyer.id.clone(), seller: seller.id.clone(), ..Things::default() };
         let mut market = Self { app, buyer, other_buyer, seller, other_seller, admin, blocked, logged_out, things };
@@ -212,7 +212,7 @@ impl Market {
 
     async fn conversation(&self) -> String {
         let kept = Conversation::new(ConversationId::generate(), self.buyer.id.parse().unwrap(), Timestamp::now());
-        self.app.app.storage.stores().conversations.save(&kept).await.unwrap();
+        self.app.stores().conversations.save(&kept).await.unwrap();
         kept.id.to_hex()
     }
 

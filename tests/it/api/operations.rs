@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, process::Command, time::Duration};
 use microbazaar::domain::ids::UserId;
 use serde_json::json;
 
-use super::{Answer, TestApp};
+use super::{Answer, Shop};
 
 fn page(answer: &Answer) -> String {
     assert_eq!(answer.status, 200);
@@ -14,7 +14,7 @@ fn page(answer: &Answer) -> String {
 
 #[actix_web::test]
 async fn a_process_reports_liveness_readiness_and_identity() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     assert_eq!(app.get("/healthz").send().await.expect(200)["status"], "ok");
     let asha = app.stranger();
     app.get("/api/cart").token(&asha.token).send().await.expect(200);
@@ -36,7 +36,7 @@ async fn a_process_reports_liveness_readiness_and_identity() {
 
 #[actix_web::test]
 async fn metrics_count_requests_by_route_and_actors_by_kind() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.stranger();
     app.get("/api/cart").token(&asha.token).send().await.expect(200);
     app.get("/api/products/665f1f77bcf86cd799439011").send().await.expect(404);
@@ -47,7 +47,7 @@ async fn metrics_count_requests_by_route_and_actors_by_kind() {
         let answer = app.get("/metrics").send().await;
         assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
         let metrics = page(&answer);
-        if metrics.contains("actors_alive{") || started.elapsed() > super::DEADLINE {
+        if metrics.contains("actors_alive{") || started.elapsed() > test_support::DEADLINE {
             break metrics;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -70,7 +70,7 @@ async fn metrics_count_requests_by_route_and_actors_by_kind() {
 
 #[actix_web::test]
 async fn the_documents_are_served() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let document = app.get("/openapi.json").send().await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3."));
     let docs = app.get("/docs").send().await;
@@ -121,14 +121,14 @@ impl Drop for SmallDisk {
 #[actix_web::test]
 async fn a_full_disk_and_its_recovery_are_reported_within_five_seconds() {
     let Some(disk) = SmallDisk::mount("24m") else { return };
-    let app = TestApp::spawn_with(|config| config.data_dir = disk.0.join("data")).await;
+    let app = Shop::open_with(|config| config.data_dir = disk.0.join("data")).await;
     if app.config.mongo.uri.is_some() {
         return app.shutdown().await;
     }
     let ready = async |wanted: u16| {
         let started = std::time::Instant::now();
         loop {
-            let answer = app.client.get(format!("{}/readyz", app.base)).send().await.unwrap();
+            let answer = app.http.get(format!("{}/readyz", app.base())).send().await.unwrap();
             if answer.status() == wanted {
                 return answer.json::<serde_json::Value>().await.unwrap();
             }

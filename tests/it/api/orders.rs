@@ -4,11 +4,11 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{TestApp, address, id, is_moment, money};
+use super::{Shop, address, id, is_moment, money};
 
 #[actix_web::test]
 async fn an_order_has_the_carts_lines_tax_and_shipping() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&seller, "Lamp", 499.5, 10).await, app.product(&seller, "Cup", 0.05, 5).await);
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
@@ -55,7 +55,7 @@ async fn an_order_has_the_carts_lines_tax_and_shipping() {
 
 #[actix_web::test]
 async fn tax_and_shipping_come_from_the_configuration() {
-    let app = TestApp::spawn_with(|config| {
+    let app = Shop::open_with(|config| {
         config.pricing.tax_basis_points = 1_825;
         config.pricing.shipping_flat_minor = 0;
     })
@@ -70,7 +70,7 @@ async fn tax_and_shipping_come_from_the_configuration() {
 
 #[actix_web::test]
 async fn an_empty_cart_is_reported_before_other_errors() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let asha = app.user("asha").await;
     let bad = json!({"shippingAddress": {"street": ""}, "addressId": "nonsense"});
     app.place_order(&asha, &bad).await.refused(400, "order.empty_cart");
@@ -80,7 +80,7 @@ async fn an_empty_cart_is_reported_before_other_errors() {
 
 #[actix_web::test]
 async fn an_order_goes_to_the_given_saved_or_default_address() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, other) = (app.seller("mira").await, app.user("asha").await, app.user("ravi").await);
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
     let place = async |who: &super::Person, body: Value| {
@@ -118,7 +118,7 @@ async fn an_order_goes_to_the_given_saved_or_default_address() {
 
 #[actix_web::test]
 async fn missing_stock_is_listed_and_nothing_is_reserved() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, other) = (app.seller("mira").await, app.stranger(), app.stranger());
     let (lamp, cup) = (app.product(&seller, "Lamp", 1.0, 5).await, app.product(&seller, "Cup", 1.0, 5).await);
     app.add_to_cart(&asha, &lamp, 4).await.expect(200);
@@ -136,7 +136,7 @@ async fn missing_stock_is_listed_and_nothing_is_reserved() {
 
 #[actix_web::test]
 async fn a_cart_ordered_twice_at_once_makes_one_order() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
@@ -152,10 +152,10 @@ async fn a_cart_ordered_twice_at_once_makes_one_order() {
 
 #[actix_web::test]
 async fn a_key_gives_the_same_order_again() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, other) = (app.seller("mira").await, app.stranger(), app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
-    let place = async |app: &TestApp, token: &str, key: &str, body: Value| {
+    let place = async |app: &Shop, token: &str, key: &str, body: Value| {
         app.post("/api/orders").token(token).header("idempotency-key", key).json(&body).send().await
     };
     let body = json!({"shippingAddress": address("Pune")});
@@ -186,7 +186,7 @@ async fn a_key_gives_the_same_order_again() {
 
 #[actix_web::test]
 async fn a_key_used_concurrently_makes_one_order() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);
@@ -210,7 +210,7 @@ async fn a_key_used_concurrently_makes_one_order() {
 
 #[actix_web::test]
 async fn a_user_pages_through_their_orders() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, other) = (app.seller("mira").await, app.stranger(), app.stranger());
     let lamp = app.product(&seller, "Lamp", 1.0, 50).await;
     app.order(&other, &lamp, 1).await;
@@ -239,7 +239,7 @@ async fn a_user_pages_through_their_orders() {
 
 #[actix_web::test]
 async fn an_order_is_shown_to_its_user_its_sellers_and_admins() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, ravi, admin) = (app.seller("mira").await, app.seller("ravi").await, app.admin().await);
     let (asha, other) = (app.stranger(), app.stranger());
     let lamp = app.product(&mira, "Lamp", 1.0, 50).await;
@@ -279,7 +279,7 @@ async fn an_order_is_shown_to_its_user_its_sellers_and_admins() {
 
 #[actix_web::test]
 async fn a_cancelled_order_gives_its_stock_back() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let order = app.order(&asha, &lamp, 2).await;
@@ -304,7 +304,7 @@ async fn a_cancelled_order_gives_its_stock_back() {
 #[actix_web::test]
 async fn an_order_that_is_not_paid_in_time_expires() {
     let window = std::time::Duration::from_millis(500);
-    let app = TestApp::spawn_with(|config| config.order.payment_window = window).await;
+    let app = Shop::open_with(|config| config.order.payment_window = window).await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let order = app.order(&asha, &lamp, 2).await;
@@ -320,7 +320,7 @@ async fn an_order_that_is_not_paid_in_time_expires() {
 
 #[actix_web::test]
 async fn an_order_at_another_total_than_expected_is_not_made() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 499.5, 10).await;
     app.place_order(&asha, &json!({"expectedTotal": money(1.0)})).await.refused(400, "order.empty_cart");

@@ -5,12 +5,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::altered::{HEX, altered_once};
+use test_support::{HEX, altered_once};
 
-use super::{Answer, Person, TestApp, WEBHOOK_SECRET, id, is_moment, money, text};
+use super::{Answer, Person, Shop, WEBHOOK_SECRET, id, is_moment, money, text};
 
 /// A shop with a seller, a buyer and an order of 20 units at 10.
-pub async fn ordered(app: &TestApp) -> (Person, Person, String, Value) {
+pub async fn ordered(app: &Shop) -> (Person, Person, String, Value) {
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 30).await;
     let order = app.order(&asha, &lamp, 20).await;
@@ -18,7 +18,7 @@ pub async fn ordered(app: &TestApp) -> (Person, Person, String, Value) {
 }
 
 /// Sends a webhook with the gateway's signature.
-pub async fn webhook(app: &TestApp, path: &str, event_id: &str, body: &Value) -> Answer {
+pub async fn webhook(app: &Shop, path: &str, event_id: &str, body: &Value) -> Answer {
     let body = body.to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
@@ -38,7 +38,7 @@ pub fn report(event: &str, razorpay_order: &str, payment: &str) -> Value {
 
 #[actix_web::test]
 async fn a_payment_in_the_sandbox_confirms_the_order() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let first = app.open_payment(&asha, &order).await.expect(201);
     assert_eq!((&first["amount"], &first["currency"]), (&json!(27_000), &json!("INR")));
@@ -86,7 +86,7 @@ async fn a_payment_in_the_sandbox_confirms_the_order() {
 
 #[actix_web::test]
 async fn a_bad_signature_changes_nothing() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let checkout = app.sandbox(&asha, opened["razorpayOrderId"].as_str().unwrap(), "success").await.expect(200);
@@ -122,7 +122,7 @@ async fn a_bad_signature_changes_nothing() {
 
 #[actix_web::test]
 async fn a_payment_belongs_to_its_buyer() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, _, order) = ordered(&app).await;
     let (other, admin) = (app.user("ravi").await, app.admin().await);
     let unopened = format!("/api/payments/order/{}", id(&order));
@@ -153,7 +153,7 @@ async fn a_payment_belongs_to_its_buyer() {
 
 #[actix_web::test]
 async fn whichever_of_webhook_and_verify_comes_first_confirms() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let razorpay_order = text(&opened["razorpayOrderId"]);
@@ -173,7 +173,7 @@ async fn whichever_of_webhook_and_verify_comes_first_confirms() {
 
 #[actix_web::test]
 async fn a_webhook_needs_a_valid_signature() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let body = report("payment.captured", opened["razorpayOrderId"].as_str().unwrap(), "pay_1").to_string();
@@ -205,7 +205,7 @@ async fn a_webhook_needs_a_valid_signature() {
 
 #[actix_web::test]
 async fn a_report_counts_only_if_the_sandbox_agrees() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let razorpay_order = text(&opened["razorpayOrderId"]);
@@ -243,7 +243,7 @@ async fn a_report_counts_only_if_the_sandbox_agrees() {
 
 #[actix_web::test]
 async fn a_failed_payment_can_be_tried_again() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let razorpay_order = text(&opened["razorpayOrderId"]);
@@ -269,7 +269,7 @@ async fn a_failed_payment_can_be_tried_again() {
 
 #[actix_web::test]
 async fn the_second_prefix_works_as_well() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let admin = app.admin().await;
     let order_id = id(&order);
@@ -284,7 +284,7 @@ async fn the_second_prefix_works_as_well() {
 
 #[actix_web::test]
 async fn many_calls_at_once_open_one_payment() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let answers = join_all((0..8).map(|_| app.open_payment(&asha, &order))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
@@ -299,7 +299,7 @@ async fn many_calls_at_once_open_one_payment() {
 
 #[actix_web::test]
 async fn reports_and_verifies_at_once_confirm_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let razorpay_order = text(&opened["razorpayOrderId"]);
@@ -316,7 +316,7 @@ async fn reports_and_verifies_at_once_confirm_once() {
 
 #[actix_web::test]
 async fn a_payment_continues_after_a_restart() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, lamp, order) = ordered(&app).await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
     let app = app.restart().await;
@@ -331,7 +331,7 @@ async fn a_payment_continues_after_a_restart() {
 
 #[actix_web::test]
 async fn the_sandbox_has_a_limit_too() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let palace = app.product(&seller, "Palace", 30_000_000.0, 3).await;
     let order = app.order(&asha, &palace, 2).await;

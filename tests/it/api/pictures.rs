@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageFormat, RgbImage};
 use reqwest::multipart::{Form, Part};
 
-use super::{Answer, Person, TestApp, id, text};
+use super::{Answer, Person, Shop, id, text};
 
 fn picture(format: ImageFormat) -> Vec<u8> {
     let drawn = RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 6, y as u8 * 8, 90]));
@@ -30,13 +30,13 @@ fn lamp() -> Form {
     Form::new().text("title", "Lamp").text("priceAmount", "499.5").text("stock", "7")
 }
 
-async fn create(app: &TestApp, seller: &Person, form: Form) -> Answer {
+async fn create(app: &Shop, seller: &Person, form: Form) -> Answer {
     app.post("/api/products").token(&seller.token).form(form).send().await
 }
 
 #[actix_web::test]
 async fn a_product_comes_with_pictures_of_every_format() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let mut form = lamp().text("description", "Warm").text("category", "Home").text("priceCurrency", "INR");
     let formats = [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Jpeg];
@@ -69,7 +69,7 @@ async fn a_product_comes_with_pictures_of_every_format() {
 
 #[actix_web::test]
 async fn metadata_of_a_picture_is_removed() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let form = lamp().part("images", file(with_exif(), "a.jpg", "image/jpeg"));
     let created = create(&app, &seller, form).await.expect(201);
@@ -81,7 +81,7 @@ async fn metadata_of_a_picture_is_removed() {
 
 #[actix_web::test]
 async fn a_sixth_a_large_and_an_invalid_picture_are_refused() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let png = || file(picture(ImageFormat::Png), "a.png", "image/png");
     let six = (0..6).fold(lamp(), |form, _| form.part("images", png()));
@@ -108,7 +108,7 @@ async fn a_sixth_a_large_and_an_invalid_picture_are_refused() {
 
 #[actix_web::test]
 async fn a_picture_that_is_cut_off_is_refused() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif] {
         let whole = picture(format);
@@ -123,7 +123,7 @@ async fn a_picture_that_is_cut_off_is_refused() {
 
 #[actix_web::test]
 async fn pictures_are_added_and_removed() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, other) = (app.seller("mira").await, app.seller("ravi").await);
     let lamp = app.product(&seller, "Lamp", 1.0, 1).await;
     let path = format!("/api/products/{lamp}/images");

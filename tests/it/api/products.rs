@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{TestApp, id, is_moment, money};
+use super::{Shop, id, is_moment, money};
 
 #[actix_web::test]
 async fn a_product_is_created_changed_and_deleted() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let body = json!({
         "title": "<b>Lamp</b> \u{1f4a1}", "description": "Warm & \"bright\"", "priceAmount": 499.5,
@@ -52,7 +52,7 @@ async fn a_product_is_created_changed_and_deleted() {
 
 #[actix_web::test]
 async fn a_small_product_has_defaults() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let admin = app.admin().await;
     let body = json!({"title": "Lamp", "priceAmount": 5});
     let product = app.post("/api/products").token(&admin.token).json(&body).send().await.expect(201)["product"].clone();
@@ -63,7 +63,7 @@ async fn a_small_product_has_defaults() {
 
 #[actix_web::test]
 async fn an_invalid_product_is_refused_by_field() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let good = json!({"title": "Lamp", "priceAmount": 1});
     let create = |body: Value| app.post("/api/products").token(&seller.token).json(&body).send();
@@ -107,7 +107,7 @@ async fn an_invalid_product_is_refused_by_field() {
 
 #[actix_web::test]
 async fn a_product_belongs_to_its_seller_and_admins() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, other, admin, asha) =
         (app.seller("mira").await, app.seller("ravi").await, app.admin().await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 1.0, 5).await;
@@ -131,7 +131,7 @@ async fn a_product_belongs_to_its_seller_and_admins() {
 
 #[actix_web::test]
 async fn setting_the_stock_sets_what_is_available() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 10).await;
     app.order(&asha, &lamp, 4).await;
@@ -148,7 +148,7 @@ async fn setting_the_stock_sets_what_is_available() {
 
 #[actix_web::test]
 async fn a_stock_that_changed_since_it_was_seen_is_not_set() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 10).await;
     let path = format!("/api/products/{lamp}");
@@ -168,7 +168,7 @@ async fn a_stock_that_changed_since_it_was_seen_is_not_set() {
 
 #[actix_web::test]
 async fn a_seller_sets_how_many_an_order_may_have() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let body = json!({"title": "Lamp", "priceAmount": 5, "stock": 50, "maxPerOrder": 4});
     let made = app.post("/api/products").token(&seller.token).json(&body).send().await.expect(201);
@@ -186,7 +186,7 @@ async fn a_seller_sets_how_many_an_order_may_have() {
 
 #[actix_web::test]
 async fn a_seller_lists_their_own_products_newest_first() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, other, asha) = (app.seller("mira").await, app.seller("ravi").await, app.stranger());
     let mut made = vec![];
     for n in 0..3 {
@@ -203,7 +203,7 @@ async fn a_seller_lists_their_own_products_newest_first() {
 
 #[actix_web::test]
 async fn an_unknown_product_is_not_found_and_a_head_has_no_body() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     app.get("/api/products/665f1f77bcf86cd799439011").send().await.refused(404, "not_found");

@@ -3,46 +3,44 @@
 use microbazaar::config::Environment;
 use serde_json::{Value, json};
 
-use super::{Answer, TestApp, id};
+use super::{Answer, Shop, id};
 
 const SHOP: &str = "https://shop.example";
 const APP: &str = "https://app.example";
 
-async fn shop() -> TestApp {
-    TestApp::spawn_with(|config| {
+async fn shop() -> Shop {
+    Shop::open_with(|config| {
         config.http.public_url = Some(SHOP.to_owned());
         config.http.allowed_origins = vec![APP.to_owned()];
     })
     .await
 }
 
-impl TestApp {
-    /// The page for a browser with this `Host` header; redirects are not followed.
-    async fn page_at(&self, host: &str, path: &str) -> (Answer, String) {
-        let client = microbazaar::runtime::http_client::builder().redirect(reqwest::redirect::Policy::none());
-        let request = client.build().unwrap().get(format!("{}{path}", self.base));
-        let request = request.header("accept", "text/html").header("host", host).header("x-forwarded-host", host);
-        let answer = request.header("forwarded", format!("host={host}")).send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.text().await.unwrap();
-        (Answer::checked(status, headers, body.clone().into()), body)
-    }
+/// The page for a browser with this `Host` header; redirects are not followed.
+async fn page_at(app: &Shop, host: &str, path: &str) -> (Answer, String) {
+    let client = microbazaar::runtime::http_client::builder().redirect(reqwest::redirect::Policy::none());
+    let request = client.build().unwrap().get(format!("{}{path}", app.base()));
+    let request = request.header("accept", "text/html").header("host", host).header("x-forwarded-host", host);
+    let answer = request.header("forwarded", format!("host={host}")).send().await.unwrap();
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let body = answer.text().await.unwrap();
+    (Answer::checked(status, headers, body.clone().into()), body)
+}
 
-    /// The result of a socket connection with this cookie from a page of `origin`.
-    async fn connect(&self, token: &str, headers: &[(&str, &str)]) -> String {
-        let path = "/socket.io/?EIO=4&transport=polling";
-        let with = |mut call: reqwest::RequestBuilder| {
-            for (name, value) in headers {
-                call = call.header(*name, *value);
-            }
-            call.header("cookie", format!("token={token}"))
-        };
-        let opened = with(self.client.get(format!("{}{path}", self.base))).send().await.unwrap().text().await.unwrap();
-        let opened: Value = serde_json::from_str(&opened[1..]).unwrap();
-        let session = format!("{}{path}&sid={}", self.base, opened["sid"].as_str().unwrap());
-        with(self.client.post(&session)).body("40").send().await.unwrap();
-        with(self.client.get(&session)).send().await.unwrap().text().await.unwrap()
-    }
+/// The result of a socket connection with this cookie from a page of `origin`.
+async fn connect(app: &Shop, token: &str, headers: &[(&str, &str)]) -> String {
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let with = |mut call: reqwest::RequestBuilder| {
+        for (name, value) in headers {
+            call = call.header(*name, *value);
+        }
+        call.header("cookie", format!("token={token}"))
+    };
+    let opened = with(app.http.get(format!("{}{path}", app.base()))).send().await.unwrap().text().await.unwrap();
+    let opened: Value = serde_json::from_str(&opened[1..]).unwrap();
+    let session = format!("{}{path}&sid={}", app.base(), opened["sid"].as_str().unwrap());
+    with(app.http.post(&session)).body("40").send().await.unwrap();
+    with(app.http.get(&session)).send().await.unwrap().text().await.unwrap()
 }
 
 #[actix_web::test]
@@ -59,15 +57,15 @@ async fn links_use_the_public_url_whatever_the_host_header() {
             ("/sitemap.xml".to_owned(), format!("<loc>{SHOP}/products/{lamp}")),
             ("/robots.txt".to_owned(), format!("Sitemap: {SHOP}/sitemap.xml")),
         ] {
-            let (answer, body) = app.page_at(host, &path).await;
+            let (answer, body) = page_at(&app, host, &path).await;
             assert_eq!(answer.status, 200, "{path}");
             assert!(body.contains(&link), "{path} of {host}: {body}");
-            for foreign in ["evil.example", APP, "shop.example:8443", &app.base] {
+            for foreign in ["evil.example", APP, "shop.example:8443", &app.base()] {
                 assert!(!body.contains(foreign), "{path} of {host} names {foreign}: {body}");
             }
         }
         for path in ["/account", "/favicon.ico", "/orders"] {
-            let (answer, body) = app.page_at(host, path).await;
+            let (answer, body) = page_at(&app, host, path).await;
             let to = answer.header("location").unwrap_or_default().to_owned();
             assert!(to.starts_with('/') && !to.starts_with("//"), "{path} of {host} leads to {to:?}: {body}");
         }
@@ -91,13 +89,13 @@ async fn links_use_the_public_url_whatever_the_host_header() {
 
 #[actix_web::test]
 async fn without_a_public_url_links_use_the_listen_address() {
-    let app = TestApp::spawn_with(|config| config.http.allowed_origins = vec![APP.to_owned()]).await;
+    let app = Shop::open_with(|config| config.http.allowed_origins = vec![APP.to_owned()]).await;
     let asha = app.user("asha").await;
-    let (_, map) = app.page_at("evil.example", "/sitemap.xml").await;
-    assert!(map.contains(&format!("<loc>{}/</loc>", app.base)), "{map}");
+    let (_, map) = page_at(&app, "evil.example", "/sitemap.xml").await;
+    assert!(map.contains(&format!("<loc>{}/</loc>", app.base())), "{map}");
     app.settle().await;
     let mails = app.mails(&asha).await;
-    assert!(mails.iter().all(|mail| mail.1.contains(&app.base) && !mail.1.contains(APP)), "{mails:?}");
+    assert!(mails.iter().all(|mail| mail.1.contains(&app.base()) && !mail.1.contains(APP)), "{mails:?}");
     assert!(!mails.is_empty());
     app.shutdown().await;
 }
@@ -118,14 +116,14 @@ async fn an_agent_gets_an_absolute_checkout_link() {
 #[actix_web::test]
 async fn cookies_are_for_the_public_url_whatever_the_host_header() {
     for environment in [Environment::Development, Environment::Production] {
-        let app = TestApp::spawn_with(|config| {
+        let app = Shop::open_with(|config| {
             config.http.public_url = Some(SHOP.to_owned());
             config.http.allowed_origins = vec![APP.to_owned()];
             config.environment = environment;
         })
         .await;
         let asha = app.user("asha").await;
-        let own = app.base.clone();
+        let own = app.base().clone();
         let local = environment == Environment::Development;
         let matrix: [(&[(&str, &str)], bool); 9] = [
             (&[("origin", SHOP)], true),
@@ -145,7 +143,7 @@ async fn cookies_are_for_the_public_url_whatever_the_host_header() {
             }
             let answer = call.send().await;
             assert_eq!(answer.status, if passes { 200 } else { 403 }, "{environment:?} {headers:?}");
-            let output = app.connect(&asha.token, headers).await;
+            let output = connect(&app, &asha.token, headers).await;
             let start = if passes { "40" } else { "44" };
             assert!(output.starts_with(start), "{environment:?} {headers:?}: a socket gets {output}");
         }

@@ -21,11 +21,11 @@ use microbazaar::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{DEADLINE, Person, TestApp, id, money, payments::ordered};
+use super::{DEADLINE, Person, Shop, id, money, payments::ordered};
 
 #[actix_web::test]
 async fn a_part_and_the_rest_are_refunded_and_no_more() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
     let opened = app.open_payment(&asha, &order).await.expect(201);
@@ -69,7 +69,7 @@ async fn a_part_and_the_rest_are_refunded_and_no_more() {
 
 #[actix_web::test]
 async fn a_key_refunds_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let admin = app.admin().await;
     let payment = app.pay(&asha, &order).await;
@@ -89,7 +89,7 @@ async fn a_key_refunds_once() {
 
 #[actix_web::test]
 async fn concurrent_refunds_never_exceed_the_payment() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (_, asha, _, order) = ordered(&app).await;
     let admin = app.admin().await;
     let payment = app.pay(&asha, &order).await;
@@ -103,14 +103,14 @@ async fn concurrent_refunds_never_exceed_the_payment() {
     app.shutdown().await;
 }
 
-async fn metrics(app: &TestApp, seller: &Person) -> Value {
+async fn metrics(app: &Shop, seller: &Person) -> Value {
     app.settle().await;
     app.get("/api/seller/dashboard/metrics").token(&seller.token).send().await.expect(200)
 }
 
 #[actix_web::test]
 async fn an_unshipped_order_refunded_in_full_is_cancelled() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
     let payment = app.pay(&asha, &order).await;
@@ -142,7 +142,7 @@ async fn an_unshipped_order_refunded_in_full_is_cancelled() {
 
 #[actix_web::test]
 async fn refunds_of_a_shipped_order_reduce_the_revenue() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
     let payment = app.pay(&asha, &order).await;
@@ -167,7 +167,7 @@ async fn refunds_of_a_shipped_order_reduce_the_revenue() {
 
 #[actix_web::test]
 async fn shipping_and_a_full_refund_at_once_never_both_happen() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, admin) = (app.seller("mira").await, app.admin().await);
     let lamp = app.product(&seller, "Lamp", 10.0, 100).await;
     for _ in 0..8 {
@@ -187,7 +187,7 @@ async fn shipping_and_a_full_refund_at_once_never_both_happen() {
 
 #[actix_web::test]
 async fn an_admin_cancels_any_order() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha, lamp, order) = ordered(&app).await;
     let admin = app.admin().await;
     app.pay(&asha, &order).await;
@@ -275,7 +275,7 @@ async fn ledger_is_clean(config: &Config) -> anyhow::Result<()> {
 
 #[actix_web::test]
 async fn orders_get_the_refunds_of_an_earlier_version() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (seller, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&seller, "Lamp", 10.0, 60).await;
     let (mut orders, config) = (vec![], app.config.clone());
@@ -288,7 +288,7 @@ async fn orders_get_the_refunds_of_an_earlier_version() {
     let ship = format!("/api/orders/{}/ship", id(shipped));
     app.post(&ship).token(&seller.token).send().await.expect(200);
     assert_eq!(metrics(&app, &seller).await["sales"], 60);
-    let folder = app.end().await;
+    let settings = app.end().await;
     for (order, minor) in [(waiting, 27_000), (shipped, 27_000), (part, 13_500)] {
         refunded_by_an_earlier_version(&config, order, minor).await;
     }
@@ -296,7 +296,7 @@ async fn orders_get_the_refunds_of_an_earlier_version() {
     assert!(wrong.to_string().contains("in 3 places"), "{wrong}");
     before_the_upgrade(&config).await;
 
-    let app = TestApp::start(config.clone(), folder).await;
+    let app = Shop::over(config.clone(), settings).await;
     let path = format!("/api/orders/{}", id(waiting));
     app.until("its end", &asha.token, &path, |body| body["order"]["status"] == "CANCELLED").await;
     for (order, status, back) in
@@ -324,9 +324,9 @@ async fn orders_get_the_refunds_of_an_earlier_version() {
     ledger_is_clean(&config).await.unwrap();
 
     // Another node that starts at the same time marks them again.
-    let folder = app.end().await;
+    let settings = app.end().await;
     before_the_upgrade(&config).await;
-    let app = TestApp::start(config.clone(), folder).await;
+    let app = Shop::over(config.clone(), settings).await;
     until_no_payment_is_due(&config).await;
     app.settle().await;
     assert_eq!(app.stock(&lamp).await, (20, 0, 20), "once");

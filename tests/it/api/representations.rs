@@ -6,9 +6,9 @@ use flate2::read::GzDecoder;
 use microbazaar::config::Config;
 use serde_json::{Value, json};
 
-use super::{TestApp, id};
+use super::{Shop, id};
 
-async fn lamp(app: &TestApp, token: &str) -> (String, Value) {
+async fn lamp(app: &Shop, token: &str) -> (String, Value) {
     let body = json!({"title": "Lamp", "description": "warm ".repeat(500), "priceAmount": 5, "stock": 10});
     let created = app.post("/api/products").token(token).json(&body).send().await;
     let product = created.expect(201)["product"].clone();
@@ -19,7 +19,7 @@ async fn lamp(app: &TestApp, token: &str) -> (String, Value) {
 
 #[actix_web::test]
 async fn a_change_that_names_another_version_is_not_made() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let (path, _) = lamp(&app, &seller.token).await;
     let etag = app.get(&path).send().await.header("etag").unwrap().to_owned();
@@ -46,7 +46,7 @@ async fn a_change_that_names_another_version_is_not_made() {
 
 #[actix_web::test]
 async fn of_many_changes_of_one_version_one_is_made() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let (path, _) = lamp(&app, &seller.token).await;
     for round in 0..3 {
@@ -68,7 +68,7 @@ async fn of_many_changes_of_one_version_one_is_made() {
 
 #[actix_web::test]
 async fn each_encoding_has_its_tag_and_any_of_them_is_known() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let (path, product) = lamp(&app, &seller.token).await;
     let plain = app.get(&path).send().await;
@@ -76,7 +76,7 @@ async fn each_encoding_has_its_tag_and_any_of_them_is_known() {
     assert_eq!(plain.header("vary"), Some("accept-encoding"));
     let mut tags = vec![tag.clone(), format!("W/{tag}"), "*".to_owned()];
     for encoding in ["gzip", "br"] {
-        let answer = app.client.get(format!("{}{path}", app.base)).header("accept-encoding", encoding);
+        let answer = app.http.get(format!("{}{path}", app.base())).header("accept-encoding", encoding);
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.headers()["content-encoding"], encoding);
         assert_eq!(answer.headers()["vary"], "accept-encoding");
@@ -97,7 +97,7 @@ async fn each_encoding_has_its_tag_and_any_of_them_is_known() {
         assert_eq!(app.get(&path).header("if-none-match", &format!("\"x\", {tag}")).send().await.status, 304);
     }
     for document in ["/openapi.json", "/docs"] {
-        let answer = app.client.get(format!("{}{document}", app.base)).header("accept-encoding", "gzip, br;q=0.5");
+        let answer = app.http.get(format!("{}{document}", app.base())).header("accept-encoding", "gzip, br;q=0.5");
         let answer = answer.send().await.unwrap();
         assert_eq!(answer.headers()["vary"], "accept-encoding", "{document}");
         assert_eq!(answer.headers()["content-encoding"], "gzip", "{document}");
@@ -107,7 +107,7 @@ async fn each_encoding_has_its_tag_and_any_of_them_is_known() {
 
 #[actix_web::test]
 async fn what_is_about_a_user_is_not_kept() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let buyer = app.user("ada").await;
     let seller = app.seller("mira").await;
     let (product, _) = lamp(&app, &seller.token).await;
@@ -126,7 +126,7 @@ async fn what_is_about_a_user_is_not_kept() {
 
 #[actix_web::test]
 async fn errors_are_problem_details_for_those_who_take_them() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let ask = |path: &str, accept: &str| app.get(path).header("accept", accept).send();
     let plain = ask("/api/products/none", "application/json").await;
     assert_eq!(plain.header("content-type"), Some("application/json"));
@@ -146,7 +146,7 @@ async fn errors_are_problem_details_for_those_who_take_them() {
 #[actix_web::test]
 async fn an_allowed_origin_may_send_and_read_what_clients_need() {
     let origin = "https://shop.example";
-    let app = TestApp::spawn_with(|config| config.http.allowed_origins = vec![origin.to_owned()]).await;
+    let app = Shop::open_with(|config| config.http.allowed_origins = vec![origin.to_owned()]).await;
     let asked = "if-match, if-none-match, traceparent, mcp-method, mcp-name, authorization, content-type";
     let preflight = app.call(reqwest::Method::OPTIONS, "/api/products").header("origin", origin);
     let preflight = preflight.header("access-control-request-method", "PATCH");
@@ -167,18 +167,18 @@ async fn an_allowed_origin_may_send_and_read_what_clients_need() {
 #[actix_web::test]
 async fn tls_is_demanded_of_browsers_that_came_over_it() {
     let https = |config: &mut Config| config.http.public_url = Some("https://shop.example".to_owned());
-    let app = TestApp::spawn_with(https).await;
+    let app = Shop::open_with(https).await;
     assert_eq!(app.get("/healthz").send().await.header("strict-transport-security"), Some("max-age=31536000"));
     app.shutdown().await;
 
-    let app = TestApp::spawn_with(|config| config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    let app = Shop::open_with(|config| config.http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
     let from = |scheme: &str| app.get("/healthz").header("x-forwarded-proto", scheme).send();
     assert!(from("https").await.header("strict-transport-security").is_some());
     assert_eq!(from("https, http").await.header("strict-transport-security"), None);
     assert_eq!(app.get("/healthz").send().await.header("strict-transport-security"), None);
     app.shutdown().await;
 
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let stranger = app.get("/healthz").header("x-forwarded-proto", "https").send().await;
     assert_eq!(stranger.header("strict-transport-security"), None);
     app.shutdown().await;

@@ -3,14 +3,14 @@
 use futures_util::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 
-use super::{Person, TestApp, id, money};
+use super::{Person, Shop, id, money};
 
 const BUYERS: usize = 200;
 const UNITS: u32 = 50;
 
 #[actix_web::test]
 async fn two_hundred_buyers_of_fifty_units_make_fifty_orders() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let lamp = app.product(&seller, "Lamp", 10.0, UNITS).await;
     let buyers: Vec<Person> = (0..BUYERS).map(|_| app.stranger()).collect();
@@ -52,7 +52,7 @@ fn total(cart: &Value) -> f64 {
 
 #[actix_web::test]
 async fn no_order_is_made_at_a_total_that_its_buyer_was_not_shown() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let lamp = app.product(&seller, "Lamp", 100.0, 900).await;
     let buyers: Vec<Person> = (0..12).map(|_| app.stranger()).collect();
@@ -91,7 +91,7 @@ async fn no_order_is_made_at_a_total_that_its_buyer_was_not_shown() {
 
 #[actix_web::test]
 async fn twenty_orders_of_a_user_at_once_leave_ten_unpaid() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let (asha, ravi) = (app.user("asha").await, app.stranger());
     let lamp = app.product(&seller, "Lamp", 10.0, 100).await;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{TestApp, text};
+use super::{Shop, text};
 
-async fn shop() -> TestApp {
-    let app = TestApp::spawn().await;
+async fn shop() -> Shop {
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     for (title, description, price, category) in [
         ("Brass lantern", "For the garden", 900.0, "Garden"),
@@ -21,7 +21,7 @@ async fn shop() -> TestApp {
     app
 }
 
-async fn titles(app: &TestApp, query: &str) -> Vec<String> {
+async fn titles(app: &Shop, query: &str) -> Vec<String> {
     let found = app.get(&format!("/api/products?{query}")).send().await.expect(200);
     found.as_array().unwrap().iter().map(|product| text(&product["title"])).collect()
 }
@@ -97,7 +97,7 @@ async fn no_query_causes_an_error() {
 
 #[actix_web::test]
 async fn a_change_and_a_deletion_reach_the_search() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let lamp = app.product(&seller, "Lamp", 1.0, 5).await;
     let is = |n: usize| move |list: &serde_json::Value| list.as_array().unwrap().len() == n;
@@ -113,7 +113,7 @@ async fn a_change_and_a_deletion_reach_the_search() {
 
 #[actix_web::test]
 async fn a_damaged_index_is_rebuilt_while_the_shop_runs() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("mira").await;
     let mut made = 0;
     for _ in 0..20 {
@@ -130,7 +130,7 @@ async fn a_damaged_index_is_rebuilt_while_the_shop_runs() {
         while let Err(error) = remove() {
             match error.kind() {
                 std::io::ErrorKind::NotFound => return,
-                std::io::ErrorKind::DirectoryNotEmpty if started.elapsed() < super::DEADLINE => {}
+                std::io::ErrorKind::DirectoryNotEmpty if started.elapsed() < test_support::DEADLINE => {}
                 _ => panic!("{error}"),
             }
         }
@@ -157,7 +157,7 @@ async fn a_damaged_index_is_rebuilt_while_the_shop_runs() {
         };
         let started = std::time::Instant::now();
         while !whole() {
-            assert!(started.elapsed() < super::DEADLINE, "round {round}: the files are there again");
+            assert!(started.elapsed() < test_support::DEADLINE, "round {round}: the files are there again");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Person, TestApp, id, money};
+use super::{Person, Shop, id, money};
 
-async fn dashboard(app: &TestApp, seller: &Person, what: &str) -> Value {
+async fn dashboard(app: &Shop, seller: &Person, what: &str) -> Value {
     app.settle().await;
     app.get(&format!("/api/seller/dashboard/{what}")).token(&seller.token).send().await.expect(200)
 }
 
 #[actix_web::test]
 async fn metrics_count_sales_without_cancellations() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 99.5, 20).await, app.product(&ravi, "Cup", 5.0, 20).await);
     let bulb = app.product(&mira, "Bulb", 1.0, 20).await;
@@ -76,7 +76,7 @@ async fn metrics_count_sales_without_cancellations() {
 
 #[actix_web::test]
 async fn two_currencies_are_two_revenues() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 20).await;
     let body = json!({"title": "Import", "priceAmount": 3.5, "priceCurrency": "USD", "stock": 5});
@@ -94,7 +94,7 @@ async fn two_currencies_are_two_revenues() {
 
 #[actix_web::test]
 async fn the_dashboard_is_for_sellers() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (asha, admin) = (app.stranger(), app.admin().await);
     for what in ["metrics", "orders", "products"] {
         let path = format!("/api/seller/dashboard/{what}");
@@ -107,7 +107,7 @@ async fn the_dashboard_is_for_sellers() {
 
 #[actix_web::test]
 async fn in_an_order_of_two_sellers_each_sees_own_lines_and_sums() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, ravi, admin, asha) =
         (app.seller("mira").await, app.seller("ravi").await, app.admin().await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 300.0, 5).await, app.product(&ravi, "Cup", 50.0, 5).await);
@@ -162,7 +162,7 @@ async fn in_an_order_of_two_sellers_each_sees_own_lines_and_sums() {
 
 #[actix_web::test]
 async fn orders_to_ship_are_listed_before_newer_orders() {
-    let app = TestApp::spawn_with(|config| config.order.max_unpaid = 200).await;
+    let app = Shop::open_with(|config| config.order.max_unpaid = 200).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 300).await;
     let mut paid = vec![];

@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Person, TestApp, address, id};
+use super::{Answer, Person, Shop, address, id};
 
-async fn act(app: &TestApp, who: &Person, order: &Value, what: &str, body: Value) -> Answer {
+async fn act(app: &Shop, who: &Person, order: &Value, what: &str, body: Value) -> Answer {
     app.post(&format!("/api/orders/{}/{what}", id(order))).token(&who.token).json(&body).send().await
 }
 
 #[actix_web::test]
 async fn each_seller_ships_and_delivers_their_lines() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 10.0, 5).await, app.product(&ravi, "Cup", 5.0, 5).await);
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);
@@ -67,7 +67,7 @@ async fn each_seller_ships_and_delivers_their_lines() {
 
 #[actix_web::test]
 async fn an_admin_ships_every_line() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, admin, asha) = (app.seller("mira").await, app.admin().await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 5).await;
     let order = app.order(&asha, &lamp, 1).await;
@@ -82,7 +82,7 @@ async fn an_admin_ships_every_line() {
 
 #[actix_web::test]
 async fn an_order_without_an_address_waits_for_one() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 10.0, 5).await;
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);
@@ -102,7 +102,7 @@ async fn an_order_without_an_address_waits_for_one() {
 
 #[actix_web::test]
 async fn each_seller_gets_one_mail_with_the_recipient() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let (mira, ravi, asha) = (app.seller("mira").await, app.seller("ravi").await, app.user("asha").await);
     let (lamp, cup) = (app.product(&mira, "Lamp", 10.0, 5).await, app.product(&ravi, "Cup", 5.0, 5).await);
     app.add_to_cart(&asha, &lamp, 2).await.expect(200);

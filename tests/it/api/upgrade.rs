@@ -13,7 +13,7 @@ use super::*;
 
 const SHOP: &[u8] = include_bytes!("../data/shop_schema_10.sql.gz");
 
-async fn login(app: &TestApp, name: &str) -> Person {
+async fn login(app: &Shop, name: &str) -> Person {
     let email = format!("{name}@example.com");
     let session = app.login(&json!({"email": email, "password": PASSWORD})).await.expect(200);
     Person { id: text(&session["user"]["_id"]), email, token: text(&session["token"]) }
@@ -23,9 +23,8 @@ async fn login(app: &TestApp, name: &str) -> Person {
 async fn a_shop_of_an_earlier_version_is_upgraded_and_works() {
     let mut sql = String::new();
     GzDecoder::new(SHOP).read_to_string(&mut sql).unwrap();
-    let folder = Folder(std::env::temp_dir().join(format!("microbazaar-api-{}", UserId::generate())), None);
-    fs::create_dir_all(&folder.0).unwrap();
-    let file = rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap();
+    let settings = Settings::new();
+    let file = rusqlite::Connection::open(settings.data().join("microbazaar.db")).unwrap();
     file.execute_batch(&sql).unwrap();
     // So that it has not expired, whenever this runs.
     let now = Timestamp::now();
@@ -33,8 +32,8 @@ async fn a_shop_of_an_earlier_version_is_upgraded_and_works() {
                     doc = CAST(json_set(CAST(doc AS TEXT), '$.updatedAt', ?2) AS BLOB)";
     assert_eq!(file.execute(said, (now.as_microsecond(), now.to_string())).unwrap(), 1);
     file.close().unwrap();
-    let config = TestApp::config_in(&folder);
-    let app = TestApp::start(config.clone(), folder).await;
+    let config = Shop::usual(&settings);
+    let app = Shop::over(config.clone(), settings).await;
     let (mira, asha, ravi) = (login(&app, "mira").await, login(&app, "asha").await, login(&app, "ravi").await);
 
     let cart = app.get("/api/cart").token(&ravi.token).send().await.expect(200);
@@ -71,6 +70,6 @@ async fn a_shop_of_an_earlier_version_is_upgraded_and_works() {
     app.pay(&ravi, &order).await;
     assert_eq!(app.order_now(&ravi, &order).await["status"], "CONFIRMED");
     app.settle().await;
-    let _folder = app.end().await;
+    let _settings = app.end().await;
     actix_web::web::block(move || ledger_check(&config)).await.unwrap().unwrap();
 }

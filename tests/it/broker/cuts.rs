@@ -2,15 +2,14 @@
 
 use lapin::BasicProperties;
 use microbazaar::domain::queues;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::Rng;
 use serde_json::json;
-
-use crate::broker::{
-    proxy::Proxy,
-    received::{check_order, keys_of, once_each},
-    server::Broker,
-    shop::Shop,
+use test_support::{
+    Proxy, eventually,
+    rabbit::{Broker, check_order, keys_of, once_each},
 };
+
+use super::shop::Shop;
 
 /// How often the connection is cut within a frame.
 const CUTS: usize = 6;
@@ -19,16 +18,16 @@ const CUTS: usize = 6;
 async fn cut_before_confirms(broker: &Broker, proxy: &Proxy, shop: &Shop, listener: &str) -> [String; 2] {
     // It has reconnected after this one.
     let first = shop.purchase().await;
-    shop.until_sent().await;
+    shop.settle().await;
     let before = broker.count(listener).await;
     proxy.hold_to_client(true);
     let order = shop.purchase().await;
-    shop.until("messages are at the broker", async || broker.count(listener).await > before).await;
+    eventually("messages are at the broker", async || broker.count(listener).await > before).await;
     assert!(shop.waiting().await > 0, "no event leaves the outbox without its confirm");
     proxy.cut();
     proxy.hold_to_client(false);
     proxy.mend();
-    shop.until_sent().await;
+    shop.settle().await;
     [first, order]
 }
 
@@ -42,29 +41,26 @@ async fn cut_before_acknowledgements(broker: &Broker, proxy: &Proxy, shop: &Shop
         broker.put(queue, user.to_string().as_bytes(), BasicProperties::default()).await;
     };
     welcome("first").await;
-    shop.until("the queue is read", async || shop.mails_to(&address("first")).await == 1).await;
-    proxy.hold_to_broker(true);
+    eventually("the queue is read", async || shop.mails_to(&address("first")).await == 1).await;
+    proxy.hold_to_server(true);
     welcome("held").await;
-    shop.until("it is delivered and applied", async || shop.mails_to(&address("held")).await == 1).await;
+    eventually("it is delivered and applied", async || shop.mails_to(&address("held")).await == 1).await;
     proxy.cut();
-    proxy.hold_to_broker(false);
-    shop.until("it is back at the broker", async || broker.count(queue).await == 1).await;
+    proxy.hold_to_server(false);
+    eventually("it is back at the broker", async || broker.count(queue).await == 1).await;
     proxy.mend();
     // Later messages are handled after it.
     welcome("next").await;
-    shop.until("the next is applied", async || shop.mails_to(&address("next")).await == 1).await;
+    eventually("the next is applied", async || shop.mails_to(&address("next")).await == 1).await;
     assert_eq!(shop.mails_to(&address("held")).await, 1, "a message that came twice is applied once");
 }
 
 #[actix_rt::test]
 async fn cut_connections_lose_and_duplicate_nothing() {
     let Some(broker) = Broker::empty().await else { return };
-    let seed = std::env::var("MICROBAZAAR_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(rand::random);
-    println!("MICROBAZAAR_TEST_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = test_support::random();
     let listener = broker.bind_all().await;
-    let proxy = Proxy::start(&broker.url).await;
+    let proxy = Proxy::start(&broker.url);
     let shop = Shop::start(&proxy.url, None).await;
     let mut orders = vec![shop.purchase().await];
     shop.until_shown(&orders).await;
@@ -75,9 +71,9 @@ async fn cut_connections_lose_and_duplicate_nothing() {
     for _ in 0..CUTS {
         proxy.cut_after(random.random_range(1..4_000));
         orders.push(shop.purchase().await);
-        shop.until("the connection is cut", async || proxy.is_cut()).await;
+        eventually("the connection is cut", async || proxy.is_cut()).await;
         proxy.mend();
-        shop.until_sent().await;
+        shop.settle().await;
     }
     shop.until_shown(&orders).await;
     broker.nothing_is_dead().await;

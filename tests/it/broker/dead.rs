@@ -1,7 +1,5 @@
 //! `microbazaar dead` over the broker's dead-letter queues.
 
-use std::{path::Path, process::Output};
-
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable},
@@ -11,21 +9,24 @@ use microbazaar::{
     domain::{ids::EventId, queues},
 };
 use serde_json::json;
+use test_support::{Settings, done, eventually, rabbit::Broker};
 
-use crate::broker::{process::microbazaar, server::Broker, shop::Shop};
+use super::shop::Shop;
 
 const QUEUE: &str = queues::USER_CREATED_NOTIFICATION;
 
-async fn dead(data: &Path, url: &str, arguments: &[&str]) -> Output {
-    let mut command = microbazaar(data, &["dead"]);
-    command.args(arguments).env("RABBIT_URL", url);
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+/// The command over the broker: a folder without a store is enough for it.
+async fn dead(url: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let settings = Settings::new().rabbit(url);
+    let mut command = settings.command(&["dead"]);
+    command.args(arguments);
+    done(command).await
 }
 
-async fn said(data: &Path, url: &str, arguments: &[&str]) -> String {
-    let done = dead(data, url, arguments).await;
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
+async fn said(url: &str, arguments: &[&str]) -> String {
+    let (code, out, complaint) = dead(url, arguments).await;
+    assert_eq!(code, Some(0), "{arguments:?}: {complaint}");
+    out
 }
 
 /// A message as a consumer left it.
@@ -51,28 +52,25 @@ fn user(name: &str) -> Vec<u8> {
 async fn dead_letters_are_listed_shown_and_replayed_and_none_is_lost() {
     let Some(broker) = Broker::empty().await else { return };
     let (id, resting) = (EventId::generate().to_hex(), dead_queue(QUEUE));
-    // A folder without a store: only the broker is asked.
-    let folder = std::env::temp_dir().join(format!("microbazaar-dead-{id}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    assert_eq!(said(&folder, &broker.url, &["list"]).await, "no message is dead\n");
+    assert_eq!(said(&broker.url, &["list"]).await, "no message is dead\n");
     broker.put(&resting, &user("asha"), failed(Some(&id))).await;
     broker.put(&resting, &user("node"), failed(None)).await;
     broker.put(&resting, b"no JSON", failed(Some("of their own making"))).await;
 
     for _ in 0..2 {
-        let listed = said(&folder, &broker.url, &["list", "--queue", QUEUE]).await;
+        let listed = said(&broker.url, &["list", "--queue", QUEUE]).await;
         assert_eq!(listed.lines().count(), 4, "{listed}");
         assert!(listed.contains(&id) && listed.contains("of their own making"), "{listed}");
         assert!(listed.contains("the mail server said no"), "{listed}");
-        assert_eq!(said(&folder, &broker.url, &["list", "--limit", "2"]).await.lines().count(), 4, "two and a note");
-        assert!(said(&folder, &broker.url, &["show", &id]).await.contains("asha@example.com"));
+        assert_eq!(said(&broker.url, &["list", "--limit", "2"]).await.lines().count(), 4, "two and a note");
+        assert!(said(&broker.url, &["show", &id]).await.contains("asha@example.com"));
     }
-    assert!(said(&folder, &broker.url, &["show", "of their own making"]).await.contains("no JSON"));
-    let missing = dead(&folder, &broker.url, &["replay", "665f1f77bcf86cd799439099"]).await;
-    assert_eq!(missing.status.code(), Some(1), "{missing:?}");
+    assert!(said(&broker.url, &["show", "of their own making"]).await.contains("no JSON"));
+    let missing = dead(&broker.url, &["replay", "665f1f77bcf86cd799439099"]).await;
+    assert_eq!(missing.0, Some(1), "{missing:?}");
     assert_eq!(broker.count(&resting).await, 3, "looking takes nothing away");
 
-    assert_eq!(said(&folder, &broker.url, &["replay", &id]).await, "1 message is tried again\n");
+    assert_eq!(said(&broker.url, &["replay", &id]).await, "1 message is tried again\n");
     let again = broker.take(QUEUE).await.expect("it is in its queue");
     let headers = again.properties.headers().as_ref().unwrap().inner();
     assert_eq!(
@@ -87,27 +85,22 @@ async fn dead_letters_are_listed_shown_and_replayed_and_none_is_lost() {
     // A replay that was killed after publishing leaves the message in both queues.
     broker.put(QUEUE, &user("node"), BasicProperties::default()).await;
     let shop = Shop::start(&broker.url, None).await;
-    shop.until("the foreign user is welcomed", async || shop.mails_to("node@example.com").await == 1).await;
-    assert_eq!(said(&folder, &broker.url, &["replay", "--all"]).await, "2 messages are tried again\n");
+    eventually("the foreign user is welcomed", async || shop.mails_to("node@example.com").await == 1).await;
+    assert_eq!(said(&broker.url, &["replay", "--all"]).await, "2 messages are tried again\n");
     let unreadable = broker.until_dead(QUEUE).await;
     assert_eq!(unreadable.data, b"no JSON", "it is dead again, and alone");
-    shop.until("nothing waits", async || broker.count(QUEUE).await == 0).await;
+    eventually("nothing waits", async || broker.count(QUEUE).await == 0).await;
     assert_eq!(shop.mails_to("node@example.com").await, 1, "applied once");
     broker.nothing_is_dead().await;
     shop.stop().await;
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[actix_rt::test]
 async fn without_the_broker_the_command_says_so() {
-    let folder = std::env::temp_dir().join(format!("microbazaar-dead-{}", EventId::generate()));
-    std::fs::create_dir_all(&folder).unwrap();
     // A port that was free a moment ago: nothing listens there.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let done = dead(&folder, &format!("amqp://guest:a-secret@{free}/%2f"), &["list"]).await;
-    let sentence = String::from_utf8(done.stderr).unwrap();
-    assert_eq!(done.status.code(), Some(1), "{sentence}");
+    let (code, _, sentence) = dead(&format!("amqp://guest:a-secret@{free}/%2f"), &["list"]).await;
+    assert_eq!(code, Some(1), "{sentence}");
     assert_eq!(sentence.trim().lines().count(), 1, "one sentence: {sentence}");
     assert!(sentence.contains("the broker is away") && !sentence.contains("a-secret"), "{sentence}");
-    std::fs::remove_dir_all(folder).unwrap();
 }

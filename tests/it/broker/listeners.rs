@@ -8,14 +8,13 @@ use lapin::{
     options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
+use test_support::{
+    DEADLINE,
+    rabbit::{Broker, ReceivedEvent, check_order, keys_of, once_each},
+};
 use tokio::time::timeout;
 
-use crate::broker::{
-    DEADLINE,
-    received::{ReceivedEvent, check_order, keys_of, once_each},
-    server::Broker,
-    shop::Shop,
-};
+use super::shop::Shop;
 
 const SALES: usize = 10;
 
@@ -55,7 +54,7 @@ async fn slow_and_absent_consumers_affect_no_others() {
     for _ in 0..SALES {
         orders.push(shop.purchase().await);
     }
-    shop.until_sent().await;
+    shop.settle().await;
     shop.until_shown(&orders).await;
     let count = usize::try_from(broker.count(&absent).await).unwrap();
     let mut by_quick = vec![];

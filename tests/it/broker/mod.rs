@@ -1,38 +1,21 @@
-//! Tests against a real RabbitMQ, which `scripts/test` starts and names in `TEST_RABBIT_URL`. Without it they print a
-//! note and are skipped.
-//!
-//! They share one broker, so that they run one after the other and empty its queues first.
+//! A real RabbitMQ. Its tests share it, so that they run one after the other and empty its queues first.
 
-#[path = "../../faults/client.rs"]
-#[expect(dead_code, reason = "the fault tests use the rest")]
-mod client;
 mod cuts;
 mod dead;
-mod kill;
 mod listeners;
-#[path = "../../faults/market.rs"]
-mod market;
 mod payloads;
 mod peer;
-#[path = "../../faults/process.rs"]
-#[expect(dead_code, reason = "the fault tests use the rest")]
-mod process;
-pub mod proxy;
-mod received;
-mod server;
 mod shop;
 mod stopped;
 mod tls;
 mod webhook;
 
-use std::time::Duration;
-
 use lapin::BasicProperties;
 use microbazaar::domain::queues::{self, QUEUES};
-use proxy::Proxy;
 use serde_json::json;
-use server::Broker;
-use shop::Shop;
+use test_support::{Proxy, eventually, rabbit::Broker};
+
+use self::shop::Shop;
 
 #[actix_rt::test]
 async fn messages_of_other_programs_are_applied_and_bad_ones_delay_none() {
@@ -51,15 +34,15 @@ async fn messages_of_other_programs_are_applied_and_bad_ones_delay_none() {
         json!({"orderId": "665f1f77bcf86cd799439016", "status": "SUCCESSFUL", "userId": "665f1f77bcf86cd799439011"});
     broker.put(queues::PAYMENT_UPDATE_DASHBOARD, update.to_string().as_bytes(), BasicProperties::default()).await;
     shop.purchase().await;
-    shop.until("the dashboard counts the sale", async || shop.sales().await == 2).await;
-    shop.until("the foreign user is welcomed", async || shop.mails_to("node@example.com").await >= 1).await;
+    eventually("the dashboard counts the sale", async || shop.sales().await == 2).await;
+    eventually("the foreign user is welcomed", async || shop.mails_to("node@example.com").await >= 1).await;
     for _ in 0..2 {
         let dead = broker.until_dead(queue).await;
         assert!(dead.properties.headers().as_ref().unwrap().inner().contains_key("x-reason"));
     }
     assert_eq!(shop.mails_to("node@example.com").await, 1, "the same message twice is one event");
     for queue in QUEUES {
-        shop.until(queue.name, async || broker.count(queue.name).await == 0).await;
+        eventually(queue.name, async || broker.count(queue.name).await == 0).await;
     }
     shop.stop().await;
 }
@@ -67,23 +50,23 @@ async fn messages_of_other_programs_are_applied_and_bad_ones_delay_none() {
 #[actix_rt::test]
 async fn without_the_broker_the_shop_works_and_events_arrive_later() {
     let Some(broker) = Broker::empty().await else { return };
-    let proxy = Proxy::start(&broker.url).await;
+    let proxy = Proxy::start(&broker.url);
     let shop = Shop::start(&proxy.url, None).await;
     shop.purchase().await;
-    shop.until("the first sale is counted", async || shop.sales().await == 2).await;
-    shop.until_sent().await;
+    eventually("the first sale is counted", async || shop.sales().await == 2).await;
+    shop.settle().await;
     proxy.cut();
     // Also while there is nothing to send.
-    shop.until("readyz says so", async || shop.readyz().await == (200, "degraded".to_owned())).await;
+    shop.until_it_is("degraded").await;
     let orders = [shop.purchase().await, shop.purchase().await];
     for order in &orders {
         assert_eq!(shop.order_status(order).await, "CONFIRMED");
     }
-    shop.until("readyz names the broker", async || shop.readyz().await == (200, "degraded".to_owned())).await;
+    shop.until_it_is("degraded").await;
     assert!(shop.waiting().await > 0, "events wait in the outbox");
     proxy.mend();
-    shop.until("all sales are counted", async || shop.sales().await == 6).await;
-    shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
+    eventually("all sales are counted", async || shop.sales().await == 6).await;
+    shop.until_it_is("ready").await;
     for _ in 0..5 {
         // During publishing and reading.
         let cut = async {
@@ -93,10 +76,7 @@ async fn without_the_broker_the_shop_works_and_events_arrive_later() {
         };
         tokio::join!(shop.purchase(), cut);
     }
-    shop.until("every sale is counted once", async || shop.sales().await == 16).await;
-    shop.until_sent().await;
+    eventually("every sale is counted once", async || shop.sales().await == 16).await;
+    shop.settle().await;
     shop.stop().await;
 }
-
-/// The deadline of a test's waits.
-const DEADLINE: Duration = Duration::from_secs(60);

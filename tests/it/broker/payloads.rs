@@ -16,8 +16,9 @@ use microbazaar::{
 };
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use test_support::{eventually, rabbit::Broker};
 
-use crate::broker::{server::Broker, shop::Shop};
+use super::shop::Shop;
 
 /// Replaces what differs between runs.
 #[derive(Default)]
@@ -109,12 +110,12 @@ async fn live(shop: &Shop) {
         let payment = shop.send(Method::GET, &format!("/api/payments/order/{id}"), buyer, &json!({})).await;
         payment["payment"]["status"] == "REFUNDED"
     };
-    shop.until("the money is given back", refunded).await;
+    eventually("the money is given back", refunded).await;
     let shown = async || {
         let order = shop.send(Method::GET, &format!("/api/orders/{id}"), buyer, &json!({})).await;
         order["order"]["timeline"].as_array().unwrap().len() == 4
     };
-    shop.until("the timeline shows it", shown).await;
+    eventually("the timeline shows it", shown).await;
     shop.report_dispute(&paid).await;
 
     let path = format!("/api/products/{product}");
@@ -125,10 +126,10 @@ async fn live(shop: &Shop) {
 #[actix_rt::test]
 async fn every_event_has_its_documented_message() {
     let Some(broker) = Broker::empty().await else { return };
-    let listener = broker.listen_to_all().await;
+    let listener = broker.listen_to("#").await;
     let shop = Shop::start(&broker.url, Some(vec![])).await;
     live(&shop).await;
-    shop.until_sent().await;
+    shop.settle().await;
 
     let mut redactor = Redactor::default();
     let mut output: BTreeMap<String, Value> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
     sync::{Arc, Mutex},
 };
 
@@ -14,8 +14,9 @@ use microbazaar::{
     },
 };
 use serde_json::{Value, json};
+use test_support::{DEADLINE, eventually, rabbit::Broker, servers};
 
-use crate::broker::{DEADLINE, server::Broker, shop::Shop};
+use super::shop::Shop;
 
 /// `tests/programs/amqp-peer.cjs`, running.
 struct Peer {
@@ -26,13 +27,8 @@ struct Peer {
 impl Peer {
     /// Starts it; prints a note and returns `None` where amqplib is not installed.
     fn start(url: &str) -> Option<Self> {
-        if std::env::var_os("NODE_PATH").is_none() {
-            eprintln!("left out: NODE_PATH names no folder with amqplib");
-            return None;
-        }
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/amqp-peer.cjs");
-        let mut child =
-            Command::new("node").args([script, url]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut command = servers::node("amqp-peer.cjs")?;
+        let mut child = command.arg(url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Some(Self { child, pipes: Arc::new(Mutex::new(pipes)) })
     }
@@ -86,7 +82,7 @@ async fn a_program_with_amqplib_declares_and_reads_the_queues() {
     let shop = Shop::start(&broker.url, Some(vec![])).await;
     peer.ask(json!({"do": "bind", "exchange": EXCHANGE, "key": "order.*"})).await;
     let order = shop.purchase().await;
-    shop.until_sent().await;
+    shop.settle().await;
     peer.declare().await;
     for (queue, count, field) in [
         (queues::USER_CREATED_NOTIFICATION, 2, "/fullName"),
@@ -124,12 +120,12 @@ async fn messages_written_with_amqplib_are_applied() {
     let write =
         json!({"do": "write", "user": user, "email": email, "seller": seller, "product": product, "orders": orders});
     peer.ask(write).await;
-    shop.until("each mail is there", async || shop.mails_to(&email).await == 5).await;
-    shop.until("the user without a name is welcomed", async || shop.mails_to(&format!("bare.{email}")).await == 1)
+    eventually("each mail is there", async || shop.mails_to(&email).await == 5).await;
+    eventually("the user without a name is welcomed", async || shop.mails_to(&format!("bare.{email}")).await == 1)
         .await;
-    shop.until("the confirmed order is a sale", async || shop.sales().await == 2).await;
+    eventually("the confirmed order is a sale", async || shop.sales().await == 2).await;
     let dashboard = async |what: &str| shop.of_seller(&format!("/api/seller/dashboard/{what}")).await;
-    shop.until("both orders are shown", async || dashboard("orders").await.as_array().unwrap().len() == 2).await;
+    eventually("both orders are shown", async || dashboard("orders").await.as_array().unwrap().len() == 2).await;
     let shown = dashboard("orders").await;
     for order in &orders {
         let of_id = shown.as_array().unwrap().iter().find(|shown| shown["_id"] == order.as_str()).unwrap();
@@ -144,7 +140,7 @@ async fn messages_written_with_amqplib_are_applied() {
     for queue in QUEUES {
         let waits = (1..=RETRIES).map(|attempt| retry_queue(queue.name, attempt));
         for name in waits.chain([queue.name.to_owned()]) {
-            shop.until(&name, async || broker.waiting_in(&name).await == 0).await;
+            eventually(&name, async || broker.waiting_in(&name).await == 0).await;
         }
         assert_eq!(broker.waiting_in(&dead_queue(queue.name)).await, 0, "{}", queue.name);
     }

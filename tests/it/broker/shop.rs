@@ -1,99 +1,70 @@
 //! A shop whose events are transported over the broker.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::Deref, time::Duration};
 
 use hmac::{Hmac, KeyInit, Mac};
 use microbazaar::{
-    app::App,
-    config::{Config, Consume, Overrides, Sources},
+    config::Consume,
     domain::{
         ids::UserId,
         user::{Role, User},
     },
 };
-use secrecy::SecretString;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
-
-use crate::broker::DEADLINE;
-
-/// The secret of the gateway's webhooks.
-const WEBHOOK_SECRET: &str = "a webhook secret of some length, too";
+use test_support::{Client, PASSWORD, Settings, Shop as Any, WEBHOOK_SECRET, eventually, text};
 
 /// A running shop with a seller, a buyer and a product.
 pub struct Shop {
-    app: App,
-    base: String,
-    client: reqwest::Client,
-    folder: PathBuf,
+    shop: Any,
     pub seller: String,
     pub buyer: String,
     pub product: String,
 }
 
+impl Deref for Shop {
+    type Target = Any;
+
+    fn deref(&self) -> &Any {
+        &self.shop
+    }
+}
+
+/// The token of somebody new, who gives no name.
+async fn join(shop: &Client, role: &str) -> String {
+    let new = json!({"email": format!("{}@example.com", UserId::generate()), "password": PASSWORD, "role": role});
+    text(&shop.register(&new).await.expect(201)["token"])
+}
+
 impl Shop {
     /// Starts a shop that reads all queues, or these.
     pub async fn start(url: &str, consume: Option<Vec<String>>) -> Self {
-        let folder = std::env::temp_dir().join(format!("microbazaar-broker-{}", UserId::generate()));
-        let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
-        config.data_dir = folder.clone();
-        config.jwt_secret = Some(SecretString::from("a secret of thirty-two bytes, or so"));
-        config.razorpay.webhook_secret = Some(SecretString::from(WEBHOOK_SECRET));
-        config.http.port = 0;
-        config.rate_limit.enabled = false;
-        config.rabbit.url = Some(SecretString::from(url));
+        let settings = Settings::new().rabbit(url).set("MICROBAZAAR_WEBHOOKS__ALLOW_PRIVATE", "true");
+        let mut config = Any::usual(&settings);
         config.rabbit.consume = consume.map_or(Consume::All, Consume::Queues);
-        config.webhooks.allow_private = true;
-        let app = App::start(&config).await.unwrap();
-        let base = format!("http://{}", app.address);
-        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
-        let nobody = String::new;
-        let mut shop = Self { app, base, client, folder, seller: nobody(), buyer: nobody(), product: nobody() };
-        shop.seller = shop.join("seller").await;
-        shop.buyer = shop.join("user").await;
+        let shop = Any::over(config, settings).await;
+        let (seller, buyer) = (join(&shop, "seller").await, join(&shop, "user").await);
         let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 10_000});
-        shop.product = text(&shop.post("/api/products", &shop.seller, &new).await["product"]["_id"]);
-        shop
-    }
-
-    async fn join(&self, role: &str) -> String {
-        let email = format!("{}@example.com", UserId::generate());
-        let new = json!({"email": email, "password": "correct horse", "role": role});
-        text(&self.post("/api/auth/register", "", &new).await["token"])
-    }
-
-    async fn post(&self, path: &str, token: &str, body: &Value) -> Value {
-        let request = self.client.post(format!("{}{path}", self.base)).json(body);
-        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap();
-        assert!(status.is_success(), "{path}: {status} {body}");
-        body
-    }
-
-    async fn get(&self, path: &str, token: &str) -> (u16, Value) {
-        let request = self.client.get(format!("{}{path}", self.base)).header("accept", "application/json");
-        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let product = text(&shop.do_as(&seller, "/api/products", &new).await["product"]["_id"]);
+        Self { shop, seller, buyer, product }
     }
 
     /// Buys two units, pays, and returns the order's id.
     pub async fn purchase(&self) -> String {
-        self.post("/api/cart/items", &self.buyer, &json!({"productId": self.product, "quantity": 2})).await;
-        let order = text(&self.post("/api/orders", &self.buyer, &json!({})).await["order"]["_id"]);
-        let opened = self.post(&format!("/api/payments/create/{order}"), &self.buyer, &json!({})).await;
-        let gateway = text(&opened["razorpayOrderId"]);
-        let paid =
-            self.post(&format!("/sandbox/payments/{gateway}"), &self.buyer, &json!({"outcome": "success"})).await;
-        self.post("/api/payments/verify", &self.buyer, &paid).await;
+        let buy = async |path: &str, body: Value| self.do_as(&self.buyer, path, &body).await;
+        buy("/api/cart/items", json!({"productId": self.product, "quantity": 2})).await;
+        let order = text(&buy("/api/orders", json!({})).await["order"]["_id"]);
+        let opened = buy(&format!("/api/payments/create/{order}"), json!({})).await;
+        let sandbox = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
+        let paid = buy(&sandbox, json!({"outcome": "success"})).await;
+        buy("/api/payments/verify", paid).await;
         order
     }
 
     /// Sends the gateway's report of a dispute about a payment; there is one admin, who gets the mail.
     pub async fn report_dispute(&self, paid: &Value) {
-        let accounts = self.app.storage.stores().accounts;
+        let accounts = self.stores().accounts;
         let seller = accounts.get(self.seller_id().await.parse().unwrap()).await.unwrap().unwrap();
         let (id, email, username) = (UserId::generate(), "root@example.com".to_owned(), "root".to_owned());
         accounts.save(&User { id, email, username, role: Role::Admin, version: 0, ..seller }, &[]).await.unwrap();
@@ -110,37 +81,32 @@ impl Shop {
         let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
         mac.update(body.as_bytes());
         let signature = hex::encode(mac.finalize().into_bytes());
-        let request = self.client.post(format!("{}/api/payments/webhook", self.base)).body(body);
-        let answer = request.header("x-razorpay-signature", signature).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
+        let report = self.post("/api/payments/webhook").header("x-razorpay-signature", &signature);
+        report.raw("application/json", body).send().await.expect(200);
     }
 
-    /// Registers a webhook of the seller's orders with this URL.
+    /// Registers a webhook of the seller with this URL.
     pub async fn register_webhook(&self, url: &str) {
-        self.post("/api/webhooks", &self.seller, &json!({"url": url, "events": ["order.*"]})).await;
+        self.do_as(&self.seller, "/api/webhooks", &json!({"url": url, "events": ["order.*"]})).await;
     }
 
     pub async fn order_status(&self, order: &str) -> String {
-        text(&self.get(&format!("/api/orders/{order}"), &self.buyer).await.1["order"]["status"])
+        text(&self.read(&self.buyer, &format!("/api/orders/{order}")).await["order"]["status"])
     }
 
     /// Units sold, as on the seller's dashboard.
     pub async fn sales(&self) -> u64 {
-        self.get("/api/seller/dashboard/metrics", &self.seller).await.1["sales"].as_u64().unwrap_or(0)
+        self.of_seller("/api/seller/dashboard/metrics").await["sales"].as_u64().unwrap_or(0)
     }
 
     /// Calls the API as the bearer of `token`.
-    pub async fn send(&self, method: reqwest::Method, path: &str, token: &str, body: &Value) -> Value {
-        let request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(token).json(body);
-        let answer = request.send().await.unwrap();
-        let (status, body) = (answer.status(), answer.text().await.unwrap());
-        assert!(status.is_success(), "{path}: {status} {body}");
-        serde_json::from_str(&body).unwrap_or_default()
+    pub async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Value {
+        self.call(method, path).token(token).json(body).send().await.done()
     }
 
     /// A response of the API for the seller.
     pub async fn of_seller(&self, path: &str) -> Value {
-        self.get(path, &self.seller).await.1
+        self.read(&self.seller, path).await
     }
 
     pub async fn seller_id(&self) -> String {
@@ -148,29 +114,32 @@ impl Shop {
     }
 
     pub async fn mails_to(&self, address: &str) -> usize {
-        let (_, mails) = self.get("/dev/mailbox", "").await;
-        mails.as_array().unwrap().iter().filter(|mail| mail["to"] == address).count()
+        self.mailbox().await.iter().filter(|mail| mail["to"] == address).count()
     }
 
-    pub async fn readyz(&self) -> (u16, String) {
-        let (status, view) = self.get("/readyz", "").await;
-        (status, text(&view["status"]))
+    /// Waits until it is ready, or degraded.
+    pub async fn until_it_is(&self, status: &str) {
+        eventually(&format!("readyz says {status}"), async || {
+            let (code, view) = self.readyz().await;
+            code == 200 && view["status"] == status
+        })
+        .await;
     }
 
     async fn subjects(&self) -> Vec<String> {
-        let mails = self.app.storage.stores().mailbox.list(100_000).await.unwrap();
+        let mails = self.stores().mailbox.list(100_000).await.unwrap();
         mails.into_iter().map(|mail| mail.subject).collect()
     }
 
     /// Waits until the dashboard shows exactly these orders, and each has its mails.
     pub async fn until_shown(&self, orders: &[String]) {
         let units = 2 * u64::try_from(orders.len()).unwrap();
-        self.until("the dashboard counts every sale", async || self.sales().await >= units).await;
+        eventually("the dashboard counts every sale", async || self.sales().await >= units).await;
         let of = |order: &String| {
             [format!("Payment initiated for order {order}"), format!("Payment received for order {order}")]
         };
         let wanted: Vec<String> = orders.iter().flat_map(of).collect();
-        self.until("each order has its mails", async || {
+        eventually("each order has its mails", async || {
             let subjects = self.subjects().await;
             wanted.iter().all(|subject| subjects.contains(subject))
         })
@@ -187,25 +156,7 @@ impl Shop {
         self.app.settle(Duration::ZERO).await.unwrap()
     }
 
-    pub async fn until_sent(&self) {
-        assert_eq!(self.app.settle(DEADLINE).await.unwrap(), 0, "every event is sent");
-    }
-
-    pub async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
-        while !holds().await {
-            assert!(tokio::time::Instant::now() < deadline, "in time: {what}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     pub async fn stop(self) {
-        let ended = self.app.shutdown().await.unwrap();
-        assert_eq!(ended.actors_alive, 0);
-        let _ = std::fs::remove_dir_all(self.folder);
+        self.shop.stop().await;
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is a text")).to_owned()
 }

@@ -1,12 +1,12 @@
 //! The broker is stopped during sales, and started again.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use crate::broker::{
-    received::{check_order, keys_of, once_each},
-    server::Broker,
-    shop::Shop,
+use test_support::{
+    eventually,
+    rabbit::{Broker, check_order, keys_of, once_each},
 };
+
+use super::shop::Shop;
 
 /// How many sales are made while the broker is stopped.
 const AWAY: usize = 8;
@@ -31,21 +31,20 @@ async fn the_shop_works_while_the_broker_is_stopped_and_events_arrive_later() {
         orders
     };
     let stopping = async {
-        shop.until("sales are on the dashboard", async || shop.sales().await >= 6).await;
+        eventually("sales are on the dashboard", async || shop.sales().await >= 6).await;
         Broker::ctl("stop_app").await;
-        let degraded = (200, "degraded".to_owned());
-        shop.until("readyz names the broker", async || shop.readyz().await == degraded).await;
+        shop.until_it_is("degraded").await;
         let output = shop.sales().await;
         let before = placed.load(Ordering::SeqCst);
-        shop.until("the shop sells on", async || placed.load(Ordering::SeqCst) >= before + AWAY).await;
+        eventually("the shop sells on", async || placed.load(Ordering::SeqCst) >= before + AWAY).await;
         assert!(shop.sales().await <= output + 2 && shop.waiting().await > 0, "events wait in the outbox");
         Broker::ctl("start_app").await;
-        shop.until("readyz is ready again", async || shop.readyz().await == (200, "ready".to_owned())).await;
+        shop.until_it_is("ready").await;
         ended.store(true, Ordering::SeqCst);
     };
     let (orders, ()) = tokio::join!(selling, stopping);
 
-    shop.until_sent().await;
+    shop.settle().await;
     broker.reconnect().await;
     shop.until_shown(&orders).await;
     broker.nothing_is_dead().await;

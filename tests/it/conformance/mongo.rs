@@ -27,6 +27,7 @@ use microbazaar::{
 };
 use mongodb::Client;
 use secrecy::SecretString;
+use test_support::servers;
 
 use super::make;
 
@@ -45,10 +46,7 @@ impl Drop for Databases {
 }
 
 async fn open() -> Option<(Stores, Databases)> {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
-        eprintln!("left out: TEST_MONGO_URI names no server");
-        return None;
-    };
+    let uri = servers::mongo()?;
     let mut options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
     options.deadline = std::time::Duration::from_secs(20);
     options.documents.extend(super::documents::DOCUMENTS);
@@ -63,7 +61,7 @@ super::conformance_suite!(self::open);
 /// once.
 #[actix_rt::test]
 async fn the_oldest_of_accounts_with_one_address_keeps_it() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
         let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
@@ -119,7 +117,7 @@ async fn the_oldest_of_accounts_with_one_address_keeps_it() {
 /// Earlier versions stored pictures with other fields.
 #[tokio::test]
 async fn hosted_pictures_of_an_earlier_version_are_known() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let product = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}product"));
     let (image, other) = (ImageId::generate(), ImageId::generate());
@@ -147,7 +145,7 @@ async fn hosted_pictures_of_an_earlier_version_are_known() {
 /// Earlier versions stored dead tokens with other fields.
 #[tokio::test]
 async fn dead_tokens_of_an_earlier_version_stay_dead() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let auth = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}auth"));
     let (now, end) = (Timestamp::now(), Timestamp::now() + jiff::SignedDuration::from_hours(1));
@@ -172,7 +170,7 @@ async fn dead_tokens_of_an_earlier_version_stay_dead() {
 /// Refunds of an earlier version, which notified orders differently, and several nodes that start at once.
 #[actix_rt::test]
 async fn payments_with_refunds_become_due_once() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
         let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
@@ -219,7 +217,7 @@ async fn payments_with_refunds_become_due_once() {
 /// Reports and sandbox pages that were stored before, without a body.
 #[actix_rt::test]
 async fn documents_of_an_earlier_version_get_a_body() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let database = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}payment"));
     let seen_at = make::at(1).as_microsecond() + 7;
@@ -275,7 +273,7 @@ async fn documents_of_an_earlier_version_get_a_body() {
 /// that start at once.
 #[actix_rt::test]
 async fn webhooks_of_an_earlier_version_continue_and_disabled_ones_stay_disabled() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
         let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
@@ -351,7 +349,7 @@ async fn webhooks_of_an_earlier_version_continue_and_disabled_ones_stay_disabled
 /// Parked messages whose body was only the event, and several nodes that start at once.
 #[actix_rt::test]
 async fn parked_messages_of_an_earlier_version_keep_their_numbers() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
         let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
@@ -385,7 +383,7 @@ async fn parked_messages_of_an_earlier_version_keep_their_numbers() {
 /// Orders and idempotency keys as earlier versions stored them, and several nodes that start at once.
 #[actix_rt::test]
 async fn orders_of_an_earlier_version_keep_their_idempotency_keys() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || {
         let mut options = MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
@@ -433,10 +431,7 @@ async fn orders_of_an_earlier_version_keep_their_idempotency_keys() {
 
 #[tokio::test]
 async fn a_node_of_an_older_layout_does_not_start_and_one_that_runs_stops() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
-        eprintln!("left out: TEST_MONGO_URI names no server");
-        return;
-    };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let options = || MongoOptions::new(SecretString::from(uri.clone()), prefix.clone());
     let store = MongoStore::open(options()).await.unwrap();
@@ -470,7 +465,7 @@ struct Waiting {
 
 impl Waiting {
     async fn new() -> Option<Self> {
-        let uri = std::env::var("TEST_MONGO_URI").ok()?;
+        let uri = servers::mongo()?;
         let prefix = format!("test_{}_", EventId::generate());
         let orders = Client::with_uri_str(&uri).await.unwrap().database(&format!("{prefix}order")).collection("orders");
         let databases = Databases(MongoStore::open(MongoOptions::new(SecretString::from(uri), prefix)).await.unwrap());
@@ -561,7 +556,7 @@ async fn a_waiting_update_is_replaced_by_a_later_one() {
 /// Also for a collection whose changes are numbered by a separate task.
 #[tokio::test]
 async fn a_batch_that_panics_is_answered_and_so_is_the_next_one() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else { return };
+    let Some(uri) = servers::mongo() else { return };
     let panics = Arc::new(AtomicUsize::new(0));
     let mut options = MongoOptions::new(SecretString::from(uri), format!("test_{}_", EventId::generate()));
     options.deadline = std::time::Duration::from_secs(20);
@@ -589,10 +584,7 @@ async fn a_batch_that_panics_is_answered_and_so_is_the_next_one() {
 
 #[tokio::test]
 async fn a_server_that_accepts_no_writes_is_reported() {
-    let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
-        eprintln!("left out: TEST_MONGO_URI names no server");
-        return;
-    };
+    let Some(uri) = servers::mongo() else { return };
     let prefix = format!("test_{}_", EventId::generate());
     let store = MongoStore::open(MongoOptions::new(SecretString::from(uri.clone()), prefix.clone())).await.unwrap();
     let databases = Databases(store.clone());

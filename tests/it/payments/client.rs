@@ -7,11 +7,9 @@ use microbazaar::{
     },
     integrations::payment::{GatewayError, GatewayRefundStatus, GatewayStatus, PaymentGateway},
 };
+use test_support::razorpay::{Fault, KEY_SECRET, Outcome, Truth, WEBHOOK_SECRET};
 
-use crate::payments::{
-    gateways::{Razorpay, hasty, inr},
-    standin::{Fault, KEY_SECRET, Outcome, Truth, WEBHOOK_SECRET},
-};
+use super::gateways::{Razorpay, hasty, inr};
 
 #[tokio::test]
 async fn an_order_is_opened_under_its_own_id() {

@@ -1,12 +1,13 @@
 //! A report is applied only as far as it is consistent with itself and with the gateway.
 
 use serde_json::{Value, json};
-
-use crate::payments::{
-    market::{Shop, text},
-    standin::{Faults, Outcome, WEBHOOK_SECRET, Webhook, signed},
-    until,
+use test_support::{
+    eventually,
+    razorpay::{Faults, Outcome, WEBHOOK_SECRET, Webhook, signed},
+    text,
 };
+
+use super::market::Shop;
 
 /// Only reports bring news of payments.
 const QUIET: [(&str, &str); 1] = [("MICROBAZAAR_RAZORPAY__RECONCILE_EVERY", "1h")];
@@ -26,7 +27,7 @@ fn changed(report: &Webhook, pointer: &str, value: Value) -> Webhook {
 }
 
 async fn send(shop: &Shop, report: &Webhook) {
-    assert_eq!(report.send(&format!("{}/api/payments/webhook", shop.base)).await, Some(200), "{}", report.body);
+    assert_eq!(report.send(&format!("{}/api/payments/webhook", shop.base())).await, Some(200), "{}", report.body);
 }
 
 #[actix_rt::test]
@@ -73,9 +74,9 @@ async fn an_inconsistent_report_of_a_payment_does_not_count() {
     }
     assert_eq!(shop.order_status(&other, &others).await, "PENDING");
     send(&shop, the(&reports, "payment.captured")).await;
-    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    eventually("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
     shop.check_ledger_sums("on its way 0.00").await;
-    shop.close().await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -99,9 +100,9 @@ async fn only_captured_payments_count_whatever_is_reported() {
         assert_eq!(shop.payment(&buyer, &order).await["status"], "PENDING");
     }
     send(&shop, the(&failed, "payment.failed")).await;
-    until("it failed", async || shop.payment(&buyer, &order).await["status"] == "FAILED").await;
+    eventually("it failed", async || shop.payment(&buyer, &order).await["status"] == "FAILED").await;
     assert_eq!(shop.order_status(&buyer, &order).await, "PENDING");
-    shop.close().await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -118,8 +119,8 @@ async fn a_report_of_captured_money_waits_until_the_gateway_can_be_asked() {
     let asked = shop.standin.asked("GET /v1/payments");
     assert!(asked > 0, "the gateway was asked");
     shop.standin.set_faults(Faults::none());
-    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
-    shop.close().await;
+    eventually("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -147,7 +148,7 @@ async fn a_report_of_a_refund_counts_only_if_the_gateway_agrees() {
         assert_eq!(shop.payment(&buyer, &order).await["refunds"], json!([]), "{pointer} {value}");
     }
     send(&shop, created).await;
-    until("it is known", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "pending").await;
+    eventually("it is known", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "pending").await;
     // Neither its name nor its status alone makes it processed or failed.
     for event in ["refund.processed", "refund.failed"] {
         let named = changed(created, "/event", json!(event));
@@ -160,8 +161,9 @@ async fn a_report_of_a_refund_counts_only_if_the_gateway_agrees() {
     }
     shop.standin.settle_refund(&refund, true).unwrap();
     send(&shop, the(&shop.standin.take_webhooks(), "refund.processed")).await;
-    until("the buyer has it", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "processed").await;
+    eventually("the buyer has it", async || shop.payment(&buyer, &order).await["refunds"][0]["status"] == "processed")
+        .await;
     assert_eq!(text(&shop.payment(&buyer, &order).await["status"]), "SUCCESSFUL");
     shop.check_ledger_sums("refunded 7.00").await;
-    shop.close().await;
+    shop.stop().await;
 }

@@ -8,12 +8,14 @@ use microbazaar::{
     integrations::payment::{GatewayError, GatewayPayment, GatewayStatus, PaymentGateway, RazorpayGateway, Timeouts},
 };
 use serde_json::{Value, json};
+use test_support::{
+    eventually,
+    razorpay::{Fault, Faults, KEY_ID, Outcome, StandIn},
+};
 
-use crate::payments::{
+use super::{
     gateways::{HASTE, Razorpay, hasty, inr, keys},
-    standin::{Fault, Faults, KEY_ID, Outcome, StandIn},
     tiny::Tiny,
-    until,
 };
 
 const CREATE: &str = "POST /v1/orders";
@@ -69,7 +71,7 @@ async fn an_order_is_found_by_the_next_call_as_well() {
     let lost = gateway.create_order(receipt, inr(500)).await;
     assert!(matches!(lost, Err(GatewayError::Unavailable(_))), "{lost:?}");
     let mut found = Err(GatewayError::Unknown);
-    until("there is an answer in time", async || {
+    eventually("there is an answer in time", async || {
         found = gateway.create_order(receipt, inr(500)).await;
         found.is_ok()
     })
@@ -78,7 +80,7 @@ async fn an_order_is_found_by_the_next_call_as_well() {
     // A paid order is not returned, and neither is one of another amount.
     let paid = standin.orders_for(&receipt.to_string());
     standin.pay(&paid[0], Outcome::Captured).unwrap();
-    until("a new one is opened", async || {
+    eventually("a new one is opened", async || {
         gateway.create_order(receipt, inr(500)).await.is_ok_and(|order| order != paid[0])
     })
     .await;
@@ -212,7 +214,7 @@ async fn an_unavailable_gateway_is_not_called_until_it_is_back() {
     }
     assert!(!razorpay.gateway.is_up());
     razorpay.standin.set_faults(Faults::none());
-    until("it is found back", async || razorpay.gateway.look().await).await;
+    eventually("it is found back", async || razorpay.gateway.look().await).await;
     assert_eq!(razorpay.gateway.payments_of(&order).await.unwrap().len(), 1);
 }
 
@@ -226,7 +228,7 @@ async fn an_unused_address_is_reported() {
     let output = gateway.create_order(OrderId::generate(), inr(500)).await.unwrap_err();
     assert!(output.to_string().starts_with("the payment gateway is not available: no connection: "), "{output}");
     let mut output = output;
-    until("it is known", async || {
+    eventually("it is known", async || {
         output = gateway.refunds_of("pay_1").await.unwrap_err();
         output == GatewayError::Unavailable("it has not answered lately".to_owned())
     })
@@ -299,7 +301,7 @@ async fn an_invalid_response_counts_as_none() {
 
 #[tokio::test]
 async fn a_secret_in_a_response_is_not_shown() {
-    let secret = crate::payments::standin::KEY_SECRET;
+    let secret = test_support::razorpay::KEY_SECRET;
     let foreign = Tiny::start(move |_| (400, json!({"error": {"description": format!("bad: {secret}")}}).to_string()));
     let output = hasty(&foreign.await.url()).payments_of("order_1").await;
     assert_eq!(output, Err(GatewayError::Refused("it answered 400".to_owned())));
@@ -308,7 +310,7 @@ async fn a_secret_in_a_response_is_not_shown() {
 /// Repeats until there is an answer, as the payment service does.
 async fn insist<T, F: Future<Output = Result<T, GatewayError>>>(what: &str, ask: impl Fn() -> F) -> T {
     let mut answer = None;
-    until(what, async || match ask().await {
+    eventually(what, async || match ask().await {
         Ok(done) => {
             answer = Some(done);
             true

@@ -8,8 +8,10 @@ use microbazaar::{
     integrations::payment::{self, Keys, PaymentGateway, RazorpayGateway, SandboxGateway, Timeouts},
     store::sqlite::{SqliteOptions, SqliteStore},
 };
-
-use crate::payments::standin::{self, Checkout, Outcome, StandIn};
+use test_support::{
+    Folder,
+    razorpay::{self as standin, Checkout, Outcome, StandIn},
+};
 
 /// A gateway and a buyer in front of it.
 #[async_trait]
@@ -71,23 +73,6 @@ pub struct Sandbox {
     gateway: Arc<SandboxGateway>,
     _store: SqliteStore,
     _folder: Folder,
-}
-
-pub struct Folder(pub std::path::PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        let name = format!("microbazaar-payments-{}-{:016x}", std::process::id(), rand::random::<u64>());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 impl Sandbox {

@@ -1,11 +1,12 @@
 //! Orders that the gateway refuses permanently.
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
+use test_support::text;
 
-use crate::payments::{
+use super::{
     gateways::{Razorpay, hasty, inr},
-    market::{Shop, text},
+    market::Shop,
     tiny::Tiny,
 };
 use microbazaar::{
@@ -31,7 +32,7 @@ async fn a_refused_order_is_cancelled_and_stock_and_cart_are_restored() {
     shop.standin.set_limit(Some(100));
     let create = format!("/api/payments/create/{order}");
     let (status, output) = shop.post(&create, &buyer, &json!({})).await;
-    assert_eq!((status, &output["code"]), (StatusCode::CONFLICT, &json!("payment.refused")), "{output}");
+    assert_eq!((status, &output["code"]), (409, &json!("payment.refused")), "{output}");
     assert!(text(&output["message"]).contains("Amount exceeds maximum amount allowed"), "{output}");
     let ended = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"].clone();
     assert_eq!(ended["status"], "CANCELLED");
@@ -42,19 +43,19 @@ async fn a_refused_order_is_cancelled_and_stock_and_cart_are_restored() {
     assert_eq!(cart(&shop, &buyer).await, [(product.clone(), 5)]);
     // Again: the order has ended, and nothing is returned twice.
     let (status, output) = shop.post(&create, &buyer, &json!({})).await;
-    assert_eq!((status, &output["code"]), (StatusCode::CONFLICT, &json!("payment.not_payable")), "{output}");
+    assert_eq!((status, &output["code"]), (409, &json!("payment.not_payable")), "{output}");
     assert_eq!(cart(&shop, &buyer).await, [(product, 5)]);
     assert_eq!(shop.standin.orders_for(&order), [""; 0]);
     // The same cart, below the limit, is a normal order.
     shop.standin.set_limit(None);
     let (status, placed) = shop.post("/api/orders", &buyer, &json!({})).await;
-    assert_eq!(status, StatusCode::CREATED, "{placed}");
+    assert_eq!(status, 201, "{placed}");
     shop.opened(&buyer, &text(&placed["order"]["_id"])).await;
-    shop.close().await;
+    shop.stop().await;
 }
 
 /// A shop whose gateway gives this answer when an order is opened.
-async fn answered(status: u16, error: Value) -> (Shop, String, String, (StatusCode, Value)) {
+async fn answered(status: u16, error: Value) -> (Shop, String, String, (u16, Value)) {
     let body = json!({ "error": error }).to_string();
     let gateway = Tiny::start(move |_| (status, body.clone())).await;
     let shop = Shop::open_with(&[("MICROBAZAAR_RAZORPAY__BASE_URL", &gateway.url())]).await;
@@ -74,16 +75,16 @@ async fn a_temporary_refusal_changes_nothing() {
         (500, json!({"code": "SERVER_ERROR", "description": "the amount broke us", "field": "amount"})),
     ] {
         let (shop, buyer, order, (answer, output)) = answered(status, error.clone()).await;
-        assert_eq!(answer, StatusCode::SERVICE_UNAVAILABLE, "{status} {error}: {output}");
+        assert_eq!(answer, 503, "{status} {error}: {output}");
         assert_eq!(shop.order_status(&buyer, &order).await, "PENDING", "{status} {error}");
         assert!(cart(&shop, &buyer).await.is_empty(), "{status} {error}");
-        shop.close().await;
+        shop.stop().await;
     }
     let currency = json!({"code": "BAD_REQUEST_ERROR", "description": "Currency is not supported"});
     let (shop, buyer, order, (answer, output)) = answered(400, currency).await;
-    assert_eq!((answer, &output["code"]), (StatusCode::CONFLICT, &json!("payment.refused")), "{output}");
+    assert_eq!((answer, &output["code"]), (409, &json!("payment.refused")), "{output}");
     assert_eq!(shop.order_status(&buyer, &order).await, "CANCELLED");
-    shop.close().await;
+    shop.stop().await;
 }
 
 #[tokio::test]
@@ -104,7 +105,7 @@ async fn the_page_reports_a_refused_order() {
     let (buyer, order) = shop.ordered().await;
     shop.standin.set_limit(Some(100));
     let request = |path: &str, more: &str| {
-        let request = shop.client.request(Method::GET, format!("{}{path}", shop.base));
+        let request = shop.http.request(Method::GET, format!("{}{path}", shop.base()));
         request.header("cookie", format!("token={buyer}{more}")).header("accept", "text/html")
     };
     // The client may follow the redirect itself, and stores no cookies.
@@ -126,5 +127,5 @@ async fn the_page_reports_a_refused_order() {
         assert!(page.contains(said), "{said}: {page}");
     }
     assert_eq!(shop.order_status(&buyer, &order).await, "CANCELLED");
-    shop.close().await;
+    shop.stop().await;
 }

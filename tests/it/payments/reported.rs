@@ -1,16 +1,16 @@
 //! Reports of the gateway: in any order, any number of times, or never.
 
-use reqwest::StatusCode;
 use serde_json::json;
-
-use crate::payments::{
-    market::{Shop, text},
-    standin::{Faults, Outcome},
-    until,
+use test_support::{
+    eventually,
+    razorpay::{Faults, Outcome},
+    text,
 };
 
+use super::market::Shop;
+
 fn hook(shop: &Shop) -> String {
-    format!("{}/api/payments/webhook", shop.base)
+    format!("{}/api/payments/webhook", shop.base())
 }
 
 #[actix_rt::test]
@@ -30,15 +30,15 @@ async fn an_order_is_paid_once_for_any_sequence_of_reports() {
     for report in reports.iter().rev().chain(&reports) {
         assert_eq!(report.send(&hook(&shop)).await, Some(200), "{}", report.event);
     }
-    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    eventually("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
     let truth = &shop.standin.truth()[&at_gateway];
     assert_eq!((truth.captures, truth.refunds), (1, 0));
     let timeline = shop.get(&format!("/api/orders/{order}"), &buyer).await["order"]["timeline"].clone();
     assert_eq!(timeline.as_array().unwrap().len(), 2, "{timeline}");
     let report = &reports[0];
-    let forged = crate::payments::standin::Webhook { signature: "0".repeat(64), ..report.clone() };
+    let forged = test_support::razorpay::Webhook { signature: "0".repeat(64), ..report.clone() };
     assert_eq!(forged.send(&hook(&shop)).await, Some(400));
-    shop.close().await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -52,7 +52,7 @@ async fn an_authorised_payment_is_captured_whoever_reports_it() {
         match teller {
             "verify" => {
                 let (status, output) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
-                assert_eq!((status, &output["payment"]["status"]), (StatusCode::OK, &json!("SUCCESSFUL")), "{output}");
+                assert_eq!((status, &output["payment"]["status"]), (200, &json!("SUCCESSFUL")), "{output}");
             }
             "report" => {
                 let reports = shop.standin.take_webhooks();
@@ -61,11 +61,11 @@ async fn an_authorised_payment_is_captured_whoever_reports_it() {
             }
             _ => {}
         }
-        until(teller, async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+        eventually(teller, async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
         let truth = &shop.standin.truth()[&at_gateway];
         assert_eq!((truth.captured, truth.captures), (truth.amount, 1), "{teller}");
     }
-    shop.close().await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -82,8 +82,8 @@ async fn a_report_is_answered_while_the_gateway_hangs_and_processed_later() {
     }
     assert_eq!(shop.order_status(&buyer, &order).await, "PENDING");
     shop.standin.set_faults(Faults::none());
-    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
-    shop.close().await;
+    eventually("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -94,10 +94,10 @@ async fn a_payment_during_an_outage_is_settled_without_the_buyer() {
     let checkout = shop.standin.pay(&at_gateway, Outcome::Captured).unwrap();
     shop.standin.set_faults(Faults { error: 1_000, ..Faults::none() });
     let (status, output) = shop.post("/api/payments/verify", &buyer, &checkout.json()).await;
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{output}");
+    assert_eq!(status, 503, "{output}");
     shop.standin.set_faults(Faults::none());
-    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
-    shop.close().await;
+    eventually("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -114,22 +114,22 @@ async fn admins_get_one_mail_about_a_dispute() {
         assert_eq!(report.send(&hook(&shop)).await, Some(200));
     }
     let mails = async || {
-        let mails = shop.mails().await;
+        let mails = shop.mailbox().await;
         mails.into_iter().filter(|mail| text(&mail["subject"]).starts_with("Payment disputed")).collect::<Vec<_>>()
     };
-    until("there is a mail", async || !mails().await.is_empty()).await;
+    eventually("there is a mail", async || !mails().await.is_empty()).await;
     // A mail that comes after this one would be the dispute's second.
-    shop.join("later", "user").await;
-    until("the next mail is there", async || {
-        shop.mails().await.iter().any(|mail| text(&mail["to"]) == "later@shop.example")
+    shop.user("later").await;
+    eventually("the next mail is there", async || {
+        shop.mailbox().await.iter().any(|mail| text(&mail["to"]) == "later@example.com")
     })
     .await;
     let mails = mails().await;
-    assert_eq!((mails.len(), &mails[0]["to"]), (1, &json!("root@shop.example")));
+    assert_eq!((mails.len(), &mails[0]["to"]), (1, &json!("root@example.com")));
     let said = text(&mails[0]["text"]);
     assert!(said.contains(&dispute) && said.contains(&order) && said.contains(&checkout.payment_id), "{said}");
     assert_eq!(shop.order_status(&buyer, &order).await, "CONFIRMED");
-    shop.close().await;
+    shop.stop().await;
 }
 
 #[actix_rt::test]
@@ -141,11 +141,11 @@ async fn an_operator_sees_differences_and_the_server_corrects_them() {
     let (well, said) = shop.command(&["payments", "reconcile", "--since", "1h"]).await;
     assert!(well && said.contains("1 payments compared, 1 differ"), "{said}");
     assert!(said.contains(&checkout.payment_id) && said.contains(&order), "{said}");
-    assert!(!said.contains(crate::payments::standin::KEY_SECRET), "{said}");
-    until("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
+    assert!(!said.contains(test_support::razorpay::KEY_SECRET), "{said}");
+    eventually("the order is paid", async || shop.order_status(&buyer, &order).await == "CONFIRMED").await;
     let (well, said) = shop.command(&["payments", "reconcile", "--since", "2020-01-01"]).await;
     assert!(well && said.contains("1 payments compared, 0 differ"), "{said}");
     let (well, said) = shop.command(&["ledger", "check"]).await;
     assert!(well && said.contains("1 payments and 1 orders"), "{said}");
-    shop.close().await;
+    shop.stop().await;
 }

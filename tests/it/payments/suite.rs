@@ -6,7 +6,7 @@ use microbazaar::{
     integrations::payment::{GatewayError, GatewayRefundStatus, GatewayStatus},
 };
 
-use crate::payments::gateways::{Bench, Razorpay, Sandbox, inr};
+use super::gateways::{Bench, Razorpay, Sandbox, inr};
 
 macro_rules! gateway_suite {
     ($gateway:ident: $open:expr => $($check:ident),* $(,)?) => {

@@ -4,19 +4,18 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use serde_json::Value;
-
-use crate::payments::{
-    gateways::keys,
-    standin::{Fault, Habits, Outcome, StandIn},
-    tiny::Tiny,
-    until,
+use test_support::{
+    eventually,
+    razorpay::{Fault, Habits, Outcome, StandIn},
 };
+
+use super::{gateways::keys, tiny::Tiny};
 
 /// An order of the simulation, made over its API.
 async fn order(standin: &StandIn, amount: i64) -> String {
     use microbazaar::{domain::ids::OrderId, integrations::payment::PaymentGateway};
-    let gateway = crate::payments::gateways::hasty(&standin.base_url());
-    gateway.create_order(OrderId::generate(), crate::payments::gateways::inr(amount)).await.unwrap()
+    let gateway = super::gateways::hasty(&standin.base_url());
+    gateway.create_order(OrderId::generate(), super::gateways::inr(amount)).await.unwrap()
 }
 
 #[tokio::test]
@@ -88,7 +87,7 @@ async fn webhooks_are_retried_until_they_are_accepted() {
         standin.pay(&order, Outcome::Captured).unwrap();
     }
     post.redirect(&format!("{}/api/payments/webhook", receiver.url()));
-    until("all are taken", async || post.is_idle()).await;
+    eventually("all are taken", async || post.is_idle()).await;
     let seen = seen.lock();
     assert_eq!(seen.len(), 15, "three events each");
     assert!(seen.values().all(|times| *times >= 2), "{seen:?}");

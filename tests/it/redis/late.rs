@@ -3,27 +3,25 @@
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use test_support::{Proxy, eventually, servers};
 
-use crate::{
-    broker::proxy::Proxy,
-    redis::{node_within, prefix, shared_redis, until},
-};
+use super::{node_within, prefix};
 
 /// A connection is checked within this time, and closed if it does not work.
 const STAYS: Duration = Duration::from_millis(2_500);
 
 #[actix_rt::test]
 async fn a_redis_that_was_late_once_is_used_again() {
-    let Some(url) = shared_redis() else { return };
-    let proxy = Proxy::start(&url).await;
+    let Some(url) = servers::redis() else { return };
+    let proxy = Proxy::start(&url);
     let redis = node_within(&proxy.url, &prefix(), Duration::from_secs(1));
-    until("the node is connected", async || redis.is_up()).await;
+    eventually("the node is connected", async || redis.is_up()).await;
     // There are no calls: the connection task itself finds it late.
     proxy.hold_to_client(true);
-    until("it is lost", async || !redis.is_up()).await;
+    eventually("it is lost", async || !redis.is_up()).await;
     proxy.hold_to_client(false);
     let since = Mutex::new((0, Instant::now()));
-    until("one connection stays", async || {
+    eventually("one connection stays", async || {
         let generation = redis.session().map_or(0, |session| session.generation());
         let mut since = since.lock();
         if since.0 != generation || generation == 0 {

@@ -9,8 +9,9 @@ use std::{
 use futures_util::future::join_all;
 use microbazaar::{http::rate::AuthLimits, integrations::redis::Redis};
 use redis::Commands;
+use test_support::{OwnServer, eventually, servers};
 
-use crate::redis::{node, node_within, prefix, server::Server, shared_redis, until};
+use super::{node, node_within, prefix};
 
 fn limits(per_minute: u32, redis: &Redis) -> AuthLimits {
     AuthLimits::new(true, NonZeroU32::new(per_minute).unwrap()).with_redis(redis.clone())
@@ -31,7 +32,7 @@ async fn admitted(limits: &AuthLimits, tries: u8, account: &str) -> usize {
 
 #[actix_rt::test]
 async fn attempts_at_two_nodes_share_one_limit() {
-    let Some(url) = shared_redis() else { return };
+    let Some(url) = servers::redis() else { return };
     let prefix = prefix();
     let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
     let (one, two) = (limits(5, &one), limits(5, &two));
@@ -64,7 +65,7 @@ async fn attempts_at_two_nodes_share_one_limit() {
 
 #[actix_rt::test]
 async fn the_notation_of_an_account_does_not_matter_and_none_is_needed() {
-    let Some(url) = shared_redis() else { return };
+    let Some(url) = servers::redis() else { return };
     let redis = node(&url, &prefix()).await;
     let limits = limits(2, &redis);
     for account in [Some("a@shop.example"), Some(" A@Shop.Example")] {
@@ -77,7 +78,7 @@ async fn the_notation_of_an_account_does_not_matter_and_none_is_needed() {
 
 #[actix_rt::test]
 async fn each_node_counts_by_itself_while_redis_is_unavailable() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = OwnServer::redis() else { return };
     let prefix = prefix();
     let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
     let (at_one, at_two) = (limits(3, &one), limits(3, &two));
@@ -91,7 +92,7 @@ async fn each_node_counts_by_itself_while_redis_is_unavailable() {
     assert!((1..=1 + slow).contains(&more_at_one) && (2..=2 + slow).contains(&more_at_two));
     assert!(!one.is_up() && !two.is_up());
     server.start_again();
-    until("both are back", async || one.is_up() && two.is_up()).await;
+    eventually("both are back", async || one.is_up() && two.is_up()).await;
     let began = Instant::now();
     let together = admitted(&at_one, 5, account).await + admitted(&at_two, 5, account).await;
     assert!((3..=3 + usize::try_from(began.elapsed().as_secs() / 20).unwrap()).contains(&together), "{together}");
@@ -99,14 +100,14 @@ async fn each_node_counts_by_itself_while_redis_is_unavailable() {
 
 #[actix_rt::test]
 async fn a_frozen_redis_blocks_no_request() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = OwnServer::redis() else { return };
     let redis = node_within(&server.url(), &prefix(), Duration::from_millis(200));
-    until("it is connected", async || redis.is_up()).await;
+    eventually("it is connected", async || redis.is_up()).await;
     let limits = limits(3, &redis);
-    server.signal("-STOP");
+    server.freeze(true);
     assert_eq!(limits.admit(address(1), None).await, Ok(()));
     assert!(!redis.is_up(), "no request waits for it");
     assert_eq!(admitted(&limits, 10, "one@shop.example").await, 3);
-    server.signal("-CONT");
-    until("it is back", async || redis.is_up()).await;
+    server.freeze(false);
+    eventually("it is back", async || redis.is_up()).await;
 }

@@ -10,8 +10,9 @@ use microbazaar::{
     runtime::Runtime,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
+use test_support::{Folder, eventually, servers};
 
-use crate::redis::{node, prefix, shared_redis, until};
+use super::{node, prefix};
 
 /// A route to a mail server, or to none.
 struct MailProxy {
@@ -36,10 +37,9 @@ impl MailTransport for MailProxy {
 
 #[actix_rt::test]
 async fn the_node_that_can_send_a_mail_is_notified() {
-    let Some(url) = shared_redis() else { return };
-    let folder = std::env::temp_dir().join(format!("microbazaar-mails-{}", EventId::generate()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let sqlite = SqliteStore::open(&folder, SqliteOptions::default()).unwrap();
+    let Some(url) = servers::redis() else { return };
+    let folder = Folder::new();
+    let sqlite = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
     let (runtime, store, prefix) = (Runtime::new(1), sqlite.stores().mailbox, prefix());
     // Both would poll only once an hour.
     let seldom = Duration::from_secs(60 * 60);
@@ -60,10 +60,9 @@ async fn the_node_that_can_send_a_mail_is_notified() {
             announcement: false,
         };
         nodes[0].1.send(EventId::generate(), &mail).await.unwrap();
-        until("the other node has sent it", async || store.waiting().await == Ok(0)).await;
+        eventually("the other node has sent it", async || store.waiting().await == Ok(0)).await;
     }
     assert_eq!(runtime.shutdown(Duration::from_secs(5)).await, 0);
     drop((nodes, store));
     tokio::task::spawn_blocking(move || sqlite.close()).await.unwrap().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,8 +1,9 @@
 //! Change notifications between nodes.
 
+use test_support::{DEADLINE, OwnServer, eventually, servers};
 use tokio::time::timeout;
 
-use crate::redis::{DEADLINE, node, prefix, server::Server, shared_redis, until};
+use super::{node, prefix};
 
 async fn is_notified(what: &str, listener: &tokio::sync::Notify) {
     assert!(timeout(DEADLINE, listener.notified()).await.is_ok(), "in time: {what}");
@@ -10,10 +11,10 @@ async fn is_notified(what: &str, listener: &tokio::sync::Notify) {
 
 #[actix_rt::test]
 async fn a_notification_reaches_its_topic_on_every_node() {
-    let Some(url) = shared_redis() else { return };
+    let Some(url) = servers::redis() else { return };
     let prefix = prefix();
     let (one, two) = (node(&url, &prefix).await, node(&url, &prefix).await);
-    let elsewhere = node(&url, &crate::redis::prefix()).await;
+    let elsewhere = node(&url, &super::prefix()).await;
     let (here, there) = (one.notifier().listen("mail"), two.notifier().listen("mail"));
     let (other, stranger) = (two.notifier().listen("outbox"), elsewhere.notifier().listen("mail"));
     for _ in 0..20 {
@@ -33,19 +34,19 @@ async fn a_notification_reaches_its_topic_on_every_node() {
 
 #[actix_rt::test]
 async fn after_a_lost_connection_every_topic_is_notified_once() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = OwnServer::redis() else { return };
     let prefix = prefix();
     let (one, two) = (node(&server.url(), &prefix).await, node(&server.url(), &prefix).await);
     let (mail, outbox) = (two.notifier().listen("mail"), two.notifier().listen("outbox"));
     server.kill();
-    until("the loss is noticed", async || !one.is_up() && !two.is_up()).await;
+    eventually("the loss is noticed", async || !one.is_up() && !two.is_up()).await;
     is_notified("who is to look by herself now", &mail).await;
     is_notified("who else", &outbox).await;
     one.notifier().notify("mail");
     server.start_again();
     is_notified("a lost topic", &mail).await;
     is_notified("who had none", &outbox).await;
-    until("both are back", async || one.is_up() && two.is_up()).await;
+    eventually("both are back", async || one.is_up() && two.is_up()).await;
     let late = one.notifier();
     late.notify("outbox");
     is_notified("as before", &outbox).await;
@@ -53,7 +54,7 @@ async fn after_a_lost_connection_every_topic_is_notified_once() {
 
 #[actix_rt::test]
 async fn many_notifications_are_few_messages() {
-    let Some(url) = shared_redis() else { return };
+    let Some(url) = servers::redis() else { return };
     let prefix = prefix();
     let one = node(&url, &prefix).await;
     let mut heard = redis::Client::open(url).unwrap().get_connection().unwrap();
@@ -84,7 +85,7 @@ async fn many_notifications_are_few_messages() {
 
 #[actix_rt::test]
 async fn a_connection_lost_during_a_message_is_restored() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = OwnServer::redis() else { return };
     let one = node(&server.url(), &prefix()).await;
     let notifier = one.notifier();
     for _ in 0..4 {
@@ -97,12 +98,12 @@ async fn a_connection_lost_during_a_message_is_restored() {
                 }
             }
         });
-        until("words go out", async || one.is_up()).await;
+        eventually("words go out", async || one.is_up()).await;
         server.kill();
-        until("the loss is noticed", async || !one.is_up()).await;
+        eventually("the loss is noticed", async || !one.is_up()).await;
         talking.abort();
         server.start_again();
-        until("it is back, and stays", async || {
+        eventually("it is back, and stays", async || {
             let Ok(session) = one.session() else { return false };
             let mut ping = redis::pipe();
             ping.cmd("PING");

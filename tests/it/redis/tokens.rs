@@ -4,40 +4,36 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use microbazaar::{actors::tokens::RevokedTokens, domain::Timestamp};
 use redis::Commands;
+use test_support::{OwnServer, Proxy, eventually, servers};
 
-use crate::{
-    broker::proxy::Proxy,
-    redis::{
-        node,
-        nodes::{Node, Shop},
-        prefix,
-        server::Server,
-        shared_redis, until,
-    },
+use super::{
+    node,
+    nodes::{Node, Shop},
+    prefix,
 };
 
 /// Waits until this node finds in Redis what it would otherwise ask the store.
 async fn until_redis_is_enough(shop: &Shop, node: &Node, token: &str) {
-    until("Redis is enough", async || {
-        let asked = shop.store.asked();
+    eventually("Redis is enough", async || {
+        let asked = shop.asks.asked();
         assert!(node.takes(token).await);
-        shop.store.asked() == asked
+        shop.asks.asked() == asked
     })
     .await;
 }
 
 /// A proxy to this Redis that can be cut, and its address.
-async fn proxy(server: &Server) -> (Proxy, String) {
+async fn proxy(server: &OwnServer) -> (Proxy, String) {
     let address = server.url();
     let address = address.trim_start_matches("redis://").trim_end_matches('/');
-    let proxy = Proxy::start(&format!("@{address}/0")).await;
+    let proxy = Proxy::start(&format!("@{address}/0"));
     let way = format!("redis://{}", proxy.url.trim_start_matches('@'));
     (proxy, way)
 }
 
 #[actix_rt::test]
 async fn a_logout_is_effective_on_every_node_at_once_without_the_store() {
-    let Some(url) = shared_redis() else { return };
+    let Some(url) = servers::redis() else { return };
     let shop = Shop::open().await;
     let prefix = prefix();
     let one = shop.node(Some(node(&url, &prefix).await));
@@ -56,7 +52,7 @@ async fn a_logout_is_effective_on_every_node_at_once_without_the_store() {
 
 #[actix_rt::test]
 async fn no_dead_token_becomes_valid_when_redis_restarts_empty() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = OwnServer::redis() else { return };
     let shop = Shop::open().await;
     let prefix = prefix();
     let one = shop.node(Some(node(&server.url(), &prefix).await));
@@ -92,7 +88,7 @@ async fn no_dead_token_becomes_valid_when_redis_restarts_empty() {
 
 #[actix_rt::test]
 async fn no_dead_token_becomes_valid_when_redis_loses_data() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = OwnServer::redis() else { return };
     let shop = Shop::open().await;
     let now = Timestamp::now();
     let end = now + SignedDuration::from_hours(1);
@@ -118,24 +114,24 @@ async fn no_dead_token_becomes_valid_when_redis_loses_data() {
         }
     }
     let memory = RevokedTokens::shared(shop.accounts(), Some(redis.clone()));
-    until("Redis is enough", async || {
-        let asked = shop.store.asked();
+    eventually("Redis is enough", async || {
+        let asked = shop.asks.asked();
         assert_eq!(memory.is_revoked("alive", end.as_second()).await, Ok(false));
-        shop.store.asked() == asked
+        shop.asks.asked() == asked
     })
     .await;
-    let asked = shop.store.asked();
+    let asked = shop.asks.asked();
     for jti in &dead {
         assert_eq!(memory.is_revoked(jti, end.as_second()).await, Ok(true), "every one is in Redis again");
     }
-    assert_eq!(shop.store.asked(), asked);
+    assert_eq!(shop.asks.asked(), asked);
     drop(memory);
     shop.close(vec![]).await;
 }
 
 #[actix_rt::test]
 async fn a_promoted_redis_is_not_trusted_before_it_is_synchronised() {
-    let Some(mut server) = Server::start() else { return };
+    let Some(mut server) = OwnServer::redis() else { return };
     let (proxy, way) = proxy(&server).await;
     let shop = Shop::open().await;
     let prefix = prefix();
@@ -154,7 +150,7 @@ async fn a_promoted_redis_is_not_trusted_before_it_is_synchronised() {
         let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
         let _added: () = redis.zadd(format!("{prefix}dead"), "complete", now.as_second()).unwrap();
         let _set: () = redis.set_ex(format!("{prefix}dead:fresh"), 1, 60).unwrap();
-        let connected = crate::redis::node(&way, &prefix);
+        let connected = super::node(&way, &prefix);
         proxy.mend();
         let memory = RevokedTokens::shared(shop.accounts(), Some(connected.await));
         assert_eq!(memory.is_revoked(&jti, end.as_second()).await, Ok(true));
@@ -164,7 +160,7 @@ async fn a_promoted_redis_is_not_trusted_before_it_is_synchronised() {
 
 #[actix_rt::test]
 async fn a_logout_is_effective_although_its_node_cannot_reach_redis() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = OwnServer::redis() else { return };
     let (proxy, way) = proxy(&server).await;
     let shop = Shop::open().await;
     let prefix = prefix();
@@ -195,13 +191,13 @@ async fn without_redis_the_store_is_asked_each_time() {
     for _ in 0..3 {
         assert!(two.takes(&token).await);
     }
-    assert_eq!(shop.store.asked(), 3);
+    assert_eq!(shop.asks.asked(), 3);
     one.logout(&token).await;
-    let asked = shop.store.asked();
+    let asked = shop.asks.asked();
     for _ in 0..3 {
         assert!(!two.takes(&token).await && !one.takes(&token).await);
     }
-    assert_eq!(shop.store.asked(), asked + 1, "dead stays dead");
+    assert_eq!(shop.asks.asked(), asked + 1, "dead stays dead");
     assert!(two.takes(&stays).await);
     shop.close(vec![one, two]).await;
 }

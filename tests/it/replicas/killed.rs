@@ -21,8 +21,7 @@ use microbazaar::{
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-
-use crate::replicas::{DEADLINE, database::Database};
+use test_support::{DEADLINE, OwnServer};
 
 /// Writers, some of which share a journal.
 const WRITERS: u64 = 64;
@@ -131,8 +130,8 @@ impl Writers {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answered_writes_survive_a_killed_database() {
-    let Some(mut database) = Database::start() else { return };
-    let mut options = MongoOptions::new(SecretString::from(database.uri()), "killed_");
+    let Some(mut database) = OwnServer::mongo() else { return };
+    let mut options = MongoOptions::new(SecretString::from(database.url()), "killed_");
     options.documents.push(Journal::SPEC);
     let store = MongoStore::open(options).await.unwrap();
     let writers = Arc::new(Writers {

@@ -2,18 +2,15 @@
 
 use microbazaar::store::mailbox::MailState;
 use serde_json::json;
+use test_support::{Settings, Shop, smtp::Receiver, text};
 
-use crate::smtp::{
-    receiver::Receiver,
-    shop::{Folder, Shop, config, text},
-};
+use super::until_log;
 
 #[actix_rt::test]
 async fn no_title_can_add_a_header() {
     let Some(receiver) = Receiver::plain() else { return };
-    let folder = Folder::new();
-    let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
-    let seller = shop.client.join("mira@example.com", "seller").await;
+    let shop = Shop::start(Settings::new().smtp(&receiver.url())).await;
+    let seller = shop.seller("mira").await;
     let titles = [
         "Pot\r\nBcc: victim@example.com\r\n\r\nHello".to_owned(),
         "Pot\nX-Evil: 1".to_owned(),
@@ -25,11 +22,11 @@ async fn no_title_can_add_a_header() {
     let mut made = 0;
     for title in &titles {
         let new = json!({"title": title, "priceAmount": 10, "stock": 1});
-        let answer = shop.client.post("/api/products", &seller, &new).await;
+        let answer = shop.do_as(&seller.token, "/api/products", &new).await;
         assert!(!text(&answer["product"]["_id"]).is_empty());
         made += 1;
     }
-    shop.until_log(MailState::Sent, made + 1).await;
+    until_log(&shop, MailState::Sent, made + 1).await;
     let mails = receiver.mails();
     assert_eq!(mails.len(), made + 1);
     let known = [

@@ -7,14 +7,10 @@ use std::sync::{
 
 use microbazaar::store::mailbox::MailState;
 use serde_json::json;
+use test_support::{Folder, Settings, Shop, certificate::Certificate, done, eventually, smtp::Receiver};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::smtp::{
-    certificate::Certificate,
-    receiver::Receiver,
-    shop::{Folder, Shop, config, done, microbazaar},
-    until,
-};
+use super::{log, until_log};
 
 fn path(path: &std::path::Path) -> String {
     path.display().to_string()
@@ -33,11 +29,10 @@ async fn passwords_go_over_tls_of_either_kind() {
         });
         let Some(receiver) = Receiver::start(&options) else { return };
         let url = format!("{scheme}://shop%40example.com:p%40ss%2Fword@127.0.0.1:{}{query}", receiver.port);
-        let inner = Folder::new();
-        let believed = path(&made.authority);
-        let shop = Shop::start(&config(&inner.0, &url, &[("MICROBAZAAR_SMTP__CA_FILE", &believed)])).await;
-        shop.client.join("asha@example.com", "user").await;
-        shop.until_log(MailState::Sent, 1).await;
+        let settings = Settings::new().smtp(&url).set("MICROBAZAAR_SMTP__CA_FILE", &path(&made.authority));
+        let shop = Shop::start(settings).await;
+        shop.user("asha").await;
+        until_log(&shop, MailState::Sent, 1).await;
         let mails = receiver.mails();
         assert_eq!(mails.len(), 1);
         assert!(mails[0].secure && mails[0].user.as_deref() == Some("shop@example.com"));
@@ -47,18 +42,16 @@ async fn passwords_go_over_tls_of_either_kind() {
 
 #[actix_rt::test]
 async fn an_untrusted_certificate_is_refused() {
-    let [folder, of_made, of_other] = [(); 3].map(|()| Folder::new());
+    let [of_made, of_other] = [(); 2].map(|()| Folder::new());
     let (made, other) = (Certificate::make(&of_made.0), Certificate::make(&of_other.0));
     for (tls, scheme, query) in [("starttls", "smtp", "?tls=required"), ("implicit", "smtps", "")] {
         let options = json!({"tls": tls, "key": path(&made.key), "cert": path(&made.certificate)});
         let Some(receiver) = Receiver::start(&options) else { return };
         let url = format!("{scheme}://127.0.0.1:{}{query}", receiver.port);
-        let inner = folder.0.join(tls);
-        std::fs::create_dir_all(&inner).unwrap();
-        let wrong = path(&other.authority);
-        let shop = Shop::start(&config(&inner, &url, &[("MICROBAZAAR_SMTP__CA_FILE", &wrong)])).await;
-        shop.client.join("asha@example.com", "user").await;
-        let failed = shop.until_log(MailState::Failed, 1).await;
+        let settings = Settings::new().smtp(&url).set("MICROBAZAAR_SMTP__CA_FILE", &path(&other.authority));
+        let shop = Shop::start(settings).await;
+        shop.user("asha").await;
+        let failed = until_log(&shop, MailState::Failed, 1).await;
         let reason = failed[0].reason.as_deref().unwrap();
         assert!(reason.contains("certificate"), "{reason}");
         assert!(receiver.mails().is_empty());
@@ -69,10 +62,9 @@ async fn an_untrusted_certificate_is_refused() {
 #[actix_rt::test]
 async fn without_starttls_nothing_is_sent_where_it_is_required() {
     let Some(receiver) = Receiver::plain() else { return };
-    let folder = Folder::new();
-    let shop = Shop::start(&config(&folder.0, &format!("{}?tls=required", receiver.url()), &[])).await;
-    shop.client.join("asha@example.com", "user").await;
-    let failed = shop.until_log(MailState::Failed, 1).await;
+    let shop = Shop::start(Settings::new().smtp(&format!("{}?tls=required", receiver.url()))).await;
+    shop.user("asha").await;
+    let failed = until_log(&shop, MailState::Failed, 1).await;
     assert!(failed[0].reason.as_deref().unwrap().contains("STARTTLS is not supported"), "{failed:?}");
     assert!(receiver.mails().is_empty());
     shop.stop().await;
@@ -82,16 +74,19 @@ async fn without_starttls_nothing_is_sent_where_it_is_required() {
 async fn a_refused_login_is_retried_and_its_password_never_shown() {
     let options = json!({"user": "shop", "password": "right-secret"});
     let Some(receiver) = Receiver::start(&options) else { return };
-    let folder = Folder::new();
     let url = format!("smtp://shop:wrong-secret@127.0.0.1:{}", receiver.port);
-    let shop = Shop::start(&config(&folder.0, &url, &[])).await;
-    shop.client.join("asha@example.com", "user").await;
-    until("it was tried", async || shop.log().await.iter().any(|record| record.attempts >= 1)).await;
-    let record = shop.log().await.remove(0);
+    let shop = Shop::start(Settings::new().smtp(&url)).await;
+    shop.user("asha").await;
+    eventually("it was tried", async || log(&shop).await.iter().any(|record| record.attempts >= 1)).await;
+    let record = log(&shop).await.remove(0);
     let reason = record.reason.unwrap();
     assert!(reason.starts_with("the mail server refuses the login: 535 5.7.8"), "{reason}");
     assert!(!reason.contains("wrong-secret"), "{reason}");
-    let resend = |url: &str| done(microbazaar(&folder.0, url, &["mail", "resend", "1"]));
+    let resend = |url: &str| {
+        let mut command = shop.settings.command(&["mail", "resend", "1"]);
+        command.env("SMTP_URL", url);
+        done(command)
+    };
     let (code, out, complaint) = resend(&url).await;
     assert_eq!(code, Some(1));
     assert!(complaint.contains("refuses the login") && !format!("{out}{complaint}").contains("wrong-secret"));
@@ -135,7 +130,6 @@ async fn tokens() -> (String, Arc<AtomicUsize>) {
 async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
     let Some(receiver) = Receiver::start(&json!({"user": "shop@gmail.example", "token": "token-1"})) else { return };
     let (endpoint, fetched) = tokens().await;
-    let folder = Folder::new();
     let more = [
         ("EMAIL_USER", "shop@gmail.example"),
         ("EMAIL_CLIENT_ID", "me"),
@@ -143,18 +137,18 @@ async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
         ("EMAIL_REFRESH_TOKEN", "re&fresh"),
         ("EMAIL_TOKEN_URL", endpoint.as_str()),
     ];
-    let shop = Shop::start(&config(&folder.0, &receiver.url(), &more)).await;
+    let shop = Shop::start(Settings::new().smtp(&receiver.url()).set_all(more)).await;
     for number in 0..5 {
-        shop.client.join(&format!("buyer{number}@example.com"), "user").await;
+        shop.user(&format!("buyer{number}")).await;
     }
-    shop.until_log(MailState::Sent, 5).await;
+    until_log(&shop, MailState::Sent, 5).await;
     assert_eq!(fetched.load(Ordering::SeqCst), 1, "it is kept");
     assert_eq!(receiver.mails()[0].user.as_deref(), Some("shop@gmail.example"));
     // The server refuses it: the first mail after that fetches a new one.
     let port = receiver.kill();
     let receiver = Receiver::start(&json!({"port": port, "user": "shop@gmail.example", "token": "token-2"})).unwrap();
-    shop.client.join("asha@example.com", "user").await;
-    shop.until_log(MailState::Sent, 6).await;
+    shop.user("asha").await;
+    until_log(&shop, MailState::Sent, 6).await;
     assert_eq!(fetched.load(Ordering::SeqCst), 2);
     assert_eq!(receiver.refused(), ["token-1"]);
     shop.stop().await;
@@ -163,10 +157,9 @@ async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
 #[actix_rt::test]
 async fn a_configured_token_is_used_as_a_login() {
     let Some(receiver) = Receiver::start(&json!({"user": "shop@gmail.example", "token": "given"})) else { return };
-    let folder = Folder::new();
     let more = [("EMAIL_USER", "shop@gmail.example"), ("EMAIL_ACCESS_TOKEN", "given")];
-    let shop = Shop::start(&config(&folder.0, &receiver.url(), &more)).await;
-    shop.client.join("asha@example.com", "user").await;
-    shop.until_log(MailState::Sent, 1).await;
+    let shop = Shop::start(Settings::new().smtp(&receiver.url()).set_all(more)).await;
+    shop.user("asha").await;
+    until_log(&shop, MailState::Sent, 1).await;
     shop.stop().await;
 }

@@ -1,25 +1,23 @@
-//! Tests against a real SMTP receiver: the npm package smtp-server, run by node. Without node and its modules
-//! (`NODE_PATH`, which `scripts/test` sets) they print a note and are skipped.
+//! Mails over a real SMTP receiver.
 
-mod certificate;
 mod headers;
 mod login;
 mod lost;
+
 mod purchase;
-mod receiver;
-mod shop;
 mod silent;
 
-use std::time::Duration;
+use microbazaar::store::mailbox::{MailRecord, MailState};
+use test_support::{Shop, eventually};
 
-/// The deadline of a test's waits.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// The delivery log, newest first.
+async fn log(shop: &Shop) -> Vec<MailRecord> {
+    shop.stores().mailbox.records(None, 1_000).await.unwrap()
+}
 
-/// Waits until a condition holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + DEADLINE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "in time: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// Waits until the log has this many mails in a state.
+async fn until_log(shop: &Shop, state: MailState, count: usize) -> Vec<MailRecord> {
+    let in_state = async || log(shop).await.into_iter().filter(|record| record.state == state).collect::<Vec<_>>();
+    eventually(&format!("{count} mails are {state:?}"), async || in_state().await.len() >= count).await;
+    in_state().await
 }

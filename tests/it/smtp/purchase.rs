@@ -4,27 +4,22 @@ use std::collections::BTreeSet;
 
 use microbazaar::store::mailbox::MailState;
 use serde_json::json;
+use test_support::{Settings, Shop, eventually, smtp::Receiver};
 
-use crate::smtp::{
-    receiver::Receiver,
-    shop::{Folder, Shop, config},
-    until,
-};
+use super::until_log;
 
 #[actix_rt::test]
 async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
     let Some(receiver) = Receiver::plain() else { return };
-    let folder = Folder::new();
-    let shop = Shop::start(&config(&folder.0, &receiver.url(), &[])).await;
-    let client = &shop.client;
+    let shop = Shop::start(Settings::new().smtp(&receiver.url())).await;
     let (mira, asha) = ("mira@example.com", "asha@example.com");
-    let (seller, buyer) = (client.join(mira, "seller").await, client.join(asha, "user").await);
-    let order = client.purchase(&client.offer(&seller).await, &buyer).await;
-    client.post(&format!("/api/orders/{order}/ship"), &seller, &json!({})).await;
+    let (seller, buyer) = (shop.seller("mira").await, shop.user("asha").await);
+    let order = shop.buy(&buyer, &shop.product(&seller, "Brass lamp ✨", 10.0, 100).await, 2).await;
+    shop.do_as(&seller.token, &format!("/api/orders/{order}/ship"), &json!({})).await;
 
-    let records = shop.until_log(MailState::Sent, 7).await;
+    let records = until_log(&shop, MailState::Sent, 7).await;
     assert_eq!(records.len(), 7);
-    until("all arrive", async || receiver.mails().len() >= 7).await;
+    eventually("all arrive", async || receiver.mails().len() >= 7).await;
     let mails = receiver.mails();
     assert_eq!(mails.len(), 7, "each arrives once");
     let output = receiver.mails_to(mira);
@@ -62,20 +57,18 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
         }
         assert_eq!((record.attempts, &record.reason), (1, &None));
     }
-    assert_eq!(client.mailbox().await.len(), 7, "the mailbox shows what is sent");
+    assert_eq!(shop.mailbox().await.len(), 7, "the mailbox shows what is sent");
     shop.stop().await;
 }
 
 #[actix_rt::test]
 async fn announcements_have_an_unsubscribe_header() {
     let Some(receiver) = Receiver::plain() else { return };
-    let folder = Folder::new();
-    let page = [("MICROBAZAAR_EMAIL__UNSUBSCRIBE", "https://shop.example/mails?stop=1")];
-    let shop = Shop::start(&config(&folder.0, &receiver.url(), &page)).await;
-    let seller = shop.client.join("mira@example.com", "seller").await;
-    let new = json!({"title": "Lamp", "priceAmount": 10, "stock": 1});
-    shop.client.post("/api/products", &seller, &new).await;
-    until("both arrive", async || receiver.mails().len() == 2).await;
+    let settings = Settings::new().smtp(&receiver.url());
+    let shop = Shop::start(settings.set("MICROBAZAAR_EMAIL__UNSUBSCRIBE", "https://shop.example/mails?stop=1")).await;
+    let seller = shop.seller("mira").await;
+    shop.product(&seller, "Lamp", 10.0, 1).await;
+    eventually("both arrive", async || receiver.mails().len() == 2).await;
     let mails = receiver.mails();
     let announced = mails.iter().find(|mail| mail.has("list-unsubscribe")).unwrap();
     assert_eq!(announced.header("list-unsubscribe"), "<https://shop.example/mails?stop=1>");

@@ -5,7 +5,7 @@ use microbazaar::{
     runtime::calls::{Calls, Outcome, Registry},
     ws::chat::calls::{DeleteConversation, GetConversation},
 };
-use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, dev::ServerHandle};
 use async_trait::async_trait;
@@ -30,9 +30,8 @@ use microbazaar::{
     },
 };
 use serde_json::{Value, json};
+use test_support::{DEADLINE, Folder};
 use tokio::sync::Semaphore;
-
-use crate::sockets::DEADLINE;
 
 /// Behaves as the message says.
 struct ScriptedAssistant {
@@ -62,14 +61,6 @@ impl Assistant for ScriptedAssistant {
     }
 }
 
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 struct ChatServer {
     url: String,
     http: reqwest::Client,
@@ -88,8 +79,7 @@ struct ChatServer {
 
 impl ChatServer {
     fn start(answer_within: Duration) -> Self {
-        let folder = Folder(std::env::temp_dir().join(format!("microbazaar-chat-{}", UserId::generate())));
-        std::fs::create_dir_all(&folder.0).unwrap();
+        let folder = Folder::new();
         let store = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
         let (stores, runtime, leave) = (store.stores(), Runtime::new(1), Arc::new(Semaphore::new(0)));
         let settings = ChatSettings { answer_within, waiting: 3, ..ChatSettings::default() };

@@ -11,10 +11,10 @@ use microbazaar::{
     store::outbox::Parked,
 };
 
-use super::{Browser, TestApp};
-use crate::api::servers;
+use super::{Browser, Shop};
+use crate::api::blocking::until_found;
 
-async fn signed_in(app: &TestApp) -> Browser {
+async fn signed_in(app: &Shop) -> Browser {
     app.admin().await;
     let browser = Browser::new(app);
     browser.log_in("root").await;
@@ -23,12 +23,12 @@ async fn signed_in(app: &TestApp) -> Browser {
 
 #[actix_web::test]
 async fn an_admin_blocks_and_unblocks_a_user() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let admin = signed_in(&app).await;
     let asha = Browser::new(&app);
     asha.sign_up("asha").await;
     asha.open("/account").await;
-    let token = app.login(&serde_json::json!({"email": "asha@example.com", "password": crate::api::PASSWORD})).await;
+    let token = app.login(&serde_json::json!({"email": "asha@example.com", "password": test_support::PASSWORD})).await;
     let token = token.expect(200)["token"].as_str().unwrap().to_owned();
     let users = admin.open("/admin/users").await;
     users.has("asha@example.com").has("root@example.com").has(">Active</span>");
@@ -48,7 +48,7 @@ async fn an_admin_blocks_and_unblocks_a_user() {
 
     assert!(asha.open("/account").await.path.starts_with("/login"), "the session has ended");
     app.get("/api/auth/me").token(&token).send().await.refused(401, "auth.invalid_token");
-    let body = serde_json::json!({"email": "asha@example.com", "password": crate::api::PASSWORD});
+    let body = serde_json::json!({"email": "asha@example.com", "password": test_support::PASSWORD});
     app.login(&body).await.refused(403, "auth.blocked");
     let wrong = serde_json::json!({"email": "asha@example.com", "password": "not hers at all"});
     app.login(&wrong).await.refused(401, "auth.bad_credentials");
@@ -68,7 +68,7 @@ async fn an_admin_blocks_and_unblocks_a_user() {
 
 #[actix_web::test]
 async fn an_admin_sees_orders_and_refunds_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let admin = signed_in(&app).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp <i>", 100.0, 9).await;
@@ -129,7 +129,7 @@ async fn an_admin_sees_orders_and_refunds_once() {
 
 #[actix_web::test]
 async fn an_admin_cancels_an_order_on_its_page() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let admin = signed_in(&app).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Lamp", 100.0, 9).await;
@@ -153,7 +153,7 @@ async fn an_admin_cancels_an_order_on_its_page() {
 
 #[actix_web::test]
 async fn an_admin_sees_the_state_and_replays_dead_letters() {
-    let app = TestApp::spawn_with(servers::embedded).await;
+    let app = Shop::embedded().await;
     let admin = signed_in(&app).await;
     let overview = admin.open("/admin").await;
     overview.has(">Ready</span>").has("<td data-label=\"Part\">store</td>").has("order_sweeper").has("catalogue");
@@ -170,19 +170,12 @@ async fn an_admin_sees_the_state_and_replays_dead_letters() {
     let envelope = Envelope { id: EventId::generate(), occurred_at: Timestamp::now(), event, trace: None };
     let (queue, reason) = (USER_CREATED_NOTIFICATION.to_owned(), "the <mail> server said no".to_owned());
     let row = Parked { id: 0, queue, envelope, attempts: 5, retry_at: None, reason };
-    app.app.storage.stores().outbox.settle(&[], &[row]).await.unwrap();
+    app.stores().outbox.settle(&[], &[row]).await.unwrap();
     let dead = admin.open("/admin/dead").await;
     dead.has("USER_CREATED").has("the &#60;mail&#62; server said no").has("Try again");
     admin.submit(&dead, "/admin/dead/replay", &[]).await.has("The message is being retried.");
-    let deadline = std::time::Instant::now() + crate::api::DEADLINE;
-    loop {
-        let mails = Browser::new(&app).get("/dev/mailbox").await;
-        if mails.body.contains("late@example.com") {
-            break;
-        }
-        assert!(std::time::Instant::now() < deadline, "the mail is sent: {}", mails.body);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let sent = async || Browser::new(&app).get("/dev/mailbox").await.body.contains("late@example.com");
+    test_support::eventually("the mail is sent", sent).await;
     admin.open("/admin/dead").await.has("Every message that arrived was handled");
     admin.submit(&dead, "/admin/dead/replay", &[]).await.has("This message no longer exists.");
     app.shutdown().await;
@@ -190,12 +183,12 @@ async fn an_admin_sees_the_state_and_replays_dead_letters() {
 
 #[actix_web::test]
 async fn an_admin_finds_products_takes_one_down_and_approves_it_again() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let admin = signed_in(&app).await;
     let (mira, asha) = (app.seller("mira").await, app.user("asha").await);
     let lamp = app.product(&mira, "Brass <i>lamp", 100.0, 9).await;
     let cup = app.product(&mira, "Clay cup", 5.0, 9).await;
-    app.until_found("", &[&cup, &lamp]).await;
+    until_found(&app, "", &[&cup, &lamp]).await;
     app.add_to_cart(&asha, &lamp, 1).await.expect(200);
     for q in ["", lamp.as_str(), "mira%40example.com", mira.id.as_str()] {
         let found = admin.open(&format!("/admin/products?q={q}")).await;
@@ -210,7 +203,7 @@ async fn an_admin_finds_products_takes_one_down_and_approves_it_again() {
     let shopper = Browser::new(&app);
     assert_eq!(shopper.get(&format!("/products/{lamp}")).await.status, 404);
     // Admins can still find it by its words.
-    app.until_found("", &[&cup]).await;
+    until_found(&app, "", &[&cup]).await;
     admin.open("/admin/products?q=brass").await.has("Taken down");
 
     shopper.log_in("asha").await;

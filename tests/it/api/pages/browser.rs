@@ -2,7 +2,7 @@
 
 use reqwest::header::HeaderMap;
 
-use crate::api::{DEADLINE, TestApp};
+use crate::api::{DEADLINE, Shop};
 
 /// A browser with its own cookies.
 pub struct Browser {
@@ -21,24 +21,24 @@ pub struct Doc {
 }
 
 impl Browser {
-    pub fn new(app: &TestApp) -> Self {
+    pub fn new(app: &Shop) -> Self {
         Self::with(app, true)
     }
 
     /// A browser that stores no cookies.
-    pub fn without_cookies(app: &TestApp) -> Self {
+    pub fn without_cookies(app: &Shop) -> Self {
         Self::with(app, false)
     }
 
-    fn with(app: &TestApp, cookies: bool) -> Self {
+    fn with(app: &Shop, cookies: bool) -> Self {
         let client = microbazaar::runtime::http_client::builder().cookie_store(cookies).timeout(DEADLINE);
         let client = client.redirect(reqwest::redirect::Policy::limited(5));
-        Self { client: client.build().unwrap(), base: app.base.clone() }
+        Self { client: client.build().unwrap(), base: app.base().clone() }
     }
 
     /// The same browser, for a shop that was restarted at another address.
-    pub fn at_address(self, app: &TestApp) -> Self {
-        Self { base: app.base.clone(), ..self }
+    pub fn at_address(self, app: &Shop) -> Self {
+        Self { base: app.base().clone(), ..self }
     }
 
     async fn read(&self, request: reqwest::RequestBuilder) -> Doc {
@@ -52,7 +52,7 @@ impl Browser {
     }
 
     pub async fn get(&self, path: &str) -> Doc {
-        self.read(self.client.get(format!("{}{path}", self.base))).await
+        self.read(self.http.get(format!("{}{path}", self.base()))).await
     }
 
     /// Opens a page that must exist.
@@ -83,7 +83,7 @@ impl Browser {
 
     fn request(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        let mut request = self.client.post(format!("{}{path}", self.base));
+        let mut request = self.http.post(format!("{}{path}", self.base()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -118,19 +118,19 @@ impl Browser {
             let part = reqwest::multipart::Part::bytes(bytes.clone()).file_name((*name).to_owned());
             form = form.part((*field).to_owned(), part);
         }
-        self.read(self.client.post(format!("{}{action}", self.base)).multipart(form)).await
+        self.read(self.http.post(format!("{}{action}", self.base())).multipart(form)).await
     }
 
     pub async fn sign_up(&self, name: &str) -> Doc {
         let form = self.open("/register").await;
         let email = format!("{name}@example.com");
-        self.submit(&form, "/register", &[("email", &email), ("password", crate::api::PASSWORD)]).await
+        self.submit(&form, "/register", &[("email", &email), ("password", test_support::PASSWORD)]).await
     }
 
     pub async fn log_in(&self, name: &str) -> Doc {
         let form = self.open("/login").await;
         let email = format!("{name}@example.com");
-        self.submit(&form, "/login", &[("email", &email), ("password", crate::api::PASSWORD)]).await
+        self.submit(&form, "/login", &[("email", &email), ("password", test_support::PASSWORD)]).await
     }
 
     /// Adds `quantity` of a product to the cart, from its page.

@@ -1,6 +1,6 @@
 //! From the home page to a paid order, with errors on the way.
 
-use super::{ADDRESS, Browser, TestApp, check_out, shop};
+use super::{ADDRESS, Browser, Shop, check_out, shop};
 
 /// How many orders the page lists.
 async fn orders(browser: &Browser) -> usize {
@@ -144,7 +144,7 @@ async fn a_session_and_its_form_outlive_a_restart() {
     browser.sign_up("asha").await;
     browser.put(&product, "1").await;
     let checkout = browser.open("/checkout").await;
-    let app: TestApp = app.restart().await;
+    let app: Shop = app.restart().await;
     let browser = browser.at_address(&app);
     let paying = browser.submit(&checkout, "/checkout", &ADDRESS).await;
     assert!(paying.path.ends_with("/pay"), "{}", paying.path);

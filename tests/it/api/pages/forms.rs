@@ -1,8 +1,8 @@
 //! Errors are shown beside their fields; forms of other sites do nothing.
 
-use super::{ADDRESS, Browser, TestApp, encode, shop};
-use crate::altered::{HEX, altered_once};
-use crate::api::{PASSWORD, servers};
+use test_support::{HEX, PASSWORD, altered_once};
+
+use super::{ADDRESS, Browser, Shop, encode, shop};
 
 #[actix_web::test]
 async fn errors_are_shown_beside_fields_and_input_is_kept() {
@@ -144,7 +144,7 @@ async fn a_login_redirects_only_within_the_shop() {
 
 #[actix_web::test]
 async fn too_many_login_attempts_are_refused() {
-    let app = TestApp::spawn_with(|config| {
+    let app = Shop::open_with(|config| {
         config.rate_limit.enabled = true;
         config.rate_limit.auth_per_minute = std::num::NonZero::new(3).unwrap();
     })
@@ -165,21 +165,21 @@ async fn too_many_login_attempts_are_refused() {
 
 #[actix_web::test]
 async fn a_user_without_an_address_is_asked_for_one() {
-    let app = TestApp::spawn_with(servers::embedded).await;
+    let app = Shop::embedded().await;
     let older = app.user("asha").await;
     Browser::new(&app).sign_up("mira").await;
     app.admin().await;
     // The state after the upgrade of an older shop.
     let config = app.config.clone();
-    let folder = app.end().await;
-    let file = rusqlite::Connection::open(folder.0.join("microbazaar.db")).unwrap();
+    let settings = app.end().await;
+    let file = rusqlite::Connection::open(settings.data().join("microbazaar.db")).unwrap();
     let sql = "UPDATE doc_users SET doc = CAST(json_set(CAST(doc AS TEXT), '$.emailTakenBy', ?1) AS BLOB)
                WHERE json_extract(CAST(doc AS TEXT), '$.username') = 'mira'";
     assert_eq!(file.execute(sql, [&older.id]), Ok(1));
     // The keys are generated again.
     assert_eq!(file.execute("DELETE FROM layouts WHERE collection = 'users'", []), Ok(1));
     drop(file);
-    let app = TestApp::start(config, folder).await;
+    let app = Shop::over(config, settings).await;
 
     let admin = Browser::new(&app);
     admin.log_in("root").await;
@@ -216,7 +216,7 @@ async fn a_user_without_an_address_is_asked_for_one() {
 
 #[actix_web::test]
 async fn invisible_text_and_urls_are_refused_beside_the_field() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = Browser::new(&app);
     let form = browser.open("/register").await;
     let fields = [

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Browser, TestApp, encode, shop};
-use crate::api::DEADLINE;
+use super::{Browser, Shop, encode, shop};
+use test_support::DEADLINE;
 
 /// Loads the home page until the search index is up to date.
 async fn until_listed(browser: &Browser, path: &str, text: &str) -> super::Doc {
@@ -58,7 +58,7 @@ async fn assets_are_cached_for_good_and_pages_small() {
     assert_eq!(browser.get("/assets/app.000000000000.css").await.status, 404);
     assert_eq!(browser.open("/assets/app.css").await.header("cache-control"), "no-cache");
     for encoding in ["gzip", "br"] {
-        let asked = app.client.get(format!("{}/products/{product}", app.base)).header("accept-encoding", encoding);
+        let asked = app.http.get(format!("{}/products/{product}", app.base())).header("accept-encoding", encoding);
         let answer = asked.header("accept", "text/html").send().await.unwrap();
         assert_eq!(answer.headers()["content-encoding"], encoding);
     }
@@ -90,7 +90,7 @@ async fn an_unknown_page_has_an_error_page_and_an_error_body() {
 
 #[actix_web::test]
 async fn markup_in_user_text_is_escaped() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("maker").await;
     let evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&";
     let body = json!({"title": evil, "description": evil, "category": evil, "priceAmount": 5, "stock": 3});
@@ -116,7 +116,7 @@ async fn markup_in_user_text_is_escaped() {
 
 #[actix_web::test]
 async fn products_are_found_filtered_sorted_and_paged_by_links() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = app.seller("maker").await;
     for number in 1..=30 {
         let category = if number % 2 == 0 { "Home & Living" } else { "Books" };
@@ -172,14 +172,14 @@ async fn hostile_input_gets_an_error_page() {
     for cookie in
         ["visit=x; guest_cart=y; flash=z; seen=..", "guest_cart=é; token=a.b.c", "=;;==", &"a=b; ".repeat(500)]
     {
-        let asked = app.client.get(format!("{}/cart", app.base)).header("accept", "text/html");
+        let asked = app.http.get(format!("{}/cart", app.base())).header("accept", "text/html");
         let asked = asked.header("cookie", reqwest::header::HeaderValue::from_bytes(cookie.as_bytes()).unwrap());
         assert_eq!(asked.send().await.unwrap().status(), 200, "{cookie}");
     }
     for (media, body) in
         [("application/json", "{}"), ("text/plain", ""), ("multipart/form-data; boundary=x", "--x\r\n")]
     {
-        let asked = app.client.post(format!("{}/login", app.base)).header("content-type", media).body(body);
+        let asked = app.http.post(format!("{}/login", app.base())).header("content-type", media).body(body);
         let status = asked.send().await.unwrap().status().as_u16();
         assert!((400..500).contains(&status), "{media}: {status}");
     }
@@ -188,7 +188,7 @@ async fn hostile_input_gets_an_error_page() {
 
 #[actix_web::test]
 async fn an_empty_shop_says_how_to_start() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let guest = Browser::new(&app);
     for path in ["/", "/?sort=newest", "/?page=2", "/?q=lamp", "/?category=Home", "/?minprice=5"] {
         guest

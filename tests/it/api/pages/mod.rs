@@ -11,11 +11,11 @@ mod sessions;
 
 use browser::{Browser, Doc, encode};
 
-use super::TestApp;
+use super::Shop;
 
 /// A shop with one product with this stock; returns its id as well.
-async fn shop(stock: u32) -> (TestApp, String) {
-    let app = TestApp::spawn().await;
+async fn shop(stock: u32) -> (Shop, String) {
+    let app = Shop::open().await;
     let seller = app.seller("maker").await;
     let product = app.product(&seller, "Brass lamp", 1234.5, stock).await;
     (app, product)

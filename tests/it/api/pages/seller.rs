@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-use super::{Browser, TestApp};
+use super::{Browser, Shop};
 
 fn picture(shade: u8) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
@@ -22,7 +22,7 @@ const LAMP: [(&str, &str); 6] = [
     ("category", "Light"),
 ];
 
-async fn seller(app: &TestApp, name: &str) -> Browser {
+async fn seller(app: &Shop, name: &str) -> Browser {
     app.seller(name).await;
     let browser = Browser::new(app);
     assert_eq!(browser.log_in(name).await.path, "/seller");
@@ -31,7 +31,7 @@ async fn seller(app: &TestApp, name: &str) -> Browser {
 
 #[actix_web::test]
 async fn a_seller_creates_changes_and_deletes_a_product_with_pictures() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     browser.open("/seller").await.has("Nothing waits to be shipped").has("No sales in the last 30 days");
     let form = browser.open("/seller/products/new").await;
@@ -87,7 +87,7 @@ async fn a_seller_creates_changes_and_deletes_a_product_with_pictures() {
 
 #[actix_web::test]
 async fn a_form_writes_only_changed_fields() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     let new = browser.open("/seller/products/new").await;
     let made = browser.upload(&new, "/seller/products/new", &LAMP, &[]).await;
@@ -125,7 +125,7 @@ async fn a_form_writes_only_changed_fields() {
 
 #[actix_web::test]
 async fn a_form_without_rendered_values_overwrites_nothing() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     let new = browser.open("/seller/products/new").await;
     let made = browser.upload(&new, "/seller/products/new", &LAMP, &[]).await;
@@ -164,7 +164,7 @@ async fn a_form_without_rendered_values_overwrites_nothing() {
 
 #[actix_web::test]
 async fn a_too_large_picture_keeps_the_typed_fields() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     let action = "/seller/products/new";
     let large = || [("images", "huge.png", vec![7; 5 * 1024 * 1024 + 1]), ("images", "ok.png", picture(1))];
@@ -196,7 +196,7 @@ async fn a_too_large_picture_keeps_the_typed_fields() {
 
 #[actix_web::test]
 async fn a_price_is_accepted_as_the_shop_prints_it() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     let form = browser.open("/seller/products/new").await;
     let with = |price: &'static str| -> Vec<(&'static str, &'static str)> {
@@ -216,7 +216,7 @@ async fn a_price_is_accepted_as_the_shop_prints_it() {
 
 #[actix_web::test]
 async fn the_limit_of_a_product_is_enforced_on_pages() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let seller = seller(&app, "mira").await;
     let form = seller.open("/seller/products/new").await;
     let fields: Vec<_> = LAMP.into_iter().chain([("maxPerOrder", "2")]).collect();
@@ -238,7 +238,7 @@ async fn the_limit_of_a_product_is_enforced_on_pages() {
 
 #[actix_web::test]
 async fn only_sellers_see_the_sellers_pages() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let guest = Browser::new(&app);
     for path in ["/seller", "/seller/orders", "/seller/products", "/seller/products.csv", "/seller/products/new"] {
         assert!(guest.open(path).await.path.starts_with("/login?next="), "{path}");
@@ -256,7 +256,7 @@ async fn only_sellers_see_the_sellers_pages() {
 
 #[actix_web::test]
 async fn an_order_is_shipped_and_delivered_by_its_seller() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     let list = browser.open("/seller/products").await;
     list.has("You offer nothing yet");
@@ -293,7 +293,7 @@ async fn an_order_is_shipped_and_delivered_by_its_seller() {
 
 #[actix_web::test]
 async fn products_are_exported_and_imported_row_by_row() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = seller(&app, "mira").await;
     let path = "/seller/products/import";
     let send = async |bytes: Vec<u8>| {
@@ -341,7 +341,7 @@ async fn products_are_exported_and_imported_row_by_row() {
 }
 
 /// A shop with a logged-in seller.
-async fn importer(app: &TestApp) -> Browser {
+async fn importer(app: &Shop) -> Browser {
     seller(app, "mira").await
 }
 
@@ -352,8 +352,8 @@ async fn import(browser: &Browser, file: impl Into<Vec<u8>>) -> super::Doc {
 }
 
 /// The seller's products by title.
-async fn offered(app: &TestApp) -> Vec<serde_json::Value> {
-    let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
+async fn offered(app: &Shop) -> Vec<serde_json::Value> {
+    let login = serde_json::json!({"email": "mira@example.com", "password": test_support::PASSWORD});
     let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
     let list = app.get("/api/products/seller?limit=100").token(token.as_str().unwrap()).send().await.expect(200);
     list.as_array().unwrap().clone()
@@ -361,7 +361,7 @@ async fn offered(app: &TestApp) -> Vec<serde_json::Value> {
 
 #[actix_web::test]
 async fn a_file_changes_only_its_columns() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = importer(&app).await;
     let file = "title,description,price,currency,stock,category,maxPerOrder\nLamp,Warm,\"1,29,999\",USD,10,Light,3\n";
     import(&browser, file).await.has("<b>1</b> new");
@@ -387,7 +387,7 @@ async fn a_file_changes_only_its_columns() {
 
 #[actix_web::test]
 async fn importing_an_export_restores_no_sold_stock() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = importer(&app).await;
     import(&browser, "title,price,stock\nLamp,10,10\nChair,20,10\n").await.has("<b>2</b> new");
     let exported = browser.get("/seller/products.csv").await.body;
@@ -415,7 +415,7 @@ async fn importing_an_export_restores_no_sold_stock() {
 
 #[actix_web::test]
 async fn the_same_file_sets_a_stock_once() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = importer(&app).await;
     import(&browser, "title,price,stock\nLamp,10,10\nChair,20,10\n").await.has("<b>2</b> new");
     let products = offered(&app).await;
@@ -424,7 +424,7 @@ async fn the_same_file_sets_a_stock_once() {
         found["_id"].as_str().unwrap().to_owned()
     };
     let (lamp, chair) = (id("Lamp"), id("Chair"));
-    let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
+    let login = serde_json::json!({"email": "mira@example.com", "password": test_support::PASSWORD});
     let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
     let set = async |product: &str, stock: u32| {
         let patch = app.patch(&format!("/api/products/{product}")).token(token.as_str().unwrap());
@@ -455,7 +455,7 @@ async fn the_same_file_sets_a_stock_once() {
 
 #[actix_web::test]
 async fn importing_an_export_overwrites_no_other_changes() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = importer(&app).await;
     import(&browser, "title,description,price,category\nLamp,Warm,10,Light\nChair,Oak,20,Home\n")
         .await
@@ -463,7 +463,7 @@ async fn importing_an_export_overwrites_no_other_changes() {
     let exported = browser.get("/seller/products.csv").await.body;
     let products = offered(&app).await;
     let lamp = products.iter().find(|product| product["title"] == "Lamp").unwrap()["_id"].as_str().unwrap().to_owned();
-    let login = serde_json::json!({"email": "mira@example.com", "password": crate::api::PASSWORD});
+    let login = serde_json::json!({"email": "mira@example.com", "password": test_support::PASSWORD});
     let token = app.post("/api/auth/login").json(&login).send().await.expect(200)["token"].clone();
     let path = format!("/api/products/{lamp}");
     let elsewhere =
@@ -491,7 +491,7 @@ async fn importing_an_export_overwrites_no_other_changes() {
 
 #[actix_web::test]
 async fn the_same_file_creates_its_products_once_and_sends_one_mail() {
-    let app = TestApp::spawn().await;
+    let app = Shop::open().await;
     let browser = importer(&app).await;
     let file: String = (0..30).map(|n| format!("Lamp {n},{},2\n", n + 1)).collect();
     let file = format!("title,price,stock\n{file}");

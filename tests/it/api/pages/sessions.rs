@@ -23,7 +23,7 @@ async fn typed_fields_are_restored_after_the_login() {
     let login = browser.submit(&checkout, "/checkout", &fields).await;
     assert_eq!((login.status, login.path.as_str()), (200, "/login?next=/checkout"));
     login.has("what you typed is kept.").has("Password");
-    let who = [("email", "asha@example.com"), ("password", crate::api::PASSWORD)];
+    let who = [("email", "asha@example.com"), ("password", test_support::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
     assert_eq!(back.path, "/checkout");
     back.has("What you typed is still here")
@@ -37,7 +37,7 @@ async fn typed_fields_are_restored_after_the_login() {
     browser.submit(&account, "/logout", &[]).await;
     let login = browser.submit(&account, "/account/addresses", &fields).await;
     assert_eq!(login.path, "/login?next=/account");
-    let who = [("email", "ravi@example.com"), ("password", crate::api::PASSWORD)];
+    let who = [("email", "ravi@example.com"), ("password", test_support::PASSWORD)];
     let other = browser.submit(&login, "/login", &who).await;
     assert_eq!(other.path, "/account");
     other.lacks("Müller").lacks("still here");
@@ -61,7 +61,7 @@ async fn a_long_description_is_restored_after_the_login() {
     let fields = [("title", "Oak lamp"), ("description", long.trim()), ("price", "10"), ("stock", "3")];
     let login = browser.upload(&form, "/seller/products/new", &fields, &[]).await;
     assert_eq!(login.path, "/login?next=/seller/products/new");
-    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let who = [("email", "maker@example.com"), ("password", test_support::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
     back.has("value=\"Oak lamp\"").has(long.trim());
     app.shutdown().await;
@@ -72,7 +72,7 @@ async fn sent_too_late(browser: &Browser, who: &str, page: &Doc, action: &str, f
     browser.submit(page, "/logout", &[]).await;
     let login = browser.submit(page, action, fields).await;
     let email = format!("{who}@example.com");
-    let back = browser.submit(&login, "/login", &[("email", &email), ("password", crate::api::PASSWORD)]).await;
+    let back = browser.submit(&login, "/login", &[("email", &email), ("password", test_support::PASSWORD)]).await;
     [login, back]
 }
 
@@ -117,7 +117,7 @@ async fn an_untouched_form_is_not_reported_as_kept() {
     browser.submit(&form, "/logout", &[]).await;
     let login = browser.upload(&form, path, &[], &[("file", "a.csv", b"title,price\nLamp,1\n".to_vec())]).await;
     login.has("Log in to go on. Files are to be chosen again.").lacks("kept");
-    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let who = [("email", "maker@example.com"), ("password", test_support::PASSWORD)];
     browser.submit(&login, "/login", &who).await.lacks("still here");
     // Nothing was typed into an untouched page.
     let path = format!("/seller/products/{product}");
@@ -149,8 +149,8 @@ async fn a_tracking_number_is_restored_after_the_login() {
     browser.submit(&dashboard, "/logout", &[]).await;
     let token = dashboard.field(&ship, "csrf");
     let fields = [("csrf", token.as_str()), ("back", "dashboard"), ("tracking", "IN 43")];
-    let login = browser.post_with(&ship, &fields, &[("referer", &format!("{}/seller", app.base))]).await;
-    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let login = browser.post_with(&ship, &fields, &[("referer", &format!("{}/seller", app.base()))]).await;
+    let who = [("email", "maker@example.com"), ("password", test_support::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
     assert_eq!(back.path, "/seller");
     back.has("name=\"tracking\" value=\"IN 43\"");
@@ -192,7 +192,7 @@ async fn fields_typed_in_two_tabs_are_restored_in_both() {
     browser.submit(&first, new, &[("title", "Oak lamp"), ("price", "10")]).await.has("what you typed is kept.");
     let login = browser.submit(&second, &old, &[("title", "Elm chair")]).await;
     login.has("what you typed is kept.");
-    let who = [("email", "maker@example.com"), ("password", crate::api::PASSWORD)];
+    let who = [("email", "maker@example.com"), ("password", test_support::PASSWORD)];
     let back = browser.submit(&login, "/login", &who).await;
     back.has(&format!("still here, in a new product ({new}), a product ({old}).")).has("value=\"Elm chair\"");
     browser.open(new).await.has("value=\"Oak lamp\"");
@@ -212,11 +212,11 @@ async fn a_form_that_was_shown_again_leads_back_to_its_page() {
     assert_eq!((again.status, again.path.as_str()), (422, "/account/addresses"));
     browser.submit(&account, "/logout", &[]).await;
     let token = again.field("/account/addresses", "csrf");
-    let referer = format!("{}/account/addresses", app.base);
+    let referer = format!("{}/account/addresses", app.base());
     let fields = [("csrf", token.as_str()), ("street", "12 Lake Road")];
     let login = browser.post_with("/account/addresses", &fields, &[("referer", &referer)]).await;
     assert_eq!(login.path, "/login?next=/account");
-    let who = [("email", "asha@example.com"), ("password", crate::api::PASSWORD)];
+    let who = [("email", "asha@example.com"), ("password", test_support::PASSWORD)];
     browser.submit(&login, "/login", &who).await.has("value=\"12 Lake Road\"");
     app.shutdown().await;
 }
@@ -282,7 +282,7 @@ async fn a_browser_without_cookies_gets_a_message() {
     let who = [
         ("csrf", token.as_str()),
         ("email", "asha@example.com"),
-        ("password", crate::api::PASSWORD),
+        ("password", test_support::PASSWORD),
         ("next", "/cart"),
     ];
     let login = browser.post_with("/login", &who, &HERE).await;

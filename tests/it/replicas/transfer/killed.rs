@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use bson::{Document, doc};
@@ -19,7 +19,9 @@ use microbazaar::{
     },
 };
 
-use super::{Target, shop::Folder};
+use test_support::Settings;
+
+use super::{Target, settings};
 
 /// Enough for many batches.
 const PRODUCTS: usize = 6_000;
@@ -43,9 +45,8 @@ fn product(seller: UserId, number: usize) -> Product {
     }
 }
 
-async fn large_shop(folder: &Folder) {
-    std::fs::create_dir_all(&folder.0).unwrap();
-    let sqlite = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
+async fn large_shop(settings: &Settings) {
+    let sqlite = SqliteStore::open(&settings.data(), SqliteOptions::default()).unwrap();
     let (stores, seller) = (sqlite.stores(), UserId::generate());
     let products: Vec<Product> = (0..PRODUCTS).map(|number| product(seller, number)).collect();
     for some in products.chunks(500) {
@@ -69,11 +70,10 @@ async fn large_shop(folder: &Folder) {
     sqlite.close().unwrap();
 }
 
-fn migrate(target: &Target, folder: &Folder) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_microbazaar"));
-    command.env_clear().current_dir(&folder.0).args(["migrate", "--to", &target.uri, "--from"]).arg(&folder.0);
-    command.env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &target.prefix).env("MICROBAZAAR_LOG__LEVEL", "error");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+fn migrate(target: &Target, settings: &Settings) -> Child {
+    let mut command = settings.command(&["migrate", "--to", &target.uri, "--from"]);
+    command.arg(settings.data()).env("MICROBAZAAR_MONGO__DATABASE_PREFIX", &target.prefix);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Kills it when it prints this; returns whether it was running then.
@@ -88,14 +88,14 @@ fn kill_at(mut child: Child, word: &str) -> bool {
 #[actix_rt::test]
 async fn a_killed_transfer_continues_without_duplicates() {
     let Some(target) = Target::new() else { return };
-    let folder = Folder::new();
-    large_shop(&folder).await;
+    let settings = settings();
+    large_shop(&settings).await;
     let mut killed = 0;
     for word in ["products: 0", "mails: 0", "counters: 0", "stock: 0"] {
-        killed += usize::from(kill_at(migrate(&target, &folder), word));
+        killed += usize::from(kill_at(migrate(&target, &settings), word));
     }
     assert!(killed > 1, "killed at work {killed} times");
-    let ended = migrate(&target, &folder).wait_with_output().unwrap();
+    let ended = migrate(&target, &settings).wait_with_output().unwrap();
     let (out, output) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(ended.status.success(), "{out} {output}");
     let counted = |kind: &str, count: usize| {
@@ -104,7 +104,7 @@ async fn a_killed_transfer_continues_without_duplicates() {
     };
     assert!(counted("products", PRODUCTS) && counted("stock", PRODUCTS) && counted("mails", MAILS), "{out}");
     assert!(out.contains("was not changed"), "{out}");
-    let mut again = migrate(&target, &folder);
+    let mut again = migrate(&target, &settings);
     let mut out = String::new();
     again.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     assert!(again.wait().unwrap().success() && out.contains("nothing was done"), "{out}");
@@ -114,13 +114,14 @@ async fn a_killed_transfer_continues_without_duplicates() {
 #[actix_rt::test]
 async fn unrecorded_writes_of_a_transfer_are_made_once() {
     let Some(target) = Target::new() else { return };
-    let folder = Folder::new();
-    let people = super::embedded(&folder).await;
+    let settings = settings();
+    let people = super::embedded(&settings).await;
     let client = mongodb::Client::with_uri_str(&target.uri).await.unwrap();
     let database = client.database(&format!("{}auth", target.prefix));
     let notes = database.collection::<Document>("migration");
     // Up to the last kind, and then none of it is recorded.
-    let migration = target.migration(&folder.0, 4);
+    let folder = settings.data();
+    let migration = target.migration(&folder, 4);
     let last = microbazaar::store::transfer::Kind::Events;
     let mut cut_off = |kind, done, all| {
         anyhow::ensure!(kind != last || done < all, "cut off");

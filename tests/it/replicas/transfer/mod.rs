@@ -19,8 +19,9 @@ use microbazaar::{
 use mongodb::Client;
 use secrecy::SecretString;
 use serde_json::json;
+use test_support::{Person, Settings, Shop, eventually, servers, text};
 
-use self::shop::{Folder, People, Shop, config, leave_behind};
+use self::shop::{People, fill, leave_behind, login, mails, seen, settings, until_ready};
 
 /// The target of the transfer; the databases are dropped by [`Target::drop`].
 struct Target {
@@ -31,10 +32,7 @@ struct Target {
 impl Target {
     /// Prints a note and returns `None` where there is no server.
     fn new() -> Option<Self> {
-        let Ok(uri) = std::env::var("TEST_MONGO_URI") else {
-            eprintln!("left out: TEST_MONGO_URI names no server");
-            return None;
-        };
+        let uri = servers::mongo()?;
         Some(Self { uri, prefix: format!("mv_{}_", UserId::generate()) })
     }
 
@@ -47,18 +45,23 @@ impl Target {
         MongoOptions::new(SecretString::from(self.uri.as_str()), self.prefix.clone())
     }
 
+    /// Those of a shop there.
+    fn settings(&self) -> Settings {
+        settings().mongo(&self.uri, &self.prefix)
+    }
+
     async fn drop(self) {
         MongoStore::open(self.options()).await.unwrap().drop_databases().await.unwrap();
     }
 }
 
 /// A stopped shop with some data of every kind.
-async fn embedded(folder: &Folder) -> People {
-    let shop = Shop::start(&config(folder, None)).await;
-    shop.ready().await;
-    let mut people = shop.fill().await;
-    shop.app.shutdown().await.unwrap();
-    leave_behind(folder, &mut people).await;
+async fn embedded(settings: &Settings) -> People {
+    let shop = Shop::start(settings.clone()).await;
+    until_ready(&shop).await;
+    let mut people = fill(&shop).await;
+    shop.stop().await;
+    leave_behind(&settings.data(), &mut people).await;
     people
 }
 
@@ -73,13 +76,14 @@ fn of(counts: &[Counted], kind: Kind) -> u64 {
 #[actix_rt::test]
 async fn every_user_sees_the_same_after_an_interrupted_transfer() {
     let Some(target) = Target::new() else { return };
-    let (folder, node) = (Folder::new(), Folder::new());
-    let people = embedded(&folder).await;
-    let file = folder.0.join("microbazaar.db");
+    let settings = settings();
+    let people = embedded(&settings).await;
+    let folder = settings.data();
+    let file = folder.join("microbazaar.db");
     let before = std::fs::read(&file).unwrap();
 
     // Interrupted after each batch in turn; each time it continues from there.
-    let migration = target.migration(&folder.0, 3);
+    let migration = target.migration(&folder, 3);
     let (mut cuts, mut output) = (0, vec![]);
     let moved = loop {
         let mut begun = None;
@@ -122,18 +126,18 @@ async fn every_user_sees_the_same_after_an_interrupted_transfer() {
     assert!(before == std::fs::read(&file).unwrap(), "the source is as it was");
 
     // The same shop from the folder and from the database, compared: what each user sees.
-    let old = Shop::start(&config(&folder, None)).await;
-    old.ready().await;
-    let new = Shop::start(&config(&node, Some((&target.uri, &target.prefix)))).await;
-    new.ready().await;
+    let old = Shop::start(settings.clone()).await;
+    until_ready(&old).await;
+    let new = Shop::start(target.settings()).await;
+    until_ready(&new).await;
     for shop in [&old, &new] {
-        shop.until("the late mail is there", async || !shop.mails(&people.unwelcomed).await.is_empty()).await;
+        eventually("the late mail is there", async || !mails(shop, &people.unwelcomed).await.is_empty()).await;
         shop.app.settle(std::time::Duration::from_secs(60)).await.unwrap();
     }
     // Each finishes on its own what the end of the old one left.
     let mut differs = None;
     for _look in 0..200 {
-        let (there, here) = (old.seen(&people).await, new.seen(&people).await);
+        let (there, here) = (seen(&old, &people).await, seen(&new, &people).await);
         let known = |(what, seen): (&String, &(u16, String))| {
             (here[what] != *seen).then(|| format!("{what}:\n{seen:?}\n{:?}", here[what]))
         };
@@ -144,74 +148,75 @@ async fn every_user_sees_the_same_after_an_interrupted_transfer() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(differs, None);
-    let there = new.seen(&people).await;
+    let there = seen(&new, &people).await;
     assert!(there.values().filter(|(status, _)| *status == 200).count() > 25, "{there:?}");
     for email in people.emails().iter().chain([&people.unwelcomed]) {
-        assert_eq!(old.mails(email).await, new.mails(email).await, "{email}");
-        new.login(email).await;
+        assert_eq!(mails(&old, email).await, mails(&new, email).await, "{email}");
+        login(&new, email).await;
     }
-    assert_eq!(new.mails(&people.unwelcomed).await.len(), 1, "once");
-    assert_eq!(new.get("/api/auth/me", &people.dead).await.0, 401);
+    assert_eq!(mails(&new, &people.unwelcomed).await.len(), 1, "once");
+    new.get("/api/auth/me").token(&people.dead).send().await.expect(401);
     goes_on(&new, &people).await;
-    old.app.shutdown().await.unwrap();
-    assert_eq!(new.app.shutdown().await.unwrap().events_waiting, 0);
+    old.stop().await;
+    new.shutdown().await;
     target.drop().await;
 }
 
 /// Pending work of the folder continues over the database.
 async fn goes_on(shop: &Shop, people: &People) {
     let asha = people.token("asha");
-    let orders = shop.json("/api/orders/me?status=PENDING", asha).await;
+    let orders = shop.read(asha, "/api/orders/me?status=PENDING").await;
     let open = orders["orders"][0].clone();
     let (order, product) = (open["_id"].as_str().unwrap(), open["items"][0]["product"].as_str().unwrap());
-    let stock = async || shop.json(&format!("/api/inventory/{product}"), "").await;
+    let stock = async || shop.read("", &format!("/api/inventory/{product}")).await;
     assert_eq!(stock().await["reserved"], 1);
-    shop.pay(asha, order).await;
+    shop.pay(&Person::of(asha), &open).await;
     let path = format!("/api/orders/{order}");
-    shop.until("it is confirmed", async || shop.json(&path, asha).await["order"]["status"] == "CONFIRMED").await;
-    shop.until("its units are sold", async || stock().await["reserved"] == 0).await;
+    eventually("it is confirmed", async || shop.read(asha, &path).await["order"]["status"] == "CONFIRMED").await;
+    eventually("its units are sold", async || stock().await["reserved"] == 0).await;
     assert_eq!(stock().await["available"], 47);
     // A unit that was sold before is available again.
-    let confirmed = shop.json("/api/orders/me?status=CONFIRMED", asha).await;
+    let confirmed = shop.read(asha, "/api/orders/me?status=CONFIRMED").await;
     let sold = confirmed["orders"].as_array().unwrap().iter().find(|sold| sold["_id"] != order).unwrap().clone();
-    shop.post(&format!("/api/orders/{}/cancel", sold["_id"].as_str().unwrap()), asha, &json!({})).await;
-    shop.until("its units are back", async || stock().await["available"] == 49).await;
+    shop.do_as(asha, &format!("/api/orders/{}/cancel", text(&sold["_id"])), &json!({})).await;
+    eventually("its units are back", async || stock().await["available"] == 49).await;
 }
 
 #[actix_rt::test]
 async fn a_target_in_use_is_refused() {
     let Some(target) = Target::new() else { return };
-    let folders = [Folder::new(), Folder::new(), Folder::new()];
-    let refusal = async |from: &Folder| whole(&target.migration(&from.0, 100)).await.unwrap_err().to_string();
-    assert!(refusal(&folders[0]).await.contains("there is no shop in"));
-    Shop::start(&config(&folders[1], None)).await.app.shutdown().await.unwrap();
-    let nowhere = Migration { to: SecretString::from("nonsense"), ..target.migration(&folders[1].0, 100) };
+    let [one, two, three] = [(); 3].map(|()| settings());
+    let [first, second] = [&one, &two].map(|settings| settings.folder().join("data"));
+    let refusal = async |from: &Path| whole(&target.migration(from, 100)).await.unwrap_err().to_string();
+    assert!(refusal(&first).await.contains("there is no shop in"));
+    Shop::start(two.clone()).await.stop().await;
+    let nowhere = Migration { to: SecretString::from("nonsense"), ..target.migration(&second, 100) };
     let output = format!("{:#}", whole(&nowhere).await.unwrap_err());
     assert!(output.contains("the address in mongo.uri is not one of MongoDB"), "{output}");
     // A folder that is in use.
-    let serving = Shop::start(&config(&folders[0], None)).await;
-    assert!(refusal(&folders[0]).await.contains("is in use by another microbazaar process"));
-    serving.app.shutdown().await.unwrap();
+    let serving = Shop::start(one.clone()).await;
+    assert!(refusal(&first).await.contains("is in use by another microbazaar process"));
+    serving.stop().await;
     // A database that is in use, empty or not.
-    let node = Shop::start(&config(&folders[2], Some((&target.uri, &target.prefix)))).await;
-    node.until("it is refused as in use", async || {
-        refusal(&folders[0]).await.contains("a node serves a shop from them now")
+    let node = Shop::start(three.clone().mongo(&target.uri, &target.prefix)).await;
+    eventually("it is refused as in use", async || {
+        refusal(&first).await.contains("a node serves a shop from them now")
     })
     .await;
-    node.app.shutdown().await.unwrap();
+    node.stop().await;
     // A database that was a target before, of another shop or of this one as it was.
-    assert!(matches!(whole(&target.migration(&folders[0].0, 100)).await.unwrap(), Transferred::Now(_)));
-    assert!(refusal(&folders[1]).await.contains("what was moved there from another folder"));
-    let shop = Shop::start(&config(&folders[0], None)).await;
-    shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
-    shop.app.shutdown().await.unwrap();
-    assert!(refusal(&folders[0]).await.contains("from this one before it was served again"));
+    assert!(matches!(whole(&target.migration(&first, 100)).await.unwrap(), Transferred::Now(_)));
+    assert!(refusal(&second).await.contains("what was moved there from another folder"));
+    let shop = Shop::start(one.clone()).await;
+    shop.user("new").await;
+    shop.stop().await;
+    assert!(refusal(&first).await.contains("from this one before it was served again"));
     // A database that was filled without a transfer.
     let other = Target::new().unwrap();
-    let node = Shop::start(&config(&folders[2], Some((&other.uri, &other.prefix)))).await;
-    node.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
-    node.app.shutdown().await.unwrap();
-    let refused = whole(&other.migration(&folders[0].0, 100)).await.unwrap_err().to_string();
+    let node = Shop::start(three.mongo(&other.uri, &other.prefix)).await;
+    node.user("new").await;
+    node.stop().await;
+    let refused = whole(&other.migration(&first, 100)).await.unwrap_err().to_string();
     assert!(refused.contains(&format!("there are documents in {}auth.users already", other.prefix)), "{refused}");
     target.drop().await;
     other.drop().await;
@@ -221,11 +226,12 @@ async fn a_target_in_use_is_refused() {
 #[actix_rt::test]
 async fn a_partial_transfer_of_an_older_version_is_refused_unchanged() {
     let Some(target) = Target::new() else { return };
-    let folder = Folder::new();
-    let shop = Shop::start(&config(&folder, None)).await;
-    shop.post("/api/auth/register", "", &json!({"email": "new@example.com", "password": "correct horse"})).await;
-    shop.app.shutdown().await.unwrap();
-    let fingerprint = Export::open(&folder.0).unwrap().fingerprint().unwrap();
+    let settings = settings();
+    let folder = settings.data();
+    let shop = Shop::start(settings.clone()).await;
+    shop.user("new").await;
+    shop.stop().await;
+    let fingerprint = Export::open(&folder).unwrap().fingerprint().unwrap();
     let auth = Client::with_uri_str(&target.uri).await.unwrap().database(&format!("{}auth", target.prefix));
     let (notes, users) = (auth.collection::<Document>("migration"), auth.collection::<Document>("users"));
     let note =
@@ -236,7 +242,7 @@ async fn a_partial_transfer_of_an_older_version_is_refused_unchanged() {
         "doc": { "email": "new@example.com", "username": "new" }, "outbox": [],
     };
     users.insert_one(&user).await.unwrap();
-    let migration = target.migration(&folder.0, 100);
+    let migration = target.migration(&folder, 100);
     for _again in 0..2 {
         let refused = whole(&migration).await.unwrap_err().to_string();
         assert!(refused.contains("another version of this program began to move the shop there"), "{refused}");

@@ -3,14 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Cursor,
-    path::PathBuf,
-    time::Duration,
+    path::Path,
 };
 
 use microbazaar::{
-    actors::accounts::calls::CreateAdmin,
-    app::App,
-    config::{Config, Overrides, Sources},
     domain::{
         Timestamp,
         conversation::{Conversation, Line, Speaker},
@@ -27,44 +23,12 @@ use microbazaar::{
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
-use reqwest::{
-    Method,
-    multipart::{Form, Part},
-};
-use secrecy::SecretString;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use test_support::{PASSWORD, Person, Settings, Shop, address, eventually, text};
 
-use crate::replicas::shop::{address, text};
-
-const PASSWORD: &str = "correct horse";
-/// The secret of every token.
-const SECRET: &str = "a secret of thirty-two bytes, or so";
-/// The deadline of a test's waits.
-const DEADLINE: Duration = Duration::from_secs(30);
 /// An address where nothing listens.
 const NOBODY: &str = "http://127.0.0.1:9/hook";
-
-/// A folder that is removed after the test.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        Self(std::env::temp_dir().join(format!("microbazaar-moved-{}", UserId::generate())))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _gone = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A running shop.
-pub struct Shop {
-    pub app: App,
-    base: String,
-    client: reqwest::Client,
-}
 
 /// Its users, and the paths that each reads.
 #[derive(Default)]
@@ -78,195 +42,130 @@ pub struct People {
     pub unwelcomed: String,
 }
 
-pub fn config(folder: &Folder, mongo: Option<(&str, &str)>) -> Config {
-    let mut config = Config::load_from(&Sources::of_variables([]), &Overrides::default()).unwrap();
-    config.data_dir = folder.0.clone();
-    config.jwt_secret = Some(SecretString::from(SECRET));
-    config.http.port = 0;
-    config.http.workers = 1;
-    config.rate_limit.enabled = false;
-    config.webhooks.allow_private = true;
-    // Tried once, and not again during the test.
-    config.webhooks.retry_delays = vec![Duration::from_secs(36_000); 2];
-    if let Some((uri, prefix)) = mongo {
-        config.mongo.uri = Some(SecretString::from(uri));
-        config.mongo.database_prefix = prefix.to_owned();
-    }
-    config
+pub fn settings() -> Settings {
+    // A delivery is tried once, and not again during the test.
+    Settings::new()
+        .set("MICROBAZAAR_HTTP__WORKERS", "1")
+        .set("MICROBAZAAR_WEBHOOKS__ALLOW_PRIVATE", "true")
+        .set("MICROBAZAAR_WEBHOOKS__RETRY_DELAYS", "10h,10h")
 }
 
-impl Shop {
-    pub async fn start(config: &Config) -> Self {
-        let app = App::start(config).await.unwrap();
-        let base = format!("http://{}", app.address);
-        let client = microbazaar::runtime::http_client::builder().timeout(DEADLINE).build().unwrap();
-        Self { app, base, client }
-    }
+async fn join(shop: &Shop, people: &mut People, name: &'static str, role: &str) -> Person {
+    let person = shop.person(name, role).await;
+    people.tokens.insert(name, person.token.clone());
+    person
+}
 
-    fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.base)).header("accept", "application/json");
-        if token.is_empty() { request } else { request.bearer_auth(token) }
+async fn product(shop: &Shop, seller: &Person, title: &str, stock: u32) -> Value {
+    let mut form = Form::new().text("title", title.to_owned()).text("priceAmount", "120.5");
+    form = form.text("stock", stock.to_string());
+    for shade in [40, 200] {
+        let part = Part::bytes(picture(shade)).file_name("a.png").mime_str("image/png").unwrap();
+        form = form.part("images", part);
     }
+    let made = shop.post("/api/products").token(&seller.token).form(form).send().await;
+    made.expect(201)["product"].clone()
+}
 
-    pub async fn get(&self, path: &str, token: &str) -> (u16, Vec<u8>) {
-        let answer = self.request(Method::GET, path, token).send().await.unwrap();
-        (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+async fn order(shop: &Shop, buyer: &Person, product: &Value, quantity: u32) -> String {
+    fill_cart(shop, buyer, product, quantity).await;
+    let placing = shop.post("/api/orders").token(&buyer.token).header("idempotency-key", &quantity.to_string());
+    let placed = placing.json(&json!({"shippingAddress": address("Pune")})).send().await;
+    text(&placed.expect(201)["order"]["_id"])
+}
+
+async fn fill_cart(shop: &Shop, buyer: &Person, product: &Value, quantity: u32) {
+    shop.add_to_cart(buyer, &text(&product["_id"]), quantity).await.expect(200);
+}
+
+/// Fills a shop with something of everything.
+pub async fn fill(shop: &Shop) -> People {
+    let mut people = People::default();
+    let (mira, ravi) =
+        (join(shop, &mut people, "mira", "seller").await, join(shop, &mut people, "ravi", "seller").await);
+    let (asha, omar) = (join(shop, &mut people, "asha", "user").await, join(shop, &mut people, "omar", "user").await);
+    let admin = shop.admin().await.token;
+    people.tokens.insert("root", admin.clone());
+    for events in ["order.*", "product.created", "product.*"] {
+        let hook = json!({"url": NOBODY, "events": [events], "secret": "a secret that the receiver has"});
+        let made = shop.do_as(&mira.token, "/api/webhooks", &hook).await;
+        people.look("mira", &format!("/api/webhooks/{}/deliveries", text(&made["webhook"]["_id"])));
     }
-
-    pub async fn json(&self, path: &str, token: &str) -> Value {
-        let (status, bytes) = self.get(path, token).await;
-        assert_eq!(status, 200, "{path}");
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    pub async fn post(&self, path: &str, token: &str, body: &Value) -> Value {
-        let answer = self.request(Method::POST, path, token).json(body).send().await.unwrap();
-        let (status, body) = (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null));
-        assert!((200..300).contains(&status), "{path}: {status} {body}");
-        body
-    }
-
-    async fn join(&self, people: &mut People, name: &'static str, role: &str) -> String {
-        let new = json!({"email": format!("{name}@example.com"), "password": PASSWORD, "role": role});
-        let token = text(&self.post("/api/auth/register", "", &new).await["token"]);
-        people.tokens.insert(name, token.clone());
-        token
-    }
-
-    async fn product(&self, seller: &str, title: &str, stock: u32) -> Value {
-        let mut form = Form::new().text("title", title.to_owned()).text("priceAmount", "120.5");
-        form = form.text("stock", stock.to_string());
-        for shade in [40, 200] {
-            let part = Part::bytes(picture(shade)).file_name("a.png").mime_str("image/png").unwrap();
-            form = form.part("images", part);
+    let (lamp, cup) = (product(shop, &mira, "Lamp", 50).await, product(shop, &ravi, "Cup", 9).await);
+    let gone = product(shop, &ravi, "Gone", 3).await;
+    let path = format!("/api/products/{}", text(&gone["_id"]));
+    shop.delete(&path).token(&ravi.token).send().await.expect(204);
+    let (open, paid) = (order(shop, &asha, &lamp, 1).await, order(shop, &asha, &lamp, 2).await);
+    let (shipped, cancelled) = (order(shop, &omar, &cup, 3).await, order(shop, &omar, &cup, 1).await);
+    shop.pay(&asha, &json!({"_id": paid})).await;
+    let payment = text(&shop.pay(&omar, &json!({"_id": shipped})).await["_id"]);
+    shop.do_as(&ravi.token, &format!("/api/orders/{shipped}/ship"), &json!({"trackingNumber": "AWB-1"})).await;
+    shop.do_as(&omar.token, &format!("/api/orders/{cancelled}/cancel"), &json!({})).await;
+    let part = json!({"amount": {"amount": 20.5}, "reason": "scratched"});
+    shop.do_as(&admin, &format!("/api/payments/{payment}/refunds"), &part).await;
+    fill_cart(shop, &asha, &cup, 2).await;
+    people.dead = login(shop, "omar@example.com").await;
+    shop.do_as(&people.dead, "/api/auth/logout", &json!({})).await;
+    shop.settle().await;
+    for (who, orders) in [("asha", [&open, &paid]), ("omar", [&shipped, &cancelled])] {
+        for path in ["/api/auth/me", "/api/cart", "/api/orders/me", "/api/auth/users/me/addresses"] {
+            people.look(who, path);
         }
-        let sent = self.request(Method::POST, "/api/products", seller).multipart(form).send().await.unwrap();
-        assert_eq!(sent.status().as_u16(), 201);
-        sent.json::<Value>().await.unwrap()["product"].clone()
-    }
-
-    async fn order(&self, buyer: &str, product: &Value, quantity: u32) -> String {
-        self.fill_cart(buyer, product, quantity).await;
-        let placing = self.request(Method::POST, "/api/orders", buyer).header("idempotency-key", format!("{quantity}"));
-        let placed = placing.json(&json!({"shippingAddress": address()})).send().await.unwrap();
-        assert_eq!(placed.status().as_u16(), 201);
-        text(&placed.json::<Value>().await.unwrap()["order"]["_id"])
-    }
-
-    async fn fill_cart(&self, buyer: &str, product: &Value, quantity: u32) {
-        let line = json!({"productId": product["_id"], "quantity": quantity});
-        self.post("/api/cart/items", buyer, &line).await;
-    }
-
-    /// Pays an order; returns the payment's id.
-    pub async fn pay(&self, buyer: &str, order: &str) -> String {
-        let opened = self.post(&format!("/api/payments/create/{order}"), buyer, &json!({})).await;
-        let path = format!("/sandbox/payments/{}", text(&opened["razorpayOrderId"]));
-        let checkout = self.post(&path, buyer, &json!({"outcome": "success"})).await;
-        text(&self.post("/api/payments/verify", buyer, &checkout).await["payment"]["_id"])
-    }
-
-    /// Fills it with data of every kind.
-    pub async fn fill(&self) -> People {
-        let mut people = People::default();
-        let (mira, ravi) =
-            (self.join(&mut people, "mira", "seller").await, self.join(&mut people, "ravi", "seller").await);
-        let (asha, omar) = (self.join(&mut people, "asha", "user").await, self.join(&mut people, "omar", "user").await);
-        let root = "root@example.com".to_owned();
-        let create = CreateAdmin { email: root.clone(), username: None, password: SecretString::from(PASSWORD) };
-        self.app.services.calls.ask(create).await.unwrap();
-        let admin = text(&self.login(&root).await["token"]);
-        people.tokens.insert("root", admin.clone());
-        for events in ["order.*", "product.created", "product.*"] {
-            let hook = json!({"url": NOBODY, "events": [events], "secret": "a secret that the receiver has"});
-            let made = self.post("/api/webhooks", &mira, &hook).await;
-            people.look("mira", &format!("/api/webhooks/{}/deliveries", text(&made["webhook"]["_id"])));
-        }
-        let (lamp, cup) = (self.product(&mira, "Lamp", 50).await, self.product(&ravi, "Cup", 9).await);
-        let gone = self.product(&ravi, "Gone", 3).await;
-        let path = format!("/api/products/{}", text(&gone["_id"]));
-        assert_eq!(self.request(Method::DELETE, &path, &ravi).send().await.unwrap().status().as_u16(), 204);
-        let (open, paid) = (self.order(&asha, &lamp, 1).await, self.order(&asha, &lamp, 2).await);
-        let (shipped, cancelled) = (self.order(&omar, &cup, 3).await, self.order(&omar, &cup, 1).await);
-        self.pay(&asha, &paid).await;
-        let payment = self.pay(&omar, &shipped).await;
-        self.post(&format!("/api/orders/{shipped}/ship"), &ravi, &json!({"trackingNumber": "AWB-1"})).await;
-        self.post(&format!("/api/orders/{cancelled}/cancel"), &omar, &json!({})).await;
-        let part = json!({"amount": {"amount": 20.5}, "reason": "scratched"});
-        self.post(&format!("/api/payments/{payment}/refunds"), &admin, &part).await;
-        self.fill_cart(&asha, &cup, 2).await;
-        people.dead = text(&self.login("omar@example.com").await["token"]);
-        self.post("/api/auth/logout", &people.dead, &json!({})).await;
-        self.app.settle(DEADLINE).await.unwrap();
-        for (who, orders) in [("asha", [&open, &paid]), ("omar", [&shipped, &cancelled])] {
-            for path in ["/api/auth/me", "/api/cart", "/api/orders/me", "/api/auth/users/me/addresses"] {
-                people.look(who, path);
-            }
-            for order in orders {
-                people.look(who, &format!("/api/orders/{order}"));
-            }
-        }
-        people.look("asha", &format!("/api/payments/order/{paid}"));
-        people.look("omar", &format!("/api/payments/{payment}"));
-        for who in ["mira", "ravi"] {
-            for what in ["metrics", "orders", "products"] {
-                people.look(who, &format!("/api/seller/dashboard/{what}"));
-            }
-            people.look(who, "/api/webhooks");
-        }
-        for product in [&lamp, &cup, &gone] {
-            people.look("nobody", &format!("/api/products/{}", text(&product["_id"])));
-            people.look("nobody", &format!("/api/inventory/{}", text(&product["_id"])));
-            for image in product["images"].as_array().unwrap().iter().filter(|_| product != &gone) {
-                people.look("nobody", &text(&image["url"]));
-                people.look("nobody", &text(&image["thumbnail"]));
-            }
-        }
-        people.look("nobody", "/api/products?q=lamp");
-        people.look("omar", "/api/ai/conversations");
-        people
-    }
-
-    pub async fn login(&self, email: &str) -> Value {
-        self.post("/api/auth/login", "", &json!({"email": email, "password": PASSWORD})).await
-    }
-
-    /// What each user sees, by user and path.
-    pub async fn seen(&self, people: &People) -> BTreeMap<String, (u16, String)> {
-        let mut seen = BTreeMap::new();
-        for (who, path) in &people.looks {
-            let token = people.token(who);
-            let (status, bytes) = self.get(path, token).await;
-            // A picture stays unchanged in this form, and an error's body contains the request's id.
-            let body = String::from_utf8(bytes).unwrap_or_else(|picture| hex::encode(picture.into_bytes()));
-            let body = match status {
-                200..400 if path.ends_with("/deliveries") => moved_deliveries(&body),
-                200..400 => body,
-                _ => String::new(),
-            };
-            seen.insert(format!("{who} {path}"), (status, body));
-        }
-        seen
-    }
-
-    /// The subjects of the mails to a user, oldest first.
-    pub async fn mails(&self, to: &str) -> Vec<String> {
-        let mails = self.json("/dev/mailbox", "").await;
-        let to_her = mails.as_array().unwrap().iter().rev().filter(|mail| mail["to"] == to);
-        to_her.map(|mail| text(&mail["subject"])).collect()
-    }
-
-    pub async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
-        while !holds().await {
-            assert!(tokio::time::Instant::now() < deadline, "in time: {what}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        for order in orders {
+            people.look(who, &format!("/api/orders/{order}"));
         }
     }
-
-    pub async fn ready(&self) {
-        self.until("it is ready", async || self.get("/readyz", "").await.0 == 200).await;
+    people.look("asha", &format!("/api/payments/order/{paid}"));
+    people.look("omar", &format!("/api/payments/{payment}"));
+    for who in ["mira", "ravi"] {
+        for what in ["metrics", "orders", "products"] {
+            people.look(who, &format!("/api/seller/dashboard/{what}"));
+        }
+        people.look(who, "/api/webhooks");
     }
+    for product in [&lamp, &cup, &gone] {
+        people.look("nobody", &format!("/api/products/{}", text(&product["_id"])));
+        people.look("nobody", &format!("/api/inventory/{}", text(&product["_id"])));
+        for image in product["images"].as_array().unwrap().iter().filter(|_| product != &gone) {
+            people.look("nobody", &text(&image["url"]));
+            people.look("nobody", &text(&image["thumbnail"]));
+        }
+    }
+    people.look("nobody", "/api/products?q=lamp");
+    people.look("omar", "/api/ai/conversations");
+    people
+}
+
+/// The token of a login.
+pub async fn login(shop: &Shop, email: &str) -> String {
+    text(&shop.login(&json!({"email": email, "password": PASSWORD})).await.expect(200)["token"])
+}
+
+/// What everybody sees, by who looks where.
+pub async fn seen(shop: &Shop, people: &People) -> BTreeMap<String, (u16, String)> {
+    let mut seen = BTreeMap::new();
+    for (who, path) in &people.looks {
+        let answer = shop.get(path).token(people.token(who)).send().await;
+        // A picture stays whole in this form, and an error's body names the request.
+        let body = String::from_utf8(answer.body.to_vec()).unwrap_or_else(|picture| hex::encode(picture.into_bytes()));
+        let body = match answer.status {
+            200..400 if path.ends_with("/deliveries") => moved_deliveries(&body),
+            200..400 => body,
+            _ => String::new(),
+        };
+        seen.insert(format!("{who} {path}"), (answer.status, body));
+    }
+    seen
+}
+
+/// The subjects of the mails to somebody, oldest first.
+pub async fn mails(shop: &Shop, to: &str) -> Vec<String> {
+    let mails = shop.mailbox().await.into_iter().rev().filter(|mail| mail["to"] == to);
+    mails.map(|mail| text(&mail["subject"])).collect()
+}
+
+pub async fn until_ready(shop: &Shop) {
+    eventually("it is ready", async || shop.readyz().await.0 == 200).await;
 }
 
 impl People {
@@ -312,8 +211,8 @@ fn registered(user: &User) -> Envelope {
 }
 
 /// Leaves in a stopped shop what a crash leaves: undelivered events, and dead letters.
-pub async fn leave_behind(folder: &Folder, people: &mut People) {
-    let sqlite = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
+pub async fn leave_behind(data: &Path, people: &mut People) {
+    let sqlite = SqliteStore::open(data, SqliteOptions::default()).unwrap();
     let stores: Stores = sqlite.stores();
     let omar = stores.accounts.by_email("omar@example.com").await.unwrap().unwrap();
     people.unwelcomed = "late@example.com".to_owned();

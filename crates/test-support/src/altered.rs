@@ -1,8 +1,6 @@
 //! For tests: everything that is nearly a signature. Whoever compares all of it but one
 //! character takes one of these.
 
-#![allow(dead_code, reason = "each crate of tests that includes this uses a part of it")]
-
 /// The letters of a signature in hex.
 pub const HEX: &str = "0123456789abcdef";
 /// The letters of a token in base64 for addresses, with the dot between its parts.

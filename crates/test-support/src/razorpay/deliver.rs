@@ -46,11 +46,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 
 fn client() -> reqwest::Client {
-    static TLS: std::sync::Once = std::sync::Once::new();
-    TLS.call_once(|| {
-        let _known = rustls::crypto::ring::default_provider().install_default();
-    });
-    reqwest::Client::builder().timeout(WITHIN).no_proxy().build().unwrap()
+    microbazaar::runtime::http_client::builder().timeout(WITHIN).no_proxy().build().unwrap()
 }
 
 impl Webhook {

@@ -2,10 +2,9 @@
 //! operator on the gateway's own pages, and the sender of webhooks.
 //!
 //! It runs on its own thread and its ledger is in the test's process, so that it survives the programs that call it.
-//! Another test target includes this folder by `#[path]`.
+//! outlive whichever program calls it.
 //!
 //! **Invariant:** [`StandIn::truth`] returns what truly happened, whatever was answered.
-#![allow(dead_code, unused_imports, reason = "each test target that includes this uses a part of it")]
 
 mod api;
 mod deliver;

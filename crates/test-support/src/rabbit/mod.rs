@@ -1,5 +1,8 @@
 //! The broker as another program sees it.
 
+mod received;
+mod vhost;
+
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
     message::BasicGetMessage,
@@ -16,19 +19,18 @@ use microbazaar::{
         queues::{EXCHANGE, QUEUES},
     },
 };
-use tokio::sync::{Mutex, MutexGuard};
 
-use crate::broker::{DEADLINE, received::ReceivedEvent};
+pub use received::{ReceivedEvent, check_order, keys_of, once_each};
+pub use vhost::Vhost;
 
-/// One test at a time: they share the broker.
-static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
+use crate::{eventually_some, servers};
 
 /// A connection for the test, and the exclusive use of the broker.
 pub struct Broker {
     pub url: String,
-    channel: Channel,
+    pub channel: Channel,
     _connection: Connection,
-    _turn: MutexGuard<'static, ()>,
+    _turn: servers::Turn,
 }
 
 fn durable() -> QueueDeclareOptions {
@@ -44,11 +46,8 @@ async fn connect(url: &str) -> lapin::Result<(Connection, Channel)> {
 impl Broker {
     /// The broker with empty queues, once it is free; prints a note and returns `None` where there is none.
     pub async fn empty() -> Option<Self> {
-        let Ok(url) = std::env::var("TEST_RABBIT_URL") else {
-            eprintln!("left out: TEST_RABBIT_URL names no broker");
-            return None;
-        };
-        let exclusive = EXCLUSIVE.lock().await;
+        let url = servers::rabbit()?;
+        let exclusive = servers::Turn::at(&url).await;
         let (connection, channel) = connect(&url).await.unwrap();
         let broker = Self { url, channel, _connection: connection, _turn: exclusive };
         for queue in QUEUES {
@@ -69,15 +68,8 @@ impl Broker {
 
     /// Reconnects, once the broker is available again.
     pub async fn reconnect(&mut self) {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
-        loop {
-            if let Ok((connection, channel)) = connect(&self.url).await {
-                (self._connection, self.channel) = (connection, channel);
-                return;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "in time: the broker is there again");
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        let connected = eventually_some("the broker is there again", async || connect(&self.url).await.ok()).await;
+        (self._connection, self.channel) = connected;
     }
 
     /// A second connection to the same broker, as another program.
@@ -87,11 +79,7 @@ impl Broker {
 
     /// Runs `rabbitmqctl`; `None` where it is not configured.
     pub async fn ctl(arguments: &str) -> Option<String> {
-        let Ok(command) = std::env::var("TEST_RABBIT_CTL") else {
-            eprintln!("left out: TEST_RABBIT_CTL names no command");
-            return None;
-        };
-        let command = format!("{command} {arguments}");
+        let command = format!("{} {arguments}", servers::rabbitmqctl()?);
         let run = move || std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
         let done = tokio::task::spawn_blocking(run).await.unwrap();
         assert!(done.status.success(), "{arguments}: {done:?}");
@@ -103,7 +91,7 @@ impl Broker {
         let name = format!("test.{}", EventId::generate());
         self.declare_exchange().await;
         self.channel.queue_declare(name.as_str().into(), durable(), FieldTable::default()).await.unwrap();
-        self.bind(&name).await;
+        self.bind(&name, "#").await;
         name
     }
 
@@ -124,13 +112,13 @@ impl Broker {
         }
     }
 
-    /// A new queue that gets every event of the exchange.
-    pub async fn listen_to_all(&self) -> String {
+    /// A new queue that gets the events of one key.
+    pub async fn listen_to(&self, key: &str) -> String {
         self.declare_exchange().await;
         let options = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
         let queue = self.channel.queue_declare("".into(), options, FieldTable::default()).await.unwrap();
         let name = queue.name().to_string();
-        self.bind(&name).await;
+        self.bind(&name, key).await;
         name
     }
 
@@ -141,9 +129,9 @@ impl Broker {
         declared.await.unwrap();
     }
 
-    async fn bind(&self, queue: &str) {
+    async fn bind(&self, queue: &str, key: &str) {
         let (exchange, options) = (EXCHANGE.into(), QueueBindOptions::default());
-        self.channel.queue_bind(queue.into(), exchange, "#".into(), options, FieldTable::default()).await.unwrap();
+        self.channel.queue_bind(queue.into(), exchange, key.into(), options, FieldTable::default()).await.unwrap();
     }
 
     pub async fn take(&self, queue: &str) -> Option<BasicGetMessage> {
@@ -152,14 +140,7 @@ impl Broker {
 
     /// Waits for the next dead letter of a queue.
     pub async fn until_dead(&self, queue: &str) -> BasicGetMessage {
-        let deadline = tokio::time::Instant::now() + DEADLINE;
-        loop {
-            if let Some(message) = self.take(&dead_queue(queue)).await {
-                return message;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "in time: a dead message of {queue}");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        eventually_some(&format!("a dead message of {queue}"), async || self.take(&dead_queue(queue)).await).await
     }
 
     pub async fn put(&self, queue: &str, body: &[u8], properties: BasicProperties) {

@@ -1,17 +1,16 @@
-//! The receiver as a process, and the mails that it accepted.
+//! An SMTP receiver: the npm package smtp-server, run by node, and the mails that it accepted.
 
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{Arc, mpsc},
 };
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::smtp::DEADLINE;
+use crate::{DEADLINE, servers};
 
 /// A mail as it arrived.
 #[derive(Debug, Clone)]
@@ -65,13 +64,8 @@ pub struct Receiver {
 impl Receiver {
     /// Starts one; prints a note and returns `None` where there is no node.
     pub fn start(options: &Value) -> Option<Self> {
-        if std::env::var_os("NODE_PATH").is_none() {
-            println!("left out: NODE_PATH is not set, so there is no SMTP receiver");
-            return None;
-        }
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/smtp-receiver.cjs");
-        let mut command = Command::new("node");
-        command.arg(program).arg(options.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut command = servers::node("smtp-receiver.cjs")?;
+        command.arg(options.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("node runs, since NODE_PATH is set");
         let out = BufReader::new(child.stdout.take().unwrap());
         let reported: Arc<Mutex<Vec<Value>>> = Arc::default();

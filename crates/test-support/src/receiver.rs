@@ -3,13 +3,13 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, http::StatusCode, web};
 use serde_json::Value;
 
-use super::DEADLINE;
+use crate::eventually_some;
 
 /// A response.
 #[derive(Debug, Clone)]
@@ -110,16 +110,7 @@ impl Receiver {
 
     /// The received requests, once a condition holds.
     pub async fn until(&self, what: &str, holds: impl Fn(&[Received]) -> bool) -> Vec<Received> {
-        let started = Instant::now();
-        loop {
-            let received = self.received();
-            if holds(&received) {
-                return received;
-            }
-            let kinds: Vec<_> = received.iter().map(Received::kind).collect();
-            assert!(started.elapsed() < DEADLINE, "{what} did not come: {kinds:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually_some(what, async || Some(self.received()).filter(|received| holds(received))).await
     }
 
     pub async fn stop(self) {

@@ -1,29 +1,32 @@
-//! A proxy to a server, mostly the broker, that can be held and cut.
+//! A proxy to a server that can be held and cut. It is kept by a thread of its own, so that tests may wait for
+//! processes that are to come by it.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicI64, Ordering},
+    mpsc,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 
 /// Forwards bytes until it is cut.
 pub struct Proxy {
     pub url: String,
     state: Arc<State>,
+    _open: oneshot::Sender<()>,
 }
 
 struct State {
     open: AtomicBool,
-    /// Bytes to the broker before a cut; negative for no cut.
+    /// Bytes to the server before a cut; negative for no cut.
     left: AtomicI64,
     /// How often it was cut: a connection lives as long as this does not change.
     cuts: watch::Sender<u64>,
-    to_broker: watch::Sender<bool>,
+    to_server: watch::Sender<bool>,
     to_client: watch::Sender<bool>,
 }
 
@@ -68,11 +71,11 @@ impl State {
 
     async fn connect(self: Arc<Self>, mut client: TcpStream, target: String) {
         let mut cuts = self.cuts.subscribe();
-        let Ok(mut broker) = TcpStream::connect(target).await else { return };
+        let Ok(mut server) = TcpStream::connect(target).await else { return };
         let (from_client, to_client) = client.split();
-        let (from_broker, to_broker) = broker.split();
-        let up = self.pass(from_client, to_broker, &self.to_broker, true);
-        let down = self.pass(from_broker, to_client, &self.to_client, false);
+        let (from_server, to_server) = server.split();
+        let up = self.pass(from_client, to_server, &self.to_server, true);
+        let down = self.pass(from_server, to_client, &self.to_client, false);
         // Held bytes must not be sent when the cut comes.
         tokio::select! {
             biased;
@@ -83,30 +86,40 @@ impl State {
 }
 
 impl Proxy {
-    pub async fn start(url: &str) -> Self {
+    pub fn start(url: &str) -> Self {
         // After the name and password, or after the scheme.
         let behind = ["@", "://"].into_iter().find_map(|mark| url.rfind(mark).map(|at| at + mark.len())).unwrap();
         let (before, rest) = url.split_at(behind);
         let (target, vhost) = rest.split_once('/').unwrap();
         let target = target.to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("{before}{}/{vhost}", listener.local_addr().unwrap());
+        let (before, vhost) = (before.to_owned(), vhost.to_owned());
         let state = Arc::new(State {
             open: AtomicBool::new(true),
             left: AtomicI64::new(-1),
             cuts: watch::Sender::new(0),
-            to_broker: watch::Sender::new(false),
+            to_server: watch::Sender::new(false),
             to_client: watch::Sender::new(false),
         });
         let shared = Arc::clone(&state);
-        actix_rt::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                if shared.open.load(Ordering::SeqCst) {
-                    actix_rt::spawn(Arc::clone(&shared).connect(client, target.clone()));
+        let ((tell, address), (open, ended)) = (mpsc::channel(), oneshot::channel::<()>());
+        std::thread::spawn(move || {
+            actix_rt::System::new().block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                tell.send(listener.local_addr().unwrap()).unwrap();
+                let passing = async {
+                    while let Ok((client, _)) = listener.accept().await {
+                        if shared.open.load(Ordering::SeqCst) {
+                            actix_rt::spawn(Arc::clone(&shared).connect(client, target.clone()));
+                        }
+                    }
+                };
+                tokio::select! {
+                    _ = ended => {}
+                    () = passing => {}
                 }
-            }
+            });
         });
-        Self { url, state }
+        Self { url: format!("{before}{}/{vhost}", address.recv().unwrap()), state, _open: open }
     }
 
     /// Breaks every connection and refuses new ones.
@@ -114,7 +127,7 @@ impl Proxy {
         self.state.cut();
     }
 
-    /// Cuts after this many more bytes to the broker, anywhere in a frame.
+    /// Cuts after this many more bytes to the server, anywhere in a frame.
     pub fn cut_after(&self, bytes: u32) {
         self.state.left.store(i64::from(bytes), Ordering::SeqCst);
     }
@@ -123,9 +136,15 @@ impl Proxy {
         !self.state.open.load(Ordering::SeqCst)
     }
 
-    /// Holds or releases the traffic to the broker.
-    pub fn hold_to_broker(&self, held: bool) {
-        self.state.to_broker.send_replace(held);
+    /// Lets nothing through either way while connections stay, or again.
+    pub fn hold(&self, held: bool) {
+        self.hold_to_server(held);
+        self.hold_to_client(held);
+    }
+
+    /// Holds or releases the traffic to the server.
+    pub fn hold_to_server(&self, held: bool) {
+        self.state.to_server.send_replace(held);
     }
 
     /// Holds or releases the traffic to the client.
