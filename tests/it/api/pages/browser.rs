@@ -2,7 +2,7 @@
 
 use reqwest::header::HeaderMap;
 
-use crate::api::{DEADLINE, Shop};
+use test_support::{DEADLINE, Shop};
 
 /// A browser with its own cookies.
 pub struct Browser {
@@ -33,12 +33,12 @@ impl Browser {
     fn with(app: &Shop, cookies: bool) -> Self {
         let client = microbazaar::runtime::http_client::builder().cookie_store(cookies).timeout(DEADLINE);
         let client = client.redirect(reqwest::redirect::Policy::limited(5));
-        Self { client: client.build().unwrap(), base: app.base().clone() }
+        Self { client: client.build().unwrap(), base: app.base() }
     }
 
     /// The same browser, for a shop that was restarted at another address.
     pub fn at_address(self, app: &Shop) -> Self {
-        Self { base: app.base().clone(), ..self }
+        Self { base: app.base(), ..self }
     }
 
     async fn read(&self, request: reqwest::RequestBuilder) -> Doc {
@@ -52,7 +52,7 @@ impl Browser {
     }
 
     pub async fn get(&self, path: &str) -> Doc {
-        self.read(self.http.get(format!("{}{path}", self.base()))).await
+        self.read(self.client.get(format!("{}{path}", self.base))).await
     }
 
     /// Opens a page that must exist.
@@ -83,7 +83,7 @@ impl Browser {
 
     fn request(&self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        let mut request = self.http.post(format!("{}{path}", self.base()));
+        let mut request = self.client.post(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -118,7 +118,7 @@ impl Browser {
             let part = reqwest::multipart::Part::bytes(bytes.clone()).file_name((*name).to_owned());
             form = form.part((*field).to_owned(), part);
         }
-        self.read(self.http.post(format!("{}{action}", self.base())).multipart(form)).await
+        self.read(self.client.post(format!("{}{action}", self.base)).multipart(form)).await
     }
 
     pub async fn sign_up(&self, name: &str) -> Doc {
