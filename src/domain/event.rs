@@ -6,6 +6,7 @@
 //! **Invariant:** no event contains a password hash or a token.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     Timestamp,
@@ -15,6 +16,7 @@ use super::{
     order::{Order, Part},
     payment::{Dispute, Payment},
     product::Product,
+    queues,
     user::{Contact, FullName, Role},
 };
 
@@ -163,35 +165,80 @@ impl Event {
     /// The topic exchange's routing key: `USER_CREATED` is `user.created`.
     #[must_use]
     pub fn routing_key(&self) -> String {
-        self.name().to_lowercase().replacen('_', ".", 1)
+        queues::routing_key(self.name())
     }
 
-    /// The id of the user, product, order or payment that it happened to. Events of one
-    /// aggregate are delivered in the order in which they happened.
+    /// What it is about, as that was then.
     #[must_use]
-    pub fn aggregate_id(&self) -> String {
+    pub fn about(&self) -> About<'_> {
         match self {
-            Self::UserCreated(user) => user.id.to_hex(),
-            Self::ProductCreated { product, .. } | Self::ProductUpdated(product) => product.id.to_hex(),
-            Self::ProductDeleted { product, .. } => product.to_hex(),
-            Self::ProductImportFinished { import, .. } => import.to_hex(),
-            Self::StockChanged(level) => level.product.to_hex(),
+            Self::UserCreated(user) => About::User(user),
+            Self::ProductCreated { product, .. } | Self::ProductUpdated(product) => About::Product(product),
+            Self::ProductDeleted { product, seller } => {
+                let payload = json!({"_id": product, "productId": product, "sellerId": seller});
+                About::Other { collection: "products", id: product.to_hex(), payload }
+            }
+            Self::ProductImportFinished { import, seller, made, changed, same, left_out, .. } => {
+                let payload = json!({
+                    "importId": import, "sellerId": seller.user, "made": made, "changed": changed, "same": same,
+                    "leftOut": left_out,
+                });
+                About::Other { collection: "imports", id: import.to_hex(), payload }
+            }
+            Self::StockChanged(level) => About::Stock(level),
             Self::OrderCreated(order)
             | Self::OrderConfirmed(order)
             | Self::OrderUpdated(order)
             | Self::OrderPartMoved { order, .. }
             | Self::OrderShipped(order)
             | Self::OrderDelivered(order)
-            | Self::OrderCancelled(order) => order.id.to_hex(),
+            | Self::OrderCancelled(order) => About::Order(order),
             Self::PaymentCreated(payment)
             | Self::PaymentInitiated(payment)
             | Self::PaymentCompleted(payment)
             | Self::PaymentFailed { payment, .. }
             | Self::PaymentUpdated(payment)
             | Self::PaymentRefunded { payment, .. }
-            | Self::PaymentDisputed { payment, .. } => payment.id.to_hex(),
+            | Self::PaymentDisputed { payment, .. } => About::Payment(payment),
         }
     }
+
+    /// The id of what it is about. Events of one aggregate are delivered in the order in which they happened.
+    #[must_use]
+    pub fn aggregate_id(&self) -> String {
+        match self.about() {
+            About::User(user) => user.id.to_hex(),
+            About::Product(product) => product.id.to_hex(),
+            About::Stock(level) => level.product.to_hex(),
+            About::Order(order) => order.id.to_hex(),
+            About::Payment(payment) => payment.id.to_hex(),
+            About::Other { id, .. } => id,
+        }
+    }
+}
+
+/// What an event is about: where it is stored, and what the topic exchange carries.
+#[derive(Debug, Clone)]
+pub enum About<'a> {
+    /// A user.
+    User(&'a UserSnapshot),
+    /// A product.
+    Product(&'a Product),
+    /// A product's stock.
+    Stock(&'a StockLevel),
+    /// An order.
+    Order(&'a Order),
+    /// A payment.
+    Payment(&'a Payment),
+    /// A document that the exchange does not carry as a whole.
+    Other {
+        /// Its collection.
+        collection: &'static str,
+        /// Its id.
+        id: String,
+        /// What the topic exchange carries: an object with names in camelCase.
+        payload: Value,
+    },
 }
 
 /// An event with what identifies it.

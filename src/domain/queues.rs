@@ -87,6 +87,19 @@ queues! {
 /// The topic exchange that carries every event once.
 pub const EXCHANGE: &str = "microbazaar.events";
 
+/// The topic exchange's routing key of an event: `USER_CREATED` is `user.created`.
+#[must_use]
+pub fn routing_key(event: &str) -> String {
+    event.to_lowercase().replacen('_', ".", 1)
+}
+
+/// Whether a queue carries the event of this name; other events are only for consumers of the exchange.
+#[must_use]
+pub fn is_queued(event: &str) -> bool {
+    let key = routing_key(event);
+    QUEUES.iter().any(|queue| queue.event == event || queue.takes(&key))
+}
+
 /// The queue of that name.
 #[must_use]
 pub fn queue(name: &str) -> Option<&'static Queue> {
@@ -116,5 +129,6 @@ mod tests {
             assert!(!events.takes(key), "{key}");
         }
         assert!(!queue(ORDER_CREATED_DASHBOARD).unwrap().takes("order.created"));
+        assert!(is_queued("USER_CREATED") && is_queued("ORDER_SHIPPED") && !is_queued("STOCK_CHANGED"));
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::queues;
 use crate::domain::{
-    event::{Envelope, Event},
+    event::{About, Envelope, Event},
     order::{Order, Part, Shipment},
     payment::{Dispute, Payment},
     user::Contact,
@@ -59,11 +59,6 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
             );
             vec![message(queues::PRODUCT_IMPORT_FINISHED_NOTIFICATION, payload)]
         }
-        Event::ProductUpdated(_) => vec![message(queues::PRODUCT_UPDATED_DASHBOARD, exchange_payload(envelope))],
-        Event::ProductDeleted { .. } => vec![message(queues::PRODUCT_DELETED_DASHBOARD, exchange_payload(envelope))],
-        Event::StockChanged(_) => vec![],
-        Event::OrderCreated(order) => vec![message(queues::ORDER_CREATED_DASHBOARD, order_payload(order))],
-        Event::OrderUpdated(order) => vec![message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order))],
         Event::OrderConfirmed(order) => vec![
             message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)),
             message(queues::ORDER_CONFIRMED_NOTIFICATION, order_payload(order)),
@@ -97,12 +92,6 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
             message(queues::ORDER_UPDATED_DASHBOARD, order_payload(order)),
             message(queues::ORDER_CANCELLED_NOTIFICATION, order_payload(order)),
         ],
-        Event::PaymentCreated(payment) => {
-            vec![message(queues::PAYMENT_CREATED_DASHBOARD, json!(PaymentView::from(payment)))]
-        }
-        Event::PaymentUpdated(payment) => {
-            vec![message(queues::PAYMENT_UPDATED_DASHBOARD, json!(PaymentView::from(payment)))]
-        }
         Event::PaymentInitiated(payment) => vec![message(queues::PAYMENT_INITIATED_NOTIFICATION, notice(payment))],
         Event::PaymentCompleted(payment) => {
             vec![message(queues::PAYMENT_COMPLETED_NOTIFICATION, full_notice(payment))]
@@ -123,45 +112,36 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
                 with(disputed(payment, dispute), [("orderId", json!(payment.order)), ("admins", json!(admins))]);
             vec![message(queues::PAYMENT_DISPUTED_NOTIFICATION, payload)]
         }
+        // Its queues get the exchange's payload.
+        event => {
+            let published =
+                queues::QUEUES.iter().filter(|queue| queue.publisher.is_some() && queue.event == event.name());
+            published.map(|queue| message(queue.name, exchange_payload(envelope))).collect()
+        }
     }
 }
 
 /// The payload of an event on the topic exchange.
 #[must_use]
 pub fn exchange_payload(envelope: &Envelope) -> Value {
-    match &envelope.event {
-        Event::UserCreated(user) => json!(UserView::from(user)),
-        Event::ProductCreated { product, stock, .. } => json!(ProductView::new(product, Some(*stock))),
-        Event::ProductImportFinished { import, seller, made, changed, same, left_out, .. } => json!({
-            "importId": import, "sellerId": seller.user, "made": made, "changed": changed, "same": same,
-            "leftOut": left_out,
-        }),
-        Event::ProductUpdated(product) => json!(ProductView::new(product, None)),
-        Event::ProductDeleted { product, seller } => {
-            json!({"_id": product, "productId": product, "sellerId": seller})
-        }
-        Event::StockChanged(level) => with(json!(StockView::from(level)), [("__v", json!(level.version))]),
-        Event::OrderCreated(order)
-        | Event::OrderConfirmed(order)
-        | Event::OrderUpdated(order)
-        | Event::OrderPartMoved { order, .. }
-        | Event::OrderShipped(order)
-        | Event::OrderDelivered(order)
-        | Event::OrderCancelled(order) => order_payload(order),
-        Event::PaymentCreated(payment)
-        | Event::PaymentInitiated(payment)
-        | Event::PaymentCompleted(payment)
-        | Event::PaymentUpdated(payment) => json!(PaymentView::from(payment)),
-        Event::PaymentFailed { payment, reason } => {
-            with(json!(PaymentView::from(payment)), [("reason", json!(reason))])
-        }
-        Event::PaymentRefunded { payment, amount, reason } => {
+    let event = &envelope.event;
+    let payload = match event.about() {
+        About::User(user) => json!(UserView::from(user)),
+        About::Product(product) => json!(ProductView::new(product, None)),
+        About::Stock(level) => with(json!(StockView::from(level)), [("__v", json!(level.version))]),
+        About::Order(order) => order_payload(order),
+        About::Payment(payment) => json!(PaymentView::from(payment)),
+        About::Other { payload, .. } => payload,
+    };
+    match event {
+        Event::ProductCreated { stock, .. } => with(payload, [("stock", json!(stock))]),
+        Event::PaymentFailed { reason, .. } => with(payload, [("reason", json!(reason))]),
+        Event::PaymentRefunded { amount, reason, .. } => {
             let amount = json!(Amount::from_minor(amount.minor()));
-            with(json!(PaymentView::from(payment)), [("refundAmount", amount), ("reason", json!(reason))])
+            with(payload, [("refundAmount", amount), ("reason", json!(reason))])
         }
-        Event::PaymentDisputed { payment, dispute, .. } => {
-            with(json!(PaymentView::from(payment)), [("dispute", disputed(payment, dispute))])
-        }
+        Event::PaymentDisputed { payment, dispute, .. } => with(payload, [("dispute", disputed(payment, dispute))]),
+        _ => payload,
     }
 }
 

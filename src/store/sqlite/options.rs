@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::store::{DOCUMENTS, KeepEvent, document::Spec};
+use crate::{
+    domain::queues,
+    store::{DOCUMENTS, KeepEvent, document::Spec},
+};
 
 /// Called by the writer thread before each group of writes.
 pub type Stall = Arc<dyn Fn() + Send + Sync>;
@@ -18,7 +21,7 @@ pub struct SqliteOptions {
     pub group: usize,
     /// How many threads read.
     pub readers: usize,
-    /// Which events are stored in the outbox. By default all but `STOCK_CHANGED`, which has no consumer within one
+    /// Which events are stored in the outbox. By default those that a queue carries: others have no consumer within one
     /// process.
     pub keep_event: KeepEvent,
     /// The types of documents that are stored: those of the shop, and those of tests.
@@ -34,7 +37,7 @@ impl Default for SqliteOptions {
             queue: 8_192,
             group: 512,
             readers: 2,
-            keep_event: Arc::new(|name| name != "STOCK_CHANGED"),
+            keep_event: Arc::new(queues::is_queued),
             documents: DOCUMENTS.to_vec(),
             stall: None,
         }

@@ -11,8 +11,7 @@ use super::super::{
 };
 use crate::{
     domain::{
-        event::{Envelope, Event},
-        import::Import,
+        event::{About, Envelope},
         payment::Payment,
         product::Product,
         user::User,
@@ -71,27 +70,13 @@ fn named(id: impl Into<Bson>, mut fields: Document) -> Document {
 
 /// The collection of the document that an event is about.
 pub(super) fn carrier(engine: &Engine, envelope: &Envelope) -> Result<Collection<Document>, StoreError> {
-    let all = &engine.collections;
-    Ok(match &envelope.event {
-        Event::UserCreated(_) => engine.place(User::SPEC)?.collection,
-        Event::ProductCreated { .. } | Event::ProductUpdated(_) | Event::ProductDeleted { .. } => {
-            engine.place(Product::SPEC)?.collection
-        }
-        Event::ProductImportFinished { .. } => engine.place(Import::SPEC)?.collection,
-        Event::StockChanged(_) => all.stock.clone(),
-        Event::OrderCreated(_)
-        | Event::OrderConfirmed(_)
-        | Event::OrderUpdated(_)
-        | Event::OrderPartMoved { .. }
-        | Event::OrderShipped(_)
-        | Event::OrderDelivered(_)
-        | Event::OrderCancelled(_) => engine.place(StoredOrder::SPEC)?.collection,
-        Event::PaymentCreated(_)
-        | Event::PaymentInitiated(_)
-        | Event::PaymentCompleted(_)
-        | Event::PaymentFailed { .. }
-        | Event::PaymentUpdated(_)
-        | Event::PaymentRefunded { .. }
-        | Event::PaymentDisputed { .. } => engine.place(Payment::SPEC)?.collection,
-    })
+    let collection = match envelope.event.about() {
+        About::User(_) => User::COLLECTION,
+        About::Product(_) => Product::COLLECTION,
+        About::Stock(_) => return Ok(engine.collections.stock.clone()),
+        About::Order(_) => StoredOrder::COLLECTION,
+        About::Payment(_) => Payment::COLLECTION,
+        About::Other { collection, .. } => collection,
+    };
+    Ok(engine.place_named(collection)?.collection)
 }

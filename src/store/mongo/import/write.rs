@@ -33,11 +33,12 @@ type OfOne = (Collection<Document>, Vec<(u64, Envelope)>);
 pub(super) async fn all(engine: &Engine, records: Vec<Record>) -> Result<(), StoreError> {
     let collections = engine.collections.clone();
     let mut by_place: BTreeMap<String, (Collection<Document>, Vec<Document>)> = BTreeMap::new();
-    let mut events: HashMap<String, OfOne> = HashMap::new();
+    let mut events: HashMap<(String, String), OfOne> = HashMap::new();
     for record in records {
         if let Record::Event(sequence, envelope) = record {
             let carrier = carrier(engine, &envelope)?;
-            let (_, of_one) = events.entry(envelope.event.aggregate_id()).or_insert_with(|| (carrier, vec![]));
+            let of = (carrier.namespace().to_string(), envelope.event.aggregate_id());
+            let (_, of_one) = events.entry(of).or_insert_with(|| (carrier, vec![]));
             of_one.push((sequence, *envelope));
             continue;
         }
