@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, SaveError, key, stored_as},
+    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -22,8 +22,6 @@ pub type Day = i64;
 
 /// How many of a user's conversations are deleted at once.
 const AT_ONCE: u32 = 100;
-/// How often an addition is retried after a conflict.
-const TRIES: u32 = 3;
 
 /// The day of a time.
 #[must_use]
@@ -141,20 +139,12 @@ impl ConversationStore {
 
     /// Adds to the tokens that a user spent on a day.
     pub async fn spend(&self, user: UserId, day: Day, tokens: u64) -> Result<(), StoreError> {
-        for _ in 0..TRIES {
-            let added = self.spent.change(TokensSpent::id_of(user, day), |spent| {
-                spent.tokens = spent.tokens.saturating_add(tokens);
-                Some(())
-            });
-            if added.await?.is_some() {
-                return Ok(());
-            }
-            match self.spent.save(&TokensSpent { user, day, tokens, version: 0 }, &[]).await {
-                Err(SaveError::Store(StoreError::Conflict)) => {}
-                made => return Ok(made.map(|_| ())?),
-            }
-        }
-        Err(StoreError::Busy)
+        let none = TokensSpent { user, day, tokens: 0, version: 0 };
+        let spent = self.spent.upsert(none, |spent| {
+            spent.tokens = spent.tokens.saturating_add(tokens);
+            Some(vec![])
+        });
+        Ok(spent.await.map(drop)?)
     }
 
     /// Deletes up to `limit` sums of days before this one; returns how many.

@@ -10,11 +10,14 @@ use super::{
 };
 use crate::{
     domain::{Timestamp, event::Envelope},
+    runtime::KeyLocks,
     store::{Page, StoreError},
 };
 
 /// How often [`Collection::change`] retries after a conflict.
 const TRIES: usize = 24;
+/// How many locks [`Collection::upsert`] has for the documents of one type.
+const LOCKS: usize = 64;
 
 /// Why a document was not written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,19 +42,21 @@ impl From<SaveError<super::NoUniqueKey>> for StoreError {
 /// The documents of one type in a database. Clones share it.
 pub struct Collection<D> {
     backend: Arc<dyn Backend>,
+    /// Upserts of one document in this process wait for each other, so that none meets conflict after conflict.
+    locks: Arc<KeyLocks>,
     of: PhantomData<fn() -> D>,
 }
 
 impl<D> Clone for Collection<D> {
     fn clone(&self) -> Self {
-        Self { backend: Arc::clone(&self.backend), of: PhantomData }
+        Self { backend: Arc::clone(&self.backend), locks: Arc::clone(&self.locks), of: PhantomData }
     }
 }
 
 impl<D: Document> Collection<D> {
     /// The documents of this type in a database.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, of: PhantomData }
+        Self { backend, locks: Arc::new(KeyLocks::new(LOCKS)), of: PhantomData }
     }
 
     /// The document of an id.
@@ -177,6 +182,34 @@ impl<D: Document> Collection<D> {
                 Ok(version) => {
                     document.set_version(version);
                     return Ok(Some((document, done)));
+                }
+                Err(SaveError::Store(StoreError::Conflict)) => tokio::time::sleep(pause).await,
+                Err(refused) => return Err(refused),
+            }
+        }
+        Err(SaveError::Store(StoreError::Busy))
+    }
+
+    /// Reads a document, or takes `new` where there is none, changes it and writes it with the events that `change`
+    /// returns, and retries when another write came in between. `change` returns `None` to leave it as it is. Returns
+    /// the document as it is stored then.
+    ///
+    /// # Errors
+    /// As [`Collection::change`].
+    pub async fn upsert(
+        &self,
+        new: D,
+        mut change: impl FnMut(&mut D) -> Option<Vec<Envelope>>,
+    ) -> Result<D, SaveError<D::Unique>> {
+        let id: DocumentId = new.id().into();
+        let _lock = self.locks.lock(&id).await.ok_or(StoreError::Busy)?;
+        for pause in CONTENDED.pauses().take(TRIES) {
+            let mut document = self.get(new.id()).await?.unwrap_or_else(|| new.clone());
+            let Some(events) = change(&mut document) else { return Ok(document) };
+            match self.save(&document, &events).await {
+                Ok(version) => {
+                    document.set_version(version);
+                    return Ok(document);
                 }
                 Err(SaveError::Store(StoreError::Conflict)) => tokio::time::sleep(pause).await,
                 Err(refused) => return Err(refused),

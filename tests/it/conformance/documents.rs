@@ -314,6 +314,24 @@ pub async fn changes_of_many_add_up(stores: &Stores) {
     assert_eq!(notes.change(first.id, |_| None::<()>).await, Ok(None), "it is left alone");
     assert_eq!(notes.get(first.id).await.unwrap().unwrap().version, 13);
     assert_eq!(notes.change(OrderId::generate(), |_| Some(())).await, Ok(None), "there is none");
+
+    // One that is made by whoever comes first, each with its event.
+    let new = note(UserId::generate(), "b");
+    let add = || {
+        notes.upsert(new.clone(), |note| {
+            note.count += 1;
+            Some(vec![event()])
+        })
+    };
+    let added = join_all((0..12).map(|_| add())).await;
+    let versions: HashSet<u64> = added.into_iter().map(|added| added.unwrap().version).collect();
+    assert_eq!(versions, (1..=12).collect());
+    let stored = notes.get(new.id).await.unwrap().unwrap();
+    assert_eq!((stored.count, stores.outbox.depth().await), (12, Ok(12)));
+    assert_eq!(notes.upsert(new, |_| None).await, Ok(stored), "it is left alone");
+    let never = note(UserId::generate(), "c");
+    assert_eq!(notes.upsert(never.clone(), |_| None).await.map(|note| note.version), Ok(0));
+    assert_eq!(notes.get(never.id).await, Ok(None));
 }
 
 pub async fn events_wait_in_the_order_of_their_writes(stores: &Stores) {
