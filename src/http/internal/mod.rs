@@ -6,7 +6,7 @@
 //! **Invariant:** every request needs a service token.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Calls over HTTP behave as calls in the process; an unavailable peer is detected at once, and used again when it is
 //! back.
 
-mod round_trip;
+pub(crate) mod round_trip;
 mod unavailable_peer;
 
 use std::{

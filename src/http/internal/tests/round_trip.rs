@@ -72,7 +72,7 @@ use crate::{
 };
 
 /// Makes `call` in the process and over HTTP: both handlers get what the caller sent, and both callers get `outcome`.
-async fn assert_round_trip<C>(call: C, outcome: Outcome<C>)
+pub(crate) async fn assert_round_trip<C>(call: C, outcome: Outcome<C>)
 where
     C: Call + Clone + Debug + Sync,
     C::Reply: Clone + Debug + Sync,
@@ -277,7 +277,7 @@ async fn calls_of_the_cart_are_the_same_on_either_side() {
     }
 }
 
-fn offer() -> Offer {
+pub(crate) fn offer() -> Offer {
     let image = Image { id: ImageId::from_bytes([7; 12]), url: "/å".into(), thumbnail: String::new() };
     let product = Product {
         id: PRODUCT,
