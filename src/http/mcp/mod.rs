@@ -114,7 +114,8 @@ impl FromRequest for BearerUser {
         })),
         (status = 202, description = "A notification was accepted"),
         (status = 429, description = "Too many calls; see Retry-After", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["user", "seller", "admin"]), ("cookie" = ["user", "seller", "admin"]))
 )]
 #[post("/mcp")]
 pub async fn post(

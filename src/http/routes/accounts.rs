@@ -235,7 +235,12 @@ pub async fn login(
 }
 
 /// The user of the token.
-#[utoipa::path(tag = "auth", operation_id = "getMe", responses((status = 200, description = "The user", body = UserAnswer)))]
+#[utoipa::path(
+    tag = "auth",
+    operation_id = "getMe",
+    responses((status = 200, description = "The user", body = UserAnswer)),
+    security(("bearer" = ["user", "seller", "admin"]), ("cookie" = ["user", "seller", "admin"]))
+)]
 #[get("/api/auth/me")]
 pub async fn me(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     let user = calls.ask(GetUser { user: user.id }).await?.ok_or_else(ApiError::unauthorized)?;
@@ -303,7 +308,8 @@ pub async fn logout_by_post(
             "errors": [{"path": "zip", "msg": "is not a postal code of India; one looks like 110034"}]
         })),
         (status = 409, description = "There are as many addresses as one user may have", body = crate::http::error::ErrorBody),
-    )
+    ),
+    security(("bearer" = ["user", "seller", "admin"]), ("cookie" = ["user", "seller", "admin"]))
 )]
 #[post("/api/auth/users/me/addresses")]
 pub async fn add_address(
@@ -321,7 +327,12 @@ pub async fn add_address(
 }
 
 /// The user's addresses.
-#[utoipa::path(tag = "auth", operation_id = "listAddresses", responses((status = 200, description = "All addresses of the user", body = AddressesView)))]
+#[utoipa::path(
+    tag = "auth",
+    operation_id = "listAddresses",
+    responses((status = 200, description = "All addresses of the user", body = AddressesView)),
+    security(("bearer" = ["user", "seller", "admin"]), ("cookie" = ["user", "seller", "admin"]))
+)]
 #[get("/api/auth/users/me/addresses")]
 pub async fn list_addresses(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     let kept = calls.ask(GetAddresses { user: user.id }).await?;

@@ -50,7 +50,12 @@ async fn answer(calls: &Calls, cart: &Cart) -> Result<HttpResponse, ApiError> {
 /// The user's cart, with current prices.
 ///
 /// Role `user`.
-#[utoipa::path(tag = "cart", operation_id = "getCart", responses((status = 200, description = "The cart", body = CartAnswer)))]
+#[utoipa::path(
+    tag = "cart",
+    operation_id = "getCart",
+    responses((status = 200, description = "The cart", body = CartAnswer)),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
+)]
 #[get("/api/cart")]
 pub async fn get(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     answer(&calls, &calls.ask(GetCart { user: user.id }).await?).await
@@ -70,7 +75,8 @@ pub async fn get(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiErr
             "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
             "requestId": "9f86d081884c7d65", "available": 3
         })),
-    )
+    ),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[post("/api/cart/items")]
 pub async fn add(user: Buyer, calls: Data<Calls>, Json(body): Json<AddBody>) -> Result<HttpResponse, ApiError> {
@@ -93,7 +99,8 @@ pub async fn add(user: Buyer, calls: Data<Calls>, Json(body): Json<AddBody>) -> 
             "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
             "requestId": "9f86d081884c7d65", "available": 3
         })),
-    )
+    ),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[patch("/api/cart/items/{productId}")]
 pub async fn set(
@@ -116,7 +123,8 @@ pub async fn set(
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
         (status = 404, description = "Not in the cart", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[delete("/api/cart/items/{productId}")]
 pub async fn remove(
@@ -130,7 +138,12 @@ pub async fn remove(
 /// Removes everything from the cart.
 ///
 /// Role `user`.
-#[utoipa::path(tag = "cart", operation_id = "clearCart", responses((status = 200, description = "The empty cart", body = CartAnswer)))]
+#[utoipa::path(
+    tag = "cart",
+    operation_id = "clearCart",
+    responses((status = 200, description = "The empty cart", body = CartAnswer)),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
+)]
 #[delete("/api/cart")]
 pub async fn clear(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     answer(&calls, &calls.ask(ClearCart { user: user.id }).await?).await

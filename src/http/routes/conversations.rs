@@ -27,7 +27,8 @@ use crate::{
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
         )),
-    )
+    ),
+    security(("bearer" = ["user", "seller", "admin"]), ("cookie" = ["user", "seller", "admin"]))
 )]
 #[get("/api/ai/conversations")]
 pub async fn list(

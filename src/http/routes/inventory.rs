@@ -87,7 +87,8 @@ pub async fn get(services: Data<Services>, PathId(product): PathId<ProductId>) -
     operation_id = "setStock",
     params(("productId" = String, Path, description = "The product")),
     request_body = AvailableBody,
-    responses((status = 200, description = "Its stock", body = StockView))
+    responses((status = 200, description = "Its stock, also when it had none before", body = StockView)),
+    security(("bearer" = ["service"]))
 )]
 #[put("/api/inventory/{productId}")]
 pub async fn put(
@@ -111,7 +112,8 @@ pub async fn put(
     responses(
         (status = 200, description = "The reservation", body = ReservationView),
         (status = 409, description = "The items that fell short, or the order's was released", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["service"]))
 )]
 #[post("/api/inventory/reserve")]
 pub async fn reserve(
@@ -132,7 +134,8 @@ pub async fn reserve(
     tag = "inventory",
     operation_id = "releaseStock",
     request_body = OrderBody,
-    responses((status = 200, description = "The reservation", body = ReservationView))
+    responses((status = 200, description = "The reservation", body = ReservationView)),
+    security(("bearer" = ["service"]))
 )]
 #[post("/api/inventory/release")]
 pub async fn release(
@@ -155,7 +158,8 @@ pub async fn release(
         (status = 200, description = "The reservation", body = ReservationView),
         (status = 404, description = "No reservation for this order", body = ErrorBody),
         (status = 409, description = "The order's was released", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["service"]))
 )]
 #[post("/api/inventory/commit")]
 pub async fn commit(

@@ -170,7 +170,8 @@ const fn party(user: &AuthUser) -> Party {
             ),
         ),
         (status = 422, description = "A bad address, or a key used for another request", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[post("/api/orders")]
 pub async fn place(
@@ -206,7 +207,8 @@ pub async fn place(
     responses((status = 200, description = "A page of orders", body = OrdersAnswer, headers(
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        )))
+        ))),
+    security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[get("/api/orders/me")]
 pub async fn mine(

@@ -209,7 +209,8 @@ pub async fn of_order(
         (status = 404, description = "No such payment", body = ErrorBody),
         (status = 409, description = "More than is left, or nothing captured", body = ErrorBody),
         (status = 422, description = "The key was used for another request", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["admin"]), ("cookie" = ["admin"]))
 )]
 #[post("/{id}/refunds")]
 pub async fn refund(

@@ -195,7 +195,8 @@ fn show_list(req: &HttpRequest, paging: &Paging, listed: &Listed) -> HttpRespons
         (status = 201, description = "The product", body = ProductCreatedView),
         (status = 413, description = "A picture over 5 MiB, or the whole too large", body = ErrorBody),
         (status = 415, description = "Neither JSON nor a form, or no picture", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["seller", "admin"]), ("cookie" = ["seller", "admin"]))
 )]
 #[post("/api/products")]
 pub async fn create(
@@ -271,7 +272,8 @@ pub async fn list(
     responses((status = 200, description = "Products", body = [ProductView], headers(
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        )))
+        ))),
+    security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/products/seller")]
 pub async fn of_seller(
@@ -323,7 +325,8 @@ pub async fn get(
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 404, description = "No such product", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["admin"]), ("cookie" = ["admin"]))
 )]
 #[post("/api/admin/products/{id}/take-down")]
 pub async fn take_down(
@@ -349,7 +352,8 @@ pub async fn take_down(
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 404, description = "No such product", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["admin"]), ("cookie" = ["admin"]))
 )]
 #[post("/api/admin/products/{id}/approve")]
 pub async fn approve(

@@ -54,7 +54,8 @@ fn moment(field: &str, text: &str, end: bool) -> Result<Timestamp, ApiError> {
     tag = "seller",
     operation_id = "getSalesMetrics",
     params(RangeParams),
-    responses((status = 200, description = "Sales, revenue, best products, orders by status, by day", body = MetricsView))
+    responses((status = 200, description = "Sales, revenue, best products, orders by status, by day", body = MetricsView)),
+    security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/seller/dashboard/metrics")]
 pub async fn metrics(
@@ -88,7 +89,8 @@ pub struct SoldParams {
     responses((status = 200, description = "Orders", body = [crate::views::order::OrderView], headers(
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        )))
+        ))),
+    security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/seller/dashboard/orders")]
 pub async fn orders(
@@ -114,7 +116,8 @@ pub async fn orders(
     responses((status = 200, description = "Products with `stock` and `sold`", body = [SoldProductView], headers(
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        )))
+        ))),
+    security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/seller/dashboard/products")]
 pub async fn products(

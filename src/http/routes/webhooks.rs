@@ -117,7 +117,8 @@ fn delivery_answer(message: &str, delivery: &WebhookDelivery) -> WebhookDelivery
     responses(
         (status = 201, description = "The webhook with its secret", body = WebhookAnswer),
         (status = 409, description = "There are 20 already", body = ErrorBody),
-    )
+    ),
+    security(("bearer" = ["seller", "admin"]), ("cookie" = ["seller", "admin"]))
 )]
 #[post("/api/webhooks")]
 pub async fn register(
@@ -143,7 +144,8 @@ pub async fn register(
     responses((status = 200, description = "Webhooks", body = [WebhookView], headers(
             ("X-Total-Count" = u64, description = "How many there are in all"),
             ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        )))
+        ))),
+    security(("bearer" = ["seller", "admin"]), ("cookie" = ["seller", "admin"]))
 )]
 #[get("/api/webhooks")]
 pub async fn list(

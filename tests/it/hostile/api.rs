@@ -16,6 +16,8 @@ pub struct Operation {
     pub path: String,
     /// The names of the query parameters.
     pub query: Vec<String>,
+    /// The roles in its `security`, if any.
+    pub roles: Vec<String>,
     /// A valid body for each media type.
     pub bodies: Vec<(String, Value)>,
 }
@@ -42,12 +44,14 @@ impl Operation {
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         let content = operation["requestBody"]["content"].as_object().cloned().unwrap_or_default();
+        let roles = operation["security"].pointer("/0/bearer").and_then(Value::as_array).cloned().unwrap_or_default();
         let example = |media: &Value| example(document, &media["schema"]);
         Self {
             id: operation["operationId"].as_str().unwrap().to_owned(),
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
             query: query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect(),
+            roles: roles.iter().map(|role| role.as_str().unwrap().to_owned()).collect(),
             bodies: content.iter().map(|(media, schema)| (media.clone(), example(schema))).collect(),
         }
     }
