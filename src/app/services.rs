@@ -234,10 +234,9 @@ impl AppBuilder<'_> {
         if let Some(hosted) = &hosted {
             pictures = Arc::new(hosted.clone());
         }
-        let (products, cluster) = (stores.products.clone(), stores.cluster.as_ref().map(|_| self.notifier));
-        let catalogue = Catalogue::start(self.runtime, products, snapshots, index, pictures, calls.clone(), cluster);
-        let catalogue =
-            catalogue.with_imports(self.runtime, stores.imports.clone(), self.notifier, stores.cluster.is_some());
+        let (calls, cluster) = (calls.clone(), stores.cluster.as_ref().map(|_| self.notifier));
+        let catalogue = Catalogue::start(self.runtime, stores.clone(), snapshots, index, pictures, calls, cluster);
+        let catalogue = catalogue.with_imports(self.runtime, self.notifier);
         Ok(Some(match hosted {
             Some(hosted) => catalogue.with_hosting(self.runtime, hosted, self.notifier),
             None => catalogue,

@@ -49,7 +49,7 @@ use crate::{
     },
     runtime::calls::{CallError, Calls, Never, Registry, Workers},
     runtime::{KeyLocks, Limits, Runtime},
-    store::{ImportStore, ProductStore},
+    store::Stores,
 };
 
 /// How many locks there are for concurrent changes of products.
@@ -69,6 +69,7 @@ pub struct Listed {
 /// The product service.
 #[derive(Clone)]
 pub struct Catalogue {
+    stores: Stores,
     service: Arc<ProductService>,
     index: Arc<SearchIndex>,
     caught_up: Arc<AtomicBool>,
@@ -88,7 +89,7 @@ impl Catalogue {
     /// shown within a second and notify the follower.
     pub fn start(
         runtime: &Runtime,
-        store: ProductStore,
+        stores: Stores,
         snapshots: Arc<Snapshots>,
         index: Arc<SearchIndex>,
         pictures: Arc<dyn ImageStore>,
@@ -98,7 +99,7 @@ impl Catalogue {
         let notifier = cluster.cloned().unwrap_or_default();
         let changed = notifier.listen(topic::PRODUCTS);
         let service = Arc::new(ProductService {
-            store,
+            store: stores.products.clone(),
             snapshots,
             pictures,
             preparer: Preparer::default(),
@@ -119,7 +120,7 @@ impl Catalogue {
         )
         .start(runtime);
         let searching = Arc::new(Semaphore::new(SEARCHES_AT_ONCE));
-        Self { service, index, caught_up, searching, hosting: None, importing: None }
+        Self { stores, service, index, caught_up, searching, hosting: None, importing: None }
     }
 
     /// Uploads pictures to a host. `pictures` must be the store that this service was started with.
@@ -133,13 +134,8 @@ impl Catalogue {
 
     /// Accepts imports, and continues unfinished ones.
     #[must_use]
-    pub fn with_imports(
-        mut self,
-        runtime: &Runtime,
-        store: ImportStore,
-        notifier: &ChangeNotifier,
-        clustered: bool,
-    ) -> Self {
+    pub fn with_imports(mut self, runtime: &Runtime, notifier: &ChangeNotifier) -> Self {
+        let (store, clustered) = (self.stores.imports.clone(), self.stores.cluster.is_some());
         let importing = Arc::new(Importing::new(Arc::clone(&self.service), store, notifier, clustered));
         self.importing = Some(Arc::clone(&importing));
         runtime.background("product_import", importing, async |importing| importing.run().await);
